@@ -1,0 +1,122 @@
+//! What services that cache answers must hear of: revocations, and changes of clients and users.
+
+use serde::{Deserialize, Serialize};
+
+use super::{
+    audience::Audience, client::Client, client_id::ClientId, grant::Grant, grant_id::GrantId,
+    subject::UserId, time::Timestamp, user::User,
+};
+
+/// One event of the changes feed. Rotations are none: a token rotated out runs out by itself.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Change {
+    /// A grant was ended.
+    GrantEnded(GrantChange),
+    /// Access tokens of a grant were revoked, its refresh token was not.
+    AccessRevoked(GrantChange),
+    /// A client's epoch moved: everything issued to it before is dead.
+    ClientEpochMoved(ClientChange),
+    /// A client was made, changed, disabled, enabled or deleted.
+    ClientChanged(ClientChange),
+    /// A user's epoch moved: everything issued for them before is dead.
+    UserEpochMoved(UserChange),
+    /// A user was made, changed, disabled, enabled or deleted.
+    UserChanged(UserChange),
+}
+
+/// Which grant, and what is needed to know who may hear of it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct GrantChange {
+    /// The grant.
+    pub grant_id: GrantId,
+    /// Its newest generation when this happened.
+    pub generation: u32,
+    /// The client it was issued to.
+    pub client_id: ClientId,
+    /// The services it was meant for.
+    pub audience: Audience,
+    /// When it was ended; `None` for access tokens alone.
+    pub time: Option<Timestamp>,
+}
+
+/// Which client.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ClientChange {
+    /// The client.
+    pub client_id: ClientId,
+    /// Whether it is refused from now on: disabled or deleted.
+    pub refused: bool,
+    /// When; `None` for a deletion.
+    pub time: Option<Timestamp>,
+}
+
+/// Which user.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct UserChange {
+    /// The user.
+    pub user_id: UserId,
+    /// Whether they are refused from now on: disabled or deleted.
+    pub refused: bool,
+    /// When; `None` for a deletion.
+    pub time: Option<Timestamp>,
+}
+
+impl Change {
+    /// What replacing `old` by `new` tells the feed. Freeing a grant's record tells nothing:
+    /// whatever it was good for had ended before.
+    pub fn of_grant(old: Option<&Grant>, new: Option<&Grant>) -> Option<Self> {
+        let (old, new) = old.zip(new)?;
+        let change = || GrantChange {
+            grant_id: new.id,
+            generation: new.current.number,
+            client_id: new.client_id.clone(),
+            audience: new.audience.clone(),
+            time: new.end.map(|end| end.time),
+        };
+        if old.end.is_none() && new.end.is_some() {
+            return Some(Self::GrantEnded(change()));
+        }
+        // A re-keyed generation 0 revokes the access token of the answer that got lost.
+        let same_generation = old.current.number == new.current.number;
+        let lost = same_generation && old.current.access.hash != new.current.access.hash;
+        let previous = |grant: &Grant| grant.previous.as_ref().map(|slot| slot.access.hash);
+        let lost_previous = same_generation && previous(old) != previous(new);
+        (lost || lost_previous).then(|| Self::AccessRevoked(change()))
+    }
+
+    /// What replacing `old` by `new` tells the feed.
+    pub fn of_client(old: Option<&Client>, new: Option<&Client>) -> Option<Self> {
+        let subject = new.or(old)?;
+        let change = ClientChange {
+            client_id: subject.id.clone(),
+            refused: new.is_none_or(|client| client.disabled),
+            time: new.map(|client| client.update_time),
+        };
+        let moved = old
+            .zip(new)
+            .is_some_and(|(old, new)| old.epoch != new.epoch);
+        Some(if moved {
+            Self::ClientEpochMoved(change)
+        } else {
+            Self::ClientChanged(change)
+        })
+    }
+
+    /// What replacing `old` by `new` tells the feed.
+    pub fn of_user(old: Option<&User>, new: Option<&User>) -> Option<Self> {
+        let subject = new.or(old)?;
+        let change = UserChange {
+            user_id: subject.id,
+            refused: new.is_none_or(|user| user.disabled),
+            time: new.map(|user| user.update_time),
+        };
+        let moved = old
+            .zip(new)
+            .is_some_and(|(old, new)| old.epoch != new.epoch);
+        Some(if moved {
+            Self::UserEpochMoved(change)
+        } else {
+            Self::UserChanged(change)
+        })
+    }
+}

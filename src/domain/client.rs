@@ -1,0 +1,109 @@
+//! The client record: who may ask for tokens, of which kind, and for how long.
+
+use std::{collections::BTreeMap, time::Duration};
+
+use serde::{Deserialize, Serialize};
+
+use super::{
+    attributes::Attributes, audience::Audience, client_id::ClientId, client_secret::ClientSecret,
+    epoch::Epoch, grant_type::GrantTypes, scopes::Scopes, time::Timestamp,
+};
+
+/// Whether a client can keep a secret (RFC 6749 §2.1).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum ClientType {
+    /// Authenticates with a secret.
+    Confidential,
+    /// Has no secret; its `client_id` alone names it.
+    Public,
+}
+
+/// Whose tokens a client may introspect.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub enum IntrospectReach {
+    /// Those issued to itself.
+    #[default]
+    Own,
+    /// Those issued to itself, and access tokens whose audience names its `client_id`.
+    Audience,
+    /// Every access token.
+    Any,
+}
+
+/// What else a client may do.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Permissions {
+    /// May call `AdminService`.
+    pub admin: bool,
+    /// Is told why a token is inactive.
+    pub inactive_reason: bool,
+}
+
+/// How long what a client gets is good for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Lifetimes {
+    /// An access token, from its issue. At most [`Self::grant`].
+    pub access: Duration,
+    /// A refresh token, from its issue: each rotation starts it anew.
+    pub refresh: Duration,
+    /// The grant and everything of it, from the first issue.
+    pub grant: Duration,
+}
+
+impl Default for Lifetimes {
+    fn default() -> Self {
+        const DAY: Duration = Duration::from_secs(24 * 60 * 60);
+        Self {
+            access: Duration::from_secs(15 * 60),
+            refresh: 30 * DAY,
+            grant: 90 * DAY,
+        }
+    }
+}
+
+/// Fingerprints of the values that the settings file last applied, by field: a field is applied
+/// again only when its declared value has changed since.
+pub type Declared = BTreeMap<Box<str>, Box<[u8]>>;
+
+/// A registered client (RFC 6749 §2).
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Client {
+    /// Its name.
+    #[serde(skip, default = "unnamed")]
+    pub id: ClientId,
+    /// Confidential or public.
+    pub client_type: ClientType,
+    /// At most two live ones, so that a secret is rotated without downtime.
+    pub secrets: Vec<ClientSecret>,
+    /// The grant types it may use.
+    pub grant_types: GrantTypes,
+    /// Granted when none is asked, in this order.
+    pub default_scopes: Scopes,
+    /// What may be asked.
+    pub allowed_scopes: Scopes,
+    /// Granted when none is asked; what may be asked.
+    pub audience: Audience,
+    /// How long its tokens live.
+    pub lifetimes: Lifetimes,
+    /// Whose tokens it may introspect.
+    pub introspect: IntrospectReach,
+    /// What else it may do.
+    pub permissions: Permissions,
+    /// What introspection tells of it.
+    pub attributes: Attributes,
+    /// When the record was made.
+    pub create_time: Timestamp,
+    /// When it was last changed.
+    pub update_time: Timestamp,
+    /// Moving it ends every grant of the client.
+    pub epoch: Epoch,
+    /// Refused everywhere, and its grants are dead.
+    pub disabled: bool,
+    /// What the settings file last applied.
+    pub declared: Declared,
+}
+
+/// The record's key names the client; the decoder puts it in place of this.
+fn unnamed() -> ClientId {
+    ClientId::placeholder()
+}

@@ -1,0 +1,14 @@
+//! Where randomness comes from: a trait, so that the transitions stay pure and tests repeatable.
+
+/// A source of cryptographically secure random bytes. The process has one, named in `app`.
+pub trait Entropy: Send + Sync + 'static {
+    /// Fills `buffer` with random bytes.
+    fn fill(&self, buffer: &mut [u8]);
+}
+
+/// Draws a fixed number of random bytes.
+pub fn draw<const N: usize>(entropy: &dyn Entropy) -> [u8; N] {
+    let mut bytes = [0; N];
+    entropy.fill(&mut bytes);
+    bytes
+}

@@ -1,0 +1,88 @@
+//! What a caller is told when a request is refused or fails, typed by what can be done about it.
+
+use std::time::Duration;
+
+use thiserror::Error;
+
+/// Names one failure in the log, for whoever reports it: random, tells nothing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Incident(pub u64);
+
+/// Every way a request can end without its answer. The wire layers translate each variant in one
+/// table; no variant holds anything the caller sent.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+pub enum Error {
+    /// The request is malformed (RFC 6749 §5.2 `invalid_request`): mend it.
+    #[error("{field}: {problem}")]
+    InvalidRequest {
+        /// The field at fault, as the wire names it.
+        field: &'static str,
+        /// What it should have been.
+        problem: &'static str,
+    },
+    /// Client authentication failed or is missing (`invalid_client`).
+    #[error("client authentication failed")]
+    InvalidClient,
+    /// Password, refresh token or its owner is not, or no longer, good (`invalid_grant`): log in
+    /// again. One text for all reasons.
+    #[error("the credentials or token are invalid, expired or revoked")]
+    InvalidGrant,
+    /// The client may not use this grant type (`unauthorized_client`).
+    #[error("the client may not use this grant type")]
+    UnauthorizedClient,
+    /// No grant type that jeton speaks (`unsupported_grant_type`).
+    #[error("the grant type is not supported")]
+    UnsupportedGrantType,
+    /// A scope is malformed or beyond what was granted or allowed (`invalid_scope`).
+    #[error("a requested scope is malformed or not allowed")]
+    InvalidScope,
+    /// An audience is malformed or not the client's (RFC 8707 §2 `invalid_target`).
+    #[error("a requested audience is malformed or not allowed")]
+    InvalidTarget,
+    /// The caller's bearer token is no good here (RFC 6750 §3.1 `invalid_token`).
+    #[error("the bearer token is invalid, expired or not meant for this service")]
+    InvalidToken,
+    /// The caller is known and may not do this.
+    #[error("the caller may not do this")]
+    AccessDenied,
+    /// Too many attempts: wait.
+    #[error("too many attempts")]
+    RateLimited {
+        /// How long.
+        retry_after: Duration,
+    },
+    /// A bounded queue is full: nothing was done, retry after a moment.
+    #[error("the service is overloaded")]
+    Overloaded {
+        /// How long.
+        retry_after: Duration,
+    },
+    /// The store or a key cannot be reached, or the process is going away: retry, elsewhere if
+    /// there is an elsewhere. What was asked may have happened.
+    #[error("the service is temporarily unavailable")]
+    Unavailable {
+        /// How long.
+        retry_after: Duration,
+    },
+    /// Lost the race for one record over and over: retry.
+    #[error("too much contention on one record")]
+    Conflict,
+    /// A fault of ours; the log has the incident.
+    #[error("internal error")]
+    Internal {
+        /// Where to look in the log.
+        incident: Incident,
+    },
+}
+
+impl Error {
+    /// The store or a key is out of reach; the pause lets a restart or failover pass.
+    pub const UNAVAILABLE: Self = Self::Unavailable {
+        retry_after: Duration::from_secs(1),
+    };
+
+    /// A bounded queue is full; the pause is a few batches or hashes long.
+    pub const OVERLOADED: Self = Self::Overloaded {
+        retry_after: Duration::from_millis(500),
+    };
+}

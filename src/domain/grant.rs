@@ -1,0 +1,183 @@
+//! The grant record: everything that one `IssueToken` call ever leads to.
+
+use serde::{Deserialize, Serialize};
+
+use super::{
+    audience::Audience,
+    client_id::ClientId,
+    epoch::Epoch,
+    grant_id::GrantId,
+    key_ring::{KeyId, Salt},
+    scopes::Scopes,
+    subject::Subject,
+    time::Timestamp,
+    token::{Token, TokenHash, TokenKind},
+};
+
+/// The access token of one generation.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AccessSlot {
+    /// `None` once the access token alone was revoked.
+    pub hash: Option<TokenHash>,
+    /// From when on it is refused.
+    pub expire_time: Timestamp,
+    /// What it may be used for; `None` for all that the grant holds.
+    pub scopes: Option<Scopes>,
+}
+
+/// The refresh token of one generation.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RefreshSlot {
+    /// How it is recognised.
+    pub hash: TokenHash,
+    /// From when on it is refused; each rotation starts the idle time anew.
+    pub expire_time: Timestamp,
+}
+
+/// One pair of tokens of a grant.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Generation {
+    /// How many rotations came before.
+    pub number: u32,
+    /// The key that derived and tagged the pair.
+    pub key_id: KeyId,
+    /// When the pair was made.
+    pub issue_time: Timestamp,
+    /// Its access token.
+    pub access: AccessSlot,
+    /// Its refresh token, for clients that may refresh.
+    pub refresh: Option<RefreshSlot>,
+}
+
+/// Why a grant was ended by a write of its own.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum EndCause {
+    /// Its client or an administrator asked for it.
+    Revoked,
+    /// A refresh token that was rotated out came back outside the retry window: somebody has a
+    /// copy (RFC 9700 §2.2.2).
+    Replayed,
+    /// A genuine token that this record cannot have made: the store went back in time.
+    StoreWentBack,
+    /// Pushed out by newer grants of the same subject and client.
+    Evicted,
+}
+
+/// When and why a grant was ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct End {
+    /// When.
+    pub time: Timestamp,
+    /// Why.
+    pub cause: EndCause,
+}
+
+/// SHA-256 of what a repeatable request asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RequestFingerprint(pub [u8; 32]);
+
+/// A grant: who, what, until when, and the two newest generations of its tokens.
+///
+/// One record per grant, whatever is refreshed, and every transition replaces it whole by one
+/// compare-and-swap. Invariants: `previous`, if any, is generation `current.number − 1`; `salt` is
+/// there only while the retry of that generation's refresh token may still be answered.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Grant {
+    /// Its name.
+    #[serde(skip, default = "unnamed")]
+    pub id: GrantId,
+    /// The client it was issued to.
+    pub client_id: ClientId,
+    /// Dead when the client's record has another epoch.
+    pub client_epoch: Epoch,
+    /// Who it speaks for.
+    pub subject: Subject,
+    /// What was granted.
+    pub scopes: Scopes,
+    /// The services it is meant for.
+    pub audience: Audience,
+    /// When it was first issued.
+    pub issue_time: Timestamp,
+    /// When it and everything of it ends at the latest.
+    pub expire_time: Timestamp,
+    /// Set once, never cleared.
+    pub end: Option<End>,
+    /// What asked for it, when the request was repeatable.
+    pub request: Option<RequestFingerprint>,
+    /// Where it was issued to.
+    pub origin: Origin,
+    /// The newest pair.
+    pub current: Generation,
+    /// The pair before it.
+    pub previous: Option<Generation>,
+    /// What `current` was derived with; `None` closes the retry window.
+    pub salt: Option<Salt>,
+}
+
+/// Where the request that issued a grant came from, for whoever lists grants later.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Origin {
+    /// The address of the peer.
+    pub peer: Option<Box<str>>,
+    /// The peer's user agent, cut to [`Self::MAX_USER_AGENT_BYTES`].
+    pub user_agent: Option<Box<str>>,
+}
+
+impl Origin {
+    /// Longest user agent that is kept, in bytes: records stay small.
+    pub const MAX_USER_AGENT_BYTES: usize = 64;
+}
+
+/// The record's key names the grant; the decoder puts it in place of this.
+fn unnamed() -> GrantId {
+    GrantId::from_bytes([0; 16])
+}
+
+impl Grant {
+    /// The scopes of an access token of this grant.
+    pub fn scopes_of<'a>(&'a self, access: &'a AccessSlot) -> &'a Scopes {
+        access.scopes.as_ref().unwrap_or(&self.scopes)
+    }
+
+    /// The generation that `token` is recorded as, if its hash is in the record. Generations
+    /// before the previous one leave nothing in the record.
+    pub fn generation_of(&self, token: &Token) -> Option<&Generation> {
+        [Some(&self.current), self.previous.as_ref()]
+            .into_iter()
+            .flatten()
+            .find(|generation| generation.number == token.generation)
+            .filter(|generation| generation.holds(token))
+    }
+
+    /// When nothing of the grant can be used any more, so that its record may be dropped.
+    /// Ended grants stay to their last day: a `request_id` must not name a second grant.
+    pub fn spent_time(&self) -> Timestamp {
+        if self.end.is_some() {
+            return self.expire_time;
+        }
+        let refresh = self.current.refresh.as_ref().map(|slot| slot.expire_time);
+        refresh.map_or(self.current.access.expire_time, |end| {
+            end.max(self.current.access.expire_time)
+        })
+    }
+
+    /// The same grant, ended.
+    #[must_use]
+    pub fn ended(&self, cause: EndCause, time: Timestamp) -> Self {
+        Self {
+            end: Some(End { time, cause }),
+            salt: None,
+            ..self.clone()
+        }
+    }
+}
+
+impl Generation {
+    fn holds(&self, token: &Token) -> bool {
+        let hash = match token.kind {
+            TokenKind::Access => self.access.hash,
+            TokenKind::Refresh => self.refresh.as_ref().map(|slot| slot.hash),
+        };
+        hash == Some(token.hash())
+    }
+}

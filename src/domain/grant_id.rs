@@ -1,0 +1,71 @@
+//! The name of a grant: 128 bits, safe to log, list and revoke by.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+use sha2::{Digest as _, Sha256};
+use uuid::Uuid;
+
+use super::{
+    client_id::ClientId,
+    entropy::{Entropy, draw},
+    time::Timestamp,
+    transcript::absorb,
+};
+
+/// A grant's id: a `UUIDv7` (time-ordered, which keeps the store's inserts local), or a `UUIDv8`
+/// when a `request_id` decides it. Shown as hyphenated lower-case hexadecimal.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct GrantId([u8; 16]);
+
+impl GrantId {
+    /// A new id for a grant issued at `now`.
+    pub fn generate(now: Timestamp, entropy: &dyn Entropy) -> Self {
+        let id = uuid::Builder::from_unix_timestamp_millis(now.as_millis(), &draw(entropy));
+        Self(id.into_uuid().into_bytes())
+    }
+
+    /// The id that a repeatable request always leads to: the hash of who asks, for whom, under
+    /// which `request_id`. Computed only once the credentials have been verified.
+    pub fn for_request(client_id: &ClientId, subject: &str, request_id: &str) -> Self {
+        let mut hash = Sha256::new();
+        for field in ["jeton grant id", client_id.as_str(), subject, request_id] {
+            absorb(&mut hash, field.as_bytes());
+        }
+        let digest: [u8; 32] = hash.finalize().into();
+        let mut bytes = [0; 16];
+        bytes.copy_from_slice(&digest[..16]);
+        Self(
+            uuid::Builder::from_custom_bytes(bytes)
+                .into_uuid()
+                .into_bytes(),
+        )
+    }
+
+    /// An id from its stored or transmitted bytes.
+    pub const fn from_bytes(bytes: [u8; 16]) -> Self {
+        Self(bytes)
+    }
+
+    /// The bytes that are stored and transmitted.
+    pub const fn as_bytes(&self) -> &[u8; 16] {
+        &self.0
+    }
+
+    /// Reads the hyphenated text; `None` when it is not one.
+    pub fn parse(text: &str) -> Option<Self> {
+        Uuid::try_parse(text).ok().map(|id| Self(id.into_bytes()))
+    }
+}
+
+impl fmt::Display for GrantId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(&Uuid::from_bytes(self.0), f)
+    }
+}
+
+impl fmt::Debug for GrantId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}

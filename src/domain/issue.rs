@@ -1,0 +1,199 @@
+//! The transition that makes a grant, and the one that makes it again for a repeated request.
+
+use std::time::Duration;
+
+use sha2::{Digest as _, Sha256};
+
+use super::{
+    audience::Audience,
+    client::{Client, ClientType},
+    entropy::Entropy,
+    error::Error,
+    grant::{Grant, Origin, RequestFingerprint},
+    grant_id::GrantId,
+    grant_type::GrantType,
+    key_ring::ServerKey,
+    liveness::{self, Parties},
+    pair::TokenPair,
+    scopes::Scopes,
+    subject::Subject,
+    time::Timestamp,
+    transcript::absorb,
+};
+
+/// For how long a repeat of a request may make the same grant again.
+pub const REPEAT_WINDOW: Duration = Duration::from_secs(10 * 60);
+
+/// What is asked for, once client and user have shown who they are.
+#[derive(Clone, Debug)]
+pub struct IssueRequest {
+    /// How the tokens are asked for.
+    pub grant_type: GrantType,
+    /// Who the grant speaks for.
+    pub subject: Subject,
+    /// Empty: the client's default.
+    pub scopes: Scopes,
+    /// Empty: the client's own.
+    pub audience: Audience,
+    /// Shortens the access token only.
+    pub access_ttl: Option<Duration>,
+    /// Makes the request repeatable.
+    pub request_id: Option<Box<str>>,
+    /// Where the request came from.
+    pub origin: Origin,
+}
+
+impl IssueRequest {
+    /// Checks the request against what `client` is registered for.
+    ///
+    /// # Errors
+    /// `UnauthorizedClient`, `InvalidScope`, `InvalidTarget` or `InvalidRequest`.
+    pub fn check(&self, client: &Client) -> Result<(), Error> {
+        check_grant_type(self.grant_type, client)?;
+        if !self.scopes.is_within(&client.allowed_scopes) {
+            return Err(Error::InvalidScope);
+        }
+        if !self.audience.is_within(&client.audience) {
+            return Err(Error::InvalidTarget);
+        }
+        if self.access_ttl.is_some_and(|ttl| ttl.is_zero()) {
+            return Err(Error::InvalidRequest {
+                field: "ttl",
+                problem: "must be positive",
+            });
+        }
+        Ok(())
+    }
+
+    /// What a repeat must ask again, word for word. Credentials are not in it: they are verified
+    /// each time.
+    pub fn fingerprint(&self) -> RequestFingerprint {
+        let mut hash = Sha256::new();
+        absorb(&mut hash, b"jeton issue request");
+        absorb(&mut hash, self.grant_type.name().as_bytes());
+        absorb(&mut hash, self.scopes.as_str().as_bytes());
+        for name in self.audience.names() {
+            absorb(&mut hash, name.as_bytes());
+        }
+        let ttl = self.access_ttl.map_or(0, |ttl| ttl.as_millis());
+        absorb(&mut hash, &ttl.to_be_bytes());
+        RequestFingerprint(hash.finalize().into())
+    }
+
+    /// The id of the grant that this request makes: of its own, or decided by its `request_id`.
+    pub fn grant_id(&self, client: &Client, now: Timestamp, entropy: &dyn Entropy) -> GrantId {
+        match &self.request_id {
+            Some(request_id) => {
+                GrantId::for_request(&client.id, &self.subject.text(&client.id), request_id)
+            }
+            None => GrantId::generate(now, entropy),
+        }
+    }
+}
+
+/// Whether `client` is registered for `grant_type`.
+///
+/// # Errors
+/// `UnauthorizedClient` when it is not, and always for client credentials without a secret
+/// (RFC 6749 §4.4.2).
+pub fn check_grant_type(grant_type: GrantType, client: &Client) -> Result<(), Error> {
+    let secretless = client.client_type == ClientType::Public;
+    if grant_type == GrantType::ClientCredentials && secretless {
+        return Err(Error::UnauthorizedClient);
+    }
+    if client.grant_types.contains(grant_type) {
+        Ok(())
+    } else {
+        Err(Error::UnauthorizedClient)
+    }
+}
+
+/// A grant and the tokens that only this answer holds.
+#[derive(Clone, Debug)]
+pub struct Issued {
+    /// To be inserted.
+    pub grant: Grant,
+    /// To be answered once the insert is durable.
+    pub pair: TokenPair,
+}
+
+/// Makes a grant named `id` for a request that passed [`IssueRequest::check`].
+pub fn issue(
+    id: GrantId,
+    request: &IssueRequest,
+    client: &Client,
+    key: &ServerKey,
+    entropy: &dyn Entropy,
+    now: Timestamp,
+) -> Issued {
+    let refreshable = request.grant_type == GrantType::Password
+        && client.grant_types.contains(GrantType::RefreshToken);
+    let lifetimes = &client.lifetimes;
+    let latest = now.after(lifetimes.grant);
+    let pair = TokenPair::root(id, key, refreshable, entropy);
+    let current = pair.record(lifetimes, request.access_ttl, None, latest, now);
+    let or_default = |asked: &Scopes| {
+        if asked.is_empty() {
+            client.default_scopes.clone()
+        } else {
+            asked.clone()
+        }
+    };
+    let grant = Grant {
+        id,
+        client_id: client.id.clone(),
+        client_epoch: client.epoch,
+        subject: request.subject.clone(),
+        scopes: or_default(&request.scopes),
+        audience: if request.audience.is_empty() {
+            client.audience.clone()
+        } else {
+            request.audience.clone()
+        },
+        issue_time: now,
+        // Nothing of a grant without refresh outlives its one access token.
+        expire_time: if refreshable {
+            latest
+        } else {
+            current.access.expire_time
+        },
+        end: None,
+        request: request.request_id.as_ref().map(|_| request.fingerprint()),
+        origin: request.origin.clone(),
+        current,
+        previous: None,
+        salt: None,
+    };
+    Issued { grant, pair }
+}
+
+/// Makes the tokens of `existing` anew for a repeat of the request that made it: the same grant,
+/// another pair. To be written by a compare-and-swap against `existing`.
+///
+/// # Errors
+/// `InvalidRequest` unless the repeat asks for the same, early enough, of a grant that is alive
+/// and was not refreshed yet.
+pub fn reissue(
+    existing: &Grant,
+    request: &IssueRequest,
+    parties: Parties<'_>,
+    client: &Client,
+    key: &ServerKey,
+    entropy: &dyn Entropy,
+    now: Timestamp,
+) -> Result<Issued, Error> {
+    let repeatable = existing.request == Some(request.fingerprint())
+        && existing.current.number == 0
+        && now >= existing.issue_time
+        && now.since(existing.issue_time) < REPEAT_WINDOW
+        && liveness::check(existing, parties, now).is_ok();
+    if !repeatable {
+        return Err(Error::InvalidRequest {
+            field: "request_id",
+            problem: "was used before, for another request or too long ago",
+        });
+    }
+    let mut issued = issue(existing.id, request, client, key, entropy, now);
+    issued.grant.issue_time = existing.issue_time;
+    Ok(issued)
+}

@@ -1,0 +1,105 @@
+//! Judges a presented token against its grant's record: the heart of introspection.
+
+use super::{
+    audience::Audience,
+    grant::{Generation, Grant},
+    liveness::{self, InactiveReason, Parties},
+    policy::RotationPolicy,
+    scopes::Scopes,
+    time::Timestamp,
+    token::{Token, TokenKind},
+};
+
+/// What an active token says, borrowed from its grant.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Active<'a> {
+    /// What it may be used for.
+    pub scopes: &'a Scopes,
+    /// The services it is meant for.
+    pub audience: &'a Audience,
+    /// When this token was made.
+    pub issue_time: Timestamp,
+    /// From when on it is refused, if nothing ends it before.
+    pub expire_time: Timestamp,
+}
+
+/// Judges `token`, which names `grant`.
+///
+/// # Errors
+/// Why the token is inactive.
+pub fn judge<'a>(
+    grant: &'a Grant,
+    token: &Token,
+    parties: Parties<'_>,
+    policy: &RotationPolicy,
+    now: Timestamp,
+) -> Result<Active<'a>, InactiveReason> {
+    let generation = grant.generation_of(token);
+    liveness::check(grant, parties, now).map_err(|reason| {
+        // A guess that names a real grant learns no more than any other guess.
+        if generation.is_some() || token.generation < grant.current.number {
+            reason
+        } else {
+            InactiveReason::Unknown
+        }
+    })?;
+    let Some(generation) = generation else {
+        return Err(absent_reason(grant, token));
+    };
+    let expire_time = match token.kind {
+        TokenKind::Access => access_expiry(grant, generation, policy)?,
+        TokenKind::Refresh => refresh_expiry(grant, generation)?,
+    };
+    if now >= expire_time {
+        return Err(InactiveReason::Expired);
+    }
+    Ok(Active {
+        scopes: match token.kind {
+            TokenKind::Access => grant.scopes_of(&generation.access),
+            TokenKind::Refresh => &grant.scopes,
+        },
+        audience: &grant.audience,
+        issue_time: generation.issue_time,
+        expire_time,
+    })
+}
+
+fn absent_reason(grant: &Grant, token: &Token) -> InactiveReason {
+    let cleared = |generation: &Generation| {
+        generation.number == token.generation
+            && token.kind == TokenKind::Access
+            && generation.access.hash.is_none()
+    };
+    if cleared(&grant.current) || grant.previous.as_ref().is_some_and(cleared) {
+        InactiveReason::Revoked
+    } else if token.generation < grant.current.number {
+        InactiveReason::Superseded
+    } else {
+        InactiveReason::Unknown
+    }
+}
+
+/// Rule 7: the previous access token stays good for the overlap, never past its own expiry.
+fn access_expiry(
+    grant: &Grant,
+    generation: &Generation,
+    policy: &RotationPolicy,
+) -> Result<Timestamp, InactiveReason> {
+    let own = generation.access.expire_time;
+    if generation.number == grant.current.number {
+        return Ok(own);
+    }
+    let overlap_end = grant.current.issue_time.after(policy.access_overlap);
+    if policy.access_overlap.is_zero() {
+        return Err(InactiveReason::Superseded);
+    }
+    Ok(own.min(overlap_end))
+}
+
+fn refresh_expiry(grant: &Grant, generation: &Generation) -> Result<Timestamp, InactiveReason> {
+    match &generation.refresh {
+        Some(slot) if generation.number == grant.current.number => Ok(slot.expire_time),
+        Some(_) => Err(InactiveReason::Superseded),
+        None => Err(InactiveReason::Unknown),
+    }
+}

@@ -1,0 +1,77 @@
+//! Whether a grant is alive at all: asked on every path before anything else of it is believed.
+
+use super::{
+    client::Client,
+    epoch::Epoch,
+    grant::Grant,
+    subject::{Subject, UserId},
+    time::Timestamp,
+    user::User,
+};
+
+/// Why a token is not, or no longer, good. Told only to callers allowed to know.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum InactiveReason {
+    /// Not a token that this service has a record of.
+    Unknown,
+    /// Of another kind than was asked for.
+    WrongKind,
+    /// Not one that this caller may introspect.
+    NotVisible,
+    /// Past its own expiry or its grant's.
+    Expired,
+    /// Its grant, or the access token alone, was revoked.
+    Revoked,
+    /// Its grant ended because a refresh token was replayed.
+    Replayed,
+    /// A newer generation has taken its place.
+    Superseded,
+    /// Its client is disabled, deleted or was told to end everything.
+    ClientEnded,
+    /// Its user is disabled, deleted, has a new password or was told to end everything.
+    SubjectEnded,
+}
+
+/// The records a grant depends on, as they are now: `None` where there is none any more.
+#[derive(Clone, Copy, Debug)]
+pub struct Parties<'a> {
+    /// The grant's client.
+    pub client: Option<&'a Client>,
+    /// The grant's user; `None` also when its subject is the client itself.
+    pub user: Option<&'a User>,
+}
+
+/// Whether anything of `grant` may be used at `now`.
+///
+/// # Errors
+/// Why not, if not.
+pub fn check(grant: &Grant, parties: Parties<'_>, now: Timestamp) -> Result<(), InactiveReason> {
+    if let Some(end) = grant.end {
+        return Err(match end.cause {
+            super::grant::EndCause::Replayed => InactiveReason::Replayed,
+            super::grant::EndCause::Revoked
+            | super::grant::EndCause::StoreWentBack
+            | super::grant::EndCause::Evicted => InactiveReason::Revoked,
+        });
+    }
+    if now >= grant.expire_time {
+        return Err(InactiveReason::Expired);
+    }
+    let client = parties.client.filter(|client| !client.disabled);
+    if client.is_none_or(|client| client.epoch != grant.client_epoch) {
+        return Err(InactiveReason::ClientEnded);
+    }
+    match grant.subject {
+        Subject::Client => Ok(()),
+        Subject::User { id, epoch } => check_user(parties.user, id, epoch),
+    }
+}
+
+fn check_user(user: Option<&User>, id: UserId, epoch: Epoch) -> Result<(), InactiveReason> {
+    let alive = user.is_some_and(|user| user.id == id && !user.disabled && user.epoch == epoch);
+    if alive {
+        Ok(())
+    } else {
+        Err(InactiveReason::SubjectEnded)
+    }
+}

@@ -1,0 +1,33 @@
+//! What tokens, grants, clients and users are, and how they change: pure, no I/O, no clock, no randomness.
+
+pub mod attributes;
+pub mod audience;
+mod base62;
+pub mod change;
+pub mod client;
+pub mod client_id;
+pub mod client_secret;
+pub mod entropy;
+pub mod epoch;
+pub mod error;
+pub mod grant;
+pub mod grant_id;
+pub mod grant_type;
+pub mod invalid;
+pub mod issue;
+pub mod judge;
+pub mod key_ring;
+pub mod liveness;
+pub mod pair;
+pub mod policy;
+pub mod record;
+pub mod refresh;
+pub mod revoke;
+pub mod scopes;
+pub mod secret;
+pub mod subject;
+pub mod time;
+pub mod token;
+mod transcript;
+pub mod user;
+pub mod user_name;

@@ -1,0 +1,168 @@
+//! The transition that rotates a grant, answers a retry, or ends the grant on a replay.
+//!
+//! Order comes from the generation counter, never from a clock.
+
+use std::cmp::Ordering;
+
+use super::{
+    client::Client,
+    error::Error,
+    grant::{EndCause, Grant},
+    grant_type::GrantType,
+    issue::check_grant_type,
+    key_ring::{KeyRing, Salt, ServerKey},
+    liveness::{self, Parties},
+    pair::TokenPair,
+    policy::RotationPolicy,
+    scopes::Scopes,
+    time::Timestamp,
+    token::{Token, TokenKind},
+};
+
+/// What a client asks when it presents a refresh token.
+#[derive(Clone, Copy, Debug)]
+pub struct RefreshRequest<'a> {
+    /// The token presented; it names the grant.
+    pub token: &'a Token,
+    /// Narrows the new access token; empty: all that was granted.
+    pub scopes: &'a Scopes,
+    /// Who presents it.
+    pub client: &'a Client,
+    /// Drawn for this rotation; written with it.
+    pub salt: Salt,
+}
+
+/// What is to be done about a refresh.
+#[derive(Clone, Debug)]
+pub enum Refresh {
+    /// Replace the record by one compare-and-swap, then answer the pair.
+    Rotate {
+        /// The grant, one generation on.
+        grant: Box<Grant>,
+        /// Its new pair.
+        pair: TokenPair,
+    },
+    /// Write nothing; answer the pair that the record's current generation already is.
+    Repeat {
+        /// The pair, derived again.
+        pair: TokenPair,
+    },
+    /// Replace the record to end the grant, then answer `InvalidGrant`. While the write has not
+    /// succeeded the answer is `Unavailable`: the thief must not learn more than the owner.
+    End {
+        /// The grant, ended.
+        grant: Box<Grant>,
+    },
+    /// Write nothing.
+    Refuse(Error),
+}
+
+/// Decides what presenting `request.token` does to `grant`, which it names.
+pub fn refresh(
+    grant: &Grant,
+    request: RefreshRequest<'_>,
+    parties: Parties<'_>,
+    keys: &KeyRing,
+    policy: &RotationPolicy,
+    now: Timestamp,
+) -> Refresh {
+    let token = request.token;
+    let foreign = grant.client_id != request.client.id;
+    if foreign || token.kind != TokenKind::Refresh {
+        return Refresh::Refuse(Error::InvalidGrant);
+    }
+    if let Err(refusal) = check_grant_type(GrantType::RefreshToken, request.client) {
+        return Refresh::Refuse(refusal);
+    }
+    if liveness::check(grant, parties, now).is_err() {
+        return Refresh::Refuse(Error::InvalidGrant);
+    }
+    let Some(token_key) = keys.get(token.key_id) else {
+        return Refresh::Refuse(Error::UNAVAILABLE);
+    };
+    match token.generation.cmp(&grant.current.number) {
+        Ordering::Equal if grant.generation_of(token).is_some() => {
+            rotate(grant, request, keys.active(), now)
+        }
+        Ordering::Less if may_repeat(grant, token, policy, now) => repeat(grant, request, keys),
+        _ if !token.is_genuine(token_key) => Refresh::Refuse(Error::InvalidGrant),
+        Ordering::Less => end(grant, EndCause::Replayed, now),
+        // Generation 0 of a repeated request: the earlier answer's tokens were re-keyed away.
+        Ordering::Equal if grant.request.is_some() && token.generation == 0 => {
+            Refresh::Refuse(Error::InvalidGrant)
+        }
+        // Rule 12, and its twin: another life of this very generation.
+        Ordering::Equal | Ordering::Greater => end(grant, EndCause::StoreWentBack, now),
+    }
+}
+
+fn rotate(grant: &Grant, request: RefreshRequest<'_>, key: &ServerKey, now: Timestamp) -> Refresh {
+    let refresh = grant.current.refresh.as_ref();
+    if refresh.is_none_or(|slot| now >= slot.expire_time) {
+        return Refresh::Refuse(Error::InvalidGrant);
+    }
+    if !request.scopes.is_within(&grant.scopes) {
+        return Refresh::Refuse(Error::InvalidScope);
+    }
+    let Some(number) = grant.current.number.checked_add(1) else {
+        return Refresh::Refuse(Error::InvalidGrant);
+    };
+    let pair = TokenPair::successor(request.token, number, key, &request.salt);
+    let narrowed = narrowed(grant, request.scopes);
+    let lifetimes = &request.client.lifetimes;
+    let current = pair.record(lifetimes, None, narrowed, grant.expire_time, now);
+    let grant = Grant {
+        current,
+        previous: Some(grant.current.clone()),
+        salt: Some(request.salt),
+        ..grant.clone()
+    };
+    Refresh::Rotate {
+        grant: Box::new(grant),
+        pair,
+    }
+}
+
+/// Rules 3 to 5. The window is open while the salt is kept and the clock stands between the
+/// rotation and the window's end; a clock that went back counts as closed.
+fn may_repeat(grant: &Grant, token: &Token, policy: &RotationPolicy, now: Timestamp) -> bool {
+    let rotated = grant.current.issue_time;
+    grant.generation_of(token).is_some()
+        && grant.salt.is_some()
+        && now >= rotated
+        && now.since(rotated) < policy.retry_window
+}
+
+fn repeat(grant: &Grant, request: RefreshRequest<'_>, keys: &KeyRing) -> Refresh {
+    let same_scopes = if request.scopes.is_empty() {
+        grant.current.access.scopes.is_none()
+    } else {
+        request
+            .scopes
+            .same_as(grant.scopes_of(&grant.current.access))
+    };
+    if !same_scopes {
+        return Refresh::Refuse(Error::InvalidRequest {
+            field: "scopes",
+            problem: "a retry must ask for the same scopes",
+        });
+    }
+    // The recorded key, not the active one: a rotation of keys between the two calls changes nothing.
+    let Some((key, salt)) = keys.get(grant.current.key_id).zip(grant.salt) else {
+        return Refresh::Refuse(Error::UNAVAILABLE);
+    };
+    let pair = TokenPair::successor(request.token, grant.current.number, key, &salt);
+    Refresh::Repeat { pair }
+}
+
+/// `None` when everything granted is asked, so that the common record stays small.
+fn narrowed(grant: &Grant, scopes: &Scopes) -> Option<Scopes> {
+    let all = scopes.is_empty() || scopes.same_as(&grant.scopes);
+    (!all).then(|| scopes.clone())
+}
+
+fn end(grant: &Grant, cause: EndCause, now: Timestamp) -> Refresh {
+    Refresh::End {
+        grant: Box::new(grant.ended(cause, now)),
+    }
+}

@@ -1,0 +1,88 @@
+//! The transition that ends a grant, or one access token of it (RFC 7009).
+
+use super::{
+    client_id::ClientId,
+    error::Error,
+    grant::{EndCause, Generation, Grant},
+    key_ring::ServerKey,
+    time::Timestamp,
+    token::{Token, TokenKind},
+};
+
+/// How much a revocation takes with it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RevokeScope {
+    /// The grant with every token of it.
+    WholeGrant,
+    /// The access tokens named by the token presented; its refresh token stays good.
+    AccessTokenOnly,
+}
+
+/// What is to be done about a revocation.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Revoke {
+    /// Replace the record by one compare-and-swap, then answer.
+    Write(Box<Grant>),
+    /// Nothing is left to write; answer.
+    Nothing,
+    /// Another client's token: it stays alive.
+    Refuse(Error),
+}
+
+/// Decides what `client` revoking `token`, which names `grant`, does. Any token that this service
+/// ever made for the grant will do, expired and rotated-out ones too.
+///
+/// `key` is the key that `token` names, if the ring holds it.
+pub fn revoke(
+    grant: &Grant,
+    token: &Token,
+    client: &ClientId,
+    scope: RevokeScope,
+    key: Option<&ServerKey>,
+    now: Timestamp,
+) -> Revoke {
+    let ours = grant.generation_of(token).is_some() || key.is_some_and(|key| token.is_genuine(key));
+    if !ours {
+        return Revoke::Nothing;
+    }
+    if grant.client_id != *client {
+        return Revoke::Refuse(Error::InvalidGrant);
+    }
+    if grant.end.is_some() {
+        return Revoke::Nothing;
+    }
+    match scope {
+        RevokeScope::WholeGrant => Revoke::Write(Box::new(grant.ended(EndCause::Revoked, now))),
+        RevokeScope::AccessTokenOnly => without_access(grant, token),
+    }
+}
+
+/// Clears the access token presented, or both live ones when a refresh token is, and closes the
+/// retry window, through which a cleared one would come back.
+fn without_access(grant: &Grant, token: &Token) -> Revoke {
+    let cleared = |generation: &Generation| {
+        let named = token.kind == TokenKind::Refresh || generation.number == token.generation;
+        let mut generation = generation.clone();
+        if named {
+            generation.access.hash = None;
+        }
+        generation
+    };
+    let next = Grant {
+        current: cleared(&grant.current),
+        previous: grant.previous.as_ref().map(cleared),
+        salt: None,
+        ..grant.clone()
+    };
+    let had_hashes = |grant: &Grant| {
+        let previous = grant
+            .previous
+            .as_ref()
+            .and_then(|generation| generation.access.hash);
+        [grant.current.access.hash, previous]
+    };
+    if had_hashes(&next) == had_hashes(grant) {
+        return Revoke::Nothing;
+    }
+    Revoke::Write(Box::new(next))
+}

@@ -1,0 +1,308 @@
+//! Token text: which grant and generation it names, its secret, and the proof that we made it.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+use sha2::{Digest as _, Sha256};
+use subtle::ConstantTimeEq as _;
+use zeroize::{Zeroize, ZeroizeOnDrop};
+
+use super::{
+    base62,
+    entropy::{Entropy, draw},
+    grant_id::GrantId,
+    key_ring::{KeyId, ServerKey},
+    secret::Secret,
+};
+
+const PREFIX_CHARS: usize = 4;
+const SECRET_BYTES: usize = 20;
+const TAG_BYTES: usize = 12;
+/// `key_id` ‖ `grant_id` ‖ generation ‖ secret ‖ tag.
+const PAYLOAD_BYTES: usize = 4 + 16 + 4 + SECRET_BYTES + TAG_BYTES;
+
+/// Characters of every token text.
+pub const TOKEN_CHARS: usize = PREFIX_CHARS + base62::text_len(PAYLOAD_BYTES);
+
+/// What a token is good for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TokenKind {
+    /// Shown to services.
+    Access,
+    /// Shown to jeton, by its own client only, for the next pair.
+    Refresh,
+}
+
+impl TokenKind {
+    /// The kind's name in derivations: fixed for ever.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Access => "access",
+            Self::Refresh => "refresh",
+        }
+    }
+
+    const fn prefix(self) -> &'static str {
+        match self {
+            Self::Access => "jat_",
+            Self::Refresh => "jrt_",
+        }
+    }
+}
+
+/// 160 secret bits of one token.
+#[derive(Clone, Zeroize, ZeroizeOnDrop)]
+pub struct TokenSecret([u8; SECRET_BYTES]);
+
+impl TokenSecret {
+    /// A root secret: random, for generation 0.
+    pub fn generate(entropy: &dyn Entropy) -> Self {
+        Self(draw(entropy))
+    }
+
+    /// A secret from its bytes.
+    pub const fn from_bytes(bytes: [u8; SECRET_BYTES]) -> Self {
+        Self(bytes)
+    }
+
+    /// The secret bytes, for hashing and text only.
+    pub const fn as_bytes(&self) -> &[u8; SECRET_BYTES] {
+        &self.0
+    }
+}
+
+impl fmt::Debug for TokenSecret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("TokenSecret(…)")
+    }
+}
+
+/// 96 bits of HMAC over the rest of the token: "we made this once".
+#[derive(Clone, Copy)]
+pub struct Tag([u8; TAG_BYTES]);
+
+impl Tag {
+    /// A tag from its bytes.
+    pub const fn from_bytes(bytes: [u8; TAG_BYTES]) -> Self {
+        Self(bytes)
+    }
+
+    /// The tag's bytes.
+    pub const fn as_bytes(&self) -> &[u8; TAG_BYTES] {
+        &self.0
+    }
+}
+
+/// SHA-256 of everything in a token that its grant and generation do not already say; all that
+/// the store ever holds of it.
+///
+/// It covers key id and tag beside the secret, so that a live token has exactly one text.
+#[derive(Clone, Copy, Serialize, Deserialize)]
+pub struct TokenHash([u8; 32]);
+
+impl PartialEq for TokenHash {
+    fn eq(&self, other: &Self) -> bool {
+        self.0.ct_eq(&other.0).into()
+    }
+}
+
+impl Eq for TokenHash {}
+
+impl fmt::Debug for TokenHash {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("TokenHash(…)")
+    }
+}
+
+/// A token, taken apart. That it parsed says nothing yet about whether it was ever made.
+#[derive(Clone)]
+pub struct Token {
+    /// Access or refresh.
+    pub kind: TokenKind,
+    /// The key that tagged it.
+    pub key_id: KeyId,
+    /// The grant it belongs to.
+    pub grant_id: GrantId,
+    /// How many rotations its grant had seen when it was made.
+    pub generation: u32,
+    /// What only its holder knows.
+    pub secret: TokenSecret,
+    tag: Tag,
+}
+
+impl Token {
+    /// Makes a token and tags it.
+    pub fn mint(
+        kind: TokenKind,
+        key: &ServerKey,
+        grant_id: GrantId,
+        generation: u32,
+        secret: TokenSecret,
+    ) -> Self {
+        let tag = key.tag(kind, grant_id, generation, &secret);
+        Self {
+            kind,
+            key_id: key.id(),
+            grant_id,
+            generation,
+            secret,
+            tag,
+        }
+    }
+
+    /// Takes token text apart. `None` when prefix, length or alphabet is not a token's; a text
+    /// that parses is the one text of what it says.
+    pub fn parse(text: &str) -> Option<Self> {
+        let (prefix, body) = text.as_bytes().split_at_checked(PREFIX_CHARS)?;
+        let kind = [TokenKind::Access, TokenKind::Refresh]
+            .into_iter()
+            .find(|kind| kind.prefix().as_bytes() == prefix)?;
+        let payload: [u8; PAYLOAD_BYTES] = base62::decode(body)?;
+        let (key_id, rest) = payload.split_first_chunk()?;
+        let (grant_id, rest) = rest.split_first_chunk()?;
+        let (generation, rest) = rest.split_first_chunk()?;
+        let (secret, rest) = rest.split_first_chunk()?;
+        let (tag, _) = rest.split_first_chunk()?;
+        Some(Self {
+            kind,
+            key_id: KeyId::from_bytes(*key_id),
+            grant_id: GrantId::from_bytes(*grant_id),
+            generation: u32::from_be_bytes(*generation),
+            secret: TokenSecret(*secret),
+            tag: Tag(*tag),
+        })
+    }
+
+    /// The token's text: prefix, letters and digits.
+    pub fn to_text(&self) -> Secret {
+        let mut payload = [0; PAYLOAD_BYTES];
+        let fields: [&[u8]; 5] = [
+            self.key_id.as_bytes(),
+            self.grant_id.as_bytes(),
+            &self.generation.to_be_bytes(),
+            self.secret.as_bytes(),
+            self.tag.as_bytes(),
+        ];
+        let mut at = 0;
+        for field in fields {
+            payload[at..at + field.len()].copy_from_slice(field);
+            at += field.len();
+        }
+        let mut text = String::with_capacity(TOKEN_CHARS);
+        text.push_str(self.kind.prefix());
+        base62::encode_into(&payload, &mut text);
+        payload.zeroize();
+        Secret::new(text)
+    }
+
+    /// What the store keeps of the token.
+    pub fn hash(&self) -> TokenHash {
+        let mut hash = Sha256::new();
+        hash.update(self.key_id.as_bytes());
+        hash.update(self.secret.as_bytes());
+        hash.update(self.tag.as_bytes());
+        TokenHash(hash.finalize().into())
+    }
+
+    /// Whether the holder of `key` made this token, whatever has become of it since. A key of
+    /// another id never did.
+    pub fn is_genuine(&self, key: &ServerKey) -> bool {
+        let tag = key.tag(self.kind, self.grant_id, self.generation, &self.secret);
+        key.id() == self.key_id && bool::from(tag.0.ct_eq(&self.tag.0))
+    }
+}
+
+impl fmt::Debug for Token {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "Token({:?} {} generation {})",
+            self.kind, self.grant_id, self.generation
+        )
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+    use zeroize::Zeroizing;
+
+    use super::*;
+
+    fn token(kind: TokenKind) -> Token {
+        let key = ServerKey::new(Zeroizing::new([7; 32]));
+        Token::mint(
+            kind,
+            &key,
+            GrantId::from_bytes([1; 16]),
+            3,
+            TokenSecret([2; 20]),
+        )
+    }
+
+    #[test]
+    fn the_text_is_short_plain_and_fixed() {
+        let text = token(TokenKind::Access).to_text();
+        assert_eq!(
+            text.expose(),
+            "jat_8LTr9VnTwP305LJlJD9WPB05LJlJC0qln0AgdWcQJ2oM0AgdWcQJ2oM0AgdWg4vdWDCKtcL2rxyMw"
+        );
+        assert_eq!(text.expose().len(), TOKEN_CHARS);
+        const { assert!(TOKEN_CHARS <= 100) }
+    }
+
+    #[test]
+    fn text_reads_back_as_the_same_token() {
+        for kind in [TokenKind::Access, TokenKind::Refresh] {
+            let made = token(kind);
+            let read = Token::parse(made.to_text().expose()).expect("a token");
+            assert_eq!(read.kind, kind);
+            assert_eq!(read.hash(), made.hash());
+            assert!(read.is_genuine(&ServerKey::new(Zeroizing::new([7; 32]))));
+            assert!(!read.is_genuine(&ServerKey::new(Zeroizing::new([8; 32]))));
+        }
+    }
+
+    #[test]
+    fn an_access_token_renamed_refresh_is_not_genuine() {
+        let text = token(TokenKind::Access)
+            .to_text()
+            .expose()
+            .replace("jat_", "jrt_");
+        let renamed = Token::parse(&text).expect("it still parses");
+        assert!(!renamed.is_genuine(&ServerKey::new(Zeroizing::new([7; 32]))));
+    }
+
+    #[test]
+    fn no_debug_output_holds_a_secret() {
+        let token = token(TokenKind::Access);
+        let shown = format!("{token:?} {:?} {:?}", token.secret, token.to_text());
+        assert!(!shown.contains(&token.to_text().expose()[4..]));
+        assert!(!shown.contains("2, 2"));
+    }
+
+    proptest! {
+        #[test]
+        fn any_other_character_makes_another_token(at in 0..TOKEN_CHARS, with in "[ -~]") {
+            let made = token(TokenKind::Refresh);
+            let mut text = made.to_text().expose().to_owned();
+            prop_assume!(text[at..=at] != with);
+            text.replace_range(at..=at, &with);
+            if let Some(read) = Token::parse(&text) {
+                prop_assert!(read.to_text() == Secret::new(text.as_str()));
+                let same_place = read.grant_id == made.grant_id
+                    && read.generation == made.generation
+                    && read.kind == made.kind;
+                prop_assert!(!same_place || read.hash() != made.hash());
+                prop_assert!(!read.is_genuine(&ServerKey::new(Zeroizing::new([7; 32]))));
+            }
+        }
+
+        #[test]
+        fn whatever_parses_has_one_text(text in "(jat_|jrt_|jcs_)?[0-9A-Za-z]{70,80}") {
+            if let Some(token) = Token::parse(&text) {
+                prop_assert!(token.to_text() == Secret::new(text.as_str()));
+            }
+        }
+    }
+}

@@ -1,0 +1,7 @@
+//! jeton: a gRPC token service over an embedded store.
+//!
+//! One request goes down and comes back up through these folders:
+//! `grpc` → `service` → `domain` → `store`. `app` puts them together, `main` runs them.
+
+pub mod domain;
+pub mod store;

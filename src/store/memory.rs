@@ -1,0 +1,182 @@
+//! The reference engine: plain maps behind one lock. Slow, obvious, gone with the process.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+};
+
+use super::{
+    ReadError, Record, Records, Sequence, Store, StoreId, Stored, Version, Write, WriteError,
+};
+use crate::domain::{
+    change::Change, client::Client, grant::Grant, key_ring::KeyId, time::Timestamp, user::User,
+    user_name::UserName,
+};
+
+type Map<R> = BTreeMap<<R as Record>::Key, Stored<R>>;
+
+#[derive(Default)]
+struct State {
+    grants: Map<Grant>,
+    clients: Map<Client>,
+    users: Map<User>,
+    changes: Vec<Change>,
+    keys: BTreeSet<KeyId>,
+    last_version: u64,
+}
+
+/// A store in memory, for tests of everything above the store and as the measure of the others.
+#[derive(Clone, Default)]
+pub struct MemoryStore {
+    state: Arc<Mutex<State>>,
+}
+
+impl MemoryStore {
+    /// An empty store.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Every change so far, oldest first.
+    pub fn changes(&self) -> Vec<Change> {
+        self.lock().changes.clone()
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        // A panic while the lock is held leaves whole records behind: each write is one insert.
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Records that the reference engine has a map for.
+trait Mapped: Record {
+    fn map(state: &mut State) -> &mut Map<Self>;
+
+    /// Whether the record would take a place that another record holds.
+    fn collides(&self, _state: &State) -> bool {
+        false
+    }
+}
+
+impl Mapped for Grant {
+    fn map(state: &mut State) -> &mut Map<Self> {
+        &mut state.grants
+    }
+}
+
+impl Mapped for Client {
+    fn map(state: &mut State) -> &mut Map<Self> {
+        &mut state.clients
+    }
+}
+
+impl Mapped for User {
+    fn map(state: &mut State) -> &mut Map<Self> {
+        &mut state.users
+    }
+
+    fn collides(&self, state: &State) -> bool {
+        state
+            .users
+            .values()
+            .any(|user| user.id != self.id && user.name == self.name)
+    }
+}
+
+impl State {
+    fn write<R: Mapped>(&mut self, write: Write<R>) -> Result<Version, WriteError> {
+        let key = write.key();
+        let old = R::map(self).get(&key).cloned();
+        let (expected, new) = match write {
+            Write::Insert(record) => (None, Some(record)),
+            Write::Replace(version, record) => (Some(version), Some(record)),
+            Write::Delete(version, _) => (Some(version), None),
+        };
+        let collides = new.as_ref().is_some_and(|record| record.collides(self));
+        if old.as_ref().map(Stored::version) != expected || collides {
+            return Err(WriteError::Conflict);
+        }
+        self.last_version += 1;
+        let version = Version::from_u64(self.last_version);
+        self.changes.extend(R::change(old.as_deref(), new.as_ref()));
+        match new {
+            Some(record) => R::map(self).insert(key, Stored::new(version, record)),
+            None => R::map(self).remove(&key),
+        };
+        Ok(version)
+    }
+}
+
+impl<R: Mapped> Records<R> for MemoryStore {
+    fn cached(&self, key: &R::Key) -> Option<Stored<R>> {
+        R::map(&mut self.lock()).get(key).cloned()
+    }
+
+    async fn get(&self, key: &R::Key) -> Result<Option<Stored<R>>, ReadError> {
+        Ok(R::map(&mut self.lock()).get(key).cloned())
+    }
+
+    async fn write(&self, write: Write<R>) -> Result<Version, WriteError> {
+        self.lock().write(write)
+    }
+}
+
+impl Store for MemoryStore {
+    type Grants = Self;
+    type Clients = Self;
+    type Users = Self;
+
+    fn grants(&self) -> &Self {
+        self
+    }
+
+    fn clients(&self) -> &Self {
+        self
+    }
+
+    fn users(&self) -> &Self {
+        self
+    }
+
+    async fn user_by_name(&self, name: &UserName) -> Result<Option<Stored<User>>, ReadError> {
+        Ok(self
+            .lock()
+            .users
+            .values()
+            .find(|user| user.name == *name)
+            .cloned())
+    }
+
+    async fn spent_grants(
+        &self,
+        now: Timestamp,
+        limit: usize,
+    ) -> Result<Vec<Stored<Grant>>, ReadError> {
+        let state = self.lock();
+        let spent = state
+            .grants
+            .values()
+            .filter(|grant| grant.spent_time() <= now);
+        let mut spent: Vec<Stored<Grant>> = spent.cloned().collect();
+        spent.sort_by_key(|grant| grant.spent_time());
+        spent.truncate(limit);
+        Ok(spent)
+    }
+
+    async fn head(&self) -> Result<Sequence, ReadError> {
+        Ok(Sequence(self.lock().changes.len() as u64))
+    }
+
+    fn id(&self) -> StoreId {
+        [0; 16]
+    }
+
+    fn key_ids(&self) -> Vec<KeyId> {
+        self.lock().keys.iter().copied().collect()
+    }
+
+    async fn add_key_id(&self, id: KeyId) -> Result<(), WriteError> {
+        self.lock().keys.insert(id);
+        Ok(())
+    }
+}

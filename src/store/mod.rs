@@ -1,0 +1,177 @@
+//! The store's contract: what every engine promises, in prose, and nothing of how.
+//!
+//! # The contract
+//!
+//! * A record is read whole and replaced whole. There is no transaction over two records, and
+//!   nothing above the store needs one.
+//! * Each record has a [`Version`]. No two states of one key ever share a version, not even across
+//!   a delete and a new insert.
+//! * [`Write::Insert`] succeeds only where there is no record, [`Write::Replace`] and
+//!   [`Write::Delete`] only where the record still has the expected version. Of several writers
+//!   that expect the same version exactly one succeeds; the others get [`WriteError::Conflict`]
+//!   and, when they read again, see a state at least as new as the one that beat them.
+//! * What returned `Ok` is durable: it survives the end of the process and of the machine's power.
+//! * Readers see durable states only. A write is visible to every read that starts after it was
+//!   answered, `Conflict` included, and to none before it is durable. So an answer may rest on
+//!   whatever was read.
+//! * A user's name is unique: a write that would give two users one name is a `Conflict`.
+//! * Every write that matters to caches of answers adds one [`Change`] to a feed, which the record
+//!   type itself decides ([`Record::change`]), so that no caller can forget it. The feed is
+//!   durable with the record, in the order in which the records became visible, without gaps.
+//!
+//! What fails is typed by what the caller may do next: see [`ReadError`] and [`WriteError`].
+
+#[cfg(test)]
+mod conformance;
+pub mod memory;
+mod record;
+pub mod sled;
+mod stored;
+
+use std::future::Future;
+
+use thiserror::Error;
+
+pub use self::{
+    record::Record,
+    stored::{Stored, Version},
+};
+use crate::domain::{
+    client::Client, grant::Grant, key_ring::KeyId, record::Corrupt, time::Timestamp, user::User,
+    user_name::UserName,
+};
+
+/// One atomic intent.
+#[derive(Clone, Debug)]
+pub enum Write<R: Record> {
+    /// Make the record, if there is none under its key.
+    Insert(R),
+    /// Put another state in the place of the one that has this version.
+    Replace(Version, R),
+    /// Remove the record, if it still has this version.
+    Delete(Version, R::Key),
+}
+
+impl<R: Record> Write<R> {
+    /// The key of the record that is written.
+    pub fn key(&self) -> R::Key {
+        match self {
+            Self::Insert(record) | Self::Replace(_, record) => record.key(),
+            Self::Delete(_, key) => key.clone(),
+        }
+    }
+}
+
+/// Why a read has no answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
+pub enum ReadError {
+    /// The engine cannot be reached or has stopped. Retry later; the answer is *not* "absent".
+    #[error("the store cannot be read")]
+    Unavailable,
+    /// The record is there and cannot be decoded. Retrying does not help.
+    #[error("a record is damaged")]
+    Corrupt,
+}
+
+impl From<Corrupt> for ReadError {
+    fn from(_: Corrupt) -> Self {
+        Self::Corrupt
+    }
+}
+
+/// Why a write did not succeed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
+pub enum WriteError {
+    /// Another state is there than the one expected. Nothing was written: read and decide again.
+    #[error("the record has changed")]
+    Conflict,
+    /// A bounded queue is full. Nothing was written: retry after a moment.
+    #[error("the store is busy")]
+    Busy,
+    /// The engine cannot be reached or has stopped. Nothing was written: retry later.
+    #[error("the store cannot be written")]
+    Unavailable,
+    /// The write may or may not have happened, or may yet. Read again before deciding anew.
+    #[error("the outcome of the write is unknown")]
+    Unknown,
+    /// The record in its place cannot be decoded. Nothing was written, retrying does not help.
+    #[error("a record is damaged")]
+    Corrupt,
+}
+
+impl From<ReadError> for WriteError {
+    fn from(error: ReadError) -> Self {
+        match error {
+            ReadError::Unavailable => Self::Unavailable,
+            ReadError::Corrupt => Self::Corrupt,
+        }
+    }
+}
+
+/// All records of one type.
+pub trait Records<R: Record>: Send + Sync + 'static {
+    /// The record, if it lies in memory: never waits. `None` says nothing about its existence.
+    fn cached(&self, key: &R::Key) -> Option<Stored<R>>;
+
+    /// The record's newest durable state, or `None` when there is none.
+    fn get(
+        &self,
+        key: &R::Key,
+    ) -> impl Future<Output = Result<Option<Stored<R>>, ReadError>> + Send;
+
+    /// Carries out one intent and returns, once it is durable, the record's new version. A write
+    /// whose future is dropped may still happen.
+    fn write(&self, write: Write<R>) -> impl Future<Output = Result<Version, WriteError>> + Send;
+}
+
+/// The position of an event in the changes feed; the first is 1.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Sequence(pub u64);
+
+/// 128 random bits, drawn when the store was made: cursors of another store are told apart by it.
+pub type StoreId = [u8; 16];
+
+/// A store engine. See the module for what it promises.
+pub trait Store: Send + Sync + 'static {
+    /// The grants.
+    type Grants: Records<Grant>;
+    /// The clients.
+    type Clients: Records<Client>;
+    /// The users.
+    type Users: Records<User>;
+
+    /// The grants.
+    fn grants(&self) -> &Self::Grants;
+
+    /// The clients.
+    fn clients(&self) -> &Self::Clients;
+
+    /// The users.
+    fn users(&self) -> &Self::Users;
+
+    /// The user of that name.
+    fn user_by_name(
+        &self,
+        name: &UserName,
+    ) -> impl Future<Output = Result<Option<Stored<User>>, ReadError>> + Send;
+
+    /// Grants of which nothing can be used any more at `now`: at most `limit`, the longest
+    /// expired first, with the version to delete each by.
+    fn spent_grants(
+        &self,
+        now: Timestamp,
+        limit: usize,
+    ) -> impl Future<Output = Result<Vec<Stored<Grant>>, ReadError>> + Send;
+
+    /// The last change that is durable: whoever has seen the feed up to it is as fresh as now.
+    fn head(&self) -> impl Future<Output = Result<Sequence, ReadError>> + Send;
+
+    /// The store's own id.
+    fn id(&self) -> StoreId;
+
+    /// Every server key that a record of this store may name.
+    fn key_ids(&self) -> Vec<KeyId>;
+
+    /// Notes, durably, that records may name this key from now on. Idempotent.
+    fn add_key_id(&self, id: KeyId) -> impl Future<Output = Result<(), WriteError>> + Send;
+}

@@ -1,0 +1,154 @@
+//! What an engine must know of a record type to keep it.
+
+use std::{fmt::Debug, hash::Hash};
+
+use crate::domain::{
+    change::Change, client::Client, client_id::ClientId, grant::Grant, grant_id::GrantId,
+    record::Corrupt, subject::UserId, user::User,
+};
+
+/// A type of record.
+pub trait Record: Clone + Debug + PartialEq + Send + Sync + 'static {
+    /// What it is found by.
+    type Key: Clone + Debug + Eq + Hash + Ord + Send + Sync + 'static;
+
+    /// The key of this record.
+    fn key(&self) -> Self::Key;
+
+    /// The key as bytes, in the key's order.
+    fn key_bytes(key: &Self::Key) -> &[u8];
+
+    /// Reads a key back from its bytes.
+    ///
+    /// # Errors
+    /// [`Corrupt`] when they are not a key's.
+    fn parse_key(bytes: &[u8]) -> Result<Self::Key, Corrupt>;
+
+    /// The record as bytes, without its key.
+    fn encode(&self) -> Vec<u8>;
+
+    /// Reads a record back from its bytes.
+    ///
+    /// # Errors
+    /// [`Corrupt`] when they are not a record's.
+    fn decode(key: &Self::Key, bytes: &[u8]) -> Result<Self, Corrupt>;
+
+    /// What the feed says when `new` takes the place of `old`; `None` stands for no record.
+    fn change(old: Option<&Self>, new: Option<&Self>) -> Option<Change>;
+
+    /// Bytes the record takes in memory, within a few allocations' overhead: caches are bounded
+    /// by it.
+    fn memory_bytes(&self) -> usize;
+}
+
+/// What a map entry, the shared pointer and the heap's own headers add to a record in a cache.
+const CACHE_OVERHEAD: usize = 160;
+
+impl Record for Grant {
+    type Key = GrantId;
+
+    fn key(&self) -> GrantId {
+        self.id
+    }
+
+    fn key_bytes(key: &GrantId) -> &[u8] {
+        key.as_bytes()
+    }
+
+    fn parse_key(bytes: &[u8]) -> Result<GrantId, Corrupt> {
+        bytes
+            .try_into()
+            .map(GrantId::from_bytes)
+            .map_err(|_| Corrupt)
+    }
+
+    fn encode(&self) -> Vec<u8> {
+        self.to_bytes()
+    }
+
+    fn decode(key: &GrantId, bytes: &[u8]) -> Result<Self, Corrupt> {
+        Self::from_bytes(*key, bytes)
+    }
+
+    fn change(old: Option<&Self>, new: Option<&Self>) -> Option<Change> {
+        Change::of_grant(old, new)
+    }
+
+    fn memory_bytes(&self) -> usize {
+        let names: usize = self.audience.names().map(|name| name.len() + 32).sum();
+        let origin = [&self.origin.peer, &self.origin.user_agent];
+        let origin: usize = origin.into_iter().flatten().map(|text| text.len()).sum();
+        let text = self.client_id.as_str().len() + self.scopes.as_str().len();
+        size_of::<Self>() + CACHE_OVERHEAD + names + origin + text
+    }
+}
+
+impl Record for Client {
+    type Key = ClientId;
+
+    fn key(&self) -> ClientId {
+        self.id.clone()
+    }
+
+    fn key_bytes(key: &ClientId) -> &[u8] {
+        key.as_str().as_bytes()
+    }
+
+    fn parse_key(bytes: &[u8]) -> Result<ClientId, Corrupt> {
+        let text = std::str::from_utf8(bytes).map_err(|_| Corrupt)?;
+        ClientId::parse(text).map_err(|_| Corrupt)
+    }
+
+    fn encode(&self) -> Vec<u8> {
+        self.to_bytes()
+    }
+
+    fn decode(key: &ClientId, bytes: &[u8]) -> Result<Self, Corrupt> {
+        Self::from_bytes(key.clone(), bytes)
+    }
+
+    fn change(old: Option<&Self>, new: Option<&Self>) -> Option<Change> {
+        Change::of_client(old, new)
+    }
+
+    fn memory_bytes(&self) -> usize {
+        // Clients are few; their encoding is close to what their text takes.
+        size_of::<Self>() + CACHE_OVERHEAD + 2 * self.to_bytes().len()
+    }
+}
+
+impl Record for User {
+    type Key = UserId;
+
+    fn key(&self) -> UserId {
+        self.id
+    }
+
+    fn key_bytes(key: &UserId) -> &[u8] {
+        key.as_bytes()
+    }
+
+    fn parse_key(bytes: &[u8]) -> Result<UserId, Corrupt> {
+        bytes
+            .try_into()
+            .map(UserId::from_bytes)
+            .map_err(|_| Corrupt)
+    }
+
+    fn encode(&self) -> Vec<u8> {
+        self.to_bytes()
+    }
+
+    fn decode(key: &UserId, bytes: &[u8]) -> Result<Self, Corrupt> {
+        Self::from_bytes(*key, bytes)
+    }
+
+    fn change(old: Option<&Self>, new: Option<&Self>) -> Option<Change> {
+        Change::of_user(old, new)
+    }
+
+    fn memory_bytes(&self) -> usize {
+        let text = self.name.as_str().len() + self.password.0.len() + self.attributes.bytes();
+        size_of::<Self>() + CACHE_OVERHEAD + text + self.declared.len() * 128
+    }
+}

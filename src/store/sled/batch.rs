@@ -1,0 +1,167 @@
+//! What one flush and one fdatasync make durable together.
+
+use super::{
+    committer::Reply,
+    index::{Entry, ExpiryEntry, Indexed, Reindex},
+    table::Table,
+};
+use crate::{
+    domain::{change::Change, client::Client, grant::Grant, key_ring::KeyId, user::User},
+    store::{Sequence, Stored, Version, WriteError},
+};
+
+/// A write that was decided: the key, its new state, the version to answer.
+pub(super) struct Staged<R: Indexed> {
+    key: R::Key,
+    new: Option<Stored<R>>,
+    version: Version,
+}
+
+impl<R: Indexed> Staged<R> {
+    pub(super) fn new(key: R::Key, new: Option<R>, version: Version) -> Self {
+        Self {
+            key,
+            new: new.map(|record| Stored::new(version, record)),
+            version,
+        }
+    }
+}
+
+/// The writes of one type and those who wait for them. Refusals wait too: whoever lost a race must
+/// find the winner's state when they read again.
+pub(super) struct Writes<R: Indexed> {
+    staged: Vec<(Staged<R>, Reply<Version>)>,
+    refused: Vec<(WriteError, Reply<Version>)>,
+}
+
+impl<R: Indexed> Writes<R> {
+    const fn new() -> Self {
+        Self {
+            staged: Vec::new(),
+            refused: Vec::new(),
+        }
+    }
+
+    pub(super) fn add(&mut self, decision: Result<Staged<R>, WriteError>, reply: Reply<Version>) {
+        match decision {
+            Ok(staged) => self.staged.push((staged, reply)),
+            Err(error) => self.refused.push((error, reply)),
+        }
+    }
+
+    fn len(&self) -> usize {
+        self.staged.len() + self.refused.len()
+    }
+
+    pub(super) fn apply(&self, table: &Table<R>) -> sled::Result<()> {
+        self.staged
+            .iter()
+            .try_for_each(|(write, _)| table.apply(&write.key, write.new.as_ref()))
+    }
+
+    /// Makes the writes visible, all before the first answer leaves.
+    fn publish(self, table: &Table<R>) -> impl Iterator<Item = (Reply<Version>, Outcome)> {
+        let mut answers = Vec::with_capacity(self.len());
+        for (write, reply) in self.staged {
+            table.publish(write.key, write.new);
+            answers.push((reply, Ok(write.version)));
+        }
+        answers.extend(
+            self.refused
+                .into_iter()
+                .map(|(error, reply)| (reply, Err(error))),
+        );
+        answers.into_iter()
+    }
+}
+
+type Outcome = Result<Version, WriteError>;
+
+/// A batch between its first command and its sync.
+pub(super) struct Batch {
+    pub(super) grants: Writes<Grant>,
+    pub(super) clients: Writes<Client>,
+    pub(super) users: Writes<User>,
+    pub(super) changes: Vec<Change>,
+    pub(super) entries: Vec<Entry>,
+    pub(super) stale_entries: Vec<Vec<u8>>,
+    pub(super) keys: Vec<KeyId>,
+    pub(super) done: Vec<Reply<()>>,
+    /// The last change before this batch.
+    since: Sequence,
+}
+
+impl Batch {
+    pub(super) const fn new(since: Sequence) -> Self {
+        Self {
+            grants: Writes::new(),
+            clients: Writes::new(),
+            users: Writes::new(),
+            changes: Vec::new(),
+            entries: Vec::new(),
+            stale_entries: Vec::new(),
+            keys: Vec::new(),
+            done: Vec::new(),
+            since,
+        }
+    }
+
+    /// Commands in the batch.
+    pub(super) fn len(&self) -> usize {
+        self.grants.len() + self.clients.len() + self.users.len() + self.done.len()
+    }
+
+    /// Whether there is anything to sync.
+    pub(super) fn writes(&self) -> bool {
+        let records =
+            self.grants.staged.len() + self.clients.staged.len() + self.users.staged.len();
+        records + self.entries.len() + self.stale_entries.len() + self.keys.len() > 0
+    }
+
+    pub(super) fn reindex(&mut self, reindex: Reindex) {
+        self.entries.extend(reindex.put);
+        self.stale_entries.extend(reindex.remove);
+    }
+
+    pub(super) fn move_expiry(&mut self, from: ExpiryEntry, to: Option<ExpiryEntry>) {
+        let entry = to.map(|to| Entry {
+            key: to.to_key(),
+            value: Vec::new(),
+        });
+        self.entries.extend(entry);
+        self.stale_entries.push(from.to_key());
+    }
+
+    /// Whether the batch writes the index entry `key`.
+    pub(super) fn puts(&self, key: &[u8]) -> bool {
+        self.entries.iter().any(|entry| entry.key == key)
+    }
+
+    /// The changes with their places in the feed.
+    pub(super) fn sequenced_changes(&self) -> impl Iterator<Item = (Sequence, &Change)> {
+        (self.since.0 + 1..).map(Sequence).zip(&self.changes)
+    }
+
+    /// The last change once this batch is published.
+    pub(super) fn head(&self) -> Sequence {
+        Sequence(self.since.0 + self.changes.len() as u64)
+    }
+
+    /// Makes everything visible, then answers everybody. Whoever no longer waits has gone away.
+    pub(super) fn publish(
+        self,
+        grants: &Table<Grant>,
+        clients: &Table<Client>,
+        users: &Table<User>,
+    ) {
+        let grants = self.grants.publish(grants);
+        let clients = self.clients.publish(clients);
+        let users = self.users.publish(users);
+        for (reply, outcome) in grants.chain(clients).chain(users) {
+            drop(reply.send(outcome));
+        }
+        for reply in self.done {
+            drop(reply.send(Ok(())));
+        }
+    }
+}

@@ -1,0 +1,369 @@
+//! The embedded engine: sled behind one committer, so that `Ok` means on the disk.
+
+mod batch;
+mod committer;
+mod index;
+mod meta;
+mod table;
+mod trees;
+
+use std::{
+    fs::{self, DirBuilder, File},
+    io,
+    os::unix::fs::DirBuilderExt as _,
+    path::{Path, PathBuf},
+    sync::Arc,
+};
+
+use thiserror::Error;
+use tokio::task::spawn_blocking;
+
+pub use self::committer::Failure;
+use self::{
+    committer::{Command, Committer, Handle},
+    index::{ExpiryEntry, Indexed},
+    meta::Meta,
+    table::Table,
+    trees::Trees,
+};
+use super::{ReadError, Records, Sequence, Store, StoreId, Stored, Version, Write, WriteError};
+use crate::domain::{
+    client::Client, entropy::Entropy, grant::Grant, key_ring::KeyId, time::Timestamp, user::User,
+    user_name::UserName,
+};
+
+/// Where the store lies and how much memory it may take.
+#[derive(Clone, Debug)]
+pub struct SledOptions {
+    /// The data directory; made, readable by its owner only, where there is none.
+    pub path: PathBuf,
+    /// Bytes of records kept in memory. sled's own page cache takes a quarter of it on top.
+    pub cache_bytes: u64,
+}
+
+/// Why a store could not be opened.
+#[derive(Debug, Error)]
+pub enum OpenError {
+    /// Another process has it open.
+    #[error("the data directory is in use by another process")]
+    InUse,
+    /// A newer release wrote it.
+    #[error("the store has format {found}, this release knows {known}: run the newer release")]
+    Schema {
+        /// The format found.
+        found: u8,
+        /// The newest format this release knows.
+        known: u8,
+    },
+    /// It cannot be read: restore a backup.
+    #[error("the store is damaged: {0}")]
+    Damaged(&'static str),
+    /// The file system or sled refused.
+    #[error(transparent)]
+    Io(#[from] io::Error),
+}
+
+impl From<sled::Error> for OpenError {
+    fn from(error: sled::Error) -> Self {
+        match error {
+            // sled says only in words that its lock is taken.
+            sled::Error::Io(error) if error.to_string().contains("could not acquire lock") => {
+                Self::InUse
+            }
+            sled::Error::Io(error) => Self::Io(error),
+            sled::Error::Corruption { .. } => Self::Damaged("sled found a corrupt page"),
+            sled::Error::CollectionNotFound(_)
+            | sled::Error::Unsupported(_)
+            | sled::Error::ReportableBug(_) => Self::Damaged("sled cannot make sense of it"),
+        }
+    }
+}
+
+/// The store. Cloning shares it.
+#[derive(Clone)]
+pub struct SledStore {
+    grants: SledRecords<Grant>,
+    clients: SledRecords<Client>,
+    users: SledRecords<User>,
+    trees: Trees,
+    meta: Arc<Meta>,
+    committer: Handle,
+}
+
+impl SledStore {
+    /// Opens the store, making it where there is none. Blocks while sled reads its log.
+    ///
+    /// # Errors
+    /// See [`OpenError`].
+    pub fn open(options: &SledOptions, entropy: &dyn Entropy) -> Result<Self, OpenError> {
+        make_directory(&options.path)?;
+        let db = sled::Config::default()
+            .path(&options.path)
+            .cache_capacity(options.cache_bytes / 4)
+            // The committer flushes, and nobody else.
+            .flush_every_ms(None)
+            .open()?;
+        let file = File::open(options.path.join("db"))?;
+        let meta = Arc::new(Meta::open(db.open_tree("meta")?, entropy)?);
+        // Clients and users are looked at on every call and are few: a quarter for both.
+        let few = options.cache_bytes / 8;
+        let grants = Table::new(db.open_tree("grants")?, options.cache_bytes - 2 * few);
+        let clients = Table::new(db.open_tree("clients")?, few);
+        let users = Table::new(db.open_tree("users")?, few);
+        let trees = Trees::open(db)?;
+        trees.flush()?;
+        sync_all_of(&options.path)?;
+        let committer = Committer {
+            grants: Arc::clone(&grants),
+            clients: Arc::clone(&clients),
+            users: Arc::clone(&users),
+            trees: trees.clone(),
+            meta: Arc::clone(&meta),
+            file,
+            head: trees.head()?,
+        };
+        let committer = committer.start()?;
+        Ok(Self {
+            grants: SledRecords {
+                table: grants,
+                committer: committer.clone(),
+            },
+            clients: SledRecords {
+                table: clients,
+                committer: committer.clone(),
+            },
+            users: SledRecords {
+                table: users,
+                committer: committer.clone(),
+            },
+            trees,
+            meta,
+            committer,
+        })
+    }
+
+    /// Commits what is queued and stops writing. Reads go on.
+    ///
+    /// # Errors
+    /// When the committer had failed, now or before.
+    pub async fn close(&self) -> Result<(), Failure> {
+        self.committer.close().await
+    }
+
+    /// Waits until the store has stopped committing: `Ok` after [`Self::close`].
+    ///
+    /// # Errors
+    /// Why it failed. Nothing was acknowledged since; the process cannot go on with this store.
+    pub async fn stopped(&self) -> Result<(), Failure> {
+        self.committer.stopped().await
+    }
+}
+
+/// Makes the data directory with its parents, for its owner only.
+fn make_directory(path: &Path) -> io::Result<()> {
+    DirBuilder::new().recursive(true).mode(0o700).create(path)
+}
+
+/// Syncs every file of a fresh or reopened store, its directory, and the entry of that directory
+/// in its parent: a store that was acknowledged must also be found.
+fn sync_all_of(path: &Path) -> io::Result<()> {
+    for entry in fs::read_dir(path)? {
+        File::open(entry?.path())?.sync_all()?;
+    }
+    File::open(path)?.sync_all()?;
+    match path.canonicalize()?.parent() {
+        Some(parent) => File::open(parent)?.sync_all(),
+        None => Ok(()),
+    }
+}
+
+/// The records of one type. Cloning shares them.
+pub struct SledRecords<R: Indexed> {
+    table: Arc<Table<R>>,
+    committer: Handle,
+}
+
+impl<R: Indexed> Clone for SledRecords<R> {
+    fn clone(&self) -> Self {
+        Self {
+            table: Arc::clone(&self.table),
+            committer: self.committer.clone(),
+        }
+    }
+}
+
+/// Reads off the runtime's threads. A read that panics or is cut off by shutdown has no answer.
+async fn blocking<T: Send + 'static>(
+    read: impl FnOnce() -> Result<T, ReadError> + Send + 'static,
+) -> Result<T, ReadError> {
+    spawn_blocking(read)
+        .await
+        .unwrap_or(Err(ReadError::Unavailable))
+}
+
+impl<R: Indexed> Records<R> for SledRecords<R> {
+    fn cached(&self, key: &R::Key) -> Option<Stored<R>> {
+        self.table.cached(key)
+    }
+
+    async fn get(&self, key: &R::Key) -> Result<Option<Stored<R>>, ReadError> {
+        if let Some(record) = self.table.cached(key) {
+            return Ok(Some(record));
+        }
+        let (table, key) = (Arc::clone(&self.table), key.clone());
+        blocking(move || table.read(&key)).await
+    }
+
+    async fn write(&self, write: Write<R>) -> Result<Version, WriteError> {
+        self.committer.ask(|reply| R::command(write, reply)).await
+    }
+}
+
+impl Store for SledStore {
+    type Grants = SledRecords<Grant>;
+    type Clients = SledRecords<Client>;
+    type Users = SledRecords<User>;
+
+    fn grants(&self) -> &Self::Grants {
+        &self.grants
+    }
+
+    fn clients(&self) -> &Self::Clients {
+        &self.clients
+    }
+
+    fn users(&self) -> &Self::Users {
+        &self.users
+    }
+
+    async fn user_by_name(&self, name: &UserName) -> Result<Option<Stored<User>>, ReadError> {
+        let (trees, users, name) = (
+            self.trees.clone(),
+            Arc::clone(&self.users.table),
+            name.clone(),
+        );
+        blocking(move || trees.user_by_name(&name, &users)).await
+    }
+
+    async fn spent_grants(
+        &self,
+        now: Timestamp,
+        limit: usize,
+    ) -> Result<Vec<Stored<Grant>>, ReadError> {
+        let (trees, grants) = (self.trees.clone(), Arc::clone(&self.grants.table));
+        let (spent, unsettled) = blocking(move || sort_due(&trees, &grants, now, limit)).await?;
+        if !unsettled.is_empty() {
+            // What is not settled now is met again by the next call.
+            let settled = self
+                .committer
+                .ask(|reply| Command::Settle(unsettled, reply))
+                .await;
+            settled.or_else(|error| match error {
+                WriteError::Busy | WriteError::Conflict => Ok(()),
+                WriteError::Unavailable | WriteError::Unknown => Err(ReadError::Unavailable),
+                WriteError::Corrupt => Err(ReadError::Corrupt),
+            })?;
+        }
+        Ok(spent)
+    }
+
+    async fn head(&self) -> Result<Sequence, ReadError> {
+        Ok(self.committer.head())
+    }
+
+    fn id(&self) -> StoreId {
+        self.meta.id()
+    }
+
+    fn key_ids(&self) -> Vec<KeyId> {
+        self.meta.keys()
+    }
+
+    async fn add_key_id(&self, id: KeyId) -> Result<(), WriteError> {
+        self.committer.ask(|reply| Command::AddKey(id, reply)).await
+    }
+}
+
+type Due = (Vec<Stored<Grant>>, Vec<ExpiryEntry>);
+
+/// Looks at the grants behind due expiry entries: those that are spent, and the entries of those
+/// that have since been refreshed or freed.
+fn sort_due(
+    trees: &Trees,
+    grants: &Table<Grant>,
+    now: Timestamp,
+    limit: usize,
+) -> Result<Due, ReadError> {
+    let (mut spent, mut unsettled) = (Vec::new(), Vec::new());
+    for entry in trees.due(now, limit)? {
+        match grants.read(&entry.grant_id)? {
+            Some(grant) if grant.spent_time() <= now => spent.push(grant),
+            Some(_) | None => unsettled.push(entry),
+        }
+    }
+    Ok((spent, unsettled))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{domain::entropy::Entropy, store::conformance};
+
+    struct TestEntropy;
+
+    impl Entropy for TestEntropy {
+        fn fill(&self, buffer: &mut [u8]) {
+            getrandom::fill(buffer).expect("the system gives randomness");
+        }
+    }
+
+    fn options(path: &Path) -> SledOptions {
+        SledOptions {
+            path: path.to_owned(),
+            cache_bytes: 1 << 20,
+        }
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn sled_keeps_the_contract() {
+        let directory = tempfile::tempdir().expect("a directory");
+        let store = SledStore::open(&options(directory.path()), &TestEntropy).expect("it opens");
+        conformance::run(&store).await;
+        store.close().await.expect("it closes in order");
+    }
+
+    #[tokio::test]
+    async fn a_second_server_on_one_directory_is_told_so() {
+        let directory = tempfile::tempdir().expect("a directory");
+        let _store = SledStore::open(&options(directory.path()), &TestEntropy).expect("it opens");
+        let second = SledStore::open(&options(directory.path()), &TestEntropy);
+        assert!(matches!(second, Err(OpenError::InUse)));
+    }
+
+    #[tokio::test]
+    async fn a_closed_store_refuses_writes_and_comes_back_with_its_id_and_records() {
+        let directory = tempfile::tempdir().expect("a directory");
+        let store = SledStore::open(&options(directory.path()), &TestEntropy).expect("it opens");
+        let grant = conformance::grant(1);
+        let version = store.grants().write(Write::Insert(grant.clone())).await;
+        let version = version.expect("the insert is acknowledged");
+        let id = store.id();
+        store.close().await.expect("it closes in order");
+        let refused = store.grants().write(Write::Delete(version, grant.id)).await;
+        assert_eq!(refused, Err(WriteError::Unavailable));
+        drop(store);
+
+        let store = conformance::eventually(|| {
+            SledStore::open(&options(directory.path()), &TestEntropy).ok()
+        })
+        .await;
+        assert_eq!(store.id(), id);
+        let found = store
+            .grants()
+            .get(&grant.id)
+            .await
+            .expect("a read")
+            .expect("the grant");
+        assert_eq!((found.version(), &*found), (version, &grant));
+    }
+}

@@ -1,0 +1,156 @@
+//! One tree of records behind its cache: readers see what is published, the committer decides what is.
+//!
+//! A batch goes through three moments: [`Table::open`] for each key it will write, the writes to
+//! the tree and their sync, [`Table::publish`] for each key. In between readers are served the
+//! state from before the batch, whether or not the cache still holds it.
+
+use std::{
+    collections::HashMap,
+    sync::{Arc, PoisonError, RwLock},
+};
+
+use quick_cache::{
+    Weighter,
+    sync::{Cache, GuardResult},
+};
+use sled::Tree;
+
+use super::index::Indexed;
+use crate::store::{ReadError, Stored, Version};
+
+#[derive(Clone)]
+struct MemoryBytes;
+
+impl<R: Indexed> Weighter<R::Key, Stored<R>> for MemoryBytes
+where
+    R::Key: Clone,
+{
+    fn weight(&self, _key: &R::Key, record: &Stored<R>) -> u64 {
+        record.memory_bytes() as u64
+    }
+}
+
+/// The records of one type.
+pub(super) struct Table<R: Indexed> {
+    tree: Tree,
+    cache: Cache<R::Key, Stored<R>, MemoryBytes>,
+    /// What the keys of the open batch held before it; empty between batches.
+    open: RwLock<HashMap<R::Key, Option<Stored<R>>>>,
+}
+
+/// Bytes in front of a record in the tree: its version, big-endian.
+const VERSION_BYTES: usize = 8;
+
+impl<R: Indexed> Table<R> {
+    /// A table over `tree` whose cache holds at most `cache_bytes` of records.
+    pub(super) fn new(tree: Tree, cache_bytes: u64) -> Arc<Self> {
+        // The estimate sizes the cache's index up front: small, it grows by itself.
+        const ESTIMATED_RECORDS: usize = 1_000;
+        let cache = Cache::with_weighter(ESTIMATED_RECORDS, cache_bytes, MemoryBytes);
+        Arc::new(Self {
+            tree,
+            cache,
+            open: RwLock::default(),
+        })
+    }
+
+    /// The published record if the cache holds it.
+    pub(super) fn cached(&self, key: &R::Key) -> Option<Stored<R>> {
+        self.cache.get(key)
+    }
+
+    /// The published record. May wait for the disk: never on a runtime thread.
+    pub(super) fn read(&self, key: &R::Key) -> Result<Option<Stored<R>>, ReadError> {
+        loop {
+            let guard = match self.cache.get_value_or_guard(key, None) {
+                GuardResult::Value(record) => return Ok(Some(record)),
+                GuardResult::Guard(guard) => guard,
+                GuardResult::Timeout => continue,
+            };
+            // Order matters: the guard first, then this look. A batch that opens the key later
+            // takes the guard's place in the cache, and the fill below loses to it.
+            if let Some(before) = self.before_open_batch(key) {
+                return Ok(before);
+            }
+            match self.load(key)? {
+                // The tree may have lost the record to a batch opened since the look.
+                None => return Ok(self.before_open_batch(key).flatten()),
+                Some(record) if guard.insert(record.clone()).is_ok() => return Ok(Some(record)),
+                Some(_) => {}
+            }
+        }
+    }
+
+    /// Begins to write `key`: readers go on seeing `before`, and fills under way lose.
+    /// `false` when the open batch writes the key already.
+    pub(super) fn open(&self, key: R::Key, before: Option<Stored<R>>) -> bool {
+        let mut open = self.open.write().unwrap_or_else(PoisonError::into_inner);
+        if open.contains_key(&key) {
+            return false;
+        }
+        open.insert(key.clone(), before.clone());
+        drop(open);
+        match before {
+            Some(before) => self.cache.insert(key, before),
+            None => drop(self.cache.remove(&key)),
+        }
+        true
+    }
+
+    /// Whether the open batch writes `key`.
+    pub(super) fn is_open(&self, key: &R::Key) -> bool {
+        self.open
+            .read()
+            .unwrap_or_else(PoisonError::into_inner)
+            .contains_key(key)
+    }
+
+    /// Writes the new state of an opened key to the tree, not yet visible to readers.
+    pub(super) fn apply(&self, key: &R::Key, new: Option<&Stored<R>>) -> sled::Result<()> {
+        match new {
+            None => self.tree.remove(R::key_bytes(key))?,
+            Some(record) => {
+                let mut bytes = record.version().as_u64().to_be_bytes().to_vec();
+                bytes.extend(record.encode());
+                self.tree.insert(R::key_bytes(key), bytes)?
+            }
+        };
+        Ok(())
+    }
+
+    /// Makes the synced state of an opened key visible.
+    pub(super) fn publish(&self, key: R::Key, new: Option<Stored<R>>) {
+        match new {
+            Some(record) => self.cache.insert(key.clone(), record),
+            None => drop(self.cache.remove(&key)),
+        }
+        self.open
+            .write()
+            .unwrap_or_else(PoisonError::into_inner)
+            .remove(&key);
+    }
+
+    fn before_open_batch(&self, key: &R::Key) -> Option<Option<Stored<R>>> {
+        self.open
+            .read()
+            .unwrap_or_else(PoisonError::into_inner)
+            .get(key)
+            .cloned()
+    }
+
+    fn load(&self, key: &R::Key) -> Result<Option<Stored<R>>, ReadError> {
+        let bytes = self
+            .tree
+            .get(R::key_bytes(key))
+            .map_err(|_| ReadError::Unavailable)?;
+        bytes.map(|bytes| decode(key, &bytes)).transpose()
+    }
+}
+
+fn decode<R: Indexed>(key: &R::Key, bytes: &[u8]) -> Result<Stored<R>, ReadError> {
+    let (version, body) = bytes
+        .split_first_chunk::<VERSION_BYTES>()
+        .ok_or(ReadError::Corrupt)?;
+    let version = Version::from_u64(u64::from_be_bytes(*version));
+    Ok(Stored::new(version, R::decode(key, body)?))
+}

@@ -1,0 +1,82 @@
+//! The trees beside the records: index and changes.
+
+use sled::{Db, Tree};
+
+use super::{
+    index::{self, ExpiryEntry},
+    table::Table,
+};
+use crate::{
+    domain::{change::Change, record::Corrupt, time::Timestamp, user::User, user_name::UserName},
+    store::{ReadError, Record as _, Sequence, Stored},
+};
+
+/// Cloning shares them.
+#[derive(Clone)]
+pub(super) struct Trees {
+    db: Db,
+    pub(super) index: Tree,
+    changes: Tree,
+}
+
+impl Trees {
+    pub(super) fn open(db: Db) -> sled::Result<Self> {
+        let index = db.open_tree("index")?;
+        let changes = db.open_tree("changes")?;
+        Ok(Self { db, index, changes })
+    }
+
+    /// Hands everything written so far to the operating system.
+    pub(super) fn flush(&self) -> sled::Result<()> {
+        self.db.flush().map(drop)
+    }
+
+    pub(super) fn add_change(&self, sequence: Sequence, change: &Change) -> sled::Result<()> {
+        self.changes
+            .insert(sequence.0.to_be_bytes(), change.to_bytes())?;
+        Ok(())
+    }
+
+    /// The last change in the feed.
+    pub(super) fn head(&self) -> sled::Result<Sequence> {
+        let last = self.changes.last()?;
+        let number = last.and_then(|(key, _)| key.as_ref().try_into().ok().map(u64::from_be_bytes));
+        Ok(Sequence(number.unwrap_or(0)))
+    }
+
+    /// The user who bears `name`. May wait for the disk.
+    pub(super) fn user_by_name(
+        &self,
+        name: &UserName,
+        users: &Table<User>,
+    ) -> Result<Option<Stored<User>>, ReadError> {
+        let key = index::by_name(name);
+        let id = self.index.get(&key).map_err(|_| ReadError::Unavailable)?;
+        let Some(id) = id else { return Ok(None) };
+        let user = users.read(&User::parse_key(&id)?)?;
+        Ok(user.filter(|user| user.name == *name))
+    }
+
+    /// The user whom a name's entry points to, if they really bear it.
+    pub(super) fn user_behind(
+        &self,
+        entry: &[u8],
+        id: &[u8],
+        users: &Table<User>,
+    ) -> Option<Stored<User>> {
+        let id = User::parse_key(id).ok()?;
+        let user = users.read(&id).ok()??;
+        (index::by_name(&user.name) == entry).then_some(user)
+    }
+
+    /// Up to `limit` expiry entries that are due at `now`, oldest first. May wait for the disk.
+    pub(super) fn due(&self, now: Timestamp, limit: usize) -> Result<Vec<ExpiryEntry>, ReadError> {
+        let entries = self.index.range(ExpiryEntry::due(now)).keys().take(limit);
+        entries
+            .map(|key| {
+                let key = key.map_err(|_| ReadError::Unavailable)?;
+                ExpiryEntry::parse(&key).map_err(|Corrupt| ReadError::Corrupt)
+            })
+            .collect()
+    }
+}
