@@ -19,12 +19,12 @@ const fn values() -> [u8; 256] {
 }
 
 /// Characters that `bytes` bytes take as text. `bytes` is a multiple of 8.
-pub(super) const fn text_len(bytes: usize) -> usize {
+pub(crate) const fn text_len(bytes: usize) -> usize {
     bytes / BLOCK_BYTES * BLOCK_CHARS
 }
 
 /// Appends the text of `bytes`, whose length is a multiple of 8.
-pub(super) fn encode_into(bytes: &[u8], text: &mut String) {
+pub(crate) fn encode_into(bytes: &[u8], text: &mut String) {
     debug_assert_eq!(bytes.len() % BLOCK_BYTES, 0);
     for block in bytes.chunks_exact(BLOCK_BYTES) {
         let mut value = block
@@ -41,7 +41,7 @@ pub(super) fn encode_into(bytes: &[u8], text: &mut String) {
 
 /// Decodes exactly `N` bytes. `None` for another length, another alphabet, or a block beyond 64
 /// bits (which no encoder makes), so that decode-then-encode gives the same text.
-pub(super) fn decode<const N: usize>(text: &[u8]) -> Option<[u8; N]> {
+pub(crate) fn decode<const N: usize>(text: &[u8]) -> Option<[u8; N]> {
     if text.len() != text_len(N) {
         return None;
     }

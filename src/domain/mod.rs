@@ -2,7 +2,7 @@
 
 pub mod attributes;
 pub mod audience;
-mod base62;
+pub(crate) mod base62;
 pub mod change;
 pub mod client;
 pub mod client_id;

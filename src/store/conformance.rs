@@ -4,7 +4,7 @@ use std::{sync::Arc, time::Duration};
 
 use tokio::task::JoinSet;
 
-use super::{Records as _, Store, Write, WriteError};
+use super::{MAX_RECORD_BYTES, Records as _, Store, Write, WriteError};
 use crate::domain::{
     attributes::Attributes,
     audience::Audience,
@@ -108,6 +108,7 @@ pub(crate) async fn run<S: Store + Clone>(store: &S) {
     what_was_never_written_is_absent(store).await;
     an_insert_succeeds_only_where_nothing_is(store).await;
     a_replace_needs_the_version_that_is_there(store).await;
+    a_record_beyond_the_limit_is_refused(store).await;
     a_delete_needs_the_version_and_frees_the_key_for_a_new_one(store).await;
     a_users_name_is_unique_and_follows_renames(store).await;
     revocations_and_changes_move_the_feed_and_rotations_do_not(store).await;
@@ -189,6 +190,14 @@ async fn a_replace_needs_the_version_that_is_there(store: &impl Store) {
         store.grants().write(absent).await,
         Err(WriteError::Conflict)
     );
+}
+
+async fn a_record_beyond_the_limit_is_refused(store: &impl Store) {
+    let huge = "x".repeat(MAX_RECORD_BYTES);
+    let origin = Origin { peer: Some(huge.into()), user_agent: None };
+    let refused = store.grants().write(Write::Insert(Grant { origin, ..grant(9) })).await;
+    assert_eq!(refused, Err(WriteError::TooLarge));
+    assert!(store.grants().get(&grant(9).id).await.expect("a read").is_none());
 }
 
 async fn a_delete_needs_the_version_and_frees_the_key_for_a_new_one(store: &impl Store) {

@@ -6,7 +6,7 @@ use std::{
 };
 
 use super::{
-    ReadError, Record, Records, Sequence, Store, StoreId, Stored, Version, Write, WriteError,
+    MAX_RECORD_BYTES, ReadError, Record, Records, Sequence, Store, StoreId, Stored, Version, Write, WriteError,
 };
 use crate::domain::{
     change::Change, client::Client, grant::Grant, key_ring::KeyId, time::Timestamp, user::User,
@@ -95,6 +95,9 @@ impl State {
         let collides = new.as_ref().is_some_and(|record| record.collides(self));
         if old.as_ref().map(Stored::version) != expected || collides {
             return Err(WriteError::Conflict);
+        }
+        if new.as_ref().is_some_and(|record| record.encode().len() > MAX_RECORD_BYTES) {
+            return Err(WriteError::TooLarge);
         }
         self.last_version += 1;
         let version = Version::from_u64(self.last_version);

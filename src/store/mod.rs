@@ -41,6 +41,9 @@ use crate::domain::{
     user_name::UserName,
 };
 
+/// Longest encoding of a record, in bytes.
+pub const MAX_RECORD_BYTES: usize = 64 << 10;
+
 /// One atomic intent.
 #[derive(Clone, Debug)]
 pub enum Write<R: Record> {
@@ -94,6 +97,9 @@ pub enum WriteError {
     /// The write may or may not have happened, or may yet. Read again before deciding anew.
     #[error("the outcome of the write is unknown")]
     Unknown,
+    /// The record is longer than [`MAX_RECORD_BYTES`]. Nothing was written.
+    #[error("the record is too large")]
+    TooLarge,
     /// The record in its place cannot be decoded. Nothing was written, retrying does not help.
     #[error("a record is damaged")]
     Corrupt,

@@ -87,6 +87,8 @@ pub(super) struct Batch {
     pub(super) stale_entries: Vec<Vec<u8>>,
     pub(super) keys: Vec<KeyId>,
     pub(super) done: Vec<Reply<()>>,
+    /// Encoded records, in bytes.
+    pub(super) bytes: usize,
     /// The last change before this batch.
     since: Sequence,
 }
@@ -102,6 +104,7 @@ impl Batch {
             stale_entries: Vec::new(),
             keys: Vec::new(),
             done: Vec::new(),
+            bytes: 0,
             since,
         }
     }
@@ -158,10 +161,10 @@ impl Batch {
         let clients = self.clients.publish(clients);
         let users = self.users.publish(users);
         for (reply, outcome) in grants.chain(clients).chain(users) {
-            drop(reply.send(outcome));
+            let _gone = reply.send(outcome);
         }
         for reply in self.done {
-            drop(reply.send(Ok(())));
+            let _gone = reply.send(Ok(()));
         }
     }
 }

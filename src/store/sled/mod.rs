@@ -2,18 +2,13 @@
 
 mod batch;
 mod committer;
+mod directory;
 mod index;
 mod meta;
 mod table;
 mod trees;
 
-use std::{
-    fs::{self, DirBuilder, File},
-    io,
-    os::unix::fs::DirBuilderExt as _,
-    path::{Path, PathBuf},
-    sync::Arc,
-};
+use std::{io, path::PathBuf, sync::Arc};
 
 use thiserror::Error;
 use tokio::task::spawn_blocking;
@@ -21,6 +16,7 @@ use tokio::task::spawn_blocking;
 pub use self::committer::Failure;
 use self::{
     committer::{Command, Committer, Handle},
+    directory::DataDirectory,
     index::{ExpiryEntry, Indexed},
     meta::Meta,
     table::Table,
@@ -96,14 +92,8 @@ impl SledStore {
     /// # Errors
     /// See [`OpenError`].
     pub fn open(options: &SledOptions, entropy: &dyn Entropy) -> Result<Self, OpenError> {
-        make_directory(&options.path)?;
-        let db = sled::Config::default()
-            .path(&options.path)
-            .cache_capacity(options.cache_bytes / 4)
-            // The committer flushes, and nobody else.
-            .flush_every_ms(None)
-            .open()?;
-        let file = File::open(options.path.join("db"))?;
+        let directory = DataDirectory::lock(&options.path)?;
+        let db = directory.open(options.cache_bytes / 4)?;
         let meta = Arc::new(Meta::open(db.open_tree("meta")?, entropy)?);
         // Clients and users are looked at on every call and are few: a quarter for both.
         let few = options.cache_bytes / 8;
@@ -111,8 +101,9 @@ impl SledStore {
         let clients = Table::new(db.open_tree("clients")?, few);
         let users = Table::new(db.open_tree("users")?, few);
         let trees = Trees::open(db)?;
+        let file = directory.file()?;
         trees.flush()?;
-        sync_all_of(&options.path)?;
+        file.sync_data()?;
         let committer = Committer {
             grants: Arc::clone(&grants),
             clients: Arc::clone(&clients),
@@ -120,6 +111,7 @@ impl SledStore {
             trees: trees.clone(),
             meta: Arc::clone(&meta),
             file,
+            directory,
             head: trees.head()?,
         };
         let committer = committer.start()?;
@@ -156,24 +148,6 @@ impl SledStore {
     /// Why it failed. Nothing was acknowledged since; the process cannot go on with this store.
     pub async fn stopped(&self) -> Result<(), Failure> {
         self.committer.stopped().await
-    }
-}
-
-/// Makes the data directory with its parents, for its owner only.
-fn make_directory(path: &Path) -> io::Result<()> {
-    DirBuilder::new().recursive(true).mode(0o700).create(path)
-}
-
-/// Syncs every file of a fresh or reopened store, its directory, and the entry of that directory
-/// in its parent: a store that was acknowledged must also be found.
-fn sync_all_of(path: &Path) -> io::Result<()> {
-    for entry in fs::read_dir(path)? {
-        File::open(entry?.path())?.sync_all()?;
-    }
-    File::open(path)?.sync_all()?;
-    match path.canonicalize()?.parent() {
-        Some(parent) => File::open(parent)?.sync_all(),
-        None => Ok(()),
     }
 }
 
@@ -261,7 +235,7 @@ impl Store for SledStore {
             settled.or_else(|error| match error {
                 WriteError::Busy | WriteError::Conflict => Ok(()),
                 WriteError::Unavailable | WriteError::Unknown => Err(ReadError::Unavailable),
-                WriteError::Corrupt => Err(ReadError::Corrupt),
+                WriteError::TooLarge | WriteError::Corrupt => Err(ReadError::Corrupt),
             })?;
         }
         Ok(spent)
@@ -306,6 +280,8 @@ fn sort_due(
 
 #[cfg(test)]
 mod tests {
+    use std::path::Path;
+
     use super::*;
     use crate::{domain::entropy::Entropy, store::conformance};
 

@@ -1,0 +1,35 @@
+//! Compiles `proto/` to Rust without protoc and writes the descriptor set that reflection serves.
+
+use std::{env, fs, path::PathBuf};
+
+use prost::Message as _;
+
+/// Messages that carry passwords, secrets or tokens: their `Debug` is written by hand, redacted.
+const SECRET_BEARING: [&str; 9] = [
+    "PasswordGrant",
+    "IssueTokenRequest",
+    "IssueTokenResponse",
+    "RefreshTokenRequest",
+    "RefreshTokenResponse",
+    "RevokeTokenRequest",
+    "IntrospectRequest",
+    "BatchIntrospectRequest",
+    "IssueTokenRequest.grant",
+];
+
+fn main() -> Result<(), Box<dyn std::error::Error>> {
+    println!("cargo::rerun-if-changed=proto");
+    let files = protox::compile(
+        [
+            "jeton/v1/token_service.proto",
+            "jeton/v1/error_reason.proto",
+        ],
+        ["proto"],
+    )?;
+    let out = PathBuf::from(env::var("OUT_DIR")?);
+    fs::write(out.join("jeton.v1.binpb"), files.encode_to_vec())?;
+    tonic_prost_build::configure()
+        .skip_debug(SECRET_BEARING.map(|message| format!("jeton.v1.{message}")))
+        .compile_fds(files)?;
+    Ok(())
+}

@@ -1,0 +1,72 @@
+//! Values that are one word out of a few.
+
+use crate::domain::{
+    client::{IntrospectReach, Permissions},
+    grant_type::{GrantType, GrantTypes},
+    invalid::Invalid,
+};
+
+/// Reads `own`, `audience` or `any`.
+pub(super) fn introspect(text: &str) -> Result<IntrospectReach, Invalid> {
+    match text {
+        "own" => Ok(IntrospectReach::Own),
+        "audience" => Ok(IntrospectReach::Audience),
+        "any" => Ok(IntrospectReach::Any),
+        _ => Err(Invalid(r#"must be "own", "audience" or "any""#)),
+    }
+}
+
+/// Reads the names of grant types.
+pub(super) fn grants(names: &[&str]) -> Result<GrantTypes, Invalid> {
+    let known: Option<GrantTypes> = names.iter().map(|name| GrantType::parse(name)).collect();
+    known.ok_or(Invalid(
+        r#"each must be "password", "client_credentials" or "refresh_token""#,
+    ))
+}
+
+/// Reads the names of permissions.
+pub(super) fn permissions(names: &[&str]) -> Result<Permissions, Invalid> {
+    let mut permissions = Permissions::default();
+    for name in names {
+        match *name {
+            "admin" => permissions.admin = true,
+            "inactive_reason" => permissions.inactive_reason = true,
+            _ => return Err(Invalid(r#"each must be "admin" or "inactive_reason""#)),
+        }
+    }
+    Ok(permissions)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_grant_type_is_named_and_every_name_is_in_the_refusal() {
+        let refusal = grants(&["implicit"]).expect_err("not spoken").to_string();
+        for grant_type in GrantType::ALL {
+            let read = grants(&[grant_type.name()]).expect("a grant type");
+            assert!(read.contains(grant_type));
+            assert!(
+                refusal.contains(&format!("{:?}", grant_type.name())),
+                "{refusal}"
+            );
+        }
+    }
+
+    #[test]
+    fn permissions_add_up() {
+        assert_eq!(permissions(&[]), Ok(Permissions::default()));
+        let both = permissions(&["inactive_reason", "admin"]).expect("both");
+        assert!(both.admin && both.inactive_reason);
+        assert!(permissions(&["Admin"]).is_err());
+    }
+
+    #[test]
+    fn reach_is_one_of_three_words() {
+        assert_eq!(introspect("own"), Ok(IntrospectReach::Own));
+        assert_eq!(introspect("audience"), Ok(IntrospectReach::Audience));
+        assert_eq!(introspect("any"), Ok(IntrospectReach::Any));
+        assert!(introspect("").is_err());
+    }
+}

@@ -1,0 +1,206 @@
+//! `[[client]]`: the clients that the file declares.
+
+use std::time::Duration;
+
+use super::{
+    choice,
+    credential::{self, Given, Keys},
+    duration,
+    environment::Environment,
+    fields::{Fields, Placed},
+    phc,
+};
+use crate::domain::{
+    attributes::Attributes,
+    audience::{Audience, SELF_AUDIENCE},
+    client::{IntrospectReach, Lifetimes, Permissions},
+    client_id::ClientId,
+    client_secret::{SecretHash, StoredSecret},
+    grant_type::{GrantType, GrantTypes},
+    invalid::Invalid,
+    scopes::Scopes,
+    secret::Secret,
+};
+
+const SECRET: Keys = Keys {
+    clear: "secret",
+    variable: "secret_env",
+    file: "secret_file",
+    hash: "secret_hash",
+    one_only: "only one of secret, secret_env, secret_file and secret_hash may be given",
+};
+
+/// A client's secret as the file gives it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum DeclaredSecret {
+    /// The secret itself, by whichever way; 1 to [`Secret::MAX_BYTES`] bytes.
+    Clear(Secret),
+    /// A hash: SHA-256 of a generated secret, or an argon2id PHC string.
+    Hash(StoredSecret),
+}
+
+/// A client as the file declares it. A field that is `None` is not declared: it is the default of
+/// a new client, and whatever it is of one that exists.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DeclaredClient {
+    /// Its name; no two declarations share one.
+    pub id: ClientId,
+    /// `None` declares a public client.
+    pub secret: Option<DeclaredSecret>,
+    /// `grants`. Never client credentials for a public client.
+    pub grant_types: Option<GrantTypes>,
+    /// `scopes`: granted when none is asked, in this order. Within [`Self::allowed_scopes`].
+    pub default_scopes: Option<Scopes>,
+    /// What may be asked. Where the file declares `scopes` alone, these are the same.
+    pub allowed_scopes: Option<Scopes>,
+    /// Granted when none is asked; what may be asked.
+    pub audience: Option<Audience>,
+    /// Of an access token: at least 1s and, after defaults, at most [`Self::grant_ttl`].
+    pub access_token_ttl: Option<Duration>,
+    /// Of a refresh token that is not used: at least 1s.
+    pub refresh_token_ttl: Option<Duration>,
+    /// Of the grant and all of it: at least 1s.
+    pub grant_ttl: Option<Duration>,
+    /// Whose tokens it may introspect.
+    pub introspect: Option<IntrospectReach>,
+    /// What else it may do.
+    pub permissions: Option<Permissions>,
+    /// What introspection tells of it.
+    pub attributes: Option<Attributes>,
+    /// Refused everywhere, and its grants are dead.
+    pub disabled: Option<bool>,
+}
+
+impl DeclaredClient {
+    /// Reads one table; the place is that of its `id`. `None` when what comes back would have no
+    /// name.
+    pub(super) fn read(
+        fields: &mut Fields<'_, '_>,
+        environment: &dyn Environment,
+    ) -> Option<Placed<Self>> {
+        let id = fields.required("id", "a string", client_id);
+        let secret = credential::read(fields, &SECRET, environment, secret_hash);
+        let grants = fields.texts("grants", choice::grants);
+        check_grants(fields, &secret, grants);
+        let [default_scopes, allowed_scopes] = read_scopes(fields);
+        let audience = fields.texts("audience", |names| {
+            Audience::from_names(names.iter().copied())
+        });
+        let [access, refresh, grant] = read_lifetimes(fields);
+        let introspect = fields.text("introspect", "a string", choice::introspect);
+        let permissions = fields.texts("permissions", choice::permissions);
+        let attributes = fields.entries("attributes", |entries| {
+            Attributes::from_entries(entries.iter().copied())
+        });
+        let disabled = fields.flag("disabled");
+
+        let Placed { at, value: id } = id?;
+        let client = Self {
+            id,
+            secret: match secret {
+                Given::Clear(secret) => Some(DeclaredSecret::Clear(secret)),
+                Given::Hash(hash) => Some(DeclaredSecret::Hash(hash)),
+                Given::Nothing | Given::Fault => None,
+            },
+            grant_types: grants.map(|grants| grants.value),
+            default_scopes,
+            allowed_scopes,
+            audience: audience.map(|audience| audience.value),
+            access_token_ttl: access,
+            refresh_token_ttl: refresh,
+            grant_ttl: grant,
+            introspect: introspect.map(|reach| reach.value),
+            permissions: permissions.map(|permissions| permissions.value),
+            attributes: attributes.map(|attributes| attributes.value),
+            disabled,
+        };
+        Some(Placed { at, value: client })
+    }
+}
+
+/// A client by the name of jeton's own audience could introspect, as one of the audience, the
+/// tokens of everybody who may call jeton.
+fn client_id(text: &str) -> Result<ClientId, Invalid> {
+    if text == SELF_AUDIENCE {
+        return Err(Invalid("must not be jeton, which names this service"));
+    }
+    ClientId::parse(text)
+}
+
+fn secret_hash(text: &str) -> Result<StoredSecret, Invalid> {
+    if let Some(digits) = text.strip_prefix("sha256:") {
+        let hash = SecretHash::parse_hex(digits);
+        return hash
+            .map(StoredSecret::Generated)
+            .ok_or(Invalid("must have 64 hexadecimal digits after sha256:"));
+    }
+    if text.starts_with('$') {
+        return phc::check(text).map(StoredSecret::Chosen);
+    }
+    Err(Invalid(
+        "must be an argon2id PHC string, or sha256: and 64 hexadecimal digits",
+    ))
+}
+
+/// Whoever knows a public client's id could ask in its name (RFC 6749 §4.4).
+fn check_grants(
+    fields: &mut Fields<'_, '_>,
+    secret: &Given<StoredSecret>,
+    grants: Option<Placed<GrantTypes>>,
+) {
+    let public = matches!(secret, Given::Nothing);
+    let own = |grants: &Placed<GrantTypes>| grants.value.contains(GrantType::ClientCredentials);
+    if let Some(grants) = grants.filter(own).filter(|_| public) {
+        let problem = "a public client, one without a secret, may not use client_credentials";
+        fields.fault(grants.at, "grants", problem);
+    }
+}
+
+/// Default and allowed scopes.
+fn read_scopes(fields: &mut Fields<'_, '_>) -> [Option<Scopes>; 2] {
+    let parse = |values: &[&str]| Scopes::from_values(values.iter().copied());
+    let default = fields.texts("scopes", parse);
+    let allowed = fields
+        .texts("allowed_scopes", parse)
+        .map(|allowed| allowed.value);
+    if let (Some(default), Some(allowed)) = (&default, &allowed)
+        && !default.value.is_within(allowed)
+    {
+        fields.fault(
+            default.at,
+            "scopes",
+            "each must also be one of allowed_scopes",
+        );
+    }
+    let default = default.map(|default| default.value);
+    let allowed = allowed.or_else(|| default.clone());
+    [default, allowed]
+}
+
+/// Lifetimes of access token, refresh token and grant.
+fn read_lifetimes(fields: &mut Fields<'_, '_>) -> [Option<Duration>; 3] {
+    let mut read = |key| fields.text(key, duration::FORM, duration::lifetime);
+    let access = read("access_token_ttl");
+    let refresh = read("refresh_token_ttl");
+    let grant = read("grant_ttl");
+
+    let standard = Lifetimes::default();
+    match (access, grant) {
+        (Some(access), None) if access.value > standard.grant => {
+            fields.fault(
+                access.at,
+                "access_token_ttl",
+                "must be at most grant_ttl, 90d by default",
+            );
+        }
+        (Some(access), Some(grant)) if access.value > grant.value => {
+            fields.fault(access.at, "access_token_ttl", "must be at most grant_ttl");
+        }
+        (None, Some(grant)) if grant.value < standard.access => {
+            let problem = "must be at least access_token_ttl, 15m by default";
+            fields.fault(grant.at, "grant_ttl", problem);
+        }
+        _ => {}
+    }
+    [access, refresh, grant].map(|ttl| ttl.map(|ttl| ttl.value))
+}

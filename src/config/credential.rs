@@ -1,0 +1,201 @@
+//! The four ways to give a secret or password: in clear, by variable, by file, or as a hash.
+
+use std::{
+    ffi::OsString,
+    path::{Path, PathBuf},
+    str,
+};
+
+use super::{
+    environment::{Environment, TextFile},
+    fields::{Fields, Placed},
+    storage,
+    warning::Warning,
+};
+use crate::domain::{client_secret, invalid::Invalid, secret::Secret};
+
+/// The keys of one kind of credential.
+pub(super) struct Keys {
+    pub(super) clear: &'static str,
+    pub(super) variable: &'static str,
+    pub(super) file: &'static str,
+    pub(super) hash: &'static str,
+    /// What to say when more than one is given.
+    pub(super) one_only: &'static str,
+}
+
+/// What was given.
+pub(super) enum Given<H> {
+    Nothing,
+    Clear(Secret),
+    Hash(H),
+    /// Reported.
+    Fault,
+}
+
+/// Reads whichever key is there.
+pub(super) fn read<H>(
+    fields: &mut Fields<'_, '_>,
+    keys: &Keys,
+    environment: &dyn Environment,
+    parse_hash: impl FnOnce(&str) -> Result<H, Invalid>,
+) -> Given<H> {
+    let all = [keys.clear, keys.variable, keys.file, keys.hash];
+    let mut places: Vec<_> = all
+        .into_iter()
+        .filter_map(|key| Some((fields.place(key)?, key)))
+        .collect();
+    places.sort_unstable();
+    for (at, key) in places.iter().skip(1) {
+        fields.fault(*at, key, keys.one_only);
+    }
+
+    let clear = fields.text(keys.clear, "a string", |text| checked(Secret::new(text)));
+    if clear.is_some() {
+        fields.report().holds_secrets = true;
+    }
+    let variable = fields.text(keys.variable, "the name of a variable", variable_name);
+    let variable = variable.and_then(|name| from_variable(fields, keys, &name, environment));
+    let file = fields.text(keys.file, "a path", file_path);
+    let file = file.and_then(|path| from_file(fields, keys, &path, environment));
+    let hash = fields.text(keys.hash, "a string", parse_hash);
+
+    match (
+        places.len(),
+        clear.map(|clear| clear.value).or(variable).or(file),
+        hash,
+    ) {
+        (0, _, _) => Given::Nothing,
+        (1, Some(clear), _) => Given::Clear(clear),
+        (1, None, Some(hash)) => Given::Hash(hash.value),
+        _ => Given::Fault,
+    }
+}
+
+fn checked(secret: Secret) -> Result<Secret, Invalid> {
+    if secret.is_empty() || secret.is_too_long() {
+        return Err(Invalid("must be 1 to 1024 bytes"));
+    }
+    Ok(secret)
+}
+
+/// The name is shown when the variable is not set, so it must not be a secret under the wrong key.
+fn variable_name(text: &str) -> Result<String, Invalid> {
+    let word = text
+        .bytes()
+        .all(|byte| byte.is_ascii_alphanumeric() || byte == b'_');
+    let number = text
+        .bytes()
+        .next()
+        .is_none_or(|first| first.is_ascii_digit());
+    if !word || number || client_secret::is_generated(&Secret::new(text)) {
+        return Err(Invalid("must be the name of an environment variable"));
+    }
+    Ok(text.to_owned())
+}
+
+fn from_variable(
+    fields: &mut Fields<'_, '_>,
+    keys: &Keys,
+    name: &Placed<String>,
+    environment: &dyn Environment,
+) -> Option<Secret> {
+    let variable = &name.value;
+    let secret = match environment.variable(variable).map(OsString::into_string) {
+        None => Err(format!("the environment variable {variable} is not set")),
+        Some(Err(_)) => Err(format!("the environment variable {variable} is not UTF-8")),
+        Some(Ok(text)) => checked(Secret::new(text))
+            .map_err(|invalid| format!("the environment variable {variable} {invalid}")),
+    };
+    secret
+        .map_err(|problem| fields.fault(name.at, keys.variable, &problem))
+        .ok()
+}
+
+/// The path is shown when the file cannot be read, so it must not be a secret under the wrong key.
+fn file_path(text: &str) -> Result<PathBuf, Invalid> {
+    if client_secret::is_generated(&Secret::new(text)) {
+        return Err(Invalid("must be a path"));
+    }
+    storage::path(text)
+}
+
+fn from_file(
+    fields: &mut Fields<'_, '_>,
+    keys: &Keys,
+    path: &Placed<PathBuf>,
+    environment: &dyn Environment,
+) -> Option<Secret> {
+    let shown = path.value.display();
+    let secret = match environment.read(&path.value) {
+        Err(error) => Err(format!("{shown} cannot be read: {error}")),
+        Ok(file) => {
+            warn_if_exposed(fields, &path.value, &file);
+            without_line_end(&file)
+                .and_then(checked)
+                .map_err(|invalid| format!("{shown} {invalid}"))
+        }
+    };
+    secret
+        .map_err(|problem| fields.fault(path.at, keys.file, &problem))
+        .ok()
+}
+
+fn warn_if_exposed(fields: &mut Fields<'_, '_>, path: &Path, file: &TextFile) {
+    if file.exposed {
+        fields.report().warn(Warning::Exposed {
+            path: path.to_owned(),
+        });
+    }
+}
+
+/// The text of a file without the one line end that editors and `echo` put after it.
+fn without_line_end(file: &TextFile) -> Result<Secret, Invalid> {
+    let text = str::from_utf8(&file.bytes).map_err(|_| Invalid("must be UTF-8"))?;
+    let text = text
+        .strip_suffix('\n')
+        .map_or(text, |line| line.strip_suffix('\r').unwrap_or(line));
+    Ok(Secret::new(text))
+}
+
+#[cfg(test)]
+mod tests {
+    use zeroize::Zeroizing;
+
+    use super::*;
+
+    #[test]
+    fn one_line_end_is_trimmed_and_no_more() {
+        for (bytes, expected) in [
+            ("a", "a"),
+            ("a\n", "a"),
+            ("a\r\n", "a"),
+            ("a\n\n", "a\n"),
+            (" a ", " a "),
+            ("\n", ""),
+        ] {
+            let file = TextFile {
+                bytes: Zeroizing::new(bytes.into()),
+                exposed: false,
+            };
+            assert!(
+                without_line_end(&file) == Ok(Secret::new(expected)),
+                "{bytes:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_secret_under_the_wrong_key_is_not_taken_for_a_name() {
+        let generated = format!("jcs_{}", "0".repeat(44));
+        assert!(client_secret::is_generated(&Secret::new(
+            generated.as_str()
+        )));
+        assert!(variable_name(&generated).is_err());
+        assert!(file_path(&generated).is_err());
+        for text in ["", "correct horse", "hunter-2", "2FA", "p@ss"] {
+            assert!(variable_name(text).is_err(), "{text}");
+        }
+        assert!(variable_name("ORDERS_SECRET").is_ok());
+    }
+}

@@ -1,0 +1,85 @@
+//! Durations as people write them: `90s`, `15m`, `30d`, `1h 30m`.
+
+use std::time::Duration;
+
+use crate::domain::{invalid::Invalid, policy::RotationPolicy};
+
+/// What a duration looks like, for whoever wrote something else.
+pub(super) const FORM: &str = r#"a duration like "60s""#;
+
+/// Nothing here outlives a century; longer is a slip of the pen.
+const LONGEST: Duration = Duration::from_secs(100 * 365 * 24 * 60 * 60);
+
+/// Any duration, zero included, of at most 100 years.
+pub(super) fn any(text: &str) -> Result<Duration, Invalid> {
+    let duration =
+        humantime::parse_duration(text).map_err(|_| Invalid(r#"must be a duration like "60s""#))?;
+    if duration > LONGEST {
+        return Err(Invalid("must be at most 100 years"));
+    }
+    Ok(duration)
+}
+
+/// How long a token lives: at least a second, since the wire counts `expires_in` in seconds.
+pub(super) fn lifetime(text: &str) -> Result<Duration, Invalid> {
+    let duration = any(text)?;
+    if duration < Duration::from_secs(1) {
+        return Err(Invalid("must be at least 1s"));
+    }
+    Ok(duration)
+}
+
+/// A retry window: at most [`RotationPolicy::MAX_RETRY_WINDOW`].
+pub(super) fn retry_window(text: &str) -> Result<Duration, Invalid> {
+    let duration = any(text)?;
+    if duration > RotationPolicy::MAX_RETRY_WINDOW {
+        return Err(Invalid("must be at most 5m"));
+    }
+    Ok(duration)
+}
+
+/// A pause or bound of the shutdown: at most an hour, after which whoever waits has given up.
+pub(super) fn shutdown(text: &str) -> Result<Duration, Invalid> {
+    let duration = any(text)?;
+    if duration > Duration::from_secs(60 * 60) {
+        return Err(Invalid("must be at most 1h"));
+    }
+    Ok(duration)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn durations_are_read_as_people_write_them() {
+        for (text, seconds) in [
+            ("0s", 0),
+            ("60s", 60),
+            ("1h 30m", 5_400),
+            ("30d", 2_592_000),
+        ] {
+            assert_eq!(any(text), Ok(Duration::from_secs(seconds)), "{text}");
+        }
+        for text in [
+            "",
+            "60",
+            "-1s",
+            "s",
+            "1 fortnight",
+            "60 s s",
+            "99999999999999999999s",
+        ] {
+            assert!(any(text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn each_kind_of_duration_has_its_bounds() {
+        assert!(any("99y").is_ok() && any("101y").is_err());
+        assert!(lifetime("1s").is_ok() && lifetime("999ms").is_err());
+        assert!(retry_window("0s").is_ok() && retry_window("5m").is_ok());
+        assert!(retry_window("5m 1ms").is_err());
+        assert!(shutdown("1h").is_ok() && shutdown("61m").is_err());
+    }
+}

@@ -1,0 +1,58 @@
+//! What keeps settings from being used, and where it stands.
+
+use std::{fmt, path::PathBuf};
+
+use thiserror::Error;
+
+/// Where a fault stands.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Place {
+    /// A position in the settings file.
+    Line {
+        /// The file, as it was named.
+        path: PathBuf,
+        /// From 1.
+        line: usize,
+        /// In characters, from 1.
+        column: usize,
+    },
+    /// The settings file as a whole.
+    File(PathBuf),
+    /// A flag or its environment variable: `--grpc-listen (JETON_GRPC_LISTEN)`.
+    Override(&'static str),
+}
+
+impl fmt::Display for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Line { path, line, column } => write!(f, "{}:{line}:{column}", path.display()),
+            Self::File(path) => write!(f, "{}", path.display()),
+            Self::Override(flag) => f.write_str(flag),
+        }
+    }
+}
+
+/// One thing to mend. Names keys, paths and variables, never a value.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+#[error("{place}: {problem}")]
+pub struct Fault {
+    /// Where it stands.
+    pub place: Place,
+    /// What it is.
+    pub problem: String,
+}
+
+/// Every fault there is: those of the file in its order, then those of flags and environment.
+/// Shown one a line, without a line end after the last.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+pub struct Faults(pub Vec<Fault>);
+
+impl fmt::Display for Faults {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (at, fault) in self.0.iter().enumerate() {
+            let line_end = if at == 0 { "" } else { "\n" };
+            write!(f, "{line_end}{fault}")?;
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,329 @@
+//! Takes typed values out of one TOML table and reports every fault it meets on the way.
+
+use toml_span::{
+    Span, Value,
+    value::{Table, ValueInner},
+};
+use zeroize::Zeroizing;
+
+use super::report::{Report, Spot};
+use crate::domain::invalid::Invalid;
+
+/// A value and the byte where its key begins.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Placed<T> {
+    pub(super) at: usize,
+    pub(super) value: T,
+}
+
+/// One table of the file. A value that is missing or at fault comes back as `None`; a fault has
+/// then been reported, so that the caller goes on and finds the next.
+pub(super) struct Fields<'t, 'r> {
+    /// How faults call the table: `grpc`, `client`; empty for the whole file.
+    name: &'static str,
+    /// Where the table begins.
+    at: usize,
+    table: Table<'t>,
+    /// The keys that were asked for: the only ones there are.
+    known: Vec<&'static str>,
+    report: &'r mut Report<'t>,
+}
+
+impl<'t, 'r> Fields<'t, 'r> {
+    /// The whole file; `value` is what the parser returned.
+    pub(super) fn root(mut value: Value<'t>, report: &'r mut Report<'t>) -> Self {
+        Self::open(
+            "",
+            Placed {
+                at: value.span.start,
+                value: value.take(),
+            },
+            report,
+        )
+    }
+
+    fn open(
+        name: &'static str,
+        Placed { at, value }: Placed<ValueInner<'t>>,
+        report: &'r mut Report<'t>,
+    ) -> Self {
+        let found = kind(&value);
+        let table = if let ValueInner::Table(table) = value {
+            table
+        } else {
+            report.fault(
+                Spot::Byte(at),
+                format!("{name}: must be a table, not {found}"),
+            );
+            Table::new()
+        };
+        Self {
+            name,
+            at,
+            table,
+            known: Vec::new(),
+            report,
+        }
+    }
+
+    /// Reads the table `[name]`, as an empty one when it is missing.
+    pub(super) fn section<T>(
+        &mut self,
+        name: &'static str,
+        read: impl FnOnce(&mut Fields<'t, '_>) -> T,
+    ) -> T {
+        let empty = || Placed {
+            at: 0,
+            value: ValueInner::Table(Table::new()),
+        };
+        let placed = self.take(name).unwrap_or_else(empty);
+        let mut fields = Fields::open(name, placed, self.report);
+        let section = read(&mut fields);
+        fields.finish();
+        section
+    }
+
+    /// Reads every table `[[name]]`.
+    pub(super) fn records<T>(
+        &mut self,
+        name: &'static str,
+        mut read: impl FnMut(&mut Fields<'t, '_>) -> Option<T>,
+    ) -> Vec<T> {
+        let Some(Placed { at, value }) = self.take(name) else {
+            return Vec::new();
+        };
+        let ValueInner::Array(values) = value else {
+            self.fault(at, name, &format!("must be a list of tables: [[{name}]]"));
+            return Vec::new();
+        };
+        let mut records = Vec::with_capacity(values.len());
+        for mut value in values {
+            let is_table = value.as_table().is_some();
+            let placed = Placed {
+                at: value.span.start,
+                value: value.take(),
+            };
+            let mut fields = Fields::open(name, placed, self.report);
+            if is_table {
+                records.extend(read(&mut fields));
+            }
+            fields.finish();
+        }
+        records
+    }
+
+    /// Takes a value whatever its type.
+    fn take(&mut self, key: &'static str) -> Option<Placed<ValueInner<'t>>> {
+        self.known.push(key);
+        let (key, mut value) = self.table.remove_entry(key)?;
+        Some(Placed {
+            at: key.span.start,
+            value: value.take(),
+        })
+    }
+
+    /// Takes text; `form` says what it is, for whoever wrote a number.
+    pub(super) fn text<T>(
+        &mut self,
+        key: &'static str,
+        form: &str,
+        parse: impl FnOnce(&str) -> Result<T, Invalid>,
+    ) -> Option<Placed<T>> {
+        let Placed { at, value } = self.take(key)?;
+        let found = kind(&value);
+        let parsed = if let ValueInner::String(text) = value {
+            // Wiped, since it may be a secret whose escapes made the parser copy it.
+            let text = Zeroizing::new(text.into_owned());
+            parse(&text).map_err(|invalid| invalid.to_string())
+        } else {
+            Err(format!("must be {form}, not {found}"))
+        };
+        self.keep(at, key, parsed)
+    }
+
+    /// Takes text that must be there.
+    pub(super) fn required<T>(
+        &mut self,
+        key: &'static str,
+        form: &str,
+        parse: impl FnOnce(&str) -> Result<T, Invalid>,
+    ) -> Option<Placed<T>> {
+        if !self.table.contains_key(key) {
+            self.known.push(key);
+            self.fault_of_all(&format!("needs {key}"));
+            return None;
+        }
+        self.text(key, form, parse)
+    }
+
+    /// Where `key` stands, if it is there.
+    pub(super) fn place(&self, key: &str) -> Option<usize> {
+        self.table.get_key_value(key).map(|(key, _)| key.span.start)
+    }
+
+    /// Takes a list of texts.
+    pub(super) fn texts<T>(
+        &mut self,
+        key: &'static str,
+        parse: impl FnOnce(&[&str]) -> Result<T, Invalid>,
+    ) -> Option<Placed<T>> {
+        let Placed { at, value } = self.take(key)?;
+        let found = kind(&value);
+        let parsed = if let ValueInner::Array(values) = value {
+            let texts: Option<Vec<&str>> = values.iter().map(Value::as_str).collect();
+            texts
+                .ok_or_else(|| "must be a list of strings only".to_owned())
+                .and_then(|texts| parse(&texts).map_err(|invalid| invalid.to_string()))
+        } else {
+            Err(format!("must be a list of strings, not {found}"))
+        };
+        self.keep(at, key, parsed)
+    }
+
+    /// Takes a table of free names, each with a text.
+    pub(super) fn entries<T>(
+        &mut self,
+        key: &'static str,
+        parse: impl FnOnce(&[(&str, &str)]) -> Result<T, Invalid>,
+    ) -> Option<Placed<T>> {
+        let Placed { at, value } = self.take(key)?;
+        let found = kind(&value);
+        let parsed = if let ValueInner::Table(table) = value {
+            let texts = table
+                .iter()
+                .map(|(name, value)| Some((&*name.name, value.as_str()?)));
+            let texts: Option<Vec<(&str, &str)>> = texts.collect();
+            texts
+                .ok_or_else(|| "must have strings only for values".to_owned())
+                .and_then(|texts| parse(&texts).map_err(|invalid| invalid.to_string()))
+        } else {
+            Err(format!("must be a table of strings, not {found}"))
+        };
+        self.keep(at, key, parsed)
+    }
+
+    /// Takes `true` or `false`.
+    pub(super) fn flag(&mut self, key: &'static str) -> Option<bool> {
+        let Placed { at, value } = self.take(key)?;
+        let parsed = value
+            .as_bool()
+            .ok_or_else(|| format!("must be true or false, not {}", kind(&value)));
+        Some(self.keep(at, key, parsed)?.value)
+    }
+
+    /// Takes a whole number from 1 to `most`.
+    pub(super) fn count(&mut self, key: &'static str, most: u32) -> Option<Placed<u32>> {
+        let Placed { at, value } = self.take(key)?;
+        let parsed = value
+            .as_integer()
+            .ok_or_else(|| format!("must be a whole number, not {}", kind(&value)))
+            .and_then(|number| {
+                let fitting = u32::try_from(number)
+                    .ok()
+                    .filter(|n| (1..=most).contains(n));
+                fitting.ok_or_else(|| format!("must be 1 to {most}"))
+            });
+        self.keep(at, key, parsed)
+    }
+
+    fn keep<T>(&mut self, at: usize, key: &str, parsed: Result<T, String>) -> Option<Placed<T>> {
+        match parsed {
+            Ok(value) => Some(Placed { at, value }),
+            Err(problem) => {
+                self.fault(at, key, &problem);
+                None
+            }
+        }
+    }
+
+    /// Reports what is wrong with the value of `key`, which stands at byte `at`.
+    pub(super) fn fault(&mut self, at: usize, key: &str, problem: &str) {
+        let dot = if self.name.is_empty() { "" } else { "." };
+        self.report.fault(
+            Spot::Byte(at),
+            format!("{}{dot}{key}: {problem}", self.name),
+        );
+    }
+
+    /// Reports what is wrong with the table as a whole.
+    pub(super) fn fault_of_all(&mut self, problem: &str) {
+        self.report
+            .fault(Spot::Byte(self.at), format!("{}: {problem}", self.name));
+    }
+
+    /// Everything found so far.
+    pub(super) fn report(&mut self) -> &mut Report<'t> {
+        self.report
+    }
+
+    /// Reports every key that nobody asked for.
+    pub(super) fn finish(self) {
+        for key in self.table.keys() {
+            let hint = match nearest(&key.name, &self.known) {
+                Some(known) => format!("did you mean {known:?}?"),
+                None => format!("here may be {}", self.known.join(", ")),
+            };
+            let Span { start, .. } = key.span;
+            self.report.fault(
+                Spot::Byte(start),
+                format!("unknown key {}: {hint}", shown(&key.name)),
+            );
+        }
+    }
+}
+
+/// The key that was probably meant, when one is near enough.
+fn nearest(key: &str, known: &[&'static str]) -> Option<&'static str> {
+    let distance = |known: &str| strsim::damerau_levenshtein(key, known);
+    let near = known.iter().copied().min_by_key(|known| distance(known))?;
+    // A third of the letters may be wrong: `scope` is `scopes`, `port` is not `path`.
+    (distance(near) * 3 <= key.chars().count().max(near.len())).then_some(near)
+}
+
+/// A key in quotes, without control characters and not for ever.
+fn shown(key: &str) -> String {
+    const LONGEST: usize = 64;
+    if key.chars().count() <= LONGEST {
+        return format!("{key:?}");
+    }
+    let start: String = key.chars().take(LONGEST).collect();
+    format!("{start:?}…")
+}
+
+/// What a value is instead of what it should be; never the value.
+fn kind(value: &ValueInner<'_>) -> &'static str {
+    match value {
+        ValueInner::String(_) => "a string",
+        ValueInner::Integer(_) => "a whole number",
+        ValueInner::Float(_) => "a fraction",
+        ValueInner::Boolean(_) => "true or false",
+        ValueInner::Array(_) => "a list",
+        ValueInner::Table(_) => "a table",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_key_near_enough_is_suggested() {
+        let known = ["access_token_ttl", "refresh_token_ttl", "scopes", "id"];
+        for (key, meant) in [
+            ("acess_token_ttl", Some("access_token_ttl")),
+            ("accessTokenTtl", Some("access_token_ttl")),
+            ("scope", Some("scopes")),
+            ("Id", None),
+            ("colour", None),
+        ] {
+            assert_eq!(nearest(key, &known), meant, "{key}");
+        }
+        assert_eq!(nearest("anything", &[]), None);
+    }
+
+    #[test]
+    fn a_key_is_shown_on_one_line_and_cut() {
+        assert_eq!(shown("a\nb"), r#""a\nb""#);
+        assert_eq!(shown(&"é".repeat(65)), format!("\"{}\"…", "é".repeat(64)));
+    }
+}

@@ -1,0 +1,195 @@
+//! `[grpc]` and `[http]`: where calls come in.
+
+use std::net::{Ipv4Addr, SocketAddr};
+
+use http::Uri;
+
+use super::{
+    fields::{Fields, Placed},
+    overrides::Overrides,
+    report::Spot,
+    warning::Warning,
+};
+use crate::domain::invalid::Invalid;
+
+const ADDRESS: &str = r#"an address and port like "127.0.0.1:50051""#;
+
+/// `[grpc]`: the listener of `TokenService`, health and reflection.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct GrpcSettings {
+    /// Default 127.0.0.1:50051; port 0 takes a free one.
+    pub listen: SocketAddr,
+}
+
+impl Default for GrpcSettings {
+    fn default() -> Self {
+        Self {
+            listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 50_051)),
+        }
+    }
+}
+
+impl GrpcSettings {
+    /// Reads the section; `allow_plaintext` as [`super::ServeSettings`] has it.
+    pub(super) fn read(
+        fields: &mut Fields<'_, '_>,
+        overrides: &Overrides,
+        allow_plaintext: bool,
+    ) -> Self {
+        let flag = ("--grpc-listen (JETON_GRPC_LISTEN)", overrides.grpc_listen);
+        let declared = listen(fields, "grpc", flag, allow_plaintext);
+        declared.map_or_else(Self::default, |listen| Self { listen })
+    }
+}
+
+/// `[http]`: the listener of the OAuth 2.0 endpoints.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct HttpSettings {
+    /// Default 127.0.0.1:8080; port 0 takes a free one.
+    pub listen: SocketAddr,
+    /// The URL that the metadata document names as issuer (RFC 8414 §2); none by default.
+    pub issuer: Option<String>,
+    /// Origins that browsers may call from, like `https://app.example`; none by default.
+    pub cors_allowed_origins: Vec<String>,
+}
+
+impl Default for HttpSettings {
+    fn default() -> Self {
+        Self {
+            listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 8080)),
+            issuer: None,
+            cors_allowed_origins: Vec::new(),
+        }
+    }
+}
+
+impl HttpSettings {
+    /// Reads the section; `allow_plaintext` as [`super::ServeSettings`] has it.
+    pub(super) fn read(
+        fields: &mut Fields<'_, '_>,
+        overrides: &Overrides,
+        allow_plaintext: bool,
+    ) -> Self {
+        let flag = ("--http-listen (JETON_HTTP_LISTEN)", overrides.http_listen);
+        let listen = listen(fields, "http", flag, allow_plaintext);
+        let declared = fields
+            .text("issuer", "a URL", issuer)
+            .map(|issuer| issuer.value);
+        let origins = fields.texts("cors_allowed_origins", origins);
+        Self {
+            listen: listen.unwrap_or(Self::default().listen),
+            issuer: overrides.http_issuer.clone().or(declared),
+            cors_allowed_origins: origins.map(|origins| origins.value).unwrap_or_default(),
+        }
+    }
+}
+
+/// Where to listen, unless the default is meant, which is always loopback.
+fn listen(
+    fields: &mut Fields<'_, '_>,
+    section: &'static str,
+    (flag, overriding): (&'static str, Option<SocketAddr>),
+    allow_plaintext: bool,
+) -> Option<SocketAddr> {
+    let declared = fields.text("listen", ADDRESS, address);
+    let (spot, address) = match (overriding, declared) {
+        (Some(address), _) => (Spot::Flag(flag), address),
+        (None, Some(Placed { at, value })) => (Spot::Byte(at), value),
+        (None, None) => return None,
+    };
+    if !address.ip().to_canonical().is_loopback() {
+        if allow_plaintext {
+            fields.report().warn(Warning::Plaintext {
+                listener: section,
+                address,
+            });
+        } else {
+            let problem = "other machines reach this address and there is no TLS: \
+                           serve.allow_plaintext or --allow-plaintext must say that this is meant";
+            fields
+                .report()
+                .fault(spot, format!("{section}.listen: {problem}"));
+        }
+    }
+    Some(address)
+}
+
+fn address(text: &str) -> Result<SocketAddr, Invalid> {
+    text.parse()
+        .map_err(|_| Invalid(r#"must be an address and port like "127.0.0.1:50051""#))
+}
+
+/// Checks an issuer (RFC 8414 §2).
+pub(super) fn issuer(text: &str) -> Result<String, Invalid> {
+    let fault = Invalid("must be an https:// or http:// URL without query and fragment");
+    let uri: Uri = text.parse().map_err(|_| fault)?;
+    let web = matches!(uri.scheme_str(), Some("https" | "http"));
+    if !web || uri.authority().is_none() || text.contains(['?', '#']) {
+        return Err(fault);
+    }
+    Ok(text.to_owned())
+}
+
+/// Checks a list of origins (RFC 6454 §6.2): what a browser sends, to the letter.
+fn origins(texts: &[&str]) -> Result<Vec<String>, Invalid> {
+    let fault = Invalid(r#"each must be an origin like "https://app.example""#);
+    let origin = |text: &&str| {
+        let host = text
+            .strip_prefix("https://")
+            .or_else(|| text.strip_prefix("http://"))?;
+        let plain = host.parse::<http::uri::Authority>().is_ok() && !host.contains('@');
+        // Browsers send hosts in lower case.
+        let lower = !host.bytes().any(|byte| byte.is_ascii_uppercase());
+        (plain && lower).then(|| (*text).to_owned())
+    };
+    texts.iter().map(origin).collect::<Option<_>>().ok_or(fault)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn issuers_are_urls_without_query_and_fragment() {
+        for text in [
+            "https://tokens.example",
+            "http://127.0.0.1:8080",
+            "https://a.example/t",
+        ] {
+            assert_eq!(issuer(text), Ok(text.to_owned()));
+        }
+        for text in [
+            "",
+            "tokens.example",
+            "ftp://a.example",
+            "https://",
+            "https://a/?x",
+            "https://a/#x",
+        ] {
+            assert!(issuer(text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn origins_are_what_browsers_send() {
+        assert!(
+            origins(&[
+                "https://app.example",
+                "http://localhost:3000",
+                "http://[::1]:80"
+            ])
+            .is_ok()
+        );
+        for text in [
+            "*",
+            "app.example",
+            "https://app.example/",
+            "https://App.example",
+            "null",
+            "https://",
+            "https://user@app.example",
+        ] {
+            assert!(origins(&[text]).is_err(), "{text}");
+        }
+    }
+}

@@ -1,0 +1,51 @@
+//! The settings: one TOML file, merged with flags and environment, every fault reported at once.
+//!
+//! | file | what it holds |
+//! |---|---|
+//! | `settings` | [`Settings`] and how they are loaded |
+//! | `overrides` | [`Overrides`], the flags and `JETON_…` variables that beat the file |
+//! | `environment` | [`Environment`], where variables and files are read |
+//! | `listeners`, `storage`, `tokens`, `passwords`, `log`, `serve` | one section of the file each |
+//! | `client`, `user` | one `[[client]]` or `[[user]]` each |
+//! | `credential`, `phc` | the ways to give a secret or password, and its hash |
+//! | `fields` | typed values out of one TOML table |
+//! | `syntax` | what is wrong with a file that is no TOML |
+//! | `fault`, `warning`, `report` | what is told of a file, and where in it |
+//! | `duration`, `size`, `choice` | values that are written as text |
+
+mod choice;
+mod client;
+mod credential;
+mod duration;
+mod environment;
+mod fault;
+mod fields;
+mod listeners;
+mod log;
+mod overrides;
+mod passwords;
+mod phc;
+mod report;
+mod serve;
+mod settings;
+mod size;
+mod storage;
+mod syntax;
+mod tokens;
+mod user;
+mod warning;
+
+pub use self::{
+    client::{DeclaredClient, DeclaredSecret},
+    environment::{Environment, ProcessEnvironment, TextFile},
+    fault::{Fault, Faults, Place},
+    listeners::{GrpcSettings, HttpSettings},
+    log::{LogFormat, LogSettings},
+    overrides::Overrides,
+    passwords::PasswordSettings,
+    serve::ServeSettings,
+    settings::{Loaded, Settings},
+    storage::{KeySettings, StoreSettings},
+    user::{DeclaredPassword, DeclaredUser},
+    warning::Warning,
+};

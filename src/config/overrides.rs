@@ -1,0 +1,150 @@
+//! Flags and environment variables that beat the settings file.
+
+use std::{net::SocketAddr, path::PathBuf, time::Duration};
+
+use bytesize::ByteSize;
+use clap::Args;
+
+use super::{
+    duration, listeners,
+    log::{self, LogFormat},
+    size,
+};
+
+/// What flags and `JETON_…` variables say; a flag beats its variable. `None` leaves the setting to
+/// the file, and then to its default, which is named here for the help text only.
+#[derive(Args, Clone, Debug, Default, PartialEq, Eq)]
+#[command(next_help_heading = "Settings (over those of the file)")]
+pub struct Overrides {
+    /// Address and port of the gRPC listener [default: 127.0.0.1:50051]
+    #[arg(long, env = "JETON_GRPC_LISTEN", value_name = "ADDRESS")]
+    pub grpc_listen: Option<SocketAddr>,
+
+    /// Address and port of the HTTP listener [default: 127.0.0.1:8080]
+    #[arg(long, env = "JETON_HTTP_LISTEN", value_name = "ADDRESS")]
+    pub http_listen: Option<SocketAddr>,
+
+    /// The issuer that the OAuth 2.0 metadata names
+    #[arg(long, env = "JETON_HTTP_ISSUER", value_name = "URL", value_parser = listeners::issuer)]
+    pub http_issuer: Option<String>,
+
+    /// Listen without TLS where other machines reach it: a mesh or proxy encrypts
+    #[arg(
+        long,
+        env = "JETON_ALLOW_PLAINTEXT",
+        value_name = "BOOL",
+        num_args = 0..=1,
+        require_equals = true,
+        default_missing_value = "true"
+    )]
+    pub allow_plaintext: Option<bool>,
+
+    /// The data directory [default: jeton-data]
+    #[arg(long, env = "JETON_STORE_PATH", value_name = "DIR")]
+    pub store_path: Option<PathBuf>,
+
+    /// Bytes that caches may take [default: 256MiB]
+    #[arg(long, env = "JETON_CACHE_BYTES", value_name = "SIZE", value_parser = size::cache)]
+    pub cache_bytes: Option<ByteSize>,
+
+    /// The directory of the key ring [default: jeton-keys]
+    #[arg(long, env = "JETON_KEYS_PATH", value_name = "DIR")]
+    pub keys_path: Option<PathBuf>,
+
+    /// For how long a refresh may be repeated; 0s is strict, at most 5m [default: 60s]
+    #[arg(
+        long,
+        env = "JETON_RETRY_WINDOW",
+        value_name = "DURATION",
+        value_parser = duration::retry_window
+    )]
+    pub retry_window: Option<Duration>,
+
+    /// For how long an access token outlives its rotation [default: 60s]
+    #[arg(long, env = "JETON_ACCESS_OVERLAP", value_name = "DURATION", value_parser = duration::any)]
+    pub access_overlap: Option<Duration>,
+
+    /// What is logged: a level or directives like info,jeton=debug [default: info]
+    #[arg(long, env = "JETON_LOG", value_name = "FILTER", value_parser = log::filter)]
+    pub log: Option<String>,
+
+    /// How it looks: auto, human or json [default: auto]
+    #[arg(long, env = "JETON_LOG_FORMAT", value_name = "FORMAT", value_parser = LogFormat::parse)]
+    pub log_format: Option<LogFormat>,
+
+    /// How long to go on serving after health says it is not serving [default: 0s]
+    #[arg(
+        long,
+        env = "JETON_DRAIN_DELAY",
+        value_name = "DURATION",
+        value_parser = duration::shutdown
+    )]
+    pub drain_delay: Option<Duration>,
+
+    /// How long calls under way may then take to finish [default: 10s]
+    #[arg(
+        long,
+        env = "JETON_DRAIN_TIMEOUT",
+        value_name = "DURATION",
+        value_parser = duration::shutdown
+    )]
+    pub drain_timeout: Option<Duration>,
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::{Command, FromArgMatches as _};
+
+    use super::*;
+
+    fn parse(flags: &[&str]) -> Result<Overrides, clap::Error> {
+        let command = Overrides::augment_args(Command::new("jeton").no_binary_name(true));
+        Overrides::from_arg_matches(&command.try_get_matches_from(flags)?)
+    }
+
+    #[test]
+    fn every_flag_has_a_variable_and_a_help_text() {
+        let command = Overrides::augment_args(Command::new("jeton"));
+        for argument in command.get_arguments() {
+            let variable = argument
+                .get_env()
+                .and_then(|name| name.to_str())
+                .unwrap_or_default();
+            let flag = argument.get_long().unwrap_or_default();
+            let expected = format!("JETON_{}", flag.replace('-', "_").to_uppercase());
+            assert_eq!(variable, expected);
+            assert!(argument.get_help().is_some(), "{flag}");
+        }
+    }
+
+    #[test]
+    fn allow_plaintext_is_a_switch_that_can_be_turned_off() {
+        for (flags, expected) in [
+            (&["--allow-plaintext"][..], Some(true)),
+            (&["--allow-plaintext=false"], Some(false)),
+        ] {
+            assert_eq!(parse(flags).expect("flags").allow_plaintext, expected);
+        }
+    }
+
+    #[test]
+    fn values_are_checked_as_in_the_file() {
+        assert_eq!(
+            parse(&["--retry-window", "5m"])
+                .expect("flags")
+                .retry_window,
+            Some(Duration::from_secs(300))
+        );
+        for (flag, value) in [
+            ("--retry-window", "6m"),
+            ("--cache-bytes", "12 feet"),
+            ("--log-format", "xml"),
+            ("--log", "jeton=loud"),
+            ("--http-issuer", "nowhere"),
+            ("--grpc-listen", "localhost"),
+            ("--drain-timeout", "2h"),
+        ] {
+            assert!(parse(&[flag, value]).is_err(), "{flag} {value}");
+        }
+    }
+}

@@ -1,0 +1,52 @@
+//! `[serve]`: how the process serves and how it stops.
+
+use std::time::Duration;
+
+use super::{duration, fields::Fields, overrides::Overrides};
+
+/// `[serve]`: what holds for all listeners.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ServeSettings {
+    /// Whether listeners that other machines reach may go without TLS, since a mesh or proxy does
+    /// it. Default false.
+    pub allow_plaintext: bool,
+    /// How long to go on serving after health says `NOT_SERVING`, so that load balancers see it
+    /// first: at most 1h, default none.
+    pub drain_delay: Duration,
+    /// How long calls under way may take to finish after that: at most 1h, default 10s.
+    pub drain_timeout: Duration,
+}
+
+impl Default for ServeSettings {
+    fn default() -> Self {
+        Self {
+            allow_plaintext: false,
+            drain_delay: Duration::ZERO,
+            drain_timeout: Duration::from_secs(10),
+        }
+    }
+}
+
+impl ServeSettings {
+    /// Reads the section.
+    pub(super) fn read(fields: &mut Fields<'_, '_>, overrides: &Overrides) -> Self {
+        let default = Self::default();
+        let allow_plaintext = fields.flag("allow_plaintext");
+        let drain_delay = fields.text("drain_delay", duration::FORM, duration::shutdown);
+        let drain_timeout = fields.text("drain_timeout", duration::FORM, duration::shutdown);
+        Self {
+            allow_plaintext: overrides
+                .allow_plaintext
+                .or(allow_plaintext)
+                .unwrap_or(default.allow_plaintext),
+            drain_delay: overrides
+                .drain_delay
+                .or_else(|| drain_delay.map(|delay| delay.value))
+                .unwrap_or(default.drain_delay),
+            drain_timeout: overrides
+                .drain_timeout
+                .or_else(|| drain_timeout.map(|timeout| timeout.value))
+                .unwrap_or(default.drain_timeout),
+        }
+    }
+}

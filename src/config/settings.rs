@@ -1,0 +1,177 @@
+//! All settings together, and how they are loaded.
+
+use std::{collections::BTreeMap, io, path::Path, str};
+
+use super::{
+    client::DeclaredClient,
+    environment::{Environment, TextFile},
+    fault::{Fault, Faults, Place},
+    fields::{Fields, Placed},
+    listeners::{GrpcSettings, HttpSettings},
+    log::LogSettings,
+    overrides::Overrides,
+    passwords::PasswordSettings,
+    report::Report,
+    serve::ServeSettings,
+    storage::{KeySettings, StoreSettings},
+    syntax, tokens,
+    user::DeclaredUser,
+    warning::Warning,
+};
+use crate::domain::policy::RotationPolicy;
+
+/// Everything that can be set. A flag beats its environment variable, which beats the file, which
+/// beats the default; a file without a section leaves all of it at its defaults. Relative paths,
+/// those of `secret_file` and `password_file` too, start at the working directory.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Settings {
+    /// `[grpc]`.
+    pub grpc: GrpcSettings,
+    /// `[http]`.
+    pub http: HttpSettings,
+    /// `[store]`.
+    pub store: StoreSettings,
+    /// `[keys]`.
+    pub keys: KeySettings,
+    /// `[tokens]`.
+    pub tokens: RotationPolicy,
+    /// `[passwords]`.
+    pub passwords: PasswordSettings,
+    /// `[log]`.
+    pub log: LogSettings,
+    /// `[serve]`.
+    pub serve: ServeSettings,
+    /// Every `[[client]]`, in the order of the file.
+    pub clients: Vec<DeclaredClient>,
+    /// Every `[[user]]`, in the order of the file.
+    pub users: Vec<DeclaredUser>,
+}
+
+/// Settings that are fit for use, and what should be said of them.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Loaded {
+    /// The settings.
+    pub settings: Settings,
+    /// To be logged once.
+    pub warnings: Vec<Warning>,
+}
+
+impl Settings {
+    /// Merges the settings file, when there is one, with what overrides it.
+    ///
+    /// # Errors
+    /// Every fault at once. A file that cannot be read or is no TOML is a single one, since nothing
+    /// behind it can be judged.
+    pub fn load(
+        file: Option<&Path>,
+        overrides: &Overrides,
+        environment: &dyn Environment,
+    ) -> Result<Loaded, Faults> {
+        let Some(path) = file else {
+            return Self::from_text(Path::new(""), "", false, overrides, environment);
+        };
+        let unreadable =
+            |error: io::Error| fault_of_file(path, &format!("cannot be read: {error}"));
+        let TextFile { bytes, exposed } = environment.read(path).map_err(unreadable)?;
+        let text = str::from_utf8(&bytes).map_err(|_| fault_of_file(path, "is not UTF-8"))?;
+        Self::from_text(path, text, exposed, overrides, environment)
+    }
+
+    fn from_text(
+        path: &Path,
+        text: &str,
+        exposed: bool,
+        overrides: &Overrides,
+        environment: &dyn Environment,
+    ) -> Result<Loaded, Faults> {
+        let mut report = Report::new(path, text);
+        let root = match toml_span::parse(text) {
+            Ok(root) => root,
+            Err(error) => return Err(syntax::fault(&error, report)),
+        };
+        let mut root = Fields::root(root, &mut report);
+        let settings = Self::read(&mut root, overrides, environment);
+        root.finish();
+        if exposed && report.holds_secrets {
+            report.warn(Warning::Exposed {
+                path: path.to_owned(),
+            });
+        }
+        report
+            .finish()
+            .map(|warnings| Loaded { settings, warnings })
+    }
+
+    fn read(
+        root: &mut Fields<'_, '_>,
+        overrides: &Overrides,
+        environment: &dyn Environment,
+    ) -> Self {
+        let serve = root.section("serve", |fields| ServeSettings::read(fields, overrides));
+        let plaintext = serve.allow_plaintext;
+        Self {
+            grpc: root.section("grpc", |fields| {
+                GrpcSettings::read(fields, overrides, plaintext)
+            }),
+            http: root.section("http", |fields| {
+                HttpSettings::read(fields, overrides, plaintext)
+            }),
+            store: root.section("store", |fields| StoreSettings::read(fields, overrides)),
+            keys: root.section("keys", |fields| KeySettings::read(fields, overrides)),
+            tokens: root.section("tokens", |fields| tokens::read(fields, overrides)),
+            passwords: root.section("passwords", PasswordSettings::read),
+            log: root.section("log", |fields| LogSettings::read(fields, overrides)),
+            serve,
+            clients: read_clients(root, environment),
+            users: read_users(root, environment),
+        }
+    }
+}
+
+fn fault_of_file(path: &Path, problem: &str) -> Faults {
+    Faults(vec![Fault {
+        place: Place::File(path.to_owned()),
+        problem: problem.to_owned(),
+    }])
+}
+
+fn read_clients(root: &mut Fields<'_, '_>, environment: &dyn Environment) -> Vec<DeclaredClient> {
+    let mut taken = BTreeMap::new();
+    root.records("client", |fields| {
+        let Placed { at, value: client } = DeclaredClient::read(fields, environment)?;
+        refuse_twice(
+            fields,
+            "id",
+            &mut taken,
+            Placed {
+                at,
+                value: client.id.clone(),
+            },
+        );
+        Some(client)
+    })
+}
+
+fn read_users(root: &mut Fields<'_, '_>, environment: &dyn Environment) -> Vec<DeclaredUser> {
+    let mut taken = BTreeMap::new();
+    root.records("user", |fields| {
+        let (name, user) = DeclaredUser::read(fields, environment)?;
+        refuse_twice(fields, "name", &mut taken, name);
+        user
+    })
+}
+
+/// Reports a name that an earlier table has taken.
+fn refuse_twice<N: Ord>(
+    fields: &mut Fields<'_, '_>,
+    key: &str,
+    taken: &mut BTreeMap<N, usize>,
+    name: Placed<N>,
+) {
+    if let Some(first) = taken.get(&name.value) {
+        let (line, _) = fields.report().position(*first);
+        fields.fault(name.at, key, &format!("already declared on line {line}"));
+    } else {
+        taken.insert(name.value, name.at);
+    }
+}

@@ -1,0 +1,43 @@
+//! Numbers of bytes as people write them: `256MiB`, `1GB`.
+
+use bytesize::ByteSize;
+
+use crate::domain::invalid::Invalid;
+
+/// What a size looks like, for whoever wrote something else.
+pub(super) const FORM: &str = r#"a size like "256MiB""#;
+
+/// A size of any number of bytes. `MiB` is 1024 KiB, `MB` is 1000 kB.
+pub(super) fn any(text: &str) -> Result<ByteSize, Invalid> {
+    text.parse()
+        .map_err(|_| Invalid(r#"must be a size like "256MiB""#))
+}
+
+/// The size of a cache: from 1 MiB to 1 TiB.
+pub(super) fn cache(text: &str) -> Result<ByteSize, Invalid> {
+    let size = any(text)?;
+    if size < ByteSize::mib(1) || size > ByteSize::tib(1) {
+        return Err(Invalid("must be 1MiB to 1TiB"));
+    }
+    Ok(size)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sizes_are_read_as_people_write_them() {
+        assert_eq!(any("256MiB"), Ok(ByteSize(256 << 20)));
+        assert_eq!(any("1 GB"), Ok(ByteSize(1_000_000_000)));
+        for text in ["", "MiB", "-1MiB", "1 foot"] {
+            assert!(any(text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_cache_is_neither_tiny_nor_absurd() {
+        assert!(cache("1MiB").is_ok() && cache("1TiB").is_ok());
+        assert!(cache("0").is_err() && cache("1023KiB").is_err() && cache("2TiB").is_err());
+    }
+}

@@ -1,0 +1,77 @@
+//! `[[user]]`: the users that the file declares.
+
+use super::{
+    credential::{self, Given, Keys},
+    environment::Environment,
+    fields::{Fields, Placed},
+    phc,
+};
+use crate::domain::{
+    attributes::Attributes, secret::Secret, user::PasswordHash, user_name::UserName,
+};
+
+const PASSWORD: Keys = Keys {
+    clear: "password",
+    variable: "password_env",
+    file: "password_file",
+    hash: "password_hash",
+    one_only: "only one of password, password_env, password_file and password_hash may be given",
+};
+
+/// A user's password as the file gives it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum DeclaredPassword {
+    /// The password itself, by whichever way; 1 to [`Secret::MAX_BYTES`] bytes.
+    Clear(Secret),
+    /// An argon2id PHC string.
+    Hash(PasswordHash),
+}
+
+/// A user as the file declares it. A field that is `None` is not declared: it is the default of a
+/// new user, and whatever it is of one that exists.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DeclaredUser {
+    /// The login name, normalised; no two declarations share one.
+    pub name: UserName,
+    /// The password.
+    pub password: DeclaredPassword,
+    /// What introspection tells of the user.
+    pub attributes: Option<Attributes>,
+    /// Cannot log in, and the user's grants are dead.
+    pub disabled: Option<bool>,
+}
+
+impl DeclaredUser {
+    /// Reads one table; the place is that of its `name`, which is there even when the rest is at
+    /// fault, so that the name is still found to be taken.
+    pub(super) fn read(
+        fields: &mut Fields<'_, '_>,
+        environment: &dyn Environment,
+    ) -> Option<(Placed<UserName>, Option<Self>)> {
+        let name = fields.required("name", "a string", UserName::parse);
+        let password = credential::read(fields, &PASSWORD, environment, phc::check);
+        if matches!(password, Given::Nothing) {
+            fields.fault_of_all(
+                "needs one of password, password_env, password_file and password_hash",
+            );
+        }
+        let attributes = fields.entries("attributes", |entries| {
+            Attributes::from_entries(entries.iter().copied())
+        });
+        let disabled = fields.flag("disabled");
+
+        let name = name?;
+        let password = match password {
+            Given::Clear(password) => Some(DeclaredPassword::Clear(password)),
+            Given::Hash(hash) => Some(DeclaredPassword::Hash(PasswordHash(hash))),
+            Given::Nothing | Given::Fault => None,
+        };
+        let user = password.map(|password| Self {
+            name: name.value.clone(),
+            password,
+            attributes: attributes.map(|attributes| attributes.value),
+            disabled,
+        });
+        Some((name, user))
+    }
+}

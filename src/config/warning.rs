@@ -1,0 +1,24 @@
+//! What does not keep settings from being used, and should still be seen.
+
+use std::{net::SocketAddr, path::PathBuf};
+
+use thiserror::Error;
+
+/// One thing to log once at start.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+pub enum Warning {
+    /// The file holds a clear secret or password, and its mode lets group or others read it.
+    #[error("{} holds secrets and can be read by others than its owner: chmod 600", path.display())]
+    Exposed {
+        /// The settings file, or one that it names.
+        path: PathBuf,
+    },
+    /// A listener takes connections from other machines without TLS, as `allow_plaintext` says.
+    #[error("{listener} listens on {address} without TLS: something in front must encrypt")]
+    Plaintext {
+        /// The section: `grpc` or `http`.
+        listener: &'static str,
+        /// Where it listens.
+        address: SocketAddr,
+    },
+}

@@ -1,0 +1,205 @@
+//! Between the messages of the wire and the types of `service`.
+
+use std::time::Duration;
+
+use tonic::{Request, metadata::MetadataMap};
+
+use crate::{
+    domain::{
+        audience::Audience,
+        error::Error,
+        grant::Origin,
+        liveness::InactiveReason,
+        revoke::RevokeScope,
+        scopes::Scopes,
+        secret::Secret,
+        time::Timestamp,
+        token::TokenKind,
+    },
+    proto::v1,
+    service::{ActiveToken, Introspect, Introspection, Issue, IssueGrant, Refresh, Revoke, Tokens},
+};
+
+const MAX_REQUEST_ID_CHARS: usize = 128;
+
+/// # Errors
+/// `UnsupportedGrantType`, `InvalidScope`, `InvalidTarget` or `InvalidRequest` for what no client
+/// may ask.
+pub(super) fn issue(request: v1::IssueTokenRequest, origin: Origin) -> Result<Issue, Error> {
+    let grant = match request.grant.ok_or(Error::UnsupportedGrantType)? {
+        v1::issue_token_request::Grant::Password(v1::PasswordGrant { username, password }) => {
+            IssueGrant::Password { username, password: Secret::new(password) }
+        }
+        v1::issue_token_request::Grant::ClientCredentials(v1::ClientCredentialsGrant {}) => {
+            IssueGrant::ClientCredentials
+        }
+    };
+    let audience = request.audience.iter().map(String::as_str);
+    Ok(Issue {
+        grant,
+        scopes: scopes(&request.scopes)?,
+        audience: Audience::from_names(audience).map_err(|_| Error::InvalidTarget)?,
+        ttl: request.ttl.map(ttl).transpose()?,
+        request_id: request_id(&request.request_id)?,
+        origin,
+    })
+}
+
+/// # Errors
+/// `InvalidScope`.
+pub(super) fn refresh(request: v1::RefreshTokenRequest) -> Result<Refresh, Error> {
+    let scopes = scopes(&request.scopes)?;
+    Ok(Refresh { refresh_token: Secret::new(request.refresh_token), scopes })
+}
+
+/// # Errors
+/// `InvalidRequest` for an unknown revoke scope: guessing would end too much or too little.
+pub(super) fn revoke(request: v1::RevokeTokenRequest) -> Result<Revoke, Error> {
+    let scope = match v1::RevokeScope::try_from(request.revoke_scope) {
+        Ok(v1::RevokeScope::Unspecified) => RevokeScope::WholeGrant,
+        Ok(v1::RevokeScope::AccessTokenOnly) => RevokeScope::AccessTokenOnly,
+        Err(_) => {
+            let problem = "must be a known value";
+            return Err(Error::InvalidRequest { field: "revoke_scope", problem });
+        }
+    };
+    Ok(Revoke { token: Secret::new(request.token), scope })
+}
+
+/// # Errors
+/// `InvalidRequest` for an unknown kind.
+pub(super) fn introspect(request: v1::IntrospectRequest) -> Result<Introspect, Error> {
+    let expected_kind = match v1::TokenKind::try_from(request.expected_kind) {
+        Ok(v1::TokenKind::Unspecified | v1::TokenKind::Access) => TokenKind::Access,
+        Ok(v1::TokenKind::Refresh) => TokenKind::Refresh,
+        Err(_) => {
+            let problem = "must be a known value";
+            return Err(Error::InvalidRequest { field: "expected_kind", problem });
+        }
+    };
+    Ok(Introspect { token: Secret::new(request.token), expected_kind })
+}
+
+/// Where a request came from.
+pub(super) fn origin<T>(request: &Request<T>) -> Origin {
+    let peer = request.remote_addr().map(|address| address.ip().to_string().into());
+    Origin { peer, user_agent: user_agent(request.metadata()) }
+}
+
+fn user_agent(metadata: &MetadataMap) -> Option<Box<str>> {
+    let text = metadata.get("user-agent")?.to_str().ok()?;
+    // `to_str` has seen to it that every character is one byte.
+    Some(text.get(..Origin::MAX_USER_AGENT_BYTES).unwrap_or(text).into())
+}
+
+fn scopes(values: &[String]) -> Result<Scopes, Error> {
+    Scopes::from_values(values.iter().map(String::as_str)).map_err(|_| Error::InvalidScope)
+}
+
+fn ttl(ttl: prost_types::Duration) -> Result<Duration, Error> {
+    let positive = Duration::try_from(ttl).ok().filter(|ttl| !ttl.is_zero());
+    positive.ok_or(Error::InvalidRequest { field: "ttl", problem: "must be positive" })
+}
+
+fn request_id(text: &str) -> Result<Option<Box<str>>, Error> {
+    let plain = text.bytes().all(|byte| byte.is_ascii_graphic());
+    if text.len() > MAX_REQUEST_ID_CHARS || !plain {
+        let problem = "must be at most 128 graphic ASCII characters";
+        return Err(Error::InvalidRequest { field: "request_id", problem });
+    }
+    Ok((!text.is_empty()).then(|| text.into()))
+}
+
+/// The answer to an issue.
+pub(super) fn issued(tokens: &Tokens) -> v1::IssueTokenResponse {
+    let refresh_token = tokens.refresh.as_ref().map(|(token, _)| token.expose().to_owned());
+    let refresh_expire_time = tokens.refresh.as_ref().map(|(_, time)| timestamp(*time));
+    v1::IssueTokenResponse {
+        access_token: tokens.access_token.expose().to_owned(),
+        token_type: "Bearer".to_owned(),
+        expires_in: seconds(tokens.expires_in),
+        expire_time: Some(timestamp(tokens.expire_time)),
+        refresh_token: refresh_token.unwrap_or_default(),
+        refresh_expire_time,
+        scopes: tokens.scopes.values().map(str::to_owned).collect(),
+        grant_id: tokens.grant_id.to_string(),
+    }
+}
+
+/// The answer to a refresh: field for field that of an issue, as a message of its own.
+pub(super) fn refreshed(tokens: &Tokens) -> v1::RefreshTokenResponse {
+    let issued = issued(tokens);
+    v1::RefreshTokenResponse {
+        access_token: issued.access_token,
+        token_type: issued.token_type,
+        expires_in: issued.expires_in,
+        expire_time: issued.expire_time,
+        refresh_token: issued.refresh_token,
+        refresh_expire_time: issued.refresh_expire_time,
+        scopes: issued.scopes,
+        grant_id: issued.grant_id,
+    }
+}
+
+/// The answer to an introspection.
+pub(super) fn introspection(found: &Introspection) -> v1::IntrospectResponse {
+    match found {
+        Introspection::Active(token) => active(token),
+        Introspection::Inactive(reason) => v1::IntrospectResponse {
+            inactive_reason: reason.map_or(v1::InactiveReason::Unspecified, inactive).into(),
+            ..Default::default()
+        },
+    }
+}
+
+fn active(token: &ActiveToken) -> v1::IntrospectResponse {
+    let grant = token.grant();
+    let kind = match token.kind {
+        TokenKind::Access => v1::TokenKind::Access,
+        TokenKind::Refresh => v1::TokenKind::Refresh,
+    };
+    let attributes = token.attributes().map(|(name, value)| (name.to_owned(), value.to_owned()));
+    v1::IntrospectResponse {
+        active: true,
+        kind: kind.into(),
+        client_id: grant.client_id.to_string(),
+        subject: grant.subject.text(&grant.client_id),
+        username: token.user().map(|user| user.name.to_string()).unwrap_or_default(),
+        scopes: token.scopes().values().map(str::to_owned).collect(),
+        audience: grant.audience.names().map(str::to_owned).collect(),
+        issue_time: Some(timestamp(token.issue_time)),
+        expire_time: Some(timestamp(token.expire_time)),
+        grant_id: grant.id.to_string(),
+        attributes: attributes.collect(),
+        cache_ttl: Some(duration(token.cache_ttl)),
+        inactive_reason: v1::InactiveReason::Unspecified.into(),
+    }
+}
+
+fn inactive(reason: InactiveReason) -> v1::InactiveReason {
+    match reason {
+        InactiveReason::Unknown => v1::InactiveReason::Unknown,
+        InactiveReason::WrongKind => v1::InactiveReason::WrongKind,
+        InactiveReason::NotVisible => v1::InactiveReason::NotVisible,
+        InactiveReason::Expired => v1::InactiveReason::Expired,
+        InactiveReason::Revoked => v1::InactiveReason::Revoked,
+        InactiveReason::Replayed => v1::InactiveReason::Replayed,
+        InactiveReason::Superseded => v1::InactiveReason::Superseded,
+        InactiveReason::ClientEnded => v1::InactiveReason::ClientEnded,
+        InactiveReason::SubjectEnded => v1::InactiveReason::SubjectEnded,
+    }
+}
+
+fn seconds(duration: Duration) -> i64 {
+    i64::try_from(duration.as_secs()).unwrap_or(i64::MAX)
+}
+
+fn duration(duration: Duration) -> prost_types::Duration {
+    let nanos = i32::try_from(duration.subsec_nanos()).unwrap_or(0);
+    prost_types::Duration { seconds: seconds(duration), nanos }
+}
+
+fn timestamp(time: Timestamp) -> prost_types::Timestamp {
+    let since_epoch = duration(Duration::from_millis(time.as_millis()));
+    prost_types::Timestamp { seconds: since_epoch.seconds, nanos: since_epoch.nanos }
+}

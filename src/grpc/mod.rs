@@ -1,0 +1,16 @@
+//! The gRPC front end: decodes, calls `service`, encodes.
+
+mod convert;
+mod credentials;
+mod health;
+mod own_errors;
+mod request_id;
+mod server;
+mod status;
+mod token_service;
+
+pub use self::{
+    health::Health,
+    request_id::RequestIds,
+    server::{GrpcServer, MAX_RECEIVED_BYTES, MAX_SENT_BYTES},
+};

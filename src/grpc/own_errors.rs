@@ -1,0 +1,85 @@
+//! Gives the errors that tonic makes itself (unknown method, unreadable or too long message) the
+//! code and the `ErrorInfo` that every error of ours has.
+
+use std::task::{Context, Poll};
+
+use http::{HeaderMap, Request, Response};
+use tonic::{Code, Status, body::Body};
+use tonic_types::StatusExt as _;
+use tower::{Layer, Service};
+
+use super::status;
+use crate::proto::v1::ErrorReason;
+
+/// The layer.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct OwnErrors;
+
+impl<S> Layer<S> for OwnErrors {
+    type Service = Inner<S>;
+
+    fn layer(&self, service: S) -> Inner<S> {
+        Inner { service }
+    }
+}
+
+/// The service behind the layer.
+#[derive(Clone, Debug)]
+pub(super) struct Inner<S> {
+    service: S,
+}
+
+impl<S, B> Service<Request<B>> for Inner<S>
+where
+    S: Service<Request<B>, Response = Response<Body>>,
+{
+    type Response = Response<Body>;
+    type Error = S::Error;
+    type Future = futures_util::future::MapOk<S::Future, fn(Response<Body>) -> Response<Body>>;
+
+    fn poll_ready(&mut self, context: &mut Context<'_>) -> Poll<Result<(), S::Error>> {
+        self.service.poll_ready(context)
+    }
+
+    fn call(&mut self, request: Request<B>) -> Self::Future {
+        futures_util::TryFutureExt::map_ok(self.service.call(request), complete)
+    }
+}
+
+/// Replaces an error without details; everything else passes untouched.
+fn complete(response: Response<Body>) -> Response<Body> {
+    if !is_bare_error(response.headers()) {
+        return response;
+    }
+    let Some(bare) = Status::from_header_map(response.headers()) else { return response };
+    let (code, reason, text) = match bare.code() {
+        Code::Unimplemented => {
+            (Code::Unimplemented, ErrorReason::InvalidRequest, "there is no such method")
+        }
+        // tonic's decoder: INTERNAL for what is no message, OUT_OF_RANGE for one that is too long.
+        Code::Internal | Code::OutOfRange | Code::InvalidArgument => {
+            (Code::InvalidArgument, ErrorReason::InvalidRequest, "the message is unreadable or too long")
+        }
+        Code::NotFound => (Code::NotFound, ErrorReason::InvalidRequest, "there is no such service"),
+        Code::DeadlineExceeded | Code::Cancelled | Code::Unavailable => {
+            (Code::Unavailable, ErrorReason::TemporarilyUnavailable, "the call was cut off")
+        }
+        Code::ResourceExhausted => {
+            (Code::ResourceExhausted, ErrorReason::Overloaded, "the service is overloaded")
+        }
+        Code::Ok
+        | Code::Unknown
+        | Code::AlreadyExists
+        | Code::PermissionDenied
+        | Code::FailedPrecondition
+        | Code::Aborted
+        | Code::DataLoss
+        | Code::Unauthenticated => return response,
+    };
+    Status::with_error_details(code, text, status::details(reason)).into_http()
+}
+
+fn is_bare_error(headers: &HeaderMap) -> bool {
+    let failed = headers.get("grpc-status").is_some_and(|code| code.as_bytes() != b"0");
+    failed && !headers.contains_key("grpc-status-details-bin")
+}

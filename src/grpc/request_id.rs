@@ -1,0 +1,99 @@
+//! A name for each call: taken from the caller or drawn, in every log line of the call and in its answer.
+
+use std::{
+    future::Future,
+    pin::Pin,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+    task::{Context, Poll},
+};
+
+use http::{HeaderValue, Request, Response};
+use tower::{Layer, Service};
+use tracing::{Instrument as _, Span};
+
+use crate::domain::entropy::{Entropy, draw};
+
+const HEADER: &str = "x-request-id";
+const MAX_CHARS: usize = 64;
+
+/// The layer. Cloning shares the counter.
+#[derive(Clone, Debug)]
+pub struct RequestIds {
+    next: Arc<AtomicU64>,
+}
+
+impl RequestIds {
+    /// Counts from a random start, so that two processes do not name calls alike.
+    pub fn new(entropy: &dyn Entropy) -> Self {
+        Self { next: Arc::new(AtomicU64::new(u64::from_be_bytes(draw(entropy)))) }
+    }
+
+    fn of<B>(&self, request: &Request<B>) -> HeaderValue {
+        let given = request.headers().get(HEADER);
+        let plain = |value: &&HeaderValue| {
+            let bytes = value.as_bytes();
+            let length = 1..=MAX_CHARS;
+            length.contains(&bytes.len()) && bytes.iter().all(u8::is_ascii_graphic)
+        };
+        given.filter(plain).cloned().unwrap_or_else(|| {
+            let number = self.next.fetch_add(1, Ordering::Relaxed);
+            HeaderValue::try_from(format!("{number:016x}"))
+                .expect("hexadecimal digits are a header value")
+        })
+    }
+}
+
+impl<S> Layer<S> for RequestIds {
+    type Service = Named<S>;
+
+    fn layer(&self, service: S) -> Named<S> {
+        Named { service, ids: self.clone() }
+    }
+}
+
+/// The service behind the layer.
+#[derive(Clone, Debug)]
+pub struct Named<S> {
+    service: S,
+    ids: RequestIds,
+}
+
+impl<S, A, B> Service<Request<A>> for Named<S>
+where
+    S: Service<Request<A>, Response = Response<B>>,
+    S::Future: Send + 'static,
+{
+    type Response = Response<B>;
+    type Error = S::Error;
+    type Future = Pin<Box<dyn Future<Output = Result<Response<B>, S::Error>> + Send>>;
+
+    fn poll_ready(&mut self, context: &mut Context<'_>) -> Poll<Result<(), S::Error>> {
+        self.service.poll_ready(context)
+    }
+
+    fn call(&mut self, request: Request<A>) -> Self::Future {
+        let id = self.ids.of(&request);
+        let span = span(&request, &id);
+        let call = self.service.call(request).instrument(span);
+        Box::pin(async move {
+            let mut response = call.await?;
+            response.headers_mut().insert(HEADER, id);
+            Ok(response)
+        })
+    }
+}
+
+/// At the default level there is a span only where something may be logged: introspection logs
+/// nothing and is called more often than everything else together.
+fn span<B>(request: &Request<B>, id: &HeaderValue) -> Span {
+    let rpc = request.uri().path();
+    let request_id = id.to_str().unwrap_or_default();
+    if rpc.contains("Introspect") {
+        tracing::debug_span!("call", request_id, rpc)
+    } else {
+        tracing::error_span!("call", request_id, rpc)
+    }
+}

@@ -1,0 +1,87 @@
+//! The one table from errors to gRPC statuses.
+
+use std::{collections::HashMap, time::Duration};
+
+use tonic::{Code, Status, metadata::MetadataValue};
+use tonic_types::{ErrorDetails, StatusExt as _};
+
+use crate::{domain::error::Error, proto::v1::ErrorReason};
+
+/// The domain of every `google.rpc.ErrorInfo`.
+pub(super) const DOMAIN: &str = "jeton.v1";
+
+/// What gRPC clients' retry policies read; they know nothing of `RetryInfo`.
+const PUSHBACK: &str = "grpc-retry-pushback-ms";
+
+/// The status of an error, with the details that its kind promises.
+pub(super) fn status(error: &Error) -> Status {
+    let (code, reason) = code_and_reason(error);
+    let mut details = details(reason);
+    if let Error::InvalidRequest { field, problem } = error {
+        details.add_bad_request_violation(*field, *problem);
+    }
+    if let Error::Internal { incident } = error {
+        let incident = format!("{:016x}", incident.0);
+        let metadata = HashMap::from([("incident".to_owned(), incident)]);
+        details.set_error_info(reason_text(reason), DOMAIN, metadata);
+    }
+    let pause = retry_after(error);
+    if pause.is_some() {
+        details.set_retry_info(pause);
+    }
+    let mut status = Status::with_error_details(code, error.to_string(), details);
+    if let Some(pause) = pause {
+        let pause = u64::try_from(pause.as_millis()).unwrap_or(u64::MAX);
+        status.metadata_mut().insert(PUSHBACK, MetadataValue::from(pause));
+    }
+    status
+}
+
+fn code_and_reason(error: &Error) -> (Code, ErrorReason) {
+    match error {
+        Error::InvalidRequest { .. } => (Code::InvalidArgument, ErrorReason::InvalidRequest),
+        Error::InvalidClient => (Code::Unauthenticated, ErrorReason::InvalidClient),
+        Error::InvalidGrant => (Code::Unauthenticated, ErrorReason::InvalidGrant),
+        Error::UnauthorizedClient => (Code::PermissionDenied, ErrorReason::UnauthorizedClient),
+        Error::UnsupportedGrantType => (Code::InvalidArgument, ErrorReason::UnsupportedGrantType),
+        Error::InvalidScope => (Code::InvalidArgument, ErrorReason::InvalidScope),
+        Error::InvalidTarget => (Code::InvalidArgument, ErrorReason::InvalidTarget),
+        Error::InvalidToken => (Code::Unauthenticated, ErrorReason::InvalidToken),
+        Error::AccessDenied => (Code::PermissionDenied, ErrorReason::AccessDenied),
+        Error::RateLimited { .. } => (Code::ResourceExhausted, ErrorReason::RateLimited),
+        Error::Overloaded { .. } => (Code::ResourceExhausted, ErrorReason::Overloaded),
+        Error::Unavailable { .. } => (Code::Unavailable, ErrorReason::TemporarilyUnavailable),
+        Error::Conflict => (Code::Aborted, ErrorReason::Conflict),
+        Error::Internal { .. } => (Code::Internal, ErrorReason::ServerError),
+    }
+}
+
+fn retry_after(error: &Error) -> Option<Duration> {
+    match error {
+        Error::RateLimited { retry_after }
+        | Error::Overloaded { retry_after }
+        | Error::Unavailable { retry_after } => Some(*retry_after),
+        Error::InvalidRequest { .. }
+        | Error::InvalidClient
+        | Error::InvalidGrant
+        | Error::UnauthorizedClient
+        | Error::UnsupportedGrantType
+        | Error::InvalidScope
+        | Error::InvalidTarget
+        | Error::InvalidToken
+        | Error::AccessDenied
+        | Error::Conflict
+        | Error::Internal { .. } => None,
+    }
+}
+
+/// Details that hold the reason alone.
+pub(super) fn details(reason: ErrorReason) -> ErrorDetails {
+    ErrorDetails::with_error_info(reason_text(reason), DOMAIN, HashMap::new())
+}
+
+/// The reason as `google.rpc.ErrorInfo` has it: the enum value's name without its prefix.
+fn reason_text(reason: ErrorReason) -> &'static str {
+    let name = reason.as_str_name();
+    name.strip_prefix("ERROR_REASON_").unwrap_or(name)
+}

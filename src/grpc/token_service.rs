@@ -1,0 +1,181 @@
+//! The RPCs of `TokenService`: each decodes, authenticates, calls, encodes.
+
+use std::{pin::Pin, sync::Arc};
+
+use tokio_stream::Stream;
+use tonic::{Code, Request, Response, Status};
+use tonic_types::StatusExt as _;
+
+use super::{
+    convert,
+    credentials::{from_metadata, from_request},
+    status,
+};
+use crate::{
+    domain::{error::Error, token::TokenKind},
+    proto::v1::{self, token_service_server::TokenService},
+    service::{Introspect, Service},
+    store::Store,
+};
+
+/// Most tokens in one `BatchIntrospect`.
+const MAX_BATCH: usize = 1_000;
+
+/// `TokenService` over a [`Service`].
+pub(super) struct Tokens<S> {
+    service: Arc<Service<S>>,
+}
+
+impl<S: Store> Tokens<S> {
+    pub(super) const fn new(service: Arc<Service<S>>) -> Self {
+        Self { service }
+    }
+
+    async fn issue(
+        &self,
+        request: Request<v1::IssueTokenRequest>,
+    ) -> Result<v1::IssueTokenResponse, Error> {
+        let origin = convert::origin(&request);
+        let (metadata, _, mut body) = request.into_parts();
+        let (id, secret) = (take(&mut body.client_id), take(&mut body.client_secret));
+        let credentials = from_request(&metadata, id, secret)?;
+        let caller = self.service.authenticate_client(&credentials).await?;
+        let tokens = self.service.issue(&caller, convert::issue(body, origin)?).await?;
+        Ok(convert::issued(&tokens))
+    }
+
+    async fn refresh(
+        &self,
+        request: Request<v1::RefreshTokenRequest>,
+    ) -> Result<v1::RefreshTokenResponse, Error> {
+        let (metadata, _, mut body) = request.into_parts();
+        let (id, secret) = (take(&mut body.client_id), take(&mut body.client_secret));
+        let credentials = from_request(&metadata, id, secret)?;
+        let caller = self.service.authenticate_client(&credentials).await?;
+        let tokens = self.service.refresh(&caller, &convert::refresh(body)?).await?;
+        Ok(convert::refreshed(&tokens))
+    }
+
+    async fn revoke(
+        &self,
+        request: Request<v1::RevokeTokenRequest>,
+    ) -> Result<v1::RevokeTokenResponse, Error> {
+        let (metadata, _, mut body) = request.into_parts();
+        let (id, secret) = (take(&mut body.client_id), take(&mut body.client_secret));
+        let credentials = from_request(&metadata, id, secret)?;
+        let caller = self.service.authenticate_client(&credentials).await?;
+        self.service.revoke(&caller, &convert::revoke(body)?).await?;
+        Ok(v1::RevokeTokenResponse {})
+    }
+
+    async fn introspect(
+        &self,
+        request: Request<v1::IntrospectRequest>,
+    ) -> Result<v1::IntrospectResponse, Error> {
+        let credentials = from_metadata(request.metadata())?;
+        let caller = self.service.authenticate_caller(&credentials).await?;
+        let asked = convert::introspect(request.into_inner())?;
+        let found = self.service.introspect(&caller, &asked).await?;
+        Ok(convert::introspection(&found))
+    }
+
+    async fn batch_introspect(
+        &self,
+        request: Request<v1::BatchIntrospectRequest>,
+    ) -> Result<v1::BatchIntrospectResponse, Error> {
+        let credentials = from_metadata(request.metadata())?;
+        let caller = self.service.authenticate_caller(&credentials).await?;
+        let tokens = request.into_inner().tokens;
+        if tokens.len() > MAX_BATCH {
+            let problem = "must be at most 1,000";
+            return Err(Error::InvalidRequest { field: "tokens", problem });
+        }
+        let mut results = Vec::with_capacity(tokens.len());
+        for token in tokens {
+            let asked = Introspect { token: token.into(), expected_kind: TokenKind::Access };
+            let found = self.service.introspect(&caller, &asked).await?;
+            results.push(convert::introspection(&found));
+        }
+        Ok(v1::BatchIntrospectResponse { results })
+    }
+
+    async fn revocation_cursor(
+        &self,
+        request: Request<v1::GetRevocationCursorRequest>,
+    ) -> Result<v1::GetRevocationCursorResponse, Error> {
+        let credentials = from_metadata(request.metadata())?;
+        let caller = self.service.authenticate_caller(&credentials).await?;
+        let cursor = self.service.revocation_cursor(&caller).await?;
+        Ok(v1::GetRevocationCursorResponse { cursor: cursor.to_text() })
+    }
+}
+
+fn take(field: &mut String) -> String {
+    std::mem::take(field)
+}
+
+fn answer<T>(outcome: Result<T, Error>) -> Result<Response<T>, Status> {
+    outcome.map(Response::new).map_err(|error| status::status(&error))
+}
+
+#[tonic::async_trait]
+impl<S: Store> TokenService for Tokens<S> {
+    type WatchRevocationsStream =
+        Pin<Box<dyn Stream<Item = Result<v1::WatchRevocationsResponse, Status>> + Send>>;
+
+    async fn issue_token(
+        &self,
+        request: Request<v1::IssueTokenRequest>,
+    ) -> Result<Response<v1::IssueTokenResponse>, Status> {
+        answer(self.issue(request).await)
+    }
+
+    async fn refresh_token(
+        &self,
+        request: Request<v1::RefreshTokenRequest>,
+    ) -> Result<Response<v1::RefreshTokenResponse>, Status> {
+        answer(self.refresh(request).await)
+    }
+
+    async fn revoke_token(
+        &self,
+        request: Request<v1::RevokeTokenRequest>,
+    ) -> Result<Response<v1::RevokeTokenResponse>, Status> {
+        answer(self.revoke(request).await)
+    }
+
+    async fn introspect(
+        &self,
+        request: Request<v1::IntrospectRequest>,
+    ) -> Result<Response<v1::IntrospectResponse>, Status> {
+        answer(self.introspect(request).await)
+    }
+
+    async fn batch_introspect(
+        &self,
+        request: Request<v1::BatchIntrospectRequest>,
+    ) -> Result<Response<v1::BatchIntrospectResponse>, Status> {
+        answer(self.batch_introspect(request).await)
+    }
+
+    async fn watch_revocations(
+        &self,
+        request: Request<v1::WatchRevocationsRequest>,
+    ) -> Result<Response<Self::WatchRevocationsStream>, Status> {
+        let credentials = from_metadata(request.metadata()).map_err(|error| status::status(&error))?;
+        let caller = self.service.authenticate_caller(&credentials).await;
+        caller.map_err(|error| status::status(&error))?;
+        Err(Status::with_error_details(
+            Code::Unimplemented,
+            "this release does not stream revocations",
+            status::details(v1::ErrorReason::InvalidRequest),
+        ))
+    }
+
+    async fn get_revocation_cursor(
+        &self,
+        request: Request<v1::GetRevocationCursorRequest>,
+    ) -> Result<Response<v1::GetRevocationCursorResponse>, Status> {
+        answer(self.revocation_cursor(request).await)
+    }
+}

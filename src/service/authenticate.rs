@@ -1,0 +1,132 @@
+//! Authenticates callers: by secret, by name alone for public clients, by our own access tokens.
+
+use super::{Caller, Credentials, Service};
+use crate::{
+    domain::{
+        client::{Client, ClientType},
+        client_id::ClientId,
+        client_secret::{SecretHash, StoredSecret, is_generated},
+        error::Error,
+        judge::judge,
+        secret::Secret,
+        time::Timestamp,
+        token::{Token, TokenKind},
+    },
+    store::{Store, Stored},
+};
+
+impl<S: Store> Service<S> {
+    /// Authenticates a client that asks for tokens, or revokes them (RFC 6749 §2.3).
+    ///
+    /// # Errors
+    /// `InvalidClient` unless it shows a live secret of an enabled client, or is a public one.
+    /// Bearers are no client authentication. `Overloaded`, `Unavailable`.
+    pub async fn authenticate_client(&self, credentials: &Credentials) -> Result<Caller, Error> {
+        match credentials {
+            Credentials::Nothing | Credentials::Bearer(_) => Err(Error::InvalidClient),
+            Credentials::ClientId(client_id) => self.public_client(client_id).await,
+            Credentials::Secret { client_id, secret, raw } => {
+                self.either_reading((client_id, secret), raw.as_ref()).await
+            }
+        }
+    }
+
+    /// Authenticates a caller of an RPC that reads: a client by its secret, or the holder of an
+    /// access token that is meant for jeton.
+    ///
+    /// # Errors
+    /// `InvalidClient`, also for public clients: a name proves nothing. `InvalidToken` for a
+    /// bearer that is not good, or good elsewhere only. `Overloaded`, `Unavailable`.
+    pub async fn authenticate_caller(&self, credentials: &Credentials) -> Result<Caller, Error> {
+        match credentials {
+            Credentials::Nothing | Credentials::ClientId(_) => Err(Error::InvalidClient),
+            Credentials::Secret { client_id, secret, raw } => {
+                self.either_reading((client_id, secret), raw.as_ref()).await
+            }
+            Credentials::Bearer(token) => self.bearer(token).await,
+        }
+    }
+
+    async fn either_reading(
+        &self,
+        (client_id, secret): (&str, &Secret),
+        raw: Option<&(String, Secret)>,
+    ) -> Result<Caller, Error> {
+        match (self.confidential_client(client_id, secret).await, raw) {
+            (Err(Error::InvalidClient), Some((client_id, secret))) => {
+                self.confidential_client(client_id, secret).await
+            }
+            (first, _) => first,
+        }
+    }
+
+    async fn public_client(&self, client_id: &str) -> Result<Caller, Error> {
+        let client = self.enabled_client(client_id).await?;
+        let public = client.filter(|client| client.client_type == ClientType::Public);
+        public.map(Caller::new).ok_or(Error::InvalidClient)
+    }
+
+    async fn confidential_client(&self, client_id: &str, secret: &Secret) -> Result<Caller, Error> {
+        if secret.is_too_long() {
+            return Err(Error::InvalidClient);
+        }
+        let client = self.enabled_client(client_id).await?;
+        // The form of what was presented decides what the check costs, whether or not there is
+        // such a client: time tells nothing.
+        let matches = if is_generated(secret) {
+            client.as_deref().is_some_and(|client| holds_generated(client, secret, self.now()))
+        } else {
+            self.holds_chosen(client.as_deref(), secret).await?
+        };
+        client.filter(|_| matches).map(Caller::new).ok_or(Error::InvalidClient)
+    }
+
+    async fn holds_chosen(&self, client: Option<&Client>, secret: &Secret) -> Result<bool, Error> {
+        let now = self.now();
+        let live = client.into_iter().flat_map(|client| &client.secrets);
+        let live = live.filter(|held| held.is_live(now));
+        let hashes = live.filter_map(|held| match &held.stored {
+            StoredSecret::Chosen(phc) => Some(&**phc),
+            StoredSecret::Generated(_) => None,
+        });
+        let proofs: Vec<_> = hashes.map(|phc| (phc, self.verified.proof(phc, secret))).collect();
+        if proofs.iter().any(|(_, proof)| self.verified.contains(proof)) {
+            return Ok(true);
+        }
+        if proofs.is_empty() {
+            return self.hashes.verify(secret.clone(), None).await;
+        }
+        for (phc, proof) in proofs {
+            if self.hashes.verify(secret.clone(), Some(phc)).await? {
+                self.verified.remember(proof);
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
+    async fn enabled_client(&self, client_id: &str) -> Result<Option<Stored<Client>>, Error> {
+        let Ok(client_id) = ClientId::parse(client_id) else { return Ok(None) };
+        let client = self.client(&client_id).await?;
+        Ok(client.filter(|client| !client.disabled))
+    }
+
+    async fn bearer(&self, text: &Secret) -> Result<Caller, Error> {
+        let token = Token::parse(text.expose()).filter(|token| token.kind == TokenKind::Access);
+        let token = token.ok_or(Error::InvalidToken)?;
+        let Some(held) = self.token_records(&token).await? else { return Err(Error::InvalidToken) };
+        let verdict = judge(&held.grant, &token, held.parties(), &self.policy, self.now());
+        let meant_for_us = verdict.is_ok_and(|active| active.audience.names_jeton());
+        let client = held.client.filter(|_| meant_for_us);
+        client.map(Caller::new).ok_or(Error::InvalidToken)
+    }
+}
+
+fn holds_generated(client: &Client, secret: &Secret, now: Timestamp) -> bool {
+    let presented = SecretHash::of(secret);
+    let live = client.secrets.iter().filter(|held| held.is_live(now));
+    live.fold(false, |found, held| match &held.stored {
+        StoredSecret::Generated(hash) => found | (*hash == presented),
+        StoredSecret::Chosen(_) => found,
+    })
+}

@@ -1,0 +1,103 @@
+//! Reads the `Authorization` header, which both wires carry alike (RFC 7617, RFC 6750 §2.1).
+
+use base64::{Engine as _, prelude::BASE64_STANDARD};
+use percent_encoding::percent_decode_str;
+
+use super::Credentials;
+use crate::domain::{error::Error, secret::Secret};
+
+impl Credentials {
+    /// What an `Authorization` header presents. The scheme's case does not matter.
+    ///
+    /// # Errors
+    /// `InvalidClient` for another scheme, and for Basic credentials that are not base64 of UTF-8
+    /// with a colon.
+    pub fn from_authorization(header: &str) -> Result<Self, Error> {
+        let (scheme, value) = header.split_once(' ').ok_or(Error::InvalidClient)?;
+        let value = value.trim_matches(' ');
+        if scheme.eq_ignore_ascii_case("basic") {
+            basic(value)
+        } else if scheme.eq_ignore_ascii_case("bearer") {
+            Ok(Self::Bearer(Secret::new(value)))
+        } else {
+            Err(Error::InvalidClient)
+        }
+    }
+}
+
+/// RFC 6749 §2.3.1 has both halves form-encoded; many clients send them raw. Where decoding changes
+/// something, both readings are kept.
+fn basic(value: &str) -> Result<Credentials, Error> {
+    let bytes = BASE64_STANDARD.decode(value).map_err(|_| Error::InvalidClient)?;
+    let text = Secret::new(String::from_utf8(bytes).map_err(|_| Error::InvalidClient)?);
+    let (id, secret) = text.expose().split_once(':').ok_or(Error::InvalidClient)?;
+    let decoded = form_decode(id).zip(form_decode(secret));
+    let raw = (id.to_owned(), Secret::new(secret));
+    Ok(match decoded {
+        Some((client_id, secret)) if (client_id.as_str(), secret.as_str()) != (id, raw.1.expose()) => {
+            Credentials::Secret { client_id, secret: Secret::new(secret), raw: Some(raw) }
+        }
+        Some(_) | None => Credentials::Secret { client_id: raw.0, secret: raw.1, raw: None },
+    })
+}
+
+/// `application/x-www-form-urlencoded` decoding; `None` when the result is not UTF-8.
+fn form_decode(text: &str) -> Option<String> {
+    let spaced = text.replace('+', " ");
+    percent_decode_str(&spaced).decode_utf8().ok().map(Into::into)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(header: &str) -> Result<Vec<(String, String)>, Error> {
+        Credentials::from_authorization(header).map(|credentials| match credentials {
+            Credentials::Secret { client_id, secret, raw } => {
+                let raw = raw.map(|(id, secret)| (id, secret.expose().to_owned()));
+                [(client_id, secret.expose().to_owned())].into_iter().chain(raw).collect()
+            }
+            Credentials::Bearer(token) => vec![("bearer".into(), token.expose().into())],
+            Credentials::Nothing | Credentials::ClientId(_) => vec![],
+        })
+    }
+
+    fn header(text: &str) -> String {
+        format!("Basic {}", BASE64_STANDARD.encode(text))
+    }
+
+    fn pair(id: &str, secret: &str) -> (String, String) {
+        (id.into(), secret.into())
+    }
+
+    #[test]
+    fn the_first_colon_splits_and_the_scheme_has_any_case() {
+        let header = header("id:se:cret").replace("Basic", "bAsIC");
+        assert_eq!(read(&header), Ok(vec![pair("id", "se:cret")]));
+    }
+
+    #[test]
+    fn encoded_halves_are_decoded_and_kept_raw_as_well() {
+        let read = read(&header("test%5Fid:a+b%2B"));
+        assert_eq!(read, Ok(vec![pair("test_id", "a b+"), pair("test%5Fid", "a+b%2B")]));
+    }
+
+    #[test]
+    fn a_raw_secret_that_only_looks_encoded_is_taken_raw() {
+        assert_eq!(read(&header("id:100%")), Ok(vec![pair("id", "100%")]));
+        assert_eq!(read(&header("id:%ff")), Ok(vec![pair("id", "%ff")]));
+    }
+
+    #[test]
+    fn bearers_are_taken_as_they_are() {
+        assert_eq!(read("Bearer jat_x"), Ok(vec![pair("bearer", "jat_x")]));
+    }
+
+    #[test]
+    fn anything_else_is_an_invalid_client_and_no_panic() {
+        let no_utf8 = format!("Basic {}", BASE64_STANDARD.encode([0xff, b':', 0xfe]));
+        for header in ["", "Basic", "Basic !", "Digest x", &header("no colon"), &no_utf8] {
+            assert_eq!(read(header), Err(Error::InvalidClient), "{header}");
+        }
+    }
+}

@@ -1,0 +1,49 @@
+//! Who is calling: the credentials as they came, and the caller that they proved to be.
+
+use crate::{
+    domain::{client::Client, client_id::ClientId, secret::Secret},
+    store::Stored,
+};
+
+/// How a request says who sends it; exactly one way, which the wire layers see to.
+#[derive(Clone, Debug)]
+pub enum Credentials {
+    /// Nothing was presented.
+    Nothing,
+    /// A `client_id` alone: good for public clients.
+    ClientId(String),
+    /// `client_id` and secret (RFC 6749 §2.3.1).
+    Secret {
+        /// Whose secret.
+        client_id: String,
+        /// The secret presented.
+        secret: Secret,
+        /// Another reading of the same bytes, tried when the first is no one's.
+        raw: Option<(String, Secret)>,
+    },
+    /// One of our own access tokens, meant for jeton (RFC 6750).
+    Bearer(Secret),
+}
+
+/// An authenticated client. Only [`Service::authenticate`](super::Service) and its kin make one,
+/// so a function that takes a caller cannot be reached without authentication.
+#[derive(Clone, Debug)]
+pub struct Caller {
+    client: Stored<Client>,
+}
+
+impl Caller {
+    pub(super) const fn new(client: Stored<Client>) -> Self {
+        Self { client }
+    }
+
+    /// The client's record as it was when it authenticated.
+    pub fn client(&self) -> &Stored<Client> {
+        &self.client
+    }
+
+    /// The client's name.
+    pub fn id(&self) -> &ClientId {
+        &self.client.id
+    }
+}

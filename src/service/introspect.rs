@@ -1,0 +1,199 @@
+//! Introspects tokens (RFC 7662): the call this service exists for.
+
+use std::time::Duration;
+
+use super::{Caller, Service};
+use crate::{
+    domain::{
+        client::{Client, IntrospectReach},
+        client_id::ClientId,
+        error::Error,
+        grant::Grant,
+        grant_id::GrantId,
+        judge::judge,
+        liveness::{InactiveReason, Parties},
+        scopes::Scopes,
+        secret::Secret,
+        time::Timestamp,
+        token::{Token, TokenKind},
+        user::User,
+    },
+    store::{Records as _, Store, Stored},
+};
+
+/// For how long a caller may keep an active answer, unless the token ends before.
+const CACHE_TTL: Duration = Duration::from_secs(60);
+
+/// What is asked of [`Service::introspect`].
+#[derive(Clone, Debug)]
+pub struct Introspect {
+    /// The token that somebody presented to the caller.
+    pub token: Secret,
+    /// What the caller takes it for.
+    pub expected_kind: TokenKind,
+}
+
+/// What introspection found.
+#[derive(Clone, Debug)]
+pub enum Introspection {
+    /// The token is good.
+    Active(Box<ActiveToken>),
+    /// It is not; why, for callers allowed to know.
+    Inactive(Option<InactiveReason>),
+}
+
+/// An active token. Holds the records it was judged by; nothing is copied.
+#[derive(Clone, Debug)]
+pub struct ActiveToken {
+    records: TokenRecords,
+    /// Access or refresh.
+    pub kind: TokenKind,
+    /// What it may be used for, if that is less than its grant holds.
+    narrowed: Option<Scopes>,
+    /// When this token was made.
+    pub issue_time: Timestamp,
+    /// From when on it is refused.
+    pub expire_time: Timestamp,
+    /// For how long this answer may be kept.
+    pub cache_ttl: Duration,
+}
+
+impl ActiveToken {
+    /// The grant the token belongs to.
+    pub fn grant(&self) -> &Grant {
+        &self.records.grant
+    }
+
+    /// What the token may be used for.
+    pub fn scopes(&self) -> &Scopes {
+        self.narrowed.as_ref().unwrap_or(&self.records.grant.scopes)
+    }
+
+    /// The user it speaks for, unless it speaks for the client itself.
+    pub fn user(&self) -> Option<&User> {
+        self.records.user.as_deref()
+    }
+
+    /// Attributes of client and user by name; where both have one, the user's.
+    pub fn attributes(&self) -> impl Iterator<Item = (&str, &str)> {
+        let client = self.records.client.iter().flat_map(|client| client.attributes.entries());
+        client.chain(self.records.user.iter().flat_map(|user| user.attributes.entries()))
+    }
+}
+
+/// The records that a token is judged by, as they are now.
+#[derive(Clone, Debug)]
+pub(super) struct TokenRecords {
+    pub(super) grant: Stored<Grant>,
+    pub(super) client: Option<Stored<Client>>,
+    pub(super) user: Option<Stored<User>>,
+}
+
+impl TokenRecords {
+    pub(super) fn parties(&self) -> Parties<'_> {
+        Parties { client: self.client.as_deref(), user: self.user.as_deref() }
+    }
+}
+
+impl<S: Store> Service<S> {
+    /// Whether a token is good, and what it says.
+    ///
+    /// # Errors
+    /// `Unavailable` when that cannot be told; never "inactive" for it.
+    pub async fn introspect(
+        &self,
+        caller: &Caller,
+        request: &Introspect,
+    ) -> Result<Introspection, Error> {
+        let verdict = self.verdict(caller, request).await?;
+        Ok(match verdict {
+            Ok(active) => Introspection::Active(Box::new(active)),
+            Err(reason) => {
+                let told = caller.client().permissions.inactive_reason;
+                Introspection::Inactive(told.then_some(reason))
+            }
+        })
+    }
+
+    async fn verdict(
+        &self,
+        caller: &Caller,
+        request: &Introspect,
+    ) -> Result<Result<ActiveToken, InactiveReason>, Error> {
+        let Some(token) = Token::parse(request.token.expose()) else {
+            return Ok(Err(InactiveReason::Unknown));
+        };
+        let Some(records) = self.token_records(&token).await? else {
+            return Ok(Err(InactiveReason::Unknown));
+        };
+        if !may_see(caller, &records.grant, token.kind) {
+            return Ok(Err(InactiveReason::NotVisible));
+        }
+        if token.kind != request.expected_kind {
+            return Ok(Err(InactiveReason::WrongKind));
+        }
+        let now = self.now();
+        let verdict = judge(&records.grant, &token, records.parties(), &self.policy, now);
+        let active = match verdict {
+            Ok(active) => active,
+            Err(reason) => return Ok(Err(reason)),
+        };
+        let narrowed = (*active.scopes != records.grant.scopes).then(|| active.scopes.clone());
+        let (issue_time, expire_time) = (active.issue_time, active.expire_time);
+        let cache_ttl = CACHE_TTL.min(expire_time.since(now));
+        let kind = token.kind;
+        Ok(Ok(ActiveToken { records, kind, narrowed, issue_time, expire_time, cache_ttl }))
+    }
+
+    /// The records that `token` is judged by; `None` when it is not one of ours or its grant is
+    /// gone.
+    pub(super) async fn token_records(&self, token: &Token) -> Result<Option<TokenRecords>, Error> {
+        let Some(grant) = self.grant_of(token).await? else { return Ok(None) };
+        let client = self.client(&grant.client_id).await?;
+        let user = match grant.subject.user_id() {
+            None => None,
+            Some(id) => match self.store.users().cached(&id) {
+                Some(user) => Some(user),
+                None => {
+                    let found = self.store.users().get(&id).await;
+                    found.map_err(|error| self.read_failed(error))?
+                }
+            },
+        };
+        Ok(Some(TokenRecords { grant, client, user }))
+    }
+
+    /// The grant that `token` names. Only a token that one of our keys made costs a store read.
+    pub(super) async fn grant_of(&self, token: &Token) -> Result<Option<Stored<Grant>>, Error> {
+        if let Some(grant) = self.store.grants().cached(&token.grant_id) {
+            return Ok(Some(grant));
+        }
+        let keys = self.keys.load();
+        let genuine = self.key_of(&keys, token)?.is_some_and(|key| token.is_genuine(key));
+        if genuine { self.grant(token.grant_id).await } else { Ok(None) }
+    }
+
+    pub(super) async fn grant(&self, id: GrantId) -> Result<Option<Stored<Grant>>, Error> {
+        self.store.grants().get(&id).await.map_err(|error| self.read_failed(error))
+    }
+
+    pub(super) async fn client(&self, id: &ClientId) -> Result<Option<Stored<Client>>, Error> {
+        if let Some(client) = self.store.clients().cached(id) {
+            return Ok(Some(client));
+        }
+        self.store.clients().get(id).await.map_err(|error| self.read_failed(error))
+    }
+}
+
+/// Refresh tokens are their own client's business; access tokens as far as the caller reaches.
+fn may_see(caller: &Caller, grant: &Grant, kind: TokenKind) -> bool {
+    let own = grant.client_id == *caller.id();
+    let reach = caller.client().introspect;
+    match (kind, reach) {
+        (TokenKind::Refresh, _) | (TokenKind::Access, IntrospectReach::Own) => own,
+        (TokenKind::Access, IntrospectReach::Audience) => {
+            own || grant.audience.names_client(caller.id())
+        }
+        (TokenKind::Access, IntrospectReach::Any) => true,
+    }
+}

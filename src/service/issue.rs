@@ -1,0 +1,158 @@
+//! Issues tokens: authenticates client and user, makes a grant, stores it, answers its first pair.
+
+use std::time::Duration;
+
+use unicode_normalization::UnicodeNormalization as _;
+
+use super::{Caller, Service, Tokens, race};
+use crate::{
+    domain::{
+        audience::Audience,
+        error::Error,
+        grant::Origin,
+        grant_type::GrantType,
+        issue::{self, IssueRequest, Issued, check_grant_type},
+        liveness::Parties,
+        scopes::Scopes,
+        secret::Secret,
+        subject::Subject,
+        user::User,
+        user_name::UserName,
+    },
+    store::{Records as _, Store, Stored, Write, WriteError},
+};
+
+/// What is asked of [`Service::issue`].
+#[derive(Clone, Debug)]
+pub struct Issue {
+    /// Who the tokens shall speak for.
+    pub grant: IssueGrant,
+    /// Empty: the client's default.
+    pub scopes: Scopes,
+    /// Empty: the client's own.
+    pub audience: Audience,
+    /// Shortens the access token only.
+    pub ttl: Option<Duration>,
+    /// Makes the request repeatable.
+    pub request_id: Option<Box<str>>,
+    /// Where the request came from.
+    pub origin: Origin,
+}
+
+/// How the tokens are asked for.
+#[derive(Clone, Debug)]
+pub enum IssueGrant {
+    /// For a user who gave their password to the client (RFC 6749 §4.3).
+    Password {
+        /// As it was typed.
+        username: String,
+        /// As it was typed.
+        password: Secret,
+    },
+    /// For the client itself (RFC 6749 §4.4).
+    ClientCredentials,
+}
+
+impl IssueGrant {
+    fn grant_type(&self) -> GrantType {
+        match self {
+            Self::Password { .. } => GrantType::Password,
+            Self::ClientCredentials => GrantType::ClientCredentials,
+        }
+    }
+}
+
+impl<S: Store> Service<S> {
+    /// Issues the first pair of a new grant. Answers once the grant is durable.
+    ///
+    /// # Errors
+    /// `UnauthorizedClient`, `InvalidScope`, `InvalidTarget`, `InvalidRequest` for what the client
+    /// may not ask, `InvalidGrant` for a wrong user name or password, `Overloaded`, `Unavailable`.
+    pub async fn issue(&self, caller: &Caller, request: Issue) -> Result<Tokens, Error> {
+        let client = caller.client();
+        // What the client may not ask is refused before a password costs a hash.
+        check_grant_type(request.grant.grant_type(), client)?;
+        let mut asked = IssueRequest {
+            grant_type: request.grant.grant_type(),
+            subject: Subject::Client,
+            scopes: request.scopes,
+            audience: request.audience,
+            access_ttl: request.ttl,
+            request_id: request.request_id,
+            origin: request.origin,
+        };
+        asked.check(client)?;
+        let user = match request.grant {
+            IssueGrant::ClientCredentials => None,
+            IssueGrant::Password { username, password } => {
+                Some(self.log_in(&username, &password).await?)
+            }
+        };
+        if let Some(user) = &user {
+            asked.subject = Subject::User { id: user.id, epoch: user.epoch };
+        }
+        self.make_grant(caller, user.as_deref(), &asked).await
+    }
+
+    /// The user behind a name and password. An unknown name takes as long as a wrong password,
+    /// and a disabled user is told no more than either.
+    async fn log_in(&self, username: &str, password: &Secret) -> Result<Stored<User>, Error> {
+        if password.is_too_long() {
+            let problem = "must be at most 1024 bytes";
+            return Err(Error::InvalidRequest { field: "password", problem });
+        }
+        let user = match UserName::parse(username) {
+            Ok(name) => {
+                let found = self.store.user_by_name(&name).await;
+                found.map_err(|error| self.read_failed(error))?
+            }
+            Err(_) => None,
+        };
+        let password = normalised(password);
+        let hash = user.as_ref().map(|user| &*user.password.0);
+        let matches = self.hashes.verify(password, hash).await?;
+        user.filter(|user| matches && !user.disabled).ok_or(Error::InvalidGrant)
+    }
+
+    async fn make_grant(
+        &self,
+        caller: &Caller,
+        user: Option<&User>,
+        request: &IssueRequest,
+    ) -> Result<Tokens, Error> {
+        let client = caller.client();
+        let (keys, now) = (self.keys.load(), self.now());
+        let id = request.grant_id(client, now, &*self.entropy);
+        let parties = Parties { client: Some(client), user };
+        race(async || {
+            let found = match request.request_id {
+                Some(_) => self.grant(id).await?,
+                None => None,
+            };
+            let key = keys.active();
+            let Issued { grant, pair } = match &found {
+                None => issue::issue(id, request, client, key, &*self.entropy, now),
+                Some(found) => {
+                    issue::reissue(found, request, parties, client, key, &*self.entropy, now)?
+                }
+            };
+            let answer = Tokens::new(&grant, &pair, now);
+            let write = match found {
+                None => Write::Insert(grant),
+                Some(found) => Write::Replace(found.version(), grant),
+            };
+            match self.store.grants().write(write).await {
+                Ok(_) => Ok(Some(answer)),
+                Err(WriteError::Conflict) => Ok(None),
+                Err(error) => Err(self.write_failed(error)),
+            }
+        })
+        .await
+    }
+}
+
+/// Unicode NFC, so that one password typed on two keyboards is one password (NIST SP 800-63B
+/// §3.1.1.2).
+pub(super) fn normalised(password: &Secret) -> Secret {
+    Secret::new(password.expose().nfc().collect::<String>())
+}

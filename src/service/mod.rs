@@ -1,0 +1,139 @@
+//! What the service does for a caller, whatever wire the call came by.
+//!
+//! Each request is one file: read records, let `domain` decide, write what it decided. No answer
+//! leaves before the state it rests on is durable.
+
+mod authenticate;
+mod authorization;
+mod caller;
+mod cursor;
+mod hash_pool;
+mod introspect;
+mod issue;
+mod phc;
+mod refresh;
+mod revoke;
+mod tokens;
+mod verified;
+
+use std::{future::Future, sync::Arc};
+
+use arc_swap::ArcSwap;
+
+pub use self::{
+    caller::{Caller, Credentials},
+    cursor::Cursor,
+    hash_pool::HashPool,
+    introspect::{ActiveToken, Introspect, Introspection},
+    issue::{Issue, IssueGrant},
+    phc::HashCost,
+    refresh::Refresh,
+    revoke::Revoke,
+    tokens::Tokens,
+};
+use self::verified::VerifiedSecrets;
+use crate::{
+    domain::{
+        entropy::{Entropy, draw},
+        error::{Error, Incident},
+        key_ring::{KeyRing, ServerKey},
+        policy::RotationPolicy,
+        time::{Clock, Timestamp},
+        token::Token,
+    },
+    store::{ReadError, Store, WriteError},
+};
+
+/// How often a lost race for one record is run again before the caller is told of contention.
+/// Each loss means that another caller's write succeeded, so this many losses in a row take as
+/// many concurrent writers of one grant.
+const MAX_RACES: usize = 128;
+
+/// What every request shares.
+pub struct Service<S> {
+    store: S,
+    keys: ArcSwap<KeyRing>,
+    hashes: HashPool,
+    verified: VerifiedSecrets,
+    clock: Arc<dyn Clock>,
+    entropy: Arc<dyn Entropy>,
+    policy: RotationPolicy,
+}
+
+impl<S: Store> Service<S> {
+    /// A service over an open store.
+    pub fn new(
+        store: S,
+        keys: KeyRing,
+        hashes: HashPool,
+        clock: Arc<dyn Clock>,
+        entropy: Arc<dyn Entropy>,
+        policy: RotationPolicy,
+    ) -> Self {
+        let verified = VerifiedSecrets::new(&*entropy);
+        Self { store, keys: ArcSwap::from_pointee(keys), hashes, verified, clock, entropy, policy }
+    }
+
+    /// The position in the feed of revocations that is durable now.
+    ///
+    /// # Errors
+    /// `Unavailable` when the store cannot tell.
+    pub async fn revocation_cursor(&self, _caller: &Caller) -> Result<Cursor, Error> {
+        let head = self.store.head().await.map_err(|error| self.read_failed(error))?;
+        Ok(Cursor::new(self.store.id(), head))
+    }
+
+    fn now(&self) -> Timestamp {
+        self.clock.now()
+    }
+
+    /// The key that `token` names: `None` when no key of ours ever had that name.
+    ///
+    /// # Errors
+    /// `Unavailable` when records name the key and this ring lacks it: the token may be good.
+    fn key_of<'a>(&self, keys: &'a KeyRing, token: &Token) -> Result<Option<&'a ServerKey>, Error> {
+        let key = keys.get(token.key_id);
+        if key.is_none() && self.store.key_ids().contains(&token.key_id) {
+            tracing::error!(key_id = %token.key_id, "a token names a key that the ring lacks");
+            return Err(Error::UNAVAILABLE);
+        }
+        Ok(key)
+    }
+
+    fn read_failed(&self, error: ReadError) -> Error {
+        match error {
+            ReadError::Unavailable => Error::UNAVAILABLE,
+            ReadError::Corrupt => self.internal(&error),
+        }
+    }
+
+    /// `Conflict` does not come here: whoever writes races again.
+    fn write_failed(&self, error: WriteError) -> Error {
+        match error {
+            WriteError::Conflict => Error::Conflict,
+            WriteError::Busy => Error::OVERLOADED,
+            WriteError::Unavailable | WriteError::Unknown => Error::UNAVAILABLE,
+            WriteError::TooLarge | WriteError::Corrupt => self.internal(&error),
+        }
+    }
+
+    fn internal(&self, error: &dyn std::error::Error) -> Error {
+        let incident = Incident(u64::from_be_bytes(draw(&*self.entropy)));
+        tracing::error!(incident = format_args!("{:016x}", incident.0), %error, "internal error");
+        Error::Internal { incident }
+    }
+}
+
+/// Reads, decides and writes until the write is not beaten by another: `attempt` says `None` when
+/// it was.
+async fn race<T, F>(mut attempt: impl FnMut() -> F) -> Result<T, Error>
+where
+    F: Future<Output = Result<Option<T>, Error>>,
+{
+    for _ in 0..MAX_RACES {
+        if let Some(answer) = attempt().await? {
+            return Ok(answer);
+        }
+    }
+    Err(Error::Conflict)
+}

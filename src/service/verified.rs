@@ -1,0 +1,46 @@
+//! Remembers which chosen client secrets were verified lately, so that argon2 runs once and not on each call.
+
+use hmac::{Hmac, KeyInit as _, Mac as _};
+use quick_cache::sync::Cache;
+use sha2::Sha256;
+
+use crate::domain::{
+    entropy::{Entropy, draw},
+    secret::Secret,
+};
+
+/// Secrets remembered; one entry is 32 bytes and its share of a table.
+const CAPACITY: usize = 4096;
+
+/// Entries are MACs, under a key of this process alone, over the stored hash and the secret. A
+/// rotated secret has another stored hash, so what was remembered of the old one is never found
+/// again: nothing has to be dropped. Whether client and secret are still good is checked elsewhere,
+/// on each call.
+pub(super) struct VerifiedSecrets {
+    key: Hmac<Sha256>,
+    known: Cache<[u8; 32], ()>,
+}
+
+impl VerifiedSecrets {
+    pub(super) fn new(entropy: &dyn Entropy) -> Self {
+        let key = Hmac::new(&draw::<64>(entropy).into());
+        Self { key, known: Cache::new(CAPACITY) }
+    }
+
+    /// What stands for "this secret matches this stored hash".
+    pub(super) fn proof(&self, phc: &str, secret: &Secret) -> [u8; 32] {
+        let mut mac = self.key.clone();
+        mac.update(&(phc.len() as u64).to_be_bytes());
+        mac.update(phc.as_bytes());
+        mac.update(secret.expose().as_bytes());
+        mac.finalize().into_bytes().into()
+    }
+
+    pub(super) fn contains(&self, proof: &[u8; 32]) -> bool {
+        self.known.get(proof).is_some()
+    }
+
+    pub(super) fn remember(&self, proof: [u8; 32]) {
+        self.known.insert(proof, ());
+    }
+}

@@ -1,0 +1,35 @@
+# shellcheck shell=bash
+# Sourced by the scripts one directory up: the tools that foreign clients need, at pinned versions,
+# under target/tools. Each function is quick when its tool is already there.
+cd "$(dirname "${BASH_SOURCE[0]}")/../.."
+tools=$PWD/target/tools
+grpcurl_version=v1.9.4
+
+export PATH=$tools/bin:$PATH
+export PYTHONDONTWRITEBYTECODE=1
+
+install_python() {
+    local wanted=tests/clients/requirements.txt installed=$tools/venv/requirements.txt
+    cmp --silent "$wanted" "$installed" && return
+    rm -rf "$tools/venv"
+    python3 -m venv "$tools/venv"
+    "$tools/venv/bin/pip" install --quiet --no-deps --requirement "$wanted"
+    "$tools/venv/bin/pip" check
+    cp "$wanted" "$installed"
+}
+
+install_grpcurl() {
+    [[ -x $tools/bin/grpcurl ]] &&
+        go version -m "$tools/bin/grpcurl" | grep --quiet "grpcurl[[:space:]]$grpcurl_version" && return
+    GOBIN=$tools/bin go install "github.com/fullstorydev/grpcurl/cmd/grpcurl@$grpcurl_version"
+}
+
+install_strace() {
+    command -v strace >/dev/null && return
+    apt-get update --quiet=2
+    apt-get install --quiet=2 --yes --no-install-recommends strace
+}
+
+build_jeton() {
+    cargo build --release --locked
+}

@@ -1,0 +1,76 @@
+"""The commands, as a script would use them. Secrets reach them by environment, never by argument."""
+
+import json
+import os
+import subprocess
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from secret_ledger import SecretLedger
+from server import BINARY, Server, free_port
+
+
+class Commands:
+    def __init__(self, address: str, known: SimpleNamespace, ledger: SecretLedger) -> None:
+        self._address = address
+        self._ledger = ledger
+        self._environment = {
+            **os.environ,
+            "JETON_CLIENT_ID": "orders",
+            "JETON_CLIENT_SECRET": known.orders,
+            "JETON_PASSWORD": known.alice,
+        }
+
+    def run(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [BINARY, *arguments, "--server", f"http://{self._address}"],
+            env=self._environment,
+            capture_output=True,
+            text=True,
+            stdin=subprocess.DEVNULL,
+            timeout=60,
+        )
+
+    def token(self, *arguments: str) -> Any:
+        finished = self.run("token", *arguments, "--output", "json")
+        assert finished.returncode == 0, finished.stderr
+        answer = json.loads(finished.stdout or "{}")
+        for field in ("access_token", "refresh_token"):
+            self._ledger.add(answer.get(field) or "")
+        return answer
+
+
+@pytest.fixture
+def commands(server: Server, known: SimpleNamespace, ledger: SecretLedger) -> Commands:
+    return Commands(server.address, known, ledger)
+
+
+def test_the_token_commands_do_the_whole_cycle(commands):
+    issued = commands.token("issue", "--username", "alice")
+    assert commands.token("introspect", issued["access_token"])["active"] is True
+    renewed = commands.token("refresh", issued["refresh_token"])
+    assert renewed["access_token"] != issued["access_token"]
+    commands.token("revoke", renewed["access_token"])
+    assert commands.token("introspect", renewed["access_token"])["active"] is False
+
+
+def test_a_client_issues_a_token_for_itself_by_command(commands):
+    issued = commands.token("issue", "--scope", "audit")
+    assert commands.token("introspect", issued["access_token"])["active"] is True
+
+
+def test_a_refused_command_exits_1_and_names_the_reason(commands, ledger):
+    finished = commands.run("token", "refresh", ledger.add("jrt_not1a2real3token4"))
+    assert finished.returncode == 1
+    assert "INVALID_GRANT" in finished.stderr
+    assert "not1a2real3token4" not in finished.stderr
+
+
+def test_health_exits_0_where_a_server_serves_and_1_where_none_does(
+    commands, server, known, ledger
+):
+    assert commands.run("health").returncode == 0
+    nowhere = Commands(f"127.0.0.1:{free_port()}", known, ledger)
+    assert nowhere.run("health").returncode == 1

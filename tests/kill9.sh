@@ -1,0 +1,10 @@
+#!/usr/bin/env bash
+# kill9.sh [ROUNDS] [--seed N]: kills the server with SIGKILL under load, restarts it on the same
+# data and compares it with a ledger of what was acknowledged. 20 rounds unless told otherwise.
+set -euo pipefail
+# shellcheck source=tests/clients/env.sh
+source "$(dirname "${BASH_SOURCE[0]}")/clients/env.sh"
+
+install_python
+build_jeton
+exec "$tools/venv/bin/python" tests/clients/kill9.py "$@"
