@@ -20,10 +20,7 @@ const SECRET_BEARING: [&str; 9] = [
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     println!("cargo::rerun-if-changed=proto");
     let files = protox::compile(
-        [
-            "jeton/v1/token_service.proto",
-            "jeton/v1/error_reason.proto",
-        ],
+        ["jeton/v1/token_service.proto", "jeton/v1/error_reason.proto"],
         ["proto"],
     )?;
     let out = PathBuf::from(env::var("OUT_DIR")?);

@@ -3,9 +3,13 @@
 //! One request goes down and comes back up through these folders:
 //! `grpc` → `service` → `domain` → `store`. `app` puts them together, `main` runs them.
 
+pub mod app;
+pub mod cli;
+pub mod client;
 pub mod config;
 pub mod domain;
 pub mod grpc;
 pub mod proto;
 pub mod service;
 pub mod store;
+pub mod telemetry;

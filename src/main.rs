@@ -1,2 +1,7 @@
 //! The `jeton` command.
-fn main() {}
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    jeton::cli::main()
+}

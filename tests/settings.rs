@@ -39,8 +39,7 @@ impl Fake {
     }
 
     fn file(mut self, path: &str, bytes: impl AsRef<[u8]>, exposed: bool) -> Self {
-        self.files
-            .insert(path.into(), (bytes.as_ref().to_owned(), exposed));
+        self.files.insert(path.into(), (bytes.as_ref().to_owned(), exposed));
         self
     }
 
@@ -54,15 +53,11 @@ impl Fake {
     }
 
     fn settings(&self) -> Settings {
-        self.load(&Overrides::default())
-            .expect("good settings")
-            .settings
+        self.load(&Overrides::default()).expect("good settings").settings
     }
 
     fn faults(&self) -> String {
-        self.load(&Overrides::default())
-            .expect_err("faulty settings")
-            .to_string()
+        self.load(&Overrides::default()).expect_err("faulty settings").to_string()
     }
 }
 
@@ -73,23 +68,14 @@ impl Environment for Fake {
 
     fn read(&self, path: &Path) -> io::Result<TextFile> {
         let (bytes, exposed) = self.files.get(path).ok_or(io::ErrorKind::NotFound)?;
-        Ok(TextFile {
-            bytes: Zeroizing::new(bytes.clone()),
-            exposed: *exposed,
-        })
+        Ok(TextFile { bytes: Zeroizing::new(bytes.clone()), exposed: *exposed })
     }
 }
 
 #[test]
 fn without_a_file_everything_has_its_default() {
     let loaded = Settings::load(None, &Overrides::default(), &Fake::default()).expect("defaults");
-    assert_eq!(
-        loaded,
-        Loaded {
-            settings: Settings::default(),
-            warnings: vec![]
-        }
-    );
+    assert_eq!(loaded, Loaded { settings: Settings::default(), warnings: vec![] });
     assert_eq!(loaded.settings, Fake::with_settings("").settings());
 
     let settings = loaded.settings;
@@ -141,10 +127,7 @@ fn every_section_is_read() {
     .settings();
     assert_eq!(settings.grpc.listen.to_string(), "[::1]:1");
     assert_eq!(settings.http.listen.to_string(), "127.0.0.2:2");
-    assert_eq!(
-        settings.http.issuer.as_deref(),
-        Some("https://tokens.example")
-    );
+    assert_eq!(settings.http.issuer.as_deref(), Some("https://tokens.example"));
     assert_eq!(settings.http.cors_allowed_origins, ["https://app.example"]);
     assert_eq!(settings.store.path, Path::new("/data"));
     assert_eq!(settings.store.cache_bytes, ByteSize::gib(1));
@@ -183,33 +166,16 @@ fn a_client_is_read_field_by_field() {
         "#,
     )
     .variable("ORDERS_SECRET", "correct horse");
-    let [client] = &*environment.settings().clients else {
-        panic!("one client")
-    };
+    let [client] = &*environment.settings().clients else { panic!("one client") };
 
     assert_eq!(client.id.as_str(), "orders");
-    let Some(DeclaredSecret::Clear(secret)) = &client.secret else {
-        panic!("a clear secret")
-    };
+    let Some(DeclaredSecret::Clear(secret)) = &client.secret else { panic!("a clear secret") };
     assert_eq!(secret.expose(), "correct horse");
     let grants = client.grant_types.expect("grants");
     assert!(grants.contains(GrantType::Password) && !grants.contains(GrantType::ClientCredentials));
-    assert_eq!(
-        client.default_scopes.as_ref().expect("scopes").as_str(),
-        "write read"
-    );
-    assert_eq!(
-        client.allowed_scopes.as_ref().expect("scopes").as_str(),
-        "read write audit"
-    );
-    assert!(
-        client
-            .audience
-            .as_ref()
-            .expect("audience")
-            .names()
-            .eq(["billing"])
-    );
+    assert_eq!(client.default_scopes.as_ref().expect("scopes").as_str(), "write read");
+    assert_eq!(client.allowed_scopes.as_ref().expect("scopes").as_str(), "read write audit");
+    assert!(client.audience.as_ref().expect("audience").names().eq(["billing"]));
     assert_eq!(client.access_token_ttl, Some(Duration::from_secs(60)));
     assert_eq!(client.refresh_token_ttl, Some(Duration::from_secs(86_400)));
     assert_eq!(client.grant_ttl, Some(Duration::from_secs(2 * 86_400)));
@@ -226,20 +192,12 @@ fn what_is_not_declared_is_not_made_up() {
     let settings =
         Fake::with_settings("[[client]]\nid = 'a'\n[[user]]\nname = 'b'\npassword = 'c'")
             .settings();
-    let ([client], [user]) = (&*settings.clients, &*settings.users) else {
-        panic!("one of each")
-    };
+    let ([client], [user]) = (&*settings.clients, &*settings.users) else { panic!("one of each") };
     assert_eq!(client.secret, None, "public");
     assert_eq!(client.grant_types, None);
-    assert_eq!(
-        (&client.default_scopes, &client.allowed_scopes),
-        (&None, &None)
-    );
+    assert_eq!((&client.default_scopes, &client.allowed_scopes), (&None, &None));
     assert_eq!((client.access_token_ttl, client.grant_ttl), (None, None));
-    assert_eq!(
-        (client.introspect, client.permissions, client.disabled),
-        (None, None, None)
-    );
+    assert_eq!((client.introspect, client.permissions, client.disabled), (None, None, None));
     assert_eq!((&user.attributes, user.disabled), (&None, None));
 }
 
@@ -247,9 +205,7 @@ fn what_is_not_declared_is_not_made_up() {
 fn allowed_scopes_are_the_default_ones_unless_declared() {
     let scopes = |text: &str| {
         let settings = Fake::with_settings(&format!("[[client]]\nid = 'a'\n{text}")).settings();
-        let [client] = &*settings.clients else {
-            panic!("one client")
-        };
+        let [client] = &*settings.clients else { panic!("one client") };
         [&client.default_scopes, &client.allowed_scopes]
             .map(|scopes| scopes.as_ref().map(ToString::to_string))
     };
@@ -279,10 +235,7 @@ fn a_secret_is_taken_from_wherever_it_is_given() {
             other => panic!("{other:?}"),
         })
         .collect();
-    assert_eq!(
-        secrets,
-        ["a \"quoted\" one", "from the variable\n", "from the file"]
-    );
+    assert_eq!(secrets, ["a \"quoted\" one", "from the variable\n", "from the file"]);
 }
 
 #[test]
@@ -298,15 +251,9 @@ fn hashes_are_taken_as_they_are() {
         "#
     ))
     .settings();
-    let hashes = settings
-        .clients
-        .iter()
-        .map(|client| client.secret.as_ref().expect("a secret"));
+    let hashes = settings.clients.iter().map(|client| client.secret.as_ref().expect("a secret"));
     let hashes: Vec<_> = hashes.collect();
-    assert!(matches!(
-        hashes[0],
-        DeclaredSecret::Hash(StoredSecret::Generated(_))
-    ));
+    assert!(matches!(hashes[0], DeclaredSecret::Hash(StoredSecret::Generated(_))));
     assert!(
         matches!(hashes[1], DeclaredSecret::Hash(StoredSecret::Chosen(text)) if **text == *PHC)
     );
@@ -662,24 +609,12 @@ fn every_fault_is_told_in_one_line_with_its_place() {
 /// Ends without a line end are a matter of their own.
 #[test]
 fn a_file_may_end_anywhere() {
-    assert_eq!(
-        Fake::with_settings("keys.path = 'a'").settings().keys.path,
-        Path::new("a")
-    );
+    assert_eq!(Fake::with_settings("keys.path = 'a'").settings().keys.path, Path::new("a"));
     for (text, fault) in [
-        (
-            "[log]\nfilter =",
-            "2:9: the file ends where a value should stand",
-        ),
-        (
-            "[log]\nfilter = 'info",
-            "2:10: the string's closing quote is missing",
-        ),
+        ("[log]\nfilter =", "2:9: the file ends where a value should stand"),
+        ("[log]\nfilter = 'info", "2:10: the string's closing quote is missing"),
     ] {
-        assert_eq!(
-            Fake::with_settings(text).faults(),
-            format!("jeton.toml:{fault}")
-        );
+        assert_eq!(Fake::with_settings(text).faults(), format!("jeton.toml:{fault}"));
     }
 }
 
@@ -707,11 +642,7 @@ listen = "0.0.0.0:50051"
         ..Overrides::default()
     };
     let faults = environment.load(&overrides).expect_err("faults");
-    let places: Vec<String> = faults
-        .0
-        .iter()
-        .map(|fault| fault.place.to_string())
-        .collect();
+    let places: Vec<String> = faults.0.iter().map(|fault| fault.place.to_string()).collect();
     assert_eq!(
         places,
         [
@@ -728,10 +659,7 @@ listen = "0.0.0.0:50051"
 
 #[test]
 fn a_file_that_cannot_be_read_is_named() {
-    assert_eq!(
-        Fake::default().faults(),
-        "jeton.toml: cannot be read: entity not found"
-    );
+    assert_eq!(Fake::default().faults(), "jeton.toml: cannot be read: entity not found");
     let binary = Fake::default().file(FILE, b"\xff", false);
     assert_eq!(binary.faults(), "jeton.toml: is not UTF-8");
 }
@@ -761,10 +689,7 @@ fn no_fault_shows_a_secret() {
     for text in texts {
         let environment = Fake::with_settings(&format!("[[client]]\nid = 'a'\n{text}"));
         let faults = environment.load(&Overrides::default()).expect_err(text);
-        assert!(
-            !format!("{faults} {faults:?}").contains(SECRET),
-            "{text}\n{faults}"
-        );
+        assert!(!format!("{faults} {faults:?}").contains(SECRET), "{text}\n{faults}");
     }
     let loaded = Fake::with_settings("[[client]]\nid = 'a'\nsecret = 'Tr0ub4dor'").settings();
     assert!(!format!("{loaded:?}").contains(SECRET));
@@ -776,10 +701,7 @@ fn files_with_secrets_that_others_can_read_are_warned_of() {
     let with_file = "client = [{ id = 'a', secret_file = '/s' }, { id = 'b', secret_file = '/s' }]";
     for (text, expected) in [
         ("client = [{ id = 'a', secret = 'x' }]", vec![exposed(FILE)]),
-        (
-            "user = [{ name = 'a', password = 'x' }]",
-            vec![exposed(FILE)],
-        ),
+        ("user = [{ name = 'a', password = 'x' }]", vec![exposed(FILE)]),
         ("client = [{ id = 'a' }]", vec![]),
         (with_file, vec![exposed("/s")]),
     ] {
@@ -798,32 +720,19 @@ fn plaintext_beyond_this_machine_must_be_meant_and_is_still_warned_of() {
     let environment =
         Fake::with_settings("[grpc]\nlisten = '0.0.0.0:1'\n[serve]\nallow_plaintext = true");
     let loaded = environment.load(&Overrides::default()).expect("meant");
-    let [warning] = &*loaded.warnings else {
-        panic!("one warning")
-    };
+    let [warning] = &*loaded.warnings else { panic!("one warning") };
     assert_eq!(
         warning.to_string(),
         "grpc listens on 0.0.0.0:1 without TLS: something in front must encrypt"
     );
 
-    let refusing = Overrides {
-        allow_plaintext: Some(false),
-        ..Overrides::default()
-    };
+    let refusing = Overrides { allow_plaintext: Some(false), ..Overrides::default() };
     assert!(environment.load(&refusing).is_err());
 
-    for loopback in [
-        "127.0.0.1:1",
-        "127.9.9.9:1",
-        "[::1]:1",
-        "[::ffff:127.0.0.1]:1",
-    ] {
+    for loopback in ["127.0.0.1:1", "127.9.9.9:1", "[::1]:1", "[::ffff:127.0.0.1]:1"] {
         let text = format!("[grpc]\nlisten = '{loopback}'");
         assert_eq!(
-            Fake::with_settings(&text)
-                .load(&Overrides::default())
-                .expect("fine")
-                .warnings,
+            Fake::with_settings(&text).load(&Overrides::default()).expect("fine").warnings,
             []
         );
     }
@@ -849,38 +758,20 @@ fn overrides_beat_the_file_one_by_one() {
         "--retry-window=2s",
         "--keys-path=flag",
     ]);
-    let settings = environment
-        .load(&flags.overrides)
-        .expect("good settings")
-        .settings;
+    let settings = environment.load(&flags.overrides).expect("good settings").settings;
     assert_eq!(settings.store.path, Path::new("flag"));
     assert_eq!(settings.keys.path, Path::new("flag"));
     assert_eq!(settings.log.filter, "debug");
     assert_eq!(settings.tokens.retry_window, Duration::from_secs(2));
-    assert_eq!(
-        settings.store.cache_bytes,
-        ByteSize::mib(2),
-        "from the file"
-    );
+    assert_eq!(settings.store.cache_bytes, ByteSize::mib(2), "from the file");
     assert_eq!(settings.log.format, LogFormat::Human, "from the file");
-    assert_eq!(
-        settings.serve.drain_delay,
-        Duration::from_secs(1),
-        "from the file"
-    );
-    assert_eq!(
-        settings.tokens.access_overlap,
-        Duration::from_secs(60),
-        "the default"
-    );
+    assert_eq!(settings.serve.drain_delay, Duration::from_secs(1), "from the file");
+    assert_eq!(settings.tokens.access_overlap, Duration::from_secs(60), "the default");
 }
 
 #[test]
 fn a_fault_in_the_file_is_told_even_where_a_flag_beats_it() {
-    let overrides = Overrides {
-        retry_window: Some(Duration::ZERO),
-        ..Overrides::default()
-    };
+    let overrides = Overrides { retry_window: Some(Duration::ZERO), ..Overrides::default() };
     let environment = Fake::with_settings("[tokens]\nretry_window = '1h'");
     assert!(environment.load(&overrides).is_err());
 }
@@ -897,10 +788,7 @@ fn flags_beat_variables_which_beat_the_file() {
         .output()
         .expect("runs");
     let text = String::from_utf8_lossy(&output.stdout);
-    assert!(
-        output.status.success() && text.contains("1 passed"),
-        "{text}"
-    );
+    assert!(output.status.success() && text.contains("1 passed"), "{text}");
 }
 
 #[test]
@@ -909,10 +797,7 @@ fn with_variables() {
     let flags = Flags::parse_from(["jeton", "--store-path", "flag"]);
     let environment =
         Fake::with_settings("[store]\npath = 'file'\n[log]\nfilter = 'warn'\nformat = 'human'\n");
-    let settings = environment
-        .load(&flags.overrides)
-        .expect("good settings")
-        .settings;
+    let settings = environment.load(&flags.overrides).expect("good settings").settings;
     assert_eq!(settings.store.path, Path::new("flag"));
     assert_eq!(settings.log.filter, "debug", "the variable");
     assert!(settings.serve.allow_plaintext, "the variable");
@@ -929,46 +814,25 @@ fn the_process_reads_real_files_and_their_mode() {
     for (mode, exposed) in [(0o600, false), (0o640, true), (0o604, true), (0o400, false)] {
         fs::set_permissions(&path, fs::Permissions::from_mode(mode)).expect("changed");
         let file = ProcessEnvironment.read(&path).expect("read");
-        assert_eq!(
-            (&**file.bytes, file.exposed),
-            (&b"hunter2\n"[..], exposed),
-            "{mode:o}"
-        );
+        assert_eq!((&**file.bytes, file.exposed), (&b"hunter2\n"[..], exposed), "{mode:o}");
     }
     let endless = ProcessEnvironment.read(Path::new("/dev/zero")).map(|_| ());
-    assert_eq!(
-        endless.expect_err("too large").to_string(),
-        "larger than 16 MiB"
-    );
+    assert_eq!(endless.expect_err("too large").to_string(), "larger than 16 MiB");
     assert!(ProcessEnvironment.read(directory.path()).is_err());
 }
 
 const EXAMPLE: &str = include_str!("../examples/jeton.toml");
 
 fn with_example_variables(text: &str) -> Fake {
-    Fake::with_settings(text)
-        .variable("ORDERS_SECRET", "s")
-        .variable("ALICE_PASSWORD", "p")
+    Fake::with_settings(text).variable("ORDERS_SECRET", "s").variable("ALICE_PASSWORD", "p")
 }
 
 #[test]
 fn the_example_loads_and_changes_no_default() {
     let settings = with_example_variables(EXAMPLE).settings();
-    let ([client], [user]) = (&*settings.clients, &*settings.users) else {
-        panic!("one of each")
-    };
-    assert_eq!(
-        (client.id.as_str(), user.name.as_str()),
-        ("orders", "alice")
-    );
-    assert_eq!(
-        Settings {
-            clients: vec![],
-            users: vec![],
-            ..settings
-        },
-        Settings::default()
-    );
+    let ([client], [user]) = (&*settings.clients, &*settings.users) else { panic!("one of each") };
+    assert_eq!((client.id.as_str(), user.name.as_str()), ("orders", "alice"));
+    assert_eq!(Settings { clients: vec![], users: vec![], ..settings }, Settings::default());
 }
 
 #[test]
@@ -984,55 +848,29 @@ fn the_example_shows_the_real_defaults() {
         .flat_map(|line| [line, "\n"])
         .collect();
     let mut settings = with_example_variables(&uncommented).settings();
-    let [client] = &*settings.clients else {
-        panic!("one client")
-    };
+    let [client] = &*settings.clients else { panic!("one client") };
     let lifetimes = jeton::domain::client::Lifetimes::default();
     assert_eq!(client.access_token_ttl, Some(lifetimes.access));
     assert_eq!(client.refresh_token_ttl, Some(lifetimes.refresh));
     assert_eq!(client.grant_ttl, Some(lifetimes.grant));
     assert_eq!(client.introspect, Some(IntrospectReach::default()));
-    assert_eq!(
-        client
-            .permissions
-            .map(|some| some.admin || some.inactive_reason),
-        Some(false)
-    );
+    assert_eq!(client.permissions.map(|some| some.admin || some.inactive_reason), Some(false));
     assert_eq!(client.disabled, Some(false));
 
     // The two that have no default are shown with a value.
     assert!(settings.http.issuer.take().is_some());
     assert!(settings.passwords.threads.take().is_some());
-    assert_eq!(
-        Settings {
-            clients: vec![],
-            users: vec![],
-            ..settings
-        },
-        Settings::default()
-    );
+    assert_eq!(Settings { clients: vec![], users: vec![], ..settings }, Settings::default());
 }
 
 /// What is asked for beyond the example's keys would not be there to uncomment: an unknown key
 /// names those that exist.
 #[test]
 fn the_example_names_every_key() {
-    for section in [
-        "grpc",
-        "http",
-        "store",
-        "keys",
-        "tokens",
-        "passwords",
-        "log",
-        "serve",
-    ] {
+    for section in ["grpc", "http", "store", "keys", "tokens", "passwords", "log", "serve"] {
         let faults = Fake::with_settings(&format!("[{section}]\n' ' = 1")).faults();
         let (_, keys) = faults.split_once("here may be ").expect("the keys");
-        let shown = EXAMPLE
-            .split_once(&format!("\n[{section}]\n"))
-            .expect(section)
-            .1;
+        let shown = EXAMPLE.split_once(&format!("\n[{section}]\n")).expect(section).1;
         let shown = shown.split("\n[").next().unwrap_or_default();
         for key in keys.split(", ") {
             assert!(shown.contains(&format!("\n#{key} = ")), "{section}.{key}");

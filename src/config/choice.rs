@@ -19,9 +19,7 @@ pub(super) fn introspect(text: &str) -> Result<IntrospectReach, Invalid> {
 /// Reads the names of grant types.
 pub(super) fn grants(names: &[&str]) -> Result<GrantTypes, Invalid> {
     let known: Option<GrantTypes> = names.iter().map(|name| GrantType::parse(name)).collect();
-    known.ok_or(Invalid(
-        r#"each must be "password", "client_credentials" or "refresh_token""#,
-    ))
+    known.ok_or(Invalid(r#"each must be "password", "client_credentials" or "refresh_token""#))
 }
 
 /// Reads the names of permissions.
@@ -47,10 +45,7 @@ mod tests {
         for grant_type in GrantType::ALL {
             let read = grants(&[grant_type.name()]).expect("a grant type");
             assert!(read.contains(grant_type));
-            assert!(
-                refusal.contains(&format!("{:?}", grant_type.name())),
-                "{refusal}"
-            );
+            assert!(refusal.contains(&format!("{:?}", grant_type.name())), "{refusal}");
         }
     }
 

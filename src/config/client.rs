@@ -83,15 +83,13 @@ impl DeclaredClient {
         let grants = fields.texts("grants", choice::grants);
         check_grants(fields, &secret, grants);
         let [default_scopes, allowed_scopes] = read_scopes(fields);
-        let audience = fields.texts("audience", |names| {
-            Audience::from_names(names.iter().copied())
-        });
+        let audience =
+            fields.texts("audience", |names| Audience::from_names(names.iter().copied()));
         let [access, refresh, grant] = read_lifetimes(fields);
         let introspect = fields.text("introspect", "a string", choice::introspect);
         let permissions = fields.texts("permissions", choice::permissions);
-        let attributes = fields.entries("attributes", |entries| {
-            Attributes::from_entries(entries.iter().copied())
-        });
+        let attributes = fields
+            .entries("attributes", |entries| Attributes::from_entries(entries.iter().copied()));
         let disabled = fields.flag("disabled");
 
         let Placed { at, value: id } = id?;
@@ -137,9 +135,7 @@ fn secret_hash(text: &str) -> Result<StoredSecret, Invalid> {
     if text.starts_with('$') {
         return phc::check(text).map(StoredSecret::Chosen);
     }
-    Err(Invalid(
-        "must be an argon2id PHC string, or sha256: and 64 hexadecimal digits",
-    ))
+    Err(Invalid("must be an argon2id PHC string, or sha256: and 64 hexadecimal digits"))
 }
 
 /// Whoever knows a public client's id could ask in its name (RFC 6749 §4.4).
@@ -160,17 +156,11 @@ fn check_grants(
 fn read_scopes(fields: &mut Fields<'_, '_>) -> [Option<Scopes>; 2] {
     let parse = |values: &[&str]| Scopes::from_values(values.iter().copied());
     let default = fields.texts("scopes", parse);
-    let allowed = fields
-        .texts("allowed_scopes", parse)
-        .map(|allowed| allowed.value);
+    let allowed = fields.texts("allowed_scopes", parse).map(|allowed| allowed.value);
     if let (Some(default), Some(allowed)) = (&default, &allowed)
         && !default.value.is_within(allowed)
     {
-        fields.fault(
-            default.at,
-            "scopes",
-            "each must also be one of allowed_scopes",
-        );
+        fields.fault(default.at, "scopes", "each must also be one of allowed_scopes");
     }
     let default = default.map(|default| default.value);
     let allowed = allowed.or_else(|| default.clone());

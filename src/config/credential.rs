@@ -41,10 +41,8 @@ pub(super) fn read<H>(
     parse_hash: impl FnOnce(&str) -> Result<H, Invalid>,
 ) -> Given<H> {
     let all = [keys.clear, keys.variable, keys.file, keys.hash];
-    let mut places: Vec<_> = all
-        .into_iter()
-        .filter_map(|key| Some((fields.place(key)?, key)))
-        .collect();
+    let mut places: Vec<_> =
+        all.into_iter().filter_map(|key| Some((fields.place(key)?, key))).collect();
     places.sort_unstable();
     for (at, key) in places.iter().skip(1) {
         fields.fault(*at, key, keys.one_only);
@@ -60,11 +58,7 @@ pub(super) fn read<H>(
     let file = file.and_then(|path| from_file(fields, keys, &path, environment));
     let hash = fields.text(keys.hash, "a string", parse_hash);
 
-    match (
-        places.len(),
-        clear.map(|clear| clear.value).or(variable).or(file),
-        hash,
-    ) {
+    match (places.len(), clear.map(|clear| clear.value).or(variable).or(file), hash) {
         (0, _, _) => Given::Nothing,
         (1, Some(clear), _) => Given::Clear(clear),
         (1, None, Some(hash)) => Given::Hash(hash.value),
@@ -81,13 +75,8 @@ fn checked(secret: Secret) -> Result<Secret, Invalid> {
 
 /// The name is shown when the variable is not set, so it must not be a secret under the wrong key.
 fn variable_name(text: &str) -> Result<String, Invalid> {
-    let word = text
-        .bytes()
-        .all(|byte| byte.is_ascii_alphanumeric() || byte == b'_');
-    let number = text
-        .bytes()
-        .next()
-        .is_none_or(|first| first.is_ascii_digit());
+    let word = text.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_');
+    let number = text.bytes().next().is_none_or(|first| first.is_ascii_digit());
     if !word || number || client_secret::is_generated(&Secret::new(text)) {
         return Err(Invalid("must be the name of an environment variable"));
     }
@@ -107,9 +96,7 @@ fn from_variable(
         Some(Ok(text)) => checked(Secret::new(text))
             .map_err(|invalid| format!("the environment variable {variable} {invalid}")),
     };
-    secret
-        .map_err(|problem| fields.fault(name.at, keys.variable, &problem))
-        .ok()
+    secret.map_err(|problem| fields.fault(name.at, keys.variable, &problem)).ok()
 }
 
 /// The path is shown when the file cannot be read, so it must not be a secret under the wrong key.
@@ -136,25 +123,19 @@ fn from_file(
                 .map_err(|invalid| format!("{shown} {invalid}"))
         }
     };
-    secret
-        .map_err(|problem| fields.fault(path.at, keys.file, &problem))
-        .ok()
+    secret.map_err(|problem| fields.fault(path.at, keys.file, &problem)).ok()
 }
 
 fn warn_if_exposed(fields: &mut Fields<'_, '_>, path: &Path, file: &TextFile) {
     if file.exposed {
-        fields.report().warn(Warning::Exposed {
-            path: path.to_owned(),
-        });
+        fields.report().warn(Warning::Exposed { path: path.to_owned() });
     }
 }
 
 /// The text of a file without the one line end that editors and `echo` put after it.
 fn without_line_end(file: &TextFile) -> Result<Secret, Invalid> {
     let text = str::from_utf8(&file.bytes).map_err(|_| Invalid("must be UTF-8"))?;
-    let text = text
-        .strip_suffix('\n')
-        .map_or(text, |line| line.strip_suffix('\r').unwrap_or(line));
+    let text = text.strip_suffix('\n').map_or(text, |line| line.strip_suffix('\r').unwrap_or(line));
     Ok(Secret::new(text))
 }
 
@@ -166,31 +147,18 @@ mod tests {
 
     #[test]
     fn one_line_end_is_trimmed_and_no_more() {
-        for (bytes, expected) in [
-            ("a", "a"),
-            ("a\n", "a"),
-            ("a\r\n", "a"),
-            ("a\n\n", "a\n"),
-            (" a ", " a "),
-            ("\n", ""),
-        ] {
-            let file = TextFile {
-                bytes: Zeroizing::new(bytes.into()),
-                exposed: false,
-            };
-            assert!(
-                without_line_end(&file) == Ok(Secret::new(expected)),
-                "{bytes:?}"
-            );
+        for (bytes, expected) in
+            [("a", "a"), ("a\n", "a"), ("a\r\n", "a"), ("a\n\n", "a\n"), (" a ", " a "), ("\n", "")]
+        {
+            let file = TextFile { bytes: Zeroizing::new(bytes.into()), exposed: false };
+            assert!(without_line_end(&file) == Ok(Secret::new(expected)), "{bytes:?}");
         }
     }
 
     #[test]
     fn a_secret_under_the_wrong_key_is_not_taken_for_a_name() {
         let generated = format!("jcs_{}", "0".repeat(44));
-        assert!(client_secret::is_generated(&Secret::new(
-            generated.as_str()
-        )));
+        assert!(client_secret::is_generated(&Secret::new(generated.as_str())));
         assert!(variable_name(&generated).is_err());
         assert!(file_path(&generated).is_err());
         for text in ["", "correct horse", "hunter-2", "2FA", "p@ss"] {

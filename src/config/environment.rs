@@ -40,10 +40,7 @@ impl ProcessEnvironment {
 }
 
 impl Environment for ProcessEnvironment {
-    #[expect(
-        clippy::disallowed_methods,
-        reason = "the one home of the process environment"
-    )]
+    #[expect(clippy::disallowed_methods, reason = "the one home of the process environment")]
     fn variable(&self, name: &str) -> Option<OsString> {
         env::var_os(name)
     }
@@ -54,18 +51,11 @@ impl Environment for ProcessEnvironment {
         // Room for all of it at once: a buffer that grows leaves copies behind that are not wiped.
         let room = metadata.len().min(Self::MAX_FILE_BYTES) + 1;
         let mut bytes = Zeroizing::new(Vec::with_capacity(usize::try_from(room).unwrap_or(0)));
-        file.take(Self::MAX_FILE_BYTES + 1)
-            .read_to_end(&mut bytes)?;
+        file.take(Self::MAX_FILE_BYTES + 1).read_to_end(&mut bytes)?;
         if u64::try_from(bytes.len()).is_ok_and(|read| read > Self::MAX_FILE_BYTES) {
-            return Err(io::Error::new(
-                io::ErrorKind::FileTooLarge,
-                "larger than 16 MiB",
-            ));
+            return Err(io::Error::new(io::ErrorKind::FileTooLarge, "larger than 16 MiB"));
         }
-        Ok(TextFile {
-            bytes,
-            exposed: is_exposed(&metadata),
-        })
+        Ok(TextFile { bytes, exposed: is_exposed(&metadata) })
     }
 }
 

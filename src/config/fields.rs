@@ -32,14 +32,7 @@ pub(super) struct Fields<'t, 'r> {
 impl<'t, 'r> Fields<'t, 'r> {
     /// The whole file; `value` is what the parser returned.
     pub(super) fn root(mut value: Value<'t>, report: &'r mut Report<'t>) -> Self {
-        Self::open(
-            "",
-            Placed {
-                at: value.span.start,
-                value: value.take(),
-            },
-            report,
-        )
+        Self::open("", Placed { at: value.span.start, value: value.take() }, report)
     }
 
     fn open(
@@ -51,19 +44,10 @@ impl<'t, 'r> Fields<'t, 'r> {
         let table = if let ValueInner::Table(table) = value {
             table
         } else {
-            report.fault(
-                Spot::Byte(at),
-                format!("{name}: must be a table, not {found}"),
-            );
+            report.fault(Spot::Byte(at), format!("{name}: must be a table, not {found}"));
             Table::new()
         };
-        Self {
-            name,
-            at,
-            table,
-            known: Vec::new(),
-            report,
-        }
+        Self { name, at, table, known: Vec::new(), report }
     }
 
     /// Reads the table `[name]`, as an empty one when it is missing.
@@ -72,10 +56,7 @@ impl<'t, 'r> Fields<'t, 'r> {
         name: &'static str,
         read: impl FnOnce(&mut Fields<'t, '_>) -> T,
     ) -> T {
-        let empty = || Placed {
-            at: 0,
-            value: ValueInner::Table(Table::new()),
-        };
+        let empty = || Placed { at: 0, value: ValueInner::Table(Table::new()) };
         let placed = self.take(name).unwrap_or_else(empty);
         let mut fields = Fields::open(name, placed, self.report);
         let section = read(&mut fields);
@@ -99,10 +80,7 @@ impl<'t, 'r> Fields<'t, 'r> {
         let mut records = Vec::with_capacity(values.len());
         for mut value in values {
             let is_table = value.as_table().is_some();
-            let placed = Placed {
-                at: value.span.start,
-                value: value.take(),
-            };
+            let placed = Placed { at: value.span.start, value: value.take() };
             let mut fields = Fields::open(name, placed, self.report);
             if is_table {
                 records.extend(read(&mut fields));
@@ -116,10 +94,7 @@ impl<'t, 'r> Fields<'t, 'r> {
     fn take(&mut self, key: &'static str) -> Option<Placed<ValueInner<'t>>> {
         self.known.push(key);
         let (key, mut value) = self.table.remove_entry(key)?;
-        Some(Placed {
-            at: key.span.start,
-            value: value.take(),
-        })
+        Some(Placed { at: key.span.start, value: value.take() })
     }
 
     /// Takes text; `form` says what it is, for whoever wrote a number.
@@ -189,9 +164,7 @@ impl<'t, 'r> Fields<'t, 'r> {
         let Placed { at, value } = self.take(key)?;
         let found = kind(&value);
         let parsed = if let ValueInner::Table(table) = value {
-            let texts = table
-                .iter()
-                .map(|(name, value)| Some((&*name.name, value.as_str()?)));
+            let texts = table.iter().map(|(name, value)| Some((&*name.name, value.as_str()?)));
             let texts: Option<Vec<(&str, &str)>> = texts.collect();
             texts
                 .ok_or_else(|| "must have strings only for values".to_owned())
@@ -205,9 +178,8 @@ impl<'t, 'r> Fields<'t, 'r> {
     /// Takes `true` or `false`.
     pub(super) fn flag(&mut self, key: &'static str) -> Option<bool> {
         let Placed { at, value } = self.take(key)?;
-        let parsed = value
-            .as_bool()
-            .ok_or_else(|| format!("must be true or false, not {}", kind(&value)));
+        let parsed =
+            value.as_bool().ok_or_else(|| format!("must be true or false, not {}", kind(&value)));
         Some(self.keep(at, key, parsed)?.value)
     }
 
@@ -218,9 +190,7 @@ impl<'t, 'r> Fields<'t, 'r> {
             .as_integer()
             .ok_or_else(|| format!("must be a whole number, not {}", kind(&value)))
             .and_then(|number| {
-                let fitting = u32::try_from(number)
-                    .ok()
-                    .filter(|n| (1..=most).contains(n));
+                let fitting = u32::try_from(number).ok().filter(|n| (1..=most).contains(n));
                 fitting.ok_or_else(|| format!("must be 1 to {most}"))
             });
         self.keep(at, key, parsed)
@@ -239,16 +209,12 @@ impl<'t, 'r> Fields<'t, 'r> {
     /// Reports what is wrong with the value of `key`, which stands at byte `at`.
     pub(super) fn fault(&mut self, at: usize, key: &str, problem: &str) {
         let dot = if self.name.is_empty() { "" } else { "." };
-        self.report.fault(
-            Spot::Byte(at),
-            format!("{}{dot}{key}: {problem}", self.name),
-        );
+        self.report.fault(Spot::Byte(at), format!("{}{dot}{key}: {problem}", self.name));
     }
 
     /// Reports what is wrong with the table as a whole.
     pub(super) fn fault_of_all(&mut self, problem: &str) {
-        self.report
-            .fault(Spot::Byte(self.at), format!("{}: {problem}", self.name));
+        self.report.fault(Spot::Byte(self.at), format!("{}: {problem}", self.name));
     }
 
     /// Everything found so far.
@@ -264,10 +230,8 @@ impl<'t, 'r> Fields<'t, 'r> {
                 None => format!("here may be {}", self.known.join(", ")),
             };
             let Span { start, .. } = key.span;
-            self.report.fault(
-                Spot::Byte(start),
-                format!("unknown key {}: {hint}", shown(&key.name)),
-            );
+            self.report
+                .fault(Spot::Byte(start), format!("unknown key {}: {hint}", shown(&key.name)));
         }
     }
 }

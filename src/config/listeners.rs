@@ -23,9 +23,7 @@ pub struct GrpcSettings {
 
 impl Default for GrpcSettings {
     fn default() -> Self {
-        Self {
-            listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 50_051)),
-        }
+        Self { listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 50_051)) }
     }
 }
 
@@ -72,9 +70,7 @@ impl HttpSettings {
     ) -> Self {
         let flag = ("--http-listen (JETON_HTTP_LISTEN)", overrides.http_listen);
         let listen = listen(fields, "http", flag, allow_plaintext);
-        let declared = fields
-            .text("issuer", "a URL", issuer)
-            .map(|issuer| issuer.value);
+        let declared = fields.text("issuer", "a URL", issuer).map(|issuer| issuer.value);
         let origins = fields.texts("cors_allowed_origins", origins);
         Self {
             listen: listen.unwrap_or(Self::default().listen),
@@ -99,24 +95,18 @@ fn listen(
     };
     if !address.ip().to_canonical().is_loopback() {
         if allow_plaintext {
-            fields.report().warn(Warning::Plaintext {
-                listener: section,
-                address,
-            });
+            fields.report().warn(Warning::Plaintext { listener: section, address });
         } else {
             let problem = "other machines reach this address and there is no TLS: \
                            serve.allow_plaintext or --allow-plaintext must say that this is meant";
-            fields
-                .report()
-                .fault(spot, format!("{section}.listen: {problem}"));
+            fields.report().fault(spot, format!("{section}.listen: {problem}"));
         }
     }
     Some(address)
 }
 
 fn address(text: &str) -> Result<SocketAddr, Invalid> {
-    text.parse()
-        .map_err(|_| Invalid(r#"must be an address and port like "127.0.0.1:50051""#))
+    text.parse().map_err(|_| Invalid(r#"must be an address and port like "127.0.0.1:50051""#))
 }
 
 /// Checks an issuer (RFC 8414 §2).
@@ -134,9 +124,7 @@ pub(super) fn issuer(text: &str) -> Result<String, Invalid> {
 fn origins(texts: &[&str]) -> Result<Vec<String>, Invalid> {
     let fault = Invalid(r#"each must be an origin like "https://app.example""#);
     let origin = |text: &&str| {
-        let host = text
-            .strip_prefix("https://")
-            .or_else(|| text.strip_prefix("http://"))?;
+        let host = text.strip_prefix("https://").or_else(|| text.strip_prefix("http://"))?;
         let plain = host.parse::<http::uri::Authority>().is_ok() && !host.contains('@');
         // Browsers send hosts in lower case.
         let lower = !host.bytes().any(|byte| byte.is_ascii_uppercase());
@@ -151,21 +139,12 @@ mod tests {
 
     #[test]
     fn issuers_are_urls_without_query_and_fragment() {
-        for text in [
-            "https://tokens.example",
-            "http://127.0.0.1:8080",
-            "https://a.example/t",
-        ] {
+        for text in ["https://tokens.example", "http://127.0.0.1:8080", "https://a.example/t"] {
             assert_eq!(issuer(text), Ok(text.to_owned()));
         }
-        for text in [
-            "",
-            "tokens.example",
-            "ftp://a.example",
-            "https://",
-            "https://a/?x",
-            "https://a/#x",
-        ] {
+        for text in
+            ["", "tokens.example", "ftp://a.example", "https://", "https://a/?x", "https://a/#x"]
+        {
             assert!(issuer(text).is_err(), "{text}");
         }
     }
@@ -173,12 +152,7 @@ mod tests {
     #[test]
     fn origins_are_what_browsers_send() {
         assert!(
-            origins(&[
-                "https://app.example",
-                "http://localhost:3000",
-                "http://[::1]:80"
-            ])
-            .is_ok()
+            origins(&["https://app.example", "http://localhost:3000", "http://[::1]:80"]).is_ok()
         );
         for text in [
             "*",

@@ -40,10 +40,7 @@ pub struct LogSettings {
 
 impl Default for LogSettings {
     fn default() -> Self {
-        Self {
-            format: LogFormat::default(),
-            filter: "info".into(),
-        }
+        Self { format: LogFormat::default(), filter: "info".into() }
     }
 }
 
@@ -51,19 +48,13 @@ impl LogSettings {
     /// Reads the section.
     pub(super) fn read(fields: &mut Fields<'_, '_>, overrides: &Overrides) -> Self {
         let format = fields.text("format", "a string", LogFormat::parse);
-        let declared = fields
-            .text("filter", "a string", filter)
-            .map(|filter| filter.value);
+        let declared = fields.text("filter", "a string", filter).map(|filter| filter.value);
         Self {
             format: overrides
                 .log_format
                 .or_else(|| format.map(|format| format.value))
                 .unwrap_or_default(),
-            filter: overrides
-                .log
-                .clone()
-                .or(declared)
-                .unwrap_or_else(|| Self::default().filter),
+            filter: overrides.log.clone().or(declared).unwrap_or_else(|| Self::default().filter),
         }
     }
 }

@@ -106,10 +106,7 @@ mod tests {
     fn every_flag_has_a_variable_and_a_help_text() {
         let command = Overrides::augment_args(Command::new("jeton"));
         for argument in command.get_arguments() {
-            let variable = argument
-                .get_env()
-                .and_then(|name| name.to_str())
-                .unwrap_or_default();
+            let variable = argument.get_env().and_then(|name| name.to_str()).unwrap_or_default();
             let flag = argument.get_long().unwrap_or_default();
             let expected = format!("JETON_{}", flag.replace('-', "_").to_uppercase());
             assert_eq!(variable, expected);
@@ -119,10 +116,9 @@ mod tests {
 
     #[test]
     fn allow_plaintext_is_a_switch_that_can_be_turned_off() {
-        for (flags, expected) in [
-            (&["--allow-plaintext"][..], Some(true)),
-            (&["--allow-plaintext=false"], Some(false)),
-        ] {
+        for (flags, expected) in
+            [(&["--allow-plaintext"][..], Some(true)), (&["--allow-plaintext=false"], Some(false))]
+        {
             assert_eq!(parse(flags).expect("flags").allow_plaintext, expected);
         }
     }
@@ -130,9 +126,7 @@ mod tests {
     #[test]
     fn values_are_checked_as_in_the_file() {
         assert_eq!(
-            parse(&["--retry-window", "5m"])
-                .expect("flags")
-                .retry_window,
+            parse(&["--retry-window", "5m"]).expect("flags").retry_window,
             Some(Duration::from_secs(300))
         );
         for (flag, value) in [

@@ -2,8 +2,7 @@
 
 use argon2::{ARGON2ID_IDENT, Params, password_hash::phc::PasswordHash as Phc};
 
-use super::passwords::PasswordSettings;
-use crate::domain::invalid::Invalid;
+use crate::domain::{hash_cost::HashCost, invalid::Invalid};
 
 /// Checks a PHC string: argon2id, with salt and hash, at a cost that a login can afford. The whole
 /// string is what is stored.
@@ -15,13 +14,13 @@ pub(super) fn check(text: &str) -> Result<Box<str>, Invalid> {
     if phc.algorithm != ARGON2ID_IDENT || !current || phc.salt.is_none() || phc.hash.is_none() {
         return Err(fault);
     }
-    if params.m_cost() > PasswordSettings::MAX_MEMORY_KIB
-        || params.t_cost() > PasswordSettings::MAX_ITERATIONS
-        || params.p_cost() > PasswordSettings::MAX_PARALLELISM
-    {
-        return Err(Invalid(
-            "must cost at most 1 GiB, 64 iterations and 16 lanes",
-        ));
+    let cost = HashCost {
+        memory_kib: params.m_cost(),
+        iterations: params.t_cost(),
+        parallelism: params.p_cost(),
+    };
+    if !cost.is_affordable() {
+        return Err(Invalid("must cost at most 1 GiB, 64 iterations and 16 lanes"));
     }
     Ok(text.into())
 }
@@ -48,12 +47,9 @@ mod tests {
         ] {
             assert!(check(&hash(start)).is_err(), "{start}");
         }
-        for text in [
-            "",
-            "hunter2",
-            "$argon2id$v=19$m=19456,t=2,p=1",
-            "$2b$12$abcdefghijklmnopqrstuv",
-        ] {
+        for text in
+            ["", "hunter2", "$argon2id$v=19$m=19456,t=2,p=1", "$2b$12$abcdefghijklmnopqrstuv"]
+        {
             assert!(check(text).is_err(), "{text}");
         }
     }

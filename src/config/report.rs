@@ -29,13 +29,7 @@ pub(super) struct Report<'a> {
 impl<'a> Report<'a> {
     /// Nothing found yet in the file at `path`, whose text is `source`.
     pub(super) fn new(path: &'a Path, source: &'a str) -> Self {
-        Self {
-            path,
-            source,
-            faults: Vec::new(),
-            warnings: Vec::new(),
-            holds_secrets: false,
-        }
+        Self { path, source, faults: Vec::new(), warnings: Vec::new(), holds_secrets: false }
     }
 
     /// Adds a fault.
@@ -64,11 +58,7 @@ impl<'a> Report<'a> {
 
     /// The warnings when there is no fault, or else the faults.
     pub(super) fn finish(self) -> Result<Vec<Warning>, Faults> {
-        if self.faults.is_empty() {
-            Ok(self.warnings)
-        } else {
-            Err(self.into_faults())
-        }
+        if self.faults.is_empty() { Ok(self.warnings) } else { Err(self.into_faults()) }
     }
 
     /// The faults: in the order of the file, those of flags last.
@@ -78,11 +68,7 @@ impl<'a> Report<'a> {
             Spot::Flag(flag) => Place::Override(flag),
             Spot::Byte(byte) => {
                 let (line, column) = self.position(byte);
-                Place::Line {
-                    path: self.path.to_owned(),
-                    line,
-                    column,
-                }
+                Place::Line { path: self.path.to_owned(), line, column }
             }
         };
         let fault = |(spot, problem): &(Spot, String)| Fault {
@@ -115,9 +101,6 @@ mod tests {
         report.fault(Spot::Byte(2), "second");
         report.fault(Spot::Byte(0), "first");
         let faults = report.finish().expect_err("three faults");
-        assert_eq!(
-            faults.to_string(),
-            "f:1:1: first\nf:2:1: second\n--flag: third"
-        );
+        assert_eq!(faults.to_string(), "f:1:1: first\nf:2:1: second\n--flag: third");
     }
 }

@@ -93,13 +93,9 @@ impl Settings {
         let settings = Self::read(&mut root, overrides, environment);
         root.finish();
         if exposed && report.holds_secrets {
-            report.warn(Warning::Exposed {
-                path: path.to_owned(),
-            });
+            report.warn(Warning::Exposed { path: path.to_owned() });
         }
-        report
-            .finish()
-            .map(|warnings| Loaded { settings, warnings })
+        report.finish().map(|warnings| Loaded { settings, warnings })
     }
 
     fn read(
@@ -110,12 +106,8 @@ impl Settings {
         let serve = root.section("serve", |fields| ServeSettings::read(fields, overrides));
         let plaintext = serve.allow_plaintext;
         Self {
-            grpc: root.section("grpc", |fields| {
-                GrpcSettings::read(fields, overrides, plaintext)
-            }),
-            http: root.section("http", |fields| {
-                HttpSettings::read(fields, overrides, plaintext)
-            }),
+            grpc: root.section("grpc", |fields| GrpcSettings::read(fields, overrides, plaintext)),
+            http: root.section("http", |fields| HttpSettings::read(fields, overrides, plaintext)),
             store: root.section("store", |fields| StoreSettings::read(fields, overrides)),
             keys: root.section("keys", |fields| KeySettings::read(fields, overrides)),
             tokens: root.section("tokens", |fields| tokens::read(fields, overrides)),
@@ -129,25 +121,14 @@ impl Settings {
 }
 
 fn fault_of_file(path: &Path, problem: &str) -> Faults {
-    Faults(vec![Fault {
-        place: Place::File(path.to_owned()),
-        problem: problem.to_owned(),
-    }])
+    Faults(vec![Fault { place: Place::File(path.to_owned()), problem: problem.to_owned() }])
 }
 
 fn read_clients(root: &mut Fields<'_, '_>, environment: &dyn Environment) -> Vec<DeclaredClient> {
     let mut taken = BTreeMap::new();
     root.records("client", |fields| {
         let Placed { at, value: client } = DeclaredClient::read(fields, environment)?;
-        refuse_twice(
-            fields,
-            "id",
-            &mut taken,
-            Placed {
-                at,
-                value: client.id.clone(),
-            },
-        );
+        refuse_twice(fields, "id", &mut taken, Placed { at, value: client.id.clone() });
         Some(client)
     })
 }

@@ -9,8 +9,7 @@ pub(super) const FORM: &str = r#"a size like "256MiB""#;
 
 /// A size of any number of bytes. `MiB` is 1024 KiB, `MB` is 1000 kB.
 pub(super) fn any(text: &str) -> Result<ByteSize, Invalid> {
-    text.parse()
-        .map_err(|_| Invalid(r#"must be a size like "256MiB""#))
+    text.parse().map_err(|_| Invalid(r#"must be a size like "256MiB""#))
 }
 
 /// The size of a cache: from 1 MiB to 1 TiB.

@@ -19,10 +19,7 @@ pub struct StoreSettings {
 
 impl Default for StoreSettings {
     fn default() -> Self {
-        Self {
-            path: "jeton-data".into(),
-            cache_bytes: ByteSize::mib(256),
-        }
+        Self { path: "jeton-data".into(), cache_bytes: ByteSize::mib(256) }
     }
 }
 
@@ -55,9 +52,7 @@ pub struct KeySettings {
 
 impl Default for KeySettings {
     fn default() -> Self {
-        Self {
-            path: "jeton-keys".into(),
-        }
+        Self { path: "jeton-keys".into() }
     }
 }
 

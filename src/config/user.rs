@@ -55,9 +55,8 @@ impl DeclaredUser {
                 "needs one of password, password_env, password_file and password_hash",
             );
         }
-        let attributes = fields.entries("attributes", |entries| {
-            Attributes::from_entries(entries.iter().copied())
-        });
+        let attributes = fields
+            .entries("attributes", |entries| Attributes::from_entries(entries.iter().copied()));
         let disabled = fields.flag("disabled");
 
         let name = name?;

@@ -48,9 +48,6 @@ impl Attributes {
 
     /// Bytes of all names and values.
     pub fn bytes(&self) -> usize {
-        self.0
-            .iter()
-            .map(|(name, value)| name.len() + value.len())
-            .sum()
+        self.0.iter().map(|(name, value)| name.len() + value.len()).sum()
     }
 }

@@ -27,9 +27,7 @@ pub(crate) const fn text_len(bytes: usize) -> usize {
 pub(crate) fn encode_into(bytes: &[u8], text: &mut String) {
     debug_assert_eq!(bytes.len() % BLOCK_BYTES, 0);
     for block in bytes.chunks_exact(BLOCK_BYTES) {
-        let mut value = block
-            .iter()
-            .fold(0u64, |value, byte| value << 8 | u64::from(*byte));
+        let mut value = block.iter().fold(0u64, |value, byte| value << 8 | u64::from(*byte));
         let mut chars = [0u8; BLOCK_CHARS];
         for char in chars.iter_mut().rev() {
             *char = ALPHABET[(value % 62) as usize];
@@ -46,10 +44,7 @@ pub(crate) fn decode<const N: usize>(text: &[u8]) -> Option<[u8; N]> {
         return None;
     }
     let mut bytes = [0; N];
-    for (chars, block) in text
-        .chunks_exact(BLOCK_CHARS)
-        .zip(bytes.chunks_exact_mut(BLOCK_BYTES))
-    {
+    for (chars, block) in text.chunks_exact(BLOCK_CHARS).zip(bytes.chunks_exact_mut(BLOCK_BYTES)) {
         block.copy_from_slice(&decode_block(chars)?.to_be_bytes());
     }
     Some(bytes)

@@ -92,14 +92,8 @@ impl Change {
             refused: new.is_none_or(|client| client.disabled),
             time: new.map(|client| client.update_time),
         };
-        let moved = old
-            .zip(new)
-            .is_some_and(|(old, new)| old.epoch != new.epoch);
-        Some(if moved {
-            Self::ClientEpochMoved(change)
-        } else {
-            Self::ClientChanged(change)
-        })
+        let moved = old.zip(new).is_some_and(|(old, new)| old.epoch != new.epoch);
+        Some(if moved { Self::ClientEpochMoved(change) } else { Self::ClientChanged(change) })
     }
 
     /// What replacing `old` by `new` tells the feed.
@@ -110,13 +104,7 @@ impl Change {
             refused: new.is_none_or(|user| user.disabled),
             time: new.map(|user| user.update_time),
         };
-        let moved = old
-            .zip(new)
-            .is_some_and(|(old, new)| old.epoch != new.epoch);
-        Some(if moved {
-            Self::UserEpochMoved(change)
-        } else {
-            Self::UserChanged(change)
-        })
+        let moved = old.zip(new).is_some_and(|(old, new)| old.epoch != new.epoch);
+        Some(if moved { Self::UserEpochMoved(change) } else { Self::UserChanged(change) })
     }
 }

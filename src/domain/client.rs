@@ -53,11 +53,7 @@ pub struct Lifetimes {
 impl Default for Lifetimes {
     fn default() -> Self {
         const DAY: Duration = Duration::from_secs(24 * 60 * 60);
-        Self {
-            access: Duration::from_secs(15 * 60),
-            refresh: 30 * DAY,
-            grant: 90 * DAY,
-        }
+        Self { access: Duration::from_secs(15 * 60), refresh: 30 * DAY, grant: 90 * DAY }
     }
 }
 

@@ -30,8 +30,7 @@ pub fn generate(entropy: &dyn Entropy) -> Secret {
 /// search 256 bits.
 pub fn is_generated(secret: &Secret) -> bool {
     let body = secret.expose().strip_prefix(PREFIX);
-    body.and_then(|body| base62::decode::<SECRET_BYTES>(body.as_bytes()))
-        .is_some()
+    body.and_then(|body| base62::decode::<SECRET_BYTES>(body.as_bytes())).is_some()
 }
 
 /// SHA-256 of a generated secret.
@@ -130,13 +129,7 @@ mod tests {
     #[test]
     fn hexadecimal_hashes_are_read_strictly() {
         assert!(SecretHash::parse_hex(&"0a".repeat(32)).is_some());
-        for text in [
-            "",
-            "0a",
-            &"+a".repeat(32),
-            &"zz".repeat(32),
-            &"0a".repeat(33),
-        ] {
+        for text in ["", "0a", &"+a".repeat(32), &"zz".repeat(32), &"0a".repeat(33)] {
             assert!(SecretHash::parse_hex(text).is_none(), "{text}");
         }
     }

@@ -77,12 +77,8 @@ pub enum Error {
 
 impl Error {
     /// The store or a key is out of reach; the pause lets a restart or failover pass.
-    pub const UNAVAILABLE: Self = Self::Unavailable {
-        retry_after: Duration::from_secs(1),
-    };
+    pub const UNAVAILABLE: Self = Self::Unavailable { retry_after: Duration::from_secs(1) };
 
     /// A bounded queue is full; the pause is a few batches or hashes long.
-    pub const OVERLOADED: Self = Self::Overloaded {
-        retry_after: Duration::from_millis(500),
-    };
+    pub const OVERLOADED: Self = Self::Overloaded { retry_after: Duration::from_millis(500) };
 }

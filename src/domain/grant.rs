@@ -156,19 +156,14 @@ impl Grant {
             return self.expire_time;
         }
         let refresh = self.current.refresh.as_ref().map(|slot| slot.expire_time);
-        refresh.map_or(self.current.access.expire_time, |end| {
-            end.max(self.current.access.expire_time)
-        })
+        refresh
+            .map_or(self.current.access.expire_time, |end| end.max(self.current.access.expire_time))
     }
 
     /// The same grant, ended.
     #[must_use]
     pub fn ended(&self, cause: EndCause, time: Timestamp) -> Self {
-        Self {
-            end: Some(End { time, cause }),
-            salt: None,
-            ..self.clone()
-        }
+        Self { end: Some(End { time, cause }), salt: None, ..self.clone() }
     }
 }
 

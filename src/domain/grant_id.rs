@@ -35,11 +35,7 @@ impl GrantId {
         let digest: [u8; 32] = hash.finalize().into();
         let mut bytes = [0; 16];
         bytes.copy_from_slice(&digest[..16]);
-        Self(
-            uuid::Builder::from_custom_bytes(bytes)
-                .into_uuid()
-                .into_bytes(),
-        )
+        Self(uuid::Builder::from_custom_bytes(bytes).into_uuid().into_bytes())
     }
 
     /// An id from its stored or transmitted bytes.

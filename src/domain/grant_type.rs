@@ -28,9 +28,7 @@ impl GrantType {
 
     /// Reads the name; `None` for one that jeton does not speak.
     pub fn parse(name: &str) -> Option<Self> {
-        Self::ALL
-            .into_iter()
-            .find(|grant_type| grant_type.name() == name)
+        Self::ALL.into_iter().find(|grant_type| grant_type.name() == name)
     }
 }
 

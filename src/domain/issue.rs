@@ -57,10 +57,7 @@ impl IssueRequest {
             return Err(Error::InvalidTarget);
         }
         if self.access_ttl.is_some_and(|ttl| ttl.is_zero()) {
-            return Err(Error::InvalidRequest {
-                field: "ttl",
-                problem: "must be positive",
-            });
+            return Err(Error::InvalidRequest { field: "ttl", problem: "must be positive" });
         }
         Ok(())
     }
@@ -101,11 +98,7 @@ pub fn check_grant_type(grant_type: GrantType, client: &Client) -> Result<(), Er
     if grant_type == GrantType::ClientCredentials && secretless {
         return Err(Error::UnauthorizedClient);
     }
-    if client.grant_types.contains(grant_type) {
-        Ok(())
-    } else {
-        Err(Error::UnauthorizedClient)
-    }
+    if client.grant_types.contains(grant_type) { Ok(()) } else { Err(Error::UnauthorizedClient) }
 }
 
 /// A grant and the tokens that only this answer holds.
@@ -133,11 +126,7 @@ pub fn issue(
     let pair = TokenPair::root(id, key, refreshable, entropy);
     let current = pair.record(lifetimes, request.access_ttl, None, latest, now);
     let or_default = |asked: &Scopes| {
-        if asked.is_empty() {
-            client.default_scopes.clone()
-        } else {
-            asked.clone()
-        }
+        if asked.is_empty() { client.default_scopes.clone() } else { asked.clone() }
     };
     let grant = Grant {
         id,
@@ -152,11 +141,7 @@ pub fn issue(
         },
         issue_time: now,
         // Nothing of a grant without refresh outlives its one access token.
-        expire_time: if refreshable {
-            latest
-        } else {
-            current.access.expire_time
-        },
+        expire_time: if refreshable { latest } else { current.access.expire_time },
         end: None,
         request: request.request_id.as_ref().map(|_| request.fingerprint()),
         origin: request.origin.clone(),

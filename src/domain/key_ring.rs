@@ -5,7 +5,7 @@ use std::{fmt, sync::Arc};
 use hmac::{Hmac, KeyInit as _, Mac as _};
 use serde::{Deserialize, Serialize};
 use sha2::Sha256;
-use zeroize::{Zeroize as _, Zeroizing};
+use zeroize::Zeroize as _;
 
 use super::{
     grant_id::GrantId,
@@ -78,10 +78,10 @@ pub struct ServerKey {
 
 impl ServerKey {
     /// A key from its bytes.
-    pub fn new(bytes: Zeroizing<[u8; KEY_BYTES]>) -> Self {
+    pub fn new(bytes: &[u8; KEY_BYTES]) -> Self {
         // A key is always as long as HMAC asks: `new` takes a whole block, padded with zeros.
         let mut block = [0; 64];
-        block[..KEY_BYTES].copy_from_slice(&*bytes);
+        block[..KEY_BYTES].copy_from_slice(bytes);
         let mac = Hmac::<Sha256>::new(&block.into());
         block.zeroize();
         let mut fingerprint = mac.clone();
@@ -159,15 +159,8 @@ pub struct KeyRing {
 impl KeyRing {
     /// A ring whose new tokens use `active`; `others` still verify and repeat.
     pub fn new(active: ServerKey, others: impl IntoIterator<Item = ServerKey>) -> Self {
-        let others = others
-            .into_iter()
-            .filter(|key| key.id != active.id)
-            .map(Arc::new)
-            .collect();
-        Self {
-            active: Arc::new(active),
-            others,
-        }
+        let others = others.into_iter().filter(|key| key.id != active.id).map(Arc::new).collect();
+        Self { active: Arc::new(active), others }
     }
 
     /// The key that new generations use.
@@ -180,10 +173,7 @@ impl KeyRing {
         if self.active.id == id {
             return Some(&self.active);
         }
-        self.others
-            .iter()
-            .find(|key| key.id == id)
-            .map(AsRef::as_ref)
+        self.others.iter().find(|key| key.id == id).map(AsRef::as_ref)
     }
 
     /// The names of all keys, the active one first.
@@ -197,7 +187,7 @@ mod tests {
     use super::*;
 
     fn key(byte: u8) -> ServerKey {
-        ServerKey::new(Zeroizing::new([byte; KEY_BYTES]))
+        ServerKey::new(&[byte; KEY_BYTES])
     }
 
     /// A changed derivation would turn every retry in flight at an upgrade into a replay.
@@ -208,12 +198,11 @@ mod tests {
         let parent = TokenSecret::from_bytes([2; 20]);
         let next = key.derive(TokenKind::Refresh, id, 3, &Salt([4; 16]), &parent);
         let tag = key.tag(TokenKind::Refresh, id, 3, &next);
-        let hex = |bytes: &[u8]| bytes.iter().map(|b| format!("{b:02x}")).collect::<String>();
+        let hex = |bytes: &[u8]| {
+            bytes.iter().fold(String::new(), |text, byte| text + &format!("{byte:02x}"))
+        };
         assert_eq!(key.id().to_string(), "613771bb");
-        assert_eq!(
-            hex(next.as_bytes()),
-            "c347228c328d81dc67e392b9ad324e880fd2d226"
-        );
+        assert_eq!(hex(next.as_bytes()), "c347228c328d81dc67e392b9ad324e880fd2d226");
         assert_eq!(hex(tag.as_bytes()), "f89fce08f2122d82e690ea59");
     }
 

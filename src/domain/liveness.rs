@@ -69,9 +69,5 @@ pub fn check(grant: &Grant, parties: Parties<'_>, now: Timestamp) -> Result<(), 
 
 fn check_user(user: Option<&User>, id: UserId, epoch: Epoch) -> Result<(), InactiveReason> {
     let alive = user.is_some_and(|user| user.id == id && !user.disabled && user.epoch == epoch);
-    if alive {
-        Ok(())
-    } else {
-        Err(InactiveReason::SubjectEnded)
-    }
+    if alive { Ok(()) } else { Err(InactiveReason::SubjectEnded) }
 }

@@ -13,6 +13,7 @@ pub mod error;
 pub mod grant;
 pub mod grant_id;
 pub mod grant_type;
+pub mod hash_cost;
 pub mod invalid;
 pub mod issue;
 pub mod judge;

@@ -40,10 +40,7 @@ impl TokenPair {
             let secret = key.derive(kind, id, generation, salt, &parent.secret);
             Token::mint(kind, key, id, generation, secret)
         };
-        Self {
-            access: mint(TokenKind::Access),
-            refresh: Some(mint(TokenKind::Refresh)),
-        }
+        Self { access: mint(TokenKind::Access), refresh: Some(mint(TokenKind::Refresh)) }
     }
 
     /// What the grant's record keeps of the pair, made at `now`.

@@ -20,9 +20,6 @@ impl RotationPolicy {
 
 impl Default for RotationPolicy {
     fn default() -> Self {
-        Self {
-            retry_window: Duration::from_secs(60),
-            access_overlap: Duration::from_secs(60),
-        }
+        Self { retry_window: Duration::from_secs(60), access_overlap: Duration::from_secs(60) }
     }
 }

@@ -117,10 +117,7 @@ fn rotate(grant: &Grant, request: RefreshRequest<'_>, key: &ServerKey, now: Time
         salt: Some(request.salt),
         ..grant.clone()
     };
-    Refresh::Rotate {
-        grant: Box::new(grant),
-        pair,
-    }
+    Refresh::Rotate { grant: Box::new(grant), pair }
 }
 
 /// Rules 3 to 5. The window is open while the salt is kept and the clock stands between the
@@ -137,9 +134,7 @@ fn repeat(grant: &Grant, request: RefreshRequest<'_>, keys: &KeyRing) -> Refresh
     let same_scopes = if request.scopes.is_empty() {
         grant.current.access.scopes.is_none()
     } else {
-        request
-            .scopes
-            .same_as(grant.scopes_of(&grant.current.access))
+        request.scopes.same_as(grant.scopes_of(&grant.current.access))
     };
     if !same_scopes {
         return Refresh::Refuse(Error::InvalidRequest {
@@ -162,7 +157,5 @@ fn narrowed(grant: &Grant, scopes: &Scopes) -> Option<Scopes> {
 }
 
 fn end(grant: &Grant, cause: EndCause, now: Timestamp) -> Refresh {
-    Refresh::End {
-        grant: Box::new(grant.ended(cause, now)),
-    }
+    Refresh::End { grant: Box::new(grant.ended(cause, now)) }
 }

@@ -75,10 +75,7 @@ fn without_access(grant: &Grant, token: &Token) -> Revoke {
         ..grant.clone()
     };
     let had_hashes = |grant: &Grant| {
-        let previous = grant
-            .previous
-            .as_ref()
-            .and_then(|generation| generation.access.hash);
+        let previous = grant.previous.as_ref().and_then(|generation| generation.access.hash);
         [grant.current.access.hash, previous]
     };
     if had_hashes(&next) == had_hashes(grant) {

@@ -3,6 +3,7 @@
 use std::fmt;
 
 use subtle::ConstantTimeEq as _;
+use unicode_normalization::UnicodeNormalization as _;
 use zeroize::{Zeroize, ZeroizeOnDrop};
 
 /// A password or client secret as its owner typed it.
@@ -23,6 +24,13 @@ impl Secret {
     /// one answer that shows it.
     pub fn expose(&self) -> &str {
         &self.0
+    }
+
+    /// The secret in Unicode NFC, so that one password typed on two keyboards is one password
+    /// (NIST SP 800-63B §3.1.1.2).
+    #[must_use]
+    pub fn normalised(&self) -> Self {
+        Self(self.0.nfc().collect())
     }
 
     /// Whether nothing was given: an empty parameter is an omitted one (RFC 6749 §3.2).

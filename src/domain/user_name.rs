@@ -27,12 +27,7 @@ impl UserName {
         if text.len() > Self::MAX_BYTES * 3 {
             return Err(FAULT);
         }
-        let name: String = text
-            .trim()
-            .nfc()
-            .flat_map(char::to_lowercase)
-            .nfc()
-            .collect();
+        let name: String = text.trim().nfc().flat_map(char::to_lowercase).nfc().collect();
         if name.is_empty() || name.len() > Self::MAX_BYTES || name.chars().any(char::is_control) {
             return Err(FAULT);
         }
@@ -65,14 +60,7 @@ mod tests {
 
     #[test]
     fn empty_long_and_control_names_are_refused() {
-        for name in [
-            "",
-            "  ",
-            "a\u{0}b",
-            "a\nb",
-            &"x".repeat(256),
-            &"é".repeat(128),
-        ] {
+        for name in ["", "  ", "a\u{0}b", "a\nb", &"x".repeat(256), &"é".repeat(128)] {
             assert!(UserName::parse(name).is_err(), "{name:?}");
         }
     }

@@ -6,15 +6,8 @@ use tonic::{Request, metadata::MetadataMap};
 
 use crate::{
     domain::{
-        audience::Audience,
-        error::Error,
-        grant::Origin,
-        liveness::InactiveReason,
-        revoke::RevokeScope,
-        scopes::Scopes,
-        secret::Secret,
-        time::Timestamp,
-        token::TokenKind,
+        audience::Audience, error::Error, grant::Origin, liveness::InactiveReason,
+        revoke::RevokeScope, scopes::Scopes, secret::Secret, time::Timestamp, token::TokenKind,
     },
     proto::v1,
     service::{ActiveToken, Introspect, Introspection, Issue, IssueGrant, Refresh, Revoke, Tokens},

@@ -51,15 +51,19 @@ fn complete(response: Response<Body>) -> Response<Body> {
     if !is_bare_error(response.headers()) {
         return response;
     }
-    let Some(bare) = Status::from_header_map(response.headers()) else { return response };
+    let Some(bare) = Status::from_header_map(response.headers()) else {
+        return response;
+    };
     let (code, reason, text) = match bare.code() {
         Code::Unimplemented => {
             (Code::Unimplemented, ErrorReason::InvalidRequest, "there is no such method")
         }
         // tonic's decoder: INTERNAL for what is no message, OUT_OF_RANGE for one that is too long.
-        Code::Internal | Code::OutOfRange | Code::InvalidArgument => {
-            (Code::InvalidArgument, ErrorReason::InvalidRequest, "the message is unreadable or too long")
-        }
+        Code::Internal | Code::OutOfRange | Code::InvalidArgument => (
+            Code::InvalidArgument,
+            ErrorReason::InvalidRequest,
+            "the message is unreadable or too long",
+        ),
         Code::NotFound => (Code::NotFound, ErrorReason::InvalidRequest, "there is no such service"),
         Code::DeadlineExceeded | Code::Cancelled | Code::Unavailable => {
             (Code::Unavailable, ErrorReason::TemporarilyUnavailable, "the call was cut off")

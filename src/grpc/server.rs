@@ -1,15 +1,13 @@
 //! The gRPC server: services, layers, limits.
 
-use std::{future::Future, io, net::SocketAddr, sync::Arc};
+use std::{future::Future, io, net::SocketAddr};
 
 use tonic::transport::{Server, server::TcpIncoming};
 
-use super::{
-    health::Health, own_errors::OwnErrors, request_id::RequestIds, token_service::Tokens,
-};
+use super::{health::Health, own_errors::OwnErrors, request_id::RequestIds, token_service::Tokens};
 use crate::{
     proto::{FILE_DESCRIPTOR_SET, v1::token_service_server::TokenServiceServer},
-    service::Service,
+    service::Ready,
     store::Store,
 };
 
@@ -56,7 +54,7 @@ impl GrpcServer {
     /// When the transport fails as a whole.
     pub async fn serve<S: Store>(
         self,
-        service: Arc<Service<S>>,
+        service: Ready<S>,
         health: Health,
         request_ids: RequestIds,
         shutdown: impl Future<Output = ()>,

@@ -1,6 +1,6 @@
 //! The RPCs of `TokenService`: each decodes, authenticates, calls, encodes.
 
-use std::{pin::Pin, sync::Arc};
+use std::pin::Pin;
 
 use tokio_stream::Stream;
 use tonic::{Code, Request, Response, Status};
@@ -14,20 +14,20 @@ use super::{
 use crate::{
     domain::{error::Error, token::TokenKind},
     proto::v1::{self, token_service_server::TokenService},
-    service::{Introspect, Service},
+    service::{Caller, Introspect, Ready},
     store::Store,
 };
 
 /// Most tokens in one `BatchIntrospect`.
 const MAX_BATCH: usize = 1_000;
 
-/// `TokenService` over a [`Service`].
+/// `TokenService` over a [`Service`](crate::service::Service).
 pub(super) struct Tokens<S> {
-    service: Arc<Service<S>>,
+    service: Ready<S>,
 }
 
 impl<S: Store> Tokens<S> {
-    pub(super) const fn new(service: Arc<Service<S>>) -> Self {
+    pub(super) const fn new(service: Ready<S>) -> Self {
         Self { service }
     }
 
@@ -35,12 +35,13 @@ impl<S: Store> Tokens<S> {
         &self,
         request: Request<v1::IssueTokenRequest>,
     ) -> Result<v1::IssueTokenResponse, Error> {
+        let service = self.service.get()?;
         let origin = convert::origin(&request);
         let (metadata, _, mut body) = request.into_parts();
         let (id, secret) = (take(&mut body.client_id), take(&mut body.client_secret));
         let credentials = from_request(&metadata, id, secret)?;
-        let caller = self.service.authenticate_client(&credentials).await?;
-        let tokens = self.service.issue(&caller, convert::issue(body, origin)?).await?;
+        let caller = service.authenticate_client(&credentials).await?;
+        let tokens = service.issue(&caller, convert::issue(body, origin)?).await?;
         Ok(convert::issued(&tokens))
     }
 
@@ -48,11 +49,12 @@ impl<S: Store> Tokens<S> {
         &self,
         request: Request<v1::RefreshTokenRequest>,
     ) -> Result<v1::RefreshTokenResponse, Error> {
+        let service = self.service.get()?;
         let (metadata, _, mut body) = request.into_parts();
         let (id, secret) = (take(&mut body.client_id), take(&mut body.client_secret));
         let credentials = from_request(&metadata, id, secret)?;
-        let caller = self.service.authenticate_client(&credentials).await?;
-        let tokens = self.service.refresh(&caller, &convert::refresh(body)?).await?;
+        let caller = service.authenticate_client(&credentials).await?;
+        let tokens = service.refresh(&caller, &convert::refresh(body)?).await?;
         Ok(convert::refreshed(&tokens))
     }
 
@@ -60,11 +62,12 @@ impl<S: Store> Tokens<S> {
         &self,
         request: Request<v1::RevokeTokenRequest>,
     ) -> Result<v1::RevokeTokenResponse, Error> {
+        let service = self.service.get()?;
         let (metadata, _, mut body) = request.into_parts();
         let (id, secret) = (take(&mut body.client_id), take(&mut body.client_secret));
         let credentials = from_request(&metadata, id, secret)?;
-        let caller = self.service.authenticate_client(&credentials).await?;
-        self.service.revoke(&caller, &convert::revoke(body)?).await?;
+        let caller = service.authenticate_client(&credentials).await?;
+        service.revoke(&caller, &convert::revoke(body)?).await?;
         Ok(v1::RevokeTokenResponse {})
     }
 
@@ -72,10 +75,10 @@ impl<S: Store> Tokens<S> {
         &self,
         request: Request<v1::IntrospectRequest>,
     ) -> Result<v1::IntrospectResponse, Error> {
-        let credentials = from_metadata(request.metadata())?;
-        let caller = self.service.authenticate_caller(&credentials).await?;
+        let caller = self.caller(&request).await?;
+        let service = self.service.get()?;
         let asked = convert::introspect(request.into_inner())?;
-        let found = self.service.introspect(&caller, &asked).await?;
+        let found = service.introspect(&caller, &asked).await?;
         Ok(convert::introspection(&found))
     }
 
@@ -83,8 +86,8 @@ impl<S: Store> Tokens<S> {
         &self,
         request: Request<v1::BatchIntrospectRequest>,
     ) -> Result<v1::BatchIntrospectResponse, Error> {
-        let credentials = from_metadata(request.metadata())?;
-        let caller = self.service.authenticate_caller(&credentials).await?;
+        let caller = self.caller(&request).await?;
+        let service = self.service.get()?;
         let tokens = request.into_inner().tokens;
         if tokens.len() > MAX_BATCH {
             let problem = "must be at most 1,000";
@@ -93,19 +96,23 @@ impl<S: Store> Tokens<S> {
         let mut results = Vec::with_capacity(tokens.len());
         for token in tokens {
             let asked = Introspect { token: token.into(), expected_kind: TokenKind::Access };
-            let found = self.service.introspect(&caller, &asked).await?;
+            let found = service.introspect(&caller, &asked).await?;
             results.push(convert::introspection(&found));
         }
         Ok(v1::BatchIntrospectResponse { results })
+    }
+
+    async fn caller<T>(&self, request: &Request<T>) -> Result<Caller, Error> {
+        let credentials = from_metadata(request.metadata())?;
+        self.service.get()?.authenticate_caller(&credentials).await
     }
 
     async fn revocation_cursor(
         &self,
         request: Request<v1::GetRevocationCursorRequest>,
     ) -> Result<v1::GetRevocationCursorResponse, Error> {
-        let credentials = from_metadata(request.metadata())?;
-        let caller = self.service.authenticate_caller(&credentials).await?;
-        let cursor = self.service.revocation_cursor(&caller).await?;
+        let caller = self.caller(&request).await?;
+        let cursor = self.service.get()?.revocation_cursor(&caller).await?;
         Ok(v1::GetRevocationCursorResponse { cursor: cursor.to_text() })
     }
 }
@@ -162,9 +169,7 @@ impl<S: Store> TokenService for Tokens<S> {
         &self,
         request: Request<v1::WatchRevocationsRequest>,
     ) -> Result<Response<Self::WatchRevocationsStream>, Status> {
-        let credentials = from_metadata(request.metadata()).map_err(|error| status::status(&error))?;
-        let caller = self.service.authenticate_caller(&credentials).await;
-        caller.map_err(|error| status::status(&error))?;
+        self.caller(&request).await.map_err(|error| status::status(&error))?;
         Err(Status::with_error_details(
             Code::Unimplemented,
             "this release does not stream revocations",

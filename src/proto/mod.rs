@@ -16,5 +16,4 @@ pub mod v1 {
 }
 
 /// The encoded descriptor set of `proto/`, for reflection.
-pub const FILE_DESCRIPTOR_SET: &[u8] =
-    include_bytes!(concat!(env!("OUT_DIR"), "/jeton.v1.binpb"));
+pub const FILE_DESCRIPTOR_SET: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/jeton.v1.binpb"));

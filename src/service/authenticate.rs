@@ -106,7 +106,9 @@ impl<S: Store> Service<S> {
     }
 
     async fn enabled_client(&self, client_id: &str) -> Result<Option<Stored<Client>>, Error> {
-        let Ok(client_id) = ClientId::parse(client_id) else { return Ok(None) };
+        let Ok(client_id) = ClientId::parse(client_id) else {
+            return Ok(None);
+        };
         let client = self.client(&client_id).await?;
         Ok(client.filter(|client| !client.disabled))
     }
@@ -114,7 +116,9 @@ impl<S: Store> Service<S> {
     async fn bearer(&self, text: &Secret) -> Result<Caller, Error> {
         let token = Token::parse(text.expose()).filter(|token| token.kind == TokenKind::Access);
         let token = token.ok_or(Error::InvalidToken)?;
-        let Some(held) = self.token_records(&token).await? else { return Err(Error::InvalidToken) };
+        let Some(held) = self.token_records(&token).await? else {
+            return Err(Error::InvalidToken);
+        };
         let verdict = judge(&held.grant, &token, held.parties(), &self.policy, self.now());
         let meant_for_us = verdict.is_ok_and(|active| active.audience.names_jeton());
         let client = held.client.filter(|_| meant_for_us);

@@ -34,7 +34,9 @@ fn basic(value: &str) -> Result<Credentials, Error> {
     let decoded = form_decode(id).zip(form_decode(secret));
     let raw = (id.to_owned(), Secret::new(secret));
     Ok(match decoded {
-        Some((client_id, secret)) if (client_id.as_str(), secret.as_str()) != (id, raw.1.expose()) => {
+        Some((client_id, secret))
+            if (client_id.as_str(), secret.as_str()) != (id, raw.1.expose()) =>
+        {
             Credentials::Secret { client_id, secret: Secret::new(secret), raw: Some(raw) }
         }
         Some(_) | None => Credentials::Secret { client_id: raw.0, secret: raw.1, raw: None },

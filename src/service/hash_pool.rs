@@ -11,10 +11,11 @@ use std::{
 
 use tokio::sync::oneshot;
 
-use super::phc::{self, HashCost, Memory};
+use super::phc::{self, Memory};
 use crate::domain::{
     entropy::{Entropy, draw},
     error::Error,
+    hash_cost::HashCost,
     invalid::Invalid,
     secret::Secret,
 };
@@ -41,7 +42,8 @@ impl HashPool {
     /// # Errors
     /// When the cost is not one that argon2 can work with, or a thread cannot be started.
     pub fn start(threads: usize, cost: HashCost, entropy: Arc<dyn Entropy>) -> io::Result<Self> {
-        cost.check().map_err(io::Error::other)?;
+        // Fails when argon2 cannot work with the cost, before any login does.
+        let decoy = decoy(cost, draw(&*entropy)).map_err(io::Error::other)?;
         let threads = threads.max(1);
         let (jobs, queue) = sync_channel(threads * QUEUE_PER_THREAD);
         let queue = Arc::new(Mutex::new(queue));
@@ -49,7 +51,6 @@ impl HashPool {
             let queue = Arc::clone(&queue);
             thread::Builder::new().name(format!("hash-{number}")).spawn(move || work(&queue))?;
         }
-        let decoy = decoy(cost, draw(&*entropy)).map_err(io::Error::other)?;
         Ok(Self { jobs, cost, entropy, decoy })
     }
 

@@ -148,7 +148,9 @@ impl<S: Store> Service<S> {
     /// The records that `token` is judged by; `None` when it is not one of ours or its grant is
     /// gone.
     pub(super) async fn token_records(&self, token: &Token) -> Result<Option<TokenRecords>, Error> {
-        let Some(grant) = self.grant_of(token).await? else { return Ok(None) };
+        let Some(grant) = self.grant_of(token).await? else {
+            return Ok(None);
+        };
         let client = self.client(&grant.client_id).await?;
         let user = match grant.subject.user_id() {
             None => None,

@@ -2,8 +2,6 @@
 
 use std::time::Duration;
 
-use unicode_normalization::UnicodeNormalization as _;
-
 use super::{Caller, Service, Tokens, race};
 use crate::{
     domain::{
@@ -108,7 +106,7 @@ impl<S: Store> Service<S> {
             }
             Err(_) => None,
         };
-        let password = normalised(password);
+        let password = password.normalised();
         let hash = user.as_ref().map(|user| &*user.password.0);
         let matches = self.hashes.verify(password, hash).await?;
         user.filter(|user| matches && !user.disabled).ok_or(Error::InvalidGrant)
@@ -149,10 +147,4 @@ impl<S: Store> Service<S> {
         })
         .await
     }
-}
-
-/// Unicode NFC, so that one password typed on two keyboards is one password (NIST SP 800-63B
-/// §3.1.1.2).
-pub(super) fn normalised(password: &Secret) -> Secret {
-    Secret::new(password.expose().nfc().collect::<String>())
 }

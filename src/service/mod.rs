@@ -11,6 +11,7 @@ mod hash_pool;
 mod introspect;
 mod issue;
 mod phc;
+mod ready;
 mod refresh;
 mod revoke;
 mod tokens;
@@ -20,18 +21,18 @@ use std::{future::Future, sync::Arc};
 
 use arc_swap::ArcSwap;
 
+use self::verified::VerifiedSecrets;
 pub use self::{
     caller::{Caller, Credentials},
     cursor::Cursor,
     hash_pool::HashPool,
     introspect::{ActiveToken, Introspect, Introspection},
     issue::{Issue, IssueGrant},
-    phc::HashCost,
+    ready::Ready,
     refresh::Refresh,
     revoke::Revoke,
     tokens::Tokens,
 };
-use self::verified::VerifiedSecrets;
 use crate::{
     domain::{
         entropy::{Entropy, draw},

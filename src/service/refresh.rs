@@ -49,7 +49,9 @@ impl<S: Store> Service<S> {
         keys: &KeyRing,
         salt: Salt,
     ) -> Result<Option<Tokens>, Error> {
-        let Some(held) = self.token_records(token).await? else { return Err(Error::InvalidGrant) };
+        let Some(held) = self.token_records(token).await? else {
+            return Err(Error::InvalidGrant);
+        };
         // The keys that the token and the record name must be at hand before anything is decided.
         self.key_of(keys, token)?.ok_or(Error::InvalidGrant)?;
         let now = self.now();

@@ -28,11 +28,15 @@ impl<S: Store> Service<S> {
     /// `InvalidGrant` for another client's token, which stays alive; `Overloaded`, `Conflict`,
     /// `Unavailable`: then the token may still be alive.
     pub async fn revoke(&self, caller: &Caller, request: &Revoke) -> Result<(), Error> {
-        let Some(token) = Token::parse(request.token.expose()) else { return Ok(()) };
+        let Some(token) = Token::parse(request.token.expose()) else {
+            return Ok(());
+        };
         let keys = self.keys.load();
         race(async || {
             let key = self.key_of(&keys, &token)?;
-            let Some(grant) = self.grant_of(&token).await? else { return Ok(Some(())) };
+            let Some(grant) = self.grant_of(&token).await? else {
+                return Ok(Some(()));
+            };
             let now = self.now();
             match revoke::revoke(&grant, &token, caller.id(), request.scope, key, now) {
                 revoke::Revoke::Nothing => Ok(Some(())),

@@ -73,17 +73,14 @@ pub(crate) fn user(number: u8) -> User {
 pub(crate) fn grant(number: u8) -> Grant {
     let request = IssueRequest {
         grant_type: GrantType::Password,
-        subject: Subject::User {
-            id: user(1).id,
-            epoch: user(1).epoch,
-        },
+        subject: Subject::User { id: user(1).id, epoch: user(1).epoch },
         scopes: Scopes::default(),
         audience: Audience::default(),
         access_ttl: None,
         request_id: None,
         origin: Origin::default(),
     };
-    let key = ServerKey::new([number; KEY_BYTES].into());
+    let key = ServerKey::new(&[number; KEY_BYTES]);
     let id = GrantId::from_bytes([number; 16]);
     issue(id, &request, &client(1), &key, &Repeated(number), NOW).grant
 }
@@ -98,9 +95,7 @@ pub(crate) async fn eventually<T>(attempt: impl Fn() -> Option<T>) -> T {
             tokio::task::yield_now().await;
         }
     };
-    tokio::time::timeout(Duration::from_secs(10), waiting)
-        .await
-        .expect("it happens in time")
+    tokio::time::timeout(Duration::from_secs(10), waiting).await.expect("it happens in time")
 }
 
 /// Runs the whole suite against an empty store.
@@ -119,77 +114,30 @@ pub(crate) async fn run<S: Store + Clone>(store: &S) {
 }
 
 async fn what_was_never_written_is_absent(store: &impl Store) {
-    assert!(
-        store
-            .grants()
-            .get(&grant(9).id)
-            .await
-            .expect("a read")
-            .is_none()
-    );
-    assert!(
-        store
-            .user_by_name(&user(9).name)
-            .await
-            .expect("a read")
-            .is_none()
-    );
+    assert!(store.grants().get(&grant(9).id).await.expect("a read").is_none());
+    assert!(store.user_by_name(&user(9).name).await.expect("a read").is_none());
 }
 
 async fn an_insert_succeeds_only_where_nothing_is(store: &impl Store) {
-    let version = store
-        .grants()
-        .write(Write::Insert(grant(1)))
-        .await
-        .expect("the first insert");
+    let version = store.grants().write(Write::Insert(grant(1))).await.expect("the first insert");
     let again = store.grants().write(Write::Insert(grant(1))).await;
     assert_eq!(again, Err(WriteError::Conflict));
-    let found = store
-        .grants()
-        .get(&grant(1).id)
-        .await
-        .expect("a read")
-        .expect("the grant");
+    let found = store.grants().get(&grant(1).id).await.expect("a read").expect("the grant");
     assert_eq!((found.version(), &*found), (version, &grant(1)));
-    assert!(
-        store
-            .grants()
-            .cached(&grant(1).id)
-            .is_none_or(|cached| *cached == grant(1))
-    );
+    assert!(store.grants().cached(&grant(1).id).is_none_or(|cached| *cached == grant(1)));
 }
 
 async fn a_replace_needs_the_version_that_is_there(store: &impl Store) {
-    let first = store
-        .grants()
-        .get(&grant(1).id)
-        .await
-        .expect("a read")
-        .expect("the grant");
+    let first = store.grants().get(&grant(1).id).await.expect("a read").expect("the grant");
     let ended = grant(1).ended(EndCause::Revoked, NOW);
     let replace = Write::Replace(first.version(), ended.clone());
-    let second = store
-        .grants()
-        .write(replace.clone())
-        .await
-        .expect("the replace");
+    let second = store.grants().write(replace.clone()).await.expect("the replace");
     assert_ne!(second, first.version());
-    assert_eq!(
-        store.grants().write(replace).await,
-        Err(WriteError::Conflict)
-    );
-    let found = store
-        .grants()
-        .get(&grant(1).id)
-        .await
-        .expect("a read")
-        .expect("the grant");
+    assert_eq!(store.grants().write(replace).await, Err(WriteError::Conflict));
+    let found = store.grants().get(&grant(1).id).await.expect("a read").expect("the grant");
     assert_eq!((found.version(), &*found), (second, &ended));
     let absent = Write::Replace(second, grant(9));
-    assert_eq!(
-        store.grants().write(absent).await,
-        Err(WriteError::Conflict)
-    );
+    assert_eq!(store.grants().write(absent).await, Err(WriteError::Conflict));
 }
 
 async fn a_record_beyond_the_limit_is_refused(store: &impl Store) {
@@ -201,121 +149,45 @@ async fn a_record_beyond_the_limit_is_refused(store: &impl Store) {
 }
 
 async fn a_delete_needs_the_version_and_frees_the_key_for_a_new_one(store: &impl Store) {
-    let inserted = store
-        .grants()
-        .write(Write::Insert(grant(2)))
-        .await
-        .expect("an insert");
-    let other = store
-        .grants()
-        .get(&grant(1).id)
-        .await
-        .expect("a read")
-        .expect("the grant");
+    let inserted = store.grants().write(Write::Insert(grant(2))).await.expect("an insert");
+    let other = store.grants().get(&grant(1).id).await.expect("a read").expect("the grant");
     let wrong = Write::Delete(other.version(), grant(2).id);
     assert_eq!(store.grants().write(wrong).await, Err(WriteError::Conflict));
-    store
-        .grants()
-        .write(Write::Delete(inserted, grant(2).id))
-        .await
-        .expect("the delete");
-    assert!(
-        store
-            .grants()
-            .get(&grant(2).id)
-            .await
-            .expect("a read")
-            .is_none()
-    );
-    let again = store
-        .grants()
-        .write(Write::Insert(grant(2)))
-        .await
-        .expect("a new insert");
+    store.grants().write(Write::Delete(inserted, grant(2).id)).await.expect("the delete");
+    assert!(store.grants().get(&grant(2).id).await.expect("a read").is_none());
+    let again = store.grants().write(Write::Insert(grant(2))).await.expect("a new insert");
     assert_ne!(again, inserted, "a version never comes back");
 }
 
 async fn a_users_name_is_unique_and_follows_renames(store: &impl Store) {
-    let version = store
-        .users()
-        .write(Write::Insert(user(1)))
-        .await
-        .expect("an insert");
-    let twin = User {
-        name: user(1).name,
-        ..user(2)
-    };
-    assert_eq!(
-        store.users().write(Write::Insert(twin)).await,
-        Err(WriteError::Conflict)
-    );
-    let renamed = User {
-        name: user(3).name,
-        ..user(1)
-    };
-    store
-        .users()
-        .write(Write::Replace(version, renamed))
-        .await
-        .expect("a rename");
-    assert!(
-        store
-            .user_by_name(&user(1).name)
-            .await
-            .expect("a read")
-            .is_none()
-    );
-    let found = store
-        .user_by_name(&user(3).name)
-        .await
-        .expect("a read")
-        .expect("the user");
+    let version = store.users().write(Write::Insert(user(1))).await.expect("an insert");
+    let twin = User { name: user(1).name, ..user(2) };
+    assert_eq!(store.users().write(Write::Insert(twin)).await, Err(WriteError::Conflict));
+    let renamed = User { name: user(3).name, ..user(1) };
+    store.users().write(Write::Replace(version, renamed)).await.expect("a rename");
+    assert!(store.user_by_name(&user(1).name).await.expect("a read").is_none());
+    let found = store.user_by_name(&user(3).name).await.expect("a read").expect("the user");
     assert_eq!(found.id, user(1).id);
-    let heir = User {
-        name: user(1).name,
-        ..user(2)
-    };
-    store
-        .users()
-        .write(Write::Insert(heir))
-        .await
-        .expect("the name is free again");
+    let heir = User { name: user(1).name, ..user(2) };
+    store.users().write(Write::Insert(heir)).await.expect("the name is free again");
 }
 
 async fn revocations_and_changes_move_the_feed_and_rotations_do_not(store: &impl Store) {
     let before = store.head().await.expect("the head");
-    let version = store
-        .grants()
-        .write(Write::Insert(grant(3)))
-        .await
-        .expect("an insert");
+    let version = store.grants().write(Write::Insert(grant(3))).await.expect("an insert");
+    let rotated = Grant { previous: Some(grant(3).current), ..grant(3) };
     let rotated = Grant {
-        previous: Some(grant(3).current),
-        ..grant(3)
-    };
-    let rotated = Grant {
-        current: crate::domain::grant::Generation {
-            number: 1,
-            ..rotated.current.clone()
-        },
+        current: crate::domain::grant::Generation { number: 1, ..rotated.current.clone() },
         ..rotated
     };
     let replace = Write::Replace(version, rotated.clone());
     let version = store.grants().write(replace).await.expect("a rotation");
     assert_eq!(store.head().await, Ok(before));
     let ended = rotated.ended(EndCause::Revoked, NOW);
-    store
-        .grants()
-        .write(Write::Replace(version, ended))
-        .await
-        .expect("a revocation");
+    store.grants().write(Write::Replace(version, ended)).await.expect("a revocation");
     let after = store.head().await.expect("the head");
     assert_eq!(after.0, before.0 + 1);
-    store
-        .clients()
-        .write(Write::Insert(client(1)))
-        .await
-        .expect("a client");
+    store.clients().write(Write::Insert(client(1))).await.expect("a client");
     assert_eq!(store.head().await.expect("the head").0, after.0 + 1);
 }
 
@@ -326,127 +198,60 @@ async fn spent_grants_are_found_when_they_are_spent(store: &impl Store) {
     short.expire_time = early;
     short.current.access.expire_time = early;
     short.current.refresh = None;
-    let version = store
-        .grants()
-        .write(Write::Insert(short.clone()))
-        .await
-        .expect("an insert");
-    let none = store
-        .spent_grants(Timestamp::from_millis(999), 10)
-        .await
-        .expect("a scan");
+    let version = store.grants().write(Write::Insert(short.clone())).await.expect("an insert");
+    let none = store.spent_grants(Timestamp::from_millis(999), 10).await.expect("a scan");
     assert!(none.is_empty());
     let spent = store.spent_grants(early, 10).await.expect("a scan");
-    assert_eq!(
-        spent.iter().map(|grant| grant.id).collect::<Vec<_>>(),
-        [short.id]
-    );
+    assert_eq!(spent.iter().map(|grant| grant.id).collect::<Vec<_>>(), [short.id]);
 
     let mut longer = short.clone();
     longer.expire_time = late;
     longer.current.access.expire_time = late;
     let replace = Write::Replace(version, longer);
     let version = store.grants().write(replace).await.expect("a longer life");
-    assert!(
-        store
-            .spent_grants(early, 10)
-            .await
-            .expect("a scan")
-            .is_empty()
-    );
+    assert!(store.spent_grants(early, 10).await.expect("a scan").is_empty());
     let spent = store.spent_grants(late, 10).await.expect("a scan");
-    assert_eq!(
-        spent
-            .iter()
-            .map(|grant| grant.version())
-            .collect::<Vec<_>>(),
-        [version]
-    );
-    store
-        .grants()
-        .write(Write::Delete(version, short.id))
-        .await
-        .expect("the delete");
-    assert!(
-        store
-            .spent_grants(late, 10)
-            .await
-            .expect("a scan")
-            .is_empty()
-    );
+    assert_eq!(spent.iter().map(|grant| grant.version()).collect::<Vec<_>>(), [version]);
+    store.grants().write(Write::Delete(version, short.id)).await.expect("the delete");
+    assert!(store.spent_grants(late, 10).await.expect("a scan").is_empty());
 }
 
 async fn server_keys_are_remembered(store: &impl Store) {
     let id = KeyId::from_bytes([1, 2, 3, 4]);
     store.add_key_id(id).await.expect("it is noted");
-    store
-        .add_key_id(id)
-        .await
-        .expect("noting it twice is noting it once");
+    store.add_key_id(id).await.expect("noting it twice is noting it once");
     assert_eq!(store.key_ids(), [id]);
 }
 
 /// 100 writers, each trying until it has counted one up: no update is lost.
 async fn of_many_writers_each_round_has_one_winner<S: Store + Clone>(store: &S) {
     const WRITERS: u32 = 100;
-    store
-        .grants()
-        .write(Write::Insert(grant(5)))
-        .await
-        .expect("an insert");
+    store.grants().write(Write::Insert(grant(5))).await.expect("an insert");
     let mut writers = JoinSet::new();
     for _ in 0..WRITERS {
         let store = store.clone();
         writers.spawn(async move { count_up(&store).await });
     }
     let conflicts: u32 = writers.join_all().await.into_iter().sum();
-    let found = store
-        .grants()
-        .get(&grant(5).id)
-        .await
-        .expect("a read")
-        .expect("the grant");
+    let found = store.grants().get(&grant(5).id).await.expect("a read").expect("the grant");
     assert_eq!(found.current.number, WRITERS, "after {conflicts} conflicts");
 }
 
 async fn count_up(store: &impl Store) -> u32 {
     let mut conflicts = 0;
     loop {
-        let found = store
-            .grants()
-            .get(&grant(5).id)
-            .await
-            .expect("a read")
-            .expect("the grant");
+        let found = store.grants().get(&grant(5).id).await.expect("a read").expect("the grant");
         let mut next = (*found).clone();
         next.current.number += 1;
-        match store
-            .grants()
-            .write(Write::Replace(found.version(), next.clone()))
-            .await
-        {
+        match store.grants().write(Write::Replace(found.version(), next.clone())).await {
             Ok(version) => {
-                let seen = store
-                    .grants()
-                    .get(&grant(5).id)
-                    .await
-                    .expect("a read")
-                    .expect("it");
+                let seen = store.grants().get(&grant(5).id).await.expect("a read").expect("it");
                 assert!(seen.version() == version || seen.current.number > next.current.number);
                 return conflicts;
             }
             Err(WriteError::Conflict) => {
-                let seen = store
-                    .grants()
-                    .get(&grant(5).id)
-                    .await
-                    .expect("a read")
-                    .expect("it");
-                assert_ne!(
-                    seen.version(),
-                    found.version(),
-                    "a loser sees the winner's state"
-                );
+                let seen = store.grants().get(&grant(5).id).await.expect("a read").expect("it");
+                assert_ne!(seen.version(), found.version(), "a loser sees the winner's state");
                 conflicts += 1;
             }
             Err(error) => panic!("{error}"),
@@ -461,11 +266,7 @@ async fn readers_never_see_a_state_twice_removed<S: Store + Clone>(store: &S) {
 
     const ROUNDS: u32 = 300;
     let acknowledged = Arc::new(AtomicU32::new(0));
-    let mut version = store
-        .grants()
-        .write(Write::Insert(grant(6)))
-        .await
-        .expect("an insert");
+    let mut version = store.grants().write(Write::Insert(grant(6))).await.expect("an insert");
     let mut readers = JoinSet::new();
     for _ in 0..4 {
         let (store, acknowledged) = (store.clone(), Arc::clone(&acknowledged));
@@ -475,10 +276,7 @@ async fn readers_never_see_a_state_twice_removed<S: Store + Clone>(store: &S) {
                 let floor = acknowledged.load(Ordering::SeqCst);
                 let found = store.grants().get(&grant(6).id).await.expect("a read");
                 let number = found.expect("the grant").current.number;
-                assert!(
-                    number >= last.max(floor),
-                    "{number} after {last}, {floor} acknowledged"
-                );
+                assert!(number >= last.max(floor), "{number} after {last}, {floor} acknowledged");
                 assert!(number <= acknowledged.load(Ordering::SeqCst) + 1);
                 last = number;
                 tokio::task::yield_now().await;
@@ -488,11 +286,7 @@ async fn readers_never_see_a_state_twice_removed<S: Store + Clone>(store: &S) {
     for number in 1..=ROUNDS {
         let mut next = grant(6);
         next.current.number = number;
-        version = store
-            .grants()
-            .write(Write::Replace(version, next))
-            .await
-            .expect("a replace");
+        version = store.grants().write(Write::Replace(version, next)).await.expect("a replace");
         acknowledged.store(number, Ordering::SeqCst);
     }
     readers.join_all().await;

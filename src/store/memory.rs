@@ -6,7 +6,8 @@ use std::{
 };
 
 use super::{
-    MAX_RECORD_BYTES, ReadError, Record, Records, Sequence, Store, StoreId, Stored, Version, Write, WriteError,
+    MAX_RECORD_BYTES, ReadError, Record, Records, Sequence, Store, StoreId, Stored, Version, Write,
+    WriteError,
 };
 use crate::domain::{
     change::Change, client::Client, grant::Grant, key_ring::KeyId, time::Timestamp, user::User,
@@ -76,10 +77,7 @@ impl Mapped for User {
     }
 
     fn collides(&self, state: &State) -> bool {
-        state
-            .users
-            .values()
-            .any(|user| user.id != self.id && user.name == self.name)
+        state.users.values().any(|user| user.id != self.id && user.name == self.name)
     }
 }
 
@@ -142,12 +140,7 @@ impl Store for MemoryStore {
     }
 
     async fn user_by_name(&self, name: &UserName) -> Result<Option<Stored<User>>, ReadError> {
-        Ok(self
-            .lock()
-            .users
-            .values()
-            .find(|user| user.name == *name)
-            .cloned())
+        Ok(self.lock().users.values().find(|user| user.name == *name).cloned())
     }
 
     async fn spent_grants(
@@ -156,10 +149,7 @@ impl Store for MemoryStore {
         limit: usize,
     ) -> Result<Vec<Stored<Grant>>, ReadError> {
         let state = self.lock();
-        let spent = state
-            .grants
-            .values()
-            .filter(|grant| grant.spent_time() <= now);
+        let spent = state.grants.values().filter(|grant| grant.spent_time() <= now);
         let mut spent: Vec<Stored<Grant>> = spent.cloned().collect();
         spent.sort_by_key(|grant| grant.spent_time());
         spent.truncate(limit);

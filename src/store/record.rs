@@ -56,10 +56,7 @@ impl Record for Grant {
     }
 
     fn parse_key(bytes: &[u8]) -> Result<GrantId, Corrupt> {
-        bytes
-            .try_into()
-            .map(GrantId::from_bytes)
-            .map_err(|_| Corrupt)
+        bytes.try_into().map(GrantId::from_bytes).map_err(|_| Corrupt)
     }
 
     fn encode(&self) -> Vec<u8> {
@@ -129,10 +126,7 @@ impl Record for User {
     }
 
     fn parse_key(bytes: &[u8]) -> Result<UserId, Corrupt> {
-        bytes
-            .try_into()
-            .map(UserId::from_bytes)
-            .map_err(|_| Corrupt)
+        bytes.try_into().map(UserId::from_bytes).map_err(|_| Corrupt)
     }
 
     fn encode(&self) -> Vec<u8> {

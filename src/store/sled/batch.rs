@@ -19,11 +19,7 @@ pub(super) struct Staged<R: Indexed> {
 
 impl<R: Indexed> Staged<R> {
     pub(super) fn new(key: R::Key, new: Option<R>, version: Version) -> Self {
-        Self {
-            key,
-            new: new.map(|record| Stored::new(version, record)),
-            version,
-        }
+        Self { key, new: new.map(|record| Stored::new(version, record)), version }
     }
 }
 
@@ -36,10 +32,7 @@ pub(super) struct Writes<R: Indexed> {
 
 impl<R: Indexed> Writes<R> {
     const fn new() -> Self {
-        Self {
-            staged: Vec::new(),
-            refused: Vec::new(),
-        }
+        Self { staged: Vec::new(), refused: Vec::new() }
     }
 
     pub(super) fn add(&mut self, decision: Result<Staged<R>, WriteError>, reply: Reply<Version>) {
@@ -54,9 +47,7 @@ impl<R: Indexed> Writes<R> {
     }
 
     pub(super) fn apply(&self, table: &Table<R>) -> sled::Result<()> {
-        self.staged
-            .iter()
-            .try_for_each(|(write, _)| table.apply(&write.key, write.new.as_ref()))
+        self.staged.iter().try_for_each(|(write, _)| table.apply(&write.key, write.new.as_ref()))
     }
 
     /// Makes the writes visible, all before the first answer leaves.
@@ -66,11 +57,7 @@ impl<R: Indexed> Writes<R> {
             table.publish(write.key, write.new);
             answers.push((reply, Ok(write.version)));
         }
-        answers.extend(
-            self.refused
-                .into_iter()
-                .map(|(error, reply)| (reply, Err(error))),
-        );
+        answers.extend(self.refused.into_iter().map(|(error, reply)| (reply, Err(error))));
         answers.into_iter()
     }
 }
@@ -127,10 +114,7 @@ impl Batch {
     }
 
     pub(super) fn move_expiry(&mut self, from: ExpiryEntry, to: Option<ExpiryEntry>) {
-        let entry = to.map(|to| Entry {
-            key: to.to_key(),
-            value: Vec::new(),
-        });
+        let entry = to.map(|to| Entry { key: to.to_key(), value: Vec::new() });
         self.entries.extend(entry);
         self.stale_entries.push(from.to_key());
     }

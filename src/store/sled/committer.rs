@@ -29,7 +29,8 @@ const MAX_BATCH: usize = 256;
 /// anew for each of them, and the log of a batch must stay below a segment.
 const MAX_BATCH_BYTES: usize = SEGMENT_BYTES / 2 / 16;
 
-pub type Reply<T> = oneshot::Sender<Result<T, WriteError>>;
+/// Where the outcome of a command goes.
+pub(in crate::store) type Reply<T> = oneshot::Sender<Result<T, WriteError>>;
 
 /// What the committer is asked to do.
 pub enum Command {
@@ -72,12 +73,10 @@ impl Handle {
         command: impl FnOnce(Reply<T>) -> Command,
     ) -> Result<T, WriteError> {
         let (reply, outcome) = oneshot::channel();
-        self.queue
-            .try_send(command(reply))
-            .map_err(|error| match error {
-                mpsc::error::TrySendError::Full(_) => WriteError::Busy,
-                mpsc::error::TrySendError::Closed(_) => WriteError::Unavailable,
-            })?;
+        self.queue.try_send(command(reply)).map_err(|error| match error {
+            mpsc::error::TrySendError::Full(_) => WriteError::Busy,
+            mpsc::error::TrySendError::Closed(_) => WriteError::Unavailable,
+        })?;
         // A reply that is dropped was in a batch whose sync failed, or the thread is gone.
         outcome.await.unwrap_or(Err(WriteError::Unknown))
     }
@@ -97,9 +96,7 @@ impl Handle {
     /// Waits until the committer has stopped: in order, or because of a failure.
     pub(super) async fn stopped(&self) -> Result<(), Failure> {
         let mut state = self.state.clone();
-        let stopped = state
-            .wait_for(|state| !matches!(state, State::Committing))
-            .await;
+        let stopped = state.wait_for(|state| !matches!(state, State::Committing)).await;
         match stopped.as_deref() {
             Ok(State::Failed(failure)) => Err(failure.clone()),
             Ok(State::Closed | State::Committing) => Ok(()),
@@ -117,7 +114,7 @@ pub(super) struct Committer {
     pub(super) meta: Arc<Meta>,
     /// The file that sled keeps everything in: sled's own flush does not reach the disk.
     pub(super) file: File,
-    /// Held as long as anybody writes.
+    #[expect(dead_code, reason = "held as long as anybody writes: dropping it unlocks it")]
     pub(super) directory: DataDirectory,
     pub(super) head: Sequence,
 }
@@ -231,9 +228,7 @@ impl Committer {
         }
         table.open(key.clone(), old.clone());
         batch.reindex(reindex);
-        batch
-            .changes
-            .extend(R::change(old.as_deref(), new.as_ref()));
+        batch.changes.extend(R::change(old.as_deref(), new.as_ref()));
         Ok(Ok(Staged::new(key, new, self.meta.next_version())))
     }
 
@@ -258,10 +253,7 @@ impl Committer {
         let Ok(grant) = self.grants.read(&entry.grant_id) else {
             return;
         };
-        let moved = grant.map(|grant| ExpiryEntry {
-            time: grant.spent_time(),
-            ..entry
-        });
+        let moved = grant.map(|grant| ExpiryEntry { time: grant.spent_time(), ..entry });
         if moved != Some(entry) {
             batch.move_expiry(entry, moved);
         }
@@ -274,9 +266,7 @@ impl Committer {
             self.trees.add_change(sequence, change)?;
         }
         for entry in &batch.entries {
-            self.trees
-                .index
-                .insert(entry.key.as_slice(), entry.value.as_slice())?;
+            self.trees.index.insert(entry.key.as_slice(), entry.value.as_slice())?;
         }
         for id in &batch.keys {
             self.meta.add_key(*id)?;

@@ -7,7 +7,7 @@
 use std::{
     fs::{self, DirBuilder, File, Permissions, TryLockError},
     io,
-    os::unix::fs::{DirBuilderExt as _, PermissionsExt as _},
+    os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _, PermissionsExt as _},
     path::{Path, PathBuf},
     thread,
     time::Duration,
@@ -29,19 +29,20 @@ const REOPEN_ATTEMPTS: u32 = 2_000;
 /// The data directory, locked for this process until it is dropped.
 pub(super) struct DataDirectory {
     path: PathBuf,
-    _lock: File,
+    #[expect(dead_code, reason = "held, never looked at: dropping it is what unlocks")]
+    lock: File,
 }
 
 impl DataDirectory {
     /// Makes the directory where there is none, for its owner only, and locks it.
     pub(super) fn lock(path: &Path) -> Result<Self, OpenError> {
         DirBuilder::new().recursive(true).mode(0o700).create(path)?;
-        let lock = File::options().create(true).append(true).open(path.join("lock"))?;
+        let lock = File::options().create(true).append(true).mode(0o600).open(path.join("lock"))?;
         lock.try_lock().map_err(|error| match error {
             TryLockError::WouldBlock => OpenError::InUse,
             TryLockError::Error(error) => OpenError::Io(error),
         })?;
-        Ok(Self { path: path.to_owned(), _lock: lock })
+        Ok(Self { path: path.to_owned(), lock })
     }
 
     /// The file that sled keeps everything in.
@@ -86,7 +87,9 @@ impl DataDirectory {
         }
     }
 
+    /// sled makes its files as the umask says.
     fn close_to_others(&self) -> io::Result<()> {
+        fs::set_permissions(self.store(), Permissions::from_mode(0o700))?;
         for entry in fs::read_dir(self.store())? {
             let entry = entry?;
             let mode = if entry.file_type()?.is_dir() { 0o700 } else { 0o600 };

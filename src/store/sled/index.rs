@@ -53,34 +53,17 @@ impl Indexed for Grant {
     fn reindex(old: Option<&Self>, new: Option<&Self>) -> Reindex {
         let found_by = |grant: &Self| {
             let by_client = by_client(&grant.client_id, grant.id);
-            let by_subject = grant
-                .subject
-                .user_id()
-                .map(|user| by_subject(user, grant.id));
+            let by_subject = grant.subject.user_id().map(|user| by_subject(user, grant.id));
             std::iter::once(by_client).chain(by_subject)
         };
         match (old, new) {
             (None, Some(new)) => {
-                let expiry = ExpiryEntry {
-                    time: new.spent_time(),
-                    grant_id: new.id,
-                };
+                let expiry = ExpiryEntry { time: new.spent_time(), grant_id: new.id };
                 let put = found_by(new).chain([expiry.to_key()]);
-                let put = put
-                    .map(|key| Entry {
-                        key,
-                        value: Vec::new(),
-                    })
-                    .collect();
-                Reindex {
-                    put,
-                    ..Reindex::default()
-                }
+                let put = put.map(|key| Entry { key, value: Vec::new() }).collect();
+                Reindex { put, ..Reindex::default() }
             }
-            (Some(old), None) => Reindex {
-                remove: found_by(old).collect(),
-                ..Reindex::default()
-            },
+            (Some(old), None) => Reindex { remove: found_by(old).collect(), ..Reindex::default() },
             (Some(_), Some(_)) | (None, None) => Reindex::default(),
         }
     }
@@ -102,10 +85,8 @@ impl Indexed for User {
     }
 
     fn reindex(old: Option<&Self>, new: Option<&Self>) -> Reindex {
-        let entry = |user: &Self| Entry {
-            key: by_name(&user.name),
-            value: user.id.as_bytes().to_vec(),
-        };
+        let entry =
+            |user: &Self| Entry { key: by_name(&user.name), value: user.id.as_bytes().to_vec() };
         let stays = old.zip(new).is_some_and(|(old, new)| old.name == new.name);
         if stays {
             return Reindex::default();
@@ -129,13 +110,7 @@ fn by_subject(user: UserId, grant: GrantId) -> Vec<u8> {
 
 fn by_client(client: &ClientId, grant: GrantId) -> Vec<u8> {
     // Client ids are graphic ASCII: a zero byte ends them, so that no id is another's prefix.
-    [
-        &[BY_CLIENT],
-        client.as_str().as_bytes(),
-        &[0],
-        grant.as_bytes(),
-    ]
-    .concat()
+    [&[BY_CLIENT], client.as_str().as_bytes(), &[0], grant.as_bytes()].concat()
 }
 
 /// When a grant is to be looked at for freeing: at that time or later, never before.
@@ -162,14 +137,8 @@ impl ExpiryEntry {
 
     /// The range of keys of all entries up to and including `now`.
     pub(super) fn due(now: Timestamp) -> std::ops::RangeInclusive<Vec<u8>> {
-        let first = Self {
-            time: Timestamp::default(),
-            grant_id: GrantId::from_bytes([0; 16]),
-        };
-        let last = Self {
-            time: now,
-            grant_id: GrantId::from_bytes([0xff; 16]),
-        };
+        let first = Self { time: Timestamp::default(), grant_id: GrantId::from_bytes([0; 16]) };
+        let last = Self { time: now, grant_id: GrantId::from_bytes([0xff; 16]) };
         first.to_key()..=last.to_key()
     }
 }

@@ -48,10 +48,7 @@ impl Meta {
             }
             Some([SCHEMA]) => {}
             Some([newer]) => {
-                return Err(OpenError::Schema {
-                    found: *newer,
-                    known: SCHEMA,
-                });
+                return Err(OpenError::Schema { found: *newer, known: SCHEMA });
             }
             Some(_) => return Err(OpenError::Damaged("its schema version is unreadable")),
         }
@@ -80,30 +77,19 @@ impl Meta {
     }
 
     pub(super) fn keys(&self) -> Vec<KeyId> {
-        self.keys
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .iter()
-            .copied()
-            .collect()
+        self.keys.lock().unwrap_or_else(PoisonError::into_inner).iter().copied().collect()
     }
 
     /// Durable only after the next sync.
     pub(super) fn add_key(&self, id: KeyId) -> sled::Result<()> {
-        self.tree
-            .insert([SERVER_KEY_PREFIX, id.as_bytes()].concat(), &[])?;
-        self.keys
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .insert(id);
+        self.tree.insert([SERVER_KEY_PREFIX, id.as_bytes()].concat(), &[])?;
+        self.keys.lock().unwrap_or_else(PoisonError::into_inner).insert(id);
         Ok(())
     }
 }
 
 fn next_count(count: Option<&[u8]>) -> Vec<u8> {
-    let count = count
-        .and_then(|count| count.try_into().ok())
-        .map_or(0, u64::from_be_bytes);
+    let count = count.and_then(|count| count.try_into().ok()).map_or(0, u64::from_be_bytes);
     (count + 1).to_be_bytes().to_vec()
 }
 

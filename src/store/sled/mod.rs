@@ -116,18 +116,9 @@ impl SledStore {
         };
         let committer = committer.start()?;
         Ok(Self {
-            grants: SledRecords {
-                table: grants,
-                committer: committer.clone(),
-            },
-            clients: SledRecords {
-                table: clients,
-                committer: committer.clone(),
-            },
-            users: SledRecords {
-                table: users,
-                committer: committer.clone(),
-            },
+            grants: SledRecords { table: grants, committer: committer.clone() },
+            clients: SledRecords { table: clients, committer: committer.clone() },
+            users: SledRecords { table: users, committer: committer.clone() },
             trees,
             meta,
             committer,
@@ -159,10 +150,7 @@ pub struct SledRecords<R: Indexed> {
 
 impl<R: Indexed> Clone for SledRecords<R> {
     fn clone(&self) -> Self {
-        Self {
-            table: Arc::clone(&self.table),
-            committer: self.committer.clone(),
-        }
+        Self { table: Arc::clone(&self.table), committer: self.committer.clone() }
     }
 }
 
@@ -170,9 +158,7 @@ impl<R: Indexed> Clone for SledRecords<R> {
 async fn blocking<T: Send + 'static>(
     read: impl FnOnce() -> Result<T, ReadError> + Send + 'static,
 ) -> Result<T, ReadError> {
-    spawn_blocking(read)
-        .await
-        .unwrap_or(Err(ReadError::Unavailable))
+    spawn_blocking(read).await.unwrap_or(Err(ReadError::Unavailable))
 }
 
 impl<R: Indexed> Records<R> for SledRecords<R> {
@@ -211,11 +197,8 @@ impl Store for SledStore {
     }
 
     async fn user_by_name(&self, name: &UserName) -> Result<Option<Stored<User>>, ReadError> {
-        let (trees, users, name) = (
-            self.trees.clone(),
-            Arc::clone(&self.users.table),
-            name.clone(),
-        );
+        let (trees, users, name) =
+            (self.trees.clone(), Arc::clone(&self.users.table), name.clone());
         blocking(move || trees.user_by_name(&name, &users)).await
     }
 
@@ -228,10 +211,7 @@ impl Store for SledStore {
         let (spent, unsettled) = blocking(move || sort_due(&trees, &grants, now, limit)).await?;
         if !unsettled.is_empty() {
             // What is not settled now is met again by the next call.
-            let settled = self
-                .committer
-                .ask(|reply| Command::Settle(unsettled, reply))
-                .await;
+            let settled = self.committer.ask(|reply| Command::Settle(unsettled, reply)).await;
             settled.or_else(|error| match error {
                 WriteError::Busy | WriteError::Conflict => Ok(()),
                 WriteError::Unavailable | WriteError::Unknown => Err(ReadError::Unavailable),
@@ -294,10 +274,7 @@ mod tests {
     }
 
     fn options(path: &Path) -> SledOptions {
-        SledOptions {
-            path: path.to_owned(),
-            cache_bytes: 1 << 20,
-        }
+        SledOptions { path: path.to_owned(), cache_bytes: 1 << 20 }
     }
 
     #[tokio::test(flavor = "multi_thread")]
@@ -334,12 +311,7 @@ mod tests {
         })
         .await;
         assert_eq!(store.id(), id);
-        let found = store
-            .grants()
-            .get(&grant.id)
-            .await
-            .expect("a read")
-            .expect("the grant");
+        let found = store.grants().get(&grant.id).await.expect("a read").expect("the grant");
         assert_eq!((found.version(), &*found), (version, &grant));
     }
 }

@@ -47,11 +47,7 @@ impl<R: Indexed> Table<R> {
         // The estimate sizes the cache's index up front: small, it grows by itself.
         const ESTIMATED_RECORDS: usize = 1_000;
         let cache = Cache::with_weighter(ESTIMATED_RECORDS, cache_bytes, MemoryBytes);
-        Arc::new(Self {
-            tree,
-            cache,
-            open: RwLock::default(),
-        })
+        Arc::new(Self { tree, cache, open: RwLock::default() })
     }
 
     /// The published record if the cache holds it.
@@ -99,10 +95,7 @@ impl<R: Indexed> Table<R> {
 
     /// Whether the open batch writes `key`.
     pub(super) fn is_open(&self, key: &R::Key) -> bool {
-        self.open
-            .read()
-            .unwrap_or_else(PoisonError::into_inner)
-            .contains_key(key)
+        self.open.read().unwrap_or_else(PoisonError::into_inner).contains_key(key)
     }
 
     /// Writes the new state of an opened key to the tree, not yet visible to readers.
@@ -124,33 +117,21 @@ impl<R: Indexed> Table<R> {
             Some(record) => self.cache.insert(key.clone(), record),
             None => drop(self.cache.remove(&key)),
         }
-        self.open
-            .write()
-            .unwrap_or_else(PoisonError::into_inner)
-            .remove(&key);
+        self.open.write().unwrap_or_else(PoisonError::into_inner).remove(&key);
     }
 
     fn before_open_batch(&self, key: &R::Key) -> Option<Option<Stored<R>>> {
-        self.open
-            .read()
-            .unwrap_or_else(PoisonError::into_inner)
-            .get(key)
-            .cloned()
+        self.open.read().unwrap_or_else(PoisonError::into_inner).get(key).cloned()
     }
 
     fn load(&self, key: &R::Key) -> Result<Option<Stored<R>>, ReadError> {
-        let bytes = self
-            .tree
-            .get(R::key_bytes(key))
-            .map_err(|_| ReadError::Unavailable)?;
+        let bytes = self.tree.get(R::key_bytes(key)).map_err(|_| ReadError::Unavailable)?;
         bytes.map(|bytes| decode(key, &bytes)).transpose()
     }
 }
 
 fn decode<R: Indexed>(key: &R::Key, bytes: &[u8]) -> Result<Stored<R>, ReadError> {
-    let (version, body) = bytes
-        .split_first_chunk::<VERSION_BYTES>()
-        .ok_or(ReadError::Corrupt)?;
+    let (version, body) = bytes.split_first_chunk::<VERSION_BYTES>().ok_or(ReadError::Corrupt)?;
     let version = Version::from_u64(u64::from_be_bytes(*version));
     Ok(Stored::new(version, R::decode(key, body)?))
 }

@@ -32,8 +32,7 @@ impl Trees {
     }
 
     pub(super) fn add_change(&self, sequence: Sequence, change: &Change) -> sled::Result<()> {
-        self.changes
-            .insert(sequence.0.to_be_bytes(), change.to_bytes())?;
+        self.changes.insert(sequence.0.to_be_bytes(), change.to_bytes())?;
         Ok(())
     }
 

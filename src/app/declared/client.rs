@@ -1,0 +1,127 @@
+//! Applies one declared client.
+
+use super::field::{apply, apply_chosen};
+use crate::{
+    config::{DeclaredClient, DeclaredSecret},
+    domain::{
+        client::{Client, ClientType, IntrospectReach, Lifetimes, Permissions},
+        client_secret::{ClientSecret, SecretHash, StoredSecret, is_generated},
+        entropy::Entropy,
+        epoch::Epoch,
+        error::Error,
+        time::Timestamp,
+    },
+    service::HashPool,
+};
+
+/// The record that `declaration` makes of `existing`, or of a new client.
+///
+/// # Errors
+/// When a secret cannot be hashed.
+pub async fn apply_client(
+    declaration: &DeclaredClient,
+    existing: Option<&Client>,
+    hashes: &HashPool,
+    entropy: &dyn Entropy,
+    now: Timestamp,
+) -> Result<Client, Error> {
+    let mut client = existing.cloned().unwrap_or_else(|| blank(declaration, entropy, now));
+    apply_secret(declaration, &mut client, hashes, now).await?;
+    apply_plain(declaration, &mut client);
+    let was_disabled = existing.is_some_and(|client| client.disabled);
+    if client.disabled && !was_disabled {
+        client.epoch = Epoch::generate(entropy);
+    }
+    if existing != Some(&client) {
+        client.update_time = now;
+    }
+    Ok(client)
+}
+
+fn blank(declaration: &DeclaredClient, entropy: &dyn Entropy, now: Timestamp) -> Client {
+    Client {
+        id: declaration.id.clone(),
+        client_type: ClientType::Public,
+        secrets: Vec::new(),
+        grant_types: [].into_iter().collect(),
+        default_scopes: Default::default(),
+        allowed_scopes: Default::default(),
+        audience: Default::default(),
+        lifetimes: Lifetimes::default(),
+        introspect: IntrospectReach::default(),
+        permissions: Permissions::default(),
+        attributes: Default::default(),
+        create_time: now,
+        update_time: now,
+        epoch: Epoch::generate(entropy),
+        disabled: false,
+        declared: Default::default(),
+    }
+}
+
+fn apply_plain(declaration: &DeclaredClient, client: &mut Client) {
+    let declared = &mut client.declared;
+    let lifetimes = &mut client.lifetimes;
+    apply(declared, "grants", declaration.grant_types.as_ref(), |v| client.grant_types = v);
+    apply(declared, "scopes", declaration.default_scopes.as_ref(), |v| client.default_scopes = v);
+    apply(declared, "allowed_scopes", declaration.allowed_scopes.as_ref(), |v| {
+        client.allowed_scopes = v;
+    });
+    apply(declared, "audience", declaration.audience.as_ref(), |v| client.audience = v);
+    apply(declared, "access_token_ttl", declaration.access_token_ttl.as_ref(), |v| {
+        lifetimes.access = v;
+    });
+    apply(declared, "refresh_token_ttl", declaration.refresh_token_ttl.as_ref(), |v| {
+        lifetimes.refresh = v;
+    });
+    apply(declared, "grant_ttl", declaration.grant_ttl.as_ref(), |v| lifetimes.grant = v);
+    apply(declared, "introspect", declaration.introspect.as_ref(), |v| client.introspect = v);
+    apply(declared, "permissions", declaration.permissions.as_ref(), |v| client.permissions = v);
+    apply(declared, "attributes", declaration.attributes.as_ref(), |v| client.attributes = v);
+    apply(declared, "disabled", declaration.disabled.as_ref(), |v| client.disabled = v);
+}
+
+/// A client's secret and its type go together: a client without a declared secret is public. A
+/// newly declared secret takes the place of all others.
+async fn apply_secret(
+    declaration: &DeclaredClient,
+    client: &mut Client,
+    hashes: &HashPool,
+    now: Timestamp,
+) -> Result<(), Error> {
+    const FIELD: &str = "secret";
+    let declared = &mut client.declared;
+    let mut changed = None;
+    match &declaration.secret {
+        None => {
+            declared.remove(FIELD);
+        }
+        Some(DeclaredSecret::Clear(secret)) if is_generated(secret) => {
+            let stored = StoredSecret::Generated(SecretHash::of(secret));
+            apply(declared, FIELD, Some(&stored), |stored| changed = Some(stored));
+        }
+        Some(DeclaredSecret::Clear(secret)) => {
+            let hash = apply_chosen(declared, FIELD, secret, hashes).await?;
+            changed = hash.map(StoredSecret::Chosen);
+        }
+        Some(DeclaredSecret::Hash(stored)) => {
+            apply(declared, FIELD, Some(stored), |stored| changed = Some(stored));
+        }
+    }
+    if let Some(stored) = changed {
+        client.secrets = vec![ClientSecret { stored, create_time: now, expire_time: None }];
+    }
+    let client_type = match declaration.secret {
+        Some(_) => ClientType::Confidential,
+        None => ClientType::Public,
+    };
+    let mut switched = None;
+    apply(declared, "type", Some(&client_type), |client_type| switched = Some(client_type));
+    if let Some(client_type) = switched {
+        client.client_type = client_type;
+    }
+    if client.client_type == ClientType::Public {
+        client.secrets.clear();
+    }
+    Ok(())
+}

@@ -1,0 +1,88 @@
+//! Applies one declared user.
+
+use super::field::{apply, apply_chosen};
+use crate::{
+    config::{DeclaredPassword, DeclaredUser},
+    domain::{
+        client::Declared,
+        entropy::Entropy,
+        epoch::Epoch,
+        error::Error,
+        subject::UserId,
+        time::Timestamp,
+        user::{PasswordHash, User},
+    },
+    service::HashPool,
+};
+
+/// The record that `declaration` makes of `existing`, or of a new user.
+///
+/// # Errors
+/// When the password cannot be hashed.
+pub async fn apply_user(
+    declaration: &DeclaredUser,
+    existing: Option<&User>,
+    hashes: &HashPool,
+    entropy: &dyn Entropy,
+    now: Timestamp,
+) -> Result<User, Error> {
+    let mut declared = existing.map(|user| user.declared.clone()).unwrap_or_default();
+    let password = apply_password(&declaration.password, &mut declared, hashes).await?;
+    let mut user = match existing {
+        Some(existing) => existing.clone(),
+        None => blank(declaration, entropy, now),
+    };
+    let mut ended = false;
+    if let Some(password) = password {
+        user.password = password;
+        ended = existing.is_some();
+    }
+    apply(&mut declared, "attributes", declaration.attributes.as_ref(), |v| user.attributes = v);
+    apply(&mut declared, "disabled", declaration.disabled.as_ref(), |v| {
+        ended |= v && !user.disabled;
+        user.disabled = v;
+    });
+    user.declared = declared;
+    if ended {
+        user.epoch = Epoch::generate(entropy);
+    }
+    if existing != Some(&user) {
+        user.update_time = now;
+    }
+    Ok(user)
+}
+
+/// The password to set, if it is another than the one last applied.
+async fn apply_password(
+    password: &DeclaredPassword,
+    declared: &mut Declared,
+    hashes: &HashPool,
+) -> Result<Option<PasswordHash>, Error> {
+    const FIELD: &str = "password";
+    match password {
+        DeclaredPassword::Clear(password) => {
+            let hash = apply_chosen(declared, FIELD, &password.normalised(), hashes).await?;
+            Ok(hash.map(PasswordHash))
+        }
+        DeclaredPassword::Hash(hash) => {
+            let mut changed = None;
+            apply(declared, FIELD, Some(hash), |hash| changed = Some(hash));
+            Ok(changed)
+        }
+    }
+}
+
+fn blank(declaration: &DeclaredUser, entropy: &dyn Entropy, now: Timestamp) -> User {
+    User {
+        id: UserId::generate(entropy),
+        name: declaration.name.clone(),
+        // A password is always declared, so a new user's is set before the record is written.
+        password: PasswordHash("".into()),
+        attributes: Default::default(),
+        create_time: now,
+        update_time: now,
+        epoch: Epoch::generate(entropy),
+        disabled: false,
+        declared: Default::default(),
+    }
+}

@@ -1,0 +1,135 @@
+//! The life of the serving process: bind, open, serve, drain, commit, leave.
+
+use std::{future::Future, net::SocketAddr, sync::Arc, time::Duration};
+
+use thiserror::Error;
+use tokio::{sync::watch, task::JoinHandle, time::timeout};
+
+use super::{
+    SystemEntropy,
+    open::{Opened, StartError, open},
+    signals::StopSignals,
+};
+use crate::{
+    config::Settings,
+    grpc::{GrpcServer, Health, RequestIds},
+    service::Ready,
+    store::sled::{Failure, SledStore},
+};
+
+/// How long the last commit may take. A disk that needs longer for one sync is not going to finish.
+const CLOSE_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// Where the process listens.
+#[derive(Clone, Copy, Debug)]
+pub struct Listeners {
+    /// gRPC.
+    pub grpc: SocketAddr,
+}
+
+/// What [`serve`] tells once the process is serving.
+pub type Started<'a> = &'a mut dyn FnMut(Listeners);
+
+/// Why the process ended otherwise than by being asked to.
+#[derive(Debug, Error)]
+pub enum ServeError {
+    /// It could not start.
+    #[error(transparent)]
+    Start(#[from] StartError),
+    /// The store stopped acknowledging for good.
+    #[error(transparent)]
+    Store(#[from] Failure),
+    /// A listener failed as a whole.
+    #[error("the {0} listener failed")]
+    Listener(&'static str),
+    /// The last commit did not finish in time.
+    #[error("the store did not finish its last commit")]
+    CloseTimeout,
+}
+
+type Serving = JoinHandle<Result<(), Box<dyn std::error::Error + Send + Sync>>>;
+
+/// Runs the service until a signal asks it to stop. Calls `started` once it is serving.
+///
+/// Order: health says "not serving" before anything is bound and again before anything stops;
+/// calls in flight are answered or cut off within the drain timeout; then the commit queue is
+/// emptied and synced. What was acknowledged is on the disk when this returns, whatever it returns.
+///
+/// # Errors
+/// See [`ServeError`].
+pub async fn serve(settings: &Settings, started: Started<'_>) -> Result<(), ServeError> {
+    let mut signals = StopSignals::listen().map_err(|error| system("signals", error))?;
+    let health = Health::starting().await;
+    let ready = Ready::not_yet();
+    let (stop, stopping) = watch::channel(false);
+    let (listeners, mut grpc) = listen(settings, &ready, &health, stopping)?;
+
+    let opened = tokio::select! {
+        opened = open(settings) => opened?,
+        signal = signals.next() => {
+            tracing::info!(signal, "stopped while starting");
+            return Ok(());
+        }
+    };
+    let Opened { store, service } = opened;
+    ready.set(Arc::clone(&service));
+    health.serving().await;
+    tracing::info!(grpc = %listeners.grpc, "serving");
+    started(listeners);
+
+    let ended = tokio::select! {
+        signal = signals.next() => {
+            tracing::info!(signal, "stopping");
+            Ok(())
+        }
+        failed = store.stopped() => failed.map_err(ServeError::Store),
+        _ = &mut grpc => Err(ServeError::Listener("gRPC")),
+    };
+    health.not_serving().await;
+    if ended.is_ok() {
+        drain(settings, &health, &stop, grpc).await;
+    }
+    close(&store).await?;
+    tracing::info!("stopped");
+    ended
+}
+
+fn listen(
+    settings: &Settings,
+    ready: &Ready<SledStore>,
+    health: &Health,
+    stopping: watch::Receiver<bool>,
+) -> Result<(Listeners, Serving), StartError> {
+    let address = settings.grpc.listen;
+    let bound = GrpcServer::bind(address).and_then(|server| Ok((server.local_address()?, server)));
+    let (grpc, server) = bound.map_err(|error| system(&format!("gRPC on {address}"), error))?;
+    let ids = RequestIds::new(&SystemEntropy);
+    let serving = server.serve(ready.clone(), health.clone(), ids, until_stopping(stopping));
+    Ok((Listeners { grpc }, tokio::spawn(serving)))
+}
+
+/// Lets calls in flight finish, for as long as the drain timeout allows.
+async fn drain(settings: &Settings, health: &Health, stop: &watch::Sender<bool>, grpc: Serving) {
+    tokio::time::sleep(settings.serve.drain_delay).await;
+    stop.send_replace(true);
+    health.end_watches().await;
+    if timeout(settings.serve.drain_timeout, grpc).await.is_err() {
+        tracing::warn!("calls were cut off: they outlived the drain timeout");
+    }
+}
+
+async fn close(store: &SledStore) -> Result<(), ServeError> {
+    let closed = timeout(CLOSE_TIMEOUT, store.close()).await;
+    Ok(closed.map_err(|_| ServeError::CloseTimeout)??)
+}
+
+fn until_stopping(mut stopping: watch::Receiver<bool>) -> impl Future<Output = ()> {
+    async move {
+        // A sender that is gone has no more to say: stop as well.
+        drop(stopping.wait_for(|stopping| *stopping).await);
+    }
+}
+
+fn system(what: &str, error: std::io::Error) -> StartError {
+    StartError::System { what: what.to_owned(), error }
+}

@@ -1,0 +1,16 @@
+//! The composition root: what starts in which order, and stops in the reverse.
+
+mod declared;
+mod key_files;
+mod lifecycle;
+mod open;
+mod signals;
+mod system;
+
+pub use self::{
+    declared::{apply_client, apply_user},
+    key_files::{KeyFiles, KeyRingError},
+    lifecycle::{Listeners, ServeError, Started, serve},
+    open::StartError,
+    system::{SystemClock, SystemEntropy},
+};

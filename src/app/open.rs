@@ -1,0 +1,172 @@
+//! Opens what a service needs: store, key ring, hash pool, declared clients and users.
+
+use std::{io, sync::Arc, thread};
+
+use thiserror::Error;
+use tokio::task::{JoinError, spawn_blocking};
+
+use super::{
+    KeyFiles, KeyRingError, SystemClock, SystemEntropy,
+    declared::{apply_client, apply_user},
+};
+use crate::{
+    config::Settings,
+    domain::{
+        entropy::Entropy,
+        error::Error as Refusal,
+        grant_type::GrantType,
+        key_ring::KeyRing,
+        time::{Clock as _, Timestamp},
+    },
+    service::{HashPool, Service},
+    store::{
+        ReadError, Records as _, Store, Write, WriteError,
+        sled::{OpenError, SledOptions, SledStore},
+    },
+};
+
+/// Why the process cannot start.
+#[derive(Debug, Error)]
+pub enum StartError {
+    /// A listener cannot be bound, or another resource of the system is refused.
+    #[error("{what}: {error}")]
+    System {
+        /// What was wanted.
+        what: String,
+        /// Why not.
+        error: io::Error,
+    },
+    /// The store cannot be opened.
+    #[error("the store at {path}: {error}")]
+    Store {
+        /// Where it lies.
+        path: String,
+        /// Why not.
+        error: OpenError,
+    },
+    /// The key ring cannot be read.
+    #[error("the key ring: {0}")]
+    Keys(#[from] KeyRingError),
+    /// The store's records name keys, and this ring has none of them: it is another store's.
+    #[error("the key ring has none of the keys that the store's records name: wrong keys.path?")]
+    ForeignKeys,
+    /// What is declared cannot be applied.
+    #[error("the declared {what}: {error}")]
+    Declared {
+        /// Which client or user.
+        what: String,
+        /// Why not.
+        error: Refusal,
+    },
+    /// The store failed right at the start.
+    #[error("the store: {0}")]
+    Write(#[from] WriteError),
+    /// The store failed right at the start.
+    #[error("the store: {0}")]
+    Read(#[from] ReadError),
+    /// A blocking part of the start panicked.
+    #[error("starting panicked")]
+    Panicked(#[from] JoinError),
+}
+
+/// A store with the service over it.
+pub(super) struct Opened {
+    pub(super) store: SledStore,
+    pub(super) service: Arc<Service<SledStore>>,
+}
+
+/// Opens everything. Nothing is served before all of it is done.
+pub(super) async fn open(settings: &Settings) -> Result<Opened, StartError> {
+    let store = open_store(settings).await?;
+    let keys = open_keys(settings, &store).await?;
+    let entropy: Arc<dyn Entropy> = Arc::new(SystemEntropy);
+    let threads = settings.passwords.threads.map_or_else(default_hash_threads, usize::from);
+    let hashes = HashPool::start(threads, settings.passwords.cost, Arc::clone(&entropy));
+    let hashes =
+        hashes.map_err(|error| StartError::System { what: "the hashing threads".into(), error })?;
+    declare(settings, &store, &hashes, SystemClock.now()).await?;
+    let clock = Arc::new(SystemClock);
+    let service = Service::new(store.clone(), keys, hashes, clock, entropy, settings.tokens);
+    Ok(Opened { store, service: Arc::new(service) })
+}
+
+/// One core is left to everything else.
+fn default_hash_threads() -> usize {
+    thread::available_parallelism().map_or(1, |cores| cores.get().saturating_sub(1).max(1))
+}
+
+async fn open_store(settings: &Settings) -> Result<SledStore, StartError> {
+    let path = settings.store.path.clone();
+    let options = SledOptions { path, cache_bytes: settings.store.cache_bytes.as_u64() };
+    let opened = spawn_blocking(move || SledStore::open(&options, &SystemEntropy)).await?;
+    opened.map_err(|error| StartError::Store {
+        path: settings.store.path.display().to_string(),
+        error,
+    })
+}
+
+async fn open_keys(settings: &Settings, store: &SledStore) -> Result<KeyRing, StartError> {
+    let files = KeyFiles::new(&settings.keys.path);
+    let named = store.key_ids();
+    let keys = match files.load()? {
+        Some(keys) => keys,
+        None if named.is_empty() => files.create(&SystemEntropy)?,
+        None => return Err(StartError::ForeignKeys),
+    };
+    let held: Vec<_> = keys.ids().collect();
+    if !named.is_empty() && !named.iter().any(|id| held.contains(id)) {
+        return Err(StartError::ForeignKeys);
+    }
+    for id in named.iter().filter(|id| !held.contains(id)) {
+        tracing::warn!(key_id = %id, "the key ring lacks a key that records name");
+    }
+    // Before the first record names the key.
+    store.add_key_id(keys.active().id()).await?;
+    Ok(keys)
+}
+
+/// Brings every declared client and user into the store.
+async fn declare(
+    settings: &Settings,
+    store: &SledStore,
+    hashes: &HashPool,
+    now: Timestamp,
+) -> Result<(), StartError> {
+    for declaration in &settings.clients {
+        let existing = store.clients().get(&declaration.id).await?;
+        let client = apply_client(declaration, existing.as_deref(), hashes, &SystemEntropy, now);
+        let client = client.await.map_err(|error| StartError::Declared {
+            what: format!("client {}", declaration.id),
+            error,
+        })?;
+        if client.grant_types.contains(GrantType::Password) {
+            tracing::warn!(
+                client_id = %client.id,
+                "the client may use the password grant, which RFC 9700 §2.4 forbids"
+            );
+        }
+        match existing {
+            None => drop(store.clients().write(Write::Insert(client)).await?),
+            Some(old) if *old != client => {
+                store.clients().write(Write::Replace(old.version(), client)).await?;
+            }
+            Some(_) => {}
+        }
+    }
+    for declaration in &settings.users {
+        let existing = store.user_by_name(&declaration.name).await?;
+        let user = apply_user(declaration, existing.as_deref(), hashes, &SystemEntropy, now);
+        let user = user.await.map_err(|error| StartError::Declared {
+            what: format!("user {}", declaration.name),
+            error,
+        })?;
+        match existing {
+            None => drop(store.users().write(Write::Insert(user)).await?),
+            Some(old) if *old != user => {
+                store.users().write(Write::Replace(old.version(), user)).await?;
+            }
+            Some(_) => {}
+        }
+    }
+    Ok(())
+}

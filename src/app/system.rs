@@ -1,0 +1,34 @@
+//! The process's one clock and one source of randomness.
+
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use crate::domain::{
+    entropy::Entropy,
+    time::{Clock, Timestamp},
+};
+
+/// The wall clock.
+#[derive(Clone, Copy, Debug)]
+pub struct SystemClock;
+
+impl Clock for SystemClock {
+    #[expect(clippy::disallowed_methods, reason = "the one home of the wall clock")]
+    fn now(&self) -> Timestamp {
+        // A clock before 1970 reads as 1970: every token is then refused, none accepted too long.
+        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or(Duration::ZERO);
+        Timestamp::default().after(now)
+    }
+}
+
+/// The operating system's randomness.
+#[derive(Clone, Copy, Debug)]
+pub struct SystemEntropy;
+
+impl Entropy for SystemEntropy {
+    /// # Panics
+    /// When the operating system gives no randomness: nothing safe can be done without.
+    #[expect(clippy::disallowed_methods, reason = "the one home of randomness")]
+    fn fill(&self, buffer: &mut [u8]) {
+        getrandom::fill(buffer).expect("the operating system gives randomness");
+    }
+}

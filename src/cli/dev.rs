@@ -1,0 +1,57 @@
+//! What `jeton serve --dev` adds: settings of its own, and a first session to paste.
+
+use std::{ffi::OsString, io, path::Path};
+
+use crate::{
+    app::Listeners,
+    config::{Environment, ProcessEnvironment, TextFile},
+};
+
+/// What faults in the built-in settings would be reported under.
+pub(super) const SETTINGS_NAME: &str = "examples/dev.toml";
+
+const SETTINGS: &str = include_str!("../../examples/dev.toml");
+
+/// The process's environment with the built-in settings file in it.
+pub(super) struct DevEnvironment;
+
+impl Environment for DevEnvironment {
+    fn variable(&self, name: &str) -> Option<OsString> {
+        ProcessEnvironment.variable(name)
+    }
+
+    fn read(&self, path: &Path) -> io::Result<TextFile> {
+        if path == Path::new(SETTINGS_NAME) {
+            let bytes = SETTINGS.as_bytes().to_vec().into();
+            return Ok(TextFile { bytes, exposed: false });
+        }
+        ProcessEnvironment.read(path)
+    }
+}
+
+/// Commands that work as they stand while the server runs.
+pub(super) fn first_session(listeners: Listeners) -> String {
+    let grpc = listeners.grpc;
+    format!(
+        r#"
+jeton is serving gRPC on {grpc}. In another terminal:
+
+  # issue: an access token and a refresh token for alice
+  REPLY=$(grpcurl -plaintext -d '{{"client_id":"demo","client_secret":"demo-secret","password":{{"username":"alice","password":"demo-password"}}}}' {grpc} jeton.v1.TokenService/IssueToken)
+  echo "$REPLY"
+  ACCESS=$(echo "$REPLY" | sed -n 's/.*"accessToken": "\(.*\)".*/\1/p')
+  REFRESH=$(echo "$REPLY" | sed -n 's/.*"refreshToken": "\(.*\)".*/\1/p')
+
+  # introspect: is it good, whose is it
+  grpcurl -plaintext -H "authorization: Basic $(printf demo:demo-secret | base64)" -d '{{"token":"'$ACCESS'"}}' {grpc} jeton.v1.TokenService/Introspect
+
+  # refresh: the next pair; the same command within a minute gives the same pair again
+  grpcurl -plaintext -d '{{"client_id":"demo","client_secret":"demo-secret","refresh_token":"'$REFRESH'"}}' {grpc} jeton.v1.TokenService/RefreshToken
+
+  # revoke: ends the grant with every token of it
+  grpcurl -plaintext -d '{{"client_id":"demo","client_secret":"demo-secret","token":"'$ACCESS'"}}' {grpc} jeton.v1.TokenService/RevokeToken
+
+Data and keys lie in ./jeton-dev and survive a restart. Ctrl-C stops.
+"#
+    )
+}

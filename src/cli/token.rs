@@ -1,0 +1,217 @@
+//! `jeton token`.
+
+use clap::{Args, Subcommand};
+use serde_json::{Map, Value};
+use tonic::transport::Channel;
+
+use super::{
+    CliError,
+    connection::{Credentials, Server},
+    input,
+    output::{Fields, Format},
+};
+use crate::{
+    client::with_basic,
+    proto::v1::{self, issue_token_request::Grant, token_service_client::TokenServiceClient},
+};
+
+#[derive(Args, Debug)]
+pub(super) struct Token {
+    #[command(flatten)]
+    server: Server,
+
+    #[command(flatten)]
+    credentials: Credentials,
+
+    /// How the answer is printed
+    #[arg(long, value_enum, default_value = "table", global = true)]
+    output: Format,
+
+    #[command(subcommand)]
+    action: Action,
+}
+
+#[derive(Debug, Subcommand)]
+enum Action {
+    /// Issues tokens, for the client itself or for a user
+    Issue(Issue),
+    /// Exchanges a refresh token, read from standard input, for the next pair
+    Refresh {
+        /// Narrows the new access token; may be repeated
+        #[arg(long = "scope", value_name = "SCOPE")]
+        scopes: Vec<String>,
+    },
+    /// Revokes a token, read from standard input
+    Revoke {
+        /// Leaves the refresh token alive
+        #[arg(long)]
+        access_token_only: bool,
+    },
+    /// Tells whether a token, read from standard input, is good
+    Introspect {
+        /// Expects a refresh token
+        #[arg(long)]
+        refresh_token: bool,
+    },
+}
+
+#[derive(Args, Debug)]
+struct Issue {
+    /// The user; the password is read from the variable `JETON_PASSWORD` or asked for. Left out:
+    /// tokens for the client itself
+    #[arg(long, value_name = "NAME")]
+    username: Option<String>,
+
+    /// A scope to ask for; may be repeated
+    #[arg(long = "scope", value_name = "SCOPE")]
+    scopes: Vec<String>,
+
+    /// A service that the token is meant for; may be repeated
+    #[arg(long, value_name = "NAME")]
+    audience: Vec<String>,
+
+    /// Shortens the access token's life, for example 5m
+    #[arg(long, value_name = "DURATION")]
+    ttl: Option<humantime::Duration>,
+
+    /// Makes the call repeatable
+    #[arg(long, value_name = "ID", default_value = "")]
+    request_id: String,
+}
+
+impl Token {
+    pub(super) async fn run(self) -> Result<(), CliError> {
+        let secret = self.credentials.secret()?;
+        let (client_id, client_secret) = (self.credentials.client_id(), secret.expose());
+        let mut fields = Fields::default();
+        let mut service = TokenServiceClient::<Channel>::new(self.server.connect().await?);
+        match self.action {
+            Action::Issue(issue) => {
+                let request = issue.request(client_id, client_secret)?;
+                issued(&mut fields, service.issue_token(request).await?.into_inner());
+            }
+            Action::Refresh { scopes } => {
+                let request = v1::RefreshTokenRequest {
+                    client_id: client_id.to_owned(),
+                    client_secret: client_secret.to_owned(),
+                    refresh_token: input::token()?.expose().to_owned(),
+                    scopes,
+                };
+                refreshed(&mut fields, service.refresh_token(request).await?.into_inner());
+            }
+            Action::Revoke { access_token_only } => {
+                let revoke_scope = if access_token_only {
+                    v1::RevokeScope::AccessTokenOnly
+                } else {
+                    v1::RevokeScope::Unspecified
+                };
+                let request = v1::RevokeTokenRequest {
+                    client_id: client_id.to_owned(),
+                    client_secret: client_secret.to_owned(),
+                    token: input::token()?.expose().to_owned(),
+                    token_type_hint: v1::TokenTypeHint::Unspecified.into(),
+                    revoke_scope: revoke_scope.into(),
+                };
+                service.revoke_token(request).await?;
+                fields.add("revoked", true);
+            }
+            Action::Introspect { refresh_token } => {
+                let kind =
+                    if refresh_token { v1::TokenKind::Refresh } else { v1::TokenKind::Access };
+                let message = v1::IntrospectRequest {
+                    token: input::token()?.expose().to_owned(),
+                    token_type_hint: v1::TokenTypeHint::Unspecified.into(),
+                    expected_kind: kind.into(),
+                };
+                let request = with_basic(message, client_id, &secret);
+                introspected(&mut fields, service.introspect(request).await?.into_inner());
+            }
+        }
+        fields.print(self.output);
+        Ok(())
+    }
+}
+
+impl Issue {
+    fn request(
+        self,
+        client_id: &str,
+        client_secret: &str,
+    ) -> Result<v1::IssueTokenRequest, CliError> {
+        let grant = match self.username {
+            None => Grant::ClientCredentials(v1::ClientCredentialsGrant {}),
+            Some(username) => {
+                let password = input::secret("JETON_PASSWORD", "Password")?;
+                let password = password.expose().to_owned();
+                Grant::Password(v1::PasswordGrant { username, password })
+            }
+        };
+        let ttl = self.ttl.map(|ttl| prost_types::Duration::try_from(*ttl));
+        let ttl = ttl.transpose().map_err(|_| CliError::Usage("that ttl is too long"))?;
+        Ok(v1::IssueTokenRequest {
+            client_id: client_id.to_owned(),
+            client_secret: client_secret.to_owned(),
+            grant: Some(grant),
+            scopes: self.scopes,
+            audience: self.audience,
+            ttl,
+            request_id: self.request_id,
+        })
+    }
+}
+
+fn issued(fields: &mut Fields, tokens: v1::IssueTokenResponse) {
+    fields.add("access_token", tokens.access_token);
+    fields.add("token_type", tokens.token_type);
+    fields.add("expires_in", tokens.expires_in);
+    fields.add("expire_time", time(tokens.expire_time));
+    fields.add("refresh_token", tokens.refresh_token);
+    fields.add("refresh_expire_time", time(tokens.refresh_expire_time));
+    fields.add("scopes", tokens.scopes);
+    fields.add("grant_id", tokens.grant_id);
+}
+
+/// A refresh answers what an issue does.
+fn refreshed(fields: &mut Fields, tokens: v1::RefreshTokenResponse) {
+    issued(
+        fields,
+        v1::IssueTokenResponse {
+            access_token: tokens.access_token,
+            token_type: tokens.token_type,
+            expires_in: tokens.expires_in,
+            expire_time: tokens.expire_time,
+            refresh_token: tokens.refresh_token,
+            refresh_expire_time: tokens.refresh_expire_time,
+            scopes: tokens.scopes,
+            grant_id: tokens.grant_id,
+        },
+    );
+}
+
+fn introspected(fields: &mut Fields, found: v1::IntrospectResponse) {
+    fields.add("active", found.active);
+    if !found.active {
+        if found.inactive_reason() != v1::InactiveReason::Unspecified {
+            let reason = found.inactive_reason().as_str_name();
+            fields.add("inactive_reason", reason.trim_start_matches("INACTIVE_REASON_"));
+        }
+        return;
+    }
+    fields.add("kind", found.kind().as_str_name().trim_start_matches("TOKEN_KIND_"));
+    fields.add("client_id", found.client_id);
+    fields.add("subject", found.subject);
+    fields.add("username", found.username);
+    fields.add("scopes", found.scopes);
+    fields.add("audience", found.audience);
+    fields.add("issue_time", time(found.issue_time));
+    fields.add("expire_time", time(found.expire_time));
+    fields.add("grant_id", found.grant_id);
+    let attributes = found.attributes.into_iter().map(|(name, value)| (name, value.into()));
+    fields.add("attributes", attributes.collect::<Map<String, Value>>());
+    fields.add("cache_ttl_seconds", found.cache_ttl.map(|ttl| ttl.seconds));
+}
+
+/// RFC 3339, as people and scripts read it.
+fn time(time: Option<prost_types::Timestamp>) -> Option<String> {
+    time.map(|time| time.to_string())
+}
