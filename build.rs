@@ -23,6 +23,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         ["jeton/v1/token_service.proto", "jeton/v1/error_reason.proto"],
         ["proto"],
     )?;
+    #[expect(clippy::disallowed_methods, reason = "how cargo tells a build script")]
     let out = PathBuf::from(env::var("OUT_DIR")?);
     fs::write(out.join("jeton.v1.binpb"), files.encode_to_vec())?;
     tonic_prost_build::configure()

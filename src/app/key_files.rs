@@ -95,7 +95,7 @@ impl KeyFiles {
         let key = ServerKey::new(&bytes);
         let mut text = Zeroizing::new(String::with_capacity(2 * KEY_BYTES + 1));
         for byte in &*bytes {
-            text.push_str(&format!("{byte:02x}"));
+            text.extend([byte >> 4, byte & 0xf].map(hex_digit));
         }
         text.push('\n');
         self.write(&self.path.join(format!("{}.{EXTENSION}", key.id())), text.as_bytes())?;
@@ -139,9 +139,9 @@ impl KeyFiles {
     fn read_active(&self) -> Result<Option<KeyId>, KeyRingError> {
         let path = self.path.join(ACTIVE);
         match fs::read_to_string(&path) {
-            Ok(text) => KeyId::parse(text.trim_end()).map(Some).ok_or_else(|| {
-                KeyRingError::Malformed { path, problem: "must hold the id of a key" }
-            }),
+            Ok(text) => KeyId::parse(text.trim_end())
+                .map(Some)
+                .ok_or(KeyRingError::Malformed { path, problem: "must hold the id of a key" }),
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
             Err(error) => Err(self.io(&path, error)),
         }
@@ -160,6 +160,10 @@ impl KeyFiles {
     fn io(&self, path: &Path, error: io::Error) -> KeyRingError {
         KeyRingError::Io { path: path.to_owned(), error }
     }
+}
+
+fn hex_digit(value: u8) -> char {
+    char::from_digit(value.into(), 16).unwrap_or('0')
 }
 
 fn parse_hex(text: &[u8]) -> Option<Zeroizing<[u8; KEY_BYTES]>> {

@@ -1,6 +1,6 @@
 //! The life of the serving process: bind, open, serve, drain, commit, leave.
 
-use std::{future::Future, net::SocketAddr, sync::Arc, time::Duration};
+use std::{net::SocketAddr, sync::Arc, time::Duration};
 
 use thiserror::Error;
 use tokio::{sync::watch, task::JoinHandle, time::timeout};
@@ -123,11 +123,9 @@ async fn close(store: &SledStore) -> Result<(), ServeError> {
     Ok(closed.map_err(|_| ServeError::CloseTimeout)??)
 }
 
-fn until_stopping(mut stopping: watch::Receiver<bool>) -> impl Future<Output = ()> {
-    async move {
-        // A sender that is gone has no more to say: stop as well.
-        drop(stopping.wait_for(|stopping| *stopping).await);
-    }
+async fn until_stopping(mut stopping: watch::Receiver<bool>) {
+    // A sender that is gone has no more to say: stop as well.
+    drop(stopping.wait_for(|stopping| *stopping).await);
 }
 
 fn system(what: &str, error: std::io::Error) -> StartError {

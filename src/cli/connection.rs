@@ -34,7 +34,7 @@ pub(super) struct Credentials {
     client_id: String,
 
     /// The client is public: it has no secret. Otherwise the secret is read from the variable
-    /// JETON_CLIENT_SECRET or asked for
+    /// `JETON_CLIENT_SECRET` or asked for
     #[arg(long)]
     public: bool,
 }

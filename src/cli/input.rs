@@ -13,7 +13,7 @@ const MAX_BYTES: u64 = 4096;
 
 /// A secret from the variable `name`, or asked for on the terminal.
 pub(super) fn secret(name: &str, prompt: &str) -> Result<Secret, CliError> {
-    match ProcessEnvironment.variable(name).map(|value| value.into_string()) {
+    match ProcessEnvironment.variable(name).map(std::ffi::OsString::into_string) {
         Some(Ok(value)) => Ok(Secret::new(value)),
         Some(Err(_)) => Err(CliError::Usage("a secret in the environment is not UTF-8")),
         None if io::stdin().is_terminal() => {

@@ -8,7 +8,6 @@ mod redacted;
     clippy::pedantic,
     clippy::allow_attributes,
     clippy::allow_attributes_without_reason,
-    clippy::wildcard_enum_match_arm,
     reason = "generated: its documentation stands in the proto files"
 )]
 pub mod v1 {

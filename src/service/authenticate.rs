@@ -130,7 +130,7 @@ fn holds_generated(client: &Client, secret: &Secret, now: Timestamp) -> bool {
     let presented = SecretHash::of(secret);
     let live = client.secrets.iter().filter(|held| held.is_live(now));
     live.fold(false, |found, held| match &held.stored {
-        StoredSecret::Generated(hash) => found | (*hash == presented),
+        StoredSecret::Generated(hash) => found || (*hash == presented),
         StoredSecret::Chosen(_) => found,
     })
 }

@@ -154,13 +154,14 @@ impl<S: Store> Service<S> {
         let client = self.client(&grant.client_id).await?;
         let user = match grant.subject.user_id() {
             None => None,
-            Some(id) => match self.store.users().cached(&id) {
-                Some(user) => Some(user),
-                None => {
+            Some(id) => {
+                if let Some(user) = self.store.users().cached(&id) {
+                    Some(user)
+                } else {
                     let found = self.store.users().get(&id).await;
                     found.map_err(|error| self.read_failed(error))?
                 }
-            },
+            }
         };
         Ok(Some(TokenRecords { grant, client, user }))
     }

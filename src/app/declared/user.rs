@@ -4,6 +4,7 @@ use super::field::{apply, apply_chosen};
 use crate::{
     config::{DeclaredPassword, DeclaredUser},
     domain::{
+        attributes::Attributes,
         client::Declared,
         entropy::Entropy,
         epoch::Epoch,
@@ -78,11 +79,11 @@ fn blank(declaration: &DeclaredUser, entropy: &dyn Entropy, now: Timestamp) -> U
         name: declaration.name.clone(),
         // A password is always declared, so a new user's is set before the record is written.
         password: PasswordHash("".into()),
-        attributes: Default::default(),
+        attributes: Attributes::default(),
         create_time: now,
         update_time: now,
         epoch: Epoch::generate(entropy),
         disabled: false,
-        declared: Default::default(),
+        declared: Declared::default(),
     }
 }

@@ -54,7 +54,7 @@ impl<R: Indexed> Writes<R> {
     fn publish(self, table: &Table<R>) -> impl Iterator<Item = (Reply<Version>, Outcome)> {
         let mut answers = Vec::with_capacity(self.len());
         for (write, reply) in self.staged {
-            table.publish(write.key, write.new);
+            table.publish(&write.key, write.new);
             answers.push((reply, Ok(write.version)));
         }
         answers.extend(self.refused.into_iter().map(|(error, reply)| (reply, Err(error))));

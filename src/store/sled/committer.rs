@@ -12,7 +12,7 @@ use super::{
     index::{ExpiryEntry, Indexed},
     meta::Meta,
     table::Table,
-    trees::Trees,
+    trees::{self, Trees},
 };
 use crate::{
     domain::{client::Client, grant::Grant, key_ring::KeyId, user::User},
@@ -33,6 +33,7 @@ const MAX_BATCH_BYTES: usize = SEGMENT_BYTES / 2 / 16;
 pub(in crate::store) type Reply<T> = oneshot::Sender<Result<T, WriteError>>;
 
 /// What the committer is asked to do.
+#[expect(clippy::large_enum_variant, reason = "moved once; a box would cost each write more")]
 pub enum Command {
     Grant(Write<Grant>, Reply<Version>),
     Client(Write<Client>, Reply<Version>),
@@ -241,7 +242,7 @@ impl Committer {
         if *id == *owner {
             return Ok(false);
         }
-        Ok(self.trees.user_behind(entry, &id, &self.users).is_some())
+        Ok(trees::user_behind(entry, &id, &self.users).is_some())
     }
 
     /// Puts an expiry entry where its grant says, or drops it when there is no grant.

@@ -112,14 +112,15 @@ impl<R: Indexed> Table<R> {
     }
 
     /// Makes the synced state of an opened key visible.
-    pub(super) fn publish(&self, key: R::Key, new: Option<Stored<R>>) {
+    pub(super) fn publish(&self, key: &R::Key, new: Option<Stored<R>>) {
         match new {
             Some(record) => self.cache.insert(key.clone(), record),
-            None => drop(self.cache.remove(&key)),
+            None => drop(self.cache.remove(key)),
         }
-        self.open.write().unwrap_or_else(PoisonError::into_inner).remove(&key);
+        self.open.write().unwrap_or_else(PoisonError::into_inner).remove(key);
     }
 
+    #[expect(clippy::option_option, reason = "not written by the batch, or absent before it")]
     fn before_open_batch(&self, key: &R::Key) -> Option<Option<Stored<R>>> {
         self.open.read().unwrap_or_else(PoisonError::into_inner).get(key).cloned()
     }

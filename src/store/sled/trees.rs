@@ -56,18 +56,6 @@ impl Trees {
         Ok(user.filter(|user| user.name == *name))
     }
 
-    /// The user whom a name's entry points to, if they really bear it.
-    pub(super) fn user_behind(
-        &self,
-        entry: &[u8],
-        id: &[u8],
-        users: &Table<User>,
-    ) -> Option<Stored<User>> {
-        let id = User::parse_key(id).ok()?;
-        let user = users.read(&id).ok()??;
-        (index::by_name(&user.name) == entry).then_some(user)
-    }
-
     /// Up to `limit` expiry entries that are due at `now`, oldest first. May wait for the disk.
     pub(super) fn due(&self, now: Timestamp, limit: usize) -> Result<Vec<ExpiryEntry>, ReadError> {
         let entries = self.index.range(ExpiryEntry::due(now)).keys().take(limit);
@@ -78,4 +66,10 @@ impl Trees {
             })
             .collect()
     }
+}
+
+/// The user whom a name's entry points to, if they really bear it.
+pub(super) fn user_behind(entry: &[u8], id: &[u8], users: &Table<User>) -> Option<Stored<User>> {
+    let user = users.read(&User::parse_key(id).ok()?).ok()??;
+    (index::by_name(&user.name) == entry).then_some(user)
 }
