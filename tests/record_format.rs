@@ -1,0 +1,142 @@
+//! What this release writes, later ones must read: the bytes of each record are pinned.
+
+use std::{collections::BTreeMap, time::Duration};
+
+use jeton::domain::{
+    attributes::Attributes,
+    audience::Audience,
+    client::{Client, ClientType, IntrospectReach, Lifetimes, Permissions},
+    client_id::ClientId,
+    client_secret::{ClientSecret, SecretHash, StoredSecret},
+    entropy::Entropy,
+    epoch::Epoch,
+    grant::{EndCause, Grant, Origin},
+    grant_id::GrantId,
+    grant_type::GrantType,
+    issue::{IssueRequest, issue},
+    key_ring::{KeyRing, Salt, ServerKey},
+    liveness::Parties,
+    policy::RotationPolicy,
+    record::Corrupt,
+    refresh::{Refresh, RefreshRequest, refresh},
+    scopes::Scopes,
+    subject::{Subject, UserId},
+    time::Timestamp,
+    user::{PasswordHash, User},
+    user_name::UserName,
+};
+
+const NOW: Timestamp = Timestamp::from_millis(1_800_000_000_000);
+
+struct Repeated(u8);
+
+impl Entropy for Repeated {
+    fn fill(&self, buffer: &mut [u8]) {
+        buffer.fill(self.0);
+    }
+}
+
+fn client() -> Client {
+    Client {
+        id: ClientId::parse("orders").expect("a client id"),
+        client_type: ClientType::Confidential,
+        secrets: vec![ClientSecret {
+            stored: StoredSecret::Generated(SecretHash::parse_hex(&"ab".repeat(32)).expect("hex")),
+            create_time: NOW,
+            expire_time: Some(NOW.after(Duration::from_secs(60))),
+        }],
+        grant_types: GrantType::ALL.into_iter().collect(),
+        default_scopes: Scopes::parse("read write").expect("scopes"),
+        allowed_scopes: Scopes::parse("read write audit").expect("scopes"),
+        audience: Audience::from_names(["billing"]).expect("an audience"),
+        lifetimes: Lifetimes::default(),
+        introspect: IntrospectReach::Any,
+        permissions: Permissions { admin: true, inactive_reason: false },
+        attributes: Attributes::from_entries([("team", "payments")]).expect("attributes"),
+        create_time: NOW,
+        update_time: NOW,
+        epoch: Epoch::generate(&Repeated(3)),
+        disabled: false,
+        declared: BTreeMap::from([("scopes".into(), [1, 2, 3].as_slice().into())]),
+    }
+}
+
+fn user() -> User {
+    User {
+        id: UserId::generate(&Repeated(4)),
+        name: UserName::parse("Alice").expect("a name"),
+        password: PasswordHash("$argon2id$".into()),
+        attributes: Attributes::from_entries([("email", "a@example.com")]).expect("attributes"),
+        create_time: NOW,
+        update_time: NOW,
+        epoch: Epoch::generate(&Repeated(5)),
+        disabled: true,
+        declared: BTreeMap::new(),
+    }
+}
+
+/// A grant with every optional part: rotated once with narrowed scopes, then ended.
+fn grant() -> Grant {
+    let (client, keys) = (client(), KeyRing::new(ServerKey::new(&[7; 32]), []));
+    let alive = User { disabled: false, ..user() };
+    let request = IssueRequest {
+        grant_type: GrantType::Password,
+        subject: Subject::User { id: alive.id, epoch: alive.epoch },
+        scopes: Scopes::default(),
+        audience: Audience::default(),
+        access_ttl: Some(Duration::from_secs(300)),
+        request_id: Some("request-1".into()),
+        origin: Origin { peer: Some("10.0.0.1".into()), user_agent: Some("test/1".into()) },
+    };
+    let id = GrantId::generate(NOW, &Repeated(6));
+    let issued = issue(id, &request, &client, keys.active(), &Repeated(8), NOW);
+    let token = issued.pair.refresh.expect("a refresh token");
+    let scopes = Scopes::parse("read").expect("scopes");
+    let salt = Salt::from_bytes([9; 16]);
+    let request = RefreshRequest { token: &token, scopes: &scopes, client: &client, salt };
+    let parties = Parties { client: Some(&client), user: Some(&alive) };
+    let later = NOW.after(Duration::from_secs(10));
+    let policy = RotationPolicy::default();
+    match refresh(&issued.grant, request, parties, &keys, &policy, later) {
+        Refresh::Rotate { grant, .. } => grant.ended(EndCause::Replayed, later),
+        other => panic!("{other:?}"),
+    }
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().fold(String::new(), |text, byte| text + &format!("{byte:02x}"))
+}
+
+#[test]
+fn a_grants_bytes_are_those_of_format_1() {
+    let bytes = grant().to_bytes();
+    assert_eq!(hex(&bytes), include_str!("record_format/grant.hex").trim());
+    assert_eq!(Grant::from_bytes(grant().id, &bytes), Ok(grant()));
+}
+
+#[test]
+fn a_clients_bytes_are_those_of_format_1() {
+    let bytes = client().to_bytes();
+    assert_eq!(hex(&bytes), include_str!("record_format/client.hex").trim());
+    assert_eq!(Client::from_bytes(client().id, &bytes), Ok(client()));
+}
+
+#[test]
+fn a_users_bytes_are_those_of_format_1() {
+    let bytes = user().to_bytes();
+    assert_eq!(hex(&bytes), include_str!("record_format/user.hex").trim());
+    assert_eq!(User::from_bytes(user().id, &bytes), Ok(user()));
+}
+
+#[test]
+fn damaged_and_newer_records_are_corrupt_and_no_panic() {
+    let bytes = grant().to_bytes();
+    let id = grant().id;
+    for length in 0..bytes.len() {
+        assert_eq!(Grant::from_bytes(id, &bytes[..length]), Err(Corrupt), "{length} bytes");
+    }
+    let newer = [&[2], &bytes[1..]].concat();
+    assert_eq!(Grant::from_bytes(id, &newer), Err(Corrupt));
+    let longer = [bytes.as_slice(), &[0]].concat();
+    assert_eq!(Grant::from_bytes(id, &longer), Err(Corrupt));
+}
