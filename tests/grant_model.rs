@@ -5,7 +5,7 @@ use std::time::Duration;
 use jeton::domain::{
     attributes::Attributes,
     audience::Audience,
-    client::{Client, ClientType, Declared, IntrospectReach, Lifetimes, Permissions},
+    client::{Client, ClientType, Declared, GrantLimit, IntrospectReach, Lifetimes, Permissions},
     client_id::ClientId,
     entropy::Entropy,
     epoch::Epoch,
@@ -305,6 +305,7 @@ fn client(entropy: &Counting) -> Client {
         allowed_scopes: scopes,
         audience: Audience::default(),
         lifetimes: LIFETIMES,
+        grant_limit: GrantLimit::default(),
         introspect: IntrospectReach::Own,
         permissions: Permissions::default(),
         attributes: Attributes::default(),

@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, time::Duration};
 use jeton::domain::{
     attributes::Attributes,
     audience::Audience,
-    client::{Client, ClientType, IntrospectReach, Lifetimes, Permissions},
+    client::{Client, ClientType, GrantLimit, IntrospectReach, Lifetimes, Permissions},
     client_id::ClientId,
     client_secret::{ClientSecret, SecretHash, StoredSecret},
     entropy::Entropy,
@@ -50,6 +50,7 @@ fn client() -> Client {
         allowed_scopes: Scopes::parse("read write audit").expect("scopes"),
         audience: Audience::from_names(["billing"]).expect("an audience"),
         lifetimes: Lifetimes::default(),
+        grant_limit: GrantLimit::default(),
         introspect: IntrospectReach::Any,
         permissions: Permissions { admin: true, inactive_reason: false },
         attributes: Attributes::from_entries([("team", "payments")]).expect("attributes"),
@@ -97,10 +98,9 @@ fn grant() -> Grant {
     let parties = Parties { client: Some(&client), user: Some(&alive) };
     let later = NOW.after(Duration::from_secs(10));
     let policy = RotationPolicy::default();
-    match refresh(&issued.grant, request, parties, &keys, &policy, later) {
-        Refresh::Rotate { grant, .. } => grant.ended(EndCause::Replayed, later),
-        other => panic!("{other:?}"),
-    }
+    let decision = refresh(&issued.grant, request, parties, &keys, &policy, later);
+    let Refresh::Rotate { grant, .. } = decision else { panic!("{decision:?}") };
+    grant.ended(EndCause::Replayed, later)
 }
 
 fn hex(bytes: &[u8]) -> String {

@@ -86,7 +86,7 @@ fn without_a_file_everything_has_its_default() {
     assert_eq!(settings.keys.path, Path::new("jeton-keys"));
     assert_eq!(settings.tokens.retry_window, Duration::from_secs(60));
     assert_eq!(settings.tokens.access_overlap, Duration::from_secs(60));
-    assert_eq!(settings.passwords.memory_kib, 19 * 1024);
+    assert_eq!(settings.passwords.cost.memory_kib, 19 * 1024);
     assert_eq!(settings.log.format, LogFormat::Auto);
     assert_eq!(settings.log.filter, "info");
     assert_eq!(settings.serve.drain_timeout, Duration::from_secs(10));
@@ -134,9 +134,9 @@ fn every_section_is_read() {
     assert_eq!(settings.keys.path, Path::new("/keys"));
     assert_eq!(settings.tokens.retry_window, Duration::ZERO);
     assert_eq!(settings.tokens.access_overlap, Duration::from_secs(5));
-    assert_eq!(settings.passwords.memory_kib, 64);
-    assert_eq!(settings.passwords.iterations, 3);
-    assert_eq!(settings.passwords.parallelism, 4);
+    assert_eq!(settings.passwords.cost.memory_kib, 64);
+    assert_eq!(settings.passwords.cost.iterations, 3);
+    assert_eq!(settings.passwords.cost.parallelism, 4);
     assert_eq!(settings.passwords.threads, NonZeroUsize::new(5));
     assert_eq!(settings.log.format, LogFormat::Json);
     assert_eq!(settings.log.filter, "warn,jeton=debug");

@@ -201,8 +201,8 @@ mod tests {
         let read = files.load().expect("it loads").expect("a ring");
         assert_eq!(read.active().id(), made.active().id());
         for entry in fs::read_dir(&files.path).expect("the directory") {
-            let mode = entry.expect("an entry").metadata().expect("its metadata").mode();
-            assert_eq!(mode & 0o777, 0o600);
+            let metadata = entry.expect("an entry").metadata().expect("its metadata");
+            assert_eq!(metadata.mode() & 0o777, 0o600);
         }
     }
 

@@ -9,6 +9,7 @@ use super::{
     SystemEntropy,
     open::{Opened, StartError, open},
     signals::StopSignals,
+    sweeper::sweep,
 };
 use crate::{
     config::Settings,
@@ -73,6 +74,7 @@ pub async fn serve(settings: &Settings, started: Started<'_>) -> Result<(), Serv
     };
     let Opened { store, service } = opened;
     ready.set(Arc::clone(&service));
+    let sweeper = tokio::spawn(sweep(service));
     health.serving().await;
     tracing::info!(grpc = %listeners.grpc, "serving");
     started(listeners);
@@ -86,6 +88,7 @@ pub async fn serve(settings: &Settings, started: Started<'_>) -> Result<(), Serv
         _ = &mut grpc => Err(ServeError::Listener("gRPC")),
     };
     health.not_serving().await;
+    sweeper.abort();
     if ended.is_ok() {
         drain(settings, &health, &stop, grpc).await;
     }

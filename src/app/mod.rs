@@ -5,6 +5,7 @@ mod key_files;
 mod lifecycle;
 mod open;
 mod signals;
+mod sweeper;
 mod system;
 
 pub use self::{

@@ -1,7 +1,7 @@
 //! Values that are one word out of a few.
 
 use crate::domain::{
-    client::{IntrospectReach, Permissions},
+    client::{IntrospectReach, Permissions, WhenFull},
     grant_type::{GrantType, GrantTypes},
     invalid::Invalid,
 };
@@ -13,6 +13,15 @@ pub(super) fn introspect(text: &str) -> Result<IntrospectReach, Invalid> {
         "audience" => Ok(IntrospectReach::Audience),
         "any" => Ok(IntrospectReach::Any),
         _ => Err(Invalid(r#"must be "own", "audience" or "any""#)),
+    }
+}
+
+/// Reads `evict` or `refuse`.
+pub(super) fn when_full(text: &str) -> Result<WhenFull, Invalid> {
+    match text {
+        "evict" => Ok(WhenFull::EvictOldest),
+        "refuse" => Ok(WhenFull::Refuse),
+        _ => Err(Invalid(r#"must be "evict" or "refuse""#)),
     }
 }
 

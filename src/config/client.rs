@@ -13,7 +13,7 @@ use super::{
 use crate::domain::{
     attributes::Attributes,
     audience::{Audience, SELF_AUDIENCE},
-    client::{IntrospectReach, Lifetimes, Permissions},
+    client::{GrantLimit, IntrospectReach, Lifetimes, Permissions, WhenFull},
     client_id::ClientId,
     client_secret::{SecretHash, StoredSecret},
     grant_type::{GrantType, GrantTypes},
@@ -61,6 +61,10 @@ pub struct DeclaredClient {
     pub refresh_token_ttl: Option<Duration>,
     /// Of the grant and all of it: at least 1s.
     pub grant_ttl: Option<Duration>,
+    /// How many live grants each of its users may have: 1 to [`GrantLimit::MOST`].
+    pub max_grants: Option<u32>,
+    /// What happens to the next login.
+    pub when_full: Option<WhenFull>,
     /// Whose tokens it may introspect.
     pub introspect: Option<IntrospectReach>,
     /// What else it may do.
@@ -86,6 +90,8 @@ impl DeclaredClient {
         let audience =
             fields.texts("audience", |names| Audience::from_names(names.iter().copied()));
         let [access, refresh, grant] = read_lifetimes(fields);
+        let max_grants = fields.count("max_grants", GrantLimit::MOST);
+        let when_full = fields.text("when_full", "a string", choice::when_full);
         let introspect = fields.text("introspect", "a string", choice::introspect);
         let permissions = fields.texts("permissions", choice::permissions);
         let attributes = fields
@@ -107,6 +113,8 @@ impl DeclaredClient {
             access_token_ttl: access,
             refresh_token_ttl: refresh,
             grant_ttl: grant,
+            max_grants: max_grants.map(|max| max.value),
+            when_full: when_full.map(|choice| choice.value),
             introspect: introspect.map(|reach| reach.value),
             permissions: permissions.map(|permissions| permissions.value),
             attributes: attributes.map(|attributes| attributes.value),

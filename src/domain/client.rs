@@ -57,6 +57,37 @@ impl Default for Lifetimes {
     }
 }
 
+/// How many live grants a user may have with a client. Approximate: logins that race each other may
+/// pass it together.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct GrantLimit {
+    /// At most so many. Tokens that a client asks for itself do not count: a whole
+    /// fleet shares one client.
+    pub max: u32,
+    /// What happens to the next login.
+    pub when_full: WhenFull,
+}
+
+impl GrantLimit {
+    /// The highest limit.
+    pub const MOST: u32 = 1_000_000;
+}
+
+impl Default for GrantLimit {
+    fn default() -> Self {
+        Self { max: 100, when_full: WhenFull::EvictOldest }
+    }
+}
+
+/// What happens to a login beyond the limit.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum WhenFull {
+    /// It ends the oldest grant.
+    EvictOldest,
+    /// It is refused.
+    Refuse,
+}
+
 /// Fingerprints of the values that the settings file last applied, by field: a field is applied
 /// again only when its declared value has changed since.
 pub type Declared = BTreeMap<Box<str>, Box<[u8]>>;
@@ -81,6 +112,8 @@ pub struct Client {
     pub audience: Audience,
     /// How long its tokens live.
     pub lifetimes: Lifetimes,
+    /// How many grants each of its users may have.
+    pub grant_limit: GrantLimit,
     /// Whose tokens it may introspect.
     pub introspect: IntrospectReach,
     /// What else it may do.

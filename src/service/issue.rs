@@ -65,7 +65,8 @@ impl<S: Store> Service<S> {
     ///
     /// # Errors
     /// `UnauthorizedClient`, `InvalidScope`, `InvalidTarget`, `InvalidRequest` for what the client
-    /// may not ask, `InvalidGrant` for a wrong user name or password, `Overloaded`, `Unavailable`.
+    /// may not ask, `InvalidGrant` for a wrong user name or password, `RateLimited` when the client's
+    /// limit of grants refuses, `Overloaded`, `Unavailable`.
     pub async fn issue(&self, caller: &Caller, request: Issue) -> Result<Tokens, Error> {
         let client = caller.client();
         // What the client may not ask is refused before a password costs a hash.
@@ -127,6 +128,10 @@ impl<S: Store> Service<S> {
                 Some(_) => self.grant(id).await?,
                 None => None,
             };
+            // A repeat makes no further grant.
+            if let (Some(user), None) = (user, &found) {
+                self.make_room(client, user).await?;
+            }
             let key = keys.active();
             let Issued { grant, pair } = match &found {
                 None => issue::issue(id, request, client, key, &*self.entropy, now),

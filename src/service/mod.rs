@@ -10,10 +10,12 @@ mod cursor;
 mod hash_pool;
 mod introspect;
 mod issue;
+mod limit;
 mod phc;
 mod ready;
 mod refresh;
 mod revoke;
+mod sweep;
 mod tokens;
 mod verified;
 
@@ -31,6 +33,7 @@ pub use self::{
     ready::Ready,
     refresh::Refresh,
     revoke::Revoke,
+    sweep::SWEEP_STEP,
     tokens::Tokens,
 };
 use crate::{

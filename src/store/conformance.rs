@@ -4,11 +4,11 @@ use std::{sync::Arc, time::Duration};
 
 use tokio::task::JoinSet;
 
-use super::{MAX_RECORD_BYTES, Records as _, Store, Write, WriteError};
+use super::{GrantOwner, MAX_RECORD_BYTES, Records as _, Store, Stored, Write, WriteError};
 use crate::domain::{
     attributes::Attributes,
     audience::Audience,
-    client::{Client, ClientType, IntrospectReach, Lifetimes, Permissions},
+    client::{Client, ClientType, GrantLimit, IntrospectReach, Lifetimes, Permissions},
     client_id::ClientId,
     entropy::Entropy,
     epoch::Epoch,
@@ -45,6 +45,7 @@ pub(crate) fn client(number: u8) -> Client {
         allowed_scopes: Scopes::parse("read write").expect("scopes"),
         audience: Audience::default(),
         lifetimes: Lifetimes::default(),
+        grant_limit: GrantLimit::default(),
         introspect: IntrospectReach::Own,
         permissions: Permissions::default(),
         attributes: Attributes::default(),
@@ -107,6 +108,7 @@ pub(crate) async fn run<S: Store + Clone>(store: &S) {
     a_delete_needs_the_version_and_frees_the_key_for_a_new_one(store).await;
     a_users_name_is_unique_and_follows_renames(store).await;
     revocations_and_changes_move_the_feed_and_rotations_do_not(store).await;
+    grants_are_listed_by_their_owners_in_pages(store).await;
     spent_grants_are_found_when_they_are_spent(store).await;
     server_keys_are_remembered(store).await;
     of_many_writers_each_round_has_one_winner(store).await;
@@ -191,6 +193,39 @@ async fn revocations_and_changes_move_the_feed_and_rotations_do_not(store: &impl
     assert_eq!(store.head().await.expect("the head").0, after.0 + 1);
 }
 
+async fn grants_are_listed_by_their_owners_in_pages(store: &impl Store) {
+    // A client whose id continues another's, and a user of their own.
+    let owner = |number: u8| Grant {
+        client_id: ClientId::parse("client-1x").expect("a client id"),
+        subject: Subject::User { id: user(8).id, epoch: user(8).epoch },
+        ..grant(number)
+    };
+    for number in 20..25 {
+        store.grants().write(Write::Insert(owner(number))).await.expect("an insert");
+    }
+    let expected: Vec<_> = (20..25).map(|number| grant(number).id).collect();
+    for of in [GrantOwner::User(user(8).id), GrantOwner::Client(owner(20).client_id)] {
+        let mut listed = Vec::new();
+        loop {
+            let page = store.grant_ids(&of, listed.last().copied(), 2).await.expect("a page");
+            if page.is_empty() {
+                break;
+            }
+            assert!(page.len() <= 2);
+            listed.extend(page);
+        }
+        assert_eq!(listed, expected);
+    }
+    let shorter = GrantOwner::Client(client(1).id);
+    let others = store.grant_ids(&shorter, None, 100).await.expect("a page");
+    assert!(!others.is_empty() && others.iter().all(|id| !expected.contains(id)));
+    let gone = store.grants().get(&grant(20).id).await.expect("a read").expect("the grant");
+    let delete = Write::Delete(gone.version(), gone.id);
+    store.grants().write(delete).await.expect("the delete");
+    let left = store.grant_ids(&GrantOwner::User(user(8).id), None, 100).await.expect("a page");
+    assert_eq!(left, expected[1..]);
+}
+
 async fn spent_grants_are_found_when_they_are_spent(store: &impl Store) {
     let early = Timestamp::from_millis(1_000);
     let late = Timestamp::from_millis(9_000);
@@ -211,7 +246,7 @@ async fn spent_grants_are_found_when_they_are_spent(store: &impl Store) {
     let version = store.grants().write(replace).await.expect("a longer life");
     assert!(store.spent_grants(early, 10).await.expect("a scan").is_empty());
     let spent = store.spent_grants(late, 10).await.expect("a scan");
-    assert_eq!(spent.iter().map(|grant| grant.version()).collect::<Vec<_>>(), [version]);
+    assert_eq!(spent.iter().map(Stored::version).collect::<Vec<_>>(), [version]);
     store.grants().write(Write::Delete(version, short.id)).await.expect("the delete");
     assert!(store.spent_grants(late, 10).await.expect("a scan").is_empty());
 }

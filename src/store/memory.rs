@@ -6,12 +6,12 @@ use std::{
 };
 
 use super::{
-    MAX_RECORD_BYTES, ReadError, Record, Records, Sequence, Store, StoreId, Stored, Version, Write,
-    WriteError,
+    GrantOwner, MAX_RECORD_BYTES, ReadError, Record, Records, Sequence, Store, StoreId, Stored,
+    Version, Write, WriteError,
 };
 use crate::domain::{
-    change::Change, client::Client, grant::Grant, key_ring::KeyId, time::Timestamp, user::User,
-    user_name::UserName,
+    change::Change, client::Client, grant::Grant, grant_id::GrantId, key_ring::KeyId,
+    time::Timestamp, user::User, user_name::UserName,
 };
 
 type Map<R> = BTreeMap<<R as Record>::Key, Stored<R>>;
@@ -141,6 +141,21 @@ impl Store for MemoryStore {
 
     async fn user_by_name(&self, name: &UserName) -> Result<Option<Stored<User>>, ReadError> {
         Ok(self.lock().users.values().find(|user| user.name == *name).cloned())
+    }
+
+    async fn grant_ids(
+        &self,
+        of: &GrantOwner,
+        after: Option<GrantId>,
+        limit: usize,
+    ) -> Result<Vec<GrantId>, ReadError> {
+        let owned = |grant: &Grant| match of {
+            GrantOwner::User(user) => grant.subject.user_id() == Some(*user),
+            GrantOwner::Client(client) => grant.client_id == *client,
+        };
+        let state = self.lock();
+        let listed = state.grants.values().filter(|grant| owned(grant)).map(|grant| grant.id);
+        Ok(listed.filter(|id| after.is_none_or(|after| *id > after)).take(limit).collect())
     }
 
     async fn spent_grants(

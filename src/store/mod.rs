@@ -37,8 +37,8 @@ pub use self::{
     stored::{Stored, Version},
 };
 use crate::domain::{
-    client::Client, grant::Grant, key_ring::KeyId, record::Corrupt, time::Timestamp, user::User,
-    user_name::UserName,
+    client::Client, client_id::ClientId, grant::Grant, grant_id::GrantId, key_ring::KeyId,
+    record::Corrupt, subject::UserId, time::Timestamp, user::User, user_name::UserName,
 };
 
 /// Longest encoding of a record, in bytes.
@@ -130,6 +130,15 @@ pub trait Records<R: Record>: Send + Sync + 'static {
     fn write(&self, write: Write<R>) -> impl Future<Output = Result<Version, WriteError>> + Send;
 }
 
+/// Whose grants are listed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum GrantOwner {
+    /// Those issued for a user.
+    User(UserId),
+    /// Those issued to a client.
+    Client(ClientId),
+}
+
 /// The position of an event in the changes feed; the first is 1.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Sequence(pub u64);
@@ -160,6 +169,16 @@ pub trait Store: Send + Sync + 'static {
         &self,
         name: &UserName,
     ) -> impl Future<Output = Result<Option<Stored<User>>, ReadError>> + Send;
+
+    /// The ids of grants issued for a user or to a client, in order of id, which is mostly that of
+    /// their age: at most `limit` that come after `after`. A grant that is freed while this is read
+    /// may still be named, one that is issued meanwhile may be missing.
+    fn grant_ids(
+        &self,
+        of: &GrantOwner,
+        after: Option<GrantId>,
+        limit: usize,
+    ) -> impl Future<Output = Result<Vec<GrantId>, ReadError>> + Send;
 
     /// Grants of which nothing can be used any more at `now`: at most `limit`, the longest
     /// expired first, with the version to delete each by.

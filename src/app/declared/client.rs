@@ -6,7 +6,9 @@ use crate::{
     domain::{
         attributes::Attributes,
         audience::Audience,
-        client::{Client, ClientType, Declared, IntrospectReach, Lifetimes, Permissions},
+        client::{
+            Client, ClientType, Declared, GrantLimit, IntrospectReach, Lifetimes, Permissions,
+        },
         client_secret::{ClientSecret, SecretHash, StoredSecret, is_generated},
         entropy::Entropy,
         epoch::Epoch,
@@ -51,6 +53,7 @@ fn blank(declaration: &DeclaredClient, entropy: &dyn Entropy, now: Timestamp) ->
         allowed_scopes: Scopes::default(),
         audience: Audience::default(),
         lifetimes: Lifetimes::default(),
+        grant_limit: GrantLimit::default(),
         introspect: IntrospectReach::default(),
         permissions: Permissions::default(),
         attributes: Attributes::default(),
@@ -78,6 +81,12 @@ fn apply_plain(declaration: &DeclaredClient, client: &mut Client) {
         lifetimes.refresh = v;
     });
     apply(declared, "grant_ttl", declaration.grant_ttl.as_ref(), |v| lifetimes.grant = v);
+    apply(declared, "max_grants", declaration.max_grants.as_ref(), |v| {
+        client.grant_limit.max = v;
+    });
+    apply(declared, "when_full", declaration.when_full.as_ref(), |v| {
+        client.grant_limit.when_full = v;
+    });
     apply(declared, "introspect", declaration.introspect.as_ref(), |v| client.introspect = v);
     apply(declared, "permissions", declaration.permissions.as_ref(), |v| client.permissions = v);
     apply(declared, "attributes", declaration.attributes.as_ref(), |v| client.attributes = v);

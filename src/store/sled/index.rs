@@ -7,7 +7,7 @@ use crate::{
         client::Client, client_id::ClientId, grant::Grant, grant_id::GrantId, record::Corrupt,
         subject::UserId, time::Timestamp, user::User, user_name::UserName,
     },
-    store::{Record, Version, Write},
+    store::{GrantOwner, Record, Version, Write},
 };
 
 /// An entry's key and value in the index tree.
@@ -105,12 +105,20 @@ pub(super) fn by_name(name: &UserName) -> Vec<u8> {
 }
 
 fn by_subject(user: UserId, grant: GrantId) -> Vec<u8> {
-    [&[BY_SUBJECT], user.as_bytes().as_slice(), grant.as_bytes()].concat()
+    [owned_by(&GrantOwner::User(user)).as_slice(), grant.as_bytes()].concat()
 }
 
 fn by_client(client: &ClientId, grant: GrantId) -> Vec<u8> {
-    // Client ids are graphic ASCII: a zero byte ends them, so that no id is another's prefix.
-    [&[BY_CLIENT], client.as_str().as_bytes(), &[0], grant.as_bytes()].concat()
+    [owned_by(&GrantOwner::Client(client.clone())).as_slice(), grant.as_bytes()].concat()
+}
+
+/// What the keys of an owner's grants begin with; the grant's id follows.
+pub(super) fn owned_by(owner: &GrantOwner) -> Vec<u8> {
+    match owner {
+        GrantOwner::User(user) => [&[BY_SUBJECT], user.as_bytes().as_slice()].concat(),
+        // Client ids are graphic ASCII: a zero byte ends them, so that no id is another's prefix.
+        GrantOwner::Client(client) => [&[BY_CLIENT], client.as_str().as_bytes(), &[0]].concat(),
+    }
 }
 
 /// When a grant is to be looked at for freeing: at that time or later, never before.

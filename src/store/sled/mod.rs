@@ -22,10 +22,12 @@ use self::{
     table::Table,
     trees::Trees,
 };
-use super::{ReadError, Records, Sequence, Store, StoreId, Stored, Version, Write, WriteError};
+use super::{
+    GrantOwner, ReadError, Records, Sequence, Store, StoreId, Stored, Version, Write, WriteError,
+};
 use crate::domain::{
-    client::Client, entropy::Entropy, grant::Grant, key_ring::KeyId, time::Timestamp, user::User,
-    user_name::UserName,
+    client::Client, entropy::Entropy, grant::Grant, grant_id::GrantId, key_ring::KeyId,
+    time::Timestamp, user::User, user_name::UserName,
 };
 
 /// Where the store lies and how much memory it may take.
@@ -202,6 +204,16 @@ impl Store for SledStore {
         blocking(move || trees.user_by_name(&name, &users)).await
     }
 
+    async fn grant_ids(
+        &self,
+        of: &GrantOwner,
+        after: Option<GrantId>,
+        limit: usize,
+    ) -> Result<Vec<GrantId>, ReadError> {
+        let (trees, owner) = (self.trees.clone(), of.clone());
+        blocking(move || trees.grant_ids(&owner, after, limit)).await
+    }
+
     async fn spent_grants(
         &self,
         now: Timestamp,
@@ -269,7 +281,7 @@ mod tests {
 
     impl Entropy for TestEntropy {
         fn fill(&self, buffer: &mut [u8]) {
-            getrandom::fill(buffer).expect("the system gives randomness");
+            buffer.fill(7);
         }
     }
 

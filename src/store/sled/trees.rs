@@ -1,5 +1,7 @@
 //! The trees beside the records: index and changes.
 
+use std::ops::Bound;
+
 use sled::{Db, Tree};
 
 use super::{
@@ -7,8 +9,11 @@ use super::{
     table::Table,
 };
 use crate::{
-    domain::{change::Change, record::Corrupt, time::Timestamp, user::User, user_name::UserName},
-    store::{ReadError, Record as _, Sequence, Stored},
+    domain::{
+        change::Change, grant::Grant, grant_id::GrantId, record::Corrupt, time::Timestamp,
+        user::User, user_name::UserName,
+    },
+    store::{GrantOwner, ReadError, Record as _, Sequence, Stored},
 };
 
 /// Cloning shares them.
@@ -54,6 +59,26 @@ impl Trees {
         let Some(id) = id else { return Ok(None) };
         let user = users.read(&User::parse_key(&id)?)?;
         Ok(user.filter(|user| user.name == *name))
+    }
+
+    /// Up to `limit` grants of `owner` after `after`, in order. May wait for the disk.
+    pub(super) fn grant_ids(
+        &self,
+        owner: &GrantOwner,
+        after: Option<GrantId>,
+        limit: usize,
+    ) -> Result<Vec<GrantId>, ReadError> {
+        let prefix = index::owned_by(owner);
+        let after = after.map(|id| [prefix.as_slice(), id.as_bytes()].concat());
+        let start = after.map_or(Bound::Included(prefix.clone()), Bound::Excluded);
+        let keys = self.index.range((start, Bound::Unbounded)).keys().take(limit);
+        let mut ids = Vec::new();
+        for key in keys {
+            let key = key.map_err(|_| ReadError::Unavailable)?;
+            let Some(id) = key.strip_prefix(prefix.as_slice()) else { break };
+            ids.push(Grant::parse_key(id)?);
+        }
+        Ok(ids)
     }
 
     /// Up to `limit` expiry entries that are due at `now`, oldest first. May wait for the disk.

@@ -1,0 +1,39 @@
+//! Frees the records of grants of which nothing can be used any more.
+
+use futures_util::future::join_all;
+
+use super::Service;
+use crate::{
+    domain::error::Error,
+    store::{Records as _, Store, Write, WriteError},
+};
+
+/// Grants freed in one step: a batch of the committer's, so that a request never waits behind more
+/// than one.
+pub const SWEEP_STEP: usize = 256;
+
+impl<S: Store> Service<S> {
+    /// Frees up to [`SWEEP_STEP`] spent grants, the longest expired first, and says how many it
+    /// met. Expiry is decided where tokens are used; this only makes room.
+    ///
+    /// # Errors
+    /// `Unavailable` or `Overloaded`: the next step takes up what this one left.
+    pub async fn sweep(&self) -> Result<usize, Error> {
+        let spent = self.store.spent_grants(self.now(), SWEEP_STEP).await;
+        let spent = spent.map_err(|error| self.read_failed(error))?;
+        let met = spent.len();
+        let freed = join_all(
+            spent
+                .into_iter()
+                .map(|grant| self.store.grants().write(Write::Delete(grant.version(), grant.id))),
+        );
+        for outcome in freed.await {
+            match outcome {
+                // A grant that changed meanwhile is looked at again when it is due again.
+                Ok(_) | Err(WriteError::Conflict) => {}
+                Err(error) => return Err(self.write_failed(error)),
+            }
+        }
+        Ok(met)
+    }
+}
