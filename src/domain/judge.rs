@@ -47,7 +47,7 @@ pub fn judge<'a>(
         return Err(absent_reason(grant, token));
     };
     let expire_time = match token.kind {
-        TokenKind::Access => access_expiry(grant, generation, policy)?,
+        TokenKind::Access => access_expiry(grant, generation, policy, now)?,
         TokenKind::Refresh => refresh_expiry(grant, generation)?,
     };
     if now >= expire_time {
@@ -84,13 +84,15 @@ fn access_expiry(
     grant: &Grant,
     generation: &Generation,
     policy: &RotationPolicy,
+    now: Timestamp,
 ) -> Result<Timestamp, InactiveReason> {
     let own = generation.access.expire_time;
     if generation.number == grant.current.number {
         return Ok(own);
     }
     let overlap_end = grant.current.issue_time.after(policy.access_overlap);
-    if policy.access_overlap.is_zero() {
+    let overlap_is_over = policy.access_overlap.is_zero() || now >= overlap_end;
+    if overlap_is_over && now < own {
         return Err(InactiveReason::Superseded);
     }
     Ok(own.min(overlap_end))

@@ -90,8 +90,11 @@ fn scopes(values: &[String]) -> Result<Scopes, Error> {
 }
 
 fn ttl(ttl: prost_types::Duration) -> Result<Duration, Error> {
-    let positive = Duration::try_from(ttl).ok().filter(|ttl| !ttl.is_zero());
-    positive.ok_or(Error::InvalidRequest { field: "ttl", problem: "must be positive" })
+    // prost_types' own conversion overflows on the least number of seconds.
+    let parts = u64::try_from(ttl.seconds).ok().zip(u32::try_from(ttl.nanos).ok());
+    let ttl = parts.map(|(seconds, nanos)| Duration::new(seconds, nanos));
+    ttl.filter(|ttl| !ttl.is_zero())
+        .ok_or(Error::InvalidRequest { field: "ttl", problem: "must be positive" })
 }
 
 fn request_id(text: &str) -> Result<Option<Box<str>>, Error> {

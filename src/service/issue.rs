@@ -17,7 +17,7 @@ use crate::{
         user::User,
         user_name::UserName,
     },
-    store::{Records as _, Store, Stored, Write, WriteError},
+    store::{Records as _, Store, Stored, Write},
 };
 
 /// What is asked of [`Service::issue`].
@@ -144,11 +144,8 @@ impl<S: Store> Service<S> {
                 None => Write::Insert(grant),
                 Some(found) => Write::Replace(found.version(), grant),
             };
-            match self.store.grants().write(write).await {
-                Ok(_) => Ok(Some(answer)),
-                Err(WriteError::Conflict) => Ok(None),
-                Err(error) => Err(self.write_failed(error)),
-            }
+            let written = self.store.grants().write(write).await;
+            self.won(written.map(drop)).map(|won| won.then_some(answer))
         })
         .await
     }

@@ -7,6 +7,7 @@ mod authenticate;
 mod authorization;
 mod caller;
 mod cursor;
+mod end_all;
 mod hash_pool;
 mod introspect;
 mod issue;

@@ -5,13 +5,14 @@ use crate::{
     domain::{
         entropy::draw,
         error::Error,
+        grant::Grant,
         key_ring::{KeyRing, Salt},
         refresh::{self, RefreshRequest},
         scopes::Scopes,
         secret::Secret,
         token::{Token, TokenKind},
     },
-    store::{Records as _, Store, Write, WriteError},
+    store::{Records as _, Store, Version, Write},
 };
 
 /// What is asked of [`Service::refresh`].
@@ -94,15 +95,8 @@ impl<S: Store> Service<S> {
     }
 
     /// Replaces a grant; `false` when another write came first.
-    pub(super) async fn replace(
-        &self,
-        expected: crate::store::Version,
-        grant: crate::domain::grant::Grant,
-    ) -> Result<bool, Error> {
-        match self.store.grants().write(Write::Replace(expected, grant)).await {
-            Ok(_) => Ok(true),
-            Err(WriteError::Conflict) => Ok(false),
-            Err(error) => Err(self.write_failed(error)),
-        }
+    pub(super) async fn replace(&self, expected: Version, grant: Grant) -> Result<bool, Error> {
+        let written = self.store.grants().write(Write::Replace(expected, grant)).await;
+        self.won(written.map(drop))
     }
 }

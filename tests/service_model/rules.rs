@@ -1,0 +1,97 @@
+//! The rules of a grant in plain words: what a token is good for, and what presenting it does.
+
+use std::time::Duration;
+
+use jeton::domain::time::Timestamp;
+
+pub(crate) const ACCESS: Duration = Duration::from_secs(900);
+pub(crate) const REFRESH: Duration = Duration::from_secs(7_200);
+pub(crate) const GRANT: Duration = Duration::from_secs(40_000);
+pub(crate) const WINDOW: Duration = Duration::from_secs(60);
+pub(crate) const OVERLAP: Duration = Duration::from_secs(60);
+
+/// One pair of tokens, as its holder has it.
+#[derive(Clone)]
+pub(crate) struct Pair {
+    pub access: String,
+    pub refresh: Option<String>,
+    pub made: Timestamp,
+    pub access_revoked: bool,
+    pub narrowed: bool,
+}
+
+/// One grant, as the rules see it.
+pub(crate) struct GrantModel {
+    pub client: usize,
+    /// `None`: the client itself.
+    pub user: Option<usize>,
+    pub client_epoch: u64,
+    pub user_epoch: u64,
+    pub pairs: Vec<Pair>,
+    pub end: Timestamp,
+    pub ended: bool,
+    pub retry_closed: bool,
+}
+
+#[derive(Debug, PartialEq, Eq, Clone, Copy)]
+pub(crate) enum Expected {
+    Rotated,
+    Repeated,
+    OtherScopes,
+    Refused,
+    Ends,
+}
+
+impl GrantModel {
+    pub(crate) fn newest(&self) -> usize {
+        self.pairs.len() - 1
+    }
+
+    pub(crate) fn on_refresh(
+        &self,
+        at: usize,
+        narrowed: bool,
+        alive: bool,
+        now: Timestamp,
+    ) -> Expected {
+        if !alive {
+            return Expected::Refused;
+        }
+        let newest = self.newest();
+        if at == newest {
+            let idle_end = self.pairs[at].made.after(REFRESH).min(self.end);
+            return if now < idle_end { Expected::Rotated } else { Expected::Refused };
+        }
+        let rotated = self.pairs[newest].made;
+        let open =
+            !self.retry_closed && at + 1 == newest && now >= rotated && now.since(rotated) < WINDOW;
+        match (open, narrowed == self.pairs[newest].narrowed) {
+            (true, true) => Expected::Repeated,
+            (true, false) => Expected::OtherScopes,
+            (false, _) => Expected::Ends,
+        }
+    }
+
+    pub(crate) fn access_is_good(&self, at: usize, alive: bool, now: Timestamp) -> bool {
+        let (pair, newest) = (&self.pairs[at], self.newest());
+        let in_time = now < pair.made.after(ACCESS).min(self.end);
+        let overlaps = at + 1 == newest && now < self.pairs[newest].made.after(OVERLAP);
+        alive && !pair.access_revoked && in_time && (at == newest || overlaps)
+    }
+
+    pub(crate) fn refresh_is_good(&self, at: usize, alive: bool, now: Timestamp) -> bool {
+        let in_time = now < self.pairs[at].made.after(REFRESH).min(self.end);
+        alive && at == self.newest() && self.pairs[at].refresh.is_some() && in_time
+    }
+
+    pub(crate) fn revoke_access(&mut self, at: usize, by_refresh_token: bool) {
+        let newest = self.newest();
+        for recorded in newest.saturating_sub(1)..=newest {
+            let named = by_refresh_token || recorded == at;
+            if named && !self.pairs[recorded].access_revoked {
+                self.pairs[recorded].access_revoked = true;
+                self.retry_closed = true;
+            }
+        }
+    }
+}
