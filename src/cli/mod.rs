@@ -15,6 +15,7 @@ use clap::{Parser, Subcommand};
 use thiserror::Error;
 use tokio::runtime::Runtime;
 use tonic::Status;
+use tonic_types::StatusExt as _;
 
 use crate::{app::ServeError, config::Faults};
 
@@ -59,7 +60,7 @@ enum CliError {
         error: tonic::transport::Error,
     },
     /// The server refused.
-    #[error("{}: {}", .0.code(), .0.message())]
+    #[error("{}: {}", reason(.0), .0.message())]
     Refused(#[from] Status),
     /// What is missing from the command line.
     #[error("{0}")]
@@ -70,6 +71,12 @@ enum CliError {
     /// The log was started twice.
     #[error(transparent)]
     Log(#[from] tracing_subscriber::util::TryInitError),
+}
+
+/// The reason that the server gives, or the code where another gave it.
+fn reason(status: &Status) -> String {
+    let info = status.get_error_details().error_info().map(|info| info.reason.clone());
+    info.unwrap_or_else(|| format!("{:?}", status.code()))
 }
 
 /// Runs the command that the process's arguments name. Prints its result on standard output, what

@@ -76,6 +76,12 @@ pub enum Error {
 }
 
 impl Error {
+    /// A parameter without which the request makes no sense; an empty one is an omitted one
+    /// (RFC 6749 §3.2).
+    pub const fn missing(field: &'static str) -> Self {
+        Self::InvalidRequest { field, problem: "is required" }
+    }
+
     /// The store or a key is out of reach; the pause lets a restart or failover pass.
     pub const UNAVAILABLE: Self = Self::Unavailable { retry_after: Duration::from_secs(1) };
 

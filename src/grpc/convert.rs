@@ -60,8 +60,11 @@ pub(super) fn revoke(request: v1::RevokeTokenRequest) -> Result<Revoke, Error> {
 }
 
 /// # Errors
-/// `InvalidRequest` for an unknown kind.
+/// `InvalidRequest` for an unknown kind and an empty token.
 pub(super) fn introspect(request: v1::IntrospectRequest) -> Result<Introspect, Error> {
+    if request.token.is_empty() {
+        return Err(Error::missing("token"));
+    }
     let expected_kind = match v1::TokenKind::try_from(request.expected_kind) {
         Ok(v1::TokenKind::Unspecified | v1::TokenKind::Access) => TokenKind::Access,
         Ok(v1::TokenKind::Refresh) => TokenKind::Refresh,

@@ -96,6 +96,12 @@ impl<S: Store> Service<S> {
     /// The user behind a name and password. An unknown name takes as long as a wrong password,
     /// and a disabled user is told no more than either.
     async fn log_in(&self, username: &str, password: &Secret) -> Result<Stored<User>, Error> {
+        if username.is_empty() {
+            return Err(Error::missing("username"));
+        }
+        if password.is_empty() {
+            return Err(Error::missing("password"));
+        }
         if password.is_too_long() {
             let problem = "must be at most 1024 bytes";
             return Err(Error::InvalidRequest { field: "password", problem });

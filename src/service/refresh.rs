@@ -29,10 +29,13 @@ impl<S: Store> Service<S> {
     /// repetition answers the same pair.
     ///
     /// # Errors
-    /// `InvalidGrant` for every token that is no good, `InvalidScope`, `InvalidRequest` for a
-    /// retry with other scopes, `UnauthorizedClient`, `Overloaded`, `Conflict`, and `Unavailable`
+    /// `InvalidGrant` for every token that is no good, `InvalidScope`, `InvalidRequest` for an
+    /// empty token and for a retry with other scopes, `UnauthorizedClient`, `Overloaded`, `Conflict`, and `Unavailable`
     /// also when a replay was found but could not be written down.
     pub async fn refresh(&self, caller: &Caller, request: &Refresh) -> Result<Tokens, Error> {
+        if request.refresh_token.is_empty() {
+            return Err(Error::missing("refresh_token"));
+        }
         let token = Token::parse(request.refresh_token.expose()).ok_or(Error::InvalidGrant)?;
         if token.kind != TokenKind::Refresh {
             return Err(Error::InvalidGrant);

@@ -25,9 +25,12 @@ impl<S: Store> Service<S> {
     /// made is revoked already (RFC 7009 §2.2).
     ///
     /// # Errors
-    /// `InvalidGrant` for another client's token, which stays alive; `Overloaded`, `Conflict`,
+    /// `InvalidGrant` for another client's token, which stays alive; `InvalidRequest` for an empty one; `Overloaded`, `Conflict`,
     /// `Unavailable`: then the token may still be alive.
     pub async fn revoke(&self, caller: &Caller, request: &Revoke) -> Result<(), Error> {
+        if request.token.is_empty() {
+            return Err(Error::missing("token"));
+        }
         let Some(token) = Token::parse(request.token.expose()) else {
             return Ok(());
         };

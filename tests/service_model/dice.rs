@@ -3,7 +3,7 @@
 use jeton::domain::entropy::Entropy;
 use std::sync::Mutex;
 
-/// SplitMix64: small, and good enough to choose steps.
+/// `SplitMix64`: small, and good enough to choose steps.
 pub(crate) struct Dice(u64);
 
 impl Dice {

@@ -29,7 +29,10 @@ async fn the_service_does_what_the_rules_say_over_a_hundred_thousand_steps() {
     for step in 0..steps {
         world.step(step).await;
     }
-    let seen = world.seen();
-    println!("{seen:?}");
-    assert!(steps < STEPS || seen.all_happened(), "the run never got to something: {seen:?}");
+    let happened = world.seen();
+    println!("{happened:?}");
+    assert!(
+        steps < STEPS || happened.all_happened(),
+        "the run never got to something: {happened:?}"
+    );
 }

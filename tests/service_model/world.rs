@@ -229,9 +229,10 @@ impl World {
         let narrowed = self.dice.percent(10);
         let scopes = Scopes::parse(if narrowed { "read" } else { "" }).expect("scopes");
         let now = self.now();
-        let expected = match foreign {
-            true => Expected::Refused,
-            false => self.grants[at].on_refresh(pair, narrowed, alive, now),
+        let expected = if foreign {
+            Expected::Refused
+        } else {
+            self.grants[at].on_refresh(pair, narrowed, alive, now)
         };
         let request = Refresh { refresh_token: Secret::new(token), scopes };
         let answer = self.service.refresh(&caller, &request).await;
@@ -285,21 +286,18 @@ impl World {
         let swept = self.is_swept(at).await;
         let answer = self.service.revoke(&caller, &Revoke { token, scope }).await;
         let grant = &mut self.grants[at];
-        match answer {
-            Err(error) => {
-                assert_eq!((error, foreign), (Error::InvalidGrant, true), "{context}");
-            }
-            Ok(()) => {
-                assert!(!foreign || swept, "{context}: a foreign token was revoked");
-                if !foreign && !grant.ended {
-                    if access_only {
-                        grant.revoke_access(pair, by_refresh);
-                    } else {
-                        grant.ended = true;
-                    }
+        if let Err(error) = answer {
+            assert_eq!((error, foreign), (Error::InvalidGrant, true), "{context}");
+        } else {
+            assert!(!foreign || swept, "{context}: a foreign token was revoked");
+            if !foreign && !grant.ended {
+                if access_only {
+                    grant.revoke_access(pair, by_refresh);
+                } else {
+                    grant.ended = true;
                 }
-                self.seen.revoked += 1;
             }
+            self.seen.revoked += 1;
         }
     }
 
