@@ -15,7 +15,7 @@
 //!   answered, `Conflict` included, and to none before it is durable. So an answer may rest on
 //!   whatever was read.
 //! * A user's name is unique: a write that would give two users one name is a `Conflict`.
-//! * Every write that matters to caches of answers adds one [`Change`] to a feed, which the record
+//! * Every write that matters to caches of answers adds one [`Change`](crate::domain::change::Change) to a feed, which the record
 //!   type itself decides ([`Record::change`]), so that no caller can forget it. The feed is
 //!   durable with the record, in the order in which the records became visible, without gaps.
 //!

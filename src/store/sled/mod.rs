@@ -5,26 +5,25 @@ mod committer;
 mod directory;
 mod index;
 mod meta;
+mod records;
 mod table;
 mod trees;
 
 use std::{io, path::PathBuf, sync::Arc};
 
 use thiserror::Error;
-use tokio::task::spawn_blocking;
 
-pub use self::committer::Failure;
+pub use self::{committer::Failure, records::SledRecords};
 use self::{
     committer::{Command, Committer, Handle},
     directory::DataDirectory,
-    index::{ExpiryEntry, Indexed},
+    index::ExpiryEntry,
     meta::Meta,
+    records::blocking,
     table::Table,
     trees::Trees,
 };
-use super::{
-    GrantOwner, ReadError, Records, Sequence, Store, StoreId, Stored, Version, Write, WriteError,
-};
+use super::{GrantOwner, ReadError, Sequence, Store, StoreId, Stored, WriteError};
 use crate::domain::{
     client::Client, entropy::Entropy, grant::Grant, grant_id::GrantId, key_ring::KeyId,
     time::Timestamp, user::User, user_name::UserName,
@@ -144,43 +143,6 @@ impl SledStore {
     }
 }
 
-/// The records of one type. Cloning shares them.
-pub struct SledRecords<R: Indexed> {
-    table: Arc<Table<R>>,
-    committer: Handle,
-}
-
-impl<R: Indexed> Clone for SledRecords<R> {
-    fn clone(&self) -> Self {
-        Self { table: Arc::clone(&self.table), committer: self.committer.clone() }
-    }
-}
-
-/// Reads off the runtime's threads. A read that panics or is cut off by shutdown has no answer.
-async fn blocking<T: Send + 'static>(
-    read: impl FnOnce() -> Result<T, ReadError> + Send + 'static,
-) -> Result<T, ReadError> {
-    spawn_blocking(read).await.unwrap_or(Err(ReadError::Unavailable))
-}
-
-impl<R: Indexed> Records<R> for SledRecords<R> {
-    fn cached(&self, key: &R::Key) -> Option<Stored<R>> {
-        self.table.cached(key)
-    }
-
-    async fn get(&self, key: &R::Key) -> Result<Option<Stored<R>>, ReadError> {
-        if let Some(record) = self.table.cached(key) {
-            return Ok(Some(record));
-        }
-        let (table, key) = (Arc::clone(&self.table), key.clone());
-        blocking(move || table.read(&key)).await
-    }
-
-    async fn write(&self, write: Write<R>) -> Result<Version, WriteError> {
-        self.committer.ask(|reply| R::command(write, reply)).await
-    }
-}
-
 impl Store for SledStore {
     type Grants = SledRecords<Grant>;
     type Clients = SledRecords<Client>;
@@ -275,7 +237,7 @@ mod tests {
     use std::path::Path;
 
     use super::*;
-    use crate::{domain::entropy::Entropy, store::conformance};
+    use crate::store::{Records as _, Write, conformance};
 
     struct TestEntropy;
 
