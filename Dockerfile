@@ -3,9 +3,9 @@
 # jeton: one static binary in an empty image, run by nobody in particular.
 #
 #   docker build -t jeton .
-#   docker run -p 50051:50051 -v jeton:/var/lib/jeton jeton serve --allow-plaintext
+#   docker run -p 50051:50051 -p 8080:8080 -v jeton:/var/lib/jeton jeton serve --allow-plaintext
 #
-# The listener faces the container's network, so `serve` asks for TLS or for that flag. Data and key
+# The listeners face the container's network, so `serve` asks for that flag. Data and key
 # ring default to directories side by side in the volume; in production mount the ring as a secret
 # and name it with `[keys] path`.
 
@@ -26,8 +26,8 @@ COPY --from=build --chown=65532:65532 /image/ /
 USER 65532:65532
 WORKDIR /var/lib/jeton
 VOLUME /var/lib/jeton
-ENV JETON_GRPC_LISTEN=0.0.0.0:50051
-EXPOSE 50051
+ENV JETON_GRPC_LISTEN=0.0.0.0:50051 JETON_HTTP_LISTEN=0.0.0.0:8080
+EXPOSE 50051 8080
 STOPSIGNAL SIGTERM
 HEALTHCHECK --interval=10s --timeout=3s --start-period=5s --retries=3 CMD ["/jeton", "health"]
 ENTRYPOINT ["/jeton"]

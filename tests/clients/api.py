@@ -27,12 +27,13 @@ _SECRET_FIELDS = {
     "tokens",
 }
 
-# A connection of its own per channel, and quick to come back after a restart.
+# A connection of its own per channel, and quick to come back after a restart. The minimum is the
+# time that one attempt to connect may take.
 _CHANNEL_OPTIONS = [
     ("grpc.use_local_subchannel_pool", 1),
     ("grpc.enable_retries", 0),
     ("grpc.initial_reconnect_backoff_ms", 20),
-    ("grpc.min_reconnect_backoff_ms", 20),
+    ("grpc.min_reconnect_backoff_ms", 10_000),
     ("grpc.max_reconnect_backoff_ms", 100),
 ]
 

@@ -9,7 +9,8 @@ import pytest
 
 from api import Api, basic
 from secret_ledger import SecretLedger, invent
-from server import Fleet, Server, Settings, fleet as running_fleet
+from server import Fleet, Server, Settings
+from server import fleet as running_fleet
 
 ALL_GRANTS = ["password", "refresh_token", "client_credentials"]
 

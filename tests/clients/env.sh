@@ -1,7 +1,7 @@
 # shellcheck shell=bash
 # Sourced by the scripts one directory up: the tools that foreign clients need, at pinned versions,
 # under target/tools. Each function is quick when its tool is already there.
-cd "$(dirname "${BASH_SOURCE[0]}")/../.."
+cd "$(dirname "${BASH_SOURCE[0]}")/../.." || exit
 tools=$PWD/target/tools
 grpcurl_version=v1.9.4
 

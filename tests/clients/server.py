@@ -15,7 +15,7 @@ from typing import Any
 import grpc
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 
-from api import connect
+from api import TOKEN_SERVICE, connect
 
 ROOT = Path(__file__).resolve().parents[2]
 BINARY = Path(os.environ.get("JETON_BINARY", ROOT / "target/release/jeton"))
@@ -44,7 +44,7 @@ def wait_until(condition: Callable[[], bool], what: str, limit: float = 30.0) ->
 
 @dataclass
 class Settings:
-    """The tables of a settings file that the tests vary; the listener and the paths are added."""
+    """The tables of a settings file that the tests vary; listeners and paths are added."""
 
     clients: list[dict[str, Any]]
     users: list[dict[str, Any]]
@@ -53,6 +53,7 @@ class Settings:
     def render(self, address: str, home: Path) -> str:
         tables = [
             ("[grpc]", {"listen": address}),
+            ("[http]", {"listen": f"127.0.0.1:{free_port()}"}),
             ("[store]", {"path": str(home / "data")}),
             ("[keys]", {"path": str(home / "keys")}),
             ("[tokens]", self.tokens),
@@ -125,24 +126,15 @@ class Server:
         return self
 
     def wait_serving(self) -> None:
+        """Waits until health says so of the server and of its service."""
         deadline = time.monotonic() + START_LIMIT
         with connect(self.address) as channel:
             health = health_pb2_grpc.HealthStub(channel)
-            while True:
-                self._assert_alive()
-                try:
-                    # Watch announces the change; the short limit is only for a look at the process.
-                    watch = health.Watch(
-                        health_pb2.HealthCheckRequest(), timeout=1, wait_for_ready=True
-                    )
-                    for answer in watch:
-                        if answer.status == SERVING:
-                            watch.cancel()
-                            return
-                except grpc.RpcError:
-                    pass
-                if time.monotonic() > deadline:
-                    raise TimeoutError(f"not serving:\n{self._last_lines()}")
+            for service in ("", TOKEN_SERVICE):
+                while not _comes_to_serve(health, service):
+                    self._assert_alive()
+                    if time.monotonic() > deadline:
+                        raise TimeoutError(f"not serving:\n{self._last_lines()}")
 
     def signal(self, number: int) -> None:
         assert self.process is not None, "not running"
@@ -193,6 +185,18 @@ class Server:
 
     def _last_lines(self) -> str:
         return "\n".join(self.log.read_text(errors="replace").splitlines()[-30:])
+
+
+def _comes_to_serve(health: health_pb2_grpc.HealthStub, service: str) -> bool:
+    """Follows health for a second: it announces the change."""
+    request = health_pb2.HealthCheckRequest(service=service)
+    watch = health.Watch(request, timeout=1, wait_for_ready=True)
+    try:
+        return any(answer.status == SERVING for answer in watch)
+    except grpc.RpcError:
+        return False
+    finally:
+        watch.cancel()
 
 
 class Fleet:

@@ -66,7 +66,7 @@ def reflection_protoset(version: str) -> bytes:
 
 
 def test_grpcurl_lists_and_describes_every_service_by_reflection(curl):
-    assert EXPECTED_SERVICES <= set(curl.run("list").split())
+    assert set(curl.run("list").split()) >= EXPECTED_SERVICES
     described = curl.run("describe", TOKEN_SERVICE)
     for method in ("IssueToken", "RefreshToken", "RevokeToken", "Introspect"):
         assert f"rpc {method} (" in described
@@ -82,8 +82,8 @@ def test_each_version_of_reflection_lists_every_service(curl, tmp_path, version)
             options=("-protoset", str(protoset), "-d", '{"list_services": "*"}'),
         )
     )
-    listed = {service["name"] for service in answer["listServicesResponse"]["service"]}
-    assert EXPECTED_SERVICES <= listed
+    listed = {service["name"] for service in answer["list_services_response"]["service"]}
+    assert listed >= EXPECTED_SERVICES
 
 
 def test_grpcurl_runs_all_four_calls(curl, known, orders, alice):
