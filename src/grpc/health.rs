@@ -9,8 +9,9 @@ use tonic_health::{
 
 use crate::proto::v1::token_service_server::TokenServiceServer;
 
-/// The services that health is asked about; the empty name stands for the server.
-const SERVICES: [&str; 2] = ["", <TokenServiceServer<()> as NamedService>::NAME];
+/// The services that health is asked about. The empty name stands for the server and comes last:
+/// once it is serving, everything is.
+const SERVICES: [&str; 2] = [<TokenServiceServer<()> as NamedService>::NAME, ""];
 
 /// The health of the server. Cloning shares it.
 #[derive(Clone)]

@@ -82,23 +82,13 @@ impl<S: Store> Service<S> {
     }
 
     async fn holds_chosen(&self, client: Option<&Client>, secret: &Secret) -> Result<bool, Error> {
-        let now = self.now();
-        let live = client.into_iter().flat_map(|client| &client.secrets);
-        let live = live.filter(|held| held.is_live(now));
-        let hashes = live.filter_map(|held| match &held.stored {
-            StoredSecret::Chosen(phc) => Some(&**phc),
-            StoredSecret::Generated(_) => None,
-        });
-        let proofs: Vec<_> = hashes.map(|phc| (phc, self.verified.proof(phc, secret))).collect();
-        if proofs.iter().any(|(_, proof)| self.verified.contains(proof)) {
-            return Ok(true);
-        }
-        if proofs.is_empty() {
+        let hashes = client.map(|client| chosen_hashes(client, self.now())).unwrap_or_default();
+        if hashes.is_empty() {
             return self.hashes.verify(secret.clone(), None).await;
         }
-        for (phc, proof) in proofs {
-            if self.hashes.verify(secret.clone(), Some(phc)).await? {
-                self.verified.remember(proof);
+        for phc in hashes {
+            let check = self.hashes.verify(secret.clone(), Some(phc));
+            if self.verified.matches(self.verified.proof(phc, secret), check).await? {
                 return Ok(true);
             }
         }
@@ -133,4 +123,13 @@ fn holds_generated(client: &Client, secret: &Secret, now: Timestamp) -> bool {
         StoredSecret::Generated(hash) => found || (*hash == presented),
         StoredSecret::Chosen(_) => found,
     })
+}
+
+fn chosen_hashes(client: &Client, now: Timestamp) -> Vec<&str> {
+    let live = client.secrets.iter().filter(|held| held.is_live(now));
+    let chosen = live.filter_map(|held| match &held.stored {
+        StoredSecret::Chosen(phc) => Some(&**phc),
+        StoredSecret::Generated(_) => None,
+    });
+    chosen.collect()
 }

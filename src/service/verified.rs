@@ -6,6 +6,7 @@ use sha2::Sha256;
 
 use crate::domain::{
     entropy::{Entropy, draw},
+    error::Error,
     secret::Secret,
 };
 
@@ -36,11 +37,24 @@ impl VerifiedSecrets {
         mac.finalize().into_bytes().into()
     }
 
-    pub(super) fn contains(&self, proof: &[u8; 32]) -> bool {
-        self.known.get(proof).is_some()
-    }
-
-    pub(super) fn remember(&self, proof: [u8; 32]) {
-        self.known.insert(proof, ());
+    /// Whether the secret behind `proof` matches: as remembered, or as `check` finds. Callers that
+    /// come with one secret at the same time share one check; only matches are remembered.
+    pub(super) async fn matches(
+        &self,
+        proof: [u8; 32],
+        check: impl Future<Output = Result<bool, Error>>,
+    ) -> Result<bool, Error> {
+        let known = self.known.get_or_insert_async(&proof, async {
+            match check.await {
+                Ok(true) => Ok(()),
+                Ok(false) => Err(None),
+                Err(error) => Err(Some(error)),
+            }
+        });
+        match known.await {
+            Ok(()) => Ok(true),
+            Err(None) => Ok(false),
+            Err(Some(error)) => Err(error),
+        }
     }
 }
