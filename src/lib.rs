@@ -9,6 +9,7 @@ pub mod client;
 pub mod config;
 pub mod domain;
 pub mod grpc;
+pub mod http;
 pub mod proto;
 pub mod service;
 pub mod store;

@@ -1,32 +1,25 @@
 //! The life of the serving process: bind, open, serve, drain, commit, leave.
 
-use std::{net::SocketAddr, sync::Arc, time::Duration};
+use std::{sync::Arc, time::Duration};
 
 use thiserror::Error;
-use tokio::{sync::watch, task::JoinHandle, time::timeout};
+use tokio::{sync::watch, time::timeout};
 
 use super::{
-    SystemEntropy,
+    listen::{Listeners, Serving, listen, system},
     open::{Opened, StartError, open},
     signals::StopSignals,
     sweeper::sweep,
 };
 use crate::{
     config::Settings,
-    grpc::{GrpcServer, Health, RequestIds},
+    grpc::Health,
     service::Ready,
     store::sled::{Failure, SledStore},
 };
 
 /// How long the last commit may take. A disk that needs longer for one sync is not going to finish.
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(30);
-
-/// Where the process listens.
-#[derive(Clone, Copy, Debug)]
-pub struct Listeners {
-    /// gRPC.
-    pub grpc: SocketAddr,
-}
 
 /// What [`serve`] tells once the process is serving.
 pub type Started<'a> = &'a mut dyn FnMut(Listeners);
@@ -48,8 +41,6 @@ pub enum ServeError {
     CloseTimeout,
 }
 
-type Serving = JoinHandle<Result<(), Box<dyn std::error::Error + Send + Sync>>>;
-
 /// Runs the service until a signal asks it to stop. Calls `started` once it is serving.
 ///
 /// Order: health says "not serving" before anything is bound and again before anything stops;
@@ -63,7 +54,7 @@ pub async fn serve(settings: &Settings, started: Started<'_>) -> Result<(), Serv
     let health = Health::starting().await;
     let ready = Ready::not_yet();
     let (stop, stopping) = watch::channel(false);
-    let (listeners, mut grpc) = listen(settings, &ready, &health, stopping)?;
+    let (listeners, mut serving) = listen(settings, &ready, &health, &stopping)?;
 
     let opened = tokio::select! {
         opened = open(settings) => opened?,
@@ -76,7 +67,7 @@ pub async fn serve(settings: &Settings, started: Started<'_>) -> Result<(), Serv
     ready.set(Arc::clone(&service));
     let sweeper = tokio::spawn(sweep(service));
     health.serving().await;
-    tracing::info!(grpc = %listeners.grpc, "serving");
+    tracing::info!(grpc = %listeners.grpc, http = %listeners.http, "serving");
     started(listeners);
 
     let ended = tokio::select! {
@@ -85,38 +76,24 @@ pub async fn serve(settings: &Settings, started: Started<'_>) -> Result<(), Serv
             Ok(())
         }
         failed = store.stopped() => failed.map_err(ServeError::Store),
-        _ = &mut grpc => Err(ServeError::Listener("gRPC")),
+        failed = serving.failed() => Err(ServeError::Listener(failed)),
     };
     health.not_serving().await;
     sweeper.abort();
     if ended.is_ok() {
-        drain(settings, &health, &stop, grpc).await;
+        drain(settings, &health, &stop, serving).await;
     }
     close(&store).await?;
     tracing::info!("stopped");
     ended
 }
 
-fn listen(
-    settings: &Settings,
-    ready: &Ready<SledStore>,
-    health: &Health,
-    stopping: watch::Receiver<bool>,
-) -> Result<(Listeners, Serving), StartError> {
-    let address = settings.grpc.listen;
-    let bound = GrpcServer::bind(address).and_then(|server| Ok((server.local_address()?, server)));
-    let (grpc, server) = bound.map_err(|error| system(&format!("gRPC on {address}"), error))?;
-    let ids = RequestIds::new(&SystemEntropy);
-    let serving = server.serve(ready.clone(), health.clone(), ids, until_stopping(stopping));
-    Ok((Listeners { grpc }, tokio::spawn(serving)))
-}
-
 /// Lets calls in flight finish, for as long as the drain timeout allows.
-async fn drain(settings: &Settings, health: &Health, stop: &watch::Sender<bool>, grpc: Serving) {
+async fn drain(settings: &Settings, health: &Health, stop: &watch::Sender<bool>, serving: Serving) {
     tokio::time::sleep(settings.serve.drain_delay).await;
     stop.send_replace(true);
     health.end_watches().await;
-    if timeout(settings.serve.drain_timeout, grpc).await.is_err() {
+    if timeout(settings.serve.drain_timeout, serving.ended()).await.is_err() {
         tracing::warn!("calls were cut off: they outlived the drain timeout");
     }
 }
@@ -124,13 +101,4 @@ async fn drain(settings: &Settings, health: &Health, stop: &watch::Sender<bool>,
 async fn close(store: &SledStore) -> Result<(), ServeError> {
     let closed = timeout(CLOSE_TIMEOUT, store.close()).await;
     Ok(closed.map_err(|_| ServeError::CloseTimeout)??)
-}
-
-async fn until_stopping(mut stopping: watch::Receiver<bool>) {
-    // A sender that is gone has no more to say: stop as well.
-    drop(stopping.wait_for(|stopping| *stopping).await);
-}
-
-fn system(what: &str, error: std::io::Error) -> StartError {
-    StartError::System { what: what.to_owned(), error }
 }

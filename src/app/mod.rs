@@ -3,6 +3,7 @@
 mod declared;
 mod key_files;
 mod lifecycle;
+mod listen;
 mod open;
 mod signals;
 mod sweeper;
@@ -11,7 +12,8 @@ mod system;
 pub use self::{
     declared::{apply_client, apply_user},
     key_files::{KeyFiles, KeyRingError},
-    lifecycle::{Listeners, ServeError, Started, serve},
+    lifecycle::{ServeError, Started, serve},
+    listen::Listeners,
     open::StartError,
     system::{SystemClock, SystemEntropy},
 };

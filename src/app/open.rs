@@ -2,6 +2,7 @@
 
 use std::{io, sync::Arc, thread};
 
+use futures_util::future::join_all;
 use thiserror::Error;
 use tokio::task::{JoinError, spawn_blocking};
 
@@ -20,7 +21,7 @@ use crate::{
     },
     service::{HashPool, Service},
     store::{
-        ReadError, Records as _, Store, Write, WriteError,
+        ReadError, Record, Records, Store, Stored, Write, WriteError,
         sled::{OpenError, SledOptions, SledStore},
     },
 };
@@ -125,13 +126,14 @@ async fn open_keys(settings: &Settings, store: &SledStore) -> Result<KeyRing, St
     Ok(keys)
 }
 
-/// Brings every declared client and user into the store.
+/// Brings every declared client and user into the store, in as few syncs as the store can.
 async fn declare(
     settings: &Settings,
     store: &SledStore,
     hashes: &HashPool,
     now: Timestamp,
 ) -> Result<(), StartError> {
+    let mut clients = Vec::new();
     for declaration in &settings.clients {
         let existing = store.clients().get(&declaration.id).await?;
         let client = apply_client(declaration, existing.as_deref(), hashes, &SystemEntropy, now);
@@ -145,14 +147,9 @@ async fn declare(
                 "the client may use the password grant, which RFC 9700 §2.4 forbids"
             );
         }
-        match existing {
-            None => drop(store.clients().write(Write::Insert(client)).await?),
-            Some(old) if *old != client => {
-                store.clients().write(Write::Replace(old.version(), client)).await?;
-            }
-            Some(_) => {}
-        }
+        clients.extend(change(existing, client));
     }
+    let mut users = Vec::new();
     for declaration in &settings.users {
         let existing = store.user_by_name(&declaration.name).await?;
         let user = apply_user(declaration, existing.as_deref(), hashes, &SystemEntropy, now);
@@ -160,13 +157,34 @@ async fn declare(
             what: format!("user {}", declaration.name),
             error,
         })?;
-        match existing {
-            None => drop(store.users().write(Write::Insert(user)).await?),
-            Some(old) if *old != user => {
-                store.users().write(Write::Replace(old.version(), user)).await?;
-            }
-            Some(_) => {}
-        }
+        users.extend(change(existing, user));
     }
-    Ok(())
+    write_all(store.clients(), clients).await?;
+    write_all(store.users(), users).await
+}
+
+/// The write that puts `new` in the place of `existing`, if it is another.
+fn change<R: Record>(existing: Option<Stored<R>>, new: R) -> Option<Write<R>> {
+    match existing {
+        None => Some(Write::Insert(new)),
+        Some(old) if *old == new => None,
+        Some(old) => Some(Write::Replace(old.version(), new)),
+    }
+}
+
+/// A group at a time: more would not fit the store's queue.
+async fn write_all<R: Record>(
+    records: &impl Records<R>,
+    writes: Vec<Write<R>>,
+) -> Result<(), StartError> {
+    const GROUP: usize = 256;
+    let mut writes = writes.into_iter();
+    loop {
+        let group: Vec<_> = writes.by_ref().take(GROUP).collect();
+        if group.is_empty() {
+            return Ok(());
+        }
+        let written = join_all(group.into_iter().map(|write| records.write(write))).await;
+        written.into_iter().collect::<Result<Vec<_>, _>>()?;
+    }
 }

@@ -10,7 +10,9 @@ use crate::{
 /// What faults in the built-in settings would be reported under.
 pub(super) const SETTINGS_NAME: &str = "examples/dev.toml";
 
-const SETTINGS: &str = include_str!("../../examples/dev.toml");
+/// The demo client and user, and those of the documented APIs that the HTTP endpoints stand in for.
+const SETTINGS: &str =
+    concat!(include_str!("../../examples/dev.toml"), include_str!("../../examples/seeds.toml"));
 
 /// The process's environment with the built-in settings file in it.
 pub(super) struct DevEnvironment;
@@ -31,10 +33,10 @@ impl Environment for DevEnvironment {
 
 /// Commands that work as they stand while the server runs.
 pub(super) fn first_session(listeners: Listeners) -> String {
-    let grpc = listeners.grpc;
+    let Listeners { grpc, http } = listeners;
     format!(
         r#"
-jeton is serving gRPC on {grpc}. In another terminal:
+jeton is serving gRPC on {grpc} and HTTP on {http}. In another terminal:
 
   # issue: an access token and a refresh token for alice
   REPLY=$(grpcurl -plaintext -d '{{"client_id":"demo","client_secret":"demo-secret","password":{{"username":"alice","password":"demo-password"}}}}' {grpc} jeton.v1.TokenService/IssueToken)
@@ -50,6 +52,10 @@ jeton is serving gRPC on {grpc}. In another terminal:
 
   # revoke: ends the grant with every token of it
   grpcurl -plaintext -d '{{"client_id":"demo","client_secret":"demo-secret","token":"'$ACCESS'"}}' {grpc} jeton.v1.TokenService/RevokeToken
+
+  # the same over HTTP
+  curl -u demo:demo-secret -d grant_type=password -d username=alice -d password=demo-password http://{http}/oauth/token
+  curl -u demo:demo-secret -d token=$ACCESS http://{http}/oauth/introspect
 
 Data and keys lie in ./jeton-dev and survive a restart. Ctrl-C stops.
 "#

@@ -1,0 +1,63 @@
+//! A request to an endpoint, read: who sends it, what it says, where it comes from.
+
+use std::net::SocketAddr;
+
+use axum::extract::{ConnectInfo, Request};
+use http::{Method, header::USER_AGENT, request::Parts};
+
+use super::{body, credentials, encoding::Encoding, failure::Failure, parameters::Parameters};
+use crate::{
+    domain::{error::Error, grant::Origin},
+    service::Credentials,
+};
+
+/// A request to an endpoint that is posted to.
+pub(super) struct Call {
+    /// Who sends it, said in one way only.
+    pub(super) credentials: Credentials,
+    /// What it says besides.
+    pub(super) parameters: Parameters,
+    /// Where it comes from.
+    pub(super) origin: Origin,
+}
+
+impl Call {
+    /// Reads a request, cheapest checks first.
+    ///
+    /// # Errors
+    /// `Method` unless it is a POST, `TooLarge`, `TooSlow`, `InvalidRequest` for a query or a body
+    /// that cannot be read, `InvalidClient` for an unreadable `Authorization`.
+    pub(super) async fn read(request: Request) -> Result<Self, Failure> {
+        let (parts, body) = request.into_parts();
+        if parts.method != Method::POST {
+            return Err(Failure::Method { allow: "POST" });
+        }
+        refuse_query(&parts)?;
+        let encoding = Encoding::of(&parts.headers)?;
+        let mut parameters = Parameters::read(encoding, body::read(body).await?)?;
+        let credentials = credentials::from_request(&parts.headers, &mut parameters)?;
+        Ok(Self { credentials, parameters, origin: origin(&parts) })
+    }
+}
+
+/// Credentials in a URL end up in logs and histories (RFC 6749 §2.3.1), and nothing else belongs
+/// there either.
+fn refuse_query(parts: &Parts) -> Result<(), Error> {
+    if parts.uri.query().is_none_or(str::is_empty) {
+        return Ok(());
+    }
+    let problem = "must be empty, parameters go into the body";
+    Err(Error::InvalidRequest { field: "query", problem })
+}
+
+fn origin(parts: &Parts) -> Origin {
+    let peer = parts.extensions.get::<ConnectInfo<SocketAddr>>();
+    let peer = peer.map(|ConnectInfo(address)| address.ip().to_string().into());
+    Origin { peer, user_agent: user_agent(parts) }
+}
+
+fn user_agent(parts: &Parts) -> Option<Box<str>> {
+    let text = parts.headers.get(USER_AGENT)?.to_str().ok()?;
+    // `to_str` has seen to it that every character is one byte.
+    Some(text.get(..Origin::MAX_USER_AGENT_BYTES).unwrap_or(text).into())
+}

@@ -1,0 +1,84 @@
+//! Takes requests to the endpoint of their path.
+
+use std::sync::Arc;
+
+use axum::{Router, extract::Request, middleware::map_response, response::Response, routing::any};
+use http::{Method, StatusCode, Uri};
+
+use super::{
+    answer, cors,
+    failure::Failure,
+    metadata, openapi,
+    options::HttpOptions,
+    routes::{Endpoint, METADATA, ROUTES, Route, STANDARD},
+};
+use crate::{domain::invalid::Invalid, service::Ready, store::Store};
+
+/// What every endpoint shares.
+pub(super) struct Front<S> {
+    /// Where the service is, once it is.
+    pub(super) service: Ready<S>,
+    /// The URL clients know this server by.
+    pub(super) issuer: Box<str>,
+    metadata: String,
+    description: String,
+}
+
+/// The endpoints over a service, without a listener. Whoever serves them puts the peer's
+/// `ConnectInfo<SocketAddr>` into the request's extensions.
+///
+/// # Errors
+/// When an allowed origin is none.
+pub fn router<S: Store>(service: Ready<S>, options: &HttpOptions) -> Result<Router, Invalid> {
+    let front = Arc::new(Front {
+        service,
+        issuer: options.issuer.as_str().into(),
+        metadata: metadata::text(options),
+        description: openapi::text(options),
+    });
+    let mut router = Router::new().fallback(async || Failure::NotFound.response(STANDARD));
+    for route in &ROUTES {
+        for path in paths(route, options) {
+            let front = Arc::clone(&front);
+            let answer = async move |request: Request| front.answer(route, request).await;
+            router = router.route(&path, any(answer));
+        }
+    }
+    if let Some(cors) = cors::layer(&options.cors_allowed_origins)? {
+        router = router.layer(cors);
+    }
+    Ok(router.layer(map_response(answer::no_store)))
+}
+
+/// Where a route is found. The metadata of an issuer that has a path are also found with that path
+/// behind theirs (RFC 8414 §3.1).
+fn paths(route: &Route, options: &HttpOptions) -> Vec<String> {
+    let mut paths = route.paths().to_vec();
+    let issuer = options.issuer.parse::<Uri>().unwrap_or_default();
+    let behind = issuer.path().trim_end_matches('/');
+    // The router gives braces a meaning.
+    if route.path == METADATA && !behind.is_empty() && !behind.contains(['{', '}']) {
+        paths.push(format!("{METADATA}{behind}"));
+    }
+    paths
+}
+
+impl<S: Store> Front<S> {
+    async fn answer(&self, route: &Route, request: Request) -> Response {
+        let answered = match route.endpoint {
+            Endpoint::Token => self.token(request).await,
+            Endpoint::Revoke(revoked) => self.revoke(request, revoked).await,
+            Endpoint::Introspect => self.introspect(request).await,
+            Endpoint::Metadata => document(&request, &self.metadata),
+            Endpoint::OpenApi => document(&request, &self.description),
+        };
+        answered.unwrap_or_else(|failure| failure.response(route.statuses))
+    }
+}
+
+fn document(request: &Request, text: &str) -> Result<Response, Failure> {
+    if !matches!(*request.method(), Method::GET | Method::HEAD) {
+        return Err(Failure::Method { allow: "GET, HEAD" });
+    }
+    Ok(answer::typed(StatusCode::OK, answer::JSON, text.to_owned()))
+}

@@ -1,0 +1,107 @@
+//! The introspection endpoint (RFC 7662).
+
+use axum::{extract::Request, response::Response};
+use http::StatusCode;
+use serde::Serialize;
+
+use super::{answer, call::Call, failure::Failure, front::Front};
+use crate::{
+    domain::{
+        audience::Audience,
+        secret::Secret,
+        token::{Token, TokenKind},
+    },
+    service::{ActiveToken, Introspect, Introspection},
+    store::Store,
+};
+
+/// An inactive token, whatever the reason: not one byte more (RFC 7662 §2.2).
+const INACTIVE: &str = r#"{"active":false}"#;
+
+/// An active token (RFC 7662 §2.2). Times are whole seconds since 1970.
+#[derive(Serialize)]
+#[expect(clippy::struct_field_names, reason = "the names are those of the RFC")]
+struct Active<'a> {
+    active: bool,
+    #[serde(skip_serializing_if = "str::is_empty")]
+    scope: &'a str,
+    client_id: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    username: Option<&'a str>,
+    /// How an access token is used. A refresh token is used in no such way.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    token_type: Option<&'static str>,
+    exp: u64,
+    iat: u64,
+    sub: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    aud: Option<Names<'a>>,
+    iss: &'a str,
+    jti: String,
+}
+
+/// One name is a string, several are an array (RFC 7519 §4.1.3).
+#[derive(Serialize)]
+#[serde(untagged)]
+enum Names<'a> {
+    One(&'a str),
+    Several(Vec<&'a str>),
+}
+
+impl<S: Store> Front<S> {
+    /// Says whether a token is good.
+    ///
+    /// # Errors
+    /// Everything that `Service::introspect` refuses, and a request that cannot be read.
+    pub(super) async fn introspect(&self, request: Request) -> Result<Response, Failure> {
+        let Call { credentials, mut parameters, .. } = Call::read(request).await?;
+        let token = parameters.require("token")?;
+        let expected_kind = expected(&token, parameters.take("token_type_hint").as_ref());
+        let service = self.service.get()?;
+        let caller = service.authenticate_caller(&credentials).await?;
+        let found = service.introspect(&caller, &Introspect { token, expected_kind }).await?;
+        Ok(match found {
+            Introspection::Active(token) => {
+                answer::json(StatusCode::OK, &active(&token, &self.issuer))
+            }
+            Introspection::Inactive(_) => answer::typed(StatusCode::OK, answer::JSON, INACTIVE),
+        })
+    }
+}
+
+/// A refresh token must be asked for as one, so that no service takes it for an access token. An
+/// access token is found under any hint (RFC 7662 §2.1: the search must be extended).
+fn expected(token: &Secret, hint: Option<&Secret>) -> TokenKind {
+    let hinted = hint.is_some_and(|hint| hint.expose() == "refresh_token");
+    let token = if hinted { Token::parse(token.expose()) } else { None };
+    token.map_or(TokenKind::Access, |token| token.kind)
+}
+
+fn active<'a>(token: &'a ActiveToken, issuer: &'a str) -> Active<'a> {
+    let grant = token.grant();
+    Active {
+        active: true,
+        scope: token.scopes().as_str(),
+        client_id: grant.client_id.as_str(),
+        username: token.user().map(|user| user.name.as_str()),
+        token_type: match token.kind {
+            TokenKind::Access => Some("Bearer"),
+            TokenKind::Refresh => None,
+        },
+        exp: token.expire_time.as_secs(),
+        iat: token.issue_time.as_secs(),
+        sub: grant.subject.text(&grant.client_id),
+        aud: names(&grant.audience),
+        iss: issuer,
+        jti: grant.id.to_string(),
+    }
+}
+
+fn names(audience: &Audience) -> Option<Names<'_>> {
+    let names: Vec<&str> = audience.names().collect();
+    match names[..] {
+        [] => None,
+        [name] => Some(Names::One(name)),
+        _ => Some(Names::Several(names)),
+    }
+}

@@ -1,0 +1,26 @@
+//! The HTTP front end: the OAuth 2.0 endpoints, in the dialects of the servers they stand in for.
+//!
+//! A request is found in the one table of `routes`, read into a `Call`, answered by the file of its
+//! endpoint, and refused by the one table of `failure`. The dialects differ in the data of `routes`
+//! and in nothing else.
+
+mod answer;
+mod body;
+mod call;
+mod cors;
+mod credentials;
+mod encoding;
+mod failure;
+mod front;
+mod introspect;
+mod metadata;
+mod openapi;
+mod options;
+mod parameters;
+mod revoke;
+mod routes;
+mod schemas;
+mod server;
+mod token;
+
+pub use self::{front::router, options::HttpOptions, server::HttpServer};

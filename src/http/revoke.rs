@@ -1,0 +1,37 @@
+//! The revocation endpoint (RFC 7009).
+
+use axum::{extract::Request, response::Response};
+use http::{HeaderValue, StatusCode};
+
+use super::{answer, call::Call, failure::Failure, front::Front, routes::Revoked};
+use crate::{domain::revoke::RevokeScope, service::Revoke, store::Store};
+
+impl<S: Store> Front<S> {
+    /// Revokes the grant of a token. `token_type_hint` is not read: tokens say what they are.
+    ///
+    /// # Errors
+    /// Everything that `Service::revoke` refuses, and a request that cannot be read.
+    pub(super) async fn revoke(
+        &self,
+        request: Request,
+        revoked: Revoked,
+    ) -> Result<Response, Failure> {
+        let Call { credentials, mut parameters, .. } = Call::read(request).await?;
+        let token = parameters.require("token")?;
+        let service = self.service.get()?;
+        let caller = service.authenticate_client(&credentials).await?;
+        service.revoke(&caller, &Revoke { token, scope: RevokeScope::WholeGrant }).await?;
+        Ok(response(revoked))
+    }
+}
+
+fn response(revoked: Revoked) -> Response {
+    match revoked {
+        Revoked::Empty => answer::empty(StatusCode::OK),
+        Revoked::EmptyHtml => {
+            let html = HeaderValue::from_static("text/html; charset=utf-8");
+            answer::typed(StatusCode::OK, html, "")
+        }
+        Revoked::NoContent => answer::empty(StatusCode::NO_CONTENT),
+    }
+}

@@ -1,0 +1,102 @@
+//! The one table of paths: what each does, and in which dialect.
+
+use http::StatusCode;
+
+/// What a path does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Endpoint {
+    /// Issues and refreshes tokens (RFC 6749 §3.2).
+    Token,
+    /// Revokes tokens (RFC 7009).
+    Revoke(Revoked),
+    /// Introspects tokens (RFC 7662).
+    Introspect,
+    /// Says where the others are (RFC 8414).
+    Metadata,
+    /// Describes the others (`OpenAPI`).
+    OpenApi,
+}
+
+/// What a successful revocation looks like.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Revoked {
+    /// 200 without a body (RFC 7009 §2.2).
+    Empty,
+    /// 200 without a body, yet with a type for it, as django-oauth-toolkit answers.
+    EmptyHtml,
+    /// 204.
+    NoContent,
+}
+
+/// The two statuses on which the servers of the documents do not agree.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Statuses {
+    /// The caller did not authenticate.
+    pub(super) invalid_client: StatusCode,
+    /// Password or refresh token are no good.
+    pub(super) invalid_grant: StatusCode,
+}
+
+/// What RFC 6749 §5.2 says.
+pub(super) const STANDARD: Statuses =
+    Statuses { invalid_client: StatusCode::UNAUTHORIZED, invalid_grant: StatusCode::BAD_REQUEST };
+
+/// One path. It is routed with a slash after it as well, and never redirected: clients do not
+/// repeat a POST at the new place.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Route {
+    /// Without the slash.
+    pub(super) path: &'static str,
+    /// What it does.
+    pub(super) endpoint: Endpoint,
+    /// How it refuses.
+    pub(super) statuses: Statuses,
+}
+
+/// The token endpoint that the metadata name.
+pub(super) const TOKEN: &str = "/oauth/token";
+/// The revocation endpoint that the metadata name.
+pub(super) const REVOKE: &str = "/oauth/revoke";
+/// The introspection endpoint that the metadata name.
+pub(super) const INTROSPECT: &str = "/oauth/introspect";
+/// Where the metadata are (RFC 8414 §3).
+pub(super) const METADATA: &str = "/.well-known/oauth-authorization-server";
+
+/// Every path. Numbers are those of the documents whose clients use it.
+pub(super) const ROUTES: [Route; 12] = [
+    // 000, 001, 003
+    standard(TOKEN, Endpoint::Token),
+    // 002
+    Route {
+        statuses: Statuses { invalid_grant: StatusCode::UNAUTHORIZED, ..STANDARD },
+        ..standard("/oauth2/token", Endpoint::Token)
+    },
+    // 004
+    standard("/auth/oauth2/token", Endpoint::Token),
+    // 000, 003
+    standard("/oauth/revoke_token", Endpoint::Revoke(Revoked::EmptyHtml)),
+    // 004
+    standard("/auth/oauth2/revoke_token", Endpoint::Revoke(Revoked::EmptyHtml)),
+    // 002, whose client knows 204 and 400 and nothing else.
+    Route {
+        statuses: Statuses { invalid_client: StatusCode::BAD_REQUEST, ..STANDARD },
+        ..standard("/oauth2/revoke", Endpoint::Revoke(Revoked::NoContent))
+    },
+    standard(REVOKE, Endpoint::Revoke(Revoked::Empty)),
+    standard(INTROSPECT, Endpoint::Introspect),
+    standard("/auth/oauth2/introspect", Endpoint::Introspect),
+    standard("/oauth2/introspect", Endpoint::Introspect),
+    standard(METADATA, Endpoint::Metadata),
+    standard("/openapi.json", Endpoint::OpenApi),
+];
+
+const fn standard(path: &'static str, endpoint: Endpoint) -> Route {
+    Route { path, endpoint, statuses: STANDARD }
+}
+
+impl Route {
+    /// Both spellings of the path.
+    pub(super) fn paths(&self) -> [String; 2] {
+        [self.path.to_owned(), format!("{}/", self.path)]
+    }
+}

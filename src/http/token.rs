@@ -1,0 +1,89 @@
+//! The token endpoint (RFC 6749 §3.2): issues and refreshes.
+
+use axum::{extract::Request, response::Response};
+use http::StatusCode;
+use serde::Serialize;
+
+use super::{answer, call::Call, failure::Failure, front::Front, parameters::Parameters};
+use crate::{
+    domain::{
+        audience::Audience, error::Error, grant::Origin, grant_type::GrantType,
+        issue::check_grant_type, scopes::Scopes,
+    },
+    service::{Issue, IssueGrant, Refresh, Tokens},
+    store::Store,
+};
+
+/// What was asked.
+enum Asked {
+    Issue(Issue),
+    Refresh(Refresh),
+}
+
+/// The answer (RFC 6749 §5.1).
+#[derive(Serialize)]
+struct TokenAnswer<'a> {
+    access_token: &'a str,
+    token_type: &'static str,
+    /// Seconds, a number. Document 004 says milliseconds; the software it names sends seconds.
+    expires_in: u64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    refresh_token: Option<&'a str>,
+    #[serde(skip_serializing_if = "str::is_empty")]
+    scope: &'a str,
+}
+
+impl<S: Store> Front<S> {
+    /// Answers a request for tokens.
+    ///
+    /// # Errors
+    /// Everything that `Service::issue` and `Service::refresh` refuse, and a request that cannot be
+    /// read.
+    pub(super) async fn token(&self, request: Request) -> Result<Response, Failure> {
+        let Call { credentials, mut parameters, origin } = Call::read(request).await?;
+        // What no client may ask is refused before a secret costs a hash.
+        let asked = asked(&mut parameters, origin)?;
+        let service = self.service.get()?;
+        let caller = service.authenticate_client(&credentials).await?;
+        let tokens = match asked {
+            Asked::Issue(issue) => service.issue(&caller, issue).await?,
+            Asked::Refresh(refresh) => {
+                // A client that may not refresh is told so whatever token it shows.
+                check_grant_type(GrantType::RefreshToken, caller.client())?;
+                service.refresh(&caller, &refresh).await?
+            }
+        };
+        Ok(answer::json(StatusCode::OK, &token_answer(&tokens)))
+    }
+}
+
+fn asked(parameters: &mut Parameters, origin: Origin) -> Result<Asked, Error> {
+    let grant_type = parameters.require("grant_type")?;
+    let grant_type = GrantType::parse(grant_type.expose()).ok_or(Error::UnsupportedGrantType)?;
+    let scope = parameters.take("scope");
+    let scopes = scope.map_or(Ok(Scopes::default()), |scope| Scopes::parse(scope.expose()));
+    let scopes = scopes.map_err(|_| Error::InvalidScope)?;
+    let grant = match grant_type {
+        GrantType::Password => {
+            let username = parameters.require("username")?.expose().to_owned();
+            IssueGrant::Password { username, password: parameters.require("password")? }
+        }
+        GrantType::ClientCredentials => IssueGrant::ClientCredentials,
+        GrantType::RefreshToken => {
+            let refresh_token = parameters.require("refresh_token")?;
+            return Ok(Asked::Refresh(Refresh { refresh_token, scopes }));
+        }
+    };
+    let audience = Audience::default();
+    Ok(Asked::Issue(Issue { grant, scopes, audience, ttl: None, request_id: None, origin }))
+}
+
+fn token_answer(tokens: &Tokens) -> TokenAnswer<'_> {
+    TokenAnswer {
+        access_token: tokens.access_token.expose(),
+        token_type: "Bearer",
+        expires_in: tokens.expires_in.as_secs(),
+        refresh_token: tokens.refresh.as_ref().map(|(token, _)| token.expose()),
+        scope: tokens.scopes.as_str(),
+    }
+}
