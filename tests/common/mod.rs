@@ -1,0 +1,8 @@
+//! The harness: the real binary as a process of its own, and callers that talk to it over sockets.
+
+pub(crate) mod caller;
+pub(crate) mod home;
+pub(crate) mod refusal;
+pub(crate) mod server;
+pub(crate) mod settings;
+pub(crate) mod wait;

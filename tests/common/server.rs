@@ -1,0 +1,203 @@
+//! `jeton serve` as a process that can be stopped, killed and started again.
+
+use std::{
+    io::{BufRead as _, BufReader},
+    process::{Child, ChildStderr, Command, ExitStatus, Stdio},
+    sync::{Arc, Mutex, PoisonError},
+    thread,
+};
+
+use tokio::sync::oneshot;
+use tonic::transport::{Channel, Endpoint};
+
+use super::{caller::Caller, home::Home, settings::Settings, wait::within};
+
+/// A running server. Dropping it kills it; a test that is content stops it.
+pub(crate) struct Server {
+    home: Home,
+    process: Process,
+    address: String,
+}
+
+impl Server {
+    /// Starts one on a fresh directory and waits until it serves.
+    pub(crate) async fn start(settings: &Settings) -> Self {
+        Self::start_at(Home::new(), settings).await
+    }
+
+    /// Starts one on what an earlier one has left.
+    pub(crate) async fn start_at(home: Home, settings: &Settings) -> Self {
+        Self::start_with(home, settings, &[]).await
+    }
+
+    /// Starts one with environment variables of its own.
+    pub(crate) async fn start_with(
+        home: Home,
+        settings: &Settings,
+        environment: &[(&str, &str)],
+    ) -> Self {
+        let process = Process::spawn(&home, settings, environment);
+        let mut server = Self { home, process, address: String::new() };
+        server.address = server.serving().await;
+        server
+    }
+
+    /// Starts one that is to listen at `address`, and does not wait until it serves.
+    pub(crate) fn spawn(home: Home, settings: &Settings, address: String) -> Self {
+        let environment = [("JETON_GRPC_LISTEN", address.as_str())];
+        let process = Process::spawn(&home, settings, &environment);
+        Self { home, process, address }
+    }
+
+    /// Starts one that is expected to give up, and tells what it said.
+    pub(crate) async fn fail_to_start(home: &Home, settings: &Settings) -> String {
+        Process::spawn(home, settings, &[]).failed().await
+    }
+
+    /// Waits, once, until it serves, and tells where.
+    pub(crate) async fn serving(&mut self) -> String {
+        let address = within("to serve", &mut self.process.serving).await;
+        address.unwrap_or_else(|_| panic!("ended instead:\n{}", self.log()))
+    }
+
+    /// Insists that it gives up by itself, and tells what it said.
+    pub(crate) async fn failed(&mut self) -> String {
+        self.process.failed().await
+    }
+
+    /// A caller of its own connection.
+    pub(crate) async fn caller(&self, client_id: &'static str) -> Caller {
+        Caller::new(self.connect().await, client_id)
+    }
+
+    /// A connection.
+    pub(crate) async fn connect(&self) -> Channel {
+        let endpoint = Endpoint::from_shared(format!("http://{}", self.address)).expect("a URL");
+        within("to connect", endpoint.connect()).await.expect("a connection")
+    }
+
+    /// What it has logged so far.
+    pub(crate) fn log(&self) -> String {
+        self.process.log()
+    }
+
+    /// Its directory, while it runs.
+    pub(crate) fn home(&self) -> &Home {
+        &self.home
+    }
+
+    /// Sends SIGTERM and does not wait.
+    pub(crate) fn terminate(&self) {
+        let pid = self.process.child.id().to_string();
+        let sent = Command::new("kill").args(["-TERM", &pid]).status().expect("kill runs");
+        assert!(sent.success());
+    }
+
+    /// Insists that it ends, after SIGTERM, with exit code 0 and without a panic. Hands back its
+    /// directory and its whole log.
+    pub(crate) async fn ended(mut self) -> (Home, String) {
+        let status = self.process.ended().await;
+        let log = self.process.log();
+        assert_eq!(status.code(), Some(0), "{log}");
+        assert!(!log.contains("panicked"), "{log}");
+        (self.home, log)
+    }
+
+    /// Asks it to stop and insists that it does so in order.
+    pub(crate) async fn stop(self) -> Home {
+        self.terminate();
+        self.ended().await.0
+    }
+
+    /// Ends it with SIGKILL: nothing in its memory survives.
+    pub(crate) async fn kill(mut self) -> Home {
+        self.process.child.kill().expect("it runs");
+        let status = self.process.ended().await;
+        assert_eq!(status.code(), None, "ended by itself:\n{}", self.process.log());
+        self.home
+    }
+}
+
+/// The child and what it says.
+struct Process {
+    child: Child,
+    log: Arc<Mutex<String>>,
+    /// The address, once it serves.
+    serving: oneshot::Receiver<String>,
+    /// Dropped by the other side when the child has closed its standard error.
+    silent: oneshot::Receiver<()>,
+}
+
+impl Process {
+    fn spawn(home: &Home, settings: &Settings, environment: &[(&str, &str)]) -> Self {
+        let mut child = Command::new(env!("CARGO_BIN_EXE_jeton"))
+            .args(["serve", "--config"])
+            .arg(home.write(settings))
+            .current_dir(home.path())
+            .env_clear()
+            .envs([
+                ("JETON_GRPC_LISTEN", "127.0.0.1:0"),
+                ("JETON_HTTP_LISTEN", "127.0.0.1:0"),
+                ("JETON_LOG_FORMAT", "json"),
+            ])
+            .envs(environment.iter().copied())
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(Stdio::piped())
+            .spawn()
+            .expect("jeton starts");
+        let stderr = child.stderr.take().expect("its standard error is piped");
+        let log = Arc::default();
+        let ((tell_serving, serving), (hold, silent)) = (oneshot::channel(), oneshot::channel());
+        let kept = Arc::clone(&log);
+        thread::spawn(move || {
+            keep(stderr, &kept, tell_serving);
+            drop::<oneshot::Sender<()>>(hold);
+        });
+        Self { child, log, serving, silent }
+    }
+
+    fn log(&self) -> String {
+        self.log.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    async fn failed(&mut self) -> String {
+        let status = self.ended().await;
+        assert_eq!(status.code(), Some(1), "{}", self.log());
+        self.log()
+    }
+
+    async fn ended(&mut self) -> ExitStatus {
+        // An error is what is awaited: the log's end.
+        drop(within("to end", &mut self.silent).await);
+        self.child.wait().expect("its exit status")
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        // Fails when it has ended already.
+        drop(self.child.kill());
+        drop(self.child.wait());
+    }
+}
+
+fn keep(stderr: ChildStderr, log: &Mutex<String>, serving: oneshot::Sender<String>) {
+    let mut serving = Some(serving);
+    for line in BufReader::new(stderr).lines() {
+        let line = line.expect("a log in UTF-8");
+        if let Some(address) = serving_address(&line)
+            && let Some(serving) = serving.take()
+        {
+            drop(serving.send(address));
+        }
+        let mut log = log.lock().unwrap_or_else(PoisonError::into_inner);
+        log.push_str(&line);
+        log.push('\n');
+    }
+}
+
+fn serving_address(line: &str) -> Option<String> {
+    let line: serde_json::Value = serde_json::from_str(line).ok()?;
+    (line["message"] == "serving").then(|| line["grpc"].as_str().map(str::to_owned))?
+}
