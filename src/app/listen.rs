@@ -1,6 +1,6 @@
 //! Binds the listeners and serves on them.
 
-use std::{collections::BTreeSet, net::SocketAddr};
+use std::{collections::BTreeSet, net::SocketAddr, sync::Arc};
 
 use tokio::{sync::watch, task::JoinHandle};
 
@@ -8,7 +8,7 @@ use super::{SystemEntropy, open::StartError};
 use crate::{
     config::Settings,
     domain::scopes::Scopes,
-    grpc::{GrpcServer, Health, RequestIds},
+    grpc::{GrpcServer, Health},
     http::{HttpOptions, HttpServer},
     service::Ready,
     store::sled::SledStore,
@@ -56,9 +56,8 @@ pub(super) fn listen(
     let address = settings.grpc.listen;
     let bound = GrpcServer::bind(address).and_then(|server| Ok((server.local_address()?, server)));
     let (grpc, server) = bound.map_err(|error| system(&format!("gRPC on {address}"), error))?;
-    let ids = RequestIds::new(&SystemEntropy);
     let stop = until_stopping(stopping.clone());
-    let serving_grpc = server.serve(ready.clone(), health.clone(), ids, stop);
+    let serving_grpc = server.serve(ready.clone(), health.clone(), Arc::new(SystemEntropy), stop);
 
     let address = settings.http.listen;
     let bound = HttpServer::bind(address).and_then(|server| Ok((server.local_address()?, server)));

@@ -4,6 +4,7 @@ mod convert;
 mod credentials;
 mod health;
 mod own_errors;
+mod panics;
 mod request_id;
 mod server;
 mod status;
@@ -11,6 +12,5 @@ mod token_service;
 
 pub use self::{
     health::Health,
-    request_id::RequestIds,
     server::{GrpcServer, MAX_RECEIVED_BYTES, MAX_SENT_BYTES},
 };

@@ -21,13 +21,13 @@ const MAX_CHARS: usize = 64;
 
 /// The layer. Cloning shares the counter.
 #[derive(Clone, Debug)]
-pub struct RequestIds {
+pub(super) struct RequestIds {
     next: Arc<AtomicU64>,
 }
 
 impl RequestIds {
     /// Counts from a random start, so that two processes do not name calls alike.
-    pub fn new(entropy: &dyn Entropy) -> Self {
+    pub(super) fn new(entropy: &dyn Entropy) -> Self {
         Self { next: Arc::new(AtomicU64::new(u64::from_be_bytes(draw(entropy)))) }
     }
 
@@ -56,7 +56,7 @@ impl<S> Layer<S> for RequestIds {
 
 /// The service behind the layer.
 #[derive(Clone, Debug)]
-pub struct Named<S> {
+pub(super) struct Named<S> {
     service: S,
     ids: RequestIds,
 }

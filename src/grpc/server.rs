@@ -1,11 +1,15 @@
 //! The gRPC server: services, layers, limits.
 
-use std::{future::Future, io, net::SocketAddr};
+use std::{future::Future, io, net::SocketAddr, sync::Arc};
 
 use tonic::transport::{Server, server::TcpIncoming};
 
-use super::{health::Health, own_errors::OwnErrors, request_id::RequestIds, token_service::Tokens};
+use super::{
+    health::Health, own_errors::OwnErrors, panics::Panics, request_id::RequestIds,
+    token_service::Tokens,
+};
 use crate::{
+    domain::entropy::Entropy,
     proto::{FILE_DESCRIPTOR_SET, v1::token_service_server::TokenServiceServer},
     service::Ready,
     store::Store,
@@ -56,7 +60,7 @@ impl GrpcServer {
         self,
         service: Ready<S>,
         health: Health,
-        request_ids: RequestIds,
+        entropy: Arc<dyn Entropy>,
         shutdown: impl Future<Output = ()>,
     ) -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
         let tokens = TokenServiceServer::new(Tokens::new(service))
@@ -67,8 +71,9 @@ impl GrpcServer {
             .http2_max_local_error_reset_streams(Some(MAX_RESETS))
             .http2_max_pending_accept_reset_streams(Some(MAX_RESETS))
             .http2_max_header_list_size(MAX_HEADER_BYTES)
-            .layer(request_ids)
+            .layer(RequestIds::new(&*entropy))
             .layer(OwnErrors)
+            .layer(Panics::new(entropy))
             .add_service(tokens)
             .add_service(health.service())
             .add_service(reflection().build_v1()?)
