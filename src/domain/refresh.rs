@@ -8,8 +8,6 @@ use super::{
     client::Client,
     error::Error,
     grant::{EndCause, Grant},
-    grant_type::GrantType,
-    issue::check_grant_type,
     key_ring::{KeyRing, Salt, ServerKey},
     liveness::{self, Parties},
     pair::TokenPair,
@@ -57,7 +55,8 @@ pub enum Refresh {
     Refuse(Error),
 }
 
-/// Decides what presenting `request.token` does to `grant`, which it names.
+/// Decides what presenting `request.token` does to `grant`, which it names. That the client may
+/// refresh at all was checked before.
 pub fn refresh(
     grant: &Grant,
     request: RefreshRequest<'_>,
@@ -70,9 +69,6 @@ pub fn refresh(
     let foreign = grant.client_id != request.client.id;
     if foreign || token.kind != TokenKind::Refresh {
         return Refresh::Refuse(Error::InvalidGrant);
-    }
-    if let Err(refusal) = check_grant_type(GrantType::RefreshToken, request.client) {
-        return Refresh::Refuse(refusal);
     }
     if liveness::check(grant, parties, now).is_err() {
         return Refresh::Refuse(Error::InvalidGrant);

@@ -6,6 +6,8 @@ use crate::{
         entropy::draw,
         error::Error,
         grant::Grant,
+        grant_type::GrantType,
+        issue::check_grant_type,
         key_ring::{KeyRing, Salt},
         refresh::{self, RefreshRequest},
         scopes::Scopes,
@@ -33,6 +35,7 @@ impl<S: Store> Service<S> {
     /// empty token and for a retry with other scopes, `UnauthorizedClient`, `Overloaded`, `Conflict`, and `Unavailable`
     /// also when a replay was found but could not be written down.
     pub async fn refresh(&self, caller: &Caller, request: &Refresh) -> Result<Tokens, Error> {
+        check_grant_type(GrantType::RefreshToken, caller.client())?;
         if request.refresh_token.is_empty() {
             return Err(Error::missing("refresh_token"));
         }

@@ -1,0 +1,15 @@
+//! The HTTP endpoints keep what their contract says, detail by detail, whatever is sent to them.
+
+mod any_bytes;
+mod authentication;
+mod browsers;
+mod dialects;
+mod documents;
+mod failures;
+mod harness;
+mod introspection;
+mod requests;
+mod revocation;
+mod seeds;
+mod server;
+mod store;
