@@ -181,16 +181,15 @@ impl Store for SledStore {
         now: Timestamp,
         limit: usize,
     ) -> Result<Vec<Stored<Grant>>, ReadError> {
-        let (trees, grants) = (self.trees.clone(), Arc::clone(&self.grants.table));
-        let (spent, unsettled) = blocking(move || sort_due(&trees, &grants, now, limit)).await?;
-        if !unsettled.is_empty() {
-            // What is not settled now is met again by the next call.
-            let settled = self.committer.ask(|reply| Command::Settle(unsettled, reply)).await;
-            settled.or_else(|error| match error {
-                WriteError::Busy | WriteError::Conflict => Ok(()),
-                WriteError::Unavailable | WriteError::Unknown => Err(ReadError::Unavailable),
-                WriteError::TooLarge | WriteError::Corrupt => Err(ReadError::Corrupt),
-            })?;
+        let mut spent = Vec::new();
+        for _ in 0..SETTLE_PASSES {
+            let (trees, grants) = (self.trees.clone(), Arc::clone(&self.grants.table));
+            let due = blocking(move || sort_due(&trees, &grants, now, limit)).await?;
+            spent = due.spent;
+            if due.unsettled.is_empty() {
+                break;
+            }
+            self.settle(due.unsettled).await?;
         }
         Ok(spent)
     }
@@ -212,24 +211,42 @@ impl Store for SledStore {
     }
 }
 
-type Due = (Vec<Stored<Grant>>, Vec<ExpiryEntry>);
+/// How often the due entries of refreshed grants are moved out of the way before a scan makes do
+/// with the spent grants it has found.
+const SETTLE_PASSES: usize = 8;
 
-/// Looks at the grants behind due expiry entries: those that are spent, and the entries of those
-/// that have since been refreshed or freed.
+impl SledStore {
+    /// Moves or drops expiry entries. What is not settled now is met again by the next scan.
+    async fn settle(&self, entries: Vec<ExpiryEntry>) -> Result<(), ReadError> {
+        match self.committer.ask(|reply| Command::Settle(entries, reply)).await {
+            Ok(()) | Err(WriteError::Busy | WriteError::Conflict) => Ok(()),
+            Err(WriteError::Unavailable | WriteError::Unknown) => Err(ReadError::Unavailable),
+            Err(WriteError::TooLarge | WriteError::Corrupt) => Err(ReadError::Corrupt),
+        }
+    }
+}
+
+/// What lies behind due expiry entries.
+struct Due {
+    spent: Vec<Stored<Grant>>,
+    /// Entries of grants that have since been refreshed or freed.
+    unsettled: Vec<ExpiryEntry>,
+}
+
 fn sort_due(
     trees: &Trees,
     grants: &Table<Grant>,
     now: Timestamp,
     limit: usize,
 ) -> Result<Due, ReadError> {
-    let (mut spent, mut unsettled) = (Vec::new(), Vec::new());
+    let mut due = Due { spent: Vec::new(), unsettled: Vec::new() };
     for entry in trees.due(now, limit)? {
         match grants.read(&entry.grant_id)? {
-            Some(grant) if grant.spent_time() <= now => spent.push(grant),
-            Some(_) | None => unsettled.push(entry),
+            Some(grant) if grant.spent_time() <= now => due.spent.push(grant),
+            Some(_) | None => due.unsettled.push(entry),
         }
     }
-    Ok((spent, unsettled))
+    Ok(due)
 }
 
 #[cfg(test)]

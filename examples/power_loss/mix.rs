@@ -1,0 +1,201 @@
+//! The records of a load, and what becomes of them: the transitions of a busy service on few users
+//! and clients, so that writers meet.
+
+use std::time::Duration;
+
+use jeton::domain::{
+    attributes::Attributes,
+    audience::Audience,
+    client::{Client, ClientType, GrantLimit, IntrospectReach, Lifetimes, Permissions},
+    client_id::ClientId,
+    entropy::draw,
+    epoch::Epoch,
+    grant::{EndCause, Grant, Origin},
+    grant_id::GrantId,
+    grant_type::{GrantType, GrantTypes},
+    issue::{IssueRequest, issue},
+    key_ring::{Salt, ServerKey},
+    pair::TokenPair,
+    scopes::Scopes,
+    subject::{Subject, UserId},
+    time::Timestamp,
+    token::{Token, TokenKind, TokenSecret},
+    user::{PasswordHash, User},
+    user_name::UserName,
+};
+
+use crate::{chance::Chance, entropy::SystemEntropy};
+
+/// Users of the load.
+const USERS: u64 = 48;
+/// Names for them: fewer, so that two want one.
+const NAMES: u64 = 40;
+/// Clients of the load.
+const CLIENTS: u64 = 12;
+
+/// One of the users.
+pub(crate) fn any_user(chance: &mut Chance) -> UserId {
+    let number = chance.below(USERS).to_be_bytes();
+    let mut bytes = [0xa5; 16];
+    bytes[8..].copy_from_slice(&number);
+    UserId::from_bytes(bytes)
+}
+
+/// One of the names.
+pub(crate) fn any_name(chance: &mut Chance) -> UserName {
+    UserName::parse(&format!("user-{}", chance.below(NAMES))).expect("a user's name")
+}
+
+/// One of the clients.
+pub(crate) fn any_client(chance: &mut Chance) -> ClientId {
+    ClientId::parse(&format!("client-{}", chance.below(CLIENTS))).expect("a client's id")
+}
+
+/// The next state of a user: made, changed in one of several ways, or deleted. Every state has a
+/// time of its own.
+pub(crate) fn next_user(
+    old: Option<&User>,
+    id: UserId,
+    chance: &mut Chance,
+    now: Timestamp,
+) -> Option<User> {
+    let Some(old) = old else {
+        return Some(User {
+            id,
+            name: any_name(chance),
+            password: PasswordHash("$argon2id$v=19$m=19456,t=2,p=1$".into()),
+            attributes: any_attributes(chance, 3),
+            create_time: now,
+            update_time: now,
+            epoch: Epoch::generate(&SystemEntropy),
+            disabled: false,
+            declared: [].into(),
+        });
+    };
+    let old = User { update_time: now, ..old.clone() };
+    match chance.below(8) {
+        0 => None,
+        1 | 2 => Some(User { name: any_name(chance), ..old }),
+        3 => Some(User { epoch: Epoch::generate(&SystemEntropy), ..old }),
+        4 => Some(User { disabled: !old.disabled, ..old }),
+        _ => Some(User { attributes: any_attributes(chance, 3), ..old }),
+    }
+}
+
+/// The next state of a client, as with users. `lifetime` is that of its grants.
+pub(crate) fn next_client(
+    old: Option<&Client>,
+    id: ClientId,
+    chance: &mut Chance,
+    lifetime: Duration,
+    now: Timestamp,
+) -> Option<Client> {
+    let Some(old) = old else {
+        return Some(Client {
+            id,
+            client_type: ClientType::Confidential,
+            secrets: Vec::new(),
+            grant_types: GrantType::ALL.into_iter().collect::<GrantTypes>(),
+            default_scopes: Scopes::parse("read write").expect("scopes"),
+            allowed_scopes: Scopes::parse("read write").expect("scopes"),
+            audience: Audience::default(),
+            lifetimes: Lifetimes { access: lifetime / 4, refresh: lifetime / 2, grant: lifetime },
+            grant_limit: GrantLimit::default(),
+            introspect: IntrospectReach::Own,
+            permissions: Permissions::default(),
+            attributes: any_attributes(chance, 9),
+            create_time: now,
+            update_time: now,
+            epoch: Epoch::generate(&SystemEntropy),
+            disabled: false,
+            declared: [].into(),
+        });
+    };
+    let old = Client { update_time: now, ..old.clone() };
+    match chance.below(8) {
+        0 => None,
+        1 => Some(Client { epoch: Epoch::generate(&SystemEntropy), ..old }),
+        2 => Some(Client { disabled: !old.disabled, ..old }),
+        _ => Some(Client { attributes: any_attributes(chance, 9), ..old }),
+    }
+}
+
+/// A grant of `client`, for `user` if there is one.
+pub(crate) fn new_grant(
+    user: Option<&User>,
+    client: &Client,
+    key: &ServerKey,
+    now: Timestamp,
+) -> Grant {
+    let (grant_type, subject) = match user {
+        Some(user) => (GrantType::Password, Subject::User { id: user.id, epoch: user.epoch }),
+        None => (GrantType::ClientCredentials, Subject::Client),
+    };
+    let request = IssueRequest {
+        grant_type,
+        subject,
+        scopes: Scopes::default(),
+        audience: Audience::default(),
+        access_ttl: None,
+        request_id: None,
+        origin: Origin {
+            peer: Some("192.0.2.17:50211".into()),
+            user_agent: Some("grpc-go/1.76.0".into()),
+        },
+    };
+    let id = GrantId::generate(now, &SystemEntropy);
+    issue(id, &request, client, key, &SystemEntropy, now).grant
+}
+
+/// The next state of a grant: mostly a rotation, at times an end or an access token revoked.
+/// `None` when nothing is left to change.
+pub(crate) fn next_grant(
+    old: &Grant,
+    chance: &mut Chance,
+    key: &ServerKey,
+    lifetime: Duration,
+    now: Timestamp,
+) -> Option<Grant> {
+    if old.end.is_some() {
+        return None;
+    }
+    match chance.below(10) {
+        0 | 1 => Some(old.ended(EndCause::Revoked, now)),
+        2 => Some(old.ended(EndCause::Replayed, now)),
+        3 if old.current.access.hash.is_some() => {
+            let mut current = old.current.clone();
+            current.access.hash = None;
+            Some(Grant { current, salt: None, ..old.clone() })
+        }
+        _ => Some(rotated(old, key, lifetime, now)),
+    }
+}
+
+/// What `domain::refresh` makes of a grant; the load keeps no refresh tokens to present.
+fn rotated(old: &Grant, key: &ServerKey, lifetime: Duration, now: Timestamp) -> Grant {
+    let number = old.current.number + 1;
+    let mint = |kind| Token::mint(kind, key, old.id, number, TokenSecret::generate(&SystemEntropy));
+    let pair = TokenPair {
+        access: mint(TokenKind::Access),
+        refresh: old.current.refresh.as_ref().map(|_| mint(TokenKind::Refresh)),
+    };
+    let lifetimes = Lifetimes { access: lifetime / 4, refresh: lifetime / 2, grant: lifetime };
+    Grant {
+        current: pair.record(&lifetimes, None, None, old.expire_time, now),
+        previous: Some(old.current.clone()),
+        salt: Some(Salt::from_bytes(draw(&SystemEntropy))),
+        ..old.clone()
+    }
+}
+
+/// Up to `most` attributes of up to 400 bytes.
+fn any_attributes(chance: &mut Chance, most: u64) -> Attributes {
+    let entries: Vec<_> = (0..chance.below(most + 1))
+        .map(|number| {
+            let length = usize::try_from(chance.below(400)).unwrap_or(0);
+            (format!("attribute-{number}"), "x".repeat(length))
+        })
+        .collect();
+    let entries = entries.iter().map(|(name, value)| (name.as_str(), value.as_str()));
+    Attributes::from_entries(entries).expect("attributes within their limits")
+}
