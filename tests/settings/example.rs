@@ -1,0 +1,62 @@
+//! The commented example shows every setting and changes none.
+
+use jeton::{config::Settings, domain::client::IntrospectReach};
+
+use super::fake::Fake;
+
+pub(crate) const EXAMPLE: &str = include_str!("../../examples/jeton.toml");
+
+pub(crate) fn with_example_variables(text: &str) -> Fake {
+    Fake::with_settings(text).variable("ORDERS_SECRET", "s").variable("ALICE_PASSWORD", "p")
+}
+
+#[test]
+fn the_example_loads_and_changes_no_default() {
+    let settings = with_example_variables(EXAMPLE).settings();
+    let ([client], [user]) = (&*settings.clients, &*settings.users) else { panic!("one of each") };
+    assert_eq!((client.id.as_str(), user.name.as_str()), ("orders", "alice"));
+    assert_eq!(Settings { clients: vec![], users: vec![], ..settings }, Settings::default());
+}
+
+#[test]
+fn the_example_shows_the_real_defaults() {
+    let uncommented: String = EXAMPLE
+        .lines()
+        .map(|line| match line.strip_prefix('#') {
+            Some(setting) if setting.starts_with(|first: char| first.is_ascii_lowercase()) => {
+                setting
+            }
+            _ => line,
+        })
+        .flat_map(|line| [line, "\n"])
+        .collect();
+    let mut settings = with_example_variables(&uncommented).settings();
+    let [client] = &*settings.clients else { panic!("one client") };
+    let lifetimes = jeton::domain::client::Lifetimes::default();
+    assert_eq!(client.access_token_ttl, Some(lifetimes.access));
+    assert_eq!(client.refresh_token_ttl, Some(lifetimes.refresh));
+    assert_eq!(client.grant_ttl, Some(lifetimes.grant));
+    assert_eq!(client.introspect, Some(IntrospectReach::default()));
+    assert_eq!(client.permissions.map(|some| some.admin || some.inactive_reason), Some(false));
+    assert_eq!(client.disabled, Some(false));
+
+    // The two that have no default are shown with a value.
+    assert!(settings.http.issuer.take().is_some());
+    assert!(settings.passwords.threads.take().is_some());
+    assert_eq!(Settings { clients: vec![], users: vec![], ..settings }, Settings::default());
+}
+
+/// What is asked for beyond the example's keys would not be there to uncomment: an unknown key
+/// names those that exist.
+#[test]
+fn the_example_names_every_key() {
+    for section in ["grpc", "http", "store", "keys", "tokens", "passwords", "log", "serve"] {
+        let faults = Fake::with_settings(&format!("[{section}]\n' ' = 1")).faults();
+        let (_, keys) = faults.split_once("here may be ").expect("the keys");
+        let shown = EXAMPLE.split_once(&format!("\n[{section}]\n")).expect(section).1;
+        let shown = shown.split("\n[").next().unwrap_or_default();
+        for key in keys.split(", ") {
+            assert!(shown.contains(&format!("\n#{key} = ")), "{section}.{key}");
+        }
+    }
+}

@@ -1,0 +1,8 @@
+//! The settings: one promise a module.
+
+mod example;
+mod fake;
+mod faults;
+mod precedence;
+mod values;
+mod warnings;

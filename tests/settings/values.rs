@@ -1,0 +1,203 @@
+//! What a file declares is what is read.
+
+use std::{num::NonZeroUsize, path::Path, time::Duration};
+
+use bytesize::ByteSize;
+use jeton::{
+    config::{
+        DeclaredPassword, DeclaredSecret, Environment, Loaded, LogFormat, Overrides, Settings,
+    },
+    domain::{client::IntrospectReach, client_secret::StoredSecret, grant_type::GrantType},
+};
+
+use super::fake::{Fake, PHC};
+
+#[test]
+fn without_a_file_everything_has_its_default() {
+    let loaded = Settings::load(None, &Overrides::default(), &Fake::default()).expect("defaults");
+    assert_eq!(loaded, Loaded { settings: Settings::default(), warnings: vec![] });
+    assert_eq!(loaded.settings, Fake::with_settings("").settings());
+
+    let settings = loaded.settings;
+    assert_eq!(settings.grpc.listen.to_string(), "127.0.0.1:50051");
+    assert_eq!(settings.http.listen.to_string(), "127.0.0.1:8080");
+    assert_eq!(settings.store.path, Path::new("jeton-data"));
+    assert_eq!(settings.store.cache_bytes, ByteSize::mib(256));
+    assert_eq!(settings.keys.path, Path::new("jeton-keys"));
+    assert_eq!(settings.tokens.retry_window, Duration::from_secs(60));
+    assert_eq!(settings.tokens.access_overlap, Duration::from_secs(60));
+    assert_eq!(settings.passwords.cost.memory_kib, 19 * 1024);
+    assert_eq!(settings.log.format, LogFormat::Auto);
+    assert_eq!(settings.log.filter, "info");
+    assert_eq!(settings.serve.drain_timeout, Duration::from_secs(10));
+    assert!(!settings.serve.allow_plaintext);
+}
+
+#[test]
+fn every_section_is_read() {
+    let settings = Fake::with_settings(
+        r#"
+        grpc.listen = "[::1]:1"
+        [http]
+        listen = "127.0.0.2:2"
+        issuer = "https://tokens.example"
+        cors_allowed_origins = ["https://app.example"]
+        [store]
+        path = "/data"
+        cache_bytes = "1GiB"
+        [keys]
+        path = "/keys"
+        [tokens]
+        retry_window = "0s"
+        access_overlap = "5s"
+        [passwords]
+        memory = "64KiB"
+        iterations = 3
+        parallelism = 4
+        threads = 5
+        [log]
+        format = "json"
+        filter = "warn,jeton=debug"
+        [serve]
+        allow_plaintext = true
+        drain_delay = "3s"
+        drain_timeout = "1m"
+        "#,
+    )
+    .settings();
+    assert_eq!(settings.grpc.listen.to_string(), "[::1]:1");
+    assert_eq!(settings.http.listen.to_string(), "127.0.0.2:2");
+    assert_eq!(settings.http.issuer.as_deref(), Some("https://tokens.example"));
+    assert_eq!(settings.http.cors_allowed_origins, ["https://app.example"]);
+    assert_eq!(settings.store.path, Path::new("/data"));
+    assert_eq!(settings.store.cache_bytes, ByteSize::gib(1));
+    assert_eq!(settings.keys.path, Path::new("/keys"));
+    assert_eq!(settings.tokens.retry_window, Duration::ZERO);
+    assert_eq!(settings.tokens.access_overlap, Duration::from_secs(5));
+    assert_eq!(settings.passwords.cost.memory_kib, 64);
+    assert_eq!(settings.passwords.cost.iterations, 3);
+    assert_eq!(settings.passwords.cost.parallelism, 4);
+    assert_eq!(settings.passwords.threads, NonZeroUsize::new(5));
+    assert_eq!(settings.log.format, LogFormat::Json);
+    assert_eq!(settings.log.filter, "warn,jeton=debug");
+    assert!(settings.serve.allow_plaintext);
+    assert_eq!(settings.serve.drain_delay, Duration::from_secs(3));
+    assert_eq!(settings.serve.drain_timeout, Duration::from_secs(60));
+}
+
+#[test]
+fn a_client_is_read_field_by_field() {
+    let environment = Fake::with_settings(
+        r#"
+        [[client]]
+        id = "orders"
+        secret_env = "ORDERS_SECRET"
+        grants = ["password", "refresh_token"]
+        scopes = ["write", "read"]
+        allowed_scopes = ["read", "write", "audit"]
+        audience = ["billing"]
+        access_token_ttl = "1m"
+        refresh_token_ttl = "1d"
+        grant_ttl = "2d"
+        introspect = "audience"
+        permissions = ["inactive_reason"]
+        attributes = { team = "payments" }
+        disabled = true
+        "#,
+    )
+    .variable("ORDERS_SECRET", "correct horse");
+    let [client] = &*environment.settings().clients else { panic!("one client") };
+
+    assert_eq!(client.id.as_str(), "orders");
+    let Some(DeclaredSecret::Clear(secret)) = &client.secret else { panic!("a clear secret") };
+    assert_eq!(secret.expose(), "correct horse");
+    let grants = client.grant_types.expect("grants");
+    assert!(grants.contains(GrantType::Password) && !grants.contains(GrantType::ClientCredentials));
+    assert_eq!(client.default_scopes.as_ref().expect("scopes").as_str(), "write read");
+    assert_eq!(client.allowed_scopes.as_ref().expect("scopes").as_str(), "read write audit");
+    assert!(client.audience.as_ref().expect("audience").names().eq(["billing"]));
+    assert_eq!(client.access_token_ttl, Some(Duration::from_secs(60)));
+    assert_eq!(client.refresh_token_ttl, Some(Duration::from_secs(86_400)));
+    assert_eq!(client.grant_ttl, Some(Duration::from_secs(2 * 86_400)));
+    assert_eq!(client.introspect, Some(IntrospectReach::Audience));
+    let permissions = client.permissions.expect("permissions");
+    assert!(permissions.inactive_reason && !permissions.admin);
+    let attributes = client.attributes.as_ref().expect("attributes");
+    assert!(attributes.entries().eq([("team", "payments")]));
+    assert_eq!(client.disabled, Some(true));
+}
+
+#[test]
+fn what_is_not_declared_is_not_made_up() {
+    let settings =
+        Fake::with_settings("[[client]]\nid = 'a'\n[[user]]\nname = 'b'\npassword = 'c'")
+            .settings();
+    let ([client], [user]) = (&*settings.clients, &*settings.users) else { panic!("one of each") };
+    assert_eq!(client.secret, None, "public");
+    assert_eq!(client.grant_types, None);
+    assert_eq!((&client.default_scopes, &client.allowed_scopes), (&None, &None));
+    assert_eq!((client.access_token_ttl, client.grant_ttl), (None, None));
+    assert_eq!((client.introspect, client.permissions, client.disabled), (None, None, None));
+    assert_eq!((&user.attributes, user.disabled), (&None, None));
+}
+
+#[test]
+fn allowed_scopes_are_the_default_ones_unless_declared() {
+    let scopes = |text: &str| {
+        let settings = Fake::with_settings(&format!("[[client]]\nid = 'a'\n{text}")).settings();
+        let [client] = &*settings.clients else { panic!("one client") };
+        [&client.default_scopes, &client.allowed_scopes]
+            .map(|scopes| scopes.as_ref().map(ToString::to_string))
+    };
+    let text = |scopes: &str| Some(scopes.to_owned());
+    assert_eq!(scopes("scopes = ['r', 'w']"), [text("r w"), text("r w")]);
+    assert_eq!(scopes("allowed_scopes = ['r']"), [None, text("r")]);
+}
+
+#[test]
+fn a_secret_is_taken_from_wherever_it_is_given() {
+    let environment = Fake::with_settings(
+        r#"
+        client = [
+            { id = "clear", secret = "a \"quoted\" one" },
+            { id = "variable", secret_env = "SECRET" },
+            { id = "file", secret_file = "/run/secret" },
+        ]
+        "#,
+    )
+    .variable("SECRET", "from the variable\n")
+    .file("/run/secret", "from the file\n", false);
+    let clients = environment.settings().clients;
+    let secrets: Vec<&str> = clients
+        .iter()
+        .map(|client| match &client.secret {
+            Some(DeclaredSecret::Clear(secret)) => secret.expose(),
+            other => panic!("{other:?}"),
+        })
+        .collect();
+    assert_eq!(secrets, ["a \"quoted\" one", "from the variable\n", "from the file"]);
+}
+
+#[test]
+fn hashes_are_taken_as_they_are() {
+    let digits = "0a".repeat(32);
+    let settings = Fake::with_settings(&format!(
+        r#"
+        client = [
+            {{ id = "generated", secret_hash = "sha256:{digits}" }},
+            {{ id = "chosen", secret_hash = "{PHC}" }},
+        ]
+        user = [{{ name = "Alice", password_hash = "{PHC}" }}]
+        "#
+    ))
+    .settings();
+    let hashes = settings.clients.iter().map(|client| client.secret.as_ref().expect("a secret"));
+    let hashes: Vec<_> = hashes.collect();
+    assert!(matches!(hashes[0], DeclaredSecret::Hash(StoredSecret::Generated(_))));
+    assert!(
+        matches!(hashes[1], DeclaredSecret::Hash(StoredSecret::Chosen(text)) if **text == *PHC)
+    );
+    assert_eq!(settings.users[0].name.as_str(), "alice");
+    let password = &settings.users[0].password;
+    assert!(matches!(password, DeclaredPassword::Hash(hash) if *hash.0 == *PHC));
+}

@@ -1,0 +1,67 @@
+//! What does not keep settings from being used is warned of.
+
+use std::{fs, path::Path};
+
+use jeton::config::{Environment, Overrides, ProcessEnvironment, Warning};
+
+use super::fake::{FILE, Fake};
+
+#[test]
+fn files_with_secrets_that_others_can_read_are_warned_of() {
+    let exposed = |path: &str| Warning::Exposed { path: path.into() };
+    let with_file = "client = [{ id = 'a', secret_file = '/s' }, { id = 'b', secret_file = '/s' }]";
+    for (text, expected) in [
+        ("client = [{ id = 'a', secret = 'x' }]", vec![exposed(FILE)]),
+        ("user = [{ name = 'a', password = 'x' }]", vec![exposed(FILE)]),
+        ("client = [{ id = 'a' }]", vec![]),
+        (with_file, vec![exposed("/s")]),
+    ] {
+        let environment = Fake::default().file(FILE, text, true).file("/s", "x", true);
+        let loaded = environment.load(&Overrides::default()).expect(text);
+        assert_eq!(loaded.warnings, expected, "{text}");
+    }
+    assert_eq!(
+        exposed("/s").to_string(),
+        "/s holds secrets and can be read by others than its owner: chmod 600"
+    );
+}
+
+#[test]
+fn plaintext_beyond_this_machine_must_be_meant_and_is_still_warned_of() {
+    let environment =
+        Fake::with_settings("[grpc]\nlisten = '0.0.0.0:1'\n[serve]\nallow_plaintext = true");
+    let loaded = environment.load(&Overrides::default()).expect("meant");
+    let [warning] = &*loaded.warnings else { panic!("one warning") };
+    assert_eq!(
+        warning.to_string(),
+        "grpc listens on 0.0.0.0:1 without TLS: something in front must encrypt"
+    );
+
+    let refusing = Overrides { allow_plaintext: Some(false), ..Overrides::default() };
+    assert!(environment.load(&refusing).is_err());
+
+    for loopback in ["127.0.0.1:1", "127.9.9.9:1", "[::1]:1", "[::ffff:127.0.0.1]:1"] {
+        let text = format!("[grpc]\nlisten = '{loopback}'");
+        assert_eq!(
+            Fake::with_settings(&text).load(&Overrides::default()).expect("fine").warnings,
+            []
+        );
+    }
+}
+
+#[cfg(unix)]
+#[test]
+fn the_process_reads_real_files_and_their_mode() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let directory = tempfile::tempdir().expect("a directory");
+    let path = directory.path().join("secret");
+    fs::write(&path, "hunter2\n").expect("written");
+    for (mode, exposed) in [(0o600, false), (0o640, true), (0o604, true), (0o400, false)] {
+        fs::set_permissions(&path, fs::Permissions::from_mode(mode)).expect("changed");
+        let file = ProcessEnvironment.read(&path).expect("read");
+        assert_eq!((&**file.bytes, file.exposed), (&b"hunter2\n"[..], exposed), "{mode:o}");
+    }
+    let endless = ProcessEnvironment.read(Path::new("/dev/zero")).map(|_| ());
+    assert_eq!(endless.expect_err("too large").to_string(), "larger than 16 MiB");
+    assert!(ProcessEnvironment.read(directory.path()).is_err());
+}
