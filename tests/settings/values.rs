@@ -4,9 +4,7 @@ use std::{num::NonZeroUsize, path::Path, time::Duration};
 
 use bytesize::ByteSize;
 use jeton::{
-    config::{
-        DeclaredPassword, DeclaredSecret, Environment, Loaded, LogFormat, Overrides, Settings,
-    },
+    config::{DeclaredPassword, DeclaredSecret, Loaded, LogFormat, Overrides, Settings},
     domain::{client::IntrospectReach, client_secret::StoredSecret, grant_type::GrantType},
 };
 
