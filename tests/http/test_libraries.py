@@ -1,0 +1,164 @@
+"""The OAuth 2.0 libraries that people use, none of which knows jeton, against the live server."""
+
+import json
+import os
+import subprocess
+
+import credentials as c
+import pytest
+from authlib.integrations.base_client.errors import OAuthError as AuthlibError
+from authlib.integrations.requests_client import OAuth2Session as Authlib
+from oauthlib.oauth2 import (
+    BackendApplicationClient,
+    InvalidClientError,
+    InvalidGrantError,
+    LegacyApplicationClient,
+)
+from requests.auth import HTTPBasicAuth
+from requests_oauthlib import OAuth2Session
+
+LOGIN = {"username": c.SQUAD_USER.name, "password": c.SQUAD_USER.password}
+TOKEN = "/oauth/token"
+REVOKE = "/oauth/revoke"
+INTROSPECT = "/oauth/introspect"
+
+
+# --- requests-oauthlib ------------------------------------------------------------------------
+
+
+@pytest.fixture
+def squad_session():
+    return OAuth2Session(client=LegacyApplicationClient(client_id=c.SQUAD.id))
+
+
+@pytest.mark.parametrize("in_body", [True, False], ids=["in the body", "in the header"])
+def test_requests_oauthlib_logs_in_and_refreshes_with_the_secret(server, squad_session, in_body):
+    token = squad_session.fetch_token(
+        server.origin + TOKEN, client_secret=c.SQUAD.secret, include_client_id=in_body, **LOGIN
+    )
+    assert sorted(token.scopes) == ["read", "write"]
+    assert token["expires_in"] == 36_000
+    secret = {"client_id": c.SQUAD.id, "client_secret": c.SQUAD.secret}
+    renewed = squad_session.refresh_token(server.origin + TOKEN, **secret)
+    assert renewed["refresh_token"] != token["refresh_token"]
+
+
+def test_requests_oauthlib_reports_a_wrong_password_as_an_invalid_grant(server, squad_session):
+    with pytest.raises(InvalidGrantError):
+        squad_session.fetch_token(
+            server.origin + TOKEN,
+            client_secret=c.SQUAD.secret,
+            username=c.SQUAD_USER.name,
+            password="wrong",
+        )
+
+
+def test_requests_oauthlib_reports_a_wrong_secret_as_an_invalid_client(server, squad_session):
+    with pytest.raises(InvalidClientError):
+        squad_session.fetch_token(server.origin + TOKEN, client_secret="wrong", **LOGIN)
+
+
+def test_requests_oauthlib_logs_in_for_a_public_client(server):
+    session = OAuth2Session(client=LegacyApplicationClient(client_id=c.PUBLIC.id))
+    token = session.fetch_token(server.origin + TOKEN, include_client_id=True, **LOGIN)
+    renewed = session.refresh_token(server.origin + TOKEN, client_id=c.PUBLIC.id)
+    assert renewed["access_token"] != token["access_token"]
+
+
+@pytest.mark.parametrize("in_body", [True, False], ids=["in the body", "in the header"])
+def test_requests_oauthlib_gets_a_token_for_the_client_itself(server, in_body):
+    session = OAuth2Session(client=BackendApplicationClient(client_id=c.MACHINE.id))
+    credentials = (
+        {"client_secret": c.MACHINE.secret, "include_client_id": True}
+        if in_body
+        else {"auth": HTTPBasicAuth(c.MACHINE.id, c.MACHINE.secret or "")}
+    )
+    token = session.fetch_token(server.origin + TOKEN, **credentials)
+    assert token["access_token"]
+    assert "refresh_token" not in token
+
+
+# --- Authlib ----------------------------------------------------------------------------------
+
+
+WAYS = {
+    "client_secret_basic": c.SQUAD,
+    "client_secret_post": c.SQUAD,
+    "none": c.PUBLIC,
+}
+
+
+def authlib(way: str) -> Authlib:
+    client = WAYS[way]
+    return Authlib(
+        client.id,
+        client.secret,
+        token_endpoint_auth_method=way,
+        revocation_endpoint_auth_method=way,
+    )
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_authlib_logs_in_refreshes_and_revokes(server, way):
+    with authlib(way) as session:
+        token = session.fetch_token(server.origin + TOKEN, **LOGIN)
+        renewed = session.refresh_token(server.origin + TOKEN)
+        assert renewed["access_token"] != token["access_token"]
+        refresh_token = renewed["refresh_token"]
+        answer = session.revoke_token(
+            server.origin + REVOKE, refresh_token, token_type_hint="refresh_token"
+        )
+        assert (answer.status_code, answer.content) == (200, b"")
+        with pytest.raises(AuthlibError) as refusal:
+            session.refresh_token(server.origin + TOKEN, refresh_token)
+        assert refusal.value.error == "invalid_grant"
+
+
+@pytest.mark.parametrize("way", ["client_secret_basic", "client_secret_post"])
+def test_authlib_introspects(server, way):
+    with authlib(way) as session:
+        token = session.fetch_token(server.origin + TOKEN, **LOGIN)
+        found = session.introspect_token(server.origin + INTROSPECT, token["access_token"]).json()
+        assert found["active"] is True
+        assert found["username"] == c.SQUAD_USER.name
+        session.revoke_token(server.origin + REVOKE, token["access_token"])
+        found = session.introspect_token(server.origin + INTROSPECT, token["access_token"])
+        assert found.content == b'{"active":false}'
+
+
+@pytest.mark.parametrize("way", ["client_secret_basic", "client_secret_post"])
+def test_authlib_gets_a_token_for_the_client_itself(server, way):
+    with Authlib(c.MACHINE.id, c.MACHINE.secret, token_endpoint_auth_method=way) as session:
+        token = session.fetch_token(server.origin + TOKEN, grant_type="client_credentials")
+        assert "refresh_token" not in token
+
+
+def test_authlib_sends_an_odd_id_and_secret_as_they_are_and_is_understood(server):
+    with Authlib(
+        c.ODD.id, c.ODD.secret, token_endpoint_auth_method="client_secret_basic"
+    ) as session:
+        assert session.fetch_token(server.origin + TOKEN, **LOGIN)["access_token"]
+
+
+# --- Node -------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("library", ["oauth4webapi", "openid-client"])
+def test_a_node_library_does_all_that_the_metadata_offers(server, node_home, library):
+    told = {
+        "issuer": server.origin,
+        "confidential": {"id": c.SQUAD.id, "secret": c.SQUAD.secret},
+        "machine": {"id": c.MACHINE.id, "secret": c.MACHINE.secret},
+        "open": {"id": c.PUBLIC.id},
+        "user": {"name": c.SQUAD_USER.name, "password": c.SQUAD_USER.password},
+    }
+    done = subprocess.run(
+        ["node", "--test", "--test-reporter=tap", f"{library}.test.mjs"],
+        cwd=node_home,
+        env={**os.environ, "JETON_CLIENTS": json.dumps(told)},
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "\n# pass " in done.stdout and "\n# pass 0\n" not in done.stdout, done.stdout
