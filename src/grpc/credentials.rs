@@ -19,7 +19,7 @@ pub(super) fn from_metadata(metadata: &MetadataMap) -> Result<Credentials, Error
             let header = header.to_str().map_err(|_| Error::InvalidClient)?;
             Credentials::from_authorization(header)
         }
-        (Some(_), Some(_)) => Err(two_methods()),
+        (Some(_), Some(_)) => Err(Credentials::two_ways()),
     }
 }
 
@@ -33,33 +33,7 @@ pub(super) fn from_request(
     client_id: String,
     client_secret: String,
 ) -> Result<Credentials, Error> {
-    let secret = Secret::new(client_secret);
-    let presented = from_metadata(metadata)?;
-    match (&presented, client_id.is_empty(), secret.is_empty()) {
-        (Credentials::Nothing, true, true) => Ok(Credentials::Nothing),
-        (Credentials::Nothing, false, true) => Ok(Credentials::ClientId(client_id)),
-        (Credentials::Nothing, false, false) => {
-            Ok(Credentials::Secret { client_id, secret, raw: None })
-        }
-        (Credentials::Nothing, true, false) => {
-            let problem = "is required beside client_secret";
-            Err(Error::InvalidRequest { field: "client_id", problem })
-        }
-        (_, true, true) => Ok(presented),
-        (Credentials::Secret { client_id: named, raw, .. }, false, true) => {
-            let raw = raw.as_ref().map(|(raw, _)| raw);
-            if client_id == *named || Some(&client_id) == raw {
-                Ok(presented)
-            } else {
-                let problem = "differs from the authorization metadata";
-                Err(Error::InvalidRequest { field: "client_id", problem })
-            }
-        }
-        _ => Err(two_methods()),
-    }
-}
-
-fn two_methods() -> Error {
-    let problem = "must be the only way of authenticating";
-    Error::InvalidRequest { field: "authorization", problem }
+    let given = |text: String| (!text.is_empty()).then_some(text);
+    let secret = given(client_secret).map(Secret::from);
+    from_metadata(metadata)?.joined_with(given(client_id), secret)
 }

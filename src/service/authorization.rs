@@ -25,12 +25,69 @@ impl Credentials {
     }
 }
 
+impl Credentials {
+    /// The one way of authenticating out of what the header presents and what the request itself
+    /// holds (RFC 6749 §2.3). A `client_id` beside Basic credentials is no second way as long as it
+    /// names the same client.
+    ///
+    /// # Errors
+    /// `InvalidRequest` for two ways, for two clients, and for a secret without a client.
+    pub fn joined_with(
+        self,
+        client_id: Option<String>,
+        client_secret: Option<Secret>,
+    ) -> Result<Self, Error> {
+        match (self, client_id, client_secret) {
+            (presented, None, None) => Ok(presented),
+            (Self::Nothing, Some(client_id), None) => Ok(Self::ClientId(client_id)),
+            (Self::Nothing, Some(client_id), Some(secret)) => {
+                Ok(Self::Secret { client_id, secret, raw: None })
+            }
+            (Self::Nothing, None, Some(_)) => {
+                let problem = "is required beside client_secret";
+                Err(Error::InvalidRequest { field: "client_id", problem })
+            }
+            (presented @ (Self::Secret { .. } | Self::ClientId(_)), Some(client_id), None) => {
+                if presented.names(&client_id) {
+                    return Ok(presented);
+                }
+                let problem = "differs from the authorization header";
+                Err(Error::InvalidRequest { field: "client_id", problem })
+            }
+            (Self::Secret { .. } | Self::ClientId(_) | Self::Bearer(_), _, _) => {
+                Err(Self::two_ways())
+            }
+        }
+    }
+
+    /// More than one way of authenticating at once.
+    pub fn two_ways() -> Error {
+        let problem = "must be the only way of authenticating";
+        Error::InvalidRequest { field: "authorization", problem }
+    }
+
+    fn names(&self, client: &str) -> bool {
+        match self {
+            Self::Secret { client_id, raw, .. } => {
+                client_id == client || raw.as_ref().is_some_and(|(name, _)| name == client)
+            }
+            Self::ClientId(client_id) => client_id == client,
+            Self::Nothing | Self::Bearer(_) => false,
+        }
+    }
+}
+
 /// RFC 6749 §2.3.1 has both halves form-encoded; many clients send them raw. Where decoding changes
 /// something, both readings are kept.
 fn basic(value: &str) -> Result<Credentials, Error> {
     let bytes = BASE64_STANDARD.decode(value).map_err(|_| Error::InvalidClient)?;
     let text = Secret::new(String::from_utf8(bytes).map_err(|_| Error::InvalidClient)?);
     let (id, secret) = text.expose().split_once(':').ok_or(Error::InvalidClient)?;
+    // An empty secret is an omitted one: what is left is the name of a client, perhaps a public one.
+    if secret.is_empty() {
+        let decoded = form_decode(id);
+        return Ok(Credentials::ClientId(decoded.unwrap_or_else(|| id.to_owned())));
+    }
     let decoded = form_decode(id).zip(form_decode(secret));
     let raw = (id.to_owned(), Secret::new(secret));
     Ok(match decoded {
@@ -60,7 +117,8 @@ mod tests {
                 [(client_id, secret.expose().to_owned())].into_iter().chain(raw).collect()
             }
             Credentials::Bearer(token) => vec![("bearer".into(), token.expose().into())],
-            Credentials::Nothing | Credentials::ClientId(_) => vec![],
+            Credentials::ClientId(client_id) => vec![(client_id, String::new())],
+            Credentials::Nothing => vec![],
         })
     }
 
@@ -85,9 +143,33 @@ mod tests {
     }
 
     #[test]
+    fn an_empty_secret_leaves_the_name_alone() {
+        assert_eq!(read(&header("public%5Fid:")), Ok(vec![pair("public_id", "")]));
+        let read = Credentials::from_authorization(&header("public_id:"));
+        assert!(matches!(read, Ok(Credentials::ClientId(id)) if id == "public_id"));
+    }
+
+    #[test]
     fn a_raw_secret_that_only_looks_encoded_is_taken_raw() {
         assert_eq!(read(&header("id:100%")), Ok(vec![pair("id", "100%")]));
         assert_eq!(read(&header("id:%ff")), Ok(vec![pair("id", "%ff")]));
+    }
+
+    #[test]
+    fn one_client_named_twice_is_one_way_and_anything_more_is_refused() {
+        let basic =
+            || Credentials::from_authorization(&header("test%5Fid:x")).expect("credentials");
+        let named = |id: &str| basic().joined_with(Some(id.into()), None);
+        assert!(named("test_id").is_ok() && named("test%5Fid").is_ok());
+        assert!(matches!(named("other"), Err(Error::InvalidRequest { field: "client_id", .. })));
+        let public = Credentials::from_authorization(&header("app:")).expect("credentials");
+        assert!(public.joined_with(Some("app".into()), None).is_ok());
+        let twice = basic().joined_with(Some("test_id".into()), Some(Secret::new("x")));
+        assert_eq!(twice.err(), Some(Credentials::two_ways()));
+        let bearer = Credentials::Bearer(Secret::new("jat_x")).joined_with(Some("a".into()), None);
+        assert_eq!(bearer.err(), Some(Credentials::two_ways()));
+        let nameless = Credentials::Nothing.joined_with(None, Some(Secret::new("x")));
+        assert!(matches!(nameless, Err(Error::InvalidRequest { field: "client_id", .. })));
     }
 
     #[test]
