@@ -87,4 +87,25 @@ impl Error {
 
     /// A bounded queue is full; the pause is a few batches or hashes long.
     pub const OVERLOADED: Self = Self::Overloaded { retry_after: Duration::from_millis(500) };
+
+    /// How long to wait before trying again, where waiting helps.
+    pub fn retry_after(&self) -> Option<Duration> {
+        match self {
+            Self::RateLimited { retry_after }
+            | Self::Overloaded { retry_after }
+            | Self::Unavailable { retry_after } => Some(*retry_after),
+            // Whoever lost the race may run again at once.
+            Self::Conflict => Some(Duration::ZERO),
+            Self::InvalidRequest { .. }
+            | Self::InvalidClient
+            | Self::InvalidGrant
+            | Self::UnauthorizedClient
+            | Self::UnsupportedGrantType
+            | Self::InvalidScope
+            | Self::InvalidTarget
+            | Self::InvalidToken
+            | Self::AccessDenied
+            | Self::Internal { .. } => None,
+        }
+    }
 }

@@ -1,6 +1,6 @@
 //! The one table from errors to gRPC statuses.
 
-use std::{collections::HashMap, time::Duration};
+use std::collections::HashMap;
 
 use tonic::{Code, Status, metadata::MetadataValue};
 use tonic_types::{ErrorDetails, StatusExt as _};
@@ -25,7 +25,7 @@ pub(super) fn status(error: &Error) -> Status {
         let metadata = HashMap::from([("incident".to_owned(), incident)]);
         details.set_error_info(reason_text(reason), DOMAIN, metadata);
     }
-    let pause = retry_after(error);
+    let pause = error.retry_after();
     if pause.is_some() {
         details.set_retry_info(pause);
     }
@@ -53,25 +53,6 @@ fn code_and_reason(error: &Error) -> (Code, ErrorReason) {
         Error::Unavailable { .. } => (Code::Unavailable, ErrorReason::TemporarilyUnavailable),
         Error::Conflict => (Code::Aborted, ErrorReason::Conflict),
         Error::Internal { .. } => (Code::Internal, ErrorReason::ServerError),
-    }
-}
-
-fn retry_after(error: &Error) -> Option<Duration> {
-    match error {
-        Error::RateLimited { retry_after }
-        | Error::Overloaded { retry_after }
-        | Error::Unavailable { retry_after } => Some(*retry_after),
-        Error::InvalidRequest { .. }
-        | Error::InvalidClient
-        | Error::InvalidGrant
-        | Error::UnauthorizedClient
-        | Error::UnsupportedGrantType
-        | Error::InvalidScope
-        | Error::InvalidTarget
-        | Error::InvalidToken
-        | Error::AccessDenied
-        | Error::Conflict
-        | Error::Internal { .. } => None,
     }
 }
 

@@ -94,7 +94,7 @@ impl Failure {
 
     fn retry_after(&self) -> Option<Duration> {
         match self {
-            Self::Refused(error) => retry_after(error),
+            Self::Refused(error) => error.retry_after(),
             Self::NotFound | Self::Method { .. } | Self::TooLarge | Self::TooSlow => None,
         }
     }
@@ -126,26 +126,6 @@ fn of_error(error: &Error, statuses: Statuses) -> (StatusCode, &'static str) {
             (StatusCode::SERVICE_UNAVAILABLE, "temporarily_unavailable")
         }
         Error::Internal { .. } => (StatusCode::INTERNAL_SERVER_ERROR, "server_error"),
-    }
-}
-
-fn retry_after(error: &Error) -> Option<Duration> {
-    match error {
-        Error::RateLimited { retry_after }
-        | Error::Overloaded { retry_after }
-        | Error::Unavailable { retry_after } => Some(*retry_after),
-        // Whoever lost the race may run again at once.
-        Error::Conflict => Some(Duration::ZERO),
-        Error::InvalidRequest { .. }
-        | Error::InvalidClient
-        | Error::InvalidGrant
-        | Error::UnauthorizedClient
-        | Error::UnsupportedGrantType
-        | Error::InvalidScope
-        | Error::InvalidTarget
-        | Error::InvalidToken
-        | Error::AccessDenied
-        | Error::Internal { .. } => None,
     }
 }
 
