@@ -13,11 +13,11 @@ const LAYERS: [(&str, &[&str]); 11] = [
     ("store", &["domain"]),
     ("service", &["store", "domain"]),
     ("config", &["domain"]),
-    ("telemetry", &["config"]),
-    ("grpc", &["service", "store", "domain", "proto"]),
-    ("http", &["service", "store", "domain"]),
+    ("telemetry", &["config", "domain"]),
+    ("grpc", &["service", "store", "domain", "proto", "telemetry"]),
+    ("http", &["service", "store", "domain", "telemetry"]),
     ("client", &["proto", "domain::secret"]),
-    ("app", &["grpc", "http", "service", "store", "domain", "config"]),
+    ("app", &["grpc", "http", "service", "store", "domain", "config", "telemetry"]),
     ("cli", &["app", "client", "config", "telemetry", "proto", "domain::secret"]),
 ];
 

@@ -12,6 +12,7 @@ use crate::{
     http::{HttpOptions, HttpServer},
     service::Ready,
     store::sled::SledStore,
+    telemetry::RequestIds,
 };
 
 /// Where the process listens.
@@ -63,7 +64,9 @@ pub(super) fn listen(
     let bound = HttpServer::bind(address).and_then(|server| Ok((server.local_address()?, server)));
     let (http, server) = bound.map_err(|error| system(&format!("HTTP on {address}"), error))?;
     let options = http_options(settings, http);
-    let serving_http = server.serve(ready.clone(), options, until_stopping(stopping.clone()));
+    let ids = RequestIds::new(&SystemEntropy);
+    let stop = until_stopping(stopping.clone());
+    let serving_http = server.serve(ready.clone(), options, ids, stop);
 
     let serving = Serving { grpc: tokio::spawn(serving_grpc), http: tokio::spawn(serving_http) };
     Ok((Listeners { grpc, http }, serving))

@@ -5,7 +5,6 @@ mod credentials;
 mod health;
 mod own_errors;
 mod panics;
-mod request_id;
 mod server;
 mod status;
 mod token_service;

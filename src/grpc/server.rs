@@ -4,15 +4,13 @@ use std::{future::Future, io, net::SocketAddr, sync::Arc};
 
 use tonic::transport::{Server, server::TcpIncoming};
 
-use super::{
-    health::Health, own_errors::OwnErrors, panics::Panics, request_id::RequestIds,
-    token_service::Tokens,
-};
+use super::{health::Health, own_errors::OwnErrors, panics::Panics, token_service::Tokens};
 use crate::{
     domain::entropy::Entropy,
     proto::{FILE_DESCRIPTOR_SET, v1::token_service_server::TokenServiceServer},
     service::Ready,
     store::Store,
+    telemetry::RequestIds,
 };
 
 /// Longest message that is read.

@@ -15,7 +15,7 @@ use tokio::{
 use tower::ServiceExt as _;
 
 use super::{front::router, options::HttpOptions};
-use crate::{service::Ready, store::Store};
+use crate::{service::Ready, store::Store, telemetry::RequestIds};
 
 /// How long a client may take to send its headers, those of the next request on the same
 /// connection included.
@@ -58,9 +58,10 @@ impl HttpServer {
         self,
         service: Ready<S>,
         options: HttpOptions,
+        request_ids: RequestIds,
         shutdown: impl Future<Output = ()>,
     ) -> Result<(), Box<dyn error::Error + Send + Sync>> {
-        let router = router(service, &options)?;
+        let router = router(service, &options)?.layer(request_ids);
         let (stop, stopping) = watch::channel(false);
         let mut shutdown = pin!(shutdown);
         loop {

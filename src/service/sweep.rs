@@ -1,5 +1,7 @@
 //! Frees the records of grants of which nothing can be used any more.
 
+use std::time::Duration;
+
 use futures_util::future::join_all;
 
 use super::Service;
@@ -12,6 +14,10 @@ use crate::{
 /// than one.
 pub const SWEEP_STEP: usize = 256;
 
+/// For how long a spent grant is kept: whoever asks why a token stopped working is still told that
+/// it expired, not that nobody knows it.
+const KEPT: Duration = Duration::from_secs(60 * 60);
+
 impl<S: Store> Service<S> {
     /// Frees up to [`SWEEP_STEP`] spent grants, the longest expired first, and says how many it
     /// met. Expiry is decided where tokens are used; this only makes room.
@@ -19,7 +25,7 @@ impl<S: Store> Service<S> {
     /// # Errors
     /// `Unavailable` or `Overloaded`: the next step takes up what this one left.
     pub async fn sweep(&self) -> Result<usize, Error> {
-        let spent = self.store.spent_grants(self.now(), SWEEP_STEP).await;
+        let spent = self.store.spent_grants(self.now().before(KEPT), SWEEP_STEP).await;
         let spent = spent.map_err(|error| self.read_failed(error))?;
         let met = spent.len();
         let freed = join_all(

@@ -1,9 +1,12 @@
 //! The log: one line an event on standard error, for people on a terminal, JSON otherwise.
 
+mod request_id;
+
 use std::io::{self, IsTerminal as _};
 
 use tracing_subscriber::{EnvFilter, fmt, prelude::*, util::TryInitError};
 
+pub use self::request_id::RequestIds;
 use crate::config::{LogFormat, LogSettings};
 
 /// Starts the log for the whole process.

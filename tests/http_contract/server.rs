@@ -6,7 +6,7 @@ use std::{
     time::Duration,
 };
 
-use jeton::http::HttpServer;
+use jeton::{app::SystemEntropy, http::HttpServer, telemetry::RequestIds};
 use tokio::{
     sync::oneshot,
     task::{JoinHandle, spawn_blocking},
@@ -31,7 +31,9 @@ impl Live {
         let (stop, stopped) = oneshot::channel::<()>();
         let serving = tokio::spawn(async move {
             let stopped = async { drop(stopped.await) };
-            http.serve(server.ready.clone(), options(), stopped).await.expect("a clean end");
+            let ids = RequestIds::new(&SystemEntropy);
+            let served = http.serve(server.ready.clone(), options(), ids, stopped).await;
+            served.expect("a clean end");
         });
         Self { address, stop, serving }
     }
@@ -179,4 +181,22 @@ async fn a_call_in_flight_is_answered_and_idle_connections_are_closed_at_shutdow
     assert!(idle.starts_with("TTP/1.1 200"), "{idle}");
     assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
     live.serving.await.expect("a clean end");
+}
+
+#[tokio::test]
+async fn every_answer_names_its_call_as_the_caller_did_or_by_a_name_of_its_own() {
+    let live = Live::start().await;
+    let request = |id: &str| {
+        format!("GET /openapi.json HTTP/1.1\r\nhost: x\r\nconnection: close\r\n{id}\r\n")
+            .into_bytes()
+    };
+    let given = live.exchange(request("x-request-id: call-7\r\n")).await;
+    assert!(given.contains("x-request-id: call-7\r\n"), "{given}");
+    let drawn = live.exchange(request("")).await;
+    let name = drawn.split("x-request-id: ").nth(1).and_then(|rest| rest.lines().next());
+    assert_eq!(name.map(str::len), Some(16), "{drawn}");
+    let hostile = "x".repeat(65);
+    let replaced = live.exchange(request(&format!("x-request-id: {hostile}\r\n"))).await;
+    assert!(!replaced.contains(&hostile), "{replaced}");
+    live.stop().await;
 }

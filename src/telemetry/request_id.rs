@@ -21,13 +21,13 @@ const MAX_CHARS: usize = 64;
 
 /// The layer. Cloning shares the counter.
 #[derive(Clone, Debug)]
-pub(super) struct RequestIds {
+pub struct RequestIds {
     next: Arc<AtomicU64>,
 }
 
 impl RequestIds {
     /// Counts from a random start, so that two processes do not name calls alike.
-    pub(super) fn new(entropy: &dyn Entropy) -> Self {
+    pub fn new(entropy: &dyn Entropy) -> Self {
         Self { next: Arc::new(AtomicU64::new(u64::from_be_bytes(draw(entropy)))) }
     }
 
@@ -56,7 +56,7 @@ impl<S> Layer<S> for RequestIds {
 
 /// The service behind the layer.
 #[derive(Clone, Debug)]
-pub(super) struct Named<S> {
+pub struct Named<S> {
     service: S,
     ids: RequestIds,
 }
@@ -89,11 +89,11 @@ where
 /// At the default level there is a span only where something may be logged: introspection logs
 /// nothing and is called more often than everything else together.
 fn span<B>(request: &Request<B>, id: &HeaderValue) -> Span {
-    let rpc = request.uri().path();
+    let path = request.uri().path();
     let request_id = id.to_str().unwrap_or_default();
-    if rpc.contains("Introspect") {
-        tracing::debug_span!("call", request_id, rpc)
+    if path.ends_with("/Introspect") || path.ends_with("/BatchIntrospect") {
+        tracing::debug_span!("call", request_id, path)
     } else {
-        tracing::error_span!("call", request_id, rpc)
+        tracing::error_span!("call", request_id, path)
     }
 }
