@@ -32,8 +32,8 @@ impl Live {
         let serving = tokio::spawn(async move {
             let stopped = async { drop(stopped.await) };
             let ids = RequestIds::new(&SystemEntropy);
-            let served = http.serve(server.ready.clone(), options(), ids, stopped).await;
-            served.expect("a clean end");
+            let outcome = http.serve(server.ready.clone(), options(), ids, stopped).await;
+            outcome.expect("a clean end");
         });
         Self { address, stop, serving }
     }
