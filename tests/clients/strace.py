@@ -24,7 +24,9 @@ SEQUENTIAL_CALLS = 50
 CONCURRENT_CALLERS = 64
 CALLS_EACH = 20
 
-# The server under strace is slow, and so is its committer; even so, a sync serves this many.
+# A fast disk and a slow client would leave nothing to share: each sync is held up for so long that
+# most callers are waiting when the next one begins. Then a sync serves at least this many.
+SYNC_MICROS = 25_000
 ANSWERS_A_SYNC = 4
 
 WRITES = {"write", "pwrite64", "writev", "pwritev", "pwritev2"}
@@ -215,9 +217,9 @@ def main() -> int:
     )
     with tempfile.TemporaryDirectory(prefix="jeton-strace-") as home, fleet(Path(home)) as servers:
 
-        def traced(name: str) -> Traced:
+        def traced(name: str, *more: str) -> Traced:
             trace = Path(home) / f"{name}.strace"
-            prefix = [*STRACE, "-o", os.fspath(trace)]
+            prefix = [*STRACE, *more, "-o", os.fspath(trace)]
             server = servers.add(name, settings, log="info", prefix=prefix)
             return Traced(server, trace, secret)
 
@@ -225,7 +227,8 @@ def main() -> int:
         alone.issue(SEQUENTIAL_CALLS)
         answered, covered = check_sequence(alone.finish(), alone.server.data)
 
-        together = traced("together")
+        slow_disk = f"inject=fdatasync:delay_enter={SYNC_MICROS}"
+        together = traced("together", "-e", slow_disk)
         began = together.issue_together(CONCURRENT_CALLERS, CALLS_EACH)
         syncs = syncs_since(together.finish(), together.server.data, began)
 
