@@ -16,16 +16,6 @@ require() {
     done
 }
 
-install_http_python() {
-    local wanted=tests/http/requirements.txt installed=$home/venv/requirements.txt
-    cmp --silent "$wanted" "$installed" && return
-    rm -rf "$home/venv"
-    python3 -m venv "$home/venv"
-    "$home/venv/bin/pip" install --quiet --no-deps --requirement "$wanted"
-    "$home/venv/bin/pip" check
-    cp "$wanted" "$installed"
-}
-
 install_http_node() {
     local wanted=tests/http/node installed=$home/node
     cmp --silent "$wanted/package-lock.json" "$installed/node_modules/installed.json" && return
@@ -37,7 +27,7 @@ install_http_node() {
 }
 
 require cargo curl node npm python3
-install_http_python
+install_venv tests/http/requirements.txt "$home/venv"
 install_http_node
 build_jeton
 exec "$home/venv/bin/pytest" -p no:cacheprovider tests/http "$@"

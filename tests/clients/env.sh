@@ -8,14 +8,19 @@ grpcurl_version=v1.9.4
 export PATH=$tools/bin:$PATH
 export PYTHONDONTWRITEBYTECODE=1
 
+# install_venv REQUIREMENTS VENV
+install_venv() {
+    local wanted=$1 venv=$2
+    cmp --silent "$wanted" "$venv/requirements.txt" && return
+    rm -rf "$venv"
+    python3 -m venv "$venv"
+    "$venv/bin/pip" install --quiet --no-deps --requirement "$wanted"
+    "$venv/bin/pip" check
+    cp "$wanted" "$venv/requirements.txt"
+}
+
 install_python() {
-    local wanted=tests/clients/requirements.txt installed=$tools/venv/requirements.txt
-    cmp --silent "$wanted" "$installed" && return
-    rm -rf "$tools/venv"
-    python3 -m venv "$tools/venv"
-    "$tools/venv/bin/pip" install --quiet --no-deps --requirement "$wanted"
-    "$tools/venv/bin/pip" check
-    cp "$wanted" "$installed"
+    install_venv tests/clients/requirements.txt "$tools/venv"
 }
 
 install_grpcurl() {

@@ -1,6 +1,6 @@
 //! A flag beats its variable, which beats the file, which beats the default.
 
-use std::{path::Path, process::Command, time::Duration};
+use std::{fs, path::Path, process::Command, time::Duration};
 
 use bytesize::ByteSize;
 use clap::Parser;
@@ -46,30 +46,39 @@ fn a_fault_in_the_file_is_told_even_where_a_flag_beats_it() {
     assert!(environment.load(&overrides).is_err());
 }
 
-/// Variables belong to a process, so this runs the next test in one of its own.
+/// Variables belong to a process, so this asks the real one: it cannot keep its store where a plain
+/// file is, and says where it tried to.
 #[test]
 fn flags_beat_variables_which_beat_the_file() {
-    let this = std::env::current_exe().expect("this test");
-    let output = Command::new(this)
-        .args(["--exact", "precedence::with_variables", "--ignored"])
-        .env("JETON_STORE_PATH", "variable")
-        .env("JETON_LOG", "debug")
-        .env("JETON_ALLOW_PLAINTEXT", "true")
-        .output()
-        .expect("runs");
-    let text = String::from_utf8_lossy(&output.stdout);
-    assert!(output.status.success() && text.contains("1 passed"), "{text}");
-}
+    let home = tempfile::tempdir().expect("a directory");
+    let place = |name: &str| home.path().join(name);
+    for name in ["flag", "variable", "file"] {
+        fs::write(place(name), "").expect("a plain file");
+    }
+    let settings = place("jeton.toml");
+    let store = place("file").join("data");
+    let listeners = "[grpc]\nlisten = '127.0.0.1:0'\n[http]\nlisten = '127.0.0.1:0'\n";
+    let text = format!("{listeners}[store]\npath = '{}'\n", store.display());
+    fs::write(&settings, text).expect("the settings");
 
-#[test]
-#[ignore = "run by flags_beat_variables_which_beat_the_file"]
-fn with_variables() {
-    let flags = Flags::parse_from(["jeton", "--store-path", "flag"]);
-    let environment =
-        Fake::with_settings("[store]\npath = 'file'\n[log]\nfilter = 'warn'\nformat = 'human'\n");
-    let settings = environment.load(&flags.overrides).expect("good settings").settings;
-    assert_eq!(settings.store.path, Path::new("flag"));
-    assert_eq!(settings.log.filter, "debug", "the variable");
-    assert!(settings.serve.allow_plaintext, "the variable");
-    assert_eq!(settings.log.format, LogFormat::Human, "the file");
+    let serve = |variable: bool, flag: bool| {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_jeton"));
+        command.env_clear().arg("serve").arg("--config").arg(&settings);
+        if variable {
+            command.env("JETON_STORE_PATH", place("variable").join("data"));
+        }
+        if flag {
+            command.arg("--store-path").arg(place("flag").join("data"));
+        }
+        let output = command.output().expect("it runs");
+        assert_eq!(output.status.code(), Some(1));
+        String::from_utf8_lossy(&output.stderr).into_owned()
+    };
+    for (variable, flag, expected) in
+        [(false, false, "file"), (true, false, "variable"), (true, true, "flag")]
+    {
+        let said = serve(variable, flag);
+        let store = place(expected).join("data");
+        assert!(said.contains(&format!("the store at {}", store.display())), "{said}");
+    }
 }
