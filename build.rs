@@ -5,7 +5,7 @@ use std::{env, fs, path::PathBuf};
 use prost::Message as _;
 
 /// Messages that carry passwords, secrets or tokens: their `Debug` is written by hand, redacted.
-const SECRET_BEARING: [&str; 9] = [
+const SECRET_BEARING: [&str; 15] = [
     "PasswordGrant",
     "IssueTokenRequest",
     "IssueTokenResponse",
@@ -15,12 +15,22 @@ const SECRET_BEARING: [&str; 9] = [
     "IntrospectRequest",
     "BatchIntrospectRequest",
     "IssueTokenRequest.grant",
+    "CreateClientRequest",
+    "CreateClientResponse",
+    "RotateClientSecretRequest",
+    "RotateClientSecretResponse",
+    "CreateUserRequest",
+    "SetUserPasswordRequest",
 ];
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     println!("cargo::rerun-if-changed=proto");
     let files = protox::compile(
-        ["jeton/v1/token_service.proto", "jeton/v1/error_reason.proto"],
+        [
+            "jeton/v1/token_service.proto",
+            "jeton/v1/admin_service.proto",
+            "jeton/v1/error_reason.proto",
+        ],
         ["proto"],
     )?;
     #[expect(clippy::disallowed_methods, reason = "how cargo tells a build script")]

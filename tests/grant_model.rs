@@ -306,6 +306,8 @@ fn client(entropy: &Counting) -> Client {
         audience: Audience::default(),
         lifetimes: LIFETIMES,
         grant_limit: GrantLimit::default(),
+        request_limit: None,
+        certificates: Vec::new(),
         introspect: IntrospectReach::Own,
         permissions: Permissions::default(),
         attributes: Attributes::default(),

@@ -1,10 +1,12 @@
 //! What this release writes, later ones must read: the bytes of each record are pinned.
 
-use std::{collections::BTreeMap, time::Duration};
+use std::{collections::BTreeMap, num::NonZeroU32, time::Duration};
 
 use jeton::domain::{
+    attempts::{Attempts, AttemptsId},
     attributes::Attributes,
     audience::Audience,
+    certificate::CertificateIdentity,
     client::{Client, ClientType, GrantLimit, IntrospectReach, Lifetimes, Permissions},
     client_id::ClientId,
     client_secret::{ClientSecret, SecretHash, StoredSecret},
@@ -19,6 +21,7 @@ use jeton::domain::{
     policy::RotationPolicy,
     record::Corrupt,
     refresh::{Refresh, RefreshRequest, refresh},
+    request_limit::RequestLimit,
     scopes::Scopes,
     subject::{Subject, UserId},
     time::Timestamp,
@@ -27,6 +30,8 @@ use jeton::domain::{
 };
 
 const NOW: Timestamp = Timestamp::from_millis(1_800_000_000_000);
+
+const ONE: NonZeroU32 = NonZeroU32::MIN;
 
 struct Repeated(u8);
 
@@ -51,6 +56,8 @@ fn client() -> Client {
         audience: Audience::from_names(["billing"]).expect("an audience"),
         lifetimes: Lifetimes::default(),
         grant_limit: GrantLimit::default(),
+        request_limit: Some(RequestLimit { per_second: ONE, burst: ONE }),
+        certificates: vec![CertificateIdentity::parse("dns:a.example").expect("an identity")],
         introspect: IntrospectReach::Any,
         permissions: Permissions { admin: true, inactive_reason: false },
         attributes: Attributes::from_entries([("team", "payments")]).expect("attributes"),
@@ -100,7 +107,7 @@ fn grant() -> Grant {
     let policy = RotationPolicy::default();
     let decision = refresh(&issued.grant, request, parties, &keys, &policy, later);
     let Refresh::Rotate { grant, .. } = decision else { panic!("{decision:?}") };
-    grant.ended(EndCause::Replayed, later)
+    Grant { last_used: Some(later), ..grant.ended(EndCause::Replayed, later) }
 }
 
 fn hex(bytes: &[u8]) -> String {
@@ -126,6 +133,19 @@ fn a_users_bytes_are_those_of_format_1() {
     let bytes = user().to_bytes();
     assert_eq!(hex(&bytes), include_str!("record_format/user.hex").trim());
     assert_eq!(User::from_bytes(user().id, &bytes), Ok(user()));
+}
+
+#[test]
+fn the_bytes_of_attempts_are_those_of_format_1() {
+    let client_id = ClientId::parse("orders").expect("a client id");
+    let id = AttemptsId::of(&client_id, &UserName::parse("Alice").expect("a name"));
+    let attempts = Attempts { id, failures: 5, last_failure: NOW };
+    let bytes = attempts.to_bytes();
+    assert_eq!(
+        hex(&[id.as_bytes().as_slice(), &bytes].concat()),
+        include_str!("record_format/attempts.hex").trim()
+    );
+    assert_eq!(Attempts::from_bytes(id, &bytes), Ok(attempts));
 }
 
 #[test]

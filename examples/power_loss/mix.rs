@@ -101,6 +101,8 @@ pub(crate) fn next_client(
             audience: Audience::default(),
             lifetimes: Lifetimes { access: lifetime / 4, refresh: lifetime / 2, grant: lifetime },
             grant_limit: GrantLimit::default(),
+            request_limit: None,
+            certificates: Vec::new(),
             introspect: IntrospectReach::Own,
             permissions: Permissions::default(),
             attributes: any_attributes(chance, 9),

@@ -5,8 +5,9 @@ use std::{collections::BTreeMap, time::Duration};
 use serde::{Deserialize, Serialize};
 
 use super::{
-    attributes::Attributes, audience::Audience, client_id::ClientId, client_secret::ClientSecret,
-    epoch::Epoch, grant_type::GrantTypes, scopes::Scopes, time::Timestamp,
+    attributes::Attributes, audience::Audience, certificate::CertificateIdentity,
+    client_id::ClientId, client_secret::ClientSecret, epoch::Epoch, grant_type::GrantTypes,
+    request_limit::RequestLimit, scopes::Scopes, time::Timestamp,
 };
 
 /// Whether a client can keep a secret (RFC 6749 §2.1).
@@ -114,6 +115,10 @@ pub struct Client {
     pub lifetimes: Lifetimes,
     /// How many grants each of its users may have.
     pub grant_limit: GrantLimit,
+    /// How many of its requests are served; `None` for all.
+    pub request_limit: Option<RequestLimit>,
+    /// Certificates that are as good as a secret: at most [`CertificateIdentity::MAX`].
+    pub certificates: Vec<CertificateIdentity>,
     /// Whose tokens it may introspect.
     pub introspect: IntrospectReach,
     /// What else it may do.

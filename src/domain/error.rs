@@ -45,6 +45,12 @@ pub enum Error {
     /// The caller is known and may not do this.
     #[error("the caller may not do this")]
     AccessDenied,
+    /// Nothing is registered under that name or id.
+    #[error("there is no such {0}")]
+    NotFound(&'static str),
+    /// The name or id is taken.
+    #[error("there is such a {0} already")]
+    AlreadyExists(&'static str),
     /// Too many attempts: wait.
     #[error("too many attempts")]
     RateLimited {
@@ -105,6 +111,8 @@ impl Error {
             | Self::InvalidTarget
             | Self::InvalidToken
             | Self::AccessDenied
+            | Self::NotFound(_)
+            | Self::AlreadyExists(_)
             | Self::Internal { .. } => None,
         }
     }

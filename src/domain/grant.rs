@@ -106,6 +106,8 @@ pub struct Grant {
     pub request: Option<RequestFingerprint>,
     /// Where it was issued to.
     pub origin: Origin,
+    /// When a token of it was last introspected, as far as that was noted: coarse, and behind.
+    pub last_used: Option<Timestamp>,
     /// The newest pair.
     pub current: Generation,
     /// The pair before it.

@@ -145,6 +145,7 @@ pub fn issue(
         end: None,
         request: request.request_id.as_ref().map(|_| request.fingerprint()),
         origin: request.origin.clone(),
+        last_used: None,
         current,
         previous: None,
         salt: None,

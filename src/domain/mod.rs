@@ -1,8 +1,10 @@
 //! What tokens, grants, clients and users are, and how they change: pure, no I/O, no clock, no randomness.
 
+pub mod attempts;
 pub mod attributes;
 pub mod audience;
 pub(crate) mod base62;
+pub mod certificate;
 pub mod change;
 pub mod client;
 pub mod client_id;
@@ -23,6 +25,7 @@ pub mod pair;
 pub mod policy;
 pub mod record;
 pub mod refresh;
+pub mod request_limit;
 pub mod revoke;
 pub mod scopes;
 pub mod secret;

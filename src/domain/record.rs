@@ -4,8 +4,14 @@ use serde::{Serialize, de::DeserializeOwned};
 use thiserror::Error;
 
 use super::{
-    change::Change, client::Client, client_id::ClientId, grant::Grant, grant_id::GrantId,
-    subject::UserId, user::User,
+    attempts::{Attempts, AttemptsId},
+    change::Change,
+    client::Client,
+    client_id::ClientId,
+    grant::Grant,
+    grant_id::GrantId,
+    subject::UserId,
+    user::User,
 };
 
 /// The format that is written. Reading goes through [`decode`], which knows every older one.
@@ -73,6 +79,21 @@ impl User {
     /// [`Corrupt`] when the bytes are not a user's.
     pub fn from_bytes(id: UserId, bytes: &[u8]) -> Result<Self, Corrupt> {
         decode(bytes).map(|user| Self { id, ..user })
+    }
+}
+
+impl Attempts {
+    /// The record's bytes, without its id, which is its key.
+    pub fn to_bytes(&self) -> Vec<u8> {
+        encode(self)
+    }
+
+    /// Reads the record stored under `id`.
+    ///
+    /// # Errors
+    /// [`Corrupt`] when the bytes are not such a record's.
+    pub fn from_bytes(id: AttemptsId, bytes: &[u8]) -> Result<Self, Corrupt> {
+        decode(bytes).map(|attempts| Self { id, ..attempts })
     }
 }
 

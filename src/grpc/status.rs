@@ -48,6 +48,8 @@ fn code_and_reason(error: &Error) -> (Code, ErrorReason) {
         Error::InvalidTarget => (Code::InvalidArgument, ErrorReason::InvalidTarget),
         Error::InvalidToken => (Code::Unauthenticated, ErrorReason::InvalidToken),
         Error::AccessDenied => (Code::PermissionDenied, ErrorReason::AccessDenied),
+        Error::NotFound(_) => (Code::NotFound, ErrorReason::NotFound),
+        Error::AlreadyExists(_) => (Code::AlreadyExists, ErrorReason::AlreadyExists),
         Error::RateLimited { .. } => (Code::ResourceExhausted, ErrorReason::RateLimited),
         Error::Overloaded { .. } => (Code::ResourceExhausted, ErrorReason::Overloaded),
         Error::Unavailable { .. } => (Code::Unavailable, ErrorReason::TemporarilyUnavailable),

@@ -24,6 +24,12 @@ redacted! {
     v1::RevokeTokenRequest => "RevokeTokenRequest",
     v1::IntrospectRequest => "IntrospectRequest",
     v1::BatchIntrospectRequest => "BatchIntrospectRequest",
+    v1::CreateClientRequest => "CreateClientRequest",
+    v1::CreateClientResponse => "CreateClientResponse",
+    v1::RotateClientSecretRequest => "RotateClientSecretRequest",
+    v1::RotateClientSecretResponse => "RotateClientSecretResponse",
+    v1::CreateUserRequest => "CreateUserRequest",
+    v1::SetUserPasswordRequest => "SetUserPasswordRequest",
 }
 
 #[cfg(test)]

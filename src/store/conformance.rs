@@ -46,6 +46,8 @@ pub(crate) fn client(number: u8) -> Client {
         audience: Audience::default(),
         lifetimes: Lifetimes::default(),
         grant_limit: GrantLimit::default(),
+        request_limit: None,
+        certificates: Vec::new(),
         introspect: IntrospectReach::Own,
         permissions: Permissions::default(),
         attributes: Attributes::default(),

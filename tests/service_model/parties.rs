@@ -48,6 +48,8 @@ pub(crate) fn client(
         audience: Audience::default(),
         lifetimes: Lifetimes { access: ACCESS, refresh: REFRESH, grant: GRANT },
         grant_limit: GrantLimit { max: GrantLimit::MOST, ..GrantLimit::default() },
+        request_limit: None,
+        certificates: Vec::new(),
         introspect: if number == 0 { IntrospectReach::Any } else { IntrospectReach::Own },
         permissions: Permissions::default(),
         attributes: Attributes::default(),

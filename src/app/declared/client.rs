@@ -54,6 +54,8 @@ fn blank(declaration: &DeclaredClient, entropy: &dyn Entropy, now: Timestamp) ->
         audience: Audience::default(),
         lifetimes: Lifetimes::default(),
         grant_limit: GrantLimit::default(),
+        request_limit: None,
+        certificates: Vec::new(),
         introspect: IntrospectReach::default(),
         permissions: Permissions::default(),
         attributes: Attributes::default(),

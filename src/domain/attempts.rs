@@ -1,0 +1,51 @@
+//! Failed logins of one name at one client: what throttling remembers, whether or not there is such a user.
+
+use serde::{Deserialize, Serialize};
+use sha2::{Digest as _, Sha256};
+
+use super::{client_id::ClientId, time::Timestamp, transcript::absorb, user_name::UserName};
+
+/// Names the pair: a hash, so that a password typed in the wrong place is not kept.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct AttemptsId([u8; 16]);
+
+impl AttemptsId {
+    /// The id of logins of `name` at `client`.
+    pub fn of(client: &ClientId, name: &UserName) -> Self {
+        let mut hash = Sha256::new();
+        for field in ["jeton attempts", client.as_str(), name.as_str()] {
+            absorb(&mut hash, field.as_bytes());
+        }
+        let digest: [u8; 32] = hash.finalize().into();
+        let mut bytes = [0; 16];
+        bytes.copy_from_slice(&digest[..16]);
+        Self(bytes)
+    }
+
+    /// An id from its stored bytes.
+    pub const fn from_bytes(bytes: [u8; 16]) -> Self {
+        Self(bytes)
+    }
+
+    /// The bytes that are stored.
+    pub const fn as_bytes(&self) -> &[u8; 16] {
+        &self.0
+    }
+}
+
+/// The failures since the last success.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Attempts {
+    /// Whose.
+    #[serde(skip, default = "unnamed")]
+    pub id: AttemptsId,
+    /// How many in a row.
+    pub failures: u32,
+    /// When the last one was.
+    pub last_failure: Timestamp,
+}
+
+/// The record's key names it; the decoder puts it in place of this.
+const fn unnamed() -> AttemptsId {
+    AttemptsId::from_bytes([0; 16])
+}
