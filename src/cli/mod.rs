@@ -1,5 +1,6 @@
 //! The `jeton` command line.
 
+mod bench;
 mod check;
 mod connection;
 mod dev;
@@ -35,6 +36,8 @@ enum Command {
     Token(token::Token),
     /// Asks a running server whether it is serving; exits 0 or 1
     Health(health::Health),
+    /// Puts a running server under load and tells how it did
+    Bench(Box<bench::Bench>),
     /// Checks a settings file without starting
     Check(check::Check),
 }
@@ -99,6 +102,7 @@ fn run(command: Command) -> Result<(), CliError> {
             Command::Serve(serve) => serve.run().await,
             Command::Token(token) => token.run().await,
             Command::Health(health) => health.run().await,
+            Command::Bench(bench) => bench.run().await,
             Command::Check(check) => check.run(),
         }
     })

@@ -70,9 +70,14 @@ impl Server {
         Caller::new(self.connect().await, client_id)
     }
 
+    /// Where it listens, as command lines take it.
+    pub(crate) fn url(&self) -> String {
+        format!("http://{}", self.address)
+    }
+
     /// A connection.
     pub(crate) async fn connect(&self) -> Channel {
-        let endpoint = Endpoint::from_shared(format!("http://{}", self.address)).expect("a URL");
+        let endpoint = Endpoint::from_shared(self.url()).expect("a URL");
         within("to connect", endpoint.connect()).await.expect("a connection")
     }
 

@@ -1,0 +1,95 @@
+//! The calls as they are sent: one connection, the client's credentials, a token at a time.
+
+use tonic::{Request, Status, transport::Channel};
+
+use crate::{
+    client::with_basic,
+    domain::secret::Secret,
+    proto::v1::{self, issue_token_request::Grant, token_service_client::TokenServiceClient},
+};
+
+/// One client over one connection. Clones share the connection.
+#[derive(Clone)]
+pub(super) struct Caller {
+    stub: TokenServiceClient<Channel>,
+    client_id: String,
+    client_secret: Secret,
+    user: Option<(String, Secret)>,
+}
+
+impl Caller {
+    pub(super) fn new(
+        channel: Channel,
+        client_id: &str,
+        client_secret: &Secret,
+        user: Option<(String, Secret)>,
+    ) -> Self {
+        let stub = TokenServiceClient::new(channel).max_decoding_message_size(16 << 20);
+        let client_secret = client_secret.clone();
+        Self { stub, client_id: client_id.to_owned(), client_secret, user }
+    }
+
+    /// An access token for the client itself.
+    pub(super) async fn issue(&self) -> Result<String, Status> {
+        let grant = Grant::ClientCredentials(v1::ClientCredentialsGrant {});
+        Ok(self.issue_by(grant).await?.access_token)
+    }
+
+    /// A refresh token for the user.
+    pub(super) async fn log_in(&self) -> Result<String, Status> {
+        let Some((username, password)) = &self.user else {
+            return Err(Status::invalid_argument("there is no user to log in"));
+        };
+        let (username, password) = (username.clone(), password.expose().to_owned());
+        let grant = Grant::Password(v1::PasswordGrant { username, password });
+        Ok(self.issue_by(grant).await?.refresh_token)
+    }
+
+    async fn issue_by(&self, grant: Grant) -> Result<v1::IssueTokenResponse, Status> {
+        let request = v1::IssueTokenRequest {
+            client_id: self.client_id.clone(),
+            client_secret: self.client_secret.expose().to_owned(),
+            grant: Some(grant),
+            ..v1::IssueTokenRequest::default()
+        };
+        Ok(self.stub.clone().issue_token(request).await?.into_inner())
+    }
+
+    /// The next refresh token.
+    pub(super) async fn refresh(&self, refresh_token: String) -> Result<String, Status> {
+        let request = v1::RefreshTokenRequest {
+            client_id: self.client_id.clone(),
+            client_secret: self.client_secret.expose().to_owned(),
+            refresh_token,
+            scopes: Vec::new(),
+        };
+        Ok(self.stub.clone().refresh_token(request).await?.into_inner().refresh_token)
+    }
+
+    pub(super) async fn revoke(&self, token: String) -> Result<(), Status> {
+        let request = v1::RevokeTokenRequest {
+            client_id: self.client_id.clone(),
+            client_secret: self.client_secret.expose().to_owned(),
+            token,
+            ..v1::RevokeTokenRequest::default()
+        };
+        self.stub.clone().revoke_token(request).await.map(drop)
+    }
+
+    /// Whether the token is good.
+    pub(super) async fn introspect(&self, token: String) -> Result<bool, Status> {
+        let request = v1::IntrospectRequest { token, ..v1::IntrospectRequest::default() };
+        Ok(self.stub.clone().introspect(self.signed(request)).await?.into_inner().active)
+    }
+
+    /// Whether all of the tokens are good.
+    pub(super) async fn introspect_all(&self, tokens: Vec<String>) -> Result<bool, Status> {
+        let request = self.signed(v1::BatchIntrospectRequest { tokens });
+        let results = self.stub.clone().batch_introspect(request).await?.into_inner().results;
+        Ok(results.iter().all(|result| result.active))
+    }
+
+    fn signed<T>(&self, message: T) -> Request<T> {
+        with_basic(message, &self.client_id, &self.client_secret)
+    }
+}

@@ -1,0 +1,145 @@
+//! `jeton bench`: puts a running server under load and tells how much it did and how long each call took.
+
+mod calls;
+mod mix;
+mod pace;
+mod progress;
+mod report;
+mod supply;
+mod worker;
+
+use std::{num::NonZeroU32, sync::Arc, time::Duration};
+
+use clap::Args;
+use tokio::{task::JoinSet, time::Instant};
+
+use self::{
+    calls::Caller,
+    mix::Mix,
+    pace::{Pace, Phases},
+    report::Report,
+    supply::Supply,
+    worker::{Tally, Worker},
+};
+use super::{
+    CliError,
+    connection::{Credentials, Server},
+    input,
+    output::Format,
+};
+use crate::domain::secret::Secret;
+
+/// Load on a running server.
+#[derive(Args, Debug)]
+pub(super) struct Bench {
+    #[command(flatten)]
+    server: Server,
+
+    #[command(flatten)]
+    credentials: Credentials,
+
+    /// How the report is printed
+    #[arg(long, value_enum, default_value = "table")]
+    output: Format,
+
+    /// The calls, each with its weight, for example `introspect=90,refresh=8,revoke=2`. Of
+    /// `introspect`, `batch-introspect`, `issue` (client credentials), `password`, `refresh` and
+    /// `revoke`
+    #[arg(long, value_name = "CALL[=WEIGHT],…", default_value = "introspect")]
+    mix: Mix,
+
+    /// Connections: they, not calls, are what a server serves in parallel
+    #[arg(long, value_name = "N", default_value = "8")]
+    connections: NonZeroU32,
+
+    /// Calls under way at once on each connection
+    #[arg(long, value_name = "N", default_value = "16")]
+    streams: NonZeroU32,
+
+    /// Different access tokens that are introspected; they are issued before the load begins
+    #[arg(long, value_name = "N", default_value = "10000")]
+    tokens: NonZeroU32,
+
+    /// Tokens in one `batch-introspect`, at most 1,000
+    #[arg(long, value_name = "N", default_value = "100", value_parser = clap::value_parser!(u32).range(1..=1_000))]
+    batch: u32,
+
+    /// Calls a second in all, sent when they are due whether or not earlier ones were answered, and
+    /// timed from then on. Left out: each stream sends its next call once the last is answered
+    #[arg(long, value_name = "N")]
+    rate: Option<NonZeroU32>,
+
+    /// How long calls are counted
+    #[arg(long, value_name = "DURATION", default_value = "10s")]
+    duration: humantime::Duration,
+
+    /// How long calls are made before they are counted
+    #[arg(long, value_name = "DURATION", default_value = "2s")]
+    warm_up: humantime::Duration,
+
+    /// The user for `password` and `refresh`; the password is read from the variable
+    /// `JETON_PASSWORD` or asked for
+    #[arg(long, value_name = "NAME")]
+    username: Option<String>,
+}
+
+impl Bench {
+    pub(super) async fn run(self) -> Result<(), CliError> {
+        let user = self.user()?;
+        let secret = self.credentials.secret()?;
+        let mut callers = Vec::new();
+        for _ in 0..self.connections.get() {
+            let channel = self.server.connect().await?;
+            callers.push(Caller::new(channel, self.credentials.client_id(), &secret, user.clone()));
+        }
+        let tokens = if self.mix.introspects() { self.tokens.get() } else { 0 };
+        let supply = Arc::new(Supply::issue(&callers, tokens, self.batch).await?);
+        let (tally, counted) = self.load(&callers, &supply).await?;
+        Report::new(&self, &tally, counted).print(self.output);
+        Ok(())
+    }
+
+    fn user(&self) -> Result<Option<(String, Secret)>, CliError> {
+        match &self.username {
+            Some(name) => Ok(Some((name.clone(), input::secret("JETON_PASSWORD", "Password")?))),
+            None if self.mix.needs_user() => {
+                Err(CliError::Usage("password and refresh need --username"))
+            }
+            None => Ok(None),
+        }
+    }
+
+    /// Runs every stream to the end of the time and adds up what they saw.
+    async fn load(
+        &self,
+        callers: &[Caller],
+        supply: &Arc<Supply>,
+    ) -> Result<(Tally, Duration), CliError> {
+        let streams = self.streams.get();
+        let workers = self.connections.get() * streams;
+        let mut prepared = JoinSet::new();
+        for number in 0..workers {
+            let caller = callers[number as usize % callers.len()].clone();
+            let worker = Worker::new(number, caller, Arc::clone(supply), self.mix.clone());
+            prepared.spawn(worker.prepared());
+        }
+        let mut ready = Vec::new();
+        while let Some(worker) = prepared.join_next().await {
+            ready.push(worker.map_err(|_| CliError::Usage("a stream panicked"))??);
+        }
+
+        let phases = Phases::starting(Instant::now(), *self.warm_up, *self.duration);
+        let bar = tokio::spawn(progress::show(phases));
+        let mut running = JoinSet::new();
+        for (number, worker) in (0..).zip(ready) {
+            let pace = self.rate.map_or(Pace::Closed, |rate| Pace::open(rate, number, workers));
+            running.spawn(worker.run(pace, phases));
+        }
+        let mut tally = Tally::default();
+        while let Some(seen) = running.join_next().await {
+            tally.add(&seen.map_err(|_| CliError::Usage("a stream panicked"))?);
+        }
+        bar.abort();
+        Ok((tally, phases.counted()))
+    }
+}

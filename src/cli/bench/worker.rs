@@ -1,0 +1,152 @@
+//! One stream of calls, and what it saw.
+
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
+
+use hdrhistogram::Histogram;
+use tokio::time::{Instant, sleep_until};
+use tonic::Status;
+
+use super::{
+    calls::Caller,
+    mix::{Call, Mix},
+    pace::{Pace, Phases},
+    supply::Supply,
+};
+use crate::cli::reason;
+
+/// Longest latency that is told apart, in microseconds: a minute.
+const LONGEST_MICROS: u64 = 60_000_000;
+/// Significant digits of a latency.
+const DIGITS: u8 = 3;
+
+/// Latencies of one call's good answers, and how often which refusal came.
+pub(super) struct Seen {
+    pub(super) micros: Histogram<u64>,
+    pub(super) refusals: BTreeMap<String, u64>,
+}
+
+impl Default for Seen {
+    fn default() -> Self {
+        let micros = Histogram::new_with_bounds(1, LONGEST_MICROS, DIGITS);
+        let micros = micros.expect("the bounds are constants that a histogram can have");
+        Self { micros, refusals: BTreeMap::new() }
+    }
+}
+
+/// What was seen of each call.
+#[derive(Default)]
+pub(super) struct Tally(BTreeMap<&'static str, Seen>);
+
+impl Tally {
+    fn record(&mut self, call: Call, outcome: Result<(), String>, latency: Duration) {
+        let seen = self.0.entry(call.name()).or_default();
+        match outcome {
+            Ok(()) => {
+                let micros = u64::try_from(latency.as_micros()).unwrap_or(LONGEST_MICROS);
+                seen.micros.saturating_record(micros.max(1));
+            }
+            Err(reason) => *seen.refusals.entry(reason).or_default() += 1,
+        }
+    }
+
+    pub(super) fn add(&mut self, other: &Self) {
+        for (call, seen) in &other.0 {
+            let sum = self.0.entry(call).or_default();
+            // Both have the same bounds.
+            let _always_fits = sum.micros.add(&seen.micros);
+            for (reason, count) in &seen.refusals {
+                *sum.refusals.entry(reason.clone()).or_default() += count;
+            }
+        }
+    }
+
+    pub(super) fn of(&self, call: Call) -> Option<&Seen> {
+        self.0.get(call.name())
+    }
+}
+
+/// One stream.
+pub(super) struct Worker {
+    number: u32,
+    caller: Caller,
+    supply: Arc<Supply>,
+    mix: Mix,
+    /// The end of the stream's own chain of refreshes.
+    refresh_token: String,
+}
+
+impl Worker {
+    pub(super) fn new(number: u32, caller: Caller, supply: Arc<Supply>, mix: Mix) -> Self {
+        Self { number, caller, supply, mix, refresh_token: String::new() }
+    }
+
+    /// The same, with whatever its calls need to begin with.
+    pub(super) async fn prepared(mut self) -> Result<Self, Status> {
+        while self.mix.refreshes() && self.refresh_token.is_empty() {
+            match self.caller.log_in().await {
+                Ok(token) if token.is_empty() => {
+                    return Err(Status::failed_precondition("the client may not refresh"));
+                }
+                Ok(token) => self.refresh_token = token,
+                // Many streams log in at once; the hash pool says when it is full.
+                Err(status) if status.code() == tonic::Code::ResourceExhausted => {
+                    tokio::time::sleep(Duration::from_millis(500)).await;
+                }
+                Err(status) => return Err(status),
+            }
+        }
+        Ok(self)
+    }
+
+    /// Calls until the end of the time.
+    pub(super) async fn run(mut self, pace: Pace, phases: Phases) -> Tally {
+        let mut tally = Tally::default();
+        for step in 0.. {
+            let due = pace.due(phases.start, step);
+            if due.unwrap_or_else(Instant::now) >= phases.end {
+                break;
+            }
+            if let Some(due) = due {
+                sleep_until(due).await;
+            }
+            let call = self.mix.at(u64::from(self.number) + u64::from(step));
+            let Some((sent, outcome)) = self.call(call, step).await else { continue };
+            let begin = due.unwrap_or(sent);
+            if begin >= phases.counted_from {
+                tally.record(call, outcome, begin.elapsed());
+            }
+        }
+        tally
+    }
+
+    /// Makes one call: when it was sent, and its outcome. `None` when what it needs could not be
+    /// had.
+    async fn call(&mut self, call: Call, step: u32) -> Option<(Instant, Result<(), String>)> {
+        let refused = |status: Status| reason(&status);
+        let good = |active: bool| if active { Ok(()) } else { Err("inactive".to_owned()) };
+        let mut sent = Instant::now();
+        let outcome = match call {
+            Call::Introspect => {
+                let token = self.supply.token(self.number, step);
+                self.caller.introspect(token).await.map_err(refused).and_then(good)
+            }
+            Call::BatchIntrospect => {
+                let tokens = self.supply.batch(self.number, step);
+                self.caller.introspect_all(tokens).await.map_err(refused).and_then(good)
+            }
+            Call::Issue => self.caller.issue().await.map(drop).map_err(refused),
+            Call::Password => self.caller.log_in().await.map(drop).map_err(refused),
+            Call::Refresh => {
+                let answer = self.caller.refresh(self.refresh_token.clone()).await;
+                // After a refusal the same token is presented again: that is what a client does.
+                answer.map(|next| self.refresh_token = next).map_err(refused)
+            }
+            Call::Revoke => {
+                let token = self.caller.issue().await.ok()?;
+                sent = Instant::now();
+                self.caller.revoke(token).await.map_err(refused)
+            }
+        };
+        Some((sent, outcome))
+    }
+}
