@@ -15,16 +15,19 @@ mod limit;
 mod phc;
 mod ready;
 mod refresh;
+mod retention;
 mod revoke;
 mod sweep;
 mod tokens;
 mod verified;
 
-use std::{future::Future, sync::Arc};
+use std::{
+    future::Future,
+    sync::{Arc, Mutex},
+};
 
 use arc_swap::ArcSwap;
 
-use self::verified::VerifiedSecrets;
 pub use self::{
     caller::{Caller, Credentials},
     cursor::Cursor,
@@ -37,6 +40,7 @@ pub use self::{
     sweep::SWEEP_STEP,
     tokens::Tokens,
 };
+use self::{retention::Retention, verified::VerifiedSecrets};
 use crate::{
     domain::{
         entropy::{Entropy, draw},
@@ -63,6 +67,7 @@ pub struct Service<S> {
     clock: Arc<dyn Clock>,
     entropy: Arc<dyn Entropy>,
     policy: RotationPolicy,
+    retention: Mutex<Retention>,
 }
 
 impl<S: Store> Service<S> {
@@ -76,7 +81,8 @@ impl<S: Store> Service<S> {
         policy: RotationPolicy,
     ) -> Self {
         let verified = VerifiedSecrets::new(&*entropy);
-        Self { store, keys: ArcSwap::from_pointee(keys), hashes, verified, clock, entropy, policy }
+        let (keys, retention) = (ArcSwap::from_pointee(keys), Mutex::default());
+        Self { store, keys, hashes, verified, clock, entropy, policy, retention }
     }
 
     /// The position in the feed of revocations that is durable now.
@@ -118,7 +124,10 @@ impl<S: Store> Service<S> {
             WriteError::Conflict => Error::Conflict,
             WriteError::Busy => Error::OVERLOADED,
             WriteError::Unavailable | WriteError::Unknown => Error::UNAVAILABLE,
-            WriteError::TooLarge | WriteError::Corrupt => self.internal(&error),
+            WriteError::TooLarge => {
+                Error::InvalidRequest { field: "request", problem: "is too large to be kept" }
+            }
+            WriteError::Corrupt => self.internal(&error),
         }
     }
 

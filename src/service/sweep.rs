@@ -1,13 +1,13 @@
-//! Frees the records of grants of which nothing can be used any more.
+//! Frees the records of grants of which nothing can be used any more, and trims the changes feed.
 
-use std::time::Duration;
+use std::{sync::PoisonError, time::Duration};
 
 use futures_util::future::join_all;
 
 use super::Service;
 use crate::{
     domain::error::Error,
-    store::{Records as _, Store, Write, WriteError},
+    store::{Records as _, Sequence, Store, Write, WriteError},
 };
 
 /// Grants freed in one step: a batch of the committer's, so that a request never waits behind more
@@ -19,12 +19,32 @@ pub const SWEEP_STEP: usize = 256;
 const KEPT: Duration = Duration::from_secs(60 * 60);
 
 impl<S: Store> Service<S> {
-    /// Frees up to [`SWEEP_STEP`] spent grants, the longest expired first, and says how many it
-    /// met. Expiry is decided where tokens are used; this only makes room.
+    /// Frees up to [`SWEEP_STEP`] spent grants, the longest expired first, and as many events of
+    /// the feed that need not be kept, and says how many it met of whichever were more. Expiry is
+    /// decided where tokens are used; this only makes room.
     ///
     /// # Errors
     /// `Unavailable` or `Overloaded`: the next step takes up what this one left.
     pub async fn sweep(&self) -> Result<usize, Error> {
+        let grants = self.free_spent_grants().await?;
+        let events = self.trim_feed().await?;
+        Ok(grants.max(events))
+    }
+
+    async fn trim_feed(&self) -> Result<usize, Error> {
+        let head = self.store.head().await.map_err(|error| self.read_failed(error))?;
+        let trimmable = {
+            let mut retention = self.retention.lock().unwrap_or_else(PoisonError::into_inner);
+            retention.trimmable(head, self.now())
+        };
+        if trimmable == Sequence::default() {
+            return Ok(0);
+        }
+        let trimmed = self.store.trim_changes(trimmable, SWEEP_STEP).await;
+        trimmed.map_err(|error| self.write_failed(error))
+    }
+
+    async fn free_spent_grants(&self) -> Result<usize, Error> {
         let spent = self.store.spent_grants(self.now().before(KEPT), SWEEP_STEP).await;
         let spent = spent.map_err(|error| self.read_failed(error))?;
         let met = spent.len();

@@ -1,17 +1,20 @@
 //! The reference engine: plain maps behind one lock. Slow, obvious, gone with the process.
 
 use std::{
-    collections::{BTreeMap, BTreeSet},
+    collections::{BTreeMap, BTreeSet, VecDeque},
+    ops::Bound,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
+use tokio::sync::watch;
+
 use super::{
-    GrantOwner, MAX_RECORD_BYTES, ReadError, Record, Records, Sequence, Store, StoreId, Stored,
-    Version, Write, WriteError,
+    FeedError, GrantOwner, MAX_RECORD_BYTES, ReadError, Record, Records, Sequence, Store, StoreId,
+    Stored, Version, Write, WriteError,
 };
 use crate::domain::{
-    change::Change, client::Client, grant::Grant, grant_id::GrantId, key_ring::KeyId,
-    time::Timestamp, user::User, user_name::UserName,
+    attempts::Attempts, change::Change, client::Client, grant::Grant, grant_id::GrantId,
+    key_ring::KeyId, time::Timestamp, user::User, user_name::UserName,
 };
 
 type Map<R> = BTreeMap<<R as Record>::Key, Stored<R>>;
@@ -21,7 +24,10 @@ struct State {
     grants: Map<Grant>,
     clients: Map<Client>,
     users: Map<User>,
-    changes: Vec<Change>,
+    attempts: Map<Attempts>,
+    changes: VecDeque<Change>,
+    /// Events that are in `changes` no more.
+    trimmed: u64,
     keys: BTreeSet<KeyId>,
     last_version: u64,
 }
@@ -30,17 +36,13 @@ struct State {
 #[derive(Clone, Default)]
 pub struct MemoryStore {
     state: Arc<Mutex<State>>,
+    head: Arc<watch::Sender<Sequence>>,
 }
 
 impl MemoryStore {
     /// An empty store.
     pub fn new() -> Self {
         Self::default()
-    }
-
-    /// Every change so far, oldest first.
-    pub fn changes(&self) -> Vec<Change> {
-        self.lock().changes.clone()
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
@@ -81,7 +83,17 @@ impl Mapped for User {
     }
 }
 
+impl Mapped for Attempts {
+    fn map(state: &mut State) -> &mut Map<Self> {
+        &mut state.attempts
+    }
+}
+
 impl State {
+    fn head(&self) -> Sequence {
+        Sequence(self.trimmed + self.changes.len() as u64)
+    }
+
     fn write<R: Mapped>(&mut self, write: Write<R>) -> Result<Version, WriteError> {
         let key = write.key();
         let old = R::map(self).get(&key).cloned();
@@ -117,8 +129,22 @@ impl<R: Mapped> Records<R> for MemoryStore {
         Ok(R::map(&mut self.lock()).get(key).cloned())
     }
 
+    async fn page(
+        &self,
+        after: Option<&R::Key>,
+        limit: usize,
+    ) -> Result<Vec<Stored<R>>, ReadError> {
+        let start = after.map_or(Bound::Unbounded, Bound::Excluded);
+        let mut state = self.lock();
+        let records = R::map(&mut state).range((start, Bound::Unbounded));
+        Ok(records.map(|(_, record)| record.clone()).take(limit).collect())
+    }
+
     async fn write(&self, write: Write<R>) -> Result<Version, WriteError> {
-        self.lock().write(write)
+        let mut state = self.lock();
+        let written = state.write(write);
+        self.head.send_replace(state.head());
+        written
     }
 }
 
@@ -126,6 +152,7 @@ impl Store for MemoryStore {
     type Grants = Self;
     type Clients = Self;
     type Users = Self;
+    type Attempts = Self;
 
     fn grants(&self) -> &Self {
         self
@@ -136,6 +163,10 @@ impl Store for MemoryStore {
     }
 
     fn users(&self) -> &Self {
+        self
+    }
+
+    fn attempts(&self) -> &Self {
         self
     }
 
@@ -172,7 +203,40 @@ impl Store for MemoryStore {
     }
 
     async fn head(&self) -> Result<Sequence, ReadError> {
-        Ok(Sequence(self.lock().changes.len() as u64))
+        Ok(self.lock().head())
+    }
+
+    async fn changes(
+        &self,
+        after: Sequence,
+        limit: usize,
+    ) -> Result<Vec<(Sequence, Change)>, FeedError> {
+        let state = self.lock();
+        if after > state.head() {
+            return Err(FeedError::Ahead);
+        }
+        if after.0 < state.trimmed {
+            return Err(FeedError::TooOld { oldest: Sequence(state.trimmed) });
+        }
+        let numbered = (state.trimmed + 1..).map(Sequence).zip(state.changes.iter().cloned());
+        Ok(numbered.skip_while(|(sequence, _)| *sequence <= after).take(limit).collect())
+    }
+
+    async fn changed(&self, after: Sequence) -> Result<(), ReadError> {
+        let head = self.head.subscribe().wait_for(|head| *head > after).await.map(drop);
+        head.map_err(|_| ReadError::Unavailable)
+    }
+
+    async fn trim_changes(&self, through: Sequence, limit: usize) -> Result<usize, WriteError> {
+        let mut state = self.lock();
+        let before = state.trimmed;
+        while state.trimmed < through.0 && state.trimmed - before < limit as u64 {
+            if state.changes.pop_front().is_none() {
+                break;
+            }
+            state.trimmed += 1;
+        }
+        Ok(usize::try_from(state.trimmed - before).unwrap_or(limit))
     }
 
     fn id(&self) -> StoreId {

@@ -14,15 +14,26 @@
 //! * Readers see durable states only. A write is visible to every read that starts after it was
 //!   answered, `Conflict` included, and to none before it is durable. So an answer may rest on
 //!   whatever was read.
+//! * A page of records is in key order and names no key twice. Each record in it was its key's
+//!   durable state at some moment of the read; a key that holds a record all the while is in it,
+//!   a key that holds none all the while is not.
 //! * A user's name is unique: a write that would give two users one name is a `Conflict`.
-//! * Every write that matters to caches of answers adds one [`Change`](crate::domain::change::Change) to a feed, which the record
+//! * Every write that matters to caches of answers adds one [`Change`] to a feed, which the record
 //!   type itself decides ([`Record::change`]), so that no caller can forget it. The feed is
 //!   durable with the record, in the order in which the records became visible, without gaps.
+//! * A reader of the feed who goes on from the last event they were given sees each event once.
+//!   An event is shown no earlier than the state it speaks of: whoever reads the record then finds
+//!   that state or a newer one. It is shown before the write is answered.
+//! * [`Store::head`] is never behind a state that a read has shown.
+//! * The feed forgets events only from its oldest end and only when it is trimmed. A cursor at the
+//!   last trimmed event is good, one before it is too old, one beyond the head is ahead: both are
+//!   told as such, also after a restart, and trimming does not move the head.
 //!
 //! What fails is typed by what the caller may do next: see [`ReadError`] and [`WriteError`].
 
 #[cfg(test)]
 mod conformance;
+mod feed;
 pub mod memory;
 mod record;
 pub mod sled;
@@ -33,12 +44,14 @@ use std::future::Future;
 use thiserror::Error;
 
 pub use self::{
+    feed::{FeedError, Sequence},
     record::Record,
     stored::{Stored, Version},
 };
 use crate::domain::{
-    client::Client, client_id::ClientId, grant::Grant, grant_id::GrantId, key_ring::KeyId,
-    record::Corrupt, subject::UserId, time::Timestamp, user::User, user_name::UserName,
+    attempts::Attempts, change::Change, client::Client, client_id::ClientId, grant::Grant,
+    grant_id::GrantId, key_ring::KeyId, record::Corrupt, subject::UserId, time::Timestamp,
+    user::User, user_name::UserName,
 };
 
 /// Longest encoding of a record, in bytes.
@@ -125,6 +138,14 @@ pub trait Records<R: Record>: Send + Sync + 'static {
         key: &R::Key,
     ) -> impl Future<Output = Result<Option<Stored<R>>, ReadError>> + Send;
 
+    /// The records that come after `after` in key order, or the first ones: at most `limit`, and
+    /// fewer only when there are no more. May wait for the disk.
+    fn page(
+        &self,
+        after: Option<&R::Key>,
+        limit: usize,
+    ) -> impl Future<Output = Result<Vec<Stored<R>>, ReadError>> + Send;
+
     /// Carries out one intent and returns, once it is durable, the record's new version. A write
     /// whose future is dropped may still happen.
     fn write(&self, write: Write<R>) -> impl Future<Output = Result<Version, WriteError>> + Send;
@@ -139,10 +160,6 @@ pub enum GrantOwner {
     Client(ClientId),
 }
 
-/// The position of an event in the changes feed; the first is 1.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Sequence(pub u64);
-
 /// 128 random bits, drawn when the store was made: cursors of another store are told apart by it.
 pub type StoreId = [u8; 16];
 
@@ -154,6 +171,8 @@ pub trait Store: Send + Sync + 'static {
     type Clients: Records<Client>;
     /// The users.
     type Users: Records<User>;
+    /// The failed logins.
+    type Attempts: Records<Attempts>;
 
     /// The grants.
     fn grants(&self) -> &Self::Grants;
@@ -163,6 +182,9 @@ pub trait Store: Send + Sync + 'static {
 
     /// The users.
     fn users(&self) -> &Self::Users;
+
+    /// The failed logins.
+    fn attempts(&self) -> &Self::Attempts;
 
     /// The user of that name.
     fn user_by_name(
@@ -190,6 +212,28 @@ pub trait Store: Send + Sync + 'static {
 
     /// The last change that is durable: whoever has seen the feed up to it is as fresh as now.
     fn head(&self) -> impl Future<Output = Result<Sequence, ReadError>> + Send;
+
+    /// The events after `after`, in order and without gaps: at most `limit`, none when there is no
+    /// news. May wait for the disk.
+    fn changes(
+        &self,
+        after: Sequence,
+        limit: usize,
+    ) -> impl Future<Output = Result<Vec<(Sequence, Change)>, FeedError>> + Send;
+
+    /// Waits until [`Self::changes`] has an event after `after`; for ever, if none comes.
+    ///
+    /// # Errors
+    /// `Unavailable` when no event can come any more.
+    fn changed(&self, after: Sequence) -> impl Future<Output = Result<(), ReadError>> + Send;
+
+    /// Forgets the oldest events up to and including `through`, at most `limit` of them and no
+    /// more than an engine does in one go, and says how many. None when there is nothing to forget.
+    fn trim_changes(
+        &self,
+        through: Sequence,
+        limit: usize,
+    ) -> impl Future<Output = Result<usize, WriteError>> + Send;
 
     /// The store's own id.
     fn id(&self) -> StoreId;

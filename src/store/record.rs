@@ -3,8 +3,15 @@
 use std::{fmt::Debug, hash::Hash};
 
 use crate::domain::{
-    change::Change, client::Client, client_id::ClientId, grant::Grant, grant_id::GrantId,
-    record::Corrupt, subject::UserId, user::User,
+    attempts::{Attempts, AttemptsId},
+    change::Change,
+    client::Client,
+    client_id::ClientId,
+    grant::Grant,
+    grant_id::GrantId,
+    record::Corrupt,
+    subject::UserId,
+    user::User,
 };
 
 /// A type of record.
@@ -144,5 +151,38 @@ impl Record for User {
     fn memory_bytes(&self) -> usize {
         let text = self.name.as_str().len() + self.password.0.len() + self.attributes.bytes();
         size_of::<Self>() + CACHE_OVERHEAD + text + self.declared.len() * 128
+    }
+}
+
+impl Record for Attempts {
+    type Key = AttemptsId;
+
+    fn key(&self) -> AttemptsId {
+        self.id
+    }
+
+    fn key_bytes(key: &AttemptsId) -> &[u8] {
+        key.as_bytes()
+    }
+
+    fn parse_key(bytes: &[u8]) -> Result<AttemptsId, Corrupt> {
+        bytes.try_into().map(AttemptsId::from_bytes).map_err(|_| Corrupt)
+    }
+
+    fn encode(&self) -> Vec<u8> {
+        self.to_bytes()
+    }
+
+    fn decode(key: &AttemptsId, bytes: &[u8]) -> Result<Self, Corrupt> {
+        Self::from_bytes(*key, bytes)
+    }
+
+    /// No answer that anybody caches rests on them.
+    fn change(_old: Option<&Self>, _new: Option<&Self>) -> Option<Change> {
+        None
+    }
+
+    fn memory_bytes(&self) -> usize {
+        size_of::<Self>() + CACHE_OVERHEAD
     }
 }

@@ -4,12 +4,12 @@ use std::sync::{Arc, Mutex};
 
 use jeton::{
     domain::{
-        client::Client, grant::Grant, grant_id::GrantId, key_ring::KeyId, time::Timestamp,
-        user::User, user_name::UserName,
+        change::Change, client::Client, grant::Grant, grant_id::GrantId, key_ring::KeyId,
+        time::Timestamp, user::User, user_name::UserName,
     },
     store::{
-        GrantOwner, ReadError, Record, Records, Sequence, Store, StoreId, Stored, Version, Write,
-        WriteError, memory::MemoryStore,
+        FeedError, GrantOwner, ReadError, Record, Records, Sequence, Store, StoreId, Stored,
+        Version, Write, WriteError, memory::MemoryStore,
     },
 };
 
@@ -62,6 +62,15 @@ where
         self.memory.get(key).await
     }
 
+    async fn page(
+        &self,
+        after: Option<&R::Key>,
+        limit: usize,
+    ) -> Result<Vec<Stored<R>>, ReadError> {
+        self.check()?;
+        self.memory.page(after, limit).await
+    }
+
     async fn write(&self, write: Write<R>) -> Result<Version, WriteError> {
         self.check_write()?;
         self.memory.write(write).await
@@ -72,6 +81,7 @@ impl Store for FailingStore {
     type Grants = Self;
     type Clients = Self;
     type Users = Self;
+    type Attempts = Self;
 
     fn grants(&self) -> &Self {
         self
@@ -82,6 +92,10 @@ impl Store for FailingStore {
     }
 
     fn users(&self) -> &Self {
+        self
+    }
+
+    fn attempts(&self) -> &Self {
         self
     }
 
@@ -110,6 +124,23 @@ impl Store for FailingStore {
 
     async fn head(&self) -> Result<Sequence, ReadError> {
         self.memory.head().await
+    }
+
+    async fn changes(
+        &self,
+        after: Sequence,
+        limit: usize,
+    ) -> Result<Vec<(Sequence, Change)>, FeedError> {
+        self.check()?;
+        self.memory.changes(after, limit).await
+    }
+
+    async fn changed(&self, after: Sequence) -> Result<(), ReadError> {
+        self.memory.changed(after).await
+    }
+
+    async fn trim_changes(&self, through: Sequence, limit: usize) -> Result<usize, WriteError> {
+        self.memory.trim_changes(through, limit).await
     }
 
     fn id(&self) -> StoreId {

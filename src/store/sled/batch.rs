@@ -2,11 +2,15 @@
 
 use super::{
     committer::Reply,
+    feed::Trim,
     index::{Entry, ExpiryEntry, Indexed, Reindex},
     table::Table,
 };
 use crate::{
-    domain::{change::Change, client::Client, grant::Grant, key_ring::KeyId, user::User},
+    domain::{
+        attempts::Attempts, change::Change, client::Client, grant::Grant, key_ring::KeyId,
+        user::User,
+    },
     store::{Sequence, Stored, Version, WriteError},
 };
 
@@ -69,9 +73,12 @@ pub(super) struct Batch {
     pub(super) grants: Writes<Grant>,
     pub(super) clients: Writes<Client>,
     pub(super) users: Writes<User>,
+    pub(super) attempts: Writes<Attempts>,
     pub(super) changes: Vec<Change>,
     pub(super) entries: Vec<Entry>,
     pub(super) stale_entries: Vec<Vec<u8>>,
+    pub(super) trims: Vec<Trim>,
+    pub(super) trimmed: Vec<(Reply<usize>, usize)>,
     pub(super) keys: Vec<KeyId>,
     pub(super) done: Vec<Reply<()>>,
     /// Encoded records, in bytes.
@@ -86,9 +93,12 @@ impl Batch {
             grants: Writes::new(),
             clients: Writes::new(),
             users: Writes::new(),
+            attempts: Writes::new(),
             changes: Vec::new(),
             entries: Vec::new(),
             stale_entries: Vec::new(),
+            trims: Vec::new(),
+            trimmed: Vec::new(),
             keys: Vec::new(),
             done: Vec::new(),
             bytes: 0,
@@ -98,14 +108,18 @@ impl Batch {
 
     /// Commands in the batch.
     pub(super) fn len(&self) -> usize {
-        self.grants.len() + self.clients.len() + self.users.len() + self.done.len()
+        let records = self.grants.len() + self.clients.len() + self.users.len();
+        records + self.attempts.len() + self.trimmed.len() + self.done.len()
     }
 
     /// Whether there is anything to sync.
     pub(super) fn writes(&self) -> bool {
-        let records =
-            self.grants.staged.len() + self.clients.staged.len() + self.users.staged.len();
-        records + self.entries.len() + self.stale_entries.len() + self.keys.len() > 0
+        let records = self.grants.staged.len()
+            + self.clients.staged.len()
+            + self.users.staged.len()
+            + self.attempts.staged.len();
+        let entries = self.entries.len() + self.stale_entries.len();
+        records + entries + self.trims.len() + self.keys.len() > 0
     }
 
     pub(super) fn reindex(&mut self, reindex: Reindex) {
@@ -134,18 +148,42 @@ impl Batch {
         Sequence(self.since.0 + self.changes.len() as u64)
     }
 
-    /// Makes everything visible, then answers everybody. Whoever no longer waits has gone away.
+    /// Makes everything visible. Nobody is answered yet.
     pub(super) fn publish(
         self,
         grants: &Table<Grant>,
         clients: &Table<Client>,
         users: &Table<User>,
-    ) {
+        attempts: &Table<Attempts>,
+    ) -> Answers {
         let grants = self.grants.publish(grants);
         let clients = self.clients.publish(clients);
         let users = self.users.publish(users);
-        for (reply, outcome) in grants.chain(clients).chain(users) {
+        let attempts = self.attempts.publish(attempts);
+        Answers {
+            written: grants.chain(clients).chain(users).chain(attempts).collect(),
+            trimmed: self.trimmed,
+            done: self.done,
+        }
+    }
+}
+
+/// What those who wait for a published batch are told.
+#[must_use]
+pub(super) struct Answers {
+    written: Vec<(Reply<Version>, Outcome)>,
+    trimmed: Vec<(Reply<usize>, usize)>,
+    done: Vec<Reply<()>>,
+}
+
+impl Answers {
+    /// Answers everybody. Whoever no longer waits has gone away.
+    pub(super) fn send(self) {
+        for (reply, outcome) in self.written {
             let _gone = reply.send(outcome);
+        }
+        for (reply, count) in self.trimmed {
+            let _gone = reply.send(Ok(count));
         }
         for reply in self.done {
             let _gone = reply.send(Ok(()));

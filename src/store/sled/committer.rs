@@ -1,7 +1,15 @@
 //! The one thread that writes: it drains the queue, decides every compare-and-swap, and makes a
 //! whole batch durable with one flush and one fdatasync before anybody hears of it.
 
-use std::{fs::File, io, sync::Arc, thread};
+use std::{
+    fs::File,
+    io,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+    thread,
+};
 
 use thiserror::Error;
 use tokio::sync::{mpsc, oneshot, watch};
@@ -9,14 +17,15 @@ use tokio::sync::{mpsc, oneshot, watch};
 use super::{
     batch::{Batch, Staged},
     directory::{DataDirectory, SEGMENT_BYTES},
+    feed::Trim,
     index::{ExpiryEntry, Indexed},
     meta::Meta,
     table::Table,
     trees::{self, Trees},
 };
 use crate::{
-    domain::{client::Client, grant::Grant, key_ring::KeyId, user::User},
-    store::{MAX_RECORD_BYTES, Sequence, Stored, Version, Write, WriteError},
+    domain::{attempts::Attempts, client::Client, grant::Grant, key_ring::KeyId, user::User},
+    store::{MAX_RECORD_BYTES, ReadError, Sequence, Stored, Version, Write, WriteError},
 };
 
 /// Commands that wait while a batch is being synced. More are refused as `Busy`: at the speed of a
@@ -29,6 +38,11 @@ const MAX_BATCH: usize = 256;
 /// anew for each of them, and the log of a batch must stay below a segment.
 const MAX_BATCH_BYTES: usize = SEGMENT_BYTES / 2 / 16;
 
+/// Events that one command trims, at most, and the bytes that each counts for in a batch: a batch
+/// with a full trimming in it takes no more commands.
+const MAX_TRIM: usize = 256;
+const TRIM_BYTES: usize = MAX_BATCH_BYTES / MAX_TRIM;
+
 /// Where the outcome of a command goes.
 pub(in crate::store) type Reply<T> = oneshot::Sender<Result<T, WriteError>>;
 
@@ -38,8 +52,11 @@ pub enum Command {
     Grant(Write<Grant>, Reply<Version>),
     Client(Write<Client>, Reply<Version>),
     User(Write<User>, Reply<Version>),
+    Attempts(Write<Attempts>, Reply<Version>),
     /// Expiry entries that do not say what their grant says: move or drop them.
     Settle(Vec<ExpiryEntry>, Reply<()>),
+    /// Forget the oldest events up to this one, so many at most.
+    Trim(Sequence, usize, Reply<usize>),
     /// Note a server key that records may name from now on.
     AddKey(KeyId, Reply<()>),
     /// Commit what is queued, then stop.
@@ -64,7 +81,8 @@ pub(super) enum State {
 pub(super) struct Handle {
     queue: mpsc::Sender<Command>,
     state: watch::Receiver<State>,
-    head: watch::Receiver<Sequence>,
+    head: Arc<AtomicU64>,
+    shown: watch::Receiver<Sequence>,
 }
 
 impl Handle {
@@ -84,7 +102,19 @@ impl Handle {
 
     /// The last change that is durable.
     pub(super) fn head(&self) -> Sequence {
-        *self.head.borrow()
+        Sequence(self.head.load(Ordering::SeqCst))
+    }
+
+    /// The last change whose record is visible: the same, save while a batch is being published.
+    pub(super) fn shown(&self) -> Sequence {
+        *self.shown.borrow()
+    }
+
+    /// Waits until a change after `after` is shown.
+    pub(super) async fn changed(&self, after: Sequence) -> Result<(), ReadError> {
+        let mut shown = self.shown.clone();
+        let changed = shown.wait_for(|shown| *shown > after).await.map(drop);
+        changed.map_err(|_| ReadError::Unavailable)
     }
 
     /// Asks the committer to finish its queue and stop, and waits until it has.
@@ -111,6 +141,7 @@ pub(super) struct Committer {
     pub(super) grants: Arc<Table<Grant>>,
     pub(super) clients: Arc<Table<Client>>,
     pub(super) users: Arc<Table<User>>,
+    pub(super) attempts: Arc<Table<Attempts>>,
     pub(super) trees: Trees,
     pub(super) meta: Arc<Meta>,
     /// The file that sled keeps everything in: sled's own flush does not reach the disk.
@@ -125,10 +156,12 @@ impl Committer {
     pub(super) fn start(self) -> io::Result<Handle> {
         let (queue, commands) = mpsc::channel(QUEUE);
         let (state_sender, state) = watch::channel(State::Committing);
-        let (head_sender, head) = watch::channel(self.head);
+        let (shown_sender, shown) = watch::channel(self.head);
+        let head = Arc::new(AtomicU64::new(self.head.0));
+        let durable = Arc::clone(&head);
         let mut committer = self;
         thread::Builder::new().name("committer".into()).spawn(move || {
-            let end = committer.run(commands, &head_sender);
+            let end = committer.run(commands, &durable, &shown_sender);
             // Whoever hears of the end may open the directory again.
             drop(committer);
             state_sender.send_replace(match end {
@@ -136,13 +169,14 @@ impl Committer {
                 Err(error) => State::Failed(Failure(error.to_string().into())),
             });
         })?;
-        Ok(Handle { queue, state, head })
+        Ok(Handle { queue, state, head, shown })
     }
 
     fn run(
         &mut self,
         mut commands: mpsc::Receiver<Command>,
-        head: &watch::Sender<Sequence>,
+        head: &AtomicU64,
+        shown: &watch::Sender<Sequence>,
     ) -> sled::Result<()> {
         let mut open = true;
         while open {
@@ -157,7 +191,7 @@ impl Committer {
                 };
                 open = self.stage(command, &mut batch)?;
             }
-            self.commit(batch, head)?;
+            self.commit(batch, head, shown)?;
         }
         self.sync()
     }
@@ -177,11 +211,23 @@ impl Committer {
                 let staged = self.decide(&self.users, write, batch)?;
                 batch.users.add(staged, reply);
             }
+            Command::Attempts(write, reply) => {
+                let staged = self.decide(&self.attempts, write, batch)?;
+                batch.attempts.add(staged, reply);
+            }
             Command::Settle(entries, reply) => {
                 for entry in entries {
                     self.settle(entry, batch);
                 }
                 batch.done.push(reply);
+            }
+            Command::Trim(through, limit, reply) => {
+                let limit = limit.min(MAX_TRIM);
+                let trim = self.trees.feed.oldest(through.min(self.head), limit)?;
+                let events = trim.as_ref().map_or(0, Trim::len);
+                batch.trims.extend(trim);
+                batch.bytes += events * TRIM_BYTES;
+                batch.trimmed.push((reply, events));
             }
             Command::AddKey(id, reply) => {
                 batch.keys.push(id);
@@ -262,9 +308,17 @@ impl Committer {
 
     /// Order within the batch: changes and new entries, then records, then entries that no record
     /// needs any more. A crash in between leaves a change too many or an entry too many.
-    fn commit(&mut self, batch: Batch, head: &watch::Sender<Sequence>) -> sled::Result<()> {
+    fn commit(
+        &mut self,
+        batch: Batch,
+        head: &AtomicU64,
+        shown: &watch::Sender<Sequence>,
+    ) -> sled::Result<()> {
         for (sequence, change) in batch.sequenced_changes() {
-            self.trees.add_change(sequence, change)?;
+            self.trees.feed.add(sequence, change)?;
+        }
+        for trim in &batch.trims {
+            self.trees.feed.trim(trim)?;
         }
         for entry in &batch.entries {
             self.trees.index.insert(entry.key.as_slice(), entry.value.as_slice())?;
@@ -275,19 +329,25 @@ impl Committer {
         batch.grants.apply(&self.grants)?;
         batch.clients.apply(&self.clients)?;
         batch.users.apply(&self.users)?;
+        batch.attempts.apply(&self.attempts)?;
         for key in &batch.stale_entries {
             self.trees.index.remove(key)?;
         }
         if batch.writes() {
             self.sync()?;
         }
+        // The head moves before the first record of the batch is visible, the feed shows the events
+        // after the last one is: a barrier misses no state that anybody saw, and whoever was told
+        // of an event finds its state.
         self.head = batch.head();
-        head.send_if_modified(|published| {
-            let moved = *published != self.head;
-            *published = self.head;
+        head.store(self.head.0, Ordering::SeqCst);
+        let answers = batch.publish(&self.grants, &self.clients, &self.users, &self.attempts);
+        shown.send_if_modified(|shown| {
+            let moved = *shown != self.head;
+            *shown = self.head;
             moved
         });
-        batch.publish(&self.grants, &self.clients, &self.users);
+        answers.send();
         Ok(())
     }
 

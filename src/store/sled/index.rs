@@ -4,8 +4,8 @@
 use super::committer::{Command, Reply};
 use crate::{
     domain::{
-        client::Client, client_id::ClientId, grant::Grant, grant_id::GrantId, record::Corrupt,
-        subject::UserId, time::Timestamp, user::User, user_name::UserName,
+        attempts::Attempts, client::Client, client_id::ClientId, grant::Grant, grant_id::GrantId,
+        record::Corrupt, subject::UserId, time::Timestamp, user::User, user_name::UserName,
     },
     store::{GrantOwner, Record, Version, Write},
 };
@@ -96,6 +96,16 @@ impl Indexed for User {
             remove: old.map(|user| by_name(&user.name)).into_iter().collect(),
             unique: new.map(entry),
         }
+    }
+}
+
+impl Indexed for Attempts {
+    fn command(write: Write<Self>, reply: Reply<Version>) -> Command {
+        Command::Attempts(write, reply)
+    }
+
+    fn reindex(_old: Option<&Self>, _new: Option<&Self>) -> Reindex {
+        Reindex::default()
     }
 }
 

@@ -3,6 +3,7 @@
 mod batch;
 mod committer;
 mod directory;
+mod feed;
 mod index;
 mod meta;
 mod records;
@@ -12,6 +13,7 @@ mod trees;
 use std::{io, path::PathBuf, sync::Arc};
 
 use thiserror::Error;
+use tokio::task::spawn_blocking;
 
 pub use self::{committer::Failure, records::SledRecords};
 use self::{
@@ -23,10 +25,10 @@ use self::{
     table::Table,
     trees::Trees,
 };
-use super::{GrantOwner, ReadError, Sequence, Store, StoreId, Stored, WriteError};
+use super::{FeedError, GrantOwner, ReadError, Sequence, Store, StoreId, Stored, WriteError};
 use crate::domain::{
-    client::Client, entropy::Entropy, grant::Grant, grant_id::GrantId, key_ring::KeyId,
-    time::Timestamp, user::User, user_name::UserName,
+    attempts::Attempts, change::Change, client::Client, entropy::Entropy, grant::Grant,
+    grant_id::GrantId, key_ring::KeyId, time::Timestamp, user::User, user_name::UserName,
 };
 
 /// Where the store lies and how much memory it may take.
@@ -82,6 +84,7 @@ pub struct SledStore {
     grants: SledRecords<Grant>,
     clients: SledRecords<Client>,
     users: SledRecords<User>,
+    attempts: SledRecords<Attempts>,
     trees: Trees,
     meta: Arc<Meta>,
     committer: Handle,
@@ -98,9 +101,13 @@ impl SledStore {
         let meta = Arc::new(Meta::open(db.open_tree("meta")?, entropy)?);
         // Clients and users are looked at on every call and are few: a quarter for both.
         let few = options.cache_bytes / 8;
-        let grants = Table::new(db.open_tree("grants")?, options.cache_bytes - 2 * few);
+        // A login's failures are looked at by that login alone.
+        let least = options.cache_bytes / 32;
+        let most = options.cache_bytes - 2 * few - least;
+        let grants = Table::new(db.open_tree("grants")?, most);
         let clients = Table::new(db.open_tree("clients")?, few);
         let users = Table::new(db.open_tree("users")?, few);
+        let attempts = Table::new(db.open_tree("attempts")?, least);
         let trees = Trees::open(db)?;
         let file = directory.file()?;
         trees.flush()?;
@@ -109,17 +116,19 @@ impl SledStore {
             grants: Arc::clone(&grants),
             clients: Arc::clone(&clients),
             users: Arc::clone(&users),
+            attempts: Arc::clone(&attempts),
             trees: trees.clone(),
             meta: Arc::clone(&meta),
             file,
             directory,
-            head: trees.head()?,
+            head: trees.feed.last()?,
         };
         let committer = committer.start()?;
         Ok(Self {
             grants: SledRecords { table: grants, committer: committer.clone() },
             clients: SledRecords { table: clients, committer: committer.clone() },
             users: SledRecords { table: users, committer: committer.clone() },
+            attempts: SledRecords { table: attempts, committer: committer.clone() },
             trees,
             meta,
             committer,
@@ -147,6 +156,7 @@ impl Store for SledStore {
     type Grants = SledRecords<Grant>;
     type Clients = SledRecords<Client>;
     type Users = SledRecords<User>;
+    type Attempts = SledRecords<Attempts>;
 
     fn grants(&self) -> &Self::Grants {
         &self.grants
@@ -158,6 +168,10 @@ impl Store for SledStore {
 
     fn users(&self) -> &Self::Users {
         &self.users
+    }
+
+    fn attempts(&self) -> &Self::Attempts {
+        &self.attempts
     }
 
     async fn user_by_name(&self, name: &UserName) -> Result<Option<Stored<User>>, ReadError> {
@@ -196,6 +210,28 @@ impl Store for SledStore {
 
     async fn head(&self) -> Result<Sequence, ReadError> {
         Ok(self.committer.head())
+    }
+
+    async fn changes(
+        &self,
+        after: Sequence,
+        limit: usize,
+    ) -> Result<Vec<(Sequence, Change)>, FeedError> {
+        if after > self.committer.head() {
+            return Err(FeedError::Ahead);
+        }
+        let (feed, shown) = (self.trees.feed.clone(), self.committer.shown());
+        spawn_blocking(move || feed.read(after, shown, limit))
+            .await
+            .unwrap_or(Err(FeedError::Unavailable))
+    }
+
+    async fn changed(&self, after: Sequence) -> Result<(), ReadError> {
+        self.committer.changed(after).await
+    }
+
+    async fn trim_changes(&self, through: Sequence, limit: usize) -> Result<usize, WriteError> {
+        self.committer.ask(|reply| Command::Trim(through, limit, reply)).await
     }
 
     fn id(&self) -> StoreId {

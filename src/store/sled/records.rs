@@ -39,6 +39,15 @@ impl<R: Indexed> Records<R> for SledRecords<R> {
         blocking(move || table.read(&key)).await
     }
 
+    async fn page(
+        &self,
+        after: Option<&R::Key>,
+        limit: usize,
+    ) -> Result<Vec<Stored<R>>, ReadError> {
+        let (table, after) = (Arc::clone(&self.table), after.cloned());
+        blocking(move || table.page(after, limit)).await
+    }
+
     async fn write(&self, write: Write<R>) -> Result<Version, WriteError> {
         self.committer.ask(|reply| R::command(write, reply)).await
     }

@@ -5,7 +5,8 @@
 //! state from before the batch, whether or not the cache still holds it.
 
 use std::{
-    collections::HashMap,
+    collections::{BTreeMap, HashMap},
+    ops::Bound,
     sync::{Arc, PoisonError, RwLock},
 };
 
@@ -75,6 +76,48 @@ impl<R: Indexed> Table<R> {
                 Some(_) => {}
             }
         }
+    }
+
+    /// The published records after `after` in key order, at most `limit`. May wait for the disk:
+    /// never on a runtime thread. Leaves the cache to those who ask for one record.
+    pub(super) fn page(
+        &self,
+        mut after: Option<R::Key>,
+        limit: usize,
+    ) -> Result<Vec<Stored<R>>, ReadError> {
+        let mut page = Vec::new();
+        while page.len() < limit {
+            let mut found = BTreeMap::new();
+            let start =
+                after.as_ref().map_or(Bound::Unbounded, |key| Bound::Excluded(R::key_bytes(key)));
+            for entry in self.tree.range::<&[u8], _>((start, Bound::Unbounded)).take(limit) {
+                let (key, bytes) = entry.map_err(|_| ReadError::Unavailable)?;
+                let key = R::parse_key(&key)?;
+                let record = decode(&key, &bytes)?;
+                found.insert(key, record);
+            }
+            let more = found.len() == limit;
+            let last = found.last_key_value().map(|(key, _)| key.clone()).filter(|_| more);
+            // Order matters: the tree first, then this look. What the tree held of a batch that is
+            // not open any more has been published; what an open one did to it is undone here.
+            let open = self.open.read().unwrap_or_else(PoisonError::into_inner);
+            for (key, before) in open.iter() {
+                let follows = after.as_ref().is_none_or(|after| key > after);
+                if follows && last.as_ref().is_none_or(|last| key <= last) {
+                    match before {
+                        Some(before) => found.insert(key.clone(), before.clone()),
+                        None => found.remove(key),
+                    };
+                }
+            }
+            drop(open);
+            page.extend(found.into_values().take(limit - page.len()));
+            if !more {
+                break;
+            }
+            after = last;
+        }
+        Ok(page)
     }
 
     /// Begins to write `key`: readers go on seeing `before`, and fills under way lose.

@@ -1,19 +1,21 @@
-//! The trees beside the records: index and changes.
+//! The trees beside the records: index and feed.
 
 use std::ops::Bound;
 
 use sled::{Db, Tree};
 
 use super::{
+    OpenError,
+    feed::Feed,
     index::{self, ExpiryEntry},
     table::Table,
 };
 use crate::{
     domain::{
-        change::Change, grant::Grant, grant_id::GrantId, record::Corrupt, time::Timestamp,
-        user::User, user_name::UserName,
+        grant::Grant, grant_id::GrantId, record::Corrupt, time::Timestamp, user::User,
+        user_name::UserName,
     },
-    store::{GrantOwner, ReadError, Record as _, Sequence, Stored},
+    store::{GrantOwner, ReadError, Record as _, Stored},
 };
 
 /// Cloning shares them.
@@ -21,31 +23,19 @@ use crate::{
 pub(super) struct Trees {
     db: Db,
     pub(super) index: Tree,
-    changes: Tree,
+    pub(super) feed: Feed,
 }
 
 impl Trees {
-    pub(super) fn open(db: Db) -> sled::Result<Self> {
+    pub(super) fn open(db: Db) -> Result<Self, OpenError> {
         let index = db.open_tree("index")?;
-        let changes = db.open_tree("changes")?;
-        Ok(Self { db, index, changes })
+        let feed = Feed::open(db.open_tree("changes")?)?;
+        Ok(Self { db, index, feed })
     }
 
     /// Hands everything written so far to the operating system.
     pub(super) fn flush(&self) -> sled::Result<()> {
         self.db.flush().map(drop)
-    }
-
-    pub(super) fn add_change(&self, sequence: Sequence, change: &Change) -> sled::Result<()> {
-        self.changes.insert(sequence.0.to_be_bytes(), change.to_bytes())?;
-        Ok(())
-    }
-
-    /// The last change in the feed.
-    pub(super) fn head(&self) -> sled::Result<Sequence> {
-        let last = self.changes.last()?;
-        let number = last.and_then(|(key, _)| key.as_ref().try_into().ok().map(u64::from_be_bytes));
-        Ok(Sequence(number.unwrap_or(0)))
     }
 
     /// The user who bears `name`. May wait for the disk.

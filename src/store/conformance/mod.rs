@@ -1,11 +1,15 @@
 //! One suite for every engine: each sentence of the contract as a test against a live store.
 
+mod feed;
+mod pages;
+
 use std::{sync::Arc, time::Duration};
 
 use tokio::task::JoinSet;
 
 use super::{GrantOwner, MAX_RECORD_BYTES, Records as _, Store, Stored, Write, WriteError};
 use crate::domain::{
+    attempts::{Attempts, AttemptsId},
     attributes::Attributes,
     audience::Audience,
     client::{Client, ClientType, GrantLimit, IntrospectReach, Lifetimes, Permissions},
@@ -88,6 +92,10 @@ pub(crate) fn grant(number: u8) -> Grant {
     issue(id, &request, &client(1), &key, &Repeated(number), NOW).grant
 }
 
+pub(crate) fn attempts(number: u8, failures: u32) -> Attempts {
+    Attempts { id: AttemptsId::from_bytes([number; 16]), failures, last_failure: NOW }
+}
+
 /// Waits until `attempt` gives something, for at most ten seconds.
 pub(crate) async fn eventually<T>(attempt: impl Fn() -> Option<T>) -> T {
     let waiting = async {
@@ -109,10 +117,15 @@ pub(crate) async fn run<S: Store + Clone>(store: &S) {
     a_record_beyond_the_limit_is_refused(store).await;
     a_delete_needs_the_version_and_frees_the_key_for_a_new_one(store).await;
     a_users_name_is_unique_and_follows_renames(store).await;
-    revocations_and_changes_move_the_feed_and_rotations_do_not(store).await;
+    feed::revocations_and_changes_are_events_and_rotations_are_not(store).await;
+    feed::whoever_waits_hears_of_the_next_event(store).await;
+    feed::a_follower_of_many_writers_misses_nothing(store).await;
+    feed::what_is_trimmed_is_said_to_be_gone(store).await;
     grants_are_listed_by_their_owners_in_pages(store).await;
     spent_grants_are_found_when_they_are_spent(store).await;
     server_keys_are_remembered(store).await;
+    pages::records_are_paged_in_key_order(store).await;
+    pages::pages_hold_what_stays_and_nothing_that_is_not_durable(store).await;
     of_many_writers_each_round_has_one_winner(store).await;
     readers_never_see_a_state_twice_removed(store).await;
 }
@@ -174,25 +187,6 @@ async fn a_users_name_is_unique_and_follows_renames(store: &impl Store) {
     assert_eq!(found.id, user(1).id);
     let heir = User { name: user(1).name, ..user(2) };
     store.users().write(Write::Insert(heir)).await.expect("the name is free again");
-}
-
-async fn revocations_and_changes_move_the_feed_and_rotations_do_not(store: &impl Store) {
-    let before = store.head().await.expect("the head");
-    let version = store.grants().write(Write::Insert(grant(3))).await.expect("an insert");
-    let rotated = Grant { previous: Some(grant(3).current), ..grant(3) };
-    let rotated = Grant {
-        current: crate::domain::grant::Generation { number: 1, ..rotated.current.clone() },
-        ..rotated
-    };
-    let replace = Write::Replace(version, rotated.clone());
-    let version = store.grants().write(replace).await.expect("a rotation");
-    assert_eq!(store.head().await, Ok(before));
-    let ended = rotated.ended(EndCause::Revoked, NOW);
-    store.grants().write(Write::Replace(version, ended)).await.expect("a revocation");
-    let after = store.head().await.expect("the head");
-    assert_eq!(after.0, before.0 + 1);
-    store.clients().write(Write::Insert(client(1))).await.expect("a client");
-    assert_eq!(store.head().await.expect("the head").0, after.0 + 1);
 }
 
 async fn grants_are_listed_by_their_owners_in_pages(store: &impl Store) {

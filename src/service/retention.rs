@@ -1,0 +1,67 @@
+//! How much of the changes feed is kept: every young event, and of the older ones a fixed number.
+
+use std::time::Duration;
+
+use crate::{domain::time::Timestamp, store::Sequence};
+
+/// Events kept whatever their age.
+const EVENTS: u64 = 100_000;
+
+/// Younger events are kept whatever their number. Whoever caches answers keeps one for a minute at
+/// most, so a follower who was away for longer has nothing left that the feed could correct.
+const AGE: Duration = Duration::from_secs(10 * 60);
+
+/// What was seen of the feed. Starts anew with the process: nothing is trimmed in the first [`AGE`].
+#[derive(Debug, Default)]
+pub(super) struct Retention {
+    /// Every event up to it is older than [`AGE`].
+    old: Sequence,
+    /// Where the head was at some time less than [`AGE`] ago.
+    mark: Option<(Timestamp, Sequence)>,
+}
+
+impl Retention {
+    /// The last event that need not be kept, given where the head is `now`. An event goes between
+    /// once and twice [`AGE`] after it came, if [`EVENTS`] newer ones are there.
+    pub(super) fn trimmable(&mut self, head: Sequence, now: Timestamp) -> Sequence {
+        match self.mark {
+            Some((time, _)) if now.since(time) < AGE => {}
+            Some((_, old)) => {
+                self.old = old;
+                self.mark = Some((now, head));
+            }
+            None => self.mark = Some((now, head)),
+        }
+        self.old.min(Sequence(head.0.saturating_sub(EVENTS)))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const START: Timestamp = Timestamp::from_millis(1_800_000_000_000);
+    const MOMENT: Duration = Duration::from_millis(1);
+
+    #[test]
+    fn what_is_young_is_kept_however_much_it_is() {
+        let mut retention = Retention::default();
+        assert_eq!(retention.trimmable(Sequence(5 * EVENTS), START), Sequence(0));
+        let almost = START.after(AGE).before(MOMENT);
+        assert_eq!(retention.trimmable(Sequence(9 * EVENTS), almost), Sequence(0));
+        let later = START.after(AGE);
+        assert_eq!(retention.trimmable(Sequence(9 * EVENTS), later), Sequence(5 * EVENTS));
+        let next = later.after(AGE).before(MOMENT);
+        assert_eq!(retention.trimmable(Sequence(20 * EVENTS), next), Sequence(5 * EVENTS));
+    }
+
+    #[test]
+    fn of_what_is_old_a_number_is_kept() {
+        let mut retention = Retention::default();
+        retention.trimmable(Sequence(EVENTS + 7), START);
+        let head = Sequence(EVENTS + 7);
+        assert_eq!(retention.trimmable(head, START.after(AGE)), Sequence(7));
+        let few = &mut Retention { old: Sequence(50), mark: None };
+        assert_eq!(few.trimmable(Sequence(60), START), Sequence(0));
+    }
+}

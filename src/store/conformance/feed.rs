@@ -1,0 +1,146 @@
+//! The changes feed: what is an event, in which order, and what is kept of it.
+
+use std::{collections::BTreeMap, future::Future as _, pin::pin, task::Poll};
+
+use futures_util::future::poll_fn;
+use tokio::task::JoinSet;
+
+use super::{NOW, client, grant, user};
+use crate::{
+    domain::{
+        change::{Change, GrantChange},
+        grant::{EndCause, Generation, Grant},
+        subject::UserId,
+        time::Timestamp,
+        user::User,
+        user_name::UserName,
+    },
+    store::{FeedError, Records as _, Sequence, Store, Write},
+};
+
+pub(super) async fn revocations_and_changes_are_events_and_rotations_are_not(store: &impl Store) {
+    let before = store.head().await.expect("the head");
+    let version = store.grants().write(Write::Insert(grant(3))).await.expect("an insert");
+    let rotated = Grant {
+        current: Generation { number: 1, ..grant(3).current },
+        previous: Some(grant(3).current),
+        ..grant(3)
+    };
+    let replace = Write::Replace(version, rotated.clone());
+    let version = store.grants().write(replace).await.expect("a rotation");
+    assert_eq!(store.head().await, Ok(before));
+    let ended = rotated.ended(EndCause::Revoked, NOW);
+    store.grants().write(Write::Replace(version, ended)).await.expect("a revocation");
+    let after = store.head().await.expect("the head");
+    assert_eq!(after.0, before.0 + 1);
+    store.clients().write(Write::Insert(client(1))).await.expect("a client");
+    assert_eq!(store.head().await.expect("the head").0, after.0 + 1);
+
+    let events = store.changes(before, 10).await.expect("the events");
+    let revocation = Change::GrantEnded(GrantChange {
+        grant_id: grant(3).id,
+        generation: 1,
+        client_id: grant(3).client_id,
+        audience: grant(3).audience,
+        time: Some(NOW),
+    });
+    let news = Change::of_client(None, Some(&client(1))).expect("a new client is news");
+    assert_eq!(events, [(after, revocation), (Sequence(after.0 + 1), news.clone())]);
+    let last = store.changes(after, 10).await.expect("the last event");
+    assert_eq!(last, [(Sequence(after.0 + 1), news)]);
+    assert_eq!(store.changes(before, 1).await.expect("one event"), events[..1]);
+    assert!(store.changes(Sequence(after.0 + 1), 10).await.expect("no event").is_empty());
+    assert_eq!(store.changes(Sequence(after.0 + 2), 10).await, Err(FeedError::Ahead));
+    assert_eq!(store.changes(Sequence(u64::MAX), 10).await, Err(FeedError::Ahead));
+}
+
+pub(super) async fn whoever_waits_hears_of_the_next_event(store: &impl Store) {
+    let head = store.head().await.expect("the head");
+    let mut changed = pin!(store.changed(head));
+    let early = poll_fn(|context| Poll::Ready(changed.as_mut().poll(context).is_ready())).await;
+    assert!(!early, "there is no news yet");
+    store.clients().write(Write::Insert(client(40))).await.expect("an insert");
+    changed.await.expect("news");
+    assert_eq!(store.changes(head, 10).await.expect("the news").len(), 1);
+    store.changed(head).await.expect("old news is news to whoever has not heard it");
+}
+
+const WRITERS: u8 = 100;
+const ROUNDS: u64 = 5;
+
+/// A user who changes `round` times: the round is in the record and in the event.
+fn changing(number: u8, round: u64) -> User {
+    User {
+        id: UserId::from_bytes([number; 16]),
+        name: UserName::parse(&format!("changing-{number}")).expect("a name"),
+        update_time: Timestamp::from_millis(round),
+        ..user(number)
+    }
+}
+
+pub(super) async fn a_follower_of_many_writers_misses_nothing<S: Store + Clone>(store: &S) {
+    let start = store.head().await.expect("the head");
+    let mut tasks = JoinSet::new();
+    for number in (0..WRITERS).map(|number| 100 + number) {
+        let store = store.clone();
+        tasks.spawn(async move {
+            let insert = Write::Insert(changing(number, 1));
+            let mut version = store.users().write(insert).await.expect("an insert");
+            for round in 2..=ROUNDS {
+                let replace = Write::Replace(version, changing(number, round));
+                version = store.users().write(replace).await.expect("a replace");
+            }
+        });
+    }
+    let mut seen = BTreeMap::<UserId, u64>::new();
+    let mut cursor = start;
+    while cursor.0 < start.0 + u64::from(WRITERS) * ROUNDS {
+        store.changed(cursor).await.expect("news");
+        let events = store.changes(cursor, 7).await.expect("the events");
+        assert!(!events.is_empty() && events.len() <= 7, "news, and no more than asked for");
+        for (sequence, change) in events {
+            assert_eq!(sequence.0, cursor.0 + 1, "a gap");
+            cursor = sequence;
+            assert!(store.head().await.expect("the head") >= cursor);
+            let Change::UserChanged(change) = change else { panic!("somebody else's {change:?}") };
+            let round = change.time.expect("no user is deleted").as_millis();
+            let last = seen.insert(change.user_id, round).unwrap_or(0);
+            assert_eq!(round, last + 1, "a user's changes are in order");
+            let read = store.users().get(&change.user_id).await.expect("a read").expect("the user");
+            assert!(read.update_time.as_millis() >= round, "the event came before its state");
+        }
+    }
+    tasks.join_all().await;
+    assert_eq!(seen.len(), usize::from(WRITERS));
+    assert_eq!(store.head().await, Ok(cursor));
+}
+
+pub(super) async fn what_is_trimmed_is_said_to_be_gone(store: &impl Store) {
+    let head = store.head().await.expect("the head");
+    let start = Sequence(0);
+    assert_eq!(store.changes(start, 1).await.expect("the first event")[0].0, Sequence(1));
+    assert_eq!(store.trim_changes(start, 10).await, Ok(0));
+    assert_eq!(store.trim_changes(Sequence(9), 3).await, Ok(3), "no more than asked for");
+    assert_eq!(store.trim_changes(Sequence(5), 10).await, Ok(2), "and not beyond");
+    assert_eq!(store.trim_changes(Sequence(5), 10).await, Ok(0));
+    let oldest = Sequence(5);
+    for old in [start, Sequence(4)] {
+        assert_eq!(store.changes(old, 10).await, Err(FeedError::TooOld { oldest }));
+    }
+    assert_eq!(store.changes(oldest, 1).await.expect("the edge is good")[0].0, Sequence(6));
+    let mut left = head.0 - oldest.0;
+    while left > 0 {
+        let beyond = Sequence(head.0 + 9);
+        let trimmed = store.trim_changes(beyond, 1_000).await.expect("trimming");
+        assert!(trimmed > 0, "a trimming that can go on does");
+        left -= trimmed as u64;
+    }
+    assert_eq!(store.head().await, Ok(head));
+    assert!(store.changes(head, 10).await.expect("the edge is good").is_empty());
+    let before = store.changes(Sequence(head.0 - 1), 10).await;
+    assert_eq!(before, Err(FeedError::TooOld { oldest: head }));
+    store.clients().write(Write::Insert(client(41))).await.expect("an insert");
+    let next = store.changes(head, 10).await.expect("the next event");
+    assert_eq!(next.len(), 1);
+    assert_eq!(next[0].0, Sequence(head.0 + 1));
+}

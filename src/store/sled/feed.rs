@@ -1,0 +1,171 @@
+//! The changes feed in its tree: events by number, and under number 0 how far it was trimmed.
+
+use std::sync::{
+    Arc,
+    atomic::{AtomicU64, Ordering},
+};
+
+use sled::{IVec, Tree};
+
+use super::OpenError;
+use crate::{
+    domain::change::Change,
+    store::{FeedError, Sequence},
+};
+
+/// No event has it.
+const EDGE_KEY: Sequence = Sequence(0);
+
+/// Cloning shares it.
+#[derive(Clone)]
+pub(super) struct Feed {
+    tree: Tree,
+    /// The last event that was trimmed; entries up to it are leftovers. Raised before the first of
+    /// them is removed, so that whoever finds it unmoved after a scan has missed none.
+    edge: Arc<AtomicU64>,
+}
+
+/// The oldest events and where the feed begins without them.
+pub(super) struct Trim {
+    keys: Vec<IVec>,
+    edge: Sequence,
+}
+
+impl Trim {
+    /// How many events go.
+    pub(super) fn len(&self) -> usize {
+        self.keys.len()
+    }
+}
+
+impl Feed {
+    pub(super) fn open(tree: Tree) -> Result<Self, OpenError> {
+        let edge = tree.get(to_key(EDGE_KEY))?.map(|edge| parse(&edge));
+        let edge = match edge {
+            None => 0,
+            Some(Some(edge)) => edge.0,
+            Some(None) => return Err(OpenError::Damaged("the feed's beginning is unreadable")),
+        };
+        Ok(Self { tree, edge: Arc::new(AtomicU64::new(edge)) })
+    }
+
+    /// The last event, trimmed or not.
+    pub(super) fn last(&self) -> Result<Sequence, OpenError> {
+        match self.tree.last()? {
+            None => Ok(self.edge()),
+            Some((key, _)) => {
+                let last = parse(&key).ok_or(OpenError::Damaged("an event has no number"))?;
+                Ok(last.max(self.edge()))
+            }
+        }
+    }
+
+    fn edge(&self) -> Sequence {
+        Sequence(self.edge.load(Ordering::SeqCst))
+    }
+
+    /// Only the committer adds.
+    pub(super) fn add(&self, sequence: Sequence, change: &Change) -> sled::Result<()> {
+        self.tree.insert(to_key(sequence), change.to_bytes()).map(drop)
+    }
+
+    /// Up to `limit` events after `after`, none after `shown`. May wait for the disk.
+    pub(super) fn read(
+        &self,
+        after: Sequence,
+        shown: Sequence,
+        limit: usize,
+    ) -> Result<Vec<(Sequence, Change)>, FeedError> {
+        let range = to_key(Sequence(after.0.saturating_add(1)))..;
+        let mut events = Vec::new();
+        let mut gap = false;
+        for (expected, entry) in (after.0 + 1..=shown.0).zip(self.tree.range(range)).take(limit) {
+            let (key, change) = entry.map_err(|_| FeedError::Unavailable)?;
+            if parse(&key) != Some(Sequence(expected)) {
+                gap = true;
+                break;
+            }
+            let change = Change::from_bytes(&change).map_err(|_| FeedError::Corrupt)?;
+            events.push((Sequence(expected), change));
+        }
+        // Order matters: the events first, then this look at what was trimmed meanwhile.
+        let oldest = self.edge();
+        if oldest > after {
+            return Err(FeedError::TooOld { oldest });
+        }
+        let expected = usize::try_from(shown.0.saturating_sub(after.0)).unwrap_or(usize::MAX);
+        if gap || events.len() < expected.min(limit) {
+            return Err(FeedError::Corrupt);
+        }
+        Ok(events)
+    }
+
+    /// Up to `limit` of the events up to `through`, to be removed. May wait for the disk.
+    pub(super) fn oldest(&self, through: Sequence, limit: usize) -> sled::Result<Option<Trim>> {
+        let events = self.tree.range(to_key(Sequence(1))..=to_key(through)).keys();
+        let keys = events.take(limit).collect::<sled::Result<Vec<_>>>()?;
+        let edge = keys.last().and_then(|key| parse(key)).map(|last| last.max(self.edge()));
+        Ok(edge.map(|edge| Trim { keys, edge }))
+    }
+
+    /// Only the committer trims. The edge goes first: a crash in between leaves entries below it,
+    /// which the next trimming meets.
+    pub(super) fn trim(&self, trim: &Trim) -> sled::Result<()> {
+        self.edge.fetch_max(trim.edge.0, Ordering::SeqCst);
+        self.tree.insert(to_key(EDGE_KEY), &to_key(self.edge()))?;
+        trim.keys.iter().try_for_each(|key| self.tree.remove(key).map(drop))
+    }
+}
+
+fn to_key(sequence: Sequence) -> [u8; 8] {
+    sequence.0.to_be_bytes()
+}
+
+fn parse(bytes: &[u8]) -> Option<Sequence> {
+    bytes.try_into().ok().map(|bytes| Sequence(u64::from_be_bytes(bytes)))
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::{
+        domain::entropy::Entropy,
+        store::{
+            FeedError, Records as _, Sequence, Store as _, Write, conformance,
+            sled::{SledOptions, SledStore},
+        },
+    };
+
+    struct TestEntropy;
+
+    impl Entropy for TestEntropy {
+        fn fill(&self, buffer: &mut [u8]) {
+            buffer.fill(7);
+        }
+    }
+
+    #[tokio::test]
+    async fn a_trimmed_feed_goes_on_where_it_was_after_a_restart() {
+        let directory = tempfile::tempdir().expect("a directory");
+        let options = SledOptions { path: directory.path().to_owned(), cache_bytes: 1 << 20 };
+        let open = || SledStore::open(&options, &TestEntropy).ok();
+        let mut store = open().expect("it opens");
+        for number in 0..3 {
+            let client = Write::Insert(conformance::client(number));
+            store.clients().write(client).await.expect("an insert");
+        }
+        for (through, oldest) in [(2, 2), (3, 3)] {
+            store.trim_changes(Sequence(through), 10).await.expect("trimming");
+            store.close().await.expect("it closes in order");
+            drop(store);
+            store = conformance::eventually(open).await;
+            assert_eq!(store.head().await, Ok(Sequence(3)));
+            let old = store.changes(Sequence(1), 10).await;
+            assert_eq!(old, Err(FeedError::TooOld { oldest: Sequence(oldest) }));
+            let rest = store.changes(Sequence(oldest), 10).await.expect("the edge is good");
+            assert_eq!(rest.len() as u64, 3 - oldest);
+        }
+        store.clients().write(Write::Insert(conformance::client(9))).await.expect("an insert");
+        let next = store.changes(Sequence(3), 10).await.expect("the next event");
+        assert_eq!(next.iter().map(|(sequence, _)| *sequence).collect::<Vec<_>>(), [Sequence(4)]);
+    }
+}
