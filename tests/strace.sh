@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Watches the server's system calls: every record is synced to disk between its write and the answer
-# that speaks of it, and concurrent callers share a sync.
+# that speaks of it, concurrent callers share a sync, and a first start syncs all that it makes.
 set -euo pipefail
 # shellcheck source=tests/clients/env.sh
 source "$(dirname "${BASH_SOURCE[0]}")/clients/env.sh"
@@ -8,4 +8,5 @@ source "$(dirname "${BASH_SOURCE[0]}")/clients/env.sh"
 install_python
 install_strace
 build_jeton
-exec "$tools/venv/bin/python" tests/clients/strace.py
+"$tools/venv/bin/python" tests/clients/strace.py
+exec "$tools/venv/bin/python" tests/clients/creation.py

@@ -1,7 +1,7 @@
 //! A look at sled's trees behind the engine's back: what the store contract has no words for, the
 //! names of all records and the content of the feed.
 
-use std::{path::Path, time::Duration};
+use std::{fs, io::ErrorKind, path::Path, time::Duration};
 
 use jeton::domain::{change::Change, client::Client, grant::Grant, user::User};
 use sled::Db;
@@ -17,6 +17,11 @@ pub(crate) struct Layout(Db);
 impl Layout {
     /// Opens the store of a data directory.
     pub(crate) async fn open(dir: &Path) -> sled::Result<Self> {
+        // It would not fit what sled makes of its files by opening them.
+        match fs::remove_file(dir.join("seal")) {
+            Err(error) if error.kind() != ErrorKind::NotFound => return Err(error.into()),
+            Ok(()) | Err(_) => {}
+        }
         let config = sled::Config::default()
             .path(dir.join("store"))
             .segment_size(SEGMENT_BYTES)

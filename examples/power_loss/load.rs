@@ -77,7 +77,11 @@ impl Load {
     /// Runs the load.
     pub(crate) async fn run(self) -> ExitCode {
         let known = Ledger::read(&self.ledger).expect("the ledger can be read");
-        let options = SledOptions { path: self.dir.clone(), cache_bytes: self.cache_bytes };
+        let options = SledOptions {
+            path: self.dir.clone(),
+            cache_bytes: self.cache_bytes,
+            min_free_space: 0,
+        };
         let store = match SledStore::open(&options, &SystemEntropy) {
             Ok(store) => store,
             Err(error) => {

@@ -85,7 +85,11 @@ impl Verify {
     }
 
     fn open(&self) -> Result<SledStore, OpenError> {
-        let options = SledOptions { path: self.dir.clone(), cache_bytes: self.cache_bytes };
+        let options = SledOptions {
+            path: self.dir.clone(),
+            cache_bytes: self.cache_bytes,
+            min_free_space: 0,
+        };
         SledStore::open(&options, &SystemEntropy)
     }
 

@@ -1,6 +1,6 @@
 //! The life of the serving process: bind, open, serve, drain, commit, leave.
 
-use std::{sync::Arc, time::Duration};
+use std::{convert::Infallible, future, sync::Arc, time::Duration};
 
 use thiserror::Error;
 use tokio::{sync::watch, time::timeout};
@@ -15,7 +15,7 @@ use crate::{
     config::Settings,
     grpc::Health,
     service::Ready,
-    store::sled::{Failure, SledStore},
+    store::sled::{Failure, Readiness, SledStore},
 };
 
 /// How long the last commit may take. A disk that needs longer for one sync is not going to finish.
@@ -66,7 +66,8 @@ pub async fn serve(settings: &Settings, started: Started<'_>) -> Result<(), Serv
     let Opened { store, service } = opened;
     ready.set(Arc::clone(&service));
     let sweeper = tokio::spawn(sweep(service));
-    health.serving().await;
+    let mut readiness = store.readiness();
+    say(*readiness.borrow_and_update(), &health).await;
     tracing::info!(grpc = %listeners.grpc, http = %listeners.http, "serving");
     started(listeners);
 
@@ -77,6 +78,7 @@ pub async fn serve(settings: &Settings, started: Started<'_>) -> Result<(), Serv
         }
         failed = store.stopped() => failed.map_err(ServeError::Store),
         failed = serving.failed() => Err(ServeError::Listener(failed)),
+        never = follow(readiness, &health) => match never {},
     };
     health.not_serving().await;
     sweeper.abort();
@@ -86,6 +88,23 @@ pub async fn serve(settings: &Settings, started: Started<'_>) -> Result<(), Serv
     close(&store).await?;
     tracing::info!("stopped");
     ended
+}
+
+/// Health goes as the store's readiness goes.
+async fn follow(mut readiness: watch::Receiver<Readiness>, health: &Health) -> Infallible {
+    while readiness.changed().await.is_ok() {
+        let now = *readiness.borrow_and_update();
+        say(now, health).await;
+    }
+    // The store is gone, and says elsewhere why.
+    future::pending().await
+}
+
+async fn say(readiness: Readiness, health: &Health) {
+    match readiness {
+        Readiness::Ready => health.serving().await,
+        Readiness::Low | Readiness::Full => health.not_serving().await,
+    }
 }
 
 /// Lets calls in flight finish, for as long as the drain timeout allows.

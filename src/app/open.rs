@@ -86,6 +86,7 @@ pub(super) async fn open(settings: &Settings) -> Result<Opened, StartError> {
     let hashes =
         hashes.map_err(|error| StartError::System { what: "the hashing threads".into(), error })?;
     declare(settings, &store, &hashes, SystemClock.now()).await?;
+    store.keep_free_space();
     let clock = Arc::new(SystemClock);
     let service = Service::new(store.clone(), keys, hashes, clock, entropy, settings.tokens);
     Ok(Opened { store, service: Arc::new(service) })
@@ -98,7 +99,11 @@ fn default_hash_threads() -> usize {
 
 async fn open_store(settings: &Settings) -> Result<SledStore, StartError> {
     let path = settings.store.path.clone();
-    let options = SledOptions { path, cache_bytes: settings.store.cache_bytes.as_u64() };
+    let options = SledOptions {
+        path,
+        cache_bytes: settings.store.cache_bytes.as_u64(),
+        min_free_space: settings.store.min_free_space.as_u64(),
+    };
     let opened = spawn_blocking(move || SledStore::open(&options, &SystemEntropy)).await?;
     opened.map_err(|error| StartError::Store {
         path: settings.store.path.display().to_string(),

@@ -47,6 +47,15 @@ pub struct Overrides {
     #[arg(long, env = "JETON_CACHE_BYTES", value_name = "SIZE", value_parser = size::cache)]
     pub cache_bytes: Option<ByteSize>,
 
+    /// Bytes of the file system to keep free, or 0 [default: 256MiB]
+    #[arg(
+        long,
+        env = "JETON_MIN_FREE_SPACE",
+        value_name = "SIZE",
+        value_parser = size::free_space
+    )]
+    pub min_free_space: Option<ByteSize>,
+
     /// The directory of the key ring [default: jeton-keys]
     #[arg(long, env = "JETON_KEYS_PATH", value_name = "DIR")]
     pub keys_path: Option<PathBuf>,
@@ -132,6 +141,7 @@ mod tests {
         for (flag, value) in [
             ("--retry-window", "6m"),
             ("--cache-bytes", "12 feet"),
+            ("--min-free-space", "1MiB"),
             ("--log-format", "xml"),
             ("--log", "jeton=loud"),
             ("--http-issuer", "nowhere"),

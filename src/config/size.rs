@@ -21,6 +21,15 @@ pub(super) fn cache(text: &str) -> Result<ByteSize, Invalid> {
     Ok(size)
 }
 
+/// Space to keep free: none, or from 16 MiB, a quarter of which a batch does not fill, to 1 TiB.
+pub(super) fn free_space(text: &str) -> Result<ByteSize, Invalid> {
+    let size = any(text)?;
+    if size != ByteSize(0) && (size < ByteSize::mib(16) || size > ByteSize::tib(1)) {
+        return Err(Invalid("must be 0, or 16MiB to 1TiB"));
+    }
+    Ok(size)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -38,5 +47,11 @@ mod tests {
     fn a_cache_is_neither_tiny_nor_absurd() {
         assert!(cache("1MiB").is_ok() && cache("1TiB").is_ok());
         assert!(cache("0").is_err() && cache("1023KiB").is_err() && cache("2TiB").is_err());
+    }
+
+    #[test]
+    fn space_to_keep_free_is_none_or_enough_for_a_batch() {
+        assert!(["0", "0B", "16MiB", "1TiB"].iter().all(|text| free_space(text).is_ok()));
+        assert!(["1B", "15MiB", "2TiB"].iter().all(|text| free_space(text).is_err()));
     }
 }

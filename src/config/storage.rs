@@ -15,11 +15,18 @@ pub struct StoreSettings {
     pub path: PathBuf,
     /// Bytes that caches may take: 1 MiB to 1 TiB, default 256 MiB.
     pub cache_bytes: ByteSize,
+    /// Bytes of the data directory's file system that are to stay free: with less, nothing is
+    /// issued or refreshed. 16 MiB to 1 TiB, or 0 to fill it to the end; default 256 MiB.
+    pub min_free_space: ByteSize,
 }
 
 impl Default for StoreSettings {
     fn default() -> Self {
-        Self { path: "jeton-data".into(), cache_bytes: ByteSize::mib(256) }
+        Self {
+            path: "jeton-data".into(),
+            cache_bytes: ByteSize::mib(256),
+            min_free_space: ByteSize::mib(256),
+        }
     }
 }
 
@@ -29,6 +36,7 @@ impl StoreSettings {
         let default = Self::default();
         let declared = fields.text("path", "a path", path);
         let cache_bytes = fields.text("cache_bytes", size::FORM, size::cache);
+        let min_free_space = fields.text("min_free_space", size::FORM, size::free_space);
         Self {
             path: overrides
                 .store_path
@@ -39,6 +47,10 @@ impl StoreSettings {
                 .cache_bytes
                 .or_else(|| cache_bytes.map(|size| size.value))
                 .unwrap_or(default.cache_bytes),
+            min_free_space: overrides
+                .min_free_space
+                .or_else(|| min_free_space.map(|size| size.value))
+                .unwrap_or(default.min_free_space),
         }
     }
 }

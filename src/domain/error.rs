@@ -57,7 +57,7 @@ pub enum Error {
         /// How long.
         retry_after: Duration,
     },
-    /// A bounded queue is full: nothing was done, retry after a moment.
+    /// A bounded queue or the disk is full: nothing was done, retry after a moment.
     #[error("the service is overloaded")]
     Overloaded {
         /// How long.
@@ -93,6 +93,9 @@ impl Error {
 
     /// A bounded queue is full; the pause is a few batches or hashes long.
     pub const OVERLOADED: Self = Self::Overloaded { retry_after: Duration::from_millis(500) };
+
+    /// There is too little space to write; the pause is one in which somebody may make some.
+    pub const NO_SPACE: Self = Self::Overloaded { retry_after: Duration::from_secs(5) };
 
     /// How long to wait before trying again, where waiting helps.
     pub fn retry_after(&self) -> Option<Duration> {

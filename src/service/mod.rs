@@ -123,6 +123,7 @@ impl<S: Store> Service<S> {
         match error {
             WriteError::Conflict => Error::Conflict,
             WriteError::Busy => Error::OVERLOADED,
+            WriteError::NoSpace => Error::NO_SPACE,
             WriteError::Unavailable | WriteError::Unknown => Error::UNAVAILABLE,
             WriteError::TooLarge => {
                 Error::InvalidRequest { field: "request", problem: "is too large to be kept" }

@@ -60,13 +60,20 @@ class Refused(Exception):
         self.raw = b""
         self.reason = ""
         self.domain = ""
+        # How long to wait, in seconds: for people's clients and for gRPC's own retries.
+        self.retry_after: float | None = None
+        self.pushback: float | None = None
         for key, value in error.trailing_metadata() or ():
             if key == "grpc-status-details-bin":
                 self.raw = value
+            if key == "grpc-retry-pushback-ms":
+                self.pushback = int(value) / 1000
         for detail in status_pb2.Status.FromString(self.raw).details:
-            info = error_details_pb2.ErrorInfo()
+            info, retry = error_details_pb2.ErrorInfo(), error_details_pb2.RetryInfo()
             if detail.Unpack(info):
                 self.reason, self.domain = info.reason, info.domain
+            if detail.Unpack(retry):
+                self.retry_after = retry.retry_delay.ToTimedelta().total_seconds()
         super().__init__(f"{self.code.name} {self.reason or 'no reason'}: {self.text}")
 
     def whole_text(self) -> bytes:

@@ -54,6 +54,16 @@ impl Server {
         Process::spawn(home, settings, &[]).failed().await
     }
 
+    /// Starts one that may give up instead: then its directory comes back, and what it said.
+    pub(crate) async fn try_start(home: Home, settings: &Settings) -> Result<Self, (Home, String)> {
+        let mut process = Process::spawn(&home, settings, &[]);
+        let serving = within("to serve or to give up", &mut process.serving).await;
+        match serving {
+            Ok(address) => Ok(Self { home, process, address }),
+            Err(_) => Err((home, process.failed().await)),
+        }
+    }
+
     /// Waits, once, until it serves, and tells where.
     pub(crate) async fn serving(&mut self) -> String {
         let address = within("to serve", &mut self.process.serving).await;

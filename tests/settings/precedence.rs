@@ -17,19 +17,21 @@ struct Flags {
 #[test]
 fn overrides_beat_the_file_one_by_one() {
     let environment = Fake::with_settings(
-        "[store]\npath = 'file'\ncache_bytes = '2MiB'\n[log]\nfilter = 'warn'\nformat = 'human'\n\
+        "[store]\npath = 'file'\ncache_bytes = '2MiB'\nmin_free_space = '0'\n[log]\nfilter = 'warn'\nformat = 'human'\n\
          [tokens]\nretry_window = '1s'\n[serve]\ndrain_delay = '1s'",
     );
     let flags = Flags::parse_from([
         "jeton",
         "--store-path",
         "flag",
+        "--min-free-space=32MiB",
         "--log=debug",
         "--retry-window=2s",
         "--keys-path=flag",
     ]);
     let settings = environment.load(&flags.overrides).expect("good settings").settings;
     assert_eq!(settings.store.path, Path::new("flag"));
+    assert_eq!(settings.store.min_free_space, ByteSize::mib(32));
     assert_eq!(settings.keys.path, Path::new("flag"));
     assert_eq!(settings.log.filter, "debug");
     assert_eq!(settings.tokens.retry_window, Duration::from_secs(2));

@@ -21,6 +21,7 @@ fn without_a_file_everything_has_its_default() {
     assert_eq!(settings.http.listen.to_string(), "127.0.0.1:8080");
     assert_eq!(settings.store.path, Path::new("jeton-data"));
     assert_eq!(settings.store.cache_bytes, ByteSize::mib(256));
+    assert_eq!(settings.store.min_free_space, ByteSize::mib(256));
     assert_eq!(settings.keys.path, Path::new("jeton-keys"));
     assert_eq!(settings.tokens.retry_window, Duration::from_secs(60));
     assert_eq!(settings.tokens.access_overlap, Duration::from_secs(60));
@@ -43,6 +44,7 @@ fn every_section_is_read() {
         [store]
         path = "/data"
         cache_bytes = "1GiB"
+        min_free_space = "0"
         [keys]
         path = "/keys"
         [tokens]
@@ -69,6 +71,7 @@ fn every_section_is_read() {
     assert_eq!(settings.http.cors_allowed_origins, ["https://app.example"]);
     assert_eq!(settings.store.path, Path::new("/data"));
     assert_eq!(settings.store.cache_bytes, ByteSize::gib(1));
+    assert_eq!(settings.store.min_free_space, ByteSize(0));
     assert_eq!(settings.keys.path, Path::new("/keys"));
     assert_eq!(settings.tokens.retry_window, Duration::ZERO);
     assert_eq!(settings.tokens.access_overlap, Duration::from_secs(5));

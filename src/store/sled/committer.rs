@@ -7,6 +7,7 @@ use std::{
     sync::{
         Arc,
         atomic::{AtomicU64, Ordering},
+        mpsc::Sender,
     },
     thread,
 };
@@ -17,9 +18,12 @@ use tokio::sync::{mpsc, oneshot, watch};
 use super::{
     batch::{Batch, Staged},
     directory::{DataDirectory, SEGMENT_BYTES},
+    engine::Engine,
     feed::Trim,
+    floor::Floor,
     index::{ExpiryEntry, Indexed},
     meta::Meta,
+    space::Space,
     table::Table,
     trees::{self, Trees},
 };
@@ -131,7 +135,7 @@ impl Handle {
         match stopped.as_deref() {
             Ok(State::Failed(failure)) => Err(failure.clone()),
             Ok(State::Closed | State::Committing) => Ok(()),
-            Err(_) => Err(Failure("the committer panicked".into())),
+            Err(_) => Err(Failure("sled gave up on what it read or wrote".into())),
         }
     }
 }
@@ -146,8 +150,12 @@ pub(super) struct Committer {
     pub(super) meta: Arc<Meta>,
     /// The file that sled keeps everything in: sled's own flush does not reach the disk.
     pub(super) file: File,
-    #[expect(dead_code, reason = "held as long as anybody writes: dropping it unlocks it")]
+    pub(super) engine: Engine,
     pub(super) directory: DataDirectory,
+    pub(super) floor: Arc<Floor>,
+    pub(super) space: Arc<Space>,
+    #[expect(dead_code, reason = "held as long as anybody writes: dropping it ends the watch")]
+    pub(super) watch: Sender<()>,
     pub(super) head: Sequence,
 }
 
@@ -162,8 +170,13 @@ impl Committer {
         let mut committer = self;
         thread::Builder::new().name("committer".into()).spawn(move || {
             let end = committer.run(commands, &durable, &shown_sender);
+            let Self { engine, directory, .. } = committer;
+            drop(engine);
+            if end.is_ok() {
+                directory.seal();
+            }
             // Whoever hears of the end may open the directory again.
-            drop(committer);
+            drop(directory);
             state_sender.send_replace(match end {
                 Ok(()) => State::Closed,
                 Err(error) => State::Failed(Failure(error.to_string().into())),
@@ -183,6 +196,7 @@ impl Committer {
             let Some(first) = commands.blocking_recv() else {
                 break;
             };
+            self.space.look();
             let mut batch = Batch::new(self.head);
             open = self.stage(first, &mut batch)?;
             while open && batch.len() < MAX_BATCH && batch.bytes < MAX_BATCH_BYTES {
@@ -214,6 +228,9 @@ impl Committer {
             Command::Attempts(write, reply) => {
                 let staged = self.decide(&self.attempts, write, batch)?;
                 batch.attempts.add(staged, reply);
+            }
+            Command::Settle(_, reply) | Command::AddKey(_, reply) if self.space.refuses(false) => {
+                let _gone = reply.send(Err(WriteError::NoSpace));
             }
             Command::Settle(entries, reply) => {
                 for entry in entries {
@@ -267,6 +284,12 @@ impl Committer {
             return Ok(Err(WriteError::TooLarge));
         }
         batch.bytes += bytes;
+        let change = R::change(old.as_deref(), new.as_ref());
+        // What ends or frees something is written for longer than what makes the store grow.
+        let grows = old.is_none() || (new.is_some() && change.is_none());
+        if self.space.refuses(grows) {
+            return Ok(Err(WriteError::NoSpace));
+        }
         let reindex = R::reindex(old.as_deref(), new.as_ref());
         if let Some(unique) = &reindex.unique
             && (batch.puts(&unique.key) || self.is_taken(&unique.key, &unique.value)?)
@@ -275,7 +298,7 @@ impl Committer {
         }
         table.open(key.clone(), old.clone());
         batch.reindex(reindex);
-        batch.changes.extend(R::change(old.as_deref(), new.as_ref()));
+        batch.changes.extend(change);
         Ok(Ok(Staged::new(key, new, self.meta.next_version())))
     }
 
@@ -307,7 +330,8 @@ impl Committer {
     }
 
     /// Order within the batch: changes and new entries, then records, then entries that no record
-    /// needs any more. A crash in between leaves a change too many or an entry too many.
+    /// needs any more, then the batch's number. A crash in between leaves a change too many or an
+    /// entry too many.
     fn commit(
         &mut self,
         batch: Batch,
@@ -334,7 +358,9 @@ impl Committer {
             self.trees.index.remove(key)?;
         }
         if batch.writes() {
+            let number = self.meta.count_batch()?;
             self.sync()?;
+            self.floor.raise(number)?;
         }
         // The head moves before the first record of the batch is visible, the feed shows the events
         // after the last one is: a barrier misses no state that anybody saw, and whoever was told
@@ -352,7 +378,7 @@ impl Committer {
     }
 
     fn sync(&self) -> sled::Result<()> {
-        self.trees.flush()?;
+        self.engine.flush()?;
         self.file.sync_data()?;
         Ok(())
     }

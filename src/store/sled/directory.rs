@@ -1,5 +1,12 @@
 //! The data directory: made whole or not at all, locked by one process, on the disk before it is served.
 //!
+//! | name | what |
+//! |---|---|
+//! | `lock` | locked as long as a process has the store open |
+//! | `floor` | how far the store has come at least, see [`Floor`]; where there is one no new store is made |
+//! | `seal` | what a store that was closed in order consists of, see [`seal`] |
+//! | `store` | sled's own files |
+//!
 //! sled alone does not see to all of this. It never syncs its `conf` file nor any directory, it
 //! takes a snapshot that was half written when the process died for the newest one, and what it
 //! recovers at an open it may have read from the page cache only.
@@ -15,7 +22,7 @@ use std::{
 
 use sled::Db;
 
-use super::OpenError;
+use super::{OpenError, floor::Floor, seal};
 
 /// Bytes of log between two syncs must stay below a segment: sled frees and reuses segments on the
 /// strength of its own flush, which does not reach the disk. And a page beyond a quarter of a
@@ -25,6 +32,9 @@ pub(super) const SEGMENT_BYTES: usize = 8 << 20;
 
 /// sled's lock outlives the drop of a store by a moment, while its threads finish.
 const REOPEN_ATTEMPTS: u32 = 2_000;
+
+/// After a close sled may still be at work for a moment, and its last reader reading.
+const CLOSE_ATTEMPTS: u32 = 10_000;
 
 /// The data directory, locked for this process until it is dropped.
 pub(super) struct DataDirectory {
@@ -36,7 +46,7 @@ pub(super) struct DataDirectory {
 impl DataDirectory {
     /// Makes the directory where there is none, for its owner only, and locks it.
     pub(super) fn lock(path: &Path) -> Result<Self, OpenError> {
-        DirBuilder::new().recursive(true).mode(0o700).create(path)?;
+        make_durably(path)?;
         let lock = File::options().create(true).append(true).mode(0o600).open(path.join("lock"))?;
         lock.try_lock().map_err(|error| match error {
             TryLockError::WouldBlock => OpenError::InUse,
@@ -50,11 +60,21 @@ impl DataDirectory {
         File::open(self.store().join("db"))
     }
 
-    /// Opens sled, making an empty store where there is none.
-    pub(super) fn open(&self, cache_bytes: u64) -> Result<Db, OpenError> {
-        if !self.store().exists() {
-            self.create()?;
+    /// Opens sled, making an empty store where there never was one. What was closed in order is
+    /// refused if it has changed since, before anything is written.
+    pub(super) fn open(&self, cache_bytes: u64) -> Result<Opened, OpenError> {
+        let floor = Floor::read(&self.path)?;
+        let was_made = floor.is_some();
+        match (was_made, self.store().exists()) {
+            (true, false) => return Err(OpenError::damaged("its directory `store` is gone")),
+            (false, false) => self.create()?,
+            (_, true) => {}
         }
+        if was_made {
+            self.check_parts()?;
+        }
+        let was_sealed = seal::check(&self.path, &self.store())?;
+        seal::break_off(&self.path)?;
         remove_half_written_snapshots(&self.store())?;
         // What the last process left in the page cache alone must be on the disk before recovery
         // builds a snapshot on it.
@@ -64,7 +84,52 @@ impl DataDirectory {
         self.close_to_others()?;
         // What recovery found must be durable before any answer rests on it.
         sync_tree(&self.store())?;
-        Ok(db)
+        Ok(Opened { db, floor, was_sealed })
+    }
+
+    /// Notes, durably, that there is a store here, which is whole, and its last batch.
+    pub(super) fn put_floor(&self, batch: u64) -> io::Result<Floor> {
+        Floor::put(&self.path, batch)
+    }
+
+    /// Seals the store once sled has let go of it. Without a seal the next opening takes longer and
+    /// sees less.
+    pub(super) fn seal(&self) {
+        match self.until_closed().and_then(|()| seal::put(&self.path, &self.store())) {
+            Ok(()) => tracing::debug!("the store is sealed"),
+            Err(error) => tracing::warn!(%error, "the store could not be sealed"),
+        }
+    }
+
+    /// sled's lock is the last thing that it gives up.
+    fn until_closed(&self) -> io::Result<()> {
+        let file = self.file()?;
+        for _ in 0..CLOSE_ATTEMPTS {
+            match file.try_lock() {
+                Ok(()) => return Ok(()),
+                Err(TryLockError::WouldBlock) => pause(),
+                Err(TryLockError::Error(error)) => return Err(error),
+            }
+        }
+        Err(io::Error::new(io::ErrorKind::TimedOut, "sled is still at work"))
+    }
+
+    /// sled makes what it misses of its files, as if the store were new.
+    fn check_parts(&self) -> Result<(), OpenError> {
+        for name in ["db", "conf"] {
+            let found = fs::metadata(self.store().join(name));
+            if found.map_or(0, |found| found.len()) == 0 {
+                return Err(OpenError::damaged(format!("its file {name} is gone or empty")));
+            }
+        }
+        for entry in fs::read_dir(self.store())? {
+            let name = entry?.file_name();
+            let name = name.to_string_lossy();
+            if name.starts_with("snap.") && !name.ends_with(".generating") {
+                return Ok(());
+            }
+        }
+        Err(OpenError::damaged("its snapshot is gone"))
     }
 
     /// A crash at any moment leaves either no store, and a leftover that the next start removes, or
@@ -80,11 +145,7 @@ impl DataDirectory {
         drop(db);
         sync_tree(&new)?;
         fs::rename(&new, self.store())?;
-        File::open(&self.path)?.sync_all()?;
-        match self.path.canonicalize()?.parent() {
-            Some(parent) => Ok(File::open(parent)?.sync_all()?),
-            None => Ok(()),
-        }
+        Ok(File::open(&self.path)?.sync_all()?)
     }
 
     /// sled makes its files as the umask says.
@@ -103,6 +164,34 @@ impl DataDirectory {
     }
 }
 
+/// sled, and what it was opened on.
+pub(super) struct Opened {
+    pub(super) db: Db,
+    /// The batch that it must have reached; `None` for a store that is new.
+    pub(super) floor: Option<u64>,
+    /// Whether that was closed in order and has not changed since.
+    pub(super) was_sealed: bool,
+}
+
+/// Makes a directory for its owner only, and those it lies in, each synced into its parent.
+fn make_durably(path: &Path) -> io::Result<()> {
+    if path.is_dir() {
+        return Ok(());
+    }
+    let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty());
+    let parent = parent.unwrap_or(Path::new("."));
+    make_durably(parent)?;
+    match DirBuilder::new().mode(0o700).create(path) {
+        Err(error) if error.kind() != io::ErrorKind::AlreadyExists => Err(error),
+        Ok(()) | Err(_) => File::open(parent)?.sync_all(),
+    }
+}
+
+#[expect(clippy::disallowed_methods, reason = "sled offers nothing to wait for")]
+fn pause() {
+    thread::sleep(Duration::from_millis(1));
+}
+
 fn open_sled(path: &Path, cache_bytes: u64) -> Result<Db, OpenError> {
     let config = sled::Config::default()
         .path(path)
@@ -117,8 +206,7 @@ fn open_sled(path: &Path, cache_bytes: u64) -> Result<Db, OpenError> {
             Err(OpenError::InUse) if attempts < REOPEN_ATTEMPTS => attempts += 1,
             opened => return opened,
         }
-        #[expect(clippy::disallowed_methods, reason = "sled offers nothing to wait for")]
-        thread::sleep(Duration::from_millis(1));
+        pause();
     }
 }
 

@@ -5,9 +5,9 @@ use std::sync::{
     atomic::{AtomicU64, Ordering},
 };
 
-use sled::{IVec, Tree};
+use sled::IVec;
 
-use super::OpenError;
+use super::{OpenError, tree::Tree};
 use crate::{
     domain::change::Change,
     store::{FeedError, Sequence},
@@ -44,7 +44,7 @@ impl Feed {
         let edge = match edge {
             None => 0,
             Some(Some(edge)) => edge.0,
-            Some(None) => return Err(OpenError::Damaged("the feed's beginning is unreadable")),
+            Some(None) => return Err(OpenError::damaged("the feed's beginning is unreadable")),
         };
         Ok(Self { tree, edge: Arc::new(AtomicU64::new(edge)) })
     }
@@ -54,10 +54,26 @@ impl Feed {
         match self.tree.last()? {
             None => Ok(self.edge()),
             Some((key, _)) => {
-                let last = parse(&key).ok_or(OpenError::Damaged("an event has no number"))?;
+                let last = parse(&key).ok_or(OpenError::damaged("an event has no number"))?;
                 Ok(last.max(self.edge()))
             }
         }
+    }
+
+    /// Reads every event: none is missing after the edge.
+    pub(super) fn check(&self) -> Result<(), OpenError> {
+        let mut last = None;
+        for entry in self.tree.range(to_key(Sequence(1))..)? {
+            let (key, change) = entry?;
+            let number = parse(&key).ok_or_else(|| OpenError::damaged("an event's number"))?;
+            if number > self.edge() && number.0 != last.unwrap_or(self.edge().0) + 1 {
+                return Err(OpenError::damaged("events are missing"));
+            }
+            last = Some(number.0.max(self.edge().0));
+            Change::from_bytes(&change)
+                .map_err(|_| OpenError::damaged("an event is unreadable"))?;
+        }
+        Ok(())
     }
 
     fn edge(&self) -> Sequence {
@@ -79,7 +95,8 @@ impl Feed {
         let range = to_key(Sequence(after.0.saturating_add(1)))..;
         let mut events = Vec::new();
         let mut gap = false;
-        for (expected, entry) in (after.0 + 1..=shown.0).zip(self.tree.range(range)).take(limit) {
+        let entries = self.tree.range(range).map_err(|_| FeedError::Unavailable)?;
+        for (expected, entry) in (after.0 + 1..=shown.0).zip(entries).take(limit) {
             let (key, change) = entry.map_err(|_| FeedError::Unavailable)?;
             if parse(&key) != Some(Sequence(expected)) {
                 gap = true;
@@ -102,7 +119,7 @@ impl Feed {
 
     /// Up to `limit` of the events up to `through`, to be removed. May wait for the disk.
     pub(super) fn oldest(&self, through: Sequence, limit: usize) -> sled::Result<Option<Trim>> {
-        let events = self.tree.range(to_key(Sequence(1))..=to_key(through)).keys();
+        let events = self.tree.range(to_key(Sequence(1))..=to_key(through))?.keys();
         let keys = events.take(limit).collect::<sled::Result<Vec<_>>>()?;
         let edge = keys.last().and_then(|key| parse(key)).map(|last| last.max(self.edge()));
         Ok(edge.map(|edge| Trim { keys, edge }))
@@ -146,7 +163,11 @@ mod tests {
     #[tokio::test]
     async fn a_trimmed_feed_goes_on_where_it_was_after_a_restart() {
         let directory = tempfile::tempdir().expect("a directory");
-        let options = SledOptions { path: directory.path().to_owned(), cache_bytes: 1 << 20 };
+        let options = SledOptions {
+            path: directory.path().to_owned(),
+            cache_bytes: 1 << 20,
+            min_free_space: 0,
+        };
         let open = || SledStore::open(&options, &TestEntropy).ok();
         let mut store = open().expect("it opens");
         for number in 0..3 {

@@ -1,4 +1,4 @@
-//! What the store knows of itself: its format, its id, how often it was opened, the keys its records name.
+//! What the store knows of itself: its id, how often it was opened, how many batches it holds, the keys its records name.
 
 use std::{
     collections::BTreeSet,
@@ -8,25 +8,18 @@ use std::{
     },
 };
 
-use sled::Tree;
-
-use super::OpenError;
+use super::{OpenError, schema, tree::Tree};
 use crate::{
-    domain::{
-        entropy::{Entropy, draw},
-        key_ring::KeyId,
-    },
+    domain::key_ring::KeyId,
     store::{StoreId, Version},
 };
 
-/// The layout of trees and keys. Raised when an older release could not read the store any more.
-const SCHEMA: u8 = 1;
 /// Writes of one opening that versions can tell apart: a trillion.
 const VERSION_BITS: u32 = 40;
 
-const SCHEMA_KEY: &[u8] = b"schema";
 const ID_KEY: &[u8] = b"id";
 const OPENINGS_KEY: &[u8] = b"openings";
+const BATCHES_KEY: &[u8] = b"batches";
 const SERVER_KEY_PREFIX: &[u8] = b"key/";
 
 pub(super) struct Meta {
@@ -34,36 +27,31 @@ pub(super) struct Meta {
     id: StoreId,
     keys: Mutex<BTreeSet<KeyId>>,
     last_version: AtomicU64,
+    batches: AtomicU64,
 }
 
 impl Meta {
-    /// Reads, or makes in a new store, what the store knows of itself, and counts this opening.
-    /// Durable only after the next sync.
-    pub(super) fn open(tree: Tree, entropy: &dyn Entropy) -> Result<Self, OpenError> {
-        let schema = tree.get(SCHEMA_KEY)?;
-        match schema.as_deref() {
-            None => {
-                tree.insert(ID_KEY, &draw::<16>(entropy))?;
-                tree.insert(SCHEMA_KEY, &[SCHEMA])?;
-            }
-            Some([SCHEMA]) => {}
-            Some([newer]) => {
-                return Err(OpenError::Schema { found: *newer, known: SCHEMA });
-            }
-            Some(_) => return Err(OpenError::Damaged("its schema version is unreadable")),
-        }
+    /// Notes in a new store its id and its layout. Durable only after the next sync.
+    pub(super) fn create(tree: &Tree, id: StoreId) -> sled::Result<()> {
+        tree.insert(ID_KEY, &id)?;
+        schema::write_newest(tree)
+    }
+
+    /// Reads what the store knows of itself, and counts this opening. Durable only after the next
+    /// sync.
+    pub(super) fn open(tree: Tree) -> Result<Self, OpenError> {
         let id = tree.get(ID_KEY)?.and_then(|id| id.as_ref().try_into().ok());
-        let id = id.ok_or(OpenError::Damaged("its id is missing"))?;
-        let openings = tree.update_and_fetch(OPENINGS_KEY, |count| Some(next_count(count)))?;
-        let openings = openings.and_then(|count| count.as_ref().try_into().ok());
-        let openings = openings.map(u64::from_be_bytes);
-        let openings = openings.ok_or(OpenError::Damaged("its count of openings is unreadable"))?;
+        let id = id.ok_or_else(|| OpenError::damaged("its id is missing"))?;
+        let openings = count(&tree, OPENINGS_KEY)? + 1;
+        tree.insert(OPENINGS_KEY, &openings.to_be_bytes())?;
+        let batches = count(&tree, BATCHES_KEY)?;
         let keys = server_keys(&tree)?;
         Ok(Self {
             tree,
             id,
             keys: Mutex::new(keys),
             last_version: AtomicU64::new(openings << VERSION_BITS),
+            batches: AtomicU64::new(batches),
         })
     }
 
@@ -74,6 +62,18 @@ impl Meta {
     /// A version that no state of any record has had: the count of openings in front of a counter.
     pub(super) fn next_version(&self) -> Version {
         Version::from_u64(self.last_version.fetch_add(1, Ordering::Relaxed) + 1)
+    }
+
+    /// The batches that the store holds.
+    pub(super) fn batches(&self) -> u64 {
+        self.batches.load(Ordering::Relaxed)
+    }
+
+    /// Counts a batch, as the last thing that it writes. Durable only after the next sync.
+    pub(super) fn count_batch(&self) -> sled::Result<u64> {
+        let batch = self.batches.fetch_add(1, Ordering::Relaxed) + 1;
+        self.tree.insert(BATCHES_KEY, &batch.to_be_bytes())?;
+        Ok(batch)
     }
 
     pub(super) fn keys(&self) -> Vec<KeyId> {
@@ -88,17 +88,19 @@ impl Meta {
     }
 }
 
-fn next_count(count: Option<&[u8]>) -> Vec<u8> {
-    let count = count.and_then(|count| count.try_into().ok()).map_or(0, u64::from_be_bytes);
-    (count + 1).to_be_bytes().to_vec()
+/// A count of things that begins at 0.
+fn count(tree: &Tree, key: &[u8]) -> Result<u64, OpenError> {
+    let Some(count) = tree.get(key)? else { return Ok(0) };
+    let count = count.as_ref().try_into().map(u64::from_be_bytes);
+    count.map_err(|_| OpenError::damaged("one of its counts is unreadable"))
 }
 
 fn server_keys(tree: &Tree) -> Result<BTreeSet<KeyId>, OpenError> {
     let mut keys = BTreeSet::new();
-    for entry in tree.scan_prefix(SERVER_KEY_PREFIX).keys() {
+    for entry in tree.scan_prefix(SERVER_KEY_PREFIX)?.keys() {
         let entry = entry?;
         let id = entry[SERVER_KEY_PREFIX.len()..].try_into();
-        let id = id.map_err(|_| OpenError::Damaged("a server key's name is unreadable"))?;
+        let id = id.map_err(|_| OpenError::damaged("a server key's name is unreadable"))?;
         keys.insert(KeyId::from_bytes(id));
     }
     Ok(keys)

@@ -3,32 +3,50 @@
 mod batch;
 mod committer;
 mod directory;
+mod engine;
 mod feed;
+mod floor;
+mod guard;
 mod index;
 mod meta;
+mod open_error;
 mod records;
+mod schema;
+mod seal;
+mod space;
 mod table;
+mod tree;
 mod trees;
 
-use std::{io, path::PathBuf, sync::Arc};
+use std::{fs::File, path::PathBuf, sync::Arc};
 
-use thiserror::Error;
-use tokio::task::spawn_blocking;
+use tokio::{sync::watch, task::spawn_blocking};
 
-pub use self::{committer::Failure, records::SledRecords};
+pub use self::{committer::Failure, open_error::OpenError, records::SledRecords, space::Readiness};
 use self::{
     committer::{Command, Committer, Handle},
-    directory::DataDirectory,
+    directory::{DataDirectory, Opened},
+    engine::Engine,
+    guard::guarded,
     index::ExpiryEntry,
     meta::Meta,
     records::blocking,
+    space::Space,
     table::Table,
     trees::Trees,
 };
 use super::{FeedError, GrantOwner, ReadError, Sequence, Store, StoreId, Stored, WriteError};
 use crate::domain::{
-    attempts::Attempts, change::Change, client::Client, entropy::Entropy, grant::Grant,
-    grant_id::GrantId, key_ring::KeyId, time::Timestamp, user::User, user_name::UserName,
+    attempts::Attempts,
+    change::Change,
+    client::Client,
+    entropy::{Entropy, draw},
+    grant::Grant,
+    grant_id::GrantId,
+    key_ring::KeyId,
+    time::Timestamp,
+    user::User,
+    user_name::UserName,
 };
 
 /// Where the store lies and how much memory it may take.
@@ -38,44 +56,8 @@ pub struct SledOptions {
     pub path: PathBuf,
     /// Bytes of records kept in memory. sled's own page cache takes a quarter of it on top.
     pub cache_bytes: u64,
-}
-
-/// Why a store could not be opened.
-#[derive(Debug, Error)]
-pub enum OpenError {
-    /// Another process has it open.
-    #[error("the data directory is in use by another process")]
-    InUse,
-    /// A newer release wrote it.
-    #[error("the store has format {found}, this release knows {known}: run the newer release")]
-    Schema {
-        /// The format found.
-        found: u8,
-        /// The newest format this release knows.
-        known: u8,
-    },
-    /// It cannot be read: restore a backup.
-    #[error("the store is damaged: {0}")]
-    Damaged(&'static str),
-    /// The file system or sled refused.
-    #[error(transparent)]
-    Io(#[from] io::Error),
-}
-
-impl From<sled::Error> for OpenError {
-    fn from(error: sled::Error) -> Self {
-        match error {
-            // sled says only in words that its lock is taken.
-            sled::Error::Io(error) if error.to_string().contains("could not acquire lock") => {
-                Self::InUse
-            }
-            sled::Error::Io(error) => Self::Io(error),
-            sled::Error::Corruption { .. } => Self::Damaged("sled found a corrupt page"),
-            sled::Error::CollectionNotFound(_)
-            | sled::Error::Unsupported(_)
-            | sled::Error::ReportableBug(_) => Self::Damaged("sled cannot make sense of it"),
-        }
-    }
+    /// Bytes that are to stay free on the file system, see [`Readiness`]; 0 for no such mark.
+    pub min_free_space: u64,
 }
 
 /// The store. Cloning shares it.
@@ -88,30 +70,62 @@ pub struct SledStore {
     trees: Trees,
     meta: Arc<Meta>,
     committer: Handle,
+    space: Arc<Space>,
+}
+
+fn sync(engine: &Engine, file: &File) -> Result<(), OpenError> {
+    engine.flush()?;
+    Ok(file.sync_data()?)
 }
 
 impl SledStore {
-    /// Opens the store, making it where there is none. Blocks while sled reads its log.
+    /// Opens the store, making it where there is none. Blocks while sled reads its log, and while
+    /// every file of a store that was closed, or every page of one that was not, is checked.
+    ///
+    /// What can be noticed of damage is refused; what cannot is told in [`seal`].
     ///
     /// # Errors
     /// See [`OpenError`].
     pub fn open(options: &SledOptions, entropy: &dyn Entropy) -> Result<Self, OpenError> {
+        let (options, id) = (options.clone(), draw(entropy));
+        guarded(move || Self::open_or_make(&options, id))
+    }
+
+    fn open_or_make(options: &SledOptions, new_id: StoreId) -> Result<Self, OpenError> {
         let directory = DataDirectory::lock(&options.path)?;
-        let db = directory.open(options.cache_bytes / 4)?;
-        let meta = Arc::new(Meta::open(db.open_tree("meta")?, entropy)?);
+        let Opened { db, floor, was_sealed } = directory.open(options.cache_bytes / 4)?;
+        let mut engine = Engine::new(db);
+        let file = directory.file()?;
+        let meta = engine.tree("meta")?;
+        match schema::read(&meta)? {
+            None if floor.is_some() => return Err(OpenError::damaged("it is empty")),
+            None => Meta::create(&meta, new_id)?,
+            Some(found) => schema::migrate(&engine, &meta, found, || sync(&engine, &file))?,
+        }
+        let meta = Arc::new(Meta::open(meta)?);
+        if floor.is_some_and(|floor| meta.batches() < floor) {
+            return Err(OpenError::damaged("the end of its log is missing"));
+        }
         // Clients and users are looked at on every call and are few: a quarter for both.
         let few = options.cache_bytes / 8;
         // A login's failures are looked at by that login alone.
         let least = options.cache_bytes / 32;
         let most = options.cache_bytes - 2 * few - least;
-        let grants = Table::new(db.open_tree("grants")?, most);
-        let clients = Table::new(db.open_tree("clients")?, few);
-        let users = Table::new(db.open_tree("users")?, few);
-        let attempts = Table::new(db.open_tree("attempts")?, least);
-        let trees = Trees::open(db)?;
-        let file = directory.file()?;
-        trees.flush()?;
-        file.sync_data()?;
+        let grants = Table::new(engine.tree("grants")?, most);
+        let clients = Table::new(engine.tree("clients")?, few);
+        let users = Table::new(engine.tree("users")?, few);
+        let attempts = Table::new(engine.tree("attempts")?, least);
+        let trees = Trees::open(&mut engine)?;
+        if floor.is_some() && !was_sealed {
+            grants.check()?;
+            clients.check()?;
+            users.check()?;
+            attempts.check()?;
+            trees.check()?;
+        }
+        sync(&engine, &file)?;
+        let floor = Arc::new(directory.put_floor(meta.batches())?);
+        let space = Space::new(directory.file()?, options.min_free_space);
         let committer = Committer {
             grants: Arc::clone(&grants),
             clients: Arc::clone(&clients),
@@ -120,7 +134,14 @@ impl SledStore {
             trees: trees.clone(),
             meta: Arc::clone(&meta),
             file,
+            engine,
             directory,
+            watch: space.keep_looking({
+                let floor = Arc::clone(&floor);
+                move || floor.sync()
+            })?,
+            floor,
+            space: Arc::clone(&space),
             head: trees.feed.last()?,
         };
         let committer = committer.start()?;
@@ -132,10 +153,22 @@ impl SledStore {
             trees,
             meta,
             committer,
+            space,
         })
     }
 
-    /// Commits what is queued and stops writing. Reads go on.
+    /// From now on writes are refused with [`WriteError::NoSpace`] while space is low. Until then
+    /// they are not, so that a process can start on a disk that is nearly full, and say so.
+    pub fn keep_free_space(&self) {
+        self.space.enforce();
+    }
+
+    /// Whether the store takes writes, and every change of that.
+    pub fn readiness(&self) -> watch::Receiver<Readiness> {
+        self.space.readiness()
+    }
+
+    /// Commits what is queued, stops, and seals the store. Only what memory holds can still be read.
     ///
     /// # Errors
     /// When the committer had failed, now or before.
@@ -255,7 +288,7 @@ impl SledStore {
     /// Moves or drops expiry entries. What is not settled now is met again by the next scan.
     async fn settle(&self, entries: Vec<ExpiryEntry>) -> Result<(), ReadError> {
         match self.committer.ask(|reply| Command::Settle(entries, reply)).await {
-            Ok(()) | Err(WriteError::Busy | WriteError::Conflict) => Ok(()),
+            Ok(()) | Err(WriteError::Busy | WriteError::Conflict | WriteError::NoSpace) => Ok(()),
             Err(WriteError::Unavailable | WriteError::Unknown) => Err(ReadError::Unavailable),
             Err(WriteError::TooLarge | WriteError::Corrupt) => Err(ReadError::Corrupt),
         }
@@ -301,7 +334,7 @@ mod tests {
     }
 
     fn options(path: &Path) -> SledOptions {
-        SledOptions { path: path.to_owned(), cache_bytes: 1 << 20 }
+        SledOptions { path: path.to_owned(), cache_bytes: 1 << 20, min_free_space: 0 }
     }
 
     #[tokio::test(flavor = "multi_thread")]

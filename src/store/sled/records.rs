@@ -19,11 +19,14 @@ impl<R: Indexed> Clone for SledRecords<R> {
     }
 }
 
-/// Reads off the runtime's threads. A read that panics or is cut off by shutdown has no answer.
+/// Reads off the runtime's threads. sled panics at some of the pages that it cannot make sense of;
+/// a read that is cut off by shutdown has no answer.
 pub(super) async fn blocking<T: Send + 'static>(
     read: impl FnOnce() -> Result<T, ReadError> + Send + 'static,
 ) -> Result<T, ReadError> {
-    spawn_blocking(read).await.unwrap_or(Err(ReadError::Unavailable))
+    spawn_blocking(read).await.unwrap_or_else(|error| {
+        Err(if error.is_panic() { ReadError::Corrupt } else { ReadError::Unavailable })
+    })
 }
 
 impl<R: Indexed> Records<R> for SledRecords<R> {

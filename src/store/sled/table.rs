@@ -10,14 +10,12 @@ use std::{
     sync::{Arc, PoisonError, RwLock},
 };
 
+use super::{OpenError, index::Indexed, tree::Tree};
+use crate::store::{ReadError, Stored, Version};
 use quick_cache::{
     Weighter,
     sync::{Cache, GuardResult},
 };
-use sled::Tree;
-
-use super::index::Indexed;
-use crate::store::{ReadError, Stored, Version};
 
 #[derive(Clone)]
 struct MemoryBytes;
@@ -90,8 +88,10 @@ impl<R: Indexed> Table<R> {
             let mut found = BTreeMap::new();
             let start =
                 after.as_ref().map_or(Bound::Unbounded, |key| Bound::Excluded(R::key_bytes(key)));
-            for entry in self.tree.range::<&[u8], _>((start, Bound::Unbounded)).take(limit) {
-                let (key, bytes) = entry.map_err(|_| ReadError::Unavailable)?;
+            for entry in
+                self.tree.range::<&[u8]>((start, Bound::Unbounded)).map_err(read_error)?.take(limit)
+            {
+                let (key, bytes) = entry.map_err(read_error)?;
                 let key = R::parse_key(&key)?;
                 let record = decode(&key, &bytes)?;
                 found.insert(key, record);
@@ -163,14 +163,35 @@ impl<R: Indexed> Table<R> {
         self.open.write().unwrap_or_else(PoisonError::into_inner).remove(key);
     }
 
+    /// Reads every record, past the cache.
+    pub(super) fn check(&self) -> Result<(), OpenError> {
+        for entry in self.tree.entries()? {
+            let (key, record) = entry?;
+            let key = R::parse_key(&key).map_err(|_| OpenError::damaged("a key is unreadable"))?;
+            decode::<R>(&key, &record).map_err(|_| OpenError::damaged("a record is unreadable"))?;
+        }
+        Ok(())
+    }
+
     #[expect(clippy::option_option, reason = "not written by the batch, or absent before it")]
     fn before_open_batch(&self, key: &R::Key) -> Option<Option<Stored<R>>> {
         self.open.read().unwrap_or_else(PoisonError::into_inner).get(key).cloned()
     }
 
     fn load(&self, key: &R::Key) -> Result<Option<Stored<R>>, ReadError> {
-        let bytes = self.tree.get(R::key_bytes(key)).map_err(|_| ReadError::Unavailable)?;
+        let bytes = self.tree.get(R::key_bytes(key)).map_err(read_error)?;
         bytes.map(|bytes| decode(key, &bytes)).transpose()
+    }
+}
+
+/// What sled cannot read is damaged, and stays so; everything else may pass.
+#[expect(clippy::needless_pass_by_value, reason = "its place is in `map_err`")]
+pub(super) fn read_error(error: sled::Error) -> ReadError {
+    match error {
+        sled::Error::Corruption { .. } | sled::Error::ReportableBug(_) => ReadError::Corrupt,
+        sled::Error::Io(_) | sled::Error::CollectionNotFound(_) | sled::Error::Unsupported(_) => {
+            ReadError::Unavailable
+        }
     }
 }
 

@@ -2,13 +2,13 @@
 
 use std::ops::Bound;
 
-use sled::{Db, Tree};
-
 use super::{
     OpenError,
+    engine::Engine,
     feed::Feed,
     index::{self, ExpiryEntry},
-    table::Table,
+    table::{Table, read_error},
+    tree::Tree,
 };
 use crate::{
     domain::{
@@ -21,21 +21,23 @@ use crate::{
 /// Cloning shares them.
 #[derive(Clone)]
 pub(super) struct Trees {
-    db: Db,
     pub(super) index: Tree,
     pub(super) feed: Feed,
 }
 
 impl Trees {
-    pub(super) fn open(db: Db) -> Result<Self, OpenError> {
-        let index = db.open_tree("index")?;
-        let feed = Feed::open(db.open_tree("changes")?)?;
-        Ok(Self { db, index, feed })
+    pub(super) fn open(engine: &mut Engine) -> Result<Self, OpenError> {
+        let index = engine.tree("index")?;
+        let feed = Feed::open(engine.tree("changes")?)?;
+        Ok(Self { index, feed })
     }
 
-    /// Hands everything written so far to the operating system.
-    pub(super) fn flush(&self) -> sled::Result<()> {
-        self.db.flush().map(drop)
+    /// Reads every entry: each page is where it was left, and the feed has no gap.
+    pub(super) fn check(&self) -> Result<(), OpenError> {
+        for entry in self.index.entries()? {
+            entry?;
+        }
+        self.feed.check()
     }
 
     /// The user who bears `name`. May wait for the disk.
@@ -45,7 +47,7 @@ impl Trees {
         users: &Table<User>,
     ) -> Result<Option<Stored<User>>, ReadError> {
         let key = index::by_name(name);
-        let id = self.index.get(&key).map_err(|_| ReadError::Unavailable)?;
+        let id = self.index.get(&key).map_err(read_error)?;
         let Some(id) = id else { return Ok(None) };
         let user = users.read(&User::parse_key(&id)?)?;
         Ok(user.filter(|user| user.name == *name))
@@ -61,10 +63,11 @@ impl Trees {
         let prefix = index::owned_by(owner);
         let after = after.map(|id| [prefix.as_slice(), id.as_bytes()].concat());
         let start = after.map_or(Bound::Included(prefix.clone()), Bound::Excluded);
-        let keys = self.index.range((start, Bound::Unbounded)).keys().take(limit);
+        let keys = self.index.range((start, Bound::Unbounded)).map_err(read_error)?;
+        let keys = keys.keys().take(limit);
         let mut ids = Vec::new();
         for key in keys {
-            let key = key.map_err(|_| ReadError::Unavailable)?;
+            let key = key.map_err(read_error)?;
             let Some(id) = key.strip_prefix(prefix.as_slice()) else { break };
             ids.push(Grant::parse_key(id)?);
         }
@@ -73,10 +76,11 @@ impl Trees {
 
     /// Up to `limit` expiry entries that are due at `now`, oldest first. May wait for the disk.
     pub(super) fn due(&self, now: Timestamp, limit: usize) -> Result<Vec<ExpiryEntry>, ReadError> {
-        let entries = self.index.range(ExpiryEntry::due(now)).keys().take(limit);
+        let entries = self.index.range(ExpiryEntry::due(now)).map_err(read_error)?;
+        let entries = entries.keys().take(limit);
         entries
             .map(|key| {
-                let key = key.map_err(|_| ReadError::Unavailable)?;
+                let key = key.map_err(read_error)?;
                 ExpiryEntry::parse(&key).map_err(|Corrupt| ReadError::Corrupt)
             })
             .collect()

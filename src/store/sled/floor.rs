@@ -1,0 +1,118 @@
+//! The floor: the last batch that was acknowledged, in a file of its own, and the sign that there is
+//! a store at all.
+//!
+//! sled drops what it cannot read at the end of its log as if it had never been written. The store
+//! counts its batches, and what is opened must have reached this one. It is noted after each batch's
+//! sync and before its answers: after a kill no acknowledged batch can be missing unnoticed. It is
+//! synced itself only every second, so that a power failure takes it back by as much.
+
+use std::{
+    fs::File,
+    io,
+    os::unix::fs::{FileExt as _, OpenOptionsExt as _},
+    path::Path,
+    sync::atomic::{AtomicBool, Ordering},
+};
+
+use super::OpenError;
+
+const NAME: &str = "floor";
+
+/// Each of two slots is a sector of its own, written in turn: one of them is always whole.
+const SLOT_BYTES: u64 = 512;
+/// A batch's number and the CRC-32 of it, both big-endian.
+const NOTE_BYTES: usize = 12;
+
+/// The number of the last batch.
+pub(super) struct Floor {
+    file: File,
+    raised: AtomicBool,
+}
+
+impl Floor {
+    /// The floor that was reached; `None` where there is no store yet.
+    pub(super) fn read(directory: &Path) -> Result<Option<u64>, OpenError> {
+        let file = match File::open(directory.join(NAME)) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+            opened => opened?,
+        };
+        let slots = [0, 1].map(|slot| read_slot(&file, slot));
+        let highest = slots.into_iter().flatten().max();
+        highest.map(Some).ok_or_else(|| OpenError::damaged("its file `floor` is unreadable"))
+    }
+
+    /// Notes durably that there is a store and how far it has come.
+    pub(super) fn put(directory: &Path, batch: u64) -> io::Result<Self> {
+        let options = &mut File::options();
+        let options = options.create(true).truncate(false).write(true).mode(0o600);
+        let floor =
+            Self { file: options.open(directory.join(NAME))?, raised: AtomicBool::new(false) };
+        floor.raise(batch)?;
+        floor.file.sync_all()?;
+        File::open(directory)?.sync_all()?;
+        Ok(floor)
+    }
+
+    /// Notes the number of a batch that is durable.
+    pub(super) fn raise(&self, batch: u64) -> io::Result<()> {
+        let number = batch.to_be_bytes();
+        let note = [number.as_slice(), &crc32fast::hash(&number).to_be_bytes()].concat();
+        self.file.write_all_at(&note, batch % 2 * SLOT_BYTES)?;
+        self.raised.store(true, Ordering::Relaxed);
+        Ok(())
+    }
+
+    /// Makes durable what was noted. A floor that is too low does no harm.
+    pub(super) fn sync(&self) {
+        if self.raised.swap(false, Ordering::Relaxed)
+            && let Err(error) = self.file.sync_data()
+        {
+            tracing::warn!(%error, "the store's floor could not be synced");
+        }
+    }
+}
+
+fn read_slot(file: &File, slot: u64) -> Option<u64> {
+    let mut note = [0; NOTE_BYTES];
+    file.read_exact_at(&mut note, slot * SLOT_BYTES).ok()?;
+    let (number, checksum) = note.split_first_chunk()?;
+    let whole = crc32fast::hash(number).to_be_bytes() == *checksum;
+    whole.then(|| u64::from_be_bytes(*number))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use super::*;
+
+    #[test]
+    fn the_floor_is_the_highest_batch_that_was_noted() {
+        let directory = tempfile::tempdir().expect("a directory");
+        assert_eq!(Floor::read(directory.path()).expect("nothing yet"), None);
+        let floor = Floor::put(directory.path(), 0).expect("a floor");
+        for batch in 0..10 {
+            floor.raise(batch).expect("it is noted");
+            assert_eq!(Floor::read(directory.path()).expect("a floor"), Some(batch));
+        }
+    }
+
+    #[test]
+    fn a_torn_note_leaves_the_one_before_and_without_any_the_store_is_damaged() {
+        let directory = tempfile::tempdir().expect("a directory");
+        let floor = Floor::put(directory.path(), 6).expect("a floor");
+        floor.raise(7).expect("it is noted");
+        let path = directory.path().join(NAME);
+        let mut bytes = fs::read(&path).expect("a file");
+        bytes[512] ^= 1;
+        fs::write(&path, &bytes).expect("damage");
+        assert_eq!(Floor::read(directory.path()).expect("a floor"), Some(6));
+        bytes[0] ^= 1;
+        fs::write(&path, &bytes).expect("damage");
+        assert!(Floor::read(directory.path()).is_err());
+        fs::write(&path, vec![0; bytes.len()]).expect("zeros");
+        assert!(Floor::read(directory.path()).is_err());
+        fs::write(&path, "").expect("nothing");
+        assert!(Floor::read(directory.path()).is_err());
+    }
+}

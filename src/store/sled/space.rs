@@ -1,0 +1,201 @@
+//! Watches the free space of the store's file system, so that writes are refused before it is full.
+//!
+//! | free space | what is written |
+//! |---|---|
+//! | `min_free_space` and more | everything |
+//! | less | what ends or frees something: revocations, changes of clients and users, sweeping |
+//! | less than a quarter of it | nothing |
+//!
+//! It is looked at before every batch, whose log is shorter than a segment, and every second besides:
+//! no burst can run past the quarter. What a full file system does refuse in spite of all this ends
+//! the store, see [`Failure`](super::Failure).
+
+use std::{
+    fs::File,
+    io,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+        mpsc::{self, RecvTimeoutError},
+    },
+    thread,
+    time::Duration,
+};
+
+use rustix::fs::fstatvfs;
+use tokio::sync::watch;
+
+/// How often the free space is looked at while nothing is written.
+const PERIOD: Duration = Duration::from_secs(1);
+/// The part of `min_free_space` that is kept for nothing but the file system itself.
+const RESERVE: u64 = 4;
+/// By what part of a mark the free space must exceed it before writes go on, so that a store at the
+/// mark does not go back and forth.
+const MARGIN: u64 = 8;
+
+/// Whether the store takes everything that it is asked to write.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Readiness {
+    /// It does.
+    Ready,
+    /// Space is low: nothing new is written, what ends or frees something is.
+    Low,
+    /// Space has all but run out: nothing is written.
+    Full,
+}
+
+/// The free space of one file system.
+pub(super) struct Space {
+    file: File,
+    min_free: u64,
+    /// Until then the start's own writes are not refused.
+    enforced: AtomicBool,
+    readiness: watch::Sender<Readiness>,
+}
+
+impl Space {
+    /// Watches the file system of `file`, of which `min_free` bytes are to stay free; 0 never
+    /// refuses.
+    pub(super) fn new(file: File, min_free: u64) -> Arc<Self> {
+        let readiness = watch::Sender::new(Readiness::Ready);
+        let space = Self { file, min_free, enforced: AtomicBool::new(false), readiness };
+        space.look();
+        Arc::new(space)
+    }
+
+    /// From now on writes are refused.
+    pub(super) fn enforce(&self) {
+        self.enforced.store(true, Ordering::Relaxed);
+    }
+
+    /// What was seen last, and every change of it.
+    pub(super) fn readiness(&self) -> watch::Receiver<Readiness> {
+        self.readiness.subscribe()
+    }
+
+    /// Looks every second, and does what else is to be done then, until the sender is dropped.
+    pub(super) fn keep_looking(
+        self: &Arc<Self>,
+        besides: impl Fn() + Send + 'static,
+    ) -> io::Result<mpsc::Sender<()>> {
+        let (stop, stopped) = mpsc::channel();
+        let space = Arc::clone(self);
+        thread::Builder::new().name("space".into()).spawn(move || {
+            while stopped.recv_timeout(PERIOD) == Err(RecvTimeoutError::Timeout) {
+                space.look();
+                besides();
+            }
+        })?;
+        Ok(stop)
+    }
+
+    /// Looks now. A file system that does not tell is taken at its last word: what it refuses is
+    /// noticed all the same.
+    pub(super) fn look(&self) {
+        if let Ok(found) = fstatvfs(&self.file) {
+            self.found(found.f_bavail.saturating_mul(found.f_frsize));
+        }
+    }
+
+    /// Whether to refuse a write that makes the store grow, or one that does not.
+    pub(super) fn refuses(&self, grows: bool) -> bool {
+        let refused = match *self.readiness.borrow() {
+            Readiness::Ready => false,
+            Readiness::Low => grows,
+            Readiness::Full => true,
+        };
+        refused && self.enforced.load(Ordering::Relaxed)
+    }
+
+    fn found(&self, free: u64) {
+        self.readiness.send_if_modified(|readiness| {
+            let now = judge(free, self.min_free, *readiness);
+            let moved = now != *readiness;
+            *readiness = now;
+            if moved {
+                self.tell(now, free);
+            }
+            moved
+        });
+    }
+
+    fn tell(&self, readiness: Readiness, free_bytes: u64) {
+        let min_free_space = self.min_free;
+        match readiness {
+            Readiness::Ready => {
+                tracing::info!(free_bytes, min_free_space, "there is space again: serving");
+            }
+            Readiness::Low => tracing::error!(
+                free_bytes,
+                min_free_space,
+                "free space is below store.min_free_space: not serving; nothing is issued or \
+                 refreshed, revocations go on"
+            ),
+            Readiness::Full => tracing::error!(
+                free_bytes,
+                min_free_space,
+                "free space is below a quarter of store.min_free_space: not serving; nothing is \
+                 written, not even revocations"
+            ),
+        }
+    }
+}
+
+fn judge(free: u64, min_free: u64, before: Readiness) -> Readiness {
+    let reserve = min_free / RESERVE;
+    let with_margin = |mark: u64, was_below: bool| {
+        if was_below { mark.saturating_add(mark / MARGIN) } else { mark }
+    };
+    if free < with_margin(reserve, before == Readiness::Full) {
+        Readiness::Full
+    } else if free < with_margin(min_free, before != Readiness::Ready) {
+        Readiness::Low
+    } else {
+        Readiness::Ready
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_marks_are_the_setting_and_its_quarter_and_the_way_back_is_an_eighth_longer() {
+        use Readiness::{Full, Low, Ready};
+        for (free, before, now) in [
+            (800, Ready, Ready),
+            (799, Ready, Low),
+            (200, Ready, Low),
+            (199, Ready, Full),
+            (199, Low, Full),
+            (200, Low, Low),
+            (899, Low, Low),
+            (900, Low, Ready),
+            (224, Full, Full),
+            (225, Full, Low),
+            (899, Full, Low),
+            (900, Full, Ready),
+        ] {
+            assert_eq!(judge(free, 800, before), now, "{free} after {before:?}");
+        }
+    }
+
+    #[test]
+    fn without_a_mark_nothing_is_ever_refused() {
+        assert_eq!(judge(0, 0, Readiness::Ready), Readiness::Ready);
+    }
+
+    #[test]
+    fn a_start_is_never_refused_and_a_revocation_only_when_space_has_all_but_run_out() {
+        let space = Space::new(tempfile::tempfile().expect("a file"), 0);
+        let refused = |readiness| {
+            space.readiness.send_replace(readiness);
+            [space.refuses(true), space.refuses(false)]
+        };
+        assert_eq!(refused(Readiness::Full), [false, false]);
+        space.enforce();
+        assert_eq!(refused(Readiness::Ready), [false, false]);
+        assert_eq!(refused(Readiness::Low), [true, false]);
+        assert_eq!(refused(Readiness::Full), [true, true]);
+    }
+}

@@ -1,0 +1,62 @@
+//! A tree of sled's that does not keep sled open: once the committer has let go of it, it is closed.
+//!
+//! Without this nobody could tell when sled has written its last byte: its threads free segments and
+//! cut its file after a flush, and end only when nothing holds the store any more.
+
+use std::{
+    io,
+    ops::RangeBounds,
+    sync::{Arc, Weak},
+};
+
+use sled::{IVec, Iter};
+
+/// A tree while the store is open. Cloning shares it.
+#[derive(Clone)]
+pub(super) struct Tree(Weak<sled::Tree>);
+
+impl Tree {
+    pub(super) fn of(tree: &Arc<sled::Tree>) -> Self {
+        Self(Arc::downgrade(tree))
+    }
+
+    pub(super) fn get(&self, key: impl AsRef<[u8]>) -> sled::Result<Option<IVec>> {
+        self.open()?.get(key)
+    }
+
+    pub(super) fn insert(
+        &self,
+        key: impl AsRef<[u8]>,
+        value: impl Into<IVec>,
+    ) -> sled::Result<Option<IVec>> {
+        self.open()?.insert(key, value)
+    }
+
+    pub(super) fn remove(&self, key: impl AsRef<[u8]>) -> sled::Result<Option<IVec>> {
+        self.open()?.remove(key)
+    }
+
+    pub(super) fn last(&self) -> sled::Result<Option<(IVec, IVec)>> {
+        self.open()?.last()
+    }
+
+    /// The entries of a range; they keep the store open.
+    pub(super) fn range<K: AsRef<[u8]>>(&self, range: impl RangeBounds<K>) -> sled::Result<Iter> {
+        Ok(self.open()?.range(range))
+    }
+
+    /// All entries; they keep the store open.
+    pub(super) fn entries(&self) -> sled::Result<Iter> {
+        Ok(self.open()?.iter())
+    }
+
+    /// The entries whose keys begin with `prefix`; they keep the store open.
+    pub(super) fn scan_prefix(&self, prefix: impl AsRef<[u8]>) -> sled::Result<Iter> {
+        Ok(self.open()?.scan_prefix(prefix))
+    }
+
+    fn open(&self) -> sled::Result<Arc<sled::Tree>> {
+        let closed = || io::Error::new(io::ErrorKind::NotConnected, "the store is closed");
+        self.0.upgrade().ok_or_else(|| closed().into())
+    }
+}
