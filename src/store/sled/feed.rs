@@ -7,7 +7,7 @@ use std::sync::{
 
 use sled::IVec;
 
-use super::{OpenError, tree::Tree};
+use super::{OpenError, table::read_error, tree::Tree};
 use crate::{
     domain::change::Change,
     store::{FeedError, Sequence},
@@ -95,9 +95,9 @@ impl Feed {
         let range = to_key(Sequence(after.0.saturating_add(1)))..;
         let mut events = Vec::new();
         let mut gap = false;
-        let entries = self.tree.range(range).map_err(|_| FeedError::Unavailable)?;
+        let entries = self.tree.range(range).map_err(read_error)?;
         for (expected, entry) in (after.0 + 1..=shown.0).zip(entries).take(limit) {
-            let (key, change) = entry.map_err(|_| FeedError::Unavailable)?;
+            let (key, change) = entry.map_err(read_error)?;
             if parse(&key) != Some(Sequence(expected)) {
                 gap = true;
                 break;
