@@ -10,6 +10,8 @@ pub mod config;
 pub mod domain;
 pub mod grpc;
 pub mod http;
+pub mod metrics;
+pub mod ops;
 pub mod proto;
 pub mod service;
 pub mod store;

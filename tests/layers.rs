@@ -7,17 +7,22 @@ use std::{
 };
 
 /// Every folder of `src`, with the folders of `src` that it may import. Generated types are `proto`.
-const LAYERS: [(&str, &[&str]); 11] = [
+const LAYERS: [(&str, &[&str]); 13] = [
     ("proto", &[]),
     ("domain", &[]),
-    ("store", &["domain"]),
-    ("service", &["store", "domain"]),
+    ("metrics", &["domain"]),
+    ("store", &["domain", "metrics"]),
+    ("service", &["store", "domain", "metrics"]),
     ("config", &["domain"]),
     ("telemetry", &["config", "domain"]),
-    ("grpc", &["service", "store", "domain", "proto", "telemetry"]),
-    ("http", &["service", "store", "domain", "telemetry"]),
+    ("grpc", &["service", "store", "domain", "proto", "telemetry", "metrics"]),
+    ("http", &["service", "store", "domain", "telemetry", "metrics"]),
+    ("ops", &["grpc::Health", "metrics"]),
     ("client", &["proto", "domain::secret"]),
-    ("app", &["grpc", "http", "service", "store", "domain", "config", "telemetry"]),
+    (
+        "app",
+        &["grpc", "http", "ops", "service", "store", "domain", "config", "telemetry", "metrics"],
+    ),
     ("cli", &["app", "client", "config", "telemetry", "proto", "domain::secret"]),
 ];
 

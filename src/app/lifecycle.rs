@@ -6,16 +6,18 @@ use thiserror::Error;
 use tokio::{sync::watch, time::timeout};
 
 use super::{
+    background::Background,
     listen::{Listeners, Serving, listen, system},
     open::{Opened, StartError, open},
     signals::StopSignals,
-    sweeper::sweep,
 };
 use crate::{
     config::Settings,
     grpc::Health,
+    metrics::Registry,
+    ops::{Exposition, NotReady, Readiness},
     service::Ready,
-    store::sled::{Failure, Readiness, SledStore},
+    store::sled::{self, Failure, SledStore},
 };
 
 /// How long the last commit may take. A disk that needs longer for one sync is not going to finish.
@@ -43,7 +45,8 @@ pub enum ServeError {
 
 /// Runs the service until a signal asks it to stop. Calls `started` once it is serving.
 ///
-/// Order: health says "not serving" before anything is bound and again before anything stops;
+/// Order: the ops listener is the first to be bound and the last to go, and says all the time how
+/// ready the process is; health says "not serving" before anything is bound and again before anything stops;
 /// calls in flight are answered or cut off within the drain timeout; then the commit queue is
 /// emptied and synced. What was acknowledged is on the disk when this returns, whatever it returns.
 ///
@@ -54,7 +57,10 @@ pub async fn serve(settings: &Settings, started: Started<'_>) -> Result<(), Serv
     let health = Health::starting().await;
     let ready = Ready::not_yet();
     let (stop, stopping) = watch::channel(false);
-    let (listeners, mut serving) = listen(settings, &ready, &health, &stopping)?;
+    let (readiness, exposition) = (Readiness::starting(), Exposition::new());
+    exposition.add([build_info()]);
+    let ops = (&readiness, &exposition);
+    let (listeners, mut serving) = listen(settings, &ready, &health, ops, &stopping)?;
 
     let opened = tokio::select! {
         opened = open(settings) => opened?,
@@ -64,11 +70,14 @@ pub async fn serve(settings: &Settings, started: Started<'_>) -> Result<(), Serv
         }
     };
     let Opened { store, service } = opened;
+    exposition.add([store.metrics()]);
+    exposition.add(service.metrics());
     ready.set(Arc::clone(&service));
-    let sweeper = tokio::spawn(sweep(service));
-    let mut readiness = store.readiness();
-    say(*readiness.borrow_and_update(), &health).await;
-    tracing::info!(grpc = %listeners.grpc, http = %listeners.http, "serving");
+    let background = Background::start(&store, &service);
+    let mut space = store.readiness();
+    say(*space.borrow_and_update(), &health, &readiness).await;
+    let ops = listeners.ops.map(tracing::field::display);
+    tracing::info!(grpc = %listeners.grpc, http = %listeners.http, ops, "serving");
     started(listeners);
 
     let ended = tokio::select! {
@@ -78,32 +87,44 @@ pub async fn serve(settings: &Settings, started: Started<'_>) -> Result<(), Serv
         }
         failed = store.stopped() => failed.map_err(ServeError::Store),
         failed = serving.failed() => Err(ServeError::Listener(failed)),
-        never = follow(readiness, &health) => match never {},
+        never = follow(space, &health, &readiness) => match never {},
     };
+    let stopped = matches!(ended, Err(ServeError::Store(_)));
+    readiness.set(Err(if stopped { NotReady::CannotCommit } else { NotReady::Draining }));
     health.not_serving().await;
-    sweeper.abort();
     if ended.is_ok() {
         drain(settings, &health, &stop, serving).await;
     }
+    background.stop(&service).await;
     close(&store).await?;
     tracing::info!("stopped");
     ended
 }
 
-/// Health goes as the store's readiness goes.
-async fn follow(mut readiness: watch::Receiver<Readiness>, health: &Health) -> Infallible {
-    while readiness.changed().await.is_ok() {
-        let now = *readiness.borrow_and_update();
-        say(now, health).await;
+/// Health and readiness go as the store's readiness goes.
+async fn follow(
+    mut space: watch::Receiver<sled::Readiness>,
+    health: &Health,
+    readiness: &Readiness,
+) -> Infallible {
+    while space.changed().await.is_ok() {
+        let now = *space.borrow_and_update();
+        say(now, health, readiness).await;
     }
     // The store is gone, and says elsewhere why.
     future::pending().await
 }
 
-async fn say(readiness: Readiness, health: &Health) {
-    match readiness {
-        Readiness::Ready => health.serving().await,
-        Readiness::Low | Readiness::Full => health.not_serving().await,
+async fn say(space: sled::Readiness, health: &Health, readiness: &Readiness) {
+    match space {
+        sled::Readiness::Ready => {
+            readiness.set(Ok(()));
+            health.serving().await;
+        }
+        sled::Readiness::Low | sled::Readiness::Full => {
+            readiness.set(Err(NotReady::LowOnSpace));
+            health.not_serving().await;
+        }
     }
 }
 
@@ -115,6 +136,19 @@ async fn drain(settings: &Settings, health: &Health, stop: &watch::Sender<bool>,
     if timeout(settings.serve.drain_timeout, serving.ended()).await.is_err() {
         tracing::warn!("calls were cut off: they outlived the drain timeout");
     }
+}
+
+/// Which release this is.
+fn build_info() -> Registry {
+    let registry = Registry::new();
+    let version = env!("CARGO_PKG_VERSION");
+    registry.info(
+        "jeton_build_info",
+        "Always 1; the label says which release.",
+        "version",
+        version,
+    );
+    registry
 }
 
 async fn close(store: &SledStore) -> Result<(), ServeError> {

@@ -8,8 +8,9 @@ use super::{SystemEntropy, open::StartError};
 use crate::{
     config::Settings,
     domain::scopes::Scopes,
-    grpc::{GrpcServer, Health},
-    http::{HttpOptions, HttpServer},
+    grpc::{GrpcMetrics, GrpcServer, Health},
+    http::{HttpMetrics, HttpOptions, HttpServer},
+    ops::{Exposition, OpsServer, Readiness},
     service::Ready,
     store::sled::SledStore,
     telemetry::RequestIds,
@@ -22,6 +23,8 @@ pub struct Listeners {
     pub grpc: SocketAddr,
     /// HTTP.
     pub http: SocketAddr,
+    /// Probes and metrics, unless they are turned off.
+    pub ops: Option<SocketAddr>,
 }
 
 type Task = JoinHandle<Result<(), Box<dyn std::error::Error + Send + Sync>>>;
@@ -52,13 +55,21 @@ pub(super) fn listen(
     settings: &Settings,
     ready: &Ready<SledStore>,
     health: &Health,
+    (readiness, exposition): (&Readiness, &Exposition),
     stopping: &watch::Receiver<bool>,
 ) -> Result<(Listeners, Serving), StartError> {
+    // First: it tells why the others do not answer yet.
+    let ops = listen_for_ops(settings, readiness, exposition, health)?;
+
+    let (grpc_metrics, http_metrics) = (GrpcMetrics::new(), HttpMetrics::new());
+    exposition.add([grpc_metrics.registry(), http_metrics.registry()]);
+
     let address = settings.grpc.listen;
     let bound = GrpcServer::bind(address).and_then(|server| Ok((server.local_address()?, server)));
     let (grpc, server) = bound.map_err(|error| system(&format!("gRPC on {address}"), error))?;
     let stop = until_stopping(stopping.clone());
-    let serving_grpc = server.serve(ready.clone(), health.clone(), Arc::new(SystemEntropy), stop);
+    let (ready_grpc, health, entropy) = (ready.clone(), health.clone(), Arc::new(SystemEntropy));
+    let serving_grpc = server.serve(ready_grpc, health, grpc_metrics, entropy, stop);
 
     let address = settings.http.listen;
     let bound = HttpServer::bind(address).and_then(|server| Ok((server.local_address()?, server)));
@@ -66,10 +77,28 @@ pub(super) fn listen(
     let options = http_options(settings, http);
     let ids = RequestIds::new(&SystemEntropy);
     let stop = until_stopping(stopping.clone());
-    let serving_http = server.serve(ready.clone(), options, ids, stop);
+    let serving_http = server.serve(ready.clone(), options, http_metrics, ids, stop);
 
     let serving = Serving { grpc: tokio::spawn(serving_grpc), http: tokio::spawn(serving_http) };
-    Ok((Listeners { grpc, http }, serving))
+    Ok((Listeners { grpc, http, ops }, serving))
+}
+
+/// Binds the ops listener, if there is to be one, and serves on it until the process ends.
+fn listen_for_ops(
+    settings: &Settings,
+    readiness: &Readiness,
+    exposition: &Exposition,
+    health: &Health,
+) -> Result<Option<SocketAddr>, StartError> {
+    let Some(address) = settings.ops.listen else { return Ok(None) };
+    let bound = OpsServer::bind(address).and_then(|server| Ok((server.local_address()?, server)));
+    let (bound, server) = bound.map_err(|error| {
+        system(&format!("ops on {address} (--ops-listen moves it or turns it off)"), error)
+    })?;
+    // Told now: nothing else can be asked while the store is being opened.
+    tracing::info!(ops = %bound, "answering probes");
+    tokio::spawn(server.serve(readiness.clone(), exposition.clone(), health.clone()));
+    Ok(Some(bound))
 }
 
 /// Without an issuer in the settings clients know the server by the address it listens on.

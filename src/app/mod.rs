@@ -1,5 +1,6 @@
 //! The composition root: what starts in which order, and stops in the reverse.
 
+mod background;
 mod declared;
 mod key_files;
 mod lifecycle;

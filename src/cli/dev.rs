@@ -33,7 +33,10 @@ impl Environment for DevEnvironment {
 
 /// Commands that work as they stand while the server runs.
 pub(super) fn first_session(listeners: Listeners) -> String {
-    let Listeners { grpc, http } = listeners;
+    let Listeners { grpc, http, ops } = listeners;
+    let ops =
+        ops.map(|ops| format!("Probes and metrics: http://{ops}/readyz, http://{ops}/metrics.\n"));
+    let ops = ops.unwrap_or_default();
     format!(
         r#"
 jeton is serving gRPC on {grpc} and HTTP on {http}. In another terminal:
@@ -57,7 +60,7 @@ jeton is serving gRPC on {grpc} and HTTP on {http}. In another terminal:
   curl -u demo:demo-secret -d grant_type=password -d username=alice -d password=demo-password http://{http}/oauth/token
   curl -u demo:demo-secret -d token=$ACCESS http://{http}/oauth/introspect
 
-Data and keys lie in ./jeton-dev and survive a restart. Ctrl-C stops.
+{ops}Data and keys lie in ./jeton-dev and survive a restart. Ctrl-C stops.
 "#
     )
 }

@@ -1,4 +1,4 @@
-//! `[grpc]` and `[http]`: where calls come in.
+//! `[grpc]`, `[http]` and `[ops]`: where calls come in.
 
 use std::net::{Ipv4Addr, SocketAddr};
 
@@ -12,6 +12,7 @@ use super::{
 };
 use crate::domain::invalid::Invalid;
 
+const OPS_ADDRESS: &str = r#"an address and port like "127.0.0.1:9090", or "off""#;
 const ADDRESS: &str = r#"an address and port like "127.0.0.1:50051""#;
 
 /// `[grpc]`: the listener of `TokenService`, health and reflection.
@@ -80,6 +81,50 @@ impl HttpSettings {
     }
 }
 
+/// `[ops]`: the listener of probes and metrics. It is plain HTTP wherever it listens: it carries no
+/// token and no secret.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct OpsSettings {
+    /// Default 127.0.0.1:9090; port 0 takes a free one, `None` listens nowhere.
+    pub listen: Option<SocketAddr>,
+}
+
+impl Default for OpsSettings {
+    fn default() -> Self {
+        Self { listen: Some(SocketAddr::from((Ipv4Addr::LOCALHOST, 9090))) }
+    }
+}
+
+impl OpsSettings {
+    /// Reads the section.
+    pub(super) fn read(fields: &mut Fields<'_, '_>, overrides: &Overrides) -> Self {
+        let declared = fields.text("listen", OPS_ADDRESS, ops_listen).map(|listen| listen.value);
+        match overrides.ops_listen.or(declared) {
+            None => Self::default(),
+            Some(OpsListen::Off) => Self { listen: None },
+            Some(OpsListen::At(address)) => Self { listen: Some(address) },
+        }
+    }
+}
+
+/// Where the ops listener is wanted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum OpsListen {
+    /// Nowhere.
+    Off,
+    /// There.
+    At(SocketAddr),
+}
+
+/// Reads an address and port, or `off`.
+pub(super) fn ops_listen(text: &str) -> Result<OpsListen, Invalid> {
+    if text == "off" {
+        return Ok(OpsListen::Off);
+    }
+    let address = text.parse().map(OpsListen::At);
+    address.map_err(|_| Invalid(r#"must be an address and port like "127.0.0.1:9090", or "off""#))
+}
+
 /// Where to listen, unless the default is meant, which is always loopback.
 fn listen(
     fields: &mut Fields<'_, '_>,
@@ -146,6 +191,16 @@ mod tests {
             ["", "tokens.example", "ftp://a.example", "https://", "https://a/?x", "https://a/#x"]
         {
             assert!(issuer(text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn the_ops_listener_can_be_turned_off() {
+        let somewhere = "0.0.0.0:9".parse().map(OpsListen::At).expect("an address");
+        assert_eq!(ops_listen("0.0.0.0:9"), Ok(somewhere));
+        assert_eq!(ops_listen("off"), Ok(OpsListen::Off));
+        for text in ["", "OFF", "9090", "localhost:9090"] {
+            assert!(ops_listen(text).is_err(), "{text}");
         }
     }
 

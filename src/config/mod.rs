@@ -39,7 +39,7 @@ pub use self::{
     client::{DeclaredClient, DeclaredSecret},
     environment::{Environment, ProcessEnvironment, TextFile},
     fault::{Fault, Faults, Place},
-    listeners::{GrpcSettings, HttpSettings},
+    listeners::{GrpcSettings, HttpSettings, OpsListen, OpsSettings},
     log::{LogFormat, LogSettings},
     overrides::Overrides,
     passwords::PasswordSettings,

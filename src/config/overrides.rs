@@ -6,7 +6,8 @@ use bytesize::ByteSize;
 use clap::Args;
 
 use super::{
-    duration, listeners,
+    duration,
+    listeners::{self, OpsListen},
     log::{self, LogFormat},
     size,
 };
@@ -23,6 +24,15 @@ pub struct Overrides {
     /// Address and port of the HTTP listener [default: 127.0.0.1:8080]
     #[arg(long, env = "JETON_HTTP_LISTEN", value_name = "ADDRESS")]
     pub http_listen: Option<SocketAddr>,
+
+    /// Address and port of probes and metrics, or off [default: 127.0.0.1:9090]
+    #[arg(
+        long,
+        env = "JETON_OPS_LISTEN",
+        value_name = "ADDRESS",
+        value_parser = listeners::ops_listen
+    )]
+    pub ops_listen: Option<OpsListen>,
 
     /// The issuer that the OAuth 2.0 metadata names
     #[arg(long, env = "JETON_HTTP_ISSUER", value_name = "URL", value_parser = listeners::issuer)]
@@ -146,6 +156,7 @@ mod tests {
             ("--log", "jeton=loud"),
             ("--http-issuer", "nowhere"),
             ("--grpc-listen", "localhost"),
+            ("--ops-listen", "9090"),
             ("--drain-timeout", "2h"),
         ] {
             assert!(parse(&[flag, value]).is_err(), "{flag} {value}");

@@ -7,7 +7,7 @@ use super::{
     environment::{Environment, TextFile},
     fault::{Fault, Faults, Place},
     fields::{Fields, Placed},
-    listeners::{GrpcSettings, HttpSettings},
+    listeners::{GrpcSettings, HttpSettings, OpsSettings},
     log::LogSettings,
     overrides::Overrides,
     passwords::PasswordSettings,
@@ -29,6 +29,8 @@ pub struct Settings {
     pub grpc: GrpcSettings,
     /// `[http]`.
     pub http: HttpSettings,
+    /// `[ops]`.
+    pub ops: OpsSettings,
     /// `[store]`.
     pub store: StoreSettings,
     /// `[keys]`.
@@ -108,6 +110,7 @@ impl Settings {
         Self {
             grpc: root.section("grpc", |fields| GrpcSettings::read(fields, overrides, plaintext)),
             http: root.section("http", |fields| HttpSettings::read(fields, overrides, plaintext)),
+            ops: root.section("ops", |fields| OpsSettings::read(fields, overrides)),
             store: root.section("store", |fields| StoreSettings::read(fields, overrides)),
             keys: root.section("keys", |fields| KeySettings::read(fields, overrides)),
             tokens: root.section("tokens", |fields| tokens::read(fields, overrides)),

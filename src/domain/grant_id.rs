@@ -1,6 +1,6 @@
 //! The name of a grant: 128 bits, safe to log, list and revoke by.
 
-use std::fmt;
+use std::{fmt, time::Duration};
 
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
@@ -41,6 +41,13 @@ impl GrantId {
     /// An id from its stored or transmitted bytes.
     pub const fn from_bytes(bytes: [u8; 16]) -> Self {
         Self(bytes)
+    }
+
+    /// When the grant was issued, by what its id says; `None` when a `request_id` decided the id.
+    pub fn made(&self) -> Option<Timestamp> {
+        let (seconds, nanos) = Uuid::from_bytes(self.0).get_timestamp()?.to_unix();
+        let since_epoch = Duration::new(seconds, nanos);
+        Some(Timestamp::default().after(since_epoch))
     }
 
     /// The bytes that are stored and transmitted.

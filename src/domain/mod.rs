@@ -20,6 +20,7 @@ pub mod invalid;
 pub mod issue;
 pub mod judge;
 pub mod key_ring;
+pub mod last_use;
 pub mod liveness;
 pub mod pair;
 pub mod policy;

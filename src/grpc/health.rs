@@ -46,7 +46,7 @@ impl Health {
     }
 
     /// The RPCs of grpc.health.v1.
-    pub(super) fn service(&self) -> HealthServer<impl HealthRpcs> {
+    pub fn service(&self) -> HealthServer<impl HealthRpcs> {
         HealthServer::new(HealthService::from_health_reporter(self.reporter.clone()))
     }
 

@@ -3,6 +3,7 @@
 mod convert;
 mod credentials;
 mod health;
+mod measured;
 mod own_errors;
 mod panics;
 mod server;
@@ -11,5 +12,6 @@ mod token_service;
 
 pub use self::{
     health::Health,
+    measured::GrpcMetrics,
     server::{GrpcServer, MAX_RECEIVED_BYTES, MAX_SENT_BYTES},
 };

@@ -4,7 +4,10 @@ use std::{future::Future, io, net::SocketAddr, sync::Arc};
 
 use tonic::transport::{Server, server::TcpIncoming};
 
-use super::{health::Health, own_errors::OwnErrors, panics::Panics, token_service::Tokens};
+use super::{
+    health::Health, measured::GrpcMetrics, own_errors::OwnErrors, panics::Panics,
+    token_service::Tokens,
+};
 use crate::{
     domain::entropy::Entropy,
     proto::{FILE_DESCRIPTOR_SET, v1::token_service_server::TokenServiceServer},
@@ -58,6 +61,7 @@ impl GrpcServer {
         self,
         service: Ready<S>,
         health: Health,
+        metrics: GrpcMetrics,
         entropy: Arc<dyn Entropy>,
         shutdown: impl Future<Output = ()>,
     ) -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
@@ -70,6 +74,7 @@ impl GrpcServer {
             .http2_max_pending_accept_reset_streams(Some(MAX_RESETS))
             .http2_max_header_list_size(MAX_HEADER_BYTES)
             .layer(RequestIds::new(&*entropy))
+            .layer(metrics)
             .layer(OwnErrors)
             .layer(Panics::new(entropy))
             .add_service(tokens)

@@ -8,6 +8,7 @@ use http::{Method, StatusCode, Uri};
 use super::{
     answer, cors,
     failure::Failure,
+    measured::{HttpMetrics, outcome},
     metadata, openapi,
     options::HttpOptions,
     routes::{Endpoint, METADATA, ROUTES, Route, STANDARD},
@@ -20,6 +21,7 @@ pub(super) struct Front<S> {
     pub(super) service: Ready<S>,
     /// The URL clients know this server by.
     pub(super) issuer: Box<str>,
+    metrics: HttpMetrics,
     metadata: String,
     description: String,
 }
@@ -29,10 +31,15 @@ pub(super) struct Front<S> {
 ///
 /// # Errors
 /// When an allowed origin is none.
-pub fn router<S: Store>(service: Ready<S>, options: &HttpOptions) -> Result<Router, Invalid> {
+pub fn router<S: Store>(
+    service: Ready<S>,
+    options: &HttpOptions,
+    metrics: &HttpMetrics,
+) -> Result<Router, Invalid> {
     let front = Arc::new(Front {
         service,
         issuer: options.issuer.as_str().into(),
+        metrics: metrics.clone(),
         metadata: metadata::text(options),
         description: openapi::text(options),
     });
@@ -65,6 +72,7 @@ fn paths(route: &Route, options: &HttpOptions) -> Vec<String> {
 
 impl<S: Store> Front<S> {
     async fn answer(&self, route: &Route, request: Request) -> Response {
+        let call = self.metrics.begin(route.endpoint);
         let answered = match route.endpoint {
             Endpoint::Token => self.token(request).await,
             Endpoint::Revoke(revoked) => self.revoke(request, revoked).await,
@@ -72,6 +80,7 @@ impl<S: Store> Front<S> {
             Endpoint::Metadata => document(&request, &self.metadata),
             Endpoint::OpenApi => document(&request, &self.description),
         };
+        call.end(outcome(&answered));
         answered.unwrap_or_else(|failure| failure.response(route.statuses))
     }
 }

@@ -13,6 +13,7 @@ mod encoding;
 mod failure;
 mod front;
 mod introspect;
+mod measured;
 mod metadata;
 mod openapi;
 mod options;
@@ -23,4 +24,4 @@ mod schemas;
 mod server;
 mod token;
 
-pub use self::{front::router, options::HttpOptions, server::HttpServer};
+pub use self::{front::router, measured::HttpMetrics, options::HttpOptions, server::HttpServer};

@@ -14,7 +14,7 @@ use tokio::{
 };
 use tower::ServiceExt as _;
 
-use super::{front::router, options::HttpOptions};
+use super::{front::router, measured::HttpMetrics, options::HttpOptions};
 use crate::{service::Ready, store::Store, telemetry::RequestIds};
 
 /// How long a client may take to send its headers, those of the next request on the same
@@ -58,10 +58,11 @@ impl HttpServer {
         self,
         service: Ready<S>,
         options: HttpOptions,
+        metrics: HttpMetrics,
         request_ids: RequestIds,
         shutdown: impl Future<Output = ()>,
     ) -> Result<(), Box<dyn error::Error + Send + Sync>> {
-        let router = router(service, &options)?.layer(request_ids);
+        let router = router(service, &options, &metrics)?.layer(request_ids);
         let (stop, stopping) = watch::channel(false);
         let mut shutdown = pin!(shutdown);
         loop {

@@ -109,8 +109,12 @@ impl<S: Store> Service<S> {
         let Some(held) = self.token_records(&token).await? else {
             return Err(Error::InvalidToken);
         };
-        let verdict = judge(&held.grant, &token, held.parties(), &self.policy, self.now());
+        let now = self.now();
+        let verdict = judge(&held.grant, &token, held.parties(), &self.policy, now);
         let meant_for_us = verdict.is_ok_and(|active| active.audience.names_jeton());
+        if meant_for_us {
+            self.last_used.note(&held.grant, now);
+        }
         let client = held.client.filter(|_| meant_for_us);
         client.map(Caller::new).ok_or(Error::InvalidToken)
     }

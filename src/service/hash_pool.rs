@@ -19,10 +19,14 @@ use crate::domain::{
     invalid::Invalid,
     secret::Secret,
 };
+use crate::metrics::{Counter, Gauge, Histogram, Registry, Stopwatch};
 
 /// Hashes that may wait for each thread: about a third of a second's work at the default cost.
 /// Beyond it a caller is better served by being told to come back.
 const QUEUE_PER_THREAD: usize = 16;
+
+/// Seconds that one hash takes: a millisecond at the least cost, much more at a high one.
+const SECONDS: [f64; 9] = [0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0];
 
 type Job = Box<dyn FnOnce(&mut Memory) + Send>;
 
@@ -34,6 +38,10 @@ pub struct HashPool {
     entropy: Arc<dyn Entropy>,
     /// Checked in the place of a hash that does not exist, so that both take as long.
     decoy: Box<str>,
+    registry: Registry,
+    waiting: Gauge,
+    refused: Counter,
+    seconds: Histogram,
 }
 
 impl HashPool {
@@ -51,7 +59,24 @@ impl HashPool {
             let queue = Arc::clone(&queue);
             thread::Builder::new().name(format!("hash-{number}")).spawn(move || work(&queue))?;
         }
-        Ok(Self { jobs, cost, entropy, decoy })
+        let registry = Registry::new();
+        let waiting = registry
+            .gauge("jeton_hash_queue_depth", "Passwords and secrets that wait to be hashed.");
+        let refused = registry.counter(
+            "jeton_hashes_refused_total",
+            "Hashes refused because the queue was full: their callers were told OVERLOADED.",
+        );
+        let seconds = registry.histogram(
+            "jeton_hash_seconds",
+            "How long argon2 took for one hash.",
+            &SECONDS,
+        );
+        Ok(Self { jobs, cost, entropy, decoy, registry, waiting, refused, seconds })
+    }
+
+    /// What the pool counts.
+    pub(super) fn metrics(&self) -> Registry {
+        self.registry.clone()
     }
 
     /// Hashes a secret with the cost of the settings and a fresh salt.
@@ -80,13 +105,26 @@ impl HashPool {
         work: impl FnOnce(&mut Memory) -> T + Send + 'static,
     ) -> Result<T, Error> {
         let (sender, result) = oneshot::channel();
+        let (waiting, seconds) = (self.waiting.clone(), self.seconds.clone());
         let job: Job = Box::new(move |memory| {
+            waiting.dec();
+            let stopwatch = Stopwatch::start();
+            let done = work(memory);
+            seconds.observe(stopwatch.seconds());
             // Nobody may be waiting any more; the work was done all the same.
-            drop(sender.send(work(memory)));
+            drop(sender.send(done));
         });
-        self.jobs.try_send(job).map_err(|error| match error {
-            TrySendError::Full(_) => Error::OVERLOADED,
-            TrySendError::Disconnected(_) => Error::UNAVAILABLE,
+        // Before a thread can take it: the gauge never falls below zero.
+        self.waiting.inc();
+        self.jobs.try_send(job).map_err(|error| {
+            self.waiting.dec();
+            match error {
+                TrySendError::Full(_) => {
+                    self.refused.inc();
+                    Error::OVERLOADED
+                }
+                TrySendError::Disconnected(_) => Error::UNAVAILABLE,
+            }
         })?;
         result.await.map_err(|_| Error::UNAVAILABLE)
     }

@@ -142,6 +142,9 @@ impl<S: Store> Service<S> {
         let (issue_time, expire_time) = (active.issue_time, active.expire_time);
         let cache_ttl = CACHE_TTL.min(expire_time.since(now));
         let kind = token.kind;
+        if kind == TokenKind::Access {
+            self.last_used.note(&records.grant, now);
+        }
         Ok(Ok(ActiveToken { records, kind, narrowed, issue_time, expire_time, cache_ttl }))
     }
 

@@ -17,6 +17,7 @@ use crate::{
         user::User,
         user_name::UserName,
     },
+    metrics::Outcome,
     store::{Records as _, Store, Stored, Write},
 };
 
@@ -68,6 +69,18 @@ impl<S: Store> Service<S> {
     /// may not ask, `InvalidGrant` for a wrong user name or password, `RateLimited` when the client's
     /// limit of grants refuses, `Overloaded`, `Unavailable`.
     pub async fn issue(&self, caller: &Caller, request: Issue) -> Result<Tokens, Error> {
+        let grant_type = request.grant.grant_type();
+        let call = self.metrics.grant(grant_type);
+        let issued = self.issue_tokens(caller, request).await;
+        call.end(Outcome::of(&issued));
+        if let (Ok(tokens), GrantType::ClientCredentials) = (&issued, grant_type) {
+            let length = caller.client().lifetimes.access;
+            self.minting.issued(caller.id(), length, tokens.expires_in, self.now());
+        }
+        issued
+    }
+
+    async fn issue_tokens(&self, caller: &Caller, request: Issue) -> Result<Tokens, Error> {
         let client = caller.client();
         // What the client may not ask is refused before a password costs a hash.
         check_grant_type(request.grant.grant_type(), client)?;

@@ -63,6 +63,7 @@ impl<S: Store> Service<S> {
             // One that changed meanwhile is in use after all; the next login finds the surplus.
             let ended = grant.ended(EndCause::Evicted, self.now());
             let evicted = self.replace(grant.version(), ended).await?;
+            self.metrics.evictions.inc_by(evicted.into());
             tracing::debug!(grant_id = %grant.id, evicted, "the grant limit was reached");
         }
         Ok(())

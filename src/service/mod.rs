@@ -11,7 +11,10 @@ mod end_all;
 mod hash_pool;
 mod introspect;
 mod issue;
+mod last_used;
 mod limit;
+mod metrics;
+mod minting;
 mod phc;
 mod ready;
 mod refresh;
@@ -34,13 +37,18 @@ pub use self::{
     hash_pool::HashPool,
     introspect::{ActiveToken, Introspect, Introspection},
     issue::{Issue, IssueGrant},
+    last_used::{LAST_USED_STEP, Use},
+    minting::MintingClient,
     ready::Ready,
     refresh::Refresh,
     revoke::Revoke,
     sweep::SWEEP_STEP,
     tokens::Tokens,
 };
-use self::{retention::Retention, verified::VerifiedSecrets};
+use self::{
+    last_used::LastUsed, metrics::ServiceMetrics, minting::Minting, retention::Retention,
+    verified::VerifiedSecrets,
+};
 use crate::{
     domain::{
         entropy::{Entropy, draw},
@@ -50,6 +58,7 @@ use crate::{
         time::{Clock, Timestamp},
         token::Token,
     },
+    metrics::Registry,
     store::{ReadError, Store, WriteError},
 };
 
@@ -68,6 +77,9 @@ pub struct Service<S> {
     entropy: Arc<dyn Entropy>,
     policy: RotationPolicy,
     retention: Mutex<Retention>,
+    minting: Minting,
+    last_used: LastUsed,
+    metrics: ServiceMetrics,
 }
 
 impl<S: Store> Service<S> {
@@ -82,7 +94,31 @@ impl<S: Store> Service<S> {
     ) -> Self {
         let verified = VerifiedSecrets::new(&*entropy);
         let (keys, retention) = (ArcSwap::from_pointee(keys), Mutex::default());
-        Self { store, keys, hashes, verified, clock, entropy, policy, retention }
+        let minting = Minting::new();
+        Self {
+            store,
+            keys,
+            hashes,
+            verified,
+            policy,
+            retention,
+            metrics: ServiceMetrics::new(minting.clone(), Arc::clone(&clock)),
+            minting,
+            last_used: LastUsed::new(),
+            clock,
+            entropy,
+        }
+    }
+
+    /// What the service and its hash pool count.
+    pub fn metrics(&self) -> [Registry; 2] {
+        [self.metrics.registry.clone(), self.hashes.metrics()]
+    }
+
+    /// The clients that ask for tokens for themselves much faster than those expire: those with more
+    /// than 100 live ones, the most first, at most 20.
+    pub fn minting_clients(&self) -> Vec<MintingClient> {
+        self.minting.clients(self.now())
     }
 
     /// The position in the feed of revocations that is durable now.

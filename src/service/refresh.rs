@@ -14,6 +14,7 @@ use crate::{
         secret::Secret,
         token::{Token, TokenKind},
     },
+    metrics::Outcome,
     store::{Records as _, Store, Version, Write},
 };
 
@@ -35,6 +36,13 @@ impl<S: Store> Service<S> {
     /// empty token and for a retry with other scopes, `UnauthorizedClient`, `Overloaded`, `Conflict`, and `Unavailable`
     /// also when a replay was found but could not be written down.
     pub async fn refresh(&self, caller: &Caller, request: &Refresh) -> Result<Tokens, Error> {
+        let call = self.metrics.grant(GrantType::RefreshToken);
+        let refreshed = self.refresh_tokens(caller, request).await;
+        call.end(Outcome::of(&refreshed));
+        refreshed
+    }
+
+    async fn refresh_tokens(&self, caller: &Caller, request: &Refresh) -> Result<Tokens, Error> {
         check_grant_type(GrantType::RefreshToken, caller.client())?;
         if request.refresh_token.is_empty() {
             return Err(Error::missing("refresh_token"));
@@ -71,6 +79,7 @@ impl<S: Store> Service<S> {
                 Ok(written.then_some(answer))
             }
             refresh::Refresh::Repeat { pair } => {
+                self.metrics.retries.inc();
                 tracing::info!(
                     target: "jeton::audit",
                     grant_id = %held.grant.id,
@@ -86,6 +95,7 @@ impl<S: Store> Service<S> {
                 if !written {
                     return Ok(None);
                 }
+                self.metrics.ended(cause);
                 tracing::warn!(
                     target: "jeton::audit",
                     grant_id = %held.grant.id,

@@ -18,6 +18,10 @@ pub const SWEEP_STEP: usize = 256;
 /// it expired, not that nobody knows it.
 const KEPT: Duration = Duration::from_secs(60 * 60);
 
+/// Grants up to which the backlog is counted. Whether it is a hundred thousand or a million, the
+/// sweeper is far behind, and counting on would only slow it down.
+const COUNTED: usize = 100_000;
+
 impl<S: Store> Service<S> {
     /// Frees up to [`SWEEP_STEP`] spent grants, the longest expired first, and as many events of
     /// the feed that need not be kept, and says how many it met of whichever were more. Expiry is
@@ -56,10 +60,32 @@ impl<S: Store> Service<S> {
         for outcome in freed.await {
             match outcome {
                 // A grant that changed meanwhile is looked at again when it is due again.
-                Ok(_) | Err(WriteError::Conflict) => {}
+                Ok(_) => self.metrics.swept.inc(),
+                Err(WriteError::Conflict) => {}
                 Err(error) => return Err(self.write_failed(error)),
             }
         }
+        if met < SWEEP_STEP {
+            self.metrics.backlog.set(0);
+        }
         Ok(met)
+    }
+
+    /// Counts the grants that are due to be freed, to at most 100,000. Costs a look at as many index
+    /// entries: for when [`Self::sweep`] does not come to an end.
+    ///
+    /// # Errors
+    /// `Unavailable`.
+    pub async fn count_backlog(&self) -> Result<(), Error> {
+        let due = self.store.count_spent(self.now().before(KEPT), COUNTED).await;
+        let due = due.map_err(|error| self.read_failed(error))?;
+        self.metrics.backlog.set(i64::try_from(due).unwrap_or(i64::MAX));
+        Ok(())
+    }
+
+    /// How many grants were due to be freed when that was last looked at; 100,000 stands for that
+    /// many and more.
+    pub fn sweeper_backlog(&self) -> u64 {
+        u64::try_from(self.metrics.backlog.get()).unwrap_or(0)
     }
 }

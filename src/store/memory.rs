@@ -202,6 +202,11 @@ impl Store for MemoryStore {
         Ok(spent)
     }
 
+    async fn count_spent(&self, now: Timestamp, limit: usize) -> Result<usize, ReadError> {
+        let state = self.lock();
+        Ok(state.grants.values().filter(|grant| grant.spent_time() <= now).take(limit).count())
+    }
+
     async fn head(&self) -> Result<Sequence, ReadError> {
         Ok(self.lock().head())
     }

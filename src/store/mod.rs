@@ -214,6 +214,14 @@ pub trait Store: Send + Sync + 'static {
         limit: usize,
     ) -> impl Future<Output = Result<Vec<Stored<Grant>>, ReadError>> + Send;
 
+    /// About how many grants [`Self::spent_grants`] would find, counted up to `limit`. Grants that
+    /// were refreshed since they were last looked at may count too.
+    fn count_spent(
+        &self,
+        now: Timestamp,
+        limit: usize,
+    ) -> impl Future<Output = Result<usize, ReadError>> + Send;
+
     /// The last change that is durable: whoever has seen the feed up to it is as fresh as now.
     fn head(&self) -> impl Future<Output = Result<Sequence, ReadError>> + Send;
 

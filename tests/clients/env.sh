@@ -35,6 +35,19 @@ install_strace() {
     apt-get install --quiet=2 --yes --no-install-recommends strace
 }
 
+# promtool as Debian ships it, without the server that comes with it.
+install_promtool() {
+    command -v promtool >/dev/null && return
+    local fetched
+    fetched=$(mktemp -d)
+    # The user that apt fetches as must be able to write there.
+    chmod 777 "$fetched"
+    apt-get update --quiet=2
+    (cd "$fetched" && apt-get download --quiet=2 prometheus && dpkg -x prometheus_*.deb .)
+    install -D "$fetched/usr/bin/promtool" "$tools/bin/promtool"
+    rm -rf "$fetched"
+}
+
 build_jeton() {
     cargo build --release --locked
 }

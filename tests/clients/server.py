@@ -50,10 +50,11 @@ class Settings:
     users: list[dict[str, Any]]
     tokens: dict[str, Any] = field(default_factory=dict)
 
-    def render(self, address: str, home: Path) -> str:
+    def render(self, address: str, ops: str, home: Path) -> str:
         tables = [
             ("[grpc]", {"listen": address}),
             ("[http]", {"listen": f"127.0.0.1:{free_port()}"}),
+            ("[ops]", {"listen": ops}),
             ("[store]", {"path": str(home / "data")}),
             ("[keys]", {"path": str(home / "keys")}),
             ("[tokens]", self.tokens),
@@ -96,8 +97,9 @@ class Server:
         self.keys = home / "keys"
         self.log = home / "server.log"
         self.address = f"127.0.0.1:{free_port()}"
+        self.ops = f"127.0.0.1:{free_port()}"
         self.config = home / "jeton.toml"
-        self.config.write_text(settings.render(self.address, home))
+        self.config.write_text(settings.render(self.address, self.ops, home))
         self._prefix = list(prefix)
         # The caller's own JETON_ variables would override the file.
         self._environment = {

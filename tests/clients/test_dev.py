@@ -22,6 +22,7 @@ def printed(tmp_path: Path) -> Iterator[str]:
             *(BINARY, "serve", "--dev"),
             *("--grpc-listen", f"127.0.0.1:{free_port()}"),
             *("--http-listen", f"127.0.0.1:{free_port()}"),
+            *("--ops-listen", f"127.0.0.1:{free_port()}"),
         ],
         cwd=tmp_path,
         stdout=subprocess.PIPE,

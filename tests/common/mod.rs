@@ -2,6 +2,7 @@
 
 pub(crate) mod caller;
 pub(crate) mod home;
+pub(crate) mod ops;
 pub(crate) mod refusal;
 pub(crate) mod server;
 pub(crate) mod settings;

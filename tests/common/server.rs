@@ -10,7 +10,13 @@ use std::{
 use tokio::sync::oneshot;
 use tonic::transport::{Channel, Endpoint};
 
-use super::{caller::Caller, home::Home, settings::Settings, wait::within};
+use super::{
+    caller::Caller,
+    home::Home,
+    ops::Ops,
+    settings::Settings,
+    wait::{until, within},
+};
 
 /// A running server. Dropping it kills it; a test that is content stops it.
 pub(crate) struct Server {
@@ -51,7 +57,16 @@ impl Server {
 
     /// Starts one that is expected to give up, and tells what it said.
     pub(crate) async fn fail_to_start(home: &Home, settings: &Settings) -> String {
-        Process::spawn(home, settings, &[]).failed().await
+        Self::fail_to_start_with(home, settings, &[]).await
+    }
+
+    /// The same with environment variables of its own.
+    pub(crate) async fn fail_to_start_with(
+        home: &Home,
+        settings: &Settings,
+        environment: &[(&str, &str)],
+    ) -> String {
+        Process::spawn(home, settings, environment).failed().await
     }
 
     /// Starts one that may give up instead: then its directory comes back, and what it said.
@@ -89,6 +104,14 @@ impl Server {
     pub(crate) async fn connect(&self) -> Channel {
         let endpoint = Endpoint::from_shared(self.url()).expect("a URL");
         within("to connect", endpoint.connect()).await.expect("a connection")
+    }
+
+    /// Where it answers probes, which it says before it serves.
+    pub(crate) async fn ops(&self) -> Ops {
+        let find =
+            || self.log().lines().find_map(|line| address_in(line, "answering probes", "ops"));
+        until("to answer probes", async || find().is_some()).await;
+        Ops::new(find().expect("it was there"))
     }
 
     /// What it has logged so far.
@@ -155,6 +178,7 @@ impl Process {
             .envs([
                 ("JETON_GRPC_LISTEN", "127.0.0.1:0"),
                 ("JETON_HTTP_LISTEN", "127.0.0.1:0"),
+                ("JETON_OPS_LISTEN", "127.0.0.1:0"),
                 ("JETON_LOG_FORMAT", "json"),
             ])
             .envs(environment.iter().copied())
@@ -203,18 +227,21 @@ fn keep(stderr: ChildStderr, log: &Mutex<String>, serving: oneshot::Sender<Strin
     let mut serving = Some(serving);
     for line in BufReader::new(stderr).lines() {
         let line = line.expect("a log in UTF-8");
-        if let Some(address) = serving_address(&line)
+        let address = address_in(&line, "serving", "grpc");
+        let mut log = log.lock().unwrap_or_else(PoisonError::into_inner);
+        log.push_str(&line);
+        log.push('\n');
+        drop(log);
+        if let Some(address) = address
             && let Some(serving) = serving.take()
         {
             drop(serving.send(address));
         }
-        let mut log = log.lock().unwrap_or_else(PoisonError::into_inner);
-        log.push_str(&line);
-        log.push('\n');
     }
 }
 
-fn serving_address(line: &str) -> Option<String> {
+/// The address that a line of the log names, if it is the one with that message.
+fn address_in(line: &str, message: &str, listener: &str) -> Option<String> {
     let line: serde_json::Value = serde_json::from_str(line).ok()?;
-    (line["message"] == "serving").then(|| line["grpc"].as_str().map(str::to_owned))?
+    (line["message"] == message).then(|| line[listener].as_str().map(str::to_owned))?
 }

@@ -111,7 +111,7 @@ def jeton(home: Path, settings: str) -> Iterator[Process]:
     command = [
         *(str(BINARY), "serve", "--config", str(config)),
         *("--http-listen", f"127.0.0.1:{port}", "--http-issuer", origin),
-        *("--grpc-listen", "127.0.0.1:0"),
+        *("--grpc-listen", "127.0.0.1:0", "--ops-listen", "127.0.0.1:0"),
         *("--store-path", str(home / "data"), "--keys-path", str(home / "keys")),
     ]
     process = Process(home, command, port)

@@ -8,7 +8,7 @@ use http::{
         ACCESS_CONTROL_ALLOW_METHODS, ACCESS_CONTROL_ALLOW_ORIGIN, ORIGIN, VARY,
     },
 };
-use jeton::http::router;
+use jeton::http::{HttpMetrics, router};
 
 use crate::harness::{Answer, Server, options, text};
 
@@ -85,6 +85,6 @@ async fn a_list_that_holds_no_origins_is_refused() {
     for origin in ["*", "https://app.example\n"] {
         let mut options = options();
         options.cors_allowed_origins.push(origin.to_owned());
-        assert!(router(server.ready.clone(), &options).is_err(), "{origin:?}");
+        assert!(router(server.ready.clone(), &options, &HttpMetrics::new()).is_err(), "{origin:?}");
     }
 }

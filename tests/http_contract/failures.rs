@@ -1,7 +1,11 @@
 //! A service that is not there yet.
 
 use http::header::RETRY_AFTER;
-use jeton::{http::router, service::Ready, store::memory::MemoryStore};
+use jeton::{
+    http::{HttpMetrics, router},
+    service::Ready,
+    store::memory::MemoryStore,
+};
 use tower::ServiceExt as _;
 
 use crate::harness::{get, options, text};
@@ -9,7 +13,7 @@ use crate::harness::{get, options, text};
 #[tokio::test]
 async fn before_the_store_is_open_calls_are_told_to_come_back() {
     let ready = Ready::<MemoryStore>::not_yet();
-    let router = router(ready, &options()).expect("good options");
+    let router = router(ready, &options(), &HttpMetrics::new()).expect("good options");
     for path in ["/oauth/token", "/oauth/revoke", "/oauth/introspect"] {
         let request = text(path, "token=a&grant_type=client_credentials&client_id=a");
         let response = router.clone().oneshot(request).await.expect("an answer");

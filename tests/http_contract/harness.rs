@@ -28,7 +28,7 @@ use jeton::{
         policy::RotationPolicy,
         time::{Clock, Timestamp},
     },
-    http::{HttpOptions, router},
+    http::{HttpMetrics, HttpOptions, router},
     service::{HashPool, Ready, Service},
 };
 use serde_json::Value;
@@ -173,7 +173,7 @@ impl Server {
         let service = Service::new(store.clone(), keys, hashes, clock.clone(), entropy, policy);
         let ready = Ready::not_yet();
         ready.set(Arc::new(service));
-        let router = router(ready.clone(), options).expect("good options");
+        let router = router(ready.clone(), options, &HttpMetrics::new()).expect("good options");
         let mut server = Self { router, ready, store, clock, description: Value::Null };
         let described = server.raw(get("/openapi.json")).await;
         server.description = described.json();

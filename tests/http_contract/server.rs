@@ -6,7 +6,11 @@ use std::{
     time::Duration,
 };
 
-use jeton::{app::SystemEntropy, http::HttpServer, telemetry::RequestIds};
+use jeton::{
+    app::SystemEntropy,
+    http::{HttpMetrics, HttpServer},
+    telemetry::RequestIds,
+};
 use tokio::{
     sync::oneshot,
     task::{JoinHandle, spawn_blocking},
@@ -32,7 +36,8 @@ impl Live {
         let serving = tokio::spawn(async move {
             let stopped = async { drop(stopped.await) };
             let ids = RequestIds::new(&SystemEntropy);
-            let outcome = http.serve(server.ready.clone(), options(), ids, stopped).await;
+            let outcome =
+                http.serve(server.ready.clone(), options(), HttpMetrics::new(), ids, stopped).await;
             outcome.expect("a clean end");
         });
         Self { address, stop, serving }

@@ -122,6 +122,10 @@ impl Store for FailingStore {
         self.memory.spent_grants(now, limit).await
     }
 
+    async fn count_spent(&self, now: Timestamp, limit: usize) -> Result<usize, ReadError> {
+        self.memory.count_spent(now, limit).await
+    }
+
     async fn head(&self) -> Result<Sequence, ReadError> {
         self.memory.head().await
     }

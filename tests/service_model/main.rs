@@ -5,6 +5,7 @@
 
 mod clock;
 mod dice;
+mod last_use;
 mod parties;
 mod rules;
 mod seen;

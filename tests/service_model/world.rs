@@ -402,5 +402,7 @@ impl World {
 
     async fn sweep(&mut self, context: &str) {
         self.seen.swept += self.service.sweep().await.expect(context);
+        // Whenever the times of last use are written: it must not matter to anything else.
+        self.service.flush_uses().await.expect(context);
     }
 }

@@ -19,6 +19,7 @@ fn without_a_file_everything_has_its_default() {
     let settings = loaded.settings;
     assert_eq!(settings.grpc.listen.to_string(), "127.0.0.1:50051");
     assert_eq!(settings.http.listen.to_string(), "127.0.0.1:8080");
+    assert_eq!(settings.ops.listen.map(|ops| ops.to_string()).as_deref(), Some("127.0.0.1:9090"));
     assert_eq!(settings.store.path, Path::new("jeton-data"));
     assert_eq!(settings.store.cache_bytes, ByteSize::mib(256));
     assert_eq!(settings.store.min_free_space, ByteSize::mib(256));
@@ -41,6 +42,8 @@ fn every_section_is_read() {
         listen = "127.0.0.2:2"
         issuer = "https://tokens.example"
         cors_allowed_origins = ["https://app.example"]
+        [ops]
+        listen = "off"
         [store]
         path = "/data"
         cache_bytes = "1GiB"
@@ -69,6 +72,7 @@ fn every_section_is_read() {
     assert_eq!(settings.http.listen.to_string(), "127.0.0.2:2");
     assert_eq!(settings.http.issuer.as_deref(), Some("https://tokens.example"));
     assert_eq!(settings.http.cors_allowed_origins, ["https://app.example"]);
+    assert_eq!(settings.ops.listen, None);
     assert_eq!(settings.store.path, Path::new("/data"));
     assert_eq!(settings.store.cache_bytes, ByteSize::gib(1));
     assert_eq!(settings.store.min_free_space, ByteSize(0));

@@ -234,6 +234,10 @@ async fn spent_grants_are_found_when_they_are_spent(store: &impl Store) {
     assert!(none.is_empty());
     let spent = store.spent_grants(early, 10).await.expect("a scan");
     assert_eq!(spent.iter().map(|grant| grant.id).collect::<Vec<_>>(), [short.id]);
+    for (now, limit, expected) in [(999, 10, 0), (1_000, 10, 1), (1_000, 0, 0)] {
+        let count = store.count_spent(Timestamp::from_millis(now), limit).await;
+        assert_eq!(count, Ok(expected), "at {now}, up to {limit}");
+    }
 
     let mut longer = short.clone();
     longer.expire_time = late;

@@ -23,6 +23,7 @@ use super::{
     floor::Floor,
     index::{ExpiryEntry, Indexed},
     meta::Meta,
+    metrics::SledMetrics,
     space::Space,
     table::Table,
     trees::{self, Trees},
@@ -157,6 +158,7 @@ pub(super) struct Committer {
     #[expect(dead_code, reason = "held as long as anybody writes: dropping it ends the watch")]
     pub(super) watch: Sender<()>,
     pub(super) head: Sequence,
+    pub(super) metrics: Arc<SledMetrics>,
 }
 
 impl Committer {
@@ -214,7 +216,15 @@ impl Committer {
     fn stage(&mut self, command: Command, batch: &mut Batch) -> sled::Result<bool> {
         match command {
             Command::Grant(write, reply) => {
+                let added = match write {
+                    Write::Insert(_) => 1,
+                    Write::Replace(..) => 0,
+                    Write::Delete(..) => -1,
+                };
                 let staged = self.decide(&self.grants, write, batch)?;
+                if staged.is_ok() {
+                    self.metrics.grants.add(added);
+                }
                 batch.grants.add(staged, reply);
             }
             Command::Client(write, reply) => {
@@ -338,6 +348,10 @@ impl Committer {
         head: &AtomicU64,
         shown: &watch::Sender<Sequence>,
     ) -> sled::Result<()> {
+        // Stops when it is dropped, here or where something fails.
+        let _timer = self.metrics.commit.start_timer();
+        #[expect(clippy::cast_precision_loss, reason = "a batch is small")]
+        self.metrics.batch.observe(batch.len() as f64);
         for (sequence, change) in batch.sequenced_changes() {
             self.trees.feed.add(sequence, change)?;
         }
@@ -379,6 +393,7 @@ impl Committer {
 
     fn sync(&self) -> sled::Result<()> {
         self.engine.flush()?;
+        let _timer = self.metrics.fsync.start_timer();
         self.file.sync_data()?;
         Ok(())
     }

@@ -131,6 +131,19 @@ pub(super) fn owned_by(owner: &GrantOwner) -> Vec<u8> {
     }
 }
 
+/// What comes before every entry that finds a client's grants.
+pub(super) fn before_by_client() -> Vec<u8> {
+    vec![BY_CLIENT]
+}
+
+/// The grant that an entry finds for its client; `None` for an entry of another index. Each grant
+/// has one.
+pub(super) fn grant_of_client(key: &[u8]) -> Result<Option<GrantId>, Corrupt> {
+    let Some(rest) = key.strip_prefix(&[BY_CLIENT]) else { return Ok(None) };
+    let (_, id) = rest.split_last_chunk::<16>().ok_or(Corrupt)?;
+    Ok(Some(GrantId::from_bytes(*id)))
+}
+
 /// When a grant is to be looked at for freeing: at that time or later, never before.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ExpiryEntry {

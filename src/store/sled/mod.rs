@@ -2,6 +2,7 @@
 
 mod batch;
 mod committer;
+mod count;
 mod directory;
 mod engine;
 mod feed;
@@ -9,6 +10,7 @@ mod floor;
 mod guard;
 mod index;
 mod meta;
+mod metrics;
 mod open_error;
 mod records;
 mod schema;
@@ -30,6 +32,7 @@ use self::{
     guard::guarded,
     index::ExpiryEntry,
     meta::Meta,
+    metrics::{SledMetrics, serve_lookups},
     records::blocking,
     space::Space,
     table::Table,
@@ -71,6 +74,7 @@ pub struct SledStore {
     meta: Arc<Meta>,
     committer: Handle,
     space: Arc<Space>,
+    metrics: Arc<SledMetrics>,
 }
 
 fn sync(engine: &Engine, file: &File) -> Result<(), OpenError> {
@@ -126,6 +130,9 @@ impl SledStore {
         sync(&engine, &file)?;
         let floor = Arc::new(directory.put_floor(meta.batches())?);
         let space = Space::new(directory.file()?, options.min_free_space);
+        let metrics = Arc::new(SledMetrics::new());
+        let lookups = [&grants.lookups, &clients.lookups, &users.lookups];
+        serve_lookups(&metrics.registry, lookups.map(Arc::clone));
         let committer = Committer {
             grants: Arc::clone(&grants),
             clients: Arc::clone(&clients),
@@ -143,6 +150,7 @@ impl SledStore {
             floor,
             space: Arc::clone(&space),
             head: trees.feed.last()?,
+            metrics: Arc::clone(&metrics),
         };
         let committer = committer.start()?;
         Ok(Self {
@@ -154,6 +162,7 @@ impl SledStore {
             meta,
             committer,
             space,
+            metrics,
         })
     }
 
@@ -239,6 +248,11 @@ impl Store for SledStore {
             self.settle(due.unsettled).await?;
         }
         Ok(spent)
+    }
+
+    async fn count_spent(&self, now: Timestamp, limit: usize) -> Result<usize, ReadError> {
+        let trees = self.trees.clone();
+        blocking(move || trees.count_due(now, limit)).await
     }
 
     async fn head(&self) -> Result<Sequence, ReadError> {

@@ -38,6 +38,7 @@ impl<R: Indexed> Records<R> for SledRecords<R> {
         if let Some(record) = self.table.cached(key) {
             return Ok(Some(record));
         }
+        self.table.lookups.miss();
         let (table, key) = (Arc::clone(&self.table), key.clone());
         blocking(move || table.read(&key)).await
     }

@@ -10,13 +10,13 @@ use std::{
     sync::{Arc, PoisonError, RwLock},
 };
 
-use super::{OpenError, index::Indexed, tree::Tree};
-use crate::store::{ReadError, Stored, Version};
 use quick_cache::{
     Weighter,
     sync::{Cache, GuardResult},
 };
 
+use super::{OpenError, index::Indexed, metrics::Lookups, tree::Tree};
+use crate::store::{ReadError, Stored, Version};
 #[derive(Clone)]
 struct MemoryBytes;
 
@@ -35,6 +35,7 @@ pub(super) struct Table<R: Indexed> {
     cache: Cache<R::Key, Stored<R>, MemoryBytes>,
     /// What the keys of the open batch held before it; empty between batches.
     open: RwLock<HashMap<R::Key, Option<Stored<R>>>>,
+    pub(super) lookups: Arc<Lookups>,
 }
 
 /// Bytes in front of a record in the tree: its version, big-endian.
@@ -46,12 +47,16 @@ impl<R: Indexed> Table<R> {
         // The estimate sizes the cache's index up front: small, it grows by itself.
         const ESTIMATED_RECORDS: usize = 1_000;
         let cache = Cache::with_weighter(ESTIMATED_RECORDS, cache_bytes, MemoryBytes);
-        Arc::new(Self { tree, cache, open: RwLock::default() })
+        Arc::new(Self { tree, cache, open: RwLock::default(), lookups: Arc::default() })
     }
 
     /// The published record if the cache holds it.
     pub(super) fn cached(&self, key: &R::Key) -> Option<Stored<R>> {
-        self.cache.get(key)
+        let record = self.cache.get(key);
+        if record.is_some() {
+            self.lookups.hit(R::key_bytes(key));
+        }
+        record
     }
 
     /// The published record. May wait for the disk: never on a runtime thread.

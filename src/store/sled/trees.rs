@@ -85,6 +85,34 @@ impl Trees {
             })
             .collect()
     }
+
+    /// How many expiry entries are due at `now`, counted up to `limit`. May wait for the disk.
+    pub(super) fn count_due(&self, now: Timestamp, limit: usize) -> Result<usize, ReadError> {
+        let entries = self.index.range(ExpiryEntry::due(now)).map_err(read_error)?;
+        let mut keys = entries.keys().take(limit);
+        keys.try_fold(0, |count, key| key.map(|_| count + 1).map_err(read_error))
+    }
+
+    /// Counts the grants made before `opened` among the `limit` entries behind `after`, and says
+    /// behind which entry to go on, if there may be more. May wait for the disk.
+    pub(super) fn count_grants(
+        &self,
+        after: Option<Vec<u8>>,
+        opened: Timestamp,
+        limit: usize,
+    ) -> Result<(i64, Option<Vec<u8>>), ReadError> {
+        let start = Bound::Excluded(after.unwrap_or_else(index::before_by_client));
+        let (mut count, mut last, mut left) = (0, None, limit);
+        let entries = self.index.range((start, Bound::Unbounded)).map_err(read_error)?;
+        for key in entries.keys().take(limit) {
+            let key = key.map_err(read_error)?;
+            let Some(grant) = index::grant_of_client(&key)? else { break };
+            count += i64::from(grant.made().is_none_or(|made| made < opened));
+            left -= 1;
+            last = Some(key.to_vec());
+        }
+        Ok((count, last.filter(|_| left == 0)))
+    }
 }
 
 /// The user whom a name's entry points to, if they really bear it.

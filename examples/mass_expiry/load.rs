@@ -1,0 +1,98 @@
+//! Introspections at a steady rate, and how long they took.
+
+use std::time::Duration;
+
+use jeton::{
+    client::{connect, with_basic},
+    domain::secret::Secret,
+    proto::v1::{
+        ClientCredentialsGrant, IntrospectRequest, IssueTokenRequest, issue_token_request::Grant,
+        token_service_client::TokenServiceClient,
+    },
+};
+use tokio::{
+    sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel},
+    task::JoinHandle,
+    time::{MissedTickBehavior, interval},
+};
+use tonic::transport::Channel;
+
+use crate::server::Server;
+
+/// Live tokens that are introspected in turn.
+const TOKENS: usize = 200;
+
+/// The load, until it is dropped.
+pub(crate) struct Load {
+    task: JoinHandle<()>,
+    times: tokio::sync::Mutex<UnboundedReceiver<f64>>,
+}
+
+impl Load {
+    /// Gets tokens, then introspects them `rate` times a second.
+    pub(crate) async fn start(server: &Server, rate: u64) -> Self {
+        let channel = connect(format!("http://{}", server.grpc)).await.expect("a connection");
+        let mut tokens = Vec::new();
+        for _ in 0..TOKENS {
+            tokens.push(issue(channel.clone()).await);
+        }
+        let (sender, times) = unbounded_channel();
+        let task = tokio::spawn(call(channel, tokens, rate, sender));
+        Self { task, times: times.into() }
+    }
+
+    /// Seconds of every call that was answered since the last look.
+    pub(crate) async fn take(&self) -> Vec<f64> {
+        let mut receiver = self.times.lock().await;
+        let mut times = Vec::new();
+        while let Ok(time) = receiver.try_recv() {
+            times.push(time);
+        }
+        times
+    }
+}
+
+impl Drop for Load {
+    fn drop(&mut self) {
+        self.task.abort();
+    }
+}
+
+async fn issue(channel: Channel) -> String {
+    let request = IssueTokenRequest {
+        client_id: "gateway".into(),
+        client_secret: "gateway-secret".into(),
+        grant: Some(Grant::ClientCredentials(ClientCredentialsGrant {})),
+        ..IssueTokenRequest::default()
+    };
+    let issued = TokenServiceClient::new(channel).issue_token(request).await;
+    issued.expect("a token").into_inner().access_token
+}
+
+async fn call(channel: Channel, tokens: Vec<String>, rate: u64, times: UnboundedSender<f64>) {
+    let secret = Secret::new("gateway-secret");
+    let mut ticks = interval(Duration::from_secs(1) / u32::try_from(rate).expect("a modest rate"));
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Burst);
+    for token in tokens.iter().cycle() {
+        let due = ticks.tick().await;
+        let message = IntrospectRequest { token: token.clone(), ..IntrospectRequest::default() };
+        let request = with_basic(message, "gateway", &secret);
+        let mut client = TokenServiceClient::new(channel.clone());
+        let times = times.clone();
+        tokio::spawn(async move {
+            let answer = client.introspect(request).await;
+            assert!(answer.expect("an answer").into_inner().active);
+            // The receiver is gone when the round is over.
+            let _gone = times.send(due.elapsed().as_secs_f64());
+        });
+    }
+}
+
+/// Prints and returns p50 and p99 in milliseconds.
+pub(crate) fn summary(what: &str, mut times: Vec<f64>) -> (f64, f64) {
+    times.sort_by(f64::total_cmp);
+    let at = |hundredth: usize| times[(times.len() - 1) * hundredth / 100] * 1_000.0;
+    let (p50, p99) = (at(50), at(99));
+    println!("{what}: {} calls, p50 {p50:.3} ms, p99 {p99:.3} ms", times.len());
+    (p50, p99)
+}

@@ -1,0 +1,96 @@
+//! `jeton serve` as a child process, and what its metrics say.
+
+use std::{
+    env, fs,
+    net::TcpListener,
+    path::Path,
+    process::{Child, Command, Stdio},
+    time::Duration,
+};
+
+use jeton::metrics::Stopwatch;
+use tokio::{
+    io::{AsyncReadExt as _, AsyncWriteExt as _},
+    net::TcpStream,
+};
+
+/// The client that introspects.
+const SETTINGS: &str = r#"
+[[client]]
+id = "gateway"
+secret = "gateway-secret"
+grants = ["client_credentials"]
+scopes = ["read"]
+access_token_ttl = "1d"
+grant_ttl = "2d"
+"#;
+
+pub(crate) struct Server {
+    child: Child,
+    pub(crate) grpc: String,
+    ops: String,
+}
+
+impl Server {
+    /// Starts the `jeton` that was built beside this program, over the store under `dir`.
+    pub(crate) async fn start(dir: &Path) -> Self {
+        let example = env::current_exe().expect("this program's path");
+        let binary = example.ancestors().nth(2).expect("its build directory").join("jeton");
+        let config = dir.join("jeton.toml");
+        fs::write(&config, SETTINGS).expect("the settings are written");
+        let [grpc, http, ops] = [(); 3].map(|()| free_address());
+        let child = Command::new(binary)
+            .args(["serve", "--log", "warn", "--grpc-listen", &grpc, "--http-listen", &http])
+            .args(["--ops-listen", &ops])
+            .arg("--config")
+            .arg(config)
+            .arg("--store-path")
+            .arg(dir.join("data"))
+            .arg("--keys-path")
+            .arg(dir.join("keys"))
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .spawn()
+            .expect("jeton starts: build it first, with the same profile");
+        let server = Self { child, grpc, ops };
+        while server.ask("/readyz").await.is_none_or(|answer| !answer.starts_with("HTTP/1.1 200")) {
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+        server
+    }
+
+    /// Waits until it has freed so many grants, and says how many seconds that took.
+    pub(crate) async fn until_swept(&self, grants: u64, look: Duration) -> f64 {
+        let stopwatch = Stopwatch::start();
+        while self.swept().await < grants {
+            tokio::time::sleep(look).await;
+        }
+        stopwatch.seconds()
+    }
+
+    async fn swept(&self) -> u64 {
+        let metrics = self.ask("/metrics").await.expect("the metrics");
+        let line = metrics.lines().find_map(|line| line.strip_prefix("jeton_grants_swept_total "));
+        line.and_then(|number| number.parse().ok()).expect("a number")
+    }
+
+    async fn ask(&self, path: &str) -> Option<String> {
+        let mut stream = TcpStream::connect(&self.ops).await.ok()?;
+        let request = format!("GET {path} HTTP/1.1\r\nhost: jeton\r\nconnection: close\r\n\r\n");
+        stream.write_all(request.as_bytes()).await.ok()?;
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).await.ok()?;
+        Some(answer)
+    }
+
+    /// Ends it. What is left in its store is nobody's.
+    pub(crate) fn stop(mut self) {
+        self.child.kill().expect("it runs");
+        self.child.wait().expect("it ends");
+    }
+}
+
+fn free_address() -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
+    listener.local_addr().expect("its address").to_string()
+}

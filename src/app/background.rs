@@ -1,0 +1,86 @@
+//! What runs beside the calls: the sweeper, the writer of last uses, the count of grants.
+
+use std::{sync::Arc, time::Duration};
+
+use tokio::{
+    sync::oneshot,
+    task::JoinHandle,
+    time::{sleep, timeout},
+};
+
+use super::{SystemClock, sweeper::sweep};
+use crate::{
+    domain::time::Clock as _,
+    service::{LAST_USED_STEP, Service},
+    store::{Store, sled::SledStore},
+};
+
+/// The pause between two full steps of last uses: what they leave to everybody else.
+const BREATH: Duration = Duration::from_millis(20);
+/// The pause when fewer were noted: so many uses share a sync.
+const PAUSE: Duration = Duration::from_secs(1);
+/// How long the last uses may take to be written when the process stops: a few batches.
+const FLUSH_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// The tasks.
+pub(super) struct Background {
+    sweeper: JoinHandle<()>,
+    count: JoinHandle<()>,
+    last_used: JoinHandle<()>,
+    /// Dropped to stop the writer of last uses, which must not be cut off between taking uses from
+    /// their queue and writing them.
+    writing: oneshot::Sender<()>,
+}
+
+impl Background {
+    /// Starts them.
+    pub(super) fn start(store: &SledStore, service: &Arc<Service<SledStore>>) -> Self {
+        let (writing, stopped) = oneshot::channel();
+        Self {
+            sweeper: tokio::spawn(sweep(Arc::clone(service))),
+            count: tokio::spawn(count_grants(store.clone())),
+            last_used: tokio::spawn(write_uses(Arc::clone(service), stopped)),
+            writing,
+        }
+    }
+
+    /// Ends them. Uses that were noted are written, as long as there is a store to write them to.
+    pub(super) async fn stop<S: Store>(self, service: &Service<S>) {
+        self.sweeper.abort();
+        self.count.abort();
+        drop(self.writing);
+        let flush = async {
+            // An error is a panic, which has been told.
+            drop(self.last_used.await);
+            service.flush_uses().await
+        };
+        match timeout(FLUSH_TIMEOUT, flush).await {
+            Ok(Ok(())) => {}
+            Ok(Err(error)) => tracing::warn!(%error, "some times of last use were not written"),
+            Err(_) => tracing::warn!("some times of last use were not written in time"),
+        }
+    }
+}
+
+async fn write_uses<S: Store>(service: Arc<Service<S>>, mut stopped: oneshot::Receiver<()>) {
+    loop {
+        let uses = tokio::select! {
+            uses = service.noted_uses() => uses,
+            _ = &mut stopped => return,
+        };
+        let full = uses.len() == LAST_USED_STEP;
+        if let Err(error) = service.write_uses(uses).await {
+            tracing::warn!(%error, "some times of last use were not written");
+        }
+        tokio::select! {
+            () = sleep(if full { BREATH } else { PAUSE }) => {}
+            _ = &mut stopped => return,
+        }
+    }
+}
+
+async fn count_grants(store: SledStore) {
+    if let Err(error) = store.count_grants(SystemClock.now()).await {
+        tracing::warn!(%error, "the grants could not be counted");
+    }
+}

@@ -1,0 +1,74 @@
+//! Counts and times every request: by its endpoint, and by the reason it was refused for.
+
+use std::sync::Arc;
+
+use axum::response::Response;
+
+use super::{failure::Failure, routes::Endpoint};
+use crate::metrics::{Call, CallMeter, Calls, Outcome, Registry};
+
+/// The meters of all endpoints. Cloning shares them.
+#[derive(Clone)]
+pub struct HttpMetrics {
+    registry: Registry,
+    token: Arc<CallMeter>,
+    revoke: Arc<CallMeter>,
+    introspect: Arc<CallMeter>,
+    metadata: Arc<CallMeter>,
+    openapi: Arc<CallMeter>,
+}
+
+impl HttpMetrics {
+    /// A meter for each endpoint, whatever paths lead to it.
+    pub fn new() -> Self {
+        let registry = Registry::new();
+        let calls = Calls::new(
+            &registry,
+            "endpoint",
+            ("jeton_http_requests_total", "HTTP requests, by endpoint and outcome."),
+            ("jeton_http_request_seconds", "How long HTTP requests took, by endpoint."),
+        );
+        Self {
+            token: calls.expected("token"),
+            revoke: calls.expected("revoke"),
+            introspect: calls.expected("introspect"),
+            metadata: calls.expected("metadata"),
+            openapi: calls.expected("openapi"),
+            registry,
+        }
+    }
+
+    /// What is served.
+    pub fn registry(&self) -> Registry {
+        self.registry.clone()
+    }
+
+    /// A request to an endpoint begins.
+    pub(super) fn begin(&self, endpoint: Endpoint) -> Call {
+        let meter = match endpoint {
+            Endpoint::Token => &self.token,
+            Endpoint::Revoke(_) => &self.revoke,
+            Endpoint::Introspect => &self.introspect,
+            Endpoint::Metadata => &self.metadata,
+            Endpoint::OpenApi => &self.openapi,
+        };
+        meter.begin()
+    }
+}
+
+impl Default for HttpMetrics {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+/// How a request ended.
+pub(super) fn outcome(answered: &Result<Response, Failure>) -> Outcome {
+    match answered {
+        Ok(_) => Outcome::Ok,
+        Err(Failure::Refused(error)) => Outcome::of_error(error),
+        Err(Failure::NotFound | Failure::Method { .. } | Failure::TooLarge | Failure::TooSlow) => {
+            Outcome::InvalidRequest
+        }
+    }
+}

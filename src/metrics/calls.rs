@@ -1,0 +1,104 @@
+//! Calls of one kind: how many, how they ended, how long they took.
+
+use std::sync::{Arc, OnceLock};
+
+use prometheus::{Histogram, HistogramVec, IntCounter, IntCounterVec};
+
+use super::{Outcome, Registry, Stopwatch};
+
+/// Seconds. A call that finds everything in memory takes less than the first, one that waits for a
+/// sync or a hash is in the middle, one that waits for a timeout at the end.
+const SECONDS: [f64; 15] = [
+    0.000_05, 0.000_1, 0.000_25, 0.000_5, 0.001, 0.002_5, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5,
+    1.0, 5.0,
+];
+
+/// The two metrics of a family of calls, by a label that says which call.
+pub struct Calls {
+    ended: IntCounterVec,
+    seconds: HistogramVec,
+}
+
+impl Calls {
+    /// The metric `ended` counts calls by `label` and outcome, `seconds` times them by `label`.
+    /// Both are given with their help text.
+    pub fn new(
+        registry: &Registry,
+        label: &'static str,
+        (ended, ended_help): (&'static str, &'static str),
+        (seconds, seconds_help): (&'static str, &'static str),
+    ) -> Self {
+        Self {
+            ended: registry.counters(ended, ended_help, &[label, "outcome"]),
+            seconds: registry.histograms(seconds, seconds_help, &SECONDS, label),
+        }
+    }
+
+    /// The meter of the call whose label is `value`. What was never called is not served, unless
+    /// it is [`Self::expected`].
+    pub fn meter(&self, value: &str) -> Arc<CallMeter> {
+        Arc::new(CallMeter {
+            value: value.into(),
+            ended: self.ended.clone(),
+            seconds: self.seconds.clone(),
+            by_outcome: Default::default(),
+            timed: OnceLock::new(),
+        })
+    }
+
+    /// As [`Self::meter`], of a call that is served as a zero from the start.
+    pub fn expected(&self, value: &str) -> Arc<CallMeter> {
+        let meter = self.meter(value);
+        meter.ended(Outcome::Ok);
+        meter.timed();
+        meter
+    }
+}
+
+/// The handles of one kind of call, each looked up when it is first needed.
+pub struct CallMeter {
+    value: Box<str>,
+    ended: IntCounterVec,
+    seconds: HistogramVec,
+    by_outcome: [OnceLock<IntCounter>; Outcome::ALL.len()],
+    timed: OnceLock<Histogram>,
+}
+
+impl CallMeter {
+    /// A call begins.
+    pub fn begin(self: &Arc<Self>) -> Call {
+        let meter = Arc::clone(self);
+        Call { meter, stopwatch: Stopwatch::start(), outcome: Outcome::Cancelled }
+    }
+
+    fn ended(&self, outcome: Outcome) -> &IntCounter {
+        let labels = [&*self.value, outcome.text()];
+        self.by_outcome[outcome as usize].get_or_init(|| self.ended.with_label_values(&labels))
+    }
+
+    fn timed(&self) -> &Histogram {
+        self.timed.get_or_init(|| self.seconds.with_label_values(&[&*self.value]))
+    }
+}
+
+/// A call under way. Counted when it is dropped: as cancelled, unless it was ended.
+#[must_use]
+pub struct Call {
+    meter: Arc<CallMeter>,
+    stopwatch: Stopwatch,
+    outcome: Outcome,
+}
+
+impl Call {
+    /// Ends it.
+    pub fn end(mut self, outcome: Outcome) {
+        self.outcome = outcome;
+    }
+}
+
+impl Drop for Call {
+    fn drop(&mut self) {
+        self.meter.timed().observe(self.stopwatch.seconds());
+        self.meter.ended(self.outcome).inc();
+    }
+}

@@ -1,0 +1,52 @@
+//! Whether callers should be sent here, and if not, why not.
+
+use tokio::sync::watch;
+
+/// Why the process is not ready.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum NotReady {
+    /// The store is not open yet.
+    Starting,
+    /// The process was asked to stop.
+    Draining,
+    /// There is too little space for new grants; introspection and revocation go on.
+    LowOnSpace,
+    /// The store has stopped acknowledging; the process is about to exit.
+    CannotCommit,
+}
+
+impl NotReady {
+    /// The reason in words.
+    pub const fn text(self) -> &'static str {
+        match self {
+            Self::Starting => "starting",
+            Self::Draining => "draining",
+            Self::LowOnSpace => "low on space",
+            Self::CannotCommit => "the store cannot commit",
+        }
+    }
+}
+
+/// The readiness of the process. Cloning shares it.
+#[derive(Clone, Debug)]
+pub struct Readiness(watch::Sender<Result<(), NotReady>>);
+
+impl Readiness {
+    /// Not ready yet.
+    pub fn starting() -> Self {
+        Self(watch::Sender::new(Err(NotReady::Starting)))
+    }
+
+    /// From now on it is this.
+    pub fn set(&self, readiness: Result<(), NotReady>) {
+        let _before = self.0.send_replace(readiness);
+    }
+
+    /// What it is now.
+    ///
+    /// # Errors
+    /// Why the process is not ready.
+    pub fn now(&self) -> Result<(), NotReady> {
+        *self.0.borrow()
+    }
+}

@@ -1,0 +1,75 @@
+//! What the ops listener answers.
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use axum::{Router, extract::State, response::Response, routing::get};
+use http::{
+    HeaderValue, StatusCode,
+    header::{CACHE_CONTROL, CONTENT_TYPE},
+};
+
+use super::Readiness;
+use crate::{
+    grpc::Health,
+    metrics::{self, Registry},
+};
+
+const PLAIN: HeaderValue = HeaderValue::from_static("text/plain; charset=utf-8");
+
+/// The metrics that are served: those of the layers that have started. Cloning shares them.
+#[derive(Clone, Default)]
+pub struct Exposition(Arc<Mutex<Vec<Registry>>>);
+
+impl Exposition {
+    /// Serves no metrics yet.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// From now on these are served too.
+    pub fn add(&self, registries: impl IntoIterator<Item = Registry>) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).extend(registries);
+    }
+
+    fn text(&self) -> Vec<u8> {
+        let registries = self.0.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        metrics::text(&registries)
+    }
+}
+
+/// The probes, the metrics, and grpc.health.v1 beside them.
+pub(super) fn router(readiness: Readiness, exposition: Exposition, health: &Health) -> Router {
+    let probes = Router::new()
+        .route("/livez", get(async || plain(StatusCode::OK, "alive\n".to_owned())))
+        .route("/readyz", get(readyz).with_state(readiness))
+        .route("/metrics", get(expose).with_state(exposition));
+    // tonic's own router would answer every other path with 200, and so every probe that is
+    // misspelt.
+    probes.route_service("/grpc.health.v1.Health/{method}", health.service()).fallback(async || {
+        plain(StatusCode::NOT_FOUND, "there is nothing at this path\n".to_owned())
+    })
+}
+
+async fn readyz(State(readiness): State<Readiness>) -> Response {
+    match readiness.now() {
+        Ok(()) => plain(StatusCode::OK, "ready\n".to_owned()),
+        Err(reason) => plain(StatusCode::SERVICE_UNAVAILABLE, format!("{}\n", reason.text())),
+    }
+}
+
+async fn expose(State(exposition): State<Exposition>) -> Response {
+    let content_type = HeaderValue::from_static(metrics::CONTENT_TYPE);
+    typed(StatusCode::OK, content_type, exposition.text())
+}
+
+fn plain(status: StatusCode, text: String) -> Response {
+    typed(status, PLAIN, text.into_bytes())
+}
+
+fn typed(status: StatusCode, content_type: HeaderValue, body: Vec<u8>) -> Response {
+    let mut response = Response::new(body.into());
+    *response.status_mut() = status;
+    response.headers_mut().insert(CONTENT_TYPE, content_type);
+    response.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    response
+}

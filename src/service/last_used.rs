@@ -1,0 +1,120 @@
+//! Notes when grants were last used: behind the calls that use them, never in their way.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use futures_util::future::join_all;
+use tokio::sync::{Mutex, mpsc};
+
+use super::Service;
+use crate::{
+    domain::{error::Error, grant::Grant, grant_id::GrantId, last_use, time::Timestamp},
+    store::{Records as _, Store, Write, WriteError},
+};
+
+/// Uses written in one step: a batch of the committer's, so that a request never waits behind more
+/// than one.
+pub const LAST_USED_STEP: usize = 256;
+
+/// Uses that wait to be written. One that finds no place is noted by a later use of its grant.
+const QUEUE: usize = 4096;
+/// Grants that are remembered as noted: 8 bytes each.
+const MARKS: usize = 1 << 14;
+const MINUTE: u64 = 60_000;
+
+/// A grant was used.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Use {
+    grant_id: GrantId,
+    time: Timestamp,
+}
+
+/// Uses on their way to the store.
+///
+/// Between a use that is noted and the record that says so, the same grant may be used thousands of
+/// times. A mark in a fixed table keeps those out of the queue: part of the grant's id and the minute
+/// it was noted in. Two grants may share a place in the table; then each is noted more than once, and
+/// whoever writes finds that the second is no news.
+pub(super) struct LastUsed {
+    marks: Box<[AtomicU64]>,
+    queue: mpsc::Sender<Use>,
+    noted: Mutex<mpsc::Receiver<Use>>,
+}
+
+impl LastUsed {
+    pub(super) fn new() -> Self {
+        let (queue, noted) = mpsc::channel(QUEUE);
+        let marks = (0..MARKS).map(|_| AtomicU64::new(0)).collect();
+        Self { marks, queue, noted: Mutex::new(noted) }
+    }
+
+    /// Notes that a token of `grant` was found good. Costs a comparison unless that is news.
+    pub(super) fn note(&self, grant: &Grant, time: Timestamp) {
+        if last_use::is_news(grant, time) {
+            self.enqueue(Use { grant_id: grant.id, time });
+        }
+    }
+
+    fn enqueue(&self, used: Use) {
+        let (place, mark) = self.mark(used);
+        if place.load(Ordering::Relaxed) == mark {
+            return;
+        }
+        place.store(mark, Ordering::Relaxed);
+        if self.queue.try_send(used).is_err() {
+            // The next use tries again.
+            place.store(0, Ordering::Relaxed);
+        }
+    }
+
+    /// The last half of a grant's id is random.
+    fn mark(&self, used: Use) -> (&AtomicU64, u64) {
+        let [.., h0, h1, h2, h3, l0, l1] = *used.grant_id.as_bytes();
+        let part = u64::from(u32::from_be_bytes([h0, h1, h2, h3]));
+        let place = usize::from(u16::from_be_bytes([l0, l1])) % MARKS;
+        let minute = used.time.as_millis() / MINUTE;
+        (&self.marks[place], (part << 32) | (minute & 0xffff_ffff))
+    }
+}
+
+impl<S: Store> Service<S> {
+    /// Waits until grants were used, and takes up to [`LAST_USED_STEP`] of the uses that were
+    /// noted. Dropping the future loses none.
+    pub async fn noted_uses(&self) -> Vec<Use> {
+        let mut uses = Vec::new();
+        self.last_used.noted.lock().await.recv_many(&mut uses, LAST_USED_STEP).await;
+        uses
+    }
+
+    /// Writes down uses that [`Self::noted_uses`] gave. One that another write of the same grant
+    /// beats, or that there is no space for, is forgotten until the grant is used again.
+    ///
+    /// # Errors
+    /// `Overloaded` or `Unavailable`: then some are forgotten.
+    pub async fn write_uses(&self, uses: Vec<Use>) -> Result<(), Error> {
+        let written = join_all(uses.into_iter().map(|used| self.write_use(used))).await;
+        written.into_iter().collect()
+    }
+
+    /// Writes down everything that was noted before. For when nothing is used any more.
+    ///
+    /// # Errors
+    /// As [`Self::write_uses`].
+    pub async fn flush_uses(&self) -> Result<(), Error> {
+        while !self.last_used.noted.lock().await.is_empty() {
+            self.write_uses(self.noted_uses().await).await?;
+        }
+        Ok(())
+    }
+
+    async fn write_use(&self, used: Use) -> Result<(), Error> {
+        let Some(grant) = self.grant(used.grant_id).await? else { return Ok(()) };
+        let Some(noted) = last_use::note(&grant, used.time) else { return Ok(()) };
+        match self.store.grants().write(Write::Replace(grant.version(), noted)).await {
+            Ok(_) => self.metrics.last_used.inc(),
+            // Space is for grants.
+            Err(WriteError::Conflict | WriteError::NoSpace) => {}
+            Err(error) => return Err(self.write_failed(error)),
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,104 @@
+//! What the service counts, whatever wire a call came by.
+
+use std::sync::Arc;
+
+use super::minting::Minting;
+use crate::{
+    domain::{grant::EndCause, grant_type::GrantType, time::Clock},
+    metrics::{Call, CallMeter, Calls, Counter, Gauge, Registry},
+};
+
+/// The handles. Names and help texts are the table of docs/operating.md.
+pub(super) struct ServiceMetrics {
+    pub(super) registry: Registry,
+    password: Arc<CallMeter>,
+    refresh_token: Arc<CallMeter>,
+    client_credentials: Arc<CallMeter>,
+    /// Refreshes that were answered again within the retry window.
+    pub(super) retries: Counter,
+    replays: Counter,
+    went_back: Counter,
+    /// Grants ended to make room for a login.
+    pub(super) evictions: Counter,
+    /// Grants whose records the sweeper freed.
+    pub(super) swept: Counter,
+    /// Grants that are due to be freed.
+    pub(super) backlog: Gauge,
+    /// Times of last use that were written.
+    pub(super) last_used: Counter,
+}
+
+impl ServiceMetrics {
+    pub(super) fn new(minting: Minting, clock: Arc<dyn Clock>) -> Self {
+        let registry = Registry::new();
+        let calls = Calls::new(
+            &registry,
+            "grant_type",
+            (
+                "jeton_grant_requests_total",
+                "Requests for tokens of authenticated clients, by grant type and outcome.",
+            ),
+            (
+                "jeton_grant_request_seconds",
+                "How long requests for tokens took after authentication, by grant type.",
+            ),
+        );
+        let named = registry.client_gauges(
+            "jeton_minting_client_live_tokens",
+            "About how many live tokens clients have for themselves: the 20 with the most, above 100.",
+        );
+        registry.before_reading(move || {
+            let clients = minting.clients(clock.now());
+            named
+                .replace(clients.iter().map(|named| (named.client_id.as_str(), named.live_tokens)));
+        });
+        Self {
+            password: calls.expected(GrantType::Password.name()),
+            refresh_token: calls.expected(GrantType::RefreshToken.name()),
+            client_credentials: calls.expected(GrantType::ClientCredentials.name()),
+            retries: registry.counter(
+                "jeton_refresh_retries_total",
+                "Refreshes answered again within the retry window.",
+            ),
+            replays: registry.counter(
+                "jeton_refresh_replays_total",
+                "Grants ended because a refresh token was used again: somebody has a copy.",
+            ),
+            went_back: registry.counter(
+                "jeton_store_went_back_total",
+                "Grants ended because a genuine token was newer than their record.",
+            ),
+            evictions: registry.counter(
+                "jeton_grants_evicted_total",
+                "Grants ended because their user had too many with their client.",
+            ),
+            swept: registry.counter("jeton_grants_swept_total", "Spent grants that were freed."),
+            backlog: registry.gauge(
+                "jeton_sweeper_backlog_grants",
+                "Spent grants that are due to be freed; 100000 stands for that many and more.",
+            ),
+            last_used: registry
+                .counter("jeton_last_used_writes_total", "Times of last use that were written."),
+            registry,
+        }
+    }
+
+    /// A refresh token ended its grant.
+    pub(super) fn ended(&self, cause: Option<EndCause>) {
+        match cause {
+            Some(EndCause::Replayed) => self.replays.inc(),
+            Some(EndCause::StoreWentBack) => self.went_back.inc(),
+            Some(EndCause::Revoked | EndCause::Evicted) | None => {}
+        }
+    }
+
+    /// A client asks for tokens.
+    pub(super) fn grant(&self, grant_type: GrantType) -> Call {
+        let meter = match grant_type {
+            GrantType::Password => &self.password,
+            GrantType::RefreshToken => &self.refresh_token,
+            GrantType::ClientCredentials => &self.client_credentials,
+        };
+        meter.begin()
+    }
+}

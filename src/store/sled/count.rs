@@ -1,0 +1,44 @@
+//! Counts the grants of a store that is in use, without getting in anybody's way.
+
+use std::time::Duration;
+
+use tokio::time::sleep;
+
+use super::{SledStore, records::blocking};
+use crate::{domain::time::Timestamp, metrics::Registry, store::ReadError};
+
+/// Index entries that are counted in one go, and the pause after them: nothing waits for the count.
+const STEP: usize = 4096;
+const PAUSE: Duration = Duration::from_millis(20);
+
+impl SledStore {
+    /// What the engine counts.
+    pub fn metrics(&self) -> Registry {
+        self.metrics.registry.clone()
+    }
+
+    /// About how many grants there are, those included that ended or expired and are not yet freed.
+    /// Tells of those from before the store was opened once [`Self::count_grants`] is through.
+    pub fn grants_held(&self) -> u64 {
+        u64::try_from(self.metrics.grants.get()).unwrap_or(0)
+    }
+
+    /// Counts the grants that were there at `opened`, when this store was opened. Takes its time.
+    ///
+    /// # Errors
+    /// `Unavailable` or `Corrupt`: then the count stays behind.
+    pub async fn count_grants(&self, opened: Timestamp) -> Result<(), ReadError> {
+        let mut after = None;
+        loop {
+            let trees = self.trees.clone();
+            let counted = blocking(move || trees.count_grants(after, opened, STEP)).await;
+            let (count, next) = counted?;
+            self.metrics.grants.add(count);
+            if next.is_none() {
+                return Ok(());
+            }
+            after = next;
+            sleep(PAUSE).await;
+        }
+    }
+}

@@ -1,0 +1,116 @@
+//! What the engine counts: commits, syncs, cached records, grants.
+
+use std::sync::{
+    Arc,
+    atomic::{AtomicU64, Ordering},
+};
+
+use crate::metrics::{Counter, Gauge, Histogram, Registry};
+
+/// Seconds: a fast disk syncs in the first few, one that is about to fail in the last.
+const SECONDS: [f64; 12] =
+    [0.000_1, 0.000_25, 0.000_5, 0.001, 0.002_5, 0.005, 0.01, 0.025, 0.1, 0.5, 1.0, 5.0];
+/// Commands in a batch: to the most there may be.
+const COMMANDS: [f64; 9] = [1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0, 128.0, 256.0];
+
+/// The handles. Names and help texts are the table of docs/operating.md.
+pub(super) struct SledMetrics {
+    pub(super) registry: Registry,
+    /// From the end of a batch's decisions to its answers.
+    pub(super) commit: Histogram,
+    /// Commands in a batch.
+    pub(super) batch: Histogram,
+    /// The batch's fdatasync alone.
+    pub(super) fsync: Histogram,
+    /// Grants in the store, about.
+    pub(super) grants: Gauge,
+}
+
+impl SledMetrics {
+    pub(super) fn new() -> Self {
+        let registry = Registry::new();
+        Self {
+            commit: registry.histogram(
+                "jeton_store_commit_seconds",
+                "How long batches of writes took to be written and synced.",
+                &SECONDS,
+            ),
+            batch: registry.histogram(
+                "jeton_store_batch_commands",
+                "How many commands shared one sync.",
+                &COMMANDS,
+            ),
+            fsync: registry.histogram(
+                "jeton_store_fsync_seconds",
+                "How long the disk took for one fdatasync.",
+                &SECONDS,
+            ),
+            grants: registry.gauge(
+                "jeton_store_grants",
+                "About how many grants the store holds, those included that ended or expired and \
+                 are not yet freed.",
+            ),
+            registry,
+        }
+    }
+}
+
+/// Places that hits are counted in. Two cores that serve different records count in different
+/// places, mostly, and so in different cache lines.
+const STRIPES: usize = 16;
+
+#[derive(Default)]
+#[repr(align(64))]
+struct Stripe(AtomicU64);
+
+/// How often a record was in memory when it was asked for, and how often it was not.
+#[derive(Default)]
+pub(super) struct Lookups {
+    hits: [Stripe; STRIPES],
+    misses: AtomicU64,
+}
+
+impl Lookups {
+    /// The record behind `key` was in memory.
+    pub(super) fn hit(&self, key: &[u8]) {
+        let stripe = usize::from(key.last().copied().unwrap_or_default()) % STRIPES;
+        self.hits[stripe].0.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// A record had to be looked for in the tree.
+    pub(super) fn miss(&self) {
+        self.misses.fetch_add(1, Ordering::Relaxed);
+    }
+
+    fn hits(&self) -> u64 {
+        self.hits.iter().map(|stripe| stripe.0.load(Ordering::Relaxed)).sum()
+    }
+}
+
+/// Serves the lookups of the tables of grants, clients and users.
+pub(super) fn serve_lookups(registry: &Registry, tables: [Arc<Lookups>; 3]) {
+    let label = &["records"];
+    let hits = registry.counters(
+        "jeton_cache_hits_total",
+        "Records that were in memory when they were asked for, by type.",
+        label,
+    );
+    let misses = registry.counters(
+        "jeton_cache_misses_total",
+        "Records that were looked for on disk, by type; those included that there are not.",
+        label,
+    );
+    let names = ["grants", "clients", "users"];
+    let served = names.map(|name| [&hits, &misses].map(|vec| vec.with_label_values(&[name])));
+    let tables: Vec<_> = tables.into_iter().zip(served).collect();
+    registry.before_reading(move || {
+        for (lookups, [hits, misses]) in &tables {
+            catch_up(hits, lookups.hits());
+            catch_up(misses, lookups.misses.load(Ordering::Relaxed));
+        }
+    });
+}
+
+fn catch_up(counter: &Counter, total: u64) {
+    counter.inc_by(total.saturating_sub(counter.get()));
+}

@@ -1,0 +1,167 @@
+//! What `/metrics` counts, and that the documented table is what it serves.
+
+#[expect(dead_code, reason = "the harness is every test file's")]
+mod common;
+
+use std::collections::BTreeMap;
+
+use jeton::proto::v1::IssueTokenRequest;
+use tokio::task::JoinSet;
+use tonic::Code;
+
+use crate::common::{
+    caller::{by_password, client_credentials},
+    refusal::assert_refused,
+    server::Server,
+    settings::Settings,
+};
+
+const DOCUMENT: &str = include_str!("../docs/operating.md");
+
+/// Name, type and labels of every metric in the document's table.
+fn documented() -> BTreeMap<String, (String, String)> {
+    let rows = DOCUMENT.lines().filter(|line| line.starts_with("| `jeton_"));
+    let row = |line: &str| {
+        let mut cells = line.split('|').map(|cell| cell.trim().replace('`', "")).skip(1);
+        let [name, kind, labels] = [(); 3].map(|()| cells.next().expect("a cell"));
+        (name, (kind, labels))
+    };
+    rows.map(row).collect()
+}
+
+/// The same of what is served.
+fn served(text: &str) -> BTreeMap<String, (String, String)> {
+    let mut metrics = BTreeMap::new();
+    for line in text.lines().filter_map(|line| line.strip_prefix("# TYPE ")) {
+        let (name, kind) = line.split_once(' ').expect("a name and a type");
+        assert!(text.contains(&format!("# HELP {name} ")), "{name} has no help");
+        assert_eq!(kind == "counter", name.ends_with("_total"), "{name} is a {kind}");
+        let sample = text.lines().find_map(|line| {
+            let rest = line.strip_prefix(name)?;
+            let rest = rest.strip_prefix("_count").unwrap_or(rest);
+            rest.starts_with(['{', ' ']).then(|| rest.to_owned())
+        });
+        let sample = sample.unwrap_or_else(|| panic!("{name} has no sample"));
+        let labels = sample.strip_prefix('{').and_then(|rest| rest.split_once('}'));
+        let names =
+            labels.map(|(labels, _)| labels.split(',').map(|label| label.split('=').next()));
+        let names: Vec<_> = names.into_iter().flatten().flatten().collect();
+        metrics.insert(name.to_owned(), (kind.to_owned(), names.join(", ")));
+    }
+    metrics
+}
+
+#[tokio::test]
+async fn every_metric_is_in_the_documented_table_and_every_row_of_it_is_served() {
+    let server = Server::start(&Settings::standard()).await;
+    let shop = server.caller("shop").await;
+    let mut minting = JoinSet::new();
+    for _ in 0..101 {
+        let shop = shop.clone();
+        minting.spawn(async move { shop.issue(client_credentials()).await });
+    }
+    for issued in minting.join_all().await {
+        issued.expect("a token");
+    }
+    let metrics = server.ops().await.metrics().await;
+    assert_eq!(served(&metrics.text), documented());
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn calls_are_counted_by_method_grant_type_and_reason() {
+    let server = Server::start(&Settings::standard()).await;
+    let shop = server.caller("shop").await;
+    let ops = server.ops().await;
+    let issued = shop.log_in().await;
+    for _ in 0..3 {
+        assert!(shop.is_active(&issued.access_token).await);
+    }
+    let mut wrong = by_password("alice");
+    let Some(jeton::proto::v1::issue_token_request::Grant::Password(grant)) = &mut wrong.grant
+    else {
+        panic!("a password")
+    };
+    grant.password = "wrong".to_owned();
+    assert_refused(shop.issue(wrong).await, Code::Unauthenticated, "INVALID_GRANT");
+    let nobody = IssueTokenRequest { scopes: vec!["root".to_owned()], ..client_credentials() };
+    assert_refused(shop.issue(nobody).await, Code::InvalidArgument, "INVALID_SCOPE");
+
+    let metrics = ops.metrics().await;
+    let by_method = |method, outcome| {
+        metrics.count(&format!(
+            "jeton_grpc_requests_total{{method=\"jeton.v1.TokenService/{method}\",outcome=\"{outcome}\"}}"
+        ))
+    };
+    let by_grant_type = |grant_type, outcome| {
+        metrics.count(&format!(
+            "jeton_grant_requests_total{{grant_type=\"{grant_type}\",outcome=\"{outcome}\"}}"
+        ))
+    };
+    let counted = [
+        by_method("IssueToken", "OK"),
+        by_method("IssueToken", "INVALID_GRANT"),
+        by_method("IssueToken", "INVALID_SCOPE"),
+        by_method("Introspect", "OK"),
+        by_grant_type("password", "OK"),
+        by_grant_type("password", "INVALID_GRANT"),
+        by_grant_type("client_credentials", "INVALID_SCOPE"),
+        by_grant_type("client_credentials", "OK"),
+        metrics.count("jeton_store_grants"),
+    ];
+    assert_eq!(counted, [1, 1, 1, 3, 1, 1, 1, 0, 1]);
+    let timed = "jeton_grpc_request_seconds_count{method=\"jeton.v1.TokenService/Introspect\"}";
+    assert_eq!(metrics.count(timed), 3);
+    assert!(metrics.count("jeton_store_fsync_seconds_count") >= 1);
+    assert!(metrics.count("jeton_hash_seconds_count") >= 2);
+    assert!(metrics.count("jeton_cache_hits_total{records=\"grants\"}") >= 3);
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn retries_replays_and_evictions_are_counted_each_as_what_it_is() {
+    let settings = Settings::standard().declare("shop", "max_grants", "2");
+    let server = Server::start(&settings).await;
+    let shop = server.caller("shop").await;
+    let ops = server.ops().await;
+    let counted = async || {
+        let metrics = ops.metrics().await;
+        ["jeton_refresh_retries_total", "jeton_refresh_replays_total", "jeton_grants_evicted_total"]
+            .map(|name| metrics.count(name))
+    };
+    let first = shop.log_in().await;
+    let second = shop.refresh(&first.refresh_token).await.expect("a rotation");
+    assert_eq!(counted().await, [0, 0, 0]);
+    shop.refresh(&first.refresh_token).await.expect("a retry");
+    assert_eq!(counted().await, [1, 0, 0]);
+    shop.refresh(&second.refresh_token).await.expect("a rotation");
+    let replayed = shop.refresh(&first.refresh_token).await;
+    assert_refused(replayed, Code::Unauthenticated, "INVALID_GRANT");
+    assert_eq!(counted().await, [1, 1, 0]);
+    for _ in 0..3 {
+        shop.log_in().await;
+    }
+    assert_eq!(counted().await, [1, 1, 1]);
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn grants_from_before_the_start_are_counted() {
+    let settings = Settings::standard();
+    let server = Server::start(&settings).await;
+    let shop = server.caller("shop").await;
+    for _ in 0..5 {
+        shop.issue(client_credentials()).await.expect("a token");
+    }
+    let request = || IssueTokenRequest { request_id: "sixth".to_owned(), ..client_credentials() };
+    shop.issue(request()).await.expect("a token");
+    let server = Server::start_at(server.stop().await, &settings).await;
+    let ops = server.ops().await;
+    common::wait::until("to be counted", async || {
+        let counted = ops.metrics().await.count("jeton_store_grants");
+        assert!(counted <= 6, "{counted}");
+        counted == 6
+    })
+    .await;
+    server.stop().await;
+}
