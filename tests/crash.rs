@@ -93,7 +93,7 @@ async fn a_token_from_after_the_backup_that_was_restored_ends_its_grant_with_an_
     server.terminate();
     let (_home, log) = server.ended().await;
     assert!(
-        log.lines().any(|line| line.contains("WARN") && line.contains("StoreWentBack")),
+        log.lines().any(|line| line.contains("ERROR") && line.contains("went back in time")),
         "{log}"
     );
 }

@@ -219,7 +219,7 @@ async fn a_replay_looks_like_any_other_bad_token_and_is_told_to_the_audit_log() 
     }
     server.terminate();
     let (_home, log) = server.ended().await;
-    let audited = |line: &&str| line.contains("jeton::audit") && line.contains("Replayed");
+    let audited = |line: &&str| line.contains("jeton::audit") && line.contains("replayed");
     let line = log.lines().find(audited).expect("a line about the replay");
     assert!(line.contains(&first.grant_id), "{line}");
 }

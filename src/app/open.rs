@@ -17,6 +17,7 @@ use crate::{
         error::Error as Refusal,
         grant_type::GrantType,
         key_ring::KeyRing,
+        policy::Policies,
         time::{Clock as _, Timestamp},
     },
     service::{HashPool, Service},
@@ -88,7 +89,12 @@ pub(super) async fn open(settings: &Settings) -> Result<Opened, StartError> {
     declare(settings, &store, &hashes, SystemClock.now()).await?;
     store.keep_free_space();
     let clock = Arc::new(SystemClock);
-    let service = Service::new(store.clone(), keys, hashes, clock, entropy, settings.tokens);
+    let policies = Policies {
+        rotation: settings.tokens,
+        passwords: settings.passwords.rules,
+        lockout: settings.lockout,
+    };
+    let service = Service::new(store.clone(), keys, hashes, clock, entropy, policies);
     Ok(Opened { store, service: Arc::new(service) })
 }
 

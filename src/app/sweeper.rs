@@ -28,6 +28,22 @@ pub(super) async fn sweep<S: Store>(service: Arc<Service<S>>) {
         if let Err(error) = catch_up(&service, &mut counts).await {
             tracing::warn!(%error, "sweeping failed");
         }
+        sweep_attempts(&service).await;
+    }
+}
+
+/// A step a tick, and on at once while a good part of what is met is freed: how many records there
+/// are is bounded by how many logins fail while they are remembered.
+async fn sweep_attempts<S: Store>(service: &Service<S>) {
+    loop {
+        match service.sweep_attempts().await {
+            Ok(freed) if freed < SWEEP_STEP / 4 => return,
+            Ok(_) => sleep(BREATH).await,
+            Err(error) => {
+                tracing::warn!(%error, "sweeping failed logins failed");
+                return;
+            }
+        }
     }
 }
 

@@ -18,7 +18,7 @@ use tokio::runtime::Runtime;
 use tonic::Status;
 use tonic_types::StatusExt as _;
 
-use crate::{app::ServeError, config::Faults};
+use crate::{app::ServeError, config::Faults, telemetry::LogError};
 
 /// A token service: issues, refreshes, revokes and introspects OAuth 2.0 tokens.
 #[derive(Debug, Parser)]
@@ -71,9 +71,9 @@ enum CliError {
     /// The server is there and not serving.
     #[error("not serving")]
     NotServing,
-    /// The log was started twice.
+    /// There is no log.
     #[error(transparent)]
-    Log(#[from] tracing_subscriber::util::TryInitError),
+    Log(#[from] LogError),
 }
 
 /// The reason that the server gives, or the code where another gave it.

@@ -28,7 +28,7 @@ pub(super) struct Serve {
 impl Serve {
     pub(super) async fn run(self) -> Result<(), CliError> {
         let Loaded { settings, warnings } = self.load()?;
-        telemetry::start(&settings.log)?;
+        let _audit = telemetry::start(&settings.log, &settings.audit)?;
         for warning in warnings {
             tracing::warn!("{warning}");
         }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::domain::{invalid::Invalid, policy::RotationPolicy};
+use crate::domain::{invalid::Invalid, lockout::LockoutPolicy, policy::RotationPolicy};
 
 /// What a duration looks like, for whoever wrote something else.
 pub(super) const FORM: &str = r#"a duration like "60s""#;
@@ -47,6 +47,15 @@ pub(super) fn shutdown(text: &str) -> Result<Duration, Invalid> {
     Ok(duration)
 }
 
+/// A time of the lockout: at least a second, at most [`LockoutPolicy::LONGEST`].
+pub(super) fn lockout(text: &str) -> Result<Duration, Invalid> {
+    let duration = lifetime(text)?;
+    if duration > LockoutPolicy::LONGEST {
+        return Err(Invalid("must be at most 7d"));
+    }
+    Ok(duration)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -68,5 +77,6 @@ mod tests {
         assert!(retry_window("0s").is_ok() && retry_window("5m").is_ok());
         assert!(retry_window("5m 1ms").is_err());
         assert!(shutdown("1h").is_ok() && shutdown("61m").is_err());
+        assert!(lockout("7d").is_ok() && lockout("7d 1s").is_err() && lockout("0s").is_err());
     }
 }

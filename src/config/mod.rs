@@ -5,7 +5,7 @@
 //! | `settings` | [`Settings`] and how they are loaded |
 //! | `overrides` | [`Overrides`], the flags and `JETON_…` variables that beat the file |
 //! | `environment` | [`Environment`], where variables and files are read |
-//! | `listeners`, `storage`, `tokens`, `passwords`, `log`, `serve` | one section of the file each |
+//! | `listeners`, `storage`, `tokens`, `passwords`, `lockout`, `log`, `audit`, `serve` | one section of the file each |
 //! | `client`, `user` | one `[[client]]` or `[[user]]` each |
 //! | `credential`, `phc` | the ways to give a secret or password, and its hash |
 //! | `fields` | typed values out of one TOML table |
@@ -13,6 +13,7 @@
 //! | `fault`, `warning`, `report` | what is told of a file, and where in it |
 //! | `duration`, `size`, `choice` | values that are written as text |
 
+mod audit;
 mod choice;
 mod client;
 mod credential;
@@ -21,6 +22,7 @@ mod environment;
 mod fault;
 mod fields;
 mod listeners;
+mod lockout;
 mod log;
 mod overrides;
 mod passwords;
@@ -36,6 +38,7 @@ mod user;
 mod warning;
 
 pub use self::{
+    audit::AuditSettings,
     client::{DeclaredClient, DeclaredSecret},
     environment::{Environment, ProcessEnvironment, TextFile},
     fault::{Fault, Faults, Place},

@@ -1,13 +1,13 @@
-//! `[passwords]`: what hashing a password or a chosen secret costs.
+//! `[passwords]`: what hashing a password or a chosen secret costs, and what new passwords must be.
 
 use std::num::NonZeroUsize;
 
 use bytesize::ByteSize;
 
 use super::{fields::Fields, size};
-use crate::domain::{hash_cost::HashCost, invalid::Invalid};
+use crate::domain::{hash_cost::HashCost, invalid::Invalid, password_rules::PasswordRules};
 
-/// `[passwords]`: the parameters of argon2id and how many threads compute it.
+/// `[passwords]`: the parameters of argon2id, how many threads compute it, and rules.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct PasswordSettings {
     /// What one hash costs: at most [`HashCost::LIMIT`], and at least 8 KiB a lane.
@@ -15,9 +15,14 @@ pub struct PasswordSettings {
     /// Threads that hash, and so hashes at a time: at most 1024. `None` leaves it to the number of
     /// cores.
     pub threads: Option<NonZeroUsize>,
+    /// What passwords that are set from now on must be.
+    pub rules: PasswordRules,
 }
 
 impl PasswordSettings {
+    /// More than this nobody types.
+    const LONGEST_MIN_LENGTH: u32 = 256;
+
     /// RFC 9106 §3.1: 8 KiB a lane at least.
     const MIN_LANE_KIB: u32 = 8;
 
@@ -28,12 +33,21 @@ impl PasswordSettings {
         let iterations = fields.count("iterations", HashCost::LIMIT.iterations);
         let parallelism = fields.count("parallelism", HashCost::LIMIT.parallelism);
         let threads = fields.count("threads", 1024);
+        let min_length = fields.count("min_length", Self::LONGEST_MIN_LENGTH);
 
         let lanes = parallelism.map_or(default.parallelism, |lanes| lanes.value);
         if let Some(memory) = memory.filter(|kib| kib.value < lanes * Self::MIN_LANE_KIB) {
             fields.fault(memory.at, "memory", "must be at least 8KiB for each of parallelism");
         }
+        let fewest = PasswordRules::FEWEST;
+        if let Some(short) = min_length.filter(|length| length.value < fewest) {
+            fields.fault(short.at, "min_length", &format!("must be at least {fewest}"));
+        }
+        let rules = PasswordRules::default();
         Self {
+            rules: PasswordRules {
+                min_length: min_length.map_or(rules.min_length, |length| length.value),
+            },
             cost: HashCost {
                 memory_kib: memory.map_or(default.memory_kib, |memory| memory.value),
                 iterations: iterations.map_or(default.iterations, |iterations| iterations.value),

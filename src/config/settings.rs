@@ -3,11 +3,13 @@
 use std::{collections::BTreeMap, io, path::Path, str};
 
 use super::{
+    audit::AuditSettings,
     client::DeclaredClient,
     environment::{Environment, TextFile},
     fault::{Fault, Faults, Place},
     fields::{Fields, Placed},
     listeners::{GrpcSettings, HttpSettings, OpsSettings},
+    lockout,
     log::LogSettings,
     overrides::Overrides,
     passwords::PasswordSettings,
@@ -18,7 +20,9 @@ use super::{
     user::DeclaredUser,
     warning::Warning,
 };
-use crate::domain::policy::RotationPolicy;
+use crate::domain::{
+    lockout::LockoutPolicy, password_rules::PasswordRules, policy::RotationPolicy,
+};
 
 /// Everything that can be set. A flag beats its environment variable, which beats the file, which
 /// beats the default; a file without a section leaves all of it at its defaults. Relative paths,
@@ -39,8 +43,12 @@ pub struct Settings {
     pub tokens: RotationPolicy,
     /// `[passwords]`.
     pub passwords: PasswordSettings,
+    /// `[lockout]`.
+    pub lockout: LockoutPolicy,
     /// `[log]`.
     pub log: LogSettings,
+    /// `[audit]`.
+    pub audit: AuditSettings,
     /// `[serve]`.
     pub serve: ServeSettings,
     /// Every `[[client]]`, in the order of the file.
@@ -107,6 +115,8 @@ impl Settings {
     ) -> Self {
         let serve = root.section("serve", |fields| ServeSettings::read(fields, overrides));
         let plaintext = serve.allow_plaintext;
+        let passwords = root.section("passwords", PasswordSettings::read);
+        let users = read_users(root, environment, passwords.rules);
         Self {
             grpc: root.section("grpc", |fields| GrpcSettings::read(fields, overrides, plaintext)),
             http: root.section("http", |fields| HttpSettings::read(fields, overrides, plaintext)),
@@ -114,11 +124,13 @@ impl Settings {
             store: root.section("store", |fields| StoreSettings::read(fields, overrides)),
             keys: root.section("keys", |fields| KeySettings::read(fields, overrides)),
             tokens: root.section("tokens", |fields| tokens::read(fields, overrides)),
-            passwords: root.section("passwords", PasswordSettings::read),
+            passwords,
+            lockout: root.section("lockout", lockout::read),
             log: root.section("log", |fields| LogSettings::read(fields, overrides)),
+            audit: root.section("audit", AuditSettings::read),
             serve,
             clients: read_clients(root, environment),
-            users: read_users(root, environment),
+            users,
         }
     }
 }
@@ -136,10 +148,14 @@ fn read_clients(root: &mut Fields<'_, '_>, environment: &dyn Environment) -> Vec
     })
 }
 
-fn read_users(root: &mut Fields<'_, '_>, environment: &dyn Environment) -> Vec<DeclaredUser> {
+fn read_users(
+    root: &mut Fields<'_, '_>,
+    environment: &dyn Environment,
+    rules: PasswordRules,
+) -> Vec<DeclaredUser> {
     let mut taken = BTreeMap::new();
     root.records("user", |fields| {
-        let (name, user) = DeclaredUser::read(fields, environment)?;
+        let (name, user) = DeclaredUser::read(fields, environment, rules)?;
         refuse_twice(fields, "name", &mut taken, name);
         user
     })

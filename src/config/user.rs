@@ -5,9 +5,11 @@ use super::{
     environment::Environment,
     fields::{Fields, Placed},
     phc,
+    warning::Warning,
 };
 use crate::domain::{
-    attributes::Attributes, secret::Secret, user::PasswordHash, user_name::UserName,
+    attributes::Attributes, password_rules::PasswordRules, secret::Secret, user::PasswordHash,
+    user_name::UserName,
 };
 
 const PASSWORD: Keys = Keys {
@@ -47,6 +49,7 @@ impl DeclaredUser {
     pub(super) fn read(
         fields: &mut Fields<'_, '_>,
         environment: &dyn Environment,
+        rules: PasswordRules,
     ) -> Option<(Placed<UserName>, Option<Self>)> {
         let name = fields.required("name", "a string", UserName::parse);
         let password = credential::read(fields, &PASSWORD, environment, phc::check);
@@ -65,6 +68,12 @@ impl DeclaredUser {
             Given::Hash(hash) => Some(DeclaredPassword::Hash(PasswordHash(hash))),
             Given::Nothing | Given::Fault => None,
         };
+        if let Some(DeclaredPassword::Clear(password)) = &password
+            && let Err(problem) = rules.check(&name.value, password)
+        {
+            let name = name.value.clone();
+            fields.report().warn(Warning::Password { name, problem });
+        }
         let user = password.map(|password| Self {
             name: name.value.clone(),
             password,

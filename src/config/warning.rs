@@ -4,6 +4,8 @@ use std::{net::SocketAddr, path::PathBuf};
 
 use thiserror::Error;
 
+use crate::domain::{invalid::Invalid, user_name::UserName};
+
 /// One thing to log once at start.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 pub enum Warning {
@@ -20,5 +22,13 @@ pub enum Warning {
         listener: &'static str,
         /// Where it listens.
         address: SocketAddr,
+    },
+    /// A declared password is not what `[passwords]` asks of those that are set elsewhere.
+    #[error("the password of user {name} {problem}")]
+    Password {
+        /// Whose.
+        name: UserName,
+        /// What it should be.
+        problem: Invalid,
     },
 }

@@ -12,8 +12,17 @@ pub struct AttemptsId([u8; 16]);
 impl AttemptsId {
     /// The id of logins of `name` at `client`.
     pub fn of(client: &ClientId, name: &UserName) -> Self {
+        Self::hash("jeton attempts", client, name.as_str())
+    }
+
+    /// The id of logins with a text that is nobody's name, so that it is treated like any other.
+    pub fn of_no_name(client: &ClientId, text: &str) -> Self {
+        Self::hash("jeton attempts without a name", client, text)
+    }
+
+    fn hash(kind: &str, client: &ClientId, name: &str) -> Self {
         let mut hash = Sha256::new();
-        for field in ["jeton attempts", client.as_str(), name.as_str()] {
+        for field in [kind, client.as_str(), name] {
             absorb(&mut hash, field.as_bytes());
         }
         let digest: [u8; 32] = hash.finalize().into();

@@ -1,6 +1,25 @@
-//! The settings that every grant's transitions share.
+//! The settings that decisions share.
 
 use std::time::Duration;
+
+use super::{lockout::LockoutPolicy, password_rules::PasswordRules};
+
+/// Everything that a service is told of its rules.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Policies {
+    /// How forgiving a rotation is.
+    pub rotation: RotationPolicy,
+    /// What new passwords must be.
+    pub passwords: PasswordRules,
+    /// What failed logins lead to.
+    pub lockout: LockoutPolicy,
+}
+
+impl From<RotationPolicy> for Policies {
+    fn from(rotation: RotationPolicy) -> Self {
+        Self { rotation, ..Self::default() }
+    }
+}
 
 /// How forgiving a rotation is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

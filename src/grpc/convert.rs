@@ -40,14 +40,14 @@ pub(super) fn issue(request: v1::IssueTokenRequest, origin: Origin) -> Result<Is
 
 /// # Errors
 /// `InvalidScope`.
-pub(super) fn refresh(request: v1::RefreshTokenRequest) -> Result<Refresh, Error> {
+pub(super) fn refresh(request: v1::RefreshTokenRequest, origin: Origin) -> Result<Refresh, Error> {
     let scopes = scopes(&request.scopes)?;
-    Ok(Refresh { refresh_token: Secret::new(request.refresh_token), scopes })
+    Ok(Refresh { refresh_token: Secret::new(request.refresh_token), scopes, origin })
 }
 
 /// # Errors
 /// `InvalidRequest` for an unknown revoke scope: guessing would end too much or too little.
-pub(super) fn revoke(request: v1::RevokeTokenRequest) -> Result<Revoke, Error> {
+pub(super) fn revoke(request: v1::RevokeTokenRequest, origin: Origin) -> Result<Revoke, Error> {
     let scope = match v1::RevokeScope::try_from(request.revoke_scope) {
         Ok(v1::RevokeScope::Unspecified) => RevokeScope::WholeGrant,
         Ok(v1::RevokeScope::AccessTokenOnly) => RevokeScope::AccessTokenOnly,
@@ -56,7 +56,7 @@ pub(super) fn revoke(request: v1::RevokeTokenRequest) -> Result<Revoke, Error> {
             return Err(Error::InvalidRequest { field: "revoke_scope", problem });
         }
     };
-    Ok(Revoke { token: Secret::new(request.token), scope })
+    Ok(Revoke { token: Secret::new(request.token), scope, origin })
 }
 
 /// # Errors

@@ -40,7 +40,7 @@ impl<S: Store> Tokens<S> {
         let (metadata, _, mut body) = request.into_parts();
         let (id, secret) = (take(&mut body.client_id), take(&mut body.client_secret));
         let credentials = from_request(&metadata, id, secret)?;
-        let caller = service.authenticate_client(&credentials).await?;
+        let caller = service.audited_client(&credentials, || origin.clone()).await?;
         let tokens = service.issue(&caller, convert::issue(body, origin)?).await?;
         Ok(convert::issued(&tokens))
     }
@@ -50,11 +50,12 @@ impl<S: Store> Tokens<S> {
         request: Request<v1::RefreshTokenRequest>,
     ) -> Result<v1::RefreshTokenResponse, Error> {
         let service = self.service.get()?;
+        let origin = convert::origin(&request);
         let (metadata, _, mut body) = request.into_parts();
         let (id, secret) = (take(&mut body.client_id), take(&mut body.client_secret));
         let credentials = from_request(&metadata, id, secret)?;
-        let caller = service.authenticate_client(&credentials).await?;
-        let tokens = service.refresh(&caller, &convert::refresh(body)?).await?;
+        let caller = service.audited_client(&credentials, || origin.clone()).await?;
+        let tokens = service.refresh(&caller, &convert::refresh(body, origin)?).await?;
         Ok(convert::refreshed(&tokens))
     }
 
@@ -63,11 +64,12 @@ impl<S: Store> Tokens<S> {
         request: Request<v1::RevokeTokenRequest>,
     ) -> Result<v1::RevokeTokenResponse, Error> {
         let service = self.service.get()?;
+        let origin = convert::origin(&request);
         let (metadata, _, mut body) = request.into_parts();
         let (id, secret) = (take(&mut body.client_id), take(&mut body.client_secret));
         let credentials = from_request(&metadata, id, secret)?;
-        let caller = service.authenticate_client(&credentials).await?;
-        service.revoke(&caller, &convert::revoke(body)?).await?;
+        let caller = service.audited_client(&credentials, || origin.clone()).await?;
+        service.revoke(&caller, &convert::revoke(body, origin)?).await?;
         Ok(v1::RevokeTokenResponse {})
     }
 
@@ -102,9 +104,10 @@ impl<S: Store> Tokens<S> {
         Ok(v1::BatchIntrospectResponse { results })
     }
 
-    async fn caller<T>(&self, request: &Request<T>) -> Result<Caller, Error> {
+    async fn caller<T: Sync>(&self, request: &Request<T>) -> Result<Caller, Error> {
         let credentials = from_metadata(request.metadata())?;
-        self.service.get()?.authenticate_caller(&credentials).await
+        let service = self.service.get()?;
+        service.audited_caller(&credentials, || convert::origin(request)).await
     }
 
     async fn revocation_cursor(

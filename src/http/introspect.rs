@@ -54,11 +54,11 @@ impl<S: Store> Front<S> {
     /// # Errors
     /// Everything that `Service::introspect` refuses, and a request that cannot be read.
     pub(super) async fn introspect(&self, request: Request) -> Result<Response, Failure> {
-        let Call { credentials, mut parameters, .. } = Call::read(request).await?;
+        let Call { credentials, mut parameters, origin } = Call::read(request).await?;
         let token = parameters.require("token")?;
         let expected_kind = expected(&token, parameters.take("token_type_hint").as_ref());
         let service = self.service.get()?;
-        let caller = service.authenticate_caller(&credentials).await?;
+        let caller = service.audited_caller(&credentials, || origin).await?;
         let found = service.introspect(&caller, &Introspect { token, expected_kind }).await?;
         Ok(match found {
             Introspection::Active(token) => {

@@ -16,11 +16,11 @@ impl<S: Store> Front<S> {
         request: Request,
         revoked: Revoked,
     ) -> Result<Response, Failure> {
-        let Call { credentials, mut parameters, .. } = Call::read(request).await?;
+        let Call { credentials, mut parameters, origin } = Call::read(request).await?;
         let token = parameters.require("token")?;
         let service = self.service.get()?;
-        let caller = service.authenticate_client(&credentials).await?;
-        service.revoke(&caller, &Revoke { token, scope: RevokeScope::WholeGrant }).await?;
+        let caller = service.audited_client(&credentials, || origin.clone()).await?;
+        service.revoke(&caller, &Revoke { token, scope: RevokeScope::WholeGrant, origin }).await?;
         Ok(response(revoked))
     }
 }

@@ -42,9 +42,9 @@ impl<S: Store> Front<S> {
     pub(super) async fn token(&self, request: Request) -> Result<Response, Failure> {
         let Call { credentials, mut parameters, origin } = Call::read(request).await?;
         // What no client may ask is refused before a secret costs a hash.
-        let asked = asked(&mut parameters, origin)?;
+        let asked = asked(&mut parameters, origin.clone())?;
         let service = self.service.get()?;
-        let caller = service.authenticate_client(&credentials).await?;
+        let caller = service.audited_client(&credentials, || origin).await?;
         let tokens = match asked {
             Asked::Issue(issue) => service.issue(&caller, issue).await?,
             Asked::Refresh(refresh) => {
@@ -71,7 +71,7 @@ fn asked(parameters: &mut Parameters, origin: Origin) -> Result<Asked, Error> {
         GrantType::ClientCredentials => IssueGrant::ClientCredentials,
         GrantType::RefreshToken => {
             let refresh_token = parameters.require("refresh_token")?;
-            return Ok(Asked::Refresh(Refresh { refresh_token, scopes }));
+            return Ok(Asked::Refresh(Refresh { refresh_token, scopes, origin }));
         }
     };
     let audience = Audience::default();

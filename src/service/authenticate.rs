@@ -20,15 +20,18 @@ impl<S: Store> Service<S> {
     ///
     /// # Errors
     /// `InvalidClient` unless it shows a live secret of an enabled client, or is a public one.
-    /// Bearers are no client authentication. `Overloaded`, `Unavailable`.
+    /// Bearers are no client authentication. `RateLimited` beyond the client's request limit.
+    /// `Overloaded`, `Unavailable`.
     pub async fn authenticate_client(&self, credentials: &Credentials) -> Result<Caller, Error> {
-        match credentials {
+        let caller = match credentials {
             Credentials::Nothing | Credentials::Bearer(_) => Err(Error::InvalidClient),
             Credentials::ClientId(client_id) => self.public_client(client_id).await,
             Credentials::Secret { client_id, secret, raw } => {
                 self.either_reading((client_id, secret), raw.as_ref()).await
             }
-        }
+        }?;
+        self.budgets.spend(caller.client())?;
+        Ok(caller)
     }
 
     /// Authenticates a caller of an RPC that reads: a client by its secret, or the holder of an
@@ -36,15 +39,18 @@ impl<S: Store> Service<S> {
     ///
     /// # Errors
     /// `InvalidClient`, also for public clients: a name proves nothing. `InvalidToken` for a
-    /// bearer that is not good, or good elsewhere only. `Overloaded`, `Unavailable`.
+    /// bearer that is not good, or good elsewhere only. `RateLimited` beyond the client's request
+    /// limit. `Overloaded`, `Unavailable`.
     pub async fn authenticate_caller(&self, credentials: &Credentials) -> Result<Caller, Error> {
-        match credentials {
+        let caller = match credentials {
             Credentials::Nothing | Credentials::ClientId(_) => Err(Error::InvalidClient),
             Credentials::Secret { client_id, secret, raw } => {
                 self.either_reading((client_id, secret), raw.as_ref()).await
             }
             Credentials::Bearer(token) => self.bearer(token).await,
-        }
+        }?;
+        self.budgets.spend(caller.client())?;
+        Ok(caller)
     }
 
     async fn either_reading(
@@ -76,18 +82,29 @@ impl<S: Store> Service<S> {
         let matches = if is_generated(secret) {
             client.as_deref().is_some_and(|client| holds_generated(client, secret, self.now()))
         } else {
-            self.holds_chosen(client.as_deref(), secret).await?
+            self.holds_chosen(client_id, client.as_ref(), secret).await?
         };
         client.filter(|_| matches).map(Caller::new).ok_or(Error::InvalidClient)
     }
 
-    async fn holds_chosen(&self, client: Option<&Client>, secret: &Secret) -> Result<bool, Error> {
+    async fn holds_chosen(
+        &self,
+        client_id: &str,
+        client: Option<&Stored<Client>>,
+        secret: &Secret,
+    ) -> Result<bool, Error> {
         let hashes = client.map(|client| chosen_hashes(client, self.now())).unwrap_or_default();
-        if hashes.is_empty() {
-            return self.hashes.verify(secret.clone(), None).await;
-        }
+        let Some(client) = client.filter(|_| !hashes.is_empty()) else {
+            return self.client_checks.verify(client_id, secret.clone(), None).await;
+        };
         for phc in hashes {
-            let check = self.hashes.verify(secret.clone(), Some(phc));
+            let check = async {
+                let matches = self.client_checks.verify(client_id, secret.clone(), Some(phc)).await;
+                if matches == Ok(true) {
+                    self.renew_secret(client, phc, secret.clone());
+                }
+                matches
+            };
             if self.verified.matches(self.verified.proof(phc, secret), check).await? {
                 return Ok(true);
             }

@@ -1,47 +1,80 @@
-//! Threads of their own for argon2: a login storm may fill their queue, never the runtime.
+//! Threads of their own for argon2: a login storm may wait for them for a moment, never fill the runtime.
 
 use std::{
     io,
     sync::{
         Arc, Mutex, PoisonError,
-        mpsc::{Receiver, SyncSender, TrySendError, sync_channel},
+        atomic::{AtomicUsize, Ordering},
+        mpsc::{Receiver, Sender, channel},
     },
     thread,
+    time::Duration,
 };
 
-use tokio::sync::oneshot;
+use tokio::{
+    sync::{OwnedSemaphorePermit, Semaphore, oneshot},
+    time::timeout,
+};
 
 use super::phc::{self, Memory};
-use crate::domain::{
-    entropy::{Entropy, draw},
-    error::Error,
-    hash_cost::HashCost,
-    invalid::Invalid,
-    secret::Secret,
+use crate::{
+    domain::{
+        entropy::{Entropy, draw},
+        error::Error,
+        hash_cost::HashCost,
+        invalid::Invalid,
+        secret::Secret,
+    },
+    metrics::{Counter, Gauge, Histogram, Registry, Stopwatch},
 };
-use crate::metrics::{Counter, Gauge, Histogram, Registry, Stopwatch};
 
-/// Hashes that may wait for each thread: about a third of a second's work at the default cost.
-/// Beyond it a caller is better served by being told to come back.
-const QUEUE_PER_THREAD: usize = 16;
+/// How long a request waits for a thread. A burst of less work than this is served whole; of more,
+/// the rest is told to come back, well within a second.
+pub(super) const PATIENCE: Duration = Duration::from_millis(750);
+
+/// How many wait at most. Each holds a request in memory.
+const MOST_WAITING: usize = 1_024;
 
 /// Seconds that one hash takes: a millisecond at the least cost, much more at a high one.
 const SECONDS: [f64; 9] = [0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0];
 
 type Job = Box<dyn FnOnce(&mut Memory) + Send>;
 
-/// The pool. A job that was begun is finished, whether or not its caller still waits: what is
-/// bounded is the work, not the callers. Dropping the pool ends its threads.
+/// The pool. A hash that was begun is finished, and holds its seat until then, whether or not its
+/// caller still waits: what is bounded is the work, not the callers. Dropping the pool ends its
+/// threads.
 pub struct HashPool {
-    jobs: SyncSender<Job>,
+    jobs: Sender<Job>,
+    threads: usize,
+    /// One for each thread.
+    seats: Arc<Semaphore>,
+    waiting: AtomicUsize,
     cost: HashCost,
     entropy: Arc<dyn Entropy>,
     /// Checked in the place of a hash that does not exist, so that both take as long.
     decoy: Box<str>,
     registry: Registry,
-    waiting: Gauge,
+    queued: Gauge,
     refused: Counter,
     seconds: Histogram,
+}
+
+/// A thread of the pool, for one hash.
+pub(super) struct Seat {
+    _thread: OwnedSemaphorePermit,
+    /// Whatever else is held until the hash is done.
+    _held: Option<Box<dyn Send>>,
+}
+
+impl Seat {
+    fn new(thread: OwnedSemaphorePermit) -> Self {
+        Self { _thread: thread, _held: None }
+    }
+
+    /// The seat, with something that is dropped when the hash is done.
+    pub(super) fn holding(self, held: impl Send + 'static) -> Self {
+        Self { _held: Some(Box::new(held)), ..self }
+    }
 }
 
 impl HashPool {
@@ -53,25 +86,40 @@ impl HashPool {
         // Fails when argon2 cannot work with the cost, before any login does.
         let decoy = decoy(cost, draw(&*entropy)).map_err(io::Error::other)?;
         let threads = threads.max(1);
-        let (jobs, queue) = sync_channel(threads * QUEUE_PER_THREAD);
+        let (jobs, queue) = channel();
         let queue = Arc::new(Mutex::new(queue));
         for number in 0..threads {
             let queue = Arc::clone(&queue);
-            thread::Builder::new().name(format!("hash-{number}")).spawn(move || work(&queue))?;
+            let work = move || work(&queue, cost);
+            thread::Builder::new().name(format!("hash-{number}")).spawn(work)?;
         }
         let registry = Registry::new();
-        let waiting = registry
+        let queued = registry
             .gauge("jeton_hash_queue_depth", "Passwords and secrets that wait to be hashed.");
         let refused = registry.counter(
             "jeton_hashes_refused_total",
-            "Hashes refused because the queue was full: their callers were told OVERLOADED.",
+            "Passwords and secrets not hashed: no thread was free soon, or their caller went away.",
         );
         let seconds = registry.histogram(
             "jeton_hash_seconds",
             "How long argon2 took for one hash.",
             &SECONDS,
         );
-        Ok(Self { jobs, cost, entropy, decoy, registry, waiting, refused, seconds })
+        let seats = Arc::new(Semaphore::new(threads));
+        let waiting = AtomicUsize::new(0);
+        Ok(Self {
+            jobs,
+            threads,
+            seats,
+            waiting,
+            cost,
+            entropy,
+            decoy,
+            registry,
+            queued,
+            refused,
+            seconds,
+        })
     }
 
     /// What the pool counts.
@@ -82,60 +130,123 @@ impl HashPool {
     /// Hashes a secret with the cost of the settings and a fresh salt.
     ///
     /// # Errors
-    /// `Overloaded` when the queue is full.
+    /// `Overloaded` when no thread is free soon.
     pub async fn hash(&self, secret: Secret) -> Result<Box<str>, Error> {
         let (cost, salt) = (self.cost, draw(&*self.entropy));
-        let hashed = self.run(move |memory| phc::hash(&secret, cost, salt, memory)).await?;
+        let seat = soon(self.seat()).await?;
+        let hashed = self.run(seat, move |memory| phc::hash(&secret, cost, salt, memory)).await?;
         hashed.map_err(|_| Error::UNAVAILABLE)
     }
 
     /// Whether `secret` is the one behind `phc`. Without a hash the answer is no and takes as long.
     ///
     /// # Errors
-    /// `Overloaded` when the queue is full.
+    /// `Overloaded` when no thread is free soon.
     pub async fn verify(&self, secret: Secret, phc: Option<&str>) -> Result<bool, Error> {
+        let seat = soon(self.seat()).await?;
+        self.verify_on(seat, secret, phc).await
+    }
+
+    /// Waits for a thread, for as long as the caller does.
+    ///
+    /// # Errors
+    /// `Overloaded` when too many wait.
+    pub(super) async fn seat(&self) -> Result<Seat, Error> {
+        if let Ok(seat) = Arc::clone(&self.seats).try_acquire_owned() {
+            return Ok(Seat::new(seat));
+        }
+        let mut waiting = Waiting::begin(self)?;
+        let seat = Arc::clone(&self.seats).acquire_owned().await;
+        waiting.seated = true;
+        seat.map(Seat::new).map_err(|_| Error::UNAVAILABLE)
+    }
+
+    /// [`Self::verify`] on a thread that was waited for.
+    ///
+    /// # Errors
+    /// `Unavailable` when the thread is gone.
+    pub(super) async fn verify_on(
+        &self,
+        seat: Seat,
+        secret: Secret,
+        phc: Option<&str>,
+    ) -> Result<bool, Error> {
         let exists = phc.is_some();
         let phc: Box<str> = phc.unwrap_or(&self.decoy).into();
-        let matches = self.run(move |memory| phc::verify(&secret, &phc, memory)).await?;
+        let matches = self.run(seat, move |memory| phc::verify(&secret, &phc, memory)).await?;
         Ok(exists && matches == Ok(true))
+    }
+
+    /// Whether `phc` was made with another cost than new hashes are.
+    pub(super) fn is_outdated(&self, phc: &str) -> bool {
+        phc::cost(phc) != Ok(self.cost)
+    }
+
+    /// How many hash at a time.
+    pub(super) fn threads(&self) -> usize {
+        self.threads
     }
 
     async fn run<T: Send + 'static>(
         &self,
+        seat: Seat,
         work: impl FnOnce(&mut Memory) -> T + Send + 'static,
     ) -> Result<T, Error> {
         let (sender, result) = oneshot::channel();
-        let (waiting, seconds) = (self.waiting.clone(), self.seconds.clone());
+        let seconds = self.seconds.clone();
         let job: Job = Box::new(move |memory| {
-            waiting.dec();
             let stopwatch = Stopwatch::start();
             let done = work(memory);
             seconds.observe(stopwatch.seconds());
+            drop(seat);
             // Nobody may be waiting any more; the work was done all the same.
             drop(sender.send(done));
         });
-        // Before a thread can take it: the gauge never falls below zero.
-        self.waiting.inc();
-        self.jobs.try_send(job).map_err(|error| {
-            self.waiting.dec();
-            match error {
-                TrySendError::Full(_) => {
-                    self.refused.inc();
-                    Error::OVERLOADED
-                }
-                TrySendError::Disconnected(_) => Error::UNAVAILABLE,
-            }
-        })?;
+        self.jobs.send(job).map_err(|_| Error::UNAVAILABLE)?;
         result.await.map_err(|_| Error::UNAVAILABLE)
     }
 }
 
-fn work(queue: &Mutex<Receiver<Job>>) {
+/// What comes soon enough to be waited for.
+///
+/// # Errors
+/// `Overloaded` when it does not, and whatever it fails with.
+pub(super) async fn soon<T>(awaited: impl Future<Output = Result<T, Error>>) -> Result<T, Error> {
+    timeout(PATIENCE, awaited).await.unwrap_or(Err(Error::OVERLOADED))
+}
+
+/// One of those who wait, until it is dropped.
+struct Waiting<'a> {
+    pool: &'a HashPool,
+    seated: bool,
+}
+
+impl<'a> Waiting<'a> {
+    fn begin(pool: &'a HashPool) -> Result<Self, Error> {
+        pool.queued.inc();
+        let before = pool.waiting.fetch_add(1, Ordering::Relaxed);
+        let waiting = Self { pool, seated: false };
+        if before < MOST_WAITING { Ok(waiting) } else { Err(Error::OVERLOADED) }
+    }
+}
+
+impl Drop for Waiting<'_> {
+    fn drop(&mut self) {
+        self.pool.waiting.fetch_sub(1, Ordering::Relaxed);
+        self.pool.queued.dec();
+        if !self.seated {
+            self.pool.refused.inc();
+        }
+    }
+}
+
+fn work(queue: &Mutex<Receiver<Job>>, cost: HashCost) {
     let mut memory = Memory::default();
     loop {
         let job = queue.lock().unwrap_or_else(PoisonError::into_inner).recv();
         let Ok(job) = job else { return };
         job(&mut memory);
+        memory.trim(cost.memory_kib);
     }
 }
 
@@ -143,4 +254,90 @@ fn work(queue: &Mutex<Receiver<Job>>) {
 fn decoy(cost: HashCost, noise: [u8; 48]) -> Result<Box<str>, Invalid> {
     let (salt, hash) = noise.split_at(16);
     phc::assemble(cost, salt, hash)
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::task::JoinSet;
+
+    use super::*;
+
+    struct Zeros;
+
+    impl Entropy for Zeros {
+        fn fill(&self, buffer: &mut [u8]) {
+            buffer.fill(0);
+        }
+    }
+
+    fn pool(threads: usize) -> Arc<HashPool> {
+        let cost = HashCost { memory_kib: 8, iterations: 1, parallelism: 1 };
+        Arc::new(HashPool::start(threads, cost, Arc::new(Zeros)).expect("a pool"))
+    }
+
+    async fn seat(pool: &HashPool) -> Seat {
+        pool.seat().await.expect("a seat")
+    }
+
+    #[tokio::test]
+    async fn a_hash_holds_its_seat_until_it_is_done_though_its_caller_has_gone() {
+        let pool = pool(2);
+        let (hashing, hashes) = channel();
+        let mut finish = Vec::new();
+        for _ in 0..2 {
+            let (sender, receiver) = channel::<()>();
+            finish.push(sender);
+            let hashing = hashing.clone();
+            let seat = seat(&pool).await;
+            let mut call = JoinSet::new();
+            let pool = Arc::clone(&pool);
+            let job = move |_: &mut Memory| {
+                hashing.send(()).expect("the test listens");
+                // An error: the test has dropped the sender.
+                let _ = receiver.recv();
+            };
+            call.spawn(async move { pool.run(seat, job).await });
+            tokio::task::yield_now().await;
+            call.shutdown().await;
+        }
+        // Both callers are gone and both threads at work: nobody else gets one.
+        hashes.recv().expect("the first began");
+        hashes.recv().expect("the second began");
+        assert_eq!(pool.seats.available_permits(), 0);
+        finish.pop();
+        drop(seat(&pool).await);
+        assert!(pool.seats.available_permits() <= 1);
+        finish.pop();
+        let (first, second) = (seat(&pool).await, seat(&pool).await);
+        drop((first, second));
+    }
+
+    #[tokio::test]
+    async fn as_many_wait_as_may_and_who_has_gone_waits_no_more() {
+        let pool = pool(1);
+        let taken = seat(&pool).await;
+        let mut calls = JoinSet::new();
+        for _ in 0..MOST_WAITING {
+            let pool = Arc::clone(&pool);
+            calls.spawn(async move { pool.seat().await.map(drop) });
+        }
+        while pool.waiting.load(Ordering::Relaxed) < MOST_WAITING {
+            tokio::task::yield_now().await;
+        }
+        assert_eq!(pool.seat().await.err(), Some(Error::OVERLOADED));
+        calls.shutdown().await;
+        assert_eq!(pool.waiting.load(Ordering::Relaxed), 0);
+        drop(taken);
+        seat(&pool).await;
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn who_waits_in_vain_is_told_to_come_back_within_a_second() {
+        let pool = pool(1);
+        let _taken = seat(&pool).await;
+        let began = tokio::time::Instant::now();
+        let refused = pool.verify(Secret::new("x"), None).await;
+        assert_eq!(refused, Err(Error::OVERLOADED));
+        assert!(began.elapsed() < Duration::from_secs(1));
+    }
 }

@@ -2,7 +2,11 @@
 
 use std::time::Duration;
 
-use super::{Caller, Service, Tokens, race};
+use super::{
+    Caller, Service, Tokens,
+    audit::{self, Concerned, Event, Outcome},
+    race,
+};
 use crate::{
     domain::{
         audience::Audience,
@@ -15,10 +19,9 @@ use crate::{
         secret::Secret,
         subject::Subject,
         user::User,
-        user_name::UserName,
     },
-    metrics::Outcome,
-    store::{Records as _, Store, Stored, Write},
+    metrics,
+    store::{Records as _, Store, Write},
 };
 
 /// What is asked of [`Service::issue`].
@@ -66,21 +69,32 @@ impl<S: Store> Service<S> {
     ///
     /// # Errors
     /// `UnauthorizedClient`, `InvalidScope`, `InvalidTarget`, `InvalidRequest` for what the client
-    /// may not ask, `InvalidGrant` for a wrong user name or password, `RateLimited` when the client's
-    /// limit of grants refuses, `Overloaded`, `Unavailable`.
+    /// may not ask, `InvalidGrant` for a wrong user name or password, `RateLimited` after
+    /// too many failures and when the client's limit of grants refuses, `Overloaded`, `Unavailable`.
     pub async fn issue(&self, caller: &Caller, request: Issue) -> Result<Tokens, Error> {
+        let (origin, mut concerned) = (request.origin.clone(), Concerned::default());
         let grant_type = request.grant.grant_type();
         let call = self.metrics.grant(grant_type);
-        let issued = self.issue_tokens(caller, request).await;
-        call.end(Outcome::of(&issued));
+        let issued = self.issue_tokens(caller, request, &mut concerned).await;
+        call.end(metrics::Outcome::of(&issued));
         if let (Ok(tokens), GrantType::ClientCredentials) = (&issued, grant_type) {
             let length = caller.client().lifetimes.access;
             self.minting.issued(caller.id(), length, tokens.expires_in, self.now());
         }
+        let outcome = match &issued {
+            Ok(_) => Outcome::Done,
+            Err(error) => Outcome::Refused(error.clone()),
+        };
+        audit::write(Event::Issue, Some(caller.id()), &origin, &concerned, &outcome);
         issued
     }
 
-    async fn issue_tokens(&self, caller: &Caller, request: Issue) -> Result<Tokens, Error> {
+    async fn issue_tokens(
+        &self,
+        caller: &Caller,
+        request: Issue,
+        concerned: &mut Concerned,
+    ) -> Result<Tokens, Error> {
         let client = caller.client();
         // What the client may not ask is refused before a password costs a hash.
         check_grant_type(request.grant.grant_type(), client)?;
@@ -97,39 +111,16 @@ impl<S: Store> Service<S> {
         let user = match request.grant {
             IssueGrant::ClientCredentials => None,
             IssueGrant::Password { username, password } => {
-                Some(self.log_in(&username, &password).await?)
+                Some(self.log_in(client, &username, &password, concerned).await?)
             }
         };
         if let Some(user) = &user {
             asked.subject = Subject::User { id: user.id, epoch: user.epoch };
         }
-        self.make_grant(caller, user.as_deref(), &asked).await
-    }
-
-    /// The user behind a name and password. An unknown name takes as long as a wrong password,
-    /// and a disabled user is told no more than either.
-    async fn log_in(&self, username: &str, password: &Secret) -> Result<Stored<User>, Error> {
-        if username.is_empty() {
-            return Err(Error::missing("username"));
-        }
-        if password.is_empty() {
-            return Err(Error::missing("password"));
-        }
-        if password.is_too_long() {
-            let problem = "must be at most 1024 bytes";
-            return Err(Error::InvalidRequest { field: "password", problem });
-        }
-        let user = match UserName::parse(username) {
-            Ok(name) => {
-                let found = self.store.user_by_name(&name).await;
-                found.map_err(|error| self.read_failed(error))?
-            }
-            Err(_) => None,
-        };
-        let password = password.normalised();
-        let hash = user.as_ref().map(|user| &*user.password.0);
-        let matches = self.hashes.verify(password, hash).await?;
-        user.filter(|user| matches && !user.disabled).ok_or(Error::InvalidGrant)
+        concerned.subject(&asked.subject, &client.id);
+        let tokens = self.make_grant(caller, user.as_deref(), &asked).await?;
+        concerned.named(tokens.grant_id);
+        Ok(tokens)
     }
 
     async fn make_grant(

@@ -3,9 +3,11 @@
 //! Each request is one file: read records, let `domain` decide, write what it decided. No answer
 //! leaves before the state it rests on is durable.
 
+mod audit;
 mod authenticate;
 mod authorization;
 mod caller;
+mod client_check;
 mod cursor;
 mod end_all;
 mod hash_pool;
@@ -13,15 +15,20 @@ mod introspect;
 mod issue;
 mod last_used;
 mod limit;
+mod login;
 mod metrics;
 mod minting;
+mod new_password;
 mod phc;
 mod ready;
 mod refresh;
+mod rehash;
+mod request_budget;
 mod retention;
 mod revoke;
 mod sweep;
 mod tokens;
+mod turns;
 mod verified;
 
 use std::{
@@ -46,15 +53,18 @@ pub use self::{
     tokens::Tokens,
 };
 use self::{
-    last_used::LastUsed, metrics::ServiceMetrics, minting::Minting, retention::Retention,
-    verified::VerifiedSecrets,
+    client_check::ClientChecks, last_used::LastUsed, metrics::ServiceMetrics, minting::Minting,
+    request_budget::RequestBudgets, retention::Retention, turns::Turns, verified::VerifiedSecrets,
 };
 use crate::{
     domain::{
+        attempts::AttemptsId,
         entropy::{Entropy, draw},
         error::{Error, Incident},
         key_ring::{KeyRing, ServerKey},
-        policy::RotationPolicy,
+        lockout::LockoutPolicy,
+        password_rules::PasswordRules,
+        policy::{Policies, RotationPolicy},
         time::{Clock, Timestamp},
         token::Token,
     },
@@ -69,13 +79,20 @@ const MAX_RACES: usize = 128;
 
 /// What every request shares.
 pub struct Service<S> {
-    store: S,
+    store: Arc<S>,
     keys: ArcSwap<KeyRing>,
-    hashes: HashPool,
-    verified: VerifiedSecrets,
+    hashes: Arc<HashPool>,
+    client_checks: ClientChecks,
+    verified: Arc<VerifiedSecrets>,
+    login_turns: Arc<Turns>,
+    lockout: LockoutPolicy,
+    /// How far the sweeper has come in the records of failed logins.
+    attempts_swept: Mutex<Option<AttemptsId>>,
+    budgets: RequestBudgets,
     clock: Arc<dyn Clock>,
     entropy: Arc<dyn Entropy>,
     policy: RotationPolicy,
+    password_rules: PasswordRules,
     retention: Mutex<Retention>,
     minting: Minting,
     last_used: LastUsed,
@@ -90,18 +107,24 @@ impl<S: Store> Service<S> {
         hashes: HashPool,
         clock: Arc<dyn Clock>,
         entropy: Arc<dyn Entropy>,
-        policy: RotationPolicy,
+        policies: impl Into<Policies>,
     ) -> Self {
-        let verified = VerifiedSecrets::new(&*entropy);
-        let (keys, retention) = (ArcSwap::from_pointee(keys), Mutex::default());
+        let Policies { rotation: policy, passwords: password_rules, lockout } = policies.into();
+        let hashes = Arc::new(hashes);
         let minting = Minting::new();
         Self {
-            store,
-            keys,
+            store: Arc::new(store),
+            keys: ArcSwap::from_pointee(keys),
+            client_checks: ClientChecks::new(Arc::clone(&hashes)),
             hashes,
-            verified,
+            verified: Arc::new(VerifiedSecrets::new(&*entropy)),
+            login_turns: Arc::default(),
+            lockout,
+            attempts_swept: Mutex::default(),
+            budgets: RequestBudgets::new(),
             policy,
-            retention,
+            password_rules,
+            retention: Mutex::default(),
             metrics: ServiceMetrics::new(minting.clone(), Arc::clone(&clock)),
             minting,
             last_used: LastUsed::new(),

@@ -15,6 +15,15 @@ const OUTPUT_BYTES: usize = 32;
 pub(super) struct Memory(Vec<Block>);
 
 impl Memory {
+    /// Gives back what is beyond `kib`, which one costly hash needed and the next ones do not.
+    pub(super) fn trim(&mut self, kib: u32) {
+        let keep = usize::try_from(kib).unwrap_or(usize::MAX);
+        if self.0.len() > keep {
+            self.0.truncate(keep);
+            self.0.shrink_to_fit();
+        }
+    }
+
     fn blocks(&mut self, params: &Params) -> &mut [Block] {
         let count = params.block_count();
         if self.0.len() < count {
@@ -81,6 +90,22 @@ pub(super) fn verify(secret: &Secret, phc: &str, memory: &mut Memory) -> Result<
     Ok(output.ct_eq(expected.as_bytes()).into())
 }
 
+/// What the hash in a PHC string cost.
+///
+/// # Errors
+/// When the string is not one that [`verify`] can use.
+pub(super) fn cost(phc: &str) -> Result<HashCost, Invalid> {
+    parse(phc).map(|(params, _, _)| cost_of(&params))
+}
+
+fn cost_of(params: &Params) -> HashCost {
+    HashCost {
+        memory_kib: params.m_cost(),
+        iterations: params.t_cost(),
+        parallelism: params.p_cost(),
+    }
+}
+
 fn parse(phc: &str) -> Result<(Params, Salt, Output), Invalid> {
     const FAULT: Invalid = Invalid("must be an argon2id PHC string of version 19");
     let parsed = PasswordHash::new(phc).map_err(|_| FAULT)?;
@@ -90,12 +115,7 @@ fn parse(phc: &str) -> Result<(Params, Salt, Output), Invalid> {
     }
     let (salt, hash) = parsed.salt.zip(parsed.hash).ok_or(FAULT)?;
     let stored = Params::try_from(&parsed).map_err(|_| FAULT)?;
-    let cost = HashCost {
-        memory_kib: stored.m_cost(),
-        iterations: stored.t_cost(),
-        parallelism: stored.p_cost(),
-    };
-    Ok((params(cost, hash.as_bytes().len())?, salt, hash))
+    Ok((params(cost_of(&stored), hash.as_bytes().len())?, salt, hash))
 }
 
 #[cfg(test)]

@@ -1,11 +1,16 @@
 //! Refreshes tokens: rotates the grant, answers a retry, or ends the grant on a replay.
 
-use super::{Caller, Service, Tokens, race};
+use super::{
+    Caller, Service, Tokens,
+    audit::{self, Concerned, Event, Outcome},
+    introspect::TokenRecords,
+    race,
+};
 use crate::{
     domain::{
         entropy::draw,
         error::Error,
-        grant::Grant,
+        grant::{EndCause, Grant, Origin},
         grant_type::GrantType,
         issue::check_grant_type,
         key_ring::{KeyRing, Salt},
@@ -14,8 +19,8 @@ use crate::{
         secret::Secret,
         token::{Token, TokenKind},
     },
-    metrics::Outcome,
-    store::{Records as _, Store, Version, Write},
+    metrics,
+    store::{Records as _, Store, Stored, Version, Write},
 };
 
 /// What is asked of [`Service::refresh`].
@@ -25,6 +30,14 @@ pub struct Refresh {
     pub refresh_token: Secret,
     /// Narrows the new access token; empty: all that was granted.
     pub scopes: Scopes,
+    /// Where the request came from.
+    pub origin: Origin,
+}
+
+/// What a refresh came to, for its caller and for the audit.
+struct Answered {
+    tokens: Result<Tokens, Error>,
+    outcome: Outcome,
 }
 
 impl<S: Store> Service<S> {
@@ -36,13 +49,27 @@ impl<S: Store> Service<S> {
     /// empty token and for a retry with other scopes, `UnauthorizedClient`, `Overloaded`, `Conflict`, and `Unavailable`
     /// also when a replay was found but could not be written down.
     pub async fn refresh(&self, caller: &Caller, request: &Refresh) -> Result<Tokens, Error> {
+        let mut concerned = Concerned::default();
         let call = self.metrics.grant(GrantType::RefreshToken);
-        let refreshed = self.refresh_tokens(caller, request).await;
-        call.end(Outcome::of(&refreshed));
-        refreshed
+        let answered = self.refresh_tokens(caller, request, &mut concerned).await;
+        let Answered { tokens, outcome } = match answered {
+            Ok((grant, answered)) => {
+                concerned.grant(&grant);
+                answered
+            }
+            Err(error) => Answered { tokens: Err(error.clone()), outcome: Outcome::Refused(error) },
+        };
+        call.end(metrics::Outcome::of(&tokens));
+        audit::write(Event::Refresh, Some(caller.id()), &request.origin, &concerned, &outcome);
+        tokens
     }
 
-    async fn refresh_tokens(&self, caller: &Caller, request: &Refresh) -> Result<Tokens, Error> {
+    async fn refresh_tokens(
+        &self,
+        caller: &Caller,
+        request: &Refresh,
+        concerned: &mut Concerned,
+    ) -> Result<(Stored<Grant>, Answered), Error> {
         check_grant_type(GrantType::RefreshToken, caller.client())?;
         if request.refresh_token.is_empty() {
             return Err(Error::missing("refresh_token"));
@@ -51,22 +78,27 @@ impl<S: Store> Service<S> {
         if token.kind != TokenKind::Refresh {
             return Err(Error::InvalidGrant);
         }
+        concerned.named(token.grant_id);
         let keys = self.keys.load();
         let salt = Salt::from_bytes(draw(&*self.entropy));
-        race(async || self.try_refresh(caller, &token, &request.scopes, &keys, salt).await).await
+        race(async || {
+            let found = self.token_records(&token).await?;
+            let held = found.ok_or(Error::InvalidGrant)?;
+            let tried = self.try_refresh(caller, &token, &held, &request.scopes, &keys, salt);
+            Ok(tried.await?.map(|answered| (held.grant.clone(), answered)))
+        })
+        .await
     }
 
     async fn try_refresh(
         &self,
         caller: &Caller,
         token: &Token,
+        held: &TokenRecords,
         scopes: &Scopes,
         keys: &KeyRing,
         salt: Salt,
-    ) -> Result<Option<Tokens>, Error> {
-        let Some(held) = self.token_records(token).await? else {
-            return Err(Error::InvalidGrant);
-        };
+    ) -> Result<Option<Answered>, Error> {
         // The keys that the token and the record name must be at hand before anything is decided.
         self.key_of(keys, token)?.ok_or(Error::InvalidGrant)?;
         let now = self.now();
@@ -74,37 +106,32 @@ impl<S: Store> Service<S> {
         let parties = held.parties();
         match refresh::refresh(&held.grant, request, parties, keys, &self.policy, now) {
             refresh::Refresh::Rotate { grant, pair } => {
-                let answer = Tokens::new(&grant, &pair, now);
+                let tokens = Ok(Tokens::new(&grant, &pair, now));
                 let written = self.replace(held.grant.version(), *grant).await?;
-                Ok(written.then_some(answer))
+                Ok(written.then_some(Answered { tokens, outcome: Outcome::Done }))
             }
             refresh::Refresh::Repeat { pair } => {
                 self.metrics.retries.inc();
-                tracing::info!(
-                    target: "jeton::audit",
-                    grant_id = %held.grant.id,
-                    client_id = %caller.id(),
-                    "refresh repeated within the retry window"
-                );
-                Ok(Some(Tokens::new(&held.grant, &pair, now)))
+                let tokens = Ok(Tokens::new(&held.grant, &pair, now));
+                Ok(Some(Answered { tokens, outcome: Outcome::Repeated }))
             }
             refresh::Refresh::End { grant } => {
                 let cause = grant.end.map(|end| end.cause);
+                let lost = cause == Some(EndCause::StoreWentBack);
                 let written = self.replace(held.grant.version(), *grant).await;
                 let written = written.map_err(|_| Error::UNAVAILABLE)?;
-                if !written {
-                    return Ok(None);
+                if lost && written {
+                    tracing::error!(
+                        grant_id = %held.grant.id,
+                        "a token is newer than its grant's record: the store went back in time"
+                    );
                 }
-                self.metrics.ended(cause);
-                tracing::warn!(
-                    target: "jeton::audit",
-                    grant_id = %held.grant.id,
-                    client_id = %caller.id(),
-                    generation = token.generation,
-                    ?cause,
-                    "refresh token replayed: the grant was ended"
-                );
-                Err(Error::InvalidGrant)
+                if written {
+                    self.metrics.ended(cause);
+                }
+                let outcome = if lost { Outcome::StoreWentBack } else { Outcome::Replayed };
+                let tokens = Err(Error::InvalidGrant);
+                Ok(written.then_some(Answered { tokens, outcome }))
             }
             refresh::Refresh::Refuse(error) => Err(error),
         }

@@ -1,14 +1,19 @@
 //! Revokes tokens (RFC 7009): one write ends the grant with everything of it.
 
-use super::{Caller, Service, race};
+use super::{
+    Caller, Service,
+    audit::{self, Concerned, Event, Outcome},
+    race,
+};
 use crate::{
     domain::{
         error::Error,
+        grant::{Grant, Origin},
         revoke::{self, RevokeScope},
         secret::Secret,
         token::Token,
     },
-    store::Store,
+    store::{Store, Stored},
 };
 
 /// What is asked of [`Service::revoke`].
@@ -18,6 +23,8 @@ pub struct Revoke {
     pub token: Secret,
     /// How much goes with it.
     pub scope: RevokeScope,
+    /// Where the request came from.
+    pub origin: Origin,
 }
 
 impl<S: Store> Service<S> {
@@ -28,25 +35,47 @@ impl<S: Store> Service<S> {
     /// `InvalidGrant` for another client's token, which stays alive; `InvalidRequest` for an empty one; `Overloaded`, `Conflict`,
     /// `Unavailable`: then the token may still be alive.
     pub async fn revoke(&self, caller: &Caller, request: &Revoke) -> Result<(), Error> {
+        let mut concerned = Concerned::default();
+        let revoked = self.revoke_token(caller, request, &mut concerned).await;
+        let outcome = match &revoked {
+            Ok(Some(grant)) => {
+                concerned.grant(grant);
+                Outcome::Done
+            }
+            Ok(None) => Outcome::Nothing,
+            Err(error) => Outcome::Refused(error.clone()),
+        };
+        audit::write(Event::Revoke, Some(caller.id()), &request.origin, &concerned, &outcome);
+        revoked.map(drop)
+    }
+
+    /// The grant that it took something from, if it did.
+    async fn revoke_token(
+        &self,
+        caller: &Caller,
+        request: &Revoke,
+        concerned: &mut Concerned,
+    ) -> Result<Option<Stored<Grant>>, Error> {
         if request.token.is_empty() {
             return Err(Error::missing("token"));
         }
         let Some(token) = Token::parse(request.token.expose()) else {
-            return Ok(());
+            return Ok(None);
         };
+        concerned.named(token.grant_id);
         let keys = self.keys.load();
         race(async || {
             let key = self.key_of(&keys, &token)?;
             let Some(grant) = self.grant_of(&token).await? else {
-                return Ok(Some(()));
+                return Ok(Some(None));
             };
             let now = self.now();
             match revoke::revoke(&grant, &token, caller.id(), request.scope, key, now) {
-                revoke::Revoke::Nothing => Ok(Some(())),
+                revoke::Revoke::Nothing => Ok(Some(None)),
                 revoke::Revoke::Refuse(error) => Err(error),
                 revoke::Revoke::Write(ended) => {
                     let written = self.replace(grant.version(), *ended).await?;
-                    Ok(written.then_some(()))
+                    Ok(written.then_some(Some(grant)))
                 }
             }
         })

@@ -1,4 +1,4 @@
-//! Frees the records of grants of which nothing can be used any more, and trims the changes feed.
+//! Frees what nothing rests on any more: spent grants, old events of the feed, forgotten failures of logins.
 
 use std::{sync::PoisonError, time::Duration};
 
@@ -10,7 +10,7 @@ use crate::{
     store::{Records as _, Sequence, Store, Write, WriteError},
 };
 
-/// Grants freed in one step: a batch of the committer's, so that a request never waits behind more
+/// Records freed in one step: a batch of the committer's, so that a request never waits behind more
 /// than one.
 pub const SWEEP_STEP: usize = 256;
 
@@ -87,5 +87,33 @@ impl<S: Store> Service<S> {
     /// many and more.
     pub fn sweeper_backlog(&self) -> u64 {
         u64::try_from(self.metrics.backlog.get()).unwrap_or(0)
+    }
+
+    /// Looks at the next [`SWEEP_STEP`] records of failed logins, round and round, frees those that
+    /// make no difference any more, and says how many.
+    ///
+    /// # Errors
+    /// As [`Self::sweep`].
+    pub async fn sweep_attempts(&self) -> Result<usize, Error> {
+        let after = *self.attempts_swept.lock().unwrap_or_else(PoisonError::into_inner);
+        let page = self.store.attempts().page(after.as_ref(), SWEEP_STEP).await;
+        let page = page.map_err(|error| self.read_failed(error))?;
+        let last = page.last().filter(|_| page.len() == SWEEP_STEP).map(|attempts| attempts.id);
+        let now = self.now();
+        let forgotten = page.iter().filter(|attempts| self.lockout.is_forgotten(attempts, now));
+        let freed = join_all(forgotten.map(|attempts| {
+            self.store.attempts().write(Write::Delete(attempts.version(), attempts.id))
+        }))
+        .await;
+        let count = freed.len();
+        for outcome in freed {
+            match outcome {
+                // Another failure came.
+                Ok(_) | Err(WriteError::Conflict) => {}
+                Err(error) => return Err(self.write_failed(error)),
+            }
+        }
+        *self.attempts_swept.lock().unwrap_or_else(PoisonError::into_inner) = last;
+        Ok(count)
     }
 }

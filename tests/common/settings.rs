@@ -99,7 +99,11 @@ impl Settings {
         let passwords = passwords.toml("iterations", "1").toml("threads", "8");
         let gateway = Table::confidential("gateway").text("introspect", "any");
         Self {
-            sections: vec![passwords, Table::new("[tokens]"), Table::new("[serve]")],
+            sections: ["[tokens]", "[serve]", "[lockout]", "[audit]"]
+                .map(Table::new)
+                .into_iter()
+                .chain([passwords])
+                .collect(),
             records: vec![
                 Table::confidential("shop").toml("attributes", r#"{ team = "payments" }"#),
                 Table::confidential("rival"),

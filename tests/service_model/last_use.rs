@@ -93,7 +93,8 @@ impl Scene {
 
     async fn refresh(&self, tokens: &Tokens) -> Result<Tokens, jeton::domain::error::Error> {
         let (refresh_token, _) = tokens.refresh.clone().expect("a refresh token");
-        let request = Refresh { refresh_token, scopes: Scopes::default() };
+        let request =
+            Refresh { refresh_token, scopes: Scopes::default(), origin: Origin::default() };
         self.service.refresh(&self.caller, &request).await
     }
 
@@ -190,7 +191,11 @@ async fn a_use_that_is_written_late_revives_nothing_and_undoes_nothing() {
     assert!(scene.introspect(&tokens.access_token).await);
     let noted = scene.service.noted_uses().await;
     assert_eq!(noted.len(), 1);
-    let request = Revoke { token: tokens.access_token.clone(), scope: RevokeScope::WholeGrant };
+    let request = Revoke {
+        token: tokens.access_token.clone(),
+        scope: RevokeScope::WholeGrant,
+        origin: Origin::default(),
+    };
     scene.service.revoke(&scene.caller, &request).await.expect("a revocation");
     let revoked = scene.grant(tokens.grant_id).await;
     scene.service.write_uses(noted.clone()).await.expect("nothing to write");

@@ -15,7 +15,8 @@ use jeton::{
         grant::{Grant, Origin},
         hash_cost::HashCost,
         key_ring::{KeyRing, ServerKey},
-        policy::RotationPolicy,
+        lockout::LockoutPolicy,
+        policy::{Policies, RotationPolicy},
         revoke::RevokeScope,
         scopes::Scopes,
         secret::Secret,
@@ -83,8 +84,11 @@ impl World {
         }
         let keys = KeyRing::new(ServerKey::new(&[7; 32]), []);
         let policy = RotationPolicy { retry_window: WINDOW, access_overlap: OVERLAP };
+        // Lockout has tests of its own; here no wait stands between the steps.
+        let lockout = LockoutPolicy { failures: u32::MAX, ..LockoutPolicy::default() };
+        let policies = Policies { rotation: policy, lockout, ..Policies::default() };
         let service =
-            Service::new(store.clone(), keys, hashes, clock.clone(), entropy.clone(), policy);
+            Service::new(store.clone(), keys, hashes, clock.clone(), entropy.clone(), policies);
         Self {
             seed,
             dice: Dice::new(seed),
@@ -234,7 +238,8 @@ impl World {
         } else {
             self.grants[at].on_refresh(pair, narrowed, alive, now)
         };
-        let request = Refresh { refresh_token: Secret::new(token), scopes };
+        let origin = Origin::default();
+        let request = Refresh { refresh_token: Secret::new(token), scopes, origin };
         let answer = self.service.refresh(&caller, &request).await;
         let grant = &mut self.grants[at];
         let newest = grant.newest();
@@ -284,7 +289,8 @@ impl World {
         let scope =
             if access_only { RevokeScope::AccessTokenOnly } else { RevokeScope::WholeGrant };
         let swept = self.is_swept(at).await;
-        let answer = self.service.revoke(&caller, &Revoke { token, scope }).await;
+        let origin = Origin::default();
+        let answer = self.service.revoke(&caller, &Revoke { token, scope, origin }).await;
         let grant = &mut self.grants[at];
         if let Err(error) = answer {
             assert_eq!((error, foreign), (Error::InvalidGrant, true), "{context}");

@@ -50,7 +50,19 @@ fn the_example_shows_the_real_defaults() {
 /// names those that exist.
 #[test]
 fn the_example_names_every_key() {
-    for section in ["grpc", "http", "ops", "store", "keys", "tokens", "passwords", "log", "serve"] {
+    for section in [
+        "grpc",
+        "http",
+        "ops",
+        "store",
+        "keys",
+        "tokens",
+        "passwords",
+        "lockout",
+        "log",
+        "audit",
+        "serve",
+    ] {
         let faults = Fake::with_settings(&format!("[{section}]\n' ' = 1")).faults();
         let (_, keys) = faults.split_once("here may be ").expect("the keys");
         let shown = EXAMPLE.split_once(&format!("\n[{section}]\n")).expect(section).1;

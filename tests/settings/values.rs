@@ -4,7 +4,9 @@ use std::{num::NonZeroUsize, path::Path, time::Duration};
 
 use bytesize::ByteSize;
 use jeton::{
-    config::{DeclaredPassword, DeclaredSecret, Loaded, LogFormat, Overrides, Settings},
+    config::{
+        AuditSettings, DeclaredPassword, DeclaredSecret, Loaded, LogFormat, Overrides, Settings,
+    },
     domain::{client::IntrospectReach, client_secret::StoredSecret, grant_type::GrantType},
 };
 
@@ -27,6 +29,12 @@ fn without_a_file_everything_has_its_default() {
     assert_eq!(settings.tokens.retry_window, Duration::from_secs(60));
     assert_eq!(settings.tokens.access_overlap, Duration::from_secs(60));
     assert_eq!(settings.passwords.cost.memory_kib, 19 * 1024);
+    assert_eq!(settings.passwords.rules.min_length, 15);
+    assert_eq!(settings.lockout.failures, 5);
+    assert_eq!(settings.lockout.first_wait, Duration::from_secs(60));
+    assert_eq!(settings.lockout.longest_wait, Duration::from_secs(60 * 60));
+    assert_eq!(settings.lockout.forget_after, Duration::from_secs(12 * 60 * 60));
+    assert_eq!(settings.audit, AuditSettings::Log);
     assert_eq!(settings.log.format, LogFormat::Auto);
     assert_eq!(settings.log.filter, "info");
     assert_eq!(settings.serve.drain_timeout, Duration::from_secs(10));
@@ -58,9 +66,17 @@ fn every_section_is_read() {
         iterations = 3
         parallelism = 4
         threads = 5
+        min_length = 8
+        [lockout]
+        failures = 3
+        first_wait = "2s"
+        longest_wait = "3s"
+        forget_after = "4s"
         [log]
         format = "json"
         filter = "warn,jeton=debug"
+        [audit]
+        target = "file:/var/log/audit"
         [serve]
         allow_plaintext = true
         drain_delay = "3s"
@@ -83,8 +99,14 @@ fn every_section_is_read() {
     assert_eq!(settings.passwords.cost.iterations, 3);
     assert_eq!(settings.passwords.cost.parallelism, 4);
     assert_eq!(settings.passwords.threads, NonZeroUsize::new(5));
+    assert_eq!(settings.passwords.rules.min_length, 8);
+    assert_eq!(settings.lockout.failures, 3);
+    assert_eq!(settings.lockout.first_wait, Duration::from_secs(2));
+    assert_eq!(settings.lockout.longest_wait, Duration::from_secs(3));
+    assert_eq!(settings.lockout.forget_after, Duration::from_secs(4));
     assert_eq!(settings.log.format, LogFormat::Json);
     assert_eq!(settings.log.filter, "warn,jeton=debug");
+    assert_eq!(settings.audit, AuditSettings::File("/var/log/audit".into()));
     assert!(settings.serve.allow_plaintext);
     assert_eq!(settings.serve.drain_delay, Duration::from_secs(3));
     assert_eq!(settings.serve.drain_timeout, Duration::from_secs(60));

@@ -4,7 +4,7 @@ use std::{fs, path::Path};
 
 use jeton::config::{Environment, Overrides, ProcessEnvironment, Warning};
 
-use super::fake::{FILE, Fake};
+use super::fake::{FILE, Fake, PHC};
 
 #[test]
 fn files_with_secrets_that_others_can_read_are_warned_of() {
@@ -12,7 +12,7 @@ fn files_with_secrets_that_others_can_read_are_warned_of() {
     let with_file = "client = [{ id = 'a', secret_file = '/s' }, { id = 'b', secret_file = '/s' }]";
     for (text, expected) in [
         ("client = [{ id = 'a', secret = 'x' }]", vec![exposed(FILE)]),
-        ("user = [{ name = 'a', password = 'x' }]", vec![exposed(FILE)]),
+        ("user = [{ name = 'a', password = 'kx7vqzmw2nfd9tr' }]", vec![exposed(FILE)]),
         ("client = [{ id = 'a' }]", vec![]),
         (with_file, vec![exposed("/s")]),
     ] {
@@ -24,6 +24,23 @@ fn files_with_secrets_that_others_can_read_are_warned_of() {
         exposed("/s").to_string(),
         "/s holds secrets and can be read by others than its owner: chmod 600"
     );
+}
+
+#[test]
+fn a_declared_password_that_could_not_be_set_elsewhere_is_warned_of() {
+    let told = |passwords: &str, password: &str| -> Vec<String> {
+        let text = format!("[passwords]\n{passwords}\n[[user]]\nname = 'Alice'\n{password}");
+        let loaded = Fake::with_settings(&text).load(&Overrides::default()).expect("fine");
+        loaded.warnings.iter().map(ToString::to_string).collect()
+    };
+    let short = "password = 'kx7vqzmw'";
+    assert_eq!(told("", short), ["the password of user alice must have more characters"]);
+    assert_eq!(told("min_length = 8", short), [""; 0]);
+    let common =
+        "the password of user alice must not be a common password, nor made of the user's name";
+    assert_eq!(told("min_length = 8", "password = 'alicealice'"), [common]);
+    // Of a hash nothing is known.
+    assert_eq!(told("", &format!("password_hash = '{PHC}'")), [""; 0]);
 }
 
 #[test]

@@ -1,0 +1,43 @@
+//! `[audit]`: where the audit goes.
+
+use std::path::PathBuf;
+
+use super::{fields::Fields, storage};
+use crate::domain::invalid::Invalid;
+
+/// `[audit]`: one line for each issue, refresh, revocation, refusal, reuse and change by an
+/// administrator.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum AuditSettings {
+    /// Lines of the log, under the target `jeton::audit`, whatever the log's filter says.
+    #[default]
+    Log,
+    /// Standard output, JSON.
+    Stdout,
+    /// A file of its own, JSON: appended to, mode 0600, made when it is missing. Relative to the
+    /// working directory. One that was moved away is made anew.
+    File(PathBuf),
+    /// Nowhere.
+    Off,
+}
+
+impl AuditSettings {
+    /// Reads the section.
+    pub(super) fn read(fields: &mut Fields<'_, '_>) -> Self {
+        let target = fields.text("target", "a string", target);
+        target.map_or_else(Self::default, |target| target.value)
+    }
+}
+
+fn target(text: &str) -> Result<AuditSettings, Invalid> {
+    match text {
+        "log" => Ok(AuditSettings::Log),
+        "stdout" => Ok(AuditSettings::Stdout),
+        "off" => Ok(AuditSettings::Off),
+        _ => {
+            let path = text.strip_prefix("file:").and_then(|path| storage::path(path).ok());
+            let problem = r#"must be "log", "stdout", "off" or "file:" and a path"#;
+            path.map(AuditSettings::File).ok_or(Invalid(problem))
+        }
+    }
+}

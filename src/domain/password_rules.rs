@@ -1,0 +1,129 @@
+//! What a new password must be (NIST SP 800-63B §3.1.1.2): long and not guessable, of whatever characters.
+
+use zeroize::Zeroizing;
+use zxcvbn::zxcvbn;
+
+use super::{invalid::Invalid, secret::Secret, user_name::UserName};
+
+/// What is asked of passwords when they are set. Whatever was set before goes on being good.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct PasswordRules {
+    /// Fewest characters, after normalisation: at least [`Self::FEWEST`].
+    pub min_length: u32,
+}
+
+impl PasswordRules {
+    /// The fewest characters that may be allowed: what NIST asks of a password beside another
+    /// factor.
+    pub const FEWEST: u32 = 8;
+
+    /// Fewer guesses than these make a password a common one. Whoever guesses at a login gets
+    /// through a few dozen a day.
+    const GUESSES: u64 = 100_000_000;
+
+    /// Checks a new password for the user of that name. What is estimated is how soon somebody who
+    /// knows common passwords, words, names, dates, keyboards and this user's name comes upon it.
+    ///
+    /// # Errors
+    /// When it is too short, too long or too easily guessed. Nothing of it is in the text.
+    pub fn check(&self, name: &UserName, password: &Secret) -> Result<(), Invalid> {
+        if password.is_too_long() {
+            return Err(Invalid("must be at most 1024 bytes"));
+        }
+        let password = password.normalised();
+        let length = password.expose().chars().count();
+        if u32::try_from(length).is_ok_and(|length| length < self.min_length) {
+            return Err(Invalid("must have more characters"));
+        }
+        if zxcvbn(&without_expected(name, &password), &[]).guesses() < Self::GUESSES {
+            return Err(Invalid("must not be a common password, nor made of the user's name"));
+        }
+        Ok(())
+    }
+}
+
+/// What is left of a password without what anybody would try first: the words of the user's name,
+/// and this service's. In lower case, which the estimate makes little of.
+fn without_expected(name: &UserName, password: &Secret) -> Zeroizing<String> {
+    const SHORTEST: usize = 3;
+    let words = name.as_str().split(|letter: char| !letter.is_alphanumeric());
+    let words = words.filter(|word| word.chars().count() >= SHORTEST);
+    let lower = Zeroizing::new(password.expose().to_lowercase());
+    let cut = |rest: Zeroizing<String>, word: &str| Zeroizing::new(rest.replace(word, ""));
+    [name.as_str()].into_iter().chain(words).chain(["jeton"]).fold(lower, cut)
+}
+
+impl Default for PasswordRules {
+    /// NIST's minimum for a password that is the only factor.
+    fn default() -> Self {
+        Self { min_length: 15 }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check(password: &str) -> Result<(), Invalid> {
+        let name = UserName::parse("maria.lindqvist@example.com").expect("a name");
+        PasswordRules::default().check(&name, &Secret::new(password))
+    }
+
+    #[test]
+    fn length_counts_characters_after_normalisation_and_is_bounded_in_bytes() {
+        assert!(check("kx7vqzmw2nfd9tr").is_ok());
+        assert!(check("kx7vqzmw2nfd9t").is_err());
+        // Fifteen characters in either form.
+        for text in ["\u{fc}kx7vqzmw2nfd9t", "u\u{308}kx7vqzmw2nfd9t"] {
+            assert!(check(text).is_ok(), "{text}");
+        }
+        assert!(check("u\u{308}kx7vqzmw2nfd9").is_err());
+        let long = "kx7vqzmw2nfd9tr ".repeat(64);
+        assert_eq!(long.len(), 1024);
+        assert!(check(&long).is_ok());
+        assert!(check(&format!("{long}x")).is_err());
+    }
+
+    #[test]
+    fn no_kind_of_character_is_asked_for_and_none_refused() {
+        for text in [
+            "correct horse battery staple",
+            "alice likes green tea",
+            "снег идёт всё утро",
+            "四月の雨は静かに屋根を打つ音",
+        ] {
+            let rules = PasswordRules { min_length: PasswordRules::FEWEST };
+            let name = UserName::parse("alice").expect("a name");
+            assert_eq!(rules.check(&name, &Secret::new(text)), Ok(()), "{text}");
+        }
+    }
+
+    #[test]
+    fn common_passwords_repetitions_and_what_the_user_is_called_are_refused() {
+        for text in [
+            "passwordpassword",
+            "Password123456789",
+            "P@ssw0rdP@ssw0rd",
+            "123456789012345",
+            "aaaaaaaaaaaaaaaaaaaa",
+            "abcdefghijklmnopqrstuvwxyz",
+            "qwertyuiopasdfghjkl",
+            "iloveyouiloveyou",
+            "jetonjetonjeton",
+            "maria.lindqvist@example.com",
+            "lindqvistlindqvist",
+            "MARIALINDQVIST1",
+            "Lindqvist_Maria-2026",
+        ] {
+            assert!(check(text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_refusal_shows_nothing_of_the_password() {
+        for text in ["hunter2", "iloveyouiloveyou", &"hunter2".repeat(200)] {
+            let refusal = check(text).expect_err("refused").to_string();
+            assert!(!refusal.contains("hunter") && !refusal.contains("love"), "{refusal}");
+        }
+    }
+}

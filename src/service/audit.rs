@@ -1,0 +1,237 @@
+//! The audit: one structured event each time tokens are issued, refreshed, revoked or refused, a token
+//! is reused, or an administrator changes something.
+//!
+//! Who: `client_id`, `peer`. What: `grant_id`, `subject`; for administration `action` and `record`.
+//! With what outcome: `outcome`, and `reason` for a refusal. Never a token, secret, password or
+//! user name: people type passwords where names go. A name that a client gives itself is shown only
+//! when there is such a client.
+
+use super::{Caller, Credentials, Service};
+use crate::{
+    domain::{
+        client_id::ClientId,
+        error::Error,
+        grant::{Grant, Origin},
+        grant_id::GrantId,
+        subject::{Subject, UserId},
+    },
+    store::Store,
+};
+
+/// The target of audit events, which the log sorts them by.
+const TARGET: &str = "jeton::audit";
+
+/// What was done or asked for.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Event {
+    /// A client or caller authenticated; only failures are told.
+    Authenticate,
+    /// Tokens of a new grant.
+    Issue,
+    /// The next tokens of a grant.
+    Refresh,
+    /// The end of a grant or of its access tokens.
+    Revoke,
+}
+
+impl Event {
+    fn name(self) -> &'static str {
+        match self {
+            Self::Authenticate => "authenticate",
+            Self::Issue => "issue",
+            Self::Refresh => "refresh",
+            Self::Revoke => "revoke",
+        }
+    }
+}
+
+/// How it ended.
+#[derive(Clone, Debug)]
+pub(super) enum Outcome {
+    /// It was done.
+    Done,
+    /// A refresh was answered again within the retry window, with the same tokens.
+    Repeated,
+    /// A refresh token that was rotated out came back: the grant was ended.
+    Replayed,
+    /// A refresh token came that the grant's record is too old for: the grant was ended.
+    StoreWentBack,
+    /// There was nothing to do.
+    Nothing,
+    /// It was not done.
+    Refused(Error),
+}
+
+impl Outcome {
+    fn name(&self) -> &'static str {
+        match self {
+            Self::Done => "done",
+            Self::Repeated => "repeated",
+            Self::Replayed => "replayed",
+            Self::StoreWentBack => "store_went_back",
+            Self::Nothing => "nothing",
+            Self::Refused(_) => "refused",
+        }
+    }
+
+    fn reason(&self) -> Option<&'static str> {
+        match self {
+            Self::Refused(error) => Some(reason(error)),
+            Self::Done | Self::Repeated | Self::Replayed | Self::StoreWentBack | Self::Nothing => {
+                None
+            }
+        }
+    }
+}
+
+/// What is known of the tokens concerned, gathered on the way.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Concerned {
+    grant_id: Option<GrantId>,
+    subject: Option<String>,
+}
+
+impl Concerned {
+    /// A token of this grant was presented, genuine or not.
+    pub(super) fn named(&mut self, grant_id: GrantId) {
+        self.grant_id = Some(grant_id);
+    }
+
+    /// Tokens of this grant.
+    pub(super) fn grant(&mut self, grant: &Grant) {
+        self.grant_id = Some(grant.id);
+        self.subject = Some(grant.subject.text(&grant.client_id));
+    }
+
+    /// A user who is known, though perhaps not by their password.
+    pub(super) fn user(&mut self, id: UserId) {
+        self.subject = Some(id.to_string());
+    }
+
+    /// Who tokens were issued for.
+    pub(super) fn subject(&mut self, subject: &Subject, client_id: &ClientId) {
+        self.subject = Some(subject.text(client_id));
+    }
+}
+
+/// Writes one event of a caller's.
+pub(super) fn write(
+    event: Event,
+    client_id: Option<&ClientId>,
+    origin: &Origin,
+    concerned: &Concerned,
+    outcome: &Outcome,
+) {
+    tracing::info!(
+        target: TARGET,
+        event = event.name(),
+        outcome = outcome.name(),
+        reason = outcome.reason(),
+        client_id = client_id.map(ClientId::as_str),
+        peer = origin.peer.as_deref(),
+        grant_id = concerned.grant_id.map(tracing::field::display),
+        subject = concerned.subject.as_deref(),
+        "audit"
+    );
+}
+
+impl<S: Store> Service<S> {
+    /// Writes down that an administrator changed, or tried to change, something. `action` is the
+    /// RPC's name, `record` the id of the client, user or grant, or what the change selected; no
+    /// secret is any of them.
+    pub fn audit_admin(
+        &self,
+        caller: &Caller,
+        origin: &Origin,
+        action: &'static str,
+        record: &str,
+        outcome: Result<(), &Error>,
+    ) {
+        tracing::info!(
+            target: TARGET,
+            event = "admin",
+            outcome = if outcome.is_ok() { "done" } else { "refused" },
+            reason = outcome.err().map(reason),
+            client_id = caller.id().as_str(),
+            peer = origin.peer.as_deref(),
+            action,
+            record,
+            "audit"
+        );
+    }
+
+    /// [`Self::authenticate_client`], with failures in the audit. `origin` is asked for then only.
+    ///
+    /// # Errors
+    /// As there.
+    pub async fn audited_client(
+        &self,
+        credentials: &Credentials,
+        origin: impl FnOnce() -> Origin + Send,
+    ) -> Result<Caller, Error> {
+        let authenticated = self.authenticate_client(credentials).await;
+        self.audit_authentication(credentials, origin, authenticated).await
+    }
+
+    /// [`Self::authenticate_caller`], with failures in the audit. `origin` is asked for then only.
+    ///
+    /// # Errors
+    /// As there.
+    pub async fn audited_caller(
+        &self,
+        credentials: &Credentials,
+        origin: impl FnOnce() -> Origin + Send,
+    ) -> Result<Caller, Error> {
+        let authenticated = self.authenticate_caller(credentials).await;
+        self.audit_authentication(credentials, origin, authenticated).await
+    }
+
+    async fn audit_authentication(
+        &self,
+        credentials: &Credentials,
+        origin: impl FnOnce() -> Origin + Send,
+        authenticated: Result<Caller, Error>,
+    ) -> Result<Caller, Error> {
+        let error = match authenticated {
+            Ok(caller) => return Ok(caller),
+            Err(error) => error,
+        };
+        let named = match credentials {
+            Credentials::ClientId(id) | Credentials::Secret { client_id: id, .. } => {
+                ClientId::parse(id).ok()
+            }
+            Credentials::Nothing | Credentials::Bearer(_) => None,
+        };
+        let known = match &named {
+            // What cannot be read now is not known.
+            Some(id) => self.client(id).await.ok().flatten(),
+            None => None,
+        };
+        let client_id = known.as_ref().map(|client| &client.id);
+        let outcome = Outcome::Refused(error.clone());
+        write(Event::Authenticate, client_id, &origin(), &Concerned::default(), &outcome);
+        Err(error)
+    }
+}
+
+/// The reason as the wires name it.
+fn reason(error: &Error) -> &'static str {
+    match error {
+        Error::InvalidRequest { .. } => "INVALID_REQUEST",
+        Error::InvalidClient => "INVALID_CLIENT",
+        Error::InvalidGrant => "INVALID_GRANT",
+        Error::UnauthorizedClient => "UNAUTHORIZED_CLIENT",
+        Error::UnsupportedGrantType => "UNSUPPORTED_GRANT_TYPE",
+        Error::InvalidScope => "INVALID_SCOPE",
+        Error::InvalidTarget => "INVALID_TARGET",
+        Error::InvalidToken => "INVALID_TOKEN",
+        Error::AccessDenied => "ACCESS_DENIED",
+        Error::NotFound(_) => "NOT_FOUND",
+        Error::AlreadyExists(_) => "ALREADY_EXISTS",
+        Error::RateLimited { .. } => "RATE_LIMITED",
+        Error::Overloaded { .. } => "OVERLOADED",
+        Error::Unavailable { .. } => "TEMPORARILY_UNAVAILABLE",
+        Error::Conflict => "CONFLICT",
+        Error::Internal { .. } => "SERVER_ERROR",
+    }
+}

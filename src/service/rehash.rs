@@ -1,0 +1,77 @@
+//! Hashes passwords and chosen client secrets anew when the settings ask for another cost.
+
+use std::sync::Arc;
+
+use tracing::Instrument as _;
+
+use super::Service;
+use crate::{
+    domain::{
+        client::Client,
+        client_secret::StoredSecret,
+        error::Error,
+        secret::Secret,
+        user::{PasswordHash, User},
+    },
+    store::{Records as _, Store, Stored, Write, WriteError},
+};
+
+impl<S: Store> Service<S> {
+    /// Sees to it that the password that has just been verified is hashed at today's cost. Nobody
+    /// waits for it and nothing depends on it: what fails is tried again at the next login. Neither
+    /// the user's epoch moves nor anything else of the record.
+    pub(super) fn renew_password(&self, user: &Stored<User>, password: Secret) {
+        if !self.hashes.is_outdated(&user.password.0) {
+            return;
+        }
+        let (store, hashes) = (Arc::clone(&self.store), Arc::clone(&self.hashes));
+        let user = user.clone();
+        let renewal = async move {
+            let renewed = match hashes.hash(password).await {
+                Ok(hash) => {
+                    let renewed = User { password: PasswordHash(hash), ..(*user).clone() };
+                    store.users().write(Write::Replace(user.version(), renewed)).await
+                }
+                Err(error) => return not_hashed(&error),
+            };
+            report("a password", renewed.map(drop));
+        };
+        tokio::spawn(renewal.in_current_span());
+    }
+
+    /// The same for a client secret that matched `phc`.
+    pub(super) fn renew_secret(&self, client: &Stored<Client>, phc: &str, secret: Secret) {
+        if !self.hashes.is_outdated(phc) {
+            return;
+        }
+        let (store, hashes) = (Arc::clone(&self.store), Arc::clone(&self.hashes));
+        let (verified, old) = (Arc::clone(&self.verified), StoredSecret::Chosen(phc.into()));
+        let client = client.clone();
+        let renewal = async move {
+            let hash = match hashes.hash(secret.clone()).await {
+                Ok(hash) => hash,
+                Err(error) => return not_hashed(&error),
+            };
+            let mut renewed = (*client).clone();
+            for held in renewed.secrets.iter_mut().filter(|held| held.stored == old) {
+                held.stored = StoredSecret::Chosen(hash.clone());
+            }
+            verified.remember(verified.proof(&hash, &secret));
+            let written = store.clients().write(Write::Replace(client.version(), renewed)).await;
+            report("a client secret", written.map(drop));
+        };
+        tokio::spawn(renewal.in_current_span());
+    }
+}
+
+fn not_hashed(error: &Error) {
+    tracing::debug!(%error, "a hash of another cost was kept");
+}
+
+fn report(what: &str, written: Result<(), WriteError>) {
+    match written {
+        Ok(()) => tracing::info!("{what} was hashed anew, at the cost of the settings"),
+        // Whoever changed the record first may have done it.
+        Err(error) => tracing::debug!(%error, "{what} was not hashed anew"),
+    }
+}

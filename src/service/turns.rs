@@ -1,0 +1,206 @@
+//! Turns at something costly, by key: few of one key run at once, and a bounded number wait for them.
+
+use std::{
+    collections::HashMap,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+};
+
+use tokio::sync::Notify;
+
+use crate::domain::error::Error;
+
+/// What turns are taken of.
+pub(super) type Key = [u8; 16];
+
+/// How many may be at all keys together.
+const MOST: usize = 4_096;
+
+/// Everybody at a key, by key. A key without anybody takes no memory.
+#[derive(Default)]
+pub(super) struct Turns {
+    all: Mutex<All>,
+}
+
+#[derive(Default)]
+struct All {
+    lines: HashMap<Key, Line>,
+    present: usize,
+}
+
+/// Those at one key.
+#[derive(Default)]
+struct Line {
+    present: usize,
+    running: u32,
+    /// Counts the turns that have ended.
+    ended: u64,
+    /// Wakes one of those who wait. Whoever leaves wakes the next.
+    next: Arc<Notify>,
+}
+
+impl Turns {
+    /// Joins those at `key`.
+    ///
+    /// # Errors
+    /// `Overloaded` when `most` are there, or 4,096 at all keys.
+    pub(super) fn join(self: &Arc<Self>, key: Key, most: usize) -> Result<Presence, Error> {
+        let mut all = self.lock();
+        if all.present >= MOST {
+            return Err(Error::OVERLOADED);
+        }
+        let line = all.lines.entry(key).or_default();
+        if line.present >= most {
+            return Err(Error::OVERLOADED);
+        }
+        line.present += 1;
+        let (seen, next) = (line.ended, Arc::clone(&line.next));
+        all.present += 1;
+        drop(all);
+        Ok(Presence { turns: Arc::clone(self), key, seen, next, running: false })
+    }
+
+    fn lock(&self) -> MutexGuard<'_, All> {
+        // Nothing under the lock can panic halfway.
+        self.all.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// One that waits for a turn or has one. Dropping it ends either.
+pub(super) struct Presence {
+    turns: Arc<Turns>,
+    key: Key,
+    /// The turns that had ended at the last look.
+    seen: u64,
+    next: Arc<Notify>,
+    running: bool,
+}
+
+/// What trying to begin came to.
+enum Begun {
+    Yes,
+    LookAgain,
+    Wait,
+}
+
+impl Presence {
+    /// To be called before what decides on the turn is read.
+    pub(super) fn look(&mut self) {
+        if let Some(line) = self.turns.lock().lines.get(&self.key) {
+            self.seen = line.ended;
+        }
+    }
+
+    /// Begins the turn, if fewer than `at_once` run. `false`, at once or after a wait, when a turn
+    /// may have ended since [`Self::look`]: what it did was not seen, so look again.
+    pub(super) async fn begin(&mut self, at_once: u32) -> bool {
+        match self.try_begin(at_once) {
+            Begun::Yes => true,
+            Begun::LookAgain => false,
+            Begun::Wait => {
+                self.next.notified().await;
+                false
+            }
+        }
+    }
+
+    fn try_begin(&mut self, at_once: u32) -> Begun {
+        let mut all = self.turns.lock();
+        let Some(line) = all.lines.get_mut(&self.key) else { return Begun::LookAgain };
+        if line.ended != self.seen {
+            return Begun::LookAgain;
+        }
+        if line.running >= at_once {
+            return Begun::Wait;
+        }
+        line.running += 1;
+        if line.running < at_once {
+            // Several turns may have ended for one that was woken.
+            line.next.notify_one();
+        }
+        self.running = true;
+        Begun::Yes
+    }
+}
+
+impl Drop for Presence {
+    fn drop(&mut self) {
+        let mut all = self.turns.lock();
+        all.present -= 1;
+        let Some(line) = all.lines.get_mut(&self.key) else { return };
+        line.present -= 1;
+        if self.running {
+            line.running -= 1;
+            line.ended += 1;
+        }
+        if line.present == 0 {
+            all.lines.remove(&self.key);
+        } else {
+            line.next.notify_one();
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicU32, Ordering};
+
+    use tokio::task::{JoinSet, yield_now};
+
+    use super::*;
+
+    const KEY: Key = [1; 16];
+
+    fn join(turns: &Arc<Turns>) -> Presence {
+        turns.join(KEY, 8).expect("room")
+    }
+
+    #[tokio::test]
+    async fn no_more_are_there_than_may_and_who_leaves_takes_no_memory() {
+        let turns = Arc::new(Turns::default());
+        let mut present: Vec<_> = (0..8).map(|_| join(&turns)).collect();
+        assert_eq!(turns.join(KEY, 8).err(), Some(Error::OVERLOADED));
+        assert!(turns.join([2; 16], 8).is_ok());
+        for presence in present.iter_mut().take(3) {
+            assert!(presence.begin(3).await);
+        }
+        drop(present);
+        assert!(turns.lock().lines.is_empty() && turns.lock().present == 0);
+    }
+
+    #[tokio::test]
+    async fn what_ended_since_the_look_must_be_looked_at_again() {
+        let turns = Arc::new(Turns::default());
+        let (mut first, mut second) = (join(&turns), join(&turns));
+        assert!(first.begin(1).await);
+        drop(first);
+        assert!(!second.begin(2).await);
+        second.look();
+        assert!(second.begin(1).await);
+    }
+
+    #[tokio::test]
+    async fn everybody_has_a_turn_and_no_more_at_once_than_may_even_if_some_give_up() {
+        let turns = Arc::new(Turns::default());
+        let (running, most) = (Arc::new(AtomicU32::new(0)), Arc::new(AtomicU32::new(0)));
+        let mut calls = JoinSet::new();
+        for number in 0..500 {
+            let (running, most) = (Arc::clone(&running), Arc::clone(&most));
+            let mut presence = turns.join(KEY, 500).expect("room");
+            calls.spawn(async move {
+                presence.look();
+                while !presence.begin(5).await {
+                    if number % 7 == 0 {
+                        return;
+                    }
+                    presence.look();
+                }
+                most.fetch_max(running.fetch_add(1, Ordering::Relaxed) + 1, Ordering::Relaxed);
+                yield_now().await;
+                running.fetch_sub(1, Ordering::Relaxed);
+            });
+        }
+        calls.join_all().await;
+        assert_eq!(most.load(Ordering::Relaxed), 5);
+        assert!(turns.lock().lines.is_empty());
+    }
+}

@@ -1,0 +1,138 @@
+//! A client with a request limit is served as much as it may, however it authenticates, and then told
+//! how long to wait.
+
+use std::{collections::BTreeMap, num::NonZeroU32, sync::Arc, time::Duration};
+
+use jeton::{
+    app::{SystemClock, SystemEntropy},
+    domain::{
+        attributes::Attributes,
+        audience::Audience,
+        client::{Client, ClientType, GrantLimit, IntrospectReach, Lifetimes, Permissions},
+        client_id::ClientId,
+        client_secret::{ClientSecret, SecretHash, StoredSecret, generate},
+        epoch::Epoch,
+        error::Error,
+        grant_type::GrantType,
+        hash_cost::HashCost,
+        key_ring::{KEY_BYTES, KeyRing, ServerKey},
+        policy::Policies,
+        request_limit::RequestLimit,
+        scopes::Scopes,
+        secret::Secret,
+        time::Timestamp,
+    },
+    service::{Credentials, HashPool, Service},
+    store::{Records as _, Store as _, Stored, Write, memory::MemoryStore},
+};
+
+struct World {
+    service: Service<MemoryStore>,
+    store: MemoryStore,
+    secret: Secret,
+}
+
+/// One request a second.
+fn limit(burst: u32) -> RequestLimit {
+    let burst = NonZeroU32::new(burst).expect("not zero");
+    RequestLimit { per_second: NonZeroU32::MIN, burst }
+}
+
+impl World {
+    async fn new(request_limit: Option<RequestLimit>) -> Self {
+        let store = MemoryStore::new();
+        let secret = generate(&SystemEntropy);
+        let held = ClientSecret {
+            stored: StoredSecret::Generated(SecretHash::of(&secret)),
+            create_time: Timestamp::default(),
+            expire_time: None,
+        };
+        let client = Client {
+            id: ClientId::parse("shop").expect("a client id"),
+            client_type: ClientType::Confidential,
+            secrets: vec![held],
+            grant_types: [GrantType::ClientCredentials].into_iter().collect(),
+            default_scopes: Scopes::default(),
+            allowed_scopes: Scopes::default(),
+            audience: Audience::default(),
+            lifetimes: Lifetimes::default(),
+            grant_limit: GrantLimit::default(),
+            request_limit,
+            certificates: Vec::new(),
+            introspect: IntrospectReach::default(),
+            permissions: Permissions::default(),
+            attributes: Attributes::default(),
+            create_time: Timestamp::default(),
+            update_time: Timestamp::default(),
+            epoch: Epoch::generate(&SystemEntropy),
+            disabled: false,
+            declared: BTreeMap::new(),
+        };
+        store.clients().write(Write::Insert(client)).await.expect("a client");
+        let cost = HashCost { memory_kib: 8, iterations: 1, parallelism: 1 };
+        let hashes = HashPool::start(1, cost, Arc::new(SystemEntropy)).expect("a pool");
+        let keys = KeyRing::new(ServerKey::new(&[7; KEY_BYTES]), []);
+        let (clock, entropy) = (Arc::new(SystemClock), Arc::new(SystemEntropy));
+        let policies = Policies::default();
+        let service = Service::new(store.clone(), keys, hashes, clock, entropy, policies);
+        Self { service, store, secret }
+    }
+
+    async fn change(&self, request_limit: Option<RequestLimit>) {
+        let id = ClientId::parse("shop").expect("a client id");
+        let found: Option<Stored<Client>> = self.store.clients().get(&id).await.expect("read");
+        let found = found.expect("the client");
+        let changed = Client { request_limit, ..(*found).clone() };
+        let written = self.store.clients().write(Write::Replace(found.version(), changed)).await;
+        written.expect("the client is changed");
+    }
+
+    async fn call(&self, secret: &Secret, reads: bool) -> Result<(), Error> {
+        let (client_id, secret) = ("shop".to_owned(), secret.clone());
+        let credentials = Credentials::Secret { client_id, secret, raw: None };
+        if reads {
+            self.service.authenticate_caller(&credentials).await.map(drop)
+        } else {
+            self.service.authenticate_client(&credentials).await.map(drop)
+        }
+    }
+}
+
+#[tokio::test]
+async fn beyond_the_burst_a_request_is_told_the_true_wait_on_every_path() {
+    let world = World::new(Some(limit(3))).await;
+    for reads in [false, true, false] {
+        assert_eq!(world.call(&world.secret, reads).await, Ok(()));
+    }
+    for reads in [false, true] {
+        let refused = world.call(&world.secret, reads).await;
+        let Err(Error::RateLimited { retry_after }) = refused else { panic!("{refused:?}") };
+        assert!(!retry_after.is_zero() && retry_after <= Duration::from_secs(1));
+    }
+}
+
+#[tokio::test]
+async fn who_fails_to_authenticate_spends_nothing() {
+    let world = World::new(Some(limit(1))).await;
+    for _ in 0..10 {
+        let refused = world.call(&generate(&SystemEntropy), false).await;
+        assert_eq!(refused, Err(Error::InvalidClient));
+    }
+    assert_eq!(world.call(&world.secret, false).await, Ok(()));
+}
+
+#[tokio::test]
+async fn a_changed_limit_holds_at_once_and_without_one_everything_is_served() {
+    let world = World::new(Some(limit(1))).await;
+    assert_eq!(world.call(&world.secret, false).await, Ok(()));
+    assert!(world.call(&world.secret, false).await.is_err());
+    world.change(Some(limit(2))).await;
+    for _ in 0..2 {
+        assert_eq!(world.call(&world.secret, false).await, Ok(()));
+    }
+    assert!(world.call(&world.secret, false).await.is_err());
+    world.change(None).await;
+    for _ in 0..100 {
+        assert_eq!(world.call(&world.secret, true).await, Ok(()));
+    }
+}
