@@ -6,13 +6,16 @@ use thiserror::Error;
 use tokio::{sync::watch, time::timeout};
 
 use super::{
+    Announce, SystemClock,
     background::Background,
+    first_admin::first_admin,
     listen::{Listeners, Serving, listen, system},
     open::{Opened, StartError, open},
     signals::StopSignals,
 };
 use crate::{
     config::Settings,
+    domain::time::Clock as _,
     grpc::Health,
     metrics::Registry,
     ops::{Exposition, NotReady, Readiness},
@@ -43,7 +46,8 @@ pub enum ServeError {
     CloseTimeout,
 }
 
-/// Runs the service until a signal asks it to stop. Calls `started` once it is serving.
+/// Runs the service until a signal asks it to stop. Calls `started` once it is serving. With
+/// `init_admin` it sees to it before that somebody may administer.
 ///
 /// Order: the ops listener is the first to be bound and the last to go, and says all the time how
 /// ready the process is; health says "not serving" before anything is bound and again before anything stops;
@@ -52,7 +56,11 @@ pub enum ServeError {
 ///
 /// # Errors
 /// See [`ServeError`].
-pub async fn serve(settings: &Settings, started: Started<'_>) -> Result<(), ServeError> {
+pub async fn serve(
+    settings: &Settings,
+    init_admin: Option<Announce<'_>>,
+    started: Started<'_>,
+) -> Result<(), ServeError> {
     let mut signals = StopSignals::listen().map_err(|error| system("signals", error))?;
     let health = Health::starting().await;
     let ready = Ready::not_yet();
@@ -72,6 +80,10 @@ pub async fn serve(settings: &Settings, started: Started<'_>) -> Result<(), Serv
     let Opened { store, service } = opened;
     exposition.add([store.metrics()]);
     exposition.add(service.metrics());
+    if let Some(announce) = init_admin {
+        let present = first_admin(&store, SystemClock.now(), announce).await;
+        present.map_err(StartError::FirstAdmin)?;
+    }
     ready.set(Arc::clone(&service));
     let background = Background::start(&store, &service);
     let mut space = store.readiness();

@@ -2,6 +2,7 @@
 
 mod background;
 mod declared;
+mod first_admin;
 mod key_files;
 mod lifecycle;
 mod listen;
@@ -12,6 +13,7 @@ mod system;
 
 pub use self::{
     declared::{apply_client, apply_user},
+    first_admin::{Announce, FirstAdmin, FirstAdminError},
     key_files::{KeyFiles, KeyRingError},
     lifecycle::{ServeError, Started, serve},
     listen::Listeners,

@@ -7,7 +7,7 @@ use thiserror::Error;
 use tokio::task::{JoinError, spawn_blocking};
 
 use super::{
-    KeyFiles, KeyRingError, SystemClock, SystemEntropy,
+    FirstAdminError, KeyFiles, KeyRingError, SystemClock, SystemEntropy,
     declared::{apply_client, apply_user},
 };
 use crate::{
@@ -60,6 +60,9 @@ pub enum StartError {
         /// Why not.
         error: Refusal,
     },
+    /// There is no administrator, and none can be made.
+    #[error("the first administrator: {0}")]
+    FirstAdmin(#[from] FirstAdminError),
     /// The store failed right at the start.
     #[error("the store: {0}")]
     Write(#[from] WriteError),

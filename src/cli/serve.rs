@@ -1,12 +1,15 @@
 //! `jeton serve`.
 
-use std::path::{Path, PathBuf};
+use std::{
+    io::{self, Write as _},
+    path::{Path, PathBuf},
+};
 
 use clap::Args;
 
 use super::{CliError, dev};
 use crate::{
-    app,
+    app::{self, FirstAdmin},
     config::{Loaded, Overrides, ProcessEnvironment, Settings},
     telemetry,
 };
@@ -21,6 +24,10 @@ pub(super) struct Serve {
     #[arg(long, env = "JETON_CONFIG", value_name = "FILE")]
     config: Option<PathBuf>,
 
+    /// On a store that nobody may administer: makes the client `admin` and prints its secret, once
+    #[arg(long)]
+    init_admin: bool,
+
     #[command(flatten)]
     overrides: Overrides,
 }
@@ -33,7 +40,9 @@ impl Serve {
             tracing::warn!("{warning}");
         }
         let dev = self.dev;
-        app::serve(&settings, &mut |listeners| {
+        let mut announce = print_first_admin;
+        let init_admin = self.init_admin.then_some(&mut announce as app::Announce<'_>);
+        app::serve(&settings, init_admin, &mut |listeners| {
             if dev {
                 println!("{}", dev::first_session(listeners));
             }
@@ -49,4 +58,20 @@ impl Serve {
         }
         Ok(Settings::load(self.config.as_deref(), &self.overrides, &ProcessEnvironment)?)
     }
+}
+
+/// On standard output, where the log does not go.
+fn print_first_admin(admin: &FirstAdmin) -> io::Result<()> {
+    let mut out = io::stdout().lock();
+    match admin {
+        FirstAdmin::Made { client_id, client_secret } => {
+            writeln!(out, "the first administrator; the secret is not shown again:")?;
+            writeln!(out, "client_id={client_id}")?;
+            writeln!(out, "client_secret={}", client_secret.expose())?;
+        }
+        FirstAdmin::Present { client_id } => {
+            writeln!(out, "there is an administrator already: {client_id}. None was made.")?;
+        }
+    }
+    out.flush()
 }

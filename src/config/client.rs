@@ -1,6 +1,6 @@
 //! `[[client]]`: the clients that the file declares.
 
-use std::time::Duration;
+use std::{num::NonZeroU32, time::Duration};
 
 use super::{
     choice,
@@ -12,12 +12,14 @@ use super::{
 };
 use crate::domain::{
     attributes::Attributes,
-    audience::{Audience, SELF_AUDIENCE},
-    client::{GrantLimit, IntrospectReach, Lifetimes, Permissions, WhenFull},
+    audience::Audience,
+    certificate::CertificateIdentity,
+    client::{ClientType, GrantLimit, IntrospectReach, Lifetimes, Permissions, WhenFull},
     client_id::ClientId,
     client_secret::{SecretHash, StoredSecret},
     grant_type::{GrantType, GrantTypes},
     invalid::Invalid,
+    request_limit::RequestLimit,
     scopes::Scopes,
     secret::Secret,
 };
@@ -45,7 +47,7 @@ pub enum DeclaredSecret {
 pub struct DeclaredClient {
     /// Its name; no two declarations share one.
     pub id: ClientId,
-    /// `None` declares a public client.
+    /// `None` declares a public client, unless it has certificates.
     pub secret: Option<DeclaredSecret>,
     /// `grants`. Never client credentials for a public client.
     pub grant_types: Option<GrantTypes>,
@@ -65,9 +67,14 @@ pub struct DeclaredClient {
     pub max_grants: Option<u32>,
     /// What happens to the next login.
     pub when_full: Option<WhenFull>,
+    /// `requests_per_second` and `request_burst`, by default the same: each at most
+    /// [`RequestLimit::MOST`].
+    pub request_limit: Option<RequestLimit>,
+    /// The certificates that are as good as a secret: at most [`CertificateIdentity::MAX`].
+    pub certificates: Option<Vec<CertificateIdentity>>,
     /// Whose tokens it may introspect.
     pub introspect: Option<IntrospectReach>,
-    /// What else it may do.
+    /// What else it may do. Never admin for a public client.
     pub permissions: Option<Permissions>,
     /// What introspection tells of it.
     pub attributes: Option<Attributes>,
@@ -82,18 +89,22 @@ impl DeclaredClient {
         fields: &mut Fields<'_, '_>,
         environment: &dyn Environment,
     ) -> Option<Placed<Self>> {
-        let id = fields.required("id", "a string", client_id);
+        let id = fields.required("id", "a string", ClientId::parse_new);
         let secret = credential::read(fields, &SECRET, environment, secret_hash);
+        let public = matches!(secret, Given::Nothing) && fields.place("certificates").is_none();
         let grants = fields.texts("grants", choice::grants);
-        check_grants(fields, &secret, grants);
+        check_grants(fields, grants.filter(|_| public));
         let [default_scopes, allowed_scopes] = read_scopes(fields);
         let audience =
             fields.texts("audience", |names| Audience::from_names(names.iter().copied()));
         let [access, refresh, grant] = read_lifetimes(fields);
         let max_grants = fields.count("max_grants", GrantLimit::MOST);
         let when_full = fields.text("when_full", "a string", choice::when_full);
+        let request_limit = read_request_limit(fields);
+        let certificates = fields.texts("certificates", certificates);
         let introspect = fields.text("introspect", "a string", choice::introspect);
         let permissions = fields.texts("permissions", choice::permissions);
+        check_permissions(fields, permissions.filter(|_| public));
         let attributes = fields
             .entries("attributes", |entries| Attributes::from_entries(entries.iter().copied()));
         let disabled = fields.flag("disabled");
@@ -115,6 +126,8 @@ impl DeclaredClient {
             grant_ttl: grant,
             max_grants: max_grants.map(|max| max.value),
             when_full: when_full.map(|choice| choice.value),
+            request_limit,
+            certificates: certificates.map(|certificates| certificates.value),
             introspect: introspect.map(|reach| reach.value),
             permissions: permissions.map(|permissions| permissions.value),
             attributes: attributes.map(|attributes| attributes.value),
@@ -122,15 +135,16 @@ impl DeclaredClient {
         };
         Some(Placed { at, value: client })
     }
-}
 
-/// A client by the name of jeton's own audience could introspect, as one of the audience, the
-/// tokens of everybody who may call jeton.
-fn client_id(text: &str) -> Result<ClientId, Invalid> {
-    if text == SELF_AUDIENCE {
-        return Err(Invalid("must not be jeton, which names this service"));
+    /// A client that has nothing to authenticate with is public.
+    pub fn client_type(&self) -> ClientType {
+        let certified = self.certificates.as_ref().is_some_and(|list| !list.is_empty());
+        if self.secret.is_some() || certified {
+            ClientType::Confidential
+        } else {
+            ClientType::Public
+        }
     }
-    ClientId::parse(text)
 }
 
 fn secret_hash(text: &str) -> Result<StoredSecret, Invalid> {
@@ -147,17 +161,47 @@ fn secret_hash(text: &str) -> Result<StoredSecret, Invalid> {
 }
 
 /// Whoever knows a public client's id could ask in its name (RFC 6749 §4.4).
-fn check_grants(
-    fields: &mut Fields<'_, '_>,
-    secret: &Given<StoredSecret>,
-    grants: Option<Placed<GrantTypes>>,
-) {
-    let public = matches!(secret, Given::Nothing);
+fn check_grants(fields: &mut Fields<'_, '_>, of_public: Option<Placed<GrantTypes>>) {
     let own = |grants: &Placed<GrantTypes>| grants.value.contains(GrantType::ClientCredentials);
-    if let Some(grants) = grants.filter(own).filter(|_| public) {
+    if let Some(grants) = of_public.filter(own) {
         let problem = "a public client, one without a secret, may not use client_credentials";
         fields.fault(grants.at, "grants", problem);
     }
+}
+
+fn check_permissions(fields: &mut Fields<'_, '_>, of_public: Option<Placed<Permissions>>) {
+    if let Some(permissions) = of_public.filter(|permissions| permissions.value.admin) {
+        let problem = "a public client, one without a secret, may not be admin";
+        fields.fault(permissions.at, "permissions", problem);
+    }
+}
+
+/// A burst alone limits nothing.
+fn read_request_limit(fields: &mut Fields<'_, '_>) -> Option<RequestLimit> {
+    let per_second = fields.count("requests_per_second", RequestLimit::MOST);
+    let missing = per_second.is_none();
+    let burst = fields.count("request_burst", RequestLimit::MOST);
+    if let Some(burst) = burst.filter(|_| missing) {
+        fields.fault(burst.at, "request_burst", "needs requests_per_second");
+    }
+    let whole = |count: Placed<u32>| NonZeroU32::new(count.value);
+    let per_second = per_second.and_then(whole)?;
+    Some(RequestLimit { per_second, burst: burst.and_then(whole).unwrap_or(per_second) })
+}
+
+/// One that is repeated counts once.
+fn certificates(texts: &[&str]) -> Result<Vec<CertificateIdentity>, Invalid> {
+    let mut identities = Vec::new();
+    for text in texts {
+        let identity = CertificateIdentity::parse(text)?;
+        if !identities.contains(&identity) {
+            identities.push(identity);
+        }
+    }
+    if identities.len() > CertificateIdentity::MAX {
+        return Err(Invalid("must be at most 16"));
+    }
+    Ok(identities)
 }
 
 /// Default and allowed scopes.

@@ -4,7 +4,7 @@ use std::{borrow::Borrow, fmt};
 
 use serde::{Deserialize, Serialize};
 
-use super::{invalid::Invalid, subject::USER_PREFIX};
+use super::{audience::SELF_AUDIENCE, invalid::Invalid, subject::USER_PREFIX};
 
 /// A client's name: 1 to 255 graphic ASCII characters (RFC 6749 appendix A.1 without the space),
 /// never one that reads like a user's subject.
@@ -25,6 +25,18 @@ impl ClientId {
             return Err(Invalid("must not begin with usr_, which names users"));
         }
         Ok(Self(text.into()))
+    }
+
+    /// Reads the id of a client that is to be registered. One by the name of jeton's own audience
+    /// could introspect, as one of the audience, the tokens of everybody who may call jeton.
+    ///
+    /// # Errors
+    /// As [`Self::parse`], and for `jeton`.
+    pub fn parse_new(text: &str) -> Result<Self, Invalid> {
+        if text == SELF_AUDIENCE {
+            return Err(Invalid("must not be jeton, which names this service"));
+        }
+        Self::parse(text)
     }
 
     /// Stands in a record between its decoding and its key; equal to no client's id.

@@ -70,6 +70,9 @@ pub enum Error {
         /// How long.
         retry_after: Duration,
     },
+    /// The record is no longer in the state that the caller spoke of: read it and decide again.
+    #[error("it has changed since: read it again")]
+    Changed,
     /// Lost the race for one record over and over: retry.
     #[error("too much contention on one record")]
     Conflict,
@@ -116,6 +119,7 @@ impl Error {
             | Self::AccessDenied
             | Self::NotFound(_)
             | Self::AlreadyExists(_)
+            | Self::Changed
             | Self::Internal { .. } => None,
         }
     }

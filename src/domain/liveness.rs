@@ -67,6 +67,26 @@ pub fn check(grant: &Grant, parties: Parties<'_>, now: Timestamp) -> Result<(), 
     }
 }
 
+/// Whether a token of `grant` is, or by refreshing can be made, good at `now`.
+///
+/// # Errors
+/// Why not, if not.
+pub fn check_use(
+    grant: &Grant,
+    parties: Parties<'_>,
+    now: Timestamp,
+) -> Result<(), InactiveReason> {
+    check(grant, parties, now)?;
+    if now >= grant.spent_time() {
+        return Err(InactiveReason::Expired);
+    }
+    // Without a refresh token there is one generation and nothing but its access token.
+    if grant.current.refresh.is_none() && grant.current.access.hash.is_none() {
+        return Err(InactiveReason::Revoked);
+    }
+    Ok(())
+}
+
 fn check_user(user: Option<&User>, id: UserId, epoch: Epoch) -> Result<(), InactiveReason> {
     let alive = user.is_some_and(|user| user.id == id && !user.disabled && user.epoch == epoch);
     if alive { Ok(()) } else { Err(InactiveReason::SubjectEnded) }

@@ -12,3 +12,8 @@ pub struct RequestLimit {
     /// Requests at once, after a pause.
     pub burst: NonZeroU32,
 }
+
+impl RequestLimit {
+    /// The highest of either.
+    pub const MOST: u32 = 1_000_000;
+}

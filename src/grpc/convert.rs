@@ -175,7 +175,7 @@ fn active(token: &ActiveToken) -> v1::IntrospectResponse {
     }
 }
 
-fn inactive(reason: InactiveReason) -> v1::InactiveReason {
+pub(super) fn inactive(reason: InactiveReason) -> v1::InactiveReason {
     match reason {
         InactiveReason::Unknown => v1::InactiveReason::Unknown,
         InactiveReason::WrongKind => v1::InactiveReason::WrongKind,
@@ -189,16 +189,16 @@ fn inactive(reason: InactiveReason) -> v1::InactiveReason {
     }
 }
 
-fn seconds(duration: Duration) -> i64 {
+pub(super) fn seconds(duration: Duration) -> i64 {
     i64::try_from(duration.as_secs()).unwrap_or(i64::MAX)
 }
 
-fn duration(duration: Duration) -> prost_types::Duration {
+pub(super) fn duration(duration: Duration) -> prost_types::Duration {
     let nanos = i32::try_from(duration.subsec_nanos()).unwrap_or(0);
     prost_types::Duration { seconds: seconds(duration), nanos }
 }
 
-fn timestamp(time: Timestamp) -> prost_types::Timestamp {
+pub(super) fn timestamp(time: Timestamp) -> prost_types::Timestamp {
     let since_epoch = duration(Duration::from_millis(time.as_millis()));
     prost_types::Timestamp { seconds: since_epoch.seconds, nanos: since_epoch.nanos }
 }

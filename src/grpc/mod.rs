@@ -1,5 +1,6 @@
 //! The gRPC front end: decodes, calls `service`, encodes.
 
+mod admin;
 mod convert;
 mod credentials;
 mod health;

@@ -5,12 +5,15 @@ use std::{future::Future, io, net::SocketAddr, sync::Arc};
 use tonic::transport::{Server, server::TcpIncoming};
 
 use super::{
-    health::Health, measured::GrpcMetrics, own_errors::OwnErrors, panics::Panics,
-    token_service::Tokens,
+    admin::Administration, health::Health, measured::GrpcMetrics, own_errors::OwnErrors,
+    panics::Panics, token_service::Tokens,
 };
 use crate::{
     domain::entropy::Entropy,
-    proto::{FILE_DESCRIPTOR_SET, v1::token_service_server::TokenServiceServer},
+    proto::{
+        FILE_DESCRIPTOR_SET,
+        v1::{admin_service_server::AdminServiceServer, token_service_server::TokenServiceServer},
+    },
     service::Ready,
     store::Store,
     telemetry::RequestIds,
@@ -65,6 +68,9 @@ impl GrpcServer {
         entropy: Arc<dyn Entropy>,
         shutdown: impl Future<Output = ()>,
     ) -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
+        let admin = AdminServiceServer::new(Administration::new(service.clone()))
+            .max_decoding_message_size(MAX_RECEIVED_BYTES)
+            .max_encoding_message_size(MAX_SENT_BYTES);
         let tokens = TokenServiceServer::new(Tokens::new(service))
             .max_decoding_message_size(MAX_RECEIVED_BYTES)
             .max_encoding_message_size(MAX_SENT_BYTES);
@@ -78,6 +84,7 @@ impl GrpcServer {
             .layer(OwnErrors)
             .layer(Panics::new(entropy))
             .add_service(tokens)
+            .add_service(admin)
             .add_service(health.service())
             .add_service(reflection().build_v1()?)
             .add_service(reflection().build_v1alpha()?)

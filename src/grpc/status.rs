@@ -53,7 +53,7 @@ fn code_and_reason(error: &Error) -> (Code, ErrorReason) {
         Error::RateLimited { .. } => (Code::ResourceExhausted, ErrorReason::RateLimited),
         Error::Overloaded { .. } => (Code::ResourceExhausted, ErrorReason::Overloaded),
         Error::Unavailable { .. } => (Code::Unavailable, ErrorReason::TemporarilyUnavailable),
-        Error::Conflict => (Code::Aborted, ErrorReason::Conflict),
+        Error::Changed | Error::Conflict => (Code::Aborted, ErrorReason::Conflict),
         Error::Internal { .. } => (Code::Internal, ErrorReason::ServerError),
     }
 }

@@ -121,7 +121,7 @@ fn of_error(error: &Error, statuses: Statuses) -> (StatusCode, &'static str) {
         Error::AccessDenied => (StatusCode::FORBIDDEN, "access_denied"),
         // Of administration, which has no HTTP endpoint.
         Error::NotFound(_) => (StatusCode::NOT_FOUND, "invalid_request"),
-        Error::AlreadyExists(_) => (StatusCode::CONFLICT, "invalid_request"),
+        Error::AlreadyExists(_) | Error::Changed => (StatusCode::CONFLICT, "invalid_request"),
         Error::RateLimited { .. } | Error::Overloaded { .. } => {
             (StatusCode::TOO_MANY_REQUESTS, "temporarily_unavailable")
         }
@@ -187,7 +187,9 @@ mod tests {
             Error::Overloaded { .. } => 10,
             Error::Unavailable { .. } => 11,
             Error::Conflict => 12,
-            Error::NotFound(_) | Error::AlreadyExists(_) => unreachable!("of administration"),
+            Error::NotFound(_) | Error::AlreadyExists(_) | Error::Changed => {
+                unreachable!("of administration")
+            }
             Error::Internal { .. } => 13,
         }
     }

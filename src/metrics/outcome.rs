@@ -126,7 +126,7 @@ impl Outcome {
             Error::RateLimited { .. } => Self::RateLimited,
             Error::Overloaded { .. } => Self::Overloaded,
             Error::Unavailable { .. } => Self::TemporarilyUnavailable,
-            Error::Conflict => Self::Conflict,
+            Error::Changed | Error::Conflict => Self::Conflict,
             Error::Internal { .. } => Self::ServerError,
         }
     }

@@ -231,7 +231,7 @@ fn reason(error: &Error) -> &'static str {
         Error::RateLimited { .. } => "RATE_LIMITED",
         Error::Overloaded { .. } => "OVERLOADED",
         Error::Unavailable { .. } => "TEMPORARILY_UNAVAILABLE",
-        Error::Conflict => "CONFLICT",
+        Error::Changed | Error::Conflict => "CONFLICT",
         Error::Internal { .. } => "SERVER_ERROR",
     }
 }

@@ -97,19 +97,18 @@ impl<S: Store> Service<S> {
         let Some(client) = client.filter(|_| !hashes.is_empty()) else {
             return self.client_checks.verify(client_id, secret.clone(), None).await;
         };
-        for phc in hashes {
-            let check = async {
-                let matches = self.client_checks.verify(client_id, secret.clone(), Some(phc)).await;
-                if matches == Ok(true) {
+        let proof = self.verified.proof(&hashes, secret);
+        let check = async {
+            for phc in &hashes {
+                let matches = self.client_checks.verify(client_id, secret.clone(), Some(phc));
+                if matches.await? {
                     self.renew_secret(client, phc, secret.clone());
+                    return Ok(true);
                 }
-                matches
-            };
-            if self.verified.matches(self.verified.proof(phc, secret), check).await? {
-                return Ok(true);
             }
-        }
-        Ok(false)
+            Ok(false)
+        };
+        self.verified.matches(proof, check).await
     }
 
     async fn enabled_client(&self, client_id: &str) -> Result<Option<Stored<Client>>, Error> {
@@ -132,8 +131,8 @@ impl<S: Store> Service<S> {
         if meant_for_us {
             self.last_used.note(&held.grant, now);
         }
-        let client = held.client.filter(|_| meant_for_us);
-        client.map(Caller::new).ok_or(Error::InvalidToken)
+        let client = held.client.filter(|_| meant_for_us).ok_or(Error::InvalidToken)?;
+        Ok(Caller::by_token(client, held.grant.subject.user_id()))
     }
 }
 
@@ -146,8 +145,9 @@ fn holds_generated(client: &Client, secret: &Secret, now: Timestamp) -> bool {
     })
 }
 
-fn chosen_hashes(client: &Client, now: Timestamp) -> Vec<&str> {
-    let live = client.secrets.iter().filter(|held| held.is_live(now));
+/// The hashes of the client's live chosen secrets, the newest first: it is the one that stays.
+pub(super) fn chosen_hashes(client: &Client, now: Timestamp) -> Vec<&str> {
+    let live = client.secrets.iter().rev().filter(|held| held.is_live(now));
     let chosen = live.filter_map(|held| match &held.stored {
         StoredSecret::Chosen(phc) => Some(&**phc),
         StoredSecret::Generated(_) => None,

@@ -1,7 +1,7 @@
 //! Who is calling: the credentials as they came, and the caller that they proved to be.
 
 use crate::{
-    domain::{client::Client, client_id::ClientId, secret::Secret},
+    domain::{client::Client, client_id::ClientId, secret::Secret, subject::UserId},
     store::Stored,
 };
 
@@ -30,11 +30,18 @@ pub enum Credentials {
 #[derive(Clone, Debug)]
 pub struct Caller {
     client: Stored<Client>,
+    /// Set when the client's token of this user was presented, and not the client's own credentials.
+    user: Option<UserId>,
 }
 
 impl Caller {
     pub(super) const fn new(client: Stored<Client>) -> Self {
-        Self { client }
+        Self { client, user: None }
+    }
+
+    /// The holder of a token of `client`, which speaks for `user` or for the client itself.
+    pub(super) const fn by_token(client: Stored<Client>, user: Option<UserId>) -> Self {
+        Self { client, user }
     }
 
     /// The client's record as it was when it authenticated.
@@ -45,5 +52,10 @@ impl Caller {
     /// The client's name.
     pub fn id(&self) -> &ClientId {
         &self.client.id
+    }
+
+    /// Whether the client speaks for itself, not for a user of it.
+    pub(super) const fn is_itself(&self) -> bool {
+        self.user.is_none()
     }
 }

@@ -1,22 +1,147 @@
-//! Ends everything of a user or of a client by one write: the epoch moves, without clock or enumeration.
+//! Ends many grants: by one write, the epoch of a user or client, wherever that ends no others.
 
-use super::{Service, race};
+use futures_util::future::try_join_all;
+
+use super::{Admin, Service, grants::Met, race};
 use crate::{
-    domain::{client_id::ClientId, epoch::Epoch, error::Error, subject::UserId},
+    domain::{
+        client_id::ClientId,
+        epoch::Epoch,
+        error::Error,
+        grant_id::GrantId,
+        grant_selector::{GrantSelector, SubjectName},
+        subject::UserId,
+    },
     store::{Records as _, Store, Write, WriteError},
 };
 
+/// Where counting stops: enough to know that it is many.
+pub const COUNTED: u64 = 100_000;
+
+/// Grants that are looked at, and ended, together: about a batch of the committer's.
+const STEP: usize = 256;
+
+/// How many grants were, or would be, ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Ended {
+    /// Active grants, at most [`COUNTED`].
+    pub count: u64,
+    /// Whether counting stopped there: there may be more.
+    pub at_least: bool,
+}
+
+impl Ended {
+    fn new(count: u64) -> Self {
+        Self { count: count.min(COUNTED), at_least: count >= COUNTED }
+    }
+}
+
 impl<S: Store> Service<S> {
+    /// How many active grants `of` means: what [`Self::revoke_grants`] would end.
+    ///
+    /// # Errors
+    /// `Unavailable`.
+    pub async fn count_grants(&self, _: &Admin, of: &GrantSelector) -> Result<Ended, Error> {
+        self.count(of).await
+    }
+
+    /// Ends every grant that `of` means, and tells how many of them were active. Those of a user or
+    /// of a client end together with one write; others, those of a user with one client, or those
+    /// that a client asked for itself, one by one: what is issued meanwhile may survive.
+    ///
+    /// # Errors
+    /// `Overloaded`, `Conflict`, `Unavailable`: then grants may still be alive. Asking again ends
+    /// the rest.
+    pub async fn revoke_grants(&self, admin: &Admin, of: &GrantSelector) -> Result<Ended, Error> {
+        let ended = match of {
+            GrantSelector::Subject(SubjectName::User(user)) => {
+                let count = self.count(of).await?;
+                self.end_all_of_user(*user).await?;
+                admin.note("revoke all grants of a user", user);
+                count
+            }
+            GrantSelector::Client(client) => {
+                let count = self.count(of).await?;
+                self.end_all_of_client(client).await?;
+                admin.note("revoke all grants of a client", client);
+                count
+            }
+            GrantSelector::Subject(SubjectName::Client(client)) => {
+                let ended = self.end_one_by_one(of).await?;
+                admin.note("revoke all grants that a client asked for itself", client);
+                ended
+            }
+            GrantSelector::Both(subject, client) => {
+                let ended = self.end_one_by_one(of).await?;
+                match subject {
+                    SubjectName::User(user) => {
+                        let target = format_args!("{user} with {client}");
+                        admin.note("revoke all grants of a user with a client", &target);
+                    }
+                    SubjectName::Client(_) => {
+                        admin.note("revoke all grants that a client asked for itself", client);
+                    }
+                }
+                ended
+            }
+        };
+        Ok(ended)
+    }
+
+    async fn count(&self, of: &GrantSelector) -> Result<Ended, Error> {
+        let mut met = Met::default();
+        let (mut count, mut after) = (0, None);
+        loop {
+            let (active, last, more) = self.active_after(of, after, &mut met).await?;
+            count += active.len() as u64;
+            if !more || count >= COUNTED {
+                return Ok(Ended::new(count));
+            }
+            after = last;
+        }
+    }
+
+    async fn end_one_by_one(&self, of: &GrantSelector) -> Result<Ended, Error> {
+        let mut met = Met::default();
+        let (mut count, mut after) = (0, None);
+        loop {
+            let (active, last, more) = self.active_after(of, after, &mut met).await?;
+            try_join_all(active.iter().map(|id| self.end_grant(*id))).await?;
+            count += active.len() as u64;
+            if !more {
+                return Ok(Ended::new(count));
+            }
+            after = last;
+        }
+    }
+
+    /// The active ones among the next grants, the last grant looked at, and whether there are more.
+    async fn active_after(
+        &self,
+        of: &GrantSelector,
+        after: Option<GrantId>,
+        met: &mut Met,
+    ) -> Result<(Vec<GrantId>, Option<GrantId>, bool), Error> {
+        let (found, more) = self.grants_after(of, after, STEP).await?;
+        let last = found.last().map(|(id, _)| *id);
+        let mut active = Vec::new();
+        for (id, grant) in found {
+            if let Some(grant) = grant
+                && self.judge_grant(&grant, met).await?.is_none()
+            {
+                active.push(id);
+            }
+        }
+        Ok((active, last, more))
+    }
+
     /// Ends every grant of a user; later logins pass. `false` when there is no such user.
     ///
     /// # Errors
     /// `Overloaded`, `Conflict`, `Unavailable`: then the grants may still be alive.
-    pub async fn end_all_of_user(&self, id: UserId) -> Result<bool, Error> {
+    async fn end_all_of_user(&self, id: UserId) -> Result<bool, Error> {
         race(async || {
-            let found = self.store.users().get(&id).await;
-            let Some(found) = found.map_err(|error| self.read_failed(error))? else {
-                return Ok(Some(false));
-            };
+            let Some(found) = self.user(id).await? else { return Ok(Some(false)) };
             let mut user = (*found).clone();
             user.epoch = Epoch::generate(&*self.entropy);
             user.update_time = self.now();
@@ -30,7 +155,7 @@ impl<S: Store> Service<S> {
     ///
     /// # Errors
     /// As [`Self::end_all_of_user`].
-    pub async fn end_all_of_client(&self, id: &ClientId) -> Result<bool, Error> {
+    async fn end_all_of_client(&self, id: &ClientId) -> Result<bool, Error> {
         race(async || {
             let Some(found) = self.client(id).await? else { return Ok(Some(false)) };
             let mut client = (*found).clone();

@@ -14,6 +14,7 @@ use crate::{
         liveness::{InactiveReason, Parties},
         scopes::Scopes,
         secret::Secret,
+        subject::UserId,
         time::Timestamp,
         token::{Token, TokenKind},
         user::User,
@@ -157,14 +158,7 @@ impl<S: Store> Service<S> {
         let client = self.client(&grant.client_id).await?;
         let user = match grant.subject.user_id() {
             None => None,
-            Some(id) => {
-                if let Some(user) = self.store.users().cached(&id) {
-                    Some(user)
-                } else {
-                    let found = self.store.users().get(&id).await;
-                    found.map_err(|error| self.read_failed(error))?
-                }
-            }
+            Some(id) => self.user(id).await?,
         };
         Ok(Some(TokenRecords { grant, client, user }))
     }
@@ -188,6 +182,13 @@ impl<S: Store> Service<S> {
             return Ok(Some(client));
         }
         self.store.clients().get(id).await.map_err(|error| self.read_failed(error))
+    }
+
+    pub(super) async fn user(&self, id: UserId) -> Result<Option<Stored<User>>, Error> {
+        if let Some(user) = self.store.users().cached(&id) {
+            return Ok(Some(user));
+        }
+        self.store.users().get(&id).await.map_err(|error| self.read_failed(error))
     }
 }
 

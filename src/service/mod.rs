@@ -3,13 +3,17 @@
 //! Each request is one file: read records, let `domain` decide, write what it decided. No answer
 //! leaves before the state it rests on is durable.
 
+mod admin;
 mod audit;
 mod authenticate;
 mod authorization;
 mod caller;
 mod client_check;
+mod client_secrets;
+mod clients;
 mod cursor;
 mod end_all;
+mod grants;
 mod hash_pool;
 mod introspect;
 mod issue;
@@ -19,6 +23,7 @@ mod login;
 mod metrics;
 mod minting;
 mod new_password;
+mod page;
 mod phc;
 mod ready;
 mod refresh;
@@ -26,9 +31,11 @@ mod rehash;
 mod request_budget;
 mod retention;
 mod revoke;
+mod status;
 mod sweep;
 mod tokens;
 mod turns;
+mod users;
 mod verified;
 
 use std::{
@@ -39,18 +46,26 @@ use std::{
 use arc_swap::ArcSwap;
 
 pub use self::{
+    admin::Admin,
     caller::{Caller, Credentials},
+    client_secrets::{ChosenOrGenerated, STANDARD_OVERLAP},
+    clients::{ClientFilter, CreateClient, UpdateClient},
     cursor::Cursor,
+    end_all::{COUNTED, Ended},
+    grants::ShownGrant,
     hash_pool::HashPool,
     introspect::{ActiveToken, Introspect, Introspection},
     issue::{Issue, IssueGrant},
     last_used::{LAST_USED_STEP, Use},
     minting::MintingClient,
+    page::{Page, PageRequest},
     ready::Ready,
     refresh::Refresh,
     revoke::Revoke,
+    status::{KeyState, Status},
     sweep::SWEEP_STEP,
     tokens::Tokens,
+    users::{CreateUser, UpdateUser, UserFilter, UserKey},
 };
 use self::{
     client_check::ClientChecks, last_used::LastUsed, metrics::ServiceMetrics, minting::Minting,
@@ -97,6 +112,7 @@ pub struct Service<S> {
     minting: Minting,
     last_used: LastUsed,
     metrics: ServiceMetrics,
+    start_time: Timestamp,
 }
 
 impl<S: Store> Service<S> {
@@ -128,6 +144,7 @@ impl<S: Store> Service<S> {
             metrics: ServiceMetrics::new(minting.clone(), Arc::clone(&clock)),
             minting,
             last_used: LastUsed::new(),
+            start_time: clock.now(),
             clock,
             entropy,
         }
@@ -153,7 +170,8 @@ impl<S: Store> Service<S> {
         Ok(Cursor::new(self.store.id(), head))
     }
 
-    fn now(&self) -> Timestamp {
+    /// What the process's clock says.
+    pub fn now(&self) -> Timestamp {
         self.clock.now()
     }
 

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use tracing::Instrument as _;
 
-use super::Service;
+use super::{Service, authenticate::chosen_hashes};
 use crate::{
     domain::{
         client::Client,
@@ -46,7 +46,7 @@ impl<S: Store> Service<S> {
         }
         let (store, hashes) = (Arc::clone(&self.store), Arc::clone(&self.hashes));
         let (verified, old) = (Arc::clone(&self.verified), StoredSecret::Chosen(phc.into()));
-        let client = client.clone();
+        let (client, now) = (client.clone(), self.now());
         let renewal = async move {
             let hash = match hashes.hash(secret.clone()).await {
                 Ok(hash) => hash,
@@ -56,7 +56,7 @@ impl<S: Store> Service<S> {
             for held in renewed.secrets.iter_mut().filter(|held| held.stored == old) {
                 held.stored = StoredSecret::Chosen(hash.clone());
             }
-            verified.remember(verified.proof(&hash, &secret));
+            verified.remember(verified.proof(&chosen_hashes(&renewed, now), &secret));
             let written = store.clients().write(Write::Replace(client.version(), renewed)).await;
             report("a client secret", written.map(drop));
         };

@@ -13,10 +13,11 @@ use crate::domain::{
 /// Secrets remembered; one entry is 32 bytes and its share of a table.
 const CAPACITY: usize = 4096;
 
-/// Entries are MACs, under a key of this process alone, over the stored hash and the secret. A
-/// rotated secret has another stored hash, so what was remembered of the old one is never found
-/// again: nothing has to be dropped. Whether client and secret are still good is checked elsewhere,
-/// on each call.
+/// Entries are MACs, under a key of this process alone, over the stored hashes that are live and the
+/// secret. When a secret is added, expires or ends, the live hashes are others, so what was
+/// remembered is never found again: nothing has to be dropped. It is all of them, not the one that
+/// matched: callers with the older of two secrets would else run argon2 against the newer on each
+/// call. Whether the client is still good is checked elsewhere, on each call.
 pub(super) struct VerifiedSecrets {
     key: Hmac<Sha256>,
     known: Cache<[u8; 32], ()>,
@@ -28,11 +29,14 @@ impl VerifiedSecrets {
         Self { key, known: Cache::new(CAPACITY) }
     }
 
-    /// What stands for "this secret matches this stored hash".
-    pub(super) fn proof(&self, phc: &str, secret: &Secret) -> [u8; 32] {
+    /// What stands for "this secret matches one of these stored hashes".
+    pub(super) fn proof(&self, hashes: &[&str], secret: &Secret) -> [u8; 32] {
         let mut mac = self.key.clone();
-        mac.update(&(phc.len() as u64).to_be_bytes());
-        mac.update(phc.as_bytes());
+        mac.update(&(hashes.len() as u64).to_be_bytes());
+        for phc in hashes {
+            mac.update(&(phc.len() as u64).to_be_bytes());
+            mac.update(phc.as_bytes());
+        }
         mac.update(secret.expose().as_bytes());
         mac.finalize().into_bytes().into()
     }

@@ -9,8 +9,8 @@ use std::{
 use tokio::sync::watch;
 
 use super::{
-    FeedError, GrantOwner, MAX_RECORD_BYTES, ReadError, Record, Records, Sequence, Store, StoreId,
-    Stored, Version, Write, WriteError,
+    Condition, FeedError, GrantOwner, MAX_RECORD_BYTES, ReadError, Record, Records, Sequence,
+    Store, StoreId, Stored, Version, Write, WriteError,
 };
 use crate::domain::{
     attempts::Attempts, change::Change, client::Client, grant::Grant, grant_id::GrantId,
@@ -154,6 +154,8 @@ impl Store for MemoryStore {
     type Users = Self;
     type Attempts = Self;
 
+    const ENGINE: &'static str = "memory";
+
     fn grants(&self) -> &Self {
         self
     }
@@ -242,6 +244,11 @@ impl Store for MemoryStore {
             state.trimmed += 1;
         }
         Ok(usize::try_from(state.trimmed - before).unwrap_or(limit))
+    }
+
+    fn condition(&self) -> Condition {
+        let grants = self.lock().grants.len() as u64;
+        Condition { writable: true, grants, ..Condition::default() }
     }
 
     fn id(&self) -> StoreId {

@@ -31,6 +31,7 @@
 //!
 //! What fails is typed by what the caller may do next: see [`ReadError`] and [`WriteError`].
 
+mod condition;
 #[cfg(test)]
 mod conformance;
 mod feed;
@@ -44,6 +45,7 @@ use std::future::Future;
 use thiserror::Error;
 
 pub use self::{
+    condition::Condition,
     feed::{FeedError, Sequence},
     record::Record,
     stored::{Stored, Version},
@@ -178,6 +180,9 @@ pub trait Store: Send + Sync + 'static {
     /// The failed logins.
     type Attempts: Records<Attempts>;
 
+    /// What the engine is called, for people.
+    const ENGINE: &'static str;
+
     /// The grants.
     fn grants(&self) -> &Self::Grants;
 
@@ -246,6 +251,9 @@ pub trait Store: Send + Sync + 'static {
         through: Sequence,
         limit: usize,
     ) -> impl Future<Output = Result<usize, WriteError>> + Send;
+
+    /// How it is at the moment, as far as is known without a write.
+    fn condition(&self) -> Condition;
 
     /// The store's own id.
     fn id(&self) -> StoreId;

@@ -1,5 +1,6 @@
 //! The harness: the real binary as a process of its own, and callers that talk to it over sockets.
 
+pub(crate) mod admin;
 pub(crate) mod caller;
 pub(crate) mod home;
 pub(crate) mod ops;

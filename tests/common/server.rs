@@ -95,9 +95,21 @@ impl Server {
         Caller::new(self.connect().await, client_id)
     }
 
-    /// Where it listens, as command lines take it.
+    /// Where it listens for gRPC, as command lines take it.
     pub(crate) fn url(&self) -> String {
         format!("http://{}", self.address)
+    }
+
+    /// Where it listens for gRPC.
+    pub(crate) fn address(&self) -> &str {
+        &self.address
+    }
+
+    /// Where it listens for HTTP.
+    pub(crate) fn http_address(&self) -> String {
+        let serving = self.log();
+        let lines = serving.lines().filter_map(|line| address_in(line, "serving", "http"));
+        lines.last().expect("it serves")
     }
 
     /// A connection.
@@ -158,6 +170,24 @@ impl Server {
     }
 }
 
+/// The command that serves at free ports and logs JSON.
+pub(crate) fn jeton(home: &Home, settings: &Settings) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_jeton"));
+    command
+        .args(["serve", "--config"])
+        .arg(home.write(settings))
+        .current_dir(home.path())
+        .env_clear()
+        .envs([
+            ("JETON_GRPC_LISTEN", "127.0.0.1:0"),
+            ("JETON_HTTP_LISTEN", "127.0.0.1:0"),
+            ("JETON_OPS_LISTEN", "127.0.0.1:0"),
+            ("JETON_LOG_FORMAT", "json"),
+        ])
+        .stdin(Stdio::null());
+    command
+}
+
 /// The child and what it says.
 struct Process {
     child: Child,
@@ -170,19 +200,8 @@ struct Process {
 
 impl Process {
     fn spawn(home: &Home, settings: &Settings, environment: &[(&str, &str)]) -> Self {
-        let mut child = Command::new(env!("CARGO_BIN_EXE_jeton"))
-            .args(["serve", "--config"])
-            .arg(home.write(settings))
-            .current_dir(home.path())
-            .env_clear()
-            .envs([
-                ("JETON_GRPC_LISTEN", "127.0.0.1:0"),
-                ("JETON_HTTP_LISTEN", "127.0.0.1:0"),
-                ("JETON_OPS_LISTEN", "127.0.0.1:0"),
-                ("JETON_LOG_FORMAT", "json"),
-            ])
+        let mut child = jeton(home, settings)
             .envs(environment.iter().copied())
-            .stdin(Stdio::null())
             .stdout(Stdio::null())
             .stderr(Stdio::piped())
             .spawn()

@@ -8,8 +8,8 @@ use jeton::{
         time::Timestamp, user::User, user_name::UserName,
     },
     store::{
-        FeedError, GrantOwner, ReadError, Record, Records, Sequence, Store, StoreId, Stored,
-        Version, Write, WriteError, memory::MemoryStore,
+        Condition, FeedError, GrantOwner, ReadError, Record, Records, Sequence, Store, StoreId,
+        Stored, Version, Write, WriteError, memory::MemoryStore,
     },
 };
 
@@ -83,6 +83,8 @@ impl Store for FailingStore {
     type Users = Self;
     type Attempts = Self;
 
+    const ENGINE: &'static str = MemoryStore::ENGINE;
+
     fn grants(&self) -> &Self {
         self
     }
@@ -145,6 +147,10 @@ impl Store for FailingStore {
 
     async fn trim_changes(&self, through: Sequence, limit: usize) -> Result<usize, WriteError> {
         self.memory.trim_changes(through, limit).await
+    }
+
+    fn condition(&self) -> Condition {
+        self.memory.condition()
     }
 
     fn id(&self) -> StoreId {

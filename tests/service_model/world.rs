@@ -8,11 +8,12 @@ use std::{
 use jeton::{
     domain::{
         audience::Audience,
-        client::Client,
+        client::{Client, Permissions},
         client_secret,
         epoch::Epoch,
         error::Error,
         grant::{Grant, Origin},
+        grant_selector::{GrantSelector, SubjectName},
         hash_cost::HashCost,
         key_ring::{KeyRing, ServerKey},
         lockout::LockoutPolicy,
@@ -25,8 +26,8 @@ use jeton::{
         user::User,
     },
     service::{
-        Caller, Credentials, HashPool, Introspect, Introspection, Issue, IssueGrant, Refresh,
-        Revoke, Service,
+        Admin, Caller, Credentials, HashPool, Introspect, Introspection, Issue, IssueGrant,
+        Refresh, Revoke, Service,
     },
     store::{Records as _, Store as _, Stored, Write, memory::MemoryStore},
 };
@@ -56,6 +57,7 @@ pub(crate) struct World {
     store: MemoryStore,
     entropy: Arc<DiceEntropy>,
     service: Service<MemoryStore>,
+    admin: Admin,
     client_secrets: Vec<Secret>,
     clients: Vec<Party>,
     users: Vec<Party>,
@@ -78,6 +80,11 @@ impl World {
             store.clients().write(Write::Insert(client)).await.expect("a client");
             client_secrets.push(secret);
         }
+        let admin_secret = client_secret::generate(&*entropy);
+        let permissions = Permissions { admin: true, inactive_reason: false };
+        let admin = client(CLIENTS, &admin_secret, &*entropy, clock.now());
+        let admin = Client { permissions, ..admin };
+        store.clients().write(Write::Insert(admin)).await.expect("an administrator");
         for number in 0..USERS {
             let user = user(number, &password, &*entropy, clock.now());
             store.users().write(Write::Insert(user)).await.expect("a user");
@@ -89,6 +96,13 @@ impl World {
         let policies = Policies { rotation: policy, lockout, ..Policies::default() };
         let service =
             Service::new(store.clone(), keys, hashes, clock.clone(), entropy.clone(), policies);
+        let credentials = Credentials::Secret {
+            client_id: client_id(CLIENTS).to_string(),
+            secret: admin_secret,
+            raw: None,
+        };
+        let admin = service.authenticate_caller(&credentials).await.expect("a caller");
+        let admin = service.authorize_admin(admin).expect("an administrator");
         Self {
             seed,
             dice: Dice::new(seed),
@@ -96,6 +110,7 @@ impl World {
             store,
             entropy,
             service,
+            admin,
             client_secrets,
             clients: (0..CLIENTS).map(|_| Party::default()).collect(),
             users: (0..USERS).map(|_| Party::default()).collect(),
@@ -396,12 +411,13 @@ impl World {
     async fn end_all(&mut self) {
         if self.dice.percent(30) {
             let number = self.dice.below(CLIENTS);
-            let ended = self.service.end_all_of_client(&client_id(number)).await;
-            assert_eq!(ended, Ok(true));
+            let of = GrantSelector::Client(client_id(number));
+            self.service.revoke_grants(&self.admin, &of).await.expect("ended");
             self.clients[number].epoch += 1;
         } else {
             let number = self.dice.below(USERS);
-            assert_eq!(self.service.end_all_of_user(user_id(number)).await, Ok(true));
+            let of = GrantSelector::Subject(SubjectName::User(user_id(number)));
+            self.service.revoke_grants(&self.admin, &of).await.expect("ended");
             self.users[number].epoch += 1;
         }
     }

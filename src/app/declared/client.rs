@@ -4,16 +4,11 @@ use super::field::{apply, apply_chosen};
 use crate::{
     config::{DeclaredClient, DeclaredSecret},
     domain::{
-        attributes::Attributes,
-        audience::Audience,
-        client::{
-            Client, ClientType, Declared, GrantLimit, IntrospectReach, Lifetimes, Permissions,
-        },
+        client::{Client, ClientType},
         client_secret::{ClientSecret, SecretHash, StoredSecret, is_generated},
         entropy::Entropy,
         epoch::Epoch,
         error::Error,
-        scopes::Scopes,
         time::Timestamp,
     },
     service::HashPool,
@@ -30,7 +25,9 @@ pub async fn apply_client(
     entropy: &dyn Entropy,
     now: Timestamp,
 ) -> Result<Client, Error> {
-    let mut client = existing.cloned().unwrap_or_else(|| blank(declaration, entropy, now));
+    let mut client = existing
+        .cloned()
+        .unwrap_or_else(|| Client::new(declaration.id.clone(), ClientType::Public, entropy, now));
     apply_secret(declaration, &mut client, hashes, now).await?;
     apply_plain(declaration, &mut client);
     let was_disabled = existing.is_some_and(|client| client.disabled);
@@ -41,30 +38,6 @@ pub async fn apply_client(
         client.update_time = now;
     }
     Ok(client)
-}
-
-fn blank(declaration: &DeclaredClient, entropy: &dyn Entropy, now: Timestamp) -> Client {
-    Client {
-        id: declaration.id.clone(),
-        client_type: ClientType::Public,
-        secrets: Vec::new(),
-        grant_types: [].into_iter().collect(),
-        default_scopes: Scopes::default(),
-        allowed_scopes: Scopes::default(),
-        audience: Audience::default(),
-        lifetimes: Lifetimes::default(),
-        grant_limit: GrantLimit::default(),
-        request_limit: None,
-        certificates: Vec::new(),
-        introspect: IntrospectReach::default(),
-        permissions: Permissions::default(),
-        attributes: Attributes::default(),
-        create_time: now,
-        update_time: now,
-        epoch: Epoch::generate(entropy),
-        disabled: false,
-        declared: Declared::default(),
-    }
 }
 
 fn apply_plain(declaration: &DeclaredClient, client: &mut Client) {
@@ -89,14 +62,20 @@ fn apply_plain(declaration: &DeclaredClient, client: &mut Client) {
     apply(declared, "when_full", declaration.when_full.as_ref(), |v| {
         client.grant_limit.when_full = v;
     });
+    apply(declared, "request_limit", declaration.request_limit.as_ref(), |v| {
+        client.request_limit = Some(v);
+    });
+    apply(declared, "certificates", declaration.certificates.as_ref(), |v| {
+        client.certificates = v;
+    });
     apply(declared, "introspect", declaration.introspect.as_ref(), |v| client.introspect = v);
     apply(declared, "permissions", declaration.permissions.as_ref(), |v| client.permissions = v);
     apply(declared, "attributes", declaration.attributes.as_ref(), |v| client.attributes = v);
     apply(declared, "disabled", declaration.disabled.as_ref(), |v| client.disabled = v);
 }
 
-/// A client's secret and its type go together: a client without a declared secret is public. A
-/// newly declared secret takes the place of all others.
+/// A client's secret and its type go together: a client without a declared secret or certificate is
+/// public. A newly declared secret takes the place of all others.
 async fn apply_secret(
     declaration: &DeclaredClient,
     client: &mut Client,
@@ -125,10 +104,7 @@ async fn apply_secret(
     if let Some(stored) = changed {
         client.secrets = vec![ClientSecret { stored, create_time: now, expire_time: None }];
     }
-    let client_type = match declaration.secret {
-        Some(_) => ClientType::Confidential,
-        None => ClientType::Public,
-    };
+    let client_type = declaration.client_type();
     let mut switched = None;
     apply(declared, "type", Some(&client_type), |client_type| switched = Some(client_type));
     if let Some(client_type) = switched {
@@ -136,6 +112,7 @@ async fn apply_secret(
     }
     if client.client_type == ClientType::Public {
         client.secrets.clear();
+        client.certificates.clear();
     }
     Ok(())
 }

@@ -4,12 +4,10 @@ use super::field::{apply, apply_chosen};
 use crate::{
     config::{DeclaredPassword, DeclaredUser},
     domain::{
-        attributes::Attributes,
         client::Declared,
         entropy::Entropy,
         epoch::Epoch,
         error::Error,
-        subject::UserId,
         time::Timestamp,
         user::{PasswordHash, User},
     },
@@ -31,7 +29,8 @@ pub async fn apply_user(
     let password = apply_password(&declaration.password, &mut declared, hashes).await?;
     let mut user = match existing {
         Some(existing) => existing.clone(),
-        None => blank(declaration, entropy, now),
+        // A password is always declared, so a new user's is set below.
+        None => User::new(declaration.name.clone(), PasswordHash("".into()), entropy, now),
     };
     let mut ended = false;
     if let Some(password) = password {
@@ -70,20 +69,5 @@ async fn apply_password(
             apply(declared, FIELD, Some(hash), |hash| changed = Some(hash));
             Ok(changed)
         }
-    }
-}
-
-fn blank(declaration: &DeclaredUser, entropy: &dyn Entropy, now: Timestamp) -> User {
-    User {
-        id: UserId::generate(entropy),
-        name: declaration.name.clone(),
-        // A password is always declared, so a new user's is set before the record is written.
-        password: PasswordHash("".into()),
-        attributes: Attributes::default(),
-        create_time: now,
-        update_time: now,
-        epoch: Epoch::generate(entropy),
-        disabled: false,
-        declared: Declared::default(),
     }
 }

@@ -122,6 +122,11 @@ impl Handle {
         changed.map_err(|_| ReadError::Unavailable)
     }
 
+    /// Whether it takes commands.
+    pub(super) fn is_committing(&self) -> bool {
+        matches!(*self.state.borrow(), State::Committing)
+    }
+
     /// Asks the committer to finish its queue and stop, and waits until it has.
     pub(super) async fn close(&self) -> Result<(), Failure> {
         // A committer that is gone already says below how it went.

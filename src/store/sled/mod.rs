@@ -38,7 +38,9 @@ use self::{
     table::Table,
     trees::Trees,
 };
-use super::{FeedError, GrantOwner, ReadError, Sequence, Store, StoreId, Stored, WriteError};
+use super::{
+    Condition, FeedError, GrantOwner, ReadError, Sequence, Store, StoreId, Stored, WriteError,
+};
 use crate::domain::{
     attempts::Attempts,
     change::Change,
@@ -200,6 +202,8 @@ impl Store for SledStore {
     type Users = SledRecords<User>;
     type Attempts = SledRecords<Attempts>;
 
+    const ENGINE: &'static str = "sled";
+
     fn grants(&self) -> &Self::Grants {
         &self.grants
     }
@@ -279,6 +283,17 @@ impl Store for SledStore {
 
     async fn trim_changes(&self, through: Sequence, limit: usize) -> Result<usize, WriteError> {
         self.committer.ask(|reply| Command::Trim(through, limit, reply)).await
+    }
+
+    fn condition(&self) -> Condition {
+        let (free_bytes, disk_bytes) = self.space.bytes();
+        let accepting = *self.space.readiness().borrow() == Readiness::Ready;
+        Condition {
+            writable: accepting && self.committer.is_committing(),
+            free_bytes,
+            disk_bytes,
+            grants: self.grants_held(),
+        }
     }
 
     fn id(&self) -> StoreId {

@@ -13,6 +13,7 @@
 use std::{
     fs::File,
     io,
+    os::unix::fs::MetadataExt as _,
     sync::{
         Arc,
         atomic::{AtomicBool, Ordering},
@@ -29,6 +30,8 @@ use tokio::sync::watch;
 const PERIOD: Duration = Duration::from_secs(1);
 /// The part of `min_free_space` that is kept for nothing but the file system itself.
 const RESERVE: u64 = 4;
+/// What a file's size on disk is counted in (POSIX `st_blocks`).
+const BLOCK_BYTES: u64 = 512;
 /// By what part of a mark the free space must exceed it before writes go on, so that a store at the
 /// mark does not go back and forth.
 const MARGIN: u64 = 8;
@@ -95,6 +98,13 @@ impl Space {
         if let Ok(found) = fstatvfs(&self.file) {
             self.found(found.f_bavail.saturating_mul(found.f_frsize));
         }
+    }
+
+    /// Free bytes of the file system and bytes of the file; zero where the system does not tell.
+    pub(super) fn bytes(&self) -> (u64, u64) {
+        let free = fstatvfs(&self.file).map_or(0, |found| found.f_bavail * found.f_frsize);
+        let taken = self.file.metadata().map_or(0, |found| found.blocks() * BLOCK_BYTES);
+        (free, taken)
     }
 
     /// Whether to refuse a write that makes the store grow, or one that does not.

@@ -1,0 +1,127 @@
+//! Makes the first administrator, for a store that has none.
+
+use std::{io, time::Duration};
+
+use thiserror::Error;
+
+use super::SystemEntropy;
+use crate::{
+    domain::{
+        audience::{Audience, SELF_AUDIENCE},
+        client::{Client, ClientType, IntrospectReach, Permissions},
+        client_edit::ClientEdit,
+        client_id::ClientId,
+        client_secret::{self, SecretHash, StoredSecret},
+        error::Error as Refusal,
+        grant_type::GrantType,
+        secret::Secret,
+        secret_rotation::NewSecret,
+        time::Timestamp,
+    },
+    store::{ReadError, Records as _, Store, Write, WriteError},
+};
+
+/// What the first administrator is called.
+const ID: &str = "admin";
+
+/// Clients that are read at a time.
+const STEP: usize = 256;
+
+/// Who administers a store.
+#[derive(Clone, Debug)]
+pub enum FirstAdmin {
+    /// This client, which is about to be made. Its secret is shown nowhere else.
+    Made {
+        /// Its name.
+        client_id: String,
+        /// Its secret.
+        client_secret: Secret,
+    },
+    /// This client, among others perhaps. Nothing was made.
+    Present {
+        /// Its name.
+        client_id: String,
+    },
+}
+
+/// Tells whoever started the process. Fails when nobody can be told.
+pub type Announce<'a> = &'a mut dyn FnMut(&FirstAdmin) -> io::Result<()>;
+
+/// Why there is no first administrator.
+#[derive(Debug, Error)]
+pub enum FirstAdminError {
+    /// The name is taken.
+    #[error("the client {ID} exists and is no administrator, or is disabled: declare another one")]
+    Taken,
+    /// The secret could not be shown, so nothing was made.
+    #[error("it cannot be shown: {0}")]
+    Untold(#[from] io::Error),
+    /// What it should be, it cannot be.
+    #[error(transparent)]
+    Refused(#[from] Refusal),
+    /// The store failed.
+    #[error("the store: {0}")]
+    Read(#[from] ReadError),
+    /// The store failed.
+    #[error("the store: {0}")]
+    Write(#[from] WriteError),
+}
+
+/// Looks for a client that may administer, and makes one where there is none. Returns once that is
+/// durable. The secret is shown before it is stored: one that is stored and was never seen would
+/// lock everybody out.
+///
+/// # Errors
+/// See [`FirstAdminError`].
+pub(super) async fn first_admin(
+    store: &impl Store,
+    now: Timestamp,
+    announce: Announce<'_>,
+) -> Result<(), FirstAdminError> {
+    if let Some(admin) = present(store).await? {
+        return Ok(announce(&FirstAdmin::Present { client_id: admin.to_string() })?);
+    }
+    let client_secret = client_secret::generate(&SystemEntropy);
+    let client = client(&client_secret, now)?;
+    if store.clients().get(&client.id).await?.is_some() {
+        return Err(FirstAdminError::Taken);
+    }
+    announce(&FirstAdmin::Made { client_id: client.id.to_string(), client_secret })?;
+    store.clients().write(Write::Insert(client)).await?;
+    Ok(())
+}
+
+/// A client that may call `AdminService`, if there is one.
+async fn present(store: &impl Store) -> Result<Option<ClientId>, ReadError> {
+    let mut after = None;
+    loop {
+        let page = store.clients().page(after.as_ref(), STEP).await?;
+        let Some(last) = page.last().map(|client| client.id.clone()) else {
+            return Ok(None);
+        };
+        if let Some(admin) = page.iter().find(|client| may_administer(client)) {
+            return Ok(Some(admin.id.clone()));
+        }
+        after = Some(last);
+    }
+}
+
+fn may_administer(client: &Client) -> bool {
+    let confidential = client.client_type == ClientType::Confidential;
+    confidential && client.permissions.admin && !client.disabled
+}
+
+fn client(secret: &Secret, now: Timestamp) -> Result<Client, Refusal> {
+    let id = ClientId::parse(ID).expect("a constant that is a client id");
+    let audience = Audience::from_names([SELF_AUDIENCE]).expect("a constant that is an audience");
+    let blank = Client::new(id, ClientType::Confidential, &SystemEntropy, now);
+    let fields = [
+        ClientEdit::GrantTypes([GrantType::ClientCredentials].into_iter().collect()),
+        ClientEdit::Audience(audience),
+        ClientEdit::Introspect(IntrospectReach::Any),
+        ClientEdit::Permissions(Permissions { admin: true, inactive_reason: true }),
+    ];
+    let stored = StoredSecret::Generated(SecretHash::of(secret));
+    let new = NewSecret { stored, ttl: None, previous_ttl: Duration::ZERO };
+    blank.edited(&fields, &SystemEntropy, now)?.with_secret(new, now)
+}

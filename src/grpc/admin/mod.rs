@@ -1,0 +1,44 @@
+//! The RPCs of `AdminService`: each admits an administrator, decodes, calls, encodes.
+
+mod clients;
+mod fields;
+mod grants;
+mod names;
+mod rpcs;
+mod status;
+mod users;
+
+use std::future::Future;
+
+use tonic::{Request, Response, Status};
+
+use super::{credentials::from_metadata, status::status as refusal};
+use crate::{
+    domain::error::Error,
+    service::{Admin, Ready, Service},
+    store::Store,
+};
+
+/// `AdminService` over a [`Service`].
+pub(super) struct Administration<S> {
+    service: Ready<S>,
+}
+
+impl<S: Store> Administration<S> {
+    pub(super) const fn new(service: Ready<S>) -> Self {
+        Self { service }
+    }
+
+    /// Lets an administrator in, before anything of the request is looked at.
+    async fn admit<T>(&self, request: Request<T>) -> Result<(&Service<S>, Admin, T), Error> {
+        let service = self.service.get()?;
+        let credentials = from_metadata(request.metadata())?;
+        let caller = service.authenticate_caller(&credentials).await?;
+        let admin = service.authorize_admin(caller)?;
+        Ok((service, admin, request.into_inner()))
+    }
+}
+
+async fn answer<T>(outcome: impl Future<Output = Result<T, Error>>) -> Result<Response<T>, Status> {
+    outcome.await.map(Response::new).map_err(|error| refusal(&error))
+}

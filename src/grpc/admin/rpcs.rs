@@ -1,0 +1,290 @@
+//! The RPCs of `AdminService`, one by one.
+
+use std::pin::Pin;
+
+use tokio_stream::Stream;
+use tonic::{Code, Request, Response, Status};
+use tonic_types::StatusExt as _;
+
+use super::{Administration, answer, clients, grants, names, refusal, status, users};
+use crate::{
+    grpc::status::details,
+    proto::v1::{self, admin_service_server::AdminService},
+    store::Store,
+};
+
+#[tonic::async_trait]
+impl<S: Store> AdminService for Administration<S> {
+    async fn create_client(
+        &self,
+        request: Request<v1::CreateClientRequest>,
+    ) -> Result<Response<v1::CreateClientResponse>, Status> {
+        answer(async {
+            let (service, admin, asked) = self.admit(request).await?;
+            let asked = clients::create(asked)?;
+            let (client, secret) = service.create_client(&admin, asked).await?;
+            let client_secret = clients::shown(secret.as_ref());
+            let client = Some(clients::message(&client, service.now()));
+            Ok(v1::CreateClientResponse { client, client_secret })
+        })
+        .await
+    }
+
+    async fn get_client(
+        &self,
+        request: Request<v1::GetClientRequest>,
+    ) -> Result<Response<v1::GetClientResponse>, Status> {
+        answer(async {
+            let (service, admin, asked) = self.admit(request).await?;
+            let id = names::client_id(&asked.client_id)?;
+            let client = service.get_client(&admin, &id).await?;
+            let client = Some(clients::message(&client, service.now()));
+            Ok(v1::GetClientResponse { client })
+        })
+        .await
+    }
+
+    async fn list_clients(
+        &self,
+        request: Request<v1::ListClientsRequest>,
+    ) -> Result<Response<v1::ListClientsResponse>, Status> {
+        answer(async {
+            let (service, admin, asked) = self.admit(request).await?;
+            let filter = clients::filter(&asked)?;
+            let page = names::page(asked.page_size, asked.page_token)?;
+            let page = service.list_clients(&admin, &filter, &page).await?;
+            let now = service.now();
+            let clients = page.entries.iter().map(|client| clients::message(client, now)).collect();
+            Ok(v1::ListClientsResponse { clients, next_page_token: page.next_token })
+        })
+        .await
+    }
+
+    async fn update_client(
+        &self,
+        request: Request<v1::UpdateClientRequest>,
+    ) -> Result<Response<v1::UpdateClientResponse>, Status> {
+        answer(async {
+            let (service, admin, asked) = self.admit(request).await?;
+            let client = service.update_client(&admin, &clients::update(asked)?).await?;
+            let client = Some(clients::message(&client, service.now()));
+            Ok(v1::UpdateClientResponse { client })
+        })
+        .await
+    }
+
+    async fn delete_client(
+        &self,
+        request: Request<v1::DeleteClientRequest>,
+    ) -> Result<Response<v1::DeleteClientResponse>, Status> {
+        answer(async {
+            let (service, admin, asked) = self.admit(request).await?;
+            let id = names::client_id(&asked.client_id)?;
+            service.delete_client(&admin, &id).await?;
+            Ok(v1::DeleteClientResponse {})
+        })
+        .await
+    }
+
+    async fn rotate_client_secret(
+        &self,
+        request: Request<v1::RotateClientSecretRequest>,
+    ) -> Result<Response<v1::RotateClientSecretResponse>, Status> {
+        answer(async {
+            let (service, admin, asked) = self.admit(request).await?;
+            let id = names::client_id(&asked.client_id)?;
+            let asked = clients::rotate(asked)?;
+            let (client, secret) = service.rotate_client_secret(&admin, &id, asked).await?;
+            let client_secret = clients::shown(secret.as_ref());
+            let client = Some(clients::message(&client, service.now()));
+            Ok(v1::RotateClientSecretResponse { client, client_secret })
+        })
+        .await
+    }
+
+    async fn create_user(
+        &self,
+        request: Request<v1::CreateUserRequest>,
+    ) -> Result<Response<v1::CreateUserResponse>, Status> {
+        answer(async {
+            let (service, admin, asked) = self.admit(request).await?;
+            let user = service.create_user(&admin, users::create(asked)?).await?;
+            Ok(v1::CreateUserResponse { user: Some(users::message(&user)) })
+        })
+        .await
+    }
+
+    async fn get_user(
+        &self,
+        request: Request<v1::GetUserRequest>,
+    ) -> Result<Response<v1::GetUserResponse>, Status> {
+        answer(async {
+            let (service, admin, asked) = self.admit(request).await?;
+            let user = service.get_user(&admin, &users::key(asked)?).await?;
+            Ok(v1::GetUserResponse { user: Some(users::message(&user)) })
+        })
+        .await
+    }
+
+    async fn list_users(
+        &self,
+        request: Request<v1::ListUsersRequest>,
+    ) -> Result<Response<v1::ListUsersResponse>, Status> {
+        answer(async {
+            let (service, admin, asked) = self.admit(request).await?;
+            let filter = users::filter(&asked)?;
+            let page = names::page(asked.page_size, asked.page_token)?;
+            let page = service.list_users(&admin, &filter, &page).await?;
+            let users = page.entries.iter().map(users::message).collect();
+            Ok(v1::ListUsersResponse { users, next_page_token: page.next_token })
+        })
+        .await
+    }
+
+    async fn update_user(
+        &self,
+        request: Request<v1::UpdateUserRequest>,
+    ) -> Result<Response<v1::UpdateUserResponse>, Status> {
+        answer(async {
+            let (service, admin, asked) = self.admit(request).await?;
+            let user = service.update_user(&admin, &users::update(asked)?).await?;
+            Ok(v1::UpdateUserResponse { user: Some(users::message(&user)) })
+        })
+        .await
+    }
+
+    async fn set_user_password(
+        &self,
+        request: Request<v1::SetUserPasswordRequest>,
+    ) -> Result<Response<v1::SetUserPasswordResponse>, Status> {
+        answer(async {
+            let (service, admin, asked) = self.admit(request).await?;
+            let id = names::user_id(&asked.user_id)?;
+            let grants = users::old_grants(asked.keep_grants);
+            let password = users::password(asked.password)?;
+            let user = service.set_user_password(&admin, id, &password, grants).await?;
+            Ok(v1::SetUserPasswordResponse { user: Some(users::message(&user)) })
+        })
+        .await
+    }
+
+    async fn disable_user(
+        &self,
+        request: Request<v1::DisableUserRequest>,
+    ) -> Result<Response<v1::DisableUserResponse>, Status> {
+        answer(async {
+            let (service, admin, asked) = self.admit(request).await?;
+            let id = names::user_id(&asked.user_id)?;
+            let user = service.disable_user(&admin, id).await?;
+            Ok(v1::DisableUserResponse { user: Some(users::message(&user)) })
+        })
+        .await
+    }
+
+    async fn enable_user(
+        &self,
+        request: Request<v1::EnableUserRequest>,
+    ) -> Result<Response<v1::EnableUserResponse>, Status> {
+        answer(async {
+            let (service, admin, asked) = self.admit(request).await?;
+            let id = names::user_id(&asked.user_id)?;
+            let user = service.enable_user(&admin, id).await?;
+            Ok(v1::EnableUserResponse { user: Some(users::message(&user)) })
+        })
+        .await
+    }
+
+    async fn delete_user(
+        &self,
+        request: Request<v1::DeleteUserRequest>,
+    ) -> Result<Response<v1::DeleteUserResponse>, Status> {
+        answer(async {
+            let (service, admin, asked) = self.admit(request).await?;
+            service.delete_user(&admin, names::user_id(&asked.user_id)?).await?;
+            Ok(v1::DeleteUserResponse {})
+        })
+        .await
+    }
+
+    async fn get_grant(
+        &self,
+        request: Request<v1::GetGrantRequest>,
+    ) -> Result<Response<v1::GetGrantResponse>, Status> {
+        answer(async {
+            let (service, admin, asked) = self.admit(request).await?;
+            let grant = service.get_grant(&admin, names::grant_id(&asked.grant_id)?).await?;
+            Ok(v1::GetGrantResponse { grant: Some(grants::message(&grant)) })
+        })
+        .await
+    }
+
+    async fn list_grants(
+        &self,
+        request: Request<v1::ListGrantsRequest>,
+    ) -> Result<Response<v1::ListGrantsResponse>, Status> {
+        answer(async {
+            let (service, admin, asked) = self.admit(request).await?;
+            let of = names::selector(&asked.subject, &asked.client_id)?;
+            let page = names::page(asked.page_size, asked.page_token)?;
+            let page = service.list_grants(&admin, &of, asked.active_only, &page).await?;
+            let grants = page.entries.iter().map(grants::message).collect();
+            Ok(v1::ListGrantsResponse { grants, next_page_token: page.next_token })
+        })
+        .await
+    }
+
+    async fn revoke_grant(
+        &self,
+        request: Request<v1::RevokeGrantRequest>,
+    ) -> Result<Response<v1::RevokeGrantResponse>, Status> {
+        answer(async {
+            let (service, admin, asked) = self.admit(request).await?;
+            service.revoke_grant(&admin, names::grant_id(&asked.grant_id)?).await?;
+            Ok(v1::RevokeGrantResponse {})
+        })
+        .await
+    }
+
+    async fn revoke_grants(
+        &self,
+        request: Request<v1::RevokeGrantsRequest>,
+    ) -> Result<Response<v1::RevokeGrantsResponse>, Status> {
+        answer(async {
+            let (service, admin, asked) = self.admit(request).await?;
+            let of = names::selector(&asked.subject, &asked.client_id)?;
+            let ended = if asked.dry_run {
+                service.count_grants(&admin, &of).await?
+            } else {
+                service.revoke_grants(&admin, &of).await?
+            };
+            Ok(grants::ended(ended))
+        })
+        .await
+    }
+
+    type BackupStream = Pin<Box<dyn Stream<Item = Result<v1::BackupResponse, Status>> + Send>>;
+
+    async fn backup(
+        &self,
+        request: Request<v1::BackupRequest>,
+    ) -> Result<Response<Self::BackupStream>, Status> {
+        self.admit(request).await.map_err(|error| refusal(&error))?;
+        Err(Status::with_error_details(
+            Code::Unimplemented,
+            "this release does not stream backups",
+            details(v1::ErrorReason::InvalidRequest),
+        ))
+    }
+
+    async fn get_status(
+        &self,
+        request: Request<v1::GetStatusRequest>,
+    ) -> Result<Response<v1::GetStatusResponse>, Status> {
+        answer(async {
+            let (service, admin, asked) = self.admit(request).await?;
+            let v1::GetStatusRequest {} = asked;
+            Ok(status::message(service.status(&admin)))
+        })
+        .await
+    }
+}

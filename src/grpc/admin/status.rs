@@ -1,0 +1,35 @@
+//! The message about the server.
+
+use crate::{
+    grpc::convert::timestamp,
+    proto::v1,
+    service::{KeyState, MintingClient, Status},
+};
+
+/// How the server is.
+pub(super) fn message(status: Status) -> v1::GetStatusResponse {
+    let store = v1::StoreStatus {
+        engine: status.engine.to_owned(),
+        writable: status.store.writable,
+        free_bytes: status.store.free_bytes,
+        disk_bytes: status.store.disk_bytes,
+        grants: status.store.grants,
+    };
+    v1::GetStatusResponse {
+        version: status.version.to_owned(),
+        start_time: Some(timestamp(status.start_time)),
+        server_time: Some(timestamp(status.server_time)),
+        store: Some(store),
+        keys: status.keys.into_iter().map(key).collect(),
+        minting_clients: status.minting_clients.iter().map(minting).collect(),
+        sweeper_backlog: status.sweeper_backlog,
+    }
+}
+
+fn key(key: KeyState) -> v1::KeyStatus {
+    v1::KeyStatus { key_id: key.id.to_string(), active: key.active, in_use: key.in_use }
+}
+
+fn minting(minting: &MintingClient) -> v1::MintingClient {
+    v1::MintingClient { client_id: minting.client_id.to_string(), live_tokens: minting.live_tokens }
+}

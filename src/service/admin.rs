@@ -1,0 +1,51 @@
+//! Who may administer, and the one line that tells what an administrator did.
+
+use std::fmt::Display;
+
+use super::{Caller, Service};
+use crate::{
+    domain::{client::ClientType, client_id::ClientId, error::Error},
+    store::Store,
+};
+
+/// A caller who may administer. Only [`Service::authorize_admin`] makes one, so a function that
+/// takes an administrator cannot be reached by anybody else.
+#[derive(Clone, Debug)]
+pub struct Admin {
+    caller: Caller,
+}
+
+impl Admin {
+    /// The administrating client.
+    pub fn id(&self) -> &ClientId {
+        self.caller.id()
+    }
+
+    /// Notes what was done, and to what: never a secret, a password or what a person typed.
+    pub(super) fn note(&self, action: &'static str, target: &dyn Display) {
+        tracing::info!(
+            target: "jeton::audit",
+            admin = %self.id(),
+            action,
+            subject = %target,
+            "administration"
+        );
+    }
+}
+
+impl<S: Store> Service<S> {
+    /// Lets a caller administer: a confidential client with the permission, by its own credentials
+    /// or by a token that it asked for itself. A token of one of its users is no administrator's,
+    /// nor is a client that has no secret to keep.
+    ///
+    /// # Errors
+    /// `AccessDenied`.
+    pub fn authorize_admin(&self, caller: Caller) -> Result<Admin, Error> {
+        let client = caller.client();
+        let confidential = client.client_type == ClientType::Confidential;
+        if client.permissions.admin && confidential && caller.is_itself() {
+            return Ok(Admin { caller });
+        }
+        Err(Error::AccessDenied)
+    }
+}

@@ -1,0 +1,194 @@
+//! Administers clients: creates, shows, lists, changes and deletes them.
+
+use super::{Admin, Page, PageRequest, Service, client_secrets::ChosenOrGenerated, page, race};
+use crate::{
+    domain::{
+        client::{Client, ClientType, Permissions},
+        client_edit::ClientEdit,
+        client_id::ClientId,
+        error::Error,
+        page_token::ListId,
+        secret::Secret,
+        secret_rotation::NewSecret,
+    },
+    store::{Records as _, Store, Stored, Version, Write, WriteError},
+};
+
+/// What is asked of [`Service::create_client`].
+#[derive(Clone, Debug)]
+pub struct CreateClient {
+    /// Its name.
+    pub id: ClientId,
+    /// Whether it has a secret, and which; `None` makes a public client.
+    pub secret: Option<ChosenOrGenerated>,
+    /// What differs from a client that may do nothing.
+    pub fields: Vec<ClientEdit>,
+}
+
+/// What is asked of [`Service::update_client`].
+#[derive(Clone, Debug)]
+pub struct UpdateClient {
+    /// Its name.
+    pub id: ClientId,
+    /// The fields to change.
+    pub fields: Vec<ClientEdit>,
+    /// The state that is to be changed, when it may be no other.
+    pub expected: Option<Version>,
+}
+
+/// Which clients are listed.
+#[derive(Clone, Debug, Default)]
+pub struct ClientFilter {
+    /// Those whose id begins with this.
+    pub id_prefix: String,
+    /// Those that have all of these permissions.
+    pub permissions: Permissions,
+    /// Those that are disabled.
+    pub disabled_only: bool,
+}
+
+impl ClientFilter {
+    fn list(&self) -> ListId {
+        let flag = |set: bool| if set { "1" } else { "" };
+        let Permissions { admin, inactive_reason } = self.permissions;
+        let flags = [flag(admin), flag(inactive_reason), flag(self.disabled_only)];
+        ListId::new("clients", &[&[self.id_prefix.as_str()], &flags[..]].concat())
+    }
+
+    fn keeps(&self, client: &Client) -> bool {
+        let (wanted, held) = (self.permissions, client.permissions);
+        client.id.as_str().starts_with(&self.id_prefix)
+            && (held.admin || !wanted.admin)
+            && (held.inactive_reason || !wanted.inactive_reason)
+            && (client.disabled || !self.disabled_only)
+    }
+}
+
+impl<S: Store> Service<S> {
+    /// Registers a client. Answers, once that is durable, the client and the secret that was
+    /// generated for it, if one was.
+    ///
+    /// # Errors
+    /// `AlreadyExists`; `InvalidRequest` when the fields do not fit together; `Overloaded`,
+    /// `Unavailable`.
+    pub async fn create_client(
+        &self,
+        admin: &Admin,
+        request: CreateClient,
+    ) -> Result<(Stored<Client>, Option<Secret>), Error> {
+        let client_type = match request.secret {
+            Some(_) => ClientType::Confidential,
+            None => ClientType::Public,
+        };
+        // Before a chosen secret costs a hash.
+        if self.client(&request.id).await?.is_some() {
+            return Err(Error::AlreadyExists("client"));
+        }
+        let blank = Client::new(request.id, client_type, &*self.entropy, self.now());
+        let mut client = blank.edited(&request.fields, &*self.entropy, self.now())?;
+        let mut shown = None;
+        if let Some(secret) = request.secret {
+            let ttl = secret.ttl;
+            let (stored, generated) = self.make_secret(secret.chosen).await?;
+            let new = NewSecret { stored, ttl, previous_ttl: secret.previous_ttl };
+            client = client.with_secret(new, self.now())?;
+            shown = generated;
+        }
+        let written = self.store.clients().write(Write::Insert(client.clone())).await;
+        let version = match written {
+            Ok(version) => version,
+            Err(WriteError::Conflict) => return Err(Error::AlreadyExists("client")),
+            Err(error) => return Err(self.write_failed(error)),
+        };
+        admin.note("create client", &client.id);
+        Ok((Stored::new(version, client), shown))
+    }
+
+    /// A client.
+    ///
+    /// # Errors
+    /// `NotFound`, `Unavailable`.
+    pub async fn get_client(&self, _: &Admin, id: &ClientId) -> Result<Stored<Client>, Error> {
+        self.existing_client(id).await
+    }
+
+    /// A page of the clients, in order of their ids.
+    ///
+    /// # Errors
+    /// `InvalidRequest` for a token of another list, `Unavailable`.
+    pub async fn list_clients(
+        &self,
+        _: &Admin,
+        filter: &ClientFilter,
+        request: &PageRequest,
+    ) -> Result<Page<Stored<Client>>, Error> {
+        let wanted = |client: &Client| filter.keeps(client);
+        let failed = |error| self.read_failed(error);
+        page::records(self.store.clients(), filter.list(), request, wanted, failed).await
+    }
+
+    /// Changes a client. Disabling it ends every grant of it by this one write.
+    ///
+    /// # Errors
+    /// `NotFound`; `Changed` when it is in another state than expected; `InvalidRequest` when the
+    /// fields do not fit together; `Overloaded`, `Conflict`, `Unavailable`.
+    pub async fn update_client(
+        &self,
+        admin: &Admin,
+        request: &UpdateClient,
+    ) -> Result<Stored<Client>, Error> {
+        let changed = self
+            .change_client(&request.id, request.expected, |client| {
+                client.edited(&request.fields, &*self.entropy, self.now())
+            })
+            .await?;
+        admin.note("update client", &request.id);
+        Ok(changed)
+    }
+
+    /// Deletes a client; its grants are dead with it.
+    ///
+    /// # Errors
+    /// `NotFound`, `Overloaded`, `Conflict`, `Unavailable`.
+    pub async fn delete_client(&self, admin: &Admin, id: &ClientId) -> Result<(), Error> {
+        race(async || {
+            let found = self.existing_client(id).await?;
+            let write = Write::Delete(found.version(), id.clone());
+            let written = self.store.clients().write(write).await;
+            self.won(written.map(drop)).map(|won| won.then_some(()))
+        })
+        .await?;
+        admin.note("delete client", id);
+        Ok(())
+    }
+
+    pub(super) async fn existing_client(&self, id: &ClientId) -> Result<Stored<Client>, Error> {
+        self.client(id).await?.ok_or(Error::NotFound("client"))
+    }
+
+    /// Puts what `change` makes of a client in its place; nothing is written where that is the same.
+    pub(super) async fn change_client(
+        &self,
+        id: &ClientId,
+        expected: Option<Version>,
+        change: impl Fn(&Client) -> Result<Client, Error>,
+    ) -> Result<Stored<Client>, Error> {
+        race(async || {
+            let found = self.existing_client(id).await?;
+            if expected.is_some_and(|expected| expected != found.version()) {
+                return Err(Error::Changed);
+            }
+            let next = change(&found)?;
+            if next == *found {
+                return Ok(Some(found));
+            }
+            let write = Write::Replace(found.version(), next.clone());
+            match self.store.clients().write(write).await {
+                Ok(version) => Ok(Some(Stored::new(version, next))),
+                Err(WriteError::Conflict) => Ok(None),
+                Err(error) => Err(self.write_failed(error)),
+            }
+        })
+        .await
+    }
+}

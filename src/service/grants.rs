@@ -1,0 +1,195 @@
+//! Shows and ends grants by their handle, without anyone having a token of theirs.
+
+use std::collections::{HashMap, hash_map::Entry};
+
+use futures_util::future::try_join_all;
+
+use super::{Admin, Page, PageRequest, Service, page::Filling, race};
+use crate::{
+    domain::{
+        client::Client,
+        client_id::ClientId,
+        error::Error,
+        grant::{EndCause, Grant},
+        grant_id::GrantId,
+        grant_selector::{GrantSelector, SubjectName},
+        liveness::{self, InactiveReason, Parties},
+        page_token::ListId,
+        subject::UserId,
+        user::User,
+    },
+    store::{GrantOwner, ReadError, Record as _, Records as _, Store, Stored},
+};
+
+/// Records that are read at the same time: each that is not in memory takes a thread.
+const MAX_READ_TOGETHER: usize = 64;
+
+/// A grant as it is now.
+#[derive(Clone, Debug)]
+pub struct ShownGrant {
+    /// Its record.
+    pub grant: Stored<Grant>,
+    /// Why no token of it is, or can be made, good; `None` when one is or can.
+    pub inactive: Option<InactiveReason>,
+}
+
+/// The clients and users that were met while grants were judged: most have few.
+#[derive(Default)]
+pub(super) struct Met {
+    clients: HashMap<ClientId, Option<Stored<Client>>>,
+    users: HashMap<UserId, Option<Stored<User>>>,
+}
+
+impl<S: Store> Service<S> {
+    /// A grant.
+    ///
+    /// # Errors
+    /// `NotFound`, `Unavailable`.
+    pub async fn get_grant(&self, _: &Admin, id: GrantId) -> Result<ShownGrant, Error> {
+        let grant = self.grant(id).await?.ok_or(Error::NotFound("grant"))?;
+        let inactive = self.judge_grant(&grant, &mut Met::default()).await?;
+        Ok(ShownGrant { grant, inactive })
+    }
+
+    /// A page of the grants that `of` means, mostly the oldest first.
+    ///
+    /// # Errors
+    /// `InvalidRequest` for a token of another list, `Unavailable`.
+    pub async fn list_grants(
+        &self,
+        _: &Admin,
+        of: &GrantSelector,
+        active_only: bool,
+        request: &PageRequest,
+    ) -> Result<Page<ShownGrant>, Error> {
+        let mut page = Filling::new(list_id(of, active_only), request)?;
+        let mut met = Met::default();
+        loop {
+            let (after, step) = (page.after::<Grant>()?, page.step());
+            let (ids, more) = self.grants_after(of, after, step).await?;
+            let mut ids = ids.into_iter().peekable();
+            while let Some((id, grant)) = ids.next() {
+                let mut entry = None;
+                let mut bytes = 0;
+                if let Some(grant) = grant {
+                    bytes = grant.memory_bytes();
+                    let inactive = self.judge_grant(&grant, &mut met).await?;
+                    entry = Some(ShownGrant { grant, inactive });
+                    entry = entry.filter(|shown| shown.inactive.is_none() || !active_only);
+                }
+                if page.pass::<Grant>(&id, bytes, entry) {
+                    return Ok(page.finish(more || ids.peek().is_some()));
+                }
+            }
+            if !more {
+                return Ok(page.finish(false));
+            }
+        }
+    }
+
+    /// Ends a grant. One that has ended before is left as it is.
+    ///
+    /// # Errors
+    /// `NotFound`; `Overloaded`, `Conflict`, `Unavailable`: then it may still be alive.
+    pub async fn revoke_grant(&self, admin: &Admin, id: GrantId) -> Result<(), Error> {
+        if !self.end_grant(id).await? {
+            return Err(Error::NotFound("grant"));
+        }
+        admin.note("revoke grant", &id);
+        Ok(())
+    }
+
+    /// Ends a grant, if it is there.
+    pub(super) async fn end_grant(&self, id: GrantId) -> Result<bool, Error> {
+        race(async || {
+            let Some(grant) = self.grant(id).await? else {
+                return Ok(Some(false));
+            };
+            if grant.end.is_some() {
+                return Ok(Some(true));
+            }
+            let ended = grant.ended(EndCause::Revoked, self.now());
+            let written = self.replace(grant.version(), ended).await?;
+            Ok(written.then_some(true))
+        })
+        .await
+    }
+
+    /// The next `limit` grants of the index that `of` is looked up in, each with its record where
+    /// that is one meant, and whether there are more of them.
+    pub(super) async fn grants_after(
+        &self,
+        of: &GrantSelector,
+        after: Option<GrantId>,
+        limit: usize,
+    ) -> Result<(Vec<(GrantId, Option<Stored<Grant>>)>, bool), Error> {
+        let ids = self.store.grant_ids(&owner(of), after, limit).await;
+        let ids = ids.map_err(|error| self.read_failed(error))?;
+        let more = ids.len() == limit;
+        let mut found = Vec::with_capacity(ids.len());
+        for together in ids.chunks(MAX_READ_TOGETHER) {
+            let reads = together.iter().map(|id| self.readable_grant(*id));
+            let grants = try_join_all(reads).await?;
+            let meant = grants.into_iter().map(|grant| grant.filter(|grant| of.means(grant)));
+            found.extend(together.iter().copied().zip(meant));
+        }
+        Ok((found, more))
+    }
+
+    /// A damaged record is nobody's grant: one must not keep the others from being seen and ended.
+    async fn readable_grant(&self, id: GrantId) -> Result<Option<Stored<Grant>>, Error> {
+        match self.store.grants().get(&id).await {
+            Ok(grant) => Ok(grant),
+            Err(ReadError::Corrupt) => {
+                tracing::error!(grant_id = %id, "the record is damaged");
+                Ok(None)
+            }
+            Err(error @ ReadError::Unavailable) => Err(self.read_failed(error)),
+        }
+    }
+
+    /// Why no token of a grant is, or can be made, good; `None` when one is or can.
+    pub(super) async fn judge_grant(
+        &self,
+        grant: &Grant,
+        met: &mut Met,
+    ) -> Result<Option<InactiveReason>, Error> {
+        let client = match met.clients.entry(grant.client_id.clone()) {
+            Entry::Occupied(met) => met.into_mut(),
+            Entry::Vacant(new) => new.insert(self.client(&grant.client_id).await?),
+        };
+        let user = match grant.subject.user_id() {
+            None => None,
+            Some(id) => match met.users.entry(id) {
+                Entry::Occupied(met) => met.into_mut().as_deref(),
+                Entry::Vacant(new) => new.insert(self.user(id).await?).as_deref(),
+            },
+        };
+        let parties = Parties { client: client.as_deref(), user };
+        Ok(liveness::check_use(grant, parties, self.now()).err())
+    }
+}
+
+/// Whose index holds all that is meant. A user has fewer grants than a client.
+fn owner(of: &GrantSelector) -> GrantOwner {
+    match of {
+        GrantSelector::Subject(SubjectName::User(user))
+        | GrantSelector::Both(SubjectName::User(user), _) => GrantOwner::User(*user),
+        GrantSelector::Subject(SubjectName::Client(client))
+        | GrantSelector::Client(client)
+        | GrantSelector::Both(SubjectName::Client(client), _) => GrantOwner::Client(client.clone()),
+    }
+}
+
+fn list_id(of: &GrantSelector, active_only: bool) -> ListId {
+    let subject = |subject: &SubjectName| match subject {
+        SubjectName::User(user) => user.to_string(),
+        SubjectName::Client(client) => client.to_string(),
+    };
+    let (subject, client) = match of {
+        GrantSelector::Subject(of) => (subject(of), ""),
+        GrantSelector::Client(client) => (String::new(), client.as_str()),
+        GrantSelector::Both(of, client) => (subject(of), client.as_str()),
+    };
+    ListId::new("grants", &[&subject, client, if active_only { "1" } else { "" }])
+}

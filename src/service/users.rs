@@ -1,0 +1,257 @@
+//! Administers users: creates, shows, lists, changes, disables and deletes them.
+
+use super::{Admin, Page, PageRequest, Service, page, race};
+use crate::{
+    domain::{
+        attributes::Attributes,
+        error::Error,
+        page_token::ListId,
+        secret::Secret,
+        subject::UserId,
+        user::{PasswordHash, User},
+        user_edit::{OldGrants, UserEdit},
+        user_name::UserName,
+    },
+    store::{Records as _, Store, Stored, Version, Write, WriteError},
+};
+
+/// What is asked of [`Service::create_user`].
+#[derive(Clone, Debug)]
+pub struct CreateUser {
+    /// The login name.
+    pub name: UserName,
+    /// What introspection tells of the user.
+    pub attributes: Attributes,
+    /// Whether the user is disabled from the start.
+    pub disabled: bool,
+    /// As it was typed.
+    pub password: Secret,
+}
+
+/// How a user is named.
+#[derive(Clone, Debug)]
+pub enum UserKey {
+    /// By id.
+    Id(UserId),
+    /// By login name.
+    Name(UserName),
+}
+
+/// What is asked of [`Service::update_user`].
+#[derive(Clone, Debug)]
+pub struct UpdateUser {
+    /// Who.
+    pub id: UserId,
+    /// The fields to change.
+    pub fields: Vec<UserEdit>,
+    /// The state that is to be changed, when it may be no other.
+    pub expected: Option<Version>,
+}
+
+/// Which users are listed.
+#[derive(Clone, Debug, Default)]
+pub struct UserFilter {
+    /// Those whose normalised login name begins with this.
+    pub name_prefix: String,
+    /// Those who are disabled.
+    pub disabled_only: bool,
+}
+
+impl UserFilter {
+    fn list(&self) -> ListId {
+        let disabled = if self.disabled_only { "1" } else { "" };
+        ListId::new("users", &[&self.name_prefix, disabled])
+    }
+
+    fn keeps(&self, user: &User) -> bool {
+        user.name.as_str().starts_with(&self.name_prefix) && (user.disabled || !self.disabled_only)
+    }
+}
+
+impl<S: Store> Service<S> {
+    /// Creates a user. Answers once that is durable.
+    ///
+    /// # Errors
+    /// `AlreadyExists` when the name is taken; `InvalidRequest` for a password that is none;
+    /// `Overloaded`, `Unavailable`.
+    pub async fn create_user(
+        &self,
+        admin: &Admin,
+        request: CreateUser,
+    ) -> Result<Stored<User>, Error> {
+        // Before the password costs a hash.
+        self.name_is_free(&request.name, None).await?;
+        let password = self.hash_new_password(&request.name, &request.password).await?;
+        let now = self.now();
+        let blank = User::new(request.name, password, &*self.entropy, now);
+        let mut user = blank.edited(&[UserEdit::Attributes(request.attributes)], now);
+        if request.disabled {
+            user = user.disabled(&*self.entropy, now);
+        }
+        let written = self.store.users().write(Write::Insert(user.clone())).await;
+        let version = match written {
+            Ok(version) => version,
+            Err(WriteError::Conflict) => return Err(Error::AlreadyExists("user")),
+            Err(error) => return Err(self.write_failed(error)),
+        };
+        admin.note("create user", &user.id);
+        Ok(Stored::new(version, user))
+    }
+
+    /// A user.
+    ///
+    /// # Errors
+    /// `NotFound`, `Unavailable`.
+    pub async fn get_user(&self, _: &Admin, key: &UserKey) -> Result<Stored<User>, Error> {
+        match key {
+            UserKey::Id(id) => self.existing_user(*id).await,
+            UserKey::Name(name) => self.user_named(name).await?.ok_or(Error::NotFound("user")),
+        }
+    }
+
+    /// A page of the users, in no particular order.
+    ///
+    /// # Errors
+    /// `InvalidRequest` for a token of another list, `Unavailable`.
+    pub async fn list_users(
+        &self,
+        _: &Admin,
+        filter: &UserFilter,
+        request: &PageRequest,
+    ) -> Result<Page<Stored<User>>, Error> {
+        let wanted = |user: &User| filter.keeps(user);
+        let failed = |error| self.read_failed(error);
+        page::records(self.store.users(), filter.list(), request, wanted, failed).await
+    }
+
+    /// Changes a user.
+    ///
+    /// # Errors
+    /// `NotFound`; `Changed` when the user is in another state than expected; `AlreadyExists` when
+    /// a new name is taken; `Overloaded`, `Conflict`, `Unavailable`.
+    pub async fn update_user(
+        &self,
+        admin: &Admin,
+        request: &UpdateUser,
+    ) -> Result<Stored<User>, Error> {
+        let next = |user: &User| user.edited(&request.fields, self.now());
+        let changed = self.change_user(request.id, request.expected, next).await?;
+        admin.note("update user", &request.id);
+        Ok(changed)
+    }
+
+    /// Sets a user's password.
+    ///
+    /// # Errors
+    /// `NotFound`; `InvalidRequest` for a password that is none; `Overloaded`, `Conflict`,
+    /// `Unavailable`: then the old password and the grants may still be good.
+    pub async fn set_user_password(
+        &self,
+        admin: &Admin,
+        id: UserId,
+        password: &Secret,
+        grants: OldGrants,
+    ) -> Result<Stored<User>, Error> {
+        // Before the password costs a hash.
+        let name = self.existing_user(id).await?.name.clone();
+        let hash = self.hash_new_password(&name, password).await?;
+        let next =
+            |user: &User| user.with_password(hash.clone(), grants, &*self.entropy, self.now());
+        let changed = self.change_user(id, None, next).await?;
+        admin.note("set user password", &id);
+        Ok(changed)
+    }
+
+    /// Disables a user, which ends every grant of theirs by this one write.
+    ///
+    /// # Errors
+    /// `NotFound`, `Overloaded`, `Conflict`, `Unavailable`.
+    pub async fn disable_user(&self, admin: &Admin, id: UserId) -> Result<Stored<User>, Error> {
+        let next = |user: &User| user.disabled(&*self.entropy, self.now());
+        let changed = self.change_user(id, None, next).await?;
+        admin.note("disable user", &id);
+        Ok(changed)
+    }
+
+    /// Enables a user again. What had ended stays ended.
+    ///
+    /// # Errors
+    /// `NotFound`, `Overloaded`, `Conflict`, `Unavailable`.
+    pub async fn enable_user(&self, admin: &Admin, id: UserId) -> Result<Stored<User>, Error> {
+        let changed = self.change_user(id, None, |user| user.enabled(self.now())).await?;
+        admin.note("enable user", &id);
+        Ok(changed)
+    }
+
+    /// Deletes a user; their grants are dead with them.
+    ///
+    /// # Errors
+    /// `NotFound`, `Overloaded`, `Conflict`, `Unavailable`.
+    pub async fn delete_user(&self, admin: &Admin, id: UserId) -> Result<(), Error> {
+        race(async || {
+            let found = self.existing_user(id).await?;
+            let written = self.store.users().write(Write::Delete(found.version(), id)).await;
+            self.won(written.map(drop)).map(|won| won.then_some(()))
+        })
+        .await?;
+        admin.note("delete user", &id);
+        Ok(())
+    }
+
+    async fn existing_user(&self, id: UserId) -> Result<Stored<User>, Error> {
+        self.user(id).await?.ok_or(Error::NotFound("user"))
+    }
+
+    async fn user_named(&self, name: &UserName) -> Result<Option<Stored<User>>, Error> {
+        let found = self.store.user_by_name(name).await;
+        found.map_err(|error| self.read_failed(error))
+    }
+
+    /// # Errors
+    /// `AlreadyExists` when somebody else than `owner` has the name.
+    async fn name_is_free(&self, name: &UserName, owner: Option<UserId>) -> Result<(), Error> {
+        match self.user_named(name).await? {
+            Some(user) if Some(user.id) != owner => Err(Error::AlreadyExists("user")),
+            Some(_) | None => Ok(()),
+        }
+    }
+
+    async fn hash_new_password(
+        &self,
+        name: &UserName,
+        password: &Secret,
+    ) -> Result<PasswordHash, Error> {
+        self.check_new_password(name, password)?;
+        Ok(PasswordHash(self.hashes.hash(password.normalised()).await?))
+    }
+
+    /// Puts what `change` makes of a user in their place; nothing is written where that is the same.
+    async fn change_user(
+        &self,
+        id: UserId,
+        expected: Option<Version>,
+        change: impl Fn(&User) -> User,
+    ) -> Result<Stored<User>, Error> {
+        race(async || {
+            let found = self.existing_user(id).await?;
+            if expected.is_some_and(|expected| expected != found.version()) {
+                return Err(Error::Changed);
+            }
+            let next = change(&found);
+            if next == *found {
+                return Ok(Some(found));
+            }
+            // A name that is taken is a conflict like any other to the store.
+            if next.name != found.name {
+                self.name_is_free(&next.name, Some(id)).await?;
+            }
+            let write = Write::Replace(found.version(), next.clone());
+            match self.store.users().write(write).await {
+                Ok(version) => Ok(Some(Stored::new(version, next))),
+                Err(WriteError::Conflict) => Ok(None),
+                Err(error) => Err(self.write_failed(error)),
+            }
+        })
+        .await
+    }
+}

@@ -1,0 +1,14 @@
+//! How a store is.
+
+/// What an engine knows of itself without asking the disk for much; zero where it does not know.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Condition {
+    /// Whether it takes new records.
+    pub writable: bool,
+    /// Free bytes of its file system.
+    pub free_bytes: u64,
+    /// Bytes that it takes on disk.
+    pub disk_bytes: u64,
+    /// About how many grants it holds, those included that have ended and are not yet freed.
+    pub grants: u64,
+}
