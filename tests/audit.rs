@@ -16,6 +16,7 @@ use jeton::proto::v1::{
 use serde_json::Value;
 
 use crate::common::{
+    admin::{Admin, PASSWORD, with_admin},
     caller::{Caller, by_password, client_credentials},
     home::Home,
     server::Server,
@@ -118,6 +119,48 @@ async fn each_deed_and_each_refusal_is_one_line_with_who_and_what() {
         let most = secret.len().min(40);
         let shown = text.contains(&secret[..most]) || text.contains(&secret[secret.len() - most..]);
         assert!(!shown, "{secret}");
+    }
+}
+
+#[tokio::test]
+async fn what_administrators_change_is_told_and_who_is_none_and_tries() {
+    let home = Home::new();
+    let path = home.path().join("audit.jsonl");
+    let settings = with_admin().set("audit", "target", &format!("file:{}", path.display()));
+    let server = Server::start_at(home, &settings).await;
+    let root = Admin::of(&server).await;
+    let carol = root.create_user("carol").await.expect("a user");
+    root.set_disabled("kiosk", true).await;
+    let shop = Admin { id: "shop".into(), secret: "shop-secret".into(), ..root.clone() };
+    shop.create_user("mallory").await.expect_err("shop is no administrator");
+    let wrong = Admin { secret: "a-wrong-secret".into(), ..root };
+    wrong.create_user("mallory").await.expect_err("a wrong secret");
+    let _home = server.stop().await;
+
+    let lines = read(&path);
+    assert_eq!(
+        stories(&lines),
+        [
+            ["admin", "done", "-", "root"],
+            ["admin", "done", "-", "root"],
+            ["admin", "refused", "ACCESS_DENIED", "shop"],
+            ["authenticate", "refused", "INVALID_CLIENT", "root"],
+        ]
+    );
+    assert_eq!(
+        (&lines[0]["action"], &lines[0]["record"]),
+        (&"create user".into(), &carol.user_id.into())
+    );
+    assert_eq!(
+        (&lines[1]["action"], &lines[1]["record"]),
+        (&"update client".into(), &"kiosk".into())
+    );
+    let text = fs::read_to_string(&path).expect("the audit");
+    for (line, secret) in
+        lines.iter().zip([PASSWORD, "root-secret", "shop-secret", "a-wrong-secret"])
+    {
+        assert_eq!(line["peer"], "127.0.0.1", "{line}");
+        assert!(!text.contains(secret), "{secret}");
     }
 }
 

@@ -6,10 +6,15 @@ mod common;
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 
+use jeton::proto::v1::{
+    IssueTokenRequest, PasswordGrant, SetUserPasswordRequest, issue_token_request::Grant,
+};
 use tokio::task::JoinSet;
 use tonic::Code;
+use tonic_types::StatusExt as _;
 
 use crate::common::{
+    admin::{Admin, with_admin},
     caller::{Caller, client_credentials},
     home::Home,
     refusal::{assert_refused, error_info},
@@ -78,8 +83,12 @@ async fn guesses_at_one_clients_secret_keep_no_user_of_another_client_out() {
     let unknown = Caller { id: "nobody".to_owned(), ..stranger.clone() };
     let mut guesses = JoinSet::new();
     for number in 0..200 {
-        let caller = if number % 2 == 0 { stranger.clone() } else { unknown.clone() };
-        guesses.spawn(async move { caller.issue(client_credentials()).await });
+        let known = number % 2 == 0;
+        // Half of them with one and the same secret.
+        let secret = format!("a wrong guess {}", if number % 4 < 2 { number } else { 0 });
+        let caller = if known { stranger.clone() } else { unknown.clone() };
+        let caller = Caller { secret, ..caller };
+        guesses.spawn(async move { (known, caller.issue(client_credentials()).await) });
     }
     let answered = AtomicUsize::new(0);
     let mut reasons = Vec::new();
@@ -91,14 +100,53 @@ async fn guesses_at_one_clients_secret_keep_no_user_of_another_client_out() {
     };
     let guessing = async {
         while let Some(answer) = guesses.join_next().await {
-            let refused = answer.expect("no panic").expect_err("a wrong guess");
-            reasons.push(error_info(&refused).reason);
+            let (known, answer) = answer.expect("no panic");
+            let refused = answer.expect_err("a wrong guess");
+            reasons.push((known, error_info(&refused).reason));
         }
     };
     tokio::join!(logins, guessing);
     assert_eq!(answered.load(Ordering::Relaxed), 10);
-    assert!(reasons.iter().any(|reason| reason == "INVALID_CLIENT"));
-    assert!(reasons.iter().any(|reason| reason == "OVERLOADED"));
-    assert!(reasons.iter().all(|reason| reason == "INVALID_CLIENT" || reason == "OVERLOADED"));
+    for known in [true, false] {
+        for expected in ["INVALID_CLIENT", "OVERLOADED"] {
+            let told = reasons.iter().any(|(of, reason)| *of == known && reason == expected);
+            assert!(told, "{known} {expected}");
+        }
+    }
+    let expected = ["INVALID_CLIENT", "OVERLOADED"];
+    assert!(reasons.iter().all(|(_, reason)| expected.contains(&reason.as_str())), "{reasons:?}");
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn a_password_that_is_set_is_long_uncommon_and_the_same_in_every_unicode_form() {
+    let server = Server::start(&with_admin()).await;
+    let root = Admin::of(&server).await;
+    let set = async |password: &str| {
+        let user_id = root.user_id("alice").await;
+        let request = SetUserPasswordRequest {
+            user_id,
+            password: password.to_owned(),
+            ..SetUserPasswordRequest::default()
+        };
+        root.stub.clone().set_user_password(root.signed(request)).await
+    };
+    for weak in
+        ["kx7vqzmw2nfd9t", "passwordpassword", "alice.alice.alice.1", &"kx7vqzmw ".repeat(120)]
+    {
+        let status = assert_refused(set(weak).await, Code::InvalidArgument, "INVALID_REQUEST");
+        let details = status.get_details_bad_request().expect("BadRequest");
+        assert_eq!(details.field_violations[0].field, "password");
+        assert!(!format!("{status:?}").contains(&weak[..8]), "{weak}");
+    }
+    let (composed, decomposed) =
+        ("zürich blüht im märz", "zu\u{308}rich blu\u{308}ht im ma\u{308}rz");
+    for (given, typed) in [(composed, decomposed), (decomposed, composed)] {
+        set(given).await.expect("a good password");
+        let grant = PasswordGrant { username: "alice".to_owned(), password: typed.to_owned() };
+        let grant = Some(Grant::Password(grant));
+        let request = IssueTokenRequest { grant, ..IssueTokenRequest::default() };
+        server.caller("app").await.issue(request).await.expect("the same password");
+    }
     server.stop().await;
 }

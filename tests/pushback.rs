@@ -19,9 +19,9 @@ use tonic_types::StatusExt as _;
 use crate::common::{
     caller::{Caller, by_password},
     home::Home,
-    refusal::assert_refused,
+    refusal::{assert_refused, error_info},
     server::Server,
-    settings::Settings,
+    settings::{Settings, Table},
 };
 
 /// Both gRPC's own clients and those who read details learn how long to wait.
@@ -33,9 +33,9 @@ fn assert_says_when(status: &Status) {
     assert_eq!(pushback.to_str().ok(), Some(pause.as_millis().to_string().as_str()));
 }
 
-/// One thread that hashes, slowly enough for a queue to form.
+/// One thread that hashes, slowly enough for others to wait in vain.
 fn stormy() -> Settings {
-    Settings::standard().set("passwords", "memory", "8MiB").hash_threads(1)
+    Settings::standard().set("passwords", "memory", "32MiB").hash_threads(1)
 }
 
 /// The same request many times at once.
@@ -60,7 +60,7 @@ async fn a_login_storm_is_turned_away_with_a_pause_while_introspection_goes_on()
     let (answers, active) = tokio::join!(storm(&others, &request), shop.is_active(&token));
     assert!(active);
     let refused: Vec<_> = answers.into_iter().filter(Result::is_err).collect();
-    assert!(!refused.is_empty(), "the queue was never full");
+    assert!(!refused.is_empty(), "a thread was always free");
     for outcome in refused {
         assert_says_when(&assert_refused(outcome, Code::ResourceExhausted, "OVERLOADED"));
     }
@@ -126,21 +126,37 @@ fn set_owner_only(path: &Path) {
     fs::set_permissions(path, fs::Permissions::from_mode(0o600)).expect("chmod 600");
 }
 
-/// What takes no hash fills no queue: as many unknown names as wrong passwords are turned away.
+/// What takes no hash keeps no thread busy: as many unknown names as wrong passwords are turned away.
 #[tokio::test(flavor = "multi_thread")]
 async fn an_unknown_user_costs_a_hash_like_a_wrong_password() {
-    let server = Server::start(&stormy()).await;
+    const NAMES: usize = 25;
+    // Fewer than lock a name out.
+    const GUESSES: usize = 4;
+    let mut settings = stormy();
+    for number in 0..NAMES {
+        settings = settings.and(Table::user(format!("known-{number}").leak()));
+    }
+    let server = Server::start(&settings).await;
     let shop = server.caller("shop").await;
     shop.log_in().await;
-    for name in ["alice", "nobody"] {
-        let grant = PasswordGrant { username: name.to_owned(), password: "wrong".to_owned() };
-        let grant = Some(Grant::Password(grant));
-        let request = IssueTokenRequest { grant, ..Default::default() };
-        let answers = storm(&shop, &request).await;
-        let turned_away = answers.iter().filter(|outcome| {
-            outcome.as_ref().is_err_and(|status| status.code() == Code::ResourceExhausted)
-        });
-        assert!(turned_away.count() > 0, "{name}: the queue was never full");
+    for kind in ["known", "unknown"] {
+        let mut guesses = JoinSet::new();
+        for number in 0..NAMES * GUESSES {
+            let username = format!("{kind}-{}", number % NAMES);
+            let grant = PasswordGrant { username, password: "wrong".to_owned() };
+            let grant = Some(Grant::Password(grant));
+            let request = IssueTokenRequest { grant, ..Default::default() };
+            let shop = shop.clone();
+            guesses.spawn(async move { shop.issue(request).await });
+        }
+        let answers = guesses.join_all().await;
+        let reason = |answer: &Result<_, Status>| {
+            error_info(answer.as_ref().expect_err("a wrong guess")).reason
+        };
+        let turned_away = answers.iter().filter(|answer| reason(answer) == "OVERLOADED");
+        assert!(turned_away.count() > 0, "{kind}: a thread was always free");
+        let looked_at = answers.iter().filter(|answer| reason(answer) == "INVALID_GRANT");
+        assert!(looked_at.count() > 0, "{kind}: nothing was looked at");
     }
     server.stop().await;
 }

@@ -1,6 +1,9 @@
 //! A client with a request limit is served as much as it may, however it authenticates, and then told
 //! how long to wait.
 
+#[expect(dead_code, reason = "the harness is every test file's")]
+mod common;
+
 use std::{collections::BTreeMap, num::NonZeroU32, sync::Arc, time::Duration};
 
 use jeton::{
@@ -24,6 +27,12 @@ use jeton::{
     },
     service::{Credentials, HashPool, Service},
     store::{Records as _, Store as _, Stored, Write, memory::MemoryStore},
+};
+use tonic::Code;
+use tonic_types::StatusExt as _;
+
+use crate::common::{
+    caller::client_credentials, refusal::assert_refused, server::Server, settings::Settings,
 };
 
 struct World {
@@ -135,4 +144,27 @@ async fn a_changed_limit_holds_at_once_and_without_one_everything_is_served() {
     for _ in 0..100 {
         assert_eq!(world.call(&world.secret, true).await, Ok(()));
     }
+}
+
+#[tokio::test]
+async fn over_the_wire_it_is_told_by_retry_info_and_other_clients_are_served() {
+    let settings = Settings::standard().declare("shop", "requests_per_second", "1");
+    let server = Server::start(&settings.declare("shop", "request_burst", "2")).await;
+    let (shop, rival) = (server.caller("shop").await, server.caller("rival").await);
+    let issued = shop.issue(client_credentials()).await.expect("the first");
+    assert!(shop.is_active(&issued.access_token).await, "the second");
+    for refused in [
+        shop.issue(client_credentials()).await.map(drop),
+        shop.revoke(&issued.access_token).await,
+        shop.introspect_all(&[&issued.access_token]).await.map(drop),
+    ] {
+        let status = assert_refused(refused, Code::ResourceExhausted, "RATE_LIMITED");
+        let pause = status.get_details_retry_info().and_then(|retry| retry.retry_delay);
+        let pause = pause.expect("RetryInfo");
+        assert!(!pause.is_zero() && pause <= Duration::from_secs(1));
+        let pushback = status.metadata().get("grpc-retry-pushback-ms").expect("pushback");
+        assert_eq!(pushback.to_str().ok(), Some(pause.as_millis().to_string().as_str()));
+    }
+    rival.issue(client_credentials()).await.expect("another client");
+    server.stop().await;
 }

@@ -2,9 +2,12 @@
 
 use std::fmt::Display;
 
-use super::{Caller, Service};
+use super::{
+    Caller, Service,
+    audit::{self, Outcome},
+};
 use crate::{
-    domain::{client::ClientType, client_id::ClientId, error::Error},
+    domain::{client::ClientType, client_id::ClientId, error::Error, grant::Origin},
     store::Store,
 };
 
@@ -13,6 +16,7 @@ use crate::{
 #[derive(Clone, Debug)]
 pub struct Admin {
     caller: Caller,
+    origin: Origin,
 }
 
 impl Admin {
@@ -23,29 +27,26 @@ impl Admin {
 
     /// Notes what was done, and to what: never a secret, a password or what a person typed.
     pub(super) fn note(&self, action: &'static str, target: &dyn Display) {
-        tracing::info!(
-            target: "jeton::audit",
-            admin = %self.id(),
-            action,
-            subject = %target,
-            "administration"
-        );
+        let outcome = Outcome::Done;
+        audit::write_admin(self.id(), &self.origin, Some(action), Some(target), &outcome);
     }
 }
 
 impl<S: Store> Service<S> {
     /// Lets a caller administer: a confidential client with the permission, by its own credentials
     /// or by a token that it asked for itself. A token of one of its users is no administrator's,
-    /// nor is a client that has no secret to keep.
+    /// nor is a client that has no secret to keep. `origin` is for the audit.
     ///
     /// # Errors
     /// `AccessDenied`.
-    pub fn authorize_admin(&self, caller: Caller) -> Result<Admin, Error> {
+    pub fn authorize_admin(&self, caller: Caller, origin: Origin) -> Result<Admin, Error> {
         let client = caller.client();
         let confidential = client.client_type == ClientType::Confidential;
         if client.permissions.admin && confidential && caller.is_itself() {
-            return Ok(Admin { caller });
+            return Ok(Admin { caller, origin });
         }
+        let refused = Outcome::Refused(Error::AccessDenied);
+        audit::write_admin(caller.id(), &origin, None, None, &refused);
         Err(Error::AccessDenied)
     }
 }

@@ -6,6 +6,8 @@
 //! user name: people type passwords where names go. A name that a client gives itself is shown only
 //! when there is such a client.
 
+use std::fmt::Display;
+
 use super::{Caller, Credentials, Service};
 use crate::{
     domain::{
@@ -135,31 +137,29 @@ pub(super) fn write(
     );
 }
 
-impl<S: Store> Service<S> {
-    /// Writes down that an administrator changed, or tried to change, something. `action` is the
-    /// RPC's name, `record` the id of the client, user or grant, or what the change selected; no
-    /// secret is any of them.
-    pub fn audit_admin(
-        &self,
-        caller: &Caller,
-        origin: &Origin,
-        action: &'static str,
-        record: &str,
-        outcome: Result<(), &Error>,
-    ) {
-        tracing::info!(
-            target: TARGET,
-            event = "admin",
-            outcome = if outcome.is_ok() { "done" } else { "refused" },
-            reason = outcome.err().map(reason),
-            client_id = caller.id().as_str(),
-            peer = origin.peer.as_deref(),
-            action,
-            record,
-            "audit"
-        );
-    }
+/// Writes one event of an administrator's, or of one who is none. `action` says what was done,
+/// `record` to what: the id of a client, user or grant.
+pub(super) fn write_admin(
+    client_id: &ClientId,
+    origin: &Origin,
+    action: Option<&'static str>,
+    record: Option<&dyn Display>,
+    outcome: &Outcome,
+) {
+    tracing::info!(
+        target: TARGET,
+        event = "admin",
+        outcome = outcome.name(),
+        reason = outcome.reason(),
+        client_id = client_id.as_str(),
+        peer = origin.peer.as_deref(),
+        action,
+        record = record.map(tracing::field::display),
+        "audit"
+    );
+}
 
+impl<S: Store> Service<S> {
     /// [`Self::authenticate_client`], with failures in the audit. `origin` is asked for then only.
     ///
     /// # Errors
@@ -228,10 +228,11 @@ fn reason(error: &Error) -> &'static str {
         Error::AccessDenied => "ACCESS_DENIED",
         Error::NotFound(_) => "NOT_FOUND",
         Error::AlreadyExists(_) => "ALREADY_EXISTS",
+        Error::Changed => "CHANGED",
         Error::RateLimited { .. } => "RATE_LIMITED",
         Error::Overloaded { .. } => "OVERLOADED",
         Error::Unavailable { .. } => "TEMPORARILY_UNAVAILABLE",
-        Error::Changed | Error::Conflict => "CONFLICT",
+        Error::Conflict => "CONFLICT",
         Error::Internal { .. } => "SERVER_ERROR",
     }
 }

@@ -95,20 +95,26 @@ impl<S: Store> Service<S> {
     ) -> Result<bool, Error> {
         let hashes = client.map(|client| chosen_hashes(client, self.now())).unwrap_or_default();
         let Some(client) = client.filter(|_| !hashes.is_empty()) else {
-            return self.client_checks.verify(client_id, secret.clone(), None).await;
+            let mut check = self.client_checks.turn(client_id, || false).await?;
+            let check = check.as_mut().ok_or(Error::InvalidClient)?;
+            return check.verify(secret.clone(), None).await;
         };
         let proof = self.verified.proof(&hashes, secret);
-        let check = async {
-            for phc in &hashes {
-                let matches = self.client_checks.verify(client_id, secret.clone(), Some(phc));
-                if matches.await? {
-                    self.renew_secret(client, phc, secret.clone());
-                    return Ok(true);
-                }
-            }
-            Ok(false)
+        let known = || self.verified.knows(&proof);
+        if known() {
+            return Ok(true);
+        }
+        let Some(mut check) = self.client_checks.turn(client_id, known).await? else {
+            return Ok(true);
         };
-        self.verified.matches(proof, check).await
+        for phc in &hashes {
+            if check.verify(secret.clone(), Some(phc)).await? {
+                self.verified.remember(proof);
+                self.renew_secret(client, phc, secret.clone());
+                return Ok(true);
+            }
+        }
+        Ok(false)
     }
 
     async fn enabled_client(&self, client_id: &str) -> Result<Option<Stored<Client>>, Error> {

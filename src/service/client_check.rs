@@ -3,17 +3,17 @@
 use std::sync::Arc;
 
 use sha2::{Digest as _, Sha256};
-use tokio::sync::Semaphore;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use super::{
-    hash_pool::{HashPool, soon},
-    turns::{Key, Turns},
+    hash_pool::{HashPool, Seat, soon},
+    turns::{Key, Presence, Turns},
 };
 use crate::domain::{error::Error, secret::Secret};
 
-/// How many callers may be at the check of one client's secrets: one is checked, the others wait.
-/// Callers that come with one and the same secret share a check before they get here.
-const MOST_AT_ONE_CLIENT: usize = 16;
+/// How many callers may be at the check of one client's secrets: one is checked, the others wait,
+/// often for nothing more than to see that theirs was the right one too.
+const MOST_AT_ONE_CLIENT: usize = 1_024;
 
 /// One check at a time for each client, whether or not it exists, and for all clients together half
 /// of the pool: logins get the other half.
@@ -23,34 +23,63 @@ pub(super) struct ClientChecks {
     share: Arc<Semaphore>,
 }
 
+/// A client's turn, with a thread for its first hash.
+pub(super) struct ClientCheck<'a> {
+    hashes: &'a HashPool,
+    /// Lasts until the last hash is done, even when the caller has gone.
+    turn: Arc<(Presence, OwnedSemaphorePermit)>,
+    seat: Option<Seat>,
+}
+
 impl ClientChecks {
     pub(super) fn new(hashes: Arc<HashPool>) -> Self {
         let share = Arc::new(Semaphore::new((hashes.threads() / 2).max(1)));
         Self { hashes, turns: Arc::default(), share }
     }
 
-    /// As [`HashPool::verify`], for who calls itself `client_id`. The client's turn lasts until the
-    /// hash is done, even when the caller has gone.
+    /// Waits for the turn of who calls itself `client_id`. `None` when `known` says so then: another
+    /// caller's check has told meanwhile what this one would.
     ///
     /// # Errors
     /// `Overloaded` when too many wait for this client's turn, or none comes soon.
-    pub(super) async fn verify(
+    pub(super) async fn turn(
         &self,
         client_id: &str,
-        secret: Secret,
-        phc: Option<&str>,
-    ) -> Result<bool, Error> {
+        known: impl Fn() -> bool,
+    ) -> Result<Option<ClientCheck<'_>>, Error> {
         let mut turn = self.turns.join(key(client_id), MOST_AT_ONE_CLIENT)?;
-        let (share, seat) = soon(async {
+        soon(async {
             turn.look();
             while !turn.begin(1).await {
                 turn.look();
             }
+            if known() {
+                return Ok(None);
+            }
             let share = Arc::clone(&self.share).acquire_owned().await;
-            Ok((share.map_err(|_| Error::UNAVAILABLE)?, self.hashes.seat().await?))
+            let turn = Arc::new((turn, share.map_err(|_| Error::UNAVAILABLE)?));
+            let seat = Some(self.hashes.seat().await?);
+            Ok(Some(ClientCheck { hashes: &self.hashes, turn, seat }))
         })
-        .await?;
-        let seat = seat.holding((turn, share));
+        .await
+    }
+}
+
+impl ClientCheck<'_> {
+    /// As [`HashPool::verify`].
+    ///
+    /// # Errors
+    /// As there.
+    pub(super) async fn verify(
+        &mut self,
+        secret: Secret,
+        phc: Option<&str>,
+    ) -> Result<bool, Error> {
+        let seat = match self.seat.take() {
+            Some(seat) => seat,
+            None => soon(self.hashes.seat()).await?,
+        };
+        let seat = seat.holding(Arc::clone(&self.turn));
         self.hashes.verify_on(seat, secret, phc).await
     }
 }

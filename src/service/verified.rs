@@ -6,7 +6,6 @@ use sha2::Sha256;
 
 use crate::domain::{
     entropy::{Entropy, draw},
-    error::Error,
     secret::Secret,
 };
 
@@ -46,24 +45,8 @@ impl VerifiedSecrets {
         self.known.insert(proof, ());
     }
 
-    /// Whether the secret behind `proof` matches: as remembered, or as `check` finds. Callers that
-    /// come with one secret at the same time share one check; only matches are remembered.
-    pub(super) async fn matches(
-        &self,
-        proof: [u8; 32],
-        check: impl Future<Output = Result<bool, Error>>,
-    ) -> Result<bool, Error> {
-        let known = self.known.get_or_insert_async(&proof, async {
-            match check.await {
-                Ok(true) => Ok(()),
-                Ok(false) => Err(None),
-                Err(error) => Err(Some(error)),
-            }
-        });
-        match known.await {
-            Ok(()) => Ok(true),
-            Err(None) => Ok(false),
-            Err(Some(error)) => Err(error),
-        }
+    /// Whether the secret behind `proof` is known to match.
+    pub(super) fn knows(&self, proof: &[u8; 32]) -> bool {
+        self.known.get(proof).is_some()
     }
 }

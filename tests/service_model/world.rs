@@ -102,7 +102,7 @@ impl World {
             raw: None,
         };
         let admin = service.authenticate_caller(&credentials).await.expect("a caller");
-        let admin = service.authorize_admin(admin).expect("an administrator");
+        let admin = service.authorize_admin(admin, Origin::default()).expect("an administrator");
         Self {
             seed,
             dice: Dice::new(seed),

@@ -12,7 +12,7 @@ use std::future::Future;
 
 use tonic::{Request, Response, Status};
 
-use super::{credentials::from_metadata, status::status as refusal};
+use super::{convert, credentials::from_metadata, status::status as refusal};
 use crate::{
     domain::error::Error,
     service::{Admin, Ready, Service},
@@ -33,8 +33,9 @@ impl<S: Store> Administration<S> {
     async fn admit<T>(&self, request: Request<T>) -> Result<(&Service<S>, Admin, T), Error> {
         let service = self.service.get()?;
         let credentials = from_metadata(request.metadata())?;
-        let caller = service.authenticate_caller(&credentials).await?;
-        let admin = service.authorize_admin(caller)?;
+        let origin = convert::origin(&request);
+        let caller = service.audited_caller(&credentials, || origin.clone()).await?;
+        let admin = service.authorize_admin(caller, origin)?;
         Ok((service, admin, request.into_inner()))
     }
 }

@@ -1,0 +1,52 @@
+//! Failed logins that are forgotten are freed step by step, those that still count are kept.
+
+use std::sync::Arc;
+
+use jeton::{
+    app::{SystemClock, SystemEntropy},
+    domain::{
+        attempts::{Attempts, AttemptsId},
+        hash_cost::HashCost,
+        key_ring::{KEY_BYTES, KeyRing, ServerKey},
+        lockout::LockoutPolicy,
+        policy::Policies,
+        time::Clock as _,
+    },
+    service::{HashPool, SWEEP_STEP, Service},
+    store::{Records as _, Store as _, Stored, Write, memory::MemoryStore},
+};
+
+#[tokio::test]
+async fn the_sweeper_goes_round_and_frees_what_is_forgotten_a_step_at_a_time() {
+    let store = MemoryStore::new();
+    let policy = LockoutPolicy::default();
+    let now = SystemClock.now();
+    let (kept, forgotten) = (now, now.before(policy.forget_after));
+    let count = 2 * SWEEP_STEP + 10;
+    for number in 0..count {
+        let mut id = [0; 16];
+        id[..8].copy_from_slice(&number.to_be_bytes());
+        let last_failure = if number % 3 == 0 { kept } else { forgotten };
+        let id = AttemptsId::from_bytes(id);
+        let attempts = Attempts { id, failures: 5, last_failure };
+        store.attempts().write(Write::Insert(attempts)).await.expect("a record");
+    }
+    let cost = HashCost { memory_kib: 8, iterations: 1, parallelism: 1 };
+    let hashes = HashPool::start(1, cost, Arc::new(SystemEntropy)).expect("a pool");
+    let keys = KeyRing::new(ServerKey::new(&[7; KEY_BYTES]), []);
+    let (clock, entropy) = (Arc::new(SystemClock), Arc::new(SystemEntropy));
+    let policies = Policies::default();
+    let service = Service::new(store.clone(), keys, hashes, clock, entropy, policies);
+
+    let mut freed = Vec::new();
+    for _ in 0..3 {
+        freed.push(service.sweep_attempts().await.expect("a step"));
+    }
+    assert!(freed.iter().all(|freed| (1..=SWEEP_STEP).contains(freed)), "{freed:?}");
+    let left: Vec<Stored<Attempts>> = store.attempts().page(None, count).await.expect("the rest");
+    assert_eq!(left.len(), count - freed.iter().sum::<usize>());
+    assert!(left.iter().all(|attempts| attempts.last_failure == kept));
+    assert_eq!(left.len(), count.div_ceil(3));
+    // Round again: nothing is left to free.
+    assert_eq!(service.sweep_attempts().await, Ok(0));
+}
