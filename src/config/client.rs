@@ -91,7 +91,12 @@ impl DeclaredClient {
     ) -> Option<Placed<Self>> {
         let id = fields.required("id", "a string", ClientId::parse_new);
         let secret = credential::read(fields, &SECRET, environment, secret_hash);
-        let public = matches!(secret, Given::Nothing) && fields.place("certificates").is_none();
+        let certified = fields.place("certificates").is_some();
+        let certificates = fields.texts("certificates", certificates);
+        // Certificates at fault may have been meant to be some.
+        let certified =
+            certified && certificates.as_ref().is_none_or(|list| !list.value.is_empty());
+        let public = matches!(secret, Given::Nothing) && !certified;
         let grants = fields.texts("grants", choice::grants);
         check_grants(fields, grants.filter(|_| public));
         let [default_scopes, allowed_scopes] = read_scopes(fields);
@@ -101,7 +106,6 @@ impl DeclaredClient {
         let max_grants = fields.count("max_grants", GrantLimit::MOST);
         let when_full = fields.text("when_full", "a string", choice::when_full);
         let request_limit = read_request_limit(fields);
-        let certificates = fields.texts("certificates", certificates);
         let introspect = fields.text("introspect", "a string", choice::introspect);
         let permissions = fields.texts("permissions", choice::permissions);
         check_permissions(fields, permissions.filter(|_| public));
@@ -178,8 +182,8 @@ fn check_permissions(fields: &mut Fields<'_, '_>, of_public: Option<Placed<Permi
 
 /// A burst alone limits nothing.
 fn read_request_limit(fields: &mut Fields<'_, '_>) -> Option<RequestLimit> {
+    let missing = fields.place("requests_per_second").is_none();
     let per_second = fields.count("requests_per_second", RequestLimit::MOST);
-    let missing = per_second.is_none();
     let burst = fields.count("request_burst", RequestLimit::MOST);
     if let Some(burst) = burst.filter(|_| missing) {
         fields.fault(burst.at, "request_burst", "needs requests_per_second");

@@ -177,3 +177,16 @@ impl<S: Store> Service<S> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_count_that_stopped_says_so() {
+        assert_eq!(Ended::new(COUNTED - 1), Ended { count: COUNTED - 1, at_least: false });
+        for stopped in [COUNTED, COUNTED + 1] {
+            assert_eq!(Ended::new(stopped), Ended { count: COUNTED, at_least: true });
+        }
+    }
+}

@@ -7,7 +7,11 @@ use jeton::{
     config::{
         AuditSettings, DeclaredPassword, DeclaredSecret, Loaded, LogFormat, Overrides, Settings,
     },
-    domain::{client::IntrospectReach, client_secret::StoredSecret, grant_type::GrantType},
+    domain::{
+        client::{ClientType, IntrospectReach},
+        client_secret::StoredSecret,
+        grant_type::GrantType,
+    },
 };
 
 use super::fake::{Fake, PHC};
@@ -126,6 +130,9 @@ fn a_client_is_read_field_by_field() {
         access_token_ttl = "1m"
         refresh_token_ttl = "1d"
         grant_ttl = "2d"
+        requests_per_second = 20
+        request_burst = 50
+        certificates = ["dns:Orders.example", "uri:spiffe://a/orders", "dns:orders.example"]
         introspect = "audience"
         permissions = ["inactive_reason"]
         attributes = { team = "payments" }
@@ -146,6 +153,11 @@ fn a_client_is_read_field_by_field() {
     assert_eq!(client.access_token_ttl, Some(Duration::from_secs(60)));
     assert_eq!(client.refresh_token_ttl, Some(Duration::from_secs(86_400)));
     assert_eq!(client.grant_ttl, Some(Duration::from_secs(2 * 86_400)));
+    let limit = client.request_limit.expect("a limit");
+    assert_eq!((limit.per_second.get(), limit.burst.get()), (20, 50));
+    let certificates = client.certificates.as_ref().expect("certificates");
+    let certificates: Vec<String> = certificates.iter().map(ToString::to_string).collect();
+    assert_eq!(certificates, ["dns:orders.example", "uri:spiffe://a/orders"]);
     assert_eq!(client.introspect, Some(IntrospectReach::Audience));
     let permissions = client.permissions.expect("permissions");
     assert!(permissions.inactive_reason && !permissions.admin);
@@ -166,6 +178,23 @@ fn what_is_not_declared_is_not_made_up() {
     assert_eq!((client.access_token_ttl, client.grant_ttl), (None, None));
     assert_eq!((client.introspect, client.permissions, client.disabled), (None, None, None));
     assert_eq!((&user.attributes, user.disabled), (&None, None));
+}
+
+#[test]
+fn a_client_with_a_certificate_needs_no_secret_and_a_burst_is_the_limit_unless_declared() {
+    let settings = Fake::with_settings(
+        r#"
+        client = [
+            { id = "a", certificates = ["dns:a.example"], grants = ["client_credentials"], permissions = ["admin"] },
+            { id = "b", certificates = [], requests_per_second = 5 },
+        ]
+        "#,
+    )
+    .settings();
+    let [certified, public] = &*settings.clients else { panic!("two clients") };
+    assert_eq!(certified.client_type(), ClientType::Confidential);
+    assert_eq!(public.client_type(), ClientType::Public);
+    assert_eq!(public.request_limit.expect("a limit").burst.get(), 5);
 }
 
 #[test]
