@@ -1,54 +1,137 @@
-//! Which server a command talks to, and as which client.
+//! Which server a command talks to, and as which client: flags, then the environment, then a profile.
+
+use std::error::Error as _;
 
 use clap::Args;
-use tonic::transport::Channel;
+use tonic::transport::{Channel, Error};
 
-use super::{CliError, input};
-use crate::{client, domain::secret::Secret};
+use super::{CliError, input, profile::Profile};
+use crate::{
+    client::{self, Admin, Basic},
+    domain::secret::Secret,
+};
+
+/// Where a server listens unless it was told otherwise.
+const DEFAULT_SERVER: &str = "http://127.0.0.1:50051";
+
+/// What help puts the flags of this file under.
+const HEADING: &str = "Connection";
 
 /// The server.
 #[derive(Args, Debug)]
 pub(super) struct Server {
-    /// The server's gRPC address
-    #[arg(
-        long,
-        env = "JETON_SERVER",
-        value_name = "URL",
-        default_value = "http://127.0.0.1:50051"
-    )]
-    server: String,
+    /// The server's gRPC address; `http://127.0.0.1:50051` unless given
+    #[arg(long, env = "JETON_SERVER", value_name = "URL", global = true, help_heading = HEADING)]
+    server: Option<String>,
+
+    /// The profile to use: a table of the file jeton/profiles.toml below `XDG_CONFIG_HOME` or
+    /// ~/.config, with `server`, `client_id` and `client_secret` for what neither flags nor the
+    /// environment say. The file must be its owner's alone (chmod 600)
+    #[arg(long, env = "JETON_PROFILE", value_name = "NAME", global = true, help_heading = HEADING)]
+    profile: Option<String>,
 }
 
 impl Server {
     pub(super) async fn connect(&self) -> Result<Channel, CliError> {
-        let connected = client::connect(self.server.clone()).await;
-        connected.map_err(|error| CliError::Connect { server: self.server.clone(), error })
-    }
-}
-
-/// The client on whose behalf a command calls.
-#[derive(Args, Debug)]
-pub(super) struct Credentials {
-    /// The client's id
-    #[arg(long, env = "JETON_CLIENT_ID", value_name = "ID")]
-    client_id: String,
-
-    /// The client is public: it has no secret. Otherwise the secret is read from the variable
-    /// `JETON_CLIENT_SECRET` or asked for
-    #[arg(long)]
-    public: bool,
-}
-
-impl Credentials {
-    pub(super) fn client_id(&self) -> &str {
-        &self.client_id
+        self.reach(&self.profile()?).await
     }
 
-    /// The client's secret; empty for a public client.
-    pub(super) fn secret(&self) -> Result<Secret, CliError> {
-        if self.public {
-            return Ok(Secret::new(""));
+    /// An empty one when none is named.
+    fn profile(&self) -> Result<Profile, CliError> {
+        match given(self.profile.as_ref()) {
+            Some(name) => Ok(Profile::load(&name)?),
+            None => Ok(Profile::default()),
         }
-        input::secret("JETON_CLIENT_SECRET", "Client secret")
     }
+
+    async fn reach(&self, profile: &Profile) -> Result<Channel, CliError> {
+        let url = self.url(profile);
+        client::connect(url.clone()).await.map_err(|error| unreachable(url, &error))
+    }
+
+    fn url(&self, profile: &Profile) -> String {
+        let url = given(self.server.as_ref()).or_else(|| profile.server.clone());
+        url.unwrap_or_else(|| DEFAULT_SERVER.to_owned())
+    }
+}
+
+/// The server, and the client on whose behalf a command calls.
+#[derive(Args, Debug)]
+pub(super) struct Caller {
+    #[command(flatten)]
+    server: Server,
+
+    /// The id of the client to call as. Its secret is read from the variable
+    /// `JETON_CLIENT_SECRET`, from the profile, or asked for
+    #[arg(long, env = "JETON_CLIENT_ID", value_name = "ID", global = true, help_heading = HEADING)]
+    client_id: Option<String>,
+}
+
+/// A connection, and whom to call as.
+pub(super) struct Session {
+    pub(super) channel: Channel,
+    pub(super) client_id: String,
+    /// Empty for a public client.
+    pub(super) secret: Secret,
+}
+
+impl Caller {
+    /// Connects as a client that shows its secret in each request, or has none.
+    pub(super) async fn connect(&self, public: bool) -> Result<Session, CliError> {
+        let profile = self.server.profile()?;
+        let (client_id, known) = self.credentials(&profile)?;
+        let secret = match known {
+            _ if public => Secret::new(""),
+            Some(secret) => secret,
+            None => input::client_secret()?,
+        };
+        Ok(Session { channel: self.server.reach(&profile).await?, client_id, secret })
+    }
+
+    /// Another connection to the same server.
+    pub(super) async fn reconnect(&self) -> Result<Channel, CliError> {
+        self.server.connect().await
+    }
+
+    /// Connects as an administrator. Tells where, too.
+    pub(super) async fn administer(&self) -> Result<(Admin, String), CliError> {
+        let profile = self.server.profile()?;
+        let (client_id, known) = self.credentials(&profile)?;
+        let secret = known.map_or_else(input::client_secret, Ok)?;
+        let url = self.server.url(&profile);
+        let connected = client::administer(url.clone(), Basic::new(&client_id, &secret)).await;
+        let admin = connected.map_err(|error| unreachable(url.clone(), &error))?;
+        Ok((admin, url))
+    }
+
+    /// Who calls, and the secret where it need not be asked for. A profile's secret is shown for
+    /// that profile's client only: under another id it would be a wrong guess, and a disclosure.
+    fn credentials(&self, profile: &Profile) -> Result<(String, Option<Secret>), CliError> {
+        let named = given(self.client_id.as_ref());
+        let client_id = named.or_else(|| profile.client_id.clone()).ok_or(CliError::Usage(
+            "which client to call as? Give --client-id, JETON_CLIENT_ID or a --profile that says",
+        ))?;
+        let secret = match input::client_secret_variable()? {
+            Some(secret) => Some(secret),
+            None if profile.client_id.as_ref() == Some(&client_id) => profile.client_secret.clone(),
+            None => None,
+        };
+        Ok((client_id, secret))
+    }
+}
+
+/// A variable that is set to nothing is as good as not set.
+fn given(text: Option<&String>) -> Option<String> {
+    text.filter(|text| !text.is_empty()).cloned()
+}
+
+/// The transport says only that it failed; why stands at the end of the causes.
+fn unreachable(server: String, error: &Error) -> CliError {
+    let mut why = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        why = error.to_string();
+        cause = error.source();
+    }
+    CliError::Connect { server, why }
 }

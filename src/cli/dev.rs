@@ -60,6 +60,7 @@ jeton is serving gRPC on {grpc} and HTTP on {http}. In another terminal:
   curl -u demo:demo-secret -d grant_type=password -d username=alice -d password=demo-password http://{http}/oauth/token
   curl -u demo:demo-secret -d token=$ACCESS http://{http}/oauth/introspect
 
+To administer it: JETON_SERVER=http://{grpc} JETON_CLIENT_ID=admin JETON_CLIENT_SECRET=admin-secret jeton client list
 {ops}Data and keys lie in ./jeton-dev and survive a restart. Ctrl-C stops.
 "#
     )

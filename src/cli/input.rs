@@ -1,6 +1,11 @@
 //! Where a command reads secrets and tokens: a variable, a prompt, standard input; never arguments, which every process of the machine can see.
 
-use std::io::{self, IsTerminal as _, Read as _};
+use std::{
+    ffi::OsString,
+    io::{self, IsTerminal as _, Read as _, Write as _},
+};
+
+use zeroize::Zeroizing;
 
 use super::CliError;
 use crate::{
@@ -9,30 +14,109 @@ use crate::{
 };
 
 /// Longest token or secret that is read from standard input.
-const MAX_BYTES: u64 = 4096;
+const MAX_BYTES: usize = 4096;
 
-/// A secret from the variable `name`, or asked for on the terminal.
-pub(super) fn secret(name: &str, prompt: &str) -> Result<Secret, CliError> {
-    match ProcessEnvironment.variable(name).map(std::ffi::OsString::into_string) {
-        Some(Ok(value)) => Ok(Secret::new(value)),
-        Some(Err(_)) => Err(CliError::Usage("a secret in the environment is not UTF-8")),
-        None if io::stdin().is_terminal() => {
-            let typed = rpassword::prompt_password(format!("{prompt}: "));
-            typed.map(Secret::new).map_err(|error| CliError::Io("the prompt", error))
-        }
-        None => Err(CliError::Usage(
-            "no terminal to ask on: set JETON_CLIENT_SECRET (and JETON_PASSWORD for a user)",
-        )),
+/// The variable `JETON_CLIENT_SECRET`.
+pub(super) fn client_secret_variable() -> Result<Option<Secret>, CliError> {
+    variable("JETON_CLIENT_SECRET")
+}
+
+/// The secret of the client to call as, asked for on the terminal. Standard input is not read for
+/// it: that belongs to what the command is about.
+pub(super) fn client_secret() -> Result<Secret, CliError> {
+    if io::stdin().is_terminal() {
+        return prompt("Client secret");
     }
+    Err(CliError::Usage(
+        "no terminal to ask for the client's secret on: set JETON_CLIENT_SECRET or use a --profile",
+    ))
+}
+
+/// A user's password that is shown to log in: the variable `JETON_PASSWORD`, asked for on the
+/// terminal, or else a line of standard input.
+pub(super) fn password() -> Result<Secret, CliError> {
+    match variable("JETON_PASSWORD")? {
+        Some(password) => Ok(password),
+        None if io::stdin().is_terminal() => prompt("Password"),
+        None => line(),
+    }
+}
+
+/// A secret that is to be set: asked for twice on the terminal, or else a line of standard input.
+pub(super) fn new_secret(what: &str) -> Result<Secret, CliError> {
+    if !io::stdin().is_terminal() {
+        return line();
+    }
+    let secret = prompt(&format!("New {what}"))?;
+    if prompt(&format!("New {what} again"))? != secret {
+        return Err(CliError::Usage("the two are not the same"));
+    }
+    if secret.is_empty() {
+        return Err(CliError::Usage("nothing was typed"));
+    }
+    Ok(secret)
 }
 
 /// A token from standard input, or asked for when that is a terminal.
 pub(super) fn token() -> Result<Secret, CliError> {
-    let failed = |error| CliError::Io("standard input", error);
     if io::stdin().is_terminal() {
-        return rpassword::prompt_password("Token: ").map(Secret::new).map_err(failed);
+        return prompt("Token");
     }
-    let mut text = String::new();
-    io::stdin().take(MAX_BYTES).read_to_string(&mut text).map_err(failed)?;
-    Ok(Secret::new(text.trim()))
+    Ok(Secret::new(read()?.trim()))
+}
+
+/// Whether the person at the terminal agrees to what `question` says. Where nobody can be asked,
+/// nobody agrees.
+pub(super) fn confirm(question: &str) -> Result<(), CliError> {
+    if !io::stdin().is_terminal() {
+        return Err(CliError::NobodyToAsk);
+    }
+    let failed = |error| CliError::Io("the terminal", error);
+    let mut out = io::stderr();
+    write!(out, "{question} [y/N] ").and_then(|()| out.flush()).map_err(failed)?;
+    let mut answer = String::new();
+    io::stdin().read_line(&mut answer).map_err(failed)?;
+    match answer.trim().to_lowercase().as_str() {
+        "y" | "yes" => Ok(()),
+        _ => Err(CliError::NotConfirmed),
+    }
+}
+
+fn variable(name: &str) -> Result<Option<Secret>, CliError> {
+    match ProcessEnvironment.variable(name).map(OsString::into_string) {
+        Some(Ok(value)) => Ok(Some(Secret::new(value))),
+        Some(Err(_)) => Err(CliError::Usage("a secret in the environment is not UTF-8")),
+        None => Ok(None),
+    }
+}
+
+fn prompt(what: &str) -> Result<Secret, CliError> {
+    let typed = rpassword::prompt_password(format!("{what}: "));
+    typed.map(Secret::new).map_err(|error| CliError::Io("the prompt", error))
+}
+
+/// All of standard input but the end of its one line. More lines are a file that was not meant.
+fn line() -> Result<Secret, CliError> {
+    let text = read()?;
+    let line = text.strip_suffix('\n').unwrap_or(&text);
+    let line = line.strip_suffix('\r').unwrap_or(line);
+    if line.is_empty() {
+        return Err(CliError::Usage("standard input holds no secret"));
+    }
+    if line.contains(['\n', '\r']) {
+        return Err(CliError::Usage("standard input holds more than the one line of a secret"));
+    }
+    Ok(Secret::new(line))
+}
+
+fn read() -> Result<Zeroizing<String>, CliError> {
+    // Room for all of it at once: a buffer that grows leaves copies behind that are not wiped.
+    let mut text = Zeroizing::new(String::with_capacity(MAX_BYTES + 1));
+    let mut input = io::stdin().take(MAX_BYTES as u64 + 1);
+    let read = input.read_to_string(&mut text);
+    read.map_err(|error| CliError::Io("standard input", error))?;
+    if text.len() > MAX_BYTES {
+        return Err(CliError::Usage("standard input is longer than any secret or token"));
+    }
+    Ok(text)
 }

@@ -1,28 +1,45 @@
 //! The `jeton` command line.
 
+mod attributes;
 mod bench;
 mod check;
+mod client;
 mod connection;
 mod dev;
+mod documents;
+mod grant;
 mod health;
 mod input;
 mod output;
+mod pages;
+mod profile;
+mod refusal;
 mod serve;
+mod status;
+mod time;
 mod token;
+mod user;
+mod words;
 
-use std::process::ExitCode;
+use std::{io::ErrorKind, process::ExitCode};
 
 use clap::{Parser, Subcommand};
 use thiserror::Error;
 use tokio::runtime::Runtime;
 use tonic::Status;
-use tonic_types::StatusExt as _;
 
+use self::{profile::ProfileError, refusal::Refusal};
 use crate::{app::ServeError, config::Faults, telemetry::LogError};
+
+const AFTER_HELP: &str = "\
+Commands that talk to a server find it, and the client to call as, by flags, then by JETON_SERVER, \
+JETON_CLIENT_ID and JETON_CLIENT_SECRET, then by a profile (--profile or JETON_PROFILE).
+
+Exit codes: 0 done, 1 refused or failed, 2 not a command line that can be followed.";
 
 /// A token service: issues, refreshes, revokes and introspects OAuth 2.0 tokens.
 #[derive(Debug, Parser)]
-#[command(name = "jeton", version, propagate_version = true)]
+#[command(name = "jeton", version, propagate_version = true, after_long_help = AFTER_HELP)]
 struct Cli {
     #[command(subcommand)]
     command: Command,
@@ -34,12 +51,24 @@ enum Command {
     Serve(Box<serve::Serve>),
     /// Asks a running server for tokens, or about them
     Token(token::Token),
+    /// Administers the clients of a running server
+    Client(client::Client),
+    /// Administers the users of a running server
+    User(user::User),
+    /// Shows and ends what a running server has granted
+    Grant(grant::Grant),
+    /// Tells what runs at a running server, and how it is
+    Status(status::Status),
     /// Asks a running server whether it is serving; exits 0 or 1
     Health(health::Health),
     /// Puts a running server under load and tells how it did
     Bench(Box<bench::Bench>),
     /// Checks a settings file without starting
     Check(check::Check),
+    /// Prints a shell's completions of this command line
+    Completions(documents::Completions),
+    /// Prints the manual page
+    Man(documents::Manual),
 }
 
 /// What went wrong, in words for a person.
@@ -55,16 +84,27 @@ enum CliError {
     #[error("{0}: {1}")]
     Io(&'static str, std::io::Error),
     /// Nothing answers.
-    #[error("cannot reach {server}: {error}")]
+    #[error(
+        "cannot reach {server}: {why}\nIs jeton serving there? Another address: --server or JETON_SERVER."
+    )]
     Connect {
         /// Where it should be.
         server: String,
         /// Why not.
-        error: tonic::transport::Error,
+        why: String,
     },
     /// The server refused.
-    #[error("{}: {}", reason(.0), .0.message())]
-    Refused(#[from] Status),
+    #[error("{0}")]
+    Refused(Box<Refusal>),
+    /// The profile that was named cannot be used.
+    #[error(transparent)]
+    Profile(#[from] ProfileError),
+    /// A person thought better of it.
+    #[error("nothing was done")]
+    NotConfirmed,
+    /// What needs a person's word, or `--yes`, has neither.
+    #[error("nothing was done: no terminal to ask on, and no --yes")]
+    NobodyToAsk,
     /// What is missing from the command line.
     #[error("{0}")]
     Usage(&'static str),
@@ -76,21 +116,25 @@ enum CliError {
     Log(#[from] LogError),
 }
 
-/// The reason that the server gives, or the code where another gave it.
-fn reason(status: &Status) -> String {
-    let info = status.get_error_details().error_info().map(|info| info.reason.clone());
-    info.unwrap_or_else(|| format!("{:?}", status.code()))
+impl From<Status> for CliError {
+    fn from(status: Status) -> Self {
+        Self::Refused(Box::new(status.into()))
+    }
 }
 
 /// Runs the command that the process's arguments name. Prints its result on standard output, what
-/// went wrong on standard error.
+/// went wrong on standard error. The exit code is 0, 1 when something was refused or failed, 2 when
+/// the command line asks for nothing that can be done.
 pub fn main() -> ExitCode {
     let cli = Cli::parse();
     match run(cli.command) {
         Ok(()) => ExitCode::SUCCESS,
+        // Whoever read the output has read enough: `jeton user list | head`.
+        Err(CliError::Io(_, error)) if error.kind() == ErrorKind::BrokenPipe => ExitCode::FAILURE,
         Err(error) => {
             eprintln!("jeton: {error}");
-            ExitCode::FAILURE
+            let usage = matches!(error, CliError::Usage(_));
+            if usage { ExitCode::from(2) } else { ExitCode::FAILURE }
         }
     }
 }
@@ -104,6 +148,47 @@ fn run(command: Command) -> Result<(), CliError> {
             Command::Health(health) => health.run().await,
             Command::Bench(bench) => bench.run().await,
             Command::Check(check) => check.run(),
+            Command::Client(client) => client.run().await,
+            Command::User(user) => user.run().await,
+            Command::Grant(grant) => grant.run().await,
+            Command::Status(status) => status.run().await,
+            Command::Completions(completions) => completions.run(),
+            Command::Man(manual) => manual.run(),
         }
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::{Command, CommandFactory as _};
+
+    use super::Cli;
+
+    /// Arguments are seen by every process of the machine.
+    fn takes_a_secret(command: &Command, path: &str, found: &mut Vec<String>) {
+        for argument in command.get_arguments() {
+            let id = argument.get_id().as_str();
+            let secret = ["secret", "password", "token"].iter().any(|word| id.contains(word));
+            let values = argument.get_value_names().unwrap_or_default();
+            let lifetime = values.iter().any(|value| *value == "DURATION");
+            if secret && argument.get_action().takes_values() && !lifetime {
+                found.push(format!("{path}: {id}"));
+            }
+        }
+        for command in command.get_subcommands() {
+            takes_a_secret(command, &format!("{path} {}", command.get_name()), found);
+        }
+    }
+
+    #[test]
+    fn no_argument_takes_a_secret_a_password_or_a_token() {
+        let mut found = Vec::new();
+        takes_a_secret(&Cli::command(), "jeton", &mut found);
+        assert_eq!(found, [""; 0]);
+    }
+
+    #[test]
+    fn the_command_line_contradicts_itself_nowhere() {
+        Cli::command().debug_assert();
+    }
 }

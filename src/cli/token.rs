@@ -1,14 +1,14 @@
 //! `jeton token`.
 
 use clap::{Args, Subcommand};
-use serde_json::{Map, Value};
-use tonic::transport::Channel;
 
 use super::{
-    CliError,
-    connection::{Credentials, Server},
+    CliError, attributes,
+    connection::{Caller, Session},
     input,
     output::{Fields, Format},
+    time,
+    words::Word as _,
 };
 use crate::{
     client::with_basic,
@@ -18,13 +18,14 @@ use crate::{
 #[derive(Args, Debug)]
 pub(super) struct Token {
     #[command(flatten)]
-    server: Server,
+    caller: Caller,
 
-    #[command(flatten)]
-    credentials: Credentials,
+    /// The client is public: it has no secret
+    #[arg(long, global = true)]
+    public: bool,
 
     /// How the answer is printed
-    #[arg(long, value_enum, default_value = "table", global = true)]
+    #[arg(long, value_enum, value_name = "FORMAT", default_value = "table", global = true)]
     output: Format,
 
     #[command(subcommand)]
@@ -57,8 +58,8 @@ enum Action {
 
 #[derive(Args, Debug)]
 struct Issue {
-    /// The user; the password is read from the variable `JETON_PASSWORD` or asked for. Left out:
-    /// tokens for the client itself
+    /// The user; the password is read from the variable `JETON_PASSWORD`, asked for, or read from
+    /// standard input. Left out: tokens for the client itself
     #[arg(long, value_name = "NAME")]
     username: Option<String>,
 
@@ -71,8 +72,8 @@ struct Issue {
     audience: Vec<String>,
 
     /// Shortens the access token's life, for example 5m
-    #[arg(long, value_name = "DURATION")]
-    ttl: Option<humantime::Duration>,
+    #[arg(long, value_name = "DURATION", value_parser = time::parse)]
+    ttl: Option<prost_types::Duration>,
 
     /// Makes the call repeatable
     #[arg(long, value_name = "ID", default_value = "")]
@@ -81,10 +82,10 @@ struct Issue {
 
 impl Token {
     pub(super) async fn run(self) -> Result<(), CliError> {
-        let secret = self.credentials.secret()?;
-        let (client_id, client_secret) = (self.credentials.client_id(), secret.expose());
+        let Session { channel, client_id, secret } = self.caller.connect(self.public).await?;
+        let (client_id, client_secret) = (client_id.as_str(), secret.expose());
         let mut fields = Fields::default();
-        let mut service = TokenServiceClient::<Channel>::new(self.server.connect().await?);
+        let mut service = TokenServiceClient::new(channel);
         match self.action {
             Action::Issue(issue) => {
                 let request = issue.request(client_id, client_secret)?;
@@ -127,8 +128,7 @@ impl Token {
                 introspected(&mut fields, service.introspect(request).await?.into_inner());
             }
         }
-        fields.print(self.output);
-        Ok(())
+        fields.print(self.output)
     }
 }
 
@@ -141,20 +141,17 @@ impl Issue {
         let grant = match self.username {
             None => Grant::ClientCredentials(v1::ClientCredentialsGrant {}),
             Some(username) => {
-                let password = input::secret("JETON_PASSWORD", "Password")?;
-                let password = password.expose().to_owned();
+                let password = input::password()?.expose().to_owned();
                 Grant::Password(v1::PasswordGrant { username, password })
             }
         };
-        let ttl = self.ttl.map(|ttl| prost_types::Duration::try_from(*ttl));
-        let ttl = ttl.transpose().map_err(|_| CliError::Usage("that ttl is too long"))?;
         Ok(v1::IssueTokenRequest {
             client_id: client_id.to_owned(),
             client_secret: client_secret.to_owned(),
             grant: Some(grant),
             scopes: self.scopes,
             audience: self.audience,
-            ttl,
+            ttl: self.ttl,
             request_id: self.request_id,
         })
     }
@@ -164,9 +161,9 @@ fn issued(fields: &mut Fields, tokens: v1::IssueTokenResponse) {
     fields.add("access_token", tokens.access_token);
     fields.add("token_type", tokens.token_type);
     fields.add("expires_in", tokens.expires_in);
-    fields.add("expire_time", time(tokens.expire_time));
-    fields.add("refresh_token", tokens.refresh_token);
-    fields.add("refresh_expire_time", time(tokens.refresh_expire_time));
+    fields.add("expire_time", time::moment(tokens.expire_time));
+    fields.add("refresh_token", given(tokens.refresh_token));
+    fields.add("refresh_expire_time", time::moment(tokens.refresh_expire_time));
     fields.add("scopes", tokens.scopes);
     fields.add("grant_id", tokens.grant_id);
 }
@@ -191,27 +188,23 @@ fn refreshed(fields: &mut Fields, tokens: v1::RefreshTokenResponse) {
 fn introspected(fields: &mut Fields, found: v1::IntrospectResponse) {
     fields.add("active", found.active);
     if !found.active {
-        if found.inactive_reason() != v1::InactiveReason::Unspecified {
-            let reason = found.inactive_reason().as_str_name();
-            fields.add("inactive_reason", reason.trim_start_matches("INACTIVE_REASON_"));
-        }
+        fields.add("inactive_reason", v1::InactiveReason::word(found.inactive_reason));
         return;
     }
-    fields.add("kind", found.kind().as_str_name().trim_start_matches("TOKEN_KIND_"));
+    fields.add("kind", v1::TokenKind::word(found.kind));
     fields.add("client_id", found.client_id);
     fields.add("subject", found.subject);
-    fields.add("username", found.username);
+    fields.add("username", given(found.username));
     fields.add("scopes", found.scopes);
     fields.add("audience", found.audience);
-    fields.add("issue_time", time(found.issue_time));
-    fields.add("expire_time", time(found.expire_time));
+    fields.add("issue_time", time::moment(found.issue_time));
+    fields.add("expire_time", time::moment(found.expire_time));
     fields.add("grant_id", found.grant_id);
-    let attributes = found.attributes.into_iter().map(|(name, value)| (name, value.into()));
-    fields.add("attributes", attributes.collect::<Map<String, Value>>());
+    fields.add("attributes", attributes::object(found.attributes));
     fields.add("cache_ttl_seconds", found.cache_ttl.map(|ttl| ttl.seconds));
 }
 
-/// RFC 3339, as people and scripts read it.
-fn time(time: Option<prost_types::Timestamp>) -> Option<String> {
-    time.map(|time| time.to_string())
+/// There is no refresh token for a client's own grant, and no user's name.
+fn given(text: String) -> Option<String> {
+    Some(text).filter(|text| !text.is_empty())
 }

@@ -27,7 +27,7 @@ def ledger() -> SecretLedger:
 @pytest.fixture(scope="session")
 def known(ledger: SecretLedger) -> SimpleNamespace:
     """The secrets of the declared clients and users, by name."""
-    names = ["orders", "reports", "auditor", "bystander", "alice", "bob", "carol"]
+    names = ["orders", "reports", "auditor", "bystander", "operator", "alice", "bob", "carol"]
     return SimpleNamespace(**{name: ledger.add(invent()) for name in names})
 
 
@@ -73,6 +73,8 @@ def settings(known: SimpleNamespace, tmp_path_factory: pytest.TempPathFactory) -
                 "scopes": ["read"],
                 "audience": ["billing"],
             },
+            # The administrator.
+            {"id": "operator", "secret": known.operator, "permissions": ["admin"]},
             # Public: no secret.
             {"id": "mobile", "grants": ["password", "refresh_token"], "scopes": ["read"]},
         ],

@@ -1,4 +1,5 @@
-"""The commands, as a script would use them: secrets by environment, tokens by standard input."""
+"""The commands, as a script would use them: secrets by environment, tokens by standard input; and
+as a person would, who is asked on a terminal."""
 
 import json
 import os
@@ -8,7 +9,8 @@ from typing import Any
 
 import pytest
 
-from secret_ledger import SecretLedger
+import terminal
+from secret_ledger import SecretLedger, invent
 from server import BINARY, Server, free_port
 
 
@@ -40,6 +42,14 @@ class Commands:
         for field in ("access_token", "refresh_token"):
             self._ledger.add(answer.get(field) or "")
         return answer
+
+    def asked(
+        self, *arguments: str, answers: list[tuple[str, str]], **variables: str | None
+    ) -> tuple[int, str]:
+        """The same on a terminal. A variable that is None is not set."""
+        environment = {**self._environment, **variables}
+        given = {name: value for name, value in environment.items() if value is not None}
+        return terminal.asked([str(BINARY), *arguments], answers, given)
 
 
 @pytest.fixture
@@ -74,3 +84,47 @@ def test_health_exits_0_where_a_server_serves_and_1_where_none_does(
     assert commands.run("health").returncode == 0
     nowhere = Commands(f"127.0.0.1:{free_port()}", known, ledger)
     assert nowhere.run("health").returncode == 1
+
+
+@pytest.fixture
+def operator(known: SimpleNamespace) -> dict[str, str]:
+    return {"JETON_CLIENT_ID": "operator", "JETON_CLIENT_SECRET": known.operator}
+
+
+def test_a_new_password_is_asked_for_twice_and_not_shown(commands, operator, ledger):
+    password = ledger.add(invent())
+    create = ("user", "create", "--name", "frida")
+    answers = [("New password: ", password), ("New password again: ", "something else")]
+    code, shown = commands.asked(*create, answers=answers, **operator)
+    assert code == 2 and "not the same" in shown, shown
+    answers = [("New password: ", password), ("New password again: ", password)]
+    code, shown = commands.asked(*create, answers=answers, **operator)
+    assert code == 0 and "frida" in shown, shown
+    assert password not in shown
+    issue = ("token", "issue", "--username", "frida", "--output", "json")
+    code, shown = commands.asked(*issue, answers=[("Password: ", password)], JETON_PASSWORD=None)
+    assert code == 0 and password not in shown, shown
+    issued = json.loads(shown[shown.index("{") :])
+    for field in ("access_token", "refresh_token"):
+        ledger.add(issued[field])
+
+
+def test_the_secret_of_the_client_to_call_as_is_asked_for(commands, known):
+    code, shown = commands.asked(
+        *("client", "get", "orders", "--client-id", "operator"),
+        answers=[("Client secret: ", known.operator)],
+        JETON_CLIENT_SECRET=None,
+    )
+    assert code == 0 and "orders" in shown, shown
+    assert known.operator not in shown
+
+
+def test_a_mass_revocation_is_confirmed_by_a_person(commands, operator):
+    issued = commands.token("issue", "--username", "alice")
+    revoke = ("grant", "revoke-all", "--user", "alice")
+    code, shown = commands.asked(*revoke, answers=[("[y/N] ", "n")], **operator)
+    assert code == 1 and "nothing was done" in shown, shown
+    assert commands.token("introspect", token=issued["access_token"])["active"] is True
+    code, shown = commands.asked(*revoke, answers=[("[y/N] ", "y")], **operator)
+    assert code == 0, shown
+    assert commands.token("introspect", token=issued["access_token"])["active"] is False

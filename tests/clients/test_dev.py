@@ -74,3 +74,16 @@ def test_every_printed_command_works_when_it_is_pasted(printed: str, grpcurl: Pa
     assert revoked == {}
     assert over_http["access_token"].startswith("jat_") and over_http["scope"] == "read write"
     assert after == {"active": False}, "its grant was revoked two commands before"
+
+
+def test_the_printed_line_of_the_administrator_works(printed: str) -> None:
+    _, line = printed.split("To administer it: ")
+    finished = subprocess.run(
+        ["bash", "-c", line.splitlines()[0]],
+        env={**os.environ, "PATH": f"{BINARY.parent}:{os.environ['PATH']}"},
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert finished.returncode == 0, finished.stderr
+    assert {"admin", "demo"} <= {line.split()[0] for line in finished.stdout.splitlines()}

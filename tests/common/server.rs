@@ -90,14 +90,14 @@ impl Server {
         self.process.failed().await
     }
 
+    /// Where it serves gRPC.
+    pub(crate) fn url(&self) -> String {
+        format!("http://{}", self.address)
+    }
+
     /// A caller of its own connection.
     pub(crate) async fn caller(&self, client_id: &'static str) -> Caller {
         Caller::new(self.connect().await, client_id)
-    }
-
-    /// Where it listens for gRPC, as command lines take it.
-    pub(crate) fn url(&self) -> String {
-        format!("http://{}", self.address)
     }
 
     /// Where it listens for gRPC.

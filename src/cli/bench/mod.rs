@@ -23,7 +23,7 @@ use self::{
 };
 use super::{
     CliError,
-    connection::{Credentials, Server},
+    connection::{Caller as Connection, Session},
     input,
     output::Format,
 };
@@ -33,10 +33,7 @@ use crate::domain::secret::Secret;
 #[derive(Args, Debug)]
 pub(super) struct Bench {
     #[command(flatten)]
-    server: Server,
-
-    #[command(flatten)]
-    credentials: Credentials,
+    connection: Connection,
 
     /// How the report is printed
     #[arg(long, value_enum, default_value = "table")]
@@ -78,7 +75,7 @@ pub(super) struct Bench {
     warm_up: humantime::Duration,
 
     /// The user for `password` and `refresh`; the password is read from the variable
-    /// `JETON_PASSWORD` or asked for
+    /// `JETON_PASSWORD`, asked for, or read from standard input
     #[arg(long, value_name = "NAME")]
     username: Option<String>,
 }
@@ -86,22 +83,21 @@ pub(super) struct Bench {
 impl Bench {
     pub(super) async fn run(self) -> Result<(), CliError> {
         let user = self.user()?;
-        let secret = self.credentials.secret()?;
-        let mut callers = Vec::new();
-        for _ in 0..self.connections.get() {
-            let channel = self.server.connect().await?;
-            callers.push(Caller::new(channel, self.credentials.client_id(), &secret, user.clone()));
+        let Session { channel, client_id, secret } = self.connection.connect(false).await?;
+        let mut callers = vec![Caller::new(channel, &client_id, &secret, user.clone())];
+        for _ in 1..self.connections.get() {
+            let channel = self.connection.reconnect().await?;
+            callers.push(Caller::new(channel, &client_id, &secret, user.clone()));
         }
         let tokens = if self.mix.introspects() { self.tokens.get() } else { 0 };
         let supply = Arc::new(Supply::issue(&callers, tokens, self.batch).await?);
         let (tally, counted) = self.load(&callers, &supply).await?;
-        Report::new(&self, &tally, counted).print(self.output);
-        Ok(())
+        Report::new(&self, &tally, counted).print(self.output)
     }
 
     fn user(&self) -> Result<Option<(String, Secret)>, CliError> {
         match &self.username {
-            Some(name) => Ok(Some((name.clone(), input::secret("JETON_PASSWORD", "Password")?))),
+            Some(name) => Ok(Some((name.clone(), input::password()?))),
             None if self.mix.needs_user() => {
                 Err(CliError::Usage("password and refresh need --username"))
             }

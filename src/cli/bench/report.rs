@@ -9,7 +9,10 @@ use super::{
     mix::Call,
     worker::{Seen, Tally},
 };
-use crate::cli::output::Format;
+use crate::cli::{
+    CliError,
+    output::{Format, write},
+};
 
 /// The quantiles that are shown.
 const QUANTILES: [(&str, f64); 4] = [("p50", 0.5), ("p90", 0.9), ("p99", 0.99), ("p999", 0.999)];
@@ -43,10 +46,10 @@ impl Report {
         Self { settings, calls }
     }
 
-    pub(super) fn print(&self, format: Format) {
+    pub(super) fn print(&self, format: Format) -> Result<(), CliError> {
         match format {
-            Format::Json => println!("{}", self.json()),
-            Format::Table => print!("{}", self.table()),
+            Format::Json => write(&format!("{}\n", self.json())),
+            Format::Table => write(&self.table()),
         }
     }
 

@@ -12,7 +12,7 @@ use super::{
     pace::{Pace, Phases},
     supply::Supply,
 };
-use crate::cli::reason;
+use crate::cli::refusal::Refusal;
 
 /// Longest latency that is told apart, in microseconds: a minute.
 const LONGEST_MICROS: u64 = 60_000_000;
@@ -122,7 +122,7 @@ impl Worker {
     /// Makes one call: when it was sent, and its outcome. `None` when what it needs could not be
     /// had.
     async fn call(&mut self, call: Call, step: u32) -> Option<(Instant, Result<(), String>)> {
-        let refused = |status: Status| reason(&status);
+        let refused = |status: Status| Refusal::from(status).reason();
         let good = |active: bool| if active { Ok(()) } else { Err("inactive".to_owned()) };
         let mut sent = Instant::now();
         let outcome = match call {

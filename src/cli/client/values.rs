@@ -1,0 +1,135 @@
+//! The flags that say what a client is like, for creating and for changing one.
+
+use clap::Args;
+
+use crate::{
+    cli::{attributes, time, words::Word as _},
+    proto::v1,
+};
+
+/// In the words of the settings file.
+#[derive(Args, Debug)]
+pub(super) struct Values {
+    /// How it may get tokens; may be repeated
+    #[arg(long = "grant", value_name = "WORD", value_parser = v1::GrantType::parser())]
+    grants: Vec<v1::GrantType>,
+
+    /// A scope that is granted when none is asked; may be repeated
+    #[arg(long = "scope", value_name = "SCOPE")]
+    scopes: Vec<String>,
+
+    /// A scope that may be asked; may be repeated. A new client may ask for its scopes unless given
+    #[arg(long = "allowed-scope", value_name = "SCOPE")]
+    allowed_scopes: Vec<String>,
+
+    /// A service its tokens are meant for; may be repeated
+    #[arg(long, value_name = "NAME")]
+    audience: Vec<String>,
+
+    /// How long an access token is good, for example 15m
+    #[arg(long, value_name = "DURATION", value_parser = time::parse)]
+    access_token_ttl: Option<prost_types::Duration>,
+
+    /// How long a refresh token is good that is not used, for example 30d
+    #[arg(long, value_name = "DURATION", value_parser = time::parse)]
+    refresh_token_ttl: Option<prost_types::Duration>,
+
+    /// How long a grant and everything of it lasts at most, for example 90d
+    #[arg(long, value_name = "DURATION", value_parser = time::parse)]
+    grant_ttl: Option<prost_types::Duration>,
+
+    /// How many live grants each of its users may have
+    #[arg(long, value_name = "COUNT")]
+    max_grants: Option<u32>,
+
+    /// Whether a login beyond that ends the oldest grant or is refused
+    #[arg(long, value_name = "WORD", value_parser = v1::WhenFull::parser())]
+    when_full: Option<v1::WhenFull>,
+
+    /// How many of its requests are served a second; 0 for no limit
+    #[arg(long, value_name = "COUNT")]
+    requests_per_second: Option<u32>,
+
+    /// How many of its requests are served at once after a pause
+    #[arg(long, value_name = "COUNT")]
+    request_burst: Option<u32>,
+
+    /// A certificate that is as good as its secret: dns:HOST, uri:URI or sha256:HEX; may be
+    /// repeated
+    #[arg(long = "certificate", value_name = "IDENTITY")]
+    certificates: Vec<String>,
+
+    /// Whose tokens it may introspect
+    #[arg(long, value_name = "WORD", value_parser = v1::IntrospectReach::parser())]
+    introspect: Option<v1::IntrospectReach>,
+
+    /// What else it may do; may be repeated
+    #[arg(long = "permission", value_name = "WORD", value_parser = v1::Permission::parser())]
+    permissions: Vec<v1::Permission>,
+
+    /// What introspection tells of it; may be repeated
+    #[arg(long = "attribute", value_name = "NAME=VALUE", value_parser = attributes::parse)]
+    attributes: Vec<(String, String)>,
+}
+
+impl Values {
+    /// Whether the other half of a limit has to come from the client as it is.
+    pub(super) fn splits_a_limit(&self) -> bool {
+        self.max_grants.is_some() != self.when_full.is_some()
+            || self.requests_per_second.is_some() != self.request_burst.is_some()
+    }
+
+    /// Puts what is given into the client, and tells which fields that is, by their protobuf names.
+    pub(super) fn apply(self, client: &mut v1::Client) -> Vec<&'static str> {
+        let mut paths = Vec::new();
+        let grants = self.grants.into_iter().map(Into::into).collect();
+        list(&mut client.grant_types, grants, "grant_types", &mut paths);
+        list(&mut client.scopes, self.scopes, "scopes", &mut paths);
+        list(&mut client.allowed_scopes, self.allowed_scopes, "allowed_scopes", &mut paths);
+        list(&mut client.audience, self.audience, "audience", &mut paths);
+        list(&mut client.certificates, self.certificates, "certificates", &mut paths);
+        let permissions = self.permissions.into_iter().map(Into::into).collect();
+        list(&mut client.permissions, permissions, "permissions", &mut paths);
+
+        let ttls = [
+            (&mut client.access_token_ttl, self.access_token_ttl, "access_token_ttl"),
+            (&mut client.refresh_token_ttl, self.refresh_token_ttl, "refresh_token_ttl"),
+            (&mut client.grant_ttl, self.grant_ttl, "grant_ttl"),
+        ];
+        for (ttl, given, path) in ttls {
+            if given.is_some() {
+                *ttl = given;
+                paths.push(path);
+            }
+        }
+        if self.max_grants.is_some() || self.when_full.is_some() {
+            let limit = client.grant_limit.get_or_insert_default();
+            limit.max = self.max_grants.unwrap_or(limit.max);
+            limit.when_full = self.when_full.map_or(limit.when_full, Into::into);
+            paths.push("grant_limit");
+        }
+        if self.requests_per_second.is_some() || self.request_burst.is_some() {
+            let limit = client.request_limit.get_or_insert_default();
+            limit.per_second = self.requests_per_second.unwrap_or(limit.per_second);
+            limit.burst = self.request_burst.unwrap_or(limit.burst);
+            paths.push("request_limit");
+        }
+        if let Some(reach) = self.introspect {
+            client.introspect = reach.into();
+            paths.push("introspect");
+        }
+        if !self.attributes.is_empty() {
+            client.attributes = self.attributes.into_iter().collect();
+            paths.push("attributes");
+        }
+        paths
+    }
+}
+
+/// A list that is given replaces the one there is.
+fn list<T>(field: &mut Vec<T>, given: Vec<T>, path: &'static str, paths: &mut Vec<&'static str>) {
+    if !given.is_empty() {
+        *field = given;
+        paths.push(path);
+    }
+}

@@ -1,0 +1,56 @@
+//! `jeton completions` and `jeton man`: what the command line says of itself.
+
+use std::path::{Path, PathBuf};
+
+use clap::{Args, CommandFactory as _};
+use clap_complete::Shell;
+use clap_mangen::Man;
+
+use super::{Cli, CliError, output};
+
+#[derive(Args, Debug)]
+pub(super) struct Completions {
+    /// The shell
+    shell: Shell,
+}
+
+impl Completions {
+    pub(super) fn run(&self) -> Result<(), CliError> {
+        let mut script = Vec::new();
+        clap_complete::generate(self.shell, &mut Cli::command(), "jeton", &mut script);
+        print(&script)
+    }
+}
+
+#[derive(Args, Debug)]
+pub(super) struct Manual {
+    /// Writes a page for every command into this directory, in place of one page on standard
+    /// output
+    #[arg(long, value_name = "DIR")]
+    dir: Option<PathBuf>,
+}
+
+impl Manual {
+    pub(super) fn run(&self) -> Result<(), CliError> {
+        match &self.dir {
+            Some(dir) => pages(dir),
+            None => page(),
+        }
+    }
+}
+
+fn page() -> Result<(), CliError> {
+    let mut page = Vec::new();
+    let rendered = Man::new(Cli::command().disable_help_subcommand(true)).render(&mut page);
+    rendered.map_err(|error| CliError::Io("the manual", error))?;
+    print(&page)
+}
+
+fn pages(dir: &Path) -> Result<(), CliError> {
+    let written = clap_mangen::generate_to(Cli::command(), dir);
+    written.map_err(|error| CliError::Io("the manual's directory", error))
+}
+
+fn print(text: &[u8]) -> Result<(), CliError> {
+    output::write(&String::from_utf8_lossy(text))
+}

@@ -1,0 +1,225 @@
+//! `jeton grant`.
+
+use clap::{Args, Subcommand};
+
+use super::{
+    CliError,
+    connection::Caller,
+    input,
+    output::{Fields, Format, print_list},
+    pages, time, user,
+    words::Word as _,
+};
+use crate::{client::Admin, proto::v1};
+
+/// Of a list, for people.
+const COLUMNS: [&str; 10] = [
+    "grant_id",
+    "client_id",
+    "subject",
+    "scopes",
+    "active",
+    "inactive_reason",
+    "issue_time",
+    "expire_time",
+    "last_used_time",
+    "peer",
+];
+
+#[derive(Args, Debug)]
+pub(super) struct Grant {
+    #[command(flatten)]
+    caller: Caller,
+
+    /// How the answer is printed
+    #[arg(long, value_enum, value_name = "FORMAT", default_value = "table", global = true)]
+    output: Format,
+
+    #[command(subcommand)]
+    action: Action,
+}
+
+#[derive(Debug, Subcommand)]
+enum Action {
+    /// Lists the grants of a user, of a client, or of that user with that client
+    List {
+        #[command(flatten)]
+        whose: Whose,
+
+        /// Those only that are active
+        #[arg(long)]
+        active: bool,
+
+        /// At most so many; all unless given
+        #[arg(long, value_name = "COUNT")]
+        limit: Option<usize>,
+    },
+    /// Shows a grant
+    Get {
+        /// The grant
+        grant_id: String,
+    },
+    /// Ends a grant and every token of it
+    Revoke {
+        /// The grant
+        grant_id: String,
+    },
+    /// Ends every grant of a user, of a client, or of that user with that client
+    RevokeAll {
+        #[command(flatten)]
+        whose: Whose,
+
+        /// Ends nothing and only counts
+        #[arg(long)]
+        dry_run: bool,
+
+        /// Does not ask
+        #[arg(long)]
+        yes: bool,
+    },
+}
+
+#[derive(Args, Debug)]
+#[group(required = true, multiple = true)]
+struct Whose {
+    /// Those of the user with this login name
+    #[arg(long, value_name = "NAME", conflicts_with = "subject")]
+    user: Option<String>,
+
+    /// Those of this user id, or of this client that asked for itself
+    #[arg(long, value_name = "ID")]
+    subject: Option<String>,
+
+    /// Those that were issued to this client
+    #[arg(long, value_name = "ID")]
+    client: Option<String>,
+}
+
+/// Whose grants are meant, as the server wants to be told. An empty half is no condition.
+struct Selection {
+    subject: String,
+    client_id: String,
+    /// The same for a person.
+    words: String,
+}
+
+impl Grant {
+    pub(super) async fn run(self) -> Result<(), CliError> {
+        let (mut admin, server) = self.caller.administer().await?;
+        let admin = &mut admin;
+        let fields = match self.action {
+            Action::List { whose, active, limit } => {
+                let grants = list(admin, whose, active, limit).await?;
+                return print_list(grants, &COLUMNS, self.output);
+            }
+            Action::Get { grant_id } => {
+                let answer = admin.get_grant(v1::GetGrantRequest { grant_id }).await?;
+                fields(answer.into_inner().grant.unwrap_or_default())
+            }
+            Action::Revoke { grant_id } => {
+                let request = v1::RevokeGrantRequest { grant_id: grant_id.clone() };
+                admin.revoke_grant(request).await?;
+                let mut fields = Fields::default();
+                fields.add("grant_id", grant_id);
+                fields.add("revoked", true);
+                fields
+            }
+            Action::RevokeAll { whose, dry_run, yes } => {
+                let selection = whose.select(admin).await?;
+                if !dry_run && !yes {
+                    let found = selection.revoke(admin, true).await?;
+                    let (grants, whose) = (count(&found), &selection.words);
+                    input::confirm(&format!("Ends {grants} of {whose} at {server}. Go on?"))?;
+                }
+                let found = selection.revoke(admin, dry_run).await?;
+                let mut fields = Fields::default();
+                fields.add("count", found.count);
+                fields.add("at_least", found.at_least);
+                fields.add("dry_run", dry_run);
+                fields
+            }
+        };
+        fields.print(self.output)
+    }
+}
+
+impl Whose {
+    async fn select(self, admin: &mut Admin) -> Result<Selection, CliError> {
+        let mut words = Vec::new();
+        if let Some(user) = &self.user {
+            words.push(format!("the user {user}"));
+        }
+        if let Some(subject) = &self.subject {
+            words.push(format!("the subject {subject}"));
+        }
+        if let Some(client) = &self.client {
+            words.push(format!("the client {client}"));
+        }
+        let subject = match self.user {
+            Some(name) => user::id_of(name, admin).await?,
+            None => self.subject.unwrap_or_default(),
+        };
+        let client_id = self.client.unwrap_or_default();
+        Ok(Selection { subject, client_id, words: words.join(" with ") })
+    }
+}
+
+impl Selection {
+    async fn revoke(
+        &self,
+        admin: &mut Admin,
+        dry_run: bool,
+    ) -> Result<v1::RevokeGrantsResponse, CliError> {
+        let (subject, client_id) = (self.subject.clone(), self.client_id.clone());
+        let request = v1::RevokeGrantsRequest { subject, client_id, dry_run };
+        Ok(admin.revoke_grants(request).await?.into_inner())
+    }
+}
+
+async fn list(
+    admin: &mut Admin,
+    whose: Whose,
+    active_only: bool,
+    limit: Option<usize>,
+) -> Result<Vec<Fields>, CliError> {
+    let Selection { subject, client_id, .. } = whose.select(admin).await?;
+    let grants = pages::collect(limit, async |page_size, page_token| {
+        let request = v1::ListGrantsRequest {
+            page_size,
+            page_token,
+            subject: subject.clone(),
+            client_id: client_id.clone(),
+            active_only,
+        };
+        let page = admin.list_grants(request).await?.into_inner();
+        Ok((page.grants, page.next_page_token))
+    });
+    Ok(grants.await?.into_iter().map(fields).collect())
+}
+
+/// How many grants were found, in words.
+pub(super) fn count(found: &v1::RevokeGrantsResponse) -> String {
+    let least = if found.at_least { "at least " } else { "" };
+    let grants = if found.count == 1 { "grant" } else { "grants" };
+    format!("{least}{} active {grants}", found.count)
+}
+
+fn fields(grant: v1::Grant) -> Fields {
+    let mut fields = Fields::default();
+    fields.add("grant_id", grant.grant_id);
+    fields.add("client_id", grant.client_id);
+    fields.add("subject", grant.subject);
+    fields.add("active", grant.active);
+    fields.add("inactive_reason", v1::InactiveReason::word(grant.inactive_reason));
+    fields.add("scopes", grant.scopes);
+    fields.add("audience", grant.audience);
+    fields.add("issue_time", time::moment(grant.issue_time));
+    fields.add("expire_time", time::moment(grant.expire_time));
+    fields.add("end_time", time::moment(grant.end_time));
+    fields.add("refresh_time", time::moment(grant.refresh_time));
+    fields.add("last_used_time", time::moment(grant.last_used_time));
+    fields.add("generation", grant.generation);
+    fields.add("peer", grant.peer);
+    fields.add("user_agent", grant.user_agent);
+    fields
+}

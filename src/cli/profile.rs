@@ -1,0 +1,126 @@
+//! Profiles: servers and credentials by name, in a file that only its owner can read.
+
+use std::{
+    fs::{File, Metadata},
+    io::{self, Read as _},
+    path::{Path, PathBuf},
+};
+
+use thiserror::Error;
+use toml_span::{Value, value::ValueInner};
+use zeroize::Zeroizing;
+
+use crate::{
+    config::{Environment as _, ProcessEnvironment},
+    domain::secret::Secret,
+};
+
+/// Largest file that is read, in bytes: room for thousands of profiles.
+const MAX_BYTES: u64 = 1024 * 1024;
+
+/// What a profile says. All of it is optional.
+#[derive(Debug, Default)]
+pub(super) struct Profile {
+    pub(super) server: Option<String>,
+    pub(super) client_id: Option<String>,
+    pub(super) client_secret: Option<Secret>,
+}
+
+/// Why there is no such profile. None of these quotes the file: it holds secrets.
+#[derive(Debug, Error)]
+pub(super) enum ProfileError {
+    #[error("no place for profiles: neither XDG_CONFIG_HOME nor HOME names a directory")]
+    Nowhere,
+    #[error("{}: {error}; it should hold a table [{name}] with server, client_id and client_secret", .path.display())]
+    Unreadable { path: PathBuf, name: String, error: io::Error },
+    #[error("{}: belongs to somebody else; a profile must be its user's own file", .0.display())]
+    Foreign(PathBuf),
+    #[error("{path}: others can read or write it; run: chmod 600 {path}", path = .0.display())]
+    Exposed(PathBuf),
+    #[error("{}: no profile [{name}]", .path.display())]
+    Unknown { path: PathBuf, name: String },
+    #[error("{}:{line}: {problem}", .path.display())]
+    Faulty { path: PathBuf, line: usize, problem: &'static str },
+}
+
+impl Profile {
+    /// Reads the profile of that name.
+    pub(super) fn load(name: &str) -> Result<Self, ProfileError> {
+        let path = path().ok_or(ProfileError::Nowhere)?;
+        let text = read(&path, name)?;
+        let fault = |at: usize, problem| {
+            let line = text.as_bytes().iter().take(at).filter(|byte| **byte == b'\n').count() + 1;
+            ProfileError::Faulty { path: path.clone(), line, problem }
+        };
+        let mut file =
+            toml_span::parse(&text).map_err(|error| fault(error.span.start, "this is no TOML"))?;
+        let unknown = || ProfileError::Unknown { path: path.clone(), name: name.into() };
+        let ValueInner::Table(mut profiles) = file.take() else { return Err(unknown()) };
+        let mut value = profiles.remove(name).ok_or_else(unknown)?;
+        let at = value.span.start;
+        let ValueInner::Table(entries) = value.take() else {
+            return Err(fault(at, "a profile is a table"));
+        };
+        let mut profile = Self::default();
+        for (key, mut value) in entries {
+            let text = string(&mut value).ok_or_else(|| fault(key.span.start, "not a string"))?;
+            match &*key.name {
+                "server" => profile.server = Some(text),
+                "client_id" => profile.client_id = Some(text),
+                "client_secret" => profile.client_secret = Some(Secret::new(text)),
+                _ => {
+                    let problem = "a profile has server, client_id and client_secret, nothing else";
+                    return Err(fault(key.span.start, problem));
+                }
+            }
+        }
+        Ok(profile)
+    }
+}
+
+fn string(value: &mut Value<'_>) -> Option<String> {
+    if let ValueInner::String(text) = value.take() { Some(text.into_owned()) } else { None }
+}
+
+/// By the XDG base directory specification, which says that a relative path is to be ignored.
+fn path() -> Option<PathBuf> {
+    let absolute = |name| {
+        let path = ProcessEnvironment.variable(name).map(PathBuf::from)?;
+        path.is_absolute().then_some(path)
+    };
+    let config = absolute("XDG_CONFIG_HOME").or_else(|| Some(absolute("HOME")?.join(".config")))?;
+    Some(config.join("jeton").join("profiles.toml"))
+}
+
+/// The file's owner and mode are those of what was opened, whatever its name means a moment later.
+fn read(path: &Path, name: &str) -> Result<Zeroizing<String>, ProfileError> {
+    let unreadable = |error| {
+        let (path, name) = (path.to_owned(), name.to_owned());
+        ProfileError::Unreadable { path, name, error }
+    };
+    let file = File::open(path).map_err(unreadable)?;
+    let metadata = file.metadata().map_err(unreadable)?;
+    check(path, &metadata)?;
+    // Room for all of it at once: a buffer that grows leaves copies behind that are not wiped.
+    let room = usize::try_from(metadata.len().min(MAX_BYTES) + 1).unwrap_or(0);
+    let mut text = Zeroizing::new(String::with_capacity(room));
+    file.take(MAX_BYTES).read_to_string(&mut text).map_err(unreadable)?;
+    Ok(text)
+}
+
+#[cfg(unix)]
+fn check(path: &Path, metadata: &Metadata) -> Result<(), ProfileError> {
+    use std::os::unix::fs::MetadataExt as _;
+    if metadata.uid() != rustix::process::geteuid().as_raw() {
+        return Err(ProfileError::Foreign(path.to_owned()));
+    }
+    if metadata.mode() & 0o077 != 0 {
+        return Err(ProfileError::Exposed(path.to_owned()));
+    }
+    Ok(())
+}
+
+#[cfg(not(unix))]
+fn check(_: &Path, _: &Metadata) -> Result<(), ProfileError> {
+    Ok(())
+}

@@ -1,0 +1,116 @@
+//! What a server's refusal means to the person who typed the command, and what can be done.
+
+use std::fmt;
+
+use tonic::{Code, Status};
+use tonic_types::StatusExt as _;
+
+/// A call that the server refused, or that got no answer.
+#[derive(Debug)]
+pub(super) struct Refusal(Status);
+
+impl From<Status> for Refusal {
+    fn from(status: Status) -> Self {
+        Self(status)
+    }
+}
+
+impl Refusal {
+    /// The reason that the server gives, or the code where another gave it.
+    pub(super) fn reason(&self) -> String {
+        let details = self.0.get_error_details();
+        let reason = details.error_info().map(|info| info.reason.clone());
+        reason.unwrap_or_else(|| format!("{:?}", self.0.code()))
+    }
+}
+
+/// The reason that the server gives, or the code where another gave it; its text; then, on a line
+/// of its own, what to do.
+impl fmt::Display for Refusal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let details = self.0.get_error_details();
+        let reason = details.error_info().map(|info| info.reason.as_str());
+        match reason {
+            Some(reason) => write!(f, "{reason}: {}", self.0.message())?,
+            None => write!(f, "{:?}: {}", self.0.code(), self.0.message())?,
+        }
+        // The first of them is the message as a rule.
+        for bad in details.bad_request().into_iter().flat_map(|bad| &bad.field_violations) {
+            let fault = format!("{}: {}", bad.field, bad.description);
+            if !self.0.message().contains(&fault) {
+                write!(f, "\n{fault}")?;
+            }
+        }
+        if let Some(advice) = advice(reason, self.0.code()) {
+            write!(f, "\n{advice}")?;
+        }
+        let delay = details.retry_info().and_then(|info| info.retry_delay);
+        if let Some(delay) = delay.filter(|delay| !delay.is_zero()) {
+            write!(f, "\nTry again in {:.0} s.", delay.as_secs_f64().ceil())?;
+        }
+        Ok(())
+    }
+}
+
+/// `None` where the text says it all.
+fn advice(reason: Option<&str>, code: Code) -> Option<&'static str> {
+    match (reason, code) {
+        (Some("INVALID_CLIENT"), _) => Some(
+            "Is it the right client id and secret? They are JETON_CLIENT_ID and \
+             JETON_CLIENT_SECRET, or those of the profile.",
+        ),
+        (Some("ACCESS_DENIED"), _) => Some(
+            "Administration needs a client with the permission admin: permissions = [\"admin\"] \
+             in the server's settings, or, by an administrator, \
+             jeton client update ID --permission admin.",
+        ),
+        (Some("CONFLICT"), _) => Some("Somebody else changed it meanwhile: look, then repeat."),
+        (_, Code::Unimplemented) => Some("This server is of a release that does not offer it."),
+        (None, Code::Unavailable) => Some("The connection broke: is the server still there?"),
+        (None, Code::Cancelled | Code::DeadlineExceeded) => Some(
+            "No answer in time; what was asked may have happened all the same: look before you \
+             repeat it.",
+        ),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{collections::HashMap, time::Duration};
+
+    use tonic_types::ErrorDetails;
+
+    use super::*;
+
+    fn shown(code: Code, details: ErrorDetails) -> String {
+        Refusal(Status::with_error_details(code, "a: is required", details)).to_string()
+    }
+
+    fn because(reason: &str) -> ErrorDetails {
+        ErrorDetails::with_error_info(reason, "jeton.v1", HashMap::new())
+    }
+
+    #[test]
+    fn every_fault_of_a_request_is_told_once() {
+        let mut details = because("INVALID_REQUEST");
+        details.add_bad_request_violation("a", "is required");
+        details.add_bad_request_violation("b", "is too long");
+        let shown = shown(Code::InvalidArgument, details);
+        assert_eq!(shown, "INVALID_REQUEST: a: is required\nb: is too long");
+    }
+
+    #[test]
+    fn a_caller_who_is_to_wait_is_told_how_long() {
+        let mut details = because("RATE_LIMITED");
+        details.set_retry_info(Some(Duration::from_millis(2_400)));
+        let shown = shown(Code::ResourceExhausted, details);
+        assert!(shown.ends_with("\nTry again in 3 s."), "{shown}");
+    }
+
+    #[test]
+    fn no_answer_in_time_is_not_said_to_be_no() {
+        let shown = shown(Code::Cancelled, ErrorDetails::new());
+        assert!(shown.contains("may have happened"), "{shown}");
+    }
+}

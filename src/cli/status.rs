@@ -1,0 +1,70 @@
+//! `jeton status`.
+
+use clap::Args;
+use serde_json::Value;
+
+use super::{
+    CliError,
+    connection::Caller,
+    output::{Fields, Format},
+    time,
+};
+use crate::proto::v1;
+
+#[derive(Args, Debug)]
+pub(super) struct Status {
+    #[command(flatten)]
+    caller: Caller,
+
+    /// How the answer is printed
+    #[arg(long, value_enum, value_name = "FORMAT", default_value = "table")]
+    output: Format,
+}
+
+impl Status {
+    pub(super) async fn run(self) -> Result<(), CliError> {
+        let (mut admin, _) = self.caller.administer().await?;
+        let status = admin.get_status(v1::GetStatusRequest {}).await?.into_inner();
+        fields(status).print(self.output)
+    }
+}
+
+fn fields(status: v1::GetStatusResponse) -> Fields {
+    let mut fields = Fields::default();
+    fields.add("version", status.version);
+    fields.add("start_time", time::moment(status.start_time));
+    fields.add("server_time", time::moment(status.server_time));
+    fields.add("store", status.store.map(store));
+    fields.add("keys", status.keys.into_iter().map(key).collect::<Value>());
+    fields
+        .add("minting_clients", status.minting_clients.into_iter().map(minting).collect::<Value>());
+    fields.add("sweeper_backlog", status.sweeper_backlog);
+    fields
+}
+
+/// What is not known comes as zero.
+fn store(store: v1::StoreStatus) -> Value {
+    let known = |bytes| Some(bytes).filter(|bytes: &u64| *bytes > 0);
+    let mut fields = Fields::default();
+    fields.add("engine", store.engine);
+    fields.add("writable", store.writable);
+    fields.add("free_bytes", known(store.free_bytes));
+    fields.add("disk_bytes", known(store.disk_bytes));
+    fields.add("grants", store.grants);
+    fields.into()
+}
+
+fn key(key: v1::KeyStatus) -> Value {
+    let mut fields = Fields::default();
+    fields.add("key_id", key.key_id);
+    fields.add("active", key.active);
+    fields.add("in_use", key.in_use);
+    fields.into()
+}
+
+fn minting(client: v1::MintingClient) -> Value {
+    let mut fields = Fields::default();
+    fields.add("client_id", client.client_id);
+    fields.add("live_tokens", client.live_tokens);
+    fields.into()
+}

@@ -1,0 +1,280 @@
+//! `jeton user`.
+
+use clap::{Args, Subcommand, ValueEnum};
+use prost_types::FieldMask;
+
+use super::{
+    CliError, attributes,
+    connection::Caller,
+    input,
+    output::{Fields, Format, print_list},
+    pages, time,
+};
+use crate::{
+    client::Admin,
+    proto::v1::{self, get_user_request::Name},
+};
+
+/// Of a list, for people.
+const COLUMNS: [&str; 5] = ["user_id", "username", "disabled", "create_time", "update_time"];
+
+#[derive(Args, Debug)]
+pub(super) struct User {
+    #[command(flatten)]
+    caller: Caller,
+
+    /// How the answer is printed
+    #[arg(long, value_enum, value_name = "FORMAT", default_value = "table", global = true)]
+    output: Format,
+
+    #[command(subcommand)]
+    action: Action,
+}
+
+#[derive(Debug, Subcommand)]
+enum Action {
+    /// Creates a user; the password is asked for, or read from standard input
+    Create {
+        /// The login name
+        #[arg(long, value_name = "NAME")]
+        name: String,
+
+        /// What introspection tells of the user; may be repeated
+        #[arg(long = "attribute", value_name = "NAME=VALUE", value_parser = attributes::parse)]
+        attributes: Vec<(String, String)>,
+    },
+    /// Shows a user
+    Get {
+        #[command(flatten)]
+        which: Which,
+    },
+    /// Lists users in no particular order
+    List(List),
+    /// Changes what is given; attributes that are given replace all there were
+    Update(Update),
+    /// Sets a user's password, which is asked for or read from standard input, and ends every
+    /// grant of the user
+    SetPassword {
+        #[command(flatten)]
+        which: Which,
+
+        /// Leaves the user's grants alive
+        #[arg(long)]
+        keep_grants: bool,
+    },
+    /// Refuses a user's logins and ends every grant of the user
+    Disable {
+        #[command(flatten)]
+        which: Which,
+    },
+    /// Lets a user log in again; what was ended stays ended
+    Enable {
+        #[command(flatten)]
+        which: Which,
+    },
+    /// Deletes a user and ends every grant of the user
+    Delete {
+        #[command(flatten)]
+        which: Which,
+
+        /// Does not ask
+        #[arg(long)]
+        yes: bool,
+    },
+}
+
+/// One user, by id or by name.
+#[derive(Args, Debug)]
+#[group(required = true, multiple = false)]
+struct Which {
+    /// The user's id
+    #[arg(value_name = "USER_ID")]
+    user_id: Option<String>,
+
+    /// The user's login name, in place of the id
+    #[arg(long, value_name = "NAME")]
+    name: Option<String>,
+}
+
+#[derive(Args, Debug)]
+struct List {
+    /// Those only whose login name begins so
+    #[arg(long, value_name = "TEXT", default_value = "")]
+    prefix: String,
+
+    /// Those only that are disabled
+    #[arg(long)]
+    disabled: bool,
+
+    /// At most so many; all unless given
+    #[arg(long, value_name = "COUNT")]
+    limit: Option<usize>,
+}
+
+#[derive(Args, Debug)]
+struct Update {
+    #[command(flatten)]
+    which: Which,
+
+    /// Only if the user is still as when this was the etag
+    #[arg(long, value_name = "ETAG", default_value = "")]
+    etag: String,
+
+    /// The new login name
+    #[arg(long, value_name = "NAME")]
+    new_name: Option<String>,
+
+    /// What introspection tells of the user; may be repeated
+    #[arg(long = "attribute", value_name = "NAME=VALUE", value_parser = attributes::parse)]
+    attributes: Vec<(String, String)>,
+
+    /// A value to empty
+    #[arg(long, value_name = "VALUE", value_enum, conflicts_with = "attributes")]
+    clear: Option<Clear>,
+}
+
+/// What can be empty.
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum Clear {
+    Attributes,
+}
+
+impl User {
+    pub(super) async fn run(self) -> Result<(), CliError> {
+        let (mut admin, server) = self.caller.administer().await?;
+        let admin = &mut admin;
+        let user = match self.action {
+            Action::Create { name, attributes } => {
+                let password = input::new_secret("password")?;
+                let attributes = attributes.into_iter().collect();
+                let user = v1::User { username: name, attributes, ..v1::User::default() };
+                let password = password.expose().to_owned();
+                let request = v1::CreateUserRequest { user: Some(user), password };
+                admin.create_user(request).await?.into_inner().user
+            }
+            Action::Get { which } => Some(which.get(admin).await?),
+            Action::List(list) => {
+                return print_list(list.run(admin).await?, &COLUMNS, self.output);
+            }
+            Action::Update(change) => change.run(admin).await?,
+            Action::SetPassword { which, keep_grants } => {
+                let user_id = which.id(admin).await?;
+                let password = input::new_secret("password")?.expose().to_owned();
+                let request = v1::SetUserPasswordRequest { user_id, password, keep_grants };
+                admin.set_user_password(request).await?.into_inner().user
+            }
+            Action::Disable { which } => {
+                let request = v1::DisableUserRequest { user_id: which.id(admin).await? };
+                admin.disable_user(request).await?.into_inner().user
+            }
+            Action::Enable { which } => {
+                let request = v1::EnableUserRequest { user_id: which.id(admin).await? };
+                admin.enable_user(request).await?.into_inner().user
+            }
+            Action::Delete { which, yes } => {
+                return delete(admin, which, yes, &server).await?.print(self.output);
+            }
+        };
+        fields(user.unwrap_or_default()).print(self.output)
+    }
+}
+
+impl Which {
+    async fn get(self, admin: &mut Admin) -> Result<v1::User, CliError> {
+        let name = self.user_id.map(Name::UserId).or(self.name.map(Name::Username));
+        let answer = admin.get_user(v1::GetUserRequest { name }).await?;
+        Ok(answer.into_inner().user.unwrap_or_default())
+    }
+
+    /// Asks only where it is not given.
+    async fn id(self, admin: &mut Admin) -> Result<String, CliError> {
+        match self.user_id {
+            Some(id) => Ok(id),
+            None => Ok(self.get(admin).await?.user_id),
+        }
+    }
+}
+
+/// The id of the user of that login name.
+pub(super) async fn id_of(name: String, admin: &mut Admin) -> Result<String, CliError> {
+    Which { user_id: None, name: Some(name) }.id(admin).await
+}
+
+impl List {
+    async fn run(self, admin: &mut Admin) -> Result<Vec<Fields>, CliError> {
+        let users = pages::collect(self.limit, async |page_size, page_token| {
+            let request = v1::ListUsersRequest {
+                page_size,
+                page_token,
+                username_prefix: self.prefix.clone(),
+                disabled_only: self.disabled,
+            };
+            let page = admin.list_users(request).await?.into_inner();
+            Ok((page.users, page.next_page_token))
+        });
+        Ok(users.await?.into_iter().map(fields).collect())
+    }
+}
+
+impl Update {
+    async fn run(self, admin: &mut Admin) -> Result<Option<v1::User>, CliError> {
+        let mut paths = Vec::new();
+        if self.new_name.is_some() {
+            paths.push("username".to_owned());
+        }
+        if !self.attributes.is_empty() || self.clear.is_some() {
+            paths.push("attributes".to_owned());
+        }
+        if paths.is_empty() {
+            return Err(CliError::Usage("nothing to change: see jeton user update --help"));
+        }
+        let user = v1::User {
+            user_id: self.which.id(admin).await?,
+            username: self.new_name.unwrap_or_default(),
+            attributes: self.attributes.into_iter().collect(),
+            etag: self.etag,
+            ..v1::User::default()
+        };
+        let update_mask = Some(FieldMask { paths });
+        let request = v1::UpdateUserRequest { user: Some(user), update_mask };
+        Ok(admin.update_user(request).await?.into_inner().user)
+    }
+}
+
+async fn delete(
+    admin: &mut Admin,
+    which: Which,
+    yes: bool,
+    server: &str,
+) -> Result<Fields, CliError> {
+    let user = which.get(admin).await?;
+    if !yes {
+        let request = v1::RevokeGrantsRequest {
+            subject: user.user_id.clone(),
+            dry_run: true,
+            ..v1::RevokeGrantsRequest::default()
+        };
+        let found = admin.revoke_grants(request).await?.into_inner();
+        let grants = super::grant::count(&found);
+        let name = &user.username;
+        input::confirm(&format!("Deletes the user {name} at {server} and ends {grants}. Go on?"))?;
+    }
+    admin.delete_user(v1::DeleteUserRequest { user_id: user.user_id.clone() }).await?;
+    let mut fields = Fields::default();
+    fields.add("user_id", user.user_id);
+    fields.add("username", user.username);
+    fields.add("deleted", true);
+    Ok(fields)
+}
+
+fn fields(user: v1::User) -> Fields {
+    let mut fields = Fields::default();
+    fields.add("user_id", user.user_id);
+    fields.add("username", user.username);
+    fields.add("disabled", user.disabled);
+    fields.add("attributes", attributes::object(user.attributes));
+    fields.add("create_time", time::moment(user.create_time));
+    fields.add("update_time", time::moment(user.update_time));
+    fields.add("etag", user.etag);
+    fields
+}

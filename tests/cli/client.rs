@@ -1,0 +1,187 @@
+//! `jeton client`.
+
+use serde_json::json;
+
+use crate::jeton::{Administered, Jeton, table};
+
+const SETTINGS: &str = "--grant password --grant refresh_token --scope read --scope write \
+    --allowed-scope read --allowed-scope write --allowed-scope audit --audience billing \
+    --access-token-ttl 5m --refresh-token-ttl 12h --grant-ttl 7d --max-grants 3 --when-full refuse \
+    --requests-per-second 50 --request-burst 80 --certificate dns:reports.internal \
+    --introspect audience --permission inactive_reason --attribute team=risk --attribute a=b=c";
+
+/// A token for the client itself.
+fn issues(server: &Administered, id: &str, secret: &str) -> bool {
+    let jeton = Jeton::new("token issue").with("JETON_SERVER", server.server.url());
+    let jeton = jeton.with("JETON_CLIENT_ID", id).with("JETON_CLIENT_SECRET", secret);
+    jeton.run().code == Some(0)
+}
+
+#[tokio::test]
+async fn what_a_client_is_created_with_is_what_is_shown_in_the_words_of_the_settings() {
+    let server = Administered::start().await;
+    let created = server.jeton(&format!("client create reports {SETTINGS}")).json();
+    let expected = json!({
+        "client_id": "reports", "client_type": "confidential", "disabled": false,
+        "grant_types": ["password", "refresh_token"],
+        "scopes": ["read", "write"], "allowed_scopes": ["read", "write", "audit"],
+        "audience": ["billing"],
+        "access_token_ttl": "5m", "refresh_token_ttl": "12h", "grant_ttl": "7d",
+        "max_grants": 3, "when_full": "refuse", "requests_per_second": 50, "request_burst": 80,
+        "certificates": ["dns:reports.internal"], "introspect": "audience",
+        "permissions": ["inactive_reason"], "attributes": {"team": "risk", "a": "b=c"},
+    });
+    let shown = server.jeton("client get reports").json();
+    for (name, value) in expected.as_object().expect("an object") {
+        assert_eq!((&created[name], &shown[name]), (value, value), "{name}");
+    }
+    assert_eq!(shown["secrets"][0]["generated"], true);
+    assert!(shown["create_time"].as_str().expect("a time").ends_with('Z'));
+    server.jeton("client create reports").run().failed(1, &["ALREADY_EXISTS"]);
+    let outside = server.jeton("client update reports --scope admin").run();
+    assert_eq!(outside.err.matches("client.scopes").count(), 1, "{outside:?}");
+    outside.failed(1, &["INVALID_REQUEST"]);
+    server.jeton("client get nobody").run().failed(1, &["NOT_FOUND"]);
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn a_generated_secret_is_printed_once_on_standard_output_and_works() {
+    let server = Administered::start().await;
+    let create = "client create mint --grant client_credentials --scope read --output json";
+    let created = server.jeton(create).run().succeeded();
+    let answer: serde_json::Value = serde_json::from_str(&created.out).expect("JSON");
+    let secret = answer["client_secret"].as_str().expect("a secret").to_owned();
+    assert!(secret.starts_with("jcs_"), "{created:?}");
+    assert!(created.err.contains("only time"), "{created:?}");
+    assert!(!created.err.contains(&secret), "{created:?}");
+    assert!(issues(&server, "mint", &secret));
+    for later in ["client get mint", "client list", "client update mint --audience billing"] {
+        assert!(!server.jeton(later).text().contains("jcs_"), "{later}");
+    }
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn a_rotated_secret_leaves_the_one_before_good_for_as_long_as_was_said() {
+    let server = Administered::start().await;
+    let create = "client create mint --grant client_credentials --scope read";
+    let secret = |answer: serde_json::Value| answer["client_secret"].as_str().map(str::to_owned);
+    let first = secret(server.jeton(create).json()).expect("a secret");
+    let second = secret(server.jeton("client rotate-secret mint").json()).expect("a secret");
+    assert!(issues(&server, "mint", &first) && issues(&server, "mint", &second));
+    let rotate = "client rotate-secret mint --previous-ttl 0s --secret-ttl 30d";
+    let third = server.jeton(rotate).json();
+    assert_eq!(third["secrets"].as_array().map(Vec::len), Some(1), "{third}");
+    assert!(third["secrets"][0]["expire_time"].is_string(), "{third}");
+    let third = secret(third).expect("a secret");
+    assert!(issues(&server, "mint", &third));
+    assert!(!issues(&server, "mint", &first) && !issues(&server, "mint", &second));
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn a_chosen_secret_is_read_from_standard_input_and_never_printed() {
+    let server = Administered::start().await;
+    let chosen = "a secret that somebody has chosen";
+    let create = "client create mint --grant client_credentials --scope read --chosen-secret";
+    let created = server.jeton(create).input(&format!("{chosen}\n")).run().succeeded();
+    assert!(!created.out.contains(chosen) && !created.out.contains("client_secret"), "{created:?}");
+    assert!(issues(&server, "mint", chosen));
+    let another = "another secret that somebody has chosen";
+    server.jeton("client rotate-secret mint --chosen-secret").input(another).text();
+    assert!(issues(&server, "mint", another) && issues(&server, "mint", chosen));
+    server.jeton("client create void --chosen-secret").run().failed(2, &["no secret"]);
+    let lines = server.jeton("client create void --chosen-secret").input("one\ntwo\n");
+    lines.run().failed(2, &["one line"]);
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn an_update_changes_what_is_given_and_nothing_else() {
+    let server = Administered::start().await;
+    let before = server.jeton(&format!("client create reports {SETTINGS}")).json();
+    let after = server.jeton("client update reports --scope audit --max-grants 9").json();
+    assert_eq!(after["scopes"], json!(["audit"]));
+    assert_eq!((&after["max_grants"], &after["when_full"]), (&json!(9), &json!("refuse")));
+    for same in ["allowed_scopes", "audience", "attributes", "request_burst", "permissions"] {
+        assert_eq!(after[same], before[same], "{same}");
+    }
+    let clear = "--clear attributes --clear permissions --clear request_limit --clear certificates";
+    let cleared = server.jeton(&format!("client update reports {clear}")).json();
+    assert_eq!(cleared["attributes"], json!({}));
+    assert_eq!((&cleared["permissions"], &cleared["certificates"]), (&json!([]), &json!([])));
+    assert_ne!(cleared["requests_per_second"], json!(50));
+    let stale = after["etag"].as_str().expect("an etag");
+    let late = server.jeton("client update reports --introspect any --etag").and(stale);
+    late.run().failed(1, &["CONFLICT", "look, then repeat"]);
+    server.jeton("client update reports").run().failed(2, &["nothing to change"]);
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn a_disabled_client_is_refused_until_it_is_enabled() {
+    let server = Administered::start().await;
+    assert!(issues(&server, "shop", "shop-secret"));
+    server.jeton("client disable shop").run().failed(1, &["nothing was done", "--yes"]);
+    assert!(issues(&server, "shop", "shop-secret"));
+    assert_eq!(server.jeton("client disable shop --yes").json()["disabled"], true);
+    assert!(!issues(&server, "shop", "shop-secret"));
+    let listed = server.jeton("client list --disabled").json();
+    assert_eq!(listed.as_array().map(Vec::len), Some(1), "{listed}");
+    assert_eq!(server.jeton("client enable shop").json()["disabled"], false);
+    assert!(issues(&server, "shop", "shop-secret"));
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn a_client_is_deleted_only_after_a_yes() {
+    let server = Administered::start().await;
+    server.jeton("client delete rival").run().failed(1, &["nothing was done", "--yes"]);
+    server.jeton("client get rival").text();
+    let deleted = server.jeton("client delete rival --yes").json();
+    assert_eq!(deleted, json!({"client_id": "rival", "deleted": true}));
+    server.jeton("client get rival").run().failed(1, &["NOT_FOUND"]);
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn clients_are_listed_as_a_table_with_headers_and_as_one_array() {
+    let server = Administered::start().await;
+    let text = server.jeton("client list").text();
+    let rows = table(&text);
+    let headers = ["CLIENT ID", "CLIENT TYPE", "GRANT TYPES", "SCOPES", "PERMISSIONS", "DISABLED"];
+    assert_eq!(rows[0], headers, "{text}");
+    let app = rows.iter().find(|row| row[0] == "app").expect("a line for app");
+    assert_eq!(app[1..], ["public", "password,refresh_token", "read,write", "-", "false"]);
+    let column = text.lines().next().and_then(|line| line.find("CLIENT TYPE")).expect("a column");
+    let aligned = |line: &str| {
+        ["confidential", "public", "CLIENT TYPE"]
+            .iter()
+            .any(|word| line[column..].starts_with(word))
+    };
+    assert!(text.lines().all(aligned), "{text}");
+
+    let ids = |listed: serde_json::Value| -> Vec<String> {
+        let clients = listed.as_array().expect("an array").iter();
+        clients.map(|client| client["client_id"].as_str().expect("an id").to_owned()).collect()
+    };
+    let all = ["app", "billing", "gateway", "kiosk", "rival", "root", "shop"];
+    assert_eq!(ids(server.jeton("client list").json()), all);
+    assert_eq!(ids(server.jeton("client list --prefix r").json()), ["rival", "root"]);
+    assert_eq!(ids(server.jeton("client list --permission admin").json()), ["root"]);
+    assert_eq!(ids(server.jeton("client list --limit 2").json()), ["app", "billing"]);
+    assert_eq!(server.jeton("client list --prefix zz").json(), json!([]));
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn a_public_client_has_no_secret() {
+    let server = Administered::start().await;
+    let created = server.jeton("client create spa --public --grant password --scope read").json();
+    assert_eq!(created["client_type"], "public");
+    assert_eq!((&created["client_secret"], &created["secrets"]), (&json!(null), &json!([])));
+    let both = server.jeton("client create spb --public --chosen-secret").run();
+    assert_eq!(both.code, Some(2), "{both:?}");
+    server.stop().await;
+}

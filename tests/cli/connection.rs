@@ -1,0 +1,55 @@
+//! Which server, which client, and what is said when either is wrong.
+
+use crate::jeton::{Administered, Jeton};
+
+#[tokio::test]
+async fn a_refusal_says_what_can_be_done_about_it() {
+    let server = Administered::start().await;
+    let advice = ["ACCESS_DENIED", "the permission admin"];
+    server.as_client("shop", "client list").run().failed(1, &advice);
+    let wrong = server.jeton("client list").with("JETON_CLIENT_SECRET", "wrong-secret").run();
+    assert!(!wrong.err.contains("wrong-secret"), "{wrong:?}");
+    wrong.failed(1, &["INVALID_CLIENT", "JETON_CLIENT_SECRET"]);
+    server.stop().await;
+}
+
+#[test]
+fn a_server_that_is_not_there_is_named_with_the_cause() {
+    for line in ["client list", "user list", "grant get x", "status", "token issue"] {
+        let jeton = Jeton::new(line).with("JETON_SERVER", "http://127.0.0.1:1");
+        let jeton = jeton.with("JETON_CLIENT_ID", "root").with("JETON_CLIENT_SECRET", "secret");
+        let reasons = ["http://127.0.0.1:1", "refused", "JETON_SERVER"];
+        jeton.run().failed(1, &reasons);
+    }
+}
+
+#[test]
+fn who_calls_must_be_said_and_the_secret_cannot_be_asked_for_without_a_terminal() {
+    Jeton::new("client list").run().failed(2, &["--client-id", "JETON_CLIENT_ID", "--profile"]);
+    let nameless = Jeton::new("client list").with("JETON_CLIENT_ID", "root");
+    nameless.run().failed(2, &["JETON_CLIENT_SECRET"]);
+}
+
+#[tokio::test]
+async fn a_flag_beats_the_environment() {
+    let server = Administered::start().await;
+    let list = "client list --limit 1";
+    let flags = server.jeton(list).with("JETON_SERVER", "http://127.0.0.1:1");
+    flags.and("--server").and(&server.server.url()).text();
+    let flags = server.jeton(list).with("JETON_CLIENT_ID", "shop");
+    flags.and("--client-id").and("root").text();
+    server.stop().await;
+}
+
+/// A list that is cut short by its reader is no fault to tell of.
+#[tokio::test]
+async fn a_reader_that_stops_reading_is_told_nothing() {
+    let server = Administered::start().await;
+    let jeton = server.jeton("client list");
+    let mut child = jeton.command().spawn().expect("jeton starts");
+    drop(child.stdout.take());
+    let output = child.wait_with_output().expect("its end");
+    assert_eq!(String::from_utf8_lossy(&output.stderr), "");
+    assert_eq!(output.status.code(), Some(1));
+    server.stop().await;
+}

@@ -1,0 +1,17 @@
+//! The commands do over gRPC what they say, for people and for scripts, and take no secret where
+//! others could see it.
+
+#[path = "../common/mod.rs"]
+#[expect(dead_code, reason = "the harness is every test file's")]
+mod common;
+
+mod client;
+mod connection;
+mod documents;
+mod grant;
+mod jeton;
+mod profile;
+mod readme;
+mod status;
+mod terminal;
+mod user;
