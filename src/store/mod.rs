@@ -34,6 +34,7 @@
 mod condition;
 #[cfg(test)]
 mod conformance;
+pub mod faulty;
 mod feed;
 pub mod memory;
 mod record;

@@ -285,6 +285,10 @@ class Caller:
 
 
 class Run:
+    """Rounds of load, each of which ends the server in some way and compares it with the ledger."""
+
+    caller = Caller
+
     def __init__(self, server: Server, seed: int, users: dict[str, str], secret: str) -> None:
         self.server = server
         self.seed = seed
@@ -298,7 +302,7 @@ class Run:
         server.start()
         with connect(server.address) as channel:
             self.schema = Schema(channel)
-        self.callers = [Caller(self, number) for number in range(CALLERS)]
+        self.callers = [self.caller(self, number) for number in range(CALLERS)]
 
     def answered(self) -> None:
         with self._lock:
@@ -313,12 +317,16 @@ class Run:
             f"{enough} answers",
             limit=120,
         )
-        self.server.kill()
+        self.end()
         self._join(threads)
         self.server.start()
         for caller in self.callers:
             grpc.channel_ready_future(caller.api.channel).result(timeout=60)
         self._join(self._threads("verify"))
+
+    def end(self) -> None:
+        """Ends the server under the load."""
+        self.server.kill()
 
     def _threads(self, task: str) -> list[threading.Thread]:
         threads = [threading.Thread(target=getattr(caller, task)) for caller in self.callers]
@@ -334,9 +342,9 @@ class Run:
                 raise caller.lost[0]
 
 
-def main() -> int:
-    arguments = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    arguments.add_argument("rounds", nargs="?", type=int, default=20)
+def play(kind: type[Run], description: str, rounds: int, ends: str) -> int:
+    arguments = argparse.ArgumentParser(description=description)
+    arguments.add_argument("rounds", nargs="?", type=int, default=rounds)
     arguments.add_argument("--seed", type=int, default=random.SystemRandom().getrandbits(32))
     given = arguments.parse_args()
     print(f"seed {given.seed}, {given.rounds} rounds", flush=True)
@@ -357,16 +365,16 @@ def main() -> int:
         users=[{"name": name, "password": password} for name, password in users.items()],
     )
     began = time.monotonic()
-    with tempfile.TemporaryDirectory(prefix="jeton-kill9-") as home, fleet(Path(home)) as servers:
-        server = servers.add("killed", settings, log="info")
-        run = Run(server, given.seed, users, secret)
+    with tempfile.TemporaryDirectory(prefix="jeton-rounds-") as home, fleet(Path(home)) as servers:
+        server = servers.add("server", settings, log="info")
+        run = kind(server, given.seed, users, secret)
         done = 0
         while done < given.rounds and not run.tally.losses:
             run.round()
             done += 1
         for what, count in sorted(run.tally.counts.items()):
             print(f"{count:8} {what}")
-        print(f"{done:8} kills in {time.monotonic() - began:.0f} s, seed {given.seed}")
+        print(f"{done:8} {ends} in {time.monotonic() - began:.0f} s, seed {given.seed}")
         for loss in run.tally.losses:
             print(f"LOST in round {done}: {loss}")
     lost = len(run.tally.losses)
@@ -375,4 +383,4 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(play(Run, __doc__.splitlines()[0], 20, "kills"))

@@ -30,6 +30,7 @@ use jeton::{
     },
     http::{HttpMetrics, HttpOptions, router},
     service::{HashPool, Ready, Service},
+    store::memory::MemoryStore,
 };
 use serde_json::Value;
 use tower::ServiceExt as _;
@@ -157,7 +158,7 @@ impl Server {
         let entropy: Arc<dyn Entropy> = Arc::new(Counting(AtomicU64::new(1)));
         let clock = Arc::new(HandClock(AtomicU64::new(START * 1000)));
         let hashes = HashPool::start(2, CHEAP, Arc::clone(&entropy)).expect("a pool");
-        let store = FailingStore::default();
+        let store = FailingStore::new(MemoryStore::new());
         let file = Some(Path::new("declared.toml"));
         let declared = Settings::load(file, &Overrides::default(), &File).expect("good settings");
         for client in &declared.settings.clients {

@@ -6,7 +6,7 @@ use jeton::store::{ReadError, WriteError};
 
 use crate::{
     harness::{Server, basic, form},
-    store::Failure,
+    store::{Failure, fail},
 };
 
 const SQUAD: (&str, &str) = ("test_client_id", "test_client_secret");
@@ -90,7 +90,7 @@ async fn a_store_that_fails_is_never_a_success() {
         (Failure::Writes(WriteError::Busy), 429, "temporarily_unavailable"),
         (Failure::Writes(WriteError::Conflict), 503, "temporarily_unavailable"),
     ] {
-        server.store.fail(Some(failure));
+        fail(&server.store, failure);
         for (path, _) in PATHS {
             let answer = server.send(revoke(path, SQUAD, token, "")).await;
             assert_eq!((answer.status, &*answer.error()), (status, error), "{path}");
@@ -102,7 +102,7 @@ async fn a_store_that_fails_is_never_a_success() {
         let asked = server.send(ask("/oauth/introspect")).await;
         let reads = matches!(failure, Failure::Writes(_));
         assert_eq!(asked.status, if reads { 200 } else { status });
-        server.store.fail(None);
+        server.store.mend();
     }
     assert!(server.is_active(token).await);
 }

@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, future::Future as _, pin::pin, task::Poll};
 use futures_util::future::poll_fn;
 use tokio::task::JoinSet;
 
-use super::{NOW, client, grant, user};
+use super::samples::{NOW, client, grant, user};
 use crate::{
     domain::{
         change::{Change, GrantChange},

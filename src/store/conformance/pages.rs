@@ -7,7 +7,7 @@ use std::sync::{
 
 use tokio::task::JoinSet;
 
-use super::attempts;
+use super::samples::attempts;
 use crate::{
     domain::attempts::Attempts,
     store::{Records as _, Store, Stored, Version, Write},

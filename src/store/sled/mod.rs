@@ -5,12 +5,15 @@ mod committer;
 mod count;
 mod directory;
 mod engine;
+#[cfg(test)]
+mod failing_sync;
 mod feed;
 mod floor;
 mod guard;
 mod index;
 mod meta;
 mod metrics;
+mod open;
 mod open_error;
 mod records;
 mod schema;
@@ -20,19 +23,19 @@ mod table;
 mod tree;
 mod trees;
 
-use std::{fs::File, path::PathBuf, sync::Arc};
+use std::sync::Arc;
 
 use tokio::{sync::watch, task::spawn_blocking};
 
-pub use self::{committer::Failure, open_error::OpenError, records::SledRecords, space::Readiness};
+pub use self::{
+    committer::Failure, open::SledOptions, open_error::OpenError, records::SledRecords,
+    space::Readiness,
+};
 use self::{
-    committer::{Command, Committer, Handle},
-    directory::{DataDirectory, Opened},
-    engine::Engine,
-    guard::guarded,
+    committer::{Command, Handle},
     index::ExpiryEntry,
     meta::Meta,
-    metrics::{SledMetrics, serve_lookups},
+    metrics::SledMetrics,
     records::blocking,
     space::Space,
     table::Table,
@@ -42,28 +45,9 @@ use super::{
     Condition, FeedError, GrantOwner, ReadError, Sequence, Store, StoreId, Stored, WriteError,
 };
 use crate::domain::{
-    attempts::Attempts,
-    change::Change,
-    client::Client,
-    entropy::{Entropy, draw},
-    grant::Grant,
-    grant_id::GrantId,
-    key_ring::KeyId,
-    time::Timestamp,
-    user::User,
-    user_name::UserName,
+    attempts::Attempts, change::Change, client::Client, grant::Grant, grant_id::GrantId,
+    key_ring::KeyId, time::Timestamp, user::User, user_name::UserName,
 };
-
-/// Where the store lies and how much memory it may take.
-#[derive(Clone, Debug)]
-pub struct SledOptions {
-    /// The data directory; made, readable by its owner only, where there is none.
-    pub path: PathBuf,
-    /// Bytes of records kept in memory. sled's own page cache takes a quarter of it on top.
-    pub cache_bytes: u64,
-    /// Bytes that are to stay free on the file system, see [`Readiness`]; 0 for no such mark.
-    pub min_free_space: u64,
-}
 
 /// The store. Cloning shares it.
 #[derive(Clone)]
@@ -79,95 +63,7 @@ pub struct SledStore {
     metrics: Arc<SledMetrics>,
 }
 
-fn sync(engine: &Engine, file: &File) -> Result<(), OpenError> {
-    engine.flush()?;
-    Ok(file.sync_data()?)
-}
-
 impl SledStore {
-    /// Opens the store, making it where there is none. Blocks while sled reads its log, and while
-    /// every file of a store that was closed, or every page of one that was not, is checked.
-    ///
-    /// What can be noticed of damage is refused; what cannot is told in [`seal`].
-    ///
-    /// # Errors
-    /// See [`OpenError`].
-    pub fn open(options: &SledOptions, entropy: &dyn Entropy) -> Result<Self, OpenError> {
-        let (options, id) = (options.clone(), draw(entropy));
-        guarded(move || Self::open_or_make(&options, id))
-    }
-
-    fn open_or_make(options: &SledOptions, new_id: StoreId) -> Result<Self, OpenError> {
-        let directory = DataDirectory::lock(&options.path)?;
-        let Opened { db, floor, was_sealed } = directory.open(options.cache_bytes / 4)?;
-        let mut engine = Engine::new(db);
-        let file = directory.file()?;
-        let meta = engine.tree("meta")?;
-        match schema::read(&meta)? {
-            None if floor.is_some() => return Err(OpenError::damaged("it is empty")),
-            None => Meta::create(&meta, new_id)?,
-            Some(found) => schema::migrate(&engine, &meta, found, || sync(&engine, &file))?,
-        }
-        let meta = Arc::new(Meta::open(meta)?);
-        if floor.is_some_and(|floor| meta.batches() < floor) {
-            return Err(OpenError::damaged("the end of its log is missing"));
-        }
-        // Clients and users are looked at on every call and are few: a quarter for both.
-        let few = options.cache_bytes / 8;
-        // A login's failures are looked at by that login alone.
-        let least = options.cache_bytes / 32;
-        let most = options.cache_bytes - 2 * few - least;
-        let grants = Table::new(engine.tree("grants")?, most);
-        let clients = Table::new(engine.tree("clients")?, few);
-        let users = Table::new(engine.tree("users")?, few);
-        let attempts = Table::new(engine.tree("attempts")?, least);
-        let trees = Trees::open(&mut engine)?;
-        if floor.is_some() && !was_sealed {
-            grants.check()?;
-            clients.check()?;
-            users.check()?;
-            attempts.check()?;
-            trees.check()?;
-        }
-        sync(&engine, &file)?;
-        let floor = Arc::new(directory.put_floor(meta.batches())?);
-        let space = Space::new(directory.file()?, options.min_free_space);
-        let metrics = Arc::new(SledMetrics::new());
-        let lookups = [&grants.lookups, &clients.lookups, &users.lookups];
-        serve_lookups(&metrics.registry, lookups.map(Arc::clone));
-        let committer = Committer {
-            grants: Arc::clone(&grants),
-            clients: Arc::clone(&clients),
-            users: Arc::clone(&users),
-            attempts: Arc::clone(&attempts),
-            trees: trees.clone(),
-            meta: Arc::clone(&meta),
-            file,
-            engine,
-            directory,
-            watch: space.keep_looking({
-                let floor = Arc::clone(&floor);
-                move || floor.sync()
-            })?,
-            floor,
-            space: Arc::clone(&space),
-            head: trees.feed.last()?,
-            metrics: Arc::clone(&metrics),
-        };
-        let committer = committer.start()?;
-        Ok(Self {
-            grants: SledRecords { table: grants, committer: committer.clone() },
-            clients: SledRecords { table: clients, committer: committer.clone() },
-            users: SledRecords { table: users, committer: committer.clone() },
-            attempts: SledRecords { table: attempts, committer: committer.clone() },
-            trees,
-            meta,
-            committer,
-            space,
-            metrics,
-        })
-    }
-
     /// From now on writes are refused with [`WriteError::NoSpace`] while space is low. Until then
     /// they are not, so that a process can start on a disk that is nearly full, and say so.
     pub fn keep_free_space(&self) {
@@ -352,7 +248,10 @@ mod tests {
     use std::path::Path;
 
     use super::*;
-    use crate::store::{Records as _, Write, conformance};
+    use crate::{
+        domain::entropy::Entropy,
+        store::{Records as _, Write, conformance},
+    };
 
     struct TestEntropy;
 
@@ -372,6 +271,18 @@ mod tests {
         let store = SledStore::open(&options(directory.path()), &TestEntropy).expect("it opens");
         conformance::run(&store).await;
         store.close().await.expect("it closes in order");
+    }
+
+    #[tokio::test]
+    async fn sled_survives_being_closed_and_opened_again() {
+        let directory = tempfile::tempdir().expect("a directory");
+        let open = || SledStore::open(&options(directory.path()), &TestEntropy).ok();
+        let reopen = async |store: SledStore| {
+            store.close().await.expect("it closes in order");
+            drop(store);
+            conformance::eventually(open).await
+        };
+        conformance::survives(open().expect("it opens"), reopen).await;
     }
 
     #[tokio::test]

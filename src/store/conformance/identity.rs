@@ -1,0 +1,10 @@
+//! What a store knows of itself.
+
+use crate::{domain::key_ring::KeyId, store::Store};
+
+pub(super) async fn server_keys_are_remembered(store: &impl Store) {
+    let id = KeyId::from_bytes([1, 2, 3, 4]);
+    store.add_key_id(id).await.expect("it is noted");
+    store.add_key_id(id).await.expect("noting it twice is noting it once");
+    assert_eq!(store.key_ids(), [id]);
+}

@@ -1,0 +1,73 @@
+//! One record after the other: what each intent needs and what it leaves.
+
+use super::samples::{NOW, attempts, client, grant, user};
+use crate::{
+    domain::grant::{EndCause, Grant, Origin},
+    store::{MAX_RECORD_BYTES, Records as _, Store, Write, WriteError},
+};
+
+pub(super) async fn what_was_never_written_is_absent(store: &impl Store) {
+    assert!(store.grants().get(&grant(9).id).await.expect("a read").is_none());
+    assert!(store.clients().get(&client(9).id).await.expect("a read").is_none());
+    assert!(store.users().get(&user(9).id).await.expect("a read").is_none());
+    assert!(store.attempts().get(&attempts(9, 1).id).await.expect("a read").is_none());
+    assert!(store.user_by_name(&user(9).name).await.expect("a read").is_none());
+    assert!(store.grants().cached(&grant(9).id).is_none());
+}
+
+pub(super) async fn an_insert_succeeds_only_where_nothing_is(store: &impl Store) {
+    let version = store.grants().write(Write::Insert(grant(1))).await.expect("the first insert");
+    let again = store.grants().write(Write::Insert(grant(1))).await;
+    assert_eq!(again, Err(WriteError::Conflict));
+    let found = store.grants().get(&grant(1).id).await.expect("a read").expect("the grant");
+    assert_eq!((found.version(), &*found), (version, &grant(1)));
+    assert!(store.grants().cached(&grant(1).id).is_none_or(|cached| *cached == grant(1)));
+}
+
+pub(super) async fn a_replace_needs_the_version_that_is_there(store: &impl Store) {
+    let first = store.grants().get(&grant(1).id).await.expect("a read").expect("the grant");
+    let ended = grant(1).ended(EndCause::Revoked, NOW);
+    let replace = Write::Replace(first.version(), ended.clone());
+    let second = store.grants().write(replace.clone()).await.expect("the replace");
+    assert_ne!(second, first.version());
+    assert_eq!(store.grants().write(replace).await, Err(WriteError::Conflict));
+    let found = store.grants().get(&grant(1).id).await.expect("a read").expect("the grant");
+    assert_eq!((found.version(), &*found), (second, &ended));
+    let absent = Write::Replace(second, grant(9));
+    assert_eq!(store.grants().write(absent).await, Err(WriteError::Conflict));
+}
+
+pub(super) async fn a_record_beyond_the_limit_is_refused(store: &impl Store) {
+    let huge = "x".repeat(MAX_RECORD_BYTES);
+    let origin = Origin { peer: Some(huge.into()), user_agent: None };
+    let refused = store.grants().write(Write::Insert(Grant { origin, ..grant(9) })).await;
+    assert_eq!(refused, Err(WriteError::TooLarge));
+    assert!(store.grants().get(&grant(9).id).await.expect("a read").is_none());
+}
+
+pub(super) async fn a_delete_needs_the_version_and_frees_the_key_for_a_new_one(store: &impl Store) {
+    let inserted = store.grants().write(Write::Insert(grant(2))).await.expect("an insert");
+    let other = store.grants().get(&grant(1).id).await.expect("a read").expect("the grant");
+    let wrong = Write::Delete(other.version(), grant(2).id);
+    assert_eq!(store.grants().write(wrong).await, Err(WriteError::Conflict));
+    store.grants().write(Write::Delete(inserted, grant(2).id)).await.expect("the delete");
+    assert!(store.grants().get(&grant(2).id).await.expect("a read").is_none());
+    let again = store.grants().write(Write::Insert(grant(2))).await.expect("a new insert");
+    assert_ne!(again, inserted, "a version never comes back");
+}
+
+/// Every type of record is kept whole, and none is taken for another.
+pub(super) async fn records_come_back_as_they_were_written(store: &impl Store) {
+    let version = store.clients().write(Write::Insert(client(50))).await.expect("an insert");
+    let found = store.clients().get(&client(50).id).await.expect("a read").expect("the client");
+    assert_eq!((found.version(), &*found), (version, &client(50)));
+    let version = store.users().write(Write::Insert(user(50))).await.expect("an insert");
+    let found = store.users().get(&user(50).id).await.expect("a read").expect("the user");
+    assert_eq!((found.version(), &*found), (version, &user(50)));
+    let written = attempts(50, 3);
+    let version = store.attempts().write(Write::Insert(written)).await.expect("an insert");
+    let found = store.attempts().get(&written.id).await.expect("a read").expect("the record");
+    assert_eq!((found.version(), *found), (version, written));
+    store.attempts().write(Write::Delete(version, written.id)).await.expect("the delete");
+    assert!(store.attempts().get(&written.id).await.expect("a read").is_none());
+}

@@ -1,0 +1,320 @@
+//! A store that fails as it is told, over one that does not: for tests of everything above the store.
+//!
+//! Nothing lies in memory here: every read is one that may fail. A fault comes before the store
+//! beneath is asked, save [`WriteFault::Acknowledgement`], which comes after.
+
+use std::{
+    collections::VecDeque,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+};
+
+use tokio::sync::watch;
+
+use super::{
+    Condition, FeedError, GrantOwner, ReadError, Record, Records, Sequence, Store, StoreId, Stored,
+    Version, Write, WriteError,
+};
+use crate::domain::{
+    attempts::Attempts, change::Change, client::Client, grant::Grant, grant_id::GrantId,
+    key_ring::KeyId, time::Timestamp, user::User, user_name::UserName,
+};
+
+/// What happens to one read.
+#[derive(Clone, Debug)]
+pub enum ReadFault {
+    /// It is not answered.
+    Fails(ReadError),
+    /// It waits until the gate is opened, and is answered then.
+    Waits(Gate),
+}
+
+/// What happens to one write.
+#[derive(Clone, Debug)]
+pub enum WriteFault {
+    /// Nothing is written, and this is answered. With [`WriteError::Unknown`]: the write that was
+    /// lost.
+    Fails(WriteError),
+    /// What is asked is done, whatever comes of it, and [`WriteError::Unknown`] is answered.
+    Acknowledgement,
+    /// It waits until the gate is opened, and is done then.
+    Waits(Gate),
+}
+
+/// Where calls wait until a test has done what it wants to do meanwhile. Cloning shares it.
+#[derive(Clone, Debug)]
+pub struct Gate(Arc<watch::Sender<Passage>>);
+
+#[derive(Clone, Copy, Debug, Default)]
+struct Passage {
+    arrived: usize,
+    open: bool,
+}
+
+impl Gate {
+    /// A closed gate.
+    pub fn closed() -> Self {
+        Self(Arc::new(watch::Sender::new(Passage::default())))
+    }
+
+    /// Lets through everybody who waits, and everybody after them.
+    pub fn open(&self) {
+        self.0.send_modify(|passage| passage.open = true);
+    }
+
+    /// Waits until so many calls have come to the gate.
+    pub async fn arrived(&self, calls: usize) {
+        self.wait(|passage| passage.arrived >= calls).await;
+    }
+
+    async fn pass(&self) {
+        self.0.send_modify(|passage| passage.arrived += 1);
+        self.wait(|passage| passage.open).await;
+    }
+
+    async fn wait(&self, until: impl FnMut(&Passage) -> bool) {
+        let mut passage = self.0.subscribe();
+        let waited = passage.wait_for(until).await.map(drop);
+        waited.expect("the sender lives as long as the gate");
+    }
+}
+
+/// Says what happens to the next call, if it is a fault.
+type Plan<F> = Box<dyn FnMut() -> Option<F> + Send>;
+
+struct Faults {
+    reads: Plan<ReadFault>,
+    writes: Plan<WriteFault>,
+}
+
+impl Faults {
+    fn none() -> Self {
+        Self { reads: Box::new(|| None), writes: Box::new(|| None) }
+    }
+}
+
+/// The store with its faults: none, until some are planned. Cloning shares both.
+#[derive(Clone)]
+pub struct FaultyStore<S> {
+    store: S,
+    faults: Arc<Mutex<Faults>>,
+}
+
+impl<S> FaultyStore<S> {
+    /// No faults yet.
+    pub fn new(store: S) -> Self {
+        Self { store, faults: Arc::new(Mutex::new(Faults::none())) }
+    }
+
+    /// From now on `plan` is asked before each read what happens to it.
+    pub fn plan_reads(&self, plan: impl FnMut() -> Option<ReadFault> + Send + 'static) {
+        self.lock().reads = Box::new(plan);
+    }
+
+    /// From now on `plan` is asked before each write what happens to it.
+    pub fn plan_writes(&self, plan: impl FnMut() -> Option<WriteFault> + Send + 'static) {
+        self.lock().writes = Box::new(plan);
+    }
+
+    /// The next writes go as `script` says, one after the other, and those after them well.
+    pub fn script_writes(&self, script: impl IntoIterator<Item = Option<WriteFault>>) {
+        let mut script: VecDeque<_> = script.into_iter().collect();
+        self.plan_writes(move || script.pop_front().flatten());
+    }
+
+    /// Nothing fails any more.
+    pub fn mend(&self) {
+        *self.lock() = Faults::none();
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Faults> {
+        self.faults.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    async fn read(&self) -> Result<(), ReadError> {
+        let fault = (self.lock().reads)();
+        match fault {
+            None => Ok(()),
+            Some(ReadFault::Fails(error)) => Err(error),
+            Some(ReadFault::Waits(gate)) => {
+                gate.pass().await;
+                Ok(())
+            }
+        }
+    }
+
+    async fn write<T>(
+        &self,
+        write: impl Future<Output = Result<T, WriteError>>,
+    ) -> Result<T, WriteError> {
+        let fault = (self.lock().writes)();
+        match fault {
+            None => write.await,
+            Some(WriteFault::Fails(error)) => Err(error),
+            Some(WriteFault::Acknowledgement) => {
+                drop(write.await);
+                Err(WriteError::Unknown)
+            }
+            Some(WriteFault::Waits(gate)) => {
+                gate.pass().await;
+                write.await
+            }
+        }
+    }
+}
+
+/// Where a store keeps records of this type.
+trait Kept: Record {
+    fn records<S: Store>(store: &S) -> &impl Records<Self>;
+}
+
+impl Kept for Grant {
+    fn records<S: Store>(store: &S) -> &impl Records<Self> {
+        store.grants()
+    }
+}
+
+impl Kept for Client {
+    fn records<S: Store>(store: &S) -> &impl Records<Self> {
+        store.clients()
+    }
+}
+
+impl Kept for User {
+    fn records<S: Store>(store: &S) -> &impl Records<Self> {
+        store.users()
+    }
+}
+
+impl Kept for Attempts {
+    fn records<S: Store>(store: &S) -> &impl Records<Self> {
+        store.attempts()
+    }
+}
+
+impl<S: Store, R: Kept> Records<R> for FaultyStore<S> {
+    fn cached(&self, _key: &R::Key) -> Option<Stored<R>> {
+        None
+    }
+
+    async fn get(&self, key: &R::Key) -> Result<Option<Stored<R>>, ReadError> {
+        self.read().await?;
+        R::records(&self.store).get(key).await
+    }
+
+    async fn page(
+        &self,
+        after: Option<&R::Key>,
+        limit: usize,
+    ) -> Result<Vec<Stored<R>>, ReadError> {
+        self.read().await?;
+        R::records(&self.store).page(after, limit).await
+    }
+
+    async fn write(&self, write: Write<R>) -> Result<Version, WriteError> {
+        Self::write(self, R::records(&self.store).write(write)).await
+    }
+}
+
+impl<S: Store> Store for FaultyStore<S> {
+    type Grants = Self;
+    type Clients = Self;
+    type Users = Self;
+    type Attempts = Self;
+
+    const ENGINE: &'static str = S::ENGINE;
+
+    fn grants(&self) -> &Self {
+        self
+    }
+
+    fn clients(&self) -> &Self {
+        self
+    }
+
+    fn users(&self) -> &Self {
+        self
+    }
+
+    fn attempts(&self) -> &Self {
+        self
+    }
+
+    async fn user_by_name(&self, name: &UserName) -> Result<Option<Stored<User>>, ReadError> {
+        self.read().await?;
+        self.store.user_by_name(name).await
+    }
+
+    async fn grant_ids(
+        &self,
+        of: &GrantOwner,
+        after: Option<GrantId>,
+        limit: usize,
+    ) -> Result<Vec<GrantId>, ReadError> {
+        self.read().await?;
+        self.store.grant_ids(of, after, limit).await
+    }
+
+    async fn spent_grants(
+        &self,
+        now: Timestamp,
+        limit: usize,
+    ) -> Result<Vec<Stored<Grant>>, ReadError> {
+        self.read().await?;
+        self.store.spent_grants(now, limit).await
+    }
+
+    async fn count_spent(&self, now: Timestamp, limit: usize) -> Result<usize, ReadError> {
+        self.read().await?;
+        self.store.count_spent(now, limit).await
+    }
+
+    async fn head(&self) -> Result<Sequence, ReadError> {
+        self.read().await?;
+        self.store.head().await
+    }
+
+    async fn changes(
+        &self,
+        after: Sequence,
+        limit: usize,
+    ) -> Result<Vec<(Sequence, Change)>, FeedError> {
+        self.read().await?;
+        self.store.changes(after, limit).await
+    }
+
+    async fn changed(&self, after: Sequence) -> Result<(), ReadError> {
+        self.read().await?;
+        self.store.changed(after).await
+    }
+
+    async fn trim_changes(&self, through: Sequence, limit: usize) -> Result<usize, WriteError> {
+        self.write(self.store.trim_changes(through, limit)).await
+    }
+
+    fn condition(&self) -> Condition {
+        self.store.condition()
+    }
+
+    fn id(&self) -> StoreId {
+        self.store.id()
+    }
+
+    fn key_ids(&self) -> Vec<KeyId> {
+        self.store.key_ids()
+    }
+
+    async fn add_key_id(&self, id: KeyId) -> Result<(), WriteError> {
+        self.write(self.store.add_key_id(id)).await
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::{conformance, memory::MemoryStore};
+
+    #[tokio::test]
+    async fn without_faults_the_wrapper_keeps_the_contract() {
+        conformance::run(&FaultyStore::new(MemoryStore::new())).await;
+    }
+}

@@ -1,0 +1,133 @@
+"""A disk that stops syncing under load, again and again, against a ledger of what was acknowledged.
+
+    failing_sync.py [ROUNDS] [--seed N]
+
+The load and the ledger are kill9.py's. Each round ends in this way: from some moment on every
+fdatasync of the running server fails with EIO, which strace sees to. Then the server
+
+* acknowledges nothing that was asked after the first failure, save what needed no write;
+* never says again that it is serving;
+* ends by itself, with an exit code that says so and a log line that says why;
+* started again on the same data, agrees with the ledger.
+"""
+
+import os
+import re
+import subprocess
+import sys
+import threading
+import time
+from typing import Any
+
+import grpc
+from grpc_health.v1 import health_pb2, health_pb2_grpc
+
+from api import connect
+from kill9 import Caller, Run, play
+from server import SERVING
+
+# What needs a write before its answer: a repetition of either needs none.
+WRITTEN = {"issued", "refreshed", "revoked"}
+
+REASON = "the store stopped: "
+
+FAILED = re.compile(r"^\d+ +(?P<time>\d+\.\d+) .*= -1 EIO .*\(INJECTED\)$", re.M)
+
+
+class PunctualCaller(Caller):
+    """Remembers when each acknowledged write was asked for."""
+
+    def __init__(self, run: "FailingDisk", number: int) -> None:
+        super().__init__(run, number)
+        self._failing = run
+        self._asked = 0.0
+
+    def _issue(self, user: str | None, **grant: object) -> None:
+        self._asked = time.time()
+        super()._issue(user, **grant)
+
+    def refreshed(self, parent: Any) -> Any:
+        self._asked = time.time()
+        return super().refreshed(parent)
+
+    def revoke(self, grant: Any) -> None:
+        self._asked = time.time()
+        super().revoke(grant)
+
+    def _acknowledged(self, what: str) -> None:
+        if what in WRITTEN:
+            self._failing.asked.append(self._asked)
+        super()._acknowledged(what)
+
+
+class FailingDisk(Run):
+    caller = PunctualCaller
+
+    def __init__(self, *arguments: Any) -> None:
+        self.asked: list[float] = []
+        super().__init__(*arguments)
+
+    def end(self) -> None:
+        server = self.server
+        assert server.process is not None, "not running"
+        trace = server.home / "failing.strace"
+        health = HealthWatch(server.address)
+        logged = server.log.stat().st_size
+        strace = subprocess.Popen(
+            [
+                *("strace", "-f", "-ttt", "-qq", "-p", str(server.process.pid)),
+                *("-e", "trace=fdatasync", "-e", "inject=fdatasync:error=EIO"),
+                *("-o", os.fspath(trace)),
+            ]
+        )
+        try:
+            code = server.wait_exit()
+        finally:
+            strace.terminate()
+            strace.wait()
+        failures = [float(found["time"]) for found in FAILED.finditer(trace.read_text())]
+        assert failures, "it ended without a failed sync"
+        if code != 1:
+            self._lose(f"exit code {code}")
+        if REASON not in server.log.read_text(errors="replace")[logged:]:
+            self._lose("it did not say why it ended")
+        late = [asked for asked in self.asked if asked > failures[0]]
+        if late:
+            self._lose(f"{len(late)} writes were acknowledged that were asked for after the failure")
+        statuses = health.ended()
+        self.tally.count("followers of health heard the end of it" if len(statuses) > 1 else
+                         "followers of health lost the connection")
+        if SERVING in statuses[1:]:
+            self._lose("it said that it was serving after it had said that it was not")
+        self.tally.counts["failed syncs"] += len(failures)
+        self.asked.clear()
+
+    def _lose(self, what: str) -> None:
+        self.tally.losses.append(what)
+
+
+class HealthWatch:
+    """Every status that health announces to one follower, until the connection ends."""
+
+    def __init__(self, address: str) -> None:
+        self._channel = connect(address)
+        self._statuses: list[int] = []
+        self._thread = threading.Thread(target=self._follow)
+        self._thread.start()
+
+    def _follow(self) -> None:
+        health = health_pb2_grpc.HealthStub(self._channel)
+        try:
+            for answer in health.Watch(health_pb2.HealthCheckRequest(service="")):
+                self._statuses.append(answer.status)
+        except grpc.RpcError:
+            pass
+
+    def ended(self) -> list[int]:
+        self._thread.join()
+        self._channel.close()
+        return self._statuses
+
+
+if __name__ == "__main__":
+    sys.exit(play(FailingDisk, __doc__.splitlines()[0], 5, "failing disks"))
