@@ -107,8 +107,8 @@ pub enum WriteError {
     /// A bounded queue is full. Nothing was written: retry after a moment.
     #[error("the store is busy")]
     Busy,
-    /// There is too little space left for this write; smaller ones may still succeed. Nothing was
-    /// written: retry when there is space again.
+    /// There is too little space left for this write; one that ends or frees something may still
+    /// succeed. Nothing was written: retry when there is space again.
     #[error("the store has too little space left")]
     NoSpace,
     /// The engine cannot be reached or has stopped. Nothing was written: retry later.

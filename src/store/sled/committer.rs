@@ -178,8 +178,8 @@ impl Committer {
         thread::Builder::new().name("committer".into()).spawn(move || {
             let end = committer.run(commands, &durable, &shown_sender);
             let Self { engine, directory, .. } = committer;
-            drop(engine);
             if end.is_ok() {
+                engine.close();
                 directory.seal();
             }
             // Whoever hears of the end may open the directory again.
@@ -245,6 +245,9 @@ impl Committer {
                 batch.attempts.add(staged, reply);
             }
             Command::Settle(_, reply) | Command::AddKey(_, reply) if self.space.refuses(false) => {
+                let _gone = reply.send(Err(WriteError::NoSpace));
+            }
+            Command::Trim(_, _, reply) if self.space.refuses(false) => {
                 let _gone = reply.send(Err(WriteError::NoSpace));
             }
             Command::Settle(entries, reply) => {

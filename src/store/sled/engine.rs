@@ -1,37 +1,61 @@
-//! sled while it is open: whoever drops this closes it.
+//! sled while it is open: closed in order by the committer, or when nobody holds the store any more.
 
-use std::sync::Arc;
+use std::{
+    io,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+};
 
 use sled::Db;
 
 use super::tree::Tree;
 
-/// The one holder of sled and its trees. Reads under way may keep it open for a moment longer.
-pub(super) struct Engine {
+/// The one holder of sled and its trees. Reads under way may keep it open for a moment longer than
+/// [`Engine::close`]. Cloning shares it.
+#[derive(Clone)]
+pub(super) struct Engine(Arc<Mutex<Option<Open>>>);
+
+struct Open {
     db: Db,
     trees: Vec<Arc<sled::Tree>>,
 }
 
 impl Engine {
     pub(super) fn new(db: Db) -> Self {
-        Self { db, trees: Vec::new() }
+        Self(Arc::new(Mutex::new(Some(Open { db, trees: Vec::new() }))))
     }
 
     /// The tree of that name, made where there is none.
-    pub(super) fn tree(&mut self, name: &str) -> sled::Result<Tree> {
-        let held = Arc::new(self.db.open_tree(name)?);
+    pub(super) fn tree(&self, name: &str) -> sled::Result<Tree> {
+        let mut open = self.open();
+        let open = open.as_mut().ok_or_else(closed)?;
+        let held = Arc::new(open.db.open_tree(name)?);
         let tree = Tree::of(&held);
-        self.trees.push(held);
+        open.trees.push(held);
         Ok(tree)
     }
 
     /// All of sled, for a migration.
-    pub(super) fn db(&self) -> &Db {
-        &self.db
+    pub(super) fn db(&self) -> sled::Result<Db> {
+        self.open().as_ref().map(|open| open.db.clone()).ok_or_else(closed)
     }
 
     /// Hands everything written so far to the operating system.
     pub(super) fn flush(&self) -> sled::Result<()> {
-        self.db.flush().map(drop)
+        self.open().as_ref().ok_or_else(closed)?.db.flush().map(drop)
     }
+
+    /// Lets go of sled: from now on nothing is read or written.
+    pub(super) fn close(&self) {
+        drop(self.open().take());
+    }
+
+    fn open(&self) -> MutexGuard<'_, Option<Open>> {
+        // A panic while it is held leaves it as it was.
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// What is answered once sled is closed.
+pub(super) fn closed() -> sled::Error {
+    io::Error::new(io::ErrorKind::NotConnected, "the store is closed").into()
 }

@@ -33,6 +33,7 @@ pub use self::{
 };
 use self::{
     committer::{Command, Handle},
+    engine::Engine,
     index::ExpiryEntry,
     meta::Meta,
     metrics::SledMetrics,
@@ -59,6 +60,8 @@ pub struct SledStore {
     trees: Trees,
     meta: Arc<Meta>,
     committer: Handle,
+    #[expect(dead_code, reason = "held: what a store that failed has shown can still be read")]
+    engine: Engine,
     space: Arc<Space>,
     metrics: Arc<SledMetrics>,
 }

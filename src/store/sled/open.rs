@@ -57,7 +57,7 @@ impl SledStore {
     ) -> Result<Self, OpenError> {
         let directory = DataDirectory::lock(&options.path)?;
         let Opened { db, floor, was_sealed } = directory.open(options.cache_bytes / 4)?;
-        let mut engine = Engine::new(db);
+        let engine = Engine::new(db);
         let file = directory.file()?;
         let meta = engine.tree("meta")?;
         match schema::read(&meta)? {
@@ -78,7 +78,7 @@ impl SledStore {
         let clients = Table::new(engine.tree("clients")?, few);
         let users = Table::new(engine.tree("users")?, few);
         let attempts = Table::new(engine.tree("attempts")?, least);
-        let trees = Trees::open(&mut engine)?;
+        let trees = Trees::open(&engine)?;
         if floor.is_some() && !was_sealed {
             grants.check()?;
             clients.check()?;
@@ -100,7 +100,7 @@ impl SledStore {
             trees: trees.clone(),
             meta: Arc::clone(&meta),
             file: synced(&directory)?,
-            engine,
+            engine: engine.clone(),
             directory,
             watch: space.keep_looking({
                 let floor = Arc::clone(&floor);
@@ -120,6 +120,7 @@ impl SledStore {
             trees,
             meta,
             committer,
+            engine,
             space,
             metrics,
         })

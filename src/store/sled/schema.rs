@@ -55,7 +55,7 @@ fn migrate_by(
         return Err(OpenError::Schema { found, known: newest(steps) });
     }
     for (step, next) in steps.iter().zip(FIRST + 1..).skip(usize::from(found - FIRST)) {
-        step(engine.db())?;
+        step(&engine.db()?)?;
         // What the number speaks of is on the disk before the number is.
         sync()?;
         write(meta, next)?;
@@ -81,7 +81,7 @@ mod tests {
 
     fn store() -> (Engine, Tree) {
         let db = sled::Config::new().temporary(true).open().expect("a store");
-        let mut engine = Engine::new(db);
+        let engine = Engine::new(db);
         let meta = engine.tree("meta").expect("a tree");
         (engine, meta)
     }
@@ -99,7 +99,8 @@ mod tests {
     const THREE: &[Step] = &[|db| append(db, b'b'), |db| append(db, b'c'), |db| append(db, b'd')];
 
     fn text(engine: &Engine) -> String {
-        let text = engine.db().get("text").expect("a read").map(|text| text.to_vec());
+        let text =
+            engine.db().expect("open").get("text").expect("a read").map(|text| text.to_vec());
         String::from_utf8(text.unwrap_or_default()).expect("letters")
     }
 

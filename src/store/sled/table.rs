@@ -93,9 +93,9 @@ impl<R: Indexed> Table<R> {
             let mut found = BTreeMap::new();
             let start =
                 after.as_ref().map_or(Bound::Unbounded, |key| Bound::Excluded(R::key_bytes(key)));
-            for entry in
-                self.tree.range::<&[u8]>((start, Bound::Unbounded)).map_err(read_error)?.take(limit)
-            {
+            let entries =
+                self.tree.range::<&[u8]>((start, Bound::Unbounded)).map_err(read_error)?;
+            for entry in entries.take(limit) {
                 let (key, bytes) = entry.map_err(read_error)?;
                 let key = R::parse_key(&key)?;
                 let record = decode(&key, &bytes)?;

@@ -4,12 +4,13 @@
 //! cut its file after a flush, and end only when nothing holds the store any more.
 
 use std::{
-    io,
     ops::RangeBounds,
     sync::{Arc, Weak},
 };
 
 use sled::{IVec, Iter};
+
+use super::engine::closed;
 
 /// A tree while the store is open. Cloning shares it.
 #[derive(Clone)]
@@ -56,7 +57,6 @@ impl Tree {
     }
 
     fn open(&self) -> sled::Result<Arc<sled::Tree>> {
-        let closed = || io::Error::new(io::ErrorKind::NotConnected, "the store is closed");
-        self.0.upgrade().ok_or_else(|| closed().into())
+        self.0.upgrade().ok_or_else(closed)
     }
 }

@@ -26,10 +26,8 @@ pub(super) struct Trees {
 }
 
 impl Trees {
-    pub(super) fn open(engine: &mut Engine) -> Result<Self, OpenError> {
-        let index = engine.tree("index")?;
-        let feed = Feed::open(engine.tree("changes")?)?;
-        Ok(Self { index, feed })
+    pub(super) fn open(engine: &Engine) -> Result<Self, OpenError> {
+        Ok(Self { index: engine.tree("index")?, feed: Feed::open(engine.tree("changes")?)? })
     }
 
     /// Reads every entry: each page is where it was left, and the feed has no gap.
