@@ -11,7 +11,10 @@ use jeton::{
     },
 };
 use tokio::{
-    sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel},
+    sync::{
+        mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel},
+        watch,
+    },
     task::JoinHandle,
     time::{MissedTickBehavior, interval},
 };
@@ -25,11 +28,12 @@ const TOKENS: usize = 200;
 /// The load, until it is dropped.
 pub(crate) struct Load {
     task: JoinHandle<()>,
+    on: watch::Sender<bool>,
     times: tokio::sync::Mutex<UnboundedReceiver<f64>>,
 }
 
 impl Load {
-    /// Gets tokens, then introspects them `rate` times a second.
+    /// Gets tokens, to introspect them `rate` times a second while it is on.
     pub(crate) async fn start(server: &Server, rate: u64) -> Self {
         let channel = connect(format!("http://{}", server.grpc)).await.expect("a connection");
         let mut tokens = Vec::new();
@@ -37,8 +41,14 @@ impl Load {
             tokens.push(issue(channel.clone()).await);
         }
         let (sender, times) = unbounded_channel();
-        let task = tokio::spawn(call(channel, tokens, rate, sender));
-        Self { task, times: times.into() }
+        let (on, is_on) = watch::channel(false);
+        let task = tokio::spawn(call(channel, tokens, rate, is_on, sender));
+        Self { task, on, times: times.into() }
+    }
+
+    /// Turns it on or off.
+    pub(crate) fn set(&self, on: bool) {
+        self.on.send_replace(on);
     }
 
     /// Seconds of every call that was answered since the last look.
@@ -69,11 +79,22 @@ async fn issue(channel: Channel) -> String {
     issued.expect("a token").into_inner().access_token
 }
 
-async fn call(channel: Channel, tokens: Vec<String>, rate: u64, times: UnboundedSender<f64>) {
+async fn call(
+    channel: Channel,
+    tokens: Vec<String>,
+    rate: u64,
+    mut is_on: watch::Receiver<bool>,
+    times: UnboundedSender<f64>,
+) {
     let secret = Secret::new("gateway-secret");
     let mut ticks = interval(Duration::from_secs(1) / u32::try_from(rate).expect("a modest rate"));
     ticks.set_missed_tick_behavior(MissedTickBehavior::Burst);
     for token in tokens.iter().cycle() {
+        if !*is_on.borrow() {
+            // Gone with the load.
+            let Ok(_) = is_on.wait_for(|on| *on).await else { return };
+            ticks.reset();
+        }
         let due = ticks.tick().await;
         let message = IntrospectRequest { token: token.clone(), ..IntrospectRequest::default() };
         let request = with_basic(message, "gateway", &secret);

@@ -8,7 +8,6 @@ use std::{
     time::Duration,
 };
 
-use jeton::metrics::Stopwatch;
 use tokio::{
     io::{AsyncReadExt as _, AsyncWriteExt as _},
     net::TcpStream,
@@ -36,6 +35,7 @@ impl Server {
     pub(crate) async fn start(dir: &Path) -> Self {
         let example = env::current_exe().expect("this program's path");
         let binary = example.ancestors().nth(2).expect("its build directory").join("jeton");
+        fs::create_dir_all(dir).expect("the directory is made");
         let config = dir.join("jeton.toml");
         fs::write(&config, SETTINGS).expect("the settings are written");
         let [grpc, http, ops] = [(); 3].map(|()| free_address());
@@ -59,16 +59,24 @@ impl Server {
         server
     }
 
-    /// Waits until it has freed so many grants, and says how many seconds that took.
-    pub(crate) async fn until_swept(&self, grants: u64, look: Duration) -> f64 {
-        let stopwatch = Stopwatch::start();
-        while self.swept().await < grants {
-            tokio::time::sleep(look).await;
-        }
-        stopwatch.seconds()
+    /// Stops it in its tracks.
+    pub(crate) fn pause(&self) {
+        self.signal("STOP");
     }
 
-    async fn swept(&self) -> u64 {
+    /// Lets it go on after [`Self::pause`].
+    pub(crate) fn go_on(&self) {
+        self.signal("CONT");
+    }
+
+    fn signal(&self, name: &str) {
+        let kill = format!("kill -{name} {}", self.child.id());
+        let sent = Command::new("sh").args(["-c", &kill]).status().expect("sh runs");
+        assert!(sent.success());
+    }
+
+    /// How many grants it has freed so far.
+    pub(crate) async fn swept(&self) -> u64 {
         let metrics = self.ask("/metrics").await.expect("the metrics");
         let line = metrics.lines().find_map(|line| line.strip_prefix("jeton_grants_swept_total "));
         line.and_then(|number| number.parse().ok()).expect("a number")
@@ -82,11 +90,13 @@ impl Server {
         stream.read_to_string(&mut answer).await.ok()?;
         Some(answer)
     }
+}
 
-    /// Ends it. What is left in its store is nobody's.
-    pub(crate) fn stop(mut self) {
-        self.child.kill().expect("it runs");
-        self.child.wait().expect("it ends");
+impl Drop for Server {
+    /// What is left in its store is nobody's.
+    fn drop(&mut self) {
+        drop(self.child.kill());
+        drop(self.child.wait());
     }
 }
 

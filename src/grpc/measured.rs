@@ -161,6 +161,7 @@ mod tests {
             Error::RateLimited { retry_after },
             Error::Overloaded { retry_after },
             Error::Unavailable { retry_after },
+            Error::Changed,
             Error::Conflict,
             Error::Internal { incident: Incident(1) },
         ] {

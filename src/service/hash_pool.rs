@@ -25,7 +25,7 @@ use crate::{
         invalid::Invalid,
         secret::Secret,
     },
-    metrics::{Counter, Gauge, Histogram, Registry, Stopwatch},
+    metrics::{Counter, Histogram, Registry, Stopwatch},
 };
 
 /// How long a request waits for a thread. A burst of less work than this is served whole; of more,
@@ -48,15 +48,41 @@ pub struct HashPool {
     threads: usize,
     /// One for each thread.
     seats: Arc<Semaphore>,
-    waiting: AtomicUsize,
+    waiting: Arc<AtomicUsize>,
     cost: HashCost,
     entropy: Arc<dyn Entropy>,
     /// Checked in the place of a hash that does not exist, so that both take as long.
     decoy: Box<str>,
+    metrics: HashMetrics,
+}
+
+/// What the pool counts.
+struct HashMetrics {
     registry: Registry,
-    queued: Gauge,
     refused: Counter,
     seconds: Histogram,
+}
+
+impl HashMetrics {
+    fn new(waiting: Arc<AtomicUsize>) -> Self {
+        let registry = Registry::new();
+        let depth =
+            registry.gauge("jeton_hash_queue_depth", "Requests that wait for a thread to hash on.");
+        registry.before_reading(move || {
+            let waiting = waiting.load(Ordering::Relaxed);
+            depth.set(i64::try_from(waiting).unwrap_or(i64::MAX));
+        });
+        let refused = registry.counter(
+            "jeton_hashes_refused_total",
+            "Requests that waited in vain for a thread to hash on, and were told OVERLOADED.",
+        );
+        let seconds = registry.histogram(
+            "jeton_hash_seconds",
+            "How long argon2 took for one hash.",
+            &SECONDS,
+        );
+        Self { registry, refused, seconds }
+    }
 }
 
 /// A thread of the pool, for one hash.
@@ -93,38 +119,15 @@ impl HashPool {
             let work = move || work(&queue, cost);
             thread::Builder::new().name(format!("hash-{number}")).spawn(work)?;
         }
-        let registry = Registry::new();
-        let queued = registry
-            .gauge("jeton_hash_queue_depth", "Passwords and secrets that wait to be hashed.");
-        let refused = registry.counter(
-            "jeton_hashes_refused_total",
-            "Passwords and secrets not hashed: no thread was free soon, or their caller went away.",
-        );
-        let seconds = registry.histogram(
-            "jeton_hash_seconds",
-            "How long argon2 took for one hash.",
-            &SECONDS,
-        );
         let seats = Arc::new(Semaphore::new(threads));
-        let waiting = AtomicUsize::new(0);
-        Ok(Self {
-            jobs,
-            threads,
-            seats,
-            waiting,
-            cost,
-            entropy,
-            decoy,
-            registry,
-            queued,
-            refused,
-            seconds,
-        })
+        let waiting = Arc::<AtomicUsize>::default();
+        let metrics = HashMetrics::new(Arc::clone(&waiting));
+        Ok(Self { jobs, threads, seats, waiting, cost, entropy, decoy, metrics })
     }
 
     /// What the pool counts.
     pub(super) fn metrics(&self) -> Registry {
-        self.registry.clone()
+        self.metrics.registry.clone()
     }
 
     /// Hashes a secret with the cost of the settings and a fresh salt.
@@ -155,9 +158,9 @@ impl HashPool {
         if let Ok(seat) = Arc::clone(&self.seats).try_acquire_owned() {
             return Ok(Seat::new(seat));
         }
-        let mut waiting = Waiting::begin(self)?;
+        let mut waiting = Waiting::count(&self.waiting, &self.metrics.refused)?;
         let seat = Arc::clone(&self.seats).acquire_owned().await;
-        waiting.seated = true;
+        waiting.in_vain = false;
         seat.map(Seat::new).map_err(|_| Error::UNAVAILABLE)
     }
 
@@ -193,7 +196,7 @@ impl HashPool {
         work: impl FnOnce(&mut Memory) -> T + Send + 'static,
     ) -> Result<T, Error> {
         let (sender, result) = oneshot::channel();
-        let seconds = self.seconds.clone();
+        let seconds = self.metrics.seconds.clone();
         let job: Job = Box::new(move |memory| {
             let stopwatch = Stopwatch::start();
             let done = work(memory);
@@ -217,26 +220,25 @@ pub(super) async fn soon<T>(awaited: impl Future<Output = Result<T, Error>>) -> 
 
 /// One of those who wait, until it is dropped.
 struct Waiting<'a> {
-    pool: &'a HashPool,
-    seated: bool,
+    count: &'a AtomicUsize,
+    refused: &'a Counter,
+    in_vain: bool,
 }
 
 impl<'a> Waiting<'a> {
-    fn begin(pool: &'a HashPool) -> Result<Self, Error> {
-        pool.queued.inc();
-        let before = pool.waiting.fetch_add(1, Ordering::Relaxed);
-        let waiting = Self { pool, seated: false };
-        if before < MOST_WAITING { Ok(waiting) } else { Err(Error::OVERLOADED) }
+    fn count(count: &'a AtomicUsize, refused: &'a Counter) -> Result<Self, Error> {
+        let counted = Self { count, refused, in_vain: true };
+        if count.fetch_add(1, Ordering::Relaxed) >= MOST_WAITING {
+            return Err(Error::OVERLOADED);
+        }
+        Ok(counted)
     }
 }
 
 impl Drop for Waiting<'_> {
     fn drop(&mut self) {
-        self.pool.waiting.fetch_sub(1, Ordering::Relaxed);
-        self.pool.queued.dec();
-        if !self.seated {
-            self.pool.refused.inc();
-        }
+        self.count.fetch_sub(1, Ordering::Relaxed);
+        self.refused.inc_by(self.in_vain.into());
     }
 }
 

@@ -40,6 +40,7 @@ impl<S: Store> Service<S> {
             WhenFull::Refuse => {
                 let soonest = live.iter().map(|grant| grant.spent_time()).min();
                 let retry_after = soonest.unwrap_or_default().since(self.now());
+                self.metrics.over_grants.inc();
                 Err(Error::RateLimited { retry_after })
             }
             WhenFull::EvictOldest => {

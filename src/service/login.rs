@@ -97,7 +97,10 @@ impl<S: Store> Service<S> {
                 let attempts = self.store.attempts().get(&id).await;
                 let attempts = attempts.map_err(|error| self.read_failed(error))?;
                 match self.lockout.judge(attempts.as_deref(), self.now()) {
-                    Verdict::Wait(retry_after) => return Err(Error::RateLimited { retry_after }),
+                    Verdict::Wait(retry_after) => {
+                        self.metrics.over_failures.inc();
+                        return Err(Error::RateLimited { retry_after });
+                    }
                     Verdict::Try { at_once } => {
                         if turn.begin(at_once).await {
                             break;

@@ -20,6 +20,12 @@ pub(super) struct ServiceMetrics {
     went_back: Counter,
     /// Grants ended to make room for a login.
     pub(super) evictions: Counter,
+    /// Requests refused because their client had made too many.
+    pub(super) over_requests: Counter,
+    /// Logins refused because too many had failed before.
+    pub(super) over_failures: Counter,
+    /// Logins refused because their user has too many grants.
+    pub(super) over_grants: Counter,
     /// Grants whose records the sweeper freed.
     pub(super) swept: Counter,
     /// Grants that are due to be freed.
@@ -52,7 +58,16 @@ impl ServiceMetrics {
             named
                 .replace(clients.iter().map(|named| (named.client_id.as_str(), named.live_tokens)));
         });
+        let throttled = registry.counters(
+            "jeton_throttled_total",
+            "Requests refused as RATE_LIMITED, by the limit that they met.",
+            &["limit"],
+        );
+        let throttled_by = |limit| throttled.with_label_values(&[limit]);
         Self {
+            over_requests: throttled_by("requests"),
+            over_failures: throttled_by("failed_logins"),
+            over_grants: throttled_by("grants"),
             password: calls.expected(GrantType::Password.name()),
             refresh_token: calls.expected(GrantType::RefreshToken.name()),
             client_credentials: calls.expected(GrantType::ClientCredentials.name()),

@@ -128,6 +128,8 @@ impl<S: Store> Service<S> {
         let Policies { rotation: policy, passwords: password_rules, lockout } = policies.into();
         let hashes = Arc::new(hashes);
         let minting = Minting::new();
+        let metrics = ServiceMetrics::new(minting.clone(), Arc::clone(&clock));
+        let start_time = clock.now();
         Self {
             store: Arc::new(store),
             keys: ArcSwap::from_pointee(keys),
@@ -137,16 +139,16 @@ impl<S: Store> Service<S> {
             login_turns: Arc::default(),
             lockout,
             attempts_swept: Mutex::default(),
-            budgets: RequestBudgets::new(),
-            policy,
-            password_rules,
+            budgets: RequestBudgets::new(metrics.over_requests.clone()),
             retention: Mutex::default(),
-            metrics: ServiceMetrics::new(minting.clone(), Arc::clone(&clock)),
-            minting,
-            last_used: LastUsed::new(),
-            start_time: clock.now(),
             clock,
             entropy,
+            policy,
+            password_rules,
+            minting,
+            last_used: LastUsed::new(),
+            metrics,
+            start_time,
         }
     }
 

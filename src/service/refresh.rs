@@ -59,8 +59,8 @@ impl<S: Store> Service<S> {
             }
             Err(error) => Answered { tokens: Err(error.clone()), outcome: Outcome::Refused(error) },
         };
-        call.end(metrics::Outcome::of(&tokens));
         audit::write(Event::Refresh, Some(caller.id()), &request.origin, &concerned, &outcome);
+        call.end(metrics::Outcome::of(&tokens));
         tokens
     }
 
@@ -120,14 +120,14 @@ impl<S: Store> Service<S> {
                 let lost = cause == Some(EndCause::StoreWentBack);
                 let written = self.replace(held.grant.version(), *grant).await;
                 let written = written.map_err(|_| Error::UNAVAILABLE)?;
+                if written {
+                    self.metrics.ended(cause);
+                }
                 if lost && written {
                     tracing::error!(
                         grant_id = %held.grant.id,
                         "a token is newer than its grant's record: the store went back in time"
                     );
-                }
-                if written {
-                    self.metrics.ended(cause);
                 }
                 let outcome = if lost { Outcome::StoreWentBack } else { Outcome::Replayed };
                 let tokens = Err(Error::InvalidGrant);

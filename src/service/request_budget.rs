@@ -10,8 +10,9 @@ use governor::{
 };
 use quick_cache::sync::Cache;
 
-use crate::domain::{
-    client::Client, client_id::ClientId, error::Error, request_limit::RequestLimit,
+use crate::{
+    domain::{client::Client, client_id::ClientId, error::Error, request_limit::RequestLimit},
+    metrics::Counter,
 };
 
 /// Clients whose spending is remembered: a few hundred bytes each. One that is pushed out starts
@@ -45,11 +46,13 @@ impl Budget {
 /// The budgets of all clients that have a limit.
 pub(super) struct RequestBudgets {
     budgets: Cache<ClientId, Arc<Budget>>,
+    refused: Counter,
 }
 
 impl RequestBudgets {
-    pub(super) fn new() -> Self {
-        Self { budgets: Cache::new(CAPACITY) }
+    /// Counts in `refused` what was refused.
+    pub(super) fn new(refused: Counter) -> Self {
+        Self { budgets: Cache::new(CAPACITY), refused }
     }
 
     /// Spends one request of the client's budget. A limit that was changed starts full.
@@ -65,6 +68,7 @@ impl RequestBudgets {
             budget
         });
         budget.left.check().map_err(|not_until| {
+            self.refused.inc();
             let wait = not_until.wait_time_from(MonotonicClock.now());
             // A wait of nothing would be told as no wait at all.
             Error::RateLimited { retry_after: wait.max(Duration::from_millis(1)) }

@@ -38,7 +38,7 @@ pub(crate) struct Caller {
 
 impl Caller {
     /// Whether there is a secret, and which, is known by the name.
-    pub(super) fn new(channel: Channel, id: &'static str) -> Self {
+    pub(crate) fn new(channel: Channel, id: &'static str) -> Self {
         let public = matches!(id, "app" | "kiosk");
         let secret = if public { String::new() } else { format!("{id}-secret") };
         Self { stub: TokenServiceClient::new(channel), id: id.to_owned(), secret }

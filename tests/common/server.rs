@@ -126,6 +126,13 @@ impl Server {
         Ops::new(find().expect("it was there"))
     }
 
+    /// Where it answers HTTP, once it serves.
+    pub(crate) fn http(&self) -> String {
+        let log = self.log();
+        let http = log.lines().find_map(|line| address_in(line, "serving", "http"));
+        http.expect("it serves")
+    }
+
     /// What it has logged so far.
     pub(crate) fn log(&self) -> String {
         self.process.log()

@@ -3,11 +3,13 @@
 //! `JETON_MODEL_STEPS` says how many steps are taken (100,000), `JETON_MODEL_SEED` replays a run:
 //! the seed is printed at the start and with every failure.
 
+mod backlog;
 mod clock;
 mod dice;
 mod last_use;
 mod parties;
 mod rules;
+mod scene;
 mod seen;
 mod world;
 

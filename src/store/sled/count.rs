@@ -17,13 +17,8 @@ impl SledStore {
         self.metrics.registry.clone()
     }
 
-    /// About how many grants there are, those included that ended or expired and are not yet freed.
-    /// Tells of those from before the store was opened once [`Self::count_grants`] is through.
-    pub fn grants_held(&self) -> u64 {
-        u64::try_from(self.metrics.grants.get()).unwrap_or(0)
-    }
-
-    /// Counts the grants that were there at `opened`, when this store was opened. Takes its time.
+    /// Counts the grants that were there at `opened`, when this store was opened: until it is through
+    /// the store tells of those made since only. Takes its time.
     ///
     /// # Errors
     /// `Unavailable` or `Corrupt`: then the count stays behind.

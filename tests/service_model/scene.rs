@@ -1,0 +1,109 @@
+//! A service with one client and one user, for tests that say step by step what happens.
+
+use std::{
+    sync::{Arc, Mutex},
+    time::Duration,
+};
+
+use jeton::{
+    domain::{
+        audience::Audience,
+        client_secret,
+        error::Error,
+        grant::{Grant, Origin},
+        grant_id::GrantId,
+        hash_cost::HashCost,
+        key_ring::{KeyRing, ServerKey},
+        policy::RotationPolicy,
+        scopes::Scopes,
+        secret::Secret,
+        time::{Clock as _, Timestamp},
+        token::TokenKind,
+    },
+    service::{
+        Caller, Credentials, HashPool, Introspect, Introspection, Issue, IssueGrant, Refresh,
+        Service, Tokens,
+    },
+    store::{Records as _, Store as _, Stored, Write, memory::MemoryStore},
+};
+
+use super::{
+    clock::HandClock,
+    dice::{Dice, DiceEntropy},
+    parties::{client, client_id, user},
+    rules::{OVERLAP, WINDOW},
+};
+
+/// One client, one user, and a clock.
+pub(crate) struct Scene {
+    pub(crate) clock: Arc<HandClock>,
+    pub(crate) store: MemoryStore,
+    pub(crate) service: Service<MemoryStore>,
+    pub(crate) caller: Caller,
+}
+
+impl Scene {
+    pub(crate) async fn new() -> Self {
+        let entropy = Arc::new(DiceEntropy(Mutex::new(Dice::new(Dice::fresh_seed()))));
+        let (store, clock) = (MemoryStore::new(), Arc::new(HandClock::new()));
+        let cost = HashCost { memory_kib: 8, iterations: 1, parallelism: 1 };
+        let hashes = HashPool::start(1, cost, entropy.clone()).expect("a pool");
+        let password = hashes.hash(Secret::new("password")).await.expect("a hash");
+        let secret = client_secret::generate(&*entropy);
+        let client = client(0, &secret, &*entropy, clock.now());
+        store.clients().write(Write::Insert(client)).await.expect("a client");
+        let user = user(0, &password, &*entropy, clock.now());
+        store.users().write(Write::Insert(user)).await.expect("a user");
+        let keys = KeyRing::new(ServerKey::new(&[7; 32]), []);
+        let policy = RotationPolicy { retry_window: WINDOW, access_overlap: OVERLAP };
+        let service = Service::new(store.clone(), keys, hashes, clock.clone(), entropy, policy);
+        let client_id = client_id(0).to_string();
+        let credentials = Credentials::Secret { client_id, secret, raw: None };
+        let caller = service.authenticate_client(&credentials).await.expect("the client");
+        Self { clock, store, service, caller }
+    }
+
+    /// The user logs in.
+    pub(crate) async fn log_in(&self) -> Tokens {
+        let username = "user-0".to_owned();
+        self.issue(IssueGrant::Password { username, password: Secret::new("password") }).await
+    }
+
+    pub(crate) async fn issue(&self, grant: IssueGrant) -> Tokens {
+        let request = Issue {
+            grant,
+            scopes: Scopes::default(),
+            audience: Audience::default(),
+            ttl: None,
+            request_id: None,
+            origin: Origin::default(),
+        };
+        self.service.issue(&self.caller, request).await.expect("a grant")
+    }
+
+    pub(crate) fn pass(&self, time: Duration) {
+        self.clock.advance(u64::try_from(time.as_millis()).expect("a short time"));
+    }
+
+    pub(crate) async fn introspect(&self, token: &Secret) -> bool {
+        let request = Introspect { token: token.clone(), expected_kind: TokenKind::Access };
+        let found = self.service.introspect(&self.caller, &request).await.expect("an answer");
+        matches!(found, Introspection::Active(_))
+    }
+
+    pub(crate) async fn refresh(&self, tokens: &Tokens) -> Result<Tokens, Error> {
+        let (refresh_token, _) = tokens.refresh.clone().expect("a refresh token");
+        let request =
+            Refresh { refresh_token, scopes: Scopes::default(), origin: Origin::default() };
+        self.service.refresh(&self.caller, &request).await
+    }
+
+    pub(crate) async fn grant(&self, id: GrantId) -> Stored<Grant> {
+        self.store.grants().get(&id).await.expect("a read").expect("the grant")
+    }
+
+    pub(crate) async fn last_used(&self, id: GrantId) -> Option<Timestamp> {
+        self.service.flush_uses().await.expect("uses are written");
+        self.grant(id).await.last_used
+    }
+}
