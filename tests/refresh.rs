@@ -8,15 +8,16 @@ use jeton::{
     domain::token::Token,
     proto::v1::{InactiveReason, RefreshTokenResponse, TokenKind},
 };
-use tokio::task::JoinSet;
+use tokio::{sync::mpsc, task::JoinSet};
 use tonic::{Code, Status};
 
 use crate::common::{
     caller::{Caller, by_password},
+    home::Home,
     refusal::assert_refused,
     server::Server,
     settings::Settings,
-    wait::until,
+    wait::{rounds, until, within},
 };
 
 const CONNECTIONS: usize = 5;
@@ -90,6 +91,94 @@ async fn without_a_retry_window_one_of_fifty_wins_and_the_others_end_the_grant()
     assert_eq!(gateway.reason(&first.access_token).await, InactiveReason::Replayed);
     assert_dead(shop.refresh(&refresh).await);
     server.stop().await;
+}
+
+/// Kills the server once `enough` of fifty parallel refreshes have been answered, while the others
+/// are under way. Hands back its directory and the pairs of those that were given one.
+async fn killed_amid_refreshes(
+    server: Server,
+    token: &str,
+    enough: usize,
+) -> (Home, Vec<(String, String)>) {
+    let (tell, mut told) = mpsc::unbounded_channel();
+    let mut calls = JoinSet::new();
+    for _ in 0..CONNECTIONS {
+        let shop = server.caller("shop").await;
+        for _ in 0..CALLS / CONNECTIONS {
+            let (shop, token, tell) = (shop.clone(), token.to_owned(), tell.clone());
+            calls.spawn(async move {
+                let answer = shop.refresh(&token).await;
+                // Nobody listens any more once the server was killed.
+                let _gone = tell.send(());
+                answer
+            });
+        }
+    }
+    for _ in 0..enough {
+        within("an answer", told.recv()).await.expect("the calls go on");
+    }
+    let home = server.kill().await;
+    let answers = within("the calls to end", calls.join_all()).await;
+    (home, answers.into_iter().flatten().map(pair).collect())
+}
+
+/// How many answers each kill waits for: none at first, then further and further into the race.
+fn kills() -> impl Iterator<Item = usize> {
+    (0..rounds().div_ceil(5)).map(|round| round * 7 % CALLS)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn kill_9_amid_fifty_refreshes_leaves_one_successor_which_a_retry_is_given() {
+    let settings = Settings::standard();
+    let mut home = Home::new();
+    for enough in kills() {
+        let server = Server::start_at(home, &settings).await;
+        let first = server.caller("shop").await.log_in().await;
+        let (left, given) = killed_amid_refreshes(server, &first.refresh_token, enough).await;
+        assert!(given.len() >= enough, "an answer that was no pair, before the kill");
+
+        let server = Server::start_at(left, &settings).await;
+        let shop = server.caller("shop").await;
+        let retry = pair(shop.refresh(&first.refresh_token).await.expect("a retry after a kill"));
+        assert!(given.iter().all(|given| *given == retry), "killed after {enough}: two successors");
+        assert_eq!((generation(&retry.0), generation(&retry.1)), (1, 1));
+        assert!(shop.is_active(&retry.0).await);
+        let next = shop.refresh(&retry.1).await.expect("the chain goes on");
+        assert_eq!(generation(&next.refresh_token), 2);
+        home = server.stop().await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn kill_9_amid_fifty_strict_refreshes_never_leaves_a_second_winner() {
+    let settings = strict();
+    let mut home = Home::new();
+    for enough in kills() {
+        let server = Server::start_at(home, &settings).await;
+        let first = server.caller("shop").await.log_in().await;
+        let (left, given) = killed_amid_refreshes(server, &first.refresh_token, enough).await;
+        assert!(given.len() <= 1, "killed after {enough}: {} winners", given.len());
+
+        let server = Server::start_at(left, &settings).await;
+        let shop = server.caller("shop").await;
+        let winner = given.first();
+        match shop.refresh(&first.refresh_token).await {
+            // Nothing had been written: this one is the first.
+            Ok(only) => {
+                assert!(winner.is_none(), "killed after {enough}: a second winner");
+                shop.refresh(&only.refresh_token).await.expect("the chain goes on");
+            }
+            Err(status) => {
+                assert_dead::<()>(Err(status));
+                assert!(!shop.is_active(&first.access_token).await);
+                if let Some((access, refresh)) = winner {
+                    assert!(!shop.is_active(access).await);
+                    assert_dead(shop.refresh(refresh).await);
+                }
+            }
+        }
+        home = server.stop().await;
+    }
 }
 
 #[tokio::test]

@@ -5,15 +5,16 @@
 mod common;
 
 use jeton::proto::v1::{InactiveReason, RevokeTokenRequest, TokenKind, TokenTypeHint};
-use tokio::task::JoinSet;
+use tokio::{sync::mpsc, task::JoinSet};
 use tonic::{Code, Status};
 
 use crate::common::{
     caller::{Caller, client_credentials},
+    home::Home,
     refusal::assert_refused,
     server::Server,
     settings::Settings,
-    wait::{rounds, until},
+    wait::{rounds, until, within},
 };
 
 #[track_caller]
@@ -274,4 +275,73 @@ async fn nothing_of_a_grant_survives_a_revocation_that_races_refreshes_nor_comes
         assert_nothing_survives(&server, raced).await;
     }
     server.stop().await;
+}
+
+/// As [`race`], with a kill once `enough` refreshes were answered. Whether the revocation was
+/// acknowledged before it is the second part of the outcome.
+async fn race_until_killed(
+    server: Server,
+    enough: usize,
+    by_access: bool,
+) -> (Home, Raced, Result<(), Status>) {
+    let revoker = server.caller("shop").await;
+    let first = revoker.log_in().await;
+    let (tell, mut told) = mpsc::unbounded_channel();
+    let mut calls = JoinSet::new();
+    for _ in 0..2 {
+        let (refresher, tell) = (server.caller("shop").await, tell.clone());
+        let mut token = first.refresh_token.clone();
+        calls.spawn(async move {
+            let mut answers = Vec::new();
+            while let Ok(next) = refresher.refresh(&token).await {
+                token.clone_from(&next.refresh_token);
+                answers.push(next);
+                // Nobody listens any more once the server was killed.
+                let _gone = tell.send(());
+            }
+            answers
+        });
+    }
+    drop(tell);
+    let (mut access, mut refresh) = (vec![first.access_token], vec![first.refresh_token]);
+    let token = if by_access { access[0].clone() } else { refresh[0].clone() };
+    let revocation = tokio::spawn(async move { revoker.revoke(&token).await });
+    // The revocation may end the race before as many were answered.
+    for _ in 0..enough {
+        if within("an answer", told.recv()).await.is_none() {
+            break;
+        }
+    }
+    let home = server.kill().await;
+    let revoked = within("the revocation to end", revocation).await.expect("it does not panic");
+    for answer in within("the calls to end", calls.join_all()).await.into_iter().flatten() {
+        access.push(answer.access_token);
+        refresh.push(answer.refresh_token);
+    }
+    (home, Raced { access, refresh }, revoked)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nothing_of_a_grant_survives_a_revocation_asked_until_it_is_answered_across_kill_9() {
+    let settings = Settings::standard();
+    let mut home = Home::new();
+    let mut unanswered = 0;
+    for round in 0..rounds().div_ceil(5) {
+        let server = Server::start_at(home, &settings).await;
+        let (left, raced, revoked) = race_until_killed(server, round % 5, round % 2 == 0).await;
+
+        let server = Server::start_at(left, &settings).await;
+        if revoked.is_err() {
+            unanswered += 1;
+            let shop = server.caller("shop").await;
+            // Any token of the grant will do.
+            let token = raced.refresh.get(round % raced.refresh.len()).expect("a token");
+            shop.revoke(token).await.expect("revoked");
+        }
+        assert_nothing_survives(&server, &raced).await;
+        let server = Server::start_at(server.kill().await, &settings).await;
+        assert_nothing_survives(&server, &raced).await;
+        home = server.stop().await;
+    }
+    println!("{unanswered} revocations were cut off");
 }

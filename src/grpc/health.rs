@@ -7,11 +7,17 @@ use tonic_health::{
     server::{HealthReporter, HealthService},
 };
 
-use crate::proto::v1::token_service_server::TokenServiceServer;
+use crate::proto::v1::{
+    admin_service_server::AdminServiceServer, token_service_server::TokenServiceServer,
+};
 
 /// The services that health is asked about. The empty name stands for the server and comes last:
 /// once it is serving, everything is.
-const SERVICES: [&str; 2] = [<TokenServiceServer<()> as NamedService>::NAME, ""];
+const SERVICES: [&str; 3] = [
+    <TokenServiceServer<()> as NamedService>::NAME,
+    <AdminServiceServer<()> as NamedService>::NAME,
+    "",
+];
 
 /// The health of the server. Cloning shares it.
 #[derive(Clone)]

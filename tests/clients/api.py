@@ -16,6 +16,7 @@ from grpc_reflection.v1alpha.proto_reflection_descriptor_database import (
 from secret_ledger import SecretLedger
 
 TOKEN_SERVICE = "jeton.v1.TokenService"
+ADMIN_SERVICE = "jeton.v1.AdminService"
 ERROR_DOMAIN = "jeton.v1"
 
 _SECRET_FIELDS = {
@@ -75,6 +76,17 @@ class Refused(Exception):
             if detail.Unpack(retry):
                 self.retry_after = retry.retry_delay.ToTimedelta().total_seconds()
         super().__init__(f"{self.code.name} {self.reason or 'no reason'}: {self.text}")
+
+    @property
+    def unanswered(self) -> bool:
+        """A call that met the server's end: no answer, so nothing is known."""
+        codes = (grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.CANCELLED, grpc.StatusCode.UNKNOWN)
+        return self.code in codes
+
+    @property
+    def busy(self) -> bool:
+        """The server is busy hashing passwords: an answer that promises nothing."""
+        return self.code is grpc.StatusCode.RESOURCE_EXHAUSTED
 
     def whole_text(self) -> bytes:
         """All that a caller is told, as bytes to search in."""

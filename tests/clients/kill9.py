@@ -3,14 +3,16 @@
     kill9.py [ROUNDS] [--seed N]
 
 Several connections issue, refresh and revoke as fast as they can, and ask for the same revocation
-or the same refresh a second time. Every answer that arrived goes into the ledger; what was asked
+or the same refresh a second time; one more administers (`kill9_admin`). Every answer that arrived goes into the ledger; what was asked
 and not answered is noted as open, because either outcome is right. Then the server is killed, is
 started again on the same data, and has to agree with the ledger:
 
 * an acknowledged grant is active, under the newest pair that was acknowledged;
 * an acknowledged refresh, asked again, gives the identical pair;
-* an acknowledged revocation holds, for good: earlier rounds are asked again in every later one;
-* an open refresh, asked again, succeeds: whether it had happened or not.
+* an acknowledged revocation holds, for good: some of earlier rounds are asked again in every later
+  one, and all after the last;
+* an open refresh, asked again, succeeds: whether it had happened or not;
+* users and clients are as the last answer left them, and what a change ended stays ended.
 
 Prints the seed and the counts; exits 1 if anything was lost or came back to life.
 """
@@ -27,7 +29,8 @@ from pathlib import Path
 
 import grpc
 
-from api import Api, Refused, Schema, basic, connect
+from api import ADMIN_SERVICE, Api, Refused, Schema, basic, connect
+from kill9_admin import Administrator
 from secret_ledger import invent
 from server import Server, Settings, fleet, wait_until
 
@@ -39,15 +42,13 @@ ANSWERS_A_ROUND = (50, 600)
 # A user may hold a hundred live grants with one client; an unanswered login counts as one.
 GRANTS_A_USER = 60
 
+# Grants that nobody has asked for since the last kill are looked at by so many in each round, and
+# all of them after the last: a thousand rounds make too many for more.
+OLD_GRANTS_A_ROUND = 100
+
 # Well inside the default retry window of 60 s: later than this a retry is a replay, and ends the
 # grant.
 RETRY_WITHIN = 40.0
-
-# A call that met the kill: no answer, so nothing is known.
-UNANSWERED = {grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.CANCELLED, grpc.StatusCode.UNKNOWN}
-
-# The server is busy hashing passwords: an answer that promises nothing.
-BUSY = grpc.StatusCode.RESOURCE_EXHAUSTED
 
 
 @dataclass(frozen=True)
@@ -68,9 +69,13 @@ class Grant:
     refresh_open: bool = False
     revoked: bool = False
     revoke_open: bool = False
+    asked_since: bool = True
+
+    def settled(self) -> bool:
+        return not (self.revoke_open or self.refresh_open)
 
     def settled_live(self) -> bool:
-        return not (self.revoked or self.revoke_open or self.refresh_open)
+        return self.settled() and not self.revoked
 
     def retryable(self) -> bool:
         return (
@@ -92,9 +97,9 @@ class Tally:
         with self.lock:
             self.counts[what] += 1
 
-    def lose(self, what: str, grant: Grant, detail: object = "") -> None:
+    def lose(self, what: str, whom: str, detail: object = "") -> None:
         with self.lock:
-            self.losses.append(f"{what}: grant {grant.grant_id} {detail}")
+            self.losses.append(f"{what}: {whom} {detail}")
 
 
 class Caller:
@@ -109,6 +114,9 @@ class Caller:
         # Logins that were asked and not answered, by user.
         self.open_logins: Counter[str] = Counter()
         self._users = [user for at, user in enumerate(run.users) if at % CALLERS == number]
+
+    def channels(self) -> list[grpc.Channel]:
+        return [self.api.channel]
 
     def work(self) -> None:
         """Asks until the server is gone."""
@@ -128,9 +136,9 @@ class Caller:
                 try:
                     action()
                 except Refused as refused:
-                    if refused.code is BUSY:
+                    if refused.busy:
                         self._run.tally.count("busy")
-                    elif refused.code in UNANSWERED:
+                    elif refused.unanswered:
                         return
                     else:
                         raise
@@ -143,7 +151,11 @@ class Caller:
 
     def _pick(self, suitable: list[Grant]) -> Grant | None:
         # The newest are asked more often: they are what a lost write would lose.
-        return self._random.choice(suitable[-40:]) if suitable else None
+        if not suitable:
+            return None
+        grant = self._random.choice(suitable[-40:])
+        grant.asked_since = True
+        return grant
 
     def _login(self) -> None:
         held = Counter(grant.user for grant in self.grants if not grant.revoked)
@@ -160,7 +172,7 @@ class Caller:
         try:
             answer = self.api.call("IssueToken", **self._run.orders, **grant)
         except Refused as refused:
-            if user is not None and refused.code in UNANSWERED:
+            if user is not None and refused.unanswered:
                 self.open_logins[user] += 1
             raise
         pair = Pair(answer.access_token, answer.refresh_token)
@@ -188,7 +200,7 @@ class Caller:
     def check_retry(self, grant: Grant) -> None:
         assert grant.parent is not None
         if self.refreshed(grant.parent) != grant.pair:
-            self._run.tally.lose("a repeated refresh gave another pair", grant)
+            self._run.tally.lose("a repeated refresh gave another pair", grant.grant_id)
 
     def _revoke(self) -> None:
         grant = self._pick([grant for grant in self.grants if grant.settled_live()])
@@ -215,7 +227,7 @@ class Caller:
         if grant is None or grant.revoke_open or grant.refresh_open:
             return
         if self.active(grant.pair.access) == grant.revoked:
-            self._run.tally.lose("wrong while it ran", grant)
+            self._run.tally.lose("wrong while it ran", grant.grant_id)
         self._run.tally.count("introspected")
 
     def refreshed(self, parent: Pair) -> Pair:
@@ -229,10 +241,20 @@ class Caller:
         return answer.active
 
     def verify(self) -> None:
-        """Compares every grant of this caller with the server, and settles what was open."""
+        """Compares the round's grants and some older ones with the server, and settles what was open."""
+        asked = [grant for grant in self.grants if grant.asked_since or not grant.settled()]
+        old = [grant for grant in self.grants if not grant.asked_since and grant.settled()]
+        self._verify_all(asked + self._random.sample(old, min(len(old), OLD_GRANTS_A_ROUND)))
+
+    def verify_last(self) -> None:
+        """Compares every grant of this caller with the server."""
+        self._verify_all(self.grants)
+
+    def _verify_all(self, grants: list[Grant]) -> None:
         try:
-            for grant in self.grants:
+            for grant in grants:
                 self._verify(grant)
+                grant.asked_since = False
         except Exception as error:  # As in work.
             self.lost.append(error)
 
@@ -252,29 +274,29 @@ class Caller:
     def _verify_dead(self, grant: Grant) -> None:
         for pair in filter(None, (grant.pair, grant.parent)):
             if self.active(pair.access):
-                self._run.tally.lose("an access token came back to life", grant)
+                self._run.tally.lose("an access token came back to life", grant.grant_id)
             if pair.refresh and self.active(pair.refresh, "TOKEN_KIND_REFRESH"):
-                self._run.tally.lose("a refresh token came back to life", grant)
+                self._run.tally.lose("a refresh token came back to life", grant.grant_id)
         self._run.tally.count("verified dead")
 
     def _verify_live(self, grant: Grant) -> None:
         if not self.active(grant.pair.access):
-            self._run.tally.lose("an acknowledged access token is lost", grant)
+            self._run.tally.lose("an acknowledged access token is lost", grant.grant_id)
         if grant.pair.refresh and not self.active(grant.pair.refresh, "TOKEN_KIND_REFRESH"):
-            self._run.tally.lose("an acknowledged refresh token is lost", grant)
+            self._run.tally.lose("an acknowledged refresh token is lost", grant.grant_id)
         if grant.retryable():
             try:
                 self.check_retry(grant)
                 self._run.tally.count("verified by a retry")
             except Refused as refused:
-                self._run.tally.lose("a repeated refresh was refused", grant, refused)
+                self._run.tally.lose("a repeated refresh was refused", grant.grant_id, refused)
         self._run.tally.count("verified live")
 
     def _settle_refresh(self, grant: Grant) -> None:
         try:
             pair = self.refreshed(grant.pair)
         except Refused as refused:
-            self._run.tally.lose("an open refresh could not be asked again", grant, refused)
+            self._run.tally.lose("an open refresh could not be asked again", grant.grant_id, refused)
             grant.revoke_open = True
             return
         grant.parent, grant.pair = grant.pair, pair
@@ -289,7 +311,9 @@ class Run:
 
     caller = Caller
 
-    def __init__(self, server: Server, seed: int, users: dict[str, str], secret: str) -> None:
+    def __init__(
+        self, server: Server, seed: int, users: dict[str, str], secret: str, root_secret: str
+    ) -> None:
         self.server = server
         self.seed = seed
         self.users = users
@@ -302,7 +326,17 @@ class Run:
         server.start()
         with connect(server.address) as channel:
             self.schema = Schema(channel)
-        self.callers = [self.caller(self, number) for number in range(CALLERS)]
+            administration = Schema(channel, ADMIN_SERVICE)
+        self.administrator = Administrator(
+            server.address,
+            (self.schema, administration),
+            (root_secret, secret),
+            seed,
+            self.tally,
+            self.answered,
+        )
+        callers = [self.caller(self, number) for number in range(CALLERS)]
+        self.callers: list[Caller | Administrator] = [*callers, self.administrator]
 
     def answered(self) -> None:
         with self._lock:
@@ -321,12 +355,17 @@ class Run:
         self._join(threads)
         self.server.start()
         for caller in self.callers:
-            grpc.channel_ready_future(caller.api.channel).result(timeout=60)
+            for channel in caller.channels():
+                grpc.channel_ready_future(channel).result(timeout=60)
         self._join(self._threads("verify"))
 
     def end(self) -> None:
         """Ends the server under the load."""
         self.server.kill()
+
+    def finish(self) -> None:
+        """Looks at everything once more."""
+        self._join(self._threads("verify_last"))
 
     def _threads(self, task: str) -> list[threading.Thread]:
         threads = [threading.Thread(target=getattr(caller, task)) for caller in self.callers]
@@ -349,8 +388,8 @@ def play(kind: type[Run], description: str, rounds: int, ends: str) -> int:
     given = arguments.parse_args()
     print(f"seed {given.seed}, {given.rounds} rounds", flush=True)
 
-    secret = invent()
-    users = {f"user-{number}": invent() for number in range(2 * CALLERS + given.rounds // 4)}
+    secret, root_secret = invent(), invent()
+    users = {f"user-{number}": invent() for number in range(2 * CALLERS)}
     settings = Settings(
         clients=[
             {
@@ -360,18 +399,23 @@ def play(kind: type[Run], description: str, rounds: int, ends: str) -> int:
                 "scopes": ["read"],
                 "audience": ["billing"],
                 "introspect": "any",
-            }
+                # A long run must not meet the end of a token, nor a user's last free grant.
+                "access_token_ttl": "12h",
+                "max_grants": 1_000_000,
+            },
+            {"id": "root", "secret": root_secret, "permissions": ["admin"]},
         ],
         users=[{"name": name, "password": password} for name, password in users.items()],
     )
     began = time.monotonic()
     with tempfile.TemporaryDirectory(prefix="jeton-rounds-") as home, fleet(Path(home)) as servers:
         server = servers.add("server", settings, log="info")
-        run = kind(server, given.seed, users, secret)
+        run = kind(server, given.seed, users, secret, root_secret)
         done = 0
         while done < given.rounds and not run.tally.losses:
             run.round()
             done += 1
+        run.finish()
         for what, count in sorted(run.tally.counts.items()):
             print(f"{count:8} {what}")
         print(f"{done:8} {ends} in {time.monotonic() - began:.0f} s, seed {given.seed}")

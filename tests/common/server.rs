@@ -108,8 +108,8 @@ impl Server {
     /// Where it listens for HTTP.
     pub(crate) fn http_address(&self) -> String {
         let serving = self.log();
-        let lines = serving.lines().filter_map(|line| address_in(line, "serving", "http"));
-        lines.last().expect("it serves")
+        let mut lines = serving.lines().filter_map(|line| address_in(line, "serving", "http"));
+        lines.next_back().expect("it serves")
     }
 
     /// A connection.

@@ -86,6 +86,16 @@ introspect = "any"
 permissions = ["inactive_reason"]
 
 [[client]]
+id = "console"
+secret = "console-secret"
+grants = ["password", "refresh_token"]
+audience = ["jeton"]
+
+[[client]]
+id = "app_example"
+grants = ["password", "refresh_token"]
+
+[[client]]
 id = "login-only"
 secret = "login-secret"
 grants = ["password"]

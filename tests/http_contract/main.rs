@@ -13,3 +13,4 @@ mod revocation;
 mod seeds;
 mod server;
 mod store;
+mod whose_token;
