@@ -132,7 +132,7 @@ async fn a_password_that_is_set_is_long_uncommon_and_the_same_in_every_unicode_f
         root.stub.clone().set_user_password(root.signed(request)).await
     };
     for weak in
-        ["kx7vqzmw2nfd9t", "passwordpassword", "alice.alice.alice.1", &"kx7vqzmw ".repeat(120)]
+        ["kx7vqzmw2nfd9t", "iloveyouiloveyou", "alice.alice.alice.1", &"kx7vqzmw ".repeat(120)]
     {
         let status = assert_refused(set(weak).await, Code::InvalidArgument, "INVALID_REQUEST");
         let details = status.get_details_bad_request().expect("BadRequest");

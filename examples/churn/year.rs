@@ -5,8 +5,7 @@ use std::{sync::Arc, time::Duration};
 use clap::Args;
 use futures_util::future::join_all;
 use jeton::{
-    domain::grant::Origin,
-    domain::{scopes::Scopes, secret::Secret, token::TokenKind},
+    domain::{grant::Origin, scopes::Scopes, secret::Secret, token::TokenKind},
     service::{Introspect, Introspection, Refresh},
 };
 use tokio::task::JoinSet;

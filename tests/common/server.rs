@@ -109,7 +109,7 @@ impl Server {
     pub(crate) fn http_address(&self) -> String {
         let serving = self.log();
         let mut lines = serving.lines().filter_map(|line| address_in(line, "serving", "http"));
-        lines.next_back().expect("it serves")
+        lines.next().expect("it serves")
     }
 
     /// A connection.

@@ -4,7 +4,6 @@
 //! seed is printed at the start and with every failure.
 
 mod answers;
-#[expect(dead_code, reason = "no time passes here")]
 #[path = "../service_model/clock.rs"]
 mod clock;
 #[expect(dead_code, reason = "no chance in a hundred is taken here")]
@@ -14,6 +13,7 @@ mod dice;
 mod parties;
 mod retries;
 mod soak;
+mod sweeper;
 mod world;
 
 /// What the clients of the service model live by.

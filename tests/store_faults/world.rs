@@ -64,6 +64,7 @@ pub(crate) struct World {
     pub memory: MemoryStore,
     pub store: FaultyStore<MemoryStore>,
     pub service: Service<FaultyStore<MemoryStore>>,
+    pub clock: Arc<HandClock>,
     caller: Caller,
     admin: Admin,
 }
@@ -86,13 +87,13 @@ impl World {
         let keys = KeyRing::new(ServerKey::new(&[7; 32]), []);
         let minute = Duration::from_secs(60);
         let policy = RotationPolicy { retry_window: minute, access_overlap: minute };
-        let service = Service::new(store.clone(), keys, hashes, clock, entropy, policy);
+        let service = Service::new(store.clone(), keys, hashes, clock.clone(), entropy, policy);
         let id = client_id(0).to_string();
         let credentials = Credentials::Secret { client_id: id, secret, raw: None };
         let caller = service.authenticate_client(&credentials).await.expect("the client");
         let admin = service.authorize_admin(caller.clone(), Origin::default());
         let admin = admin.expect("an administrator");
-        Self { memory, store, service, caller, admin }
+        Self { memory, store, service, clock, caller, admin }
     }
 
     /// Ends every grant of the user.
