@@ -240,8 +240,20 @@ async fn of_five_hundred_guesses_at_once_no_more_than_five_are_looked_at() {
             .into_iter()
             .map(|answer| error_info(&answer.expect_err("a wrong guess")).reason)
             .partition(|reason| reason == "INVALID_GRANT");
-        assert_eq!(looked_at.len(), 5, "{name}");
-        assert!(others.iter().all(|reason| reason == "RATE_LIMITED"), "{name}: {others:?}");
+        // On a machine that is busy some wait in vain for their turn, which looks at nothing either.
+        let refused = |reason: &String| reason == "RATE_LIMITED" || reason == "OVERLOADED";
+        assert!(others.iter().all(refused), "{name}: {others:?}");
+        let mut looked_at = looked_at.len();
+        let caller = server.caller("shop").await;
+        loop {
+            let refused = caller.issue(attempt(name, "wrong")).await.expect_err("a wrong guess");
+            match error_info(&refused).reason.as_str() {
+                "RATE_LIMITED" => break,
+                "INVALID_GRANT" => looked_at += 1,
+                reason => panic!("{reason}"),
+            }
+        }
+        assert_eq!(looked_at, 5, "{name}");
     }
     server.stop().await;
 }

@@ -23,7 +23,7 @@ use crate::{load::Load, server::Server};
 
 /// How long a turn is, and what of its beginning does not count: a server that was stopped catches
 /// up on what its timers missed.
-const TURN: Duration = Duration::from_secs(5);
+const TURN: Duration = Duration::from_secs(3);
 const SETTLING: Duration = Duration::from_millis(500);
 
 #[derive(Parser)]
@@ -66,7 +66,7 @@ async fn main() {
             sleep(SETTLING).await;
             load.take().await;
             sleep(TURN).await;
-            times[turn].extend(load.take().await);
+            times[turn].push(load.take().await);
             load.set(false);
             if turn == 1 {
                 freed = server.swept().await;

@@ -170,8 +170,8 @@ mod tests {
             let id = argument.get_id().as_str();
             let secret = ["secret", "password", "token"].iter().any(|word| id.contains(word));
             let values = argument.get_value_names().unwrap_or_default();
-            let lifetime = values.iter().any(|value| *value == "DURATION");
-            if secret && argument.get_action().takes_values() && !lifetime {
+            let number = values.iter().any(|value| ["DURATION", "N"].contains(&value.as_str()));
+            if secret && argument.get_action().takes_values() && !number {
                 found.push(format!("{path}: {id}"));
             }
         }

@@ -10,6 +10,7 @@ mod failing_sync;
 mod feed;
 mod floor;
 mod guard;
+mod handle;
 mod index;
 mod meta;
 mod metrics;
@@ -27,20 +28,13 @@ use std::sync::Arc;
 
 use tokio::{sync::watch, task::spawn_blocking};
 
-pub use self::{
-    committer::Failure, open::SledOptions, open_error::OpenError, records::SledRecords,
-    space::Readiness,
-};
 use self::{
-    committer::{Command, Handle},
-    engine::Engine,
-    index::ExpiryEntry,
-    meta::Meta,
-    metrics::SledMetrics,
-    records::blocking,
-    space::Space,
-    table::Table,
-    trees::Trees,
+    committer::Command, engine::Engine, handle::Handle, index::ExpiryEntry, meta::Meta,
+    metrics::SledMetrics, records::blocking, space::Space, table::Table, trees::Trees,
+};
+pub use self::{
+    handle::Failure, open::SledOptions, open_error::OpenError, records::SledRecords,
+    space::Readiness,
 };
 use super::{
     Condition, FeedError, GrantOwner, ReadError, Sequence, Store, StoreId, Stored, WriteError,

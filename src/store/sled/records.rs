@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use tokio::task::spawn_blocking;
 
-use super::{committer::Handle, index::Indexed, table::Table};
+use super::{handle::Handle, index::Indexed, table::Table};
 use crate::store::{ReadError, Records, Stored, Version, Write, WriteError};
 
 /// The records of one type. Cloning shares them.

@@ -1,0 +1,90 @@
+//! The way to the committer, and news of how it is.
+
+use std::sync::{
+    Arc,
+    atomic::{AtomicU64, Ordering},
+};
+
+use thiserror::Error;
+use tokio::sync::{mpsc, oneshot, watch};
+
+use super::committer::{Command, Reply};
+use crate::store::{ReadError, Sequence, WriteError};
+
+/// Why the committer stopped acknowledging for good.
+#[derive(Clone, Debug, Error)]
+#[error("the store stopped: {0}")]
+pub struct Failure(pub(super) Arc<str>);
+
+/// Whether the committer works.
+#[derive(Clone, Debug)]
+pub(super) enum State {
+    Committing,
+    Closed,
+    Failed(Failure),
+}
+
+/// The way to the committer, and news of it.
+#[derive(Clone)]
+pub(super) struct Handle {
+    pub(super) queue: mpsc::Sender<Command>,
+    pub(super) state: watch::Receiver<State>,
+    pub(super) head: Arc<AtomicU64>,
+    pub(super) shown: watch::Receiver<Sequence>,
+}
+
+impl Handle {
+    /// Queues one command and waits for its outcome.
+    pub(super) async fn ask<T>(
+        &self,
+        command: impl FnOnce(Reply<T>) -> Command,
+    ) -> Result<T, WriteError> {
+        let (reply, outcome) = oneshot::channel();
+        self.queue.try_send(command(reply)).map_err(|error| match error {
+            mpsc::error::TrySendError::Full(_) => WriteError::Busy,
+            mpsc::error::TrySendError::Closed(_) => WriteError::Unavailable,
+        })?;
+        // A reply that is dropped was in a batch whose sync failed, or the thread is gone.
+        outcome.await.unwrap_or(Err(WriteError::Unknown))
+    }
+
+    /// The last change that is durable.
+    pub(super) fn head(&self) -> Sequence {
+        Sequence(self.head.load(Ordering::SeqCst))
+    }
+
+    /// The last change whose record is visible: the same, save while a batch is being published.
+    pub(super) fn shown(&self) -> Sequence {
+        *self.shown.borrow()
+    }
+
+    /// Waits until a change after `after` is shown.
+    pub(super) async fn changed(&self, after: Sequence) -> Result<(), ReadError> {
+        let mut shown = self.shown.clone();
+        let changed = shown.wait_for(|shown| *shown > after).await.map(drop);
+        changed.map_err(|_| ReadError::Unavailable)
+    }
+
+    /// Whether it takes commands.
+    pub(super) fn is_committing(&self) -> bool {
+        matches!(*self.state.borrow(), State::Committing)
+    }
+
+    /// Asks the committer to finish its queue and stop, and waits until it has.
+    pub(super) async fn close(&self) -> Result<(), Failure> {
+        // A committer that is gone already says below how it went.
+        drop(self.queue.send(Command::Close).await);
+        self.stopped().await
+    }
+
+    /// Waits until the committer has stopped: in order, or because of a failure.
+    pub(super) async fn stopped(&self) -> Result<(), Failure> {
+        let mut state = self.state.clone();
+        let stopped = state.wait_for(|state| !matches!(state, State::Committing)).await;
+        match stopped.as_deref() {
+            Ok(State::Failed(failure)) => Err(failure.clone()),
+            Ok(State::Closed | State::Committing) => Ok(()),
+            Err(_) => Err(Failure("sled gave up on what it read or wrote".into())),
+        }
+    }
+}
