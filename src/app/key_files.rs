@@ -8,14 +8,17 @@ use std::{
 };
 
 use thiserror::Error;
-use zeroize::{Zeroize as _, Zeroizing};
+use zeroize::Zeroizing;
 
+use super::key_text;
 use crate::domain::{
     entropy::{Entropy, draw},
     key_ring::{KEY_BYTES, KeyId, KeyRing, ServerKey},
 };
 
 const EXTENSION: &str = "key";
+/// What a file is called while it is being written.
+const HALF_MADE: &str = "new";
 const ACTIVE: &str = "active";
 
 /// Why the key ring cannot be used.
@@ -51,13 +54,29 @@ pub enum KeyRingError {
         /// The key that is missing.
         id: KeyId,
     },
+    /// There is no such key.
+    #[error("{}: holds no key {id}", path.display())]
+    Absent {
+        /// The directory.
+        path: PathBuf,
+        /// The key asked for.
+        id: KeyId,
+    },
+    /// New tokens are made with the key.
+    #[error("{0} is the active key: activate another one first")]
+    IsActive(KeyId),
 }
 
-/// The directory of the key ring.
+/// The directory of the key ring. Every change is one rename or one removal, synced: whoever reads
+/// meanwhile, or after a crash, finds the ring as it was before or as it is after.
 #[derive(Clone, Debug)]
 pub struct KeyFiles {
     path: PathBuf,
 }
+
+/// What tells one state of the directory from another without opening a file.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct Fingerprint(Vec<(PathBuf, [i64; 3], [u64; 2])>);
 
 impl KeyFiles {
     /// The ring at `path`, which need not exist yet.
@@ -70,7 +89,7 @@ impl KeyFiles {
     /// # Errors
     /// See [`KeyRingError`].
     pub fn load(&self) -> Result<Option<KeyRing>, KeyRingError> {
-        let mut keys = self.read_keys()?;
+        let mut keys: Vec<_> = self.read_keys()?.into_iter().map(|(_, key)| key).collect();
         let active = match self.read_active()? {
             Some(id) => keys
                 .iter()
@@ -89,51 +108,96 @@ impl KeyFiles {
     /// # Errors
     /// When it cannot be written, durably.
     pub fn create(&self, entropy: &dyn Entropy) -> Result<KeyRing, KeyRingError> {
-        let made = DirBuilder::new().recursive(true).mode(0o700).create(&self.path);
-        made.map_err(|error| self.io(&self.path, error))?;
-        let bytes = Zeroizing::new(draw::<KEY_BYTES>(entropy));
-        let key = ServerKey::new(&bytes);
-        let mut text = Zeroizing::new(String::with_capacity(2 * KEY_BYTES + 1));
-        for byte in &*bytes {
-            text.extend([byte >> 4, byte & 0xf].map(hex_digit));
-        }
-        text.push('\n');
-        self.write(&self.path.join(format!("{}.{EXTENSION}", key.id())), text.as_bytes())?;
-        self.write(&self.path.join(ACTIVE), format!("{}\n", key.id()).as_bytes())?;
-        let synced = File::open(&self.path).and_then(|directory| directory.sync_all());
-        synced.map_err(|error| self.io(&self.path, error))?;
+        let key = self.make_key(entropy)?;
+        self.write(ACTIVE, format!("{}\n", key.id()).as_bytes())?;
         Ok(KeyRing::new(key, []))
     }
 
-    fn read_keys(&self) -> Result<Vec<ServerKey>, KeyRingError> {
+    /// Adds a new key, which nothing uses before it is activated. In an empty ring it is the only
+    /// key and so the active one.
+    ///
+    /// # Errors
+    /// When the ring is not in order, or the key cannot be written, durably.
+    pub fn add(&self, entropy: &dyn Entropy) -> Result<KeyId, KeyRingError> {
+        let Some(ring) = self.load()? else {
+            return self.create(entropy).map(|ring| ring.active().id());
+        };
+        // A key that is active because it is the only one stays active beside another.
+        if self.read_active()?.is_none() {
+            self.activate(ring.active().id())?;
+        }
+        self.make_key(entropy).map(|key| key.id())
+    }
+
+    /// Makes new tokens with the key `id` from now on.
+    ///
+    /// # Errors
+    /// When the ring does not hold the key, or the word cannot be written, durably.
+    pub fn activate(&self, id: KeyId) -> Result<(), KeyRingError> {
+        self.find(id)?;
+        self.write(ACTIVE, format!("{id}\n").as_bytes())
+    }
+
+    /// Removes the key `id`. That nothing live names it is the caller's to know.
+    ///
+    /// # Errors
+    /// When it is the active one, the ring does not hold it, or it cannot be removed, durably.
+    pub fn remove(&self, id: KeyId) -> Result<(), KeyRingError> {
+        if self.load()?.is_some_and(|ring| ring.active().id() == id) {
+            return Err(KeyRingError::IsActive(id));
+        }
+        let path = self.find(id)?;
+        fs::remove_file(&path).map_err(|error| io_error(&path, error))?;
+        self.sync()
+    }
+
+    /// Takes the directory's fingerprint. What cannot be looked at is left out: reading it fails
+    /// with words.
+    pub(super) fn fingerprint(&self) -> Fingerprint {
+        let Ok(entries) = fs::read_dir(&self.path) else { return Fingerprint::default() };
+        let mut files = Vec::new();
+        for path in entries.flatten().map(|entry| entry.path()) {
+            // Through links: a secret mount swaps what they point to.
+            if let Ok(file) = fs::metadata(&path) {
+                let changed = [file.mtime_nsec(), file.ctime(), file.ctime_nsec()];
+                files.push((path, changed, [file.ino(), file.len()]));
+            }
+        }
+        files.sort();
+        Fingerprint(files)
+    }
+
+    fn make_key(&self, entropy: &dyn Entropy) -> Result<ServerKey, KeyRingError> {
+        let made = DirBuilder::new().recursive(true).mode(0o700).create(&self.path);
+        made.map_err(|error| io_error(&self.path, error))?;
+        let bytes = Zeroizing::new(draw::<KEY_BYTES>(entropy));
+        let key = ServerKey::new(&bytes);
+        self.write(&format!("{}.{EXTENSION}", key.id()), key_text::write(&bytes).as_bytes())?;
+        Ok(key)
+    }
+
+    /// The file of the key `id`: a key is known by its content, wherever it lies.
+    fn find(&self, id: KeyId) -> Result<PathBuf, KeyRingError> {
+        let found = self.read_keys()?.into_iter().find(|(_, key)| key.id() == id);
+        let absent = || KeyRingError::Absent { path: self.path.clone(), id };
+        found.map(|(path, _)| path).ok_or_else(absent)
+    }
+
+    fn read_keys(&self) -> Result<Vec<(PathBuf, ServerKey)>, KeyRingError> {
         let entries = match fs::read_dir(&self.path) {
             Ok(entries) => entries,
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
-            Err(error) => return Err(self.io(&self.path, error)),
+            Err(error) => return Err(io_error(&self.path, error)),
         };
         let mut keys = Vec::new();
         for entry in entries {
-            let path = entry.map_err(|error| self.io(&self.path, error))?.path();
+            let path = entry.map_err(|error| io_error(&self.path, error))?.path();
             if path.extension().is_some_and(|extension| extension == EXTENSION) {
-                keys.push(self.read_key(&path)?);
+                let key = read_key(&path)?;
+                keys.push((path, key));
             }
         }
         Ok(keys)
-    }
-
-    fn read_key(&self, path: &Path) -> Result<ServerKey, KeyRingError> {
-        let metadata = fs::metadata(path).map_err(|error| self.io(path, error))?;
-        if metadata.mode() & 0o077 != 0 {
-            return Err(KeyRingError::Exposed(path.to_owned()));
-        }
-        let text = fs::read(path).map(Zeroizing::new).map_err(|error| self.io(path, error))?;
-        let mut bytes = parse_hex(&text).ok_or_else(|| KeyRingError::Malformed {
-            path: path.to_owned(),
-            problem: "must hold 64 hexadecimal digits",
-        })?;
-        let key = ServerKey::new(&bytes);
-        bytes.zeroize();
-        Ok(key)
     }
 
     fn read_active(&self) -> Result<Option<KeyId>, KeyRingError> {
@@ -143,41 +207,45 @@ impl KeyFiles {
                 .map(Some)
                 .ok_or(KeyRingError::Malformed { path, problem: "must hold the id of a key" }),
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
-            Err(error) => Err(self.io(&path, error)),
+            Err(error) => Err(io_error(&path, error)),
         }
     }
 
-    fn write(&self, path: &Path, bytes: &[u8]) -> Result<(), KeyRingError> {
-        let open = OpenOptions::new().write(true).create_new(true).mode(0o600).open(path);
+    /// Puts a whole file in place, durably.
+    fn write(&self, name: &str, bytes: &[u8]) -> Result<(), KeyRingError> {
+        let half_made = self.path.join(format!("{name}.{HALF_MADE}"));
+        let options = &mut OpenOptions::new();
+        let open = options.write(true).create(true).truncate(true).mode(0o600).open(&half_made);
         let written = open.and_then(|mut file| {
             file.write_all(bytes)?;
-            file.sync_all()
+            file.sync_all()?;
+            fs::rename(&half_made, self.path.join(name))
         });
-        written.map_err(|error| self.io(path, error))
+        written.map_err(|error| io_error(&half_made, error))?;
+        self.sync()
     }
 
-    #[expect(clippy::unused_self, reason = "reads as what it is: an error of this ring")]
-    fn io(&self, path: &Path, error: io::Error) -> KeyRingError {
-        KeyRingError::Io { path: path.to_owned(), error }
+    fn sync(&self) -> Result<(), KeyRingError> {
+        let synced = File::open(&self.path).and_then(|directory| directory.sync_all());
+        synced.map_err(|error| io_error(&self.path, error))
     }
 }
 
-fn hex_digit(value: u8) -> char {
-    char::from_digit(value.into(), 16).unwrap_or('0')
+fn read_key(path: &Path) -> Result<ServerKey, KeyRingError> {
+    let metadata = fs::metadata(path).map_err(|error| io_error(path, error))?;
+    if metadata.mode() & 0o077 != 0 {
+        return Err(KeyRingError::Exposed(path.to_owned()));
+    }
+    let text = fs::read(path).map(Zeroizing::new).map_err(|error| io_error(path, error))?;
+    let bytes = key_text::read(&text).ok_or_else(|| KeyRingError::Malformed {
+        path: path.to_owned(),
+        problem: "must hold 64 hexadecimal digits",
+    })?;
+    Ok(ServerKey::new(&bytes))
 }
 
-fn parse_hex(text: &[u8]) -> Option<Zeroizing<[u8; KEY_BYTES]>> {
-    let digits = text.trim_ascii_end();
-    if digits.len() != 2 * KEY_BYTES {
-        return None;
-    }
-    let mut bytes = Zeroizing::new([0; KEY_BYTES]);
-    for (byte, pair) in bytes.iter_mut().zip(digits.chunks_exact(2)) {
-        let high = char::from(pair[0]).to_digit(16)?;
-        let low = char::from(pair[1]).to_digit(16)?;
-        *byte = u8::try_from(high * 16 + low).ok()?;
-    }
-    Some(bytes)
+fn io_error(path: &Path, error: io::Error) -> KeyRingError {
+    KeyRingError::Io { path: path.to_owned(), error }
 }
 
 #[cfg(test)]
@@ -224,5 +292,64 @@ mod tests {
         assert!(matches!(files.load(), Err(KeyRingError::Malformed { .. })));
         fs::remove_file(&path).expect("a missing key");
         assert!(matches!(files.load(), Err(KeyRingError::ActiveMissing { .. })));
+    }
+    #[test]
+    fn a_key_is_added_then_activated_and_the_old_one_is_removed_last() {
+        let (_directory, files) = ring();
+        let first = files.add(&SystemEntropy).expect("a first key");
+        let second = files.add(&SystemEntropy).expect("a second key");
+        let loaded = files.load().expect("it loads").expect("a ring");
+        assert_eq!(loaded.active().id(), first, "what is added is not active");
+        assert!(matches!(files.remove(first), Err(KeyRingError::IsActive(_))));
+        files.activate(second).expect("active");
+        let loaded = files.load().expect("it loads").expect("a ring");
+        assert_eq!(loaded.ids().collect::<Vec<_>>(), [second, first]);
+        files.remove(first).expect("removed");
+        assert!(matches!(files.remove(first), Err(KeyRingError::Absent { .. })));
+        assert!(matches!(files.activate(first), Err(KeyRingError::Absent { .. })));
+        let loaded = files.load().expect("it loads").expect("a ring");
+        assert_eq!(loaded.ids().collect::<Vec<_>>(), [second]);
+    }
+
+    #[test]
+    fn a_lone_key_that_no_file_calls_active_stays_active_when_another_is_added() {
+        let (_directory, files) = ring();
+        let first = files.add(&SystemEntropy).expect("a first key");
+        fs::remove_file(files.path.join(ACTIVE)).expect("it is there");
+        files.add(&SystemEntropy).expect("a second key");
+        assert_eq!(files.load().expect("it loads").expect("a ring").active().id(), first);
+    }
+
+    #[test]
+    fn what_a_crash_left_half_made_is_no_key() {
+        let (_directory, files) = ring();
+        let first = files.add(&SystemEntropy).expect("a first key");
+        for name in ["01234567.key.new", "active.new"] {
+            fs::write(files.path.join(name), "012").expect("half a file");
+        }
+        let loaded = files.load().expect("it loads").expect("a ring");
+        assert_eq!(loaded.ids().collect::<Vec<_>>(), [first]);
+        files.activate(first).expect("what is left over is in nobody's way");
+    }
+
+    #[test]
+    fn every_change_of_the_ring_changes_its_fingerprint() {
+        let (_directory, files) = ring();
+        let mut seen = vec![files.fingerprint()];
+        let first = files.add(&SystemEntropy).expect("a key");
+        seen.push(files.fingerprint());
+        let second = files.add(&SystemEntropy).expect("a key");
+        seen.push(files.fingerprint());
+        files.activate(second).expect("active");
+        seen.push(files.fingerprint());
+        files.remove(first).expect("removed");
+        seen.push(files.fingerprint());
+        let path = files.path.join(format!("{second}.key"));
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o640)).expect("chmod");
+        seen.push(files.fingerprint());
+        assert_eq!(files.fingerprint(), seen[5]);
+        for pair in seen.windows(2) {
+            assert_ne!(pair[0], pair[1]);
+        }
     }
 }

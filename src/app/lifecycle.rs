@@ -6,9 +6,10 @@ use thiserror::Error;
 use tokio::{sync::watch, time::timeout};
 
 use super::{
-    Announce, SystemClock,
+    Announce, KeyFiles, SystemClock,
     background::Background,
     first_admin::first_admin,
+    key_watch::{follow_keys, hangups},
     listen::{Listeners, Serving, listen, system},
     open::{Opened, StartError, open},
     signals::StopSignals,
@@ -62,6 +63,7 @@ pub async fn serve(
     started: Started<'_>,
 ) -> Result<(), ServeError> {
     let mut signals = StopSignals::listen().map_err(|error| system("signals", error))?;
+    let hangups = hangups().map_err(|error| system("signals", error))?;
     let health = Health::starting().await;
     let ready = Ready::not_yet();
     let (stop, stopping) = watch::channel(false);
@@ -86,6 +88,8 @@ pub async fn serve(
     }
     ready.set(Arc::clone(&service));
     let background = Background::start(&store, &service);
+    let keys = KeyFiles::new(&settings.keys.path);
+    let key_watch = tokio::spawn(follow_keys(keys, Arc::clone(&service), hangups));
     let mut space = store.readiness();
     say(*space.borrow_and_update(), &health, &readiness).await;
     let ops = listeners.ops.map(tracing::field::display);
@@ -104,6 +108,7 @@ pub async fn serve(
     let stopped = matches!(ended, Err(ServeError::Store(_)));
     readiness.set(Err(if stopped { NotReady::CannotCommit } else { NotReady::Draining }));
     health.not_serving().await;
+    key_watch.abort();
     if ended.is_ok() {
         drain(settings, &health, &stop, serving).await;
     }

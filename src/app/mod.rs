@@ -1,22 +1,34 @@
 //! The composition root: what starts in which order, and stops in the reverse.
 
 mod background;
+mod check;
 mod declared;
 mod first_admin;
 mod key_files;
+mod key_removal;
+mod key_text;
+mod key_watch;
 mod lifecycle;
 mod listen;
 mod open;
+mod restore;
 mod signals;
 mod sweeper;
 mod system;
 
 pub use self::{
+    check::{StoreCheckError, check_store},
     declared::{apply_client, apply_user},
     first_admin::{Announce, FirstAdmin, FirstAdminError},
     key_files::{KeyFiles, KeyRingError},
+    key_removal::{KeyRemovalError, remove_key},
     lifecycle::{ServeError, Started, serve},
     listen::Listeners,
     open::StartError,
+    restore::{Restoration, RestoreError, restore, verify_backup},
     system::{SystemClock, SystemEntropy},
+};
+pub use crate::{
+    domain::key_ring::KeyId,
+    store::backup::{BackupError, Grants, PassingChecksum},
 };

@@ -1,17 +1,40 @@
 //! `jeton check`.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::Args;
 
-use super::CliError;
-use crate::config::{Overrides, ProcessEnvironment, Settings};
+use super::{
+    CliError,
+    output::{Fields, Format},
+};
+use crate::{
+    app,
+    config::{Environment as _, Overrides, ProcessEnvironment, Settings},
+};
 
+/// What is checked is what is named: the settings, the store, or both.
 #[derive(Args, Debug)]
 pub(super) struct Check {
-    /// The settings file
-    #[arg(long, env = "JETON_CONFIG", value_name = "FILE")]
-    config: PathBuf,
+    /// The settings file to check; without --store and this, the one that `JETON_CONFIG` names
+    #[arg(long, value_name = "FILE")]
+    config: Option<PathBuf>,
+
+    /// The data directory to check; no server may have it open
+    #[arg(long, value_name = "DIR")]
+    store: Option<PathBuf>,
+
+    /// The key ring that must hold the keys which the store's grants name
+    #[arg(long, value_name = "DIR", requires = "store")]
+    keys: Option<PathBuf>,
+
+    /// Repairs what can be: writes index entries, sets records aside that do not decode
+    #[arg(long, requires = "store")]
+    repair: bool,
+
+    /// How the counts of a store are printed
+    #[arg(long, value_enum, default_value = "table")]
+    output: Format,
 
     #[command(flatten)]
     overrides: Overrides,
@@ -19,13 +42,54 @@ pub(super) struct Check {
 
 impl Check {
     pub(super) fn run(self) -> Result<(), CliError> {
-        let loaded = Settings::load(Some(&self.config), &self.overrides, &ProcessEnvironment)?;
+        // The variable is for servers: it must not turn a check of the store into one of both.
+        let from_variable = || match self.store {
+            None => ProcessEnvironment.variable("JETON_CONFIG").map(PathBuf::from),
+            Some(_) => None,
+        };
+        let config = self.config.clone().or_else(from_variable);
+        if config.is_none() && self.store.is_none() {
+            return Err(CliError::Usage("name what to check: --config FILE, --store DIR, or both"));
+        }
+        if let Some(config) = &config {
+            self.check_settings(config)?;
+        }
+        if let Some(store) = &self.store {
+            self.check_store(store)?;
+        }
+        Ok(())
+    }
+
+    fn check_settings(&self, config: &Path) -> Result<(), CliError> {
+        let loaded = Settings::load(Some(config), &self.overrides, &ProcessEnvironment)?;
         for warning in &loaded.warnings {
             eprintln!("warning: {warning}");
         }
         let settings = loaded.settings;
         let (clients, users) = (settings.clients.len(), settings.users.len());
-        println!("{}: good ({clients} clients, {users} users)", self.config.display());
+        println!("{}: good ({clients} clients, {users} users)", config.display());
         Ok(())
+    }
+
+    fn check_store(&self, store: &Path) -> Result<(), CliError> {
+        let report = app::check_store(store, self.keys.as_deref(), self.repair)?;
+        for finding in &report.findings {
+            eprintln!("{finding}");
+        }
+        let untold = report.faults - report.findings.len() as u64;
+        if untold > 0 {
+            eprintln!("and {untold} more");
+        }
+        let mut fields = Fields::default();
+        fields.add("clients", report.clients);
+        fields.add("users", report.users);
+        fields.add("grants", report.grants);
+        fields.add("index_entries", report.entries);
+        fields.add("leftovers", report.leftovers);
+        fields.add("changes", report.changes);
+        fields.add("faults", report.faults);
+        fields.add("repaired", report.repaired);
+        fields.print(self.output)?;
+        if report.is_good() { Ok(()) } else { Err(CliError::Faulty) }
     }
 }

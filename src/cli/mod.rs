@@ -1,6 +1,7 @@
 //! The `jeton` command line.
 
 mod attributes;
+mod backup;
 mod bench;
 mod check;
 mod client;
@@ -10,10 +11,12 @@ mod documents;
 mod grant;
 mod health;
 mod input;
+mod key;
 mod output;
 mod pages;
 mod profile;
 mod refusal;
+mod restore;
 mod serve;
 mod status;
 mod time;
@@ -29,7 +32,11 @@ use tokio::runtime::Runtime;
 use tonic::Status;
 
 use self::{profile::ProfileError, refusal::Refusal};
-use crate::{app::ServeError, config::Faults, telemetry::LogError};
+use crate::{
+    app::{BackupError, KeyRemovalError, KeyRingError, RestoreError, ServeError, StoreCheckError},
+    config::Faults,
+    telemetry::LogError,
+};
 
 const AFTER_HELP: &str = "\
 Commands that talk to a server find it, and the client to call as, by flags, then by JETON_SERVER, \
@@ -61,10 +68,16 @@ enum Command {
     Status(status::Status),
     /// Asks a running server whether it is serving; exits 0 or 1
     Health(health::Health),
+    /// Checks a settings file without starting, or a store that no server has open
+    Check(check::Check),
+    /// Backs up a running server's store
+    Backup(backup::Backup),
+    /// Adds, activates, lists and removes server keys
+    Key(key::Key),
+    /// Makes a store out of a backup
+    Restore(restore::Restore),
     /// Puts a running server under load and tells how it did
     Bench(Box<bench::Bench>),
-    /// Checks a settings file without starting
-    Check(check::Check),
     /// Prints a shell's completions of this command line
     Completions(documents::Completions),
     /// Prints the manual page
@@ -111,6 +124,32 @@ enum CliError {
     /// The server is there and not serving.
     #[error("not serving")]
     NotServing,
+    /// A file.
+    #[error("{0}: {1}")]
+    File(String, std::io::Error),
+    /// A backup did not come through whole.
+    #[error("the backup {0}")]
+    Backup(#[from] BackupError),
+    /// A backup was not restored.
+    #[error(transparent)]
+    Restore(#[from] RestoreError),
+    /// A store was not checked.
+    #[error(transparent)]
+    Check(#[from] StoreCheckError),
+    /// A store was checked.
+    #[error("the store is faulty")]
+    Faulty,
+    /// The key ring is not in order, or not to be changed so.
+    #[error("the key ring: {0}")]
+    Keys(#[from] KeyRingError),
+    /// A key was not removed.
+    #[error(transparent)]
+    KeyRemoval(#[from] KeyRemovalError),
+    /// A key was not removed.
+    #[error(
+        "the key may be needed: it is active, something live names it, or not all was looked at yet"
+    )]
+    KeyInUse,
     /// There is no log.
     #[error(transparent)]
     Log(#[from] LogError),
@@ -148,6 +187,9 @@ fn run(command: Command) -> Result<(), CliError> {
             Command::Health(health) => health.run().await,
             Command::Bench(bench) => bench.run().await,
             Command::Check(check) => check.run(),
+            Command::Backup(backup) => backup.run().await,
+            Command::Key(key) => key.run().await,
+            Command::Restore(restore) => restore.run().await,
             Command::Client(client) => client.run().await,
             Command::User(user) => user.run().await,
             Command::Grant(grant) => grant.run().await,

@@ -67,6 +67,18 @@ pub fn check(grant: &Grant, parties: Parties<'_>, now: Timestamp) -> Result<(), 
     }
 }
 
+/// Whether nothing can make anything of `grant` good again: neither a refresh, nor enabling its
+/// client or its user.
+pub fn is_over(grant: &Grant, parties: Parties<'_>, now: Timestamp) -> bool {
+    let of_client = parties.client.is_some_and(|client| client.epoch == grant.client_epoch);
+    let of_user = match grant.subject {
+        Subject::Client => true,
+        Subject::User { epoch, .. } => parties.user.is_some_and(|user| user.epoch == epoch),
+    };
+    let spent = now >= grant.expire_time.min(grant.spent_time());
+    grant.end.is_some() || spent || !of_client || !of_user
+}
+
 /// Whether a token of `grant` is, or by refreshing can be made, good at `now`.
 ///
 /// # Errors

@@ -37,6 +37,11 @@ fn decode<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Corrupt> {
     }
 }
 
+/// Whether a record is in the form of a newer release, as far as its first byte can be believed.
+pub fn is_newer(bytes: &[u8]) -> bool {
+    bytes.first().is_some_and(|format| *format > FORMAT)
+}
+
 impl Grant {
     /// The record's bytes, without its id, which is its key.
     pub fn to_bytes(&self) -> Vec<u8> {

@@ -139,7 +139,7 @@ impl<S: Store> Service<S> {
     ///
     /// # Errors
     /// `Overloaded`, `Conflict`, `Unavailable`: then the grants may still be alive.
-    async fn end_all_of_user(&self, id: UserId) -> Result<bool, Error> {
+    pub async fn end_all_of_user(&self, id: UserId) -> Result<bool, Error> {
         race(async || {
             let Some(found) = self.user(id).await? else { return Ok(Some(false)) };
             let mut user = (*found).clone();
@@ -155,7 +155,7 @@ impl<S: Store> Service<S> {
     ///
     /// # Errors
     /// As [`Self::end_all_of_user`].
-    async fn end_all_of_client(&self, id: &ClientId) -> Result<bool, Error> {
+    pub async fn end_all_of_client(&self, id: &ClientId) -> Result<bool, Error> {
         race(async || {
             let Some(found) = self.client(id).await? else { return Ok(Some(false)) };
             let mut client = (*found).clone();

@@ -7,6 +7,7 @@ mod admin;
 mod audit;
 mod authenticate;
 mod authorization;
+mod backup;
 mod caller;
 mod client_check;
 mod client_secrets;
@@ -17,6 +18,8 @@ mod grants;
 mod hash_pool;
 mod introspect;
 mod issue;
+mod key_search;
+mod keys;
 mod last_used;
 mod limit;
 mod login;
@@ -47,6 +50,7 @@ use arc_swap::ArcSwap;
 
 pub use self::{
     admin::Admin,
+    backup::{Backup, BackupPiece},
     caller::{Caller, Credentials},
     client_secrets::{ChosenOrGenerated, STANDARD_OVERLAP},
     clients::{ClientFilter, CreateClient, UpdateClient},
@@ -56,6 +60,8 @@ pub use self::{
     hash_pool::HashPool,
     introspect::{ActiveToken, Introspect, Introspection},
     issue::{Issue, IssueGrant},
+    key_search::{KeyNamed, KeySearch},
+    keys::RingRefused,
     last_used::{LAST_USED_STEP, Use},
     minting::MintingClient,
     page::{Page, PageRequest},
@@ -68,8 +74,9 @@ pub use self::{
     users::{CreateUser, UpdateUser, UserFilter, UserKey},
 };
 use self::{
-    client_check::ClientChecks, last_used::LastUsed, metrics::ServiceMetrics, minting::Minting,
-    request_budget::RequestBudgets, retention::Retention, turns::Turns, verified::VerifiedSecrets,
+    client_check::ClientChecks, keys::KeyUse, last_used::LastUsed, metrics::ServiceMetrics,
+    minting::Minting, request_budget::RequestBudgets, retention::Retention, turns::Turns,
+    verified::VerifiedSecrets,
 };
 use crate::{
     domain::{
@@ -96,6 +103,7 @@ const MAX_RACES: usize = 128;
 pub struct Service<S> {
     store: Arc<S>,
     keys: ArcSwap<KeyRing>,
+    key_use: KeyUse,
     hashes: Arc<HashPool>,
     client_checks: ClientChecks,
     verified: Arc<VerifiedSecrets>,
@@ -133,6 +141,7 @@ impl<S: Store> Service<S> {
         Self {
             store: Arc::new(store),
             keys: ArcSwap::from_pointee(keys),
+            key_use: KeyUse::default(),
             client_checks: ClientChecks::new(Arc::clone(&hashes)),
             hashes,
             verified: Arc::new(VerifiedSecrets::new(&*entropy)),

@@ -2,7 +2,7 @@
 
 use super::{Admin, MintingClient, Service};
 use crate::{
-    domain::{key_ring::KeyId, time::Timestamp},
+    domain::{error::Error, key_ring::KeyId, time::Timestamp},
     store::{Condition, Store},
 };
 
@@ -40,23 +40,24 @@ pub struct KeyState {
 
 impl<S: Store> Service<S> {
     /// How the server is.
-    pub fn status(&self, _: &Admin) -> Status {
-        let keys = self.keys.load();
-        let (active, named) = (keys.active().id(), self.store.key_ids());
-        let keys = keys.ids().map(|id| KeyState {
-            id,
-            active: id == active,
-            in_use: id == active || named.contains(&id),
-        });
-        Status {
+    ///
+    /// # Errors
+    /// `Unavailable` when the store cannot tell which keys its grants name.
+    pub async fn status(&self, _: &Admin) -> Result<Status, Error> {
+        let mut keys = Vec::new();
+        for (position, id) in self.key_ids().into_iter().enumerate() {
+            let in_use = self.is_key_in_use(id).await?;
+            keys.push(KeyState { id, active: position == 0, in_use });
+        }
+        Ok(Status {
             version: env!("CARGO_PKG_VERSION"),
             start_time: self.start_time,
             server_time: self.now(),
             engine: S::ENGINE,
             store: self.store.condition(),
-            keys: keys.collect(),
+            keys,
             sweeper_backlog: self.sweeper_backlog(),
             minting_clients: self.minting_clients(),
-        }
+        })
     }
 }

@@ -216,12 +216,12 @@ impl<S: Store, R: Kept> Records<R> for FaultyStore<S> {
 }
 
 impl<S: Store> Store for FaultyStore<S> {
+    const ENGINE: &'static str = S::ENGINE;
+
     type Grants = Self;
     type Clients = Self;
     type Users = Self;
     type Attempts = Self;
-
-    const ENGINE: &'static str = S::ENGINE;
 
     fn grants(&self) -> &Self {
         self
@@ -305,6 +305,10 @@ impl<S: Store> Store for FaultyStore<S> {
 
     async fn add_key_id(&self, id: KeyId) -> Result<(), WriteError> {
         self.write(self.store.add_key_id(id)).await
+    }
+
+    async fn remove_key_id(&self, id: KeyId) -> Result<(), WriteError> {
+        self.write(self.store.remove_key_id(id)).await
     }
 }
 

@@ -263,4 +263,9 @@ impl Store for MemoryStore {
         self.lock().keys.insert(id);
         Ok(())
     }
+
+    async fn remove_key_id(&self, id: KeyId) -> Result<(), WriteError> {
+        self.lock().keys.remove(&id);
+        Ok(())
+    }
 }

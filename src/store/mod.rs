@@ -31,9 +31,10 @@
 //!
 //! What fails is typed by what the caller may do next: see [`ReadError`] and [`WriteError`].
 
+pub mod backup;
 mod condition;
 #[cfg(test)]
-mod conformance;
+pub(crate) mod conformance;
 pub mod faulty;
 mod feed;
 pub mod memory;
@@ -262,6 +263,10 @@ pub trait Store: Send + Sync + 'static {
     /// Every server key that a record of this store may name.
     fn key_ids(&self) -> Vec<KeyId>;
 
-    /// Notes, durably, that records may name this key from now on. Idempotent.
+    /// Notes, durably, that records may name this key from now on. Idempotent. Whatever was queued
+    /// before is visible once this is answered.
     fn add_key_id(&self, id: KeyId) -> impl Future<Output = Result<(), WriteError>> + Send;
+
+    /// Notes, durably, that no record names this key. Idempotent.
+    fn remove_key_id(&self, id: KeyId) -> impl Future<Output = Result<(), WriteError>> + Send;
 }

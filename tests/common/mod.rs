@@ -2,6 +2,7 @@
 
 pub(crate) mod admin;
 pub(crate) mod caller;
+pub(crate) mod command;
 pub(crate) mod home;
 pub(crate) mod ops;
 pub(crate) mod refusal;

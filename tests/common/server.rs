@@ -145,9 +145,14 @@ impl Server {
 
     /// Sends SIGTERM and does not wait.
     pub(crate) fn terminate(&self) {
+        self.signal("TERM");
+    }
+
+    /// Sends a signal.
+    pub(crate) fn signal(&self, name: &str) {
         let pid = self.process.child.id().to_string();
         // The shell's own kill: a program of that name is not everywhere.
-        let kill = format!("kill -TERM {pid}");
+        let kill = format!("kill -{name} {pid}");
         let sent = Command::new("sh").args(["-c", &kill]).status().expect("sh runs");
         assert!(sent.success());
     }

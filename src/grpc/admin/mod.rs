@@ -1,5 +1,6 @@
 //! The RPCs of `AdminService`: each admits an administrator, decodes, calls, encodes.
 
+mod backup;
 mod clients;
 mod fields;
 mod grants;

@@ -3,12 +3,10 @@
 use std::pin::Pin;
 
 use tokio_stream::Stream;
-use tonic::{Code, Request, Response, Status};
-use tonic_types::StatusExt as _;
+use tonic::{Request, Response, Status};
 
-use super::{Administration, answer, clients, grants, names, refusal, status, users};
+use super::{Administration, answer, backup, clients, grants, names, refusal, status, users};
 use crate::{
-    grpc::status::details,
     proto::v1::{self, admin_service_server::AdminService},
     store::Store,
 };
@@ -268,12 +266,13 @@ impl<S: Store> AdminService for Administration<S> {
         &self,
         request: Request<v1::BackupRequest>,
     ) -> Result<Response<Self::BackupStream>, Status> {
-        self.admit(request).await.map_err(|error| refusal(&error))?;
-        Err(Status::with_error_details(
-            Code::Unimplemented,
-            "this release does not stream backups",
-            details(v1::ErrorReason::InvalidRequest),
-        ))
+        let begun = async {
+            let (service, admin, asked) = self.admit(request).await?;
+            let v1::BackupRequest {} = asked;
+            service.begin_backup(&admin).await
+        };
+        let begun = begun.await.map_err(|error| refusal(&error))?;
+        Ok(Response::new(Box::pin(backup::pieces(self.service.clone(), begun))))
     }
 
     async fn get_status(
@@ -283,7 +282,7 @@ impl<S: Store> AdminService for Administration<S> {
         answer(async {
             let (service, admin, asked) = self.admit(request).await?;
             let v1::GetStatusRequest {} = asked;
-            Ok(status::message(service.status(&admin)))
+            Ok(status::message(service.status(&admin).await?))
         })
         .await
     }

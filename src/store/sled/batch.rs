@@ -79,7 +79,8 @@ pub(super) struct Batch {
     pub(super) stale_entries: Vec<Vec<u8>>,
     pub(super) trims: Vec<Trim>,
     pub(super) trimmed: Vec<(Reply<usize>, usize)>,
-    pub(super) keys: Vec<KeyId>,
+    /// Server keys that records may name from now on, or do not name any more.
+    pub(super) keys: Vec<(KeyId, bool)>,
     pub(super) done: Vec<Reply<()>>,
     /// Encoded records, in bytes.
     pub(super) bytes: usize,

@@ -62,8 +62,8 @@ pub enum Command {
     Settle(Vec<ExpiryEntry>, Reply<()>),
     /// Forget the oldest events up to this one, so many at most.
     Trim(Sequence, usize, Reply<usize>),
-    /// Note a server key that records may name from now on.
-    AddKey(KeyId, Reply<()>),
+    /// Note whether records may name a server key from now on.
+    SetKey(KeyId, bool, Reply<()>),
     /// Commit what is queued, then stop.
     Close,
 }
@@ -166,7 +166,9 @@ impl Committer {
                 let staged = self.decide(&self.attempts, write, batch)?;
                 batch.attempts.add(staged, reply);
             }
-            Command::Settle(_, reply) | Command::AddKey(_, reply) if self.space.refuses(false) => {
+            Command::Settle(_, reply) | Command::SetKey(_, _, reply)
+                if self.space.refuses(false) =>
+            {
                 let _gone = reply.send(Err(WriteError::NoSpace));
             }
             Command::Trim(_, _, reply) if self.space.refuses(false) => {
@@ -186,8 +188,8 @@ impl Committer {
                 batch.bytes += events * TRIM_BYTES;
                 batch.trimmed.push((reply, events));
             }
-            Command::AddKey(id, reply) => {
-                batch.keys.push(id);
+            Command::SetKey(id, named, reply) => {
+                batch.keys.push((id, named));
                 batch.done.push(reply);
             }
             Command::Close => return Ok(false),
@@ -291,8 +293,8 @@ impl Committer {
         for entry in &batch.entries {
             self.trees.index.insert(entry.key.as_slice(), entry.value.as_slice())?;
         }
-        for id in &batch.keys {
-            self.meta.add_key(*id)?;
+        for (id, named) in &batch.keys {
+            self.meta.set_key(*id, *named)?;
         }
         batch.grants.apply(&self.grants)?;
         batch.clients.apply(&self.clients)?;

@@ -6,6 +6,7 @@
 //! | `floor` | how far the store has come at least, see [`Floor`]; where there is one no new store is made |
 //! | `seal` | what a store that was closed in order consists of, see [`seal`] |
 //! | `store` | sled's own files |
+//! | `filling` | a store that is being restored, see [`FreshStore`](super::FreshStore) |
 //!
 //! sled alone does not see to all of this. It never syncs its `conf` file nor any directory, it
 //! takes a snapshot that was half written when the process died for the newest one, and what it
@@ -32,6 +33,9 @@ pub(super) const SEGMENT_BYTES: usize = 8 << 20;
 
 /// sled's lock outlives the drop of a store by a moment, while its threads finish.
 const REOPEN_ATTEMPTS: u32 = 2_000;
+
+/// Where a store is filled that is to be put in place whole: a data directory within this one.
+pub(super) const FILLING: &str = "filling";
 
 /// After a close sled may still be at work for a moment, and its last reader reading.
 const CLOSE_ATTEMPTS: u32 = 10_000;
@@ -63,6 +67,7 @@ impl DataDirectory {
     /// Opens sled, making an empty store where there never was one. What was closed in order is
     /// refused if it has changed since, before anything is written.
     pub(super) fn open(&self, cache_bytes: u64) -> Result<Opened, OpenError> {
+        self.check_filling()?;
         let floor = Floor::read(&self.path)?;
         let was_made = floor.is_some();
         match (was_made, self.store().exists()) {
@@ -85,6 +90,33 @@ impl DataDirectory {
         // What recovery found must be durable before any answer rests on it.
         sync_tree(&self.store())?;
         Ok(Opened { db, floor, was_sealed })
+    }
+
+    /// A store that was begun to be filled is none before it is in place; afterwards what is left of
+    /// the filling is rubbish.
+    fn check_filling(&self) -> Result<(), OpenError> {
+        let filling = self.path.join(FILLING);
+        match (filling.exists(), self.store().exists()) {
+            (false, _) => Ok(()),
+            (true, true) => Ok(fs::remove_dir_all(filling)?),
+            (true, false) => Err(OpenError::Unfinished),
+        }
+    }
+
+    /// Puts the closed store of the data directory within this one in place. The data come first:
+    /// without the rest they are a whole store, which the next opening reads through.
+    pub(super) fn place_filled(&self) -> io::Result<()> {
+        let filling = self.path.join(FILLING);
+        for name in ["store", "floor", "seal"] {
+            match fs::rename(filling.join(name), self.path.join(name)) {
+                // A store that could not be sealed has no seal.
+                Err(error) if name == "store" || error.kind() != io::ErrorKind::NotFound => {
+                    return Err(error);
+                }
+                Ok(()) | Err(_) => File::open(&self.path)?.sync_all()?,
+            }
+        }
+        fs::remove_dir_all(filling)
     }
 
     /// Notes, durably, that there is a store here, which is whole, and its last batch.

@@ -14,7 +14,7 @@ use crate::{
 };
 
 /// No event has it.
-const EDGE_KEY: Sequence = Sequence(0);
+pub(super) const EDGE_KEY: Sequence = Sequence(0);
 
 /// Cloning shares it.
 #[derive(Clone)]
@@ -139,10 +139,10 @@ impl Feed {
     }
 }
 
-fn to_key(sequence: Sequence) -> [u8; 8] {
+pub(super) fn to_key(sequence: Sequence) -> [u8; 8] {
     sequence.0.to_be_bytes()
 }
 
-fn parse(bytes: &[u8]) -> Option<Sequence> {
+pub(super) fn parse(bytes: &[u8]) -> Option<Sequence> {
     bytes.try_into().ok().map(|bytes| Sequence(u64::from_be_bytes(bytes)))
 }

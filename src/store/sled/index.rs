@@ -144,6 +144,30 @@ pub(super) fn grant_of_client(key: &[u8]) -> Result<Option<GrantId>, Corrupt> {
     Ok(Some(GrantId::from_bytes(*id)))
 }
 
+/// What an entry names.
+#[derive(Clone, Copy)]
+pub(super) enum Named {
+    /// The grant that is to be looked at for freeing.
+    Expiring(GrantId),
+    /// A grant of a subject or a client.
+    Owned(GrantId),
+    /// The user who bears a name.
+    User(UserId),
+}
+
+/// Reads what an entry names.
+pub(super) fn named(key: &[u8], value: &[u8]) -> Result<Named, Corrupt> {
+    match key.first() {
+        Some(&BY_EXPIRY) => ExpiryEntry::parse(key).map(|entry| Named::Expiring(entry.grant_id)),
+        Some(&(BY_SUBJECT | BY_CLIENT)) => {
+            let id = key[1..].last_chunk().ok_or(Corrupt)?;
+            Ok(Named::Owned(GrantId::from_bytes(*id)))
+        }
+        Some(&BY_NAME) => User::parse_key(value).map(Named::User),
+        Some(_) | None => Err(Corrupt),
+    }
+}
+
 /// When a grant is to be looked at for freeing: at that time or later, never before.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ExpiryEntry {
@@ -152,6 +176,9 @@ pub struct ExpiryEntry {
 }
 
 impl ExpiryEntry {
+    /// What the keys of these entries begin with, and no others.
+    pub(super) const PREFIX: [u8; 1] = [BY_EXPIRY];
+
     pub(super) fn to_key(self) -> Vec<u8> {
         let time = self.time.as_millis().to_be_bytes();
         [&[BY_EXPIRY], time.as_slice(), self.grant_id.as_bytes()].concat()

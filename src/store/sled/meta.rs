@@ -59,6 +59,12 @@ impl Meta {
         self.id
     }
 
+    /// Makes this another store to whoever follows its feed: their cursors are good no more.
+    /// Known after the next opening, durable only after the next sync.
+    pub(super) fn renew_id(&self, id: StoreId) -> sled::Result<()> {
+        self.tree.insert(ID_KEY, &id).map(drop)
+    }
+
     /// A version that no state of any record has had: the count of openings in front of a counter.
     pub(super) fn next_version(&self) -> Version {
         Version::from_u64(self.last_version.fetch_add(1, Ordering::Relaxed) + 1)
@@ -80,10 +86,17 @@ impl Meta {
         self.keys.lock().unwrap_or_else(PoisonError::into_inner).iter().copied().collect()
     }
 
-    /// Durable only after the next sync.
-    pub(super) fn add_key(&self, id: KeyId) -> sled::Result<()> {
-        self.tree.insert([SERVER_KEY_PREFIX, id.as_bytes()].concat(), &[])?;
-        self.keys.lock().unwrap_or_else(PoisonError::into_inner).insert(id);
+    /// Notes whether records may name a key. Durable only after the next sync.
+    pub(super) fn set_key(&self, id: KeyId, named: bool) -> sled::Result<()> {
+        let entry = [SERVER_KEY_PREFIX, id.as_bytes()].concat();
+        let mut keys = self.keys.lock().unwrap_or_else(PoisonError::into_inner);
+        if named {
+            self.tree.insert(entry, &[])?;
+            keys.insert(id);
+        } else {
+            self.tree.remove(entry)?;
+            keys.remove(&id);
+        }
         Ok(())
     }
 }

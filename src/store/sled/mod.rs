@@ -1,6 +1,7 @@
 //! The embedded engine: sled behind one committer, so that `Ok` means on the disk.
 
 mod batch;
+mod check;
 mod committer;
 mod count;
 mod directory;
@@ -9,6 +10,7 @@ mod engine;
 mod failing_sync;
 mod feed;
 mod floor;
+mod fresh;
 mod guard;
 mod handle;
 mod index;
@@ -21,20 +23,27 @@ mod schema;
 mod seal;
 mod space;
 mod table;
+#[cfg(test)]
+mod tests;
 mod tree;
 mod trees;
 
-use std::sync::Arc;
+use std::{path::Path, sync::Arc};
 
 use tokio::{sync::watch, task::spawn_blocking};
 
+pub use self::{
+    check::{CheckError, CheckOptions, Finding, MAX_FINDINGS, Report, check},
+    fresh::{FreshError, FreshStore},
+    handle::Failure,
+    open::SledOptions,
+    open_error::OpenError,
+    records::SledRecords,
+    space::Readiness,
+};
 use self::{
     committer::Command, engine::Engine, handle::Handle, index::ExpiryEntry, meta::Meta,
     metrics::SledMetrics, records::blocking, space::Space, table::Table, trees::Trees,
-};
-pub use self::{
-    handle::Failure, open::SledOptions, open_error::OpenError, records::SledRecords,
-    space::Readiness,
 };
 use super::{
     Condition, FeedError, GrantOwner, ReadError, Sequence, Store, StoreId, Stored, WriteError,
@@ -61,6 +70,11 @@ pub struct SledStore {
 }
 
 impl SledStore {
+    /// Whether there is a store in the data directory `path`, in order or not.
+    pub fn exists(path: &Path) -> bool {
+        path.join("store").exists() || path.join("floor").exists()
+    }
+
     /// From now on writes are refused with [`WriteError::NoSpace`] while space is low. Until then
     /// they are not, so that a process can start on a disk that is nearly full, and say so.
     pub fn keep_free_space(&self) {
@@ -90,12 +104,12 @@ impl SledStore {
 }
 
 impl Store for SledStore {
+    const ENGINE: &'static str = "sled";
+
     type Grants = SledRecords<Grant>;
     type Clients = SledRecords<Client>;
     type Users = SledRecords<User>;
     type Attempts = SledRecords<Attempts>;
-
-    const ENGINE: &'static str = "sled";
 
     fn grants(&self) -> &Self::Grants {
         &self.grants
@@ -198,7 +212,11 @@ impl Store for SledStore {
     }
 
     async fn add_key_id(&self, id: KeyId) -> Result<(), WriteError> {
-        self.committer.ask(|reply| Command::AddKey(id, reply)).await
+        self.committer.ask(|reply| Command::SetKey(id, true, reply)).await
+    }
+
+    async fn remove_key_id(&self, id: KeyId) -> Result<(), WriteError> {
+        self.committer.ask(|reply| Command::SetKey(id, false, reply)).await
     }
 }
 
@@ -238,77 +256,4 @@ fn sort_due(
         }
     }
     Ok(due)
-}
-
-#[cfg(test)]
-mod tests {
-    use std::path::Path;
-
-    use super::*;
-    use crate::{
-        domain::entropy::Entropy,
-        store::{Records as _, Write, conformance},
-    };
-
-    struct TestEntropy;
-
-    impl Entropy for TestEntropy {
-        fn fill(&self, buffer: &mut [u8]) {
-            buffer.fill(7);
-        }
-    }
-
-    fn options(path: &Path) -> SledOptions {
-        SledOptions { path: path.to_owned(), cache_bytes: 1 << 20, min_free_space: 0 }
-    }
-
-    #[tokio::test(flavor = "multi_thread")]
-    async fn sled_keeps_the_contract() {
-        let directory = tempfile::tempdir().expect("a directory");
-        let store = SledStore::open(&options(directory.path()), &TestEntropy).expect("it opens");
-        conformance::run(&store).await;
-        store.close().await.expect("it closes in order");
-    }
-
-    #[tokio::test]
-    async fn sled_survives_being_closed_and_opened_again() {
-        let directory = tempfile::tempdir().expect("a directory");
-        let open = || SledStore::open(&options(directory.path()), &TestEntropy).ok();
-        let reopen = async |store: SledStore| {
-            store.close().await.expect("it closes in order");
-            drop(store);
-            conformance::eventually(open).await
-        };
-        conformance::survives(open().expect("it opens"), reopen).await;
-    }
-
-    #[tokio::test]
-    async fn a_second_server_on_one_directory_is_told_so() {
-        let directory = tempfile::tempdir().expect("a directory");
-        let _store = SledStore::open(&options(directory.path()), &TestEntropy).expect("it opens");
-        let second = SledStore::open(&options(directory.path()), &TestEntropy);
-        assert!(matches!(second, Err(OpenError::InUse)));
-    }
-
-    #[tokio::test]
-    async fn a_closed_store_refuses_writes_and_comes_back_with_its_id_and_records() {
-        let directory = tempfile::tempdir().expect("a directory");
-        let store = SledStore::open(&options(directory.path()), &TestEntropy).expect("it opens");
-        let grant = conformance::grant(1);
-        let version = store.grants().write(Write::Insert(grant.clone())).await;
-        let version = version.expect("the insert is acknowledged");
-        let id = store.id();
-        store.close().await.expect("it closes in order");
-        let refused = store.grants().write(Write::Delete(version, grant.id)).await;
-        assert_eq!(refused, Err(WriteError::Unavailable));
-        drop(store);
-
-        let store = conformance::eventually(|| {
-            SledStore::open(&options(directory.path()), &TestEntropy).ok()
-        })
-        .await;
-        assert_eq!(store.id(), id);
-        let found = store.grants().get(&grant.id).await.expect("a read").expect("the grant");
-        assert_eq!((found.version(), &*found), (version, &grant));
-    }
 }

@@ -21,6 +21,9 @@ pub enum OpenError {
     /// It cannot be read, or something of it is missing. Nothing is served from it.
     #[error("the store is damaged: {0}; set it aside and restore a backup")]
     Damaged(Box<str>),
+    /// It was being restored, and that was cut short. There is no store yet.
+    #[error("a restore into it did not finish: run it again")]
+    Unfinished,
     /// The file system or sled refused.
     #[error(transparent)]
     Io(#[from] io::Error),

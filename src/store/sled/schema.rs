@@ -31,6 +31,15 @@ pub(super) fn write_newest(meta: &Tree) -> sled::Result<()> {
     write(meta, newest(STEPS))
 }
 
+/// Refuses a layout that this release does not know.
+///
+/// # Errors
+/// [`OpenError::Schema`] when a newer release wrote it.
+pub(super) fn refuse_newer(found: u8) -> Result<(), OpenError> {
+    let known = newest(STEPS);
+    if found > known { Err(OpenError::Schema { found, known }) } else { Ok(()) }
+}
+
 /// Brings the store to today's layout; `sync` makes durable what was written.
 ///
 /// # Errors

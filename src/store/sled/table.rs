@@ -39,7 +39,7 @@ pub(super) struct Table<R: Indexed> {
 }
 
 /// Bytes in front of a record in the tree: its version, big-endian.
-const VERSION_BYTES: usize = 8;
+pub(super) const VERSION_BYTES: usize = 8;
 
 impl<R: Indexed> Table<R> {
     /// A table over `tree` whose cache holds at most `cache_bytes` of records.
@@ -200,7 +200,8 @@ pub(super) fn read_error(error: sled::Error) -> ReadError {
     }
 }
 
-fn decode<R: Indexed>(key: &R::Key, bytes: &[u8]) -> Result<Stored<R>, ReadError> {
+/// Reads what the tree holds under `key`.
+pub(super) fn decode<R: Indexed>(key: &R::Key, bytes: &[u8]) -> Result<Stored<R>, ReadError> {
     let (version, body) = bytes.split_first_chunk::<VERSION_BYTES>().ok_or(ReadError::Corrupt)?;
     let version = Version::from_u64(u64::from_be_bytes(*version));
     Ok(Stored::new(version, R::decode(key, body)?))

@@ -1,0 +1,50 @@
+//! Checks a store that no server has open, against its key ring if that is given.
+
+use std::path::Path;
+
+use thiserror::Error;
+
+use super::{KeyFiles, KeyRingError, SystemEntropy};
+use crate::{
+    domain::key_ring::KeyRing,
+    store::sled::{CheckError, CheckOptions, Report, check},
+};
+
+/// Why a store could not be checked.
+#[derive(Debug, Error)]
+pub enum StoreCheckError {
+    /// The store cannot be opened.
+    #[error("the store at {path}: {error}")]
+    Store {
+        /// Where it lies.
+        path: String,
+        /// Why not.
+        error: CheckError,
+    },
+    /// The key ring cannot be read.
+    #[error("the key ring: {0}")]
+    Keys(#[from] KeyRingError),
+}
+
+/// Checks the store at `path`, and repairs what can be repaired if `repair` says so.
+///
+/// # Errors
+/// When it cannot be looked at. What is wrong inside is in the report.
+pub fn check_store(
+    path: &Path,
+    keys: Option<&Path>,
+    repair: bool,
+) -> Result<Report, StoreCheckError> {
+    let ring = match keys {
+        None => None,
+        Some(keys) => {
+            let ring = KeyFiles::new(keys).load()?;
+            Some(ring.iter().flat_map(KeyRing::ids).collect())
+        }
+    };
+    let options = CheckOptions { path: path.to_owned(), ring, repair };
+    check(&options, &SystemEntropy).map_err(|error| {
+        let path = path.display().to_string();
+        StoreCheckError::Store { path, error }
+    })
+}

@@ -1,0 +1,83 @@
+//! Removes a server key while no server runs: only when nothing live names it.
+
+use std::path::Path;
+
+use thiserror::Error;
+
+use super::{KeyFiles, KeyRingError, SystemClock, SystemEntropy};
+use crate::{
+    domain::{grant_id::GrantId, key_ring::KeyId, time::Clock as _},
+    service::KeySearch,
+    store::{
+        ReadError, Store as _, WriteError,
+        sled::{Failure, OpenError, SledOptions, SledStore},
+    },
+};
+
+/// Bytes of cache for one pass over all grants.
+const CACHE_BYTES: u64 = 64 << 20;
+
+/// Why a key was not removed.
+#[derive(Debug, Error)]
+pub enum KeyRemovalError {
+    /// The key ring cannot be used, does not hold the key, or makes new tokens with it.
+    #[error(transparent)]
+    Keys(#[from] KeyRingError),
+    /// Something live names the key.
+    #[error("the key {id} is needed: the grant {grant} names it")]
+    Needed {
+        /// The key.
+        id: KeyId,
+        /// One of the grants.
+        grant: GrantId,
+    },
+    /// There is no store to look at.
+    #[error("there is no store at {0}")]
+    NoStore(String),
+    /// The store cannot be opened.
+    #[error("the store: {0}")]
+    Open(#[from] OpenError),
+    /// The store cannot be read.
+    #[error("the store: {0}")]
+    Read(#[from] ReadError),
+    /// The store cannot be written.
+    #[error("the store: {0}")]
+    Write(#[from] WriteError),
+    /// The store did not close in order.
+    #[error(transparent)]
+    Stopped(#[from] Failure),
+}
+
+/// Removes the key `id` from the ring, and from the list of keys that the store's records may name.
+/// What an earlier attempt left undone is done.
+///
+/// # Errors
+/// See [`KeyRemovalError`]. The key's file is the last thing to go.
+pub async fn remove_key(files: &KeyFiles, store: &Path, id: KeyId) -> Result<(), KeyRemovalError> {
+    if files.load()?.is_some_and(|ring| ring.active().id() == id) {
+        return Err(KeyRingError::IsActive(id).into());
+    }
+    if !SledStore::exists(store) {
+        return Err(KeyRemovalError::NoStore(store.display().to_string()));
+    }
+    let options =
+        SledOptions { path: store.to_owned(), cache_bytes: CACHE_BYTES, min_free_space: 0 };
+    let store = SledStore::open(&options, &SystemEntropy)?;
+    let removed = forget(&store, id).await;
+    store.close().await?;
+    let was_listed = removed?;
+    match files.remove(id) {
+        Err(KeyRingError::Absent { .. }) if was_listed => Ok(()),
+        removed => Ok(removed?),
+    }
+}
+
+/// Takes the key off the store's list; tells whether it was there.
+async fn forget(store: &SledStore, id: KeyId) -> Result<bool, KeyRemovalError> {
+    if let Some(grant) = KeySearch::new(id).finish(store, SystemClock.now()).await? {
+        return Err(KeyRemovalError::Needed { id, grant });
+    }
+    let was_listed = store.key_ids().contains(&id);
+    store.remove_key_id(id).await?;
+    Ok(was_listed)
+}

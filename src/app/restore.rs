@@ -1,0 +1,75 @@
+//! Makes a store out of a backup file, or tells what is wrong with the file.
+
+use std::{fs::File, io::BufReader, path::Path, time::Duration};
+
+use thiserror::Error;
+
+use super::{SystemClock, SystemEntropy};
+use crate::{
+    domain::time::Clock as _,
+    store::{
+        backup::{self, BackupError, BackupReader, Grants, Restored, Summary},
+        sled::{FreshError, FreshStore},
+    },
+};
+
+/// Why a backup is not restored.
+#[derive(Debug, Error)]
+pub enum RestoreError {
+    /// The file is at fault. Nothing was written.
+    #[error("the backup {0}")]
+    Backup(#[from] BackupError),
+    /// The directory is at fault.
+    #[error("the store: {0}")]
+    Fresh(#[from] FreshError),
+    /// Writing failed halfway. What was written is not put in place.
+    #[error(transparent)]
+    Write(#[from] backup::RestoreError),
+}
+
+/// A backup that was restored.
+#[derive(Clone, Debug)]
+pub struct Restoration {
+    /// What the file says of itself.
+    pub summary: Summary,
+    /// What the store holds now.
+    pub restored: Restored,
+    /// How long ago the backup began.
+    pub age: Duration,
+}
+
+/// Reads a whole backup and tells what it says of itself.
+///
+/// # Errors
+/// When anything of it is missing, changed or added.
+pub fn verify_backup(file: &Path) -> Result<Summary, BackupError> {
+    read(file)?.verify()
+}
+
+/// Restores the backup in `file` into the empty or absent directory `store`. The file is read
+/// twice: nothing is written before all of it was found to be right. The store gets an id of its
+/// own, whether or not grants live on: its feed of changes begins anew, and a cursor of the old
+/// store would point nowhere in it.
+///
+/// # Errors
+/// See [`RestoreError`]. Unless this returns `Ok`, there is no store in the directory.
+pub async fn restore(
+    file: &Path,
+    store: &Path,
+    grants: Grants,
+) -> Result<Restoration, RestoreError> {
+    verify_backup(file)?;
+    let fresh = FreshStore::begin(store, &SystemEntropy)?;
+    let now = SystemClock.now();
+    let written = backup::restore(read(file)?, fresh.store(), grants, &SystemEntropy, now).await;
+    let (summary, restored) = written?;
+    fresh.finish().await?;
+    let age = now.since(summary.header.begin_time);
+    Ok(Restoration { summary, restored, age })
+}
+
+fn read(file: &Path) -> Result<BackupReader<BufReader<File>>, BackupError> {
+    let file = File::open(file)?;
+    let length = file.metadata()?.len();
+    BackupReader::new(BufReader::new(file), length)
+}

@@ -1,0 +1,81 @@
+//! `jeton restore`.
+
+use std::{
+    path::PathBuf,
+    time::{Duration, SystemTime},
+};
+
+use clap::Args;
+
+use super::{
+    CliError,
+    output::{Fields, Format},
+};
+use crate::app::{self, Grants, Restoration};
+
+#[derive(Args, Debug)]
+pub(super) struct Restore {
+    /// The backup
+    #[arg(long, value_name = "FILE")]
+    from: PathBuf,
+
+    /// The data directory to make: empty or absent
+    #[arg(long, value_name = "DIR")]
+    store: PathBuf,
+
+    /// Leaves the grants alive. Without it all of them end, since tokens that were revoked after
+    /// the backup would be good again
+    #[arg(long)]
+    keep_grants: bool,
+
+    /// How the outcome is printed
+    #[arg(long, value_enum, default_value = "table")]
+    output: Format,
+}
+
+impl Restore {
+    pub(super) async fn run(self) -> Result<(), CliError> {
+        let grants = if self.keep_grants { Grants::Keep } else { Grants::End };
+        let restored = app::restore(&self.from, &self.store, grants).await?;
+        fields(&restored).print(self.output)?;
+        eprintln!("{}", advice(&restored, grants));
+        Ok(())
+    }
+}
+
+fn fields(restoration: &Restoration) -> Fields {
+    let Restoration { summary, restored, age } = restoration;
+    let mut fields = Fields::default();
+    fields.add("backup_begin_time", time(summary.header.begin_time.as_millis()));
+    fields.add("backup_end_time", time(summary.end_time.as_millis()));
+    fields.add("age", humantime::format_duration(Duration::from_secs(age.as_secs())).to_string());
+    fields.add("clients", restored.clients);
+    fields.add("users", restored.users);
+    fields.add("grants", restored.grants);
+    let keys: Vec<_> = summary.keys.iter().map(ToString::to_string).collect();
+    fields.add("keys", keys);
+    fields
+}
+
+/// What is to be done next.
+fn advice(restoration: &Restoration, grants: Grants) -> String {
+    match grants {
+        Grants::End => {
+            "All grants have ended: users log in again. Any key ring will do.".to_owned()
+        }
+        Grants::Keep => {
+            let keys = &restoration.summary.keys;
+            let keys = keys.iter().map(ToString::to_string).collect::<Vec<_>>().join(" ");
+            format!(
+                "Grants live on, those too that were revoked since the backup. \
+                 The key ring must hold {keys}: copy it from where the backup was made."
+            )
+        }
+    }
+}
+
+/// RFC 3339, as people and scripts read it.
+pub(super) fn time(millis: u64) -> String {
+    let time = SystemTime::UNIX_EPOCH + Duration::from_millis(millis);
+    humantime::format_rfc3339_seconds(time).to_string()
+}

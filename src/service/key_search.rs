@@ -1,0 +1,106 @@
+//! Looks through all grants for a live one that names a server key.
+
+use crate::{
+    domain::{
+        grant::{Generation, Grant},
+        grant_id::GrantId,
+        key_ring::KeyId,
+        liveness::{self, Parties},
+        time::Timestamp,
+    },
+    store::{ReadError, Records as _, Store},
+};
+
+/// Grants looked at in one read.
+const PAGE: usize = 256;
+
+/// What a search has found so far.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum KeyNamed {
+    /// This grant may come to need the key.
+    By(GrantId),
+    /// Nobody, and not all were looked at yet.
+    NotYet,
+    /// Nobody: nothing live needs the key.
+    ByNobody,
+}
+
+/// The search for one key that new generations do not use any more.
+///
+/// Grants that were passed by never come to name it: a new generation names the active key, and
+/// what is over stays over. So a search is taken up where it stood, and all of them together pass
+/// each grant once. Whoever makes the key active again begins a new one.
+#[derive(Clone, Debug)]
+pub struct KeySearch {
+    id: KeyId,
+    /// The last grant that was passed by.
+    after: Option<GrantId>,
+    ended: bool,
+}
+
+impl KeySearch {
+    /// A search from the first grant on. No write that names the key may be under way.
+    pub fn new(id: KeyId) -> Self {
+        Self { id, after: None, ended: false }
+    }
+
+    /// Goes on for at most `pages` reads, or until a grant is found, which is then looked at first
+    /// the next time.
+    ///
+    /// # Errors
+    /// When the store cannot tell. The search is where it was before that read.
+    pub async fn advance<S: Store>(
+        &mut self,
+        store: &S,
+        pages: usize,
+        now: Timestamp,
+    ) -> Result<KeyNamed, ReadError> {
+        for _ in 0..pages {
+            if self.ended {
+                return Ok(KeyNamed::ByNobody);
+            }
+            let page = store.grants().page(self.after.as_ref(), PAGE).await?;
+            for grant in &page {
+                if names(grant, self.id) && !is_over(store, grant, now).await? {
+                    return Ok(KeyNamed::By(grant.id));
+                }
+                self.after = Some(grant.id);
+            }
+            self.ended = page.len() < PAGE;
+        }
+        Ok(if self.ended { KeyNamed::ByNobody } else { KeyNamed::NotYet })
+    }
+
+    /// Goes on to the end, or until a grant is found.
+    ///
+    /// # Errors
+    /// As [`Self::advance`].
+    pub async fn finish<S: Store>(
+        &mut self,
+        store: &S,
+        now: Timestamp,
+    ) -> Result<Option<GrantId>, ReadError> {
+        loop {
+            match self.advance(store, 1, now).await? {
+                KeyNamed::By(id) => return Ok(Some(id)),
+                KeyNamed::NotYet => {}
+                KeyNamed::ByNobody => return Ok(None),
+            }
+        }
+    }
+}
+
+fn names(grant: &Grant, id: KeyId) -> bool {
+    let names = |generation: &Generation| generation.key_id == id;
+    names(&grant.current) || grant.previous.as_ref().is_some_and(names)
+}
+
+async fn is_over<S: Store>(store: &S, grant: &Grant, now: Timestamp) -> Result<bool, ReadError> {
+    let client = store.clients().get(&grant.client_id).await?;
+    let user = match grant.subject.user_id() {
+        Some(id) => store.users().get(&id).await?,
+        None => None,
+    };
+    let parties = Parties { client: client.as_deref(), user: user.as_deref() };
+    Ok(liveness::is_over(grant, parties, now))
+}

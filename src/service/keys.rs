@@ -1,0 +1,166 @@
+//! Changes the key ring of a running service, and tells which of its keys are still needed.
+
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
+
+use thiserror::Error;
+use tokio::time::{sleep, timeout};
+
+use super::{KeyNamed, KeySearch, Service};
+use crate::{
+    domain::{
+        error::Error,
+        grant_id::GrantId,
+        key_ring::{KeyId, KeyRing, ServerKey},
+    },
+    store::{ReadError, Store, WriteError},
+};
+
+/// Reads that one look at a key may cost: some tens of milliseconds.
+const PAGES: usize = 64;
+/// How long requests that still hold the ring before may take to finish.
+const DRAIN: Duration = Duration::from_secs(60);
+/// How often it is looked whether they have.
+const GLANCE: Duration = Duration::from_millis(10);
+
+/// Why another ring is not taken. The keys that were used before go on being used.
+#[derive(Debug, Error)]
+pub enum RingRefused {
+    /// It lacks a key that something live names.
+    #[error("the key {id} is missing, and the grant {grant} needs it: put it back")]
+    Missing {
+        /// The key.
+        id: KeyId,
+        /// One of the grants.
+        grant: GrantId,
+    },
+    /// Requests still use the ring before. Try again.
+    #[error("requests under way still use the keys before")]
+    Draining,
+    /// The store cannot tell. Try again.
+    #[error("the store: {0}")]
+    Read(#[from] ReadError),
+    /// The store cannot note which keys records may name. Try again.
+    #[error("the store: {0}")]
+    Write(#[from] WriteError),
+}
+
+/// What is known of the keys that are not active.
+#[derive(Default)]
+pub(super) struct KeyUse {
+    /// One at a time looks, or changes the ring.
+    searches: tokio::sync::Mutex<BTreeMap<KeyId, KeySearch>>,
+    /// Rings that requests may still hold.
+    retired: Mutex<Vec<Arc<KeyRing>>>,
+}
+
+impl KeyUse {
+    fn retire(&self, ring: Arc<KeyRing>) {
+        self.retired.lock().unwrap_or_else(PoisonError::into_inner).push(ring);
+    }
+
+    /// Whether no request holds a ring from before any more. A request that loads a ring holds it
+    /// until its write is queued.
+    fn is_drained(&self) -> bool {
+        let mut retired = self.retired.lock().unwrap_or_else(PoisonError::into_inner);
+        retired.retain(|ring| Arc::strong_count(ring) > 1);
+        retired.is_empty()
+    }
+
+    async fn drained(&self) -> Result<(), RingRefused> {
+        let drain = async {
+            while !self.is_drained() {
+                sleep(GLANCE).await;
+            }
+        };
+        timeout(DRAIN, drain).await.map_err(|_| RingRefused::Draining)
+    }
+}
+
+impl<S: Store> Service<S> {
+    /// The names of the keys in use, the active one first.
+    pub fn key_ids(&self) -> Vec<KeyId> {
+        self.keys.load().ids().collect()
+    }
+
+    /// Uses another ring from now on. Its active key is noted in the store, durably, before the
+    /// first record names it. A key that it lacks and that nothing live names is forgotten: tokens
+    /// that name it are unknown from then on.
+    ///
+    /// # Errors
+    /// See [`RingRefused`].
+    pub async fn use_keys(&self, ring: KeyRing) -> Result<(), RingRefused> {
+        let mut searches = self.key_use.searches.lock().await;
+        let lost = lost(&self.keys.load(), &ring);
+        for key in &lost {
+            self.refuse_if_named(key.id()).await?;
+        }
+        let active = ring.active().id();
+        self.store.add_key_id(active).await?;
+        searches.clear();
+        if lost.is_empty() {
+            self.key_use.retire(self.keys.swap(Arc::new(ring)));
+            return Ok(());
+        }
+        // Requests under way may yet write what names a lost key, if it was the active one. They
+        // and their retries are served until the last of them is through; then all are looked at.
+        let both = KeyRing::new(ring.active().clone(), all(&ring).chain(lost.iter().cloned()));
+        self.key_use.retire(self.keys.swap(Arc::new(both)));
+        self.key_use.drained().await?;
+        self.settle(active).await?;
+        for key in &lost {
+            self.refuse_if_named(key.id()).await?;
+        }
+        for key in &lost {
+            self.store.remove_key_id(key.id()).await?;
+        }
+        self.key_use.retire(self.keys.swap(Arc::new(ring)));
+        Ok(())
+    }
+
+    /// Whether something live may name a key of the ring. Says yes as long as not all grants have
+    /// been looked at; each call looks at some more of them.
+    ///
+    /// # Errors
+    /// `Unavailable` when the store cannot tell.
+    pub async fn is_key_in_use(&self, id: KeyId) -> Result<bool, Error> {
+        // Whoever is at it may be long.
+        let Ok(mut searches) = self.key_use.searches.try_lock() else { return Ok(true) };
+        let active = self.keys.load().active().id();
+        if id == active || !self.key_use.is_drained() {
+            return Ok(true);
+        }
+        if !searches.contains_key(&id) {
+            self.settle(active).await.map_err(|error| self.write_failed(error))?;
+        }
+        let search = searches.entry(id).or_insert_with(|| KeySearch::new(id));
+        let named = search.advance(&*self.store, PAGES, self.now()).await;
+        let named = named.map_err(|error| self.read_failed(error))?;
+        Ok(named != KeyNamed::ByNobody)
+    }
+
+    /// Waits until every write that was queued before is visible: the store takes them in order,
+    /// those too whose callers have gone away.
+    async fn settle(&self, active: KeyId) -> Result<(), WriteError> {
+        self.store.add_key_id(active).await
+    }
+
+    async fn refuse_if_named(&self, id: KeyId) -> Result<(), RingRefused> {
+        match KeySearch::new(id).finish(&*self.store, self.now()).await? {
+            Some(grant) => Err(RingRefused::Missing { id, grant }),
+            None => Ok(()),
+        }
+    }
+}
+
+/// The keys of `old` that `new` lacks.
+fn lost(old: &KeyRing, new: &KeyRing) -> Vec<ServerKey> {
+    all(old).filter(|key| new.get(key.id()).is_none()).collect()
+}
+
+fn all(ring: &KeyRing) -> impl Iterator<Item = ServerKey> {
+    ring.ids().filter_map(|id| ring.get(id)).cloned()
+}

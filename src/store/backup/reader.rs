@@ -1,0 +1,153 @@
+//! Reads a backup and believes none of it before its checksum was right.
+
+use std::io::{self, BufRead as _, BufReader, Read, Take};
+
+use flate2::bufread::DeflateDecoder;
+use sha2::{Digest as _, Sha256};
+
+use super::{
+    BackupError, Counts, Entry, Header, Summary,
+    frame::{Frame, HEAD_BYTES, MAGIC_BYTES, MAX_PAYLOAD_BYTES, check_magic},
+};
+use crate::domain::key_ring::KeyId;
+
+/// Bytes of the checksum.
+const CHECKSUM_BYTES: usize = 32;
+
+/// Hashes what is read through it.
+struct Hashed<R> {
+    inner: R,
+    hash: Sha256,
+}
+
+impl<R: Read> Read for Hashed<R> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let read = self.inner.read(buffer)?;
+        self.hash.update(&buffer[..read]);
+        Ok(read)
+    }
+}
+
+/// A backup that is being read. Its entries count for nothing before [`Self::next_entry`] has come to
+/// the end: only there the checksum is compared.
+pub struct BackupReader<R: Read> {
+    /// Everything but the checksum.
+    body: DeflateDecoder<BufReader<Hashed<Take<R>>>>,
+    header: Header,
+    counts: Counts,
+    keys: Vec<KeyId>,
+    payload: Vec<u8>,
+    /// Set at the end.
+    summary: Option<Summary>,
+}
+
+impl<R: Read> BackupReader<R> {
+    /// Begins to read a file of `length` bytes.
+    ///
+    /// # Errors
+    /// When its beginning is not a backup's.
+    pub fn new(file: R, length: u64) -> Result<Self, BackupError> {
+        let body = length.checked_sub(CHECKSUM_BYTES as u64).ok_or(BackupError::NotABackup)?;
+        let mut hashed = Hashed { inner: file.take(body), hash: Sha256::new() };
+        let mut magic = [0; MAGIC_BYTES];
+        hashed.read_exact(&mut magic).map_err(|error| cut_off(error, BackupError::NotABackup))?;
+        check_magic(&magic)?;
+        let mut body = DeflateDecoder::new(BufReader::with_capacity(64 << 10, hashed));
+        let mut payload = Vec::new();
+        let Frame::Header(header) = read_frame(&mut body, &mut payload)? else {
+            return Err(BackupError::Damaged("it has no header"));
+        };
+        let (counts, keys) = (Counts::default(), Vec::new());
+        Ok(Self { body, header, counts, keys, payload, summary: None })
+    }
+
+    /// The next entry; `None` once everything was read and the checksum is right.
+    ///
+    /// # Errors
+    /// When anything is missing, changed or added.
+    pub fn next_entry(&mut self) -> Result<Option<Entry>, BackupError> {
+        if self.summary.is_some() {
+            return Ok(None);
+        }
+        match read_frame(&mut self.body, &mut self.payload)? {
+            Frame::Header(_) => Err(BackupError::Damaged("it has two headers")),
+            Frame::Entry(entry) => {
+                if let Entry::Key(id) = entry {
+                    self.keys.push(id);
+                }
+                self.counts.keys += u64::from(matches!(entry, Entry::Key(_)));
+                // Which entries are repeats only the trailer tells.
+                self.counts.repeats += u64::from(!matches!(entry, Entry::Key(_)));
+                Ok(Some(entry))
+            }
+            Frame::Trailer { end_time, counts } => {
+                self.check_end()?;
+                let records = counts.records().checked_add(counts.repeats);
+                if counts.keys != self.counts.keys || records != Some(self.counts.repeats) {
+                    return Err(BackupError::Damaged("entries are missing"));
+                }
+                let (header, keys) = (self.header, std::mem::take(&mut self.keys));
+                self.summary = Some(Summary { header, end_time, counts, keys });
+                Ok(None)
+            }
+        }
+    }
+
+    /// Reads what is left and tells what the file says of itself.
+    ///
+    /// # Errors
+    /// As [`Self::next_entry`].
+    pub fn verify(mut self) -> Result<Summary, BackupError> {
+        while self.next_entry()?.is_some() {}
+        self.summary.ok_or(BackupError::Damaged("it has no trailer"))
+    }
+
+    /// After the trailer: nothing, and then the checksum of everything.
+    fn check_end(&mut self) -> Result<(), BackupError> {
+        if self.body.read(&mut [0]).map_err(unreadable)? != 0 {
+            return Err(BackupError::Damaged("something follows its trailer"));
+        }
+        let file = self.body.get_mut();
+        if !file.fill_buf()?.is_empty() {
+            return Err(BackupError::Damaged("something follows its end"));
+        }
+        let file = file.get_mut();
+        let mut expected = [0; CHECKSUM_BYTES];
+        let file_hash = file.hash.clone().finalize();
+        let mut rest = file.inner.get_mut().take(CHECKSUM_BYTES as u64 + 1);
+        rest.read_exact(&mut expected).map_err(|error| cut_off(error, TRUNCATED))?;
+        if *file_hash != expected || rest.read(&mut [0])? != 0 {
+            return Err(BackupError::Damaged("its checksum is wrong"));
+        }
+        Ok(())
+    }
+}
+
+const TRUNCATED: BackupError = BackupError::Damaged("it was cut off");
+
+fn read_frame(body: &mut impl Read, payload: &mut Vec<u8>) -> Result<Frame, BackupError> {
+    let mut head = [0; HEAD_BYTES];
+    body.read_exact(&mut head).map_err(unreadable)?;
+    let [letter, length @ ..] = head;
+    let length = u32::from_be_bytes(length) as usize;
+    if length > MAX_PAYLOAD_BYTES {
+        return Err(BackupError::Damaged("an entry is too long"));
+    }
+    payload.resize(length, 0);
+    body.read_exact(payload).map_err(unreadable)?;
+    Frame::read(letter, payload)
+}
+
+fn cut_off(error: io::Error, end: BackupError) -> BackupError {
+    if error.kind() == io::ErrorKind::UnexpectedEof { end } else { BackupError::Io(error) }
+}
+
+/// What the decompressor says of bytes that are no deflate stream is not the file system's error.
+fn unreadable(error: io::Error) -> BackupError {
+    let broken = [io::ErrorKind::InvalidInput, io::ErrorKind::InvalidData];
+    if broken.contains(&error.kind()) {
+        BackupError::Damaged("its compression is broken")
+    } else {
+        cut_off(error, TRUNCATED)
+    }
+}

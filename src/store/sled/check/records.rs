@@ -1,0 +1,158 @@
+//! From the records to the index: each decodes, and each is found by every way that leads to it.
+
+use sled::IVec;
+
+use super::{Check, Finding, OpenError, Tree};
+use crate::{
+    domain::{attempts::Attempts, client::Client, grant::Grant, record::is_newer, user::User},
+    store::{
+        ReadError, Stored,
+        sled::{
+            index::{self, Entry, ExpiryEntry, Indexed},
+            table::{VERSION_BYTES, decode},
+        },
+    },
+};
+
+impl Check {
+    pub(super) fn grants(&mut self) -> Result<(), OpenError> {
+        self.report.grants =
+            self.records::<Grant>(&self.grants.clone(), "grants", |check, grant| {
+                let generations = [Some(&grant.current), grant.previous.as_ref()];
+                if grant.end.is_none() {
+                    check.named.extend(generations.into_iter().flatten().map(|pair| pair.key_id));
+                }
+            })?;
+        Ok(())
+    }
+
+    pub(super) fn clients(&mut self) -> Result<(), OpenError> {
+        self.report.clients =
+            self.records::<Client>(&self.clients.clone(), "clients", |_, _| {})?;
+        Ok(())
+    }
+
+    pub(super) fn users(&mut self) -> Result<(), OpenError> {
+        self.report.users = self.records::<User>(&self.users.clone(), "users", |_, _| {})?;
+        Ok(())
+    }
+
+    /// Failed logins are in no index and in no backup: that each decodes is all there is to check.
+    pub(super) fn attempts(&mut self) -> Result<(), OpenError> {
+        self.records::<Attempts>(&self.attempts.clone(), "attempts", |_, _| {}).map(drop)
+    }
+
+    /// The grants that the sweeper will meet.
+    pub(super) fn collect_expiring(&mut self) -> Result<(), OpenError> {
+        for key in self.index.scan_prefix(ExpiryEntry::PREFIX)?.keys() {
+            self.expiring.extend(ExpiryEntry::parse(&key?).map(|entry| entry.grant_id));
+        }
+        self.expiring.sort_unstable();
+        Ok(())
+    }
+
+    /// Checks every record of a type and counts those that decode.
+    fn records<R: Indexed>(
+        &mut self,
+        tree: &Tree,
+        name: &'static str,
+        mut also: impl FnMut(&mut Self, &R),
+    ) -> Result<u64, OpenError> {
+        let (mut count, mut undecodable) = (0, Vec::new());
+        for record in tree.entries()? {
+            let (key, value) = record?;
+            let decoded = R::parse_key(&key).map_err(ReadError::from);
+            let Ok(record) = decoded.and_then(|key| decode::<R>(&key, &value)) else {
+                self.undecodable(name, key, value, &mut undecodable);
+                continue;
+            };
+            count += 1;
+            for entry in R::reindex(None, Some(&record)).put {
+                self.expect(name, &key, &entry)?;
+            }
+            also(self, &record);
+        }
+        self.set_aside(name, tree, &undecodable)?;
+        Ok(count)
+    }
+
+    fn undecodable(
+        &mut self,
+        tree: &'static str,
+        key: IVec,
+        value: IVec,
+        found: &mut Vec<(IVec, IVec)>,
+    ) {
+        let id = key.as_ref().into();
+        if value.get(VERSION_BYTES..).is_some_and(is_newer) {
+            self.report.add(Finding::Newer { tree, key: id }, false);
+            return;
+        }
+        self.report.add(Finding::Undecodable { tree, key: id }, self.repair);
+        if self.repair {
+            found.push((key, value));
+        }
+    }
+
+    fn set_aside(
+        &self,
+        name: &str,
+        tree: &Tree,
+        records: &[(IVec, IVec)],
+    ) -> Result<(), OpenError> {
+        self.quarantine
+            .keep(name, records.iter().map(|(key, value)| (key.as_ref(), value.as_ref())))?;
+        for (key, _) in records {
+            tree.remove(key)?;
+        }
+        Ok(())
+    }
+
+    /// Insists on an entry that the record `key` needs.
+    fn expect(&mut self, tree: &'static str, key: &[u8], entry: &Entry) -> Result<(), OpenError> {
+        if let Ok(expiry) = ExpiryEntry::parse(&entry.key) {
+            // At whatever time: a refresh leaves it where it was.
+            if self.expiring.binary_search(&expiry.grant_id).is_ok() {
+                return Ok(());
+            }
+        } else if let Some(found) = self.index.get(&entry.key)? {
+            if *found == *entry.value {
+                return Ok(());
+            }
+            if self.is_namesake(&entry.key, &found)? {
+                self.report.add(Finding::Namesake { key: key.into() }, false);
+                return Ok(());
+            }
+        }
+        if self.repair {
+            self.index.insert(entry.key.as_slice(), entry.value.as_slice())?;
+        }
+        let entry = entry.key.as_slice().into();
+        self.report.add(Finding::NotIndexed { tree, key: key.into(), entry }, self.repair);
+        Ok(())
+    }
+
+    /// Whether a name's entry names a user who bears it, as far as can be read.
+    fn is_namesake(&self, entry: &[u8], id: &[u8]) -> Result<bool, OpenError> {
+        Ok(match find::<User>(&self.users, id)? {
+            Found::Record(user) => index::by_name(&user.name) == entry,
+            Found::Unreadable => true,
+            Found::Nothing => false,
+        })
+    }
+}
+
+/// The record of that key.
+pub(super) fn find<R: Indexed>(tree: &Tree, key: &[u8]) -> Result<Found<R>, OpenError> {
+    let Some(value) = tree.get(key)? else { return Ok(Found::Nothing) };
+    let decoded = R::parse_key(key).map_err(ReadError::from);
+    let decoded = decoded.and_then(|key| decode(&key, &value));
+    Ok(decoded.map_or(Found::Unreadable, Found::Record))
+}
+
+/// What lies under a key.
+pub(super) enum Found<R> {
+    Nothing,
+    Unreadable,
+    Record(Stored<R>),
+}

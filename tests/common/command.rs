@@ -1,0 +1,44 @@
+//! `jeton`'s other commands, run to their end beside a server.
+
+use std::{
+    path::Path,
+    process::{Command, Output},
+};
+
+use super::home::Home;
+
+/// A command about to be run in a home directory, with nothing in its environment.
+pub(crate) fn jeton(home: &Home, arguments: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_jeton"));
+    command.args(arguments).current_dir(home.path()).env_clear();
+    command
+}
+
+/// Runs a command in a home directory.
+pub(crate) fn run(home: &Home, arguments: &[&str]) -> Output {
+    jeton(home, arguments).output().expect("jeton runs")
+}
+
+/// Runs a command that must succeed, and reads the JSON it prints.
+#[track_caller]
+pub(crate) fn succeed(home: &Home, arguments: &[&str]) -> serde_json::Value {
+    let output = run(home, &[arguments, &["--output", "json"]].concat());
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(0), "{arguments:?}: {said}");
+    serde_json::from_slice(&output.stdout).expect("JSON")
+}
+
+/// Runs a command that must fail with exit code 1, and tells what it said.
+#[track_caller]
+pub(crate) fn fail(home: &Home, arguments: &[&str]) -> String {
+    let output = run(home, arguments);
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert_eq!(output.status.code(), Some(1), "{arguments:?}: {said}");
+    assert!(!said.contains("panicked"), "{said}");
+    said
+}
+
+/// A path as an argument.
+pub(crate) fn text(path: &Path) -> &str {
+    path.to_str().expect("a path in UTF-8")
+}
