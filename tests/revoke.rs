@@ -313,12 +313,12 @@ async fn race_until_killed(
         }
     }
     let home = server.kill().await;
-    let revoked = within("the revocation to end", revocation).await.expect("it does not panic");
+    let answered = within("the revocation to end", revocation).await.expect("it does not panic");
     for answer in within("the calls to end", calls.join_all()).await.into_iter().flatten() {
         access.push(answer.access_token);
         refresh.push(answer.refresh_token);
     }
-    (home, Raced { access, refresh }, revoked)
+    (home, Raced { access, refresh }, answered)
 }
 
 #[tokio::test(flavor = "multi_thread")]
