@@ -5,11 +5,12 @@ mod common;
 
 use std::collections::BTreeMap;
 
-use jeton::proto::v1::IssueTokenRequest;
+use jeton::proto::v1::{GetStatusRequest, IssueTokenRequest};
 use tokio::task::JoinSet;
 use tonic::Code;
 
 use crate::common::{
+    admin::{Admin, with_admin},
     caller::{by_password, client_credentials},
     refusal::assert_refused,
     server::Server,
@@ -51,18 +52,46 @@ fn served(text: &str) -> BTreeMap<String, (String, String)> {
     metrics
 }
 
-#[tokio::test]
-async fn every_metric_is_in_the_documented_table_and_every_row_of_it_is_served() {
-    let server = Server::start(&Settings::standard()).await;
+/// Asks for so many tokens for the client `shop` itself.
+async fn mint(server: &Server, tokens: usize) {
     let shop = server.caller("shop").await;
     let mut minting = JoinSet::new();
-    for _ in 0..101 {
+    for _ in 0..tokens {
         let shop = shop.clone();
         minting.spawn(async move { shop.issue(client_credentials()).await });
     }
     for issued in minting.join_all().await {
         issued.expect("a token");
     }
+}
+
+#[tokio::test]
+async fn status_and_metrics_name_a_client_that_mints_faster_than_its_tokens_expire() {
+    const METRIC: &str = "jeton_minting_client_live_tokens{client_id=\"shop\"}";
+    let server = Server::start(&with_admin()).await;
+    let (admin, ops) = (Admin::of(&server).await, server.ops().await);
+    for (tokens, named) in [(100, None), (20, Some(120))] {
+        mint(&server, tokens).await;
+        let status = admin.stub.clone().get_status(admin.signed(GetStatusRequest {})).await;
+        let status = status.expect("a status").into_inner();
+        let minting = status.minting_clients.iter();
+        let minting: Vec<_> =
+            minting.map(|client| (&*client.client_id, client.live_tokens)).collect();
+        assert_eq!(minting, named.map(|count| ("shop", count)).into_iter().collect::<Vec<_>>());
+        let text = ops.metrics().await.text;
+        let gauge = text.lines().find_map(|line| line.strip_prefix(METRIC)?.trim().parse().ok());
+        assert_eq!(gauge, named);
+        let store = status.store.expect("the store");
+        assert!(store.writable && store.free_bytes > 0 && store.disk_bytes > 0, "{store:?}");
+        assert_eq!(store.grants, named.unwrap_or(100));
+    }
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn every_metric_is_in_the_documented_table_and_every_row_of_it_is_served() {
+    let server = Server::start(&Settings::standard()).await;
+    mint(&server, 101).await;
     let metrics = server.ops().await.metrics().await;
     assert_eq!(served(&metrics.text), documented());
     server.stop().await;

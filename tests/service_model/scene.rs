@@ -8,6 +8,7 @@ use std::{
 use jeton::{
     domain::{
         audience::Audience,
+        client::{Client, Permissions},
         client_secret,
         error::Error,
         grant::{Grant, Origin},
@@ -21,8 +22,8 @@ use jeton::{
         token::TokenKind,
     },
     service::{
-        Caller, Credentials, HashPool, Introspect, Introspection, Issue, IssueGrant, Refresh,
-        Service, Tokens,
+        Admin, Caller, Credentials, HashPool, Introspect, Introspection, Issue, IssueGrant,
+        Refresh, Service, Tokens,
     },
     store::{Records as _, Store as _, Stored, Write, memory::MemoryStore},
 };
@@ -40,6 +41,7 @@ pub(crate) struct Scene {
     pub(crate) store: MemoryStore,
     pub(crate) service: Service<MemoryStore>,
     pub(crate) caller: Caller,
+    admin: Admin,
 }
 
 impl Scene {
@@ -50,7 +52,8 @@ impl Scene {
         let hashes = HashPool::start(1, cost, entropy.clone()).expect("a pool");
         let password = hashes.hash(Secret::new("password")).await.expect("a hash");
         let secret = client_secret::generate(&*entropy);
-        let client = client(0, &secret, &*entropy, clock.now());
+        let permissions = Permissions { admin: true, inactive_reason: false };
+        let client = Client { permissions, ..client(0, &secret, &*entropy, clock.now()) };
         store.clients().write(Write::Insert(client)).await.expect("a client");
         let user = user(0, &password, &*entropy, clock.now());
         store.users().write(Write::Insert(user)).await.expect("a user");
@@ -60,7 +63,9 @@ impl Scene {
         let client_id = client_id(0).to_string();
         let credentials = Credentials::Secret { client_id, secret, raw: None };
         let caller = service.authenticate_client(&credentials).await.expect("the client");
-        Self { clock, store, service, caller }
+        let admin = service.authorize_admin(caller.clone(), Origin::default());
+        let admin = admin.expect("an administrator");
+        Self { clock, store, service, caller, admin }
     }
 
     /// The user logs in.
@@ -102,8 +107,9 @@ impl Scene {
         self.store.grants().get(&id).await.expect("a read").expect("the grant")
     }
 
+    /// As an administrator is shown it.
     pub(crate) async fn last_used(&self, id: GrantId) -> Option<Timestamp> {
         self.service.flush_uses().await.expect("uses are written");
-        self.grant(id).await.last_used
+        self.service.get_grant(&self.admin, id).await.expect("the grant").grant.last_used
     }
 }
