@@ -76,7 +76,9 @@ async fn what_is_checked_is_what_is_named() {
     assert!(good(&["check", "--config", text(&settings)]).contains("good (6 clients, 2 users)"));
     let both = good(&["check", "--config", text(&settings), "--store", text(&data)]);
     assert!(both.contains("good (6 clients") && both.contains("faults"));
-    assert!(fail(&home, &["check"]).contains("name what to check"));
+    let nothing = run(&home, &["check"]);
+    assert_eq!(nothing.status.code(), Some(2));
+    assert!(String::from_utf8_lossy(&nothing.stderr).contains("name what to check"));
 
     let faulty = home.path().join("faulty.toml");
     fs::write(&faulty, "[nonsense]\n").expect("a file");

@@ -116,7 +116,7 @@ impl Remove {
         for _ in 0..ASKED {
             let keys = admin.get_status(GetStatusRequest {}).await?.into_inner().keys;
             match keys.into_iter().find(|key| key.key_id == name) {
-                None => return Err(CliError::Usage("the server's key ring holds no such key")),
+                None => return Err(CliError::NoSuchKey),
                 Some(key) if key.active => break,
                 Some(key) if key.in_use => {}
                 // The server looks once more itself before it forgets the key.

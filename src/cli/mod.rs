@@ -150,6 +150,9 @@ enum CliError {
         "the key may be needed: it is active, something live names it, or not all was looked at yet"
     )]
     KeyInUse,
+    /// A key was not removed.
+    #[error("the server's key ring holds no such key")]
+    NoSuchKey,
     /// There is no log.
     #[error(transparent)]
     Log(#[from] LogError),

@@ -84,14 +84,15 @@ impl<S: Store> Service<S> {
         if self.client(&request.id).await?.is_some() {
             return Err(Error::AlreadyExists("client"));
         }
-        let blank = Client::new(request.id, client_type, &*self.entropy, self.now());
-        let mut client = blank.edited(&request.fields, &*self.entropy, self.now())?;
+        let now = self.now();
+        let blank = Client::new(request.id, client_type, &*self.entropy, now);
+        let mut client = blank.edited(&request.fields, &*self.entropy, now)?;
         let mut shown = None;
         if let Some(secret) = request.secret {
             let ttl = secret.ttl;
             let (stored, generated) = self.make_secret(secret.chosen).await?;
             let new = NewSecret { stored, ttl, previous_ttl: secret.previous_ttl };
-            client = client.with_secret(new, self.now())?;
+            client = client.with_secret(new, now)?;
             shown = generated;
         }
         let written = self.store.clients().write(Write::Insert(client.clone())).await;
