@@ -27,7 +27,7 @@ pub struct SledOptions {
     pub path: PathBuf,
     /// Bytes of records kept in memory. sled's own page cache takes a quarter of it on top.
     pub cache_bytes: u64,
-    /// Bytes that are to stay free on the file system, see [`Readiness`]; 0 for no such mark.
+    /// Bytes that are to stay free on the file system, see [`Readiness`](super::Readiness); 0 for no such mark.
     pub min_free_space: u64,
 }
 
@@ -40,7 +40,7 @@ impl SledStore {
     /// Opens the store, making it where there is none. Blocks while sled reads its log, and while
     /// every file of a store that was closed, or every page of one that was not, is checked.
     ///
-    /// What can be noticed of damage is refused; what cannot is told in [`seal`].
+    /// What can be noticed of damage is refused; what cannot is told in `seal.rs`.
     ///
     /// # Errors
     /// See [`OpenError`].
