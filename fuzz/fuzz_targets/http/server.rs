@@ -28,7 +28,7 @@ use jeton::{
         secret::Secret,
         time::{Clock, Timestamp},
     },
-    http::{HttpOptions, router},
+    http::{HttpMetrics, HttpOptions, router},
     service::{Credentials, HashPool, Issue, IssueGrant, Ready, Service},
     store::{Records as _, Store as _, Write, memory::MemoryStore},
 };
@@ -180,7 +180,7 @@ async fn start() -> (Router, Secret, Secret) {
         cors_allowed_origins: Vec::new(),
         scopes_supported: Vec::new(),
     };
-    let router = router(ready, &options).expect("good options");
+    let router = router(ready, &options, &HttpMetrics::new()).expect("good options");
     (router, tokens.access_token, tokens.refresh.expect("a refresh token").0)
 }
 
