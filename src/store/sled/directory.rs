@@ -13,8 +13,9 @@
 //! recovers at an open it may have read from the page cache only.
 
 use std::{
+    ffi::OsString,
     fs::{self, DirBuilder, File, Permissions, TryLockError},
-    io,
+    io::{self, Write as _},
     os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _, PermissionsExt as _},
     path::{Path, PathBuf},
     thread,
@@ -75,6 +76,7 @@ impl DataDirectory {
             (false, false) => self.create()?,
             (_, true) => {}
         }
+        self.put_back_snapshot()?;
         if was_made {
             self.check_parts()?;
         }
@@ -84,12 +86,38 @@ impl DataDirectory {
         // What the last process left in the page cache alone must be on the disk before recovery
         // builds a snapshot on it.
         sync_tree(&self.store())?;
+        self.copy_snapshot()?;
         let db = open_sled(&self.store(), cache_bytes)?;
         db.flush()?;
         self.close_to_others()?;
         // What recovery found must be durable before any answer rests on it.
         sync_tree(&self.store())?;
+        remove_snapshots(&self.path)?;
         Ok(Opened { db, floor, was_sealed })
+    }
+
+    /// sled writes a snapshot at each opening and removes the one before, and makes neither name
+    /// durable: after a power failure there may be none of them. A copy lasts until there is one.
+    fn copy_snapshot(&self) -> io::Result<()> {
+        remove_snapshots(&self.path)?;
+        for name in snapshots(&self.store())? {
+            let mut copy = File::create(self.path.join(&name))?;
+            copy.write_all(&fs::read(self.store().join(&name))?)?;
+            copy.sync_all()?;
+        }
+        File::open(&self.path)?.sync_all()
+    }
+
+    /// The copy takes the place of what a power failure took while the store was being opened.
+    fn put_back_snapshot(&self) -> io::Result<()> {
+        let copies = snapshots(&self.path)?;
+        if let Some(newest) = copies.iter().max()
+            && snapshots(&self.store())?.is_empty()
+        {
+            fs::rename(self.path.join(newest), self.store().join(newest))?;
+            File::open(self.store())?.sync_all()?;
+        }
+        Ok(())
     }
 
     /// A store that was begun to be filled is none before it is in place; afterwards what is left of
@@ -240,6 +268,23 @@ fn open_sled(path: &Path, cache_bytes: u64) -> Result<Db, OpenError> {
         }
         pause();
     }
+}
+
+/// The names of the snapshots in a directory that were written to their end.
+fn snapshots(directory: &Path) -> io::Result<Vec<OsString>> {
+    let mut names = Vec::new();
+    for entry in fs::read_dir(directory)? {
+        let name = entry?.file_name();
+        let text = name.to_string_lossy();
+        if text.starts_with("snap.") && !text.ends_with(".generating") {
+            names.push(name);
+        }
+    }
+    Ok(names)
+}
+
+fn remove_snapshots(directory: &Path) -> io::Result<()> {
+    snapshots(directory)?.iter().try_for_each(|name| fs::remove_file(directory.join(name)))
 }
 
 fn remove_half_written_snapshots(store: &Path) -> io::Result<()> {
