@@ -107,7 +107,7 @@ impl World {
     pub(crate) async fn sweep(&self) -> usize {
         let mut swept = 0;
         loop {
-            let met = self.service.sweep().await.expect("a sweep");
+            let met = self.service.sweep(SWEEP_STEP).await.expect("a sweep");
             swept += met;
             if met < SWEEP_STEP {
                 return swept;

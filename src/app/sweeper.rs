@@ -13,7 +13,10 @@ use crate::{
 /// How often expired grants are looked for.
 const PERIOD: Duration = Duration::from_secs(1);
 /// The pause between two full steps: what a mass expiry leaves to everybody else.
-const BREATH: Duration = Duration::from_millis(20);
+const BREATH: Duration = Duration::from_millis(5);
+/// Grants freed in one step while that is enough. Whoever wants a core that the committer is on
+/// waits until the step is through, so it is short.
+const SHORT_STEP: usize = 32;
 /// How often the backlog is counted while there is one.
 const COUNT_PERIOD: Duration = Duration::from_secs(10);
 
@@ -23,9 +26,10 @@ pub(super) async fn sweep<S: Store>(service: Arc<Service<S>>) {
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let mut counts = interval(COUNT_PERIOD);
     counts.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let mut pace = Pace::new(service.grants_held());
     loop {
         ticks.tick().await;
-        if let Err(error) = catch_up(&service, &mut counts).await {
+        if let Err(error) = catch_up(&service, &mut pace, &mut counts).await {
             tracing::warn!(%error, "sweeping failed");
         }
         sweep_attempts(&service).await;
@@ -47,12 +51,74 @@ async fn sweep_attempts<S: Store>(service: &Service<S>) {
     }
 }
 
-async fn catch_up<S: Store>(service: &Service<S>, counts: &mut Interval) -> Result<(), Error> {
-    while service.sweep().await? == SWEEP_STEP {
+async fn catch_up<S: Store>(
+    service: &Service<S>,
+    pace: &mut Pace,
+    counts: &mut Interval,
+) -> Result<(), Error> {
+    while service.sweep(pace.step).await? == pace.step {
+        pace.adapt(service.grants_held());
         tokio::select! {
             _ = counts.tick() => service.count_backlog().await?,
-            () = sleep(BREATH) => {}
+            () = sleep(pace.pause()) => {}
         }
     }
     Ok(())
+}
+
+/// How many grants are freed in a step: few, unless more are issued meanwhile. Then the step doubles
+/// until the store shrinks, for otherwise it would grow without end.
+#[derive(Debug, PartialEq, Eq)]
+struct Pace {
+    step: usize,
+    held: u64,
+}
+
+impl Pace {
+    const fn new(held: u64) -> Self {
+        Self { step: SHORT_STEP, held }
+    }
+
+    /// Takes note of how many grants are `held` after a full step.
+    fn adapt(&mut self, held: u64) {
+        let shrinks = held < self.held;
+        self.step = if shrinks { self.step / 2 } else { self.step * 2 };
+        self.step = self.step.clamp(SHORT_STEP, SWEEP_STEP);
+        self.held = held;
+    }
+
+    /// The largest step is taken when it is barely enough: no time is left then.
+    const fn pause(&self) -> Duration {
+        if self.step == SWEEP_STEP { Duration::ZERO } else { BREATH }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn while_the_store_shrinks_the_steps_are_short() {
+        let mut pace = Pace::new(1_000_000);
+        for freed in 1..100 {
+            pace.adapt(1_000_000 - freed * SHORT_STEP as u64);
+            assert_eq!((pace.step, pace.pause()), (SHORT_STEP, BREATH));
+        }
+    }
+
+    #[test]
+    fn a_store_that_grows_has_them_double_until_it_shrinks() {
+        let mut pace = Pace::new(1_000);
+        let mut steps = Vec::new();
+        for held in [1_100, 1_200, 1_300, 1_300, 1_299, 1_298, 1_297, 1_296] {
+            pace.adapt(held);
+            steps.push(pace.step);
+        }
+        assert_eq!(steps, [64, 128, 256, 256, 128, 64, 32, 32]);
+    }
+
+    #[test]
+    fn the_largest_steps_follow_at_once() {
+        assert_eq!(Pace { step: SWEEP_STEP, held: 0 }.pause(), Duration::ZERO);
+    }
 }

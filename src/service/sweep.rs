@@ -10,8 +10,8 @@ use crate::{
     store::{Records as _, Sequence, Store, Write, WriteError},
 };
 
-/// Records freed in one step: a batch of the committer's, so that a request never waits behind more
-/// than one.
+/// Most records freed in one step: a batch of the committer's, so that a request never waits behind
+/// more than one.
 pub const SWEEP_STEP: usize = 256;
 
 /// For how long a spent grant is kept: whoever asks why a token stopped working is still told that
@@ -23,19 +23,25 @@ const KEPT: Duration = Duration::from_secs(60 * 60);
 const COUNTED: usize = 100_000;
 
 impl<S: Store> Service<S> {
-    /// Frees up to [`SWEEP_STEP`] spent grants, the longest expired first, and as many events of
-    /// the feed that need not be kept, and says how many it met of whichever were more. Expiry is
-    /// decided where tokens are used; this only makes room.
+    /// Frees up to `step` spent grants, the longest expired first, and as many events of the feed
+    /// that need not be kept, and says how many it met of whichever were more; [`SWEEP_STEP`] is the
+    /// largest step. Expiry is decided where tokens are used; this only makes room.
     ///
     /// # Errors
     /// `Unavailable` or `Overloaded`: the next step takes up what this one left.
-    pub async fn sweep(&self) -> Result<usize, Error> {
-        let grants = self.free_spent_grants().await?;
-        let events = self.trim_feed().await?;
+    pub async fn sweep(&self, step: usize) -> Result<usize, Error> {
+        let step = step.min(SWEEP_STEP);
+        let grants = self.free_spent_grants(step).await?;
+        let events = self.trim_feed(step).await?;
         Ok(grants.max(events))
     }
 
-    async fn trim_feed(&self) -> Result<usize, Error> {
+    /// About how many grants the store holds, spent ones included.
+    pub fn grants_held(&self) -> u64 {
+        self.store.condition().grants
+    }
+
+    async fn trim_feed(&self, step: usize) -> Result<usize, Error> {
         let head = self.store.head().await.map_err(|error| self.read_failed(error))?;
         let trimmable = {
             let mut retention = self.retention.lock().unwrap_or_else(PoisonError::into_inner);
@@ -44,12 +50,12 @@ impl<S: Store> Service<S> {
         if trimmable == Sequence::default() {
             return Ok(0);
         }
-        let trimmed = self.store.trim_changes(trimmable, SWEEP_STEP).await;
+        let trimmed = self.store.trim_changes(trimmable, step).await;
         trimmed.map_err(|error| self.write_failed(error))
     }
 
-    async fn free_spent_grants(&self) -> Result<usize, Error> {
-        let spent = self.store.spent_grants(self.now().before(KEPT), SWEEP_STEP).await;
+    async fn free_spent_grants(&self, step: usize) -> Result<usize, Error> {
+        let spent = self.store.spent_grants(self.now().before(KEPT), step).await;
         let spent = spent.map_err(|error| self.read_failed(error))?;
         let met = spent.len();
         let freed = join_all(
@@ -65,7 +71,7 @@ impl<S: Store> Service<S> {
                 Err(error) => return Err(self.write_failed(error)),
             }
         }
-        if met < SWEEP_STEP {
+        if met < step {
             self.metrics.backlog.set(0);
         }
         Ok(met)

@@ -19,15 +19,15 @@ async fn what_is_due_is_counted_and_freed_step_by_step() {
     scene.pass(ACCESS + NEARLY);
     scene.service.count_backlog().await.expect("a count");
     assert_eq!(scene.service.sweeper_backlog(), 0, "nothing is due yet");
-    assert_eq!(scene.service.sweep().await, Ok(0));
+    assert_eq!(scene.service.sweep(SWEEP_STEP).await, Ok(0));
 
     scene.pass(Duration::from_secs(1));
     scene.service.count_backlog().await.expect("a count");
     assert_eq!(scene.service.sweeper_backlog(), GRANTS as u64);
-    assert_eq!(scene.service.sweep().await, Ok(SWEEP_STEP));
+    assert_eq!(scene.service.sweep(SWEEP_STEP).await, Ok(SWEEP_STEP));
     scene.service.count_backlog().await.expect("a count");
     assert_eq!(scene.service.sweeper_backlog(), 44);
-    assert_eq!(scene.service.sweep().await, Ok(44));
+    assert_eq!(scene.service.sweep(SWEEP_STEP).await, Ok(44));
     assert_eq!(scene.service.sweeper_backlog(), 0, "the last step says so itself");
 }
 

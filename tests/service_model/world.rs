@@ -27,7 +27,7 @@ use jeton::{
     },
     service::{
         Admin, Caller, Credentials, HashPool, Introspect, Introspection, Issue, IssueGrant,
-        Refresh, Revoke, Service,
+        Refresh, Revoke, SWEEP_STEP, Service,
     },
     store::{Records as _, Store as _, Stored, Write, memory::MemoryStore},
 };
@@ -423,7 +423,7 @@ impl World {
     }
 
     async fn sweep(&mut self, context: &str) {
-        self.seen.swept += self.service.sweep().await.expect(context);
+        self.seen.swept += self.service.sweep(SWEEP_STEP).await.expect(context);
         // Whenever the times of last use are written: it must not matter to anything else.
         self.service.flush_uses().await.expect(context);
     }
