@@ -8,6 +8,7 @@ use tokio::{sync::watch, time::timeout};
 use super::{
     Announce, KeyFiles, SystemClock,
     background::Background,
+    build_info,
     first_admin::first_admin,
     key_watch::{follow_keys, hangups},
     listen::{Listeners, Serving, listen, system},
@@ -18,7 +19,6 @@ use crate::{
     config::Settings,
     domain::time::Clock as _,
     grpc::Health,
-    metrics::Registry,
     ops::{Exposition, NotReady, Readiness},
     service::Ready,
     store::sled::{self, Failure, SledStore},
@@ -68,7 +68,7 @@ pub async fn serve(
     let ready = Ready::not_yet();
     let (stop, stopping) = watch::channel(false);
     let (readiness, exposition) = (Readiness::starting(), Exposition::new());
-    exposition.add([build_info()]);
+    exposition.add([build_info::metrics(), readiness.metrics()]);
     let ops = (&readiness, &exposition);
     let (listeners, mut serving) = listen(settings, &ready, &health, ops, &stopping)?;
 
@@ -153,19 +153,6 @@ async fn drain(settings: &Settings, health: &Health, stop: &watch::Sender<bool>,
     if timeout(settings.serve.drain_timeout, serving.ended()).await.is_err() {
         tracing::warn!("calls were cut off: they outlived the drain timeout");
     }
-}
-
-/// Which release this is.
-fn build_info() -> Registry {
-    let registry = Registry::new();
-    let version = env!("CARGO_PKG_VERSION");
-    registry.info(
-        "jeton_build_info",
-        "Always 1; the label says which release.",
-        "version",
-        version,
-    );
-    registry
 }
 
 async fn close(store: &SledStore) -> Result<(), ServeError> {

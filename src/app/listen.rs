@@ -95,9 +95,10 @@ fn listen_for_ops(
     let (bound, server) = bound.map_err(|error| {
         system(&format!("ops on {address} (--ops-listen moves it or turns it off)"), error)
     })?;
+    let started = server.start(readiness.clone(), exposition.clone(), health);
+    started.map_err(|error| system("the thread for probes", error))?;
     // Told now: nothing else can be asked while the store is being opened.
     tracing::info!(ops = %bound, "answering probes");
-    tokio::spawn(server.serve(readiness.clone(), exposition.clone(), health.clone()));
     Ok(Some(bound))
 }
 

@@ -1,6 +1,7 @@
 //! The composition root: what starts in which order, and stops in the reverse.
 
 mod background;
+mod build_info;
 mod check;
 mod declared;
 mod first_admin;
@@ -17,6 +18,7 @@ mod sweeper;
 mod system;
 
 pub use self::{
+    build_info::VERSION,
     check::{StoreCheckError, check_store},
     declared::{apply_client, apply_user},
     first_admin::{Announce, FirstAdmin, FirstAdminError},

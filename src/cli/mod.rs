@@ -33,7 +33,10 @@ use tonic::Status;
 
 use self::{profile::ProfileError, refusal::Refusal};
 use crate::{
-    app::{BackupError, KeyRemovalError, KeyRingError, RestoreError, ServeError, StoreCheckError},
+    app::{
+        BackupError, KeyRemovalError, KeyRingError, RestoreError, ServeError, StoreCheckError,
+        VERSION,
+    },
     config::Faults,
     telemetry::LogError,
 };
@@ -46,7 +49,7 @@ Exit codes: 0 done, 1 refused or failed, 2 not a command line that can be follow
 
 /// A token service: issues, refreshes, revokes and introspects OAuth 2.0 tokens.
 #[derive(Debug, Parser)]
-#[command(name = "jeton", version, propagate_version = true, after_long_help = AFTER_HELP)]
+#[command(name = "jeton", version = VERSION, propagate_version = true, after_long_help = AFTER_HELP)]
 struct Cli {
     #[command(subcommand)]
     command: Command,

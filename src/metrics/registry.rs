@@ -55,10 +55,16 @@ impl Registry {
         ClientGauges(self.add(IntGaugeVec::new(Opts::new(name, help), &["client_id"])))
     }
 
-    /// A constant 1 whose label says what there is to say.
-    pub fn info(&self, name: &'static str, help: &'static str, label: &str, value: &str) {
-        let gauges = self.add(IntGaugeVec::new(Opts::new(name, help), &[label]));
-        gauges.with_label_values(&[value]).set(1);
+    /// A constant 1 whose labels say what there is to say.
+    pub fn info<const N: usize>(
+        &self,
+        name: &'static str,
+        help: &'static str,
+        labels: [(&'static str, &'static str); N],
+    ) {
+        let gauges =
+            self.add(IntGaugeVec::new(Opts::new(name, help), &labels.map(|(name, _)| name)));
+        gauges.with_label_values(&labels.map(|(_, value)| value)).set(1);
     }
 
     /// How often a quantity was at most each of `buckets`.

@@ -1,8 +1,10 @@
 //! The listener of whoever runs the process: probes, metrics, and health without TLS.
 //!
 //! It carries no token and no secret, asks for no authentication, and answers from before the
-//! store is open until the process ends.
+//! store is open until the process ends. It has a thread and a runtime of its own: it answers, and
+//! says so, when the runtime that answers calls does not.
 
+mod liveness;
 mod readiness;
 mod router;
 mod server;

@@ -2,6 +2,8 @@
 
 use tokio::sync::watch;
 
+use crate::metrics::Registry;
+
 /// Why the process is not ready.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum NotReady {
@@ -48,5 +50,14 @@ impl Readiness {
     /// Why the process is not ready.
     pub fn now(&self) -> Result<(), NotReady> {
         *self.0.borrow()
+    }
+
+    /// The readiness as a metric.
+    pub fn metrics(&self) -> Registry {
+        let registry = Registry::new();
+        let gauge = registry.gauge("jeton_ready", "Whether /readyz says ready: 1 or 0.");
+        let readiness = self.clone();
+        registry.before_reading(move || gauge.set(readiness.now().is_ok().into()));
+        registry
     }
 }

@@ -8,12 +8,13 @@ use http::{
     header::{CACHE_CONTROL, CONTENT_TYPE},
 };
 
-use super::Readiness;
+use super::{Readiness, liveness::Liveness};
 use crate::{
     grpc::Health,
     metrics::{self, Registry},
 };
 
+const STUCK: &str = "the runtime is stuck\n";
 const PLAIN: HeaderValue = HeaderValue::from_static("text/plain; charset=utf-8");
 
 /// The metrics that are served: those of the layers that have started. Cloning shares them.
@@ -38,10 +39,15 @@ impl Exposition {
 }
 
 /// The probes, the metrics, and grpc.health.v1 beside them.
-pub(super) fn router(readiness: Readiness, exposition: Exposition, health: &Health) -> Router {
+pub(super) fn router(
+    liveness: Liveness,
+    readiness: Readiness,
+    exposition: Exposition,
+    health: &Health,
+) -> Router {
     let probes = Router::new()
-        .route("/livez", get(async || plain(StatusCode::OK, "alive\n".to_owned())))
-        .route("/readyz", get(readyz).with_state(readiness))
+        .route("/livez", get(livez).with_state(liveness.clone()))
+        .route("/readyz", get(readyz).with_state((liveness, readiness)))
         .route("/metrics", get(expose).with_state(exposition));
     // tonic's own router would answer every other path with 200, and so every probe that is
     // misspelt.
@@ -50,8 +56,16 @@ pub(super) fn router(readiness: Readiness, exposition: Exposition, health: &Heal
     })
 }
 
-async fn readyz(State(readiness): State<Readiness>) -> Response {
+async fn livez(State(liveness): State<Liveness>) -> Response {
+    if liveness.is_stuck() {
+        return plain(StatusCode::SERVICE_UNAVAILABLE, STUCK.to_owned());
+    }
+    plain(StatusCode::OK, "alive\n".to_owned())
+}
+
+async fn readyz(State((liveness, readiness)): State<(Liveness, Readiness)>) -> Response {
     match readiness.now() {
+        Ok(()) if liveness.is_stuck() => plain(StatusCode::SERVICE_UNAVAILABLE, STUCK.to_owned()),
         Ok(()) => plain(StatusCode::OK, "ready\n".to_owned()),
         Err(reason) => plain(StatusCode::SERVICE_UNAVAILABLE, format!("{}\n", reason.text())),
     }

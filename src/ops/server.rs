@@ -1,6 +1,8 @@
-//! The ops listener: connections and their limits.
+//! The ops listener: its thread, its connections and their limits.
 
-use std::{convert::Infallible, future::pending, io, net::SocketAddr, sync::Arc, time::Duration};
+use std::{
+    convert::Infallible, future::pending, io, net::SocketAddr, sync::Arc, thread, time::Duration,
+};
 
 use axum::{Router, response::Response};
 use hyper::{body::Incoming, service::service_fn};
@@ -10,12 +12,13 @@ use hyper_util::{
 };
 use tokio::{
     net::{TcpListener, TcpStream},
-    sync::{OwnedSemaphorePermit, Semaphore, watch},
+    runtime,
+    sync::{OwnedSemaphorePermit, Semaphore, oneshot, watch},
     time::{sleep, timeout},
 };
 use tower::ServiceExt as _;
 
-use super::{Exposition, Readiness, router::router};
+use super::{Exposition, Readiness, liveness::Liveness, router::router};
 use crate::grpc::Health;
 
 /// Connections at one time: probes and scrapers are few. One more is closed at once.
@@ -34,10 +37,12 @@ const PING_INTERVAL: Duration = Duration::from_secs(30);
 const PING_TIMEOUT: Duration = Duration::from_secs(10);
 /// How long to wait before accepting again when the process is out of file descriptors.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+/// How often the runtime that answers calls shows that it runs.
+const HEARTBEAT: Duration = Duration::from_secs(1);
 
 /// A bound listener, not yet serving.
 pub struct OpsServer {
-    listener: TcpListener,
+    listener: std::net::TcpListener,
 }
 
 impl OpsServer {
@@ -48,7 +53,7 @@ impl OpsServer {
     pub fn bind(address: SocketAddr) -> io::Result<Self> {
         let listener = std::net::TcpListener::bind(address)?;
         listener.set_nonblocking(true)?;
-        Ok(Self { listener: TcpListener::from_std(listener)? })
+        Ok(Self { listener })
     }
 
     /// The address that was bound, with its real port.
@@ -59,21 +64,68 @@ impl OpsServer {
         self.listener.local_addr()
     }
 
-    /// Serves until it is dropped: whoever asks while the process stops is told so.
-    pub async fn serve(self, readiness: Readiness, exposition: Exposition, health: Health) {
-        let router = router(readiness, exposition, &health);
-        let places = Arc::new(Semaphore::new(MAX_CONNECTIONS));
-        loop {
-            match self.listener.accept().await {
-                Ok((stream, _)) => {
-                    if let Ok(place) = Arc::clone(&places).try_acquire_owned() {
-                        tokio::spawn(connection(stream, router.clone(), place));
-                    }
+    /// Serves on a thread of its own for as long as the runtime that this is called on lives:
+    /// whoever asks while the process stops, or while that runtime is stuck, is told so.
+    ///
+    /// # Errors
+    /// When there can be no such thread.
+    ///
+    /// # Panics
+    /// Outside of a runtime.
+    pub fn start(
+        self,
+        readiness: Readiness,
+        exposition: Exposition,
+        health: &Health,
+    ) -> io::Result<()> {
+        self.start_looking_every(HEARTBEAT, readiness, exposition, health)
+    }
+
+    fn start_looking_every(
+        self,
+        period: Duration,
+        readiness: Readiness,
+        exposition: Exposition,
+        health: &Health,
+    ) -> io::Result<()> {
+        let liveness = Liveness::default();
+        let router = router(liveness.clone(), readiness, exposition, health);
+        let own = runtime::Builder::new_current_thread().enable_all().build()?;
+        let listener = {
+            let _within = own.enter();
+            TcpListener::from_std(self.listener)?
+        };
+        // Dropped with the runtime that the heart beats on.
+        let (alive, ended) = oneshot::channel::<Infallible>();
+        let beating = liveness.clone().beat(period);
+        let serving = async move {
+            tokio::select! {
+                () = accept(listener, router) => {}
+                () = liveness.look(period) => {}
+                _ = ended => {}
+            }
+        };
+        thread::Builder::new().name("ops".into()).spawn(move || own.block_on(serving))?;
+        tokio::spawn(async move {
+            let _alive = alive;
+            beating.await;
+        });
+        Ok(())
+    }
+}
+
+async fn accept(listener: TcpListener, router: Router) {
+    let places = Arc::new(Semaphore::new(MAX_CONNECTIONS));
+    loop {
+        match listener.accept().await {
+            Ok((stream, _)) => {
+                if let Ok(place) = Arc::clone(&places).try_acquire_owned() {
+                    tokio::spawn(connection(stream, router.clone(), place));
                 }
-                Err(error) => {
-                    tracing::warn!(%error, "an ops connection could not be accepted");
-                    sleep(ACCEPT_PAUSE).await;
-                }
+            }
+            Err(error) => {
+                tracing::warn!(%error, "an ops connection could not be accepted");
+                sleep(ACCEPT_PAUSE).await;
             }
         }
     }
@@ -120,4 +172,65 @@ async fn connection(stream: TcpStream, router: Router, _place: OwnedSemaphorePer
 
 async fn answer(router: Router, request: http::Request<Incoming>) -> Result<Response, Infallible> {
     router.oneshot(request.map(axum::body::Body::new)).await
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{
+        io::{Read as _, Write as _},
+        net::{Ipv4Addr, TcpStream},
+        sync::mpsc,
+    };
+
+    use tokio::runtime::Builder;
+
+    use super::*;
+
+    /// The status line and the body.
+    fn get(address: SocketAddr, path: &str) -> (String, String) {
+        let mut stream = TcpStream::connect(address).expect("a connection");
+        write!(stream, "GET {path} HTTP/1.0\r\n\r\n").expect("a request");
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).expect("an answer");
+        let (head, body) = answer.split_once("\r\n\r\n").expect("a head and a body");
+        (head.lines().next().unwrap_or_default().to_owned(), body.to_owned())
+    }
+
+    /// Each look is a call over a socket, which paces it.
+    fn until_it_says(address: SocketAddr, path: &str, status: &str, body: &str) {
+        for _ in 0..1_000_000 {
+            let (said, text) = get(address, path);
+            if said.contains(status) && text == body {
+                return;
+            }
+        }
+        panic!("{path} never said {status} {body}");
+    }
+
+    #[test]
+    fn a_stuck_runtime_is_told_of_until_it_runs_again() {
+        let runtime = Builder::new_multi_thread().worker_threads(1).enable_all().build();
+        let runtime = runtime.expect("a runtime");
+        let server = OpsServer::bind((Ipv4Addr::LOCALHOST, 0).into()).expect("a listener");
+        let address = server.local_address().expect("its address");
+        let readiness = Readiness::starting();
+        readiness.set(Ok(()));
+        runtime.block_on(async {
+            let (exposition, health) = (Exposition::new(), Health::starting().await);
+            let period = Duration::from_millis(5);
+            server.start_looking_every(period, readiness, exposition, &health).expect("a thread");
+        });
+        until_it_says(address, "/livez", "200", "alive\n");
+        let (release, held) = mpsc::channel::<()>();
+        // The only worker there is waits for what no task can send.
+        runtime.spawn(async move { held.recv().is_ok() });
+        until_it_says(address, "/livez", "503", "the runtime is stuck\n");
+        until_it_says(address, "/readyz", "503", "the runtime is stuck\n");
+        release.send(()).expect("it waits");
+        until_it_says(address, "/livez", "200", "alive\n");
+        until_it_says(address, "/readyz", "200", "ready\n");
+        // It ends with the runtime.
+        drop(runtime);
+        while TcpStream::connect(address).is_ok() {}
+    }
 }

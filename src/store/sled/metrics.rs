@@ -1,10 +1,11 @@
-//! What the engine counts: commits, syncs, cached records, grants.
+//! What the engine counts: commits, syncs, cached records, grants, space.
 
 use std::sync::{
     Arc,
     atomic::{AtomicU64, Ordering},
 };
 
+use super::space::Space;
 use crate::metrics::{Counter, Gauge, Histogram, Registry};
 
 /// Seconds: a fast disk syncs in the first few, one that is about to fail in the last.
@@ -109,6 +110,28 @@ pub(super) fn serve_lookups(registry: &Registry, tables: [Arc<Lookups>; 3]) {
             catch_up(misses, lookups.misses.load(Ordering::Relaxed));
         }
     });
+}
+
+/// Serves what the file system has left and what the store takes of it, read when it is asked for.
+pub(super) fn serve_space(registry: &Registry, space: &Arc<Space>) {
+    let min_free = registry.gauge(
+        "jeton_store_min_free_bytes",
+        "Free bytes below which nothing is issued or refreshed: store.min_free_space.",
+    );
+    min_free.set(whole(space.min_free()));
+    let free = registry
+        .gauge("jeton_store_free_bytes", "Free bytes of the file system that the store lies on.");
+    let taken = registry.gauge("jeton_store_disk_bytes", "Bytes that the store takes on disk.");
+    let space = Arc::clone(space);
+    registry.before_reading(move || {
+        let (free_bytes, disk_bytes) = space.bytes();
+        free.set(whole(free_bytes));
+        taken.set(whole(disk_bytes));
+    });
+}
+
+fn whole(bytes: u64) -> i64 {
+    i64::try_from(bytes).unwrap_or(i64::MAX)
 }
 
 fn catch_up(counter: &Counter, total: u64) {

@@ -9,7 +9,7 @@ use super::{
     engine::Engine,
     guard::guarded,
     meta::Meta,
-    metrics::{SledMetrics, serve_lookups},
+    metrics::{SledMetrics, serve_lookups, serve_space},
     schema,
     space::Space,
     table::Table,
@@ -92,6 +92,7 @@ impl SledStore {
         let metrics = Arc::new(SledMetrics::new());
         let lookups = [&grants.lookups, &clients.lookups, &users.lookups];
         serve_lookups(&metrics.registry, lookups.map(Arc::clone));
+        serve_space(&metrics.registry, &space);
         let committer = Committer {
             grants: Arc::clone(&grants),
             clients: Arc::clone(&clients),

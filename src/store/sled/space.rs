@@ -100,6 +100,11 @@ impl Space {
         }
     }
 
+    /// Bytes that are to stay free.
+    pub(super) fn min_free(&self) -> u64 {
+        self.min_free
+    }
+
     /// Free bytes of the file system and bytes of the file; zero where the system does not tell.
     pub(super) fn bytes(&self) -> (u64, u64) {
         let free = fstatvfs(&self.file).map_or(0, |found| found.f_bavail * found.f_frsize);

@@ -1,0 +1,15 @@
+//! Which release this is, and of which commit.
+
+use crate::metrics::Registry;
+
+/// The release and, where the build knew it, the commit: `0.1.0 (5c0ffee)`.
+pub const VERSION: &str = env!("JETON_BUILD_VERSION");
+
+/// Both as labels of a metric.
+pub(super) fn metrics() -> Registry {
+    let registry = Registry::new();
+    let labels = [("version", env!("CARGO_PKG_VERSION")), ("commit", env!("JETON_BUILD_COMMIT"))];
+    let help = "Always 1; the labels say which release, of which commit.";
+    registry.info("jeton_build_info", help, labels);
+    registry
+}
