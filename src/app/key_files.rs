@@ -1,12 +1,13 @@
-//! The key ring on disk: one file a key, readable by its owner alone, and one that names the active key.
+//! The key ring on disk: one file a key, readable by whom it is for alone, and one that names the active key.
 
 use std::{
-    fs::{self, DirBuilder, File, OpenOptions},
+    fs::{self, DirBuilder, File, Metadata, OpenOptions},
     io::{self, Write as _},
     os::unix::fs::{DirBuilderExt as _, MetadataExt as _, OpenOptionsExt as _},
     path::{Path, PathBuf},
 };
 
+use rustix::process::geteuid;
 use thiserror::Error;
 use zeroize::Zeroizing;
 
@@ -233,7 +234,7 @@ impl KeyFiles {
 
 fn read_key(path: &Path) -> Result<ServerKey, KeyRingError> {
     let metadata = fs::metadata(path).map_err(|error| io_error(path, error))?;
-    if metadata.mode() & 0o077 != 0 {
+    if is_exposed(&metadata, geteuid().as_raw()) {
         return Err(KeyRingError::Exposed(path.to_owned()));
     }
     let text = fs::read(path).map(Zeroizing::new).map_err(|error| io_error(path, error))?;
@@ -242,6 +243,14 @@ fn read_key(path: &Path) -> Result<ServerKey, KeyRingError> {
         problem: "must hold 64 hexadecimal digits",
     })?;
     Ok(ServerKey::new(&bytes))
+}
+
+/// Whether others than `user` and root can read a file. Root's own may be readable by its group:
+/// that is how Kubernetes hands secrets to a process that is not root (`fsGroup`), and who is root can
+/// read it anyway.
+fn is_exposed(file: &Metadata, user: u32) -> bool {
+    let handed_over = file.uid() == 0 && user != 0;
+    file.mode() & if handed_over { 0o037 } else { 0o077 } != 0
 }
 
 fn io_error(path: &Path, error: io::Error) -> KeyRingError {
@@ -281,6 +290,24 @@ mod tests {
         let path = files.path.join(format!("{}.key", made.active().id()));
         fs::set_permissions(&path, fs::Permissions::from_mode(0o640)).expect("chmod");
         assert!(matches!(files.load(), Err(KeyRingError::Exposed(_))));
+    }
+
+    #[test]
+    fn roots_own_key_may_be_read_by_its_group_and_by_no_other() {
+        let (_directory, files) = ring();
+        let made = files.create(&SystemEntropy).expect("a ring");
+        let path = files.path.join(format!("{}.key", made.active().id()));
+        let owner = fs::metadata(&path).expect("the key").uid();
+        for (mode, exposed) in
+            [(0o400, false), (0o600, false), (0o440, true), (0o640, true), (0o604, true)]
+        {
+            fs::set_permissions(&path, fs::Permissions::from_mode(mode)).expect("chmod");
+            let key = fs::metadata(&path).expect("the key");
+            assert_eq!(is_exposed(&key, owner), exposed, "{mode:o}");
+            // Only where the tests' user is root is the file root's.
+            let handed_over = owner == 0 && matches!(mode, 0o440 | 0o640);
+            assert_eq!(is_exposed(&key, 65_532), exposed && !handed_over, "{mode:o}");
+        }
     }
 
     #[test]
