@@ -11,6 +11,7 @@ mod key_text;
 mod key_watch;
 mod lifecycle;
 mod listen;
+mod log_watch;
 mod open;
 mod restore;
 mod signals;
@@ -26,6 +27,7 @@ pub use self::{
     key_removal::{KeyRemovalError, remove_key},
     lifecycle::{ServeError, Started, serve},
     listen::Listeners,
+    log_watch::LogWatch,
     open::StartError,
     restore::{Restoration, RestoreError, restore, verify_backup},
     system::{SystemClock, SystemEntropy},

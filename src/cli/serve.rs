@@ -9,8 +9,8 @@ use clap::Args;
 
 use super::{CliError, dev};
 use crate::{
-    app::{self, FirstAdmin},
-    config::{Loaded, Overrides, ProcessEnvironment, Settings},
+    app::{self, FirstAdmin, LogWatch, ServeError},
+    config::{Faults, Loaded, Overrides, ProcessEnvironment, Settings},
     telemetry,
 };
 
@@ -34,29 +34,33 @@ pub(super) struct Serve {
 
 impl Serve {
     pub(super) async fn run(self) -> Result<(), CliError> {
-        let Loaded { settings, warnings } = self.load()?;
-        let _audit = telemetry::start(&settings.log, &settings.audit)?;
+        let Loaded { settings, warnings } = self.settings()?;
+        let log = telemetry::start(&settings.log, &settings.audit, &settings.traces)?;
         for warning in warnings {
             tracing::warn!("{warning}");
         }
         let dev = self.dev;
         let mut announce = print_first_admin;
         let init_admin = self.init_admin.then_some(&mut announce as app::Announce<'_>);
-        app::serve(&settings, init_admin, &mut |listeners| {
+        let mut started = |listeners| {
             if dev {
                 println!("{}", dev::first_session(listeners));
             }
-        })
-        .await?;
-        Ok(())
+        };
+        let watch = LogWatch::listen().map_err(ServeError::Start)?;
+        let read = || self.settings().map(|loaded| loaded.settings.log);
+        tokio::select! {
+            ended = app::serve(&settings, init_admin, &mut started) => Ok(ended?),
+            never = watch.follow(&log, read) => match never {},
+        }
     }
 
-    fn load(&self) -> Result<Loaded, CliError> {
+    fn settings(&self) -> Result<Loaded, Faults> {
         if self.dev {
             let settings = Path::new(dev::SETTINGS_NAME);
-            return Ok(Settings::load(Some(settings), &self.overrides, &dev::DevEnvironment)?);
+            return Settings::load(Some(settings), &self.overrides, &dev::DevEnvironment);
         }
-        Ok(Settings::load(self.config.as_deref(), &self.overrides, &ProcessEnvironment)?)
+        Settings::load(self.config.as_deref(), &self.overrides, &ProcessEnvironment)
     }
 }
 

@@ -5,7 +5,7 @@
 //! | `settings` | [`Settings`] and how they are loaded |
 //! | `overrides` | [`Overrides`], the flags and `JETON_…` variables that beat the file |
 //! | `environment` | [`Environment`], where variables and files are read |
-//! | `listeners`, `storage`, `tokens`, `passwords`, `lockout`, `log`, `audit`, `serve` | one section of the file each |
+//! | `listeners`, `storage`, `tokens`, `passwords`, `lockout`, `log`, `audit`, `traces`, `serve` | one section of the file each |
 //! | `client`, `user` | one `[[client]]` or `[[user]]` each |
 //! | `credential`, `phc` | the ways to give a secret or password, and its hash |
 //! | `fields` | typed values out of one TOML table |
@@ -34,6 +34,7 @@ mod size;
 mod storage;
 mod syntax;
 mod tokens;
+mod traces;
 mod user;
 mod warning;
 
@@ -49,6 +50,7 @@ pub use self::{
     serve::ServeSettings,
     settings::{Loaded, Settings},
     storage::{KeySettings, StoreSettings},
+    traces::TraceSettings,
     user::{DeclaredPassword, DeclaredUser},
     warning::Warning,
 };

@@ -9,7 +9,7 @@ use super::{
     duration,
     listeners::{self, OpsListen},
     log::{self, LogFormat},
-    size,
+    size, traces,
 };
 
 /// What flags and `JETON_…` variables say; a flag beats its variable. `None` leaves the setting to
@@ -90,6 +90,10 @@ pub struct Overrides {
     /// How it looks: auto, human or json [default: auto]
     #[arg(long, env = "JETON_LOG_FORMAT", value_name = "FORMAT", value_parser = LogFormat::parse)]
     pub log_format: Option<LogFormat>,
+
+    /// The OpenTelemetry collector that traces are sent to, in a build that has them
+    #[arg(long, env = "JETON_TRACES_ENDPOINT", value_name = "URL", value_parser = traces::endpoint)]
+    pub traces_endpoint: Option<String>,
 
     /// How long to go on serving after health says it is not serving [default: 0s]
     #[arg(

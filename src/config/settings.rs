@@ -17,6 +17,7 @@ use super::{
     serve::ServeSettings,
     storage::{KeySettings, StoreSettings},
     syntax, tokens,
+    traces::TraceSettings,
     user::DeclaredUser,
     warning::Warning,
 };
@@ -49,6 +50,8 @@ pub struct Settings {
     pub log: LogSettings,
     /// `[audit]`.
     pub audit: AuditSettings,
+    /// `[traces]`.
+    pub traces: TraceSettings,
     /// `[serve]`.
     pub serve: ServeSettings,
     /// Every `[[client]]`, in the order of the file.
@@ -128,6 +131,7 @@ impl Settings {
             lockout: root.section("lockout", lockout::read),
             log: root.section("log", |fields| LogSettings::read(fields, overrides)),
             audit: root.section("audit", AuditSettings::read),
+            traces: root.section("traces", |fields| TraceSettings::read(fields, overrides)),
             serve,
             clients: read_clients(root, environment),
             users,

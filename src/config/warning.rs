@@ -31,4 +31,7 @@ pub enum Warning {
         /// What it should be.
         problem: Invalid,
     },
+    /// There is a collector to send traces to, and nothing in this build that could.
+    #[error("traces.endpoint is for nothing: jeton was built without the feature otlp")]
+    NoTraces,
 }

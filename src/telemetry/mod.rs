@@ -1,7 +1,14 @@
 //! The log: one line an event on standard error, for people on a terminal, JSON otherwise; and the audit.
+//!
+//! Each is two layers, one for people and one of JSON, behind a gate each. What is logged, and in
+//! which form, is changed at run time by changing the gates: the form that is not wanted has one that
+//! lets nothing through, and costs nothing.
 
 mod audit;
+mod gates;
 mod request_id;
+#[cfg_attr(not(feature = "otlp"), path = "no_traces.rs")]
+mod traces;
 
 use std::{
     io::{self, IsTerminal as _},
@@ -12,12 +19,18 @@ use thiserror::Error;
 use tracing::{Level, Metadata};
 use tracing_appender::non_blocking::WorkerGuard;
 use tracing_subscriber::{
-    EnvFilter, Layer, Registry, filter::filter_fn, fmt, fmt::MakeWriter, prelude::*,
+    EnvFilter, Layer, Registry,
+    filter::{FilterExt as _, filter_fn},
+    prelude::*,
     util::TryInitError,
 };
 
+use self::gates::{Form, Gate, Gates};
 pub use self::request_id::RequestIds;
-use crate::config::{AuditSettings, LogFormat, LogSettings};
+use crate::config::{AuditSettings, LogFormat, LogSettings, TraceSettings};
+
+/// The target of spans that are sent and not logged.
+const TRACES: &str = "jeton::traces";
 
 /// Why there is no log.
 #[derive(Debug, Error)]
@@ -33,60 +46,84 @@ pub enum LogError {
         /// Why not.
         error: io::Error,
     },
+    /// Spans cannot be sent.
+    #[error("traces: {0}")]
+    Traces(String),
 }
 
-/// Keeps the audit's thread. Dropping it waits, for a second at most, until every line is written.
+/// The log, the audit and the traces at work. Dropping it waits, for a few seconds at most, until
+/// every line of the audit is written and every span is sent.
 #[must_use = "dropped, it ends the audit"]
-pub struct Audit {
-    _guard: Option<WorkerGuard>,
+pub struct Log {
+    gates: Gates,
+    /// Of an audit that goes where the log goes, and looks like it.
+    audit_gates: Option<Gates>,
+    _audit: Option<WorkerGuard>,
+    _traces: Option<traces::Exporter>,
 }
 
 type Lines = Box<dyn Layer<Registry> + Send + Sync>;
 
-/// Starts the log and the audit for the whole process.
+/// Starts the log, the audit and the traces for the whole process, within its runtime.
 ///
 /// # Errors
-/// When a log was started before or the audit's file cannot be opened.
-pub fn start(settings: &LogSettings, audit: &AuditSettings) -> Result<Audit, LogError> {
-    let json = match settings.format {
-        LogFormat::Auto => !io::stderr().is_terminal(),
-        LogFormat::Human => false,
-        LogFormat::Json => true,
-    };
-    let filter = EnvFilter::new(&settings.filter);
-    let other = filter_fn(|event| !is_audit(event));
-    let log = lines(io::stderr, json).with_filter(filter).with_filter(other);
-    let mut layers: Vec<Lines> = vec![Box::new(log)];
-    let (writer, json) = match audit {
-        AuditSettings::Off => (None, json),
-        AuditSettings::Log => (Some(audit::in_background(io::stderr())), json),
-        AuditSettings::Stdout => (Some(audit::in_background(io::stdout())), true),
+/// When a log was started before, the audit's file cannot be opened, or spans cannot be sent.
+pub fn start(
+    settings: &LogSettings,
+    audit: &AuditSettings,
+    traces: &TraceSettings,
+) -> Result<Log, LogError> {
+    let form = form(settings.format);
+    let (mut layers, gates) = gates::layers(|| io::stderr, form, || log_gate(&settings.filter));
+    let (writer, form) = match audit {
+        AuditSettings::Off => (None, form),
+        AuditSettings::Log => (Some(audit::in_background(io::stderr())), form),
+        AuditSettings::Stdout => (Some(audit::in_background(io::stdout())), Form::Json),
         AuditSettings::File(path) => {
             let file = audit::AppendFile::open(path);
             let file = file.map_err(|error| LogError::Audit { path: path.clone(), error })?;
-            (Some(audit::in_background(file)), true)
+            (Some(audit::in_background(file)), Form::Json)
         }
     };
     let (writer, guard) = writer.unzip();
-    layers.extend(writer.map(|writer| -> Lines {
-        // The spans too, for the request id.
-        let own = filter_fn(|met| is_audit(met) || (met.is_span() && *met.level() <= Level::INFO));
-        Box::new(lines(writer, json).with_filter(own))
-    }));
+    let audited = writer.map(|writer| gates::layers(|| writer.clone(), form, audit_gate));
+    let (more, audit_gates) = audited.unzip();
+    layers.extend(more.into_iter().flatten());
+    let (sent, exporter) = traces::layer(traces)?.unzip();
+    layers.extend(sent);
     tracing_subscriber::registry().with(layers).try_init()?;
-    Ok(Audit { _guard: guard })
+    let audit_gates = audit_gates.filter(|_| *audit == AuditSettings::Log);
+    Ok(Log { gates, audit_gates, _audit: guard, _traces: exporter })
 }
 
-fn lines<W>(writer: W, json: bool) -> Lines
-where
-    W: for<'w> MakeWriter<'w> + Send + Sync + 'static,
-{
-    let lines = fmt::layer().with_writer(writer);
-    if json {
-        Box::new(lines.json().flatten_event(true))
-    } else {
-        Box::new(lines.with_ansi(io::stderr().is_terminal()))
+impl Log {
+    /// From now on this is logged, in this form. An audit that has a place of its own stays as it is.
+    pub fn change(&self, settings: &LogSettings) {
+        let form = form(settings.format);
+        self.gates.change(form, log_gate(&settings.filter));
+        if let Some(audit) = &self.audit_gates {
+            audit.change(form, audit_gate());
+        }
     }
+}
+
+fn form(format: LogFormat) -> Form {
+    match format {
+        LogFormat::Auto if io::stderr().is_terminal() => Form::Human,
+        LogFormat::Auto | LogFormat::Json => Form::Json,
+        LogFormat::Human => Form::Human,
+    }
+}
+
+fn log_gate(filter: &str) -> Gate {
+    let own = filter_fn(|met| !is_audit(met) && met.target() != TRACES);
+    Box::new(EnvFilter::new(filter).and(own))
+}
+
+/// The spans too, for the request id.
+fn audit_gate() -> Gate {
+    let names_call = |met: &Metadata<'_>| met.is_span() && *met.level() <= Level::INFO;
+    Box::new(filter_fn(move |met| is_audit(met) || (names_call(met) && met.target() != TRACES)))
 }
 
 /// The target is the service's; see `service::audit`.

@@ -14,6 +14,7 @@ use http::{HeaderValue, Request, Response};
 use tower::{Layer, Service};
 use tracing::{Instrument as _, Span};
 
+use super::traces;
 use crate::domain::entropy::{Entropy, draw};
 
 const HEADER: &str = "x-request-id";
@@ -76,21 +77,25 @@ where
 
     fn call(&mut self, request: Request<A>) -> Self::Future {
         let id = self.ids.of(&request);
-        let span = span(&request, &id);
-        let call = self.service.call(request).instrument(span);
-        Box::pin(async move {
+        let request_id = id.to_str().unwrap_or_default();
+        let traced = traces::span(&request, request_id);
+        let named = traced.in_scope(|| span(&request, request_id));
+        let call = self.service.call(request).instrument(named);
+        let ended = traced.clone();
+        let answering = async move {
             let mut response = call.await?;
+            traces::ended(&ended, &response);
             response.headers_mut().insert(HEADER, id);
             Ok(response)
-        })
+        };
+        Box::pin(answering.instrument(traced))
     }
 }
 
 /// At the default level there is a span only where something may be logged: introspection logs
 /// nothing and is called more often than everything else together.
-fn span<B>(request: &Request<B>, id: &HeaderValue) -> Span {
+fn span<B>(request: &Request<B>, request_id: &str) -> Span {
     let path = request.uri().path();
-    let request_id = id.to_str().unwrap_or_default();
     if path.ends_with("/Introspect") || path.ends_with("/BatchIntrospect") {
         tracing::debug_span!("call", request_id, path)
     } else {

@@ -167,6 +167,12 @@ impl Server {
         (self.home, log)
     }
 
+    /// Writes other settings in the place of those it was started with, and sends SIGHUP.
+    pub(crate) fn reload(&self, settings: &Settings) {
+        self.home.write(settings);
+        self.signal("HUP");
+    }
+
     /// Asks it to stop and insists that it does so in order.
     pub(crate) async fn stop(self) -> Home {
         self.terminate();
@@ -182,7 +188,8 @@ impl Server {
     }
 }
 
-/// The command that serves at free ports and logs JSON.
+/// The command that serves at free ports. It logs JSON, where its standard error is no terminal and
+/// no setting says else.
 pub(crate) fn jeton(home: &Home, settings: &Settings) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_jeton"));
     command
@@ -194,7 +201,6 @@ pub(crate) fn jeton(home: &Home, settings: &Settings) -> Command {
             ("JETON_GRPC_LISTEN", "127.0.0.1:0"),
             ("JETON_HTTP_LISTEN", "127.0.0.1:0"),
             ("JETON_OPS_LISTEN", "127.0.0.1:0"),
-            ("JETON_LOG_FORMAT", "json"),
         ])
         .stdin(Stdio::null());
     command

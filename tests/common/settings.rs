@@ -99,7 +99,7 @@ impl Settings {
         let passwords = passwords.toml("iterations", "1").toml("threads", "8");
         let gateway = Table::confidential("gateway").text("introspect", "any");
         Self {
-            sections: ["[tokens]", "[serve]", "[lockout]", "[audit]"]
+            sections: ["[tokens]", "[serve]", "[lockout]", "[log]", "[audit]", "[traces]"]
                 .map(Table::new)
                 .into_iter()
                 .chain([passwords])
@@ -126,6 +126,12 @@ impl Settings {
     /// Sets a string in `[section]`.
     pub(crate) fn set(mut self, section: &str, key: &'static str, value: &str) -> Self {
         self.section(section).set(key, &format!("{value:?}"));
+        self
+    }
+
+    /// Sets a number in `[section]`.
+    pub(crate) fn number(mut self, section: &str, key: &'static str, value: u32) -> Self {
+        self.section(section).set(key, &value.to_string());
         self
     }
 

@@ -40,9 +40,10 @@ fn the_example_shows_the_real_defaults() {
     assert_eq!(client.permissions.map(|some| some.admin || some.inactive_reason), Some(false));
     assert_eq!(client.disabled, Some(false));
 
-    // The two that have no default are shown with a value.
+    // Those that have no default are shown with a value.
     assert!(settings.http.issuer.take().is_some());
     assert!(settings.passwords.threads.take().is_some());
+    assert!(settings.traces.endpoint.take().is_some());
     assert_eq!(Settings { clients: vec![], users: vec![], ..settings }, Settings::default());
 }
 
@@ -61,6 +62,7 @@ fn the_example_names_every_key() {
         "lockout",
         "log",
         "audit",
+        "traces",
         "serve",
     ] {
         let faults = Fake::with_settings(&format!("[{section}]\n' ' = 1")).faults();

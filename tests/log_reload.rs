@@ -1,0 +1,88 @@
+//! What is logged, and how it looks, follows the settings file on SIGHUP.
+
+#[expect(dead_code, reason = "the harness is every test file's")]
+mod common;
+
+use crate::common::{
+    caller::client_credentials, home::Home, server::Server, settings::Settings, wait::until,
+};
+
+const READ_AGAIN: &str = "[log] was read again";
+
+/// Whether a line with all of this was logged.
+fn logged(server: &Server, parts: &[&str]) -> bool {
+    server.log().lines().any(|line| parts.iter().all(|part| line.contains(part)))
+}
+
+#[tokio::test]
+async fn the_level_follows_the_file() {
+    let settings = Settings::standard().set("log", "filter", "info");
+    let server = Server::start(&settings).await;
+    let shop = server.caller("shop").await;
+    let token = shop.issue(client_credentials()).await.expect("a token").access_token;
+    assert!(shop.is_active(&token).await);
+    assert!(!logged(&server, &["DEBUG"]) && !logged(&server, &["TRACE"]), "{}", server.log());
+
+    server.reload(&settings.clone().set("log", "filter", "trace"));
+    until("to be read again", async || logged(&server, &[READ_AGAIN, "trace"])).await;
+    until("to log more", async || shop.is_active(&token).await && logged(&server, &["TRACE"]))
+        .await;
+
+    server.reload(&settings.clone().set("log", "filter", "off"));
+    until("to fall silent", async || {
+        let before = server.log();
+        shop.is_active(&token).await && server.log() == before
+    })
+    .await;
+    // The audit goes on, whatever the filter says.
+    let before = server.log().len();
+    shop.issue(client_credentials()).await.expect("a token");
+    until("to audit", async || server.log()[before..].contains("\"target\":\"jeton::audit\""))
+        .await;
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn the_form_of_log_and_audit_follows_the_file() {
+    let settings = Settings::standard();
+    let server = Server::start(&settings).await;
+    server.reload(&settings.clone().set("log", "format", "human"));
+    until("to be for people", async || {
+        let log = server.log();
+        log.lines().any(|line| line.contains(READ_AGAIN) && !line.starts_with('{'))
+    })
+    .await;
+    let before = server.log().len();
+    server.caller("shop").await.issue(client_credentials()).await.expect("a token");
+    until("to audit", async || server.log()[before..].contains("jeton::audit")).await;
+    let since = server.log()[before..].to_owned();
+    assert!(since.lines().all(|line| !line.starts_with('{')), "{since}");
+
+    server.reload(&settings.clone().set("log", "format", "json"));
+    until("to be JSON", async || {
+        let log = server.log();
+        log.lines().filter(|line| line.contains(READ_AGAIN) && line.starts_with('{')).count() > 0
+    })
+    .await;
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn settings_at_fault_change_nothing_and_are_told_of() {
+    let settings = Settings::standard();
+    let server = Server::start(&settings).await;
+    server.reload(&settings.clone().set("log", "filter", "jeton=loud"));
+    until("to refuse", async || logged(&server, &["[log] stays as it was", "log.filter"])).await;
+    server.caller("shop").await.issue(client_credentials()).await.expect("it serves on");
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn a_flag_or_variable_beats_the_file_then_too() {
+    let settings = Settings::standard();
+    let environment = [("JETON_LOG", "info")];
+    let server = Server::start_with(Home::new(), &settings, &environment).await;
+    server.reload(&settings.clone().set("log", "filter", "off"));
+    until("to be read again", async || logged(&server, &[READ_AGAIN, "\"filter\":\"info\""])).await;
+    server.stop().await;
+}
