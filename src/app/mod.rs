@@ -4,6 +4,7 @@ mod background;
 mod build_info;
 mod check;
 mod declared;
+mod doctor;
 mod first_admin;
 mod key_files;
 mod key_removal;
@@ -22,6 +23,7 @@ pub use self::{
     build_info::VERSION,
     check::{StoreCheckError, check_store},
     declared::{apply_client, apply_user},
+    doctor::{Finding, Level, examine},
     first_admin::{Announce, FirstAdmin, FirstAdminError},
     key_files::{KeyFiles, KeyRingError},
     key_removal::{KeyRemovalError, remove_key},

@@ -6,10 +6,10 @@ use clap::Args;
 
 use super::{
     CliError,
-    output::{Fields, Format},
+    output::{self, Fields, Format},
 };
 use crate::{
-    app,
+    app::{self, Finding, Level},
     config::{Environment as _, Overrides, ProcessEnvironment, Settings},
 };
 
@@ -19,6 +19,11 @@ pub(super) struct Check {
     /// The settings file to check; without --store and this, the one that `JETON_CONFIG` names
     #[arg(long, value_name = "FILE")]
     config: Option<PathBuf>,
+
+    /// Looks also at what a server with these settings would find on this machine: files, keys, clock,
+    /// space, ports, credentials. May run beside the server
+    #[arg(long, conflicts_with = "store")]
+    deep: bool,
 
     /// The data directory to check; no server may have it open
     #[arg(long, value_name = "DIR")]
@@ -32,7 +37,7 @@ pub(super) struct Check {
     #[arg(long, requires = "store")]
     repair: bool,
 
-    /// How the counts of a store are printed
+    /// How the counts of a store, or the findings of --deep, are printed
     #[arg(long, value_enum, default_value = "table")]
     output: Format,
 
@@ -41,7 +46,7 @@ pub(super) struct Check {
 }
 
 impl Check {
-    pub(super) fn run(self) -> Result<(), CliError> {
+    pub(super) async fn run(self) -> Result<(), CliError> {
         // The variable is for servers: it must not turn a check of the store into one of both.
         let from_variable = || match self.store {
             None => ProcessEnvironment.variable("JETON_CONFIG").map(PathBuf::from),
@@ -52,7 +57,7 @@ impl Check {
             return Err(CliError::Usage("name what to check: --config FILE, --store DIR, or both"));
         }
         if let Some(config) = &config {
-            self.check_settings(config)?;
+            self.check_settings(config).await?;
         }
         if let Some(store) = &self.store {
             self.check_store(store)?;
@@ -60,8 +65,11 @@ impl Check {
         Ok(())
     }
 
-    fn check_settings(&self, config: &Path) -> Result<(), CliError> {
+    async fn check_settings(&self, config: &Path) -> Result<(), CliError> {
         let loaded = Settings::load(Some(config), &self.overrides, &ProcessEnvironment)?;
+        if self.deep {
+            return self.print_findings(&app::examine(&loaded, config).await);
+        }
         for warning in &loaded.warnings {
             eprintln!("warning: {warning}");
         }
@@ -69,6 +77,21 @@ impl Check {
         let (clients, users) = (settings.clients.len(), settings.users.len());
         println!("{}: good ({clients} clients, {users} users)", config.display());
         Ok(())
+    }
+
+    /// One a line, or one list of objects.
+    fn print_findings(&self, findings: &[Finding]) -> Result<(), CliError> {
+        match self.output {
+            Format::Table => {
+                let lines = findings.iter().map(|finding| format!("{finding}\n"));
+                output::write(&lines.collect::<String>())?;
+            }
+            Format::Json => {
+                output::print_list(findings.iter().map(fields).collect(), &[], self.output)?
+            }
+        }
+        let errors = findings.iter().filter(|finding| finding.level == Level::Error).count();
+        if errors == 0 { Ok(()) } else { Err(CliError::Unfit(errors)) }
     }
 
     fn check_store(&self, store: &Path) -> Result<(), CliError> {
@@ -92,4 +115,13 @@ impl Check {
         fields.print(self.output)?;
         if report.is_good() { Ok(()) } else { Err(CliError::Faulty) }
     }
+}
+
+fn fields(finding: &Finding) -> Fields {
+    let mut fields = Fields::default();
+    fields.add("level", finding.level.text());
+    fields.add("subject", finding.subject);
+    fields.add("found", finding.found.as_str());
+    fields.add("remedy", finding.remedy.as_deref());
+    fields
 }

@@ -142,6 +142,9 @@ enum CliError {
     /// A store was checked.
     #[error("the store is faulty")]
     Faulty,
+    /// A server with these settings would not start here, or must not.
+    #[error("not fit to serve: errors: {0}")]
+    Unfit(usize),
     /// The key ring is not in order, or not to be changed so.
     #[error("the key ring: {0}")]
     Keys(#[from] KeyRingError),
@@ -192,7 +195,7 @@ fn run(command: Command) -> Result<(), CliError> {
             Command::Token(token) => token.run().await,
             Command::Health(health) => health.run().await,
             Command::Bench(bench) => bench.run().await,
-            Command::Check(check) => check.run(),
+            Command::Check(check) => check.run().await,
             Command::Backup(backup) => backup.run().await,
             Command::Key(key) => key.run().await,
             Command::Restore(restore) => restore.run().await,
