@@ -2,23 +2,28 @@
 
 # jeton: one static binary in an empty image, run by nobody in particular.
 #
-#   docker build -t jeton .
-#   docker run -p 50051:50051 -p 8080:8080 -v jeton:/var/lib/jeton jeton serve --allow-plaintext
+#   docker build -t jeton --build-arg JETON_COMMIT=$(git rev-parse --short=12 HEAD) .
+#   docker run --read-only -p 50051:50051 -p 8080:8080 -v jeton:/var/lib/jeton jeton serve --allow-plaintext
 #
 # The listeners face the container's network, so `serve` asks for that flag. Data and key
 # ring default to directories side by side in the volume; in production mount the ring as a secret
 # and name it with `[keys] path`.
 
-# Alpine's Rust targets musl, so a plain build is static on every architecture.
+# Alpine's Rust targets musl and brings the C compiler that some crates need.
 FROM rust:1.95-alpine AS build
+# What --version says: the repository itself is not in the build's context.
+ARG JETON_COMMIT=
+# Comma-separated: otlp.
+ARG FEATURES=
 WORKDIR /jeton
 COPY . .
 # Dependencies stay compiled in the cache mounts, whatever changes in src; the binary is copied out
 # because the mount is not part of the image.
 RUN --mount=type=cache,target=/usr/local/cargo/registry \
     --mount=type=cache,target=/jeton/target \
-    cargo build --release --locked --bin jeton \
-    && install -D -m 0755 target/release/jeton /image/jeton \
+    target="$(uname -m)-unknown-linux-musl" \
+    && cargo build --release --locked --bin jeton --target "$target" --features "$FEATURES" \
+    && install -D -m 0755 "target/$target/release/jeton" /image/jeton \
     && install -d -m 0700 -o 65532 -g 65532 /image/var/lib/jeton
 
 FROM scratch
@@ -30,6 +35,8 @@ ENV JETON_GRPC_LISTEN=0.0.0.0:50051 JETON_HTTP_LISTEN=0.0.0.0:8080 \
     JETON_OPS_LISTEN=0.0.0.0:9090
 EXPOSE 50051 8080 9090
 STOPSIGNAL SIGTERM
-HEALTHCHECK --interval=10s --timeout=3s --start-period=5s --retries=3 CMD ["/jeton", "health"]
+# Health without TLS, whatever the gRPC listener speaks.
+HEALTHCHECK --interval=10s --timeout=3s --start-period=5s --retries=3 \
+    CMD ["/jeton", "health", "--server", "http://127.0.0.1:9090"]
 ENTRYPOINT ["/jeton"]
 CMD ["serve"]

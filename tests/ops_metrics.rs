@@ -3,7 +3,7 @@
 #[expect(dead_code, reason = "the harness is every test file's")]
 mod common;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use jeton::proto::v1::{GetStatusRequest, IssueTokenRequest};
 use tokio::task::JoinSet;
@@ -18,6 +18,8 @@ use crate::common::{
 };
 
 const DOCUMENT: &str = include_str!("../docs/operating.md");
+const DASHBOARD: &str = include_str!("../deploy/grafana/jeton.json");
+const ALERTS: &str = include_str!("../deploy/prometheus/alerts.yaml");
 
 /// Name, type and labels of every metric in the document's table.
 fn documented() -> BTreeMap<String, (String, String)> {
@@ -50,6 +52,21 @@ fn served(text: &str) -> BTreeMap<String, (String, String)> {
         metrics.insert(name.to_owned(), (kind.to_owned(), names.join(", ")));
     }
     metrics
+}
+
+/// Every series that a text names: `jeton_…`.
+fn named(text: &str) -> BTreeSet<&str> {
+    let words = text.split(|c: char| !c.is_ascii_alphanumeric() && c != '_');
+    words.filter(|word| word.starts_with("jeton_")).collect()
+}
+
+/// The metric that a series belongs to: a histogram has three kinds of them.
+fn metric<'a>(series: &'a str, kinds: &BTreeMap<String, (String, String)>) -> Option<&'a str> {
+    if kinds.get(series).is_some_and(|(kind, _)| kind != "histogram") {
+        return Some(series);
+    }
+    let name = ["_bucket", "_sum", "_count"].iter().find_map(|part| series.strip_suffix(part))?;
+    kinds.get(name).is_some_and(|(kind, _)| kind == "histogram").then_some(name)
 }
 
 /// Asks for so many tokens for the client `shop` itself.
@@ -94,6 +111,23 @@ async fn every_metric_is_in_the_documented_table_and_every_row_of_it_is_served()
     mint(&server, 101).await;
     let metrics = server.ops().await.metrics().await;
     assert_eq!(served(&metrics.text), documented());
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn the_dashboard_and_the_alerts_ask_for_what_is_served_and_the_dashboard_shows_all_of_it() {
+    let server = Server::start(&Settings::standard()).await;
+    mint(&server, 101).await;
+    let served = served(&server.ops().await.metrics().await.text);
+    for (file, text) in [("the dashboard", DASHBOARD), ("the alerts", ALERTS)] {
+        let asked = named(text);
+        assert!(!asked.is_empty(), "{file}");
+        let unknown: Vec<_> = asked.iter().filter(|one| metric(one, &served).is_none()).collect();
+        assert_eq!(unknown, [&""; 0], "{file}");
+    }
+    let shown: BTreeSet<_> = named(DASHBOARD).iter().filter_map(|s| metric(s, &served)).collect();
+    let all: BTreeSet<_> = served.keys().map(String::as_str).collect();
+    assert_eq!(all.difference(&shown).collect::<Vec<_>>(), [&""; 0], "not on the dashboard");
     server.stop().await;
 }
 

@@ -1,0 +1,70 @@
+#!/usr/bin/env bash
+# Checks what lies in deploy/ without a cluster: promtool reads /metrics of a running server, the alert
+# rules and the dashboard's expressions, and runs the rules against made-up series; manifests and compose
+# file are held against their schemas; systemd reads the unit and rates it.
+#
+# The schemas come from package registries: Kubernetes' with kubernetes-validate (PyPI), ServiceMonitor's
+# and compose's from the Go modules of those who define them. JETON_BINARY names a binary that is built
+# already.
+set -euo pipefail
+# shellcheck source=tests/clients/env.sh
+source "$(dirname "${BASH_SOURCE[0]}")/clients/env.sh"
+operator_module=github.com/prometheus-operator/prometheus-operator@v0.85.0
+compose_module=github.com/compose-spec/compose-go/v2@v2.16.2
+# Of ten: what systemd calls OK, and what the unit reaches at the time of writing.
+worst_exposure=12
+
+work=$(mktemp -d)
+server=
+cleanup() {
+    [[ -z $server ]] || { kill "$server" && wait "$server" || true; }
+    rm -rf "$work"
+}
+trap cleanup EXIT
+
+module_dir() {
+    go mod download -json "$1" | python3 -c 'import json, sys; print(json.load(sys.stdin)["Dir"])'
+}
+
+install_systemd() {
+    command -v systemd-analyze >/dev/null && return
+    apt-get update --quiet=2
+    apt-get install --quiet=2 --yes --no-install-recommends systemd
+}
+
+check_metrics() {
+    local binary=${JETON_BINARY:-$PWD/target/release/jeton} log=$work/log ops
+    mkdir "$work/home"
+    (cd "$work/home" && exec env JETON_GRPC_LISTEN=127.0.0.1:0 JETON_HTTP_LISTEN=127.0.0.1:0 \
+        JETON_OPS_LISTEN=127.0.0.1:0 "$binary" serve --dev >/dev/null 2>"$log") &
+    server=$!
+    until grep --quiet '"message":"serving"' "$log"; do
+        kill -0 "$server" || { cat "$log" >&2; return 1; }
+    done
+    ops=$(sed -n 's/.*"answering probes","ops":"\([^"]*\)".*/\1/p' "$log")
+    curl --silent --fail "http://$ops/metrics" >"$work/metrics"
+    promtool check metrics <"$work/metrics"
+    printf 'metrics: %s families\n' "$(grep --count '^# TYPE' "$work/metrics")"
+}
+
+check_unit() {
+    local unit=$work/jeton.service
+    # systemd looks for the program, which is not installed here.
+    sed 's#/usr/local/bin/jeton#/bin/true#' deploy/systemd/jeton.service >"$unit"
+    systemd-analyze verify --man=no "$unit"
+    systemd-analyze security --offline=true --threshold="$worst_exposure" "$unit" | tail -n 1
+}
+
+install_promtool
+install_systemd
+install_venv tests/deploy/requirements.txt "$tools/deploy/venv"
+[[ -n ${JETON_BINARY:-} ]] || build_jeton
+
+check_metrics
+promtool check rules deploy/prometheus/alerts.yaml
+(cd deploy/prometheus && promtool test rules alerts_test.yaml)
+"$tools/deploy/venv/bin/python" tests/deploy/schemas.py \
+    "$(module_dir "$operator_module")" "$(module_dir "$compose_module")" "$work/dashboard.yaml"
+promtool check rules "$work/dashboard.yaml"
+check_unit
+echo 'deploy: everything is as those who read it expect'
