@@ -1,8 +1,9 @@
 """A disk that fails: the server ends, and everything that it had acknowledged is there.
 
 A server under strace, whose syncs or writes fail with EIO from some call on, while callers issue
-tokens. It must end by itself with exit code 1, say why, and panic nowhere; started again on a disk
-that works it must know every token that was acknowledged. Prints the counts, exits 1 otherwise.
+tokens. It must end by itself with exit code 1, say why, and panic nowhere, and before that tell
+whoever follows its health, on either listener, that it does not serve; started again on a disk that
+works it must know every token that was acknowledged. Prints the counts, exits 1 otherwise.
 """
 
 import os
@@ -14,8 +15,9 @@ from pathlib import Path
 import grpc
 
 from api import Api, Refused, Schema, basic, connect
+from health_watch import HealthWatch
 from secret_ledger import invent
-from server import Settings, fleet
+from server import NOT_SERVING, SERVING, Settings, fleet
 
 # Which system calls fail, from which one of a thread's on: the start makes fewer.
 FAILING = {
@@ -52,6 +54,7 @@ def run(home: Path, inject: str) -> list[str]:
         server.start()
         with connect(server.address) as channel:
             schema = Schema(channel)
+        followers = {name: HealthWatch(a) for name, a in (("gRPC", server.address), ("ops", server.ops))}
         acknowledged: list[str] = []
         callers = [
             threading.Thread(target=work, args=[Api(server.address, schema=schema), orders, acknowledged])
@@ -63,6 +66,9 @@ def run(home: Path, inject: str) -> list[str]:
         for caller in callers:
             caller.join()
         log = server.log.read_text(errors="replace")
+        for name, follower in followers.items():
+            if (statuses := follower.ended()) != [SERVING, NOT_SERVING]:
+                wrong.append(f"health on the {name} listener said {statuses}")
         if code != 1:
             wrong.append(f"exit code {code}")
         if "the store stopped" not in log or "Input/output error" not in log:

@@ -25,6 +25,7 @@ START_LIMIT = 60.0
 STOP_LIMIT = 60.0
 
 SERVING = health_pb2.HealthCheckResponse.SERVING
+NOT_SERVING = health_pb2.HealthCheckResponse.NOT_SERVING
 
 
 def free_port() -> int:
