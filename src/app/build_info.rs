@@ -13,3 +13,15 @@ pub(super) fn metrics() -> Registry {
     registry.info("jeton_build_info", help, labels);
     registry
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_version_is_the_releases_with_the_commit_where_it_is_known() {
+        let commit = VERSION.strip_prefix(env!("CARGO_PKG_VERSION")).expect("the release");
+        let known = env!("JETON_BUILD_COMMIT");
+        assert_eq!(commit, if known.is_empty() { String::new() } else { format!(" ({known})") });
+    }
+}

@@ -87,7 +87,7 @@ impl Check {
                 output::write(&lines.collect::<String>())?;
             }
             Format::Json => {
-                output::print_list(findings.iter().map(fields).collect(), &[], self.output)?
+                output::print_list(findings.iter().map(fields).collect(), &[], self.output)?;
             }
         }
         let errors = findings.iter().filter(|finding| finding.level == Level::Error).count();
