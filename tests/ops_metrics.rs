@@ -118,15 +118,15 @@ async fn every_metric_is_in_the_documented_table_and_every_row_of_it_is_served()
 async fn the_dashboard_and_the_alerts_ask_for_what_is_served_and_the_dashboard_shows_all_of_it() {
     let server = Server::start(&Settings::standard()).await;
     mint(&server, 101).await;
-    let served = served(&server.ops().await.metrics().await.text);
+    let metrics = served(&server.ops().await.metrics().await.text);
     for (file, text) in [("the dashboard", DASHBOARD), ("the alerts", ALERTS)] {
         let asked = named(text);
         assert!(!asked.is_empty(), "{file}");
-        let unknown: Vec<_> = asked.iter().filter(|one| metric(one, &served).is_none()).collect();
+        let unknown: Vec<_> = asked.iter().filter(|one| metric(one, &metrics).is_none()).collect();
         assert_eq!(unknown, [&""; 0], "{file}");
     }
-    let shown: BTreeSet<_> = named(DASHBOARD).iter().filter_map(|s| metric(s, &served)).collect();
-    let all: BTreeSet<_> = served.keys().map(String::as_str).collect();
+    let shown: BTreeSet<_> = named(DASHBOARD).iter().filter_map(|s| metric(s, &metrics)).collect();
+    let all: BTreeSet<_> = metrics.keys().map(String::as_str).collect();
     assert_eq!(all.difference(&shown).collect::<Vec<_>>(), [&""; 0], "not on the dashboard");
     server.stop().await;
 }
