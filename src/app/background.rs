@@ -1,4 +1,5 @@
-//! What runs beside the calls: the sweeper, the writer of last uses, the count of grants.
+//! What runs beside the calls: the sweeper, the writer of last uses, the count of grants, the reader
+//! of the feed.
 
 use std::{sync::Arc, time::Duration};
 
@@ -27,6 +28,7 @@ pub(super) struct Background {
     sweeper: JoinHandle<()>,
     count: JoinHandle<()>,
     last_used: JoinHandle<()>,
+    revocations: JoinHandle<()>,
     /// Dropped to stop the writer of last uses, which must not be cut off between taking uses from
     /// their queue and writing them.
     writing: oneshot::Sender<()>,
@@ -40,6 +42,7 @@ impl Background {
             sweeper: tokio::spawn(sweep(Arc::clone(service))),
             count: tokio::spawn(count_grants(store.clone())),
             last_used: tokio::spawn(write_uses(Arc::clone(service), stopped)),
+            revocations: tokio::spawn(follow(Arc::clone(service))),
             writing,
         }
     }
@@ -48,6 +51,7 @@ impl Background {
     pub(super) async fn stop<S: Store>(self, service: &Service<S>) {
         self.sweeper.abort();
         self.count.abort();
+        self.revocations.abort();
         drop(self.writing);
         let flush = async {
             // An error is a panic, which has been told.
@@ -60,6 +64,10 @@ impl Background {
             Err(_) => tracing::warn!("some times of last use were not written in time"),
         }
     }
+}
+
+async fn follow(service: Arc<Service<SledStore>>) {
+    match service.follow_revocations().await {}
 }
 
 async fn write_uses<S: Store>(service: Arc<Service<S>>, mut stopped: oneshot::Receiver<()>) {

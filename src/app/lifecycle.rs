@@ -110,6 +110,9 @@ pub async fn serve(
     health.not_serving().await;
     key_watch.abort();
     if ended.is_ok() {
+        tokio::time::sleep(settings.serve.drain_delay).await;
+        // Before anything waits for them: they have no end of their own.
+        service.end_watches();
         drain(settings, &health, &stop, serving).await;
     }
     background.stop(&service).await;
@@ -147,7 +150,6 @@ async fn say(space: sled::Readiness, health: &Health, readiness: &Readiness) {
 
 /// Lets calls in flight finish, for as long as the drain timeout allows.
 async fn drain(settings: &Settings, health: &Health, stop: &watch::Sender<bool>, serving: Serving) {
-    tokio::time::sleep(settings.serve.drain_delay).await;
     stop.send_replace(true);
     health.end_watches().await;
     if timeout(settings.serve.drain_timeout, serving.ended()).await.is_err() {

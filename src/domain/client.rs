@@ -19,8 +19,8 @@ pub enum ClientType {
     Public,
 }
 
-/// Whose tokens a client may introspect.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+/// Whose tokens a client may introspect; the later ones hold the earlier ones.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub enum IntrospectReach {
     /// Those issued to itself.
     #[default]

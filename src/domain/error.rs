@@ -70,6 +70,16 @@ pub enum Error {
         /// How long.
         retry_after: Duration,
     },
+    /// What happened after the cursor is not known, or it is no cursor of this feed: forget every
+    /// answer, then go on from another one.
+    #[error("the cursor is too old, ahead of the feed or of another one")]
+    CursorOutOfRange {
+        /// The feed's end, as text: where to go on.
+        restart: Box<str>,
+    },
+    /// The caller does not take what it is sent: go on from the last cursor that arrived.
+    #[error("the caller takes too long to read")]
+    TooSlow,
     /// The record is no longer in the state that the caller spoke of: read it and decide again.
     #[error("it has changed since: read it again")]
     Changed,
@@ -100,14 +110,17 @@ impl Error {
     /// There is too little space to write; the pause is one in which somebody may make some.
     pub const NO_SPACE: Self = Self::Overloaded { retry_after: Duration::from_secs(5) };
 
+    /// As many watch as can; the pause is one in which somebody may leave.
+    pub const TOO_MANY_WATCHES: Self = Self::Overloaded { retry_after: Duration::from_secs(5) };
+
     /// How long to wait before trying again, where waiting helps.
     pub fn retry_after(&self) -> Option<Duration> {
         match self {
             Self::RateLimited { retry_after }
             | Self::Overloaded { retry_after }
             | Self::Unavailable { retry_after } => Some(*retry_after),
-            // Whoever lost the race may run again at once.
-            Self::Conflict => Some(Duration::ZERO),
+            // Whoever lost the race may run again at once, whoever was too slow may go on.
+            Self::Conflict | Self::TooSlow => Some(Duration::ZERO),
             Self::InvalidRequest { .. }
             | Self::InvalidClient
             | Self::InvalidGrant
@@ -119,6 +132,7 @@ impl Error {
             | Self::AccessDenied
             | Self::NotFound(_)
             | Self::AlreadyExists(_)
+            | Self::CursorOutOfRange { .. }
             | Self::Changed
             | Self::Internal { .. } => None,
         }

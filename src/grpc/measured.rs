@@ -161,6 +161,8 @@ mod tests {
             Error::RateLimited { retry_after },
             Error::Overloaded { retry_after },
             Error::Unavailable { retry_after },
+            Error::CursorOutOfRange { restart: "cursor".into() },
+            Error::TooSlow,
             Error::Changed,
             Error::Conflict,
             Error::Internal { incident: Incident(1) },

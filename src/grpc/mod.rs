@@ -10,6 +10,7 @@ mod panics;
 mod server;
 mod status;
 mod token_service;
+mod watch;
 
 pub use self::{
     health::Health,

@@ -25,6 +25,10 @@ pub(super) fn status(error: &Error) -> Status {
         let metadata = HashMap::from([("incident".to_owned(), incident)]);
         details.set_error_info(reason_text(reason), DOMAIN, metadata);
     }
+    if let Error::CursorOutOfRange { restart } = error {
+        let metadata = HashMap::from([("cursor".to_owned(), restart.to_string())]);
+        details.set_error_info(reason_text(reason), DOMAIN, metadata);
+    }
     let pause = error.retry_after();
     if pause.is_some() {
         details.set_retry_info(pause);
@@ -53,6 +57,8 @@ fn code_and_reason(error: &Error) -> (Code, ErrorReason) {
         Error::RateLimited { .. } => (Code::ResourceExhausted, ErrorReason::RateLimited),
         Error::Overloaded { .. } => (Code::ResourceExhausted, ErrorReason::Overloaded),
         Error::Unavailable { .. } => (Code::Unavailable, ErrorReason::TemporarilyUnavailable),
+        Error::CursorOutOfRange { .. } => (Code::OutOfRange, ErrorReason::CursorOutOfRange),
+        Error::TooSlow => (Code::ResourceExhausted, ErrorReason::TooSlow),
         Error::Changed | Error::Conflict => (Code::Aborted, ErrorReason::Conflict),
         Error::Internal { .. } => (Code::Internal, ErrorReason::ServerError),
     }

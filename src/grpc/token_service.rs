@@ -3,18 +3,17 @@
 use std::pin::Pin;
 
 use tokio_stream::Stream;
-use tonic::{Code, Request, Response, Status};
-use tonic_types::StatusExt as _;
+use tonic::{Request, Response, Status};
 
 use super::{
     convert,
     credentials::{from_metadata, from_request},
-    status,
+    status, watch,
 };
 use crate::{
     domain::{error::Error, token::TokenKind},
     proto::v1::{self, token_service_server::TokenService},
-    service::{Caller, Introspect, Ready},
+    service::{Caller, Introspect, Ready, Watch},
     store::Store,
 };
 
@@ -110,6 +109,13 @@ impl<S: Store> Tokens<S> {
         service.audited_caller(&credentials, || convert::origin(request)).await
     }
 
+    async fn watch(&self, request: Request<v1::WatchRevocationsRequest>) -> Result<Watch, Error> {
+        let caller = self.caller(&request).await?;
+        let credentials = from_metadata(request.metadata())?;
+        let from = watch::from(&request.into_inner())?;
+        self.service.get()?.watch_revocations(&caller, credentials, from).await
+    }
+
     async fn revocation_cursor(
         &self,
         request: Request<v1::GetRevocationCursorRequest>,
@@ -172,12 +178,9 @@ impl<S: Store> TokenService for Tokens<S> {
         &self,
         request: Request<v1::WatchRevocationsRequest>,
     ) -> Result<Response<Self::WatchRevocationsStream>, Status> {
-        self.caller(&request).await.map_err(|error| status::status(&error))?;
-        Err(Status::with_error_details(
-            Code::Unimplemented,
-            "this release does not stream revocations",
-            status::details(v1::ErrorReason::InvalidRequest),
-        ))
+        let watch = self.watch(request).await.map_err(|error| status::status(&error))?;
+        let responses = watch::responses(self.service.clone(), watch);
+        Ok(Response::new(Box::pin(responses)))
     }
 
     async fn get_revocation_cursor(

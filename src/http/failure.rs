@@ -122,6 +122,10 @@ fn of_error(error: &Error, statuses: Statuses) -> (StatusCode, &'static str) {
         // Of administration, which has no HTTP endpoint.
         Error::NotFound(_) => (StatusCode::NOT_FOUND, "invalid_request"),
         Error::AlreadyExists(_) | Error::Changed => (StatusCode::CONFLICT, "invalid_request"),
+        // Of watching, which has none either.
+        Error::CursorOutOfRange { .. } | Error::TooSlow => {
+            (StatusCode::CONFLICT, "invalid_request")
+        }
         Error::RateLimited { .. } | Error::Overloaded { .. } => {
             (StatusCode::TOO_MANY_REQUESTS, "temporarily_unavailable")
         }
@@ -190,6 +194,7 @@ mod tests {
             Error::NotFound(_) | Error::AlreadyExists(_) | Error::Changed => {
                 unreachable!("of administration")
             }
+            Error::CursorOutOfRange { .. } | Error::TooSlow => unreachable!("of watching"),
             Error::Internal { .. } => 13,
         }
     }

@@ -8,7 +8,9 @@ mod outcome;
 mod registry;
 mod stopwatch;
 
-pub use prometheus::{Histogram, IntCounter as Counter, IntGauge as Gauge};
+pub use prometheus::{
+    Histogram, IntCounter as Counter, IntCounterVec as Counters, IntGauge as Gauge,
+};
 
 pub use self::{
     calls::{Call, CallMeter, Calls},

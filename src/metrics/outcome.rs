@@ -40,6 +40,10 @@ pub enum Outcome {
     Overloaded,
     /// See [`Error::Unavailable`].
     TemporarilyUnavailable,
+    /// See [`Error::CursorOutOfRange`].
+    CursorOutOfRange,
+    /// See [`Error::TooSlow`].
+    TooSlow,
     /// See [`Error::Conflict`].
     Conflict,
     /// See [`Error::Internal`].
@@ -48,7 +52,7 @@ pub enum Outcome {
 
 impl Outcome {
     /// All of them, in the order of their numbers.
-    pub(super) const ALL: [Self; 19] = [
+    pub(super) const ALL: [Self; 21] = [
         Self::Ok,
         Self::Cancelled,
         Self::Other,
@@ -66,12 +70,14 @@ impl Outcome {
         Self::RateLimited,
         Self::Overloaded,
         Self::TemporarilyUnavailable,
+        Self::CursorOutOfRange,
+        Self::TooSlow,
         Self::Conflict,
         Self::ServerError,
     ];
 
     /// The label's value.
-    pub(super) const fn text(self) -> &'static str {
+    pub const fn text(self) -> &'static str {
         match self {
             Self::Ok => "OK",
             Self::Cancelled => "CANCELLED",
@@ -90,6 +96,8 @@ impl Outcome {
             Self::RateLimited => "RATE_LIMITED",
             Self::Overloaded => "OVERLOADED",
             Self::TemporarilyUnavailable => "TEMPORARILY_UNAVAILABLE",
+            Self::CursorOutOfRange => "CURSOR_OUT_OF_RANGE",
+            Self::TooSlow => "TOO_SLOW",
             Self::Conflict => "CONFLICT",
             Self::ServerError => "SERVER_ERROR",
         }
@@ -126,6 +134,8 @@ impl Outcome {
             Error::RateLimited { .. } => Self::RateLimited,
             Error::Overloaded { .. } => Self::Overloaded,
             Error::Unavailable { .. } => Self::TemporarilyUnavailable,
+            Error::CursorOutOfRange { .. } => Self::CursorOutOfRange,
+            Error::TooSlow => Self::TooSlow,
             Error::Changed | Error::Conflict => Self::Conflict,
             Error::Internal { .. } => Self::ServerError,
         }

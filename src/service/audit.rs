@@ -229,6 +229,8 @@ fn reason(error: &Error) -> &'static str {
         Error::NotFound(_) => "NOT_FOUND",
         Error::AlreadyExists(_) => "ALREADY_EXISTS",
         Error::Changed => "CHANGED",
+        Error::CursorOutOfRange { .. } => "CURSOR_OUT_OF_RANGE",
+        Error::TooSlow => "TOO_SLOW",
         Error::RateLimited { .. } => "RATE_LIMITED",
         Error::Overloaded { .. } => "OVERLOADED",
         Error::Unavailable { .. } => "TEMPORARILY_UNAVAILABLE",

@@ -42,15 +42,23 @@ impl<S: Store> Service<S> {
     /// bearer that is not good, or good elsewhere only. `RateLimited` beyond the client's request
     /// limit. `Overloaded`, `Unavailable`.
     pub async fn authenticate_caller(&self, credentials: &Credentials) -> Result<Caller, Error> {
-        let caller = match credentials {
+        let caller = self.identify(credentials).await?;
+        self.budgets.spend(caller.client())?;
+        Ok(caller)
+    }
+
+    /// As [`Self::authenticate_caller`], and no request of the client's: for a call that goes on.
+    ///
+    /// # Errors
+    /// As there, save `RateLimited`.
+    pub(super) async fn identify(&self, credentials: &Credentials) -> Result<Caller, Error> {
+        match credentials {
             Credentials::Nothing | Credentials::ClientId(_) => Err(Error::InvalidClient),
             Credentials::Secret { client_id, secret, raw } => {
                 self.either_reading((client_id, secret), raw.as_ref()).await
             }
             Credentials::Bearer(token) => self.bearer(token).await,
-        }?;
-        self.budgets.spend(caller.client())?;
-        Ok(caller)
+        }
     }
 
     async fn either_reading(

@@ -40,6 +40,7 @@ mod tokens;
 mod turns;
 mod users;
 mod verified;
+mod watch;
 
 use std::{
     future::Future,
@@ -72,11 +73,12 @@ pub use self::{
     sweep::SWEEP_STEP,
     tokens::Tokens,
     users::{CreateUser, UpdateUser, UserFilter, UserKey},
+    watch::{Event, Told, Watch, WatchFrom, Watched},
 };
 use self::{
     client_check::ClientChecks, keys::KeyUse, last_used::LastUsed, metrics::ServiceMetrics,
     minting::Minting, request_budget::RequestBudgets, retention::Retention, turns::Turns,
-    verified::VerifiedSecrets,
+    verified::VerifiedSecrets, watch::Watching,
 };
 use crate::{
     domain::{
@@ -119,6 +121,7 @@ pub struct Service<S> {
     retention: Mutex<Retention>,
     minting: Minting,
     last_used: LastUsed,
+    watching: Watching,
     metrics: ServiceMetrics,
     start_time: Timestamp,
 }
@@ -156,6 +159,7 @@ impl<S: Store> Service<S> {
             password_rules,
             minting,
             last_used: LastUsed::new(),
+            watching: Watching::new(&metrics.registry),
             metrics,
             start_time,
         }

@@ -206,7 +206,7 @@ impl<S: Store> Service<S> {
         })
     }
 
-    fn feed_failed(&self, error: FeedError) -> Error {
+    pub(super) fn feed_failed(&self, error: FeedError) -> Error {
         match error {
             FeedError::TooOld { .. } | FeedError::Unavailable => Error::UNAVAILABLE,
             FeedError::Ahead | FeedError::Corrupt => self.internal(&error),

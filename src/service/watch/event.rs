@@ -1,0 +1,138 @@
+//! An event of the feed, and who may hear of it: whoever may introspect a token that it ends or changes.
+
+use std::{collections::BTreeSet, future::Future};
+
+use tokio::sync::OnceCell;
+
+use crate::{
+    domain::{
+        change::{Change, GrantChange},
+        client::IntrospectReach,
+        client_id::ClientId,
+        error::Error,
+        time::Timestamp,
+    },
+    store::Sequence,
+};
+
+/// An event, read once and shared by every watch.
+#[derive(Debug)]
+pub struct Event {
+    sequence: Sequence,
+    change: Change,
+    /// Found out when the first watch needs to know: most see everything.
+    holders: OnceCell<Holders>,
+}
+
+/// Who may hold tokens that an event of a client or user ends or changes.
+#[derive(Debug, Default)]
+pub(super) struct Holders {
+    /// The clients that such tokens were issued to.
+    pub(super) clients: BTreeSet<ClientId>,
+    /// The services that they are meant for.
+    pub(super) services: BTreeSet<Box<str>>,
+    /// There were too many grants to look at: others may hold some too.
+    pub(super) others: bool,
+}
+
+/// What a caller is told of an event.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Heard {
+    /// Nothing: it is none of theirs.
+    Nothing,
+    /// What happened.
+    Named,
+    /// That something happened which may be theirs: not what, because it may not.
+    Unnamed,
+}
+
+impl Event {
+    pub(super) const fn new(sequence: Sequence, change: Change) -> Self {
+        Self { sequence, change, holders: OnceCell::const_new() }
+    }
+
+    pub(super) const fn sequence(&self) -> Sequence {
+        self.sequence
+    }
+
+    /// What happened.
+    pub const fn change(&self) -> &Change {
+        &self.change
+    }
+
+    /// When it happened, if that is on record.
+    pub const fn time(&self) -> Option<Timestamp> {
+        match &self.change {
+            Change::GrantEnded(grant) | Change::AccessRevoked(grant) => grant.time,
+            Change::ClientEpochMoved(client) | Change::ClientChanged(client) => client.time,
+            Change::UserEpochMoved(user) | Change::UserChanged(user) => user.time,
+        }
+    }
+
+    /// Whether the registration of `client` is what changed.
+    pub(super) fn is_change_of(&self, client: &ClientId) -> bool {
+        match &self.change {
+            Change::ClientEpochMoved(change) | Change::ClientChanged(change) => {
+                change.client_id == *client
+            }
+            Change::GrantEnded(_)
+            | Change::AccessRevoked(_)
+            | Change::UserEpochMoved(_)
+            | Change::UserChanged(_) => false,
+        }
+    }
+
+    /// What `caller` is told who reaches so far. `find` is asked at most once for each event.
+    ///
+    /// # Errors
+    /// Those of `find`.
+    pub(super) async fn heard_by<F>(
+        &self,
+        caller: &ClientId,
+        reach: IntrospectReach,
+        find: impl FnOnce() -> F,
+    ) -> Result<Heard, Error>
+    where
+        F: Future<Output = Result<Holders, Error>>,
+    {
+        if reach == IntrospectReach::Any || self.is_change_of(caller) {
+            return Ok(Heard::Named);
+        }
+        Ok(match &self.change {
+            Change::GrantEnded(grant) | Change::AccessRevoked(grant) => {
+                of_grant(grant, caller, reach)
+            }
+            // It ends tokens of another client.
+            Change::ClientEpochMoved(_) | Change::ClientChanged(_)
+                if reach == IntrospectReach::Own =>
+            {
+                Heard::Nothing
+            }
+            Change::ClientEpochMoved(_)
+            | Change::ClientChanged(_)
+            | Change::UserEpochMoved(_)
+            | Change::UserChanged(_) => {
+                self.holders.get_or_try_init(find).await?.hear(caller, reach)
+            }
+        })
+    }
+}
+
+/// As far as introspection reaches, see `introspect::may_see`.
+fn of_grant(grant: &GrantChange, caller: &ClientId, reach: IntrospectReach) -> Heard {
+    let seen = grant.client_id == *caller
+        || (reach == IntrospectReach::Audience && grant.audience.names_client(caller));
+    if seen { Heard::Named } else { Heard::Nothing }
+}
+
+impl Holders {
+    fn hear(&self, caller: &ClientId, reach: IntrospectReach) -> Heard {
+        let holds = self.clients.contains(caller)
+            || (reach == IntrospectReach::Audience && self.services.contains(caller.as_str()));
+        match (holds, self.others) {
+            (true, _) => Heard::Named,
+            (false, true) => Heard::Unnamed,
+            (false, false) => Heard::Nothing,
+        }
+    }
+}

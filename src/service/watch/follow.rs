@@ -1,0 +1,82 @@
+//! The one reader of the feed: as long as anybody watches, it reads what is new as soon as it is shown.
+
+use std::{convert::Infallible, sync::Arc, time::Duration};
+
+use tokio::time::sleep;
+
+use super::{super::Service, event::Event};
+use crate::{
+    domain::error::Error,
+    store::{FeedError, Sequence, Store},
+};
+
+/// How often it is made sure, while nothing happens, that nothing has: more than once a heartbeat,
+/// so that each heartbeat has a look of its own to rest on.
+const ROUND: Duration = Duration::from_millis(200);
+/// The pause after the store could not be read.
+const PAUSE: Duration = Duration::from_secs(1);
+/// Events read at once.
+pub(super) const PAGE: usize = 256;
+
+impl<S: Store> Service<S> {
+    /// Reads the feed for every watch, for as long as the process serves. One task does it.
+    pub async fn follow_revocations(&self) -> Infallible {
+        loop {
+            self.watching.feed.joined().await;
+            if let Err(error) = self.read_while_watched().await {
+                tracing::warn!(%error, "the feed of revocations cannot be followed");
+                self.watching.feed.fail_round();
+                sleep(PAUSE).await;
+            }
+        }
+    }
+
+    /// Until nobody watches any more.
+    async fn read_while_watched(&self) -> Result<(), Error> {
+        let feed = &self.watching.feed;
+        let mut end = self.head().await?;
+        feed.restart(end);
+        while feed.is_watched() {
+            let round = feed.begin_round();
+            let head = self.head().await?;
+            while end < head {
+                end = self.read_on(end).await?;
+            }
+            feed.end_round(round, end);
+            tokio::select! {
+                changed = self.store.changed(end) => {
+                    changed.map_err(|error| self.read_failed(error))?;
+                }
+                () = sleep(ROUND) => {}
+            }
+        }
+        Ok(())
+    }
+
+    /// Adds the next events after `end`, once they are shown, and says which was the last.
+    async fn read_on(&self, end: Sequence) -> Result<Sequence, Error> {
+        // The head moves a moment before its events are shown.
+        self.store.changed(end).await.map_err(|error| self.read_failed(error))?;
+        let events = match self.store.changes(end, PAGE).await {
+            Ok(events) => events,
+            // Trimmed before they were read: nobody can be told of them. Whoever needs them meets
+            // the same at the store.
+            Err(FeedError::TooOld { oldest }) => {
+                self.watching.feed.restart(oldest);
+                return Ok(oldest);
+            }
+            Err(error @ (FeedError::Ahead | FeedError::Unavailable | FeedError::Corrupt)) => {
+                return Err(self.feed_failed(error));
+            }
+        };
+        let last = events.last().map_or(end, |(sequence, _)| *sequence);
+        let events = events.into_iter();
+        let events = events.map(|(sequence, change)| Arc::new(Event::new(sequence, change)));
+        self.watching.feed.add(events);
+        Ok(last)
+    }
+
+    pub(super) async fn head(&self) -> Result<Sequence, Error> {
+        self.store.head().await.map_err(|error| self.read_failed(error))
+    }
+}

@@ -1,0 +1,337 @@
+//! Tells callers who keep answers of introspection what ends or changes them, as far as they may hear of it.
+//!
+//! One task reads the feed and shares its newest events ([`feed`]); each watch has a position in it,
+//! takes what comes next, and is told what its caller may introspect ([`event`]).
+//!
+//! # Why a caller who applies what it is given misses nothing
+//!
+//! *In order, without gaps.* A watch takes the events after its position, from memory or from the
+//! store, and its position moves over them only as they are handed out. A cursor stands for that
+//! position, so a caller who resumes goes on with the next event.
+//!
+//! *Nothing of theirs is hidden.* An event is shown after its state. The caller's record is read
+//! after the events were taken, so whatever it could introspect when they happened, its record
+//! says. Where its reach has shrunk, the wider one counts until the event of that change has
+//! passed; that event itself has the caller forget everything, since answers about tokens that it
+//! may not introspect any more would never be corrected.
+//!
+//! *A checkpoint is no promise of the past.* It says that the end of the feed was looked up after
+//! the checkpoint before it was handed out, and that the watch has come to that end.
+
+mod event;
+mod feed;
+mod follow;
+mod holders;
+mod places;
+
+use std::{future::pending, sync::Arc, time::Duration};
+
+use tokio::{
+    sync::watch,
+    time::{Instant, sleep_until},
+};
+
+pub use self::event::Event;
+use self::{
+    event::Heard,
+    feed::{Course, Feed, Tip},
+    follow::PAGE,
+    places::{Place, Places},
+};
+use super::{Caller, Credentials, Cursor, Service};
+use crate::{
+    domain::{client::IntrospectReach, error::Error, time::Timestamp},
+    metrics::Registry,
+    store::{FeedError, Sequence, Store},
+};
+
+/// The time between two checkpoints while nothing happens. Half of what is promised, for a busy
+/// machine to keep the promise too.
+const HEARTBEAT: Duration = Duration::from_millis(500);
+/// The pause before a checkpoint is tried again that had no look at the feed's end to rest on.
+const RETRY: Duration = Duration::from_millis(50);
+
+/// What all watches share.
+pub(super) struct Watching {
+    feed: Arc<Feed>,
+    places: Places,
+}
+
+impl Watching {
+    pub(super) fn new(registry: &Registry) -> Self {
+        let feed = Arc::new(Feed::new());
+        Self { places: Places::new(registry, Arc::clone(&feed)), feed }
+    }
+}
+
+/// Where a watch starts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum WatchFrom {
+    /// The end of the feed.
+    Now,
+    /// Its beginning, as far as it is kept: longer than anybody may keep an answer.
+    Kept,
+    /// Behind what was given before.
+    Cursor(Cursor),
+}
+
+/// A watch under way. It goes on as what it tells is fetched.
+pub struct Watch {
+    credentials: Credentials,
+    /// As far as the caller reached when its registration last changed, or farther.
+    reach: IntrospectReach,
+    position: Sequence,
+    tips: watch::Receiver<Tip>,
+    /// The feed's end, as far as is known.
+    end: Sequence,
+    /// Whether [`Self::end`] was looked up since the last checkpoint.
+    looked_up: bool,
+    /// Rounds of the reader that had begun by the last checkpoint.
+    rounds: u64,
+    /// The same when the watch began.
+    first_round: u64,
+    begun: bool,
+    next_checkpoint: Instant,
+    place: Place,
+}
+
+/// What a watch tells at once.
+#[derive(Clone, Debug)]
+pub struct Watched {
+    /// What happened, in order: at most 512.
+    pub told: Vec<Told>,
+    /// Everything up to here that the caller may hear of has been told.
+    pub cursor: Cursor,
+    /// Whether that was the end of the feed at some moment since the last checkpoint.
+    pub checkpoint: bool,
+}
+
+/// One thing that is told.
+#[derive(Clone, Debug)]
+pub enum Told {
+    /// What happened.
+    Event(Arc<Event>),
+    /// That any answer may be wrong, and when that came to be.
+    Everything(Option<Timestamp>),
+}
+
+impl<S: Store> Service<S> {
+    /// Begins a watch for `caller`, whose `credentials` are judged again for as long as it lasts.
+    ///
+    /// # Errors
+    /// `CursorOutOfRange`, `Overloaded` when there are too many watches, `Unavailable`.
+    pub async fn watch_revocations(
+        &self,
+        caller: &Caller,
+        credentials: Credentials,
+        from: WatchFrom,
+    ) -> Result<Watch, Error> {
+        if self.watching.feed.is_closed() {
+            return Err(Error::UNAVAILABLE);
+        }
+        let first_round = self.watching.feed.rounds();
+        let tips = self.watching.feed.join();
+        let position = self.position(from).await?;
+        let end = self.head().await?;
+        let position = position.unwrap_or(end);
+        Ok(Watch {
+            credentials,
+            reach: caller.client().introspect,
+            position,
+            tips,
+            end,
+            looked_up: true,
+            rounds: first_round,
+            first_round,
+            begun: false,
+            next_checkpoint: Instant::now(),
+            place: self.watching.places.take(position)?,
+        })
+    }
+
+    /// Waits for what comes next: at once for the first time, and after half a second at the latest
+    /// while the end of the feed can be looked up. What was fetched is not told again: a call that
+    /// is dropped before its end loses nothing.
+    ///
+    /// # Errors
+    /// Ends the watch. `InvalidClient` or `InvalidToken` when the caller's credentials have ended,
+    /// `CursorOutOfRange` when it is so far behind that events are gone, `Unavailable` when the
+    /// store cannot be read or the process is going away.
+    pub async fn next_revocations(&self, watch: &mut Watch) -> Result<Watched, Error> {
+        let next = self.advance(watch).await;
+        match &next {
+            Ok(watched) => self.watching.places.sent.inc_by(watched.told.len() as u64),
+            Err(error) => watch.place.end(error),
+        }
+        next
+    }
+
+    /// Ends every watch as `Unavailable`, and lets none begin: the process is going away.
+    pub fn end_watches(&self) {
+        self.watching.feed.close();
+    }
+
+    async fn advance(&self, watch: &mut Watch) -> Result<Watched, Error> {
+        loop {
+            watch.look()?;
+            let page = self.page(watch).await?;
+            let due = !watch.begun || watch.next_checkpoint <= Instant::now();
+            if page.is_empty() && !(due && watch.is_at_end()) {
+                watch.wait().await;
+                continue;
+            }
+            let told = self.tell(watch, &page).await?;
+            watch.move_over(&page);
+            if !told.is_empty() || due {
+                let checkpoint = watch.checkpoint(self.watching.feed.rounds());
+                let cursor = Cursor::new(self.store.id(), watch.position);
+                return Ok(Watched { told, cursor, checkpoint });
+            }
+        }
+    }
+
+    /// The next events, none at the end.
+    async fn page(&self, watch: &Watch) -> Result<Vec<Arc<Event>>, Error> {
+        let position = watch.position;
+        if position >= watch.end {
+            return Ok(Vec::new());
+        }
+        if let Some(events) = self.watching.feed.after(position, PAGE).filter(|new| !new.is_empty())
+        {
+            return Ok(events);
+        }
+        let events = self.store.changes(position, PAGE).await;
+        let events = match events {
+            Ok(events) => events,
+            Err(error) => return Err(self.out_of_range(error).await),
+        };
+        let events = events.into_iter();
+        Ok(events.map(|(sequence, change)| Arc::new(Event::new(sequence, change))).collect())
+    }
+
+    /// What the caller may hear of, as its registration is now.
+    async fn tell(&self, watch: &mut Watch, page: &[Arc<Event>]) -> Result<Vec<Told>, Error> {
+        let caller = self.identify(&watch.credentials).await?;
+        let now = caller.client().introspect;
+        watch.reach = watch.reach.max(now);
+        let mut told = Vec::new();
+        for event in page {
+            let find = || self.holders(event.change());
+            match event.heard_by(caller.id(), watch.reach, find).await? {
+                Heard::Nothing => {}
+                Heard::Named => told.push(Told::Event(Arc::clone(event))),
+                Heard::Unnamed => told.push(Told::Everything(event.time())),
+            }
+            if event.is_change_of(caller.id()) {
+                told.push(Told::Everything(event.time()));
+                watch.reach = now;
+            }
+        }
+        Ok(told)
+    }
+
+    /// Where a watch starts; `None` for the end.
+    async fn position(&self, from: WatchFrom) -> Result<Option<Sequence>, Error> {
+        let first = match from {
+            WatchFrom::Now => return Ok(None),
+            WatchFrom::Kept => match self.store.changes(Sequence::default(), 1).await {
+                Err(FeedError::TooOld { oldest }) => return Ok(Some(oldest)),
+                first => first.map(|_| Sequence::default()),
+            },
+            WatchFrom::Cursor(cursor) => match cursor.of_store(self.store.id()) {
+                Some(sequence) => self.store.changes(sequence, 1).await.map(|_| sequence),
+                None => Err(FeedError::Ahead),
+            },
+        };
+        match first {
+            Ok(position) => Ok(Some(position)),
+            Err(error) => Err(self.out_of_range(error).await),
+        }
+    }
+
+    async fn out_of_range(&self, error: FeedError) -> Error {
+        match error {
+            FeedError::TooOld { .. } | FeedError::Ahead => match self.head().await {
+                Ok(head) => {
+                    let restart = Cursor::new(self.store.id(), head).to_text();
+                    Error::CursorOutOfRange { restart: restart.into() }
+                }
+                Err(error) => error,
+            },
+            FeedError::Unavailable | FeedError::Corrupt => self.feed_failed(error),
+        }
+    }
+}
+
+impl Watch {
+    /// Waits until the watch has to end although its caller takes nothing, and says why. Lasts for
+    /// ever otherwise.
+    ///
+    /// # Errors
+    /// That is what it is for.
+    pub async fn interrupted(&mut self) -> Error {
+        loop {
+            if let Err(error) = self.look() {
+                self.place.end(&error);
+                return error;
+            }
+            if self.tips.changed().await.is_err() {
+                return pending().await;
+            }
+        }
+    }
+
+    /// Ends the watch because its caller takes nothing.
+    pub fn too_slow(&mut self) -> Error {
+        self.place.end(&Error::TooSlow);
+        Error::TooSlow
+    }
+
+    /// Takes notice of what the reader has found.
+    fn look(&mut self) -> Result<(), Error> {
+        let tip = *self.tips.borrow_and_update();
+        match tip.course {
+            Course::Closed => return Err(Error::UNAVAILABLE),
+            // What failed before the watch began has been tried again by it.
+            Course::Failed if tip.round > self.first_round => return Err(Error::UNAVAILABLE),
+            Course::Failed | Course::Following => {}
+        }
+        self.end = self.end.max(tip.end);
+        self.looked_up |= tip.course == Course::Following && tip.round > self.rounds;
+        Ok(())
+    }
+
+    /// Waits for news, and no longer than to the next checkpoint.
+    async fn wait(&mut self) {
+        let until = self.next_checkpoint.max(Instant::now() + RETRY);
+        tokio::select! {
+            // The feed outlives every watch.
+            _ = self.tips.changed() => {}
+            () = sleep_until(until) => {}
+        }
+    }
+
+    /// Whether it has come to the end of the feed as that was looked up since the last checkpoint.
+    fn is_at_end(&self) -> bool {
+        self.looked_up && self.position >= self.end
+    }
+
+    fn move_over(&mut self, page: &[Arc<Event>]) {
+        if let Some(last) = page.last() {
+            self.position = last.sequence();
+            self.place.come_to(self.position);
+        }
+    }
+
+    /// Whether what is handed out now is a checkpoint. `rounds` have begun.
+    fn checkpoint(&mut self, rounds: u64) -> bool {
+        self.begun = true;
+        let checkpoint = self.is_at_end();
+        if checkpoint {
+            self.looked_up = false;
+            self.rounds = rounds;
+            self.next_checkpoint = Instant::now() + HEARTBEAT;
+        }
+        checkpoint
+    }
+}
