@@ -11,6 +11,7 @@ mod parties;
 mod rules;
 mod scene;
 mod seen;
+mod watch;
 mod world;
 
 use dice::Dice;

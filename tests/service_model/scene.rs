@@ -39,8 +39,9 @@ use super::{
 pub(crate) struct Scene {
     pub(crate) clock: Arc<HandClock>,
     pub(crate) store: MemoryStore,
-    pub(crate) service: Service<MemoryStore>,
+    pub(crate) service: Arc<Service<MemoryStore>>,
     pub(crate) caller: Caller,
+    pub(crate) credentials: Credentials,
     admin: Admin,
 }
 
@@ -60,12 +61,13 @@ impl Scene {
         let keys = KeyRing::new(ServerKey::new(&[7; 32]), []);
         let policy = RotationPolicy { retry_window: WINDOW, access_overlap: OVERLAP };
         let service = Service::new(store.clone(), keys, hashes, clock.clone(), entropy, policy);
+        let service = Arc::new(service);
         let client_id = client_id(0).to_string();
         let credentials = Credentials::Secret { client_id, secret, raw: None };
         let caller = service.authenticate_client(&credentials).await.expect("the client");
         let admin = service.authorize_admin(caller.clone(), Origin::default());
         let admin = admin.expect("an administrator");
-        Self { clock, store, service, caller, admin }
+        Self { clock, store, service, caller, credentials, admin }
     }
 
     /// The user logs in.

@@ -213,20 +213,22 @@ impl<S: Store> Service<S> {
     async fn tell(&self, watch: &mut Watch, page: &[Arc<Event>]) -> Result<Vec<Told>, Error> {
         let caller = self.identify(&watch.credentials).await?;
         let now = caller.client().introspect;
-        watch.reach = watch.reach.max(now);
+        // Kept aside until the page is done: whoever drops this call is told the page again.
+        let mut reach = watch.reach.max(now);
         let mut told = Vec::new();
         for event in page {
             let find = || self.holders(event.change());
-            match event.heard_by(caller.id(), watch.reach, find).await? {
+            match event.heard_by(caller.id(), reach, find).await? {
                 Heard::Nothing => {}
                 Heard::Named => told.push(Told::Event(Arc::clone(event))),
                 Heard::Unnamed => told.push(Told::Everything(event.time())),
             }
             if event.is_change_of(caller.id()) {
                 told.push(Told::Everything(event.time()));
-                watch.reach = now;
+                reach = now;
             }
         }
+        watch.reach = reach;
         Ok(told)
     }
 
