@@ -22,6 +22,7 @@ mod status;
 mod time;
 mod token;
 mod user;
+mod watch;
 mod words;
 
 use std::{io::ErrorKind, process::ExitCode};

@@ -77,6 +77,14 @@ pub(super) fn print_list(
     write(&render(table))
 }
 
+/// Prints a row of a list that has no end, so that nobody can know how wide its columns get: each
+/// text comes with the least width of its column.
+pub(super) fn print_row(cells: &[(&str, usize)]) -> Result<(), CliError> {
+    let cells = cells.iter().map(|(text, width)| format!("{:width$}", printable(text)));
+    let row = cells.collect::<Vec<_>>().join("  ");
+    write(&format!("{}\n", row.trim_end()))
+}
+
 /// Writes to standard output what is ready to be read.
 pub(super) fn write(text: &str) -> Result<(), CliError> {
     let mut out = io::stdout().lock();

@@ -16,6 +16,20 @@ impl From<Status> for Refusal {
 }
 
 impl Refusal {
+    /// Whether the same may be answered later, or by another instance.
+    pub(super) fn may_pass(&self) -> bool {
+        matches!(
+            self.0.code(),
+            Code::Unavailable
+                | Code::Unknown
+                | Code::Aborted
+                | Code::Cancelled
+                | Code::DeadlineExceeded
+                | Code::Internal
+                | Code::ResourceExhausted
+        )
+    }
+
     /// The reason that the server gives, or the code where another gave it.
     pub(super) fn reason(&self) -> String {
         let details = self.0.get_error_details();
@@ -65,6 +79,10 @@ fn advice(reason: Option<&str>, code: Code) -> Option<&'static str> {
              jeton client update ID --permission admin.",
         ),
         (Some("CONFLICT"), _) => Some("Somebody else changed it meanwhile: look, then repeat."),
+        (Some("CURSOR_OUT_OF_RANGE"), _) => Some(
+            "What happened since cannot be told any more: watch without a cursor, or with \
+             --snapshot.",
+        ),
         (_, Code::Unimplemented) => Some("This server is of a release that does not offer it."),
         (None, Code::Unavailable) => Some("The connection broke: is the server still there?"),
         (None, Code::Cancelled | Code::DeadlineExceeded) => Some(

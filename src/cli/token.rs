@@ -8,6 +8,7 @@ use super::{
     input,
     output::{Fields, Format},
     time,
+    watch::Watch,
     words::Word as _,
 };
 use crate::{
@@ -34,6 +35,15 @@ pub(super) struct Token {
 
 #[derive(Debug, Subcommand)]
 enum Action {
+    #[command(flatten)]
+    Ask(Ask),
+    /// Prints revocations as they happen, until Ctrl-C
+    Watch(Watch),
+}
+
+/// What has one answer.
+#[derive(Debug, Subcommand)]
+enum Ask {
     /// Issues tokens, for the client itself or for a user
     Issue(Issue),
     /// Exchanges a refresh token, read from standard input, for the next pair
@@ -82,16 +92,26 @@ struct Issue {
 
 impl Token {
     pub(super) async fn run(self) -> Result<(), CliError> {
-        let Session { channel, client_id, secret } = self.caller.connect(self.public).await?;
+        let session = self.caller.connect(self.public).await?;
+        match self.action {
+            Action::Ask(ask) => ask.run(session, self.output).await,
+            Action::Watch(watch) => watch.run(&self.caller, session, self.output).await,
+        }
+    }
+}
+
+impl Ask {
+    async fn run(self, session: Session, output: Format) -> Result<(), CliError> {
+        let Session { channel, client_id, secret } = session;
         let (client_id, client_secret) = (client_id.as_str(), secret.expose());
         let mut fields = Fields::default();
         let mut service = TokenServiceClient::new(channel);
-        match self.action {
-            Action::Issue(issue) => {
+        match self {
+            Self::Issue(issue) => {
                 let request = issue.request(client_id, client_secret)?;
                 issued(&mut fields, service.issue_token(request).await?.into_inner());
             }
-            Action::Refresh { scopes } => {
+            Self::Refresh { scopes } => {
                 let request = v1::RefreshTokenRequest {
                     client_id: client_id.to_owned(),
                     client_secret: client_secret.to_owned(),
@@ -100,7 +120,7 @@ impl Token {
                 };
                 refreshed(&mut fields, service.refresh_token(request).await?.into_inner());
             }
-            Action::Revoke { access_token_only } => {
+            Self::Revoke { access_token_only } => {
                 let revoke_scope = if access_token_only {
                     v1::RevokeScope::AccessTokenOnly
                 } else {
@@ -116,7 +136,7 @@ impl Token {
                 service.revoke_token(request).await?;
                 fields.add("revoked", true);
             }
-            Action::Introspect { refresh_token } => {
+            Self::Introspect { refresh_token } => {
                 let kind =
                     if refresh_token { v1::TokenKind::Refresh } else { v1::TokenKind::Access };
                 let message = v1::IntrospectRequest {
@@ -128,7 +148,7 @@ impl Token {
                 introspected(&mut fields, service.introspect(request).await?.into_inner());
             }
         }
-        fields.print(self.output)
+        fields.print(output)
     }
 }
 
