@@ -14,6 +14,7 @@ mod parties;
 mod retries;
 mod soak;
 mod sweeper;
+mod watch;
 mod world;
 
 /// What the clients of the service model live by.

@@ -65,7 +65,8 @@ pub(crate) struct World {
     pub store: FaultyStore<MemoryStore>,
     pub service: Service<FaultyStore<MemoryStore>>,
     pub clock: Arc<HandClock>,
-    caller: Caller,
+    pub credentials: Credentials,
+    pub caller: Caller,
     admin: Admin,
 }
 
@@ -93,7 +94,7 @@ impl World {
         let caller = service.authenticate_client(&credentials).await.expect("the client");
         let admin = service.authorize_admin(caller.clone(), Origin::default());
         let admin = admin.expect("an administrator");
-        Self { memory, store, service, clock, caller, admin }
+        Self { memory, store, service, clock, credentials, caller, admin }
     }
 
     /// Ends every grant of the user.

@@ -95,10 +95,12 @@ impl Feed {
         self.publish(Tip { end, round, course: Course::Following });
     }
 
-    /// The store could not be read: every watch that had begun before this round ends.
-    pub(super) fn fail_round(&self) {
+    /// The store cannot be read: every watch that has begun ends. A round of its own, since there
+    /// may not have been one since then.
+    pub(super) fn fail(&self) {
+        let round = self.begin_round();
         let Tip { end, .. } = *self.tip.borrow();
-        self.publish(Tip { end, round: self.rounds(), course: Course::Failed });
+        self.publish(Tip { end, round, course: Course::Failed });
     }
 
     /// Ends every watch, and lets none begin.

@@ -25,7 +25,7 @@ impl<S: Store> Service<S> {
             self.watching.feed.joined().await;
             if let Err(error) = self.read_while_watched().await {
                 tracing::warn!(%error, "the feed of revocations cannot be followed");
-                self.watching.feed.fail_round();
+                self.watching.feed.fail();
                 sleep(PAUSE).await;
             }
         }
