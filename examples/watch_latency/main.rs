@@ -56,7 +56,7 @@ struct Options {
 #[tokio::main]
 async fn main() {
     let options = Options::parse();
-    let server = Server::start(&options.dir).await;
+    let server = Server::start(&options.dir);
     let mut shop = TokenServiceClient::new(server.connect().await);
     let mut tokens = Vec::new();
     for _ in 0..options.revocations {
@@ -82,14 +82,14 @@ async fn main() {
     );
 
     let clock = Stopwatch::start();
-    let mut watches = JoinSet::new();
+    let mut reading = JoinSet::new();
     for stream in streams {
-        watches.spawn(arrivals(stream, options.revocations, clock));
+        reading.spawn(arrivals(stream, options.revocations, clock));
     }
     let answered = revoke_all(&mut shop, tokens, options.rate, clock).await;
     let [mut times, mut last] = [(); 2].map(|()| histogram());
     let mut latest = vec![0; answered.len()];
-    while let Some(arrived) = watches.join_next().await {
+    while let Some(arrived) = reading.join_next().await {
         let arrived = arrived.expect("a watch that hears everything");
         for ((arrived, answered), latest) in arrived.iter().zip(&answered).zip(&mut latest) {
             // Many hear of it before the one who revoked has its answer.
@@ -98,7 +98,9 @@ async fn main() {
             *latest = time.max(*latest);
         }
     }
-    latest.into_iter().for_each(|time| last.saturating_record(time));
+    for time in latest {
+        last.saturating_record(time);
+    }
     println!("{} revocations at {} a second, from OK to arrival:", answered.len(), options.rate);
     print("any watcher", &times);
     print("the last watcher", &last);

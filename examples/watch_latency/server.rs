@@ -35,7 +35,7 @@ pub(crate) struct Server {
 
 impl Server {
     /// Starts the `jeton` that was built beside this program, on a new store under `dir`.
-    pub(crate) async fn start(dir: &Path) -> Self {
+    pub(crate) fn start(dir: &Path) -> Self {
         let example = env::current_exe().expect("this program's path");
         let binary = example.ancestors().nth(2).expect("its build directory").join("jeton");
         fs::create_dir_all(dir).expect("the directory is made");

@@ -16,6 +16,8 @@ use super::{parties::user_id, scene::Scene};
 const KEPT: u64 = 100_000;
 /// For so long an event is kept whatever else there is.
 const YOUNG: Duration = Duration::from_secs(10 * 60);
+/// A second less.
+const NEARLY: Duration = Duration::from_secs(10 * 60 - 1);
 /// Events in memory.
 const NEWEST: u64 = 16_384;
 
@@ -116,12 +118,12 @@ async fn a_cursor_is_good_for_ten_minutes_and_a_hundred_thousand_events_and_then
     let (_, old) = catch_up(&service, &mut watch).await;
     scene.change(KEPT + 300).await;
     scene.sweep().await;
-    scene.pass(YOUNG - Duration::from_secs(1));
+    scene.pass(NEARLY);
     scene.sweep().await;
     let mut young = scene.watch(WatchFrom::Cursor(old)).await.expect("a watch");
     assert_eq!(catch_up(&service, &mut young).await.0, KEPT + 300, "nothing is gone yet");
 
-    scene.pass(Duration::from_secs(1));
+    scene.pass(YOUNG.saturating_sub(NEARLY));
     scene.sweep().await;
     let refused = scene.watch(WatchFrom::Cursor(old)).await.map(drop);
     let Err(Error::CursorOutOfRange { restart }) = refused else { panic!("{refused:?}") };
