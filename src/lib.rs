@@ -1,7 +1,7 @@
 //! jeton: a gRPC token service over an embedded store.
 //!
 //! One request goes down and comes back up through these folders:
-//! `grpc` → `service` → `domain` → `store`. `app` puts them together, `main` runs them.
+//! `transport` → `grpc` → `service` → `domain` → `store`. `app` puts them together, `main` runs them.
 
 pub mod app;
 pub mod cli;
@@ -16,3 +16,4 @@ pub mod proto;
 pub mod service;
 pub mod store;
 pub mod telemetry;
+pub mod transport;

@@ -7,7 +7,7 @@ use std::{
 };
 
 /// Every folder of `src`, with the folders of `src` that it may import. Generated types are `proto`.
-const LAYERS: [(&str, &[&str]); 13] = [
+const LAYERS: [(&str, &[&str]); 14] = [
     ("proto", &[]),
     ("domain", &[]),
     ("metrics", &["domain"]),
@@ -15,13 +15,25 @@ const LAYERS: [(&str, &[&str]); 13] = [
     ("service", &["store", "domain", "metrics"]),
     ("config", &["domain"]),
     ("telemetry", &["config", "domain"]),
-    ("grpc", &["service", "store", "domain", "proto", "telemetry", "metrics"]),
-    ("http", &["service", "store", "domain", "telemetry", "metrics"]),
+    ("transport", &["config", "domain", "metrics"]),
+    ("grpc", &["service", "store", "domain", "proto", "telemetry", "transport", "metrics"]),
+    ("http", &["service", "store", "domain", "telemetry", "transport", "metrics"]),
     ("ops", &["grpc::Health", "metrics"]),
     ("client", &["proto", "domain::secret"]),
     (
         "app",
-        &["grpc", "http", "ops", "service", "store", "domain", "config", "telemetry", "metrics"],
+        &[
+            "grpc",
+            "http",
+            "ops",
+            "transport",
+            "service",
+            "store",
+            "domain",
+            "config",
+            "telemetry",
+            "metrics",
+        ],
     ),
     ("cli", &["app", "client", "config", "telemetry", "proto", "domain::secret"]),
 ];

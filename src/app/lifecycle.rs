@@ -1,9 +1,9 @@
 //! The life of the serving process: bind, open, serve, drain, commit, leave.
 
-use std::{convert::Infallible, future, sync::Arc, time::Duration};
+use std::{convert::Infallible, future, pin::pin, sync::Arc, time::Duration};
 
 use thiserror::Error;
-use tokio::{sync::watch, time::timeout};
+use tokio::{signal::unix::Signal, sync::watch, task::JoinSet, time::timeout};
 
 use super::{
     Announce, KeyFiles, SystemClock,
@@ -13,7 +13,9 @@ use super::{
     key_watch::{follow_keys, hangups},
     listen::{Listeners, Serving, listen, system},
     open::{Opened, StartError, open},
+    service_manager,
     signals::StopSignals,
+    tls_watch::{self, follow_certificates},
 };
 use crate::{
     config::Settings,
@@ -22,6 +24,7 @@ use crate::{
     ops::{Exposition, NotReady, Readiness},
     service::Ready,
     store::sled::{self, Failure, SledStore},
+    transport::{CertificateMetrics, Stage},
 };
 
 /// How long the last commit may take. A disk that needs longer for one sync is not going to finish.
@@ -42,6 +45,9 @@ pub enum ServeError {
     /// A listener failed as a whole.
     #[error("the {0} listener failed")]
     Listener(&'static str),
+    /// It was asked to stop a second time.
+    #[error("{0} came again: nothing more was waited for")]
+    Impatient(&'static str),
     /// The last commit did not finish in time.
     #[error("the store did not finish its last commit")]
     CloseTimeout,
@@ -49,6 +55,8 @@ pub enum ServeError {
 
 /// Runs the service until a signal asks it to stop. Calls `started` once it is serving. With
 /// `init_admin` it sees to it before that somebody may administer.
+///
+/// A second signal ends the process at once: what was acknowledged is on the disk already.
 ///
 /// Order: the ops listener is the first to be bound and the last to go, and says all the time how
 /// ready the process is; health says "not serving" before anything is bound and again before anything stops;
@@ -63,14 +71,17 @@ pub async fn serve(
     started: Started<'_>,
 ) -> Result<(), ServeError> {
     let mut signals = StopSignals::listen().map_err(|error| system("signals", error))?;
-    let hangups = hangups().map_err(|error| system("signals", error))?;
+    let [key_hangups, tls_hangups, told_hangups] = three_hangups()?;
     let health = Health::starting().await;
     let ready = Ready::not_yet();
-    let (stop, stopping) = watch::channel(false);
+    let (stage, staged) = watch::channel(Stage::Serving);
     let (readiness, exposition) = (Readiness::starting(), Exposition::new());
     exposition.add([build_info::metrics(), readiness.metrics()]);
-    let ops = (&readiness, &exposition);
-    let (listeners, mut serving) = listen(settings, &ready, &health, ops, &stopping)?;
+    let certificate_metrics = CertificateMetrics::new();
+    exposition.add([certificate_metrics.registry()]);
+    let tls = tls_watch::load(settings, certificate_metrics).map_err(StartError::Tls)?;
+    let (served, ops) = ((&ready, &health), (&readiness, &exposition));
+    let (listeners, mut serving) = listen(settings, tls.as_ref(), served, ops, &staged)?;
 
     let opened = tokio::select! {
         opened = open(settings) => opened?,
@@ -89,11 +100,17 @@ pub async fn serve(
     ready.set(Arc::clone(&service));
     let background = Background::start(&store, &service);
     let keys = KeyFiles::new(&settings.keys.path);
-    let key_watch = tokio::spawn(follow_keys(keys, Arc::clone(&service), hangups));
+    let mut watches = JoinSet::new();
+    watches.spawn(follow_keys(keys, Arc::clone(&service), key_hangups));
+    watches.spawn(tell_of_hangups(told_hangups));
+    if let Some(tls) = tls {
+        watches.spawn(follow_certificates(tls, tls_hangups));
+    }
     let mut space = store.readiness();
     say(*space.borrow_and_update(), &health, &readiness).await;
     let ops = listeners.ops.map(tracing::field::display);
     tracing::info!(grpc = %listeners.grpc, http = %listeners.http, ops, "serving");
+    service_manager::ready();
     started(listeners);
 
     let ended = tokio::select! {
@@ -107,18 +124,46 @@ pub async fn serve(
     };
     let stopped = matches!(ended, Err(ServeError::Store(_)));
     readiness.set(Err(if stopped { NotReady::CannotCommit } else { NotReady::Draining }));
+    service_manager::stopping();
     health.not_serving().await;
-    key_watch.abort();
-    if ended.is_ok() {
-        tokio::time::sleep(settings.serve.drain_delay).await;
-        // Before anything waits for them: they have no end of their own.
-        service.end_watches();
-        drain(settings, &health, &stop, serving).await;
+    watches.abort_all();
+    let leaving = async {
+        if ended.is_ok() {
+            tokio::time::sleep(settings.serve.drain_delay).await;
+            // Before anything waits for them: they have no end of their own.
+            service.end_watches();
+            drain(settings, &health, &stage, serving).await;
+        }
+        background.stop(&service).await;
+        close(&store).await
+    };
+    tokio::select! {
+        left = leaving => left?,
+        signal = signals.next() => {
+            tracing::warn!(signal, "stopping at once");
+            return Err(ServeError::Impatient(signal));
+        }
     }
-    background.stop(&service).await;
-    close(&store).await?;
     tracing::info!("stopped");
     ended
+}
+
+/// SIGHUP for each who listens for it.
+fn three_hangups() -> Result<[Signal; 3], StartError> {
+    let hangups = || hangups().map_err(|error| system("signals", error));
+    Ok([hangups()?, hangups()?, hangups()?])
+}
+
+/// Says what SIGHUP does and what it does not, whenever it comes.
+async fn tell_of_hangups(mut hangups: Signal) {
+    while hangups.recv().await.is_some() {
+        service_manager::reloading();
+        tracing::info!(
+            "SIGHUP: server keys, certificates and [log] are read again; every other setting needs a \
+             restart"
+        );
+        service_manager::ready();
+    }
 }
 
 /// Health and readiness go as the store's readiness goes.
@@ -148,12 +193,21 @@ async fn say(space: sled::Readiness, health: &Health, readiness: &Readiness) {
     }
 }
 
-/// Lets calls in flight finish, for as long as the drain timeout allows.
-async fn drain(settings: &Settings, health: &Health, stop: &watch::Sender<bool>, serving: Serving) {
-    stop.send_replace(true);
+/// Lets calls in flight finish, for as long as the drain timeout allows; then cuts them off, so that
+/// nothing asks the store for anything while it is closed.
+async fn drain(
+    settings: &Settings,
+    health: &Health,
+    stage: &watch::Sender<Stage>,
+    serving: Serving,
+) {
+    stage.send_replace(Stage::Draining);
     health.end_watches().await;
-    if timeout(settings.serve.drain_timeout, serving.ended()).await.is_err() {
+    let mut ended = pin!(serving.ended());
+    if timeout(settings.serve.drain_timeout, ended.as_mut()).await.is_err() {
         tracing::warn!("calls were cut off: they outlived the drain timeout");
+        stage.send_replace(Stage::Cut);
+        ended.await;
     }
 }
 

@@ -2,18 +2,20 @@
 
 use std::{collections::BTreeSet, net::SocketAddr, sync::Arc};
 
+use bytesize::ByteSize;
 use tokio::{sync::watch, task::JoinHandle};
 
-use super::{SystemEntropy, open::StartError};
+use super::{SystemEntropy, open::StartError, open_files::most_connections};
 use crate::{
-    config::Settings,
-    domain::scopes::Scopes,
-    grpc::{GrpcMetrics, GrpcServer, Health},
+    config::{LimitSettings, Settings},
+    domain::{entropy::draw, scopes::Scopes},
+    grpc::{CallLimits, GrpcMetrics, GrpcServer, Health},
     http::{HttpMetrics, HttpOptions, HttpServer},
     ops::{Exposition, OpsServer, Readiness},
     service::Ready,
     store::sled::SledStore,
     telemetry::RequestIds,
+    transport::{Protocol, Stage, Tls, Transport},
 };
 
 /// Where the process listens.
@@ -50,13 +52,13 @@ impl Serving {
     }
 }
 
-/// Binds every listener and begins to serve on them, until `stopping` says true.
+/// Binds every listener and begins to serve on them, for as long as the stage says so.
 pub(super) fn listen(
     settings: &Settings,
-    ready: &Ready<SledStore>,
-    health: &Health,
+    tls: Option<&Tls>,
+    (ready, health): (&Ready<SledStore>, &Health),
     (readiness, exposition): (&Readiness, &Exposition),
-    stopping: &watch::Receiver<bool>,
+    stage: &watch::Receiver<Stage>,
 ) -> Result<(Listeners, Serving), StartError> {
     // First: it tells why the others do not answer yet.
     let ops = listen_for_ops(settings, readiness, exposition, health)?;
@@ -67,17 +69,26 @@ pub(super) fn listen(
     let address = settings.grpc.listen;
     let bound = GrpcServer::bind(address).and_then(|server| Ok((server.local_address()?, server)));
     let (grpc, server) = bound.map_err(|error| system(&format!("gRPC on {address}"), error))?;
-    let stop = until_stopping(stopping.clone());
-    let (ready_grpc, health, entropy) = (ready.clone(), health.clone(), Arc::new(SystemEntropy));
-    let serving_grpc = server.serve(ready_grpc, health, grpc_metrics, entropy, stop);
+    let limits = LimitSettings {
+        connections: most_connections(settings.limits.connections),
+        ..settings.limits.clone()
+    };
+    let transport = |protocol| {
+        let spread = u64::from_be_bytes(draw(&SystemEntropy));
+        (Transport::new(protocol, tls.cloned(), limits.clone(), spread), stage.clone())
+    };
+    let bounded = (ready.clone(), call_limits(&limits));
+    let (health, entropy) = (health.clone(), Arc::new(SystemEntropy));
+    let over = transport(Protocol::Http2);
+    let serving_grpc = server.serve(bounded, health, grpc_metrics, entropy, over);
 
     let address = settings.http.listen;
     let bound = HttpServer::bind(address).and_then(|server| Ok((server.local_address()?, server)));
     let (http, server) = bound.map_err(|error| system(&format!("HTTP on {address}"), error))?;
-    let options = http_options(settings, http);
+    let options = http_options(settings, tls.is_some(), http);
     let ids = RequestIds::new(&SystemEntropy);
-    let stop = until_stopping(stopping.clone());
-    let serving_http = server.serve(ready.clone(), options, http_metrics, ids, stop);
+    let over = transport(Protocol::Http1);
+    let serving_http = server.serve(ready.clone(), options, http_metrics, ids, over);
 
     let serving = Serving { grpc: tokio::spawn(serving_grpc), http: tokio::spawn(serving_http) };
     Ok((Listeners { grpc, http, ops }, serving))
@@ -103,8 +114,9 @@ fn listen_for_ops(
 }
 
 /// Without an issuer in the settings clients know the server by the address it listens on.
-fn http_options(settings: &Settings, address: SocketAddr) -> HttpOptions {
-    let issuer = settings.http.issuer.clone().unwrap_or_else(|| format!("http://{address}"));
+fn http_options(settings: &Settings, tls: bool, address: SocketAddr) -> HttpOptions {
+    let scheme = if tls { "https" } else { "http" };
+    let issuer = settings.http.issuer.clone().unwrap_or_else(|| format!("{scheme}://{address}"));
     let scopes = settings.clients.iter().filter_map(|client| client.allowed_scopes.as_ref());
     let scopes: BTreeSet<&str> = scopes.flat_map(Scopes::values).collect();
     HttpOptions {
@@ -114,9 +126,14 @@ fn http_options(settings: &Settings, address: SocketAddr) -> HttpOptions {
     }
 }
 
-async fn until_stopping(mut stopping: watch::Receiver<bool>) {
-    // A sender that is gone has no more to say: stop as well.
-    drop(stopping.wait_for(|stopping| *stopping).await);
+fn call_limits(limits: &LimitSettings) -> CallLimits {
+    let bytes = |size: ByteSize| usize::try_from(size.as_u64()).unwrap_or(usize::MAX);
+    CallLimits {
+        request_bytes: bytes(limits.request_bytes),
+        response_bytes: bytes(limits.response_bytes),
+        timeout: limits.request_timeout,
+        admin_timeout: limits.admin_request_timeout,
+    }
 }
 
 pub(super) fn system(what: &str, error: std::io::Error) -> StartError {

@@ -14,10 +14,13 @@ mod lifecycle;
 mod listen;
 mod log_watch;
 mod open;
+mod open_files;
 mod restore;
+mod service_manager;
 mod signals;
 mod sweeper;
 mod system;
+mod tls_watch;
 
 pub use self::{
     build_info::VERSION,

@@ -25,6 +25,7 @@ use crate::{
         ReadError, Record, Records, Store, Stored, Write, WriteError,
         sled::{OpenError, SledOptions, SledStore},
     },
+    transport::TlsError,
 };
 
 /// Why the process cannot start.
@@ -46,6 +47,9 @@ pub enum StartError {
         /// Why not.
         error: OpenError,
     },
+    /// There is no TLS to be had from what the settings name.
+    #[error("TLS: {0}")]
+    Tls(#[from] TlsError),
     /// The key ring cannot be read.
     #[error("the key ring: {0}")]
     Keys(#[from] KeyRingError),

@@ -3,9 +3,9 @@
 use std::error::Error as _;
 
 use clap::Args;
-use tonic::transport::{Channel, Error};
+use tonic::transport::{Channel, Endpoint, Error};
 
-use super::{CliError, input, profile::Profile};
+use super::{CliError, encryption::Encryption, input, profile::Profile};
 use crate::{
     client::{self, Admin, Basic},
     domain::secret::Secret,
@@ -15,20 +15,30 @@ use crate::{
 const DEFAULT_SERVER: &str = "http://127.0.0.1:50051";
 
 /// What help puts the flags of this file under.
-const HEADING: &str = "Connection";
+pub(super) const HEADING: &str = "Connection";
 
 /// The server.
 #[derive(Args, Debug)]
 pub(super) struct Server {
     /// The server's gRPC address; `http://127.0.0.1:50051` unless given
-    #[arg(long, env = "JETON_SERVER", value_name = "URL", global = true, help_heading = HEADING)]
-    server: Option<String>,
+    #[arg(
+        id = "server",
+        long = "server",
+        env = "JETON_SERVER",
+        value_name = "URL",
+        global = true,
+        help_heading = HEADING
+    )]
+    url: Option<String>,
 
     /// The profile to use: a table of the file jeton/profiles.toml below `XDG_CONFIG_HOME` or
-    /// ~/.config, with `server`, `client_id` and `client_secret` for what neither flags nor the
-    /// environment say. The file must be its owner's alone (chmod 600)
+    /// ~/.config, with `server`, `ca`, `cert`, `key`, `client_id` and `client_secret` for what neither
+    /// flags nor the environment say. The file must be its owner's alone (chmod 600)
     #[arg(long, env = "JETON_PROFILE", value_name = "NAME", global = true, help_heading = HEADING)]
     profile: Option<String>,
+
+    #[command(flatten)]
+    encryption: Encryption,
 }
 
 impl Server {
@@ -45,12 +55,24 @@ impl Server {
     }
 
     async fn reach(&self, profile: &Profile) -> Result<Channel, CliError> {
+        let (url, endpoint) = self.endpoint(profile)?;
+        endpoint.connect().await.map_err(|error| unreachable(url, &error))
+    }
+
+    /// Where the server is, and how to get there.
+    fn endpoint(&self, profile: &Profile) -> Result<(String, Endpoint), CliError> {
         let url = self.url(profile);
-        client::connect(url.clone()).await.map_err(|error| unreachable(url, &error))
+        let tls = self.encryption.towards(&url, profile)?;
+        let endpoint = client::endpoint(url.clone()).and_then(|endpoint| match tls {
+            Some(tls) => endpoint.tls_config(tls),
+            None => Ok(endpoint),
+        });
+        let endpoint = endpoint.map_err(|error| unreachable(url.clone(), &error))?;
+        Ok((url, endpoint))
     }
 
     fn url(&self, profile: &Profile) -> String {
-        let url = given(self.server.as_ref()).or_else(|| profile.server.clone());
+        let url = given(self.url.as_ref()).or_else(|| profile.server.clone());
         url.unwrap_or_else(|| DEFAULT_SERVER.to_owned())
     }
 }
@@ -98,8 +120,8 @@ impl Caller {
         let profile = self.server.profile()?;
         let (client_id, known) = self.credentials(&profile)?;
         let secret = known.map_or_else(input::client_secret, Ok)?;
-        let url = self.server.url(&profile);
-        let connected = client::administer(url.clone(), Basic::new(&client_id, &secret)).await;
+        let (url, endpoint) = self.server.endpoint(&profile)?;
+        let connected = client::administer(endpoint, Basic::new(&client_id, &secret)).await;
         let admin = connected.map_err(|error| unreachable(url.clone(), &error))?;
         Ok((admin, url))
     }

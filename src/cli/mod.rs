@@ -8,6 +8,7 @@ mod client;
 mod connection;
 mod dev;
 mod documents;
+mod encryption;
 mod grant;
 mod health;
 mod input;
@@ -73,7 +74,7 @@ enum Command {
     /// Asks a running server whether it is serving; exits 0 or 1
     Health(health::Health),
     /// Checks a settings file without starting, or a store that no server has open
-    Check(check::Check),
+    Check(Box<check::Check>),
     /// Backs up a running server's store
     Backup(backup::Backup),
     /// Adds, activates, lists and removes server keys
@@ -190,7 +191,7 @@ pub fn main() -> ExitCode {
 
 fn run(command: Command) -> Result<(), CliError> {
     let runtime = Runtime::new().map_err(|error| CliError::Io("the runtime", error))?;
-    runtime.block_on(async {
+    let done = runtime.block_on(async {
         match command {
             Command::Serve(serve) => serve.run().await,
             Command::Token(token) => token.run().await,
@@ -207,7 +208,10 @@ fn run(command: Command) -> Result<(), CliError> {
             Command::Completions(completions) => completions.run(),
             Command::Man(manual) => manual.run(),
         }
-    })
+    });
+    // Who asks a second time to stop is not made to wait for what runs on threads of its own.
+    runtime.shutdown_background();
+    done
 }
 
 #[cfg(test)]

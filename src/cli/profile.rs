@@ -10,6 +10,7 @@ use thiserror::Error;
 use toml_span::{Value, value::ValueInner};
 use zeroize::Zeroizing;
 
+use super::encryption::Encryption;
 use crate::{
     config::{Environment as _, ProcessEnvironment},
     domain::secret::Secret,
@@ -22,6 +23,7 @@ const MAX_BYTES: u64 = 1024 * 1024;
 #[derive(Debug, Default)]
 pub(super) struct Profile {
     pub(super) server: Option<String>,
+    pub(super) encryption: Encryption,
     pub(super) client_id: Option<String>,
     pub(super) client_secret: Option<Secret>,
 }
@@ -66,10 +68,14 @@ impl Profile {
             let text = string(&mut value).ok_or_else(|| fault(key.span.start, "not a string"))?;
             match &*key.name {
                 "server" => profile.server = Some(text),
+                "ca" => profile.encryption.ca = Some(text.into()),
+                "cert" => profile.encryption.cert = Some(text.into()),
+                "key" => profile.encryption.key = Some(text.into()),
                 "client_id" => profile.client_id = Some(text),
                 "client_secret" => profile.client_secret = Some(Secret::new(text)),
                 _ => {
-                    let problem = "a profile has server, client_id and client_secret, nothing else";
+                    let problem = "a profile has server, ca, cert, key, client_id and \
+                                   client_secret, nothing else";
                     return Err(fault(key.span.start, problem));
                 }
             }

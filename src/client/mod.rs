@@ -28,27 +28,30 @@ const ADMIN_CALL_TIMEOUT: Duration = Duration::from_secs(5 * 60);
 /// # Errors
 /// When `url` is none, or nothing answers there.
 pub async fn connect(url: String) -> Result<Channel, Error> {
-    open(url, CALL_TIMEOUT).await
+    endpoint(url)?.connect().await
 }
 
-async fn open(url: String, call_timeout: Duration) -> Result<Channel, Error> {
-    Endpoint::from_shared(url)?
+/// An endpoint for the server at `url`: 5 s to connect, 15 s a call. TLS and more can be set on it
+/// before it connects.
+///
+/// # Errors
+/// When `url` is none.
+pub fn endpoint(url: impl Into<String>) -> Result<Endpoint, Error> {
+    Ok(Endpoint::from_shared(url.into())?
         .user_agent(USER_AGENT)?
         .connect_timeout(CONNECT_TIMEOUT)
-        .timeout(call_timeout)
-        .connect()
-        .await
+        .timeout(CALL_TIMEOUT))
 }
 
 /// Administers a server as one client.
 pub type Admin = AdminServiceClient<InterceptedService<Channel, Basic>>;
 
-/// Connects to the server at `url` to administer it with `credentials`.
+/// Connects to a server to administer it with `credentials`, with time for long calls.
 ///
 /// # Errors
-/// When `url` is none, or nothing answers there.
-pub async fn administer(url: String, credentials: Basic) -> Result<Admin, Error> {
-    let channel = open(url, ADMIN_CALL_TIMEOUT).await?;
+/// When nothing answers there.
+pub async fn administer(endpoint: Endpoint, credentials: Basic) -> Result<Admin, Error> {
+    let channel = endpoint.timeout(ADMIN_CALL_TIMEOUT).connect().await?;
     Ok(AdminServiceClient::with_interceptor(channel, credentials))
 }
 

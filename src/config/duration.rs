@@ -47,6 +47,21 @@ pub(super) fn shutdown(text: &str) -> Result<Duration, Invalid> {
     Ok(duration)
 }
 
+/// What a peer may take: at least a second, at most a day.
+pub(super) fn limit(text: &str) -> Result<Duration, Invalid> {
+    let duration = lifetime(text)?;
+    if duration > Duration::from_secs(24 * 60 * 60) {
+        return Err(Invalid("must be at most 24h"));
+    }
+    Ok(duration)
+}
+
+/// The age of a connection: as [`limit`], or zero for any.
+pub(super) fn age(text: &str) -> Result<Duration, Invalid> {
+    let duration = any(text)?;
+    if duration.is_zero() { Ok(duration) } else { limit(text) }
+}
+
 /// A time of the lockout: at least a second, at most [`LockoutPolicy::LONGEST`].
 pub(super) fn lockout(text: &str) -> Result<Duration, Invalid> {
     let duration = lifetime(text)?;
@@ -77,6 +92,8 @@ mod tests {
         assert!(retry_window("0s").is_ok() && retry_window("5m").is_ok());
         assert!(retry_window("5m 1ms").is_err());
         assert!(shutdown("1h").is_ok() && shutdown("61m").is_err());
+        assert!(limit("1s").is_ok() && limit("0s").is_err() && limit("25h").is_err());
+        assert!(age("0s").is_ok() && age("1ms").is_err() && age("24h").is_ok());
         assert!(lockout("7d").is_ok() && lockout("7d 1s").is_err() && lockout("0s").is_err());
     }
 }

@@ -15,6 +15,17 @@ use crate::domain::invalid::Invalid;
 const OPS_ADDRESS: &str = r#"an address and port like "127.0.0.1:9090", or "off""#;
 const ADDRESS: &str = r#"an address and port like "127.0.0.1:50051""#;
 
+/// Where a listener may go without TLS.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Plaintext {
+    /// Where nobody else reaches it.
+    Loopback,
+    /// Anywhere, as [`super::ServeSettings`] says.
+    Allowed,
+    /// It does not.
+    Unused,
+}
+
 /// `[grpc]`: the listener of `TokenService`, health and reflection.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct GrpcSettings {
@@ -29,14 +40,14 @@ impl Default for GrpcSettings {
 }
 
 impl GrpcSettings {
-    /// Reads the section; `allow_plaintext` as [`super::ServeSettings`] has it.
+    /// Reads the section.
     pub(super) fn read(
         fields: &mut Fields<'_, '_>,
         overrides: &Overrides,
-        allow_plaintext: bool,
+        plaintext: Plaintext,
     ) -> Self {
         let flag = ("--grpc-listen (JETON_GRPC_LISTEN)", overrides.grpc_listen);
-        let declared = listen(fields, "grpc", flag, allow_plaintext);
+        let declared = listen(fields, "grpc", flag, plaintext);
         declared.map_or_else(Self::default, |listen| Self { listen })
     }
 }
@@ -63,14 +74,14 @@ impl Default for HttpSettings {
 }
 
 impl HttpSettings {
-    /// Reads the section; `allow_plaintext` as [`super::ServeSettings`] has it.
+    /// Reads the section.
     pub(super) fn read(
         fields: &mut Fields<'_, '_>,
         overrides: &Overrides,
-        allow_plaintext: bool,
+        plaintext: Plaintext,
     ) -> Self {
         let flag = ("--http-listen (JETON_HTTP_LISTEN)", overrides.http_listen);
-        let listen = listen(fields, "http", flag, allow_plaintext);
+        let listen = listen(fields, "http", flag, plaintext);
         let declared = fields.text("issuer", "a URL", issuer).map(|issuer| issuer.value);
         let origins = fields.texts("cors_allowed_origins", origins);
         Self {
@@ -130,7 +141,7 @@ fn listen(
     fields: &mut Fields<'_, '_>,
     section: &'static str,
     (flag, overriding): (&'static str, Option<SocketAddr>),
-    allow_plaintext: bool,
+    plaintext: Plaintext,
 ) -> Option<SocketAddr> {
     let declared = fields.text("listen", ADDRESS, address);
     let (spot, address) = match (overriding, declared) {
@@ -138,14 +149,17 @@ fn listen(
         (None, Some(Placed { at, value })) => (Spot::Byte(at), value),
         (None, None) => return None,
     };
-    if !address.ip().to_canonical().is_loopback() {
-        if allow_plaintext {
-            fields.report().warn(Warning::Plaintext { listener: section, address });
-        } else {
+    let remote = !address.ip().to_canonical().is_loopback();
+    match plaintext {
+        Plaintext::Loopback if remote => {
             let problem = "other machines reach this address and there is no TLS: \
                            serve.allow_plaintext or --allow-plaintext must say that this is meant";
             fields.report().fault(spot, format!("{section}.listen: {problem}"));
         }
+        Plaintext::Allowed if remote => {
+            fields.report().warn(Warning::Plaintext { listener: section, address });
+        }
+        Plaintext::Loopback | Plaintext::Allowed | Plaintext::Unused => {}
     }
     Some(address)
 }

@@ -5,7 +5,7 @@
 //! | `settings` | [`Settings`] and how they are loaded |
 //! | `overrides` | [`Overrides`], the flags and `JETON_…` variables that beat the file |
 //! | `environment` | [`Environment`], where variables and files are read |
-//! | `listeners`, `storage`, `tokens`, `passwords`, `lockout`, `log`, `audit`, `traces`, `serve` | one section of the file each |
+//! | `listeners`, `tls`, `limits`, `storage`, `tokens`, `passwords`, `lockout`, `log`, `audit`, `traces`, `serve` | one section of the file each |
 //! | `client`, `user` | one `[[client]]` or `[[user]]` each |
 //! | `credential`, `phc` | the ways to give a secret or password, and its hash |
 //! | `fields` | typed values out of one TOML table |
@@ -21,6 +21,7 @@ mod duration;
 mod environment;
 mod fault;
 mod fields;
+mod limits;
 mod listeners;
 mod lockout;
 mod log;
@@ -33,6 +34,7 @@ mod settings;
 mod size;
 mod storage;
 mod syntax;
+mod tls;
 mod tokens;
 mod traces;
 mod user;
@@ -43,6 +45,7 @@ pub use self::{
     client::{DeclaredClient, DeclaredSecret},
     environment::{Environment, ProcessEnvironment, TextFile},
     fault::{Fault, Faults, Place},
+    limits::LimitSettings,
     listeners::{GrpcSettings, HttpSettings, OpsListen, OpsSettings},
     log::{LogFormat, LogSettings},
     overrides::Overrides,
@@ -50,6 +53,7 @@ pub use self::{
     serve::ServeSettings,
     settings::{Loaded, Settings},
     storage::{KeySettings, StoreSettings},
+    tls::{ClientAuth, ClientCertificates, TlsSettings},
     traces::TraceSettings,
     user::{DeclaredPassword, DeclaredUser},
     warning::Warning,

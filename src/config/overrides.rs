@@ -9,7 +9,9 @@ use super::{
     duration,
     listeners::{self, OpsListen},
     log::{self, LogFormat},
-    size, traces,
+    size,
+    tls::ClientAuth,
+    traces,
 };
 
 /// What flags and `JETON_…` variables say; a flag beats its variable. `None` leaves the setting to
@@ -48,6 +50,31 @@ pub struct Overrides {
         default_missing_value = "true"
     )]
     pub allow_plaintext: Option<bool>,
+
+    /// The certificate of gRPC and HTTP, and those that lead to its CA: a PEM file
+    #[arg(long, env = "JETON_TLS_CERT", value_name = "FILE")]
+    pub tls_cert: Option<PathBuf>,
+
+    /// The certificate's private key: a PEM file
+    #[arg(long, env = "JETON_TLS_KEY", value_name = "FILE")]
+    pub tls_key: Option<PathBuf>,
+
+    /// Whether clients are asked for certificates: off, optional or required [default: off]
+    #[arg(
+        long,
+        env = "JETON_TLS_CLIENT_AUTH",
+        value_name = "WHETHER",
+        value_parser = ClientAuth::parse
+    )]
+    pub tls_client_auth: Option<ClientAuth>,
+
+    /// The CAs of clients' certificates: a PEM file
+    #[arg(long, env = "JETON_TLS_CLIENT_CA", value_name = "FILE")]
+    pub tls_client_ca: Option<PathBuf>,
+
+    /// Lists of clients' certificates that were revoked: a PEM file
+    #[arg(long, env = "JETON_TLS_CRL", value_name = "FILE")]
+    pub tls_crl: Option<PathBuf>,
 
     /// The data directory [default: jeton-data]
     #[arg(long, env = "JETON_STORE_PATH", value_name = "DIR")]
@@ -162,6 +189,7 @@ mod tests {
             ("--grpc-listen", "localhost"),
             ("--ops-listen", "9090"),
             ("--drain-timeout", "2h"),
+            ("--tls-client-auth", "yes"),
         ] {
             assert!(parse(&[flag, value]).is_err(), "{flag} {value}");
         }

@@ -8,7 +8,8 @@ use super::{
     environment::{Environment, TextFile},
     fault::{Fault, Faults, Place},
     fields::{Fields, Placed},
-    listeners::{GrpcSettings, HttpSettings, OpsSettings},
+    limits::{self, LimitSettings},
+    listeners::{GrpcSettings, HttpSettings, OpsSettings, Plaintext},
     lockout,
     log::LogSettings,
     overrides::Overrides,
@@ -16,7 +17,9 @@ use super::{
     report::Report,
     serve::ServeSettings,
     storage::{KeySettings, StoreSettings},
-    syntax, tokens,
+    syntax,
+    tls::{self, TlsSettings},
+    tokens,
     traces::TraceSettings,
     user::DeclaredUser,
     warning::Warning,
@@ -36,6 +39,10 @@ pub struct Settings {
     pub http: HttpSettings,
     /// `[ops]`.
     pub ops: OpsSettings,
+    /// `[tls]`; `None` is no TLS.
+    pub tls: Option<TlsSettings>,
+    /// `[limits]`.
+    pub limits: LimitSettings,
     /// `[store]`.
     pub store: StoreSettings,
     /// `[keys]`.
@@ -117,13 +124,20 @@ impl Settings {
         environment: &dyn Environment,
     ) -> Self {
         let serve = root.section("serve", |fields| ServeSettings::read(fields, overrides));
-        let plaintext = serve.allow_plaintext;
+        let tls = root.section("tls", |fields| tls::read(fields, overrides));
+        let plaintext = match &tls {
+            Some(_) => Plaintext::Unused,
+            None if serve.allow_plaintext => Plaintext::Allowed,
+            None => Plaintext::Loopback,
+        };
         let passwords = root.section("passwords", PasswordSettings::read);
         let users = read_users(root, environment, passwords.rules);
         Self {
             grpc: root.section("grpc", |fields| GrpcSettings::read(fields, overrides, plaintext)),
             http: root.section("http", |fields| HttpSettings::read(fields, overrides, plaintext)),
             ops: root.section("ops", |fields| OpsSettings::read(fields, overrides)),
+            tls,
+            limits: root.section("limits", limits::read),
             store: root.section("store", |fields| StoreSettings::read(fields, overrides)),
             keys: root.section("keys", |fields| KeySettings::read(fields, overrides)),
             tokens: root.section("tokens", |fields| tokens::read(fields, overrides)),

@@ -21,6 +21,31 @@ pub(super) fn cache(text: &str) -> Result<ByteSize, Invalid> {
     Ok(size)
 }
 
+/// All headers of a request: from 1 KiB to 1 MiB.
+pub(super) fn headers(text: &str) -> Result<ByteSize, Invalid> {
+    within(text, ByteSize::kib(1), ByteSize::mib(1), "must be 1KiB to 1MiB")
+}
+
+/// A message that is read: from 1 KiB to 16 MiB.
+pub(super) fn request(text: &str) -> Result<ByteSize, Invalid> {
+    within(text, ByteSize::kib(1), ByteSize::mib(16), "must be 1KiB to 16MiB")
+}
+
+/// A message that is written: from 64 KiB, which holds any record, to 16 MiB.
+pub(super) fn response(text: &str) -> Result<ByteSize, Invalid> {
+    within(text, ByteSize::kib(64), ByteSize::mib(16), "must be 64KiB to 16MiB")
+}
+
+fn within(
+    text: &str,
+    least: ByteSize,
+    most: ByteSize,
+    bounds: &'static str,
+) -> Result<ByteSize, Invalid> {
+    let size = any(text)?;
+    if size < least || size > most { Err(Invalid(bounds)) } else { Ok(size) }
+}
+
 /// Space to keep free: none, or from 16 MiB, a quarter of which a batch does not fill, to 1 TiB.
 pub(super) fn free_space(text: &str) -> Result<ByteSize, Invalid> {
     let size = any(text)?;
@@ -47,6 +72,13 @@ mod tests {
     fn a_cache_is_neither_tiny_nor_absurd() {
         assert!(cache("1MiB").is_ok() && cache("1TiB").is_ok());
         assert!(cache("0").is_err() && cache("1023KiB").is_err() && cache("2TiB").is_err());
+    }
+
+    #[test]
+    fn what_peers_may_send_is_bounded_on_both_sides() {
+        assert!(headers("1KiB").is_ok() && headers("2MiB").is_err() && headers("0").is_err());
+        assert!(request("16MiB").is_ok() && request("17MiB").is_err());
+        assert!(response("64KiB").is_ok() && response("63KiB").is_err());
     }
 
     #[test]

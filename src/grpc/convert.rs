@@ -11,6 +11,7 @@ use crate::{
     },
     proto::v1,
     service::{ActiveToken, Introspect, Introspection, Issue, IssueGrant, Refresh, Revoke, Tokens},
+    transport::Peer,
 };
 
 const MAX_REQUEST_ID_CHARS: usize = 128;
@@ -78,7 +79,7 @@ pub(super) fn introspect(request: v1::IntrospectRequest) -> Result<Introspect, E
 
 /// Where a request came from.
 pub(super) fn origin<T>(request: &Request<T>) -> Origin {
-    let peer = request.remote_addr().map(|address| address.ip().to_string().into());
+    let peer = request.extensions().get::<Peer>().map(|peer| peer.address.ip().to_string().into());
     Origin { peer, user_agent: user_agent(request.metadata()) }
 }
 

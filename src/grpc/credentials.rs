@@ -1,20 +1,29 @@
 //! Finds the one way in which a gRPC request says who sends it.
 
+use http::Extensions;
 use tonic::metadata::MetadataMap;
 
 use crate::{
     domain::{error::Error, secret::Secret},
     service::Credentials,
+    transport::Peer,
 };
 
-/// Credentials in metadata alone, for RPCs whose requests have no fields for them.
+/// Credentials in metadata, or of the connection's certificate, for RPCs whose requests have no
+/// fields for them.
 ///
 /// # Errors
 /// `InvalidClient` for a header that cannot be read, `InvalidRequest` for more than one.
-pub(super) fn from_metadata(metadata: &MetadataMap) -> Result<Credentials, Error> {
+pub(super) fn from_metadata(
+    metadata: &MetadataMap,
+    extensions: &Extensions,
+) -> Result<Credentials, Error> {
     let mut headers = metadata.get_all("authorization").iter();
     match (headers.next(), headers.next()) {
-        (None, _) => Ok(Credentials::Nothing),
+        (None, _) => {
+            let peer = extensions.get::<Peer>();
+            Ok(Credentials::of_connection(peer.and_then(|peer| peer.certificate.clone())))
+        }
         (Some(header), None) => {
             let header = header.to_str().map_err(|_| Error::InvalidClient)?;
             Credentials::from_authorization(header)
@@ -23,17 +32,19 @@ pub(super) fn from_metadata(metadata: &MetadataMap) -> Result<Credentials, Error
     }
 }
 
-/// Credentials in metadata or in the request's own fields, never in both. A `client_id` beside
-/// Basic credentials is no second method as long as it names the same client.
+/// Credentials in metadata or in the request's own fields, never in both; without any, those of the
+/// connection's certificate. A `client_id` beside Basic credentials or a certificate is no second
+/// method as long as it names the same client.
 ///
 /// # Errors
 /// As [`from_metadata`], and `InvalidRequest` for two methods or a secret without a client.
 pub(super) fn from_request(
     metadata: &MetadataMap,
+    extensions: &Extensions,
     client_id: String,
     client_secret: String,
 ) -> Result<Credentials, Error> {
     let given = |text: String| (!text.is_empty()).then_some(text);
     let secret = given(client_secret).map(Secret::from);
-    from_metadata(metadata)?.joined_with(given(client_id), secret)
+    from_metadata(metadata, extensions)?.joined_with(given(client_id), secret)
 }

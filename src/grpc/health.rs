@@ -1,9 +1,19 @@
 //! What grpc.health.v1 answers: for the server as a whole and for each service.
 
-use tonic::server::NamedService;
+use std::{future::ready, pin::Pin};
+
+use futures_util::{
+    StreamExt as _,
+    stream::{self, Stream},
+};
+use tonic::{Code, Request, Response, Status, server::NamedService};
 use tonic_health::{
     ServingStatus,
-    pb::health_server::{Health as HealthRpcs, HealthServer},
+    pb::{
+        HealthCheckRequest, HealthCheckResponse,
+        health_check_response::ServingStatus as WireStatus,
+        health_server::{Health as HealthRpcs, HealthServer},
+    },
     server::{HealthReporter, HealthService},
 };
 
@@ -53,12 +63,49 @@ impl Health {
 
     /// The RPCs of grpc.health.v1.
     pub fn service(&self) -> HealthServer<impl HealthRpcs> {
-        HealthServer::new(HealthService::from_health_reporter(self.reporter.clone()))
+        HealthServer::new(Watchable(HealthService::from_health_reporter(self.reporter.clone())))
     }
 
     async fn set(&self, status: ServingStatus) {
         for service in SERVICES {
             self.reporter.set_service_status(service, status).await;
+        }
+    }
+}
+
+/// `tonic_health`'s answers, save one: a watch of a service that is not known is told so and stays
+/// open (gRPC health checking protocol); `tonic_health` refuses it.
+struct Watchable(HealthService);
+
+type Statuses = Pin<Box<dyn Stream<Item = Result<HealthCheckResponse, Status>> + Send>>;
+
+#[tonic::async_trait]
+impl HealthRpcs for Watchable {
+    type WatchStream = Statuses;
+
+    async fn check(
+        &self,
+        request: Request<HealthCheckRequest>,
+    ) -> Result<Response<HealthCheckResponse>, Status> {
+        self.0.check(request).await
+    }
+
+    async fn watch(
+        &self,
+        request: Request<HealthCheckRequest>,
+    ) -> Result<Response<Statuses>, Status> {
+        match self.0.watch(request).await {
+            Ok(watch) => Ok(watch.map(|statuses| -> Statuses { Box::pin(statuses) })),
+            Err(refused) if refused.code() == Code::NotFound => {
+                let unknown = HealthCheckResponse { status: WireStatus::ServiceUnknown.into() };
+                // The services do not change while the process runs: nothing more is said, until
+                // every watch ends, that of the server among them.
+                let server = self.0.watch(Request::new(HealthCheckRequest::default())).await;
+                let server = stream::iter(server.ok().map(Response::into_inner)).flatten();
+                let silence = server.filter(|_| ready(false));
+                Ok(Response::new(Box::pin(stream::once(ready(Ok(unknown))).chain(silence))))
+            }
+            Err(refused) => Err(refused),
         }
     }
 }

@@ -3,6 +3,7 @@
 mod admin;
 mod convert;
 mod credentials;
+mod deadlines;
 mod health;
 mod measured;
 mod own_errors;
@@ -15,5 +16,5 @@ mod watch;
 pub use self::{
     health::Health,
     measured::GrpcMetrics,
-    server::{GrpcServer, MAX_RECEIVED_BYTES, MAX_SENT_BYTES},
+    server::{CallLimits, GrpcServer},
 };

@@ -1,12 +1,14 @@
 //! The gRPC server: services, layers, limits.
 
-use std::{future::Future, io, net::SocketAddr, sync::Arc};
+use std::{io, net::SocketAddr, sync::Arc, time::Duration};
 
-use tonic::transport::{Server, server::TcpIncoming};
+use tokio::sync::watch;
+use tonic::service::Routes;
+use tower::ServiceBuilder;
 
 use super::{
-    admin::Administration, health::Health, measured::GrpcMetrics, own_errors::OwnErrors,
-    panics::Panics, token_service::Tokens,
+    admin::Administration, deadlines::Deadlines, health::Health, measured::GrpcMetrics,
+    own_errors::OwnErrors, panics::Panics, token_service::Tokens,
 };
 use crate::{
     domain::entropy::Entropy,
@@ -17,24 +19,25 @@ use crate::{
     service::Ready,
     store::Store,
     telemetry::RequestIds,
+    transport::{Listener, Stage, Transport},
 };
 
-/// Longest message that is read.
-pub const MAX_RECEIVED_BYTES: usize = 256 << 10;
-/// Longest message that is written.
-pub const MAX_SENT_BYTES: usize = 1 << 20;
-
-/// Concurrent calls on one connection. tonic would leave it unlimited.
-const MAX_STREAMS: u32 = 256;
-/// Streams that a peer may have us reset before its connection is closed (CVE-2023-44487 and kin).
-/// tonic would leave it unlimited.
-const MAX_RESETS: usize = 256;
-/// Longest list of headers, in bytes.
-const MAX_HEADER_BYTES: u32 = 16 << 10;
+/// What one call may take.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct CallLimits {
+    /// Longest message that is read, in bytes.
+    pub request_bytes: usize,
+    /// Longest message that is written, in bytes.
+    pub response_bytes: usize,
+    /// How long a call may take until it is answered, or its stream begins.
+    pub timeout: Duration,
+    /// The same for `AdminService`.
+    pub admin_timeout: Duration,
+}
 
 /// A bound listener, not yet serving.
 pub struct GrpcServer {
-    incoming: TcpIncoming,
+    listener: Listener,
 }
 
 impl GrpcServer {
@@ -43,8 +46,7 @@ impl GrpcServer {
     /// # Errors
     /// When the address cannot be bound.
     pub fn bind(address: SocketAddr) -> io::Result<Self> {
-        let incoming = TcpIncoming::bind(address)?.with_nodelay(Some(true));
-        Ok(Self { incoming })
+        Ok(Self { listener: Listener::bind(address)? })
     }
 
     /// The address that was bound, with its real port.
@@ -52,44 +54,42 @@ impl GrpcServer {
     /// # Errors
     /// When the operating system does not tell.
     pub fn local_address(&self) -> io::Result<SocketAddr> {
-        self.incoming.local_addr()
+        self.listener.local_address()
     }
 
-    /// Serves until `shutdown` is done and every call in flight is answered. Whoever calls bounds
-    /// that wait: streams that their peers hold open have no end of their own.
+    /// Serves over `transport` until the stage is draining and every call in flight is answered, or
+    /// the stage is cut.
     ///
     /// # Errors
-    /// When the transport fails as a whole.
+    /// When the services cannot be described.
     pub async fn serve<S: Store>(
         self,
-        service: Ready<S>,
+        (service, limits): (Ready<S>, CallLimits),
         health: Health,
         metrics: GrpcMetrics,
         entropy: Arc<dyn Entropy>,
-        shutdown: impl Future<Output = ()>,
+        (transport, stage): (Arc<Transport>, watch::Receiver<Stage>),
     ) -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
         let admin = AdminServiceServer::new(Administration::new(service.clone()))
-            .max_decoding_message_size(MAX_RECEIVED_BYTES)
-            .max_encoding_message_size(MAX_SENT_BYTES);
+            .max_decoding_message_size(limits.request_bytes)
+            .max_encoding_message_size(limits.response_bytes);
         let tokens = TokenServiceServer::new(Tokens::new(service))
-            .max_decoding_message_size(MAX_RECEIVED_BYTES)
-            .max_encoding_message_size(MAX_SENT_BYTES);
-        Server::builder()
-            .max_concurrent_streams(MAX_STREAMS)
-            .http2_max_local_error_reset_streams(Some(MAX_RESETS))
-            .http2_max_pending_accept_reset_streams(Some(MAX_RESETS))
-            .http2_max_header_list_size(MAX_HEADER_BYTES)
-            .layer(RequestIds::new(&*entropy))
-            .layer(metrics)
-            .layer(OwnErrors)
-            .layer(Panics::new(entropy))
-            .add_service(tokens)
+            .max_decoding_message_size(limits.request_bytes)
+            .max_encoding_message_size(limits.response_bytes);
+        let routes = Routes::new(tokens)
             .add_service(admin)
             .add_service(health.service())
             .add_service(reflection().build_v1()?)
             .add_service(reflection().build_v1alpha()?)
-            .serve_with_incoming_shutdown(self.incoming, shutdown)
-            .await?;
+            .prepare();
+        let layered = ServiceBuilder::new()
+            .layer(RequestIds::new(&*entropy))
+            .layer(metrics)
+            .layer(Deadlines::new(limits.timeout, limits.admin_timeout))
+            .layer(OwnErrors)
+            .layer(Panics::new(entropy))
+            .service(routes);
+        transport.serve(self.listener, layered, stage).await;
         Ok(())
     }
 }

@@ -36,9 +36,9 @@ impl<S: Store> Tokens<S> {
     ) -> Result<v1::IssueTokenResponse, Error> {
         let service = self.service.get()?;
         let origin = convert::origin(&request);
-        let (metadata, _, mut body) = request.into_parts();
+        let (metadata, extensions, mut body) = request.into_parts();
         let (id, secret) = (take(&mut body.client_id), take(&mut body.client_secret));
-        let credentials = from_request(&metadata, id, secret)?;
+        let credentials = from_request(&metadata, &extensions, id, secret)?;
         let caller = service.audited_client(&credentials, || origin.clone()).await?;
         let tokens = service.issue(&caller, convert::issue(body, origin)?).await?;
         Ok(convert::issued(&tokens))
@@ -50,9 +50,9 @@ impl<S: Store> Tokens<S> {
     ) -> Result<v1::RefreshTokenResponse, Error> {
         let service = self.service.get()?;
         let origin = convert::origin(&request);
-        let (metadata, _, mut body) = request.into_parts();
+        let (metadata, extensions, mut body) = request.into_parts();
         let (id, secret) = (take(&mut body.client_id), take(&mut body.client_secret));
-        let credentials = from_request(&metadata, id, secret)?;
+        let credentials = from_request(&metadata, &extensions, id, secret)?;
         let caller = service.audited_client(&credentials, || origin.clone()).await?;
         let tokens = service.refresh(&caller, &convert::refresh(body, origin)?).await?;
         Ok(convert::refreshed(&tokens))
@@ -64,9 +64,9 @@ impl<S: Store> Tokens<S> {
     ) -> Result<v1::RevokeTokenResponse, Error> {
         let service = self.service.get()?;
         let origin = convert::origin(&request);
-        let (metadata, _, mut body) = request.into_parts();
+        let (metadata, extensions, mut body) = request.into_parts();
         let (id, secret) = (take(&mut body.client_id), take(&mut body.client_secret));
-        let credentials = from_request(&metadata, id, secret)?;
+        let credentials = from_request(&metadata, &extensions, id, secret)?;
         let caller = service.audited_client(&credentials, || origin.clone()).await?;
         service.revoke(&caller, &convert::revoke(body, origin)?).await?;
         Ok(v1::RevokeTokenResponse {})
@@ -104,14 +104,14 @@ impl<S: Store> Tokens<S> {
     }
 
     async fn caller<T: Sync>(&self, request: &Request<T>) -> Result<Caller, Error> {
-        let credentials = from_metadata(request.metadata())?;
+        let credentials = from_metadata(request.metadata(), request.extensions())?;
         let service = self.service.get()?;
         service.audited_caller(&credentials, || convert::origin(request)).await
     }
 
     async fn watch(&self, request: Request<v1::WatchRevocationsRequest>) -> Result<Watch, Error> {
         let caller = self.caller(&request).await?;
-        let credentials = from_metadata(request.metadata())?;
+        let credentials = from_metadata(request.metadata(), request.extensions())?;
         let from = watch::from(&request.into_inner())?;
         self.service.get()?.watch_revocations(&caller, credentials, from).await
     }

@@ -1,14 +1,13 @@
 //! A request to an endpoint, read: who sends it, what it says, where it comes from.
 
-use std::net::SocketAddr;
-
-use axum::extract::{ConnectInfo, Request};
+use axum::extract::Request;
 use http::{Method, header::USER_AGENT, request::Parts};
 
 use super::{body, credentials, encoding::Encoding, failure::Failure, parameters::Parameters};
 use crate::{
     domain::{error::Error, grant::Origin},
     service::Credentials,
+    transport::Peer,
 };
 
 /// A request to an endpoint that is posted to.
@@ -35,7 +34,7 @@ impl Call {
         refuse_query(&parts)?;
         let encoding = Encoding::of(&parts.headers)?;
         let mut parameters = Parameters::read(encoding, body::read(body).await?)?;
-        let credentials = credentials::from_request(&parts.headers, &mut parameters)?;
+        let credentials = credentials::from_request(&parts, &mut parameters)?;
         Ok(Self { credentials, parameters, origin: origin(&parts) })
     }
 }
@@ -51,8 +50,7 @@ fn refuse_query(parts: &Parts) -> Result<(), Error> {
 }
 
 fn origin(parts: &Parts) -> Origin {
-    let peer = parts.extensions.get::<ConnectInfo<SocketAddr>>();
-    let peer = peer.map(|ConnectInfo(address)| address.ip().to_string().into());
+    let peer = parts.extensions.get::<Peer>().map(|peer| peer.address.ip().to_string().into());
     Origin { peer, user_agent: user_agent(parts) }
 }
 

@@ -26,8 +26,8 @@ pub(super) struct Front<S> {
     description: String,
 }
 
-/// The endpoints over a service, without a listener. Whoever serves them puts the peer's
-/// `ConnectInfo<SocketAddr>` into the request's extensions.
+/// The endpoints over a service, without a listener. Whoever serves them puts the
+/// [`Peer`](crate::transport::Peer) into the request's extensions.
 ///
 /// # Errors
 /// When an allowed origin is none.

@@ -200,6 +200,9 @@ impl<S: Store> Service<S> {
             Credentials::ClientId(id) | Credentials::Secret { client_id: id, .. } => {
                 ClientId::parse(id).ok()
             }
+            Credentials::Certificate { client_id, .. } => {
+                client_id.as_deref().and_then(|id| ClientId::parse(id).ok())
+            }
             Credentials::Nothing | Credentials::Bearer(_) => None,
         };
         let known = match &named {

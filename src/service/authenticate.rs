@@ -3,6 +3,7 @@
 use super::{Caller, Credentials, Service};
 use crate::{
     domain::{
+        certificate::CertificateIdentity,
         client::{Client, ClientType},
         client_id::ClientId,
         client_secret::{SecretHash, StoredSecret, is_generated},
@@ -19,8 +20,8 @@ impl<S: Store> Service<S> {
     /// Authenticates a client that asks for tokens, or revokes them (RFC 6749 §2.3).
     ///
     /// # Errors
-    /// `InvalidClient` unless it shows a live secret of an enabled client, or is a public one.
-    /// Bearers are no client authentication. `RateLimited` beyond the client's request limit.
+    /// `InvalidClient` unless it shows a live secret or a certificate of an enabled client, or is a
+    /// public one. Bearers are no client authentication. `RateLimited` beyond the client's request limit.
     /// `Overloaded`, `Unavailable`.
     pub async fn authenticate_client(&self, credentials: &Credentials) -> Result<Caller, Error> {
         let caller = match credentials {
@@ -29,13 +30,16 @@ impl<S: Store> Service<S> {
             Credentials::Secret { client_id, secret, raw } => {
                 self.either_reading((client_id, secret), raw.as_ref()).await
             }
+            Credentials::Certificate { identities, client_id } => {
+                self.certified_or_public(identities, client_id.as_deref()).await
+            }
         }?;
         self.budgets.spend(caller.client())?;
         Ok(caller)
     }
 
-    /// Authenticates a caller of an RPC that reads: a client by its secret, or the holder of an
-    /// access token that is meant for jeton.
+    /// Authenticates a caller of an RPC that reads: a client by its secret or its certificate, or the
+    /// holder of an access token that is meant for jeton.
     ///
     /// # Errors
     /// `InvalidClient`, also for public clients: a name proves nothing. `InvalidToken` for a
@@ -56,6 +60,9 @@ impl<S: Store> Service<S> {
             Credentials::Nothing | Credentials::ClientId(_) => Err(Error::InvalidClient),
             Credentials::Secret { client_id, secret, raw } => {
                 self.either_reading((client_id, secret), raw.as_ref()).await
+            }
+            Credentials::Certificate { identities, client_id } => {
+                self.certified(identities, client_id.as_deref()).await
             }
             Credentials::Bearer(token) => self.bearer(token).await,
         }
@@ -78,6 +85,31 @@ impl<S: Store> Service<S> {
         let client = self.enabled_client(client_id).await?;
         let public = client.filter(|client| client.client_type == ClientType::Public);
         public.map(Caller::new).ok_or(Error::InvalidClient)
+    }
+
+    /// The client whose certificate it is; none when the request names another one.
+    async fn certified(
+        &self,
+        certificate: &[CertificateIdentity],
+        named: Option<&str>,
+    ) -> Result<Caller, Error> {
+        let client = self.certified_client(certificate).await?;
+        let same = |client: &Stored<Client>| named.is_none_or(|named| client.id.as_str() == named);
+        client.filter(same).map(Caller::new).ok_or(Error::InvalidClient)
+    }
+
+    /// A public client is one by its name alone, whatever its connection has shown.
+    async fn certified_or_public(
+        &self,
+        certificate: &[CertificateIdentity],
+        named: Option<&str>,
+    ) -> Result<Caller, Error> {
+        if let Some(named) = named
+            && let Ok(public) = self.public_client(named).await
+        {
+            return Ok(public);
+        }
+        self.certified(certificate, named).await
     }
 
     async fn confidential_client(&self, client_id: &str, secret: &Secret) -> Result<Caller, Error> {

@@ -1,10 +1,12 @@
 //! Reads the `Authorization` header, which both wires carry alike (RFC 7617, RFC 6750 §2.1).
 
+use std::sync::Arc;
+
 use base64::{Engine as _, prelude::BASE64_STANDARD};
 use percent_encoding::percent_decode_str;
 
 use super::Credentials;
-use crate::domain::{error::Error, secret::Secret};
+use crate::domain::{certificate::CertificateIdentity, error::Error, secret::Secret};
 
 impl Credentials {
     /// What an `Authorization` header presents. The scheme's case does not matter.
@@ -26,9 +28,16 @@ impl Credentials {
 }
 
 impl Credentials {
+    /// What a request without any method presents by the connection that it comes over.
+    pub fn of_connection(certificate: Option<Arc<[CertificateIdentity]>>) -> Self {
+        certificate
+            .map_or(Self::Nothing, |identities| Self::Certificate { identities, client_id: None })
+    }
+
     /// The one way of authenticating out of what the header presents and what the request itself
-    /// holds (RFC 6749 §2.3). A `client_id` beside Basic credentials is no second way as long as it
-    /// names the same client.
+    /// holds (RFC 6749 §2.3). A `client_id` beside Basic credentials or a certificate is no second
+    /// way as long as it names the same client. A certificate is no way beside any other: it belongs
+    /// to the connection, whatever the request is about.
     ///
     /// # Errors
     /// `InvalidRequest` for two ways, for two clients, and for a secret without a client.
@@ -40,10 +49,13 @@ impl Credentials {
         match (self, client_id, client_secret) {
             (presented, None, None) => Ok(presented),
             (Self::Nothing, Some(client_id), None) => Ok(Self::ClientId(client_id)),
-            (Self::Nothing, Some(client_id), Some(secret)) => {
+            (Self::Certificate { identities, .. }, client_id @ Some(_), None) => {
+                Ok(Self::Certificate { identities, client_id })
+            }
+            (Self::Nothing | Self::Certificate { .. }, Some(client_id), Some(secret)) => {
                 Ok(Self::Secret { client_id, secret, raw: None })
             }
-            (Self::Nothing, None, Some(_)) => {
+            (Self::Nothing | Self::Certificate { .. }, None, Some(_)) => {
                 let problem = "is required beside client_secret";
                 Err(Error::InvalidRequest { field: "client_id", problem })
             }
@@ -72,7 +84,7 @@ impl Credentials {
                 client_id == client || raw.as_ref().is_some_and(|(name, _)| name == client)
             }
             Self::ClientId(client_id) => client_id == client,
-            Self::Nothing | Self::Bearer(_) => false,
+            Self::Nothing | Self::Certificate { .. } | Self::Bearer(_) => false,
         }
     }
 }
@@ -118,7 +130,7 @@ mod tests {
             }
             Credentials::Bearer(token) => vec![("bearer".into(), token.expose().into())],
             Credentials::ClientId(client_id) => vec![(client_id, String::new())],
-            Credentials::Nothing => vec![],
+            Credentials::Nothing | Credentials::Certificate { .. } => vec![],
         })
     }
 
@@ -170,6 +182,22 @@ mod tests {
         assert_eq!(bearer.err(), Some(Credentials::two_ways()));
         let nameless = Credentials::Nothing.joined_with(None, Some(Secret::new("x")));
         assert!(matches!(nameless, Err(Error::InvalidRequest { field: "client_id", .. })));
+    }
+
+    #[test]
+    fn a_certificate_counts_only_without_another_way() {
+        let identity = CertificateIdentity::parse("dns:a.example").expect("an identity");
+        let certificate = || Credentials::of_connection(Some([identity.clone()].into()));
+        let (name, secret) = (|| Some("a".to_owned()), || Some(Secret::new("x")));
+        let joined = certificate().joined_with(None, None);
+        assert!(matches!(joined, Ok(Credentials::Certificate { client_id: None, .. })));
+        let joined = certificate().joined_with(name(), None);
+        assert!(matches!(joined, Ok(Credentials::Certificate { client_id: Some(_), .. })));
+        let joined = certificate().joined_with(name(), secret());
+        assert!(matches!(joined, Ok(Credentials::Secret { .. })));
+        let joined = certificate().joined_with(None, secret());
+        assert!(matches!(joined, Err(Error::InvalidRequest { field: "client_id", .. })));
+        assert!(matches!(Credentials::of_connection(None), Credentials::Nothing));
     }
 
     #[test]

@@ -1,7 +1,12 @@
 //! Who is calling: the credentials as they came, and the caller that they proved to be.
 
+use std::sync::Arc;
+
 use crate::{
-    domain::{client::Client, client_id::ClientId, secret::Secret, subject::UserId},
+    domain::{
+        certificate::CertificateIdentity, client::Client, client_id::ClientId, secret::Secret,
+        subject::UserId,
+    },
     store::Stored,
 };
 
@@ -20,6 +25,13 @@ pub enum Credentials {
         secret: Secret,
         /// Another reading of the same bytes, tried when the first is no one's.
         raw: Option<(String, Secret)>,
+    },
+    /// The verified certificate of the connection (RFC 8705 §2).
+    Certificate {
+        /// What it says of its holder.
+        identities: Arc<[CertificateIdentity]>,
+        /// The client that the request names beside it.
+        client_id: Option<String>,
     },
     /// One of our own access tokens, meant for jeton (RFC 6750).
     Bearer(Secret),

@@ -9,6 +9,7 @@ mod authenticate;
 mod authorization;
 mod backup;
 mod caller;
+mod certificates;
 mod client_check;
 mod client_secrets;
 mod clients;
@@ -76,9 +77,9 @@ pub use self::{
     watch::{Event, Told, Watch, WatchFrom, Watched},
 };
 use self::{
-    client_check::ClientChecks, keys::KeyUse, last_used::LastUsed, metrics::ServiceMetrics,
-    minting::Minting, request_budget::RequestBudgets, retention::Retention, turns::Turns,
-    verified::VerifiedSecrets, watch::Watching,
+    certificates::CertificateIndex, client_check::ClientChecks, keys::KeyUse, last_used::LastUsed,
+    metrics::ServiceMetrics, minting::Minting, request_budget::RequestBudgets,
+    retention::Retention, turns::Turns, verified::VerifiedSecrets, watch::Watching,
 };
 use crate::{
     domain::{
@@ -108,6 +109,7 @@ pub struct Service<S> {
     key_use: KeyUse,
     hashes: Arc<HashPool>,
     client_checks: ClientChecks,
+    certificates: CertificateIndex,
     verified: Arc<VerifiedSecrets>,
     login_turns: Arc<Turns>,
     lockout: LockoutPolicy,
@@ -146,6 +148,7 @@ impl<S: Store> Service<S> {
             keys: ArcSwap::from_pointee(keys),
             key_use: KeyUse::default(),
             client_checks: ClientChecks::new(Arc::clone(&hashes)),
+            certificates: CertificateIndex::default(),
             hashes,
             verified: Arc::new(VerifiedSecrets::new(&*entropy)),
             login_turns: Arc::default(),

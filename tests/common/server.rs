@@ -157,6 +157,16 @@ impl Server {
         assert!(sent.success());
     }
 
+    /// Its process.
+    pub(crate) fn pid(&self) -> u32 {
+        self.process.child.id()
+    }
+
+    /// Starts another one, after it has ended, on what it has left.
+    pub(crate) async fn restart(self, settings: &Settings) -> Self {
+        Self::start_at(self.home, settings).await
+    }
+
     /// Insists that it ends, after SIGTERM, with exit code 0 and without a panic. Hands back its
     /// directory and its whole log.
     pub(crate) async fn ended(mut self) -> (Home, String) {

@@ -99,11 +99,20 @@ impl Settings {
         let passwords = passwords.toml("iterations", "1").toml("threads", "8");
         let gateway = Table::confidential("gateway").text("introspect", "any");
         Self {
-            sections: ["[tokens]", "[serve]", "[lockout]", "[log]", "[audit]", "[traces]"]
-                .map(Table::new)
-                .into_iter()
-                .chain([passwords])
-                .collect(),
+            sections: [
+                "[tls]",
+                "[limits]",
+                "[tokens]",
+                "[serve]",
+                "[lockout]",
+                "[log]",
+                "[audit]",
+                "[traces]",
+            ]
+            .map(Table::new)
+            .into_iter()
+            .chain([passwords])
+            .collect(),
             records: vec![
                 Table::confidential("shop").toml("attributes", r#"{ team = "payments" }"#),
                 Table::confidential("rival"),
@@ -130,7 +139,7 @@ impl Settings {
     }
 
     /// Sets a number in `[section]`.
-    pub(crate) fn number(mut self, section: &str, key: &'static str, value: u32) -> Self {
+    pub(crate) fn set_number(mut self, section: &str, key: &'static str, value: u32) -> Self {
         self.section(section).set(key, &value.to_string());
         self
     }

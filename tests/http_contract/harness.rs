@@ -12,7 +12,7 @@ use std::{
     time::Duration,
 };
 
-use axum::{Router, body::Body, extract::ConnectInfo};
+use axum::{Router, body::Body};
 use base64::{Engine as _, prelude::BASE64_STANDARD};
 use http::{
     HeaderMap, Method, Request,
@@ -31,6 +31,7 @@ use jeton::{
     http::{HttpMetrics, HttpOptions, router},
     service::{HashPool, Ready, Service},
     store::memory::MemoryStore,
+    transport::Peer,
 };
 use serde_json::Value;
 use tower::ServiceExt as _;
@@ -209,7 +210,7 @@ impl Server {
 
     async fn raw(&self, mut request: Request<Body>) -> Answer {
         let peer = SocketAddr::from(([192, 0, 2, 7], 1234));
-        request.extensions_mut().insert(ConnectInfo(peer));
+        request.extensions_mut().insert(Peer::at(peer));
         let response = self.router.clone().oneshot(request).await.expect("an answer");
         let (parts, body) = response.into_parts();
         let body = axum::body::to_bytes(body, 1 << 20).await.expect("a body");

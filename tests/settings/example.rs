@@ -42,6 +42,7 @@ fn the_example_shows_the_real_defaults() {
 
     // Those that have no default are shown with a value.
     assert!(settings.http.issuer.take().is_some());
+    assert!(settings.tls.take().is_some_and(|tls| tls.clients.is_some()));
     assert!(settings.passwords.threads.take().is_some());
     assert!(settings.traces.endpoint.take().is_some());
     assert_eq!(Settings { clients: vec![], users: vec![], ..settings }, Settings::default());
@@ -55,6 +56,8 @@ fn the_example_names_every_key() {
         "grpc",
         "http",
         "ops",
+        "tls",
+        "limits",
         "store",
         "keys",
         "tokens",

@@ -12,7 +12,7 @@ use std::{
     },
 };
 
-use axum::{Router, body::Body, extract::ConnectInfo};
+use axum::{Router, body::Body};
 use http::{Request, response::Parts};
 use jeton::{
     app::{apply_client, apply_user},
@@ -31,6 +31,7 @@ use jeton::{
     http::{HttpMetrics, HttpOptions, router},
     service::{Credentials, HashPool, Issue, IssueGrant, Ready, Service},
     store::{Records as _, Store as _, Write, memory::MemoryStore},
+    transport::Peer,
 };
 use tokio::runtime::{Builder, Runtime};
 use tower::ServiceExt as _;
@@ -132,7 +133,7 @@ impl Server {
 
     pub(crate) fn send(&self, mut request: Request<Body>) -> (Parts, Vec<u8>) {
         let peer = SocketAddr::from(([192, 0, 2, 7], 1234));
-        request.extensions_mut().insert(ConnectInfo(peer));
+        request.extensions_mut().insert(Peer::at(peer));
         self.runtime.block_on(async {
             let response = self.router.clone().oneshot(request).await.expect("an answer");
             let (head, body) = response.into_parts();

@@ -33,7 +33,7 @@ impl<S: Store> Administration<S> {
     /// Lets an administrator in, before anything of the request is looked at.
     async fn admit<T>(&self, request: Request<T>) -> Result<(&Service<S>, Admin, T), Error> {
         let service = self.service.get()?;
-        let credentials = from_metadata(request.metadata())?;
+        let credentials = from_metadata(request.metadata(), request.extensions())?;
         let origin = convert::origin(&request);
         let caller = service.audited_caller(&credentials, || origin.clone()).await?;
         let admin = service.authorize_admin(caller, origin)?;

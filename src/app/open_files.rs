@@ -1,0 +1,34 @@
+//! How many connections fit into what the process may open.
+
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+
+/// Descriptors that are no connection of gRPC or HTTP: the store's, the log's, probes. A process that
+/// may open few gives connections half of them.
+const OTHERS: u64 = 256;
+
+/// How many connections each of the two listeners may have, where the settings say `wanted`. The
+/// store must never find that connections have taken every descriptor: it would have to stop.
+pub(super) fn most_connections(wanted: u32) -> u32 {
+    let Some(files) = open_files() else { return wanted };
+    let others = OTHERS.min(files / 2);
+    let fitting = u32::try_from((files - others) / 2).unwrap_or(u32::MAX).max(1);
+    if fitting < wanted {
+        tracing::warn!(
+            open_files = files,
+            connections = fitting,
+            wanted,
+            "each listener takes fewer connections than limits.connections: the process may not \
+             open more files"
+        );
+    }
+    wanted.min(fitting)
+}
+
+/// How many files the process may open, raised to what the system lets it; `None` for any number.
+fn open_files() -> Option<u64> {
+    let Rlimit { current, maximum } = getrlimit(Resource::Nofile);
+    if setrlimit(Resource::Nofile, Rlimit { current: maximum, maximum }).is_ok() {
+        return maximum;
+    }
+    current
+}

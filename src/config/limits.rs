@@ -1,0 +1,119 @@
+//! `[limits]`: how much peers of gRPC and HTTP may take, and for how long.
+
+use std::time::Duration;
+
+use bytesize::ByteSize;
+
+use super::{duration, fields::Fields, size};
+
+/// `[limits]`: what holds for the gRPC and the HTTP listener. The ops listener has its own, fixed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LimitSettings {
+    /// Connections of each listener at one time; one more is closed at once. Fewer where the
+    /// process may not open so many files. At most 1,000,000, default 10,000.
+    pub connections: u32,
+    /// Concurrent calls on one gRPC connection: at most 100,000, default 256.
+    pub streams: u32,
+    /// Calls that a gRPC peer may reset, or have reset, before they are served: beyond that its
+    /// connection is closed (CVE-2023-44487 and kin). At most 100,000, default 256.
+    pub resets: u32,
+    /// All headers of a call or request together: 1 KiB to 1 MiB, default 16 KiB.
+    pub header_bytes: ByteSize,
+    /// The longest gRPC message that is read: 1 KiB to 16 MiB, default 256 KiB.
+    pub request_bytes: ByteSize,
+    /// The longest gRPC message that is written: 64 KiB to 16 MiB, default 1 MiB.
+    pub response_bytes: ByteSize,
+    /// How long a gRPC call may take until it is answered, or its stream begins; less where the
+    /// caller says so. At least 1 s, default 30 s.
+    pub request_timeout: Duration,
+    /// The same for `AdminService`, some of whose calls write as often as there are grants. At
+    /// least 1 s, default 5 min.
+    pub admin_request_timeout: Duration,
+    /// How often a gRPC peer is asked whether it is still there. At least 1 s, default 60 s.
+    pub keepalive_interval: Duration,
+    /// How long it may take to answer that. At least 1 s, default 20 s.
+    pub keepalive_timeout: Duration,
+    /// How old a connection gets, give or take a tenth; zero for any age. Default 1 h.
+    pub connection_age: Duration,
+    /// How long calls on a connection that has reached its age may take to finish. At least 1 s,
+    /// default 5 min.
+    pub connection_age_grace: Duration,
+    /// How long a TLS handshake may take. At least 1 s, default 10 s.
+    pub tls_handshake_timeout: Duration,
+    /// How long a gRPC peer may take to begin to speak HTTP/2. At least 1 s, default 10 s.
+    pub preface_timeout: Duration,
+    /// How long an HTTP peer may take for the headers of a request, the pause before it included.
+    /// At least 1 s, default 10 s.
+    pub header_timeout: Duration,
+}
+
+impl Default for LimitSettings {
+    fn default() -> Self {
+        Self {
+            connections: 10_000,
+            streams: 256,
+            resets: 256,
+            header_bytes: ByteSize::kib(16),
+            request_bytes: ByteSize::kib(256),
+            response_bytes: ByteSize::mib(1),
+            request_timeout: Duration::from_secs(30),
+            admin_request_timeout: Duration::from_secs(5 * 60),
+            keepalive_interval: Duration::from_secs(60),
+            keepalive_timeout: Duration::from_secs(20),
+            connection_age: Duration::from_secs(60 * 60),
+            connection_age_grace: Duration::from_secs(5 * 60),
+            tls_handshake_timeout: Duration::from_secs(10),
+            preface_timeout: Duration::from_secs(10),
+            header_timeout: Duration::from_secs(10),
+        }
+    }
+}
+
+/// Most connections of one listener.
+const MOST_CONNECTIONS: u32 = 1_000_000;
+/// Most streams, and most resets, of one connection.
+const MOST_STREAMS: u32 = 100_000;
+
+/// Reads the section.
+pub(super) fn read(fields: &mut Fields<'_, '_>) -> LimitSettings {
+    let default = LimitSettings::default();
+    let mut count = |key, most, default| fields.count(key, most).map_or(default, |n| n.value);
+    let connections = count("connections", MOST_CONNECTIONS, default.connections);
+    let streams = count("streams", MOST_STREAMS, default.streams);
+    let resets = count("resets", MOST_STREAMS, default.resets);
+    let mut size = |key, parse: fn(&str) -> _, default| {
+        fields.text(key, size::FORM, parse).map_or(default, |size| size.value)
+    };
+    let header_bytes = size("header_bytes", size::headers, default.header_bytes);
+    let request_bytes = size("request_bytes", size::request, default.request_bytes);
+    let response_bytes = size("response_bytes", size::response, default.response_bytes);
+    let mut time = |key, default| {
+        fields.text(key, duration::FORM, duration::limit).map_or(default, |time| time.value)
+    };
+    let request_timeout = time("request_timeout", default.request_timeout);
+    let admin_request_timeout = time("admin_request_timeout", default.admin_request_timeout);
+    let keepalive_interval = time("keepalive_interval", default.keepalive_interval);
+    let keepalive_timeout = time("keepalive_timeout", default.keepalive_timeout);
+    let connection_age_grace = time("connection_age_grace", default.connection_age_grace);
+    let tls_handshake_timeout = time("tls_handshake_timeout", default.tls_handshake_timeout);
+    let preface_timeout = time("preface_timeout", default.preface_timeout);
+    let header_timeout = time("header_timeout", default.header_timeout);
+    let age = fields.text("connection_age", duration::FORM, duration::age);
+    LimitSettings {
+        connections,
+        streams,
+        resets,
+        header_bytes,
+        request_bytes,
+        response_bytes,
+        request_timeout,
+        admin_request_timeout,
+        keepalive_interval,
+        keepalive_timeout,
+        connection_age: age.map_or(default.connection_age, |age| age.value),
+        connection_age_grace,
+        tls_handshake_timeout,
+        preface_timeout,
+        header_timeout,
+    }
+}

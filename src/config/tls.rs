@@ -1,0 +1,126 @@
+//! `[tls]`: what the gRPC and the HTTP listener prove themselves with, and whom they ask to do so.
+
+use std::path::PathBuf;
+
+use super::{
+    fields::{Fields, Placed},
+    overrides::Overrides,
+    report::Spot,
+    storage::path,
+};
+use crate::domain::invalid::Invalid;
+
+/// `[tls]`: TLS for gRPC and HTTP. Every file is PEM, and is read again when it changes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TlsSettings {
+    /// The certificate, and behind it those that lead to its CA.
+    pub cert: PathBuf,
+    /// The certificate's private key.
+    pub key: PathBuf,
+    /// Which certificates clients show; `None` asks for none.
+    pub clients: Option<ClientCertificates>,
+}
+
+/// Which certificates clients may show, or must.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ClientCertificates {
+    /// Whether there is no connection without one.
+    pub required: bool,
+    /// The CAs that may have issued them.
+    pub ca: PathBuf,
+    /// Lists of those that were revoked; `None` looks at none.
+    pub crl: Option<PathBuf>,
+}
+
+/// Whether clients are asked for a certificate.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum ClientAuth {
+    /// No.
+    #[default]
+    Off,
+    /// Yes, and those without one are served all the same.
+    Optional,
+    /// Yes, and those without one are refused.
+    Required,
+}
+
+impl ClientAuth {
+    /// Reads `off`, `optional` or `required`.
+    pub(super) fn parse(text: &str) -> Result<Self, Invalid> {
+        match text {
+            "off" => Ok(Self::Off),
+            "optional" => Ok(Self::Optional),
+            "required" => Ok(Self::Required),
+            _ => Err(Invalid(r#"must be "off", "optional" or "required""#)),
+        }
+    }
+}
+
+/// A path out of the file, or out of what overrides it, with where it was said.
+type Said = Option<(Spot, PathBuf)>;
+
+/// Reads the section; `None` is no TLS.
+pub(super) fn read(fields: &mut Fields<'_, '_>, overrides: &Overrides) -> Option<TlsSettings> {
+    const AUTH: &str = r#""off", "optional" or "required""#;
+    let file = |fields: &mut Fields<'_, '_>, key, flag, overriding: &Option<PathBuf>| -> Said {
+        let declared = fields.text(key, "a path", path);
+        let declared = declared.map(|Placed { at, value }| (Spot::Byte(at), value));
+        overriding.clone().map(|path| (Spot::Flag(flag), path)).or(declared)
+    };
+    let cert = file(fields, "cert", "--tls-cert (JETON_TLS_CERT)", &overrides.tls_cert);
+    let key = file(fields, "key", "--tls-key (JETON_TLS_KEY)", &overrides.tls_key);
+    let declared = fields.text("client_auth", AUTH, ClientAuth::parse);
+    let auth = overrides.tls_client_auth.or(declared.map(|auth| auth.value)).unwrap_or_default();
+    let flag = "--tls-client-ca (JETON_TLS_CLIENT_CA)";
+    let ca = file(fields, "client_ca", flag, &overrides.tls_client_ca);
+    let crl = file(fields, "crl", "--tls-crl (JETON_TLS_CRL)", &overrides.tls_crl);
+
+    let (cert, key) = match (cert, key) {
+        (Some((_, cert)), Some((_, key))) => (cert, key),
+        (None, None) => {
+            let idle = ca.or(crl).map(|(spot, _)| spot);
+            let idle = idle.or(declared.map(|auth| Spot::Byte(auth.at)));
+            if let Some(spot) = idle {
+                fields.report().fault(spot, "tls: needs cert and key");
+            }
+            return None;
+        }
+        (Some((spot, _)), None) => {
+            fields.report().fault(spot, "tls.cert: needs key beside it");
+            return None;
+        }
+        (None, Some((spot, _))) => {
+            fields.report().fault(spot, "tls.key: needs cert beside it");
+            return None;
+        }
+    };
+    let clients = clients(fields, auth, ca, crl);
+    Some(TlsSettings { cert, key, clients })
+}
+
+fn clients(
+    fields: &mut Fields<'_, '_>,
+    auth: ClientAuth,
+    ca: Said,
+    crl: Said,
+) -> Option<ClientCertificates> {
+    match (auth, ca) {
+        (ClientAuth::Off, ca) => {
+            if let Some((spot, _)) = ca.or(crl) {
+                let problem =
+                    r#"tls.client_auth: must be "optional" or "required" beside client_ca and crl"#;
+                fields.report().fault(spot, problem);
+            }
+            None
+        }
+        (ClientAuth::Optional | ClientAuth::Required, None) => {
+            fields.fault_of_all("client_auth needs client_ca");
+            None
+        }
+        (ClientAuth::Optional | ClientAuth::Required, Some((_, ca))) => Some(ClientCertificates {
+            required: auth == ClientAuth::Required,
+            ca,
+            crl: crl.map(|(_, crl)| crl),
+        }),
+    }
+}

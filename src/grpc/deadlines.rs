@@ -1,0 +1,291 @@
+//! Ends calls that take too long with `DEADLINE_EXCEEDED`: tonic would say `CANCELLED`, and let streams
+//! run on.
+
+use std::{
+    collections::HashSet,
+    pin::Pin,
+    sync::Arc,
+    task::{Context, Poll},
+    time::Duration,
+};
+
+use http::{HeaderMap, Request, Response};
+use hyper::body::{Body as HttpBody, Bytes, Frame, SizeHint};
+use prost::Message as _;
+use prost_types::FileDescriptorSet;
+use tokio::time::{Instant, Sleep, sleep_until, timeout_at};
+use tonic::{Code, Status, body::Body};
+use tonic_types::StatusExt as _;
+use tower::{Layer, Service};
+
+use super::status;
+use crate::proto::{FILE_DESCRIPTOR_SET, v1::ErrorReason};
+
+/// What a caller says of its deadline.
+const HEADER: &str = "grpc-timeout";
+/// Where administrators' methods lie.
+const ADMIN: &str = "/jeton.v1.AdminService/";
+
+/// The layer. Cloning shares the names of methods.
+#[derive(Clone)]
+pub(super) struct Deadlines {
+    usual: Duration,
+    admin: Duration,
+    streams: Arc<HashSet<String>>,
+}
+
+impl Deadlines {
+    /// Calls may take as long as their caller says, and at most this long, until they are answered
+    /// or their stream begins. A stream then goes on until its caller's deadline.
+    pub(super) fn new(usual: Duration, admin: Duration) -> Self {
+        Self { usual, admin, streams: Arc::new(streams()) }
+    }
+
+    fn of<A>(&self, request: &Request<A>) -> Deadline {
+        let path = request.uri().path();
+        let most = if path.starts_with(ADMIN) { self.admin } else { self.usual };
+        let now = Instant::now();
+        let Some(asked) = asked(request.headers()) else {
+            return Deadline { answer: now + most, stream: None };
+        };
+        let stream = self.streams.contains(path).then(|| now + asked);
+        Deadline { answer: now + asked.min(most), stream }
+    }
+}
+
+/// When a call is to be over.
+struct Deadline {
+    answer: Instant,
+    /// For the stream that is its answer.
+    stream: Option<Instant>,
+}
+
+/// The paths of all methods that answer with streams.
+fn streams() -> HashSet<String> {
+    let mut streams = HashSet::new();
+    for set in [FILE_DESCRIPTOR_SET, tonic_health::pb::FILE_DESCRIPTOR_SET] {
+        let set = FileDescriptorSet::decode(set).expect("the build wrote it");
+        for file in &set.file {
+            for service in &file.service {
+                let streaming = service.method.iter().filter(|method| method.server_streaming());
+                let path =
+                    |method: &str| format!("/{}.{}/{method}", file.package(), service.name());
+                streams.extend(streaming.map(|method| path(method.name())));
+            }
+        }
+    }
+    streams
+}
+
+/// How long the caller waits: at most eight digits and a unit. What is none of that is no deadline.
+fn asked(headers: &HeaderMap) -> Option<Duration> {
+    let text = headers.get(HEADER)?.to_str().ok()?;
+    let (number, unit) = text.split_at_checked(text.len().checked_sub(1)?)?;
+    let plain = number.len() <= 8 && number.bytes().all(|byte| byte.is_ascii_digit());
+    let number: u64 = plain.then(|| number.parse().ok())??;
+    match unit {
+        "H" => Some(Duration::from_secs(number * 60 * 60)),
+        "M" => Some(Duration::from_secs(number * 60)),
+        "S" => Some(Duration::from_secs(number)),
+        "m" => Some(Duration::from_millis(number)),
+        "u" => Some(Duration::from_micros(number)),
+        "n" => Some(Duration::from_nanos(number)),
+        _ => None,
+    }
+}
+
+fn exceeded() -> Status {
+    let details = status::details(ErrorReason::TemporarilyUnavailable);
+    Status::with_error_details(Code::DeadlineExceeded, "the call took too long", details)
+}
+
+impl<S> Layer<S> for Deadlines {
+    type Service = Bounded<S>;
+
+    fn layer(&self, service: S) -> Bounded<S> {
+        Bounded { service, deadlines: self.clone() }
+    }
+}
+
+/// The service behind the layer.
+#[derive(Clone)]
+pub(super) struct Bounded<S> {
+    service: S,
+    deadlines: Deadlines,
+}
+
+impl<S, A> Service<Request<A>> for Bounded<S>
+where
+    S: Service<Request<A>, Response = Response<Body>>,
+    S::Future: Send + 'static,
+{
+    type Response = Response<Body>;
+    type Error = S::Error;
+    type Future = Pin<Box<dyn Future<Output = Result<Response<Body>, S::Error>> + Send>>;
+
+    fn poll_ready(&mut self, context: &mut Context<'_>) -> Poll<Result<(), S::Error>> {
+        self.service.poll_ready(context)
+    }
+
+    fn call(&mut self, request: Request<A>) -> Self::Future {
+        let deadline = self.deadlines.of(&request);
+        let call = self.service.call(request);
+        Box::pin(async move {
+            let Ok(answered) = timeout_at(deadline.answer, call).await else {
+                return Ok(exceeded().into_http());
+            };
+            let answer = answered?;
+            Ok(match deadline.stream {
+                Some(end) => answer.map(|body| Body::new(Ending::at(end, body))),
+                None => answer,
+            })
+        })
+    }
+}
+
+/// A stream that ends, with an error, when its caller's deadline comes.
+struct Ending {
+    body: Body,
+    end: Pin<Box<Sleep>>,
+    ended: bool,
+}
+
+impl Ending {
+    fn at(end: Instant, body: Body) -> Self {
+        Self { body, end: Box::pin(sleep_until(end)), ended: false }
+    }
+}
+
+impl HttpBody for Ending {
+    type Data = Bytes;
+    type Error = Status;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Status>>> {
+        if self.ended {
+            return Poll::Ready(None);
+        }
+        // The deadline first: a stream that always has more to say would never come to it.
+        if self.end.as_mut().poll(context).is_pending() {
+            return Pin::new(&mut self.body).poll_frame(context);
+        }
+        self.ended = true;
+        let mut trailers = HeaderMap::new();
+        let written = exceeded().add_header(&mut trailers);
+        Poll::Ready(Some(written.map(|()| Frame::trailers(trailers))))
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.ended || self.body.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        SizeHint::default()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::convert::Infallible;
+
+    use tower::{ServiceExt as _, service_fn};
+
+    use super::*;
+
+    fn timeout(text: &str) -> Option<Duration> {
+        let mut headers = HeaderMap::new();
+        headers.insert(HEADER, text.parse().expect("a header"));
+        asked(&headers)
+    }
+
+    #[test]
+    fn a_callers_deadline_is_read_as_grpc_writes_it() {
+        for (text, read) in [
+            ("1H", Duration::from_secs(3_600)),
+            ("2M", Duration::from_secs(120)),
+            ("3S", Duration::from_secs(3)),
+            ("4m", Duration::from_millis(4)),
+            ("5u", Duration::from_micros(5)),
+            ("99999999n", Duration::from_nanos(99_999_999)),
+        ] {
+            assert_eq!(timeout(text), Some(read), "{text}");
+        }
+        for text in ["", "S", "1", "1s", "123456789S", "-1S", "+1S", "1 S", "é", "1é"] {
+            let mut headers = HeaderMap::new();
+            headers.insert(HEADER, http::HeaderValue::from_bytes(text.as_bytes()).expect("bytes"));
+            assert_eq!(asked(&headers), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn the_methods_that_stream_are_known() {
+        let streams = streams();
+        for path in [
+            "/jeton.v1.TokenService/WatchRevocations",
+            "/jeton.v1.AdminService/Backup",
+            "/grpc.health.v1.Health/Watch",
+        ] {
+            assert!(streams.contains(path), "{path}");
+        }
+        assert!(!streams.contains("/jeton.v1.TokenService/Introspect"));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_call_that_takes_too_long_exceeds_its_deadline() {
+        async fn stuck(_: Request<()>) -> Result<Response<Body>, Infallible> {
+            std::future::pending().await
+        }
+        let (usual, admin) = (Duration::from_secs(30), Duration::from_secs(300));
+        for (path, header, waited) in [
+            ("/jeton.v1.TokenService/Introspect", None, usual),
+            ("/jeton.v1.AdminService/ListUsers", None, admin),
+            ("/jeton.v1.TokenService/Introspect", Some("2S"), Duration::from_secs(2)),
+            ("/jeton.v1.TokenService/Introspect", Some("9H"), usual),
+        ] {
+            let service = Deadlines::new(usual, admin).layer(service_fn(stuck));
+            let mut request = Request::builder().uri(path);
+            if let Some(header) = header {
+                request = request.header(HEADER, header);
+            }
+            let began = Instant::now();
+            let answer = service.oneshot(request.body(()).expect("a request")).await;
+            let status = Status::from_header_map(answer.expect("an answer").headers());
+            assert_eq!(status.expect("a status").code(), Code::DeadlineExceeded, "{path}");
+            assert_eq!(began.elapsed().as_secs(), waited.as_secs(), "{path} {header:?}");
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_stream_ends_at_its_callers_deadline_and_not_before() {
+        async fn endless(_: Request<()>) -> Result<Response<Body>, Infallible> {
+            Ok(Response::new(Body::new(Silent)))
+        }
+        struct Silent;
+        impl HttpBody for Silent {
+            type Data = Bytes;
+            type Error = Status;
+
+            fn poll_frame(
+                self: Pin<&mut Self>,
+                _: &mut Context<'_>,
+            ) -> Poll<Option<Result<Frame<Bytes>, Status>>> {
+                Poll::Pending
+            }
+        }
+        let limits = Deadlines::new(Duration::from_secs(30), Duration::from_secs(30));
+        let service = limits.layer(service_fn(endless));
+        let request = Request::builder().uri("/grpc.health.v1.Health/Watch").header(HEADER, "1H");
+        let began = Instant::now();
+        let answer =
+            service.oneshot(request.body(()).expect("a request")).await.expect("an answer");
+        let mut body = answer.into_body();
+        let next = std::future::poll_fn(|context| Pin::new(&mut body).poll_frame(context));
+        let trailers = next.await.expect("a last frame").expect("no error").into_trailers();
+        let status = Status::from_header_map(&trailers.expect("trailers")).expect("a status");
+        assert_eq!(status.code(), Code::DeadlineExceeded);
+        assert_eq!(began.elapsed().as_secs(), 3_600);
+        assert!(body.is_end_stream());
+    }
+}

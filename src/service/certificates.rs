@@ -1,0 +1,153 @@
+//! Finds the client that a connection's certificate names.
+
+use std::{
+    collections::{BTreeSet, HashMap},
+    sync::Arc,
+};
+
+use arc_swap::ArcSwap;
+use tokio::sync::Mutex;
+
+use super::Service;
+use crate::{
+    domain::{
+        certificate::CertificateIdentity, change::Change, client::Client, client_id::ClientId,
+        error::Error,
+    },
+    store::{FeedError, ReadError, Records as _, Sequence, Store, Stored},
+};
+
+/// Records that are read at a time.
+const STEP: usize = 256;
+
+type Holders = HashMap<CertificateIdentity, BTreeSet<ClientId>>;
+
+/// Which clients list which identity, as of one place in the feed of changes.
+#[derive(Default)]
+pub(super) struct CertificateIndex {
+    known: ArcSwap<Known>,
+    /// Held by whoever brings it up to date.
+    turn: Mutex<()>,
+}
+
+#[derive(Clone, Default)]
+struct Known {
+    /// `None` before anything was read.
+    as_of: Option<Sequence>,
+    holders: Arc<Holders>,
+}
+
+impl CertificateIndex {
+    /// The index as of `head` or later.
+    async fn at<S: Store>(&self, store: &S, head: Sequence) -> Result<Arc<Known>, ReadError> {
+        let known = self.known.load_full();
+        if known.as_of.is_some_and(|as_of| as_of >= head) {
+            return Ok(known);
+        }
+        let _turn = self.turn.lock().await;
+        let mut known = Known::clone(&self.known.load());
+        while known.as_of.is_none_or(|as_of| as_of < head) {
+            known = match known.as_of {
+                Some(as_of) => known.caught_up(store, as_of).await?,
+                None => Known::read(store).await?,
+            };
+        }
+        let known = Arc::new(known);
+        self.known.store(Arc::clone(&known));
+        Ok(known)
+    }
+}
+
+impl Known {
+    /// Reads every client.
+    async fn read<S: Store>(store: &S) -> Result<Self, ReadError> {
+        // Before the first page: what changes meanwhile is met in the feed.
+        let as_of = store.head().await?;
+        let mut holders = Holders::new();
+        let mut after = None;
+        loop {
+            let page = store.clients().page(after.as_ref(), STEP).await?;
+            for client in &page {
+                add(&mut holders, client);
+            }
+            if page.len() < STEP {
+                return Ok(Self { as_of: Some(as_of), holders: Arc::new(holders) });
+            }
+            after = page.last().map(|client| client.id.clone());
+        }
+    }
+
+    /// Reads on in the feed; clients of which it speaks are read anew.
+    async fn caught_up<S: Store>(&self, store: &S, as_of: Sequence) -> Result<Self, ReadError> {
+        let events = match store.changes(as_of, STEP).await {
+            Ok(events) => events,
+            Err(FeedError::TooOld { .. } | FeedError::Ahead) => return Self::read(store).await,
+            Err(FeedError::Unavailable) => return Err(ReadError::Unavailable),
+            Err(FeedError::Corrupt) => return Err(ReadError::Corrupt),
+        };
+        let Some((last, _)) = events.last() else { return Self::read(store).await };
+        let last = *last;
+        let mut holders = Arc::clone(&self.holders);
+        let changed: BTreeSet<_> = events.iter().filter_map(|(_, change)| client(change)).collect();
+        for id in changed {
+            let holders = Arc::make_mut(&mut holders);
+            holders.retain(|_, clients| {
+                clients.remove(id);
+                !clients.is_empty()
+            });
+            if let Some(client) = store.clients().get(id).await? {
+                add(holders, &client);
+            }
+        }
+        Ok(Self { as_of: Some(last), holders })
+    }
+}
+
+fn client(change: &Change) -> Option<&ClientId> {
+    match change {
+        Change::ClientChanged(change) | Change::ClientEpochMoved(change) => Some(&change.client_id),
+        Change::GrantEnded(_)
+        | Change::AccessRevoked(_)
+        | Change::UserChanged(_)
+        | Change::UserEpochMoved(_) => None,
+    }
+}
+
+fn add(holders: &mut Holders, client: &Client) {
+    for identity in &client.certificates {
+        holders.entry(identity.clone()).or_default().insert(client.id.clone());
+    }
+}
+
+impl<S: Store> Service<S> {
+    /// The enabled client that lists one of a certificate's identities; `None` when there is none,
+    /// or more than one, which nobody can mean.
+    ///
+    /// # Errors
+    /// `Unavailable`.
+    pub(super) async fn certified_client(
+        &self,
+        certificate: &[CertificateIdentity],
+    ) -> Result<Option<Stored<Client>>, Error> {
+        let failed = |error| self.read_failed(error);
+        let head = self.store.head().await.map_err(failed)?;
+        let known = self.certificates.at(&*self.store, head).await.map_err(failed)?;
+        let listing = certificate.iter().filter_map(|identity| known.holders.get(identity));
+        let mut found: Option<Stored<Client>> = None;
+        for id in listing.flatten().collect::<BTreeSet<_>>() {
+            let client = self.client(id).await?;
+            let Some(client) = client.filter(|client| lists(client, certificate)) else { continue };
+            if let Some(first) = &found {
+                let (first, second) = (&first.id, &client.id);
+                tracing::warn!(%first, %second, "two clients list the certificate: it is refused");
+                return Ok(None);
+            }
+            found = Some(client);
+        }
+        Ok(found)
+    }
+}
+
+fn lists(client: &Client, certificate: &[CertificateIdentity]) -> bool {
+    !client.disabled && client.certificates.iter().any(|listed| certificate.contains(listed))
+}

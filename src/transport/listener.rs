@@ -1,0 +1,139 @@
+//! A bound socket and its accept loop, which gRPC and HTTP share.
+
+use std::{convert::Infallible, error::Error, io, net::SocketAddr, sync::Arc, time::Duration};
+
+use http::{Request, Response};
+use hyper::body::{Body, Bytes, Incoming};
+use tokio::{
+    net::{TcpListener, TcpSocket},
+    sync::{Semaphore, watch},
+    time::timeout,
+};
+use tower::Service;
+
+use super::{Protocol, Stage, Tls, age::Ages, connection::connection, refusals::Refusals};
+use crate::config::LimitSettings;
+
+/// How many connections the kernel keeps until they are accepted.
+const BACKLOG: u32 = 1024;
+/// How long to wait before accepting again when the process is out of file descriptors.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+
+/// A bound socket, not yet serving.
+#[derive(Debug)]
+pub struct Listener(TcpListener);
+
+impl Listener {
+    /// Binds it.
+    ///
+    /// # Errors
+    /// When the address cannot be bound.
+    pub fn bind(address: SocketAddr) -> io::Result<Self> {
+        let socket = if address.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }?;
+        // Connections of the process before that are not quite gone must not keep this one out.
+        socket.set_reuseaddr(true)?;
+        socket.bind(address)?;
+        Ok(Self(socket.listen(BACKLOG)?))
+    }
+
+    /// The address that was bound, with its real port.
+    ///
+    /// # Errors
+    /// When the operating system does not tell.
+    pub fn local_address(&self) -> io::Result<SocketAddr> {
+        self.0.local_addr()
+    }
+}
+
+/// How one listener's connections are carried.
+pub struct Transport {
+    pub(super) protocol: Protocol,
+    pub(super) tls: Option<Tls>,
+    pub(super) limits: LimitSettings,
+    pub(super) ages: Ages,
+    pub(super) refused: Refusals,
+    /// One for each connection, which keeps it for as long as it lives.
+    places: Arc<Semaphore>,
+}
+
+impl Transport {
+    /// Connections that speak `protocol`, over TLS if there is a certificate. `spread` is any number:
+    /// from it on, connections get a little older or younger than the limit.
+    pub fn new(
+        protocol: Protocol,
+        tls: Option<Tls>,
+        limits: LimitSettings,
+        spread: u64,
+    ) -> Arc<Self> {
+        let ages = Ages::about(limits.connection_age, spread);
+        let places = usize::try_from(limits.connections).unwrap_or(Semaphore::MAX_PERMITS);
+        let places = Arc::new(Semaphore::new(places));
+        Arc::new(Self { protocol, tls, limits, ages, refused: Refusals::new(), places })
+    }
+
+    /// Accepts connections and serves what comes over them until the stage says otherwise, and
+    /// returns once the last of them is closed. Several of these may run side by side: they share
+    /// the limit of connections.
+    pub async fn serve<S, B>(
+        self: Arc<Self>,
+        listener: Listener,
+        service: S,
+        mut stage: watch::Receiver<Stage>,
+    ) where
+        S: Service<Request<Incoming>, Response = Response<B>, Error = Infallible>,
+        S: Clone + Send + 'static,
+        S::Future: Send,
+        B: Body<Data = Bytes> + Send + 'static,
+        B::Error: Into<Box<dyn Error + Send + Sync>>,
+    {
+        let Listener(listener) = listener;
+        loop {
+            let accepted = tokio::select! {
+                accepted = listener.accept() => accepted,
+                () = Stage::Draining.reached(&mut stage) => break,
+            };
+            match accepted {
+                Ok((stream, address)) => match Arc::clone(&self.places).try_acquire_owned() {
+                    Ok(place) => {
+                        let carried = (Arc::clone(&self), stage.clone());
+                        let serving = connection((stream, address), service.clone(), carried);
+                        tokio::spawn(async move {
+                            serving.await;
+                            drop(place);
+                        });
+                    }
+                    Err(_) => self.is_full(address),
+                },
+                Err(error) => {
+                    if not_accepted(&error) {
+                        let pause = Stage::Draining.reached(&mut stage);
+                        // Over is what the loop looks for itself.
+                        drop(timeout(ACCEPT_PAUSE, pause).await);
+                    }
+                }
+            }
+        }
+        // From here on whoever connects is told by the kernel that nobody listens.
+        drop(listener);
+        // Never closed, so it ends when every place is free.
+        drop(self.places.acquire_many(self.limits.connections).await);
+    }
+
+    fn is_full(&self, peer: SocketAddr) {
+        if self.refused.may_tell() {
+            let (limit, protocol) = (self.limits.connections, self.protocol);
+            tracing::warn!(%peer, limit, ?protocol, "a connection was closed: there are too many");
+        }
+    }
+}
+
+/// Tells why a connection could not be accepted. Whether to wait before the next one: a peer that
+/// left is no reason, a process without file descriptors would try for ever.
+fn not_accepted(error: &io::Error) -> bool {
+    let by_peer = [io::ErrorKind::ConnectionAborted, io::ErrorKind::ConnectionReset];
+    if by_peer.contains(&error.kind()) {
+        return false;
+    }
+    tracing::warn!(%error, "connections cannot be accepted");
+    true
+}

@@ -1,0 +1,29 @@
+//! What carries gRPC and HTTP: sockets, TLS, the life of each connection, and their limits.
+//!
+//! | file | what it holds |
+//! |---|---|
+//! | `listener` | a bound socket and its accept loop |
+//! | `connection` | one connection: handshake, first bytes, age, end |
+//! | `stage` | whether connections are served, drained or cut |
+//! | `protocol` | HTTP/1.1 or HTTP/2, with their limits |
+//! | `peer` | what each request is told of the other side |
+//! | `tls` | certificates and keys, read again when they change; who the peer is |
+//! | `age`, `first_bytes`, `refusals` | parts of a connection's life |
+
+mod age;
+mod connection;
+mod first_bytes;
+mod listener;
+mod peer;
+mod protocol;
+mod refusals;
+mod stage;
+mod tls;
+
+pub use self::{
+    listener::{Listener, Transport},
+    peer::Peer,
+    protocol::Protocol,
+    stage::Stage,
+    tls::{CertificateMetrics, Reload, Tls, TlsError},
+};

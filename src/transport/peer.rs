@@ -1,0 +1,21 @@
+//! What each request is told of the other side of its connection.
+
+use std::{net::SocketAddr, sync::Arc};
+
+use crate::domain::certificate::CertificateIdentity;
+
+/// The other side of a connection. It is in the extensions of every request.
+#[derive(Clone, Debug)]
+pub struct Peer {
+    /// Where it connects from.
+    pub address: SocketAddr,
+    /// What the certificate says that it has shown and that was verified; `None` without one.
+    pub certificate: Option<Arc<[CertificateIdentity]>>,
+}
+
+impl Peer {
+    /// A peer without a certificate.
+    pub fn at(address: SocketAddr) -> Self {
+        Self { address, certificate: None }
+    }
+}

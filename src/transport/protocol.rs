@@ -1,0 +1,40 @@
+//! HTTP/1.1 and HTTP/2 with their limits: hyper's defaults are wider, and some are none.
+
+use hyper::server::conn::{http1, http2};
+use hyper_util::rt::{TokioExecutor, TokioTimer};
+
+use crate::config::LimitSettings;
+
+/// What a listener speaks. It is the only protocol that TLS negotiates (RFC 7301).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Protocol {
+    /// For the OAuth 2.0 endpoints.
+    Http1,
+    /// For gRPC.
+    Http2,
+}
+
+pub(super) fn http1(limits: &LimitSettings) -> http1::Builder {
+    let headers = usize::try_from(limits.header_bytes.as_u64()).unwrap_or(usize::MAX);
+    let mut builder = http1::Builder::new();
+    builder
+        .timer(TokioTimer::new())
+        .header_read_timeout(limits.header_timeout)
+        .max_header_size(headers);
+    builder
+}
+
+pub(super) fn http2(limits: &LimitSettings) -> http2::Builder<TokioExecutor> {
+    let resets = usize::try_from(limits.resets).unwrap_or(usize::MAX);
+    let headers = u32::try_from(limits.header_bytes.as_u64()).unwrap_or(u32::MAX);
+    let mut builder = http2::Builder::new(TokioExecutor::new());
+    builder
+        .timer(TokioTimer::new())
+        .max_concurrent_streams(limits.streams)
+        .max_local_error_reset_streams(resets)
+        .max_pending_accept_reset_streams(resets)
+        .max_header_list_size(headers)
+        .keep_alive_interval(limits.keepalive_interval)
+        .keep_alive_timeout(limits.keepalive_timeout);
+    builder
+}

@@ -1,0 +1,34 @@
+//! Lets a few lines a second into the log: what peers can bring about must not fill it.
+
+use std::num::NonZeroU32;
+
+use governor::{
+    Quota, RateLimiter,
+    clock::MonotonicClock,
+    middleware::NoOpMiddleware,
+    state::{InMemoryState, NotKeyed},
+};
+
+/// Lines a second, and at once.
+const LINES: NonZeroU32 = NonZeroU32::new(10).expect("10 is not 0");
+
+/// Lines about one kind of event.
+pub(super) struct Refusals(
+    RateLimiter<
+        NotKeyed,
+        InMemoryState,
+        MonotonicClock,
+        NoOpMiddleware<<MonotonicClock as governor::clock::Clock>::Instant>,
+    >,
+);
+
+impl Refusals {
+    pub(super) fn new() -> Self {
+        Self(RateLimiter::direct_with_clock(Quota::per_second(LINES), MonotonicClock))
+    }
+
+    /// Whether one more may be told of.
+    pub(super) fn may_tell(&self) -> bool {
+        self.0.check().is_ok()
+    }
+}

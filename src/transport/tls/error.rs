@@ -1,0 +1,53 @@
+//! Why there is no TLS to be had from the files that the settings name.
+
+use std::{io, path::PathBuf};
+
+use thiserror::Error;
+
+/// What is wrong with the files. Names them; none of it quotes what is in them.
+#[derive(Debug, Error)]
+pub enum TlsError {
+    /// A file cannot be read.
+    #[error("{}: {error}", path.display())]
+    Unreadable {
+        /// Which.
+        path: PathBuf,
+        /// Why not.
+        error: io::Error,
+    },
+    /// A file does not hold what it should.
+    #[error("{}: {problem}", path.display())]
+    Unfit {
+        /// Which.
+        path: PathBuf,
+        /// What it should hold.
+        problem: &'static str,
+    },
+    /// The key is another certificate's.
+    #[error("the key in {} does not belong to the certificate in {}", key.display(), cert.display())]
+    Mismatch {
+        /// The certificate's file.
+        cert: PathBuf,
+        /// The key's file.
+        key: PathBuf,
+    },
+    /// The certificate has expired.
+    #[error("{}: the certificate has expired on {time}", path.display())]
+    Expired {
+        /// Its file.
+        path: PathBuf,
+        /// When, in UTC.
+        time: String,
+    },
+    /// The certificate is not valid yet.
+    #[error("{}: the certificate is valid from {time} only", path.display())]
+    Early {
+        /// Its file.
+        path: PathBuf,
+        /// From when on, in UTC.
+        time: String,
+    },
+    /// rustls finds something else.
+    #[error("{0}")]
+    Other(#[from] rustls::Error),
+}
