@@ -1,0 +1,187 @@
+//! SIGTERM with everything open that can be: clean and in time; a second signal does not wait.
+
+#[expect(dead_code, reason = "the harness is every test file's")]
+mod common;
+
+use std::{cell::RefCell, os::unix::net::UnixDatagram, time::Duration};
+
+use tokio::{
+    io::{AsyncReadExt as _, AsyncWriteExt as _},
+    net::TcpStream,
+    task::JoinSet,
+    time::Instant,
+};
+use tonic::Code;
+use tonic_health::pb::{HealthCheckRequest, health_client::HealthClient};
+
+use crate::common::{
+    caller::{by_password, client_credentials},
+    home::Home,
+    server::Server,
+    settings::Settings,
+    wait::{until, within},
+};
+
+/// HTTP/2's preface, empty SETTINGS, and the headers of a call that has no end: POST, http, the path
+/// of `Introspect`, `application/grpc`.
+fn stuck_call() -> Vec<u8> {
+    let mut block = vec![0x83, 0x86, 0x04, 34];
+    block.extend(b"/jeton.v1.TokenService/Introspect/");
+    block.truncate(4 + 33);
+    block[3] = 33;
+    block.extend([0x01, 1, b'a', 0x0f, 0x10, 16]);
+    block.extend(b"application/grpc");
+    let length = u8::try_from(block.len()).expect("a short block");
+    let greeting = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\0\0\0\0\0".to_vec();
+    [greeting, vec![0, 0, length, 1, 4, 0, 0, 0, 1], block].concat()
+}
+
+/// A connection that says `words` and then nothing, whatever it is told.
+async fn silent(address: &str, words: &[u8]) -> TcpStream {
+    let mut stream = TcpStream::connect(address).await.expect("a connection");
+    stream.write_all(words).await.expect("words");
+    stream
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn sigterm_with_watches_silent_and_stuck_peers_answers_what_is_under_way_and_ends_in_time() {
+    // A hash takes long enough for the signal to come between.
+    let settings = Settings::standard().set("passwords", "memory", "24MiB").hash_threads(1);
+    let settings = settings.set("serve", "drain_timeout", "3s");
+    let server = Server::start(&settings).await;
+    let ops = server.ops().await;
+    let mut health = HealthClient::new(server.connect().await);
+    let about = |service: &str| HealthCheckRequest { service: service.to_owned() };
+    let mut watches = Vec::new();
+    for service in ["", "jeton.v1.TokenService", "nobody.v1.Knows"] {
+        let mut watch = health.watch(about(service)).await.expect("a watch").into_inner();
+        watch.message().await.expect("no error").expect("a first message");
+        watches.push(watch);
+    }
+    let nothing_said = silent(server.address(), b"").await;
+    let half_said = silent(server.address(), b"PRI * HTT").await;
+    let stuck = silent(server.address(), &stuck_call()).await;
+    let http = silent(&server.http(), b"POST /oauth/token HTTP/1.1\r\n").await;
+    let idle = server.caller("shop").await;
+    idle.issue(client_credentials()).await.expect("a connection that is in use");
+
+    let mut logins = JoinSet::new();
+    for _ in 0..3 {
+        let shop = server.caller("shop").await;
+        logins.spawn(async move { shop.issue(by_password("alice")).await });
+    }
+    until("the logins to be under way", async || {
+        ops.metrics().await.count("jeton_hash_queue_depth") > 0
+    })
+    .await;
+    let began = Instant::now();
+    server.terminate();
+    let mut granted = Vec::new();
+    for login in logins.join_all().await {
+        granted.push(login.expect("what was under way is answered").access_token);
+    }
+    // Whoever comes now is told to go elsewhere, and that nothing has happened.
+    let url = server.url();
+    until("nobody to be let in", async || {
+        let endpoint = tonic::transport::Endpoint::from_shared(url.clone()).expect("a URL");
+        endpoint.connect().await.is_err()
+    })
+    .await;
+    let refused = idle.issue(client_credentials()).await.expect_err("the server is going");
+    assert_eq!(refused.code(), Code::Unavailable, "{refused:?}");
+    let (home, log) = server.ended().await;
+    let took = began.elapsed();
+    println!("3 logins under way answered; the process ended after {took:?}");
+    assert!(took < Duration::from_secs(8), "{took:?}");
+    assert!(log.contains("they outlived the drain timeout"), "the stuck call: {log}");
+    drop((nothing_said, half_said, stuck, http, watches));
+
+    let server = Server::start_at(home, &settings).await;
+    let shop = server.caller("shop").await;
+    for token in granted {
+        assert!(shop.is_active(&token).await, "what was acknowledged is there");
+    }
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn silent_peers_hold_up_nothing() {
+    let settings = Settings::standard().set("serve", "drain_timeout", "1h");
+    let server = Server::start(&settings).await;
+    let mut silent_ones = Vec::new();
+    for (address, words) in [
+        (server.address().to_owned(), &b""[..]),
+        (server.address().to_owned(), b"PRI * HTT"),
+        (server.http(), b""),
+    ] {
+        silent_ones.push(silent(&address, words).await);
+    }
+    let shop = server.caller("shop").await;
+    shop.issue(client_credentials()).await.expect("a token");
+    let began = Instant::now();
+    server.terminate();
+    server.ended().await;
+    assert!(began.elapsed() < Duration::from_secs(20), "{:?}", began.elapsed());
+    for mut stream in silent_ones {
+        let mut rest = Vec::new();
+        drop(stream.read_to_end(&mut rest).await);
+    }
+}
+
+#[tokio::test]
+async fn a_second_signal_ends_the_process_at_once_and_what_was_acknowledged_is_there() {
+    let settings = Settings::standard().set("serve", "drain_timeout", "1h");
+    let mut server = Server::start(&settings).await;
+    let token = server.caller("shop").await.issue(client_credentials()).await.expect("a token");
+    let _stuck = silent(server.address(), &stuck_call()).await;
+    until("the call to be under way", async || {
+        // One more connection is served after it.
+        server.caller("shop").await.issue(client_credentials()).await.is_ok()
+    })
+    .await;
+    server.terminate();
+    until("to drain", async || server.log().contains("\"stopping\"")).await;
+    server.signal("INT");
+    let log = within("to end", server.failed()).await;
+    assert!(log.contains("SIGINT came again"), "{log}");
+    let server = server.restart(&settings).await;
+    assert!(server.caller("shop").await.is_active(&token.access_token).await);
+    server.stop().await;
+}
+
+/// What the service manager is told, one datagram each.
+fn told(socket: &UnixDatagram) -> Vec<String> {
+    let mut words = Vec::new();
+    let mut datagram = [0; 256];
+    while let Ok(length) = socket.recv(&mut datagram) {
+        words.push(String::from_utf8_lossy(&datagram[..length]).into_owned());
+    }
+    words
+}
+
+#[tokio::test]
+async fn the_service_manager_is_told_of_start_reload_and_stop() {
+    let home = Home::new();
+    let path = home.path().join("notify");
+    let socket = UnixDatagram::bind(&path).expect("a socket");
+    socket.set_nonblocking(true).expect("a socket");
+    let environment = [("NOTIFY_SOCKET", path.to_str().expect("a path in UTF-8"))];
+    let server = Server::start_with(home, &Settings::standard(), &environment).await;
+    let words = RefCell::new(Vec::new());
+    let heard = async |count: usize| {
+        words.borrow_mut().extend(told(&socket));
+        // Paces the asking.
+        server.ops().await.get("/livez").await;
+        words.borrow().len() >= count
+    };
+    until("to be ready", async || heard(1).await).await;
+    server.signal("HUP");
+    until("to be ready again", async || heard(3).await).await;
+    let words = words.take();
+    assert_eq!(words[0], "READY=1\n");
+    assert!(words[1].starts_with("RELOADING=1\nMONOTONIC_USEC="), "{words:?}");
+    assert_eq!(words[2], "READY=1\n");
+    assert!(server.log().contains("every other setting needs a restart"), "{}", server.log());
+    server.stop().await;
+    assert_eq!(told(&socket), ["STOPPING=1\n"]);
+}

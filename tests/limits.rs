@@ -1,0 +1,220 @@
+//! What a peer may take, from outside: a limit is met, the connection or the call ends, and everybody
+//! else is served.
+
+#[expect(dead_code, reason = "the harness is every test file's")]
+mod common;
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use h2::client::SendRequest;
+use http::{HeaderMap, Request};
+use tokio::{
+    io::{AsyncReadExt as _, AsyncWriteExt as _},
+    net::TcpStream,
+    task::JoinHandle,
+    time::Instant,
+};
+use tonic::Code;
+use tonic_health::pb::{
+    HealthCheckRequest, health_check_response::ServingStatus, health_client::HealthClient,
+};
+
+use crate::common::{
+    caller::{Caller, client_credentials},
+    server::Server,
+    settings::Settings,
+    wait::{until, within},
+};
+
+/// HTTP/2's preface and empty SETTINGS.
+const GREETING: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\0\0\0\0\0";
+
+fn limited(limits: &[(&'static str, &str)]) -> Settings {
+    let standard = Settings::standard();
+    limits.iter().fold(standard, |settings, (key, value)| settings.set("limits", key, value))
+}
+
+/// How long it takes until the server closes a connection that says `words` and nothing more.
+async fn closes(address: &str, words: &[u8]) -> Duration {
+    let began = Instant::now();
+    let mut stream = TcpStream::connect(address).await.expect("a connection");
+    stream.write_all(words).await.expect("words");
+    let mut said = Vec::new();
+    // A connection that is reset is closed too.
+    drop(within("to be closed", stream.read_to_end(&mut said)).await);
+    began.elapsed()
+}
+
+/// A bare HTTP/2 connection, and the task that ends with it.
+async fn bare(address: &str) -> (SendRequest<Bytes>, JoinHandle<Result<(), h2::Error>>) {
+    let stream = TcpStream::connect(address).await.expect("a connection");
+    let (sender, connection) = h2::client::handshake(stream).await.expect("a handshake");
+    (sender, tokio::spawn(connection))
+}
+
+fn introspect(address: &str) -> Request<()> {
+    let url = format!("http://{address}/jeton.v1.TokenService/Introspect");
+    let request =
+        Request::post(url).header("content-type", "application/grpc").header("te", "trailers");
+    request.body(()).expect("a request")
+}
+
+fn grpc_status(headers: &HeaderMap) -> Option<&str> {
+    headers.get("grpc-status").and_then(|status| status.to_str().ok())
+}
+
+#[tokio::test]
+async fn connections_that_say_nothing_or_too_little_are_closed() {
+    let times = [("preface_timeout", "1s"), ("header_timeout", "2s")];
+    let server = Server::start(&limited(&times)).await;
+    let (grpc, http) = (server.address().to_owned(), server.http());
+    for (address, words, seconds) in [
+        (&grpc, &b""[..], 1),
+        (&grpc, b"PRI * HTTP/2.0\r\n", 1),
+        (&http, b"", 2),
+        (&http, b"POST /oauth/token HTTP/1.1\r\nhost: a\r\n", 2),
+    ] {
+        let after = closes(address, words).await;
+        let expected = Duration::from_secs(seconds)..Duration::from_secs(seconds + 8);
+        assert!(expected.contains(&after), "{words:?} at {address}: {after:?}");
+    }
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn a_peer_that_answers_no_ping_is_given_up() {
+    let times = [("keepalive_interval", "1s"), ("keepalive_timeout", "1s")];
+    let server = Server::start(&limited(&times)).await;
+    // It reads, and acknowledges nothing.
+    let after = closes(server.address(), GREETING).await;
+    assert!((Duration::from_secs(2)..Duration::from_secs(10)).contains(&after), "{after:?}");
+    // The same between the headers of a call, whose end never comes.
+    let headers = [GREETING, b"\0\0\x01\x01\0\0\0\0\x01\x83"].concat();
+    let after = closes(server.address(), &headers).await;
+    assert!((Duration::from_secs(2)..Duration::from_secs(10)).contains(&after), "{after:?}");
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn one_connection_too_many_is_closed_at_once_and_there_is_room_again() {
+    let settings = Settings::standard().set_number("limits", "connections", 3);
+    let server = Server::start(&settings).await;
+    let mut held = Vec::new();
+    for _ in 0..3 {
+        held.push(bare(server.address()).await);
+    }
+    // Sooner than any timeout would.
+    let after = closes(server.address(), b"").await;
+    assert!(after < Duration::from_secs(5), "{after:?}");
+    assert!(server.log().contains("there are too many"), "{}", server.log());
+    let (sender, connection) = held.pop().expect("one of them");
+    drop(sender);
+    drop(within("to end", connection).await);
+    until("to have room", async || {
+        let stream = TcpStream::connect(server.address()).await.expect("a connection");
+        match h2::client::handshake::<_>(stream).await {
+            Ok((mut sender, connection)) => {
+                let driving = tokio::spawn(connection);
+                let asked = sender.send_request(introspect(server.address()), true);
+                let answered = match asked {
+                    Ok((answer, _)) => answer.await.is_ok(),
+                    Err(_) => false,
+                };
+                driving.abort();
+                answered
+            }
+            Err(_) => false,
+        }
+    })
+    .await;
+    drop(held);
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn a_call_whose_message_does_not_come_exceeds_its_deadline() {
+    let server = Server::start(&limited(&[("request_timeout", "1s")])).await;
+    let (mut sender, _connection) = bare(server.address()).await;
+    let (answer, mut body) =
+        sender.send_request(introspect(server.address()), false).expect("sent");
+    // Half a message.
+    body.send_data(Bytes::from_static(b"\0\0\0\0\x20half"), false).expect("sent");
+    let answer = within("to be answered", answer).await.expect("an answer");
+    assert_eq!(grpc_status(answer.headers()), Some("4"), "{answer:?}");
+
+    // The caller's own deadline is the server's too, also for a stream that has begun.
+    let mut health = HealthClient::new(server.connect().await);
+    let mut watch = tonic::Request::new(HealthCheckRequest::default());
+    watch.set_timeout(Duration::from_secs(1));
+    let mut watch = health.watch(watch).await.expect("a watch").into_inner();
+    watch.message().await.expect("no error").expect("a first message");
+    let ended = within("to end", watch.message()).await.expect_err("a deadline");
+    assert_eq!(ended.code(), Code::DeadlineExceeded);
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn connections_come_to_an_age_and_no_call_fails_for_it() {
+    let times = [("connection_age", "1s"), ("connection_age_grace", "1s")];
+    let server = Server::start(&limited(&times)).await;
+    let (sender, aged) = bare(server.address()).await;
+    let mut health = HealthClient::new(server.connect().await);
+    let mut watch =
+        health.watch(HealthCheckRequest::default()).await.expect("a watch").into_inner();
+    watch.message().await.expect("no error").expect("a first message");
+
+    let shop = server.caller("shop").await;
+    let began = Instant::now();
+    let mut calls = 0;
+    while began.elapsed() < Duration::from_secs(4) {
+        shop.issue(client_credentials()).await.expect("a token, over whichever connection");
+        calls += 1;
+    }
+    println!("{calls} calls over connections that get one second old");
+    // GOAWAY: no error, and over.
+    drop(sender);
+    within("to end", aged).await.expect("no panic").expect("no error");
+    within("to be cut", watch.message()).await.expect_err("it outlived its connection");
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn streams_headers_and_messages_are_no_more_than_the_settings_say() {
+    let settings = limited(&[("header_bytes", "2KiB"), ("request_bytes", "1KiB")]);
+    let server = Server::start(&settings.set_number("limits", "streams", 7)).await;
+    let (mut sender, _connection) = bare(server.address()).await;
+    let (answer, _) = sender.send_request(introspect(server.address()), true).expect("sent");
+    within("to be answered", answer).await.expect("an answer");
+    assert_eq!(sender.current_max_send_streams(), 7);
+
+    let mut long = introspect(server.address());
+    long.headers_mut().insert("x-long", "a".repeat(3 << 10).parse().expect("a header"));
+    let (answer, _) = sender.send_request(long, true).expect("sent");
+    let refused = within("to be refused", answer).await;
+    // 431 (RFC 6585 §5), or the stream is reset.
+    assert!(refused.is_err() || refused.is_ok_and(|answer| answer.status() == 431));
+
+    let shop = server.caller("shop").await;
+    let wordy = Caller { secret: "x".repeat(2 << 10), ..shop.clone() };
+    let refused = wordy.issue(client_credentials()).await.expect_err("too long a message");
+    assert_eq!(refused.code(), Code::InvalidArgument);
+    shop.issue(client_credentials()).await.expect("a token all the same");
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn a_watch_of_a_service_that_is_not_known_says_so_and_stays_open() {
+    let server = Server::start(&Settings::standard()).await;
+    let mut health = HealthClient::new(server.connect().await);
+    let about = HealthCheckRequest { service: "nobody.v1.Knows".to_owned() };
+    let mut watch = health.watch(about.clone()).await.expect("a watch").into_inner();
+    let first = watch.message().await.expect("no error").expect("a first message");
+    assert_eq!(first.status(), ServingStatus::ServiceUnknown);
+    let refused = health.check(about).await.expect_err("a check");
+    assert_eq!(refused.code(), Code::NotFound);
+    server.terminate();
+    // Nothing more is said, and the stop is not held up.
+    assert!(!matches!(within("to end", watch.message()).await, Ok(Some(_))));
+    server.ended().await;
+}

@@ -1,0 +1,113 @@
+//! What is no reason to start, and what is agreed on in a handshake.
+
+use std::fs;
+
+use rustls::{DEFAULT_VERSIONS, ProtocolVersion, version::TLS12};
+
+use crate::{
+    authority::Authority,
+    common::{
+        command::{jeton, text},
+        home::Home,
+        server::Server,
+        settings::Settings,
+    },
+    encrypted::{Offer, home, shake_hands, with_certificate},
+};
+
+#[tokio::test]
+async fn a_server_does_not_start_with_certificates_that_are_no_good() {
+    let authority = Authority::new("refused");
+    let (good, other, expired) =
+        (authority.server(1), authority.server(2), authority.expired_server());
+    let settings = with_certificate(Settings::standard());
+    for (certificate, key, reason) in [
+        (None, Some(&*good.key), "server.pem: No such file"),
+        (Some(&*good.certificate), None, "server.key: No such file"),
+        (Some(""), Some(&*good.key), "server.pem: holds no certificate in PEM"),
+        (Some("-----BEGIN CERTIFICATE-----\n!"), Some(&*good.key), "server.pem: is not PEM"),
+        (Some(&*good.certificate), Some(""), "server.key: holds no private key"),
+        (Some(&*good.certificate), Some(&*other.key), "does not belong to the certificate"),
+        (Some(&*expired.certificate), Some(&*expired.key), "has expired on 2020-01-01T00:00:00Z"),
+    ] {
+        let home = Home::new();
+        for (file, bytes) in [("server.pem", certificate), ("server.key", key)] {
+            if let Some(bytes) = bytes {
+                fs::write(home.path().join(file), bytes).expect("a file");
+            }
+        }
+        let said = Server::fail_to_start(&home, &settings).await;
+        assert!(said.contains(reason), "{reason}: {said}");
+        assert!(!home.data().exists(), "nothing was begun: {reason}");
+    }
+}
+
+#[tokio::test]
+async fn a_server_does_not_start_without_whom_it_should_trust() {
+    let authority = Authority::new("trusted");
+    let settings = with_certificate(Settings::standard()).set("tls", "client_auth", "required");
+    let settings = settings.set("tls", "client_ca", "ca.pem").set("tls", "crl", "crl.pem");
+    for (ca, list, reason) in [
+        ("", authority.revoked(&[]), "ca.pem: holds no certificate in PEM"),
+        (&*authority.pem(), String::new(), "crl.pem: holds no revocation list in PEM"),
+    ] {
+        let home = home(&authority);
+        fs::write(home.path().join("ca.pem"), ca).expect("a file");
+        fs::write(home.path().join("crl.pem"), list).expect("a file");
+        let said = Server::fail_to_start(&home, &settings).await;
+        assert!(said.contains(reason), "{reason}: {said}");
+    }
+}
+
+#[tokio::test]
+async fn grpc_speaks_h2_alone_and_http_http_1_1_alone_over_tls_1_3_and_1_2() {
+    let authority = Authority::new("agreed");
+    let settings = with_certificate(Settings::standard());
+    let server = Server::start_at(home(&authority), &settings).await;
+    let (grpc, http) = (server.address().to_owned(), server.http());
+    for (address, offered, agreed) in [
+        (&grpc, ["h2", "http/1.1"], "h2"),
+        (&grpc, ["http/1.1", "h2"], "h2"),
+        (&http, ["h2", "http/1.1"], "http/1.1"),
+    ] {
+        for (versions, version) in [
+            (DEFAULT_VERSIONS, ProtocolVersion::TLSv1_3),
+            (&[&TLS12][..], ProtocolVersion::TLSv1_2),
+        ] {
+            let offer = Offer { identity: None, protocols: &offered, versions };
+            let done = shake_hands(address, &authority, offer).await.expect("a handshake");
+            assert_eq!(done.protocol.as_deref(), Some(agreed), "{address} {offered:?}");
+            assert_eq!(done.version, Some(version));
+        }
+    }
+    let offer = Offer { identity: None, protocols: &["http/1.1"], versions: DEFAULT_VERSIONS };
+    let refused = shake_hands(&grpc, &authority, offer).await.expect_err("no common protocol");
+    assert!(refused.contains("NoApplicationProtocol"), "{refused}");
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn the_command_line_connects_with_a_ca() {
+    let authority = Authority::new("commands");
+    let settings = with_certificate(Settings::standard());
+    let server = Server::start_at(home(&authority), &settings).await;
+    let ca = server.home().path().join("ca.pem");
+    fs::write(&ca, authority.pem()).expect("the CA");
+    let port = server.address().rsplit(':').next().expect("a port");
+    let (url, plain) = (format!("https://localhost:{port}"), server.url());
+    let health = |arguments: &[&str]| {
+        let output = jeton(server.home(), arguments).output().expect("jeton runs");
+        let said = String::from_utf8_lossy(&output.stderr).into_owned();
+        (output.status.code(), said)
+    };
+    let (code, said) = health(&["health", "--server", &url, "--ca", text(&ca)]);
+    assert_eq!(code, Some(0), "{said}");
+    let (code, said) = health(&["health", "--server", &url]);
+    assert_eq!(code, Some(1), "a CA that nobody knows: {said}");
+    let (code, _) = health(&["health", "--server", &plain]);
+    assert_eq!(code, Some(1), "without TLS");
+    let (code, said) = health(&["health", "--server", &plain, "--ca", text(&ca)]);
+    assert_eq!(code, Some(2), "{said}");
+    assert!(said.contains("https://"), "{said}");
+    server.stop().await;
+}
