@@ -5,7 +5,7 @@ use std::{sync::Arc, time::Duration};
 use tokio::{
     signal::unix::Signal,
     task::spawn_blocking,
-    time::{MissedTickBehavior, interval},
+    time::{Instant, MissedTickBehavior, interval},
 };
 
 use super::SystemClock;
@@ -27,13 +27,12 @@ pub(super) fn load(
 }
 
 /// Brings each change of the files to new connections, until it is dropped. Files that cannot be used
-/// are told of once, when they are still so at the second look: what belongs together is written
-/// one after the other. Those before stay in use, and every look tries again.
+/// are told of once, when they are still so a while later: what belongs together is written one
+/// after the other. Those before stay in use, and every look tries again.
 pub(super) async fn follow_certificates(tls: Tls, mut hangups: Signal) {
     let mut ticks = interval(PERIOD);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    // What was wrong at the last look, and whether it was told of.
-    let mut wrong: Option<(String, bool)> = None;
+    let mut wrong: Option<Wrong> = None;
     loop {
         tokio::select! {
             _ = ticks.tick() => {}
@@ -44,28 +43,32 @@ pub(super) async fn follow_certificates(tls: Tls, mut hangups: Signal) {
         wrong = match looked {
             Ok(Reload::Unchanged) => None,
             Ok(Reload::Changed { expire_time }) => {
-                tracing::info!(
-                    expire_time = expire_time.as_secs(),
-                    "the certificates have changed"
-                );
+                let expire_time = expire_time.as_secs();
+                tracing::info!(expire_time, "the certificates have changed");
                 None
             }
-            Err(error) => {
-                let error = error.to_string();
-                let told = match wrong {
-                    Some((before, told)) if before == error => {
-                        if !told {
-                            tracing::error!(
-                                error,
-                                "certificates on disk are refused: those before stay in use"
-                            );
-                        }
-                        true
-                    }
-                    _ => false,
-                };
-                Some((error, told))
-            }
+            Err(error) => Some(Wrong::still(wrong, error.to_string())),
         };
+    }
+}
+
+/// What was wrong at the last look.
+struct Wrong {
+    error: String,
+    since: Instant,
+    told: bool,
+}
+
+impl Wrong {
+    /// The same as before, or another thing that has just begun. What lasts is told of.
+    fn still(before: Option<Self>, error: String) -> Self {
+        let same = before.filter(|before| before.error == error);
+        let mut wrong = same.unwrap_or_else(|| Self { error, since: Instant::now(), told: false });
+        if !wrong.told && wrong.since.elapsed() >= PERIOD {
+            let error = &wrong.error;
+            tracing::error!(error, "certificates on disk are refused: those before stay in use");
+            wrong.told = true;
+        }
+        wrong
     }
 }

@@ -48,6 +48,22 @@ impl Server {
         server
     }
 
+    /// Starts one whose process may open so many files.
+    pub(crate) async fn start_limited(settings: &Settings, files: u64) -> Self {
+        let home = Home::new();
+        let mut command = Command::new("sh");
+        let limited = jeton(&home, settings);
+        // The shell sets the limit, and is then the server.
+        command.arg("-c").arg(format!("ulimit -n {files} && exec \"$0\" \"$@\""));
+        command.arg(limited.get_program()).args(limited.get_args());
+        command.env_clear().current_dir(home.path()).stdin(Stdio::null());
+        command.envs(limited.get_envs().filter_map(|(name, value)| Some((name, value?))));
+        let process = Process::run(command);
+        let mut server = Self { home, process, address: String::new() };
+        server.address = server.serving().await;
+        server
+    }
+
     /// Starts one that is to listen at `address`, and does not wait until it serves.
     pub(crate) fn spawn(home: Home, settings: &Settings, address: String) -> Self {
         let environment = [("JETON_GRPC_LISTEN", address.as_str())];
@@ -228,12 +244,14 @@ struct Process {
 
 impl Process {
     fn spawn(home: &Home, settings: &Settings, environment: &[(&str, &str)]) -> Self {
-        let mut child = jeton(home, settings)
-            .envs(environment.iter().copied())
-            .stdout(Stdio::null())
-            .stderr(Stdio::piped())
-            .spawn()
-            .expect("jeton starts");
+        let mut command = jeton(home, settings);
+        command.envs(environment.iter().copied());
+        Self::run(command)
+    }
+
+    fn run(mut command: Command) -> Self {
+        let mut child =
+            command.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().expect("jeton starts");
         let stderr = child.stderr.take().expect("its standard error is piped");
         let log = Arc::default();
         let ((tell_serving, serving), (hold, silent)) = (oneshot::channel(), oneshot::channel());

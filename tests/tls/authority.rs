@@ -2,11 +2,14 @@
 
 use std::{fs, path::Path};
 
+use jeton::domain::certificate::CertificateIdentity;
 use rcgen::{
     BasicConstraints, Certificate, CertificateParams, CertificateRevocationListParams, DnType,
     ExtendedKeyUsagePurpose, IsCa, Issuer, KeyIdMethod, KeyPair, KeyUsagePurpose,
     RevokedCertParams, SanType, SerialNumber, date_time_ymd,
 };
+use rustls::pki_types::{CertificateDer, pem::PemObject as _};
+use sha2::{Digest as _, Sha256};
 
 /// A CA, or what calls itself one.
 pub(crate) struct Authority {
@@ -74,6 +77,16 @@ impl Authority {
         Issued { certificate: certificate.pem(), key: key.serialize_pem(), serial }
     }
 
+    /// A client's certificate that nobody but its holder vouches for.
+    pub(crate) fn self_signed(name: &str) -> Issued {
+        let mut parameters = CertificateParams::default();
+        parameters.distinguished_name.push(DnType::CommonName, name);
+        parameters.extended_key_usages = vec![ExtendedKeyUsagePurpose::ClientAuth];
+        let key = KeyPair::generate().expect("a key");
+        let certificate = parameters.self_signed(&key).expect("a certificate");
+        Issued { certificate: certificate.pem(), key: key.serialize_pem(), serial: 0 }
+    }
+
     /// A list of certificates that it has revoked.
     pub(crate) fn revoked(&self, certificates: &[&Issued]) -> String {
         let revoked = |issued: &&Issued| RevokedCertParams {
@@ -95,6 +108,12 @@ impl Authority {
 }
 
 impl Issued {
+    /// How a client record names this very certificate.
+    pub(crate) fn identity(&self) -> String {
+        let der = CertificateDer::from_pem_slice(self.certificate.as_bytes()).expect("PEM");
+        CertificateIdentity::Sha256(Sha256::digest(der).into()).to_string()
+    }
+
     /// Writes it where a server finds it: the key first, as careful people do.
     pub(crate) fn write(&self, directory: &Path) {
         fs::write(directory.join("server.key"), &self.key).expect("the key");

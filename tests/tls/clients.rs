@@ -184,3 +184,21 @@ async fn certificates_are_given_and_taken_while_the_server_runs_and_two_holders_
     assert_refused(issue().await, Code::Unauthenticated, "INVALID_CLIENT");
     server.stop().await;
 }
+
+#[tokio::test]
+async fn a_self_signed_certificate_stands_for_itself() {
+    let authority = Authority::new("servers");
+    let (known, unknown) = (Authority::self_signed("known"), Authority::self_signed("unknown"));
+    let settings = with_certificate(Settings::standard()).set("tls", "client_auth", "required");
+    let settings = settings.set("tls", "client_ca", "ca.pem");
+    let listed = format!("[{:?}]", known.identity());
+    let settings = settings.declare("shop", "certificates", &listed);
+    let home = home(&authority);
+    fs::write(home.path().join("ca.pem"), &known.certificate).expect("whom to trust");
+    let server = Server::start_at(home, &settings).await;
+    let caller = bare(&server, &authority, &known, "").await;
+    caller.issue(client_credentials()).await.expect("a token for shop");
+    let alert = told(&server, &authority, Some(&unknown)).await;
+    assert_eq!(alert, "received fatal alert: CertificateUnknown");
+    server.stop().await;
+}

@@ -97,7 +97,6 @@ async fn a_broken_certificate_is_told_of_once_and_the_one_before_stays() {
         (&*authority.server(2).certificate, "does not belong to the certificate"),
     ] {
         fs::write(path.join("server.pem"), broken).expect("a broken one");
-        // Nothing waits for the next second.
         until("to be told", async || {
             server.signal("HUP");
             assert_eq!(shown(&server, &authority).await, first);
