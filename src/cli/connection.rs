@@ -71,6 +71,11 @@ impl Server {
         Ok((url, endpoint))
     }
 
+    /// Whether it is shown a certificate.
+    fn shows(&self, profile: &Profile) -> bool {
+        self.encryption.cert.is_some() || profile.encryption.cert.is_some()
+    }
+
     fn url(&self, profile: &Profile) -> String {
         let url = given(self.url.as_ref()).or_else(|| profile.server.clone());
         url.unwrap_or_else(|| DEFAULT_SERVER.to_owned())
@@ -84,7 +89,7 @@ pub(super) struct Caller {
     server: Server,
 
     /// The id of the client to call as. Its secret is read from the variable
-    /// `JETON_CLIENT_SECRET`, from the profile, or asked for
+    /// `JETON_CLIENT_SECRET`, from the profile, or asked for; with --cert there need be none
     #[arg(long, env = "JETON_CLIENT_ID", value_name = "ID", global = true, help_heading = HEADING)]
     client_id: Option<String>,
 }
@@ -138,6 +143,8 @@ impl Caller {
             None if profile.client_id.as_ref() == Some(&client_id) => profile.client_secret.clone(),
             None => None,
         };
+        // Whoever shows a certificate needs no other proof.
+        let secret = secret.or_else(|| self.server.shows(profile).then(|| Secret::new("")));
         Ok((client_id, secret))
     }
 }

@@ -19,17 +19,16 @@ pub(super) fn from_metadata(
     extensions: &Extensions,
 ) -> Result<Credentials, Error> {
     let mut headers = metadata.get_all("authorization").iter();
-    match (headers.next(), headers.next()) {
-        (None, _) => {
-            let peer = extensions.get::<Peer>();
-            Ok(Credentials::of_connection(peer.and_then(|peer| peer.certificate.clone())))
-        }
+    let presented = match (headers.next(), headers.next()) {
+        (None, _) => Credentials::Nothing,
         (Some(header), None) => {
             let header = header.to_str().map_err(|_| Error::InvalidClient)?;
-            Credentials::from_authorization(header)
+            Credentials::from_authorization(header)?
         }
-        (Some(_), Some(_)) => Err(Credentials::two_ways()),
-    }
+        (Some(_), Some(_)) => return Err(Credentials::two_ways()),
+    };
+    let peer = extensions.get::<Peer>();
+    Ok(presented.over(peer.and_then(|peer| peer.certificate.clone())))
 }
 
 /// Credentials in metadata or in the request's own fields, never in both; without any, those of the

@@ -16,22 +16,20 @@ pub(super) fn from_request(
     parts: &Parts,
     parameters: &mut Parameters,
 ) -> Result<Credentials, Error> {
-    let of_connection = || {
-        let peer = parts.extensions.get::<Peer>();
-        Credentials::of_connection(peer.and_then(|peer| peer.certificate.clone()))
-    };
-    let presented = from_header(&parts.headers)?.unwrap_or_else(of_connection);
+    let peer = parts.extensions.get::<Peer>();
+    let certificate = peer.and_then(|peer| peer.certificate.clone());
+    let presented = from_header(&parts.headers)?.over(certificate);
     let client_id = parameters.take("client_id").map(|id| id.expose().to_owned());
     presented.joined_with(client_id, parameters.take("client_secret"))
 }
 
-fn from_header(headers: &HeaderMap) -> Result<Option<Credentials>, Error> {
+fn from_header(headers: &HeaderMap) -> Result<Credentials, Error> {
     let mut values = headers.get_all(AUTHORIZATION).iter();
     match (values.next(), values.next()) {
-        (None, _) => Ok(None),
+        (None, _) => Ok(Credentials::Nothing),
         (Some(value), None) => {
             let value = value.to_str().map_err(|_| Error::InvalidClient)?;
-            Credentials::from_authorization(value).map(Some)
+            Credentials::from_authorization(value)
         }
         (Some(_), Some(_)) => Err(Credentials::two_ways()),
     }

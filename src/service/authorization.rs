@@ -28,10 +28,17 @@ impl Credentials {
 }
 
 impl Credentials {
-    /// What a request without any method presents by the connection that it comes over.
-    pub fn of_connection(certificate: Option<Arc<[CertificateIdentity]>>) -> Self {
-        certificate
-            .map_or(Self::Nothing, |identities| Self::Certificate { identities, client_id: None })
+    /// The same over a connection whose peer has shown this certificate: it counts where nothing else
+    /// is presented, or no more than a client's name.
+    #[must_use]
+    pub fn over(self, certificate: Option<Arc<[CertificateIdentity]>>) -> Self {
+        match (self, certificate) {
+            (Self::Nothing, Some(identities)) => Self::Certificate { identities, client_id: None },
+            (Self::ClientId(client_id), Some(identities)) => {
+                Self::Certificate { identities, client_id: Some(client_id) }
+            }
+            (presented, _) => presented,
+        }
     }
 
     /// The one way of authenticating out of what the header presents and what the request itself
@@ -49,26 +56,37 @@ impl Credentials {
         match (self, client_id, client_secret) {
             (presented, None, None) => Ok(presented),
             (Self::Nothing, Some(client_id), None) => Ok(Self::ClientId(client_id)),
-            (Self::Certificate { identities, .. }, client_id @ Some(_), None) => {
+            (Self::Certificate { identities, client_id: None }, client_id @ Some(_), None) => {
                 Ok(Self::Certificate { identities, client_id })
             }
-            (Self::Nothing | Self::Certificate { .. }, Some(client_id), Some(secret)) => {
-                Ok(Self::Secret { client_id, secret, raw: None })
-            }
-            (Self::Nothing | Self::Certificate { .. }, None, Some(_)) => {
+            (
+                Self::Nothing | Self::Certificate { client_id: None, .. },
+                Some(client_id),
+                Some(secret),
+            ) => Ok(Self::Secret { client_id, secret, raw: None }),
+            (Self::Nothing | Self::Certificate { client_id: None, .. }, None, Some(_)) => {
                 let problem = "is required beside client_secret";
                 Err(Error::InvalidRequest { field: "client_id", problem })
             }
-            (presented @ (Self::Secret { .. } | Self::ClientId(_)), Some(client_id), None) => {
+            (
+                presented @ (Self::Secret { .. } | Self::ClientId(_) | Self::Certificate { .. }),
+                Some(client_id),
+                None,
+            ) => {
                 if presented.names(&client_id) {
                     return Ok(presented);
                 }
                 let problem = "differs from the authorization header";
                 Err(Error::InvalidRequest { field: "client_id", problem })
             }
-            (Self::Secret { .. } | Self::ClientId(_) | Self::Bearer(_), _, _) => {
-                Err(Self::two_ways())
-            }
+            (
+                Self::Secret { .. }
+                | Self::ClientId(_)
+                | Self::Certificate { .. }
+                | Self::Bearer(_),
+                _,
+                _,
+            ) => Err(Self::two_ways()),
         }
     }
 
@@ -83,8 +101,10 @@ impl Credentials {
             Self::Secret { client_id, raw, .. } => {
                 client_id == client || raw.as_ref().is_some_and(|(name, _)| name == client)
             }
-            Self::ClientId(client_id) => client_id == client,
-            Self::Nothing | Self::Certificate { .. } | Self::Bearer(_) => false,
+            Self::ClientId(client_id) | Self::Certificate { client_id: Some(client_id), .. } => {
+                client_id == client
+            }
+            Self::Nothing | Self::Certificate { client_id: None, .. } | Self::Bearer(_) => false,
         }
     }
 }
@@ -187,7 +207,8 @@ mod tests {
     #[test]
     fn a_certificate_counts_only_without_another_way() {
         let identity = CertificateIdentity::parse("dns:a.example").expect("an identity");
-        let certificate = || Credentials::of_connection(Some([identity.clone()].into()));
+        let shown = || Some([identity.clone()].into());
+        let certificate = || Credentials::Nothing.over(shown());
         let (name, secret) = (|| Some("a".to_owned()), || Some(Secret::new("x")));
         let joined = certificate().joined_with(None, None);
         assert!(matches!(joined, Ok(Credentials::Certificate { client_id: None, .. })));
@@ -197,7 +218,17 @@ mod tests {
         assert!(matches!(joined, Ok(Credentials::Secret { .. })));
         let joined = certificate().joined_with(None, secret());
         assert!(matches!(joined, Err(Error::InvalidRequest { field: "client_id", .. })));
-        assert!(matches!(Credentials::of_connection(None), Credentials::Nothing));
+        assert!(matches!(Credentials::Nothing.over(None), Credentials::Nothing));
+        let bearer = Credentials::Bearer(Secret::new("jat_x")).over(shown());
+        assert!(matches!(bearer, Credentials::Bearer(_)));
+        // Basic without a secret is a name.
+        let named =
+            || Credentials::from_authorization(&header("a:")).expect("a name").over(shown());
+        assert!(matches!(named(), Credentials::Certificate { client_id: Some(_), .. }));
+        assert!(named().joined_with(name(), None).is_ok());
+        let other = named().joined_with(Some("b".to_owned()), None);
+        assert!(matches!(other, Err(Error::InvalidRequest { field: "client_id", .. })));
+        assert_eq!(named().joined_with(name(), secret()).err(), Some(Credentials::two_ways()));
     }
 
     #[test]

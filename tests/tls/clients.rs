@@ -17,7 +17,7 @@ use crate::{
         settings::Settings,
         wait::until,
     },
-    encrypted::{Offer, connect, home, shake_hands, with_certificate},
+    encrypted::{Offer, connect, home, post, shake_hands, with_certificate},
 };
 
 fn asking(settings: Settings, auth: &str) -> Settings {
@@ -137,6 +137,13 @@ async fn a_certificate_is_as_good_as_the_secret_of_the_client_that_lists_it() {
     let public = bare(&server, &authority, &shop, "app").await;
     let login = crate::common::caller::by_password("alice");
     public.issue(login).await.expect("a public client");
+
+    // HTTP alike.
+    let form = ("/oauth/token", "grant_type=client_credentials");
+    let answer = post(&server, &authority, Some(&shop), form).await;
+    assert!(answer.starts_with("HTTP/1.1 200 ") && answer.contains("access_token"), "{answer}");
+    let answer = post(&server, &authority, None, form).await;
+    assert!(answer.starts_with("HTTP/1.1 401 "), "{answer}");
 
     // Without a certificate, which is optional here, and with one that nobody lists.
     let none = connect(&server, &authority, None).await.expect("a connection");

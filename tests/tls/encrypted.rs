@@ -3,11 +3,14 @@
 use std::sync::Arc;
 
 use rustls::{
-    ClientConfig, ProtocolVersion, RootCertStore, SupportedProtocolVersion,
+    ClientConfig, DEFAULT_VERSIONS, ProtocolVersion, RootCertStore, SupportedProtocolVersion,
     crypto::ring,
     pki_types::{CertificateDer, PrivateKeyDer, ServerName, pem::PemObject as _},
 };
-use tokio::{io::AsyncReadExt as _, net::TcpStream};
+use tokio::{
+    io::{AsyncReadExt as _, AsyncWriteExt as _},
+    net::TcpStream,
+};
 use tokio_rustls::TlsConnector;
 use tonic::transport::{Certificate, Channel, ClientTlsConfig, Endpoint, Error, Identity};
 
@@ -45,6 +48,30 @@ pub(crate) async fn connect(
     within("to connect", endpoint.expect("an endpoint").connect()).await
 }
 
+/// Asks over HTTP, and hands back the whole answer.
+pub(crate) async fn post(
+    server: &Server,
+    authority: &Authority,
+    identity: Option<&Issued>,
+    (path, form): (&str, &str),
+) -> String {
+    let stream = TcpStream::connect(server.http()).await.expect("a connection");
+    let name = ServerName::try_from("localhost").expect("a name");
+    let offer = Offer { identity, protocols: &["http/1.1"], versions: DEFAULT_VERSIONS };
+    let connector = TlsConnector::from(Arc::new(config(authority, &offer)));
+    let shaking = connector.connect(name, stream);
+    let mut stream = within("to shake hands", shaking).await.expect("a handshake");
+    let request = format!(
+        "POST {path} HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\
+         content-type: application/x-www-form-urlencoded\r\ncontent-length: {}\r\n\r\n{form}",
+        form.len()
+    );
+    stream.write_all(request.as_bytes()).await.expect("a request");
+    let mut answer = Vec::new();
+    within("to answer", stream.read_to_end(&mut answer)).await.expect("an answer");
+    String::from_utf8(answer).expect("UTF-8")
+}
+
 /// What a bare handshake offers.
 pub(crate) struct Offer<'a> {
     pub(crate) identity: Option<&'a Issued>,
@@ -70,6 +97,25 @@ pub(crate) async fn shake_hands(
     authority: &Authority,
     offer: Offer<'_>,
 ) -> Result<Agreed, String> {
+    let stream = TcpStream::connect(address).await.expect("a connection");
+    let name = ServerName::try_from("localhost").expect("a name");
+    let shaking = TlsConnector::from(Arc::new(config(authority, &offer))).connect(name, stream);
+    let mut stream = within("to shake hands", shaking).await.map_err(|error| error.to_string())?;
+    let (_, session) = stream.get_ref();
+    let agreed = Agreed {
+        protocol: session.alpn_protocol().map(|name| String::from_utf8_lossy(name).into_owned()),
+        version: session.protocol_version(),
+        certificate: session.peer_certificates().expect("certificates")[0].to_vec(),
+    };
+    if offer.protocols == ["h2"] {
+        // SETTINGS come from the server without being asked for.
+        let read = within("to hear something", stream.read_u8()).await;
+        read.map_err(|error| error.to_string())?;
+    }
+    Ok(agreed)
+}
+
+fn config(authority: &Authority, offer: &Offer<'_>) -> ClientConfig {
     let mut roots = RootCertStore::empty();
     let root = CertificateDer::from_pem_slice(authority.pem().as_bytes()).expect("PEM");
     roots.add(root).expect("a root");
@@ -86,20 +132,5 @@ pub(crate) async fn shake_hands(
         None => builder.with_no_client_auth(),
     };
     config.alpn_protocols = offer.protocols.iter().map(|name| name.as_bytes().to_vec()).collect();
-    let stream = TcpStream::connect(address).await.expect("a connection");
-    let name = ServerName::try_from("localhost").expect("a name");
-    let shaking = TlsConnector::from(Arc::new(config)).connect(name, stream);
-    let mut stream = within("to shake hands", shaking).await.map_err(|error| error.to_string())?;
-    let (_, session) = stream.get_ref();
-    let agreed = Agreed {
-        protocol: session.alpn_protocol().map(|name| String::from_utf8_lossy(name).into_owned()),
-        version: session.protocol_version(),
-        certificate: session.peer_certificates().expect("certificates")[0].to_vec(),
-    };
-    if offer.protocols == ["h2"] {
-        // SETTINGS come from the server without being asked for.
-        let read = within("to hear something", stream.read_u8()).await;
-        read.map_err(|error| error.to_string())?;
-    }
-    Ok(agreed)
+    config
 }

@@ -7,6 +7,7 @@ use rustls::{DEFAULT_VERSIONS, ProtocolVersion, version::TLS12};
 use crate::{
     authority::Authority,
     common::{
+        admin::with_admin,
         command::{jeton, text},
         home::Home,
         server::Server,
@@ -109,5 +110,38 @@ async fn the_command_line_connects_with_a_ca() {
     let (code, said) = health(&["health", "--server", &plain, "--ca", text(&ca)]);
     assert_eq!(code, Some(2), "{said}");
     assert!(said.contains("https://"), "{said}");
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn the_command_line_needs_no_secret_beside_a_certificate() {
+    let authority = Authority::new("operators");
+    let settings = with_certificate(with_admin()).set("tls", "client_auth", "optional");
+    let settings = settings.set("tls", "client_ca", "ca.pem");
+    let settings = settings.declare("root", "certificates", r#"["dns:operator.example"]"#);
+    let home = home(&authority);
+    let operator = authority.client(10, &["operator.example"]);
+    let stranger = authority.client(11, &["stranger.example"]);
+    for (file, pem) in [
+        ("ca.pem", &authority.pem()),
+        ("operator.pem", &operator.certificate),
+        ("operator.key", &operator.key),
+        ("stranger.pem", &stranger.certificate),
+        ("stranger.key", &stranger.key),
+    ] {
+        fs::write(home.path().join(file), pem).expect("a file");
+    }
+    let server = Server::start_at(home, &settings).await;
+    let port = server.address().rsplit(':').next().expect("a port");
+    let url = format!("https://localhost:{port}");
+    for (who, code) in [("operator", 0), ("stranger", 1)] {
+        let (certificate, key) = (format!("{who}.pem"), format!("{who}.key"));
+        let shown = ["--ca", "ca.pem", "--cert", &certificate, "--key", &key];
+        let asked = ["status", "--server", &url, "--client-id", "root"];
+        let output = jeton(server.home(), &[&asked[..], &shown].concat()).output();
+        let output = output.expect("jeton runs");
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(output.status.code(), Some(code), "{who}: {said}");
+    }
     server.stop().await;
 }
