@@ -67,7 +67,8 @@ async fn nothing_is_lost_or_told_twice_when_the_server_is_killed_under_load() {
     told.append(&mut watcher.told);
     let told = ended(&told);
     println!("{} issued, {} acknowledged, {} told", issued.len(), acknowledged.len(), told.len());
-    assert!(acknowledged.len() >= 120);
+    // Of the 120 that were told before the kills, at most 12 were not answered any more.
+    assert!(acknowledged.len() >= 108, "the load got nowhere");
     assert!(told.is_superset(&acknowledged), "a revocation was lost");
     assert!(told.is_subset(&issued), "what was told never was");
     server.stop().await;
