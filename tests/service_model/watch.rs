@@ -5,7 +5,7 @@ use std::{sync::Arc, time::Duration};
 
 use jeton::{
     domain::{error::Error, user::User},
-    service::{Cursor, Service, Told, Watch, WatchFrom, Watched},
+    service::{Cursor, SWEEP_STEP, Service, Told, Watch, WatchFrom, Watched},
     store::{Records, Store as _, Write, memory::MemoryStore},
 };
 use tokio::time::{Instant, advance, pause};
@@ -49,7 +49,7 @@ impl Scene {
 
     /// Frees what the sweeper may.
     async fn sweep(&self) {
-        while self.service.sweep().await.expect("memory does not fail") > 0 {}
+        while self.service.sweep(SWEEP_STEP).await.expect("memory does not fail") > 0 {}
     }
 }
 
