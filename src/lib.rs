@@ -2,18 +2,40 @@
 //!
 //! One request goes down and comes back up through these folders:
 //! `transport` → `grpc` → `service` → `domain` → `store`. `app` puts them together, `main` runs them.
+//!
+//! A service that is shown tokens depends on this crate without its default features and with the
+//! feature `client`: [`client`] and [`proto`] are then all there is.
 
+#[cfg(feature = "server")]
 pub mod app;
+#[cfg(feature = "server")]
 pub mod cli;
+#[cfg(feature = "client")]
 pub mod client;
+#[cfg(feature = "server")]
 pub mod config;
+#[cfg(feature = "server")]
 pub mod domain;
+#[cfg(feature = "server")]
 pub mod grpc;
+#[cfg(feature = "server")]
 pub mod http;
+#[cfg(feature = "server")]
 pub mod metrics;
+#[cfg(feature = "server")]
 pub mod ops;
 pub mod proto;
+#[cfg(feature = "server")]
 pub mod service;
+#[cfg(feature = "server")]
 pub mod store;
+#[cfg(feature = "server")]
 pub mod telemetry;
+#[cfg(feature = "server")]
 pub mod transport;
+
+/// The part of the domain that a client shares with the server.
+#[cfg(all(feature = "client", not(feature = "server")))]
+pub mod domain {
+    pub mod secret;
+}

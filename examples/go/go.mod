@@ -1,0 +1,3 @@
+module jeton.example
+
+go 1.24

@@ -1,0 +1,151 @@
+// Issues, introspects and revokes tokens, and hears of revocations, also of those that it missed.
+//
+// Takes the server's address. The package jetonv1 is generated from proto/ by protoc-gen-go and
+// protoc-gen-go-grpc.
+package main
+
+import (
+	"context"
+	"encoding/base64"
+	"fmt"
+	"log"
+	"os"
+	"strings"
+	"time"
+
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/credentials/insecure"
+	"google.golang.org/grpc/metadata"
+
+	jetonv1 "jeton.example/jeton/v1"
+)
+
+const (
+	clientID     = "demo"
+	clientSecret = "demo-secret"
+)
+
+type session struct {
+	service jetonv1.TokenServiceClient
+	// Carries the client's credentials, for the calls that have none among their fields.
+	basic context.Context
+	plain context.Context
+}
+
+func (s session) logIn() (*jetonv1.IssueTokenResponse, error) {
+	password := &jetonv1.PasswordGrant{Username: "alice", Password: "demo-password"}
+	return s.service.IssueToken(s.plain, &jetonv1.IssueTokenRequest{
+		ClientId:     clientID,
+		ClientSecret: clientSecret,
+		Grant:        &jetonv1.IssueTokenRequest_Password{Password: password},
+	})
+}
+
+func (s session) revoke(token string) error {
+	_, err := s.service.RevokeToken(s.plain, &jetonv1.RevokeTokenRequest{
+		ClientId:     clientID,
+		ClientSecret: clientSecret,
+		Token:        token,
+	})
+	return err
+}
+
+func (s session) introspect(token string) (*jetonv1.IntrospectResponse, error) {
+	return s.service.Introspect(s.basic, &jetonv1.IntrospectRequest{Token: token})
+}
+
+// watch opens the feed after cursor; cancel ends it.
+func (s session) watch(cursor string) (jetonv1.TokenService_WatchRevocationsClient, context.CancelFunc, error) {
+	ctx, cancel := context.WithCancel(s.basic)
+	stream, err := s.service.WatchRevocations(ctx, &jetonv1.WatchRevocationsRequest{Cursor: cursor})
+	return stream, cancel, err
+}
+
+// waitFor reads until the end of a grant is told, and returns where to resume.
+func waitFor(watch jetonv1.TokenService_WatchRevocationsClient, grantID string) (string, error) {
+	for {
+		response, err := watch.Recv()
+		if err != nil {
+			return "", err
+		}
+		for _, revocation := range response.GetRevocations() {
+			if revocation.GetGrantEnded().GetGrantId() == grantID {
+				return response.GetCursor(), nil
+			}
+		}
+	}
+}
+
+func run(address string) error {
+	connection, err := grpc.NewClient(address, grpc.WithTransportCredentials(insecure.NewCredentials()))
+	if err != nil {
+		return err
+	}
+	defer connection.Close()
+	plain, cancel := context.WithTimeout(context.Background(), 20*time.Second)
+	defer cancel()
+	basic := "Basic " + base64.StdEncoding.EncodeToString([]byte(clientID+":"+clientSecret))
+	s := session{
+		service: jetonv1.NewTokenServiceClient(connection),
+		basic:   metadata.AppendToOutgoingContext(plain, "authorization", basic),
+		plain:   plain,
+	}
+
+	first, err := s.logIn()
+	if err != nil {
+		return err
+	}
+	answer, err := s.introspect(first.GetAccessToken())
+	if err != nil {
+		return err
+	}
+	fmt.Println("active:", answer.GetUsername(), strings.Join(answer.GetScopes(), " "))
+
+	end, err := s.service.GetRevocationCursor(s.basic, &jetonv1.GetRevocationCursorRequest{})
+	if err != nil {
+		return err
+	}
+	watch, stop, err := s.watch(end.GetCursor())
+	if err != nil {
+		return err
+	}
+	if err := s.revoke(first.GetAccessToken()); err != nil {
+		return err
+	}
+	cursor, err := waitFor(watch, first.GetGrantId())
+	if err != nil {
+		return err
+	}
+	fmt.Println("revoked: the watch says so")
+	stop()
+
+	second, err := s.logIn()
+	if err != nil {
+		return err
+	}
+	if err := s.revoke(second.GetAccessToken()); err != nil {
+		return err
+	}
+	resumed, stop, err := s.watch(cursor)
+	if err != nil {
+		return err
+	}
+	defer stop()
+	if _, err := waitFor(resumed, second.GetGrantId()); err != nil {
+		return err
+	}
+	fmt.Println("resumed: nothing was missed")
+
+	answer, err = s.introspect(first.GetAccessToken())
+	if err != nil {
+		return err
+	}
+	fmt.Println("active now:", answer.GetActive())
+	return nil
+}
+
+func main() {
+	if err := run(os.Args[1]); err != nil {
+		log.Fatal(err)
+	}
+}

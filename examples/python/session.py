@@ -1,0 +1,75 @@
+"""Issues, introspects and revokes tokens, and hears of revocations, also of those that it missed.
+
+Takes the server's address. The modules under jeton/ are generated from proto/ by grpcio-tools.
+"""
+
+import base64
+import sys
+
+import grpc
+
+from jeton.v1 import token_service_pb2 as pb
+from jeton.v1 import token_service_pb2_grpc
+
+CLIENT = {"client_id": "demo", "client_secret": "demo-secret"}
+BASIC = [("authorization", "Basic " + base64.b64encode(b"demo:demo-secret").decode())]
+SECONDS = 10
+
+
+class Session:
+    def __init__(self, address):
+        self.stub = token_service_pb2_grpc.TokenServiceStub(grpc.insecure_channel(address))
+
+    def log_in(self):
+        password = pb.PasswordGrant(username="alice", password="demo-password")
+        request = pb.IssueTokenRequest(password=password, **CLIENT)
+        return self.stub.IssueToken(request, timeout=SECONDS)
+
+    def introspect(self, token):
+        request = pb.IntrospectRequest(token=token)
+        return self.stub.Introspect(request, metadata=BASIC, timeout=SECONDS)
+
+    def revoke(self, token):
+        self.stub.RevokeToken(pb.RevokeTokenRequest(token=token, **CLIENT), timeout=SECONDS)
+
+    def end_of_feed(self):
+        request = pb.GetRevocationCursorRequest()
+        return self.stub.GetRevocationCursor(request, metadata=BASIC, timeout=SECONDS).cursor
+
+    def watch(self, cursor):
+        request = pb.WatchRevocationsRequest(cursor=cursor)
+        return self.stub.WatchRevocations(request, metadata=BASIC, timeout=SECONDS)
+
+
+def wait_for(watch, grant_id):
+    """Reads until the end of a grant is told, and returns where to resume."""
+    for response in watch:
+        ended = [revocation.grant_ended.grant_id for revocation in response.revocations]
+        if grant_id in ended:
+            return response.cursor
+    raise EOFError("the watch ended")
+
+
+def main():
+    session = Session(sys.argv[1])
+
+    first = session.log_in()
+    answer = session.introspect(first.access_token)
+    print("active:", answer.username, *answer.scopes)
+
+    watch = session.watch(session.end_of_feed())
+    session.revoke(first.access_token)
+    cursor = wait_for(watch, first.grant_id)
+    print("revoked: the watch says so")
+    watch.cancel()
+
+    second = session.log_in()
+    session.revoke(second.access_token)
+    wait_for(session.watch(cursor), second.grant_id)
+    print("resumed: nothing was missed")
+
+    print("active now:", session.introspect(first.access_token).active)
+
+
+if __name__ == "__main__":
+    main()

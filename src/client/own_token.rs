@@ -1,0 +1,162 @@
+//! A client's own access token, renewed before it ends.
+
+use std::{
+    fmt,
+    sync::{Arc, PoisonError, RwLock},
+    time::Duration,
+};
+
+use futures_util::future::BoxFuture;
+use tokio::{
+    sync::{Mutex, MutexGuard},
+    time::Instant,
+};
+use tonic::metadata::{Ascii, MetadataValue};
+
+use super::{Error, TokenClient};
+use crate::proto::v1::{ClientCredentialsGrant, IssueTokenRequest, issue_token_request::Grant};
+
+/// Names the token service itself in an audience.
+const AUDIENCE: &str = "jeton";
+/// For how long a failure stands for those who ask meanwhile: they would only ask for the same.
+const FAILURE: Duration = Duration::from_millis(500);
+
+/// A client's own access token, good at the token service and nowhere else: issued by client
+/// credentials when it is first needed, and again, once for all who need it, when 70 to 80 % of its
+/// life is over. Clones share it.
+#[derive(Clone)]
+pub struct OwnToken(Arc<Inner>);
+
+struct Inner {
+    client: TokenClient,
+    held: RwLock<Held>,
+    /// Whoever holds it renews.
+    renewing: Mutex<()>,
+}
+
+#[derive(Clone, Default)]
+enum Held {
+    #[default]
+    Nothing,
+    Token {
+        header: Header,
+        /// From when on it is renewed while it is still used.
+        renew: Instant,
+        end: Instant,
+    },
+    Failure {
+        error: Error,
+        end: Instant,
+    },
+}
+
+type Header = MetadataValue<Ascii>;
+
+impl OwnToken {
+    /// The own token of the client that `client` calls as, by its id and secret or its certificate.
+    pub fn new(client: TokenClient) -> Self {
+        Self(Arc::new(Inner { client, held: RwLock::default(), renewing: Mutex::default() }))
+    }
+
+    /// The value of `authorization`.
+    ///
+    /// # Errors
+    /// As [`TokenClient::issue_token`], when there is no token that is still good.
+    pub(super) async fn header(&self) -> Result<Header, Error> {
+        match self.held() {
+            Held::Token { header, renew, end } if Instant::now() < end => {
+                if renew <= Instant::now() {
+                    self.renew_aside();
+                }
+                Ok(header)
+            }
+            Held::Failure { error, end } if Instant::now() < end => Err(error),
+            Held::Token { .. } | Held::Failure { .. } | Held::Nothing => self.renew().await,
+        }
+    }
+
+    /// Uses this token no more: the server refused it.
+    pub(super) fn forget(&self, refused: Option<&Header>) {
+        let mut held = self.0.held.write().unwrap_or_else(PoisonError::into_inner);
+        if matches!(&*held, Held::Token { header, .. } if Some(header) == refused) {
+            *held = Held::Nothing;
+        }
+    }
+
+    fn held(&self) -> Held {
+        self.0.held.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    fn renew_aside(&self) {
+        let own = self.clone();
+        tokio::spawn(async move {
+            if let Ok(turn) = own.0.renewing.try_lock()
+                && let Err(error) = own.issue(turn).await
+            {
+                tracing::warn!(%error, "the own token was not renewed");
+            }
+        });
+    }
+
+    /// Boxed: a token client asks for the token that a token client issues.
+    fn renew(&self) -> BoxFuture<'_, Result<Header, Error>> {
+        Box::pin(async {
+            let turn = self.0.renewing.lock().await;
+            match self.held() {
+                // Somebody else's turn came to this.
+                Held::Token { header, end, .. } if Instant::now() < end => Ok(header),
+                Held::Failure { error, end } if Instant::now() < end => Err(error),
+                Held::Token { .. } | Held::Failure { .. } | Held::Nothing => self.issue(turn).await,
+            }
+        })
+    }
+
+    async fn issue(&self, _turn: MutexGuard<'_, ()>) -> Result<Header, Error> {
+        let request = IssueTokenRequest {
+            grant: Some(Grant::ClientCredentials(ClientCredentialsGrant {})),
+            audience: vec![AUDIENCE.to_owned()],
+            request_id: request_id(),
+            ..IssueTokenRequest::default()
+        };
+        let sent = Instant::now();
+        let issued = self.0.client.issue_token(request).await;
+        let mut held = self.0.held.write().unwrap_or_else(PoisonError::into_inner);
+        match issued {
+            Ok(issued) => {
+                let life = Duration::from_secs(issued.expires_in.try_into().unwrap_or_default());
+                let header = bearer(&issued.access_token)?;
+                let renew = sent + life.mul_f64(0.7 + 0.1 * fastrand::f64());
+                *held = Held::Token { header: header.clone(), renew, end: sent + life };
+                Ok(header)
+            }
+            Err(error) => {
+                // A token that is still good stays, and the next who needs it tries again.
+                if !matches!(&*held, Held::Token { end, .. } if Instant::now() < *end) {
+                    *held = Held::Failure { error: error.clone(), end: Instant::now() + FAILURE };
+                }
+                Err(error)
+            }
+        }
+    }
+}
+
+impl fmt::Debug for OwnToken {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("OwnToken(…)")
+    }
+}
+
+fn bearer(token: &str) -> Result<Header, Error> {
+    let mut header: Header = format!("Bearer {token}")
+        .parse()
+        .map_err(|_| Error::from(tonic::Status::internal("an access token that is no header")))?;
+    header.set_sensitive(true);
+    Ok(header)
+}
+
+/// 128 random bits, so that a repeated call makes no second grant.
+#[expect(clippy::disallowed_methods, reason = "a client's only use of randomness")]
+fn request_id() -> String {
+    let half = || getrandom::u64().expect("the operating system gives randomness");
+    format!("{:016x}{:016x}", half(), half())
+}

@@ -1,0 +1,105 @@
+//! When a call that failed is sent again: idempotent ones only, spread in time, within a budget.
+
+use std::{fmt, sync::Arc, time::Duration};
+
+use backon::{ExponentialBuilder, Retryable as _};
+use tokio::time::timeout;
+use tower::retry::budget::{Budget as _, TpsBudget};
+
+use super::Error;
+
+/// How long the budget remembers a call.
+const BUDGET_MEMORY: Duration = Duration::from_secs(10);
+/// Retries a second that are always allowed.
+const BUDGET_FLOOR: u32 = 5;
+/// Retries per call beyond those.
+const BUDGET_SHARE: f32 = 0.2;
+
+/// How long calls may take, and how often those that are idempotent are sent.
+#[derive(Clone, Debug)]
+pub struct Limits {
+    /// How long a call may take, all its attempts together. 15 s by default.
+    pub deadline: Duration,
+    /// How often a call is sent again at most; 0 for never. 4 by default.
+    pub retries: usize,
+    /// How long the first pause is at most; each further one is up to twice as long. The pause is
+    /// drawn evenly from nothing to that. What the server asks for stands instead. 50 ms by default.
+    pub first_pause: Duration,
+    /// How long any pause is at most. 2 s by default.
+    pub longest_pause: Duration,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            deadline: Duration::from_secs(15),
+            retries: 4,
+            first_pause: Duration::from_millis(50),
+            longest_pause: Duration::from_secs(2),
+        }
+    }
+}
+
+/// Whether a call may be sent twice.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Repeat {
+    /// Its effect is the same.
+    Safely,
+    /// It would do something twice.
+    Never,
+}
+
+/// Sends calls within [`Limits`]. Clones share one budget: when most calls fail, retries stop, so
+/// that a server in trouble gets no more calls for it.
+#[derive(Clone)]
+pub(super) struct Retry {
+    limits: Limits,
+    budget: Arc<TpsBudget>,
+}
+
+impl Retry {
+    pub(super) fn new(limits: Limits) -> Self {
+        let budget = TpsBudget::new(BUDGET_MEMORY, BUDGET_FLOOR, BUDGET_SHARE);
+        Self { limits, budget: Arc::new(budget) }
+    }
+
+    /// What `send` comes to. It is called once for each attempt.
+    pub(super) async fn run<T, F>(
+        &self,
+        repeat: Repeat,
+        send: impl FnMut() -> F,
+    ) -> Result<T, Error>
+    where
+        F: Future<Output = Result<T, Error>>,
+    {
+        self.budget.deposit();
+        let welcome =
+            |error: &Error| repeat == Repeat::Safely && error.is_temporary() && !error.is_final();
+        let attempts = send
+            .retry(pauses(&self.limits).with_max_times(self.limits.retries))
+            .when(|error| welcome(error) && self.budget.withdraw())
+            .adjust(|error, pause| {
+                pause.map(|pause| error.wait().unwrap_or_else(|| some_of(pause)))
+            });
+        timeout(self.limits.deadline, attempts).await.unwrap_or_else(|_| Err(Error::deadline()))
+    }
+}
+
+impl fmt::Debug for Retry {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Retry").field("limits", &self.limits).finish_non_exhaustive()
+    }
+}
+
+/// The longest that each pause may be, in order.
+pub(super) fn pauses(limits: &Limits) -> ExponentialBuilder {
+    ExponentialBuilder::new()
+        .with_min_delay(limits.first_pause)
+        .with_max_delay(limits.longest_pause)
+        .without_max_times()
+}
+
+/// Anything from nothing to `pause`, evenly: callers that failed together do not come back together.
+pub(super) fn some_of(pause: Duration) -> Duration {
+    pause.mul_f64(fastrand::f64())
+}

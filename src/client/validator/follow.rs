@@ -1,0 +1,122 @@
+//! Follows the feed of revocations, and proves again and again how far it has come.
+
+use std::{convert::Infallible, sync::Arc, time::Duration};
+
+use backon::BackoffBuilder as _;
+use tokio::time::{self, MissedTickBehavior, timeout};
+use tonic::{Code, Status};
+
+use super::{Shared, counters::count, cursor::Cursor};
+use crate::{
+    client::{Error, Limits, retry},
+    proto::v1::{WatchRevocationsRequest, WatchRevocationsResponse},
+};
+
+/// How long the watch may be silent: the server lets hear from it every second.
+const SILENCE: Duration = Duration::from_secs(3);
+/// The watch is resumed after pauses that grow to this.
+const LONGEST_PAUSE: Duration = Duration::from_secs(1);
+/// What the pauses begin with.
+const FIRST_PAUSE: Duration = Duration::from_millis(20);
+/// How many barriers are asked for in the time that a proof lasts.
+const BARRIERS: u32 = 4;
+
+/// Watches for ever: resumes what breaks, and begins anew what cannot be resumed.
+pub(super) async fn follow(shared: Arc<Shared>) {
+    let limits =
+        Limits { first_pause: FIRST_PAUSE, longest_pause: LONGEST_PAUSE, ..Limits::default() };
+    let pauses = || retry::pauses(&limits).build();
+    let mut pause = pauses();
+    loop {
+        let mut heard = false;
+        let Err(error) = watch(&shared, &mut heard).await;
+        if heard {
+            pause = pauses();
+        }
+        if lost(&error) {
+            tracing::warn!(%error, "the watch cannot be resumed: everything is asked for anew");
+            shared.freshness.end();
+            shared.memory.forget_all();
+            count(&shared.counters.begun_anew);
+        } else {
+            tracing::info!(%error, "the watch broke");
+            count(&shared.counters.resumed);
+        }
+        let longest = pause.next().unwrap_or(LONGEST_PAUSE);
+        time::sleep(error.wait().unwrap_or_else(|| retry::some_of(longest))).await;
+    }
+}
+
+/// Whether the cursor is of no use any more. One that the server does not even understand is none.
+fn lost(error: &Error) -> bool {
+    match error {
+        Error::CursorOutOfRange(_) => true,
+        Error::Request(status) => status.code() == Code::InvalidArgument,
+        Error::Credentials(_)
+        | Error::Grant(_)
+        | Error::Forbidden(_)
+        | Error::Throttled { .. }
+        | Error::Unavailable { .. }
+        | Error::Server { .. } => false,
+    }
+}
+
+/// Resumes the watch, or begins it, and applies what comes until it breaks.
+async fn watch(shared: &Shared, heard: &mut bool) -> Result<Infallible, Error> {
+    let cursor = match shared.freshness.cursor() {
+        Some(cursor) => cursor,
+        None => begin(shared).await?,
+    };
+    let request = WatchRevocationsRequest { cursor: cursor.into() };
+    let mut stream = audible(shared.client.watch_revocations(request)).await?;
+    loop {
+        let response = audible(async { Ok(stream.message().await?) }).await?;
+        *heard = true;
+        match response {
+            Some(response) => apply(shared, response),
+            None => return Err(Status::unavailable("the watch ended").into()),
+        }
+    }
+}
+
+/// What happens from now on is what has to be followed: memory is empty.
+async fn begin(shared: &Shared) -> Result<Cursor, Error> {
+    let cursor = Cursor::new(shared.client.get_revocation_cursor().await?);
+    let cursor = cursor.ok_or_else(|| Status::unknown("a cursor without an order"))?;
+    // Order matters: what was asked for before the cursor came may lack what happened before it.
+    shared.memory.forget_all();
+    shared.freshness.begin(cursor.clone());
+    Ok(cursor)
+}
+
+fn apply(shared: &Shared, response: WatchRevocationsResponse) {
+    let WatchRevocationsResponse { revocations, cursor, .. } = response;
+    // Order matters: the cursor says that these were applied.
+    shared.memory.apply(&revocations);
+    shared.counters.applied(revocations.len());
+    if let Some(cursor) = Cursor::new(cursor) {
+        shared.freshness.applied(cursor);
+    }
+}
+
+async fn audible<T>(hear: impl Future<Output = Result<T, Error>>) -> Result<T, Error> {
+    timeout(SILENCE, hear).await.unwrap_or_else(|_| Err(Error::deadline()))
+}
+
+/// Asks for the end of the feed for ever, often enough that a watch which keeps up stays proven.
+pub(super) async fn prove(shared: Arc<Shared>) {
+    let max_staleness = shared.options.max_staleness;
+    let mut ticks = time::interval((max_staleness / BARRIERS).max(Duration::from_millis(1)));
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    loop {
+        ticks.tick().await;
+        let asked = shared.clock.now();
+        // An answer that takes longer would prove nothing any more.
+        let answer = timeout(max_staleness, shared.client.get_revocation_cursor()).await;
+        if let Ok(Ok(cursor)) = answer
+            && let Some(cursor) = Cursor::new(cursor)
+        {
+            shared.freshness.barrier(asked, cursor);
+        }
+    }
+}

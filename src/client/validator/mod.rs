@@ -1,0 +1,240 @@
+//! Tells from memory whether a token is good, and hears of revocations.
+
+mod clock;
+mod counters;
+mod cursor;
+mod flight;
+mod follow;
+mod freshness;
+mod memory;
+mod options;
+
+use std::{fmt, sync::Arc, time::Duration};
+
+use tokio::{task::JoinSet, time::timeout};
+
+use self::{
+    clock::{Clock, Moment},
+    counters::{Counters, count},
+    flight::Flights,
+    freshness::Freshness,
+    memory::{Answer, Fingerprint, Memory},
+};
+pub use self::{counters::Counts, options::Options};
+use super::{Claims, Error, TokenClient};
+use crate::proto::v1::{IntrospectRequest, TokenKind};
+
+/// What the text of every access token begins with.
+const PREFIX: &str = "jat_";
+/// How long the text of a token is at most.
+const MAX_CHARS: usize = 100;
+
+/// Why a token is not accepted.
+#[derive(Clone, Debug, thiserror::Error)]
+pub enum Refusal {
+    /// It is good for nothing: unknown, expired, revoked, or not this service's to see. Whoever
+    /// shows it needs another.
+    #[error("the token is not active")]
+    Inactive,
+
+    /// Whether it is good cannot be told now. Whoever shows it may try again.
+    #[error("whether the token is active cannot be told")]
+    Unknown(#[source] Error),
+}
+
+/// Tells whether access tokens are good: from memory where it can, and never wrong about a
+/// revocation for longer than [`Options::max_staleness`].
+///
+/// A token is introspected when it is first seen. The answer is kept, by the SHA-256 of the token,
+/// for as long as the server allows, while the feed of revocations is followed. It is used while it
+/// was asked for, or the feed is proven to have been followed, within `max_staleness`; otherwise the
+/// server is asked again, and when that fails the token is refused. The promise covers revocation;
+/// a token that a refresh has replaced may pass until its answer may not be kept any longer.
+///
+/// Time is the monotonic clock's. It stands still while a whole machine is suspended: after that, a
+/// token may be accepted for up to `max_staleness` more.
+///
+/// Clones share everything. When the last one is dropped, the watch ends.
+#[derive(Clone)]
+pub struct Validator {
+    shared: Arc<Shared>,
+    /// Ends the tasks when dropped.
+    _tasks: Arc<JoinSet<()>>,
+}
+
+struct Shared {
+    client: TokenClient,
+    options: Options,
+    clock: Clock,
+    memory: Memory,
+    freshness: Freshness,
+    flights: Flights<Result<Arc<Claims>, Refusal>>,
+    counters: Counters,
+}
+
+impl Validator {
+    /// Starts to follow the feed as `client`, which sees the revocations of tokens that it may
+    /// introspect. Until it does so each token costs a question every `max_staleness`.
+    ///
+    /// # Panics
+    /// Outside of a tokio runtime, which it spawns tasks on.
+    pub fn start(client: TokenClient, options: Options) -> Self {
+        let shared = Arc::new(Shared {
+            client,
+            clock: Clock::start(),
+            memory: Memory::new(options.entries, options.refusals),
+            freshness: Freshness::new(options.max_staleness),
+            flights: Flights::default(),
+            counters: Counters::default(),
+            options,
+        });
+        let mut tasks = JoinSet::new();
+        tasks.spawn(follow::follow(Arc::clone(&shared)));
+        tasks.spawn(follow::prove(Arc::clone(&shared)));
+        Self { shared, _tasks: Arc::new(tasks) }
+    }
+
+    /// What `token` is good for.
+    ///
+    /// # Errors
+    /// When it is not accepted.
+    pub async fn validate(&self, token: &str) -> Result<Arc<Claims>, Refusal> {
+        match self.shared.recall(token) {
+            Ok(known) => known,
+            Err(unknown) => Box::pin(self.shared.ask(unknown, token)).await,
+        }
+    }
+
+    /// What `token` is good for as far as that is known without asking: what [`Self::validate`]
+    /// answers at once, `None` where it would have to ask.
+    pub fn recall(&self, token: &str) -> Option<Result<Arc<Claims>, Refusal>> {
+        self.shared.recall(token).ok()
+    }
+
+    /// How long ago it was that memory is proven to have been up to date. `None` before the first
+    /// proof, and after the watch was lost. Beyond `max_staleness` every token is asked about.
+    pub fn staleness(&self) -> Option<Duration> {
+        let until = self.shared.freshness.until();
+        let proven =
+            Moment(until.0.checked_sub(Moment(0).after(self.shared.options.max_staleness).0)?);
+        Some(self.shared.clock.now().since(proven))
+    }
+
+    /// What it did since it was started.
+    pub fn counts(&self) -> Counts {
+        self.shared.counters.counts()
+    }
+}
+
+impl fmt::Debug for Validator {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Validator").field("options", &self.shared.options).finish_non_exhaustive()
+    }
+}
+
+impl Shared {
+    /// What memory tells; what to ask about when it tells nothing.
+    fn recall(&self, token: &str) -> Result<Result<Arc<Claims>, Refusal>, Fingerprint> {
+        let token = Fingerprint::of(token);
+        let now = self.clock.now();
+        // Order matters: see `Freshness::until`.
+        let proven = self.freshness.until();
+        if let Some(answer) = self.memory.answer(&token)
+            && answer.stands(now)
+            && now <= self.trusted(&answer, proven)
+        {
+            self.counters.hit(&token);
+            return Ok(Ok(Arc::clone(&answer.claims)));
+        }
+        if self.memory.refuses(&token, now) {
+            count(&self.counters.remembered_refusals);
+            return Ok(Err(Refusal::Inactive));
+        }
+        Err(token)
+    }
+
+    /// Until when an answer proves itself, or the watch proves it.
+    fn trusted(&self, answer: &Answer, proven: Moment) -> Moment {
+        proven.max(answer.asked.after(self.options.max_staleness))
+    }
+
+    async fn ask(
+        self: &Arc<Self>,
+        fingerprint: Fingerprint,
+        token: &str,
+    ) -> Result<Arc<Claims>, Refusal> {
+        if !is_access_token(token) {
+            count(&self.counters.malformed);
+            return Err(Refusal::Inactive);
+        }
+        let question = self.flights.join(fingerprint, || {
+            let (shared, token) = (Arc::clone(self), token.to_owned());
+            async move { shared.answer(fingerprint, &token).await }
+        });
+        question.await
+    }
+
+    /// Whoever joins the question later gets an answer that is as old as the question: that must
+    /// not be older than promised either.
+    async fn answer(&self, fingerprint: Fingerprint, token: &str) -> Result<Arc<Claims>, Refusal> {
+        let limit = self.options.max_staleness;
+        let answer = timeout(limit, self.introspect(fingerprint, token)).await;
+        match answer.unwrap_or_else(|_| Err(Refusal::Unknown(Error::deadline()))) {
+            Err(Refusal::Unknown(error)) => {
+                count(&self.counters.unanswered);
+                self.graced(fingerprint).ok_or(Refusal::Unknown(error))
+            }
+            answer => answer,
+        }
+    }
+
+    async fn introspect(
+        &self,
+        fingerprint: Fingerprint,
+        token: &str,
+    ) -> Result<Arc<Claims>, Refusal> {
+        let request = IntrospectRequest {
+            token: token.to_owned(),
+            expected_kind: TokenKind::Access.into(),
+            ..IntrospectRequest::default()
+        };
+        loop {
+            count(&self.counters.asked);
+            // Order matters: both before the question is sent.
+            let since = self.memory.position();
+            let asked = self.clock.now();
+            let answer = self.client.introspect(request.clone()).await;
+            let answer = answer.map_err(Refusal::Unknown)?;
+            if !answer.active {
+                self.memory.refuse(fingerprint, asked.after(self.options.refusal_ttl));
+                return Err(Refusal::Inactive);
+            }
+            let ttl = answer.cache_ttl.and_then(|ttl| ttl.try_into().ok()).unwrap_or_default();
+            match self.memory.keep(fingerprint, since, asked, ttl, answer.into()) {
+                Ok(claims) => return Ok(claims),
+                Err(memory::Overtaken) => count(&self.counters.overtaken),
+            }
+        }
+    }
+
+    /// What memory tells in the grace period that was opted in to.
+    fn graced(&self, token: Fingerprint) -> Option<Arc<Claims>> {
+        if self.options.grace.is_zero() {
+            return None;
+        }
+        let now = self.clock.now();
+        let proven = self.freshness.until();
+        let answer = self.memory.answer(&token)?;
+        let end = self.trusted(&answer, proven).after(self.options.grace);
+        (answer.stands(now) && now <= end).then(|| {
+            count(&self.counters.graced);
+            Arc::clone(&answer.claims)
+        })
+    }
+}
+
+/// Whether the text is one that an access token can have. Other text costs the server nothing.
+fn is_access_token(text: &str) -> bool {
+    let legal = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_';
+    text.starts_with(PREFIX) && text.len() <= MAX_CHARS && text.bytes().all(legal)
+}

@@ -1,0 +1,8 @@
+//! The client against a server that misbehaves on command, in time that the tests make pass.
+
+mod calls;
+mod fake;
+mod guarded;
+mod own_token;
+mod promise;
+mod validating;

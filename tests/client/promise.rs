@@ -1,0 +1,89 @@
+//! The promise, kept by a ledger that knows when each revocation was acknowledged.
+
+use std::time::Duration;
+
+use jeton::client::{Validator, validator::Options};
+use tokio::time::{Instant, sleep};
+use tonic::Code;
+
+use crate::fake::{Fake, refusal, until};
+
+const STEP: Duration = Duration::from_millis(20);
+
+/// Revokes under `trouble`, and tells for how long after that the token was still accepted. The
+/// trouble ends after ten seconds; the token is never accepted again.
+async fn accepted_after_revocation(trouble: impl Fn(&Fake, bool)) -> Duration {
+    let fake = Fake::start();
+    let options = Options::default();
+    let max_staleness = options.max_staleness;
+    let validator = Validator::start(fake.client(), options);
+    until("to follow", || validator.staleness().is_some()).await;
+    validator.validate("jat_good").await.expect("active");
+    trouble(&fake, true);
+    fake.revoke("grant");
+    let acknowledged = Instant::now();
+    let mut last = Duration::ZERO;
+    let mut ended = false;
+    while acknowledged.elapsed() < Duration::from_secs(30) {
+        if !ended && acknowledged.elapsed() > Duration::from_secs(10) {
+            ended = true;
+            trouble(&fake, false);
+        }
+        if validator.validate("jat_good").await.is_ok() {
+            last = acknowledged.elapsed();
+        }
+        sleep(STEP).await;
+    }
+    assert!(last <= max_staleness + STEP, "accepted {last:?} after its revocation");
+    last
+}
+
+#[tokio::test(start_paused = true)]
+async fn without_trouble_a_revoked_token_is_refused_at_once() {
+    let last = accepted_after_revocation(|_, _| ()).await;
+    assert!(last <= STEP, "{last:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_watch_whose_messages_sit_in_a_buffer_proves_nothing() {
+    let last = accepted_after_revocation(|fake, on| fake.change(|world| world.mute = on)).await;
+    assert!(last > STEP, "the trouble was none: {last:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_server_that_answers_nothing_but_its_watch_costs_the_tokens_and_not_the_promise() {
+    accepted_after_revocation(|fake, on| {
+        let down = refusal(Code::Unavailable, "TEMPORARILY_UNAVAILABLE");
+        fake.change(|world| (world.fault, world.mute) = (on.then_some(down), on));
+    })
+    .await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_server_whose_answers_are_late_is_believed_no_longer_than_promised() {
+    accepted_after_revocation(|fake, on| {
+        fake.change(|world| (world.hold, world.mute) = (on, on));
+    })
+    .await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_watch_that_breaks_all_the_time_keeps_the_promise() {
+    let fake = Fake::start();
+    let validator = Validator::start(fake.client(), Options::default());
+    until("to follow", || validator.staleness().is_some()).await;
+    for grant in 0..50 {
+        let token = format!("jat_{grant}");
+        fake.know(&token, &token);
+        validator.validate(&token).await.expect("active");
+        fake.break_watches();
+        fake.revoke(&token);
+        let acknowledged = Instant::now();
+        while validator.validate(&token).await.is_ok() {
+            sleep(STEP).await;
+        }
+        let refused = acknowledged.elapsed();
+        assert!(refused <= Options::default().max_staleness + STEP, "{refused:?}");
+    }
+    assert!(validator.counts().resumed >= 20, "{:?}", validator.counts());
+}
