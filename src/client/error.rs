@@ -131,7 +131,10 @@ impl From<Status> for Error {
             ErrorReason::InvalidClient | ErrorReason::InvalidToken => Self::Credentials(status),
             ErrorReason::InvalidGrant => Self::Grant(status),
             ErrorReason::UnauthorizedClient | ErrorReason::AccessDenied => Self::Forbidden(status),
-            ErrorReason::RateLimited | ErrorReason::Overloaded | ErrorReason::Conflict => {
+            ErrorReason::RateLimited
+            | ErrorReason::Overloaded
+            | ErrorReason::TooSlow
+            | ErrorReason::Conflict => {
                 let wait = wait(&status);
                 Self::Throttled { status, wait }
             }

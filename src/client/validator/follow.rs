@@ -67,7 +67,7 @@ async fn watch(shared: &Shared, heard: &mut bool) -> Result<Infallible, Error> {
         Some(cursor) => cursor,
         None => begin(shared).await?,
     };
-    let request = WatchRevocationsRequest { cursor: cursor.into() };
+    let request = WatchRevocationsRequest { cursor: cursor.into(), ..Default::default() };
     let mut stream = audible(shared.client.watch_revocations(request)).await?;
     loop {
         let response = audible(async { Ok(stream.message().await?) }).await?;

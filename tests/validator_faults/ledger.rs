@@ -1,0 +1,88 @@
+//! Who was accepted when, and when each revocation was acknowledged: kept by nobody who takes part.
+
+use std::{
+    collections::HashMap,
+    sync::{Arc, Mutex},
+    time::Duration,
+};
+
+use jeton::client::Validator;
+use tokio::{
+    task::AbortHandle,
+    time::{Instant, sleep},
+};
+
+/// How often each token is shown.
+const PACE: Duration = Duration::from_millis(5);
+
+#[derive(Default)]
+struct Entry {
+    revoked: Option<Instant>,
+    accepted: u64,
+    refused: u64,
+    /// When the last request began that was accepted after the revocation was acknowledged, and how
+    /// long after it.
+    latest: Duration,
+    /// How long after the acknowledgement the last request began, whatever came of it.
+    watched: Duration,
+}
+
+/// The ledger of one validator, which is shown every token again and again.
+#[derive(Clone, Default)]
+pub(crate) struct Ledger(Arc<Mutex<HashMap<String, Entry>>>);
+
+impl Ledger {
+    /// Shows `token` from now on.
+    pub(crate) fn show(&self, validator: &Validator, token: &str) -> AbortHandle {
+        self.with(token, |_| ());
+        let (ledger, validator, token) = (self.clone(), validator.clone(), token.to_owned());
+        let showing = tokio::spawn(async move {
+            loop {
+                let began = Instant::now();
+                let accepted = validator.validate(&token).await.is_ok();
+                ledger.saw(&token, began, accepted);
+                sleep(PACE).await;
+            }
+        });
+        showing.abort_handle()
+    }
+
+    /// The revocation of `token` was acknowledged.
+    pub(crate) fn acknowledged(&self, token: &str) {
+        self.with(token, |entry| entry.revoked = Some(Instant::now()));
+    }
+
+    fn saw(&self, token: &str, began: Instant, accepted: bool) {
+        self.with(token, |entry| {
+            *(if accepted { &mut entry.accepted } else { &mut entry.refused }) += 1;
+            let Some(revoked) = entry.revoked else { return };
+            let late = began.saturating_duration_since(revoked);
+            entry.watched = entry.watched.max(late);
+            if accepted {
+                entry.latest = entry.latest.max(late);
+            }
+        });
+    }
+
+    pub(crate) fn accepted(&self, token: &str) -> u64 {
+        self.with(token, |entry| entry.accepted)
+    }
+
+    pub(crate) fn refused(&self, token: &str) -> u64 {
+        self.with(token, |entry| entry.refused)
+    }
+
+    pub(crate) fn watched(&self, token: &str) -> Duration {
+        self.with(token, |entry| entry.watched)
+    }
+
+    /// How long after its acknowledged revocation a token was still accepted, at worst.
+    pub(crate) fn worst(&self) -> Duration {
+        let entries = self.0.lock().expect("the ledger");
+        entries.values().map(|entry| entry.latest).max().unwrap_or_default()
+    }
+
+    fn with<T>(&self, token: &str, look: impl FnOnce(&mut Entry) -> T) -> T {
+        look(self.0.lock().expect("the ledger").entry(token.to_owned()).or_default())
+    }
+}
