@@ -38,7 +38,8 @@ struct Known {
 }
 
 impl CertificateIndex {
-    /// The index as of `head` or later.
+    /// The index as of `head` or later, as far as the feed shows it: an event is shown before the
+    /// write that it speaks of is answered.
     async fn at<S: Store>(&self, store: &S, head: Sequence) -> Result<Arc<Known>, ReadError> {
         let known = self.known.load_full();
         if known.as_of.is_some_and(|as_of| as_of >= head) {
@@ -47,10 +48,14 @@ impl CertificateIndex {
         let _turn = self.turn.lock().await;
         let mut known = Known::clone(&self.known.load());
         while known.as_of.is_none_or(|as_of| as_of < head) {
-            known = match known.as_of {
+            let next = match known.as_of {
                 Some(as_of) => known.caught_up(store, as_of).await?,
-                None => Known::read(store).await?,
+                None => Some(Known::read(store).await?),
             };
+            match next {
+                Some(next) => known = next,
+                None => break,
+            }
         }
         let known = Arc::new(known);
         self.known.store(Arc::clone(&known));
@@ -77,16 +82,21 @@ impl Known {
         }
     }
 
-    /// Reads on in the feed; clients of which it speaks are read anew.
-    async fn caught_up<S: Store>(&self, store: &S, as_of: Sequence) -> Result<Self, ReadError> {
+    /// Reads on in the feed; clients of which it speaks are read anew. `None` when it shows nothing new.
+    async fn caught_up<S: Store>(
+        &self,
+        store: &S,
+        as_of: Sequence,
+    ) -> Result<Option<Self>, ReadError> {
         let events = match store.changes(as_of, STEP).await {
             Ok(events) => events,
-            Err(FeedError::TooOld { .. } | FeedError::Ahead) => return Self::read(store).await,
+            Err(FeedError::TooOld { .. } | FeedError::Ahead) => {
+                return Self::read(store).await.map(Some);
+            }
             Err(FeedError::Unavailable) => return Err(ReadError::Unavailable),
             Err(FeedError::Corrupt) => return Err(ReadError::Corrupt),
         };
-        let Some((last, _)) = events.last() else { return Self::read(store).await };
-        let last = *last;
+        let Some(&(last, _)) = events.last() else { return Ok(None) };
         let mut holders = Arc::clone(&self.holders);
         let changed: BTreeSet<_> = events.iter().filter_map(|(_, change)| client(change)).collect();
         for id in changed {
@@ -99,7 +109,7 @@ impl Known {
                 add(holders, &client);
             }
         }
-        Ok(Self { as_of: Some(last), holders })
+        Ok(Some(Self { as_of: Some(last), holders }))
     }
 }
 

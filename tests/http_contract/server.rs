@@ -8,11 +8,13 @@ use std::{
 
 use jeton::{
     app::SystemEntropy,
+    config::LimitSettings,
     http::{HttpMetrics, HttpServer},
     telemetry::RequestIds,
+    transport::{Protocol, Stage, Transport},
 };
 use tokio::{
-    sync::oneshot,
+    sync::watch,
     task::{JoinHandle, spawn_blocking},
 };
 
@@ -23,7 +25,7 @@ const PATIENCE: Duration = Duration::from_secs(60);
 
 pub(crate) struct Live {
     pub(crate) address: SocketAddr,
-    stop: oneshot::Sender<()>,
+    stop: watch::Sender<Stage>,
     serving: JoinHandle<()>,
 }
 
@@ -32,19 +34,19 @@ impl Live {
         let server = Server::start().await;
         let http = HttpServer::bind((Ipv4Addr::LOCALHOST, 0).into()).expect("a listener");
         let address = http.local_address().expect("an address");
-        let (stop, stopped) = oneshot::channel::<()>();
+        let (stop, stage) = watch::channel(Stage::Serving);
+        let transport = Transport::new(Protocol::Http1, None, LimitSettings::default(), 7);
         let serving = tokio::spawn(async move {
-            let stopped = async { drop(stopped.await) };
             let ids = RequestIds::new(&SystemEntropy);
-            let outcome =
-                http.serve(server.ready.clone(), options(), HttpMetrics::new(), ids, stopped).await;
+            let (ready, over) = (server.ready.clone(), (transport, stage));
+            let outcome = http.serve(ready, options(), HttpMetrics::new(), ids, over).await;
             outcome.expect("a clean end");
         });
         Self { address, stop, serving }
     }
 
     pub(crate) async fn stop(self) {
-        self.stop.send(()).expect("a server");
+        self.stop.send(Stage::Draining).expect("a server");
         self.serving.await.expect("a clean end");
     }
 
@@ -174,7 +176,7 @@ async fn a_call_in_flight_is_answered_and_idle_connections_are_closed_at_shutdow
     })
     .await
     .expect("two connections");
-    live.stop.send(()).expect("a server");
+    live.stop.send(Stage::Draining).expect("a server");
     let answers = spawn_blocking(move || {
         let mut idle = idle;
         let idle = rest(&mut idle);
