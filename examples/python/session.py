@@ -68,7 +68,7 @@ def main():
     wait_for(session.watch(cursor), second.grant_id)
     print("resumed: nothing was missed")
 
-    print("active now:", session.introspect(first.access_token).active)
+    print("active now:", str(session.introspect(first.access_token).active).lower())
 
 
 if __name__ == "__main__":

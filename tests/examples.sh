@@ -1,0 +1,103 @@
+#!/usr/bin/env bash
+# Runs the examples of clients and of services against a real server, and compares what they say.
+#
+# Needs Rust, Go, Python and Node 20; everything else is installed at pinned versions under
+# target/tools. JETON may name a binary to test instead of the release build.
+set -euo pipefail
+# shellcheck source=tests/clients/env.sh
+source "$(dirname "${BASH_SOURCE[0]}")/clients/env.sh"
+home=$tools/examples
+protoc_gen_go=v1.36.11
+protoc_gen_go_grpc=v1.6.0
+
+require() {
+    local tool
+    for tool in "$@"; do
+        command -v "$tool" >/dev/null || { printf 'missing: %s\n' "$tool" >&2; return 1; }
+    done
+}
+
+# generate PLUGIN-OPTIONS...: runs protoc over the API.
+generate() {
+    "$home/protoc/bin/python" -m grpc_tools.protoc -I proto "$@" jeton/v1/token_service.proto
+}
+
+install_protoc() {
+    install_venv tests/examples/requirements.txt "$home/protoc"
+}
+
+prepare_python() {
+    install_venv examples/python/requirements.txt "$home/python"
+    generate --python_out="$home/python" --grpc_python_out="$home/python"
+}
+
+prepare_go() {
+    local plugin
+    for plugin in "google.golang.org/protobuf/cmd/protoc-gen-go@$protoc_gen_go" \
+        "google.golang.org/grpc/cmd/protoc-gen-go-grpc@$protoc_gen_go_grpc"; do
+        [[ -x $home/bin/$(basename "${plugin%@*}") ]] || GOBIN=$home/bin go install "$plugin"
+    done
+    mkdir -p "$home/go"
+    cp examples/go/* "$home/go"
+    local package=jeton.example/jeton/v1
+    generate --plugin="$home/bin/protoc-gen-go" --plugin="$home/bin/protoc-gen-go-grpc" \
+        --go_out="$home/go" --go_opt=paths=source_relative,Mjeton/v1/token_service.proto="$package;jetonv1" \
+        --go-grpc_out="$home/go" \
+        --go-grpc_opt=paths=source_relative,Mjeton/v1/token_service.proto="$package;jetonv1"
+    (cd "$home/go" && go build -mod=readonly -o "$home/bin/session" .)
+}
+
+prepare_node() {
+    local wanted=examples/node installed=$home/node
+    mkdir -p "$installed"
+    cp "$wanted"/*.mjs "$wanted/package.json" "$installed"
+    cmp --silent "$wanted/package-lock.json" "$installed/package-lock.json" && return
+    cp "$wanted/package-lock.json" "$installed"
+    npm ci --prefix "$installed" --silent --no-fund --no-audit
+}
+
+# Starts the server with the settings of --dev in a directory of its own, at free ports.
+start_server() {
+    work=$(mktemp -d)
+    trap 'kill "$server" 2>/dev/null; wait; rm -rf "$work"' EXIT
+    (cd "$work" && JETON_GRPC_LISTEN=127.0.0.1:0 JETON_HTTP_LISTEN=127.0.0.1:0 \
+        JETON_OPS_LISTEN=127.0.0.1:0 JETON_LOG_FORMAT=json exec "$jeton" serve --dev) \
+        >"$work/out" 2>"$work/log" &
+    server=$!
+    until grep --quiet '"message":"serving"' "$work/log"; do
+        kill -0 "$server" || { cat "$work/log" >&2; return 1; }
+        sleep 0.05
+    done
+    address=$(python3 -c 'import json, sys
+lines = map(json.loads, sys.stdin)
+print(next(line["grpc"] for line in lines if line.get("message") == "serving"))' <"$work/log")
+}
+
+# session NAME COMMAND...: a client's session must say what every other's does.
+session() {
+    local name=$1
+    shift
+    diff "$work/expected" <("$@") || { printf '%s says something else\n' "$name" >&2; return 1; }
+    printf '%s: as expected\n' "$name"
+}
+
+require cargo go node npm python3
+jeton=${JETON:-}
+if [[ -z $jeton ]]; then
+    build_jeton
+    jeton=${CARGO_TARGET_DIR:-$PWD/target}/release/jeton
+fi
+install_protoc
+prepare_python
+prepare_go
+prepare_node
+start_server
+cat >"$work/expected" <<'END'
+active: alice read write
+revoked: the watch says so
+resumed: nothing was missed
+active now: false
+END
+session python env PYTHONPATH="$home/python" "$home/python/bin/python" examples/python/session.py "$address"
+session go "$home/bin/session" "$address"
+session node node "$home/node/session.mjs" "$address" "$PWD/proto"
