@@ -2,7 +2,8 @@
 # Runs the examples of clients and of services against a real server, and compares what they say.
 #
 # Needs Rust, Go, Python and Node 20; everything else is installed at pinned versions under
-# target/tools. JETON may name a binary to test instead of the release build.
+# target/tools. JETON may name a binary to test instead of the release build; the examples are
+# then taken from beside it.
 set -euo pipefail
 # shellcheck source=tests/clients/env.sh
 source "$(dirname "${BASH_SOURCE[0]}")/clients/env.sh"
@@ -59,7 +60,7 @@ prepare_node() {
 # Starts the server with the settings of --dev in a directory of its own, at free ports.
 start_server() {
     work=$(mktemp -d)
-    trap 'kill "$server" 2>/dev/null; wait; rm -rf "$work"' EXIT
+    trap 'kill $(jobs -p) 2>/dev/null; wait; rm -rf "$work"' EXIT
     (cd "$work" && JETON_GRPC_LISTEN=127.0.0.1:0 JETON_HTTP_LISTEN=127.0.0.1:0 \
         JETON_OPS_LISTEN=127.0.0.1:0 JETON_LOG_FORMAT=json exec "$jeton" serve --dev) \
         >"$work/out" 2>"$work/log" &
@@ -73,6 +74,10 @@ lines = map(json.loads, sys.stdin)
 print(next(line["grpc"] for line in lines if line.get("message") == "serving"))' <"$work/log")
 }
 
+free_port() {
+    python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])'
+}
+
 # session NAME COMMAND...: a client's session must say what every other's does.
 session() {
     local name=$1
@@ -84,9 +89,10 @@ session() {
 require cargo go node npm python3
 jeton=${JETON:-}
 if [[ -z $jeton ]]; then
-    build_jeton
+    cargo build --release --locked --bin jeton --example guarded_axum --example guarded_tonic
     jeton=${CARGO_TARGET_DIR:-$PWD/target}/release/jeton
 fi
+services=$(dirname "$jeton")/examples
 install_protoc
 prepare_python
 prepare_go
@@ -101,3 +107,25 @@ END
 session python env PYTHONPATH="$home/python" "$home/python/bin/python" examples/python/session.py "$address"
 session go "$home/bin/session" "$address"
 session node node "$home/node/session.mjs" "$address" "$PWD/proto"
+
+# Both are built on the same validator; each gets its own.
+axum=127.0.0.1:$(free_port)
+tonic=127.0.0.1:$(free_port)
+"$services/guarded_axum" "http://$address" "$axum" >"$work/axum" &
+"$services/guarded_tonic" "http://$address" "$tonic" >"$work/tonic" &
+until grep --quiet serving "$work/axum"; do
+    kill -0 $! || { printf 'the services do not serve\n' >&2; exit 1; }
+    sleep 0.05
+done
+cat >"$work/expected" <<'END'
+401 Bearer realm="billing"
+200 alice
+403 Bearer realm="billing", error="insufficient_scope", scope="read"
+UNAUTHENTICATED a bearer token is required
+OK b'\x08\x01'
+PERMISSION_DENIED the token lacks a scope
+401 Bearer realm="billing", error="invalid_token"
+UNAUTHENTICATED the token is not good here
+END
+session 'rust services' env PYTHONPATH="$home/python:examples/python" "$home/python/bin/python" \
+    tests/examples/services.py "$address" "$axum" "$tonic"

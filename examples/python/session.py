@@ -20,9 +20,9 @@ class Session:
     def __init__(self, address):
         self.stub = token_service_pb2_grpc.TokenServiceStub(grpc.insecure_channel(address))
 
-    def log_in(self):
+    def log_in(self, scopes=()):
         password = pb.PasswordGrant(username="alice", password="demo-password")
-        request = pb.IssueTokenRequest(password=password, **CLIENT)
+        request = pb.IssueTokenRequest(password=password, scopes=scopes, **CLIENT)
         return self.stub.IssueToken(request, timeout=SECONDS)
 
     def introspect(self, token):
