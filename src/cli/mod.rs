@@ -209,7 +209,8 @@ fn run(command: Command) -> Result<(), CliError> {
             Command::Man(manual) => manual.run(),
         }
     });
-    // Who asks a second time to stop is not made to wait for what runs on threads of its own.
+    // Nothing that is still on threads of its own is waited for: whoever asks a second time to stop
+    // is in a hurry, and a disk that hangs would keep the process for ever.
     runtime.shutdown_background();
     done
 }

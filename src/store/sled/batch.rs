@@ -5,6 +5,7 @@ use super::{
     feed::Trim,
     index::{Entry, ExpiryEntry, Indexed, Reindex},
     table::Table,
+    tables::Tables,
 };
 use crate::{
     domain::{
@@ -50,7 +51,7 @@ impl<R: Indexed> Writes<R> {
         self.staged.len() + self.refused.len()
     }
 
-    pub(super) fn apply(&self, table: &Table<R>) -> sled::Result<()> {
+    fn apply(&self, table: &Table<R>) -> sled::Result<()> {
         self.staged.iter().try_for_each(|(write, _)| table.apply(&write.key, write.new.as_ref()))
     }
 
@@ -84,6 +85,8 @@ pub(super) struct Batch {
     pub(super) done: Vec<Reply<()>>,
     /// Encoded records, in bytes.
     pub(super) bytes: usize,
+    /// The longest of them, in bytes.
+    pub(super) longest: usize,
     /// The last change before this batch.
     since: Sequence,
 }
@@ -103,6 +106,7 @@ impl Batch {
             keys: Vec::new(),
             done: Vec::new(),
             bytes: 0,
+            longest: 0,
             since,
         }
     }
@@ -149,18 +153,20 @@ impl Batch {
         Sequence(self.since.0 + self.changes.len() as u64)
     }
 
+    /// Writes the records, not yet visible to readers.
+    pub(super) fn apply(&self, tables: &Tables) -> sled::Result<()> {
+        self.grants.apply(&tables.grants)?;
+        self.clients.apply(&tables.clients)?;
+        self.users.apply(&tables.users)?;
+        self.attempts.apply(&tables.attempts)
+    }
+
     /// Makes everything visible. Nobody is answered yet.
-    pub(super) fn publish(
-        self,
-        grants: &Table<Grant>,
-        clients: &Table<Client>,
-        users: &Table<User>,
-        attempts: &Table<Attempts>,
-    ) -> Answers {
-        let grants = self.grants.publish(grants);
-        let clients = self.clients.publish(clients);
-        let users = self.users.publish(users);
-        let attempts = self.attempts.publish(attempts);
+    pub(super) fn publish(self, tables: &Tables) -> Answers {
+        let grants = self.grants.publish(&tables.grants);
+        let clients = self.clients.publish(&tables.clients);
+        let users = self.users.publish(&tables.users);
+        let attempts = self.attempts.publish(&tables.attempts);
         Answers {
             written: grants.chain(clients).chain(users).chain(attempts).collect(),
             trimmed: self.trimmed,

@@ -16,6 +16,7 @@ use tokio::sync::{mpsc, oneshot, watch};
 
 use super::{
     batch::{Batch, Staged},
+    cleaner::{self, Cleaner},
     directory::{DataDirectory, SEGMENT_BYTES},
     engine::Engine,
     feed::Trim,
@@ -26,7 +27,10 @@ use super::{
     metrics::SledMetrics,
     space::Space,
     table::Table,
+    tables::Tables,
+    ticker::every_second,
     trees::{self, Trees},
+    watchdog::Watchdog,
 };
 use crate::{
     domain::{attempts::Attempts, client::Client, grant::Grant, key_ring::KeyId, user::User},
@@ -47,6 +51,11 @@ const MAX_BATCH_BYTES: usize = SEGMENT_BYTES / 2 / 16;
 /// with a full trimming in it takes no more commands.
 const MAX_TRIM: usize = 256;
 const TRIM_BYTES: usize = MAX_BATCH_BYTES / MAX_TRIM;
+
+/// Bytes of log, a batch's own included, from which on nothing more is cleaned with it, and which
+/// what is cleaned at once stays below: with the half of a segment that a batch may have there is a
+/// quarter to spare.
+const MAX_CLEANING_BYTES: usize = SEGMENT_BYTES / 4;
 
 /// Where the outcome of a command goes.
 pub(in crate::store) type Reply<T> = oneshot::Sender<Result<T, WriteError>>;
@@ -70,11 +79,9 @@ pub enum Command {
 
 /// The tables, trees and file that only the committer writes.
 pub(super) struct Committer {
-    pub(super) grants: Arc<Table<Grant>>,
-    pub(super) clients: Arc<Table<Client>>,
-    pub(super) users: Arc<Table<User>>,
-    pub(super) attempts: Arc<Table<Attempts>>,
+    pub(super) tables: Tables,
     pub(super) trees: Trees,
+    pub(super) cleaner: Cleaner,
     pub(super) meta: Arc<Meta>,
     /// The file that sled keeps everything in: sled's own flush does not reach the disk.
     pub(super) file: File,
@@ -92,13 +99,19 @@ impl Committer {
     /// Starts the thread.
     pub(super) fn start(self) -> io::Result<Handle> {
         let (queue, commands) = mpsc::channel(QUEUE);
-        let (state_sender, state) = watch::channel(State::Committing);
         let (shown_sender, shown) = watch::channel(self.head);
         let head = Arc::new(AtomicU64::new(self.head.0));
+        let watchdog = Arc::new(Watchdog::new());
+        let state = watchdog.state();
+        let looking = every_second("watchdog", {
+            let watchdog = Arc::clone(&watchdog);
+            move || watchdog.look()
+        })?;
         let durable = Arc::clone(&head);
         let mut committer = self;
         thread::Builder::new().name("committer".into()).spawn(move || {
-            let end = committer.run(commands, &durable, &shown_sender);
+            let _looking = looking;
+            let end = committer.run(commands, &watchdog, &durable, &shown_sender);
             let Self { engine, directory, .. } = committer;
             if end.is_ok() {
                 engine.close();
@@ -106,7 +119,7 @@ impl Committer {
             }
             // Whoever hears of the end may open the directory again.
             drop(directory);
-            state_sender.send_replace(match end {
+            watchdog.end(match end {
                 Ok(()) => State::Closed,
                 Err(error) => State::Failed(Failure(error.to_string().into())),
             });
@@ -117,26 +130,38 @@ impl Committer {
     fn run(
         &mut self,
         mut commands: mpsc::Receiver<Command>,
+        watchdog: &Watchdog,
         head: &AtomicU64,
         shown: &watch::Sender<Sequence>,
     ) -> sled::Result<()> {
-        let mut open = true;
-        while open {
-            let Some(first) = commands.blocking_recv() else {
+        while let Some(first) = commands.blocking_recv() {
+            let open = watchdog.watch(|| self.take(first, &mut commands, head, shown))?;
+            if !open || !watchdog.is_content() {
+                break;
+            }
+        }
+        watchdog.watch(|| self.sync())
+    }
+
+    /// Commits a command and what waits behind it; `false` when one of them was the last.
+    fn take(
+        &mut self,
+        first: Command,
+        commands: &mut mpsc::Receiver<Command>,
+        head: &AtomicU64,
+        shown: &watch::Sender<Sequence>,
+    ) -> sled::Result<bool> {
+        self.space.look();
+        let mut batch = Batch::new(self.head);
+        let mut open = self.stage(first, &mut batch)?;
+        while open && batch.len() < MAX_BATCH && batch.bytes < MAX_BATCH_BYTES {
+            let Ok(command) = commands.try_recv() else {
                 break;
             };
-            self.space.look();
-            let mut batch = Batch::new(self.head);
-            open = self.stage(first, &mut batch)?;
-            while open && batch.len() < MAX_BATCH && batch.bytes < MAX_BATCH_BYTES {
-                let Ok(command) = commands.try_recv() else {
-                    break;
-                };
-                open = self.stage(command, &mut batch)?;
-            }
-            self.commit(batch, head, shown)?;
+            open = self.stage(command, &mut batch)?;
         }
-        self.sync()
+        self.commit(batch, head, shown)?;
+        Ok(open)
     }
 
     /// Takes one command into the batch; `false` when it was the last one.
@@ -148,22 +173,22 @@ impl Committer {
                     Write::Replace(..) => 0,
                     Write::Delete(..) => -1,
                 };
-                let staged = self.decide(&self.grants, write, batch)?;
+                let staged = self.decide(&self.tables.grants, write, batch)?;
                 if staged.is_ok() {
                     self.metrics.grants.add(added);
                 }
                 batch.grants.add(staged, reply);
             }
             Command::Client(write, reply) => {
-                let staged = self.decide(&self.clients, write, batch)?;
+                let staged = self.decide(&self.tables.clients, write, batch)?;
                 batch.clients.add(staged, reply);
             }
             Command::User(write, reply) => {
-                let staged = self.decide(&self.users, write, batch)?;
+                let staged = self.decide(&self.tables.users, write, batch)?;
                 batch.users.add(staged, reply);
             }
             Command::Attempts(write, reply) => {
-                let staged = self.decide(&self.attempts, write, batch)?;
+                let staged = self.decide(&self.tables.attempts, write, batch)?;
                 batch.attempts.add(staged, reply);
             }
             Command::Settle(_, reply) | Command::SetKey(_, _, reply)
@@ -226,6 +251,7 @@ impl Committer {
             return Ok(Err(WriteError::TooLarge));
         }
         batch.bytes += bytes;
+        batch.longest = batch.longest.max(bytes);
         let change = R::change(old.as_deref(), new.as_ref());
         // What ends or frees something is written for longer than what makes the store grow.
         let grows = old.is_none() || (new.is_some() && change.is_none());
@@ -253,16 +279,16 @@ impl Committer {
         if *id == *owner {
             return Ok(false);
         }
-        Ok(trees::user_behind(entry, &id, &self.users).is_some())
+        Ok(trees::user_behind(entry, &id, &self.tables.users).is_some())
     }
 
     /// Puts an expiry entry where its grant says, or drops it when there is no grant.
     fn settle(&self, entry: ExpiryEntry, batch: &mut Batch) {
         // A grant in this very batch settles with the next sweep.
-        if self.grants.is_open(&entry.grant_id) {
+        if self.tables.grants.is_open(&entry.grant_id) {
             return;
         }
-        let Ok(grant) = self.grants.read(&entry.grant_id) else {
+        let Ok(grant) = self.tables.grants.read(&entry.grant_id) else {
             return;
         };
         let moved = grant.map(|grant| ExpiryEntry { time: grant.spent_time(), ..entry });
@@ -293,17 +319,16 @@ impl Committer {
         for entry in &batch.entries {
             self.trees.index.insert(entry.key.as_slice(), entry.value.as_slice())?;
         }
+        self.meta.note_record(batch.longest)?;
         for (id, named) in &batch.keys {
             self.meta.set_key(*id, *named)?;
         }
-        batch.grants.apply(&self.grants)?;
-        batch.clients.apply(&self.clients)?;
-        batch.users.apply(&self.users)?;
-        batch.attempts.apply(&self.attempts)?;
+        batch.apply(&self.tables)?;
         for key in &batch.stale_entries {
             self.trees.index.remove(key)?;
         }
         if batch.writes() {
+            self.clean(batch.len())?;
             let number = self.meta.count_batch()?;
             self.sync()?;
             self.floor.raise(number)?;
@@ -313,13 +338,34 @@ impl Committer {
         // of an event finds its state.
         self.head = batch.head();
         head.store(self.head.0, Ordering::SeqCst);
-        let answers = batch.publish(&self.grants, &self.clients, &self.users, &self.attempts);
+        let answers = batch.publish(&self.tables);
         shown.send_if_modified(|shown| {
             let moved = *shown != self.head;
             *shown = self.head;
             moved
         });
         answers.send();
+        Ok(())
+    }
+
+    /// Cleans as much of sled's file as it is too long, and as the log between two syncs allows.
+    fn clean(&mut self, commands: usize) -> sled::Result<()> {
+        let grants = u64::try_from(self.metrics.grants.get()).unwrap_or(0);
+        let mut pages = cleaner::pages_due(commands, self.file.metadata()?.len(), grants);
+        if pages == 0 {
+            return Ok(());
+        }
+        let at_once = cleaner::pages_within(MAX_CLEANING_BYTES, self.meta.longest_record());
+        let mut log = 0;
+        while pages > 0 && log < MAX_CLEANING_BYTES {
+            let now = pages.min(at_once);
+            self.cleaner.clean(now)?;
+            pages -= now;
+            if pages > 0 {
+                // Nothing else tells how long the log has become.
+                log += self.engine.flush()?;
+            }
+        }
         Ok(())
     }
 

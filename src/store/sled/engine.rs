@@ -39,9 +39,10 @@ impl Engine {
         self.open().as_ref().map(|open| open.db.clone()).ok_or_else(closed)
     }
 
-    /// Hands everything written so far to the operating system.
-    pub(super) fn flush(&self) -> sled::Result<()> {
-        self.open().as_ref().ok_or_else(closed)?.db.flush().map(drop)
+    /// Hands everything written so far to the operating system, and says how many bytes of log that
+    /// were, or more.
+    pub(super) fn flush(&self) -> sled::Result<usize> {
+        self.open().as_ref().ok_or_else(closed)?.db.flush()
     }
 
     /// Lets go of sled: from now on nothing is read or written.

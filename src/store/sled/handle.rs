@@ -39,6 +39,10 @@ impl Handle {
         &self,
         command: impl FnOnce(Reply<T>) -> Command,
     ) -> Result<T, WriteError> {
+        // A committer that hangs still has its queue.
+        if !self.is_committing() {
+            return Err(WriteError::Unavailable);
+        }
         let (reply, outcome) = oneshot::channel();
         self.queue.try_send(command(reply)).map_err(|error| match error {
             mpsc::error::TrySendError::Full(_) => WriteError::Busy,
@@ -72,8 +76,10 @@ impl Handle {
 
     /// Asks the committer to finish its queue and stop, and waits until it has.
     pub(super) async fn close(&self) -> Result<(), Failure> {
-        // A committer that is gone already says below how it went.
-        drop(self.queue.send(Command::Close).await);
+        // A committer that has failed says below how, and may hang with its queue full.
+        if self.is_committing() {
+            drop(self.queue.send(Command::Close).await);
+        }
         self.stopped().await
     }
 

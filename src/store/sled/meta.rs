@@ -1,18 +1,22 @@
-//! What the store knows of itself: its id, how often it was opened, how many batches it holds, the keys its records name.
+//! What the store knows of itself: its id, how often it was opened, how many batches it holds, how
+//! long its records are, the keys they name.
 
 use std::{
     collections::BTreeSet,
     sync::{
         Mutex, PoisonError,
-        atomic::{AtomicU64, Ordering},
+        atomic::{AtomicU64, AtomicUsize, Ordering},
     },
 };
 
 use super::{OpenError, schema, tree::Tree};
 use crate::{
     domain::key_ring::KeyId,
-    store::{StoreId, Version},
+    store::{MAX_RECORD_BYTES, StoreId, Version},
 };
+
+/// A store that has never held a longer record is not told apart from others.
+const SHORT_RECORD_BYTES: usize = 1 << 10;
 
 /// Writes of one opening that versions can tell apart: a trillion.
 const VERSION_BITS: u32 = 40;
@@ -20,6 +24,7 @@ const VERSION_BITS: u32 = 40;
 const ID_KEY: &[u8] = b"id";
 const OPENINGS_KEY: &[u8] = b"openings";
 const BATCHES_KEY: &[u8] = b"batches";
+const LONGEST_KEY: &[u8] = b"longest";
 const SERVER_KEY_PREFIX: &[u8] = b"key/";
 
 pub(super) struct Meta {
@@ -28,12 +33,14 @@ pub(super) struct Meta {
     keys: Mutex<BTreeSet<KeyId>>,
     last_version: AtomicU64,
     batches: AtomicU64,
+    longest: AtomicUsize,
 }
 
 impl Meta {
     /// Notes in a new store its id and its layout. Durable only after the next sync.
     pub(super) fn create(tree: &Tree, id: StoreId) -> sled::Result<()> {
         tree.insert(ID_KEY, &id)?;
+        put_longest(tree, SHORT_RECORD_BYTES)?;
         schema::write_newest(tree)
     }
 
@@ -45,6 +52,10 @@ impl Meta {
         let openings = count(&tree, OPENINGS_KEY)? + 1;
         tree.insert(OPENINGS_KEY, &openings.to_be_bytes())?;
         let batches = count(&tree, BATCHES_KEY)?;
+        let longest = match count(&tree, LONGEST_KEY)? {
+            0 => MAX_RECORD_BYTES,
+            longest => usize::try_from(longest).unwrap_or(MAX_RECORD_BYTES),
+        };
         let keys = server_keys(&tree)?;
         Ok(Self {
             tree,
@@ -52,6 +63,7 @@ impl Meta {
             keys: Mutex::new(keys),
             last_version: AtomicU64::new(openings << VERSION_BITS),
             batches: AtomicU64::new(batches),
+            longest: AtomicUsize::new(longest),
         })
     }
 
@@ -82,6 +94,22 @@ impl Meta {
         Ok(batch)
     }
 
+    /// No record that the store has ever held is longer, in bytes.
+    pub(super) fn longest_record(&self) -> usize {
+        self.longest.load(Ordering::Relaxed)
+    }
+
+    /// Notes the length of a record that is about to be written, in steps of powers of two. Durable
+    /// only after the next sync.
+    pub(super) fn note_record(&self, bytes: usize) -> sled::Result<()> {
+        if bytes > self.longest_record() {
+            let longest = bytes.next_power_of_two();
+            put_longest(&self.tree, longest)?;
+            self.longest.store(longest, Ordering::Relaxed);
+        }
+        Ok(())
+    }
+
     pub(super) fn keys(&self) -> Vec<KeyId> {
         self.keys.lock().unwrap_or_else(PoisonError::into_inner).iter().copied().collect()
     }
@@ -99,6 +127,10 @@ impl Meta {
         }
         Ok(())
     }
+}
+
+fn put_longest(tree: &Tree, bytes: usize) -> sled::Result<()> {
+    tree.insert(LONGEST_KEY, &(bytes as u64).to_be_bytes()).map(drop)
 }
 
 /// A count of things that begins at 0.

@@ -2,6 +2,7 @@
 
 mod batch;
 mod check;
+mod cleaner;
 mod committer;
 mod count;
 mod directory;
@@ -23,10 +24,13 @@ mod schema;
 mod seal;
 mod space;
 mod table;
+mod tables;
 #[cfg(test)]
 mod tests;
+mod ticker;
 mod tree;
 mod trees;
+mod watchdog;
 
 use std::{path::Path, sync::Arc};
 

@@ -4,6 +4,7 @@ use std::{fs::File, io, path::PathBuf, sync::Arc};
 
 use super::{
     OpenError, SledRecords, SledStore,
+    cleaner::Cleaner,
     committer::Committer,
     directory::{DataDirectory, Opened},
     engine::Engine,
@@ -12,7 +13,8 @@ use super::{
     metrics::{SledMetrics, serve_lookups, serve_space},
     schema,
     space::Space,
-    table::Table,
+    tables::Tables,
+    ticker::every_second,
     trees::Trees,
 };
 use crate::{
@@ -29,6 +31,42 @@ pub struct SledOptions {
     pub cache_bytes: u64,
     /// Bytes that are to stay free on the file system, see [`Readiness`](super::Readiness); 0 for no such mark.
     pub min_free_space: u64,
+}
+
+/// What sled holds.
+struct Contents {
+    meta: Arc<Meta>,
+    tables: Tables,
+    trees: Trees,
+    cleaner: Cleaner,
+}
+
+impl Contents {
+    /// Refuses what has not come as far as was noted of it; makes what it misses in a new store.
+    fn read(
+        engine: &Engine,
+        file: &File,
+        options: &SledOptions,
+        new_id: StoreId,
+        floor: Option<u64>,
+    ) -> Result<Self, OpenError> {
+        let meta = engine.tree("meta")?;
+        match schema::read(&meta)? {
+            None if floor.is_some() => return Err(OpenError::damaged("it is empty")),
+            None => Meta::create(&meta, new_id)?,
+            Some(found) => schema::migrate(engine, &meta, found, || sync(engine, file))?,
+        }
+        let meta = Arc::new(Meta::open(meta)?);
+        if floor.is_some_and(|floor| meta.batches() < floor) {
+            return Err(OpenError::damaged("the end of its log is missing"));
+        }
+        Ok(Self {
+            meta,
+            tables: Tables::open(engine, options.cache_bytes)?,
+            trees: Trees::open(engine)?,
+            cleaner: Cleaner::open(engine)?,
+        })
+    }
 }
 
 fn sync(engine: &Engine, file: &File) -> Result<(), OpenError> {
@@ -59,53 +97,33 @@ impl SledStore {
         let Opened { db, floor, was_sealed } = directory.open(options.cache_bytes / 4)?;
         let engine = Engine::new(db);
         let file = directory.file()?;
-        let meta = engine.tree("meta")?;
-        match schema::read(&meta)? {
-            None if floor.is_some() => return Err(OpenError::damaged("it is empty")),
-            None => Meta::create(&meta, new_id)?,
-            Some(found) => schema::migrate(&engine, &meta, found, || sync(&engine, &file))?,
-        }
-        let meta = Arc::new(Meta::open(meta)?);
-        if floor.is_some_and(|floor| meta.batches() < floor) {
-            return Err(OpenError::damaged("the end of its log is missing"));
-        }
-        // Clients and users are looked at on every call and are few: a quarter for both.
-        let few = options.cache_bytes / 8;
-        // A login's failures are looked at by that login alone.
-        let least = options.cache_bytes / 32;
-        let most = options.cache_bytes - 2 * few - least;
-        let grants = Table::new(engine.tree("grants")?, most);
-        let clients = Table::new(engine.tree("clients")?, few);
-        let users = Table::new(engine.tree("users")?, few);
-        let attempts = Table::new(engine.tree("attempts")?, least);
-        let trees = Trees::open(&engine)?;
+        let Contents { meta, tables, trees, cleaner } =
+            Contents::read(&engine, &file, options, new_id, floor)?;
         if floor.is_some() && !was_sealed {
-            grants.check()?;
-            clients.check()?;
-            users.check()?;
-            attempts.check()?;
+            tables.check()?;
             trees.check()?;
         }
         sync(&engine, &file)?;
         let floor = Arc::new(directory.put_floor(meta.batches())?);
         let space = Space::new(directory.file()?, options.min_free_space);
         let metrics = Arc::new(SledMetrics::new());
-        let lookups = [&grants.lookups, &clients.lookups, &users.lookups];
+        let lookups = [&tables.grants.lookups, &tables.clients.lookups, &tables.users.lookups];
         serve_lookups(&metrics.registry, lookups.map(Arc::clone));
         serve_space(&metrics.registry, &space);
         let committer = Committer {
-            grants: Arc::clone(&grants),
-            clients: Arc::clone(&clients),
-            users: Arc::clone(&users),
-            attempts: Arc::clone(&attempts),
+            tables: tables.clone(),
             trees: trees.clone(),
+            cleaner,
             meta: Arc::clone(&meta),
             file: synced(&directory)?,
             engine: engine.clone(),
             directory,
-            watch: space.keep_looking({
-                let floor = Arc::clone(&floor);
-                move || floor.sync()
+            watch: every_second("space", {
+                let (space, floor) = (Arc::clone(&space), Arc::clone(&floor));
+                move || {
+                    space.look();
+                    floor.sync();
+                }
             })?,
             floor,
             space: Arc::clone(&space),
@@ -114,10 +132,10 @@ impl SledStore {
         };
         let committer = committer.start()?;
         Ok(Self {
-            grants: SledRecords { table: grants, committer: committer.clone() },
-            clients: SledRecords { table: clients, committer: committer.clone() },
-            users: SledRecords { table: users, committer: committer.clone() },
-            attempts: SledRecords { table: attempts, committer: committer.clone() },
+            grants: SledRecords { table: tables.grants, committer: committer.clone() },
+            clients: SledRecords { table: tables.clients, committer: committer.clone() },
+            users: SledRecords { table: tables.users, committer: committer.clone() },
+            attempts: SledRecords { table: tables.attempts, committer: committer.clone() },
             trees,
             meta,
             committer,

@@ -12,22 +12,16 @@
 
 use std::{
     fs::File,
-    io,
     os::unix::fs::MetadataExt as _,
     sync::{
         Arc,
         atomic::{AtomicBool, Ordering},
-        mpsc::{self, RecvTimeoutError},
     },
-    thread,
-    time::Duration,
 };
 
 use rustix::fs::fstatvfs;
 use tokio::sync::watch;
 
-/// How often the free space is looked at while nothing is written.
-const PERIOD: Duration = Duration::from_secs(1);
 /// The part of `min_free_space` that is kept for nothing but the file system itself.
 const RESERVE: u64 = 4;
 /// What a file's size on disk is counted in (POSIX `st_blocks`).
@@ -74,22 +68,6 @@ impl Space {
     /// What was seen last, and every change of it.
     pub(super) fn readiness(&self) -> watch::Receiver<Readiness> {
         self.readiness.subscribe()
-    }
-
-    /// Looks every second, and does what else is to be done then, until the sender is dropped.
-    pub(super) fn keep_looking(
-        self: &Arc<Self>,
-        besides: impl Fn() + Send + 'static,
-    ) -> io::Result<mpsc::Sender<()>> {
-        let (stop, stopped) = mpsc::channel();
-        let space = Arc::clone(self);
-        thread::Builder::new().name("space".into()).spawn(move || {
-            while stopped.recv_timeout(PERIOD) == Err(RecvTimeoutError::Timeout) {
-                space.look();
-                besides();
-            }
-        })?;
-        Ok(stop)
     }
 
     /// Looks now. A file system that does not tell is taken at its last word: what it refuses is

@@ -1,0 +1,39 @@
+//! The tables of all types of records, and how they share the memory for records.
+
+use std::sync::Arc;
+
+use super::{OpenError, engine::Engine, table::Table};
+use crate::domain::{attempts::Attempts, client::Client, grant::Grant, user::User};
+
+/// Cloning shares them.
+#[derive(Clone)]
+pub(super) struct Tables {
+    pub(super) grants: Arc<Table<Grant>>,
+    pub(super) clients: Arc<Table<Client>>,
+    pub(super) users: Arc<Table<User>>,
+    pub(super) attempts: Arc<Table<Attempts>>,
+}
+
+impl Tables {
+    pub(super) fn open(engine: &Engine, cache_bytes: u64) -> sled::Result<Self> {
+        // Clients and users are looked at on every call and are few: a quarter for both.
+        let few = cache_bytes / 8;
+        // A login's failures are looked at by that login alone.
+        let least = cache_bytes / 32;
+        let most = cache_bytes - 2 * few - least;
+        Ok(Self {
+            grants: Table::new(engine.tree("grants")?, most),
+            clients: Table::new(engine.tree("clients")?, few),
+            users: Table::new(engine.tree("users")?, few),
+            attempts: Table::new(engine.tree("attempts")?, least),
+        })
+    }
+
+    /// Reads every record, past the caches.
+    pub(super) fn check(&self) -> Result<(), OpenError> {
+        self.grants.check()?;
+        self.clients.check()?;
+        self.users.check()?;
+        self.attempts.check()
+    }
+}

@@ -1,0 +1,21 @@
+//! A thread that does something every second.
+
+use std::{
+    io,
+    sync::mpsc::{self, RecvTimeoutError, Sender},
+    thread,
+    time::Duration,
+};
+
+const PERIOD: Duration = Duration::from_secs(1);
+
+/// Does `work` every second, the first time in one, until the sender is dropped.
+pub(super) fn every_second(name: &str, work: impl Fn() + Send + 'static) -> io::Result<Sender<()>> {
+    let (stop, stopped) = mpsc::channel();
+    thread::Builder::new().name(name.into()).spawn(move || {
+        while stopped.recv_timeout(PERIOD) == Err(RecvTimeoutError::Timeout) {
+            work();
+        }
+    })?;
+    Ok(stop)
+}
