@@ -49,6 +49,7 @@ use std::{
 };
 
 use arc_swap::ArcSwap;
+use tokio::sync::Semaphore;
 
 pub use self::{
     admin::Admin,
@@ -107,6 +108,8 @@ pub struct Service<S> {
     store: Arc<S>,
     keys: ArcSwap<KeyRing>,
     key_use: KeyUse,
+    /// The one place for a backup under way.
+    backups: Arc<Semaphore>,
     hashes: Arc<HashPool>,
     client_checks: ClientChecks,
     certificates: CertificateIndex,
@@ -147,6 +150,7 @@ impl<S: Store> Service<S> {
             store: Arc::new(store),
             keys: ArcSwap::from_pointee(keys),
             key_use: KeyUse::default(),
+            backups: Arc::new(Semaphore::new(1)),
             client_checks: ClientChecks::new(Arc::clone(&hashes)),
             certificates: CertificateIndex::default(),
             hashes,

@@ -138,3 +138,16 @@ async fn a_piece_waits_for_the_one_before_to_be_fetched() {
     let kept = [piece.data, finished(&service, backup).await].concat();
     assert_eq!(restored(&kept).await.1.counts.grants, 40 * PAGE as u64);
 }
+
+#[tokio::test]
+async fn the_second_backup_waits_until_the_first_is_whole_or_given_up() {
+    let store = MemoryStore::new();
+    let service = service(&store);
+    let first = service.start_backup().await.expect("begun");
+    let refused = service.start_backup().await.map(drop);
+    assert_eq!(refused, Err(Error::Overloaded { retry_after: PAUSE }));
+    finished(&service, first).await;
+    let given_up = service.start_backup().await.expect("begun");
+    drop(given_up);
+    service.start_backup().await.expect("begun");
+}
