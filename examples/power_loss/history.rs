@@ -22,6 +22,8 @@ pub(crate) struct Attempt {
     pub(crate) state: Option<String>,
     /// The change that it puts into the feed.
     pub(crate) change: Option<String>,
+    /// How far the feed went before: the change is behind this place.
+    pub(crate) behind: u64,
     /// How it came out.
     pub(crate) outcome: Outcome,
 }

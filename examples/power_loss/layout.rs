@@ -55,18 +55,37 @@ impl Layout {
         .collect()
     }
 
-    /// The feed: each place with its change.
-    pub(crate) fn feed(&self) -> sled::Result<Vec<(u64, String)>> {
-        let events = self.0.open_tree("changes")?.iter();
-        events
-            .map(|event| {
-                let (place, change) = event?;
-                let place = place.as_ref().try_into().map_err(|_| unreadable("a place"))?;
-                let change = Change::from_bytes(&change).map_err(|_| unreadable("a change"))?;
-                Ok((u64::from_be_bytes(place), change_digest(&change)))
-            })
-            .collect()
+    /// What is in the tree of the feed.
+    pub(crate) fn feed(&self) -> sled::Result<Feed> {
+        let mut feed = Feed::default();
+        for entry in self.0.open_tree("changes")?.iter() {
+            let (place, value) = entry?;
+            match to_place(&place)? {
+                EDGE => feed.edge = to_place(&value)?,
+                place => {
+                    let change = Change::from_bytes(&value).map_err(|_| unreadable("a change"))?;
+                    feed.events.push((place, change_digest(&change)));
+                }
+            }
+        }
+        Ok(feed)
     }
+}
+
+/// The place under which no event lies but the place of the last that was trimmed.
+const EDGE: u64 = 0;
+
+/// The feed as it lies in its tree.
+#[derive(Default)]
+pub(crate) struct Feed {
+    /// The last event that was trimmed; some up to it may be left over.
+    pub(crate) edge: u64,
+    /// Each place with its change, in order.
+    pub(crate) events: Vec<(u64, String)>,
+}
+
+fn to_place(bytes: &[u8]) -> sled::Result<u64> {
+    bytes.try_into().map(u64::from_be_bytes).map_err(|_| unreadable("a place"))
 }
 
 fn unreadable(what: &str) -> sled::Error {

@@ -11,6 +11,8 @@
 //! | `O name version state` | an opening showed this, with nothing under way |
 //! | `Q key` | a server key is about to be noted |
 //! | `K key` | it was acknowledged |
+//! | `Y place` | the feed is about to be trimmed up to this place |
+//! | `Z place` | it was, and then began behind this place |
 //!
 //! `-` stands for nothing.
 
@@ -53,6 +55,10 @@ pub(crate) struct Ledger {
     pub(crate) noted_keys: BTreeSet<String>,
     /// How far the feed was seen to go.
     pub(crate) head: u64,
+    /// Up to where the feed may be trimmed.
+    pub(crate) may_be_trimmed: u64,
+    /// Up to where the feed is trimmed.
+    pub(crate) trimmed: u64,
     /// The highest number of a write.
     pub(crate) last_number: u64,
     /// Acknowledged writes.
@@ -83,12 +89,15 @@ impl Ledger {
             ("I", id) => self.store = Some(id.to_owned()),
             ("Q", key) => drop(self.tried_keys.insert(key.to_owned())),
             ("K", key) => drop(self.noted_keys.insert(key.to_owned())),
+            ("Y", place) => self.may_be_trimmed = self.may_be_trimmed.max(place.parse().ok()?),
+            ("Z", place) => self.trimmed = self.trimmed.max(place.parse().ok()?),
             ("T", number) => {
                 let (number, name) = (number.parse().ok()?, words.next()?.to_owned());
                 let attempt = Attempt {
                     expected: optional(words.next()?).ok()?,
                     state: optional(words.next()?).ok()?,
                     change: optional(words.next()?).ok()?,
+                    behind: self.head,
                     outcome: Outcome::Unknown,
                 };
                 let place = self.history(&name).begin(attempt);

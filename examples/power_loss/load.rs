@@ -21,7 +21,7 @@ use jeton::{
         time::Timestamp,
     },
     store::{
-        Records, Store as _, Stored, Write, WriteError,
+        FeedError, Records, Sequence, Store as _, Stored, Write, WriteError,
         sled::{SledOptions, SledStore},
     },
 };
@@ -65,6 +65,9 @@ pub(crate) struct Load {
     /// Grants that one sweep looks at.
     #[arg(long, default_value_t = 256)]
     sweep: usize,
+    /// Events that the feed keeps, about.
+    #[arg(long, default_value_t = 200)]
+    events: u64,
     /// The store's memory for records, in bytes.
     #[arg(long, default_value_t = 4 << 20)]
     cache_bytes: u64,
@@ -103,14 +106,16 @@ impl Load {
             tasks.spawn(Arc::clone(&world).read_until_done(chance));
         }
         tasks.spawn(Arc::clone(&world).sweep_until_done());
+        tasks.spawn(Arc::clone(&world).trim_until_done());
         while let Some(ended) = tasks.join_next().await {
             ended.expect("no task panics");
         }
         println!(
-            "{} acknowledged, {} conflicts, {} swept, {} live grants known",
+            "{} acknowledged, {} conflicts, {} swept, {} events trimmed, {} live grants known",
             world.done.load(Ordering::SeqCst),
             world.conflicts.load(Ordering::SeqCst),
             world.swept.load(Ordering::SeqCst),
+            world.trimmed.load(Ordering::SeqCst),
             world.grants().len(),
         );
         if self.kill {
@@ -132,9 +137,11 @@ struct World {
     operations: u64,
     lifetime: Duration,
     sweep: usize,
+    events: u64,
     done: AtomicU64,
     conflicts: AtomicU64,
     swept: AtomicU64,
+    trimmed: AtomicU64,
     /// Grants that are likely to exist.
     grants: Mutex<Vec<GrantId>>,
 }
@@ -151,9 +158,11 @@ impl World {
             operations: load.operations,
             lifetime: Duration::from_millis(load.lifetime),
             sweep: load.sweep,
+            events: load.events,
             done: AtomicU64::new(0),
             conflicts: AtomicU64::new(0),
             swept: AtomicU64::new(0),
+            trimmed: AtomicU64::new(0),
             grants: Mutex::new(grants),
         }
     }
@@ -351,6 +360,25 @@ impl World {
             frees.join_all().await;
             if spent.is_empty() {
                 tokio::time::sleep(Duration::from_millis(5)).await;
+            }
+        }
+    }
+
+    /// Trims the feed a little at a time, so that the power goes between two trimmings of it too.
+    async fn trim_until_done(self: Arc<Self>) {
+        const AT_ONCE: usize = 64;
+        while !self.is_done() {
+            let head = self.store.head().await.expect("the head");
+            let through = Sequence(head.0.saturating_sub(self.events));
+            self.ledger.add(&format!("Y {}", through.0));
+            let trimmed = self.store.trim_changes(through, AT_ONCE).await.expect("a trimming");
+            if trimmed == 0 {
+                tokio::time::sleep(Duration::from_millis(5)).await;
+                continue;
+            }
+            self.trimmed.fetch_add(trimmed as u64, Ordering::SeqCst);
+            if let Err(FeedError::TooOld { oldest }) = self.store.changes(Sequence(0), 1).await {
+                self.ledger.add(&format!("Z {}", oldest.0));
             }
         }
     }

@@ -20,7 +20,7 @@ use crate::{
     entropy::SystemEntropy,
     findings::Findings,
     history::{History, Outcome},
-    layout::Layout,
+    layout::{Feed, Layout},
     ledger::Ledger,
     mix,
     tracked::{Tracked, to_hex},
@@ -261,23 +261,28 @@ fn check_layout(
             findings.invented(format!("{name} was never written"));
         }
     }
-    let mut feed = BTreeMap::<_, u64>::new();
-    for (expected, (place, change)) in (1..).zip(layout.feed()?) {
-        if place != expected {
-            findings.order(format!("the feed has {place} in the place of {expected}"));
-        }
-        *feed.entry(change).or_default() += 1;
-    }
-    check_feed(feed, ledger, contents, findings);
+    check_feed(layout.feed()?, ledger, contents, findings);
     Ok(())
 }
 
-fn check_feed(
-    feed: BTreeMap<String, u64>,
-    ledger: &Ledger,
-    contents: &Contents,
-    findings: &mut Findings,
-) {
+fn check_feed(feed: Feed, ledger: &Ledger, contents: &Contents, findings: &mut Findings) {
+    let Feed { edge, events } = feed;
+    if edge < ledger.trimmed {
+        findings.lost(format!("the feed begins behind {edge}, not {}", ledger.trimmed));
+    }
+    if edge > ledger.may_be_trimmed {
+        findings.lost(format!("the feed begins behind {edge}, which nobody asked for"));
+    }
+    let kept = events.iter().map(|(place, _)| *place).filter(|place| *place > edge);
+    for (expected, place) in (edge + 1..).zip(kept) {
+        if place != expected {
+            findings.order(format!("the feed has {place} in the place of {expected}"));
+        }
+    }
+    let mut feed = BTreeMap::<_, u64>::new();
+    for (_, change) in events {
+        *feed.entry(change).or_default() += 1;
+    }
     let (mut promised, mut possible) = (BTreeMap::<_, u64>::new(), BTreeMap::<_, u64>::new());
     for (name, history) in &ledger.histories {
         for attempt in history.attempts() {
@@ -286,7 +291,10 @@ fn check_feed(
             };
             match attempt.outcome {
                 Outcome::Done(_) => {
-                    *promised.entry(change).or_default() += 1;
+                    // What may have been trimmed need not be there any more.
+                    if attempt.behind >= edge {
+                        *promised.entry(change).or_default() += 1;
+                    }
                     *possible.entry(change).or_default() += 1;
                 }
                 Outcome::Unknown | Outcome::Settled => {
@@ -297,6 +305,7 @@ fn check_feed(
         }
         let found = contents.records.get(name);
         let maker = found.and_then(|(version, state)| history.maker(*version, state));
+        let maker = maker.filter(|maker| maker.behind >= edge);
         let change = maker.and_then(|maker| maker.change.as_ref());
         if change.is_some_and(|change| !feed.contains_key(change)) {
             findings.order(format!("{name} shows a change that the feed does not tell"));

@@ -7,7 +7,7 @@
 //! synced itself only every second, so that a power failure takes it back by as much.
 
 use std::{
-    fs::File,
+    fs::{self, File},
     io,
     os::unix::fs::{FileExt as _, OpenOptionsExt as _},
     path::Path,
@@ -41,14 +41,20 @@ impl Floor {
         highest.map(Some).ok_or_else(|| OpenError::damaged("its file `floor` is unreadable"))
     }
 
-    /// Notes durably that there is a store and how far it has come.
+    /// Notes durably that there is a store and how far it has come. A floor that is not there yet
+    /// bears its name once it is whole: one that cannot be read is damage.
     pub(super) fn put(directory: &Path, batch: u64) -> io::Result<Self> {
+        let (path, new) = (directory.join(NAME), directory.join("floor.new"));
+        let is_new = !path.exists();
         let options = &mut File::options();
-        let options = options.create(true).truncate(false).write(true).mode(0o600);
-        let floor =
-            Self { file: options.open(directory.join(NAME))?, raised: AtomicBool::new(false) };
+        let options = options.create(true).truncate(is_new).write(true).mode(0o600);
+        let file = options.open(if is_new { &new } else { &path })?;
+        let floor = Self { file, raised: AtomicBool::new(false) };
         floor.raise(batch)?;
         floor.file.sync_all()?;
+        if is_new {
+            fs::rename(new, path)?;
+        }
         File::open(directory)?.sync_all()?;
         Ok(floor)
     }
@@ -82,8 +88,6 @@ fn read_slot(file: &File, slot: u64) -> Option<u64> {
 
 #[cfg(test)]
 mod tests {
-    use std::fs;
-
     use super::*;
 
     #[test]
@@ -95,6 +99,16 @@ mod tests {
             floor.raise(batch).expect("it is noted");
             assert_eq!(Floor::read(directory.path()).expect("a floor"), Some(batch));
         }
+    }
+
+    #[test]
+    fn a_floor_whose_making_was_cut_off_is_none() {
+        let directory = tempfile::tempdir().expect("a directory");
+        fs::write(directory.path().join("floor.new"), [0; 12]).expect("what a power failure left");
+        assert_eq!(Floor::read(directory.path()).expect("nothing yet"), None);
+        Floor::put(directory.path(), 3).expect("a floor");
+        assert_eq!(Floor::read(directory.path()).expect("a floor"), Some(3));
+        assert!(!directory.path().join("floor.new").exists());
     }
 
     #[test]
