@@ -39,6 +39,10 @@ _CHANNEL_OPTIONS = [
 ]
 
 
+# Longer than a server whose disk hangs takes to end.
+LONGEST_CALL = 60.0
+
+
 def connect(address: str) -> grpc.Channel:
     return grpc.insecure_channel(address, options=_CHANNEL_OPTIONS)
 
@@ -131,7 +135,7 @@ class Api:
         method: str,
         *,
         metadata: Iterable[tuple[str, str]] = (),
-        timeout: float = 20,
+        timeout: float = LONGEST_CALL,
         wait_for_ready: bool = False,
         extra: bytes = b"",
         **fields: Any,

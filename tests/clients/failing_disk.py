@@ -1,116 +1,139 @@
-"""A disk that fails: the server ends, and everything that it had acknowledged is there.
+"""A disk that fails under load, again and again, against a ledger of what was acknowledged.
 
-A server under strace, whose syncs or writes fail with EIO from some call on, while callers issue
-tokens. It must end by itself with exit code 1, say why, and panic nowhere, and before that tell
-whoever follows its health, on either listener, that it does not serve; started again on a disk that
-works it must know every token that was acknowledged. Prints the counts, exits 1 otherwise.
+    failing_disk.py [ROUNDS] [--seed N]
+
+The load and the ledger are kill9.py's. Each round ends in one of these ways, in turn, which strace
+sees to: from some moment on
+
+* every fdatasync of the running server fails with EIO;
+* every sync of any kind does;
+* every write does;
+* an fdatasync does not come back for longer than the server has patience.
+
+Then the server
+
+* acknowledges nothing that was asked after the first failure, save what needed no write;
+* never says again that it is serving;
+* ends by itself, with an exit code that says so and a log line that says why, and panics nowhere;
+* started again on the same data, agrees with the ledger.
 """
 
 import os
+import re
+import subprocess
 import sys
-import tempfile
-import threading
-from pathlib import Path
+import time
+from dataclasses import dataclass
+from itertools import cycle
+from typing import Any
 
-import grpc
-
-from api import Api, Refused, Schema, basic, connect
 from health_watch import HealthWatch
-from secret_ledger import invent
-from server import NOT_SERVING, SERVING, Settings, fleet
+from kill9 import Caller, Run, play
+from server import SERVING
 
-# Which system calls fail, from which one of a thread's on: the start makes fewer.
-FAILING = {
-    "the sync of a batch": "inject=fdatasync:error=EIO:when=40+",
-    "every sync": "inject=fdatasync,fsync:error=EIO:when=40+",
-    "writes": "inject=pwrite64:error=EIO:when=40+",
-}
-CALLERS = 4
+# What needs a write before its answer: a repetition of either needs none.
+WRITTEN = {"issued", "refreshed", "revoked"}
 
 
-def work(api: Api, orders: dict[str, str], acknowledged: list[str]) -> None:
-    """Issues until the server is gone."""
-    while True:
-        try:
-            answer = api.call("IssueToken", **orders, client_credentials={})
-        except Refused as refused:
-            if refused.code not in (grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.CANCELLED):
-                raise
-            return
-        acknowledged.append(answer.access_token)
+@dataclass(frozen=True)
+class Way:
+    """How the disk fails, what the log must say then, and what a failed call is in a trace."""
+
+    name: str
+    calls: str
+    inject: str
+    says: str
+    failed: str = r"= -1 EIO .*\(INJECTED\)$"
 
 
-def run(home: Path, inject: str) -> list[str]:
-    """What was not as promised."""
-    secret = invent()
-    orders = {"client_id": "orders", "client_secret": secret}
-    settings = Settings(
-        clients=[{"id": "orders", "secret": secret, "grants": ["client_credentials"]}], users=[]
-    )
-    strace = ["strace", "-D", "-f", "-o", os.devnull, "-e", "trace=fsync,fdatasync,pwrite64"]
-    wrong = []
-    with fleet(home) as servers:
-        server = servers.add("failing", settings, log="info", prefix=[*strace, "-e", inject])
-        server.start()
-        with connect(server.address) as channel:
-            schema = Schema(channel)
-        followers = {name: HealthWatch(a) for name, a in (("gRPC", server.address), ("ops", server.ops))}
-        acknowledged: list[str] = []
-        callers = [
-            threading.Thread(target=work, args=[Api(server.address, schema=schema), orders, acknowledged])
-            for _ in range(CALLERS)
-        ]
-        for caller in callers:
-            caller.start()
-        code = server.wait_exit()
-        for caller in callers:
-            caller.join()
-        log = server.log.read_text(errors="replace")
-        for name, follower in followers.items():
-            if (statuses := follower.ended()) != [SERVING, NOT_SERVING]:
-                wrong.append(f"health on the {name} listener said {statuses}")
-        if code != 1:
-            wrong.append(f"exit code {code}")
-        if "the store stopped" not in log or "Input/output error" not in log:
-            wrong.append(f"the log does not say why:\n{log[-2000:]}")
-        if "panicked" in log:
-            wrong.append(f"something panicked:\n{log[-2000:]}")
+WAYS = (
+    Way("syncs of batches that failed", "fdatasync", "error=EIO", "Input/output error"),
+    Way("syncs that failed", "fdatasync,fsync", "error=EIO", "Input/output error"),
+    Way("writes that failed", "pwrite64", "error=EIO", "Input/output error"),
+    # For longer than the server has patience; strace sees the end of a process no sooner.
+    Way("syncs that did not end", "fdatasync", "delay_enter=45s", "has not come to an end", r"fdatasync\("),
+)
 
-        healed = servers.add(
-            "healed",
-            settings,
-            log="info",
-            environment={"JETON_STORE_PATH": str(server.data), "JETON_KEYS_PATH": str(server.keys)},
+REASON = "the store stopped: "
+
+
+class PunctualCaller(Caller):
+    """Remembers when each acknowledged write was asked for."""
+
+    def __init__(self, run: "FailingDisk", number: int) -> None:
+        super().__init__(run, number)
+        self._failing = run
+        self._asked = 0.0
+
+    def _issue(self, user: str | None, **grant: object) -> None:
+        self._asked = time.time()
+        super()._issue(user, **grant)
+
+    def refreshed(self, parent: Any) -> Any:
+        self._asked = time.time()
+        return super().refreshed(parent)
+
+    def revoke(self, grant: Any) -> None:
+        self._asked = time.time()
+        super().revoke(grant)
+
+    def _acknowledged(self, what: str) -> None:
+        if what in WRITTEN:
+            self._failing.asked.append(self._asked)
+        super()._acknowledged(what)
+
+
+class FailingDisk(Run):
+    caller = PunctualCaller
+
+    def __init__(self, *arguments: Any) -> None:
+        self.asked: list[float] = []
+        self._ways = cycle(WAYS)
+        super().__init__(*arguments)
+
+    def end(self) -> None:
+        server = self.server
+        assert server.process is not None, "not running"
+        way = next(self._ways)
+        trace = server.home / "failing.strace"
+        health = HealthWatch(server.address)
+        logged = server.log.stat().st_size
+        strace = subprocess.Popen(
+            [
+                *("strace", "-f", "-ttt", "-qq", "-p", str(server.process.pid)),
+                *("-e", f"trace={way.calls}", "-e", f"inject={way.calls}:{way.inject}"),
+                *("-o", os.fspath(trace)),
+            ]
         )
-        healed.start()
-        api = Api(healed.address, schema=schema)
-        found: list[bool] = []
-        for start in range(0, len(acknowledged), 1_000):
-            answer = api.call(
-                "BatchIntrospect",
-                tokens=acknowledged[start : start + 1_000],
-                metadata=[basic("orders", secret)],
-            )
-            found += [result.active for result in answer.results]
-        api.close()
-    print(f"{len(acknowledged)} acknowledged, {sum(found)} found", flush=True)
-    if not acknowledged or not all(found):
-        wrong.append(f"{len(acknowledged) - sum(found)} of {len(acknowledged)} are lost")
-    return wrong
+        try:
+            code = server.wait_exit()
+        finally:
+            strace.terminate()
+            strace.wait()
+        failed = re.compile(rf"^\d+ +(?P<time>\d+\.\d+) .*{way.failed}", re.M)
+        failures = [float(found["time"]) for found in failed.finditer(trace.read_text())]
+        assert failures, f"it ended without {way.name}"
+        if code != 1:
+            self._lose(f"exit code {code}")
+        log = server.log.read_text(errors="replace")[logged:]
+        if REASON not in log or way.says not in log:
+            self._lose(f"it did not say why it ended:\n{log[-2000:]}")
+        if "panicked" in log:
+            self._lose(f"something panicked:\n{log[-2000:]}")
+        late = [asked for asked in self.asked if asked > failures[0]]
+        if late:
+            self._lose(f"{len(late)} writes were acknowledged that were asked for after the failure")
+        statuses = health.ended()
+        self.tally.count("followers of health heard the end of it" if len(statuses) > 1 else
+                         "followers of health lost the connection")
+        if SERVING in statuses[1:]:
+            self._lose("it said that it was serving after it had said that it was not")
+        self.tally.counts[way.name] += len(failures)
+        self.asked.clear()
 
-
-def main() -> int:
-    failed = 0
-    for what, inject in FAILING.items():
-        print(f"{what}: ", end="", flush=True)
-        with tempfile.TemporaryDirectory(prefix="jeton-failing-disk-") as home:
-            wrong = run(Path(home), inject)
-        for problem in wrong:
-            print(f"BROKEN when {what} fail: {problem}")
-        failed += bool(wrong)
-    print(f"{len(FAILING) - failed} passed, {failed} failed")
-    return 1 if failed else 0
+    def _lose(self, what: str) -> None:
+        self.tally.losses.append(what)
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(play(FailingDisk, __doc__.splitlines()[0], len(WAYS), "failing disks"))

@@ -1,0 +1,13 @@
+#!/usr/bin/env bash
+# failing_disk.sh [ROUNDS] [--seed N]: makes the disk of the running server fail under load, each time
+# in another way: syncs or writes end with an error, or a sync never ends. Insists that it stops
+# acknowledging, says why and ends; restarts it on the same data and compares it with a ledger of
+# what was acknowledged. 4 rounds, one for each way, unless told otherwise.
+set -euo pipefail
+# shellcheck source=tests/clients/env.sh
+source "$(dirname "${BASH_SOURCE[0]}")/clients/env.sh"
+
+install_python
+install_strace
+build_jeton
+exec "$tools/venv/bin/python" tests/clients/failing_disk.py "$@"
