@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # full_disk.sh [ROUNDS] [--seed N]: fills the small file system that the store lies on while the
-# server issues, refreshes, revokes, sweeps or starts, once with and once without space to keep free,
-# and compares what is there afterwards with a ledger of what was acknowledged. 10 rounds, one of
+# server issues, refreshes, revokes, is backed up, sweeps or starts, once with and once without space to
+# keep free,
+# and compares what is there afterwards with a ledger of what was acknowledged. 12 rounds, one of
 # each kind, unless told otherwise.
 set -euo pipefail
 # shellcheck source=tests/clients/env.sh

@@ -3,7 +3,7 @@
     full_disk.py [ROUNDS] [--seed N]
 
 The store lies on a tmpfs of its own, which another process fills while the server issues, refreshes,
-revokes, sweeps what has expired, or starts. Rounds alternate between two promises:
+revokes, is backed up, sweeps what has expired, or starts. Rounds alternate between two promises:
 
 * With `min_free_space`, writes are refused before the disk is full, with how long to wait; what was
   refused has not happened. Introspection goes on, and revocation until a quarter is left. Health says
@@ -11,7 +11,9 @@ revokes, sweeps what has expired, or starts. Rounds alternate between two promis
 * Without, the first write that fails ends the server with exit code 1 and a line that says why.
 
 Either way everything that was acknowledged is there after the next start, and nothing that was
-revoked comes back. Prints the seed and the counts; exits 1 if a promise is broken.
+revoked comes back. Backups to another disk succeed as long as the server runs, one to the full disk
+fails and leaves nothing, and what was acknowledged before the last whole one is restored from it.
+Prints the seed and the counts; exits 1 if a promise is broken.
 """
 
 import argparse
@@ -36,6 +38,7 @@ import grpc
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 
 from api import TOKEN_SERVICE, Api, Refused, Schema, basic, connect
+from backups import Backups
 from secret_ledger import invent
 from server import SERVING, Server, Settings, free_port, wait_until
 
@@ -48,13 +51,16 @@ LOW, FULL = 16 * MIB, 3 * MIB
 
 CALLERS = 4
 PREPARED = 1_200
+# Acknowledgements between two backups: they must not take the load's time.
+BACKUP_EVERY = 100
 # For each caller: the sweeper needs more than a second for all of them.
 EXPIRED = 3_000
 # For which the sweeper has work: more than an hour, for which expired grants are kept.
 PAST = 3 * 60 * 60
 LONGEST = 60.0
+LONGEST_END = 300.0
 
-KINDS = ["issue", "refresh", "revoke", "sweep", "start"]
+KINDS = ["issue", "refresh", "revoke", "backup", "sweep", "start"]
 UNANSWERED = {grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.CANCELLED, grpc.StatusCode.UNKNOWN}
 FULL_CODE = grpc.StatusCode.RESOURCE_EXHAUSTED
 
@@ -148,8 +154,10 @@ class Round:
             "introspect": "any",
             "access_token_ttl": "1d",
         }
+        brief = {**client, "id": "brief", "grant_ttl": "1m", "access_token_ttl": "1m"}
+        root = {"id": "root", "secret": self.secret, "permissions": ["admin"]}
         settings = Settings(
-            clients=[client, {**client, "id": "brief", "grant_ttl": "1m", "access_token_ttl": "1m"}],
+            clients=[client, brief, root],
             users=[{"name": "alice", "password": self.password}],
         )
         self.http = f"127.0.0.1:{free_port()}"
@@ -172,6 +180,13 @@ class Round:
             },
         )
         self.address = self.server.address
+        self.restored = Server(
+            home / "restored",
+            settings,
+            log="info",
+            environment={"JETON_KEYS_PATH": str(self.server.keys)},
+        )
+        self.backups = Backups(home / "whole.backup", self.address, "root", self.secret)
         self.ledger = Ledger()
         self.failures: list[Exception] = []
         self.stopping = threading.Event()
@@ -248,13 +263,39 @@ class Round:
         finally:
             api.close()
 
+    def back_up(self) -> None:
+        """Backs up to where there is space, each time that something has been acknowledged."""
+        try:
+            enough = 0
+            while not self.stopping.is_set():
+                if self.acknowledged < enough:
+                    time.sleep(0.01)
+                    continue
+                enough = self.acknowledged + BACKUP_EVERY
+                with self.ledger.lock:
+                    acknowledged = set(self.ledger.alive)
+                why = self.backups.make(acknowledged)
+                self.tally["backups cut off" if why else "backups under load"] += 1
+                if why:
+                    require(not self.graceful, f"a backup to another disk succeeds: {why}")
+                    return
+        except Exception as error:  # As in work.
+            self.failures.append(error)
+
     @contextmanager
     def load(self) -> Iterator[None]:
         threads = [threading.Thread(target=self.work, args=[at]) for at in range(CALLERS)]
+        if self.kind == "backup":
+            threads.append(threading.Thread(target=self.back_up))
         for thread in threads:
             thread.start()
         before = self.acknowledged
-        wait_until(lambda: self.acknowledged > before + 20 or bool(self.failures), "load", LONGEST)
+
+        def loaded() -> bool:
+            backed_up = self.kind != "backup" or bool(self.backups.tokens)
+            return self.acknowledged > before + 20 and backed_up or bool(self.failures)
+
+        wait_until(loaded, "load", LONGEST)
         try:
             yield
         finally:
@@ -328,6 +369,8 @@ class Round:
             else:
                 self.run_fatal()
             self.verify()
+            if self.kind == "backup":
+                self.verify_backup()
             require("panicked" not in self.log(), "nothing panics")
         except BaseException:
             print(self.log()[-4000:])
@@ -336,6 +379,7 @@ class Round:
             self.stopping.set()
             self.server.discard()
             self.slow.discard()
+            self.restored.discard()
             self.disk.unmount()
 
     def prepare(self) -> None:
@@ -385,6 +429,8 @@ class Round:
         self.check_low()
         self.disk.fill(FULL)
         self.check_full()
+        if self.kind == "backup":
+            self.check_backups()
         self.disk.free()
         wait_until(lambda: self.serves_throughout(True), "to serve again", LONGEST)
         api = self.api()
@@ -420,12 +466,25 @@ class Round:
         require(not any(self.active(api, sorted(self.ledger.revoked))), "introspection goes on")
         api.close()
 
+    def check_backups(self) -> None:
+        """With the disk full to its last byte."""
+        self.disk.fill(0)
+        why = self.backups.make_at(self.disk.path / "on-the-full-disk.backup")
+        require("No space left on device" in why, f"a backup to the full disk says why not: {why!r}")
+        why = self.backups.make(set(self.ledger.alive))
+        require(not why, f"a backup to another disk succeeds: {why}")
+        self.tally["backups of a full disk"] += 1
+
     def run_fatal(self) -> None:
         if self.kind == "start":
             self.server.kill()
         else:
             with self.load():
                 self.disk.fill(0)
+                # The file has space of its own until the load has filled it.
+                running = self.server.process
+                assert running is not None
+                wait_until(lambda: running.poll() is not None, "to end", LONGEST_END)
                 code = self.server.wait_exit()
             require(code == 1, f"the exit code is 1, not {code}")
             require("No space left on device" in self.log(), "the log says why")
@@ -465,6 +524,20 @@ class Round:
         self.tally["verified revoked"] += len(revoked)
         api.close()
         self.server.stop()
+
+
+    def verify_backup(self) -> None:
+        """Restores the last whole backup elsewhere and looks for what it must hold."""
+        self.backups.restore(self.restored.data)
+        self.restored.start()
+        self.address = self.restored.address
+        api = self.api()
+        tokens = sorted(self.backups.tokens)
+        found = sum(self.active(api, tokens))
+        require(found == len(tokens), f"a backup holds all {len(tokens)} tokens, not {found}")
+        self.tally["verified in a backup"] += found
+        api.close()
+        self.restored.stop()
 
 
 def main() -> int:
