@@ -38,6 +38,8 @@ pub(crate) mod conformance;
 pub mod faulty;
 mod feed;
 pub mod memory;
+#[cfg(feature = "postgres")]
+pub mod postgres;
 mod record;
 pub mod sled;
 mod stored;

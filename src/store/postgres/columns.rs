@@ -1,0 +1,86 @@
+//! Which table each type of record lies in, and what of it lies in columns that people query.
+
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use tokio_postgres::types::ToSql;
+
+use crate::{
+    domain::{attempts::Attempts, client::Client, grant::Grant, time::Timestamp, user::User},
+    store::Record,
+};
+
+/// A value of a column.
+pub(super) type Value = Box<dyn ToSql + Send + Sync>;
+
+/// A type of record that has a table.
+pub trait Tabled: Record {
+    /// The table.
+    const TABLE: &'static str;
+
+    /// The columns beside `key`, `version` and `record`: first those that an update writes too, then
+    /// `FIXED` that only an insert writes.
+    const COLUMNS: &'static [&'static str];
+
+    /// How many columns, the last ones, are as the insert made them.
+    const FIXED: usize;
+
+    /// Whether a state that takes another's place may be an event.
+    const CHANGES: bool = true;
+
+    /// What is in the columns.
+    fn values(&self) -> Vec<Value>;
+}
+
+impl Tabled for Grant {
+    const TABLE: &'static str = "jeton_grants";
+    const COLUMNS: &'static [&'static str] =
+        &["revoked", "client_id", "user_id", "issued_at", "expire_at", "due_at"];
+    const FIXED: usize = 5;
+
+    fn values(&self) -> Vec<Value> {
+        vec![
+            Box::new(self.end.is_some()),
+            Box::new(self.client_id.as_str().to_owned()),
+            Box::new(self.subject.user_id().map(|user| user.as_bytes().to_vec())),
+            Box::new(to_sql(self.issue_time)),
+            Box::new(to_sql(self.expire_time)),
+            Box::new(to_sql(self.spent_time())),
+        ]
+    }
+}
+
+impl Tabled for Client {
+    const TABLE: &'static str = "jeton_clients";
+    const COLUMNS: &'static [&'static str] = &["disabled", "client_id"];
+    const FIXED: usize = 1;
+
+    fn values(&self) -> Vec<Value> {
+        vec![Box::new(self.disabled), Box::new(self.id.as_str().to_owned())]
+    }
+}
+
+impl Tabled for User {
+    const TABLE: &'static str = "jeton_users";
+    const COLUMNS: &'static [&'static str] = &["disabled", "name"];
+    const FIXED: usize = 0;
+
+    fn values(&self) -> Vec<Value> {
+        vec![Box::new(self.disabled), Box::new(self.name.as_str().to_owned())]
+    }
+}
+
+impl Tabled for Attempts {
+    const TABLE: &'static str = "jeton_attempts";
+    const COLUMNS: &'static [&'static str] = &[];
+    const FIXED: usize = 0;
+    const CHANGES: bool = false;
+
+    fn values(&self) -> Vec<Value> {
+        Vec::new()
+    }
+}
+
+/// A time as the database has it.
+pub(super) fn to_sql(time: Timestamp) -> SystemTime {
+    UNIX_EPOCH + Duration::from_millis(time.as_millis())
+}

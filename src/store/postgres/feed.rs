@@ -1,0 +1,115 @@
+//! The changes feed in its table: events by number, in the order of their commits.
+
+use deadpool_postgres::{GenericClient, Transaction};
+use tokio_postgres::Row;
+
+use super::{
+    connections::Connections,
+    outcome::{self, Failed},
+    records::Shared,
+};
+use crate::{
+    domain::change::Change,
+    store::{FeedError, ReadError, Sequence, WriteError},
+};
+
+/// Adds an event with the next number. The feed's row is held until the commit, so that no number
+/// that was drawn earlier is committed later.
+pub(super) async fn add(
+    transaction: &Transaction<'_>,
+    change: &Change,
+) -> Result<(), tokio_postgres::Error> {
+    let next = transaction
+        .prepare_cached("UPDATE jeton_feed SET head = head + 1 WHERE single RETURNING head")
+        .await?;
+    let head: i64 = transaction.query_one(&next, &[]).await?.try_get(0)?;
+    let insert = transaction
+        .prepare_cached("INSERT INTO jeton_changes (sequence, change) VALUES ($1, $2)")
+        .await?;
+    transaction.execute(&insert, &[&head, &change.to_bytes()]).await.map(drop)
+}
+
+/// Up to `limit` events after `after`, once a barrier was passed after them.
+pub(super) async fn read(
+    shared: &Shared,
+    after: Sequence,
+    limit: usize,
+) -> Result<Vec<(Sequence, Change)>, FeedError> {
+    let events = events(&shared.connections, after, limit).await?;
+    shared.barrier.pass().await?;
+    Ok(events)
+}
+
+/// Up to `limit` events after `after`, as the database shows them.
+pub(super) async fn events(
+    connections: &Connections,
+    after: Sequence,
+    limit: usize,
+) -> Result<Vec<(Sequence, Change)>, FeedError> {
+    // Beyond what the database can count is beyond the head.
+    let from = i64::try_from(after.0).map_err(|_| FeedError::Ahead)?;
+    let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+    let sql = "SELECT sequence, change FROM jeton_changes WHERE sequence > $1 \
+               ORDER BY sequence LIMIT $2";
+    let rows = connections.read(sql, &[&from, &limit]).await?;
+    // Order matters: the events first, then this look at what was trimmed meanwhile.
+    let edges = connections.read("SELECT head, trimmed FROM jeton_feed", &[]).await?;
+    let edges = edges.first().ok_or(FeedError::Corrupt)?;
+    let (head, oldest) = (sequence(edges, 0)?, sequence(edges, 1)?);
+    if after > head {
+        return Err(FeedError::Ahead);
+    }
+    if oldest > after {
+        return Err(FeedError::TooOld { oldest });
+    }
+    rows.iter().zip(after.0 + 1..).map(|(row, expected)| event(row, expected)).collect()
+}
+
+fn event(row: &Row, expected: u64) -> Result<(Sequence, Change), FeedError> {
+    let number = sequence(row, 0)?;
+    let change: &[u8] = row.try_get(1).map_err(|_| FeedError::Corrupt)?;
+    let change = Change::from_bytes(change).map_err(|_| FeedError::Corrupt)?;
+    if number.0 == expected { Ok((number, change)) } else { Err(FeedError::Corrupt) }
+}
+
+fn sequence(row: &Row, column: usize) -> Result<Sequence, ReadError> {
+    let number: i64 = row.try_get(column).map_err(|_| ReadError::Corrupt)?;
+    u64::try_from(number).map(Sequence).map_err(|_| ReadError::Corrupt)
+}
+
+/// Forgets up to `limit` of the events up to `through`. The edge goes first: whoever is cut off in
+/// between leaves events below it, which the next trimming removes.
+pub(super) async fn trim(
+    shared: &Shared,
+    through: Sequence,
+    limit: usize,
+) -> Result<usize, WriteError> {
+    let trimmed = move_edge(shared, through, limit).await;
+    trimmed.map_err(|failed| match failed {
+        Failed::NotWritten(error) => error,
+        Failed::Again => WriteError::Busy,
+        Failed::Unknown => WriteError::Unknown,
+    })
+}
+
+async fn move_edge(shared: &Shared, through: Sequence, limit: usize) -> Result<usize, Failed> {
+    let unreached = Failed::NotWritten(WriteError::Unavailable);
+    let mut client = shared.connections.get().await.map_err(|_| unreached)?;
+    let moved = async {
+        let transaction = client.transaction().await?;
+        let sql = "SELECT head, trimmed FROM jeton_feed WHERE single FOR UPDATE";
+        let row = transaction.query_one(sql, &[]).await?;
+        let (head, trimmed): (i64, i64) = (row.try_get(0)?, row.try_get(1)?);
+        let through = i64::try_from(through.0).unwrap_or(i64::MAX).min(head);
+        let step = i64::try_from(limit).unwrap_or(i64::MAX);
+        let edge = through.min(trimmed.saturating_add(step));
+        if edge <= trimmed {
+            return Ok(0);
+        }
+        transaction.execute("UPDATE jeton_feed SET trimmed = $1 WHERE single", &[&edge]).await?;
+        transaction.commit().await?;
+        client.execute("DELETE FROM jeton_changes WHERE sequence <= $1", &[&edge]).await?;
+        Ok(usize::try_from(edge - trimmed).unwrap_or(limit))
+    };
+    moved.await.map_err(|error: tokio_postgres::Error| outcome::of_write(&error))
+}

@@ -1,0 +1,28 @@
+//! Why a database does not open as a store, and what to do about it.
+
+use thiserror::Error;
+
+/// Why a store could not be opened.
+#[derive(Debug, Error)]
+pub enum OpenError {
+    /// The URL is none of PostgreSQL's.
+    #[error("the store's URL cannot be read: {0}")]
+    Url(#[source] tokio_postgres::Error),
+    /// Nobody answers there, or not to this user.
+    #[error("the database cannot be reached: {0}")]
+    Unreachable(Box<str>),
+    /// A newer release wrote it.
+    #[error("the store has schema {found}, this release knows {known}: run the newer release")]
+    Schema {
+        /// The schema found.
+        found: i64,
+        /// The newest schema this release knows.
+        known: usize,
+    },
+    /// The store's own row makes no sense.
+    #[error("the store is damaged: its id is unreadable; restore a backup")]
+    Damaged,
+    /// The database refused.
+    #[error("the database refuses: {0}")]
+    Refused(#[from] tokio_postgres::Error),
+}

@@ -1,0 +1,63 @@
+//! The engine against a real database, whose URL the script that starts it gives.
+
+use std::time::Duration;
+
+use super::{PostgresOptions, PostgresStore};
+use crate::{
+    domain::{entropy::Entropy, secret::Secret},
+    store::conformance::{run, survives},
+};
+
+const URL: &str = "JETON_TEST_POSTGRES";
+
+struct Seven;
+
+impl Entropy for Seven {
+    fn fill(&self, bytes: &mut [u8]) {
+        bytes.fill(7);
+    }
+}
+
+#[expect(clippy::disallowed_methods, reason = "the script's way to say where the database is")]
+fn url() -> String {
+    std::env::var(URL).expect("tests/postgres.sh says where the database is")
+}
+
+/// A store in a schema of its own, which is made anew.
+async fn empty(schema: &str) -> PostgresStore {
+    let url = url();
+    let (client, connection) =
+        tokio_postgres::connect(&url, tokio_postgres::NoTls).await.expect("a connection");
+    let connection = tokio::spawn(connection);
+    let make = format!("DROP SCHEMA IF EXISTS {schema} CASCADE; CREATE SCHEMA {schema}");
+    client.batch_execute(&make).await.expect("a schema");
+    drop(client);
+    connection.await.expect("it ends").expect("well");
+    open(schema).await
+}
+
+async fn open(schema: &str) -> PostgresStore {
+    let options = PostgresOptions {
+        url: Secret::new(format!("{}?options=-csearch_path%3D{schema}", url())),
+        connections: 16,
+        cache_bytes: 32 << 20,
+        max_staleness: Duration::from_secs(1),
+    };
+    PostgresStore::open(&options, &Seven).await.expect("the store opens")
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "needs PostgreSQL: tests/postgres.sh"]
+async fn it_keeps_the_contract() {
+    run(&empty("conformance").await).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "needs PostgreSQL: tests/postgres.sh"]
+async fn it_survives_being_closed() {
+    survives(empty("survives").await, async |store: PostgresStore| {
+        store.close();
+        open("survives").await
+    })
+    .await;
+}
