@@ -191,7 +191,7 @@ async fn calls_are_spans_in_the_trace_of_their_caller_whichever_wire_they_came_b
 async fn of_calls_without_a_trace_one_in_so_many_begins_one() {
     let (endpoint, mut spans) = collect().await;
     let settings = Settings::standard().set("traces", "endpoint", &endpoint);
-    let server = Server::start(&settings.number("traces", "one_in", 1)).await;
+    let server = Server::start(&settings.set_number("traces", "one_in", 1)).await;
     server.caller("shop").await.issue(client_credentials()).await.expect("a token");
     server.stop().await;
     let span = within("to be sent", spans.recv()).await.expect("a span");

@@ -30,6 +30,10 @@ use crate::{
 /// How long the last commit may take. A disk that needs longer for one sync is not going to finish.
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(30);
 
+/// How long a process that cannot go on takes to say so: to calls in flight, and to whoever follows
+/// its health.
+const FAREWELL: Duration = Duration::from_secs(1);
+
 /// What [`serve`] tells once the process is serving.
 pub type Started<'a> = &'a mut dyn FnMut(Listeners);
 
@@ -128,11 +132,16 @@ pub async fn serve(
     health.not_serving().await;
     watches.abort_all();
     let leaving = async {
-        if ended.is_ok() {
+        let patience = if ended.is_ok() {
             tokio::time::sleep(settings.serve.drain_delay).await;
-            // Before anything waits for them: they have no end of their own.
-            service.end_watches();
-            drain(settings, &health, &stage, serving).await;
+            settings.serve.drain_timeout
+        } else {
+            FAREWELL
+        };
+        // Before anything waits for them: they have no end of their own.
+        service.end_watches();
+        if !matches!(ended, Err(ServeError::Listener(_))) {
+            drain(patience, &health, &stage, serving).await;
         }
         background.stop(&service).await;
         close(&store).await
@@ -193,10 +202,10 @@ async fn say(space: sled::Readiness, health: &Health, readiness: &Readiness) {
     }
 }
 
-/// Lets calls in flight finish, for as long as the drain timeout allows; then cuts them off, so that
+/// Lets calls in flight finish, for as long as there is patience; then cuts them off, so that
 /// nothing asks the store for anything while it is closed.
 async fn drain(
-    settings: &Settings,
+    patience: Duration,
     health: &Health,
     stage: &watch::Sender<Stage>,
     serving: Serving,
@@ -204,7 +213,7 @@ async fn drain(
     stage.send_replace(Stage::Draining);
     health.end_watches().await;
     let mut ended = pin!(serving.ended());
-    if timeout(settings.serve.drain_timeout, ended.as_mut()).await.is_err() {
+    if timeout(patience, ended.as_mut()).await.is_err() {
         tracing::warn!("calls were cut off: they outlived the drain timeout");
         stage.send_replace(Stage::Cut);
         ended.await;

@@ -13,7 +13,7 @@ sees to: from some moment on
 Then the server
 
 * acknowledges nothing that was asked after the first failure, save what needed no write;
-* never says again that it is serving;
+* tells whoever follows its health, on either listener, that it does not serve, and nothing else;
 * ends by itself, with an exit code that says so and a log line that says why, and panics nowhere;
 * started again on the same data, agrees with the ledger.
 """
@@ -29,7 +29,7 @@ from typing import Any
 
 from health_watch import HealthWatch
 from kill9 import Caller, Run, play
-from server import SERVING
+from server import NOT_SERVING, SERVING
 
 # What needs a write before its answer: a repetition of either needs none.
 WRITTEN = {"issued", "refreshed", "revoked"}
@@ -96,7 +96,7 @@ class FailingDisk(Run):
         assert server.process is not None, "not running"
         way = next(self._ways)
         trace = server.home / "failing.strace"
-        health = HealthWatch(server.address)
+        followers = [HealthWatch(server.address), HealthWatch(server.ops)]
         logged = server.log.stat().st_size
         strace = subprocess.Popen(
             [
@@ -123,11 +123,9 @@ class FailingDisk(Run):
         late = [asked for asked in self.asked if asked > failures[0]]
         if late:
             self._lose(f"{len(late)} writes were acknowledged that were asked for after the failure")
-        statuses = health.ended()
-        self.tally.count("followers of health heard the end of it" if len(statuses) > 1 else
-                         "followers of health lost the connection")
-        if SERVING in statuses[1:]:
-            self._lose("it said that it was serving after it had said that it was not")
+        for follower in followers:
+            if (statuses := follower.ended()) != [SERVING, NOT_SERVING]:
+                self._lose(f"health said {statuses}")
         self.tally.counts[way.name] += len(failures)
         self.asked.clear()
 
