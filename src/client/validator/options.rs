@@ -10,9 +10,10 @@ pub struct Options {
     /// an idle watch once a second, is asked more often than would be needed.
     pub max_staleness: Duration,
     /// For how long beyond `max_staleness` a token that was good may be accepted while the server
-    /// does not answer. Nothing by default: what cannot be proven is refused.
+    /// does not answer, never beyond its `cache_ttl`. Nothing by default: what cannot be proven is
+    /// refused.
     pub grace: Duration,
-    /// How many good tokens are remembered. 100,000 by default; about 1 KiB each.
+    /// How many good tokens are remembered. 100,000 by default.
     pub entries: usize,
     /// How many tokens are remembered as not active. 10,000 by default.
     pub refusals: usize,
