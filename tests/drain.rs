@@ -181,7 +181,7 @@ async fn the_service_manager_is_told_of_start_reload_and_stop() {
     assert_eq!(words[0], "READY=1\n");
     assert!(words[1].starts_with("RELOADING=1\nMONOTONIC_USEC="), "{words:?}");
     assert_eq!(words[2], "READY=1\n");
-    assert!(server.log().contains("every other setting needs a restart"), "{}", server.log());
+    server.logs("every other setting needs a restart").await;
     server.stop().await;
     assert_eq!(told(&socket), ["STOPPING=1\n"]);
 }

@@ -107,7 +107,7 @@ async fn one_connection_too_many_is_closed_at_once_and_there_is_room_again() {
     // Sooner than any timeout would.
     let after = closes(server.address(), b"").await;
     assert!(after < Duration::from_secs(5), "{after:?}");
-    assert!(server.log().contains("there are too many"), "{}", server.log());
+    server.logs("there are too many").await;
     let (sender, connection) = held.pop().expect("one of them");
     drop(sender);
     drop(within("to end", connection).await);

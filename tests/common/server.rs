@@ -159,6 +159,17 @@ impl Server {
         &self.home
     }
 
+    /// Waits until it has logged this: what it does may be seen sooner than what it says.
+    pub(crate) async fn logs(&self, words: &str) {
+        let ops = self.ops().await;
+        until(words, async || {
+            // Paces the asking.
+            ops.get("/livez").await;
+            self.log().contains(words)
+        })
+        .await;
+    }
+
     /// Sends SIGTERM and does not wait.
     pub(crate) fn terminate(&self) {
         self.signal("TERM");
