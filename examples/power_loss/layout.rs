@@ -58,7 +58,8 @@ impl Layout {
     /// What is in the tree of the feed.
     pub(crate) fn feed(&self) -> sled::Result<Feed> {
         let mut feed = Feed::default();
-        for entry in self.0.open_tree("changes")?.iter() {
+        let entries = self.0.open_tree("changes")?.iter();
+        for entry in entries {
             let (place, value) = entry?;
             match to_place(&place)? {
                 EDGE => feed.edge = to_place(&value)?,
