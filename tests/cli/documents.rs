@@ -3,7 +3,7 @@
 use std::{
     fs,
     io::Write as _,
-    process::{Command, Stdio},
+    process::{Command, Output, Stdio},
 };
 
 use crate::jeton::Jeton;
@@ -27,12 +27,18 @@ fn bash_takes_the_completions() {
     for command in COMMANDS {
         assert!(script.contains(&format!("jeton__subcmd__{command}")), "{command}");
     }
-    let bash = Command::new("bash").arg("-n").stdin(Stdio::piped()).spawn();
+    assert!(bash(&["-n"], &script).status.success());
+}
+
+/// Runs bash on a script that is too long for its command line.
+fn bash(arguments: &[&str], script: &str) -> Output {
+    let bash =
+        Command::new("bash").args(arguments).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn();
     let mut bash = bash.expect("bash runs");
     let mut stdin = bash.stdin.take().expect("a pipe");
     stdin.write_all(script.as_bytes()).expect("bash reads");
     drop(stdin);
-    assert!(bash.wait().expect("bash ends").success());
+    bash.wait_with_output().expect("bash ends")
 }
 
 /// Completing the way bash does it: the function is called with the words typed so far.
@@ -47,8 +53,7 @@ fn bash_completes_commands_flags_and_words() {
             "{script}\nCOMP_WORDS=({typed}); COMP_CWORD={last}\n\
              _jeton jeton '{current}' '{previous}'\necho \"${{COMPREPLY[@]}}\""
         );
-        let bash = Command::new("bash").args(["-c", &ask]).output().expect("bash runs");
-        String::from_utf8(bash.stdout).expect("UTF-8").trim().to_owned()
+        String::from_utf8(bash(&[], &ask).stdout).expect("UTF-8").trim().to_owned()
     };
     assert_eq!(complete(&["jeton", "cl"]), "client");
     assert_eq!(complete(&["jeton", "client", "rot"]), "rotate-secret");
