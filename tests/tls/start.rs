@@ -44,6 +44,33 @@ async fn a_server_does_not_start_with_certificates_that_are_no_good() {
 }
 
 #[tokio::test]
+async fn check_deep_tells_how_long_the_certificate_lasts_and_what_is_wrong_with_it() {
+    let authority = Authority::new("examined");
+    let settings = with_certificate(Settings::standard());
+    let home = Server::start_at(home(&authority), &settings).await.stop().await;
+    let config = home.path().join("jeton.toml");
+    let check = || {
+        let mut check = jeton(&home, &["check", "--deep", "--config", text(&config)]);
+        for listener in ["JETON_GRPC_LISTEN", "JETON_HTTP_LISTEN", "JETON_OPS_LISTEN"] {
+            check.env(listener, "127.0.0.1:0");
+        }
+        let checked = check.output().expect("jeton runs");
+        (checked.status.code(), String::from_utf8(checked.stdout).expect("UTF-8"))
+    };
+    let (code, said) = check();
+    assert!(said.contains("good    certificate: it can be used for "), "{said}");
+    assert_eq!(code, Some(0), "{said}");
+
+    authority.expired_server().write(home.path());
+    let (code, said) = check();
+    assert!(
+        said.contains("error   certificate: ") && said.contains("has expired on 2020"),
+        "{said}"
+    );
+    assert_eq!(code, Some(1), "{said}");
+}
+
+#[tokio::test]
 async fn a_server_does_not_start_without_whom_it_should_trust() {
     let authority = Authority::new("trusted");
     let settings = with_certificate(Settings::standard()).set("tls", "client_auth", "required");

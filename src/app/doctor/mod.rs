@@ -2,6 +2,7 @@
 //!
 //! It may run beside the server: the store is not opened, only looked at from outside.
 
+mod certificate;
 mod clock;
 mod credentials;
 mod exposure;
@@ -25,6 +26,7 @@ pub async fn examine(loaded: &Loaded, config: &Path) -> Vec<Finding> {
     let serving = files::store(&settings.store.path, &mut findings);
     files::keys(settings, &mut findings);
     files::audit(&settings.audit, &mut findings);
+    certificate::examine(settings, SystemClock.now(), &mut findings);
     clock::examine(settings, config, SystemClock.now(), &mut findings);
     space::disk(&settings.store, &mut findings);
     space::descriptors(&mut findings);

@@ -72,6 +72,7 @@ struct Used {
     fingerprint: [u8; 32],
     http1: TlsAcceptor,
     http2: TlsAcceptor,
+    expire_time: Timestamp,
 }
 
 /// What a look at the files came to.
@@ -97,8 +98,8 @@ impl Tls {
         metrics: CertificateMetrics,
     ) -> Result<Self, TlsError> {
         let contents = Contents::read(&settings)?;
-        let (used, expire_time) = Used::of(&settings, &contents, &clock)?;
-        metrics.expire_time.set(seconds(expire_time));
+        let used = Used::of(&settings, &contents, &clock)?;
+        metrics.expire_time.set(seconds(used.expire_time));
         Ok(Self(Arc::new(Shared { settings, clock, metrics, used: ArcSwap::from_pointee(used) })))
     }
 
@@ -112,10 +113,16 @@ impl Tls {
         if contents.fingerprint() == used.load().fingerprint {
             return Ok(Reload::Unchanged);
         }
-        let (new, expire_time) = Used::of(settings, &contents, clock)?;
+        let new = Used::of(settings, &contents, clock)?;
+        let expire_time = new.expire_time;
         used.store(Arc::new(new));
         metrics.expire_time.set(seconds(expire_time));
         Ok(Reload::Changed { expire_time })
+    }
+
+    /// When the certificate in use expires.
+    pub fn expire_time(&self) -> Timestamp {
+        self.0.used.load().expire_time
     }
 
     /// Shakes hands. Tells who the peer is, if it has shown a certificate.
@@ -145,7 +152,7 @@ impl Used {
         settings: &TlsSettings,
         contents: &Contents,
         clock: &Arc<dyn Clock>,
-    ) -> Result<(Self, Timestamp), TlsError> {
+    ) -> Result<Self, TlsError> {
         let material = Material::parse(settings, contents, clock.now())?;
         let acceptor = |protocol| {
             let time = Arc::new(Time(Arc::clone(clock)));
@@ -153,8 +160,8 @@ impl Used {
             Ok::<_, TlsError>(TlsAcceptor::from(Arc::new(config)))
         };
         let (http1, http2) = (acceptor(Protocol::Http1)?, acceptor(Protocol::Http2)?);
-        let used = Self { fingerprint: contents.fingerprint(), http1, http2 };
-        Ok((used, material.expire_time))
+        let expire_time = material.expire_time;
+        Ok(Self { fingerprint: contents.fingerprint(), http1, http2, expire_time })
     }
 }
 
