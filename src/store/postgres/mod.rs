@@ -1,7 +1,7 @@
 //! The PostgreSQL engine: many instances over one database, each record one row.
 //!
 //! Every write is a single conditional statement, or that statement and its event in one
-//! transaction; whatever is read is proven by the [`barrier`] before anybody rests on it.
+//! transaction; whatever is read is proven by the barrier before anybody rests on it.
 
 mod barrier;
 mod cache;
