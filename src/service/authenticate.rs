@@ -1,6 +1,6 @@
 //! Authenticates callers: by secret, by name alone for public clients, by our own access tokens.
 
-use super::{Caller, Credentials, Service};
+use super::{Caller, Credentials, Service, introspect::TokenRecords};
 use crate::{
     domain::{
         certificate::CertificateIdentity,
@@ -168,17 +168,23 @@ impl<S: Store> Service<S> {
     async fn bearer(&self, text: &Secret) -> Result<Caller, Error> {
         let token = Token::parse(text.expose()).filter(|token| token.kind == TokenKind::Access);
         let token = token.ok_or(Error::InvalidToken)?;
-        let Some(held) = self.token_records(&token).await? else {
-            return Err(Error::InvalidToken);
-        };
-        let now = self.now();
-        let verdict = judge(&held.grant, &token, held.parties(), &self.policy, now);
-        let meant_for_us = verdict.is_ok_and(|active| active.audience.names_jeton());
-        if meant_for_us {
-            self.last_used.note(&held.grant, now);
+        let kept = self.kept_records(&token);
+        if let Some(caller) = kept.and_then(|kept| self.holder(&token, kept)) {
+            return Ok(caller);
         }
-        let client = held.client.filter(|_| meant_for_us).ok_or(Error::InvalidToken)?;
-        Ok(Caller::by_token(client, held.grant.subject.user_id()))
+        let held = self.token_records(&token).await?;
+        held.and_then(|held| self.holder(&token, held)).ok_or(Error::InvalidToken)
+    }
+
+    /// Who holds `token`, if it is active and meant for jeton.
+    fn holder(&self, token: &Token, held: TokenRecords) -> Option<Caller> {
+        let now = self.now();
+        let active = judge(&held.grant, token, held.parties(), &self.policy, now).ok()?;
+        if !active.audience.names_jeton() {
+            return None;
+        }
+        self.last_used.note(&held.grant, now);
+        Some(Caller::by_token(held.client?, held.grant.subject.user_id()))
     }
 }
 

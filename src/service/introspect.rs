@@ -124,21 +124,32 @@ impl<S: Store> Service<S> {
         let Some(token) = Token::parse(request.token.expose()) else {
             return Ok(Err(InactiveReason::Unknown));
         };
+        let kept = self.kept_records(&token);
+        if let Some(active) = kept.and_then(|kept| self.judged(caller, request, &token, kept).ok())
+        {
+            return Ok(Ok(active));
+        }
         let Some(records) = self.token_records(&token).await? else {
             return Ok(Err(InactiveReason::Unknown));
         };
+        Ok(self.judged(caller, request, &token, records))
+    }
+
+    fn judged(
+        &self,
+        caller: &Caller,
+        request: &Introspect,
+        token: &Token,
+        records: TokenRecords,
+    ) -> Result<ActiveToken, InactiveReason> {
         if !may_see(caller, &records.grant, token.kind) {
-            return Ok(Err(InactiveReason::NotVisible));
+            return Err(InactiveReason::NotVisible);
         }
         if token.kind != request.expected_kind {
-            return Ok(Err(InactiveReason::WrongKind));
+            return Err(InactiveReason::WrongKind);
         }
         let now = self.now();
-        let verdict = judge(&records.grant, &token, records.parties(), &self.policy, now);
-        let active = match verdict {
-            Ok(active) => active,
-            Err(reason) => return Ok(Err(reason)),
-        };
+        let active = judge(&records.grant, token, records.parties(), &self.policy, now)?;
         let narrowed = (*active.scopes != records.grant.scopes).then(|| active.scopes.clone());
         let (issue_time, expire_time) = (active.issue_time, active.expire_time);
         let cache_ttl = CACHE_TTL.min(expire_time.since(now));
@@ -146,27 +157,44 @@ impl<S: Store> Service<S> {
         if kind == TokenKind::Access {
             self.last_used.note(&records.grant, now);
         }
-        Ok(Ok(ActiveToken { records, kind, narrowed, issue_time, expire_time, cache_ttl }))
+        Ok(ActiveToken { records, kind, narrowed, issue_time, expire_time, cache_ttl })
     }
 
-    /// The records that `token` is judged by; `None` when it is not one of ours or its grant is
-    /// gone.
+    /// The records that `token` is judged by, if all of them lie in memory. They are good for "yes"
+    /// and for nothing else: what another instance did since they were read may be missing, so
+    /// whatever is not active by them is judged by the store.
+    pub(super) fn kept_records(&self, token: &Token) -> Option<TokenRecords> {
+        let grant = self.store.grants().cached(&token.grant_id)?;
+        let client = self.store.clients().cached(&grant.client_id)?;
+        let user = match grant.subject.user_id() {
+            None => None,
+            Some(id) => Some(self.store.users().cached(&id)?),
+        };
+        Some(TokenRecords { grant, client: Some(client), user })
+    }
+
+    /// The records that `token` is judged by, as the store has them; `None` when it is not one of
+    /// ours or its grant is gone.
     pub(super) async fn token_records(&self, token: &Token) -> Result<Option<TokenRecords>, Error> {
         let Some(grant) = self.grant_of(token).await? else {
             return Ok(None);
         };
-        let client = self.client(&grant.client_id).await?;
+        let client = self.store.clients().get(&grant.client_id).await;
+        let client = client.map_err(|error| self.read_failed(error))?;
         let user = match grant.subject.user_id() {
             None => None,
-            Some(id) => self.user(id).await?,
+            Some(id) => {
+                let user = self.store.users().get(&id).await;
+                user.map_err(|error| self.read_failed(error))?
+            }
         };
         Ok(Some(TokenRecords { grant, client, user }))
     }
 
     /// The grant that `token` names. Only a token that one of our keys made costs a store read.
     pub(super) async fn grant_of(&self, token: &Token) -> Result<Option<Stored<Grant>>, Error> {
-        if let Some(grant) = self.store.grants().cached(&token.grant_id) {
-            return Ok(Some(grant));
+        if self.store.grants().cached(&token.grant_id).is_some() {
+            return self.grant(token.grant_id).await;
         }
         let keys = self.keys.load();
         let genuine = self.key_of(&keys, token)?.is_some_and(|key| token.is_genuine(key));

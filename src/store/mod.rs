@@ -139,7 +139,9 @@ impl From<ReadError> for WriteError {
 
 /// All records of one type.
 pub trait Records<R: Record>: Send + Sync + 'static {
-    /// The record, if it lies in memory: never waits. `None` says nothing about its existence.
+    /// The record, if it lies in memory: never waits. `None` says nothing about its existence. Where
+    /// several processes share a store this may be an older state, though none from before a
+    /// revocation that is older than the staleness that the engine allows.
     fn cached(&self, key: &R::Key) -> Option<Stored<R>>;
 
     /// The record's newest durable state, or `None` when there is none.
