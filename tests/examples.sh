@@ -2,8 +2,7 @@
 # Runs the examples of clients and of services against a real server, and compares what they say.
 #
 # Needs Rust, Go, Python and Node 20; everything else is installed at pinned versions under
-# target/tools. JETON may name a binary to test instead of the release build; the examples are
-# then taken from beside it.
+# target/tools. JETON may name a binary to test instead of the release build.
 set -euo pipefail
 # shellcheck source=tests/clients/env.sh
 source "$(dirname "${BASH_SOURCE[0]}")/clients/env.sh"
@@ -87,12 +86,15 @@ session() {
 }
 
 require cargo go node npm python3
+target=${CARGO_TARGET_DIR:-$PWD/target}
 jeton=${JETON:-}
 if [[ -z $jeton ]]; then
-    cargo build --release --locked --bin jeton --example guarded_axum --example guarded_tonic
-    jeton=${CARGO_TARGET_DIR:-$PWD/target}/release/jeton
+    build_jeton
+    jeton=$target/release/jeton
 fi
-services=$(dirname "$jeton")/examples
+# As `cargo test` has built them: what is compared is what they say.
+cargo build --locked --example guarded_axum --example guarded_tonic
+services=$target/debug/examples
 install_protoc
 prepare_python
 prepare_go
