@@ -2,6 +2,7 @@
 
 use std::{
     io,
+    panic::{self, AssertUnwindSafe},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
@@ -12,16 +13,27 @@ use super::tree::Tree;
 /// The one holder of sled and its trees. Reads under way may keep it open for a moment longer than
 /// [`Engine::close`]. Cloning shares it.
 #[derive(Clone)]
-pub(super) struct Engine(Arc<Mutex<Option<Open>>>);
+pub(super) struct Engine(Arc<Holder>);
+
+struct Holder(Mutex<Option<Open>>);
 
 struct Open {
     db: Db,
     trees: Vec<Arc<sled::Tree>>,
 }
 
+impl Drop for Holder {
+    /// sled syncs as it goes, and panics where that fails. Whoever was the last to hold the store of
+    /// a disk that failed has heard of it and does not go with it.
+    fn drop(&mut self) {
+        let open = self.0.get_mut().unwrap_or_else(PoisonError::into_inner).take();
+        let _told = panic::catch_unwind(AssertUnwindSafe(|| drop(open)));
+    }
+}
+
 impl Engine {
     pub(super) fn new(db: Db) -> Self {
-        Self(Arc::new(Mutex::new(Some(Open { db, trees: Vec::new() }))))
+        Self(Arc::new(Holder(Mutex::new(Some(Open { db, trees: Vec::new() })))))
     }
 
     /// The tree of that name, made where there is none.
@@ -52,7 +64,7 @@ impl Engine {
 
     fn open(&self) -> MutexGuard<'_, Option<Open>> {
         // A panic while it is held leaves it as it was.
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.0.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
