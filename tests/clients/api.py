@@ -84,7 +84,12 @@ class Refused(Exception):
     @property
     def unanswered(self) -> bool:
         """A call that met the server's end: no answer, so nothing is known."""
-        codes = (grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.CANCELLED, grpc.StatusCode.UNKNOWN)
+        codes = (
+            grpc.StatusCode.UNAVAILABLE,
+            grpc.StatusCode.CANCELLED,
+            grpc.StatusCode.DEADLINE_EXCEEDED,
+            grpc.StatusCode.UNKNOWN,
+        )
         return self.code in codes
 
     @property
