@@ -50,7 +50,7 @@ async fn a_grant_remembers_the_address_and_the_user_agent_it_was_issued_to() {
     issue_over_http(&server.http(), &"a".repeat(100)).await;
     let home = server.stop().await;
 
-    let options = SledOptions { path: home.data(), cache_bytes: 1 << 20, min_free_space: 0 };
+    let options = SledOptions::new(home.data(), 1 << 20);
     let store = SledStore::open(&options, &SystemEntropy).expect("the store opens");
     let owner = GrantOwner::Client(ClientId::parse("shop").expect("a client id"));
     let mut origins = Vec::new();

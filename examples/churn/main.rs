@@ -35,6 +35,10 @@ struct Place {
     /// Memory for records, in MiB; sled's own pages take a quarter of it on top.
     #[arg(long, default_value_t = 256)]
     cache_mib: u64,
+    /// MiB of garbage that are no reason to clean the store's file: 64 in the server. A huge one
+    /// shows what sled does by itself.
+    #[arg(long, default_value_t = 192)]
+    spare_mib: u64,
 }
 
 #[tokio::main]

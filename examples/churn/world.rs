@@ -133,9 +133,8 @@ impl World {
 /// Opens the store of a data directory.
 pub(crate) fn open(place: &Place) -> SledStore {
     let options = SledOptions {
-        path: place.dir.clone(),
-        cache_bytes: place.cache_mib << 20,
-        min_free_space: 0,
+        spare_bytes: place.spare_mib << 20,
+        ..SledOptions::new(place.dir.clone(), place.cache_mib << 20)
     };
     SledStore::open(&options, &SystemEntropy).expect("the store opens")
 }

@@ -34,7 +34,7 @@ pub(crate) async fn fill(dir: &Path, grants: u64) -> f64 {
     assert!(!dir.exists(), "{} is there already", dir.display());
     let stopwatch = Stopwatch::start();
     let data = dir.join("data");
-    let options = SledOptions { path: data, cache_bytes: 256 << 20, min_free_space: 0 };
+    let options = SledOptions::new(data, 256 << 20);
     let store = SledStore::open(&options, &SystemEntropy).expect("the store opens");
     let key = ServerKey::new(&draw(&SystemEntropy));
     let due = SystemClock.now();

@@ -71,6 +71,10 @@ pub(crate) struct Load {
     /// The store's memory for records, in bytes.
     #[arg(long, default_value_t = 4 << 20)]
     cache_bytes: u64,
+    /// Bytes of garbage that are no reason to clean the store's file; with 0 it is cleaned all the
+    /// time, as hard as may be.
+    #[arg(long, default_value_t = 192 << 20)]
+    spare_bytes: u64,
     /// End without closing the store.
     #[arg(long)]
     kill: bool,
@@ -81,9 +85,8 @@ impl Load {
     pub(crate) async fn run(self) -> ExitCode {
         let known = Ledger::read(&self.ledger).expect("the ledger can be read");
         let options = SledOptions {
-            path: self.dir.clone(),
-            cache_bytes: self.cache_bytes,
-            min_free_space: 0,
+            spare_bytes: self.spare_bytes,
+            ..SledOptions::new(self.dir.clone(), self.cache_bytes)
         };
         let store = match SledStore::open(&options, &SystemEntropy) {
             Ok(store) => store,

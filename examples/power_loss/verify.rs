@@ -85,11 +85,7 @@ impl Verify {
     }
 
     fn open(&self) -> Result<SledStore, OpenError> {
-        let options = SledOptions {
-            path: self.dir.clone(),
-            cache_bytes: self.cache_bytes,
-            min_free_space: 0,
-        };
+        let options = SledOptions::new(self.dir.clone(), self.cache_bytes);
         SledStore::open(&options, &SystemEntropy)
     }
 

@@ -60,8 +60,7 @@ pub async fn remove_key(files: &KeyFiles, store: &Path, id: KeyId) -> Result<(),
     if !SledStore::exists(store) {
         return Err(KeyRemovalError::NoStore(store.display().to_string()));
     }
-    let options =
-        SledOptions { path: store.to_owned(), cache_bytes: CACHE_BYTES, min_free_space: 0 };
+    let options = SledOptions::new(store.to_owned(), CACHE_BYTES);
     let store = SledStore::open(&options, &SystemEntropy)?;
     let removed = forget(&store, id).await;
     store.close().await?;

@@ -113,9 +113,8 @@ fn default_hash_threads() -> usize {
 async fn open_store(settings: &Settings) -> Result<SledStore, StartError> {
     let path = settings.store.path.clone();
     let options = SledOptions {
-        path,
-        cache_bytes: settings.store.cache_bytes.as_u64(),
         min_free_space: settings.store.min_free_space.as_u64(),
+        ..SledOptions::new(path, settings.store.cache_bytes.as_u64())
     };
     let opened = spawn_blocking(move || SledStore::open(&options, &SystemEntropy)).await?;
     opened.map_err(|error| StartError::Store {

@@ -14,9 +14,8 @@ use super::{engine::Engine, tree::Tree};
 /// Pieces of a page at which sled writes it anew as a whole (its `PAGE_CONSOLIDATION_THRESHOLD`).
 const PIECES: usize = 10;
 
-/// Bytes of the file that are no reason to clean: so many, and so many for each grant, which is what
-/// a grant with its index entries takes in a file without garbage.
-const FREE_OF_CHARGE: u64 = 64 << 20;
+/// Bytes of the file that are no reason to clean, for each grant: what one with its index entries
+/// takes in a file without garbage.
 const GRANT_BYTES: u64 = 512;
 
 /// Pages that are taken from the queue for each command, at most: when the file is twice as long.
@@ -33,13 +32,21 @@ pub(super) struct Cleaner {
     tree: Tree,
     /// sled writes nothing where a value stays as it was.
     value: u64,
+    spare_bytes: u64,
 }
 
 impl Cleaner {
-    pub(super) fn open(engine: &Engine) -> sled::Result<Self> {
+    /// `spare_bytes` as in [`SledOptions`](super::SledOptions).
+    pub(super) fn open(engine: &Engine, spare_bytes: u64) -> sled::Result<Self> {
         let tree = engine.tree("cleaner")?;
         let value = tree.get([])?.and_then(|value| value.as_ref().try_into().ok());
-        Ok(Self { tree, value: value.map_or(0, u64::from_be_bytes) })
+        Ok(Self { tree, value: value.map_or(0, u64::from_be_bytes), spare_bytes })
+    }
+
+    /// How many pages are to be taken from the queue for so many commands, with a file of `bytes`
+    /// that holds so many grants.
+    pub(super) fn pages_due(&self, commands: usize, bytes: u64, grants: u64) -> usize {
+        pages_due(commands, bytes, self.spare_bytes + grants * GRANT_BYTES)
     }
 
     /// Takes so many pages from the queue, as far as there are any.
@@ -52,12 +59,10 @@ impl Cleaner {
     }
 }
 
-/// How many pages are to be taken from the queue for so many commands, with a file of `bytes` that
-/// holds so many grants.
-pub(super) fn pages_due(commands: usize, bytes: u64, grants: u64) -> usize {
-    let expected = FREE_OF_CHARGE + grants * GRANT_BYTES;
+/// The same for a file of which `expected` bytes are no reason to clean.
+fn pages_due(commands: usize, bytes: u64, expected: u64) -> usize {
     let excess = bytes.saturating_sub(expected).min(expected);
-    let pages = (commands as u64 * MOST * excess).div_ceil(expected);
+    let pages = (commands as u64 * MOST * excess).div_ceil(expected.max(1));
     usize::try_from(pages).unwrap_or(usize::MAX)
 }
 
@@ -74,18 +79,17 @@ mod tests {
     #[test]
     fn the_longer_the_file_is_for_its_grants_the_more_is_cleaned() {
         const MIB: u64 = 1 << 20;
-        for (bytes, grants, pages) in [
-            (0, 0, 0),
-            (64 * MIB, 0, 0),
-            (64 * MIB + 1, 0, 1),
-            (96 * MIB, 0, 256),
-            (128 * MIB, 0, 512),
-            (900 * MIB, 0, 512),
-            (900 * MIB, 8 << 20, 0),
-            (128 * MIB, 128 << 10, 0),
-            (192 * MIB, 128 << 10, 256),
+        for (bytes, expected, pages) in [
+            (0, 64 * MIB, 0),
+            (64 * MIB, 64 * MIB, 0),
+            (64 * MIB + 1, 64 * MIB, 1),
+            (96 * MIB, 64 * MIB, 256),
+            (128 * MIB, 64 * MIB, 512),
+            (900 * MIB, 64 * MIB, 512),
+            (192 * MIB, 128 * MIB, 256),
+            (MIB, 0, 0),
         ] {
-            assert_eq!(pages_due(256, bytes, grants), pages, "{bytes} with {grants}");
+            assert_eq!(pages_due(256, bytes, expected), pages, "{bytes} of {expected}");
         }
     }
 

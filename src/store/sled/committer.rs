@@ -351,7 +351,7 @@ impl Committer {
     /// Cleans as much of sled's file as it is too long, and as the log between two syncs allows.
     fn clean(&mut self, commands: usize) -> sled::Result<()> {
         let grants = u64::try_from(self.metrics.grants.get()).unwrap_or(0);
-        let mut pages = cleaner::pages_due(commands, self.file.metadata()?.len(), grants);
+        let mut pages = self.cleaner.pages_due(commands, self.file.metadata()?.len(), grants);
         if pages == 0 {
             return Ok(());
         }

@@ -21,7 +21,7 @@ impl Entropy for TestEntropy {
 }
 
 fn options(path: &Path) -> SledOptions {
-    SledOptions { path: path.to_owned(), cache_bytes: 1 << 20, min_free_space: 0 }
+    SledOptions::new(path.to_owned(), 1 << 20)
 }
 
 fn open(path: &Path) -> SledStore {

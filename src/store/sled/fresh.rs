@@ -55,7 +55,7 @@ impl FreshStore {
         check_empty(path)?;
         let filling = path.join(FILLING);
         remove(&filling)?;
-        let options = SledOptions { path: filling, cache_bytes: CACHE_BYTES, min_free_space: 0 };
+        let options = SledOptions::new(filling, CACHE_BYTES);
         let store = SledStore::open(&options, entropy)?;
         Ok(Self { directory, store })
     }

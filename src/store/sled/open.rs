@@ -31,6 +31,15 @@ pub struct SledOptions {
     pub cache_bytes: u64,
     /// Bytes that are to stay free on the file system, see [`Readiness`](super::Readiness); 0 for no such mark.
     pub min_free_space: u64,
+    /// Bytes by which the file may be longer than its grants need before it is cleaned.
+    pub spare_bytes: u64,
+}
+
+impl SledOptions {
+    /// A store without a mark for free space, whose file may be 192 MiB longer than it must be.
+    pub const fn new(path: PathBuf, cache_bytes: u64) -> Self {
+        Self { path, cache_bytes, min_free_space: 0, spare_bytes: 192 << 20 }
+    }
 }
 
 /// What sled holds.
@@ -64,7 +73,7 @@ impl Contents {
             meta,
             tables: Tables::open(engine, options.cache_bytes)?,
             trees: Trees::open(engine)?,
-            cleaner: Cleaner::open(engine)?,
+            cleaner: Cleaner::open(engine, options.spare_bytes)?,
         })
     }
 }

@@ -48,7 +48,7 @@ async fn store() -> tempfile::TempDir {
 }
 
 async fn open(path: &Path) -> SledStore {
-    let options = SledOptions { path: path.to_owned(), cache_bytes: 1 << 20, min_free_space: 0 };
+    let options = SledOptions::new(path.to_owned(), 1 << 20);
     conformance::eventually(|| SledStore::open(&options, &TestEntropy(7)).ok()).await
 }
 
