@@ -1,0 +1,153 @@
+//! The yardstick of the benchmarks: a bare tonic server that answers what jeton answered once.
+//!
+//! It takes and gives the same messages and metadata as jeton does and does nothing between. It asks
+//! the jeton at `--like` for a token and about that token, and from then on answers every call with
+//! those answers, whoever asks. `benches/ratios.py` runs it beside jeton.
+
+use std::{env, net::SocketAddr, pin::Pin};
+
+use clap::Parser;
+use futures_util::Stream;
+use jeton::{
+    client::with_basic,
+    domain::secret::Secret,
+    proto::v1::{
+        self,
+        issue_token_request::Grant,
+        token_service_client::TokenServiceClient,
+        token_service_server::{TokenService, TokenServiceServer},
+    },
+};
+use tonic::{
+    Request, Response, Status,
+    metadata::MetadataMap,
+    transport::{Endpoint, Server},
+};
+
+#[derive(Parser)]
+struct Options {
+    /// Where to listen.
+    #[arg(long)]
+    listen: SocketAddr,
+    /// The URL of the jeton whose answers are given.
+    #[arg(long)]
+    like: String,
+    /// The client as which it is asked; its secret is read from `JETON_CLIENT_SECRET`.
+    #[arg(long)]
+    client_id: String,
+}
+
+/// An answer, kept.
+#[derive(Clone)]
+struct Kept<T> {
+    message: T,
+    metadata: MetadataMap,
+}
+
+impl<T: Clone> Kept<T> {
+    fn of(answer: Response<T>) -> Self {
+        let (metadata, message, _) = answer.into_parts();
+        Self { message, metadata }
+    }
+
+    fn give(&self) -> Response<T> {
+        let mut answer = Response::new(self.message.clone());
+        *answer.metadata_mut() = self.metadata.clone();
+        answer
+    }
+}
+
+struct Bare {
+    issued: Kept<v1::IssueTokenResponse>,
+    introspected: Kept<v1::IntrospectResponse>,
+}
+
+impl Bare {
+    async fn like(options: &Options) -> Self {
+        #[expect(clippy::disallowed_methods, reason = "as the commands are given it")]
+        let secret = Secret::new(env::var("JETON_CLIENT_SECRET").expect("JETON_CLIENT_SECRET"));
+        let endpoint = Endpoint::from_shared(options.like.clone()).expect("a URL");
+        let mut jeton = TokenServiceClient::new(endpoint.connect().await.expect("jeton"));
+        let request = v1::IssueTokenRequest {
+            client_id: options.client_id.clone(),
+            client_secret: secret.expose().to_owned(),
+            grant: Some(Grant::ClientCredentials(v1::ClientCredentialsGrant {})),
+            ..v1::IssueTokenRequest::default()
+        };
+        let issued = Kept::of(jeton.issue_token(request).await.expect("a token"));
+        let token = issued.message.access_token.clone();
+        let request = v1::IntrospectRequest { token, ..v1::IntrospectRequest::default() };
+        let request = with_basic(request, &options.client_id, &secret);
+        let introspected = Kept::of(jeton.introspect(request).await.expect("an answer"));
+        assert!(introspected.message.active, "the token that jeton has just issued is good");
+        Self { issued, introspected }
+    }
+}
+
+/// What a bare server is not asked for.
+fn not_here<T>() -> Result<Response<T>, Status> {
+    Err(Status::unimplemented("this server only introspects"))
+}
+
+#[tonic::async_trait]
+impl TokenService for Bare {
+    async fn issue_token(
+        &self,
+        _: Request<v1::IssueTokenRequest>,
+    ) -> Result<Response<v1::IssueTokenResponse>, Status> {
+        Ok(self.issued.give())
+    }
+
+    async fn refresh_token(
+        &self,
+        _: Request<v1::RefreshTokenRequest>,
+    ) -> Result<Response<v1::RefreshTokenResponse>, Status> {
+        not_here()
+    }
+
+    async fn revoke_token(
+        &self,
+        _: Request<v1::RevokeTokenRequest>,
+    ) -> Result<Response<v1::RevokeTokenResponse>, Status> {
+        not_here()
+    }
+
+    async fn introspect(
+        &self,
+        _: Request<v1::IntrospectRequest>,
+    ) -> Result<Response<v1::IntrospectResponse>, Status> {
+        Ok(self.introspected.give())
+    }
+
+    async fn batch_introspect(
+        &self,
+        request: Request<v1::BatchIntrospectRequest>,
+    ) -> Result<Response<v1::BatchIntrospectResponse>, Status> {
+        let results = vec![self.introspected.message.clone(); request.get_ref().tokens.len()];
+        Ok(Response::new(v1::BatchIntrospectResponse { results }))
+    }
+
+    type WatchRevocationsStream =
+        Pin<Box<dyn Stream<Item = Result<v1::WatchRevocationsResponse, Status>> + Send>>;
+
+    async fn watch_revocations(
+        &self,
+        _: Request<v1::WatchRevocationsRequest>,
+    ) -> Result<Response<Self::WatchRevocationsStream>, Status> {
+        not_here()
+    }
+
+    async fn get_revocation_cursor(
+        &self,
+        _: Request<v1::GetRevocationCursorRequest>,
+    ) -> Result<Response<v1::GetRevocationCursorResponse>, Status> {
+        not_here()
+    }
+}
+
+#[tokio::main]
+async fn main() {
+    let options = Options::parse();
+    let bare = TokenServiceServer::new(Bare::like(&options).await);
+    Server::builder().add_service(bare).serve(options.listen).await.expect("it serves");
+}
