@@ -37,7 +37,7 @@ struct Place {
     cache_mib: u64,
     /// MiB of garbage that are no reason to clean the store's file: 64 in the server. A huge one
     /// shows what sled does by itself.
-    #[arg(long, default_value_t = 192)]
+    #[arg(long, default_value_t = 128)]
     spare_mib: u64,
 }
 

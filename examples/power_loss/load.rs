@@ -73,7 +73,7 @@ pub(crate) struct Load {
     cache_bytes: u64,
     /// Bytes of garbage that are no reason to clean the store's file; with 0 it is cleaned all the
     /// time, as hard as may be.
-    #[arg(long, default_value_t = 192 << 20)]
+    #[arg(long, default_value_t = 128 << 20)]
     spare_bytes: u64,
     /// End without closing the store.
     #[arg(long)]
@@ -312,6 +312,10 @@ impl World {
                 // The winner's state is durable by now: the next read is a promise.
                 self.read(records, &key).await;
                 false
+            }
+            Err(error @ (WriteError::Unknown | WriteError::Unavailable)) => {
+                let stopped = self.store.stopped().await;
+                panic!("{name}: {error}, and the store: {stopped:?}");
             }
             Err(error) => panic!("{name}: {error}"),
         }

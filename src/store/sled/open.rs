@@ -36,9 +36,9 @@ pub struct SledOptions {
 }
 
 impl SledOptions {
-    /// A store without a mark for free space, whose file may be 192 MiB longer than it must be.
+    /// A store without a mark for free space, whose file may be 128 MiB longer than it must be.
     pub const fn new(path: PathBuf, cache_bytes: u64) -> Self {
-        Self { path, cache_bytes, min_free_space: 0, spare_bytes: 192 << 20 }
+        Self { path, cache_bytes, min_free_space: 0, spare_bytes: 128 << 20 }
     }
 }
 
