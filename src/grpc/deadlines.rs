@@ -13,10 +13,9 @@ use http::{HeaderMap, Request, Response};
 use hyper::body::{Body as HttpBody, Bytes, Frame, SizeHint};
 use prost::Message as _;
 use prost_types::FileDescriptorSet;
-use tokio::time::{Instant, Sleep, sleep_until, timeout_at};
+use tokio::time::{Instant, Sleep, sleep_until};
 use tonic::{Code, Status, body::Body};
 use tonic_types::StatusExt as _;
-use tower::{Layer, Service};
 
 use super::status;
 use crate::proto::{FILE_DESCRIPTOR_SET, v1::ErrorReason};
@@ -26,7 +25,7 @@ const HEADER: &str = "grpc-timeout";
 /// Where administrators' methods lie.
 const ADMIN: &str = "/jeton.v1.AdminService/";
 
-/// The layer. Cloning shares the names of methods.
+/// How long calls may take. Cloning shares the names of methods.
 #[derive(Clone)]
 pub(super) struct Deadlines {
     usual: Duration,
@@ -41,7 +40,7 @@ impl Deadlines {
         Self { usual, admin, streams: Arc::new(streams()) }
     }
 
-    fn of<A>(&self, request: &Request<A>) -> Deadline {
+    pub(super) fn of<A>(&self, request: &Request<A>) -> Deadline {
         let path = request.uri().path();
         let most = if path.starts_with(ADMIN) { self.admin } else { self.usual };
         let now = Instant::now();
@@ -54,10 +53,20 @@ impl Deadlines {
 }
 
 /// When a call is to be over.
-struct Deadline {
-    answer: Instant,
+pub(super) struct Deadline {
+    pub(super) answer: Instant,
     /// For the stream that is its answer.
     stream: Option<Instant>,
+}
+
+impl Deadline {
+    /// The answer, whose stream ends in time.
+    pub(super) fn bound(&self, answer: Response<Body>) -> Response<Body> {
+        match self.stream {
+            Some(end) => answer.map(|body| Body::new(Ending::at(end, body))),
+            None => answer,
+        }
+    }
 }
 
 /// The paths of all methods that answer with streams.
@@ -94,53 +103,10 @@ fn asked(headers: &HeaderMap) -> Option<Duration> {
     }
 }
 
-fn exceeded() -> Status {
+/// What a call that took too long is answered.
+pub(super) fn exceeded() -> Status {
     let details = status::details(ErrorReason::TemporarilyUnavailable);
     Status::with_error_details(Code::DeadlineExceeded, "the call took too long", details)
-}
-
-impl<S> Layer<S> for Deadlines {
-    type Service = Bounded<S>;
-
-    fn layer(&self, service: S) -> Bounded<S> {
-        Bounded { service, deadlines: self.clone() }
-    }
-}
-
-/// The service behind the layer.
-#[derive(Clone)]
-pub(super) struct Bounded<S> {
-    service: S,
-    deadlines: Deadlines,
-}
-
-impl<S, A> Service<Request<A>> for Bounded<S>
-where
-    S: Service<Request<A>, Response = Response<Body>>,
-    S::Future: Send + 'static,
-{
-    type Response = Response<Body>;
-    type Error = S::Error;
-    type Future = Pin<Box<dyn Future<Output = Result<Response<Body>, S::Error>> + Send>>;
-
-    fn poll_ready(&mut self, context: &mut Context<'_>) -> Poll<Result<(), S::Error>> {
-        self.service.poll_ready(context)
-    }
-
-    fn call(&mut self, request: Request<A>) -> Self::Future {
-        let deadline = self.deadlines.of(&request);
-        let call = self.service.call(request);
-        Box::pin(async move {
-            let Ok(answered) = timeout_at(deadline.answer, call).await else {
-                return Ok(exceeded().into_http());
-            };
-            let answer = answered?;
-            Ok(match deadline.stream {
-                Some(end) => answer.map(|body| Body::new(Ending::at(end, body))),
-                None => answer,
-            })
-        })
-    }
 }
 
 /// A stream that ends, with an error, when its caller's deadline comes.
@@ -188,10 +154,6 @@ impl HttpBody for Ending {
 
 #[cfg(test)]
 mod tests {
-    use std::convert::Infallible;
-
-    use tower::{ServiceExt as _, service_fn};
-
     use super::*;
 
     fn timeout(text: &str) -> Option<Duration> {
@@ -230,62 +192,5 @@ mod tests {
             assert!(streams.contains(path), "{path}");
         }
         assert!(!streams.contains("/jeton.v1.TokenService/Introspect"));
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn a_call_that_takes_too_long_exceeds_its_deadline() {
-        async fn stuck(_: Request<()>) -> Result<Response<Body>, Infallible> {
-            std::future::pending().await
-        }
-        let (usual, admin) = (Duration::from_secs(30), Duration::from_secs(300));
-        for (path, header, waited) in [
-            ("/jeton.v1.TokenService/Introspect", None, usual),
-            ("/jeton.v1.AdminService/ListUsers", None, admin),
-            ("/jeton.v1.TokenService/Introspect", Some("2S"), Duration::from_secs(2)),
-            ("/jeton.v1.TokenService/Introspect", Some("9H"), usual),
-        ] {
-            let service = Deadlines::new(usual, admin).layer(service_fn(stuck));
-            let mut request = Request::builder().uri(path);
-            if let Some(header) = header {
-                request = request.header(HEADER, header);
-            }
-            let began = Instant::now();
-            let answer = service.oneshot(request.body(()).expect("a request")).await;
-            let status = Status::from_header_map(answer.expect("an answer").headers());
-            assert_eq!(status.expect("a status").code(), Code::DeadlineExceeded, "{path}");
-            assert_eq!(began.elapsed().as_secs(), waited.as_secs(), "{path} {header:?}");
-        }
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn a_stream_ends_at_its_callers_deadline_and_not_before() {
-        async fn endless(_: Request<()>) -> Result<Response<Body>, Infallible> {
-            Ok(Response::new(Body::new(Silent)))
-        }
-        struct Silent;
-        impl HttpBody for Silent {
-            type Data = Bytes;
-            type Error = Status;
-
-            fn poll_frame(
-                self: Pin<&mut Self>,
-                _: &mut Context<'_>,
-            ) -> Poll<Option<Result<Frame<Bytes>, Status>>> {
-                Poll::Pending
-            }
-        }
-        let limits = Deadlines::new(Duration::from_secs(30), Duration::from_secs(30));
-        let service = limits.layer(service_fn(endless));
-        let request = Request::builder().uri("/grpc.health.v1.Health/Watch").header(HEADER, "1H");
-        let began = Instant::now();
-        let answer =
-            service.oneshot(request.body(()).expect("a request")).await.expect("an answer");
-        let mut body = answer.into_body();
-        let next = std::future::poll_fn(|context| Pin::new(&mut body).poll_frame(context));
-        let trailers = next.await.expect("a last frame").expect("no error").into_trailers();
-        let status = Status::from_header_map(&trailers.expect("trailers")).expect("a status");
-        assert_eq!(status.code(), Code::DeadlineExceeded);
-        assert_eq!(began.elapsed().as_secs(), 3_600);
-        assert!(body.is_end_stream());
     }
 }

@@ -1,17 +1,12 @@
 //! Counts and times every call: by its method, and by the reason it was refused for.
 
-use std::{
-    pin::Pin,
-    sync::Arc,
-    task::{Context, Poll},
-};
+use std::sync::Arc;
 
-use http::{HeaderMap, Request, Response};
+use http::HeaderMap;
 use prost::Message as _;
 use prost_types::FileDescriptorSet;
-use tonic::{Status, body::Body};
+use tonic::Status;
 use tonic_types::StatusExt as _;
-use tower::{Layer, Service};
 
 use crate::{
     metrics::{CallMeter, Calls, Outcome, Registry},
@@ -58,7 +53,7 @@ impl GrpcMetrics {
     }
 
     /// Paths differ in length mostly, so that looking through them compares few bytes.
-    fn meter(&self, path: &str) -> &Arc<CallMeter> {
+    pub(super) fn meter(&self, path: &str) -> &Arc<CallMeter> {
         let found = self.methods.iter().find(|(known, _)| **known == *path);
         found.map_or(&self.other, |(_, meter)| meter)
     }
@@ -86,48 +81,8 @@ fn methods(sets: [&[u8]; 2]) -> Vec<String> {
     methods
 }
 
-impl<S> Layer<S> for GrpcMetrics {
-    type Service = Measured<S>;
-
-    fn layer(&self, service: S) -> Measured<S> {
-        Measured { service, metrics: self.clone() }
-    }
-}
-
-/// The service behind the layer.
-#[derive(Clone)]
-pub struct Measured<S> {
-    service: S,
-    metrics: GrpcMetrics,
-}
-
-impl<S, A> Service<Request<A>> for Measured<S>
-where
-    S: Service<Request<A>, Response = Response<Body>>,
-    S::Future: Send + 'static,
-{
-    type Response = Response<Body>;
-    type Error = S::Error;
-    type Future = Pin<Box<dyn Future<Output = Result<Response<Body>, S::Error>> + Send>>;
-
-    fn poll_ready(&mut self, context: &mut Context<'_>) -> Poll<Result<(), S::Error>> {
-        self.service.poll_ready(context)
-    }
-
-    fn call(&mut self, request: Request<A>) -> Self::Future {
-        let call = self.metrics.meter(request.uri().path()).begin();
-        let answering = self.service.call(request);
-        Box::pin(async move {
-            let answered = answering.await;
-            let headers = answered.as_ref().map(Response::headers);
-            call.end(headers.map_or(Outcome::Other, outcome));
-            answered
-        })
-    }
-}
-
 /// An error is all headers; an answer's status comes behind its message.
-fn outcome(headers: &HeaderMap) -> Outcome {
+pub(super) fn outcome(headers: &HeaderMap) -> Outcome {
     if headers.get("grpc-status").is_none_or(|code| code.as_bytes() == b"0") {
         return Outcome::Ok;
     }
@@ -167,7 +122,7 @@ mod tests {
             Error::Conflict,
             Error::Internal { incident: Incident(1) },
         ] {
-            let response = status::status(&error).into_http::<Body>();
+            let response = status::status(&error).into_http::<()>();
             assert_eq!(outcome(response.headers()), Outcome::of_error(&error), "{error:?}");
         }
     }

@@ -1,6 +1,7 @@
 //! The gRPC front end: decodes, calls `service`, encodes.
 
 mod admin;
+mod answering;
 mod convert;
 mod credentials;
 mod deadlines;

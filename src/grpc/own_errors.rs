@@ -1,53 +1,15 @@
 //! Gives the errors that tonic makes itself (unknown method, unreadable or too long message) the
 //! code and the `ErrorInfo` that every error of ours has.
 
-use std::task::{Context, Poll};
-
-use http::{HeaderMap, Request, Response};
+use http::{HeaderMap, Response};
 use tonic::{Code, Status, body::Body};
 use tonic_types::StatusExt as _;
-use tower::{Layer, Service};
 
 use super::status;
 use crate::proto::v1::ErrorReason;
 
-/// The layer.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct OwnErrors;
-
-impl<S> Layer<S> for OwnErrors {
-    type Service = Inner<S>;
-
-    fn layer(&self, service: S) -> Inner<S> {
-        Inner { service }
-    }
-}
-
-/// The service behind the layer.
-#[derive(Clone, Debug)]
-pub(super) struct Inner<S> {
-    service: S,
-}
-
-impl<S, B> Service<Request<B>> for Inner<S>
-where
-    S: Service<Request<B>, Response = Response<Body>>,
-{
-    type Response = Response<Body>;
-    type Error = S::Error;
-    type Future = futures_util::future::MapOk<S::Future, fn(Response<Body>) -> Response<Body>>;
-
-    fn poll_ready(&mut self, context: &mut Context<'_>) -> Poll<Result<(), S::Error>> {
-        self.service.poll_ready(context)
-    }
-
-    fn call(&mut self, request: Request<B>) -> Self::Future {
-        futures_util::TryFutureExt::map_ok(self.service.call(request), complete)
-    }
-}
-
 /// Replaces an error without details; everything else passes untouched.
-fn complete(response: Response<Body>) -> Response<Body> {
+pub(super) fn complete(response: Response<Body>) -> Response<Body> {
     if !is_bare_error(response.headers()) {
         return response;
     }

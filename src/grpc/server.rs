@@ -7,8 +7,8 @@ use tonic::service::Routes;
 use tower::ServiceBuilder;
 
 use super::{
-    admin::Administration, deadlines::Deadlines, health::Health, measured::GrpcMetrics,
-    own_errors::OwnErrors, panics::Panics, token_service::Tokens,
+    admin::Administration, answering::Answering, deadlines::Deadlines, health::Health,
+    measured::GrpcMetrics, panics::Panics, token_service::Tokens,
 };
 use crate::{
     domain::entropy::Entropy,
@@ -82,13 +82,10 @@ impl GrpcServer {
             .add_service(reflection().build_v1()?)
             .add_service(reflection().build_v1alpha()?)
             .prepare();
-        let layered = ServiceBuilder::new()
-            .layer(RequestIds::new(&*entropy))
-            .layer(metrics)
-            .layer(Deadlines::new(limits.timeout, limits.admin_timeout))
-            .layer(OwnErrors)
-            .layer(Panics::new(entropy))
-            .service(routes);
+        let ids = RequestIds::new(&*entropy);
+        let deadlines = Deadlines::new(limits.timeout, limits.admin_timeout);
+        let answering = Answering { metrics, deadlines, panics: Panics::new(entropy) };
+        let layered = ServiceBuilder::new().layer(ids).layer(answering).service(routes);
         transport.serve(self.listener, layered, stage).await;
         Ok(())
     }

@@ -1,0 +1,180 @@
+//! What every call passes on its way in and out: it is timed, bounded, and answered whatever happens.
+
+use std::{
+    panic::AssertUnwindSafe,
+    pin::Pin,
+    task::{Context, Poll},
+};
+
+use futures_util::FutureExt as _;
+use http::{Request, Response};
+use tokio::time::timeout_at;
+use tonic::body::Body;
+use tower::{Layer, Service};
+
+use super::{
+    deadlines::{Deadlines, exceeded},
+    measured::{GrpcMetrics, outcome},
+    own_errors::complete,
+    panics::Panics,
+};
+
+/// The layer. Cloning shares everything in it.
+#[derive(Clone)]
+pub(super) struct Answering {
+    pub(super) metrics: GrpcMetrics,
+    pub(super) deadlines: Deadlines,
+    pub(super) panics: Panics,
+}
+
+impl<S> Layer<S> for Answering {
+    type Service = Answered<S>;
+
+    fn layer(&self, service: S) -> Answered<S> {
+        Answered { service, answering: self.clone() }
+    }
+}
+
+/// The service behind the layer.
+#[derive(Clone)]
+pub(super) struct Answered<S> {
+    service: S,
+    answering: Answering,
+}
+
+impl<S, A> Service<Request<A>> for Answered<S>
+where
+    S: Service<Request<A>, Response = Response<Body>>,
+    S::Future: Send + 'static,
+{
+    type Response = Response<Body>;
+    type Error = S::Error;
+    type Future = Pin<Box<dyn Future<Output = Result<Response<Body>, S::Error>> + Send>>;
+
+    fn poll_ready(&mut self, context: &mut Context<'_>) -> Poll<Result<(), S::Error>> {
+        self.service.poll_ready(context)
+    }
+
+    /// One future for all of it, since each box and each move of the call's state costs
+    /// introspection a visible part of its time.
+    fn call(&mut self, request: Request<A>) -> Self::Future {
+        let Answering { metrics, deadlines, panics } = &self.answering;
+        let call = metrics.meter(request.uri().path()).begin();
+        let deadline = deadlines.of(&request);
+        let panics = panics.clone();
+        let answering = AssertUnwindSafe(self.service.call(request)).catch_unwind();
+        Box::pin(async move {
+            let answer = match timeout_at(deadline.answer, answering).await {
+                Ok(Ok(answer)) => deadline.bound(complete(answer?)),
+                Ok(Err(panic)) => panics.answer(&*panic),
+                Err(_) => exceeded().into_http(),
+            };
+            call.end(outcome(answer.headers()));
+            Ok(answer)
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{convert::Infallible, sync::Arc, time::Duration};
+
+    use tokio::time::Instant;
+    use tonic::{Code, Status};
+    use tonic_types::StatusExt as _;
+    use tower::{ServiceExt as _, service_fn};
+
+    use super::*;
+    use crate::domain::entropy::Entropy;
+
+    struct Sevens;
+
+    impl Entropy for Sevens {
+        fn fill(&self, buffer: &mut [u8]) {
+            buffer.fill(7);
+        }
+    }
+
+    const USUAL: Duration = Duration::from_secs(30);
+    const ADMIN: Duration = Duration::from_secs(300);
+
+    fn answering() -> Answering {
+        Answering {
+            metrics: GrpcMetrics::new(),
+            deadlines: Deadlines::new(USUAL, ADMIN),
+            panics: Panics::new(Arc::new(Sevens)),
+        }
+    }
+
+    #[tokio::test]
+    async fn a_panic_is_answered_with_an_incident_and_without_its_text() {
+        async fn broken(_: Request<()>) -> Result<Response<Body>, Infallible> {
+            panic!("the secret is hunter2")
+        }
+        let service = answering().layer(service_fn(broken));
+        let answer = service.oneshot(Request::new(())).await.expect("an answer");
+        let status = Status::from_header_map(answer.headers()).expect("a status");
+        assert_eq!((status.code(), status.message()), (Code::Internal, "internal error"));
+        let info = status.get_error_details().error_info().cloned().expect("an ErrorInfo");
+        assert_eq!(info.reason, "SERVER_ERROR");
+        assert_eq!(info.metadata["incident"], "0707070707070707");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_call_that_takes_too_long_exceeds_its_deadline() {
+        async fn stuck(_: Request<()>) -> Result<Response<Body>, Infallible> {
+            std::future::pending().await
+        }
+        for (path, header, waited) in [
+            ("/jeton.v1.TokenService/Introspect", None, USUAL),
+            ("/jeton.v1.AdminService/ListUsers", None, ADMIN),
+            ("/jeton.v1.TokenService/Introspect", Some("2S"), Duration::from_secs(2)),
+            ("/jeton.v1.TokenService/Introspect", Some("9H"), USUAL),
+        ] {
+            let service = answering().layer(service_fn(stuck));
+            let mut request = Request::builder().uri(path);
+            if let Some(header) = header {
+                request = request.header("grpc-timeout", header);
+            }
+            let began = Instant::now();
+            let answer = service.oneshot(request.body(()).expect("a request")).await;
+            let status = Status::from_header_map(answer.expect("an answer").headers());
+            assert_eq!(status.expect("a status").code(), Code::DeadlineExceeded, "{path}");
+            assert_eq!(began.elapsed().as_secs(), waited.as_secs(), "{path} {header:?}");
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_stream_ends_at_its_callers_deadline_and_not_before() {
+        use hyper::body::{Body as HttpBody, Bytes, Frame};
+
+        struct Silent;
+        impl HttpBody for Silent {
+            type Data = Bytes;
+            type Error = Status;
+
+            fn poll_frame(
+                self: Pin<&mut Self>,
+                _: &mut Context<'_>,
+            ) -> Poll<Option<Result<Frame<Bytes>, Status>>> {
+                Poll::Pending
+            }
+        }
+        async fn endless(_: Request<()>) -> Result<Response<Body>, Infallible> {
+            Ok(Response::new(Body::new(Silent)))
+        }
+        let service = answering().layer(service_fn(endless));
+        let request =
+            Request::builder().uri("/grpc.health.v1.Health/Watch").header("grpc-timeout", "1H");
+        let began = Instant::now();
+        let answer =
+            service.oneshot(request.body(()).expect("a request")).await.expect("an answer");
+        let mut body = answer.into_body();
+        let next = std::future::poll_fn(|context| Pin::new(&mut body).poll_frame(context));
+        let trailers = next.await.expect("a last frame").expect("no error").into_trailers();
+        let status = Status::from_header_map(&trailers.expect("trailers")).expect("a status");
+        assert_eq!(status.code(), Code::DeadlineExceeded);
+        assert_eq!(began.elapsed().as_secs(), 3_600);
+        assert!(body.is_end_stream());
+    }
+}
