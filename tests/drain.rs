@@ -3,8 +3,9 @@
 #[expect(dead_code, reason = "the harness is every test file's")]
 mod common;
 
-use std::{cell::RefCell, os::unix::net::UnixDatagram, time::Duration};
+use std::{fs, time::Duration};
 
+use rustix::fs::{CWD, FileType, Mode, mknodat};
 use tokio::{
     io::{AsyncReadExt as _, AsyncWriteExt as _},
     net::TcpStream,
@@ -18,6 +19,7 @@ use crate::common::{
     caller::{by_password, client_credentials},
     home::Home,
     server::Server,
+    service_manager::ServiceManager,
     settings::Settings,
     wait::{until, within},
 };
@@ -149,39 +151,37 @@ async fn a_second_signal_ends_the_process_at_once_and_what_was_acknowledged_is_t
     server.stop().await;
 }
 
-/// What the service manager is told, one datagram each.
-fn told(socket: &UnixDatagram) -> Vec<String> {
-    let mut words = Vec::new();
-    let mut datagram = [0; 256];
-    while let Ok(length) = socket.recv(&mut datagram) {
-        words.push(String::from_utf8_lossy(&datagram[..length]).into_owned());
-    }
-    words
-}
-
 #[tokio::test]
 async fn the_service_manager_is_told_of_start_reload_and_stop() {
     let home = Home::new();
-    let path = home.path().join("notify");
-    let socket = UnixDatagram::bind(&path).expect("a socket");
-    socket.set_nonblocking(true).expect("a socket");
-    let environment = [("NOTIFY_SOCKET", path.to_str().expect("a path in UTF-8"))];
-    let server = Server::start_with(home, &Settings::standard(), &environment).await;
-    let words = RefCell::new(Vec::new());
-    let heard = async |count: usize| {
-        words.borrow_mut().extend(told(&socket));
-        // Paces the asking.
-        server.ops().await.get("/livez").await;
-        words.borrow().len() >= count
-    };
-    until("to be ready", async || heard(1).await).await;
+    let manager = ServiceManager::listen(home.path());
+    let server = manager.start(home, &Settings::standard()).await;
     server.signal("HUP");
-    until("to be ready again", async || heard(3).await).await;
-    let words = words.take();
-    assert_eq!(words[0], "READY=1\n");
-    assert!(words[1].starts_with("RELOADING=1\nMONOTONIC_USEC="), "{words:?}");
-    assert_eq!(words[2], "READY=1\n");
+    manager.hears(&server, &["RELOADING=1\nMONOTONIC_USEC=", "READY=1\n"]).await;
     server.logs("every other setting needs a restart").await;
     server.stop().await;
-    assert_eq!(told(&socket), ["STOPPING=1\n"]);
+    assert_eq!(manager.told(), ["STOPPING=1\n"]);
+}
+
+#[tokio::test]
+async fn the_service_manager_is_not_told_that_a_reload_is_over_before_it_is() {
+    let home = Home::new();
+    let manager = ServiceManager::listen(home.path());
+    let server = manager.start(home, &Settings::standard()).await;
+    // A pipe in the settings' place: whoever reads them waits until somebody writes.
+    let path = server.home().path().join("jeton.toml");
+    let settings = fs::read(&path).expect("the settings");
+    fs::remove_file(&path).expect("the settings");
+    let only_owner = Mode::RUSR | Mode::WUSR;
+    mknodat(CWD, &path, FileType::Fifo, only_owner, 0).expect("a pipe");
+    server.signal("HUP");
+    manager.hears(&server, &["RELOADING=1\nMONOTONIC_USEC="]).await;
+    let ops = server.ops().await;
+    for _ in 0..100 {
+        ops.get("/livez").await;
+        assert!(manager.told().is_empty(), "{:?}", manager.told());
+    }
+    fs::write(&path, settings).expect("somebody reads");
+    manager.hears(&server, &["READY=1\n"]).await;
+    server.stop().await;
 }

@@ -1,14 +1,14 @@
 //! Follows the key ring on disk while the process serves: keys are added, activated and removed without a restart.
 
-use std::{io, sync::Arc, time::Duration};
+use std::{sync::Arc, time::Duration};
 
 use tokio::{
-    signal::unix::{Signal, SignalKind, signal},
+    sync::mpsc,
     task::spawn_blocking,
     time::{MissedTickBehavior, interval},
 };
 
-use super::{KeyFiles, key_files::Fingerprint};
+use super::{KeyFiles, hangup::Reread, key_files::Fingerprint};
 use crate::{
     domain::key_ring::KeyRing,
     service::{RingRefused, Service},
@@ -18,27 +18,22 @@ use crate::{
 /// How often the directory is looked at.
 const PERIOD: Duration = Duration::from_secs(1);
 
-/// SIGHUP: look now.
-pub(super) fn hangups() -> io::Result<Signal> {
-    signal(SignalKind::hangup())
-}
-
 /// Brings each change of the ring to the service, until it is dropped. A ring that cannot be read
 /// or used is told of once, and the keys before stay in use.
 pub(super) async fn follow_keys<S: Store>(
     files: KeyFiles,
     service: Arc<Service<S>>,
-    mut hangups: Signal,
+    mut hangups: mpsc::Receiver<Reread>,
 ) {
     let mut ticks = interval(PERIOD);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     // Unlike any directory's: what changed since the start is not missed.
     let mut seen = Fingerprint::default();
     loop {
-        tokio::select! {
-            _ = ticks.tick() => {}
-            Some(()) = hangups.recv() => {}
-        }
+        let _until_read = tokio::select! {
+            _ = ticks.tick() => None,
+            Some(asked) = hangups.recv() => Some(asked),
+        };
         let (looked_at, before) = (files.clone(), seen.clone());
         let look = spawn_blocking(move || {
             let found = looked_at.fingerprint();

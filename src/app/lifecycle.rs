@@ -3,14 +3,15 @@
 use std::{convert::Infallible, future, pin::pin, sync::Arc, time::Duration};
 
 use thiserror::Error;
-use tokio::{signal::unix::Signal, sync::watch, task::JoinSet, time::timeout};
+use tokio::{sync::watch, task::JoinSet, time::timeout};
 
 use super::{
     Announce, KeyFiles, SystemClock,
     background::Background,
     build_info,
     first_admin::first_admin,
-    key_watch::{follow_keys, hangups},
+    hangup::Hangups,
+    key_watch::follow_keys,
     listen::{Listeners, Serving, listen, system},
     open::{Opened, StartError, open},
     service_manager,
@@ -36,6 +37,10 @@ const FAREWELL: Duration = Duration::from_secs(1);
 
 /// What [`serve`] tells once the process is serving.
 pub type Started<'a> = &'a mut dyn FnMut(Listeners);
+
+/// What [`serve`] calls at each SIGHUP while the process serves, before it reads keys and certificates
+/// again.
+pub type OnHangup<'a> = &'a dyn Fn();
 
 /// Why the process ended otherwise than by being asked to.
 #[derive(Debug, Error)]
@@ -72,10 +77,10 @@ pub enum ServeError {
 pub async fn serve(
     settings: &Settings,
     init_admin: Option<Announce<'_>>,
-    started: Started<'_>,
+    (started, reread): (Started<'_>, OnHangup<'_>),
 ) -> Result<(), ServeError> {
     let mut signals = StopSignals::listen().map_err(|error| system("signals", error))?;
-    let [key_hangups, tls_hangups, told_hangups] = three_hangups()?;
+    let mut hangups = Hangups::listen().map_err(|error| system("signals", error))?;
     let health = Health::starting().await;
     let ready = Ready::not_yet();
     let (stage, staged) = watch::channel(Stage::Serving);
@@ -105,10 +110,9 @@ pub async fn serve(
     let background = Background::start(&store, &service);
     let keys = KeyFiles::new(&settings.keys.path);
     let mut watches = JoinSet::new();
-    watches.spawn(follow_keys(keys, Arc::clone(&service), key_hangups));
-    watches.spawn(tell_of_hangups(told_hangups));
+    watches.spawn(follow_keys(keys, Arc::clone(&service), hangups.follower()));
     if let Some(tls) = tls {
-        watches.spawn(follow_certificates(tls, tls_hangups));
+        watches.spawn(follow_certificates(tls, hangups.follower()));
     }
     let mut space = store.readiness();
     say(*space.borrow_and_update(), &health, &readiness).await;
@@ -125,6 +129,7 @@ pub async fn serve(
         failed = store.stopped() => failed.map_err(ServeError::Store),
         failed = serving.failed() => Err(ServeError::Listener(failed)),
         never = follow(space, &health, &readiness) => match never {},
+        never = hangups.follow(reread) => match never {},
     };
     let stopped = matches!(ended, Err(ServeError::Store(_)));
     readiness.set(Err(if stopped { NotReady::CannotCommit } else { NotReady::Draining }));
@@ -155,24 +160,6 @@ pub async fn serve(
     }
     tracing::info!("stopped");
     ended
-}
-
-/// SIGHUP for each who listens for it.
-fn three_hangups() -> Result<[Signal; 3], StartError> {
-    let hangups = || hangups().map_err(|error| system("signals", error));
-    Ok([hangups()?, hangups()?, hangups()?])
-}
-
-/// Says what SIGHUP does and what it does not, whenever it comes.
-async fn tell_of_hangups(mut hangups: Signal) {
-    while hangups.recv().await.is_some() {
-        service_manager::reloading();
-        tracing::info!(
-            "SIGHUP: server keys, certificates and [log] are read again; every other setting needs a \
-             restart"
-        );
-        service_manager::ready();
-    }
 }
 
 /// Health and readiness go as the store's readiness goes.

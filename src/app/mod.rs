@@ -6,13 +6,13 @@ mod check;
 mod declared;
 mod doctor;
 mod first_admin;
+mod hangup;
 mod key_files;
 mod key_removal;
 mod key_text;
 mod key_watch;
 mod lifecycle;
 mod listen;
-mod log_watch;
 mod open;
 mod open_files;
 mod restore;
@@ -30,9 +30,8 @@ pub use self::{
     first_admin::{Announce, FirstAdmin, FirstAdminError},
     key_files::{KeyFiles, KeyRingError},
     key_removal::{KeyRemovalError, remove_key},
-    lifecycle::{ServeError, Started, serve},
+    lifecycle::{OnHangup, ServeError, Started, serve},
     listen::Listeners,
-    log_watch::LogWatch,
     open::StartError,
     restore::{Restoration, RestoreError, restore, verify_backup},
     system::{SystemClock, SystemEntropy},

@@ -3,12 +3,12 @@
 use std::{sync::Arc, time::Duration};
 
 use tokio::{
-    signal::unix::Signal,
+    sync::mpsc,
     task::spawn_blocking,
     time::{Instant, MissedTickBehavior, interval},
 };
 
-use super::SystemClock;
+use super::{SystemClock, hangup::Reread};
 use crate::{
     config::Settings,
     transport::{CertificateMetrics, Reload, Tls, TlsError},
@@ -29,15 +29,15 @@ pub(super) fn load(
 /// Brings each change of the files to new connections, until it is dropped. Files that cannot be used
 /// are told of once, when they are still so a while later: what belongs together is written one
 /// after the other. Those before stay in use, and every look tries again.
-pub(super) async fn follow_certificates(tls: Tls, mut hangups: Signal) {
+pub(super) async fn follow_certificates(tls: Tls, mut hangups: mpsc::Receiver<Reread>) {
     let mut ticks = interval(PERIOD);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let mut wrong: Option<Wrong> = None;
     loop {
-        tokio::select! {
-            _ = ticks.tick() => {}
-            Some(()) = hangups.recv() => {}
-        }
+        let _until_read = tokio::select! {
+            _ = ticks.tick() => None,
+            Some(asked) = hangups.recv() => Some(asked),
+        };
         let looking = tls.clone();
         let Ok(looked) = spawn_blocking(move || looking.reload()).await else { continue };
         wrong = match looked {

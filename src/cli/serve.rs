@@ -9,9 +9,9 @@ use clap::Args;
 
 use super::{CliError, dev};
 use crate::{
-    app::{self, FirstAdmin, LogWatch, ServeError},
-    config::{Faults, Loaded, Overrides, ProcessEnvironment, Settings},
-    telemetry,
+    app::{self, FirstAdmin},
+    config::{Faults, Loaded, LogSettings, Overrides, ProcessEnvironment, Settings},
+    telemetry::{self, Log},
 };
 
 #[derive(Args, Debug)]
@@ -47,12 +47,8 @@ impl Serve {
                 println!("{}", dev::first_session(listeners));
             }
         };
-        let watch = LogWatch::listen().map_err(ServeError::Start)?;
-        let read = || self.settings().map(|loaded| loaded.settings.log);
-        tokio::select! {
-            ended = app::serve(&settings, init_admin, &mut started) => Ok(ended?),
-            never = watch.follow(&log, read) => match never {},
-        }
+        let reread = || change(&log, self.settings());
+        Ok(app::serve(&settings, init_admin, (&mut started, &reread)).await?)
     }
 
     fn settings(&self) -> Result<Loaded, Faults> {
@@ -61,6 +57,20 @@ impl Serve {
             return Settings::load(Some(settings), &self.overrides, &dev::DevEnvironment);
         }
         Settings::load(self.config.as_deref(), &self.overrides, &ProcessEnvironment)
+    }
+}
+
+/// Has the log follow the settings as they are now. Settings at fault change nothing.
+fn change(log: &Log, read: Result<Loaded, Faults>) {
+    match read {
+        Ok(loaded) => {
+            log.change(&loaded.settings.log);
+            let LogSettings { filter, format } = loaded.settings.log;
+            tracing::info!(%filter, ?format, "[log] was read again");
+        }
+        Err(faults) => {
+            tracing::error!(%faults, "[log] stays as it was: the settings are at fault");
+        }
     }
 }
 

@@ -7,5 +7,6 @@ pub(crate) mod home;
 pub(crate) mod ops;
 pub(crate) mod refusal;
 pub(crate) mod server;
+pub(crate) mod service_manager;
 pub(crate) mod settings;
 pub(crate) mod wait;

@@ -2,6 +2,7 @@
 
 use std::{
     fs,
+    os::unix::fs::symlink,
     sync::{
         Arc,
         atomic::{AtomicBool, AtomicUsize, Ordering},
@@ -18,7 +19,9 @@ use crate::{
     authority::{Authority, Issued},
     common::{
         caller::{Caller, client_credentials},
+        home::Home,
         server::Server,
+        service_manager::ServiceManager,
         settings::Settings,
         wait::until,
     },
@@ -81,6 +84,50 @@ async fn certificates_roll_over_under_load_and_no_call_fails() {
     let log = server.log();
     assert_eq!(log.matches("the certificates have changed").count(), 5, "{log}");
     let server = Arc::into_inner(server).expect("nobody else has it");
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn a_reload_is_over_once_new_connections_are_shown_the_new_certificate() {
+    let authority = Authority::new("reloaded");
+    let settings = with_certificate(Settings::standard());
+    let home = home(&authority);
+    let manager = ServiceManager::listen(home.path());
+    let server = manager.start(home, &settings).await;
+    for serial in 2..22 {
+        let next = authority.server(serial);
+        next.write(server.home().path());
+        server.signal("HUP");
+        manager.hears(&server, &["RELOADING=1\n", "READY=1\n"]).await;
+        assert_eq!(shown(&server, &authority).await, der(&next));
+    }
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn a_certificate_that_is_swapped_in_the_way_of_kubernetes_is_taken() {
+    let authority = Authority::new("mounted");
+    let settings = Settings::standard().set("tls", "cert", "tls/server.pem");
+    let settings = settings.set("tls", "key", "tls/server.key");
+    let home = Home::new();
+    // The files are links into a directory that is itself a link, which is then replaced.
+    let mount = home.path().join("tls");
+    let swap_in = |revision: &str, issued: &Issued| {
+        fs::create_dir_all(mount.join(revision)).expect("a directory");
+        issued.write(&mount.join(revision));
+        symlink(revision, mount.join("..data_tmp")).expect("a link");
+        fs::rename(mount.join("..data_tmp"), mount.join("..data")).expect("the link");
+    };
+    swap_in("..1", &authority.server(1));
+    for file in ["server.pem", "server.key"] {
+        symlink(format!("..data/{file}"), mount.join(file)).expect("a link");
+    }
+    let server = Server::start_at(home, &settings).await;
+    let next = authority.server(2);
+    swap_in("..2", &next);
+    until("to show the new certificate", async || shown(&server, &authority).await == der(&next))
+        .await;
+    assert!(!server.log().contains("are refused"), "{}", server.log());
     server.stop().await;
 }
 
