@@ -203,6 +203,38 @@ async fn streams_headers_and_messages_are_no_more_than_the_settings_say() {
     server.stop().await;
 }
 
+/// What the HTTP listener says to a request for a token with these headers and this body.
+async fn posts(address: &str, headers: &str, body: &str) -> String {
+    let mut stream = TcpStream::connect(address).await.expect("a connection");
+    let request = format!(
+        "POST /oauth/token HTTP/1.1\r\nhost: a\r\nconnection: close\r\n\
+         content-type: application/x-www-form-urlencoded\r\n{headers}\r\n{body}"
+    );
+    stream.write_all(request.as_bytes()).await.expect("a request");
+    let mut answer = Vec::new();
+    within("to answer", stream.read_to_end(&mut answer)).await.expect("an answer");
+    String::from_utf8(answer).expect("UTF-8")
+}
+
+#[tokio::test]
+async fn a_body_is_as_long_and_as_slow_as_the_settings_say() {
+    let settings = limited(&[("body_bytes", "2KiB"), ("body_timeout", "1s")]);
+    let server = Server::start(&settings).await;
+    let login = "grant_type=client_credentials&client_id=shop&client_secret=shop-secret&x=";
+    for (length, status) in [(2_048, "200"), (2_049, "413")] {
+        let body = format!("{login}{}", "x".repeat(length - login.len()));
+        let answer = posts(&server.http(), &format!("content-length: {length}\r\n"), &body).await;
+        assert!(answer.starts_with(&format!("HTTP/1.1 {status} ")), "{length}: {answer}");
+    }
+    let began = Instant::now();
+    // Ten bytes that never come.
+    let longer = format!("content-length: {}\r\n", login.len() + 10);
+    let answer = posts(&server.http(), &longer, login).await;
+    assert!(answer.starts_with("HTTP/1.1 408 "), "{answer}");
+    assert!(began.elapsed() < Duration::from_secs(8), "{:?}", began.elapsed());
+    server.stop().await;
+}
+
 #[tokio::test]
 async fn a_watch_of_a_service_that_is_not_known_says_so_and_stays_open() {
     let server = Server::start(&Settings::standard()).await;

@@ -10,7 +10,7 @@ use crate::{
     config::{LimitSettings, Settings},
     domain::{entropy::draw, scopes::Scopes},
     grpc::{CallLimits, GrpcMetrics, GrpcServer, Health},
-    http::{HttpMetrics, HttpOptions, HttpServer},
+    http::{BodyLimits, HttpMetrics, HttpOptions, HttpServer},
     ops::{Exposition, OpsServer, Readiness},
     service::Ready,
     store::sled::SledStore,
@@ -123,11 +123,18 @@ fn http_options(settings: &Settings, tls: bool, address: SocketAddr) -> HttpOpti
         issuer,
         cors_allowed_origins: settings.http.cors_allowed_origins.clone(),
         scopes_supported: scopes.into_iter().map(str::to_owned).collect(),
+        body: BodyLimits {
+            bytes: bytes(settings.limits.body_bytes),
+            timeout: settings.limits.body_timeout,
+        },
     }
 }
 
+fn bytes(size: ByteSize) -> usize {
+    usize::try_from(size.as_u64()).unwrap_or(usize::MAX)
+}
+
 fn call_limits(limits: &LimitSettings) -> CallLimits {
-    let bytes = |size: ByteSize| usize::try_from(size.as_u64()).unwrap_or(usize::MAX);
     CallLimits {
         request_bytes: bytes(limits.request_bytes),
         response_bytes: bytes(limits.response_bytes),

@@ -23,6 +23,8 @@ pub struct LimitSettings {
     pub request_bytes: ByteSize,
     /// The longest gRPC message that is written: 64 KiB to 16 MiB, default 1 MiB.
     pub response_bytes: ByteSize,
+    /// The longest body of an HTTP request that is read: 1 KiB to 1 MiB, default 64 KiB.
+    pub body_bytes: ByteSize,
     /// How long a gRPC call may take until it is answered, or its stream begins; less where the
     /// caller says so. At least 1 s, default 30 s.
     pub request_timeout: Duration,
@@ -45,6 +47,8 @@ pub struct LimitSettings {
     /// How long an HTTP peer may take for the headers of a request, the pause before it included.
     /// At least 1 s, default 10 s.
     pub header_timeout: Duration,
+    /// How long an HTTP peer may take for the body of a request. At least 1 s, default 10 s.
+    pub body_timeout: Duration,
 }
 
 impl Default for LimitSettings {
@@ -56,6 +60,7 @@ impl Default for LimitSettings {
             header_bytes: ByteSize::kib(16),
             request_bytes: ByteSize::kib(256),
             response_bytes: ByteSize::mib(1),
+            body_bytes: ByteSize::kib(64),
             request_timeout: Duration::from_secs(30),
             admin_request_timeout: Duration::from_secs(5 * 60),
             keepalive_interval: Duration::from_secs(60),
@@ -65,6 +70,7 @@ impl Default for LimitSettings {
             tls_handshake_timeout: Duration::from_secs(10),
             preface_timeout: Duration::from_secs(10),
             header_timeout: Duration::from_secs(10),
+            body_timeout: Duration::from_secs(10),
         }
     }
 }
@@ -87,6 +93,7 @@ pub(super) fn read(fields: &mut Fields<'_, '_>) -> LimitSettings {
     let header_bytes = size("header_bytes", size::headers, default.header_bytes);
     let request_bytes = size("request_bytes", size::request, default.request_bytes);
     let response_bytes = size("response_bytes", size::response, default.response_bytes);
+    let body_bytes = size("body_bytes", size::body, default.body_bytes);
     let mut time = |key, default| {
         fields.text(key, duration::FORM, duration::limit).map_or(default, |time| time.value)
     };
@@ -98,6 +105,7 @@ pub(super) fn read(fields: &mut Fields<'_, '_>) -> LimitSettings {
     let tls_handshake_timeout = time("tls_handshake_timeout", default.tls_handshake_timeout);
     let preface_timeout = time("preface_timeout", default.preface_timeout);
     let header_timeout = time("header_timeout", default.header_timeout);
+    let body_timeout = time("body_timeout", default.body_timeout);
     let age = fields.text("connection_age", duration::FORM, duration::age);
     LimitSettings {
         connections,
@@ -106,6 +114,7 @@ pub(super) fn read(fields: &mut Fields<'_, '_>) -> LimitSettings {
         header_bytes,
         request_bytes,
         response_bytes,
+        body_bytes,
         request_timeout,
         admin_request_timeout,
         keepalive_interval,
@@ -115,5 +124,6 @@ pub(super) fn read(fields: &mut Fields<'_, '_>) -> LimitSettings {
         tls_handshake_timeout,
         preface_timeout,
         header_timeout,
+        body_timeout,
     }
 }

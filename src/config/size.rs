@@ -36,6 +36,11 @@ pub(super) fn response(text: &str) -> Result<ByteSize, Invalid> {
     within(text, ByteSize::kib(64), ByteSize::mib(16), "must be 64KiB to 16MiB")
 }
 
+/// A body that is read: from 1 KiB, which holds any request of ours, to 1 MiB.
+pub(super) fn body(text: &str) -> Result<ByteSize, Invalid> {
+    within(text, ByteSize::kib(1), ByteSize::mib(1), "must be 1KiB to 1MiB")
+}
+
 fn within(
     text: &str,
     least: ByteSize,

@@ -1,36 +1,30 @@
 //! Reads a request's body: no longer than the limit, no slower than the timeout.
 
-use std::time::Duration;
-
 use axum::body::{Body, HttpBody as _};
 use tokio::time::timeout;
 use tokio_stream::StreamExt as _;
 use zeroize::Zeroizing;
 
-use super::failure::Failure;
+use super::{failure::Failure, options::BodyLimits};
 use crate::domain::error::Error;
 
-/// Longest body that is read.
-const MAX_BYTES: usize = 64 << 10;
 /// How much of a longer one is thrown away before it is refused: a client that is still sending
-/// when its connection closes never sees the refusal.
+/// when its connection closes never sees the refusal. No limit is above it.
 const MAX_DISCARDED_BYTES: usize = 1 << 20;
-/// How long a client may take to send it.
-const TIMEOUT: Duration = Duration::from_secs(10);
 
 /// The whole body. It may hold secrets, so it is wiped.
 ///
 /// # Errors
 /// `TooLarge`, `TooSlow`, or `InvalidRequest` when it breaks off.
-pub(super) async fn read(body: Body) -> Result<Zeroizing<Vec<u8>>, Failure> {
-    let read = timeout(TIMEOUT, read_all(body)).await;
+pub(super) async fn read(body: Body, limits: BodyLimits) -> Result<Zeroizing<Vec<u8>>, Failure> {
+    let read = timeout(limits.timeout, read_all(body, limits.bytes)).await;
     read.map_err(|_| Failure::TooSlow)?
 }
 
-async fn read_all(body: Body) -> Result<Zeroizing<Vec<u8>>, Failure> {
+async fn read_all(body: Body, most: usize) -> Result<Zeroizing<Vec<u8>>, Failure> {
     // Room for all of it at once: a buffer that grows leaves copies behind that are not wiped.
     let announced = body.size_hint().exact().and_then(|exact| usize::try_from(exact).ok());
-    let room = announced.unwrap_or(MAX_BYTES).min(MAX_BYTES);
+    let room = announced.unwrap_or(most).min(most);
     let mut kept = Zeroizing::new(Vec::with_capacity(room));
     let mut length = 0_usize;
     let mut chunks = body.into_data_stream();
@@ -40,11 +34,11 @@ async fn read_all(body: Body) -> Result<Zeroizing<Vec<u8>>, Failure> {
         if length > MAX_DISCARDED_BYTES {
             break;
         }
-        if length <= MAX_BYTES {
+        if length <= most {
             kept.extend_from_slice(&chunk);
         }
     }
-    if length > MAX_BYTES { Err(Failure::TooLarge) } else { Ok(kept) }
+    if length > most { Err(Failure::TooLarge { most }) } else { Ok(kept) }
 }
 
 fn broken_off() -> Failure {

@@ -3,7 +3,10 @@
 use axum::extract::Request;
 use http::{Method, header::USER_AGENT, request::Parts};
 
-use super::{body, credentials, encoding::Encoding, failure::Failure, parameters::Parameters};
+use super::{
+    body, credentials, encoding::Encoding, failure::Failure, options::BodyLimits,
+    parameters::Parameters,
+};
 use crate::{
     domain::{error::Error, grant::Origin},
     service::Credentials,
@@ -26,14 +29,14 @@ impl Call {
     /// # Errors
     /// `Method` unless it is a POST, `TooLarge`, `TooSlow`, `InvalidRequest` for a query or a body
     /// that cannot be read, `InvalidClient` for an unreadable `Authorization`.
-    pub(super) async fn read(request: Request) -> Result<Self, Failure> {
+    pub(super) async fn read(request: Request, limits: BodyLimits) -> Result<Self, Failure> {
         let (parts, body) = request.into_parts();
         if parts.method != Method::POST {
             return Err(Failure::Method { allow: "POST" });
         }
         refuse_query(&parts)?;
         let encoding = Encoding::of(&parts.headers)?;
-        let mut parameters = Parameters::read(encoding, body::read(body).await?)?;
+        let mut parameters = Parameters::read(encoding, body::read(body, limits).await?)?;
         let credentials = credentials::from_request(&parts, &mut parameters)?;
         Ok(Self { credentials, parameters, origin: origin(&parts) })
     }

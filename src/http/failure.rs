@@ -25,7 +25,10 @@ pub(super) enum Failure {
         allow: &'static str,
     },
     /// The body is longer than what is read.
-    TooLarge,
+    TooLarge {
+        /// What is read, in bytes.
+        most: usize,
+    },
     /// The body did not arrive in time.
     TooSlow,
 }
@@ -65,7 +68,7 @@ impl Failure {
             Self::Refused(error) => of_error(error, statuses),
             Self::NotFound => (StatusCode::NOT_FOUND, "invalid_request"),
             Self::Method { .. } => (StatusCode::METHOD_NOT_ALLOWED, "invalid_request"),
-            Self::TooLarge => (StatusCode::PAYLOAD_TOO_LARGE, "invalid_request"),
+            Self::TooLarge { .. } => (StatusCode::PAYLOAD_TOO_LARGE, "invalid_request"),
             Self::TooSlow => (StatusCode::REQUEST_TIMEOUT, "invalid_request"),
         }
     }
@@ -78,7 +81,7 @@ impl Failure {
             Self::Refused(error) => error.to_string(),
             Self::NotFound => "there is nothing at this path".to_owned(),
             Self::Method { .. } => "the path is not for this method".to_owned(),
-            Self::TooLarge => "the body must be at most 64 KiB".to_owned(),
+            Self::TooLarge { most } => format!("the body must be at most {most} bytes"),
             Self::TooSlow => "the body did not arrive in time".to_owned(),
         }
     }
@@ -95,14 +98,14 @@ impl Failure {
     fn retry_after(&self) -> Option<Duration> {
         match self {
             Self::Refused(error) => error.retry_after(),
-            Self::NotFound | Self::Method { .. } | Self::TooLarge | Self::TooSlow => None,
+            Self::NotFound | Self::Method { .. } | Self::TooLarge { .. } | Self::TooSlow => None,
         }
     }
 
     fn allow(&self) -> Option<HeaderValue> {
         match self {
             Self::Method { allow } => Some(HeaderValue::from_static(allow)),
-            Self::Refused(_) | Self::NotFound | Self::TooLarge | Self::TooSlow => None,
+            Self::Refused(_) | Self::NotFound | Self::TooLarge { .. } | Self::TooSlow => None,
         }
     }
 }
@@ -209,7 +212,7 @@ mod tests {
 
     #[test]
     fn every_refusal_is_json_and_every_401_says_how_to_authenticate() {
-        let own = [Failure::NotFound, Failure::TooLarge, Failure::TooSlow];
+        let own = [Failure::NotFound, Failure::TooLarge { most: 1 }, Failure::TooSlow];
         for failure in every_kind().into_iter().chain(own) {
             let (status, headers) = answered(&failure);
             assert_eq!(headers[CONTENT_TYPE], "application/json");

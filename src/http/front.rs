@@ -10,7 +10,7 @@ use super::{
     failure::Failure,
     measured::{HttpMetrics, outcome},
     metadata, openapi,
-    options::HttpOptions,
+    options::{BodyLimits, HttpOptions},
     routes::{Endpoint, METADATA, ROUTES, Route, STANDARD},
 };
 use crate::{domain::invalid::Invalid, service::Ready, store::Store};
@@ -21,6 +21,8 @@ pub(super) struct Front<S> {
     pub(super) service: Ready<S>,
     /// The URL clients know this server by.
     pub(super) issuer: Box<str>,
+    /// How much of a request's body is read.
+    pub(super) body: BodyLimits,
     metrics: HttpMetrics,
     metadata: String,
     description: String,
@@ -39,6 +41,7 @@ pub fn router<S: Store>(
     let front = Arc::new(Front {
         service,
         issuer: options.issuer.as_str().into(),
+        body: options.body,
         metrics: metrics.clone(),
         metadata: metadata::text(options),
         description: openapi::text(options),

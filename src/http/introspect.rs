@@ -54,7 +54,7 @@ impl<S: Store> Front<S> {
     /// # Errors
     /// Everything that `Service::introspect` refuses, and a request that cannot be read.
     pub(super) async fn introspect(&self, request: Request) -> Result<Response, Failure> {
-        let Call { credentials, mut parameters, origin } = Call::read(request).await?;
+        let Call { credentials, mut parameters, origin } = Call::read(request, self.body).await?;
         let token = parameters.require("token")?;
         let expected_kind = expected(&token, parameters.take("token_type_hint").as_ref());
         let service = self.service.get()?;

@@ -67,8 +67,11 @@ pub(super) fn outcome(answered: &Result<Response, Failure>) -> Outcome {
     match answered {
         Ok(_) => Outcome::Ok,
         Err(Failure::Refused(error)) => Outcome::of_error(error),
-        Err(Failure::NotFound | Failure::Method { .. } | Failure::TooLarge | Failure::TooSlow) => {
-            Outcome::InvalidRequest
-        }
+        Err(
+            Failure::NotFound
+            | Failure::Method { .. }
+            | Failure::TooLarge { .. }
+            | Failure::TooSlow,
+        ) => Outcome::InvalidRequest,
     }
 }

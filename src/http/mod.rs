@@ -24,4 +24,9 @@ mod schemas;
 mod server;
 mod token;
 
-pub use self::{front::router, measured::HttpMetrics, options::HttpOptions, server::HttpServer};
+pub use self::{
+    front::router,
+    measured::HttpMetrics,
+    options::{BodyLimits, HttpOptions},
+    server::HttpServer,
+};

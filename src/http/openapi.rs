@@ -100,7 +100,7 @@ fn responses(route: &Route) -> Value {
 
 /// Every status that the endpoint of a route may refuse with.
 fn failures(route: &Route) -> BTreeSet<StatusCode> {
-    let own = [Failure::TooLarge, Failure::TooSlow];
+    let own = [Failure::TooLarge { most: 0 }, Failure::TooSlow];
     let all = every_kind().into_iter().chain(own);
     all.map(|failure| failure.status_and_code(route.statuses).0).collect()
 }

@@ -1,5 +1,7 @@
 //! What the HTTP front end is told by the settings.
 
+use std::time::Duration;
+
 /// The settings of the front end.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct HttpOptions {
@@ -10,6 +12,24 @@ pub struct HttpOptions {
     pub cors_allowed_origins: Vec<String>,
     /// What the metadata say may be asked for; empty: they say nothing.
     pub scopes_supported: Vec<String>,
+    /// How much of a request's body is read.
+    pub body: BodyLimits,
+}
+
+/// How much of a request's body is read, and for how long.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct BodyLimits {
+    /// The longest one, in bytes: at most 1 MiB.
+    pub bytes: usize,
+    /// How long a client may take to send it.
+    pub timeout: Duration,
+}
+
+impl Default for BodyLimits {
+    /// 64 KiB in 10 s.
+    fn default() -> Self {
+        Self { bytes: 64 << 10, timeout: Duration::from_secs(10) }
+    }
 }
 
 impl HttpOptions {

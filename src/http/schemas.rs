@@ -11,7 +11,7 @@ const REFUSALS: [(StatusCode, &str); 8] = [
     (StatusCode::UNAUTHORIZED, "Client, user or token did not authenticate"),
     (StatusCode::FORBIDDEN, "The caller may not do this"),
     (StatusCode::REQUEST_TIMEOUT, "The body did not arrive in time"),
-    (StatusCode::PAYLOAD_TOO_LARGE, "The body is longer than 64 KiB"),
+    (StatusCode::PAYLOAD_TOO_LARGE, "The body is longer than the server reads"),
     (StatusCode::TOO_MANY_REQUESTS, "Throttled: come back after `Retry-After` seconds"),
     (StatusCode::INTERNAL_SERVER_ERROR, "A fault of the server; its log has the incident"),
     (StatusCode::SERVICE_UNAVAILABLE, "Nothing was decided: retry after `Retry-After` seconds"),

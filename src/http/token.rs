@@ -40,7 +40,7 @@ impl<S: Store> Front<S> {
     /// Everything that `Service::issue` and `Service::refresh` refuse, and a request that cannot be
     /// read.
     pub(super) async fn token(&self, request: Request) -> Result<Response, Failure> {
-        let Call { credentials, mut parameters, origin } = Call::read(request).await?;
+        let Call { credentials, mut parameters, origin } = Call::read(request, self.body).await?;
         // What no client may ask is refused before a secret costs a hash.
         let asked = asked(&mut parameters, origin.clone())?;
         let service = self.service.get()?;

@@ -28,7 +28,7 @@ use jeton::{
         policy::RotationPolicy,
         time::{Clock, Timestamp},
     },
-    http::{HttpMetrics, HttpOptions, router},
+    http::{BodyLimits, HttpMetrics, HttpOptions, router},
     service::{HashPool, Ready, Service},
     store::memory::MemoryStore,
     transport::Peer,
@@ -157,6 +157,7 @@ pub(crate) fn options() -> HttpOptions {
         issuer: ISSUER.to_owned(),
         cors_allowed_origins: Vec::new(),
         scopes_supported: vec!["read".to_owned(), "write".to_owned()],
+        body: BodyLimits::default(),
     }
 }
 
