@@ -116,8 +116,14 @@ fn form(format: LogFormat) -> Form {
 }
 
 fn log_gate(filter: &str) -> Gate {
-    let own = filter_fn(|met| !is_audit(met) && met.target() != TRACES);
+    let own = filter_fn(|met| !is_audit(met) && met.target() != TRACES && !is_at_will(met));
     Box::new(EnvFilter::new(filter).and(own))
+}
+
+/// h2 warns of single frames, and goes on serving whoever sends them: a stranger could fill the log
+/// at the default level. What ends a connection is told by the listener.
+fn is_at_will(event: &Metadata<'_>) -> bool {
+    *event.level() == Level::WARN && event.target().starts_with("h2::")
 }
 
 /// The spans too, for the request id.

@@ -54,6 +54,7 @@ impl Honest {
     }
 }
 
+/// How many, and what half of them, 99 of 100 and all of them took at most: cells of a table.
 impl fmt::Display for Times {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let count = self.0.len();

@@ -22,12 +22,24 @@ use crate::{
 /// What the server may take more than it did before anybody attacked it.
 const MORE_MEMORY_KIB: u64 = 256 << 10;
 
-/// Memory of a process that is not swapped out, in KiB.
-fn resident_kib(pid: u32) -> u64 {
+/// Lines that an attack may bring into the log: what tells of it is rationed.
+const MORE_LINES: usize = 1_000;
+
+/// Calls of others that make a p99, and how long an attack is repeated at most until there are as many.
+const ENOUGH_CALLS: usize = 1_000;
+const LONG_ENOUGH: Duration = Duration::from_secs(8);
+
+/// The most memory that a process had since its peak was last forgotten, in KiB.
+fn peak_kib(pid: u32) -> u64 {
     let status = fs::read_to_string(format!("/proc/{pid}/status")).expect("a process");
-    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
+    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
     let number = line.and_then(|line| line.split_whitespace().next());
     number.and_then(|number| number.parse().ok()).expect("a number")
+}
+
+/// From now on the peak is what the process has from now on (proc(5), `clear_refs`).
+fn forget_peak(pid: u32) {
+    fs::write(format!("/proc/{pid}/clear_refs"), "5").expect("a process of our own");
 }
 
 /// As many descriptors as the system gives: one for each peer that is played.
@@ -52,23 +64,32 @@ async fn a_well_behaved_client_is_answered_whatever_others_do() {
     let server = Server::start(&settings.set("limits", "keepalive_timeout", "1s")).await;
     let shop = server.caller("shop").await;
     let token = shop.issue(client_credentials()).await.expect("a token").access_token;
-    let before = resident_kib(server.pid());
+    let before = peak_kib(server.pid());
     let calm = Honest::start(&shop, &token);
     until("to be answered", async || {
         assert!(shop.is_active(&token).await);
-        calm.answered() > 200
+        calm.answered() > ENOUGH_CALLS
     })
     .await;
-    println!("attack | counted | calls of others | p50 | p99 | longest | server's memory");
-    println!("none | | {} | {} KiB", calm.stop().await, resident_kib(server.pid()));
+    println!("| attack | counted | calls of others | p50 | p99 | longest | peak memory |");
+    println!("| none | | {} | {} MiB |", calm.stop().await, peak_kib(server.pid()) >> 10);
     for attack in Attack::ALL {
         let honest = Honest::start(&shop, &token);
+        forget_peak(server.pid());
+        let lines = server.log().lines().count();
         let began = Instant::now();
-        let counted = attack.run(&server).await;
+        let mut counted = attack.run(&server).await;
+        let mut rounds = 1;
+        while honest.answered() < ENOUGH_CALLS && began.elapsed() < LONG_ENOUGH {
+            counted = attack.run(&server).await;
+            rounds += 1;
+        }
         assert!(began.elapsed() < Duration::from_secs(60), "{attack:?}: {:?}", began.elapsed());
-        let memory = resident_kib(server.pid());
-        println!("{attack:?} | {counted} | {} | {memory} KiB", honest.stop().await);
+        let (times, memory) = (honest.stop().await, peak_kib(server.pid()));
+        println!("| {attack:?} | {counted}, {rounds} times | {times} | {} MiB |", memory >> 10);
         assert!(memory < before + MORE_MEMORY_KIB, "{attack:?}: from {before} to {memory} KiB");
+        let lines = server.log().lines().count() - lines;
+        assert!(lines < MORE_LINES, "{attack:?}: {lines} lines in the log");
         serves_newcomers(&server).await;
     }
     server.stop().await;
@@ -117,12 +138,21 @@ async fn a_process_that_may_open_few_files_keeps_some_from_its_peers() {
     let server = Server::start_limited(&Settings::standard(), 256).await;
     let log = server.log();
     assert!(log.contains("fewer connections than limits.connections"), "{log}");
+    let shop = server.caller("shop").await;
+    let token = shop.issue(client_credentials()).await.expect("a token").access_token;
+    let honest = Honest::start(&shop, &token);
     let mut held = Vec::new();
     for _ in 0..300 {
         held.push(TcpStream::connect(server.address()).await.expect("a connection"));
     }
-    until("to close some", async || server.log().contains("there are too many")).await;
+    until("to close some", async || {
+        assert!(shop.is_active(&token).await, "who is connected is served");
+        server.log().contains("there are too many")
+    })
+    .await;
     assert!(!server.log().contains("connections cannot be accepted"), "{}", server.log());
+    let (times, memory) = (honest.stop().await, peak_kib(server.pid()));
+    println!("| 300 connections, ulimit -n 256 | | {times} | {} MiB |", memory >> 10);
     drop(held);
     serves_newcomers(&server).await;
     server.stop().await;

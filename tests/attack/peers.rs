@@ -14,8 +14,8 @@ use tokio::{
 use crate::{
     common::server::Server,
     frames::{
-        CONTINUATION, DATA, END_HEADERS, END_STREAM, GREETING, HEADERS, NO_FLAGS, RESET, bomb,
-        call, frame,
+        ACK, CONTINUATION, DATA, END_HEADERS, END_STREAM, GREETING, HEADERS, NO_FLAGS, PING, RESET,
+        SETTINGS, bomb, call, frame,
     },
 };
 
@@ -32,13 +32,16 @@ pub(crate) enum Attack {
     RapidReset,
     ContinuationFlood,
     EmptyDataFlood,
+    PingFlood,
+    SettingsFlood,
+    UnaskedAcks,
     LongMessage,
     GzipBomb,
     ManyStreams,
 }
 
 impl Attack {
-    pub(crate) const ALL: [Self; 11] = [
+    pub(crate) const ALL: [Self; 14] = [
         Self::IdleConnections,
         Self::SlowPreface,
         Self::SlowHeaders,
@@ -47,6 +50,9 @@ impl Attack {
         Self::RapidReset,
         Self::ContinuationFlood,
         Self::EmptyDataFlood,
+        Self::PingFlood,
+        Self::SettingsFlood,
+        Self::UnaskedAcks,
         Self::LongMessage,
         Self::GzipBomb,
         Self::ManyStreams,
@@ -92,6 +98,18 @@ impl Attack {
                     _ => frame(DATA, NO_FLAGS, 1, b""),
                 };
                 flood(&grpc, 10, "empty DATA frames", of, 50_000).await
+            }
+            Self::PingFlood => {
+                let ping = frame(PING, NO_FLAGS, 0, &[0; 8]);
+                flood(&grpc, 10, "PING frames", move |_| ping.clone(), 50_000).await
+            }
+            Self::SettingsFlood => {
+                let settings = frame(SETTINGS, NO_FLAGS, 0, b"");
+                flood(&grpc, 10, "SETTINGS frames", move |_| settings.clone(), 50_000).await
+            }
+            Self::UnaskedAcks => {
+                let ack = frame(PING, ACK, 0, &[0; 8]);
+                flood(&grpc, 10, "answers to no PING", move |_| ack.clone(), 50_000).await
             }
             Self::LongMessage => long_messages(server, 20).await,
             Self::GzipBomb => gzip_bombs(&grpc, &http, 20).await,

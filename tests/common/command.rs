@@ -1,15 +1,23 @@
 //! `jeton`'s other commands, run to their end beside a server.
 
 use std::{
+    ffi::OsString,
     path::Path,
     process::{Command, Output},
 };
 
 use super::home::Home;
 
+/// The program under test: the one that cargo built with the tests, unless `JETON_BINARY` names another.
+pub(crate) fn binary() -> OsString {
+    #[expect(clippy::disallowed_methods, reason = "what a person asks of a test run")]
+    let asked = std::env::var_os("JETON_BINARY");
+    asked.unwrap_or_else(|| env!("CARGO_BIN_EXE_jeton").into())
+}
+
 /// A command about to be run in a home directory, with nothing in its environment.
 pub(crate) fn jeton(home: &Home, arguments: &[&str]) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_jeton"));
+    let mut command = Command::new(binary());
     command.args(arguments).current_dir(home.path()).env_clear();
     command
 }

@@ -12,6 +12,7 @@ use tonic::transport::{Channel, Endpoint};
 
 use super::{
     caller::Caller,
+    command::binary,
     home::Home,
     ops::Ops,
     settings::Settings,
@@ -228,7 +229,7 @@ impl Server {
 /// The command that serves at free ports. It logs JSON, where its standard error is no terminal and
 /// no setting says else.
 pub(crate) fn jeton(home: &Home, settings: &Settings) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_jeton"));
+    let mut command = Command::new(binary());
     command
         .args(["serve", "--config"])
         .arg(home.write(settings))
