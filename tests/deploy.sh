@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # Checks what lies in deploy/ without a cluster: promtool reads /metrics of a running server, the alert
-# rules and the dashboard's expressions, and runs the rules against made-up series; manifests and compose
-# file are held against their schemas; systemd reads the unit and rates it.
+# rules and the dashboard's expressions, and runs the rules against made-up series; kustomize renders the
+# manifests, with and without TLS, and they and the compose file are held against their schemas; systemd
+# reads the unit and rates it.
 #
 # The schemas come from package registries: Kubernetes' with kubernetes-validate (PyPI), ServiceMonitor's
 # and compose's from the Go modules of those who define them. JETON_BINARY names a binary that is built
@@ -11,6 +12,7 @@ set -euo pipefail
 source "$(dirname "${BASH_SOURCE[0]}")/clients/env.sh"
 operator_module=github.com/prometheus-operator/prometheus-operator@v0.85.0
 compose_module=github.com/compose-spec/compose-go/v2@v2.16.2
+kustomize_version=v5.8.1
 # Of ten: what systemd calls OK, and what the unit reaches at the time of writing.
 worst_exposure=11
 
@@ -24,6 +26,12 @@ trap cleanup EXIT
 
 module_dir() {
     go mod download -json "$1" | python3 -c 'import json, sys; print(json.load(sys.stdin)["Dir"])'
+}
+
+install_kustomize() {
+    [[ -x $tools/bin/kustomize ]] && go version -m "$tools/bin/kustomize" |
+        grep --quiet "kustomize/v5[[:space:]]$kustomize_version" && return
+    GOBIN=$tools/bin go install "sigs.k8s.io/kustomize/kustomize/v5@$kustomize_version"
 }
 
 install_systemd() {
@@ -47,6 +55,15 @@ check_metrics() {
     printf 'metrics: %s families\n' "$(grep --count '^# TYPE' "$work/metrics")"
 }
 
+# As they are, and with every line that is commented out for a person to choose.
+render_manifests() {
+    cp -r deploy/kubernetes "$work/manifests"
+    kustomize build "$work/manifests" >"$work/kubernetes.yaml"
+    sed --in-place 's/^# \(components:\|  - tls\)$/\1/; s/^  # \(- service-monitor.yaml\)$/  \1/' \
+        "$work/manifests/kustomization.yaml"
+    kustomize build "$work/manifests" >"$work/kubernetes-tls.yaml"
+}
+
 check_unit() {
     local unit=$work/jeton.service
     # systemd looks for the program, which is not installed here.
@@ -56,6 +73,7 @@ check_unit() {
 }
 
 install_promtool
+install_kustomize
 install_systemd
 install_venv tests/deploy/requirements.txt "$tools/deploy/venv"
 [[ -n ${JETON_BINARY:-} ]] || build_jeton
@@ -63,8 +81,10 @@ install_venv tests/deploy/requirements.txt "$tools/deploy/venv"
 check_metrics
 promtool check rules deploy/prometheus/alerts.yaml
 (cd deploy/prometheus && promtool test rules alerts_test.yaml)
+render_manifests
 "$tools/deploy/venv/bin/python" tests/deploy/schemas.py \
-    "$(module_dir "$operator_module")" "$(module_dir "$compose_module")" "$work/dashboard.yaml"
+    "$(module_dir "$operator_module")" "$(module_dir "$compose_module")" \
+    "$work/kubernetes.yaml" "$work/kubernetes-tls.yaml" "$work/dashboard.yaml"
 promtool check rules "$work/dashboard.yaml"
 check_unit
 echo 'deploy: everything is as those who read it expect'

@@ -1,10 +1,11 @@
 """What lies in deploy/, against the schemas of those who read it, without a network.
 
-    schemas.py PROMETHEUS_OPERATOR COMPOSE_GO RULES
+    schemas.py PROMETHEUS_OPERATOR COMPOSE_GO PLAIN TLS RULES
 
 The first two are the sources of those Go modules: the ServiceMonitor's custom resource definition and
-the schema of compose files are in them. Kubernetes' own schemas come with kubernetes-validate. RULES is
-written: every expression of the Grafana dashboard as a recording rule, for promtool to read.
+the schema of compose files are in them. Kubernetes' own schemas come with kubernetes-validate. PLAIN and
+TLS are what kustomize makes of the manifests, as they are and with everything that is commented out.
+RULES is written: every expression of the Grafana dashboard as a recording rule, for promtool to read.
 """
 
 import copy
@@ -59,24 +60,39 @@ def custom_schema(operator: Path) -> dict[str, Any]:
     return schema
 
 
-def check_kubernetes(operator: Path) -> None:
-    folder = DEPLOY / "kubernetes"
+def check_kubernetes(operator: Path, rendered: Path) -> None:
     custom = jsonschema.Draft202012Validator(custom_schema(operator))
     kinds = []
-    for path in sorted(folder.glob("*.yaml")):
-        for resource in documents(path):
-            kinds.append(resource["kind"])
-            if resource["kind"] == "Kustomization":
-                listed = set(resource["resources"])
-            elif resource["kind"] == "ServiceMonitor":
-                custom.validate(resource)
-            else:
-                for version in KUBERNETES:
-                    kubernetes_validate.validate(resource, version, strict=True)
-    # Listed are all that are there; the one for the operator is commented out.
-    there = {path.name for path in folder.glob("*.yaml")}
-    assert listed == there - {"kustomization.yaml", "service-monitor.yaml"}, listed
-    print(f"kubernetes: {len(kinds)} documents for {' and '.join(KUBERNETES)}: {', '.join(kinds)}")
+    for resource in documents(rendered):
+        kinds.append(resource["kind"])
+        if resource["kind"] == "ServiceMonitor":
+            custom.validate(resource)
+        else:
+            for version in KUBERNETES:
+                kubernetes_validate.validate(resource, version, strict=True)
+    print(f"{rendered.stem}: valid for {' and '.join(KUBERNETES)}: {', '.join(kinds)}")
+
+
+def check_that_nothing_is_left_out(plain: Path, tls: Path) -> None:
+    """Every resource in the folder is in one of the two, and the second has more."""
+    there = [
+        resource["kind"]
+        for path in (DEPLOY / "kubernetes").glob("*.yaml")
+        for resource in documents(path)
+        if resource["kind"] != "Kustomization"
+    ]
+    rendered = [resource["kind"] for resource in documents(tls)]
+    assert sorted(rendered) == sorted(there), rendered
+    assert "ServiceMonitor" not in [resource["kind"] for resource in documents(plain)]
+
+
+def one(rendered: Path, kind: str, name: str = "jeton") -> dict[str, Any]:
+    [resource] = [
+        resource
+        for resource in documents(rendered)
+        if (resource["kind"], resource["metadata"]["name"]) == (kind, name)
+    ]
+    return resource
 
 
 def check_that_mistakes_are_found(operator: Path) -> None:
@@ -99,10 +115,9 @@ def refuse(validate: Any) -> None:
     raise AssertionError("a misspelt field was not found")
 
 
-def check_hardening() -> None:
+def check_hardening(rendered: Path) -> None:
     """What no schema asks for and an auditor does."""
-    [workload] = documents(DEPLOY / "kubernetes/stateful-set.yaml")
-    pod = workload["spec"]["template"]["spec"]
+    pod = one(rendered, "StatefulSet")["spec"]["template"]["spec"]
     [container] = pod["containers"]
     security = container["securityContext"]
     assert pod["securityContext"]["runAsNonRoot"] and pod["securityContext"]["runAsUser"] > 0
@@ -111,19 +126,42 @@ def check_hardening() -> None:
     assert security["readOnlyRootFilesystem"] and not security["allowPrivilegeEscalation"]
     assert security["capabilities"] == {"drop": ["ALL"]}
     # The grace covers the drain of the settings and the 30 s that the last sync may take.
-    [settings] = documents(DEPLOY / "kubernetes/config-map.yaml")
+    settings = one(rendered, "ConfigMap")
     drain = re.findall(r'drain_(?:delay|timeout) = "(\d+)s"', settings["data"]["jeton.toml"])
     assert len(drain) == 2 and pod["terminationGracePeriodSeconds"] >= sum(map(int, drain)) + 30
-    # Each named port is one of the container's.
+    # Probes ask the listener that never has TLS; each named port is one of the container's.
     ports = {port["name"]: port["containerPort"] for port in container["ports"]}
     assert container["readinessProbe"]["grpc"]["port"] == ports["ops"]
+    assert container["livenessProbe"]["httpGet"] == {"path": "/livez", "port": "ops"}
     targets = {
         port["targetPort"]
-        for service in documents(DEPLOY / "kubernetes/service.yaml")
-        for port in service["spec"]["ports"]
+        for name in ("jeton", "jeton-headless")
+        for port in one(rendered, "Service", name)["spec"]["ports"]
     }
     assert targets <= ports.keys(), targets
-    print("kubernetes: non-root, read-only root, no privileges, grace covers the drain")
+    print(f"{rendered.stem}: non-root, read-only root, no privileges, grace covers the drain")
+
+
+def check_tls(rendered: Path) -> None:
+    """The certificate is where the settings look for it, and there is no way around it."""
+    pod = one(rendered, "StatefulSet")["spec"]["template"]["spec"]
+    [container] = pod["containers"]
+    environment = {variable["name"]: variable["value"] for variable in container["env"]}
+    assert environment["JETON_ALLOW_PLAINTEXT"] == "false"
+    assert environment["JETON_GRPC_LISTEN"] == "0.0.0.0:50051", "what was there stays"
+    [mount] = [mount for mount in container["volumeMounts"] if mount["name"] == "tls"]
+    assert mount["readOnly"] and "subPath" not in mount, "it would never change"
+    # The names that a Secret of type kubernetes.io/tls has.
+    for variable, file in (("JETON_TLS_CERT", "tls.crt"), ("JETON_TLS_KEY", "tls.key")):
+        assert environment[variable] == f"{mount['mountPath']}/{file}"
+    [volume] = [volume for volume in pod["volumes"] if volume["name"] == "tls"]
+    assert volume["secret"] == {"secretName": "jeton-tls", "defaultMode": 0o440}
+    ports = one(rendered, "Service")["spec"]["ports"]
+    assert {(port["targetPort"], port["appProtocol"]) for port in ports} == {
+        ("grpc", "https"),
+        ("http", "https"),
+    }
+    print(f"{rendered.stem}: gRPC and HTTP have the Secret's certificate")
 
 
 def check_compose(compose_go: Path) -> None:
@@ -158,9 +196,12 @@ def write_dashboard_rules(path: Path) -> None:
 
 
 if __name__ == "__main__":
-    operator, compose_go, rules = map(Path, sys.argv[1:])
-    check_kubernetes(operator)
+    operator, compose_go, plain, tls, rules = map(Path, sys.argv[1:])
+    for rendered in (plain, tls):
+        check_kubernetes(operator, rendered)
+        check_hardening(rendered)
+    check_that_nothing_is_left_out(plain, tls)
     check_that_mistakes_are_found(operator)
-    check_hardening()
+    check_tls(tls)
     check_compose(compose_go)
     write_dashboard_rules(rules)

@@ -134,6 +134,10 @@ async fn the_command_line_connects_with_a_ca() {
     assert_eq!(code, Some(1), "a CA that nobody knows: {said}");
     let (code, _) = health(&["health", "--server", &plain]);
     assert_eq!(code, Some(1), "without TLS");
+    // For probes that speak none.
+    let ops = format!("http://{}", server.ops().await.address);
+    let (code, said) = health(&["health", "--server", &ops]);
+    assert_eq!(code, Some(0), "{said}");
     let (code, said) = health(&["health", "--server", &plain, "--ca", text(&ca)]);
     assert_eq!(code, Some(2), "{said}");
     assert!(said.contains("https://"), "{said}");
