@@ -29,6 +29,14 @@ install_grpcurl() {
     GOBIN=$tools/bin go install "github.com/fullstorydev/grpcurl/cmd/grpcurl@$grpcurl_version"
 }
 
+# At the versions of tests/clients/h2spec/go.mod.
+install_h2spec() {
+    GOBIN=$tools/bin go -C tests/clients/h2spec install tool
+    command -v openssl >/dev/null && return
+    apt-get update --quiet=2
+    apt-get install --quiet=2 --yes --no-install-recommends openssl
+}
+
 install_strace() {
     command -v strace >/dev/null && return
     apt-get update --quiet=2
