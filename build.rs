@@ -1,7 +1,13 @@
 //! Compiles `proto/` to Rust without protoc, writes the descriptor set that reflection serves, and
 //! finds out which commit is built.
 
-use std::{env, fs, path::PathBuf, process::Command};
+#[path = "build/commit.rs"]
+mod commit;
+
+use std::{
+    env, fs,
+    path::{Path, PathBuf},
+};
 
 use prost::Message as _;
 
@@ -51,30 +57,20 @@ fn tell_commit() {
     #[expect(clippy::disallowed_methods, reason = "how cargo tells a build script")]
     let (given, profile) = (env::var("JETON_COMMIT"), env::var("PROFILE"));
     let given = given.ok().filter(|commit| !commit.is_empty());
-    let asked = || profile.is_ok_and(|profile| profile == "release").then(commit).flatten();
+    let asked = || profile.is_ok_and(|profile| profile == "release").then(ask_git).flatten();
     let commit = given.or_else(asked).unwrap_or_default();
-    let version = env!("CARGO_PKG_VERSION");
+    let version = commit::version(env!("CARGO_PKG_VERSION"), &commit);
     println!("cargo::rustc-env=JETON_BUILD_COMMIT={commit}");
-    let text = if commit.is_empty() { version.to_owned() } else { format!("{version} ({commit})") };
-    println!("cargo::rustc-env=JETON_BUILD_VERSION={text}");
+    println!("cargo::rustc-env=JETON_BUILD_VERSION={version}");
 }
 
-/// The commit of this directory, if it is the top of a repository and git is there: an archive that
-/// was unpacked within another repository is not that one's.
-fn commit() -> Option<String> {
-    let top = git(&["rev-parse", "--show-toplevel"])?;
-    if fs::canonicalize(top).ok()? != fs::canonicalize(".").ok()? {
-        return None;
+/// Asks again after each commit, and after each change that the program would not be that commit for.
+fn ask_git() -> Option<String> {
+    let here = Path::new(".");
+    let commit = commit::of(here)?;
+    for input in commit::INPUTS {
+        println!("cargo::rerun-if-changed={input}");
     }
-    // Each commit and each checkout adds a line there.
-    println!("cargo::rerun-if-changed={}", git(&["rev-parse", "--git-path", "logs/HEAD"])?);
-    let commit = git(&["rev-parse", "--short=12", "HEAD"])?;
-    let changed = !git(&["status", "--porcelain", "--untracked-files=no"])?.is_empty();
-    Some(if changed { format!("{commit}+changes") } else { commit })
-}
-
-fn git(arguments: &[&str]) -> Option<String> {
-    let output = Command::new("git").args(arguments).output().ok()?;
-    let text = String::from_utf8(output.stdout).ok()?;
-    output.status.success().then(|| text.trim().to_owned())
+    println!("cargo::rerun-if-changed={}", commit::log(here)?.display());
+    Some(commit)
 }

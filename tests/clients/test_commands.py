@@ -3,6 +3,7 @@ as a person would, who is asked on a terminal."""
 
 import json
 import os
+import re
 import subprocess
 from types import SimpleNamespace
 from typing import Any
@@ -11,7 +12,7 @@ import pytest
 
 import terminal
 from secret_ledger import SecretLedger, invent
-from server import BINARY, Server, free_port
+from server import BINARY, ROOT, Server, free_port
 
 
 class Commands:
@@ -128,3 +129,11 @@ def test_a_mass_revocation_is_confirmed_by_a_person(commands, operator):
     code, shown = commands.asked(*revoke, answers=[("[y/N] ", "y")], **operator)
     assert code == 0, shown
     assert commands.token("introspect", token=issued["access_token"])["active"] is False
+
+
+def test_the_version_names_the_commit_of_this_clone(commands: Commands) -> None:
+    asked = ["git", "-C", str(ROOT), "rev-parse", "--short=12", "HEAD"]
+    head = subprocess.run(asked, capture_output=True, text=True, check=True).stdout.strip()
+    said = commands.run("--version").stdout
+    # Whoever tries out a change has a program that says so.
+    assert re.fullmatch(rf"jeton \d+\.\d+\.\d+ \({head}(\+changes)?\)\n", said), said
