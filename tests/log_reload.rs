@@ -68,6 +68,22 @@ async fn the_form_of_log_and_audit_follows_the_file() {
 }
 
 #[tokio::test]
+async fn what_has_changed_and_takes_a_restart_is_named() {
+    const WARNING: &str = "these settings have changed and need a restart";
+    let settings = Settings::standard();
+    let server = Server::start(&settings).await;
+    server.reload(&settings.clone().set("log", "filter", "debug"));
+    until("to be read again", async || logged(&server, &[READ_AGAIN, "debug"])).await;
+    assert!(!logged(&server, &[WARNING]), "{}", server.log());
+    let changed = settings.clone().set("serve", "drain_delay", "1s");
+    server.reload(&changed.declare("shop", "secret", "'another-secret'"));
+    until("to be told", async || logged(&server, &[WARNING, "serve", "client"])).await;
+    assert!(!server.log().contains("another-secret"), "{}", server.log());
+    server.caller("shop").await.issue(client_credentials()).await.expect("the secret before");
+    server.stop().await;
+}
+
+#[tokio::test]
 async fn settings_at_fault_change_nothing_and_are_told_of() {
     let settings = Settings::standard();
     let server = Server::start(&settings).await;

@@ -47,7 +47,7 @@ impl Serve {
                 println!("{}", dev::first_session(listeners));
             }
         };
-        let reread = || change(&log, self.settings());
+        let reread = || change(&log, &settings, self.settings());
         Ok(app::serve(&settings, init_admin, (&mut started, &reread)).await?)
     }
 
@@ -60,13 +60,18 @@ impl Serve {
     }
 }
 
-/// Has the log follow the settings as they are now. Settings at fault change nothing.
-fn change(log: &Log, read: Result<Loaded, Faults>) {
+/// Has the log follow the settings as they are now, and tells what else in them differs from those
+/// that are in force. Settings at fault change nothing.
+fn change(log: &Log, running: &Settings, read: Result<Loaded, Faults>) {
     match read {
-        Ok(loaded) => {
-            log.change(&loaded.settings.log);
-            let LogSettings { filter, format } = loaded.settings.log;
+        Ok(Loaded { settings, .. }) => {
+            log.change(&settings.log);
+            let sections = running.needing_restart(&settings);
+            let LogSettings { filter, format } = settings.log;
             tracing::info!(%filter, ?format, "[log] was read again");
+            if !sections.is_empty() {
+                tracing::warn!(?sections, "these settings have changed and need a restart");
+            }
         }
         Err(faults) => {
             tracing::error!(%faults, "[log] stays as it was: the settings are at fault");

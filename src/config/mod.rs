@@ -11,6 +11,7 @@
 //! | `fields` | typed values out of one TOML table |
 //! | `syntax` | what is wrong with a file that is no TOML |
 //! | `fault`, `warning`, `report` | what is told of a file, and where in it |
+//! | `restart` | which sections a running server cannot take from changed settings |
 //! | `duration`, `size`, `choice` | values that are written as text |
 
 mod audit;
@@ -29,6 +30,7 @@ mod overrides;
 mod passwords;
 mod phc;
 mod report;
+mod restart;
 mod serve;
 mod settings;
 mod size;

@@ -1,0 +1,64 @@
+//! What a server that runs cannot take from changed settings.
+
+use super::Settings;
+
+impl Settings {
+    /// The sections that differ in `changed` and that only a restart brings into force: all but
+    /// `[log]`. What is in the files that they name is another matter.
+    pub fn needing_restart(&self, changed: &Self) -> Vec<&'static str> {
+        let Self {
+            grpc,
+            http,
+            ops,
+            tls,
+            limits,
+            store,
+            keys,
+            tokens,
+            passwords,
+            lockout,
+            log: _,
+            audit,
+            traces,
+            serve,
+            clients,
+            users,
+        } = changed;
+        let sections = [
+            ("grpc", self.grpc == *grpc),
+            ("http", self.http == *http),
+            ("ops", self.ops == *ops),
+            ("tls", self.tls == *tls),
+            ("limits", self.limits == *limits),
+            ("store", self.store == *store),
+            ("keys", self.keys == *keys),
+            ("tokens", self.tokens == *tokens),
+            ("passwords", self.passwords == *passwords),
+            ("lockout", self.lockout == *lockout),
+            ("audit", self.audit == *audit),
+            ("traces", self.traces == *traces),
+            ("serve", self.serve == *serve),
+            ("client", self.clients == *clients),
+            ("user", self.users == *users),
+        ];
+        sections.into_iter().filter(|(_, same)| !same).map(|(name, _)| name).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::config::{LogSettings, ServeSettings};
+
+    use super::*;
+
+    #[test]
+    fn everything_but_the_log_takes_a_restart() {
+        let running = Settings::default();
+        let log = LogSettings { filter: "debug".into(), ..running.log.clone() };
+        let changed = Settings { log, ..running.clone() };
+        assert!(running.needing_restart(&changed).is_empty());
+        let serve = ServeSettings { allow_plaintext: true, ..running.serve.clone() };
+        let changed = Settings { serve, tls: None, ..changed };
+        assert_eq!(running.needing_restart(&changed), ["serve"]);
+    }
+}
