@@ -11,7 +11,6 @@ use std::{
     time::Duration,
 };
 
-use tokio::task::JoinSet;
 use tonic::{Code, transport::Endpoint};
 use tonic_health::pb::{
     HealthCheckRequest, health_check_response::ServingStatus, health_client::HealthClient,
@@ -19,8 +18,9 @@ use tonic_health::pb::{
 use tonic_types::StatusExt as _;
 
 use crate::common::{
-    caller::{Caller, client_credentials},
+    caller::client_credentials,
     home::Home,
+    load::Load,
     refusal::assert_refused,
     server::Server,
     settings::Settings,
@@ -115,77 +115,22 @@ async fn calls_are_answered_for_the_drain_delay_after_health_says_not_serving() 
     server.ended().await;
 }
 
-/// What was acknowledged to one caller.
-#[derive(Default)]
-struct Acknowledged {
-    alive: Vec<String>,
-    revoked: Vec<String>,
-}
-
-/// Issues, refreshes and revokes until the server is gone.
-async fn load(shop: Caller) -> Acknowledged {
-    let mut acknowledged = Acknowledged::default();
-    for round in 0.. {
-        let Ok(issued) = shop.issue(client_credentials()).await else { break };
-        if round % 3 != 0 {
-            acknowledged.alive.push(issued.access_token);
-            continue;
-        }
-        // An unanswered revocation may or may not have happened: the token is in neither list.
-        if shop.revoke(&issued.access_token).await.is_err() {
-            break;
-        }
-        acknowledged.revoked.push(issued.access_token);
-    }
-    acknowledged
-}
-
-async fn under_load(server: &Server) -> JoinSet<Acknowledged> {
-    let mut calls = JoinSet::new();
-    for _ in 0..4 {
-        calls.spawn(load(server.caller("shop").await));
-    }
-    // Twenty revocations were seen to get through: work is under way.
-    let shop = server.caller("shop").await;
-    for _ in 0..20 {
-        let before = shop.cursor().await;
-        until("the load to be under way", async || shop.cursor().await != before).await;
-    }
-    calls
-}
-
-async fn assert_everything_is_there(home: Home, settings: &Settings, calls: JoinSet<Acknowledged>) {
-    let calls = within("the load to notice", calls.join_all()).await;
-    let server = Server::start_at(home, settings).await;
-    let shop = server.caller("shop").await;
-    for acknowledged in calls {
-        for (tokens, active) in [(acknowledged.alive, true), (acknowledged.revoked, false)] {
-            for tokens in tokens.chunks(1_000) {
-                let tokens: Vec<_> = tokens.iter().map(String::as_str).collect();
-                let results = shop.introspect_all(&tokens).await.expect("results");
-                assert!(results.iter().all(|result| result.active == active));
-            }
-        }
-    }
-    server.stop().await;
-}
-
 #[tokio::test(flavor = "multi_thread")]
 async fn sigterm_under_load_exits_0_and_everything_acknowledged_is_there() {
     let settings = Settings::standard();
     let server = Server::start(&settings).await;
-    let calls = under_load(&server).await;
+    let load = Load::on(&server).await;
     let home = within("to stop", server.stop()).await;
-    assert_everything_is_there(home, &settings, calls).await;
+    load.is_all_there(home, &settings, Vec::new()).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn kill_9_under_load_loses_nothing_that_was_acknowledged() {
     let settings = Settings::standard();
     let server = Server::start(&settings).await;
-    let calls = under_load(&server).await;
+    let load = Load::on(&server).await;
     let home = server.kill().await;
-    assert_everything_is_there(home, &settings, calls).await;
+    load.is_all_there(home, &settings, Vec::new()).await;
 }
 
 #[tokio::test]

@@ -4,6 +4,7 @@ pub(crate) mod admin;
 pub(crate) mod caller;
 pub(crate) mod command;
 pub(crate) mod home;
+pub(crate) mod load;
 pub(crate) mod ops;
 pub(crate) mod refusal;
 pub(crate) mod server;

@@ -209,3 +209,30 @@ async fn a_self_signed_certificate_stands_for_itself() {
     assert_eq!(alert, "received fatal alert: CertificateUnknown");
     server.stop().await;
 }
+
+#[tokio::test]
+async fn whom_to_trust_changes_while_the_server_runs_and_open_connections_go_on() {
+    let (old, new) = (Authority::new("old"), Authority::new("new"));
+    let settings = with_certificate(Settings::standard()).set("tls", "client_auth", "required");
+    let settings = settings.set("tls", "client_ca", "ca.pem");
+    let settings = settings.declare("shop", "certificates", r#"["dns:shop.example"]"#);
+    let home = home(&old);
+    let bundle = home.path().join("ca.pem");
+    fs::write(&bundle, old.pem()).expect("whom to trust");
+    let server = Server::start_at(home, &settings).await;
+    let (of_old, of_new) = (old.client(1, &["shop.example"]), new.client(1, &["shop.example"]));
+    let caller = bare(&server, &old, &of_old, "").await;
+    let is_refused = async |identity: &Issued| {
+        told(&server, &old, Some(identity)).await == "received fatal alert: CertificateUnknown"
+    };
+    assert!(is_refused(&of_new).await);
+
+    fs::write(&bundle, old.pem() + &new.pem()).expect("both");
+    until("to trust both", async || !is_refused(&of_new).await).await;
+    assert!(!is_refused(&of_old).await);
+    fs::write(&bundle, new.pem()).expect("the new one");
+    until("to trust the new one alone", async || is_refused(&of_old).await).await;
+    assert!(!is_refused(&of_new).await);
+    caller.issue(client_credentials()).await.expect("a token over the connection from before");
+    server.stop().await;
+}
