@@ -24,10 +24,12 @@ RUN --mount=type=cache,target=/usr/local/cargo/registry \
     target="$(uname -m)-unknown-linux-musl" \
     && cargo build --release --locked --bin jeton --target "$target" --features "$FEATURES" \
     && install -D -m 0755 "target/$target/release/jeton" /image/jeton \
-    && install -d -m 0700 -o 65532 -g 65532 /image/var/lib/jeton
+    && install -d -m 0700 /image/var/lib/jeton
 
 FROM scratch
-COPY --from=build --chown=65532:65532 /image/ /
+# The program is root's: who runs it cannot change it, even where the root file system is writable.
+COPY --from=build /image/jeton /jeton
+COPY --from=build --chown=65532:65532 /image/var/ /var/
 USER 65532:65532
 WORKDIR /var/lib/jeton
 VOLUME /var/lib/jeton

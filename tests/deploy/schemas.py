@@ -1,4 +1,5 @@
-"""What lies in deploy/, against the schemas of those who read it, without a network.
+"""What lies in deploy/, against the schemas of those who read it, without a network; and what the
+Dockerfile says against what the others expect of its image.
 
     schemas.py PROMETHEUS_OPERATOR COMPOSE_GO PLAIN TLS RULES
 
@@ -12,6 +13,7 @@ import copy
 import json
 import re
 import sys
+import tomllib
 from pathlib import Path
 from typing import Any
 
@@ -164,6 +166,42 @@ def check_tls(rendered: Path) -> None:
     print(f"{rendered.stem}: gRPC and HTTP have the Secret's certificate")
 
 
+def check_image() -> None:
+    """The last stage of the Dockerfile makes what the documentation says: nobody builds it here."""
+    text = (DEPLOY.parent / "Dockerfile").read_text().replace("\\\n", " ")
+    lines = [line.split(maxsplit=1) for line in text.splitlines() if line and line[0] != "#"]
+    last = max(at for at, (word, _) in enumerate(lines) if word == "FROM")
+    assert lines[last] == ["FROM", "scratch"], "no shell, no C library"
+    stage: dict[str, list[str]] = {}
+    for word, rest in lines[last + 1 :]:
+        stage.setdefault(word, []).append(rest)
+    assert "RUN" not in stage and "ADD" not in stage
+    [user] = stage["USER"]
+    uid, gid = map(int, user.split(":"))
+    assert uid > 0 and gid > 0
+    # What it runs as owns the data directory and nothing else.
+    program, data = stage["COPY"]
+    assert "--chown" not in program and f"--chown={user} " in data
+    assert stage["ENTRYPOINT"] == ['["/jeton"]'] and stage["CMD"] == ['["serve"]']
+    [health] = stage["HEALTHCHECK"]
+    assert json.loads(health.partition("CMD")[2])[:2] == ["/jeton", "health"]
+    # The ports are those that the listeners are told and that the others expect.
+    [environment] = stage["ENV"]
+    listens = re.findall(r"JETON_(?:GRPC|HTTP|OPS)_LISTEN=0\.0\.0\.0:(\d+)", environment)
+    [compose] = documents(DEPLOY / "compose/compose.yaml")
+    published = [port.rpartition(":")[2] for port in compose["services"]["jeton"]["ports"]]
+    assert stage["EXPOSE"] == [" ".join(listens)] and published == listens
+    assert compose["services"]["jeton"]["user"] == user
+    # Everything that the build copies is let through, and the compiler is new enough.
+    context = (DEPLOY.parent / ".dockerignore").read_text().splitlines()
+    assert {"!Cargo.toml", "!Cargo.lock", "!build", "!build.rs", "!proto", "!src"} <= set(context)
+    [compiler] = re.findall(r"FROM rust:(\d+\.\d+)-alpine AS build", text)
+    manifest = tomllib.loads((DEPLOY.parent / "Cargo.toml").read_text())
+    oldest = manifest["package"]["rust-version"]
+    assert [*map(int, compiler.split("."))] >= [*map(int, oldest.split("."))]
+    print(f"image: one program as {user} in an empty root file system, Rust {compiler}")
+
+
 def check_compose(compose_go: Path) -> None:
     schema = json.loads((compose_go / "schema/compose-spec.json").read_text())
     [compose] = documents(DEPLOY / "compose/compose.yaml")
@@ -203,5 +241,6 @@ if __name__ == "__main__":
     check_that_nothing_is_left_out(plain, tls)
     check_that_mistakes_are_found(operator)
     check_tls(tls)
+    check_image()
     check_compose(compose_go)
     write_dashboard_rules(rules)
