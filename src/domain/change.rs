@@ -33,7 +33,7 @@ pub struct GrantChange {
     pub generation: u32,
     /// The client it was issued to.
     pub client_id: ClientId,
-    /// The services it was meant for.
+    /// The services that what was ended was meant for.
     pub audience: Audience,
     /// When it was ended; `None` for access tokens alone.
     pub time: Option<Timestamp>,
@@ -70,7 +70,8 @@ impl Change {
             grant_id: new.id,
             generation: new.current.number,
             client_id: new.client_id.clone(),
-            audience: new.audience.clone(),
+            // A re-keyed grant may be meant for others: they hold nothing of what is revoked.
+            audience: old.audience.clone(),
             time: new.end.map(|end| end.time),
         };
         if old.end.is_none() && new.end.is_some() {

@@ -1,6 +1,8 @@
 //! Who is told what: as far as introspection reaches, and not a name more.
 
-use jeton::proto::v1::{Client, IntrospectReach, RevokeGrantsRequest, RevokeTokenRequest};
+use jeton::proto::v1::{
+    Client, IntrospectReach, IssueTokenRequest, RevokeGrantsRequest, RevokeTokenRequest,
+};
 
 use crate::{
     common::{
@@ -136,6 +138,29 @@ async fn a_caller_whose_reach_changes_is_told_to_forget_everything_and_then_hear
     let rival_changed = || "client rival".to_owned();
     let expected = [rival_changed(), everything(), seen, rival_changed(), everything()];
     assert_eq!(told, expected);
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn tokens_that_a_repeated_request_replaces_are_told_to_those_whom_they_were_meant_for() {
+    let server = Server::start(&settings()).await;
+    let admin = Admin::of(&server).await;
+    let (shop, billing) = (server.caller("shop").await, server.caller("billing").await);
+    let repeatable =
+        IssueTokenRequest { request_id: "lost-answer".to_owned(), ..client_credentials() };
+    let lost = shop.issue(repeatable.clone()).await.expect("a token");
+    let audience = vec!["post".to_owned()];
+    let moved = Client { client_id: "shop".to_owned(), audience, ..Default::default() };
+    admin.update_client(moved, &["audience"]).await.expect("changed");
+    // Billing has heard of the client's change, and asks again.
+    let mut at_billing = Watcher::of(&billing).await;
+    assert!(billing.is_active(&lost.access_token).await);
+
+    let again = shop.issue(repeatable).await.expect("another token");
+    assert_eq!(again.grant_id, lost.grant_id);
+    assert!(!billing.is_active(&lost.access_token).await);
+    let told = names(at_billing.up_to_now(&billing).await);
+    assert_eq!(told, [format!("access {}", lost.grant_id)]);
     server.stop().await;
 }
 
