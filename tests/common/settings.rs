@@ -181,7 +181,7 @@ impl Settings {
     }
 
     /// The file's text, for a server that keeps everything under `home`.
-    pub(super) fn render(&self, home: &Path) -> String {
+    pub(crate) fn render(&self, home: &Path) -> String {
         let place = |name| home.join(name).display().to_string();
         let store = Table::new("[store]").text("path", &place("data"));
         let keys = Table::new("[keys]").text("path", &place("keys"));

@@ -7,10 +7,7 @@ use std::{
 };
 
 use jeton::client::Validator;
-use tokio::{
-    task::AbortHandle,
-    time::{Instant, sleep},
-};
+use tokio::time::{Instant, sleep};
 
 /// How often each token is shown.
 const PACE: Duration = Duration::from_millis(5);
@@ -20,10 +17,9 @@ struct Entry {
     revoked: Option<Instant>,
     accepted: u64,
     refused: u64,
-    /// When the last request began that was accepted after the revocation was acknowledged, and how
-    /// long after it.
+    /// How long after the acknowledged revocation the last request began that was accepted.
     latest: Duration,
-    /// How long after the acknowledgement the last request began, whatever came of it.
+    /// How long after it the last request began, whatever came of it.
     watched: Duration,
 }
 
@@ -32,11 +28,11 @@ struct Entry {
 pub(crate) struct Ledger(Arc<Mutex<HashMap<String, Entry>>>);
 
 impl Ledger {
-    /// Shows `token` from now on.
-    pub(crate) fn show(&self, validator: &Validator, token: &str) -> AbortHandle {
+    /// Shows `token` from now on, until the test ends.
+    pub(crate) fn show(&self, validator: &Validator, token: &str) {
         self.with(token, |_| ());
         let (ledger, validator, token) = (self.clone(), validator.clone(), token.to_owned());
-        let showing = tokio::spawn(async move {
+        tokio::spawn(async move {
             loop {
                 let began = Instant::now();
                 let accepted = validator.validate(&token).await.is_ok();
@@ -44,7 +40,6 @@ impl Ledger {
                 sleep(PACE).await;
             }
         });
-        showing.abort_handle()
     }
 
     /// The revocation of `token` was acknowledged.
@@ -76,7 +71,12 @@ impl Ledger {
         self.with(token, |entry| entry.watched)
     }
 
-    /// How long after its acknowledged revocation a token was still accepted, at worst.
+    /// For how long after its acknowledged revocation a token was still accepted.
+    pub(crate) fn latest(&self, token: &str) -> Duration {
+        self.with(token, |entry| entry.latest)
+    }
+
+    /// The longest of these.
     pub(crate) fn worst(&self) -> Duration {
         let entries = self.0.lock().expect("the ledger");
         entries.values().map(|entry| entry.latest).max().unwrap_or_default()

@@ -1,19 +1,24 @@
-//! A TCP proxy that can stop to forward, as a network does that is cut, and that can hang up.
+//! A TCP proxy that can lose, delay and cut what goes through it, as a network does.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use tokio::{
-    io::copy_bidirectional,
-    net::{TcpListener, TcpStream},
+    io::{AsyncReadExt as _, AsyncWriteExt as _},
+    net::{
+        TcpListener, TcpStream,
+        tcp::{OwnedReadHalf, OwnedWriteHalf},
+    },
     sync::watch,
     task::JoinSet,
 };
 
-/// Which connections are frozen and which are closed: those with a lower number.
+/// What is done with connections. Each has a number; those with a lower one are meant.
 #[derive(Clone, Copy, Default)]
 struct Orders {
     frozen: u64,
     closed: u64,
+    /// Whether what the server says waits here, whatever the connection.
+    held: bool,
 }
 
 /// Forwards to one address until it is told otherwise. Dropped, it closes everything.
@@ -51,6 +56,22 @@ impl Proxy {
         let now = TAKEN.load(Ordering::SeqCst);
         self.orders.send_modify(|orders| orders.closed = now);
     }
+
+    /// Keeps back what the server says from now on, on every connection there is or will be.
+    pub(crate) fn hold(&self) {
+        self.orders.send_modify(|orders| orders.held = true);
+    }
+
+    /// Hands on what was kept back.
+    pub(crate) fn release(&self) {
+        self.orders.send_modify(|orders| orders.held = false);
+    }
+
+    /// Closes the connections there are: what was kept back is lost. New ones work.
+    pub(crate) fn lose(&self) {
+        let now = TAKEN.load(Ordering::SeqCst);
+        self.orders.send_modify(|orders| *orders = Orders { closed: now, held: false, ..*orders });
+    }
 }
 
 async fn listen(listener: TcpListener, target: String, orders: watch::Receiver<Orders>) {
@@ -63,25 +84,41 @@ async fn listen(listener: TcpListener, target: String, orders: watch::Receiver<O
 }
 
 async fn forward(
-    mut near: TcpStream,
+    near: TcpStream,
     target: String,
     number: u64,
     mut orders: watch::Receiver<Orders>,
 ) {
     // Nobody there: closing says so.
-    let Ok(mut far) = TcpStream::connect(target).await else { return };
-    let mut closing = orders.clone();
-    let closed = closing.wait_for(|orders| number < orders.closed);
-    let frozen = async {
-        tokio::select! {
-            _ = copy_bidirectional(&mut near, &mut far) => return,
-            _ = orders.wait_for(|orders| number < orders.frozen) => {}
-        }
-        // Both ends stay open, and nothing is read.
-        std::future::pending::<()>().await;
-    };
+    let Ok(far) = TcpStream::connect(target).await else { return };
+    for stream in [&near, &far] {
+        stream.set_nodelay(true).expect("an open socket");
+    }
+    let ((from_near, to_near), (from_far, to_far)) = (near.into_split(), far.into_split());
+    let moves = move |orders: &Orders| number >= orders.frozen;
+    let asking = pump(from_near, to_far, orders.clone(), moves);
+    let answering =
+        pump(from_far, to_near, orders.clone(), move |orders| moves(orders) && !orders.held);
     tokio::select! {
-        () = frozen => {}
-        _ = closed => {}
+        // First: what an order loses is not forwarded by the same order.
+        biased;
+        _ = orders.wait_for(|orders| number < orders.closed) => {}
+        () = asking => {}
+        () = answering => {}
+    }
+}
+
+/// Moves bytes while they are allowed to move. An order holds all bytes that come after it.
+async fn pump(
+    mut from: OwnedReadHalf,
+    mut to: OwnedWriteHalf,
+    mut orders: watch::Receiver<Orders>,
+    moves: impl Fn(&Orders) -> bool,
+) {
+    let mut bytes = vec![0; 16 * 1024];
+    while let Ok(read @ 1..) = from.read(&mut bytes).await {
+        if orders.wait_for(&moves).await.is_err() || to.write_all(&bytes[..read]).await.is_err() {
+            return;
+        }
     }
 }

@@ -1,0 +1,28 @@
+//! The server's wall clock is set. The validator's own time is not the wall clock's: see
+//! `tests/client/promise.rs`.
+
+use crate::{common::settings::Settings, scene::Scene, timed::Timed};
+
+const DAY: i64 = 24 * 60 * 60;
+
+#[tokio::test]
+async fn a_server_whose_clock_is_set_keeps_the_promise_and_the_watch() {
+    let server = Timed::start(&Settings::standard()).await;
+    let scene = Scene::at(&server.address).await;
+    let good = scene.token().await;
+    // A day back, a day beyond what is right, and right again.
+    for jump in [-DAY, 2 * DAY, -DAY] {
+        let (heard, unheard) = (scene.token().await, scene.token().await);
+        server.set_clock(jump);
+        scene.revoke(&heard).await;
+        scene.refused(&heard).await;
+        scene.revoke_unheard(&unheard).await;
+        scene.outlast(&unheard).await;
+        scene.was_trusted(&unheard);
+        scene.proxy.release();
+        scene.outlast(&heard).await;
+    }
+    scene.accepted_again(&good).await;
+    let counts = scene.check();
+    assert_eq!(counts.begun_anew, 0, "{counts:?}");
+}

@@ -1,0 +1,100 @@
+//! The way to the server is in trouble.
+
+use std::time::Duration;
+
+use jeton::proto::v1::WatchRevocationsRequest;
+use tokio::{
+    task::JoinSet,
+    time::{Instant, interval},
+};
+
+use crate::{
+    common::{caller::Caller, server::Server, settings::Settings, wait::within},
+    scene::Scene,
+};
+
+#[tokio::test]
+async fn a_revocation_is_heard_while_all_is_well() {
+    let server = Server::start(&Settings::standard()).await;
+    let scene = Scene::at(server.address()).await;
+    let token = scene.token().await;
+    scene.revoke(&token).await;
+    scene.refused(&token).await;
+    scene.outlast(&token).await;
+    let counts = scene.check();
+    assert!(counts.revocations > 0 && counts.begun_anew == 0, "{counts:?}");
+}
+
+#[tokio::test]
+async fn a_connection_that_is_cut_without_a_word_is_found_dead_and_replaced() {
+    let server = Server::start(&Settings::standard()).await;
+    let scene = Scene::at(server.address()).await;
+    let (token, other) = (scene.token().await, scene.token().await);
+    scene.proxy.cut();
+    scene.revoke(&token).await;
+    scene.outlast(&token).await;
+    scene.was_trusted(&token);
+    scene.accepted_again(&other).await;
+    let counts = scene.check();
+    assert!(counts.resumed > 0 && counts.begun_anew == 0, "{counts:?}");
+}
+
+#[tokio::test]
+async fn a_network_that_swallows_every_answer_costs_the_tokens_and_not_the_promise() {
+    let server = Server::start(&Settings::standard()).await;
+    let scene = Scene::at(server.address()).await;
+    let (token, other) = (scene.token().await, scene.token().await);
+    scene.revoke_unheard(&token).await;
+    scene.outlast(&token).await;
+    scene.was_trusted(&token);
+    scene.refused(&other).await;
+    // What comes now is old, and says of the past only.
+    scene.proxy.release();
+    scene.accepted_again(&other).await;
+    scene.outlast(&token).await;
+    scene.check();
+}
+
+/// How many other watches come and go.
+const RECONNECTS: usize = 600;
+
+#[tokio::test]
+async fn a_hundred_reconnects_a_second_keep_the_promise() {
+    let server = Server::start(&Settings::standard()).await;
+    let scene = Scene::at(server.address()).await;
+    let tokens = [scene.token().await, scene.token().await, scene.token().await];
+    let mut ticks = interval(Duration::from_millis(10));
+    let began = Instant::now();
+    let reconnecting = async {
+        let mut others = JoinSet::new();
+        for _ in 0..RECONNECTS {
+            ticks.tick().await;
+            scene.proxy.hang_up();
+            others.spawn(come_and_go(server.caller("gateway").await));
+        }
+        others.join_all().await;
+        println!("{RECONNECTS} watches came and went in {:?}", began.elapsed());
+    };
+    let revoking = async {
+        for token in &tokens {
+            scene.revoke(token).await;
+            scene.outlast(token).await;
+        }
+    };
+    tokio::join!(reconnecting, revoking);
+    let counts = scene.check();
+    assert!(counts.resumed > 10 && counts.begun_anew == 0, "{counts:?}");
+    let token = scene.token().await;
+    scene.revoke(&token).await;
+    scene.outlast(&token).await;
+    scene.check();
+}
+
+/// Watches up to the first response.
+async fn come_and_go(gateway: Caller) {
+    let request = gateway.signed(WatchRevocationsRequest::default());
+    let stream = within("to watch", gateway.stub.clone().watch_revocations(request)).await;
+    let mut stream = stream.expect("a watch").into_inner();
+    let first = within("to be told", stream.message()).await.expect("no error");
+    assert!(first.expect("a response").checkpoint);
+}

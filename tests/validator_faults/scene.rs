@@ -1,0 +1,145 @@
+//! A validator that follows its server through a proxy, and is shown tokens all the time.
+
+use std::time::Duration;
+
+use jeton::{
+    client::{
+        Basic, Credentials, TokenClient, Validator, endpoint,
+        validator::{Counts, Options},
+    },
+    domain::secret::Secret,
+};
+use tokio::time::sleep;
+use tonic::transport::{Channel, Endpoint};
+
+use crate::{
+    common::{caller::Caller, wait::within},
+    ledger::Ledger,
+    proxy::Proxy,
+};
+
+/// For how long beyond the promise the tokens are shown.
+const BEYOND: Duration = Duration::from_millis(700);
+
+fn promise() -> Duration {
+    Options::default().max_staleness
+}
+
+pub(crate) struct Scene {
+    /// Where the server is, for whoever goes around the proxy.
+    direct: Endpoint,
+    pub(crate) proxy: Proxy,
+    pub(crate) validator: Validator,
+    pub(crate) ledger: Ledger,
+}
+
+/// A validator as a service starts it.
+pub(crate) fn start(endpoint: &Endpoint) -> Validator {
+    let basic = Basic::new("gateway", &Secret::new("gateway-secret"));
+    let client = TokenClient::new(endpoint.connect_lazy(), Credentials::Basic(basic));
+    Validator::start(client, Options::default())
+}
+
+impl Scene {
+    /// In front of the server at `address`.
+    pub(crate) async fn at(address: &str) -> Self {
+        Self::with(address, |endpoint| start(&endpoint)).await
+    }
+
+    /// With a validator that is started in a way of its own.
+    pub(crate) async fn with(address: &str, start: impl FnOnce(Endpoint) -> Validator) -> Self {
+        let proxy = Proxy::to(address.to_owned()).await;
+        let validator = start(endpoint(proxy.url()).expect("a URL"));
+        let direct = Endpoint::from_shared(format!("http://{address}")).expect("a URL");
+        let scene = Self { direct, proxy, validator, ledger: Ledger::default() };
+        until("to follow", || scene.validator.staleness().is_some()).await;
+        scene
+    }
+
+    async fn connect(&self) -> Channel {
+        within("to connect", self.direct.connect()).await.expect("a connection")
+    }
+
+    pub(crate) async fn caller(&self, client_id: &'static str) -> Caller {
+        Caller::new(self.connect().await, client_id)
+    }
+
+    /// A token that is shown from now on, and that is accepted.
+    pub(crate) async fn token(&self) -> String {
+        let token = self.caller("shop").await.log_in().await.access_token;
+        self.ledger.show(&self.validator, &token);
+        self.accepted_again(&token).await;
+        token
+    }
+
+    /// A token that was accepted once and that nobody shows: what is kept of it, nothing corrects
+    /// by chance.
+    pub(crate) async fn put_by(&self) -> String {
+        let token = self.caller("shop").await.log_in().await.access_token;
+        self.validator.validate(&token).await.expect("active");
+        token
+    }
+
+    /// Shows a token that was put by, and whose revocation is long past.
+    pub(crate) async fn bring_out(&self, token: &str) {
+        until("to follow", || self.validator.staleness().is_some()).await;
+        self.ledger.show(&self.validator, token);
+        self.outlast(token).await;
+    }
+
+    pub(crate) async fn revoke(&self, token: &str) {
+        self.caller("shop").await.revoke(token).await.expect("revoked");
+        self.ledger.acknowledged(token);
+    }
+
+    /// Revokes `token` while nothing that the server says comes through: the validator cannot know.
+    /// Nothing comes through until the proxy is told else.
+    pub(crate) async fn revoke_unheard(&self, token: &str) {
+        self.proxy.hold();
+        self.revoke(token).await;
+    }
+
+    /// Waits until `token` was shown for longer than the promise lasts.
+    pub(crate) async fn outlast(&self, token: &str) {
+        until("to be shown", || self.ledger.watched(token) > promise() + BEYOND).await;
+    }
+
+    /// Waits until `token`, which is good, is refused because nobody can tell that it is.
+    pub(crate) async fn refused(&self, token: &str) {
+        let before = self.ledger.refused(token);
+        until("to be refused", || self.ledger.refused(token) > before).await;
+    }
+
+    /// Waits until `token` is accepted, and not only by chance.
+    pub(crate) async fn accepted_again(&self, token: &str) {
+        let before = self.ledger.accepted(token);
+        until("to be accepted", || self.ledger.accepted(token) > before + 10).await;
+    }
+
+    /// Insists that `token` was accepted after its revocation: that there was something to promise.
+    #[track_caller]
+    pub(crate) fn was_trusted(&self, token: &str) {
+        let latest = self.ledger.latest(token);
+        println!("accepted for {latest:?} after a revocation that could not be heard of");
+        assert!(!latest.is_zero(), "the trouble was none");
+    }
+
+    /// Insists on the promise.
+    #[track_caller]
+    pub(crate) fn check(&self) -> Counts {
+        let worst = self.ledger.worst();
+        assert!(worst <= promise(), "accepted {worst:?} after its revocation");
+        println!("worst {worst:?}, {:?}", self.validator.counts());
+        self.validator.counts()
+    }
+}
+
+/// Waits for what nobody calls back about.
+pub(crate) async fn until(what: &str, ask: impl Fn() -> bool) {
+    within(what, async {
+        while !ask() {
+            sleep(Duration::from_millis(1)).await;
+        }
+    })
+    .await;
+}

@@ -1,0 +1,118 @@
+//! The server is in trouble.
+
+use jeton::{
+    app::SystemEntropy,
+    store::{
+        Store as _,
+        sled::{SledOptions, SledStore},
+    },
+};
+
+use crate::{
+    common::{home::Home, server::Server, settings::Settings},
+    scene::{Scene, until},
+};
+
+/// Comes back where the one before was.
+async fn come_back(home: Home, address: String) -> Server {
+    let mut server = Server::spawn(home, &Settings::standard(), address);
+    server.serving().await;
+    server
+}
+
+#[tokio::test]
+async fn a_server_that_is_paused_is_not_believed() {
+    let server = Server::start(&Settings::standard()).await;
+    let scene = Scene::at(server.address()).await;
+    let (token, other) = (scene.token().await, scene.token().await);
+    scene.revoke_unheard(&token).await;
+    server.signal("STOP");
+    scene.proxy.lose();
+    scene.outlast(&token).await;
+    scene.was_trusted(&token);
+    scene.refused(&other).await;
+    server.signal("CONT");
+    scene.accepted_again(&other).await;
+    scene.outlast(&token).await;
+    let counts = scene.check();
+    assert!(counts.resumed > 0 && counts.begun_anew == 0, "{counts:?}");
+}
+
+#[tokio::test]
+async fn a_server_that_is_killed_and_comes_back_is_followed_again() {
+    let server = Server::start(&Settings::standard()).await;
+    let scene = Scene::at(server.address()).await;
+    let (token, other) = (scene.token().await, scene.token().await);
+    scene.revoke_unheard(&token).await;
+    let address = server.address().to_owned();
+    let home = server.kill().await;
+    scene.proxy.lose();
+    scene.outlast(&token).await;
+    scene.was_trusted(&token);
+    scene.refused(&other).await;
+    let _server = come_back(home, address).await;
+    scene.accepted_again(&other).await;
+    let counts = scene.check();
+    assert!(counts.resumed > 0 && counts.begun_anew == 0, "{counts:?}");
+    let next = scene.token().await;
+    scene.revoke(&next).await;
+    scene.outlast(&next).await;
+    scene.check();
+}
+
+#[tokio::test]
+async fn a_server_that_comes_back_with_a_new_store_is_followed_anew() {
+    let server = Server::start(&Settings::standard()).await;
+    let scene = Scene::at(server.address()).await;
+    let (token, put_by) = (scene.token().await, scene.put_by().await);
+    let address = server.address().to_owned();
+    drop(server.kill().await);
+    // What was there is gone, as if it had been revoked.
+    for token in [&token, &put_by] {
+        scene.ledger.acknowledged(token);
+    }
+    let _server = come_back(Home::new(), address).await;
+    scene.outlast(&token).await;
+    scene.was_trusted(&token);
+    until("to begin anew", || scene.validator.counts().begun_anew > 0).await;
+    scene.bring_out(&put_by).await;
+    let token = scene.token().await;
+    scene.revoke(&token).await;
+    scene.outlast(&token).await;
+    scene.check();
+}
+
+/// Frees every event there is, as the sweeper does with those that are old and many.
+async fn trim(home: &Home) {
+    let options = SledOptions { path: home.data(), cache_bytes: 1 << 20, min_free_space: 0 };
+    let store = SledStore::open(&options, &SystemEntropy).expect("the store opens");
+    let head = store.head().await.expect("an end");
+    while store.trim_changes(head, 256).await.expect("trimmed") > 0 {}
+    store.close().await.expect("it closes");
+}
+
+#[tokio::test]
+async fn a_server_that_has_freed_what_was_to_be_told_is_followed_anew() {
+    let server = Server::start(&Settings::standard()).await;
+    let scene = Scene::at(server.address()).await;
+    let (token, other) = (scene.token().await, scene.token().await);
+    let put_by = scene.put_by().await;
+    scene.revoke_unheard(&token).await;
+    scene.revoke(&put_by).await;
+    let address = server.address().to_owned();
+    let home = server.kill().await;
+    scene.proxy.lose();
+    trim(&home).await;
+    let _server = come_back(home, address).await;
+    until("to begin anew", || scene.validator.counts().begun_anew > 0).await;
+    scene.accepted_again(&other).await;
+    scene.outlast(&token).await;
+    scene.was_trusted(&token);
+    scene.bring_out(&put_by).await;
+    // No event has named their grants.
+    assert_eq!(scene.check().revocations, 0);
+    let next = scene.token().await;
+    scene.revoke(&next).await;
+    scene.outlast(&next).await;
+    assert_eq!(scene.check().begun_anew, 1);
+}
