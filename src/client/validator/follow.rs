@@ -43,7 +43,8 @@ pub(super) async fn follow(shared: Arc<Shared>) {
             count(&shared.counters.resumed);
         }
         let longest = pause.next().unwrap_or(LONGEST_PAUSE);
-        time::sleep(error.wait().unwrap_or_else(|| retry::some_of(longest))).await;
+        // All who follow a server are told the same time when it stops: they come back one by one.
+        time::sleep(error.wait().unwrap_or_default() + retry::some_of(longest)).await;
     }
 }
 
@@ -106,14 +107,16 @@ async fn audible<T>(hear: impl Future<Output = Result<T, Error>>) -> Result<T, E
 /// Asks for the end of the feed for ever, often enough that a watch which keeps up stays proven.
 pub(super) async fn prove(shared: Arc<Shared>) {
     let max_staleness = shared.options.max_staleness;
+    // Sent once: the answer to a second attempt would prove less than that to the next question.
+    // One that takes longer would prove nothing any more.
+    let limits = Limits { deadline: max_staleness, retries: 0, ..Limits::default() };
+    let client = shared.client.clone().limits(limits);
     let mut ticks = time::interval((max_staleness / BARRIERS).max(Duration::from_millis(1)));
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
         ticks.tick().await;
         let asked = shared.clock.now();
-        // An answer that takes longer would prove nothing any more.
-        let answer = timeout(max_staleness, shared.client.get_revocation_cursor()).await;
-        if let Ok(Ok(cursor)) = answer
+        if let Ok(cursor) = client.get_revocation_cursor().await
             && let Some(cursor) = Cursor::new(cursor)
         {
             shared.freshness.barrier(asked, cursor);
