@@ -1,6 +1,6 @@
 //! The promise, kept by a ledger that knows when each revocation was acknowledged.
 
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use jeton::client::{Validator, validator::Options};
 use tokio::time::{Instant, sleep};
@@ -86,4 +86,47 @@ async fn a_watch_that_breaks_all_the_time_keeps_the_promise() {
         assert!(refused <= Options::default().max_staleness + STEP, "{refused:?}");
     }
     assert!(validator.counts().resumed >= 20, "{:?}", validator.counts());
+}
+
+#[expect(clippy::disallowed_methods, reason = "the clock that must not count")]
+fn wall_clock() -> SystemTime {
+    SystemTime::now()
+}
+
+#[tokio::test(start_paused = true)]
+async fn neither_the_wall_clock_nor_what_it_is_at_the_server_counts() {
+    let began = wall_clock();
+    // Times by a clock that is far behind this one, and by one that is far ahead.
+    for seconds in [0, 9_000_000_000] {
+        let fake = Fake::start();
+        let time = Some(prost_types::Timestamp { seconds, nanos: 0 });
+        fake.change(|world| {
+            let answer = world.tokens.get_mut("jat_good").expect("the token");
+            (answer.issue_time, answer.expire_time) = (time, time);
+        });
+        let options = Options::default();
+        let max_staleness = options.max_staleness;
+        let validator = Validator::start(fake.client(), options);
+        until("to follow", || validator.staleness().is_some()).await;
+        let asked = || fake.world().calls("Introspect");
+        // `cache_ttl` is a minute.
+        for (pause, questions) in [(0, 1), (59, 1), (2, 2)] {
+            sleep(Duration::from_secs(pause)).await;
+            validator.validate("jat_good").await.expect("active");
+            assert_eq!(asked(), questions, "{seconds}");
+        }
+        fake.change(|world| world.mute = true);
+        fake.revoke("grant");
+        let acknowledged = Instant::now();
+        while validator.validate("jat_good").await.is_ok() {
+            sleep(STEP).await;
+        }
+        let refused = acknowledged.elapsed();
+        assert!(refused > STEP && refused <= max_staleness + STEP, "{refused:?}");
+    }
+    let passed = wall_clock().duration_since(began).expect("a clock that was left alone");
+    assert!(
+        passed < Duration::from_secs(30),
+        "two minutes passed, but not by this clock: {passed:?}"
+    );
 }
