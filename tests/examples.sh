@@ -131,3 +131,7 @@ UNAUTHENTICATED the token is not good here
 END
 session 'rust services' env PYTHONPATH="$home/python:examples/python" "$home/python/bin/python" \
     tests/examples/services.py "$address" "$axum" "$tonic"
+
+# A token service of its own, which is restarted under services that are called all the time.
+env PYTHONPATH="$home/python:examples/python" "$home/python/bin/python" tests/examples/restart.py \
+    "$(realpath "$jeton")" "$services/guarded_axum" "$services/guarded_tonic" "$work/restart"
