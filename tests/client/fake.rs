@@ -25,7 +25,7 @@ use jeton::{
 use tokio::{
     io::DuplexStream,
     sync::{mpsc, watch},
-    time::{sleep, timeout},
+    time::{Instant, sleep, timeout},
 };
 use tonic::{
     Code, Request, Response, Status,
@@ -55,8 +55,12 @@ pub(crate) struct World {
     pub(crate) hold: bool,
     /// How long an access token lives, in seconds.
     pub(crate) expires_in: i64,
+    /// What a watch that breaks asks to be left alone for, in milliseconds.
+    pub(crate) pushback: Option<&'static str>,
     /// The cursors that watches were opened with.
     pub(crate) opened: Vec<String>,
+    /// When the last watches were opened.
+    pub(crate) opened_at: Vec<Instant>,
     /// How many watches are open.
     pub(crate) open: usize,
     /// The calls that came, by RPC.
@@ -186,7 +190,10 @@ impl Fake {
     fn next(&self, watching: &mut Watching) -> Option<Result<WatchRevocationsResponse, Status>> {
         let world = self.world();
         if world.watch != watching.opened_under {
-            return Some(Err(refusal(Code::Unavailable, "TEMPORARILY_UNAVAILABLE")));
+            let mut status = refusal(Code::Unavailable, "TEMPORARILY_UNAVAILABLE");
+            let pushback = world.pushback.map(|pushback| pushback.parse().expect("a header"));
+            pushback.map(|value| status.metadata_mut().insert("grpc-retry-pushback-ms", value));
+            return Some(Err(status));
         }
         let due = world.feed.len() > watching.position || watching.checkpoint;
         if world.mute || !due {
@@ -308,6 +315,7 @@ impl TokenService for Fake {
         let cursor = request.into_inner().cursor;
         let mut world = self.world();
         world.opened.push(cursor.clone());
+        world.opened_at.push(Instant::now());
         let position = (0..=world.feed.len()).find(|position| world.cursor(*position) == cursor);
         let lost = || refusal(Code::OutOfRange, "CURSOR_OUT_OF_RANGE");
         let position = position.ok_or_else(lost)?;

@@ -7,7 +7,7 @@ use jeton::client::{
     Refusal, Validator,
     validator::{Counts, Options},
 };
-use tokio::time::{sleep, timeout};
+use tokio::time::{Instant, sleep, timeout};
 use tonic::Code;
 
 use crate::fake::{Fake, refusal, until};
@@ -181,6 +181,24 @@ async fn a_watch_that_cannot_be_resumed_forgets_everything_and_begins_anew() {
     fake.revoke("grant");
     until("to hear", || validator.counts().revocations == 1).await;
     assert!(!accepts(&validator, "jat_good").await);
+}
+
+#[tokio::test(start_paused = true)]
+async fn all_whose_watch_a_server_ends_leave_it_alone_as_asked_and_come_back_one_by_one() {
+    let fake = Fake::start();
+    let mut validators = Vec::new();
+    for _ in 0..50 {
+        validators.push(standard(&fake).await);
+    }
+    fake.change(|world| (world.pushback, world.opened_at) = (Some("1000"), Vec::new()));
+    let ended = Instant::now();
+    fake.break_watches();
+    until("to come back", || fake.world().opened_at.len() == 50).await;
+    let mut pauses: Vec<_> =
+        fake.world().opened_at.iter().map(|opened| opened.duration_since(ended)).collect();
+    assert!(pauses.iter().all(|pause| pause.as_millis() >= 1_000), "{pauses:?}");
+    pauses.dedup();
+    assert!(pauses.len() > 5, "all at once: {pauses:?}");
 }
 
 #[tokio::test(start_paused = true)]

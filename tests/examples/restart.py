@@ -93,7 +93,7 @@ class TokenService:
         try:
             connection.request("GET", "/.well-known/oauth-authorization-server")
             return connection.getresponse().status == 200
-        except OSError:
+        except (OSError, http.client.HTTPException):
             return False
         finally:
             connection.close()
