@@ -58,9 +58,13 @@ impl Server {
         Self { child, grpc }
     }
 
+    pub(crate) fn url(&self) -> String {
+        format!("http://{}", self.grpc)
+    }
+
     /// A connection, as soon as it serves.
     pub(crate) async fn connect(&self) -> Channel {
-        let endpoint = Endpoint::from_shared(format!("http://{}", self.grpc)).expect("a URL");
+        let endpoint = Endpoint::from_shared(self.url()).expect("a URL");
         loop {
             if let Ok(channel) = endpoint.connect().await {
                 return channel;
