@@ -141,8 +141,8 @@ async fn sigterm_under_load_with_everything_open_that_can_be_loses_nothing_and_e
     let (acknowledged, refusals) = load.is_all_there(home, &settings, granted).await;
     for refused in refusals {
         // hyper's word for a call that GOAWAY has overtaken: the client has not sent it.
-        let not_sent = refused.code() == Code::Cancelled
-            && refused.message() == "operation was canceled";
+        let not_sent =
+            refused.code() == Code::Cancelled && refused.message() == "operation was canceled";
         assert!(not_sent || refused.code() == Code::Unavailable, "{refused:?}");
     }
     println!("{acknowledged} writes acknowledged, all there; the process ended after {took:?}");
