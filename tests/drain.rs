@@ -138,7 +138,7 @@ async fn sigterm_under_load_with_everything_open_that_can_be_loses_nothing_and_e
     assert!(log.contains("they outlived the drain timeout"), "the stuck call: {log}");
     drop((nothing_said, half_said, stuck, http, of_health));
 
-    let (acknowledged, refusals) = load.is_all_there(home, &settings, granted).await;
+    let (acknowledged, refusals) = load.find_everything(home, &settings, granted).await;
     for refused in refusals {
         // hyper's word for a call that GOAWAY has overtaken: the client has not sent it.
         let not_sent =

@@ -121,7 +121,7 @@ async fn sigterm_under_load_exits_0_and_everything_acknowledged_is_there() {
     let server = Server::start(&settings).await;
     let load = Load::on(&server).await;
     let home = within("to stop", server.stop()).await;
-    load.is_all_there(home, &settings, Vec::new()).await;
+    load.find_everything(home, &settings, Vec::new()).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -130,7 +130,7 @@ async fn kill_9_under_load_loses_nothing_that_was_acknowledged() {
     let server = Server::start(&settings).await;
     let load = Load::on(&server).await;
     let home = server.kill().await;
-    load.is_all_there(home, &settings, Vec::new()).await;
+    load.find_everything(home, &settings, Vec::new()).await;
 }
 
 #[tokio::test]

@@ -39,7 +39,7 @@ impl Load {
 
     /// Starts a server on what is left, and insists that everything is there that was acknowledged,
     /// `others` too. Hands back how much that was, and what each caller was told in the end.
-    pub(crate) async fn is_all_there(
+    pub(crate) async fn find_everything(
         self,
         home: Home,
         settings: &Settings,
