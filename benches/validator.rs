@@ -33,7 +33,8 @@ impl Scene {
     fn begin() -> Self {
         let runtime = Runtime::new().expect("a runtime");
         let (server, client, validator, tokens) = runtime.block_on(async {
-            let server = Server::start(&Settings::standard()).await;
+            let settings = Settings::standard().declare("shop", "max_grants", &TOKENS.to_string());
+            let server = Server::start(&settings).await;
             let channel = endpoint(server.url()).expect("a URL").connect_lazy();
             let basic = Basic::new("gateway", &Secret::new("gateway-secret"));
             let client = TokenClient::new(channel, Credentials::Basic(basic));
