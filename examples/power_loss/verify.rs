@@ -236,7 +236,8 @@ async fn check_promises(store: &SledStore, ledger: &Ledger, findings: &mut Findi
     if ledger.store.as_ref().is_some_and(|id| *id != to_hex(&store.id())) {
         findings.lost("the store has another id".to_owned());
     }
-    let keys: BTreeSet<_> = store.key_ids().iter().map(ToString::to_string).collect();
+    let keys = store.key_ids().await.unwrap_or_default();
+    let keys: BTreeSet<_> = keys.iter().map(ToString::to_string).collect();
     for key in ledger.noted_keys.difference(&keys) {
         findings.lost(format!("server key {key} is forgotten"));
     }

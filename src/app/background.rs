@@ -13,7 +13,7 @@ use super::{SystemClock, sweeper::sweep};
 use crate::{
     domain::time::Clock as _,
     service::{LAST_USED_STEP, Service},
-    store::{Store, sled::SledStore},
+    store::{Engine, Store},
 };
 
 /// The pause between two full steps of last uses: what they leave to everybody else.
@@ -36,7 +36,7 @@ pub(super) struct Background {
 
 impl Background {
     /// Starts them.
-    pub(super) fn start(store: &SledStore, service: &Arc<Service<SledStore>>) -> Self {
+    pub(super) fn start(store: &Engine, service: &Arc<Service<Engine>>) -> Self {
         let (writing, stopped) = oneshot::channel();
         Self {
             sweeper: tokio::spawn(sweep(Arc::clone(service))),
@@ -66,7 +66,7 @@ impl Background {
     }
 }
 
-async fn follow(service: Arc<Service<SledStore>>) {
+async fn follow(service: Arc<Service<Engine>>) {
     match service.follow_revocations().await {}
 }
 
@@ -87,7 +87,7 @@ async fn write_uses<S: Store>(service: Arc<Service<S>>, mut stopped: oneshot::Re
     }
 }
 
-async fn count_grants(store: SledStore) {
+async fn count_grants(store: Engine) {
     if let Err(error) = store.count_grants(SystemClock.now()).await {
         tracing::warn!(%error, "the grants could not be counted");
     }

@@ -76,7 +76,7 @@ async fn forget(store: &SledStore, id: KeyId) -> Result<bool, KeyRemovalError> {
     if let Some(grant) = KeySearch::new(id).finish(store, SystemClock.now()).await? {
         return Err(KeyRemovalError::Needed { id, grant });
     }
-    let was_listed = store.key_ids().contains(&id);
+    let was_listed = store.key_ids().await?.contains(&id);
     store.remove_key_id(id).await?;
     Ok(was_listed)
 }

@@ -9,6 +9,7 @@ use super::{
     Announce, KeyFiles, SystemClock,
     background::Background,
     build_info,
+    commits::{can_commit, has_changed},
     first_admin::first_admin,
     hangup::Hangups,
     key_watch::follow_keys,
@@ -24,7 +25,7 @@ use crate::{
     grpc::Health,
     ops::{Exposition, NotReady, Readiness},
     service::Ready,
-    store::sled::{self, Failure, SledStore},
+    store::{Engine, EngineReadiness, sled::Failure},
     transport::{CertificateMetrics, Stage},
 };
 
@@ -114,8 +115,8 @@ pub async fn serve(
     if let Some(tls) = tls {
         watches.spawn(follow_certificates(tls, hangups.follower()));
     }
-    let mut space = store.readiness();
-    say(*space.borrow_and_update(), &health, &readiness).await;
+    let mut commits = store.readiness();
+    say(can_commit(&mut commits), &health, &readiness).await;
     let ops = listeners.ops.map(tracing::field::display);
     tracing::info!(grpc = %listeners.grpc, http = %listeners.http, ops, "serving");
     service_manager::ready();
@@ -128,7 +129,7 @@ pub async fn serve(
         }
         failed = store.stopped() => failed.map_err(ServeError::Store),
         failed = serving.failed() => Err(ServeError::Listener(failed)),
-        never = follow(space, &health, &readiness) => match never {},
+        never = follow(commits, &health, &readiness) => match never {},
         never = hangups.follow(reread) => match never {},
     };
     let stopped = matches!(ended, Err(ServeError::Store(_)));
@@ -164,28 +165,22 @@ pub async fn serve(
 
 /// Health and readiness go as the store's readiness goes.
 async fn follow(
-    mut space: watch::Receiver<sled::Readiness>,
+    mut commits: EngineReadiness,
     health: &Health,
     readiness: &Readiness,
 ) -> Infallible {
-    while space.changed().await.is_ok() {
-        let now = *space.borrow_and_update();
-        say(now, health, readiness).await;
+    while has_changed(&mut commits).await {
+        say(can_commit(&mut commits), health, readiness).await;
     }
     // The store is gone, and says elsewhere why.
     future::pending().await
 }
 
-async fn say(space: sled::Readiness, health: &Health, readiness: &Readiness) {
-    match space {
-        sled::Readiness::Ready => {
-            readiness.set(Ok(()));
-            health.serving().await;
-        }
-        sled::Readiness::Low | sled::Readiness::Full => {
-            readiness.set(Err(NotReady::LowOnSpace));
-            health.not_serving().await;
-        }
+async fn say(commits: Result<(), NotReady>, health: &Health, readiness: &Readiness) {
+    readiness.set(commits);
+    match commits {
+        Ok(()) => health.serving().await,
+        Err(_) => health.not_serving().await,
     }
 }
 
@@ -207,7 +202,7 @@ async fn drain(
     }
 }
 
-async fn close(store: &SledStore) -> Result<(), ServeError> {
+async fn close(store: &Engine) -> Result<(), ServeError> {
     let closed = timeout(CLOSE_TIMEOUT, store.close()).await;
     Ok(closed.map_err(|_| ServeError::CloseTimeout)??)
 }

@@ -13,7 +13,7 @@ use crate::{
     http::{BodyLimits, HttpMetrics, HttpOptions, HttpServer},
     ops::{Exposition, OpsServer, Readiness},
     service::Ready,
-    store::sled::SledStore,
+    store::Engine,
     telemetry::RequestIds,
     transport::{Protocol, Stage, Tls, Transport},
 };
@@ -56,7 +56,7 @@ impl Serving {
 pub(super) fn listen(
     settings: &Settings,
     tls: Option<&Tls>,
-    (ready, health): (&Ready<SledStore>, &Health),
+    (ready, health): (&Ready<Engine>, &Health),
     (readiness, exposition): (&Readiness, &Exposition),
     stage: &watch::Receiver<Stage>,
 ) -> Result<(Listeners, Serving), StartError> {

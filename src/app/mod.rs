@@ -3,6 +3,8 @@
 mod background;
 mod build_info;
 mod check;
+mod commits;
+mod database;
 mod declared;
 mod doctor;
 mod first_admin;
@@ -13,6 +15,8 @@ mod key_text;
 mod key_watch;
 mod lifecycle;
 mod listen;
+#[cfg(feature = "postgres")]
+mod migrate;
 mod open;
 mod open_files;
 mod restore;
@@ -35,6 +39,11 @@ pub use self::{
     open::StartError,
     restore::{Restoration, RestoreError, restore, verify_backup},
     system::{SystemClock, SystemEntropy},
+};
+#[cfg(feature = "postgres")]
+pub use self::{
+    database::database,
+    migrate::{MigrateError, Migration, migrate},
 };
 pub use crate::{
     domain::key_ring::KeyId,

@@ -7,22 +7,24 @@ use thiserror::Error;
 use tokio::task::{JoinError, spawn_blocking};
 
 use super::{
-    FirstAdminError, KeyFiles, KeyRingError, SystemClock, SystemEntropy,
+    FirstAdminError, KeyFiles, KeyRingError, SystemClock, SystemEntropy, database,
     declared::{apply_client, apply_user},
 };
+#[cfg(feature = "postgres")]
+use crate::store::postgres;
 use crate::{
     config::Settings,
     domain::{
         entropy::Entropy,
         error::Error as Refusal,
         grant_type::GrantType,
-        key_ring::KeyRing,
+        key_ring::{KeyId, KeyRing},
         policy::Policies,
         time::{Clock as _, Timestamp},
     },
     service::{HashPool, Service},
     store::{
-        ReadError, Record, Records, Store, Stored, Write, WriteError,
+        Engine, ReadError, Record, Records, Store, Stored, Write, WriteError,
         sled::{OpenError, SledOptions, SledStore},
     },
     transport::TlsError,
@@ -47,6 +49,13 @@ pub enum StartError {
         /// Why not.
         error: OpenError,
     },
+    /// The store in a database cannot be opened.
+    #[cfg(feature = "postgres")]
+    #[error("the store: {0}")]
+    Database(#[from] postgres::OpenError),
+    /// The settings name a database.
+    #[error("store.url: jeton was built without the feature postgres")]
+    NoPostgres,
     /// There is no TLS to be had from what the settings name.
     #[error("TLS: {0}")]
     Tls(#[from] TlsError),
@@ -56,6 +65,12 @@ pub enum StartError {
     /// The store's records name keys, and this ring has none of them: it is another store's.
     #[error("the key ring has none of the keys that the store's records name: wrong keys.path?")]
     ForeignKeys,
+    /// Another instance makes tokens with a key that this ring lacks, or may do so again.
+    #[error(
+        "the key ring lacks the key {0} that the store's records name, and other instances use: \
+         wrong keys.path, or copy the key to it first"
+    )]
+    MissingKey(KeyId),
     /// What is declared cannot be applied.
     #[error("the declared {what}: {error}")]
     Declared {
@@ -80,8 +95,8 @@ pub enum StartError {
 
 /// A store with the service over it.
 pub(super) struct Opened {
-    pub(super) store: SledStore,
-    pub(super) service: Arc<Service<SledStore>>,
+    pub(super) store: Engine,
+    pub(super) service: Arc<Service<Engine>>,
 }
 
 /// Opens everything. Nothing is served before all of it is done.
@@ -110,22 +125,25 @@ fn default_hash_threads() -> usize {
     thread::available_parallelism().map_or(1, |cores| cores.get().saturating_sub(1).max(1))
 }
 
-async fn open_store(settings: &Settings) -> Result<SledStore, StartError> {
+async fn open_store(settings: &Settings) -> Result<Engine, StartError> {
+    if let Some(url) = &settings.store.url {
+        return database::open(&settings.store, url).await;
+    }
     let path = settings.store.path.clone();
     let options = SledOptions {
         min_free_space: settings.store.min_free_space.as_u64(),
         ..SledOptions::new(path, settings.store.cache_bytes.as_u64())
     };
     let opened = spawn_blocking(move || SledStore::open(&options, &SystemEntropy)).await?;
-    opened.map_err(|error| StartError::Store {
+    opened.map(Engine::from).map_err(|error| StartError::Store {
         path: settings.store.path.display().to_string(),
         error,
     })
 }
 
-async fn open_keys(settings: &Settings, store: &SledStore) -> Result<KeyRing, StartError> {
+async fn open_keys(settings: &Settings, store: &Engine) -> Result<KeyRing, StartError> {
     let files = KeyFiles::new(&settings.keys.path);
-    let named = store.key_ids();
+    let named = store.key_ids().await?;
     let keys = match files.load()? {
         Some(keys) => keys,
         None if named.is_empty() => files.create(&SystemEntropy)?,
@@ -135,18 +153,38 @@ async fn open_keys(settings: &Settings, store: &SledStore) -> Result<KeyRing, St
     if !named.is_empty() && !named.iter().any(|id| held.contains(id)) {
         return Err(StartError::ForeignKeys);
     }
+    // Before the first record names the key.
+    store.claim_keys(keys.active().id(), &held).await?.map_err(StartError::MissingKey)?;
     for id in named.iter().filter(|id| !held.contains(id)) {
         tracing::warn!(key_id = %id, "the key ring lacks a key that records name");
     }
-    // Before the first record names the key.
-    store.add_key_id(keys.active().id()).await?;
     Ok(keys)
 }
 
-/// Brings every declared client and user into the store, in as few syncs as the store can.
+/// How often the declarations are applied anew because another instance has applied its own.
+const DECLARATIONS: usize = 16;
+
+/// Brings every declared client and user into the store. Instances that start at the same time are in
+/// each other's way: whoever comes second finds it done.
 async fn declare(
     settings: &Settings,
-    store: &SledStore,
+    store: &Engine,
+    hashes: &HashPool,
+    now: Timestamp,
+) -> Result<(), StartError> {
+    for _ in 1..DECLARATIONS {
+        match declare_once(settings, store, hashes, now).await {
+            Err(StartError::Write(WriteError::Conflict)) => {}
+            declared => return declared,
+        }
+    }
+    declare_once(settings, store, hashes, now).await
+}
+
+/// Brings every declared client and user into the store, in as few syncs as the store can.
+async fn declare_once(
+    settings: &Settings,
+    store: &Engine,
     hashes: &HashPool,
     now: Timestamp,
 ) -> Result<(), StartError> {

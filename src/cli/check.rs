@@ -7,6 +7,7 @@ use clap::Args;
 use super::{
     CliError,
     output::{self, Fields, Format},
+    store,
 };
 use crate::{
     app::{self, Finding, Level},
@@ -60,6 +61,12 @@ impl Check {
             self.check_settings(config).await?;
         }
         if let Some(store) = &self.store {
+            if store::database(store).is_some() {
+                return Err(CliError::Usage(
+                    "a store in PostgreSQL is checked with PostgreSQL's own tools, such as pg_amcheck; \
+                     jeton check --deep looks at it from outside",
+                ));
+            }
             self.check_store(store)?;
         }
         Ok(())

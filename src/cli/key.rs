@@ -8,6 +8,7 @@ use super::{
     CliError,
     connection::Caller,
     output::{Fields, Format},
+    store,
 };
 use crate::{
     app::{self, KeyFiles, KeyId, SystemEntropy},
@@ -109,6 +110,12 @@ impl Key {
 impl Remove {
     async fn run(self, files: &KeyFiles) -> Result<(), CliError> {
         if let Some(store) = &self.store {
+            if store::database(store).is_some() {
+                return Err(CliError::Usage(
+                    "leave --store out: of a store in PostgreSQL a running instance tells whether the \
+                     key is needed",
+                ));
+            }
             return Ok(app::remove_key(files, store, self.id).await?);
         }
         let (mut admin, _) = self.caller.administer().await?;

@@ -13,6 +13,8 @@ mod grant;
 mod health;
 mod input;
 mod key;
+#[cfg(feature = "postgres")]
+mod migrate;
 mod output;
 mod pages;
 mod profile;
@@ -20,6 +22,7 @@ mod refusal;
 mod restore;
 mod serve;
 mod status;
+mod store;
 mod time;
 mod token;
 mod user;
@@ -81,6 +84,9 @@ enum Command {
     Key(key::Key),
     /// Makes a store out of a backup
     Restore(restore::Restore),
+    /// Moves a store from its data directory to a database
+    #[cfg(feature = "postgres")]
+    Migrate(Box<migrate::Migrate>),
     /// Puts a running server under load and tells how it did
     Bench(Box<bench::Bench>),
     /// Prints a shell's completions of this command line
@@ -138,6 +144,10 @@ enum CliError {
     /// A backup was not restored.
     #[error(transparent)]
     Restore(#[from] RestoreError),
+    /// A store was not moved.
+    #[cfg(feature = "postgres")]
+    #[error(transparent)]
+    Migrate(#[from] crate::app::MigrateError),
     /// A store was not checked.
     #[error(transparent)]
     Check(#[from] StoreCheckError),
@@ -201,6 +211,8 @@ fn run(command: Command) -> Result<(), CliError> {
             Command::Backup(backup) => backup.run().await,
             Command::Key(key) => key.run().await,
             Command::Restore(restore) => restore.run().await,
+            #[cfg(feature = "postgres")]
+            Command::Migrate(migrate) => migrate.run().await,
             Command::Client(client) => client.run().await,
             Command::User(user) => user.run().await,
             Command::Grant(grant) => grant.run().await,

@@ -10,6 +10,7 @@ use clap::Args;
 use super::{
     CliError,
     output::{Fields, Format},
+    store,
 };
 use crate::app::{self, Grants, Restoration};
 
@@ -35,6 +36,11 @@ pub(super) struct Restore {
 
 impl Restore {
     pub(super) async fn run(self) -> Result<(), CliError> {
+        if store::database(&self.store).is_some() {
+            return Err(CliError::Usage(
+                "restore into a data directory, and bring that into the database with jeton migrate",
+            ));
+        }
         let grants = if self.keep_grants { Grants::Keep } else { Grants::End };
         let restored = app::restore(&self.from, &self.store, grants).await?;
         fields(&restored).print(self.output)?;

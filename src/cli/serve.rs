@@ -10,7 +10,8 @@ use clap::Args;
 use super::{CliError, dev};
 use crate::{
     app::{self, FirstAdmin},
-    config::{Faults, Loaded, LogSettings, Overrides, ProcessEnvironment, Settings},
+    config::{self, Faults, Loaded, LogSettings, Overrides, ProcessEnvironment, Settings},
+    domain::secret::Secret,
     telemetry::{self, Log},
 };
 
@@ -28,12 +29,19 @@ pub(super) struct Serve {
     #[arg(long)]
     init_admin: bool,
 
+    /// As --store-url
+    #[arg(long, value_name = "URL", value_parser = config::store_url, conflicts_with = "store_url")]
+    store: Option<Secret>,
+
     #[command(flatten)]
     overrides: Overrides,
 }
 
 impl Serve {
-    pub(super) async fn run(self) -> Result<(), CliError> {
+    pub(super) async fn run(mut self) -> Result<(), CliError> {
+        if let Some(store) = self.store.take() {
+            self.overrides.store_url = Some(store);
+        }
         let Loaded { settings, warnings } = self.settings()?;
         let log = telemetry::start(&settings.log, &settings.audit, &settings.traces)?;
         for warning in warnings {

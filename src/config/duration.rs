@@ -38,6 +38,15 @@ pub(super) fn retry_window(text: &str) -> Result<Duration, Invalid> {
     Ok(duration)
 }
 
+/// How stale something may be: long enough for a few looks at a database, at most a minute.
+pub(super) fn staleness(text: &str) -> Result<Duration, Invalid> {
+    let duration = any(text)?;
+    if duration < Duration::from_millis(200) || duration > Duration::from_secs(60) {
+        return Err(Invalid("must be 200ms to 1m"));
+    }
+    Ok(duration)
+}
+
 /// A pause or bound of the shutdown: at most an hour, after which whoever waits has given up.
 pub(super) fn shutdown(text: &str) -> Result<Duration, Invalid> {
     let duration = any(text)?;
@@ -94,6 +103,8 @@ mod tests {
         assert!(shutdown("1h").is_ok() && shutdown("61m").is_err());
         assert!(limit("1s").is_ok() && limit("0s").is_err() && limit("25h").is_err());
         assert!(age("0s").is_ok() && age("1ms").is_err() && age("24h").is_ok());
+        assert!(staleness("200ms").is_ok() && staleness("1m").is_ok());
+        assert!(staleness("199ms").is_err() && staleness("61s").is_err());
         assert!(lockout("7d").is_ok() && lockout("7d 1s").is_err() && lockout("0s").is_err());
     }
 }

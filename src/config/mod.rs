@@ -54,7 +54,7 @@ pub use self::{
     passwords::PasswordSettings,
     serve::ServeSettings,
     settings::{Loaded, Settings},
-    storage::{KeySettings, StoreSettings},
+    storage::{KeySettings, StoreSettings, url as store_url},
     tls::{ClientAuth, ClientCertificates, TlsSettings},
     traces::TraceSettings,
     user::{DeclaredPassword, DeclaredUser},

@@ -9,10 +9,11 @@ use super::{
     duration,
     listeners::{self, OpsListen},
     log::{self, LogFormat},
-    size,
+    size, storage,
     tls::ClientAuth,
     traces,
 };
+use crate::domain::secret::Secret;
 
 /// What flags and `JETON_…` variables say; a flag beats its variable. `None` leaves the setting to
 /// the file, and then to its default, which is named here for the help text only.
@@ -79,6 +80,28 @@ pub struct Overrides {
     /// The data directory [default: jeton-data]
     #[arg(long, env = "JETON_STORE_PATH", value_name = "DIR")]
     pub store_path: Option<PathBuf>,
+
+    /// The database that several instances share: postgres://… A password in it is seen by everybody
+    /// who sees the arguments: the variable and the file are for those
+    #[arg(long, env = "JETON_STORE_URL", hide_env_values = true, value_name = "URL", value_parser = storage::url)]
+    pub store_url: Option<Secret>,
+
+    /// The CAs of the database's certificate: a PEM file [default: the system's]
+    #[arg(long, env = "JETON_STORE_TLS_CA", value_name = "FILE")]
+    pub store_tls_ca: Option<PathBuf>,
+
+    /// Connections to the database, at most [default: 16]
+    #[arg(long, env = "JETON_STORE_CONNECTIONS", value_name = "N", value_parser = storage::connections)]
+    pub store_connections: Option<u32>,
+
+    /// How far answers may be behind what another instance revoked [default: 1s]
+    #[arg(
+        long,
+        env = "JETON_MAX_STALENESS",
+        value_name = "DURATION",
+        value_parser = duration::staleness
+    )]
+    pub max_staleness: Option<Duration>,
 
     /// Bytes that caches may take [default: 256MiB]
     #[arg(long, env = "JETON_CACHE_BYTES", value_name = "SIZE", value_parser = size::cache)]

@@ -1,15 +1,26 @@
 //! `[store]` and `[keys]`: where data and keys lie.
 
-use std::path::PathBuf;
+use std::{path::PathBuf, time::Duration};
 
 use bytesize::ByteSize;
 
-use super::{fields::Fields, overrides::Overrides, size};
-use crate::domain::invalid::Invalid;
+use super::{duration, fields::Fields, overrides::Overrides, size};
+use crate::domain::{invalid::Invalid, secret::Secret};
 
-/// `[store]`: the embedded store.
+/// `[store]`: the embedded store, or a database that several instances share.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct StoreSettings {
+    /// The database, `postgres://user:password@host:port,host:port/name`. `None`, the default, for
+    /// the embedded store; with it `path` and `min_free_space` are for nothing.
+    pub url: Option<Secret>,
+    /// The CAs of the database's certificate: a PEM file. `None`, the default, for the system's.
+    pub tls_ca: Option<PathBuf>,
+    /// Connections to the database for calls, at most: 1 to 1000, default 16. One more is the
+    /// process's own.
+    pub connections: u32,
+    /// How far an answer from memory may be behind what another instance has revoked: 200ms to 1m,
+    /// default 1s.
+    pub max_staleness: Duration,
     /// The data directory, made when it is missing; relative to the working directory. Default
     /// `jeton-data`.
     pub path: PathBuf,
@@ -23,6 +34,10 @@ pub struct StoreSettings {
 impl Default for StoreSettings {
     fn default() -> Self {
         Self {
+            url: None,
+            tls_ca: None,
+            connections: 16,
+            max_staleness: Duration::from_secs(1),
             path: "jeton-data".into(),
             cache_bytes: ByteSize::mib(256),
             min_free_space: ByteSize::mib(256),
@@ -34,10 +49,27 @@ impl StoreSettings {
     /// Reads the section.
     pub(super) fn read(fields: &mut Fields<'_, '_>, overrides: &Overrides) -> Self {
         let default = Self::default();
+        let url = fields.text("url", URL_FORM, url);
+        if url.as_ref().is_some_and(|url| holds_password(&url.value)) {
+            fields.report().holds_secrets = true;
+        }
+        let tls_ca = fields.text("tls_ca", "a path", path);
+        let connections = fields.count("connections", MOST_CONNECTIONS);
+        let max_staleness = fields.text("max_staleness", duration::FORM, duration::staleness);
         let declared = fields.text("path", "a path", path);
         let cache_bytes = fields.text("cache_bytes", size::FORM, size::cache);
         let min_free_space = fields.text("min_free_space", size::FORM, size::free_space);
         Self {
+            url: overrides.store_url.clone().or_else(|| url.map(|url| url.value)),
+            tls_ca: overrides.store_tls_ca.clone().or_else(|| tls_ca.map(|path| path.value)),
+            connections: overrides
+                .store_connections
+                .or_else(|| connections.map(|number| number.value))
+                .unwrap_or(default.connections),
+            max_staleness: overrides
+                .max_staleness
+                .or_else(|| max_staleness.map(|duration| duration.value))
+                .unwrap_or(default.max_staleness),
             path: overrides
                 .store_path
                 .clone()
@@ -53,6 +85,32 @@ impl StoreSettings {
                 .unwrap_or(default.min_free_space),
         }
     }
+}
+
+const URL_FORM: &str = r#"a URL like "postgres://jeton@db/jeton""#;
+
+/// Reads where a database is. What a URL holds besides is told when it is opened.
+///
+/// # Errors
+/// When it is another kind of URL.
+pub fn url(text: &str) -> Result<Secret, Invalid> {
+    let known = ["postgres://", "postgresql://"].iter().any(|scheme| text.starts_with(scheme));
+    if known { Ok(Secret::new(text)) } else { Err(Invalid("must begin with postgres://")) }
+}
+
+fn holds_password(url: &Secret) -> bool {
+    let authority = url.expose().split_once("//").map_or("", |(_, rest)| rest);
+    let user = authority.rsplit_once('@').map_or("", |(user, _)| user);
+    user.contains(':') || authority.contains("password=")
+}
+
+/// More than this a PostgreSQL does not take from one of several.
+const MOST_CONNECTIONS: u32 = 1000;
+
+/// Reads how many connections there may be.
+pub(super) fn connections(text: &str) -> Result<u32, Invalid> {
+    let number = text.parse().ok().filter(|number| (1..=MOST_CONNECTIONS).contains(number));
+    number.ok_or(Invalid("must be 1 to 1000"))
 }
 
 /// `[keys]`: the key ring.

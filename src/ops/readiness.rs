@@ -13,6 +13,8 @@ pub enum NotReady {
     Draining,
     /// There is too little space for new grants; introspection and revocation go on.
     LowOnSpace,
+    /// The database cannot be reached, or does not commit; the process waits for it.
+    Unreachable,
     /// The store has stopped acknowledging; the process is about to exit.
     CannotCommit,
 }
@@ -24,6 +26,7 @@ impl NotReady {
             Self::Starting => "starting",
             Self::Draining => "draining",
             Self::LowOnSpace => "low on space",
+            Self::Unreachable => "the database does not commit",
             Self::CannotCommit => "the store cannot commit",
         }
     }

@@ -13,7 +13,7 @@ use crate::{
         time::Timestamp,
         token::{Token, TokenKind},
     },
-    store::{Store, Stored},
+    store::{Records as _, Store, Stored},
 };
 
 impl<S: Store> Service<S> {
@@ -82,9 +82,24 @@ impl<S: Store> Service<S> {
     }
 
     async fn public_client(&self, client_id: &str) -> Result<Caller, Error> {
-        let client = self.enabled_client(client_id).await?;
-        let public = client.filter(|client| client.client_type == ClientType::Public);
-        public.map(Caller::new).ok_or(Error::InvalidClient)
+        let Ok(client_id) = ClientId::parse(client_id) else { return Err(Error::InvalidClient) };
+        let good = |client: &Client| !client.disabled && client.client_type == ClientType::Public;
+        self.client_that(&client_id, good).await?.map(Caller::new).ok_or(Error::InvalidClient)
+    }
+
+    /// The client, if it is `good`. What lies in memory may be behind what another process has
+    /// written: it is good for "yes", and for "no" the store is asked.
+    pub(super) async fn client_that(
+        &self,
+        id: &ClientId,
+        good: impl Fn(&Client) -> bool,
+    ) -> Result<Option<Stored<Client>>, Error> {
+        if let Some(kept) = self.store.clients().cached(id).filter(|client| good(client)) {
+            return Ok(Some(kept));
+        }
+        let current = self.store.clients().get(id).await;
+        let current = current.map_err(|error| self.read_failed(error))?;
+        Ok(current.filter(|client| good(client)))
     }
 
     /// The client whose certificate it is; none when the request names another one.
@@ -116,15 +131,41 @@ impl<S: Store> Service<S> {
         if secret.is_too_long() {
             return Err(Error::InvalidClient);
         }
-        let client = self.enabled_client(client_id).await?;
-        // The form of what was presented decides what the check costs, whether or not there is
-        // such a client: time tells nothing.
-        let matches = if is_generated(secret) {
-            client.as_deref().is_some_and(|client| holds_generated(client, secret, self.now()))
-        } else {
-            self.holds_chosen(client_id, client.as_ref(), secret).await?
+        let id = ClientId::parse(client_id).ok();
+        let kept = id.as_ref().and_then(|id| self.store.clients().cached(id));
+        if let Some(kept) = &kept
+            && self.holds(client_id, Some(kept), secret).await?
+        {
+            return Ok(Caller::new(kept.clone()));
+        }
+        let current = match &id {
+            Some(id) => self.store.clients().get(id).await,
+            None => Ok(None),
         };
-        client.filter(|_| matches).map(Caller::new).ok_or(Error::InvalidClient)
+        let current = current.map_err(|error| self.read_failed(error))?;
+        // Another process may have rotated the secret, or enabled the client, since it was read.
+        let version = |client: &Option<Stored<Client>>| client.as_ref().map(Stored::version);
+        if kept.is_some() && version(&kept) == version(&current) {
+            return Err(Error::InvalidClient);
+        }
+        let matches = self.holds(client_id, current.as_ref(), secret).await?;
+        current.filter(|_| matches).map(Caller::new).ok_or(Error::InvalidClient)
+    }
+
+    /// Whether the client is enabled and the secret is one of its live ones. The form of what was
+    /// presented decides what the check costs, whether or not there is such a client: time tells
+    /// nothing.
+    async fn holds(
+        &self,
+        client_id: &str,
+        client: Option<&Stored<Client>>,
+        secret: &Secret,
+    ) -> Result<bool, Error> {
+        let client = client.filter(|client| !client.disabled);
+        if is_generated(secret) {
+            return Ok(client.is_some_and(|client| holds_generated(client, secret, self.now())));
+        }
+        self.holds_chosen(client_id, client, secret).await
     }
 
     async fn holds_chosen(
@@ -155,14 +196,6 @@ impl<S: Store> Service<S> {
             }
         }
         Ok(false)
-    }
-
-    async fn enabled_client(&self, client_id: &str) -> Result<Option<Stored<Client>>, Error> {
-        let Ok(client_id) = ClientId::parse(client_id) else {
-            return Ok(None);
-        };
-        let client = self.client(&client_id).await?;
-        Ok(client.filter(|client| !client.disabled))
     }
 
     async fn bearer(&self, text: &Secret) -> Result<Caller, Error> {

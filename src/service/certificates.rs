@@ -145,8 +145,8 @@ impl<S: Store> Service<S> {
         let listing = certificate.iter().filter_map(|identity| known.holders.get(identity));
         let mut found: Option<Stored<Client>> = None;
         for id in listing.flatten().collect::<BTreeSet<_>>() {
-            let client = self.client(id).await?;
-            let Some(client) = client.filter(|client| lists(client, certificate)) else { continue };
+            let client = self.client_that(id, |client| lists(client, certificate)).await?;
+            let Some(client) = client else { continue };
             if let Some(first) = &found {
                 let (first, second) = (&first.id, &client.id);
                 tracing::warn!(%first, %second, "two clients list the certificate: it is refused");

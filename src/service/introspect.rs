@@ -197,7 +197,7 @@ impl<S: Store> Service<S> {
             return self.grant(token.grant_id).await;
         }
         let keys = self.keys.load();
-        let genuine = self.key_of(&keys, token)?.is_some_and(|key| token.is_genuine(key));
+        let genuine = self.key_of(&keys, token).await?.is_some_and(|key| token.is_genuine(key));
         if genuine { self.grant(token.grant_id).await } else { Ok(None) }
     }
 
@@ -206,16 +206,10 @@ impl<S: Store> Service<S> {
     }
 
     pub(super) async fn client(&self, id: &ClientId) -> Result<Option<Stored<Client>>, Error> {
-        if let Some(client) = self.store.clients().cached(id) {
-            return Ok(Some(client));
-        }
         self.store.clients().get(id).await.map_err(|error| self.read_failed(error))
     }
 
     pub(super) async fn user(&self, id: UserId) -> Result<Option<Stored<User>>, Error> {
-        if let Some(user) = self.store.users().cached(&id) {
-            return Ok(Some(user));
-        }
         self.store.users().get(&id).await.map_err(|error| self.read_failed(error))
     }
 }

@@ -201,13 +201,21 @@ impl<S: Store> Service<S> {
     ///
     /// # Errors
     /// `Unavailable` when records name the key and this ring lacks it: the token may be good.
-    fn key_of<'a>(&self, keys: &'a KeyRing, token: &Token) -> Result<Option<&'a ServerKey>, Error> {
+    async fn key_of<'a>(
+        &self,
+        keys: &'a KeyRing,
+        token: &Token,
+    ) -> Result<Option<&'a ServerKey>, Error> {
         let key = keys.get(token.key_id);
-        if key.is_none() && self.store.key_ids().contains(&token.key_id) {
+        if key.is_some() {
+            return Ok(key);
+        }
+        let named = self.store.key_ids().await.map_err(|error| self.read_failed(error))?;
+        if named.contains(&token.key_id) {
             tracing::error!(key_id = %token.key_id, "a token names a key that the ring lacks");
             return Err(Error::UNAVAILABLE);
         }
-        Ok(key)
+        Ok(None)
     }
 
     fn read_failed(&self, error: ReadError) -> Error {

@@ -100,7 +100,7 @@ impl<S: Store> Service<S> {
         salt: Salt,
     ) -> Result<Option<Answered>, Error> {
         // The keys that the token and the record name must be at hand before anything is decided.
-        self.key_of(keys, token)?.ok_or(Error::InvalidGrant)?;
+        self.key_of(keys, token).await?.ok_or(Error::InvalidGrant)?;
         let now = self.now();
         let request = RefreshRequest { token, scopes, client: caller.client(), salt };
         let parties = held.parties();

@@ -65,7 +65,7 @@ impl<S: Store> Service<S> {
         concerned.named(token.grant_id);
         let keys = self.keys.load();
         race(async || {
-            let key = self.key_of(&keys, &token)?;
+            let key = self.key_of(&keys, &token).await?;
             let Some(grant) = self.grant_of(&token).await? else {
                 return Ok(Some(None));
             };

@@ -53,7 +53,7 @@ impl<S: Store> Service<S> {
             version: env!("CARGO_PKG_VERSION"),
             start_time: self.start_time,
             server_time: self.now(),
-            engine: S::ENGINE,
+            engine: self.store.engine(),
             store: self.store.condition(),
             keys,
             sweeper_backlog: self.sweeper_backlog(),

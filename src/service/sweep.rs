@@ -25,15 +25,23 @@ const COUNTED: usize = 100_000;
 impl<S: Store> Service<S> {
     /// Frees up to `step` spent grants, the longest expired first, and as many events of the feed
     /// that need not be kept, and says how many it met of whichever were more; [`SWEEP_STEP`] is the
-    /// largest step. Expiry is decided where tokens are used; this only makes room.
+    /// largest step. None where another process that shares the store sweeps. Expiry is decided where
+    /// tokens are used; this only makes room.
     ///
     /// # Errors
     /// `Unavailable` or `Overloaded`: the next step takes up what this one left.
     pub async fn sweep(&self, step: usize) -> Result<usize, Error> {
+        if !self.may_sweep().await? {
+            return Ok(0);
+        }
         let step = step.min(SWEEP_STEP);
         let grants = self.free_spent_grants(step).await?;
         let events = self.trim_feed(step).await?;
         Ok(grants.max(events))
+    }
+
+    async fn may_sweep(&self) -> Result<bool, Error> {
+        self.store.may_sweep().await.map_err(|error| self.read_failed(error))
     }
 
     /// About how many grants the store holds, spent ones included.
@@ -101,6 +109,9 @@ impl<S: Store> Service<S> {
     /// # Errors
     /// As [`Self::sweep`].
     pub async fn sweep_attempts(&self) -> Result<usize, Error> {
+        if !self.may_sweep().await? {
+            return Ok(0);
+        }
         let after = *self.attempts_swept.lock().unwrap_or_else(PoisonError::into_inner);
         let page = self.store.attempts().page(after.as_ref(), SWEEP_STEP).await;
         let page = page.map_err(|error| self.read_failed(error))?;

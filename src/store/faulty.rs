@@ -216,12 +216,14 @@ impl<S: Store, R: Kept> Records<R> for FaultyStore<S> {
 }
 
 impl<S: Store> Store for FaultyStore<S> {
-    const ENGINE: &'static str = S::ENGINE;
-
     type Grants = Self;
     type Clients = Self;
     type Users = Self;
     type Attempts = Self;
+
+    fn engine(&self) -> &'static str {
+        self.store.engine()
+    }
 
     fn grants(&self) -> &Self {
         self
@@ -299,8 +301,9 @@ impl<S: Store> Store for FaultyStore<S> {
         self.store.id()
     }
 
-    fn key_ids(&self) -> Vec<KeyId> {
-        self.store.key_ids()
+    async fn key_ids(&self) -> Result<Vec<KeyId>, ReadError> {
+        self.read().await?;
+        self.store.key_ids().await
     }
 
     async fn add_key_id(&self, id: KeyId) -> Result<(), WriteError> {
@@ -309,6 +312,10 @@ impl<S: Store> Store for FaultyStore<S> {
 
     async fn remove_key_id(&self, id: KeyId) -> Result<(), WriteError> {
         self.write(self.store.remove_key_id(id)).await
+    }
+
+    async fn may_sweep(&self) -> Result<bool, ReadError> {
+        self.store.may_sweep().await
     }
 }
 

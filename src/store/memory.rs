@@ -154,7 +154,9 @@ impl Store for MemoryStore {
     type Users = Self;
     type Attempts = Self;
 
-    const ENGINE: &'static str = "memory";
+    fn engine(&self) -> &'static str {
+        "memory"
+    }
 
     fn grants(&self) -> &Self {
         self
@@ -255,8 +257,8 @@ impl Store for MemoryStore {
         [0; 16]
     }
 
-    fn key_ids(&self) -> Vec<KeyId> {
-        self.lock().keys.iter().copied().collect()
+    async fn key_ids(&self) -> Result<Vec<KeyId>, ReadError> {
+        Ok(self.lock().keys.iter().copied().collect())
     }
 
     async fn add_key_id(&self, id: KeyId) -> Result<(), WriteError> {

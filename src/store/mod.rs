@@ -35,6 +35,8 @@ pub mod backup;
 mod condition;
 #[cfg(test)]
 pub(crate) mod conformance;
+mod copy;
+mod engine;
 pub mod faulty;
 mod feed;
 pub mod memory;
@@ -50,6 +52,8 @@ use thiserror::Error;
 
 pub use self::{
     condition::Condition,
+    copy::{Copied, CopyError, copy},
+    engine::{Engine, EngineReadiness, EngineRecords, Kept},
     feed::{FeedError, Sequence},
     record::Record,
     stored::{Stored, Version},
@@ -187,7 +191,7 @@ pub trait Store: Send + Sync + 'static {
     type Attempts: Records<Attempts>;
 
     /// What the engine is called, for people.
-    const ENGINE: &'static str;
+    fn engine(&self) -> &'static str;
 
     /// The grants.
     fn grants(&self) -> &Self::Grants;
@@ -264,13 +268,21 @@ pub trait Store: Send + Sync + 'static {
     /// The store's own id.
     fn id(&self) -> StoreId;
 
-    /// Every server key that a record of this store may name.
-    fn key_ids(&self) -> Vec<KeyId>;
+    /// Every server key that a record of this store may name, as of now: another process that
+    /// shares the store may have noted one a moment ago.
+    fn key_ids(&self) -> impl Future<Output = Result<Vec<KeyId>, ReadError>> + Send;
 
     /// Notes, durably, that records may name this key from now on. Idempotent. Whatever was queued
     /// before is visible once this is answered.
     fn add_key_id(&self, id: KeyId) -> impl Future<Output = Result<(), WriteError>> + Send;
 
-    /// Notes, durably, that no record names this key. Idempotent.
+    /// Notes, durably, that no record names this key. Idempotent. `Busy` while another process that
+    /// shares the store makes records that do.
     fn remove_key_id(&self, id: KeyId) -> impl Future<Output = Result<(), WriteError>> + Send;
+
+    /// Whether this process is to free what is spent: of those that share a store one does, save for
+    /// a moment when it changes.
+    fn may_sweep(&self) -> impl Future<Output = Result<bool, ReadError>> + Send {
+        async { Ok(true) }
+    }
 }

@@ -4,7 +4,10 @@ use std::{fs, path::Path, process::Command, time::Duration};
 
 use bytesize::ByteSize;
 use clap::Parser;
-use jeton::config::{LogFormat, Overrides};
+use jeton::{
+    config::{LogFormat, Overrides},
+    domain::secret::Secret,
+};
 
 use super::fake::Fake;
 
@@ -25,6 +28,9 @@ fn overrides_beat_the_file_one_by_one() {
         "--store-path",
         "flag",
         "--min-free-space=32MiB",
+        "--store-url=postgresql://flag/jeton",
+        "--store-connections=2",
+        "--max-staleness=2s",
         "--log=debug",
         "--retry-window=2s",
         "--keys-path=flag",
@@ -32,6 +38,9 @@ fn overrides_beat_the_file_one_by_one() {
     let settings = environment.load(&flags.overrides).expect("good settings").settings;
     assert_eq!(settings.store.path, Path::new("flag"));
     assert_eq!(settings.store.min_free_space, ByteSize::mib(32));
+    assert_eq!(settings.store.url, Some(Secret::new("postgresql://flag/jeton")));
+    assert_eq!(settings.store.connections, 2);
+    assert_eq!(settings.store.max_staleness, Duration::from_secs(2));
     assert_eq!(settings.keys.path, Path::new("flag"));
     assert_eq!(settings.log.filter, "debug");
     assert_eq!(settings.tokens.retry_window, Duration::from_secs(2));

@@ -11,6 +11,7 @@ use jeton::{
         client::{ClientType, IntrospectReach},
         client_secret::StoredSecret,
         grant_type::GrantType,
+        secret::Secret,
     },
 };
 
@@ -29,6 +30,9 @@ fn without_a_file_everything_has_its_default() {
     assert_eq!(settings.store.path, Path::new("jeton-data"));
     assert_eq!(settings.store.cache_bytes, ByteSize::mib(256));
     assert_eq!(settings.store.min_free_space, ByteSize::mib(256));
+    assert!(settings.store.url.is_none() && settings.store.tls_ca.is_none());
+    assert_eq!(settings.store.connections, 16);
+    assert_eq!(settings.store.max_staleness, Duration::from_secs(1));
     assert_eq!(settings.keys.path, Path::new("jeton-keys"));
     assert_eq!(settings.tokens.retry_window, Duration::from_secs(60));
     assert_eq!(settings.tokens.access_overlap, Duration::from_secs(60));
@@ -57,6 +61,10 @@ fn every_section_is_read() {
         [ops]
         listen = "off"
         [store]
+        url = "postgres://jeton@db.example/jeton"
+        tls_ca = "/ca.pem"
+        connections = 4
+        max_staleness = "500ms"
         path = "/data"
         cache_bytes = "1GiB"
         min_free_space = "0"
@@ -96,6 +104,11 @@ fn every_section_is_read() {
     assert_eq!(settings.store.path, Path::new("/data"));
     assert_eq!(settings.store.cache_bytes, ByteSize::gib(1));
     assert_eq!(settings.store.min_free_space, ByteSize(0));
+    let url = settings.store.url.as_ref().map(Secret::expose);
+    assert_eq!(url, Some("postgres://jeton@db.example/jeton"));
+    assert_eq!(settings.store.tls_ca.as_deref(), Some(Path::new("/ca.pem")));
+    assert_eq!(settings.store.connections, 4);
+    assert_eq!(settings.store.max_staleness, Duration::from_millis(500));
     assert_eq!(settings.keys.path, Path::new("/keys"));
     assert_eq!(settings.tokens.retry_window, Duration::ZERO);
     assert_eq!(settings.tokens.access_overlap, Duration::from_secs(5));

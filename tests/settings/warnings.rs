@@ -14,6 +14,8 @@ fn files_with_secrets_that_others_can_read_are_warned_of() {
         ("client = [{ id = 'a', secret = 'x' }]", vec![exposed(FILE)]),
         ("user = [{ name = 'a', password = 'kx7vqzmw2nfd9tr' }]", vec![exposed(FILE)]),
         ("client = [{ id = 'a' }]", vec![]),
+        ("[store]\nurl = 'postgres://jeton:x@db/jeton'", vec![exposed(FILE)]),
+        ("[store]\nurl = 'postgres://jeton@db/jeton'", vec![]),
         (with_file, vec![exposed("/s")]),
     ] {
         let environment = Fake::default().file(FILE, text, true).file("/s", "x", true);

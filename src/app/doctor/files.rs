@@ -72,7 +72,7 @@ pub(super) fn keys(settings: &Settings, findings: &mut Findings) {
             let (count, active) = (ring.ids().count(), ring.active().id());
             findings.good("keys", format!("{shown} holds {count}, {active} is active"));
         }
-        Ok(None) if SledStore::exists(store) => {
+        Ok(None) if settings.store.url.is_none() && SledStore::exists(store) => {
             let found = format!("{shown} holds none, and there is a store");
             findings.error("keys", found, "restore the key ring, or correct keys.path");
         }
@@ -81,7 +81,7 @@ pub(super) fn keys(settings: &Settings, findings: &mut Findings) {
     if let Ok(directory) = fs::metadata(path) {
         owner("keys", path, &directory, findings);
     }
-    if resolved(path).starts_with(resolved(store)) {
+    if settings.store.url.is_none() && resolved(path).starts_with(resolved(store)) {
         let found = format!("{shown} lies in the data directory: a copy of one is a copy of both");
         findings.warn("keys", found, "move it elsewhere and change keys.path");
     }

@@ -5,6 +5,7 @@
 mod certificate;
 mod clock;
 mod credentials;
+mod database;
 mod exposure;
 mod files;
 mod finding;
@@ -23,12 +24,20 @@ pub async fn examine(loaded: &Loaded, config: &Path) -> Vec<Finding> {
     let Loaded { settings, warnings } = loaded;
     let mut findings = Findings::default();
     files::settings(config, warnings, &mut findings);
-    let serving = files::store(&settings.store.path, &mut findings);
+    let serving = match &settings.store.url {
+        None => files::store(&settings.store.path, &mut findings),
+        Some(url) => {
+            database::examine(&settings.store, url, &mut findings).await;
+            false
+        }
+    };
     files::keys(settings, &mut findings);
     files::audit(&settings.audit, &mut findings);
     certificate::examine(settings, SystemClock.now(), &mut findings);
     clock::examine(settings, config, SystemClock.now(), &mut findings);
-    space::disk(&settings.store, &mut findings);
+    if settings.store.url.is_none() {
+        space::disk(&settings.store, &mut findings);
+    }
     space::descriptors(&mut findings);
     ports::examine(settings, serving, &mut findings);
     exposure::examine(settings, warnings, &mut findings);

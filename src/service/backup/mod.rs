@@ -101,12 +101,13 @@ impl<S: Store> Service<S> {
         let place = place.map_err(|_| Error::Overloaded { retry_after: PAUSE })?;
         // The time last: nothing that was answered before it is missing.
         let seen = self.store.head().await.map_err(|error| self.read_failed(error))?;
+        let keys = self.store.key_ids().await.map_err(|error| self.read_failed(error))?;
         let header = Header { store_id: self.store.id(), begin_time: self.now() };
         Ok(Backup {
             step: Step::Clients(None),
             writer: Some(BackupWriter::new(header)),
             seen,
-            keys: self.store.key_ids().into_iter().collect(),
+            keys: keys.into_iter().collect(),
             ready: Vec::new(),
             records: 0,
             place,
@@ -168,7 +169,7 @@ impl<S: Store> Service<S> {
         let end_time = self.now();
         let head = self.store.head().await.map_err(|error| self.read_failed(error))?;
         self.follow(backup, Some(head)).await?;
-        backup.keys.extend(self.store.key_ids());
+        backup.keys.extend(self.store.key_ids().await.map_err(|error| self.read_failed(error))?);
         backup.finish(end_time).await
     }
 

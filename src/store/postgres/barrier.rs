@@ -2,54 +2,87 @@
 //!
 //! A primary that was deposed still answers reads, and one that has just recovered shows commits
 //! that its standbys may lack. Neither can commit without them. So no answer rests on a read that
-//! was not followed by a commit; all reads that wait share the next one.
+//! was not followed by a commit at the same server; all reads that wait share the next one.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use tokio::{
     sync::{mpsc, oneshot, watch},
     time::{Instant, MissedTickBehavior, interval, timeout},
 };
 
-use super::{connections::Connections, follower::Follower, outcome};
-use crate::store::{ReadError, Sequence};
+use super::{
+    connections::{Connection, Connections, rows},
+    follower::Follower,
+    instance::Instance,
+    readiness::Readiness,
+    session::Server,
+};
+use crate::{
+    metrics::Histogram,
+    store::{ReadError, Sequence},
+};
 
 /// Reads that wait for one barrier. More are refused.
 const WAITING: usize = 4096;
-/// How often one is passed when nobody waits: what `changed` hears of is no older.
+/// How often one is passed at least when nobody waits: what `changed` hears of is no older.
 const PERIOD: Duration = Duration::from_millis(100);
 /// How long the standbys may take.
-const TIMEOUT: Duration = Duration::from_secs(5);
+const TIMEOUT: Duration = Duration::from_secs(3);
+/// How often it is asked how many grants the other instances have made.
+const COUNT_PERIOD: Duration = Duration::from_secs(1);
 
-/// The update is the barrier, and the head is read before it is committed: nothing that was
+/// The write is the barrier, and the head is read before it is committed: nothing that was
 /// committed before this statement began is missing from it.
 const PASS: &str = "WITH passed AS (
-         UPDATE jeton_instances SET barriers = barriers + 1, seen_at = now() WHERE number = $1
+         INSERT INTO jeton_instances (number, barriers, grants, seen_at) VALUES ($1, 1, $2, now())
+         ON CONFLICT (number) DO UPDATE SET
+             barriers = jeton_instances.barriers + 1, grants = excluded.grants, seen_at = now()
          RETURNING number
      )
-     SELECT head FROM jeton_feed, passed";
+     SELECT head, keys_version FROM jeton_feed, passed";
 
-type Waiting = oneshot::Sender<Result<Sequence, ReadError>>;
+/// A barrier that was passed.
+#[derive(Clone, Copy)]
+pub(super) struct Passed {
+    /// The feed's head then.
+    pub(super) head: Sequence,
+    /// Where.
+    pub(super) server: Server,
+}
+
+type Waiting = oneshot::Sender<Result<Passed, ReadError>>;
 
 /// Cloning shares it.
 #[derive(Clone)]
 pub(super) struct Barrier {
     waiting: mpsc::Sender<Waiting>,
     heads: watch::Receiver<Sequence>,
+    readiness: watch::Receiver<Readiness>,
 }
 
 impl Barrier {
     /// Starts to pass barriers in the name of one opening of the store, until all clones are gone,
     /// and has `follower` follow each.
-    pub(super) fn start(connections: Connections, opening: i64, follower: Follower) -> Self {
+    pub(super) fn start(
+        connections: Connections,
+        instance: Arc<Instance>,
+        follower: Follower,
+        (max_staleness, seconds): (Duration, Histogram),
+    ) -> Self {
         let (waiting, queue) = mpsc::channel(WAITING);
         let (head, heads) = watch::channel(Sequence::default());
-        tokio::spawn(pass_all(connections, opening, queue, head, follower));
-        Self { waiting, heads }
+        let (ready, readiness) = watch::channel(Readiness::Ready);
+        // Several in each time that what is kept is good for.
+        let period = PERIOD.min(max_staleness / 4);
+        let passing =
+            Passing { connections, instance, follower, seconds, held: None, counted: None };
+        tokio::spawn(passing.run(period, queue, head, ready));
+        Self { waiting, heads, readiness }
     }
 
-    /// Passes a barrier that begins after this call, and returns the head of the feed then.
-    pub(super) async fn pass(&self) -> Result<Sequence, ReadError> {
+    /// Passes a barrier that begins after this call.
+    pub(super) async fn pass(&self) -> Result<Passed, ReadError> {
         let (sender, passed) = oneshot::channel();
         self.waiting.try_send(sender).map_err(|_| ReadError::Unavailable)?;
         passed.await.unwrap_or(Err(ReadError::Unavailable))
@@ -61,50 +94,114 @@ impl Barrier {
         let beyond = heads.wait_for(|head| *head > after).await;
         beyond.map(drop).map_err(|_| ReadError::Unavailable)
     }
-}
 
-async fn pass_all(
-    connections: Connections,
-    opening: i64,
-    mut queue: mpsc::Receiver<Waiting>,
-    head: watch::Sender<Sequence>,
-    mut follower: Follower,
-) {
-    let mut ticks = interval(PERIOD);
-    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    let mut waiting = Vec::new();
-    loop {
-        tokio::select! {
-            received = queue.recv_many(&mut waiting, WAITING) => {
-                if received == 0 {
-                    return;
-                }
-            }
-            _ = ticks.tick() => {}
-        }
-        let began = Instant::now();
-        let passed = timeout(TIMEOUT, pass(&connections, opening)).await;
-        let passed = passed.unwrap_or(Err(ReadError::Unavailable));
-        for waiting in waiting.drain(..) {
-            // Whoever gave up does not wait any more.
-            let _gone = waiting.send(passed);
-        }
-        if let Ok(passed) = passed {
-            follower.follow(passed, began).await;
-            head.send_if_modified(|head| {
-                let moved = passed > *head;
-                *head = passed.max(*head);
-                moved
-            });
-        }
+    /// Whether barriers are passed, and every change of that.
+    pub(super) fn readiness(&self) -> watch::Receiver<Readiness> {
+        self.readiness.clone()
     }
 }
 
-async fn pass(connections: &Connections, opening: i64) -> Result<Sequence, ReadError> {
-    let client = connections.get().await.map_err(|_| ReadError::Unavailable)?;
-    let statement = client.prepare_cached(PASS).await.map_err(|error| outcome::of_read(&error))?;
-    let row = client.query_one(&statement, &[&opening]).await;
-    let row = row.map_err(|error| outcome::of_read(&error))?;
-    let head: i64 = row.try_get(0).map_err(|_| ReadError::Corrupt)?;
-    u64::try_from(head).map(Sequence).map_err(|_| ReadError::Corrupt)
+/// The one task that passes them.
+struct Passing {
+    connections: Connections,
+    instance: Arc<Instance>,
+    follower: Follower,
+    seconds: Histogram,
+    /// The connection of the last barrier: the next one has not to wait for another.
+    held: Option<Connection>,
+    /// When the grants were last counted.
+    counted: Option<Instant>,
+}
+
+impl Passing {
+    async fn run(
+        mut self,
+        period: Duration,
+        mut queue: mpsc::Receiver<Waiting>,
+        head: watch::Sender<Sequence>,
+        ready: watch::Sender<Readiness>,
+    ) {
+        let mut ticks = interval(period);
+        ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let mut waiting = Vec::new();
+        loop {
+            tokio::select! {
+                received = queue.recv_many(&mut waiting, WAITING) => {
+                    if received == 0 {
+                        return;
+                    }
+                }
+                _ = ticks.tick() => {}
+            }
+            let began = Instant::now();
+            let passed = self.pass().await;
+            self.seconds.observe(began.elapsed().as_secs_f64());
+            for waiting in waiting.drain(..) {
+                // Whoever gave up does not wait any more.
+                let _gone = waiting.send(passed);
+            }
+            ready.send_if_modified(|readiness| readiness.now(passed.is_ok()));
+            if let Ok(passed) = passed {
+                self.follow(passed, began).await;
+                head.send_if_modified(|head| {
+                    let moved = passed.head > *head;
+                    *head = passed.head.max(*head);
+                    moved
+                });
+            }
+        }
+    }
+
+    /// Passes one. A connection that was cut since the last one is replaced.
+    async fn pass(&mut self) -> Result<Passed, ReadError> {
+        if let Some(held) = self.held.take()
+            && let Ok(passed) = self.pass_at(held).await
+        {
+            return Ok(passed);
+        }
+        let connection = self.connections.get().await.map_err(|_| ReadError::Unavailable)?;
+        self.pass_at(connection).await
+    }
+
+    async fn pass_at(&mut self, connection: Connection) -> Result<Passed, ReadError> {
+        let server = connection.server;
+        if let Ok(Ok(head)) = timeout(TIMEOUT, self.pass_on(&connection)).await {
+            self.connections.keep_to(server);
+            self.held = Some(connection);
+            return Ok(Passed { head, server });
+        }
+        drop(Connection::take(connection));
+        self.connections.leave(server);
+        Err(ReadError::Unavailable)
+    }
+
+    async fn pass_on(&self, connection: &Connection) -> Result<Sequence, ReadError> {
+        let parameters: [&(dyn tokio_postgres::types::ToSql + Sync); 2] =
+            [&self.instance.number, &self.instance.own_grants()];
+        let rows = rows(connection, PASS, &parameters).await?;
+        let row = rows.first().ok_or(ReadError::Corrupt)?;
+        let head: i64 = row.try_get(0).map_err(|_| ReadError::Corrupt)?;
+        let keys_version: i64 = row.try_get(1).map_err(|_| ReadError::Corrupt)?;
+        // Before anybody hears of the barrier: whoever waits for it may ask for the keys.
+        self.instance.follow_keys(connection, keys_version).await?;
+        u64::try_from(head).map(Sequence).map_err(|_| ReadError::Corrupt)
+    }
+
+    /// Brings to the caches what a barrier has shown that began at `began`.
+    async fn follow(&mut self, passed: Passed, began: Instant) {
+        let Some(connection) = self.held.take() else { return };
+        let due = self.counted.is_none_or(|counted| began - counted >= COUNT_PERIOD);
+        let followed = timeout(TIMEOUT, async {
+            self.follower.follow(&connection, passed.head, began).await?;
+            if due { self.instance.count(&connection).await } else { Ok(()) }
+        });
+        if followed.await.is_ok_and(|followed| followed.is_ok()) {
+            if due {
+                self.counted = Some(began);
+            }
+            self.held = Some(connection);
+        } else {
+            drop(Connection::take(connection));
+        }
+    }
 }

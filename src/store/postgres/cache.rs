@@ -106,6 +106,11 @@ impl<R: Tabled> Cache<R> {
         (entry.read.elapsed() < KEPT).then_some(entry.record)
     }
 
+    /// The record, if it is kept, however old it may be.
+    pub(super) fn kept(&self, key: &R::Key) -> Option<Stored<R>> {
+        self.kept.get(key).map(|entry| entry.record)
+    }
+
     /// Begins to read a record that is to be kept.
     pub(super) fn begin(&self, key: &R::Key) -> Fill {
         Fill { drops: self.drops_of(key).load(Ordering::SeqCst), began: Instant::now() }

@@ -27,6 +27,9 @@ pub trait Tabled: Record {
     /// Whether a state that takes another's place may be an event.
     const CHANGES: bool = true;
 
+    /// Whether it is counted how many there are.
+    const COUNTED: bool = false;
+
     /// What is in the columns.
     fn values(&self) -> Vec<Value>;
 }
@@ -36,6 +39,7 @@ impl Tabled for Grant {
     const COLUMNS: &'static [&'static str] =
         &["revoked", "client_id", "user_id", "issued_at", "expire_at", "due_at"];
     const FIXED: usize = 5;
+    const COUNTED: bool = true;
 
     fn values(&self) -> Vec<Value> {
         vec![

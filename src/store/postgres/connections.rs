@@ -1,99 +1,127 @@
-//! The connections: how many, to whom, with which promises of the session.
+//! The connections: how many, to whom, and how long anybody waits for them.
 
-use std::{str::FromStr as _, time::Duration};
-
-use deadpool_postgres::{
-    Hook, HookError, Manager, ManagerConfig, Object, Pool, PoolError, RecyclingMethod, Runtime,
+use std::{
+    str::FromStr as _,
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
 };
-use tokio::time::timeout;
-use tokio_postgres::{Config, NoTls, Row, config::TargetSessionAttrs, types::ToSql};
 
-use super::{OpenError, outcome};
+use deadpool::managed::{Object, Pool, PoolError};
+use deadpool_postgres::{Manager, ManagerConfig, RecyclingMethod, Runtime};
+use tokio::time::timeout;
+use tokio_postgres::{
+    Config, Row,
+    config::{LoadBalanceHosts, TargetSessionAttrs},
+    types::ToSql,
+};
+
+use super::{
+    OpenError, PostgresOptions, outcome,
+    session::{Server, Sessions},
+    tls,
+};
 use crate::store::ReadError;
 
-/// How long a connection may take to be made.
-const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
+/// How long a connection may take to be made. A primary that hangs takes all of it.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
 /// How long a call waits for a connection while all are in use.
 const WAIT_TIMEOUT: Duration = Duration::from_secs(2);
 /// How long a query may take.
-const READ_TIMEOUT: Duration = Duration::from_secs(5);
+pub(super) const READ_TIMEOUT: Duration = Duration::from_secs(5);
 /// After how much silence of the peer a connection is given up: a primary whose machine is gone
 /// says nothing.
 const SILENCE: Duration = Duration::from_secs(5);
 
-/// What each session is told.
-///
-/// No statement may be cut off by the server: a commit that is cancelled while it waits for the
-/// standbys is answered with a warning, like one that they have. Commits wait for the standbys,
-/// whatever the database's default is.
-const SESSION: &str = "SET statement_timeout = 0;
-     SET lock_timeout = '5s';
-     SET idle_in_transaction_session_timeout = '30s';
-     SELECT set_config('synchronous_commit', 'on', false)
-         WHERE current_setting('synchronous_commit') IN ('off', 'local', 'remote_write')";
+/// A connection while somebody uses it.
+pub(super) type Connection = Object<Sessions>;
 
 /// The connections to one database. Cloning shares them.
 #[derive(Clone)]
-pub(super) struct Connections(Pool);
+pub(super) struct Connections {
+    pool: Pool<Sessions>,
+    /// The server that the last barrier was passed at.
+    current: Arc<Mutex<Option<Server>>>,
+}
 
 impl Connections {
-    /// Up to `connections` of them, made when they are needed.
-    pub(super) fn to(url: &str, connections: usize) -> Result<Self, OpenError> {
+    /// Up to as many as the options allow, made when they are needed.
+    pub(super) fn to(options: &PostgresOptions) -> Result<Self, OpenError> {
+        let url = options.url.expose();
         let mut config = Config::from_str(url).map_err(OpenError::Url)?;
         config
             .application_name("jeton")
-            // Of several hosts the one that takes writes.
+            // Of several hosts the one that takes writes; in any order, since a primary that hangs
+            // keeps whoever asks it first from asking the next.
             .target_session_attrs(TargetSessionAttrs::ReadWrite)
+            .load_balance_hosts(LoadBalanceHosts::Random)
             .connect_timeout(CONNECT_TIMEOUT)
             .tcp_user_timeout(SILENCE)
             .keepalives_idle(SILENCE)
             .keepalives_interval(Duration::from_secs(1));
+        if !url.contains("sslmode=") {
+            config.ssl_mode(tls::default_mode(&config));
+        }
         let recycling = ManagerConfig { recycling_method: RecyclingMethod::Fast };
-        let manager = Manager::from_config(config, NoTls, recycling);
-        let pool = Pool::builder(manager)
-            .max_size(connections)
+        let connector = tls::connector(options.tls_ca.as_deref())?;
+        let manager = Manager::from_config(config, connector, recycling);
+        let current = Arc::default();
+        let pool = Pool::builder(Sessions::new(manager, &current))
+            .max_size(options.connections)
             .create_timeout(Some(CONNECT_TIMEOUT))
             .wait_timeout(Some(WAIT_TIMEOUT))
             .runtime(Runtime::Tokio1)
-            .post_create(Hook::async_fn(|client, _| {
-                Box::pin(
-                    async move { client.batch_execute(SESSION).await.map_err(HookError::Backend) },
-                )
-            }))
             .build()
             .map_err(|error| OpenError::Unreachable(error.to_string().into()))?;
-        Ok(Self(pool))
+        Ok(Self { pool, current })
     }
 
     /// One of them.
-    pub(super) async fn get(&self) -> Result<Object, PoolError> {
-        self.0.get().await
+    pub(super) async fn get(&self) -> Result<Connection, PoolError<tokio_postgres::Error>> {
+        self.pool.get().await
     }
 
-    /// The rows of a query, as the database shows them.
+    /// The rows of a query, as the server shows them that is named with them.
     pub(super) async fn read(
         &self,
         sql: &str,
         parameters: &[&(dyn ToSql + Sync)],
-    ) -> Result<Vec<Row>, ReadError> {
-        let client = self.get().await.map_err(|_| ReadError::Unavailable)?;
-        let rows = timeout(READ_TIMEOUT, async {
-            let statement = client.prepare_cached(sql).await?;
-            client.query(&statement, parameters).await
-        });
-        match rows.await {
-            Ok(Ok(rows)) => Ok(rows),
-            Ok(Err(error)) => Err(outcome::of_read(&error)),
-            Err(_) => {
-                // Whatever comes next on this connection would wait for what was asked.
-                drop(Object::take(client));
-                Err(ReadError::Unavailable)
-            }
-        }
+    ) -> Result<(Vec<Row>, Server), ReadError> {
+        let connection = self.get().await.map_err(|_| ReadError::Unavailable)?;
+        let server = connection.server;
+        let Ok(rows) = timeout(READ_TIMEOUT, rows(&connection, sql, parameters)).await else {
+            // Whatever comes next on this connection would wait for what was asked.
+            drop(Connection::take(connection));
+            return Err(ReadError::Unavailable);
+        };
+        Ok((rows?, server))
+    }
+
+    /// A barrier was passed at `server`: connections to any other are of no use.
+    pub(super) fn keep_to(&self, server: Server) {
+        *self.current.lock().unwrap_or_else(PoisonError::into_inner) = Some(server);
+    }
+
+    /// No barrier is passed at `server`: perhaps another one has taken over.
+    pub(super) fn leave(&self, server: Server) {
+        *self.current.lock().unwrap_or_else(PoisonError::into_inner) = None;
+        drop(self.pool.retain(|session, _| session.server != server));
     }
 
     /// Ends them. Whoever asks for one from now on gets none.
     pub(super) fn close(&self) {
-        self.0.close();
+        self.pool.close();
     }
+}
+
+/// The rows of a query on one connection.
+pub(super) async fn rows(
+    connection: &Connection,
+    sql: &str,
+    parameters: &[&(dyn ToSql + Sync)],
+) -> Result<Vec<Row>, ReadError> {
+    let rows = async {
+        let statement = connection.prepare_cached(sql).await?;
+        connection.query(&statement, parameters).await
+    };
+    rows.await.map_err(|error| outcome::of_read(&error))
 }

@@ -1,12 +1,13 @@
 //! The changes feed in its table: events by number, in the order of their commits.
 
 use deadpool_postgres::{GenericClient, Transaction};
+use tokio::time::timeout;
 use tokio_postgres::Row;
 
 use super::{
-    connections::Connections,
+    connections::{Connection, READ_TIMEOUT, rows},
     outcome::{self, Failed},
-    records::Shared,
+    records::{READ_ATTEMPTS, Shared},
 };
 use crate::{
     domain::change::Change,
@@ -29,20 +30,31 @@ pub(super) async fn add(
     transaction.execute(&insert, &[&head, &change.to_bytes()]).await.map(drop)
 }
 
-/// Up to `limit` events after `after`, once a barrier was passed after them.
+/// Up to `limit` events after `after`, once a barrier was passed after them. What is said of the
+/// cursor is proven as well: a server that was deposed has not seen it yet.
 pub(super) async fn read(
     shared: &Shared,
     after: Sequence,
     limit: usize,
 ) -> Result<Vec<(Sequence, Change)>, FeedError> {
-    let events = events(&shared.connections, after, limit).await?;
-    shared.barrier.pass().await?;
-    Ok(events)
+    for _ in 0..READ_ATTEMPTS {
+        let connection = shared.connections.get().await.map_err(|_| FeedError::Unavailable)?;
+        let server = connection.server;
+        let Ok(told) = timeout(READ_TIMEOUT, events(&connection, after, limit)).await else {
+            drop(Connection::take(connection));
+            return Err(FeedError::Unavailable);
+        };
+        drop(connection);
+        if shared.barrier.pass().await?.server == server {
+            return told;
+        }
+    }
+    Err(FeedError::Unavailable)
 }
 
-/// Up to `limit` events after `after`, as the database shows them.
+/// Up to `limit` events after `after`, as the server shows them.
 pub(super) async fn events(
-    connections: &Connections,
+    connection: &Connection,
     after: Sequence,
     limit: usize,
 ) -> Result<Vec<(Sequence, Change)>, FeedError> {
@@ -51,9 +63,9 @@ pub(super) async fn events(
     let limit = i64::try_from(limit).unwrap_or(i64::MAX);
     let sql = "SELECT sequence, change FROM jeton_changes WHERE sequence > $1 \
                ORDER BY sequence LIMIT $2";
-    let rows = connections.read(sql, &[&from, &limit]).await?;
+    let found = rows(connection, sql, &[&from, &limit]).await?;
     // Order matters: the events first, then this look at what was trimmed meanwhile.
-    let edges = connections.read("SELECT head, trimmed FROM jeton_feed", &[]).await?;
+    let edges = rows(connection, "SELECT head, trimmed FROM jeton_feed", &[]).await?;
     let edges = edges.first().ok_or(FeedError::Corrupt)?;
     let (head, oldest) = (sequence(edges, 0)?, sequence(edges, 1)?);
     if after > head {
@@ -62,7 +74,7 @@ pub(super) async fn events(
     if oldest > after {
         return Err(FeedError::TooOld { oldest });
     }
-    rows.iter().zip(after.0 + 1..).map(|(row, expected)| event(row, expected)).collect()
+    found.iter().zip(after.0 + 1..).map(|(row, expected)| event(row, expected)).collect()
 }
 
 fn event(row: &Row, expected: u64) -> Result<(Sequence, Change), FeedError> {

@@ -6,12 +6,12 @@ use tokio::time::Instant;
 
 use super::{
     cache::{Cache, Freshness},
-    connections::Connections,
+    connections::Connection,
     feed,
 };
 use crate::{
     domain::{change::Change, client::Client, grant::Grant, user::User},
-    store::{FeedError, Sequence},
+    store::{FeedError, ReadError, Sequence},
 };
 
 /// Events read at a time.
@@ -27,23 +27,27 @@ pub(super) struct Caches {
 
 /// How far the feed was applied to the caches.
 pub(super) struct Follower {
-    connections: Connections,
     caches: Caches,
     /// `None` at first: nothing is kept that an older event could speak of.
     applied: Option<Sequence>,
 }
 
 impl Follower {
-    pub(super) const fn new(connections: Connections, caches: Caches) -> Self {
-        Self { connections, caches, applied: None }
+    pub(super) const fn new(caches: Caches) -> Self {
+        Self { caches, applied: None }
     }
 
-    /// Applies every event up to `head`, which a barrier has found that began at `began`. When that
-    /// does not succeed, freshness runs out by itself.
-    pub(super) async fn follow(&mut self, head: Sequence, began: Instant) {
+    /// Applies every event up to `head`, which a barrier has found on this connection that began at
+    /// `began`. When that does not succeed, freshness runs out by itself.
+    pub(super) async fn follow(
+        &mut self,
+        connection: &Connection,
+        head: Sequence,
+        began: Instant,
+    ) -> Result<(), ReadError> {
         let mut applied = self.applied.unwrap_or(head);
         while applied < head {
-            match feed::events(&self.connections, applied, STEP).await {
+            match feed::events(connection, applied, STEP).await {
                 Ok(events) if !events.is_empty() => {
                     for (sequence, change) in events {
                         self.apply(&change);
@@ -57,11 +61,13 @@ impl Follower {
                     self.caches.users.clear();
                     applied = head;
                 }
-                Err(FeedError::Unavailable) => return,
+                Err(FeedError::Unavailable) => return Err(ReadError::Unavailable),
             }
+            self.applied = Some(applied);
         }
         self.applied = Some(applied);
         self.caches.freshness.prove(began);
+        Ok(())
     }
 
     fn apply(&self, change: &Change) {

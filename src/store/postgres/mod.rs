@@ -9,49 +9,70 @@ mod columns;
 mod connections;
 mod feed;
 mod follower;
+mod fresh;
+mod instance;
+mod keys;
+mod lease;
+mod look;
+mod metrics;
 mod open_error;
 mod outcome;
+mod readiness;
 mod records;
 mod rows;
 mod schema;
+mod session;
 mod statement;
 #[cfg(test)]
 mod tests;
+mod tls;
 mod versions;
 
-use std::{
-    collections::BTreeSet,
-    sync::{Arc, Mutex, PoisonError},
-    time::Duration,
-};
+use std::{path::PathBuf, sync::Arc, time::Duration};
 
+use tokio::sync::watch;
+
+pub(super) use self::columns::Tabled;
 use self::{
     barrier::Barrier,
     cache::{Cache, Freshness},
     columns::to_sql,
     connections::Connections,
     follower::{Caches, Follower},
+    instance::Instance,
+    lease::Lease,
+    metrics::PostgresMetrics,
     records::Shared,
     rows::keyed,
+    schema::Identity,
     versions::Versions,
 };
-pub use self::{open_error::OpenError, records::PostgresRecords};
+pub use self::{
+    fresh::FreshDatabase,
+    look::{Look, look},
+    open_error::OpenError,
+    readiness::Readiness,
+    records::PostgresRecords,
+};
 use super::{
     Condition, FeedError, GrantOwner, ReadError, Record as _, Sequence, Store, StoreId, Stored,
     WriteError,
 };
-use crate::domain::{
-    attempts::Attempts,
-    change::Change,
-    client::Client,
-    entropy::{Entropy, draw},
-    grant::Grant,
-    grant_id::GrantId,
-    key_ring::KeyId,
-    secret::Secret,
-    time::Timestamp,
-    user::User,
-    user_name::UserName,
+use crate::{
+    domain::{
+        attempts::Attempts,
+        change::Change,
+        client::Client,
+        entropy::{Entropy, draw},
+        grant::Grant,
+        grant_id::GrantId,
+        key_ring::KeyId,
+        secret::Secret,
+        time::Timestamp,
+        user::User,
+        user_name::UserName,
+    },
+    metrics::Registry,
 };
 
 /// How often the due rows of refreshed grants are moved out of the way before a scan makes do with
@@ -63,6 +84,8 @@ const SETTLE_PASSES: usize = 4;
 pub struct PostgresOptions {
     /// `postgres://user:password@host,host/database`.
     pub url: Secret,
+    /// The CAs that the server's certificate may come from, in PEM; `None` for those of the system.
+    pub tls_ca: Option<PathBuf>,
     /// Most connections at a time.
     pub connections: usize,
     /// Bytes of records kept in memory, at most.
@@ -80,7 +103,8 @@ pub struct PostgresStore {
     users: PostgresRecords<User>,
     attempts: PostgresRecords<Attempts>,
     id: StoreId,
-    keys: Arc<Mutex<BTreeSet<KeyId>>>,
+    sweeping: Arc<Lease>,
+    metrics: PostgresMetrics,
 }
 
 impl PostgresStore {
@@ -89,13 +113,23 @@ impl PostgresStore {
     /// # Errors
     /// See [`OpenError`].
     pub async fn open(options: &PostgresOptions, entropy: &dyn Entropy) -> Result<Self, OpenError> {
-        let connections = Connections::to(options.url.expose(), options.connections)?;
-        let mut client = connections.get().await;
-        let client =
-            client.as_mut().map_err(|error| OpenError::Unreachable(error.to_string().into()))?;
-        let identity = schema::prepare(client, draw(entropy)).await?;
-        let keys = client.query("SELECT key_id FROM jeton_keys", &[]).await?;
-        let keys = keys.iter().map(key_id).collect::<Result<_, _>>()?;
+        let connections = Connections::to(options)?;
+        let identity = schema::prepare(&connections, draw(entropy)).await?;
+        if identity.filling {
+            return Err(OpenError::Unfinished);
+        }
+        let connection = schema::connection(&connections).await?;
+        if look::is_synchronous(&connection).await? == Some(false) {
+            tracing::warn!(
+                "synchronous_standby_names is empty: with the database's machine goes what was \
+                 acknowledged"
+            );
+        }
+        drop(connection);
+        Ok(Self::over(connections, &identity, options))
+    }
+
+    fn over(connections: Connections, identity: &Identity, options: &PostgresOptions) -> Self {
         let freshness = Arc::new(Freshness::new(options.max_staleness));
         // Grants are the many; of the others a share is enough for a great number.
         let share = options.cache_bytes / 8;
@@ -109,21 +143,26 @@ impl PostgresStore {
             users: Arc::clone(&users),
             freshness,
         };
-        let follower = Follower::new(connections.clone(), caches);
-        let shared = Arc::new(Shared {
-            barrier: Barrier::start(connections.clone(), identity.opening, follower),
-            connections,
-            versions: Versions::of(identity.opening),
-        });
-        Ok(Self {
+        let instance = Arc::new(Instance::new(identity.opening));
+        let metrics = PostgresMetrics::new(&instance);
+        let barrier = Barrier::start(
+            connections.clone(),
+            Arc::clone(&instance),
+            Follower::new(caches),
+            (options.max_staleness, metrics.barrier.clone()),
+        );
+        let versions = Versions::of(identity.opening);
+        let shared = Arc::new(Shared { connections, barrier, versions, instance });
+        Self {
             grants: PostgresRecords::new(&shared, grants),
             clients: PostgresRecords::new(&shared, clients),
             users: PostgresRecords::new(&shared, users),
             attempts: PostgresRecords::new(&shared, none_kept),
             id: identity.id,
-            keys: Arc::new(Mutex::new(keys)),
+            sweeping: Arc::new(Lease::new("sweep", identity.opening)),
+            metrics,
             shared,
-        })
+        }
     }
 
     /// Ends all connections. What was answered is durable already.
@@ -131,14 +170,27 @@ impl PostgresStore {
         self.shared.connections.close();
     }
 
-    async fn set_key(&self, sql: &str, id: KeyId) -> Result<(), WriteError> {
-        let client = self.shared.connections.get().await.map_err(|_| WriteError::Unavailable)?;
-        let set = client.execute(sql, &[&id.as_bytes().as_slice()]).await;
-        set.map(drop).map_err(|error| match outcome::of_write(&error) {
-            outcome::Failed::NotWritten(error) => error,
-            outcome::Failed::Again => WriteError::Busy,
-            outcome::Failed::Unknown => WriteError::Unknown,
-        })
+    /// What the engine counts.
+    pub fn metrics(&self) -> Registry {
+        self.metrics.registry.clone()
+    }
+
+    /// Whether the database commits, and every change of that.
+    pub fn readiness(&self) -> watch::Receiver<Readiness> {
+        self.shared.barrier.readiness()
+    }
+
+    /// Notes, durably, that this instance makes tokens with the key `active` from now on.
+    ///
+    /// # Errors
+    /// As [`Store::add_key_id`]; inside it the key that records may name and that is not among
+    /// `held`: nothing was noted then.
+    pub async fn claim_keys(
+        &self,
+        active: KeyId,
+        held: &[KeyId],
+    ) -> Result<Result<(), KeyId>, WriteError> {
+        keys::claim(&self.shared, active, Some(held)).await
     }
 
     /// Moves the due times of grants that were refreshed since they were set. A grant that changes
@@ -156,18 +208,15 @@ impl PostgresStore {
     }
 }
 
-fn key_id(row: &tokio_postgres::Row) -> Result<KeyId, OpenError> {
-    let bytes: &[u8] = row.try_get(0)?;
-    bytes.try_into().map(KeyId::from_bytes).map_err(|_| OpenError::Damaged)
-}
-
 impl Store for PostgresStore {
     type Grants = PostgresRecords<Grant>;
     type Clients = PostgresRecords<Client>;
     type Users = PostgresRecords<User>;
     type Attempts = PostgresRecords<Attempts>;
 
-    const ENGINE: &'static str = "postgres";
+    fn engine(&self) -> &'static str {
+        "postgres"
+    }
 
     fn grants(&self) -> &Self::Grants {
         &self.grants
@@ -229,7 +278,7 @@ impl Store for PostgresStore {
         let rows_limit = i64::try_from(limit).unwrap_or(i64::MAX);
         let mut spent = Vec::new();
         for _ in 0..SETTLE_PASSES {
-            let rows = self.shared.connections.read(sql, &[&to_sql(now), &rows_limit]).await?;
+            let (rows, _) = self.shared.connections.read(sql, &[&to_sql(now), &rows_limit]).await?;
             let due: Vec<Stored<Grant>> = rows.iter().map(keyed).collect::<Result<_, _>>()?;
             let (found, unsettled): (Vec<_>, Vec<_>) =
                 due.into_iter().partition(|grant| grant.spent_time() <= now);
@@ -247,13 +296,13 @@ impl Store for PostgresStore {
         let sql = "SELECT count(*) FROM \
                    (SELECT 1 FROM jeton_grants WHERE due_at <= $1 LIMIT $2) AS due";
         let limit = i64::try_from(limit).unwrap_or(i64::MAX);
-        let rows = self.shared.connections.read(sql, &[&to_sql(now), &limit]).await?;
+        let (rows, _) = self.shared.connections.read(sql, &[&to_sql(now), &limit]).await?;
         let count: Option<i64> = rows.first().and_then(|row| row.try_get(0).ok());
         count.and_then(|count| usize::try_from(count).ok()).ok_or(ReadError::Corrupt)
     }
 
     async fn head(&self) -> Result<Sequence, ReadError> {
-        self.shared.barrier.pass().await
+        Ok(self.shared.barrier.pass().await?.head)
     }
 
     async fn changes(
@@ -273,27 +322,29 @@ impl Store for PostgresStore {
     }
 
     fn condition(&self) -> Condition {
-        Condition { writable: true, ..Condition::default() }
+        let writable = *self.shared.barrier.readiness().borrow() == Readiness::Ready;
+        let grants = self.shared.instance.grants();
+        Condition { writable, grants, ..Condition::default() }
     }
 
     fn id(&self) -> StoreId {
         self.id
     }
 
-    fn key_ids(&self) -> Vec<KeyId> {
-        self.keys.lock().unwrap_or_else(PoisonError::into_inner).iter().copied().collect()
+    async fn key_ids(&self) -> Result<Vec<KeyId>, ReadError> {
+        self.shared.barrier.pass().await?;
+        Ok(self.shared.instance.keys())
     }
 
     async fn add_key_id(&self, id: KeyId) -> Result<(), WriteError> {
-        let sql = "INSERT INTO jeton_keys (key_id) VALUES ($1) ON CONFLICT (key_id) DO NOTHING";
-        self.set_key(sql, id).await?;
-        self.keys.lock().unwrap_or_else(PoisonError::into_inner).insert(id);
-        Ok(())
+        keys::claim(&self.shared, id, None).await.map(drop)
     }
 
     async fn remove_key_id(&self, id: KeyId) -> Result<(), WriteError> {
-        self.set_key("DELETE FROM jeton_keys WHERE key_id = $1", id).await?;
-        self.keys.lock().unwrap_or_else(PoisonError::into_inner).remove(&id);
-        Ok(())
+        keys::remove(&self.shared, id).await
+    }
+
+    async fn may_sweep(&self) -> Result<bool, ReadError> {
+        self.sweeping.take(&self.shared.connections).await
     }
 }

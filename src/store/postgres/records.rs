@@ -2,16 +2,16 @@
 
 use std::{sync::Arc, time::Duration};
 
-use deadpool_postgres::{GenericClient, Object};
 use tokio::time::timeout;
-use tokio_postgres::{Row, types::ToSql};
+use tokio_postgres::{GenericClient, Row, Statement, types::ToSql};
 
 use super::{
     barrier::Barrier,
     cache::Cache,
     columns::Tabled,
-    connections::Connections,
+    connections::{Connection, Connections},
     feed,
+    instance::Instance,
     outcome::{self, Failed},
     rows::{keyed, stored},
     statement::Statements,
@@ -24,6 +24,8 @@ use crate::{
 
 /// How long a write may take, its standbys included, before nobody knows.
 const TIMEOUT: Duration = Duration::from_secs(5);
+/// How often something is read that another server than the barrier's has shown.
+pub(super) const READ_ATTEMPTS: usize = 8;
 /// How often a write is tried that lost a race inside the database or a connection.
 const ATTEMPTS: usize = 3;
 
@@ -39,6 +41,7 @@ pub(super) struct Shared {
     pub(super) connections: Connections,
     pub(super) barrier: Barrier,
     pub(super) versions: Versions,
+    pub(super) instance: Arc<Instance>,
 }
 
 impl<R: Tabled> Clone for PostgresRecords<R> {
@@ -58,9 +61,13 @@ impl Shared {
         sql: &str,
         parameters: &[&(dyn ToSql + Sync)],
     ) -> Result<Vec<Row>, ReadError> {
-        let rows = self.connections.read(sql, parameters).await?;
-        self.barrier.pass().await?;
-        Ok(rows)
+        for _ in 0..READ_ATTEMPTS {
+            let (rows, server) = self.connections.read(sql, parameters).await?;
+            if self.barrier.pass().await?.server == server {
+                return Ok(rows);
+            }
+        }
+        Err(ReadError::Unavailable)
     }
 }
 
@@ -77,12 +84,6 @@ impl<R: Tabled> PostgresRecords<R> {
         Self { shared: Arc::clone(shared), statements, cache }
     }
 
-    async fn read_one(&self, key: &R::Key) -> Result<Option<Stored<R>>, ReadError> {
-        let parameters: [&(dyn ToSql + Sync); 1] = [&R::key_bytes(key)];
-        let rows = self.shared.connections.read(&self.statements.get, &parameters).await?;
-        rows.first().map(|row| stored(key, row, 0)).transpose()
-    }
-
     /// What the feed says of this write; `Conflict` when the state that it expects is gone.
     async fn change(&self, write: &Write<R>) -> Result<Option<Change>, WriteError> {
         let (expected, new) = match write {
@@ -93,7 +94,15 @@ impl<R: Tabled> PostgresRecords<R> {
         if !R::CHANGES {
             return Ok(None);
         }
-        let old = self.read_one(&write.key()).await?;
+        let key = write.key();
+        // Equal versions are equal states, however old what is kept may be.
+        let kept = self.cache.kept(&key).filter(|kept| kept.version() == *expected);
+        if let Some(old) = kept {
+            return Ok(R::change(Some(&old), new));
+        }
+        let parameters: [&(dyn ToSql + Sync); 1] = [&R::key_bytes(&key)];
+        let (rows, _) = self.shared.connections.read(&self.statements.get, &parameters).await?;
+        let old = rows.first().map(|row| stored::<R>(&key, row, 0)).transpose()?;
         let old = old.filter(|old| old.version() == *expected).ok_or(WriteError::Conflict)?;
         Ok(R::change(Some(&old), new))
     }
@@ -107,9 +116,12 @@ impl<R: Tabled> PostgresRecords<R> {
         let unreached = Failed::NotWritten(WriteError::Unavailable);
         let mut client = self.shared.connections.get().await.map_err(|_| unreached)?;
         let written = timeout(TIMEOUT, async {
-            let Some(change) = change else { return self.execute(&client, write, version).await };
+            let statement = client.prepare_cached(self.statements.of_write(write)).await?;
+            let Some(change) = change else {
+                return execute(&***client, &statement, write, version).await;
+            };
             let transaction = client.transaction().await?;
-            let rows = self.execute(&transaction, write, version).await?;
+            let rows = execute(&*transaction, &statement, write, version).await?;
             if rows == 1 {
                 feed::add(&transaction, change).await?;
                 transaction.commit().await?;
@@ -121,46 +133,29 @@ impl<R: Tabled> PostgresRecords<R> {
             Ok(Ok(_)) => Ok(Attempt::Other),
             Ok(Err(error)) => Err(outcome::of_write(&error)),
             Err(_) => {
-                drop(Object::take(client));
+                drop(Connection::take(client));
                 Err(Failed::Unknown)
             }
         }
     }
 
-    /// Runs the one statement of a write, and says how many rows it wrote: one or none.
-    async fn execute(
-        &self,
-        client: &impl GenericClient,
-        write: &Write<R>,
-        version: Version,
-    ) -> Result<u64, tokio_postgres::Error> {
-        let key = write.key();
-        let key = R::key_bytes(&key);
-        let version = version.as_u64().cast_signed();
-        match write {
-            Write::Insert(record) => {
-                let (bytes, values) = (record.encode(), record.values());
-                let mut parameters: Vec<&(dyn ToSql + Sync)> = vec![&key, &version, &bytes];
-                parameters.extend(values.iter().map(|value| &**value as &(dyn ToSql + Sync)));
-                let statement = client.prepare_cached(&self.statements.insert).await?;
-                client.execute(&statement, &parameters).await
-            }
-            Write::Replace(expected, record) => {
-                let (bytes, values) = (record.encode(), record.values());
-                let expected = expected.as_u64().cast_signed();
-                let mut parameters: Vec<&(dyn ToSql + Sync)> =
-                    vec![&key, &version, &bytes, &expected];
-                let changing = values.iter().take(R::COLUMNS.len() - R::FIXED);
-                parameters.extend(changing.map(|value| &**value as &(dyn ToSql + Sync)));
-                let statement = client.prepare_cached(&self.statements.replace).await?;
-                client.execute(&statement, &parameters).await
-            }
-            Write::Delete(expected, _) => {
-                let expected = expected.as_u64().cast_signed();
-                let statement = client.prepare_cached(&self.statements.delete).await?;
-                client.execute(&statement, &[&key, &expected]).await
+    /// The version is drawn before the first attempt, and every attempt writes the same row in the
+    /// place of the same version: whichever arrives, the write happens once.
+    async fn try_write(&self, write: &Write<R>) -> Result<Version, WriteError> {
+        let change = self.change(write).await?;
+        let version = self.shared.versions.next();
+        let mut unknown = false;
+        for _ in 0..ATTEMPTS {
+            match self.attempt(write, version, change.as_ref()).await {
+                Ok(Attempt::Written) => return Ok(version),
+                Ok(Attempt::Other) if unknown => return self.resolve(write, version).await,
+                Ok(Attempt::Other) => return Err(WriteError::Conflict),
+                Err(Failed::Again) => {}
+                Err(Failed::NotWritten(error)) if !unknown => return Err(error),
+                Err(Failed::NotWritten(_) | Failed::Unknown) => unknown = true,
             }
         }
+        Err(if unknown { WriteError::Unknown } else { WriteError::Busy })
     }
 
     /// What became of a write whose first attempt may have happened, now that another one found
@@ -180,8 +175,8 @@ impl<R: Tabled> Records<R> for PostgresRecords<R> {
 
     async fn get(&self, key: &R::Key) -> Result<Option<Stored<R>>, ReadError> {
         let fill = self.cache.begin(key);
-        let found = self.read_one(key).await?;
-        self.shared.barrier.pass().await?;
+        let rows = self.shared.read(&self.statements.get, &[&R::key_bytes(key)]).await?;
+        let found = rows.first().map(|row| stored::<R>(key, row, 0)).transpose()?;
         if let Some(found) = &found {
             self.cache.fill(fill, key, found.clone());
         }
@@ -204,30 +199,50 @@ impl<R: Tabled> Records<R> for PostgresRecords<R> {
         rows.iter().map(keyed).collect()
     }
 
-    /// The version is drawn before the first attempt, and every attempt writes the same row in the
-    /// place of the same version: whichever arrives, the write happens once.
+    /// Whatever came of it, what was kept of the record is not its state any more, or may not be.
     async fn write(&self, write: Write<R>) -> Result<Version, WriteError> {
         if let Write::Insert(record) | Write::Replace(_, record) = &write
             && record.encode().len() > MAX_RECORD_BYTES
         {
             return Err(WriteError::TooLarge);
         }
-        let change = self.change(&write).await?;
-        let version = self.shared.versions.next();
-        let mut unknown = false;
-        for _ in 0..ATTEMPTS {
-            match self.attempt(&write, version, change.as_ref()).await {
-                Ok(Attempt::Written) => {
-                    self.cache.forget(&write.key());
-                    return Ok(version);
-                }
-                Ok(Attempt::Other) if unknown => return self.resolve(&write, version).await,
-                Ok(Attempt::Other) => return Err(WriteError::Conflict),
-                Err(Failed::Again) => {}
-                Err(Failed::NotWritten(error)) if !unknown => return Err(error),
-                Err(Failed::NotWritten(_) | Failed::Unknown) => unknown = true,
-            }
+        let written = self.try_write(&write).await;
+        self.cache.forget(&write.key());
+        if R::COUNTED && written.is_ok() {
+            self.shared.instance.wrote(&write);
         }
-        Err(if unknown { WriteError::Unknown } else { WriteError::Busy })
+        written
+    }
+}
+
+/// Runs the one statement of a write, and says how many rows it wrote: one or none.
+async fn execute<R: Tabled>(
+    client: &impl GenericClient,
+    statement: &Statement,
+    write: &Write<R>,
+    version: Version,
+) -> Result<u64, tokio_postgres::Error> {
+    let key = write.key();
+    let key = R::key_bytes(&key);
+    let version = version.as_u64().cast_signed();
+    match write {
+        Write::Insert(record) => {
+            let (bytes, values) = (record.encode(), record.values());
+            let mut parameters: Vec<&(dyn ToSql + Sync)> = vec![&key, &version, &bytes];
+            parameters.extend(values.iter().map(|value| &**value as &(dyn ToSql + Sync)));
+            client.execute(statement, &parameters).await
+        }
+        Write::Replace(expected, record) => {
+            let (bytes, values) = (record.encode(), record.values());
+            let expected = expected.as_u64().cast_signed();
+            let mut parameters: Vec<&(dyn ToSql + Sync)> = vec![&key, &version, &bytes, &expected];
+            let changing = values.iter().take(R::COLUMNS.len() - R::FIXED);
+            parameters.extend(changing.map(|value| &**value as &(dyn ToSql + Sync)));
+            client.execute(statement, &parameters).await
+        }
+        Write::Delete(expected, _) => {
+            let expected = expected.as_u64().cast_signed();
+            client.execute(statement, &[&key, &expected]).await
+        }
     }
 }

@@ -1,8 +1,16 @@
 //! The tables, and how a store made by an older release gets those of this one.
 
-use tokio_postgres::{Client, error::SqlState};
+use std::error::Error;
 
-use super::{OpenError, outcome::told};
+use deadpool::managed::PoolError;
+use deadpool_postgres::Transaction;
+use tokio_postgres::error::SqlState;
+
+use super::{
+    OpenError,
+    connections::{Connection, Connections},
+    outcome::told,
+};
 use crate::store::StoreId;
 
 /// What brings the tables from each version to the next. Each may be cut off and run again.
@@ -17,21 +25,44 @@ pub(super) struct Identity {
     pub(super) id: StoreId,
     /// How often the store has been opened, this time included.
     pub(super) opening: i64,
+    /// Whether it is only being filled.
+    pub(super) filling: bool,
 }
 
 /// Brings the tables up to date, and counts this opening. `id` becomes that of a new store.
-pub(super) async fn prepare(client: &mut Client, id: StoreId) -> Result<Identity, OpenError> {
+pub(super) async fn prepare(connections: &Connections, id: StoreId) -> Result<Identity, OpenError> {
+    let mut client = connection(connections).await?;
     for _ in 1..ATTEMPTS {
-        match attempt(client, id).await {
+        match attempt(&mut client, id).await {
             Err(error) if is_race(&error) => {}
             outcome => return outcome.map_err(OpenError::from)?,
         }
     }
-    attempt(client, id).await?
+    attempt(&mut client, id).await?
+}
+
+/// A connection, or why there is none.
+pub(super) async fn connection(connections: &Connections) -> Result<Connection, OpenError> {
+    let unreachable = |error: PoolError<_>| OpenError::Unreachable(cause(&error).into());
+    connections.get().await.map_err(unreachable)
+}
+
+/// The error and what is behind it, in one line.
+fn cause(error: &dyn Error) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(error) = source {
+        let further = error.to_string();
+        if !text.contains(&further) {
+            text = format!("{text}: {further}");
+        }
+        source = error.source();
+    }
+    text
 }
 
 async fn attempt(
-    client: &mut Client,
+    client: &mut Connection,
     id: StoreId,
 ) -> Result<Result<Identity, OpenError>, tokio_postgres::Error> {
     client
@@ -40,22 +71,23 @@ async fn attempt(
                  single boolean PRIMARY KEY,
                  schema bigint NOT NULL,
                  id bytea NOT NULL,
-                 openings bigint NOT NULL
+                 openings bigint NOT NULL,
+                 filling boolean NOT NULL
              )",
         )
         .await?;
     let transaction = client.transaction().await?;
     transaction
         .execute(
-            "INSERT INTO jeton_store (single, schema, id, openings) VALUES (true, 0, $1, 0)
-             ON CONFLICT (single) DO NOTHING",
+            "INSERT INTO jeton_store (single, schema, id, openings, filling)
+             VALUES (true, 0, $1, 0, false) ON CONFLICT (single) DO NOTHING",
             &[&id.as_slice()],
         )
         .await?;
     // The row is locked until the commit: one instance after the other.
     let row = transaction
         .query_one(
-            "UPDATE jeton_store SET openings = openings + 1 RETURNING schema, id, openings",
+            "UPDATE jeton_store SET openings = openings + 1 RETURNING schema, id, openings, filling",
             &[],
         )
         .await?;
@@ -70,22 +102,36 @@ async fn attempt(
     transaction.execute("UPDATE jeton_store SET schema = $1", &[&newest]).await?;
     transaction
         .execute(
-            "INSERT INTO jeton_feed (single, head, trimmed) VALUES (true, 0, 0)
+            "INSERT INTO jeton_feed (single, head, trimmed, keys_version) VALUES (true, 0, 0, 1)
              ON CONFLICT (single) DO NOTHING",
             &[],
         )
         .await?;
+    fold(&transaction).await?;
     let opening: i64 = row.try_get(2)?;
     transaction
         .execute(
-            "INSERT INTO jeton_instances (number, barriers, seen_at) VALUES ($1, 0, now())",
+            "INSERT INTO jeton_instances (number, barriers, grants, seen_at)
+             VALUES ($1, 0, 0, now())",
             &[&opening],
         )
         .await?;
     transaction.commit().await?;
     let id: &[u8] = row.try_get(1)?;
     let Ok(id) = id.try_into() else { return Ok(Err(OpenError::Damaged)) };
-    Ok(Ok(Identity { id, opening }))
+    Ok(Ok(Identity { id, opening, filling: row.try_get(3)? }))
+}
+
+/// Puts the grants of instances that were not seen for a week into one row.
+async fn fold(transaction: &Transaction<'_>) -> Result<(), tokio_postgres::Error> {
+    let gone = "DELETE FROM jeton_instances WHERE number <> 0
+                AND seen_at < now() - interval '7 days' RETURNING grants";
+    let gone = transaction.query(gone, &[]).await?;
+    let grants = gone.iter().map(|row| row.try_get::<_, i64>(0)).sum::<Result<i64, _>>()?;
+    let add = "INSERT INTO jeton_instances (number, barriers, grants, seen_at)
+               VALUES (0, 0, $1, now()) ON CONFLICT (number) DO UPDATE SET
+                   grants = jeton_instances.grants + excluded.grants";
+    transaction.execute(add, &[&grants]).await.map(drop)
 }
 
 /// Whether another instance did the same at the same time.

@@ -49,16 +49,30 @@ CREATE TABLE IF NOT EXISTS jeton_changes (
 CREATE TABLE IF NOT EXISTS jeton_feed (
     single boolean PRIMARY KEY,
     head bigint NOT NULL,
-    trimmed bigint NOT NULL
+    trimmed bigint NOT NULL,
+    -- How often the list of keys has changed: here, where every instance looks all the time.
+    keys_version bigint NOT NULL
 );
 
 CREATE TABLE IF NOT EXISTS jeton_keys (
     key_id bytea PRIMARY KEY
 );
 
--- One row for each process that has the store open: the barrier's writes.
+-- One row for each process that has the store open: the barrier's writes. Row 0 holds the grants of
+-- those that are gone.
 CREATE TABLE IF NOT EXISTS jeton_instances (
     number bigint PRIMARY KEY,
     barriers bigint NOT NULL,
+    -- Grants made, less those freed.
+    grants bigint NOT NULL,
+    -- The key that it makes new tokens with.
+    active_key bytea,
     seen_at timestamptz NOT NULL
+);
+
+-- Who does what only one instance is to do, and until when.
+CREATE TABLE IF NOT EXISTS jeton_leases (
+    name text PRIMARY KEY,
+    holder bigint NOT NULL,
+    until_at timestamptz NOT NULL
 );

@@ -1,6 +1,7 @@
 //! The SQL of one type of record: what PostgreSQL, CockroachDB and YugabyteDB share.
 
 use super::columns::Tabled;
+use crate::store::Write;
 
 /// The statements. `$1` is the key everywhere.
 pub(super) struct Statements {
@@ -39,6 +40,17 @@ impl Statements {
                 "UPDATE {table} SET version = $2, record = $3{set} WHERE key = $1 AND version = $4"
             ),
             delete: format!("DELETE FROM {table} WHERE key = $1 AND version = $2"),
+        }
+    }
+}
+
+impl Statements {
+    /// The statement of a write.
+    pub(super) fn of_write<R: Tabled>(&self, write: &Write<R>) -> &str {
+        match write {
+            Write::Insert(_) => &self.insert,
+            Write::Replace(..) => &self.replace,
+            Write::Delete(..) => &self.delete,
         }
     }
 }

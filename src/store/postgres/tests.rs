@@ -39,6 +39,7 @@ async fn empty(schema: &str) -> PostgresStore {
 async fn open(schema: &str) -> PostgresStore {
     let options = PostgresOptions {
         url: Secret::new(format!("{}?options=-csearch_path%3D{schema}", url())),
+        tls_ca: None,
         connections: 16,
         cache_bytes: 32 << 20,
         max_staleness: Duration::from_secs(1),

@@ -36,6 +36,7 @@ use std::{path::Path, sync::Arc};
 
 use tokio::{sync::watch, task::spawn_blocking};
 
+pub(super) use self::index::Indexed;
 pub use self::{
     check::{CheckError, CheckOptions, Finding, MAX_FINDINGS, Report, check},
     fresh::{FreshError, FreshStore},
@@ -108,12 +109,14 @@ impl SledStore {
 }
 
 impl Store for SledStore {
-    const ENGINE: &'static str = "sled";
-
     type Grants = SledRecords<Grant>;
     type Clients = SledRecords<Client>;
     type Users = SledRecords<User>;
     type Attempts = SledRecords<Attempts>;
+
+    fn engine(&self) -> &'static str {
+        "sled"
+    }
 
     fn grants(&self) -> &Self::Grants {
         &self.grants
@@ -211,8 +214,8 @@ impl Store for SledStore {
         self.meta.id()
     }
 
-    fn key_ids(&self) -> Vec<KeyId> {
-        self.meta.keys()
+    async fn key_ids(&self) -> Result<Vec<KeyId>, ReadError> {
+        Ok(self.meta.keys())
     }
 
     async fn add_key_id(&self, id: KeyId) -> Result<(), WriteError> {

@@ -1,0 +1,40 @@
+//! Opens the store in a database that other instances may share.
+
+use super::open::StartError;
+#[cfg(feature = "postgres")]
+use crate::{
+    app::SystemEntropy,
+    store::postgres::{PostgresOptions, PostgresStore},
+};
+use crate::{config::StoreSettings, domain::secret::Secret, store::Engine};
+
+/// Opens the store at `url`.
+#[cfg(feature = "postgres")]
+pub(super) async fn open(settings: &StoreSettings, url: &Secret) -> Result<Engine, StartError> {
+    let store = PostgresStore::open(&options(settings, url), &SystemEntropy).await?;
+    Ok(store.into())
+}
+
+/// There is nothing in this build to open it with.
+#[cfg(not(feature = "postgres"))]
+pub(super) async fn open(_: &StoreSettings, _: &Secret) -> Result<Engine, StartError> {
+    Err(StartError::NoPostgres)
+}
+
+/// Where the settings say that the store is, if that is a database.
+#[cfg(feature = "postgres")]
+pub fn database(settings: &StoreSettings) -> Option<PostgresOptions> {
+    settings.url.as_ref().map(|url| options(settings, url))
+}
+
+#[cfg(feature = "postgres")]
+pub(super) fn options(settings: &StoreSettings, url: &Secret) -> PostgresOptions {
+    PostgresOptions {
+        url: url.clone(),
+        tls_ca: settings.tls_ca.clone(),
+        // And the barrier's own.
+        connections: usize::try_from(settings.connections).unwrap_or(usize::MAX).saturating_add(1),
+        cache_bytes: settings.cache_bytes.as_u64(),
+        max_staleness: settings.max_staleness,
+    }
+}

@@ -1,0 +1,33 @@
+//! The database that takes the data directory's place.
+
+use super::finding::Findings;
+#[cfg(feature = "postgres")]
+use crate::{app::database::options, store::postgres::look};
+use crate::{config::StoreSettings, domain::secret::Secret};
+
+/// Whether it answers, and whether what it acknowledges survives its machine.
+#[cfg(feature = "postgres")]
+pub(super) async fn examine(store: &StoreSettings, url: &Secret, findings: &mut Findings) {
+    let found = match look(&options(store, url)).await {
+        Ok(found) => found,
+        Err(error) => {
+            let remedy = "see that it runs and takes writes, and correct store.url";
+            findings.error("store", error.to_string(), remedy);
+            return;
+        }
+    };
+    let version = found.version;
+    findings.good("store", format!("the database answers, and is version {version}"));
+    if found.synchronous == Some(false) {
+        let found = "the database's commits wait for no standby: with its machine go tokens and \
+                     revocations that were acknowledged";
+        findings.warn("store", found, "set synchronous_standby_names (docs/cluster.md)");
+    }
+}
+
+/// There is nothing in this build to look with.
+#[cfg(not(feature = "postgres"))]
+pub(super) async fn examine(_: &StoreSettings, _: &Secret, findings: &mut Findings) {
+    let found = "store.url: jeton was built without the feature postgres";
+    findings.error("store", found, "install a build that has it");
+}

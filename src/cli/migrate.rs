@@ -1,0 +1,68 @@
+//! `jeton migrate`.
+
+use std::path::PathBuf;
+
+use clap::Args;
+
+use super::{
+    CliError,
+    output::{Fields, Format},
+};
+use crate::{
+    app,
+    config::{Overrides, ProcessEnvironment, Settings},
+};
+
+/// Moves a store to a database, with everything that lives in it. Stop the server first: nothing may
+/// have the data directory open, nor the database.
+#[derive(Args, Debug)]
+pub(super) struct Migrate {
+    /// The store to move
+    #[arg(long, value_name = "sled:DIR", value_parser = directory)]
+    from: PathBuf,
+
+    /// The database, which holds no store yet. Without it that of `JETON_STORE_URL`: arguments
+    /// are seen by everybody
+    #[arg(long, value_name = "URL", value_parser = crate::config::store_url)]
+    to: Option<crate::domain::secret::Secret>,
+
+    /// How the outcome is printed
+    #[arg(long, value_enum, default_value = "table")]
+    output: Format,
+
+    #[command(flatten)]
+    overrides: Overrides,
+}
+
+fn directory(text: &str) -> Result<PathBuf, &'static str> {
+    let directory = text.strip_prefix("sled:").filter(|directory| !directory.is_empty());
+    directory.map(PathBuf::from).ok_or("must be sled: and a data directory")
+}
+
+impl Migrate {
+    pub(super) async fn run(mut self) -> Result<(), CliError> {
+        if let Some(to) = self.to.take() {
+            self.overrides.store_url = Some(to);
+        }
+        let settings = Settings::load(None, &self.overrides, &ProcessEnvironment)?.settings;
+        let Some(to) = app::database(&settings.store) else {
+            return Err(CliError::Usage(
+                "name the database: --to postgres://…, or JETON_STORE_URL",
+            ));
+        };
+        let moved = app::migrate(&self.from, &to).await?;
+        let mut fields = Fields::default();
+        fields.add("clients", moved.copied.clients);
+        fields.add("users", moved.copied.users);
+        fields.add("grants", moved.copied.grants);
+        let keys: Vec<_> = moved.keys.iter().map(ToString::to_string).collect();
+        let needed = keys.join(" ");
+        fields.add("keys", keys);
+        fields.print(self.output)?;
+        eprintln!(
+            "Grants live on. Every instance's key ring must hold {needed}. Do not serve from the \
+             directory again: it knows nothing of what is revoked from now on."
+        );
+        Ok(())
+    }
+}

@@ -1,0 +1,101 @@
+//! Copies everything of one store into another, empty one of whatever engine.
+
+use futures_util::future::join_all;
+use thiserror::Error;
+
+use super::{ReadError, Record, Records, Store, Write, WriteError};
+
+/// Records read and written at once.
+const PAGE: usize = 256;
+
+/// How many records were copied.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Copied {
+    /// Clients.
+    pub clients: u64,
+    /// Users.
+    pub users: u64,
+    /// Grants, those that have ended included.
+    pub grants: u64,
+}
+
+/// Why not everything was copied.
+#[derive(Debug, Error)]
+pub enum CopyError {
+    /// The store that is copied.
+    #[error("the store to copy: {0}")]
+    Read(#[from] ReadError),
+    /// The store that is filled.
+    #[error("the store to fill: {0}")]
+    Write(#[from] WriteError),
+}
+
+/// Copies keys, clients, users, grants and failed logins from a store that nobody writes to. The feed
+/// of changes is none of them: it begins anew.
+///
+/// # Errors
+/// See [`CopyError`]. The store that was being filled is of no use then.
+pub async fn copy(from: &impl Store, to: &impl Store) -> Result<Copied, CopyError> {
+    for id in from.key_ids().await? {
+        to.add_key_id(id).await?;
+    }
+    let copied = Copied {
+        clients: copy_records(from.clients(), to.clients()).await?,
+        users: copy_records(from.users(), to.users()).await?,
+        grants: copy_records(from.grants(), to.grants()).await?,
+    };
+    copy_records(from.attempts(), to.attempts()).await?;
+    Ok(copied)
+}
+
+async fn copy_records<R: Record>(
+    from: &impl Records<R>,
+    to: &impl Records<R>,
+) -> Result<u64, CopyError> {
+    let (mut after, mut copied) = (None, 0);
+    loop {
+        let page = from.page(after.as_ref(), PAGE).await?;
+        let inserts = page.iter().map(|record| to.write(Write::Insert(R::clone(record))));
+        for written in join_all(inserts).await {
+            written?;
+            copied += 1;
+        }
+        if page.len() < PAGE {
+            return Ok(copied);
+        }
+        after = page.last().map(|record| record.key());
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        domain::key_ring::KeyId,
+        store::{conformance, memory::MemoryStore},
+    };
+
+    #[tokio::test]
+    async fn everything_is_there_as_it_was() {
+        let (from, to) = (MemoryStore::new(), MemoryStore::new());
+        from.add_key_id(KeyId::from_bytes([7; 4])).await.expect("noted");
+        // A whole page, behind which there is none.
+        for number in 0..=u8::MAX {
+            let grant = conformance::grant(number);
+            from.grants().write(Write::Insert(grant)).await.expect("inserted");
+        }
+        let client = conformance::client(1);
+        from.clients().write(Write::Insert(client.clone())).await.expect("inserted");
+        from.users().write(Write::Insert(conformance::user(2))).await.expect("inserted");
+        let copied = copy(&from, &to).await.expect("copied");
+        assert_eq!(copied, Copied { clients: 1, users: 1, grants: 256 });
+        assert_eq!(to.key_ids().await, from.key_ids().await);
+        let found = to.clients().get(&client.id).await.expect("a read");
+        assert_eq!(found.as_deref(), Some(&client));
+        for number in 0..=u8::MAX {
+            let grant = conformance::grant(number);
+            let found = to.grants().get(&grant.id).await.expect("a read");
+            assert_eq!(found.as_deref(), Some(&grant));
+        }
+    }
+}

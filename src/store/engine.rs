@@ -1,0 +1,325 @@
+//! The engine that the settings name, as one type: the program above it is compiled once.
+//!
+//! Which one it is is a branch that always goes the same way; a cache hit pays nothing else for it.
+
+use tokio::sync::watch;
+
+#[cfg(feature = "postgres")]
+use super::postgres::{self, PostgresRecords, PostgresStore, Tabled};
+use super::{
+    Condition, FeedError, GrantOwner, ReadError, Records, Sequence, Store, StoreId, Stored,
+    Version, Write, WriteError,
+    sled::{self, Failure, Indexed, SledRecords, SledStore},
+};
+use crate::{
+    domain::{
+        attempts::Attempts, change::Change, client::Client, grant::Grant, grant_id::GrantId,
+        key_ring::KeyId, time::Timestamp, user::User, user_name::UserName,
+    },
+    metrics::Registry,
+};
+
+/// A type of record that every engine keeps.
+#[cfg(feature = "postgres")]
+pub trait Kept: Indexed + Tabled {}
+#[cfg(feature = "postgres")]
+impl<R: Indexed + Tabled> Kept for R {}
+
+/// A type of record that every engine keeps.
+#[cfg(not(feature = "postgres"))]
+pub trait Kept: Indexed {}
+#[cfg(not(feature = "postgres"))]
+impl<R: Indexed> Kept for R {}
+
+/// The records of one type. Cloning shares them.
+pub enum EngineRecords<R: Kept> {
+    /// Of the embedded engine.
+    Sled(SledRecords<R>),
+    /// Of the database.
+    #[cfg(feature = "postgres")]
+    Postgres(PostgresRecords<R>),
+}
+
+/// An open store. Cloning shares it.
+#[derive(Clone)]
+pub struct Engine {
+    grants: EngineRecords<Grant>,
+    clients: EngineRecords<Client>,
+    users: EngineRecords<User>,
+    attempts: EngineRecords<Attempts>,
+    store: OpenStore,
+}
+
+#[derive(Clone)]
+enum OpenStore {
+    Sled(SledStore),
+    #[cfg(feature = "postgres")]
+    Postgres(PostgresStore),
+}
+
+/// How ready an engine is, and every change of that.
+#[derive(Clone, Debug)]
+pub enum EngineReadiness {
+    /// Of the embedded engine.
+    Sled(watch::Receiver<sled::Readiness>),
+    /// Of the database.
+    #[cfg(feature = "postgres")]
+    Postgres(watch::Receiver<postgres::Readiness>),
+}
+
+/// Does the same with whichever store is open.
+macro_rules! either {
+    ($store:expr, $open:ident => $done:expr) => {
+        match $store {
+            OpenStore::Sled($open) => $done,
+            #[cfg(feature = "postgres")]
+            OpenStore::Postgres($open) => $done,
+        }
+    };
+}
+
+/// Does the same with the records of whichever store is open.
+macro_rules! either_records {
+    ($records:expr, $of:ident => $done:expr) => {
+        match $records {
+            EngineRecords::Sled($of) => $done,
+            #[cfg(feature = "postgres")]
+            EngineRecords::Postgres($of) => $done,
+        }
+    };
+}
+
+impl From<SledStore> for Engine {
+    fn from(store: SledStore) -> Self {
+        Self {
+            grants: EngineRecords::Sled(store.grants().clone()),
+            clients: EngineRecords::Sled(store.clients().clone()),
+            users: EngineRecords::Sled(store.users().clone()),
+            attempts: EngineRecords::Sled(store.attempts().clone()),
+            store: OpenStore::Sled(store),
+        }
+    }
+}
+
+#[cfg(feature = "postgres")]
+impl From<PostgresStore> for Engine {
+    fn from(store: PostgresStore) -> Self {
+        Self {
+            grants: EngineRecords::Postgres(store.grants().clone()),
+            clients: EngineRecords::Postgres(store.clients().clone()),
+            users: EngineRecords::Postgres(store.users().clone()),
+            attempts: EngineRecords::Postgres(store.attempts().clone()),
+            store: OpenStore::Postgres(store),
+        }
+    }
+}
+
+impl Engine {
+    /// What the engine counts.
+    pub fn metrics(&self) -> Registry {
+        either!(&self.store, store => store.metrics())
+    }
+
+    /// Whether the store takes writes, and every change of that.
+    pub fn readiness(&self) -> EngineReadiness {
+        match &self.store {
+            OpenStore::Sled(store) => EngineReadiness::Sled(store.readiness()),
+            #[cfg(feature = "postgres")]
+            OpenStore::Postgres(store) => EngineReadiness::Postgres(store.readiness()),
+        }
+    }
+
+    /// As [`SledStore::keep_free_space`]; the space of a database is not this process's to watch.
+    pub fn keep_free_space(&self) {
+        match &self.store {
+            OpenStore::Sled(store) => store.keep_free_space(),
+            #[cfg(feature = "postgres")]
+            OpenStore::Postgres(_) => {}
+        }
+    }
+
+    /// As [`SledStore::count_grants`]; a database has counted them all the time.
+    ///
+    /// # Errors
+    /// As there.
+    pub async fn count_grants(&self, opened: Timestamp) -> Result<(), ReadError> {
+        match &self.store {
+            OpenStore::Sled(store) => store.count_grants(opened).await,
+            #[cfg(feature = "postgres")]
+            OpenStore::Postgres(_) => Ok(()),
+        }
+    }
+
+    /// Notes, durably, that records may name the key `active` from now on, of a ring that holds
+    /// `held`. Processes that share a store must hold every key that its records may name: the one
+    /// that is missing is told, and nothing was noted.
+    ///
+    /// # Errors
+    /// As [`Store::add_key_id`].
+    pub async fn claim_keys(
+        &self,
+        active: KeyId,
+        held: &[KeyId],
+    ) -> Result<Result<(), KeyId>, WriteError> {
+        match &self.store {
+            OpenStore::Sled(store) => store.add_key_id(active).await.map(Ok),
+            #[cfg(feature = "postgres")]
+            OpenStore::Postgres(store) => store.claim_keys(active, held).await,
+        }
+    }
+
+    /// Stops in order, with everything that was acknowledged durable.
+    ///
+    /// # Errors
+    /// As [`SledStore::close`].
+    pub async fn close(&self) -> Result<(), Failure> {
+        match &self.store {
+            OpenStore::Sled(store) => store.close().await,
+            #[cfg(feature = "postgres")]
+            OpenStore::Postgres(store) => {
+                store.close();
+                Ok(())
+            }
+        }
+    }
+
+    /// Waits until the store cannot go on. A database that is away may come back: it is waited for.
+    ///
+    /// # Errors
+    /// As [`SledStore::stopped`].
+    pub async fn stopped(&self) -> Result<(), Failure> {
+        match &self.store {
+            OpenStore::Sled(store) => store.stopped().await,
+            #[cfg(feature = "postgres")]
+            OpenStore::Postgres(_) => std::future::pending().await,
+        }
+    }
+}
+
+impl<R: Kept> Records<R> for EngineRecords<R> {
+    fn cached(&self, key: &R::Key) -> Option<Stored<R>> {
+        either_records!(self, records => records.cached(key))
+    }
+
+    async fn get(&self, key: &R::Key) -> Result<Option<Stored<R>>, ReadError> {
+        either_records!(self, records => records.get(key).await)
+    }
+
+    async fn page(
+        &self,
+        after: Option<&R::Key>,
+        limit: usize,
+    ) -> Result<Vec<Stored<R>>, ReadError> {
+        either_records!(self, records => records.page(after, limit).await)
+    }
+
+    async fn write(&self, write: Write<R>) -> Result<Version, WriteError> {
+        either_records!(self, records => records.write(write).await)
+    }
+}
+
+impl<R: Kept> Clone for EngineRecords<R> {
+    fn clone(&self) -> Self {
+        match self {
+            Self::Sled(records) => Self::Sled(records.clone()),
+            #[cfg(feature = "postgres")]
+            Self::Postgres(records) => Self::Postgres(records.clone()),
+        }
+    }
+}
+
+impl Store for Engine {
+    type Grants = EngineRecords<Grant>;
+    type Clients = EngineRecords<Client>;
+    type Users = EngineRecords<User>;
+    type Attempts = EngineRecords<Attempts>;
+
+    fn engine(&self) -> &'static str {
+        either!(&self.store, store => store.engine())
+    }
+
+    fn grants(&self) -> &Self::Grants {
+        &self.grants
+    }
+
+    fn clients(&self) -> &Self::Clients {
+        &self.clients
+    }
+
+    fn users(&self) -> &Self::Users {
+        &self.users
+    }
+
+    fn attempts(&self) -> &Self::Attempts {
+        &self.attempts
+    }
+
+    async fn user_by_name(&self, name: &UserName) -> Result<Option<Stored<User>>, ReadError> {
+        either!(&self.store, store => store.user_by_name(name).await)
+    }
+
+    async fn grant_ids(
+        &self,
+        of: &GrantOwner,
+        after: Option<GrantId>,
+        limit: usize,
+    ) -> Result<Vec<GrantId>, ReadError> {
+        either!(&self.store, store => store.grant_ids(of, after, limit).await)
+    }
+
+    async fn spent_grants(
+        &self,
+        now: Timestamp,
+        limit: usize,
+    ) -> Result<Vec<Stored<Grant>>, ReadError> {
+        either!(&self.store, store => store.spent_grants(now, limit).await)
+    }
+
+    async fn count_spent(&self, now: Timestamp, limit: usize) -> Result<usize, ReadError> {
+        either!(&self.store, store => store.count_spent(now, limit).await)
+    }
+
+    async fn head(&self) -> Result<Sequence, ReadError> {
+        either!(&self.store, store => store.head().await)
+    }
+
+    async fn changes(
+        &self,
+        after: Sequence,
+        limit: usize,
+    ) -> Result<Vec<(Sequence, Change)>, FeedError> {
+        either!(&self.store, store => store.changes(after, limit).await)
+    }
+
+    async fn changed(&self, after: Sequence) -> Result<(), ReadError> {
+        either!(&self.store, store => store.changed(after).await)
+    }
+
+    async fn trim_changes(&self, through: Sequence, limit: usize) -> Result<usize, WriteError> {
+        either!(&self.store, store => store.trim_changes(through, limit).await)
+    }
+
+    fn condition(&self) -> Condition {
+        either!(&self.store, store => store.condition())
+    }
+
+    fn id(&self) -> StoreId {
+        either!(&self.store, store => store.id())
+    }
+
+    async fn key_ids(&self) -> Result<Vec<KeyId>, ReadError> {
+        either!(&self.store, store => store.key_ids().await)
+    }
+
+    async fn add_key_id(&self, id: KeyId) -> Result<(), WriteError> {
+        either!(&self.store, store => store.add_key_id(id).await)
+    }
+
+    async fn remove_key_id(&self, id: KeyId) -> Result<(), WriteError> {
+        either!(&self.store, store => store.remove_key_id(id).await)
+    }
+
+    async fn may_sweep(&self) -> Result<bool, ReadError> {
+        either!(&self.store, store => store.may_sweep().await)
+    }
+}

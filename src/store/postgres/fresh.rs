@@ -1,0 +1,132 @@
+//! A store that is filled while no server serves from it: until it is whole, none opens it.
+
+use std::time::Duration;
+
+use deadpool_postgres::Transaction;
+use tokio::{task::JoinHandle, time::interval};
+
+use super::{
+    OpenError, PostgresOptions, PostgresStore,
+    connections::{Connection, Connections},
+    lease::Lease,
+    schema::{self, Identity},
+};
+use crate::domain::entropy::{Entropy, draw};
+
+/// How often the lease is renewed that keeps others from filling the same store.
+const RENEWAL: Duration = Duration::from_secs(2);
+
+/// What is emptied where an attempt was cut short.
+const FILLED: [&str; 6] = [
+    "jeton_grants",
+    "jeton_clients",
+    "jeton_users",
+    "jeton_attempts",
+    "jeton_changes",
+    "jeton_keys",
+];
+
+/// A store that is being filled. Dropped before [`Self::finish`] it is none, and says so when it is
+/// opened; the next attempt begins anew.
+pub struct FreshDatabase {
+    store: PostgresStore,
+    renewal: JoinHandle<()>,
+}
+
+impl FreshDatabase {
+    /// Begins one in a database that holds no records and that no server has open.
+    ///
+    /// # Errors
+    /// See [`OpenError`].
+    pub async fn begin(
+        options: &PostgresOptions,
+        entropy: &dyn Entropy,
+    ) -> Result<Self, OpenError> {
+        let connections = Connections::to(options)?;
+        let identity = schema::prepare(&connections, draw(entropy)).await?;
+        let lease = Lease::new("fill", identity.opening);
+        let mut connection = schema::connection(&connections).await?;
+        take_over(&mut connection, &identity, &lease).await??;
+        drop(connection);
+        let store = PostgresStore::over(connections.clone(), &identity, options);
+        let renewal = tokio::spawn(async move {
+            let mut ticks = interval(RENEWAL);
+            loop {
+                ticks.tick().await;
+                // What fails is tried again, long before the lease ends.
+                let _tried = lease.take(&connections).await;
+            }
+        });
+        Ok(Self { store, renewal })
+    }
+
+    /// The store to be filled.
+    pub fn store(&self) -> &PostgresStore {
+        &self.store
+    }
+
+    /// Makes the store one that servers open.
+    ///
+    /// # Errors
+    /// When that cannot be written, durably.
+    pub async fn finish(self) -> Result<(), OpenError> {
+        let connection = schema::connection(&self.store.shared.connections).await?;
+        connection.execute("DELETE FROM jeton_leases WHERE name = 'fill'", &[]).await?;
+        connection.execute("UPDATE jeton_store SET filling = false", &[]).await?;
+        drop(connection);
+        self.store.close();
+        Ok(())
+    }
+}
+
+impl Drop for FreshDatabase {
+    fn drop(&mut self) {
+        self.renewal.abort();
+    }
+}
+
+/// Makes the store one that is being filled, and removes what an attempt has left that was cut short.
+async fn take_over(
+    connection: &mut Connection,
+    identity: &Identity,
+    lease: &Lease,
+) -> Result<Result<(), OpenError>, tokio_postgres::Error> {
+    let transaction = connection.transaction().await?;
+    // The row that every opening locks: whoever opened it before has left word of that, and whoever
+    // comes later finds it being filled.
+    let filling = "SELECT filling FROM jeton_store FOR UPDATE";
+    let filling: bool = transaction.query_one(filling, &[]).await?.try_get(0)?;
+    if !filling && let Err(error) = is_free(&transaction, identity).await? {
+        return Ok(Err(error));
+    }
+    if !lease.take_in(&transaction).await? {
+        return Ok(Err(OpenError::InUse));
+    }
+    if filling {
+        for table in FILLED {
+            transaction.execute(&format!("DELETE FROM {table}"), &[]).await?;
+        }
+        transaction.execute("UPDATE jeton_feed SET head = 0, trimmed = 0", &[]).await?;
+        transaction.execute("UPDATE jeton_instances SET grants = 0", &[]).await?;
+    }
+    transaction.execute("UPDATE jeton_store SET filling = true", &[]).await?;
+    transaction.commit().await?;
+    Ok(Ok(()))
+}
+
+/// Whether there is nothing in the store, and no server that may add to it.
+async fn is_free(
+    transaction: &Transaction<'_>,
+    identity: &Identity,
+) -> Result<Result<(), OpenError>, tokio_postgres::Error> {
+    for table in FILLED {
+        let any = format!("SELECT 1 FROM {table} LIMIT 1");
+        if transaction.query_opt(&any, &[]).await?.is_some() {
+            return Ok(Err(OpenError::NotEmpty));
+        }
+    }
+    let others = "SELECT 1 FROM jeton_instances WHERE number <> 0 AND number <> $1
+                  AND seen_at > now() - interval '10 seconds' LIMIT 1";
+    let others = transaction.query_opt(others, &[&identity.opening]).await?;
+    Ok(if others.is_some() { Err(OpenError::InUse) } else { Ok(()) })
+}

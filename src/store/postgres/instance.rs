@@ -1,0 +1,104 @@
+//! What one process that has the store open knows of it, and what it tells the others.
+
+use std::{
+    collections::BTreeSet,
+    sync::{
+        Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicI64, Ordering},
+    },
+};
+
+use tokio_postgres::Row;
+
+use super::connections::{Connection, rows};
+use crate::{
+    domain::key_ring::KeyId,
+    store::{ReadError, Record, Write},
+};
+
+/// One opening of the store.
+pub(super) struct Instance {
+    /// Its row in `jeton_instances`.
+    pub(super) number: i64,
+    /// Grants it has made, less those it has freed.
+    grants: AtomicI64,
+    /// Grants of all instances, less its own, when they were last counted.
+    others: AtomicI64,
+    keys: Mutex<Keys>,
+}
+
+#[derive(Default)]
+struct Keys {
+    /// Of the list in the store: 0 is that of no list, each change makes it one more.
+    version: i64,
+    listed: BTreeSet<KeyId>,
+}
+
+impl Instance {
+    pub(super) fn new(number: i64) -> Self {
+        Self {
+            number,
+            grants: AtomicI64::new(0),
+            others: AtomicI64::new(0),
+            keys: Mutex::default(),
+        }
+    }
+
+    /// A write of a grant was done: there may be one more or less.
+    pub(super) fn wrote<R: Record>(&self, write: &Write<R>) {
+        match write {
+            Write::Insert(_) => self.grants.fetch_add(1, Ordering::Relaxed),
+            Write::Delete(..) => self.grants.fetch_sub(1, Ordering::Relaxed),
+            Write::Replace(..) => return,
+        };
+    }
+
+    /// What it tells the others of its grants.
+    pub(super) fn own_grants(&self) -> i64 {
+        self.grants.load(Ordering::Relaxed)
+    }
+
+    /// About how many grants there are.
+    pub(super) fn grants(&self) -> u64 {
+        let all = self.others.load(Ordering::Relaxed) + self.own_grants();
+        u64::try_from(all).unwrap_or(0)
+    }
+
+    /// Adds up what the others have told.
+    pub(super) async fn count(&self, connection: &Connection) -> Result<(), ReadError> {
+        let sql = "SELECT coalesce(sum(grants), 0)::bigint FROM jeton_instances WHERE number <> $1";
+        let row = rows(connection, sql, &[&self.number]).await?;
+        let others = row.first().and_then(|row| row.try_get(0).ok()).ok_or(ReadError::Corrupt)?;
+        self.others.store(others, Ordering::Relaxed);
+        Ok(())
+    }
+
+    /// The keys that records may name, as of the last barrier.
+    pub(super) fn keys(&self) -> Vec<KeyId> {
+        self.lock().listed.iter().copied().collect()
+    }
+
+    /// Reads the list of keys again if it is not that of `version`.
+    pub(super) async fn follow_keys(
+        &self,
+        connection: &Connection,
+        version: i64,
+    ) -> Result<(), ReadError> {
+        if self.lock().version == version {
+            return Ok(());
+        }
+        let rows = rows(connection, "SELECT key_id FROM jeton_keys", &[]).await?;
+        let listed = rows.iter().map(key_id).collect::<Result<_, _>>()?;
+        *self.lock() = Keys { version, listed };
+        Ok(())
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Keys> {
+        self.keys.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn key_id(row: &Row) -> Result<KeyId, ReadError> {
+    let bytes: &[u8] = row.try_get(0).map_err(|_| ReadError::Corrupt)?;
+    bytes.try_into().map(KeyId::from_bytes).map_err(|_| ReadError::Corrupt)
+}

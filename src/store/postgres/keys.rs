@@ -1,0 +1,98 @@
+//! The list of the server keys that records may name, and which instance makes tokens with which.
+
+use deadpool_postgres::Transaction;
+
+use super::{
+    outcome::{self, Failed},
+    records::Shared,
+};
+use crate::{domain::key_ring::KeyId, store::WriteError};
+
+/// Lists `id`, and notes that this instance makes tokens with it. Nothing is done and the key is
+/// told when one is listed that is not among `held`: this instance could not judge its tokens.
+///
+/// The feed's row is locked all the while: of two instances that start on a new store with a ring
+/// each, one finds the other's key.
+pub(super) async fn claim(
+    shared: &Shared,
+    id: KeyId,
+    held: Option<&[KeyId]>,
+) -> Result<Result<(), KeyId>, WriteError> {
+    let unreached = |_| WriteError::Unavailable;
+    let mut client = shared.connections.get().await.map_err(unreached)?;
+    let claimed = async {
+        let transaction = client.transaction().await?;
+        lock(&transaction).await?;
+        if let Some(held) = held {
+            let listed = transaction.query("SELECT key_id FROM jeton_keys", &[]).await?;
+            let held: Vec<&[u8]> = held.iter().map(|id| id.as_bytes().as_slice()).collect();
+            for row in &listed {
+                let key: &[u8] = row.try_get(0)?;
+                if !held.contains(&key) {
+                    let key = key.try_into().map_or(id, KeyId::from_bytes);
+                    return Ok(Err(key));
+                }
+            }
+        }
+        let sql = "INSERT INTO jeton_keys (key_id) VALUES ($1) ON CONFLICT (key_id) DO NOTHING";
+        let added = transaction.execute(sql, &[&id.as_bytes().as_slice()]).await?;
+        count_change(&transaction, added).await?;
+        let sql = "UPDATE jeton_instances SET active_key = $2 WHERE number = $1";
+        let (number, key) = (shared.instance.number, id.as_bytes().as_slice());
+        transaction.execute(sql, &[&number, &key]).await?;
+        transaction.commit().await?;
+        Ok(Ok(()))
+    };
+    let claimed = claimed.await.map_err(|error| failed(&error))?;
+    drop(client);
+    // From now on this instance's own list has it.
+    shared.barrier.pass().await?;
+    Ok(claimed)
+}
+
+/// Takes a key off the list, unless another instance makes tokens with it.
+pub(super) async fn remove(shared: &Shared, id: KeyId) -> Result<(), WriteError> {
+    let mut client = shared.connections.get().await.map_err(|_| WriteError::Unavailable)?;
+    let removed = async {
+        let transaction = client.transaction().await?;
+        lock(&transaction).await?;
+        let (number, key) = (shared.instance.number, id.as_bytes().as_slice());
+        let sql = "SELECT 1 FROM jeton_instances WHERE active_key = $2 AND number <> $1
+                   AND seen_at > now() - interval '1 minute' LIMIT 1";
+        if !transaction.query(sql, &[&number, &key]).await?.is_empty() {
+            return Ok(Err(WriteError::Busy));
+        }
+        let removed =
+            transaction.execute("DELETE FROM jeton_keys WHERE key_id = $1", &[&key]).await?;
+        count_change(&transaction, removed).await?;
+        transaction.commit().await?;
+        Ok(Ok(()))
+    };
+    removed.await.map_err(|error| failed(&error))??;
+    drop(client);
+    shared.barrier.pass().await.map(drop).map_err(Into::into)
+}
+
+async fn lock(transaction: &Transaction<'_>) -> Result<(), tokio_postgres::Error> {
+    let lock = "SELECT head FROM jeton_feed WHERE single FOR UPDATE";
+    transaction.query_one(lock, &[]).await.map(drop)
+}
+
+async fn count_change(
+    transaction: &Transaction<'_>,
+    rows: u64,
+) -> Result<(), tokio_postgres::Error> {
+    if rows > 0 {
+        let change = "UPDATE jeton_feed SET keys_version = keys_version + 1 WHERE single";
+        transaction.execute(change, &[]).await?;
+    }
+    Ok(())
+}
+
+fn failed(error: &tokio_postgres::Error) -> WriteError {
+    match outcome::of_write(error) {
+        Failed::NotWritten(error) => error,
+        Failed::Again => WriteError::Busy,
+        Failed::Unknown => WriteError::Unknown,
+    }
+}

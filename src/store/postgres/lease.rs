@@ -1,0 +1,59 @@
+//! A lease: one instance at a time does what needs doing once.
+//!
+//! It saves work and proves nothing: whoever paused may go on for a moment beside the next holder.
+
+use std::{
+    sync::{Mutex, PoisonError},
+    time::Duration,
+};
+
+use deadpool_postgres::Transaction;
+use tokio::time::Instant;
+
+use super::{connections::Connections, outcome};
+use crate::store::ReadError;
+
+/// How long a lease is not asked for again once it was given: half of what it lasts.
+const RENEWAL: Duration = Duration::from_secs(5);
+
+const TAKE: &str = "INSERT INTO jeton_leases (name, holder, until_at)
+     VALUES ($1, $2, now() + interval '10 seconds')
+     ON CONFLICT (name) DO UPDATE SET holder = excluded.holder, until_at = excluded.until_at
+     WHERE jeton_leases.holder = excluded.holder OR jeton_leases.until_at < now()";
+
+/// One instance's share in it.
+pub(super) struct Lease {
+    name: &'static str,
+    /// The number of this opening of the store.
+    holder: i64,
+    /// When it was given last.
+    given: Mutex<Option<Instant>>,
+}
+
+impl Lease {
+    pub(super) fn new(name: &'static str, holder: i64) -> Self {
+        Self { name, holder, given: Mutex::default() }
+    }
+
+    /// Takes it in a transaction of the caller's; `false` while another has it.
+    pub(super) async fn take_in(
+        &self,
+        transaction: &Transaction<'_>,
+    ) -> Result<bool, tokio_postgres::Error> {
+        Ok(transaction.execute(TAKE, &[&self.name, &self.holder]).await? == 1)
+    }
+
+    /// Takes or renews it; `false` while another instance has it.
+    pub(super) async fn take(&self, connections: &Connections) -> Result<bool, ReadError> {
+        let given = *self.given.lock().unwrap_or_else(PoisonError::into_inner);
+        if given.is_some_and(|given| given.elapsed() < RENEWAL) {
+            return Ok(true);
+        }
+        let connection = connections.get().await.map_err(|_| ReadError::Unavailable)?;
+        let asked = Instant::now();
+        let taken = connection.execute(TAKE, &[&self.name, &self.holder]).await;
+        let taken = taken.map_err(|error| outcome::of_read(&error))? == 1;
+        *self.given.lock().unwrap_or_else(PoisonError::into_inner) = taken.then_some(asked);
+        Ok(taken)
+    }
+}

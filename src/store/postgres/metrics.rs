@@ -1,0 +1,39 @@
+//! What the engine counts: grants, and how long barriers take.
+
+use std::sync::Arc;
+
+use super::instance::Instance;
+use crate::metrics::{Histogram, Registry};
+
+/// Seconds: a commit that standbys of the same room confirm is in the first few, one that hangs in
+/// the last.
+const SECONDS: [f64; 11] = [0.000_5, 0.001, 0.002_5, 0.005, 0.01, 0.025, 0.05, 0.1, 0.5, 1.0, 3.0];
+
+/// The handles. Names and help texts are the table of docs/cluster.md.
+#[derive(Clone)]
+pub(super) struct PostgresMetrics {
+    pub(super) registry: Registry,
+    /// From the beginning of a barrier until it is passed.
+    pub(super) barrier: Histogram,
+}
+
+impl PostgresMetrics {
+    pub(super) fn new(instance: &Arc<Instance>) -> Self {
+        let registry = Registry::new();
+        let grants = registry.gauge(
+            "jeton_store_grants",
+            "About how many grants the store holds, those included that ended or expired and are not \
+             yet freed.",
+        );
+        let instance = Arc::clone(instance);
+        registry.before_reading(move || {
+            grants.set(i64::try_from(instance.grants()).unwrap_or(i64::MAX));
+        });
+        let barrier = registry.histogram(
+            "jeton_store_barrier_seconds",
+            "How long barriers took: synchronous commits that prove what was read before.",
+            &SECONDS,
+        );
+        Self { registry, barrier }
+    }
+}
