@@ -1,10 +1,17 @@
 #!/usr/bin/env bash
-# postgres.sh: the store's contract against a PostgreSQL primary with two quorum standbys.
+# postgres.sh: PostgreSQL as the store, a primary with two quorum standbys: the store's contract, and
+# several instances behind one database while instances and the primary are killed and stopped.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 # shellcheck source=tests/postgres/cluster.sh
 source tests/postgres/cluster.sh
 
 install_postgres
-start_cluster
-JETON_TEST_POSTGRES=$cluster_url cargo test --locked --all-features --lib -- --ignored store::postgres
+cluster=$(mktemp -d)
+trap 'end_cluster "$cluster"' EXIT
+start_cluster "$cluster"
+JETON_TEST_CLUSTER=$cluster JETON_TEST_POSTGRES=$(url_of "$cluster")
+export JETON_TEST_CLUSTER JETON_TEST_POSTGRES
+cargo test --locked --lib -- --ignored store::postgres
+# Those that kill a database start one each.
+cargo test --locked --test cluster -- --ignored --test-threads 2

@@ -88,7 +88,16 @@ impl Server {
 
     /// Starts one that may give up instead: then its directory comes back, and what it said.
     pub(crate) async fn try_start(home: Home, settings: &Settings) -> Result<Self, (Home, String)> {
-        let mut process = Process::spawn(&home, settings, &[]);
+        Self::try_start_with(home, settings, &[]).await
+    }
+
+    /// The same with environment variables of its own.
+    pub(crate) async fn try_start_with(
+        home: Home,
+        settings: &Settings,
+        environment: &[(&str, &str)],
+    ) -> Result<Self, (Home, String)> {
+        let mut process = Process::spawn(&home, settings, environment);
         let serving = within("to serve or to give up", &mut process.serving).await;
         match serving {
             Ok(address) => Ok(Self { home, process, address }),

@@ -1,6 +1,6 @@
 # shellcheck shell=bash
 # Sourced: a PostgreSQL primary on loopback with two standbys, of which one has to confirm every
-# commit. `start_cluster` makes it in a new directory and sets `cluster_url`; it ends with the shell.
+# commit. Each lies in a directory of its own with what belongs to it, and there may be several.
 
 # The newest PostgreSQL that the system's packages have.
 install_postgres() {
@@ -12,15 +12,17 @@ install_postgres() {
         DEBIAN_FRONTEND=noninteractive apt-get install --quiet=2 --yes --no-install-recommends \
             postgresql
     }
-    postgres_bin=$(compgen -G '/usr/lib/postgresql/*/bin' | sort --version-sort | tail -n 1)
 }
 
-# PostgreSQL refuses to be root.
-as_postgres() {
+postgres() {
+    local program=$1 bin
+    shift
+    bin=$(compgen -G '/usr/lib/postgresql/*/bin' | sort --version-sort | tail -n 1)
+    # PostgreSQL refuses to be root.
     if [[ $EUID -eq 0 ]]; then
-        runuser --user postgres -- "$@"
+        runuser --user postgres -- "$bin/$program" "$@"
     else
-        "$@"
+        "$bin/$program" "$@"
     fi
 }
 
@@ -28,51 +30,104 @@ free_port() {
     python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])'
 }
 
-# configure DIRECTORY PORT
+# port_of CLUSTER NODE
+port_of() {
+    cat "$1/$2.port"
+}
+
+# configure CLUSTER NODE
 configure() {
-    as_postgres tee --append "$1/postgresql.conf" >/dev/null <<SETTINGS
-port = $2
+    free_port >"$1/$2.port"
+    cat >>"$1/$2/postgresql.conf" <<SETTINGS
+port = $(port_of "$1" "$2")
 listen_addresses = '127.0.0.1'
-unix_socket_directories = '$cluster'
+unix_socket_directories = '$1'
 max_connections = 200
-shared_buffers = 128MB
+shared_buffers = 64MB
+wal_receiver_timeout = 3s
+wal_retrieve_retry_interval = 200ms
 SETTINGS
 }
 
+# start_node CLUSTER NODE
 start_node() {
-    as_postgres "$postgres_bin/pg_ctl" --pgdata "$cluster/$1" --log "$cluster/$1.log" --wait \
-        --silent start
+    postgres pg_ctl --pgdata "$1/$2" --log "$1/log/$2" --wait --silent start
 }
 
-# Whatever the outcome, nothing is left running.
-stop_cluster() {
-    local node
-    for node in standby1 standby2 primary; do
-        [[ -d $cluster/$node ]] && as_postgres "$postgres_bin/pg_ctl" --pgdata "$cluster/$node" \
-            --mode immediate --silent stop >/dev/null 2>&1
+# processes_of CLUSTER NODE: the server, and then what it has started.
+processes_of() {
+    local server
+    server=$(head -n 1 "$1/$2/postmaster.pid")
+    printf '%s\n' "$server"
+    tr ' ' '\n' <"/proc/$server/task/$server/children"
+}
+
+# signal_node CLUSTER NODE SIGNAL: the server first, so that it starts no more.
+signal_node() {
+    local process
+    for process in $(processes_of "$1" "$2"); do
+        kill "-$3" "$process" 2>/dev/null || true
     done
-    rm -rf "$cluster"
+    [[ $3 == CONT ]] && return
+    # What it started while it was being signalled.
+    for process in $(processes_of "$1" "$2" 2>/dev/null); do
+        kill "-$3" "$process" 2>/dev/null || true
+    done
 }
 
+# sql CLUSTER NODE STATEMENT
+sql() {
+    postgres psql --quiet --no-align --tuples-only --host 127.0.0.1 --port "$(port_of "$1" "$2")" \
+        --username jeton --dbname postgres --command "$3"
+}
+
+# promote CLUSTER: the standby that has received more, since one of the two has confirmed every
+# commit; it needs the other one to confirm from now on. Prints which.
+promote() {
+    local first second behind
+    first=$(sql "$1" standby1 "SELECT pg_last_wal_receive_lsn() - '0/0'")
+    second=$(sql "$1" standby2 "SELECT pg_last_wal_receive_lsn() - '0/0'")
+    if ((first >= second)); then first=standby1 behind=standby2; else first=standby2 behind=standby1; fi
+    # From now on the other one follows it.
+    sql "$1" "$behind" "ALTER SYSTEM SET primary_conninfo =
+        'host=127.0.0.1 port=$(port_of "$1" "$first") user=jeton application_name=$behind'" >/dev/null
+    sql "$1" "$behind" 'SELECT pg_reload_conf()' >/dev/null
+    sql "$1" "$first" "ALTER SYSTEM SET synchronous_standby_names = 'ANY 1 (standby1, standby2)'"
+    sql "$1" "$first" 'SELECT pg_reload_conf()' >/dev/null
+    postgres pg_ctl --pgdata "$1/$first" --wait --silent promote
+    printf '%s\n' "$first"
+}
+
+# start_cluster CLUSTER: makes it in an empty directory.
 start_cluster() {
-    local port standby
-    cluster=$(mktemp -d)
-    [[ $EUID -eq 0 ]] && chown postgres "$cluster"
-    trap stop_cluster EXIT
-    port=$(free_port)
-    as_postgres "$postgres_bin/initdb" --pgdata "$cluster/primary" --username jeton --auth trust \
-        --encoding UTF8 --locale C >/dev/null
-    configure "$cluster/primary" "$port"
-    start_node primary
+    local standby
+    mkdir "$1/log"
+    [[ $EUID -eq 0 ]] && chown -R postgres "$1"
+    postgres initdb --pgdata "$1/primary" --username jeton --auth trust --encoding UTF8 --locale C \
+        >/dev/null
+    configure "$1" primary
+    start_node "$1" primary
     for standby in standby1 standby2; do
-        as_postgres "$postgres_bin/pg_basebackup" --pgdata "$cluster/$standby" --write-recovery-conf \
-            --checkpoint fast --dbname "host=127.0.0.1 port=$port user=jeton application_name=$standby"
-        configure "$cluster/$standby" "$(free_port)"
-        start_node "$standby"
+        postgres pg_basebackup --pgdata "$1/$standby" --write-recovery-conf --checkpoint fast \
+            --dbname "host=127.0.0.1 port=$(port_of "$1" primary) user=jeton application_name=$standby"
+        configure "$1" "$standby"
+        start_node "$1" "$standby"
     done
-    as_postgres "$postgres_bin/psql" --quiet --host 127.0.0.1 --port "$port" --username jeton \
-        --dbname postgres --command \
-        "ALTER SYSTEM SET synchronous_standby_names = 'ANY 1 (standby1, standby2)'" \
-        --command 'SELECT pg_reload_conf()' >/dev/null
-    cluster_url=postgres://jeton@127.0.0.1:$port/postgres
+    sql "$1" primary "ALTER SYSTEM SET synchronous_standby_names = 'ANY 1 (standby1, standby2)'"
+    sql "$1" primary 'SELECT pg_reload_conf()' >/dev/null
+}
+
+# url_of CLUSTER: every node, of which the one that takes writes is used.
+url_of() {
+    printf 'postgres://jeton@127.0.0.1:%s,127.0.0.1:%s,127.0.0.1:%s/postgres\n' \
+        "$(port_of "$1" primary)" "$(port_of "$1" standby1)" "$(port_of "$1" standby2)"
+}
+
+# end_cluster CLUSTER: whatever became of it, nothing is left running.
+end_cluster() {
+    local node
+    for node in primary standby1 standby2; do
+        [[ -e $1/$node/postmaster.pid ]] && signal_node "$1" "$node" KILL
+    done
+    rm -rf "$1"
 }

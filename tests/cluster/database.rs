@@ -1,0 +1,80 @@
+//! A PostgreSQL primary with two standbys, of which one has to confirm every commit.
+
+use std::{
+    path::{Path, PathBuf},
+    process::Command,
+};
+
+use tempfile::TempDir;
+
+/// A database of its own for one test.
+pub(crate) struct Database {
+    cluster: PathBuf,
+    url: String,
+    /// Of a cluster of its own.
+    made: Option<TempDir>,
+}
+
+impl Database {
+    /// An empty one in the cluster that all tests share.
+    pub(crate) fn shared(name: &str) -> Self {
+        let cluster = PathBuf::from(variable("JETON_TEST_CLUSTER"));
+        let all = variable("JETON_TEST_POSTGRES");
+        let (servers, _) = all.rsplit_once('/').expect("a URL");
+        for statement in ["DROP DATABASE IF EXISTS ", "CREATE DATABASE "] {
+            control(&["sql"], &cluster, &["primary", &format!("{statement}{name}")]);
+        }
+        Self { cluster, url: format!("{servers}/{name}"), made: None }
+    }
+
+    /// One in a cluster of its own, for tests that do it harm.
+    pub(crate) fn alone() -> Self {
+        let made = tempfile::tempdir().expect("a directory");
+        let url = control(&["start"], made.path(), &[]);
+        Self { cluster: made.path().to_owned(), url, made: Some(made) }
+    }
+
+    /// What instances are given.
+    pub(crate) fn url(&self) -> &str {
+        &self.url
+    }
+
+    /// Sends a signal to all processes of a node.
+    pub(crate) fn signal(&self, node: &str, name: &str) {
+        control(&["signal"], &self.cluster, &[node, name]);
+    }
+
+    /// Makes the standby the primary that lacks nothing, and tells which it is.
+    pub(crate) fn promote(&self) -> String {
+        control(&["promote"], &self.cluster, &[])
+    }
+
+    /// Runs a statement at the primary.
+    pub(crate) fn run(&self, statement: &str) -> String {
+        control(&["sql"], &self.cluster, &["primary", statement])
+    }
+}
+
+impl Drop for Database {
+    fn drop(&mut self) {
+        if self.made.is_some() {
+            control(&["end"], &self.cluster, &[]);
+        }
+    }
+}
+
+/// Runs tests/postgres/ctl.sh and hands back the last line that it printed.
+fn control(verb: &[&str], cluster: &Path, arguments: &[&str]) -> String {
+    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/postgres/ctl.sh");
+    let output = Command::new(script).args(verb).arg(cluster).args(arguments).output();
+    let output = output.expect("the script runs");
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{verb:?} {arguments:?}: {said}");
+    let printed = String::from_utf8_lossy(&output.stdout);
+    printed.trim_end().lines().next_back().unwrap_or_default().to_owned()
+}
+
+#[expect(clippy::disallowed_methods, reason = "the script's way to say where the database is")]
+fn variable(name: &str) -> String {
+    std::env::var(name).expect("tests/postgres.sh says where the database is")
+}

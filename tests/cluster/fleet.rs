@@ -1,0 +1,92 @@
+//! Instances of the service over one database.
+
+use std::time::Duration;
+
+use jeton::proto::v1::IntrospectResponse;
+use tokio::time::{Instant, timeout};
+use tonic::{Code, Status};
+
+use crate::{
+    common::{
+        admin::with_admin,
+        caller::Caller,
+        home::{Home, copy_tree},
+        server::Server,
+        settings::Settings,
+        wait::within,
+    },
+    database::Database,
+};
+
+/// How far an answer may be behind a revocation by another instance: the default.
+pub(crate) const MAX_STALENESS: Duration = Duration::from_secs(1);
+
+/// Starts an instance.
+pub(crate) async fn start_at(database: &Database, home: Home, settings: &Settings) -> Server {
+    Server::start_with(home, settings, &[("JETON_STORE_URL", database.url())]).await
+}
+
+/// A new home with the key ring of another instance.
+pub(crate) fn beside(server: &Server) -> Home {
+    let home = Home::new();
+    copy_tree(&server.home().keys(), &home.keys());
+    for key in std::fs::read_dir(home.keys()).expect("the key ring") {
+        let path = key.expect("a key").path();
+        let mode = std::os::unix::fs::PermissionsExt::from_mode(0o600);
+        std::fs::set_permissions(path, mode).expect("its mode");
+    }
+    home
+}
+
+/// Three instances with one key ring and the standard settings.
+pub(crate) async fn three(database: &Database) -> [Server; 3] {
+    let settings = with_admin();
+    let first = start_at(database, Home::new(), &settings).await;
+    let (second, third) = (beside(&first), beside(&first));
+    let (second, third) =
+        tokio::join!(start_at(database, second, &settings), start_at(database, third, &settings));
+    [first, second, third]
+}
+
+/// The same client at each of them.
+pub(crate) async fn callers(instances: &[Server; 3], client: &'static str) -> [Caller; 3] {
+    let [first, second, third] = instances;
+    [first.caller(client).await, second.caller(client).await, third.caller(client).await]
+}
+
+/// What introspection says, if it says anything.
+pub(crate) async fn introspected(
+    caller: &Caller,
+    token: &str,
+) -> Result<IntrospectResponse, Status> {
+    let answer = within("to be told", caller.introspect_all(&[token])).await;
+    answer.map(|mut results| results.remove(0))
+}
+
+/// Insists that a token that was revoked at `revoked` is refused within the staleness that is
+/// allowed, for good.
+pub(crate) async fn refused_in_time(caller: &Caller, token: &str, revoked: Instant) {
+    loop {
+        let asked = Instant::now();
+        if !introspected(caller, token).await.expect("an answer").active {
+            break;
+        }
+        assert!(asked - revoked < MAX_STALENESS, "accepted {:?} after it", asked - revoked);
+    }
+    for _ in 0..3 {
+        assert!(!introspected(caller, token).await.expect("an answer").active);
+    }
+}
+
+/// Asks until `ask` has an answer that is not `UNAVAILABLE`.
+pub(crate) async fn answered<T>(what: &str, ask: impl AsyncFn() -> Result<T, Status>) -> T {
+    let asking = async {
+        loop {
+            match ask().await {
+                Ok(answer) => return answer,
+                Err(status) => assert_eq!(status.code(), Code::Unavailable, "{status:?}"),
+            }
+        }
+    };
+    timeout(Duration::from_secs(60), asking).await.unwrap_or_else(|_| panic!("{what}: in a minute"))
+}

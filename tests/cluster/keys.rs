@@ -1,0 +1,112 @@
+//! Instances share the server keys: one that lacks them does not start, or says that it cannot tell.
+
+use std::fs;
+
+use tonic::Code;
+
+use crate::{
+    common::{
+        admin::with_admin,
+        caller::Caller,
+        command::{succeed, text},
+        home::Home,
+        refusal::assert_refused,
+        server::Server,
+        wait::until,
+    },
+    database::Database,
+    fleet::{beside, introspected, start_at},
+};
+
+async fn fails_at(database: &Database, home: &Home) -> String {
+    let url = [("JETON_STORE_URL", database.url())];
+    Server::fail_to_start_with(home, &with_admin(), &url).await
+}
+
+/// Adds a key to the ring of an instance.
+fn add(home: &Home) -> String {
+    let keys = home.keys();
+    let added = succeed(home, &["key", "add", "--keys", text(&keys)]);
+    added["key_id"].as_str().expect("an id").to_owned()
+}
+
+fn activate(home: &Home, id: &str) {
+    let keys = home.keys();
+    succeed(home, &["key", "activate", id, "--keys", text(&keys)]);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "needs PostgreSQL: tests/postgres.sh"]
+async fn an_instance_without_the_keys_of_the_others_does_not_start() {
+    let database = Database::shared("foreign_keys");
+    let first = start_at(&database, Home::new(), &with_admin()).await;
+    let token = first.caller("shop").await.log_in().await.access_token;
+
+    let none = Home::new();
+    let log = fails_at(&database, &none).await;
+    assert!(log.contains("the key ring has none of the keys"), "{log}");
+    assert!(!none.keys().exists(), "none was made in its place");
+
+    let foreign = Home::new();
+    add(&foreign);
+    let log = fails_at(&database, &foreign).await;
+    assert!(log.contains("the key ring has none of the keys"), "{log}");
+
+    // One of two is not enough: tokens of the other would be neither good nor bad here.
+    let half = beside(&first);
+    let second = add(first.home());
+    activate(first.home(), &second);
+    first.logs(&format!("\"active\":\"{second}\"")).await;
+    let log = fails_at(&database, &half).await;
+    assert!(log.contains(&format!("lacks the key {second}")), "{log}");
+    assert!(first.caller("shop").await.is_active(&token).await);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "needs PostgreSQL: tests/postgres.sh"]
+async fn of_two_that_start_at_once_with_a_ring_each_one_goes_on() {
+    let database = Database::shared("two_rings");
+    let (one, other) = (Home::new(), Home::new());
+    let ids = [add(&one), add(&other)];
+    let settings = with_admin();
+    let url = [("JETON_STORE_URL", database.url())];
+    let (one, other) = tokio::join!(
+        Server::try_start_with(one, &settings, &url),
+        Server::try_start_with(other, &settings, &url)
+    );
+    let started = [&one, &other].iter().filter(|started| started.is_ok()).count();
+    assert_eq!(started, 1, "of {ids:?}");
+    let refused = [one, other].into_iter().find_map(Result::err).expect("one");
+    assert!(refused.1.contains("key ring"), "{}", refused.1);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "needs PostgreSQL: tests/postgres.sh"]
+async fn a_key_activated_at_one_is_never_garbage_to_another_that_lacks_it() {
+    let database = Database::shared("activation");
+    let first = start_at(&database, Home::new(), &with_admin()).await;
+    let second = start_at(&database, beside(&first), &with_admin()).await;
+    let third = start_at(&database, beside(&first), &with_admin()).await;
+    let id = add(first.home());
+    let name = format!("{id}.key");
+    fs::copy(first.home().keys().join(&name), second.home().keys().join(&name)).expect("copied");
+    second.logs("the key ring has changed").await;
+    activate(first.home(), &id);
+    first.logs(&format!("\"active\":\"{id}\"")).await;
+
+    let (here, there) = (first.caller("shop").await, second.caller("shop").await);
+    let lacking: Caller = third.caller("shop").await;
+    let login = here.log_in().await;
+    // The very first question: nobody has told the third yet.
+    let refused = introspected(&lacking, &login.access_token).await;
+    assert_refused(refused, Code::Unavailable, "TEMPORARILY_UNAVAILABLE");
+    assert!(there.is_active(&login.access_token).await);
+    let refreshed = there.refresh(&login.refresh_token).await.expect("a pair");
+    assert!(here.is_active(&refreshed.access_token).await);
+
+    fs::copy(first.home().keys().join(&name), third.home().keys().join(&name)).expect("copied");
+    until("to be known at the third", async || {
+        introspected(&lacking, &refreshed.access_token).await.is_ok_and(|told| told.active)
+    })
+    .await;
+}

@@ -1,0 +1,20 @@
+//! Several instances behind one PostgreSQL are one service, whatever happens to one of them or to the
+//! database. tests/postgres.sh says where the database is.
+#![cfg(feature = "postgres")]
+
+#[path = "../common/mod.rs"]
+#[expect(dead_code, reason = "the harness is every test file's")]
+mod common;
+#[path = "../watch/watcher.rs"]
+#[expect(dead_code, reason = "the harness of the tests of watches")]
+mod watcher;
+
+mod database;
+mod fleet;
+mod history;
+mod instances;
+mod keys;
+mod linear;
+mod migrate;
+mod primary;
+mod sharing;

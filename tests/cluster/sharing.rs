@@ -1,0 +1,180 @@
+//! Whatever one instance has acknowledged holds at all of them.
+
+use jeton::proto::v1::{RevokeGrantsRequest, RotateClientSecretRequest, TokenKind};
+use tokio::time::Instant;
+use tonic::Code;
+
+use crate::{
+    common::{
+        admin::Admin,
+        caller::{Caller, by_password},
+        refusal::assert_refused,
+        wait::until,
+    },
+    database::Database,
+    fleet::{MAX_STALENESS, callers, introspected, refused_in_time, three},
+    watcher::Watcher,
+};
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "needs PostgreSQL: tests/postgres.sh"]
+async fn what_one_issues_the_second_introspects_the_third_revokes_and_all_refuse() {
+    let database = Database::shared("sharing");
+    let instances = three(&database).await;
+    let [first, second, third] = callers(&instances, "shop").await;
+    let tokens = first.log_in().await;
+    for caller in [&first, &second, &third] {
+        // Twice: once from the store, once from memory.
+        for _ in 0..2 {
+            assert!(caller.is_active(&tokens.access_token).await);
+        }
+    }
+    third.revoke(&tokens.refresh_token).await.expect("revoked");
+    let revoked = Instant::now();
+    tokio::join!(
+        refused_in_time(&first, &tokens.access_token, revoked),
+        refused_in_time(&second, &tokens.access_token, revoked),
+        refused_in_time(&third, &tokens.access_token, revoked),
+    );
+    for caller in [&first, &second, &third] {
+        let refused = caller.refresh(&tokens.refresh_token).await;
+        assert_refused(refused, Code::Unauthenticated, "INVALID_GRANT");
+    }
+    for instance in instances {
+        instance.stop().await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "needs PostgreSQL: tests/postgres.sh"]
+async fn of_many_refreshes_at_three_instances_one_pair_comes_and_a_replay_ends_it_everywhere() {
+    let database = Database::shared("refreshing");
+    let instances = three(&database).await;
+    let callers = callers(&instances, "shop").await;
+    let login = callers[0].log_in().await;
+    let mut parent = login.refresh_token.clone();
+    for _ in 0..10 {
+        let racing = callers.iter().cycle().take(12).map(|caller| caller.refresh(&parent));
+        let pairs = futures_util::future::join_all(racing).await;
+        let pairs: Vec<_> = pairs.into_iter().map(|pair| pair.expect("a pair")).collect();
+        for pair in &pairs {
+            assert_eq!(pair.refresh_token, pairs[0].refresh_token);
+            assert_eq!(pair.access_token, pairs[0].access_token);
+        }
+        for caller in &callers {
+            assert!(caller.is_active(&pairs[0].access_token).await, "it is newer than memory");
+        }
+        parent.clone_from(&pairs[0].refresh_token);
+    }
+    let refused = callers[1].refresh(&login.refresh_token).await;
+    assert_refused(refused, Code::Unauthenticated, "INVALID_GRANT");
+    for caller in &callers {
+        let refused = caller.refresh(&parent).await;
+        assert_refused(refused, Code::Unauthenticated, "INVALID_GRANT");
+    }
+    let dead = callers[2].introspect_as(&parent, TokenKind::Refresh).await;
+    assert!(!dead.active);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "needs PostgreSQL: tests/postgres.sh"]
+async fn an_administrator_works_at_any_instance_and_rotations_are_known_at_all() {
+    let database = Database::shared("administration");
+    let instances = three(&database).await;
+    let [first, second, third] = &instances;
+    let (admin, other) = (Admin::of(first).await, Admin::of(second).await);
+
+    admin.create_user("carol").await.expect("a user");
+    assert_eq!(other.user("carol").await.expect("the user").username, "carol");
+    assert_refused(other.create_user("carol").await, Code::AlreadyExists, "ALREADY_EXISTS");
+
+    // Each instance has the client in memory.
+    let callers = callers(&instances, "shop").await;
+    let mut tokens = Vec::new();
+    for caller in &callers {
+        tokens.push(caller.log_in().await.access_token);
+    }
+    let none = Some(prost_types::Duration::default());
+    let request = RotateClientSecretRequest {
+        client_id: "shop".to_owned(),
+        previous_ttl: none,
+        ..RotateClientSecretRequest::default()
+    };
+    let rotated = other.rotate(request).await.expect("a new secret");
+    let since = Instant::now();
+    let mut renewed = Vec::new();
+    for caller in &callers {
+        // At once, although what lies in memory knows the old one only.
+        let new = Caller { secret: rotated.client_secret.clone(), ..caller.clone() };
+        assert!(introspected(&new, &tokens[0]).await.expect("an answer").active);
+        renewed.push(new);
+    }
+    for caller in &callers {
+        loop {
+            let asked = Instant::now();
+            if let Err(refused) = introspected(caller, &tokens[0]).await {
+                assert_refused::<()>(Err(refused), Code::Unauthenticated, "INVALID_CLIENT");
+                break;
+            }
+            assert!(
+                asked - since < MAX_STALENESS,
+                "the old secret is good after {:?}",
+                asked - since
+            );
+        }
+    }
+
+    // Disabled by one and enabled by another: whoever remembers the first has to look.
+    for caller in [first, second, third] {
+        caller.caller("rival").await.log_in().await;
+    }
+    admin.set_disabled("rival", true).await;
+    for instance in [first, second, third] {
+        let rival = instance.caller("rival").await;
+        let login = async || rival.issue(by_password("alice")).await.map(drop);
+        until("to be refused", async || login().await.is_err()).await;
+        assert_refused(login().await, Code::Unauthenticated, "INVALID_CLIENT");
+    }
+    other.set_disabled("rival", false).await;
+    for instance in [first, second, third] {
+        instance.caller("rival").await.log_in().await;
+    }
+
+    // All of a client's, by one write.
+    let request = RevokeGrantsRequest { client_id: "shop".to_owned(), ..Default::default() };
+    let ended = Admin::of(third).await.revoke_grants(request).await.expect("revoked");
+    let revoked = Instant::now();
+    assert!(ended.count >= 3, "{ended:?}");
+    for (caller, token) in renewed.iter().zip(&tokens) {
+        refused_in_time(caller, token, revoked).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "needs PostgreSQL: tests/postgres.sh"]
+async fn a_watch_at_any_instance_hears_of_all_and_its_cursors_are_good_at_all() {
+    let database = Database::shared("watching");
+    let instances = three(&database).await;
+    let gateways = callers(&instances, "gateway").await;
+    let shops = callers(&instances, "shop").await;
+    let mut watch = Watcher::of(&gateways[0]).await;
+    let mut cursor = watch.cursor.clone();
+    for round in 0..6 {
+        let login = shops[round % 3].log_in().await;
+        shops[(round + 1) % 3].revoke(&login.refresh_token).await.expect("revoked");
+        // Of every instance the barrier names what was acknowledged.
+        let end = gateways[(round + 2) % 3].cursor().await;
+        let told = watch.reach(&end).await;
+        assert!(told.iter().any(|event| names(event, &login.grant_id)), "{told:?}");
+        // And whoever goes on at another instance is told the same, once.
+        let mut resumed = Watcher::resume(&gateways[(round + 1) % 3], &cursor).await;
+        let told = resumed.reach(&end).await;
+        let count = told.iter().filter(|event| names(event, &login.grant_id)).count();
+        assert_eq!(count, 1, "{told:?}");
+        cursor = end;
+    }
+}
+
+fn names(event: &jeton::proto::v1::Revocation, grant_id: &str) -> bool {
+    format!("{event:?}").contains(grant_id)
+}
