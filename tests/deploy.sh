@@ -85,6 +85,7 @@ render_manifests
 "$tools/deploy/venv/bin/python" tests/deploy/schemas.py \
     "$(module_dir "$operator_module")" "$(module_dir "$compose_module")" \
     "$work/kubernetes.yaml" "$work/kubernetes-tls.yaml" "$work/dashboard.yaml"
+"$tools/deploy/venv/bin/python" tests/deploy/cluster.py "$(module_dir "$compose_module")"
 promtool check rules "$work/dashboard.yaml"
 check_unit
 echo 'deploy: everything is as those who read it expect'

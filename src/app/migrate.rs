@@ -60,7 +60,7 @@ pub async fn migrate(from: &Path, to: &PostgresOptions) -> Result<Migration, Mig
         return Err(MigrateError::NoStore(from.display().to_string()));
     }
     let options =
-        SledOptions { path: from.to_owned(), cache_bytes: CACHE_BYTES, min_free_space: 0 };
+        SledOptions::new(from.to_owned(), CACHE_BYTES);
     let store = SledStore::open(&options, &SystemEntropy)?;
     let migrated = fill(&store, to).await;
     store.close().await?;
