@@ -59,8 +59,7 @@ pub async fn migrate(from: &Path, to: &PostgresOptions) -> Result<Migration, Mig
     if !SledStore::exists(from) {
         return Err(MigrateError::NoStore(from.display().to_string()));
     }
-    let options =
-        SledOptions::new(from.to_owned(), CACHE_BYTES);
+    let options = SledOptions::new(from.to_owned(), CACHE_BYTES);
     let store = SledStore::open(&options, &SystemEntropy)?;
     let migrated = fill(&store, to).await;
     store.close().await?;
