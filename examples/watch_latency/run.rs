@@ -75,7 +75,7 @@ impl Run {
             streams.push(watch(service.clone()).await);
         }
         let growth = server.resident().saturating_sub(before);
-        let kib = growth / (streams.len() as u64).max(1);
+        let kib = growth.checked_div(streams.len() as u64).unwrap_or_default();
         (streams, kib)
     }
 }
@@ -96,6 +96,9 @@ fn refused(answered: &[u64], refusals: &[Option<u64>]) -> Histogram<u64> {
 /// How long it took any watcher, and the last one.
 fn heard(answered: &[u64], arrivals: Vec<Vec<u64>>) -> (Histogram<u64>, Histogram<u64>) {
     let [mut times, mut last] = [(); 2].map(|()| histogram());
+    if arrivals.is_empty() {
+        return (times, last);
+    }
     let mut latest = vec![0; answered.len()];
     for arrived in arrivals {
         for ((arrived, answered), latest) in arrived.iter().zip(answered).zip(&mut latest) {

@@ -14,8 +14,8 @@ use crate::{
     store::Sequence,
 };
 
-/// Watches at once. Each takes some 30 KiB with a connection of its own, measured with a thousand
-/// by `examples/watch_latency`: in all, half of what the store's cache takes by default.
+/// Watches at once. Each takes some 43 KiB with a connection of its own, measured with a thousand
+/// by `examples/watch_latency`: in all, less than the store's cache takes by default.
 pub(super) const MOST_WATCHES: usize = 4_096;
 
 /// Who watches. Names and help texts are the table of docs/operating.md.
