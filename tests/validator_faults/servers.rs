@@ -84,7 +84,7 @@ async fn a_server_that_comes_back_with_a_new_store_is_followed_anew() {
 
 /// Frees every event there is, as the sweeper does with those that are old and many.
 async fn trim(home: &Home) {
-    let options = SledOptions { path: home.data(), cache_bytes: 1 << 20, min_free_space: 0 };
+    let options = SledOptions::new(home.data(), 1 << 20);
     let store = SledStore::open(&options, &SystemEntropy).expect("the store opens");
     let head = store.head().await.expect("an end");
     while store.trim_changes(head, 256).await.expect("trimmed") > 0 {}
