@@ -6,6 +6,8 @@ use std::{
     io::Write as _,
     os::unix::fs::OpenOptionsExt as _,
     path::{Path, PathBuf},
+    process::Command,
+    sync::OnceLock,
 };
 
 use tempfile::TempDir;
@@ -15,12 +17,21 @@ use super::settings::Settings;
 /// Settings file, data and keys. Removed when dropped.
 pub(crate) struct Home {
     directory: TempDir,
+    /// Made when the first server asks for it.
+    database: OnceLock<Option<String>>,
 }
 
 impl Home {
     /// An empty one.
     pub(crate) fn new() -> Self {
-        Self { directory: tempfile::tempdir().expect("a temporary directory") }
+        let directory = tempfile::tempdir().expect("a temporary directory");
+        Self { directory, database: OnceLock::new() }
+    }
+
+    /// The database in the data directory's place, where the tests are run with one: with
+    /// `JETON_TEST_STORE=postgres` each home has its own. See tests/postgres.sh.
+    pub(super) fn database(&self) -> Option<&str> {
+        self.database.get_or_init(|| make_database(self.path())).as_deref()
     }
 
     /// Where it is.
@@ -55,6 +66,20 @@ impl Home {
         open.expect("the settings file").write_all(text.as_bytes()).expect("the settings");
         path
     }
+}
+
+#[expect(clippy::disallowed_methods, reason = "the script's way to say where the database is")]
+fn make_database(home: &Path) -> Option<String> {
+    let variable = |name| std::env::var(name).ok();
+    variable("JETON_TEST_STORE").filter(|store| store == "postgres")?;
+    let (cluster, all) = (variable("JETON_TEST_CLUSTER")?, variable("JETON_TEST_POSTGRES")?);
+    let name = home.file_name()?.to_str()?.replace('.', "jeton").to_lowercase();
+    let control = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/postgres/ctl.sh");
+    let create = format!("CREATE DATABASE {name}");
+    let made = Command::new(control).args(["sql", &cluster, "primary", &create]).status();
+    assert!(made.expect("the script runs").success(), "{create}");
+    let (servers, _) = all.rsplit_once('/')?;
+    Some(format!("{servers}/{name}"))
 }
 
 /// Copies a directory with everything in it to where there is nothing yet.

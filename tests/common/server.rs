@@ -249,6 +249,7 @@ pub(crate) fn jeton(home: &Home, settings: &Settings) -> Command {
             ("JETON_HTTP_LISTEN", "127.0.0.1:0"),
             ("JETON_OPS_LISTEN", "127.0.0.1:0"),
         ])
+        .envs(home.database().map(|url| ("JETON_STORE_URL", url)))
         .stdin(Stdio::null());
     command
 }
