@@ -156,6 +156,10 @@ impl Engine {
     ///
     /// # Errors
     /// As [`Store::add_key_id`].
+    #[cfg_attr(
+        not(feature = "postgres"),
+        expect(unused_variables, reason = "the embedded engine has nobody to share it with")
+    )]
     pub async fn claim_keys(
         &self,
         active: KeyId,
