@@ -139,6 +139,7 @@ pub async fn serve(
     watches.abort_all();
     let leaving = async {
         let patience = if ended.is_ok() {
+            // Nobody tells when every load balancer has seen it: the operator says how long that takes.
             tokio::time::sleep(settings.serve.drain_delay).await;
             settings.serve.drain_timeout
         } else {

@@ -88,7 +88,8 @@ impl Worker {
                     return Err(Status::failed_precondition("the client may not refresh"));
                 }
                 Ok(token) => self.refresh_token = token,
-                // Many streams log in at once; the hash pool says when it is full.
+                // Many streams log in at once; the hash pool says when it is full, and nothing
+                // tells when it is not any more.
                 Err(status) if status.code() == tonic::Code::ResourceExhausted => {
                     tokio::time::sleep(Duration::from_millis(500)).await;
                 }
