@@ -1,12 +1,17 @@
 //! What the validator did, in numbers.
 
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
-use super::memory::Fingerprint;
-
-/// Answers from memory are counted in this many places, so that cores that validate different
-/// tokens write to different cache lines.
+/// Answers from memory are counted in this many places, so that threads write to different cache
+/// lines.
 const HIT_CELLS: usize = 16;
+
+/// Which of those the next thread writes to.
+static NEXT_CELL: AtomicUsize = AtomicUsize::new(0);
+
+thread_local! {
+    static CELL: usize = NEXT_CELL.fetch_add(1, Ordering::Relaxed) % HIT_CELLS;
+}
 
 /// What a validator did since it was made.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -54,8 +59,8 @@ pub(super) struct Counters {
 struct Cell(AtomicU64);
 
 impl Counters {
-    pub(super) fn hit(&self, token: &Fingerprint) {
-        count(&self.hits[usize::from(token.slot()) % HIT_CELLS].0);
+    pub(super) fn hit(&self) {
+        count(&self.hits[CELL.with(|cell| *cell)].0);
     }
 
     pub(super) fn applied(&self, revocations: usize) {

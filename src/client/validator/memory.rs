@@ -10,10 +10,9 @@ use std::{
     time::Duration,
 };
 
-use quick_cache::sync::Cache;
 use sha2::{Digest as _, Sha256};
 
-use super::clock::Moment;
+use super::{bounded::Bounded, clock::Moment};
 use crate::{
     client::Claims,
     proto::v1::{Revocation, revocation::Event},
@@ -32,11 +31,6 @@ pub(super) struct Fingerprint([u8; 32]);
 impl Fingerprint {
     pub(super) fn of(token: &str) -> Self {
         Self(Sha256::digest(token.as_bytes()).into())
-    }
-
-    /// Any of 256, evenly.
-    pub(super) fn slot(&self) -> u8 {
-        self.0[0]
     }
 }
 
@@ -76,10 +70,10 @@ pub(super) struct Overtaken;
 
 /// Bounded by the number of entries.
 pub(super) struct Memory {
-    answers: Cache<Fingerprint, Arc<Answer>>,
-    /// Tokens that are not active, each with when to ask again. A cache of its own, so that a
-    /// flood of bad tokens drives out no good ones.
-    refusals: Cache<Fingerprint, Moment>,
+    answers: Bounded<Answer>,
+    /// Tokens that are not active, each with when to ask again. By themselves, so that a flood of
+    /// bad tokens drives out no good ones.
+    refusals: Bounded<Moment>,
     ledger: Mutex<Ledger>,
     key: RandomState,
 }
@@ -100,21 +94,26 @@ struct Ledger {
 impl Memory {
     pub(super) fn new(entries: usize, refusals: usize) -> Self {
         Self {
-            answers: Cache::new(entries),
-            refusals: Cache::new(refusals),
+            answers: Bounded::new(entries),
+            refusals: Bounded::new(refusals),
             ledger: Mutex::default(),
             key: RandomState::new(),
         }
     }
 
-    /// The answer, to be used only if it [stands](Answer::stands) and is proven fresh.
-    pub(super) fn answer(&self, token: &Fingerprint) -> Option<Arc<Answer>> {
-        self.answers.get(token)
+    /// What `look` makes of the answer, which is to be used only if it [stands](Answer::stands) and
+    /// is proven fresh.
+    pub(super) fn answer<T>(
+        &self,
+        token: &Fingerprint,
+        look: impl FnOnce(&Answer) -> Option<T>,
+    ) -> Option<T> {
+        self.answers.get(token, look).flatten()
     }
 
     /// Whether the token is remembered as not active.
     pub(super) fn refuses(&self, token: &Fingerprint, now: Moment) -> bool {
-        self.refusals.get(token).is_some_and(|end| now < end)
+        self.refusals.get(token, |end| now < *end).unwrap_or(false)
     }
 
     /// Where in the order of revocations an answer is that is asked for from now on.
@@ -149,7 +148,7 @@ impl Memory {
             let marks = names.map(|name| ledger.mark(name));
             let answer =
                 Answer { claims: Arc::clone(&claims), asked, end: asked.after(ttl), marks };
-            self.answers.insert(token, Arc::new(answer));
+            self.answers.insert(token, answer);
         }
         Ok(claims)
     }
@@ -270,8 +269,8 @@ mod tests {
     }
 
     fn stands(memory: &Memory, token: &str) -> bool {
-        let answer = memory.answer(&Fingerprint::of(token));
-        answer.is_some_and(|answer| answer.stands(Moment(1)))
+        let token = Fingerprint::of(token);
+        memory.answer(&token, |answer| answer.stands(Moment(1)).then_some(())).is_some()
     }
 
     #[test]
@@ -362,13 +361,12 @@ mod tests {
     }
 
     #[test]
-    fn memory_is_bounded_by_the_number_of_entries_and_marks_that_nobody_holds_go() {
+    fn marks_that_nobody_holds_go() {
         let memory = Memory::new(100, 100);
         for token in 0..20_000 {
             keep(&memory, &token.to_string(), memory.position()).expect("kept");
             memory.refuse(Fingerprint::of(&format!("bad{token}")), Moment(9));
         }
-        assert!(memory.answers.len() <= 100 && memory.refusals.len() <= 100);
         assert!(memory.ledger().marks.len() <= 2 * MARKS, "{}", memory.ledger().marks.len());
         memory.apply(&(0..20_000).map(|grant| ended(&grant.to_string())).collect::<Vec<_>>());
         assert_eq!(memory.ledger().recent.len(), RECENT);
@@ -380,7 +378,7 @@ mod tests {
         let token = Fingerprint::of("a");
         let told = memory.keep(token, memory.position(), Moment(0), Duration::ZERO, claims("a"));
         assert_eq!(told.expect("told").grant_id, "a");
-        assert!(memory.answer(&token).is_none());
+        assert!(memory.answer(&token, |_| Some(())).is_none());
     }
 
     #[test]

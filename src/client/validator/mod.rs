@@ -1,5 +1,6 @@
 //! Tells from memory whether a token is good, and hears of revocations.
 
+mod bounded;
 mod clock;
 mod counters;
 mod cursor;
@@ -139,12 +140,13 @@ impl Shared {
         let now = self.clock.now();
         // Order matters: see `Freshness::until`.
         let proven = self.freshness.until();
-        if let Some(answer) = self.memory.answer(&token)
-            && answer.stands(now)
-            && now <= self.trusted(&answer, proven)
-        {
-            self.counters.hit(&token);
-            return Ok(Ok(Arc::clone(&answer.claims)));
+        let known = self.memory.answer(&token, |answer| {
+            let good = answer.stands(now) && now <= self.trusted(answer, proven);
+            good.then(|| Arc::clone(&answer.claims))
+        });
+        if let Some(claims) = known {
+            self.counters.hit();
+            return Ok(Ok(claims));
         }
         if self.memory.refuses(&token, now) {
             count(&self.counters.remembered_refusals);
@@ -224,12 +226,12 @@ impl Shared {
         }
         let now = self.clock.now();
         let proven = self.freshness.until();
-        let answer = self.memory.answer(&token)?;
-        let end = self.trusted(&answer, proven).after(self.options.grace);
-        (answer.stands(now) && now <= end).then(|| {
-            count(&self.counters.graced);
-            Arc::clone(&answer.claims)
-        })
+        let claims = self.memory.answer(&token, |answer| {
+            let end = self.trusted(answer, proven).after(self.options.grace);
+            (answer.stands(now) && now <= end).then(|| Arc::clone(&answer.claims))
+        })?;
+        count(&self.counters.graced);
+        Some(claims)
     }
 }
 
