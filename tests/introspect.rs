@@ -85,6 +85,23 @@ async fn attributes_are_the_clients_and_the_users_and_the_users_stand() {
 }
 
 #[tokio::test]
+async fn attributes_come_whole_however_long_they_are() {
+    let (name, value) = ("n".repeat(64), "ü".repeat(256));
+    let attributes = format!(r#"{{ short = "s", empty = "", {name} = "{value}" }}"#);
+    let settings = Settings::standard().declare("shop", "attributes", &attributes);
+    let server = Server::start(&settings).await;
+    let shop = server.caller("shop").await;
+    let token = shop.issue(client_credentials()).await.expect("a token").access_token;
+    let expected = [pair("short", "s"), pair("empty", ""), (name, value)];
+    assert_eq!(shop.introspect(&token).await.attributes, expected.into());
+    // The lengths of a batch's results take more than one byte.
+    let tokens: Vec<_> = std::iter::repeat_n(token.as_str(), 3).collect();
+    let results = shop.introspect_all(&tokens).await.expect("results");
+    assert!(results.len() == 3 && results.iter().all(|result| result.attributes.len() == 3));
+    server.stop().await;
+}
+
+#[tokio::test]
 async fn a_refresh_token_is_active_only_to_its_own_client_asking_for_one() {
     let server = Server::start(&Settings::standard()).await;
     let (shop, gateway) = (server.caller("shop").await, server.caller("gateway").await);

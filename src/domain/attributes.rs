@@ -46,6 +46,11 @@ impl Attributes {
         self.0.iter().map(|(name, value)| (&**name, &**value))
     }
 
+    /// Whether there is one of that name.
+    pub fn has(&self, name: &str) -> bool {
+        self.0.contains_key(name)
+    }
+
     /// Bytes of all names and values.
     pub fn bytes(&self) -> usize {
         self.0.iter().map(|(name, value)| name.len() + value.len()).sum()

@@ -19,6 +19,9 @@ use super::{
 pub struct GrantId([u8; 16]);
 
 impl GrantId {
+    /// How long its text is.
+    pub const TEXT_BYTES: usize = uuid::fmt::Hyphenated::LENGTH;
+
     /// A new id for a grant issued at `now`.
     pub fn generate(now: Timestamp, entropy: &dyn Entropy) -> Self {
         let id = uuid::Builder::from_unix_timestamp_millis(now.as_millis(), &draw(entropy));
@@ -53,6 +56,11 @@ impl GrantId {
     /// The bytes that are stored and transmitted.
     pub const fn as_bytes(&self) -> &[u8; 16] {
         &self.0
+    }
+
+    /// The hyphenated text, written to `buffer`.
+    pub fn text<'a>(&self, buffer: &'a mut [u8; Self::TEXT_BYTES]) -> &'a str {
+        Uuid::from_bytes(self.0).hyphenated().encode_lower(buffer)
     }
 
     /// Reads the hyphenated text; `None` when it is not one.

@@ -10,7 +10,7 @@ use crate::{
         revoke::RevokeScope, scopes::Scopes, secret::Secret, time::Timestamp, token::TokenKind,
     },
     proto::v1,
-    service::{ActiveToken, Introspect, Introspection, Issue, IssueGrant, Refresh, Revoke, Tokens},
+    service::{Introspect, Issue, IssueGrant, Refresh, Revoke, Tokens},
     transport::Peer,
 };
 
@@ -138,41 +138,6 @@ pub(super) fn refreshed(tokens: &Tokens) -> v1::RefreshTokenResponse {
         refresh_expire_time: issued.refresh_expire_time,
         scopes: issued.scopes,
         grant_id: issued.grant_id,
-    }
-}
-
-/// The answer to an introspection.
-pub(super) fn introspection(found: &Introspection) -> v1::IntrospectResponse {
-    match found {
-        Introspection::Active(token) => active(token),
-        Introspection::Inactive(reason) => v1::IntrospectResponse {
-            inactive_reason: reason.map_or(v1::InactiveReason::Unspecified, inactive).into(),
-            ..Default::default()
-        },
-    }
-}
-
-fn active(token: &ActiveToken) -> v1::IntrospectResponse {
-    let grant = token.grant();
-    let kind = match token.kind {
-        TokenKind::Access => v1::TokenKind::Access,
-        TokenKind::Refresh => v1::TokenKind::Refresh,
-    };
-    let attributes = token.attributes().map(|(name, value)| (name.to_owned(), value.to_owned()));
-    v1::IntrospectResponse {
-        active: true,
-        kind: kind.into(),
-        client_id: grant.client_id.to_string(),
-        subject: grant.subject.text(&grant.client_id),
-        username: token.user().map(|user| user.name.to_string()).unwrap_or_default(),
-        scopes: token.scopes().values().map(str::to_owned).collect(),
-        audience: grant.audience.names().map(str::to_owned).collect(),
-        issue_time: Some(timestamp(token.issue_time)),
-        expire_time: Some(timestamp(token.expire_time)),
-        grant_id: grant.id.to_string(),
-        attributes: attributes.collect(),
-        cache_ttl: Some(duration(token.cache_ttl)),
-        inactive_reason: v1::InactiveReason::Unspecified.into(),
     }
 }
 

@@ -6,6 +6,8 @@ mod convert;
 mod credentials;
 mod deadlines;
 mod health;
+mod introspection;
+mod introspection_codec;
 mod measured;
 mod own_errors;
 mod panics;

@@ -8,7 +8,7 @@ use tower::ServiceBuilder;
 
 use super::{
     admin::Administration, answering::Answering, deadlines::Deadlines, health::Health,
-    measured::GrpcMetrics, panics::Panics, token_service::Tokens,
+    introspection::Introspections, measured::GrpcMetrics, panics::Panics, token_service::Tokens,
 };
 use crate::{
     domain::entropy::Entropy,
@@ -73,7 +73,7 @@ impl GrpcServer {
         let admin = AdminServiceServer::new(Administration::new(service.clone()))
             .max_decoding_message_size(limits.request_bytes)
             .max_encoding_message_size(limits.response_bytes);
-        let tokens = TokenServiceServer::new(Tokens::new(service))
+        let tokens = TokenServiceServer::new(Tokens::new(service.clone()))
             .max_decoding_message_size(limits.request_bytes)
             .max_encoding_message_size(limits.response_bytes);
         let routes = Routes::new(tokens)
@@ -85,7 +85,8 @@ impl GrpcServer {
         let ids = RequestIds::new(&*entropy);
         let deadlines = Deadlines::new(limits.timeout, limits.admin_timeout);
         let answering = Answering { metrics, deadlines, panics: Panics::new(entropy) };
-        let layered = ServiceBuilder::new().layer(ids).layer(answering).service(routes);
+        let answers = Introspections::before(routes, service, limits);
+        let layered = ServiceBuilder::new().layer(ids).layer(answering).service(answers);
         transport.serve(self.listener, layered, stage).await;
         Ok(())
     }

@@ -11,14 +11,14 @@ use super::{
     status, watch,
 };
 use crate::{
-    domain::{error::Error, token::TokenKind},
+    domain::error::Error,
     proto::v1::{self, token_service_server::TokenService},
-    service::{Caller, Introspect, Ready, Watch},
+    service::{Caller, Ready, Watch},
     store::Store,
 };
 
-/// Most tokens in one `BatchIntrospect`.
-const MAX_BATCH: usize = 1_000;
+/// [`Introspections`](super::introspection::Introspections) stands before this service.
+const ELSEWHERE: &str = "introspection is answered elsewhere";
 
 /// `TokenService` over a [`Service`](crate::service::Service).
 pub(super) struct Tokens<S> {
@@ -70,37 +70,6 @@ impl<S: Store> Tokens<S> {
         let caller = service.audited_client(&credentials, || origin.clone()).await?;
         service.revoke(&caller, &convert::revoke(body, origin)?).await?;
         Ok(v1::RevokeTokenResponse {})
-    }
-
-    async fn introspect(
-        &self,
-        request: Request<v1::IntrospectRequest>,
-    ) -> Result<v1::IntrospectResponse, Error> {
-        let caller = self.caller(&request).await?;
-        let service = self.service.get()?;
-        let asked = convert::introspect(request.into_inner())?;
-        let found = service.introspect(&caller, &asked).await?;
-        Ok(convert::introspection(&found))
-    }
-
-    async fn batch_introspect(
-        &self,
-        request: Request<v1::BatchIntrospectRequest>,
-    ) -> Result<v1::BatchIntrospectResponse, Error> {
-        let caller = self.caller(&request).await?;
-        let service = self.service.get()?;
-        let tokens = request.into_inner().tokens;
-        if tokens.len() > MAX_BATCH {
-            let problem = "must be at most 1,000";
-            return Err(Error::InvalidRequest { field: "tokens", problem });
-        }
-        let mut results = Vec::with_capacity(tokens.len());
-        for token in tokens {
-            let asked = Introspect { token: token.into(), expected_kind: TokenKind::Access };
-            let found = service.introspect(&caller, &asked).await?;
-            results.push(convert::introspection(&found));
-        }
-        Ok(v1::BatchIntrospectResponse { results })
     }
 
     async fn caller<T: Sync>(&self, request: &Request<T>) -> Result<Caller, Error> {
@@ -162,16 +131,16 @@ impl<S: Store> TokenService for Tokens<S> {
 
     async fn introspect(
         &self,
-        request: Request<v1::IntrospectRequest>,
+        _: Request<v1::IntrospectRequest>,
     ) -> Result<Response<v1::IntrospectResponse>, Status> {
-        answer(self.introspect(request).await)
+        Err(Status::unimplemented(ELSEWHERE))
     }
 
     async fn batch_introspect(
         &self,
-        request: Request<v1::BatchIntrospectRequest>,
+        _: Request<v1::BatchIntrospectRequest>,
     ) -> Result<Response<v1::BatchIntrospectResponse>, Status> {
-        answer(self.batch_introspect(request).await)
+        Err(Status::unimplemented(ELSEWHERE))
     }
 
     async fn watch_revocations(

@@ -5,6 +5,7 @@ use std::time::Duration;
 use super::{Caller, Service};
 use crate::{
     domain::{
+        attributes::Attributes,
         client::{Client, IntrospectReach},
         client_id::ClientId,
         error::Error,
@@ -75,10 +76,13 @@ impl ActiveToken {
         self.records.user.as_deref()
     }
 
-    /// Attributes of client and user by name; where both have one, the user's.
+    /// Attributes of client and user, each name once: where both have one, it is the user's.
     pub fn attributes(&self) -> impl Iterator<Item = (&str, &str)> {
+        let user = self.records.user.as_deref().map(|user| &user.attributes);
         let client = self.records.client.iter().flat_map(|client| client.attributes.entries());
-        client.chain(self.records.user.iter().flat_map(|user| user.attributes.entries()))
+        client
+            .filter(move |(name, _)| user.is_none_or(|user| !user.has(name)))
+            .chain(user.into_iter().flat_map(Attributes::entries))
     }
 }
 

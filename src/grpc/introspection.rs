@@ -1,0 +1,136 @@
+//! `Introspect` and `BatchIntrospect`, the calls that are made most: answered without a message between
+//! the records and the wire.
+
+use std::{
+    convert::Infallible,
+    error::Error as StdError,
+    pin::Pin,
+    task::{Context, Poll},
+};
+
+use futures_util::future::Either;
+use http::{Request, Response};
+use hyper::body::{Body as HttpBody, Bytes};
+use tonic::{Status, body::Body, server::Grpc};
+use tower::{Service, service_fn};
+
+use super::{
+    convert,
+    credentials::from_metadata,
+    introspection_codec::{Batch, IntrospectionCodec},
+    server::CallLimits,
+    status,
+};
+use crate::{
+    domain::{error::Error, token::TokenKind},
+    proto::v1,
+    service::{Caller, Introspect, Introspection, Ready},
+    store::Store,
+};
+
+/// Most tokens in one `BatchIntrospect`.
+const MAX_BATCH: usize = 1_000;
+
+/// What is answered here.
+const INTROSPECT: &str = "/jeton.v1.TokenService/Introspect";
+const BATCH_INTROSPECT: &str = "/jeton.v1.TokenService/BatchIntrospect";
+
+/// Answers the two calls, and hands all others on to `next`.
+pub(super) struct Introspections<S, N> {
+    service: Ready<S>,
+    limits: CallLimits,
+    next: N,
+}
+
+impl<S, N> Introspections<S, N> {
+    pub(super) const fn before(next: N, service: Ready<S>, limits: CallLimits) -> Self {
+        Self { service, limits, next }
+    }
+}
+
+impl<S, N: Clone> Clone for Introspections<S, N> {
+    fn clone(&self) -> Self {
+        Self { service: self.service.clone(), limits: self.limits, next: self.next.clone() }
+    }
+}
+
+type Answering = Pin<Box<dyn Future<Output = Result<Response<Body>, Infallible>> + Send>>;
+
+impl<S, N, A> Service<Request<A>> for Introspections<S, N>
+where
+    S: Store,
+    N: Service<Request<A>, Response = Response<Body>, Error = Infallible>,
+    A: HttpBody<Data = Bytes> + Send + 'static,
+    A::Error: Into<Box<dyn StdError + Send + Sync>> + Send,
+{
+    type Response = Response<Body>;
+    type Error = Infallible;
+    type Future = Either<Answering, N::Future>;
+
+    fn poll_ready(&mut self, context: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
+        self.next.poll_ready(context)
+    }
+
+    fn call(&mut self, request: Request<A>) -> Self::Future {
+        let (service, limits) = (self.service.clone(), self.limits);
+        match request.uri().path() {
+            INTROSPECT => Either::Left(Box::pin(async move {
+                let method = service_fn(|request| introspect(service.clone(), request));
+                Ok(limited(IntrospectionCodec::new(), limits).unary(method, request).await)
+            })),
+            BATCH_INTROSPECT => Either::Left(Box::pin(async move {
+                let method = service_fn(|request| batch_introspect(service.clone(), request));
+                Ok(limited(IntrospectionCodec::new(), limits).unary(method, request).await)
+            })),
+            _ => Either::Right(self.next.call(request)),
+        }
+    }
+}
+
+fn limited<C: tonic::codec::Codec>(codec: C, limits: CallLimits) -> Grpc<C> {
+    Grpc::new(codec)
+        .max_decoding_message_size(limits.request_bytes)
+        .max_encoding_message_size(limits.response_bytes)
+}
+
+async fn introspect<S: Store>(
+    ready: Ready<S>,
+    request: tonic::Request<v1::IntrospectRequest>,
+) -> Result<tonic::Response<Introspection>, Status> {
+    let found = async {
+        let caller = caller(&ready, &request).await?;
+        let asked = convert::introspect(request.into_inner())?;
+        ready.get()?.introspect(&caller, &asked).await
+    };
+    found.await.map(tonic::Response::new).map_err(|error| status::status(&error))
+}
+
+async fn batch_introspect<S: Store>(
+    ready: Ready<S>,
+    request: tonic::Request<v1::BatchIntrospectRequest>,
+) -> Result<tonic::Response<Batch>, Status> {
+    let found = async {
+        let caller = caller(&ready, &request).await?;
+        let tokens = request.into_inner().tokens;
+        if tokens.len() > MAX_BATCH {
+            let problem = "must be at most 1,000";
+            return Err(Error::InvalidRequest { field: "tokens", problem });
+        }
+        let service = ready.get()?;
+        let mut batch = Batch::of(tokens.len());
+        for token in tokens {
+            let asked = Introspect { token: token.into(), expected_kind: TokenKind::Access };
+            batch.push(&service.introspect(&caller, &asked).await?);
+        }
+        Ok(batch)
+    };
+    found.await.map(tonic::Response::new).map_err(|error| status::status(&error))
+}
+
+async fn caller<S: Store, T: Sync>(
+    ready: &Ready<S>,
+    request: &tonic::Request<T>,
+) -> Result<Caller, Error> {
+    let credentials = from_metadata(request.metadata(), request.extensions())?;
+    ready.get()?.audited_caller(&credentials, || convert::origin(request)).await
+}
