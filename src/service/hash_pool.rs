@@ -11,6 +11,7 @@ use std::{
     time::Duration,
 };
 
+use rustix::process::setpriority_process;
 use tokio::{
     sync::{OwnedSemaphorePermit, Semaphore, oneshot},
     time::timeout,
@@ -34,6 +35,10 @@ pub(super) const PATIENCE: Duration = Duration::from_millis(750);
 
 /// How many wait at most. Each holds a request in memory.
 const MOST_WAITING: usize = 1_024;
+
+/// What the threads leave to all others where there are fewer cores than work: at 10 a thread gets a
+/// tenth of what an ordinary one gets. A login waits for its hash anyway; introspection must not.
+const NICENESS: i32 = 10;
 
 /// Seconds that one hash takes: a millisecond at the least cost, much more at a high one.
 const SECONDS: [f64; 9] = [0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0];
@@ -243,6 +248,10 @@ impl Drop for Waiting<'_> {
 }
 
 fn work(queue: &Mutex<Receiver<Job>>, cost: HashCost) {
+    // Linux keeps it for each thread (nice(2)), and lets everybody be nicer.
+    if let Err(error) = setpriority_process(None, NICENESS) {
+        tracing::debug!(%error, "hashing is as urgent as everything else");
+    }
     let mut memory = Memory::default();
     loop {
         let job = queue.lock().unwrap_or_else(PoisonError::into_inner).recv();
@@ -279,6 +288,17 @@ mod tests {
 
     async fn seat(pool: &HashPool) -> Seat {
         pool.seat().await.expect("a seat")
+    }
+
+    #[tokio::test]
+    async fn hashing_gives_way_to_all_other_threads() {
+        use rustix::process::getpriority_process;
+
+        let pool = pool(1);
+        let own = || getpriority_process(None).expect("a priority");
+        let hashing = pool.run(seat(&pool).await, move |_: &mut Memory| own()).await;
+        assert_eq!(hashing.expect("it ran"), NICENESS);
+        assert!(own() < NICENESS, "{}", own());
     }
 
     #[tokio::test]
