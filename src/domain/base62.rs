@@ -33,7 +33,7 @@ pub(crate) fn encode_into(bytes: &[u8], text: &mut String) {
             *char = ALPHABET[(value % 62) as usize];
             value /= 62;
         }
-        text.extend(chars.iter().map(|char| char::from(*char)));
+        text.push_str(str::from_utf8(&chars).expect("letters and digits"));
     }
 }
 
@@ -51,15 +51,19 @@ pub(crate) fn decode<const N: usize>(text: &[u8]) -> Option<[u8; N]> {
 }
 
 fn decode_block(chars: &[u8]) -> Option<u64> {
-    let mut value = 0u64;
-    for char in chars {
+    let (last, first) = chars.split_last()?;
+    let (mut value, mut strange) = (0u64, false);
+    // All but the last cannot overflow: see `BLOCK_CHARS`. Nothing is decided until the end.
+    for char in first {
         let digit = VALUES[usize::from(*char)];
-        if digit == INVALID {
-            return None;
-        }
-        value = value.checked_mul(62)?.checked_add(u64::from(digit))?;
+        strange |= digit == INVALID;
+        value = value.wrapping_mul(62).wrapping_add(u64::from(digit));
     }
-    Some(value)
+    let digit = VALUES[usize::from(*last)];
+    if strange || digit == INVALID {
+        return None;
+    }
+    value.checked_mul(62)?.checked_add(u64::from(digit))
 }
 
 #[cfg(test)]

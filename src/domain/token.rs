@@ -42,6 +42,14 @@ impl TokenKind {
         }
     }
 
+    const fn of_prefix(prefix: &[u8; PREFIX_CHARS]) -> Option<Self> {
+        match prefix {
+            b"jat_" => Some(Self::Access),
+            b"jrt_" => Some(Self::Refresh),
+            _ => None,
+        }
+    }
+
     const fn prefix(self) -> &'static str {
         match self {
             Self::Access => "jat_",
@@ -146,10 +154,8 @@ impl Token {
     /// Takes token text apart. `None` when prefix, length or alphabet is not a token's; a text
     /// that parses is the one text of what it says.
     pub fn parse(text: &str) -> Option<Self> {
-        let (prefix, body) = text.as_bytes().split_at_checked(PREFIX_CHARS)?;
-        let kind = [TokenKind::Access, TokenKind::Refresh]
-            .into_iter()
-            .find(|kind| kind.prefix().as_bytes() == prefix)?;
+        let (prefix, body) = text.as_bytes().split_first_chunk()?;
+        let kind = TokenKind::of_prefix(prefix)?;
         let payload: [u8; PAYLOAD_BYTES] = base62::decode(body)?;
         let (key_id, rest) = payload.split_first_chunk()?;
         let (grant_id, rest) = rest.split_first_chunk()?;

@@ -3,6 +3,7 @@
 use std::{
     panic::AssertUnwindSafe,
     pin::Pin,
+    sync::Arc,
     task::{Context, Poll},
 };
 
@@ -19,19 +20,28 @@ use super::{
     panics::Panics,
 };
 
-/// The layer. Cloning shares everything in it.
-#[derive(Clone)]
+/// What all calls share.
 pub(super) struct Answering {
     pub(super) metrics: GrpcMetrics,
     pub(super) deadlines: Deadlines,
     pub(super) panics: Panics,
 }
 
-impl<S> Layer<S> for Answering {
+/// The layer. Cloning shares everything in it, at one count: each call clones it.
+#[derive(Clone)]
+pub(super) struct AnsweringLayer(Arc<Answering>);
+
+impl AnsweringLayer {
+    pub(super) fn new(answering: Answering) -> Self {
+        Self(Arc::new(answering))
+    }
+}
+
+impl<S> Layer<S> for AnsweringLayer {
     type Service = Answered<S>;
 
     fn layer(&self, service: S) -> Answered<S> {
-        Answered { service, answering: self.clone() }
+        Answered { service, answering: Arc::clone(&self.0) }
     }
 }
 
@@ -39,7 +49,7 @@ impl<S> Layer<S> for Answering {
 #[derive(Clone)]
 pub(super) struct Answered<S> {
     service: S,
-    answering: Answering,
+    answering: Arc<Answering>,
 }
 
 impl<S, A> Service<Request<A>> for Answered<S>
@@ -58,15 +68,14 @@ where
     /// One future for all of it, since each box and each move of the call's state costs
     /// introspection a visible part of its time.
     fn call(&mut self, request: Request<A>) -> Self::Future {
-        let Answering { metrics, deadlines, panics } = &self.answering;
-        let call = metrics.meter(request.uri().path()).begin();
-        let deadline = deadlines.of(&request);
-        let panics = panics.clone();
-        let answering = AssertUnwindSafe(self.service.call(request)).catch_unwind();
+        let answering = Arc::clone(&self.answering);
+        let call = answering.metrics.meter(request.uri().path()).begin();
+        let deadline = answering.deadlines.of(&request);
+        let answer = AssertUnwindSafe(self.service.call(request)).catch_unwind();
         Box::pin(async move {
-            let answer = match timeout_at(deadline.answer, answering).await {
+            let answer = match timeout_at(deadline.answer, answer).await {
                 Ok(Ok(answer)) => deadline.bound(complete(answer?)),
-                Ok(Err(panic)) => panics.answer(&*panic),
+                Ok(Err(panic)) => answering.panics.answer(&*panic),
                 Err(_) => exceeded().into_http(),
             };
             call.end(outcome(answer.headers()));
@@ -77,7 +86,7 @@ where
 
 #[cfg(test)]
 mod tests {
-    use std::{convert::Infallible, sync::Arc, time::Duration};
+    use std::{convert::Infallible, time::Duration};
 
     use tokio::time::Instant;
     use tonic::{Code, Status};
@@ -98,12 +107,12 @@ mod tests {
     const USUAL: Duration = Duration::from_secs(30);
     const ADMIN: Duration = Duration::from_secs(300);
 
-    fn answering() -> Answering {
-        Answering {
+    fn answering() -> AnsweringLayer {
+        AnsweringLayer::new(Answering {
             metrics: GrpcMetrics::new(),
             deadlines: Deadlines::new(USUAL, ADMIN),
             panics: Panics::new(Arc::new(Sevens)),
-        }
+        })
     }
 
     #[tokio::test]

@@ -22,9 +22,9 @@ use super::{
     status,
 };
 use crate::{
-    domain::{error::Error, token::TokenKind},
+    domain::{error::Error, secret::Secret},
     proto::v1,
-    service::{Caller, Introspect, Introspection, Ready},
+    service::{Caller, Introspection, Ready},
     store::Store,
 };
 
@@ -116,12 +116,9 @@ async fn batch_introspect<S: Store>(
             let problem = "must be at most 1,000";
             return Err(Error::InvalidRequest { field: "tokens", problem });
         }
-        let service = ready.get()?;
         let mut batch = Batch::of(tokens.len());
-        for token in tokens {
-            let asked = Introspect { token: token.into(), expected_kind: TokenKind::Access };
-            batch.push(&service.introspect(&caller, &asked).await?);
-        }
+        let tokens = tokens.into_iter().map(Secret::from);
+        ready.get()?.introspect_all(&caller, tokens, |found| batch.push(found)).await?;
         Ok(batch)
     };
     found.await.map(tonic::Response::new).map_err(|error| status::status(&error))

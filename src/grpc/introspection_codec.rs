@@ -7,10 +7,8 @@ use std::marker::PhantomData;
 
 use prost::{
     Message,
-    bytes::{BufMut, BytesMut},
-    encoding::{
-        WireType, bool, encode_key, encode_varint, encoded_len_varint, int32, key_len, message,
-    },
+    bytes::BufMut,
+    encoding::{bool, encode_varint, encoded_len_varint, int32, message},
 };
 use tonic::{
     Status,
@@ -60,15 +58,15 @@ pub(super) trait Answer: Send + 'static {
 
 /// A `BatchIntrospectResponse`, written as its results come.
 pub(super) struct Batch {
-    written: BytesMut,
-    result: BytesMut,
+    written: Vec<u8>,
+    result: Vec<u8>,
 }
 
 impl Batch {
     /// An empty one, with room for so many results.
     pub(super) fn of(results: usize) -> Self {
-        let written = BytesMut::with_capacity(results * RESULT_BYTES);
-        Self { written, result: BytesMut::with_capacity(RESULT_BYTES) }
+        let written = Vec::with_capacity(results * RESULT_BYTES);
+        Self { written, result: Vec::with_capacity(RESULT_BYTES) }
     }
 
     pub(super) fn push(&mut self, found: &Introspection) {
@@ -128,9 +126,22 @@ fn write_active(token: &ActiveToken, to: &mut impl BufMut) {
 }
 
 fn put_bytes(field: u32, bytes: &[u8], to: &mut impl BufMut) {
-    encode_key(field, WireType::LengthDelimited, to);
-    encode_varint(bytes.len() as u64, to);
+    put_head(field, bytes.len(), to);
     to.put_slice(bytes);
+}
+
+/// The key and the length of a field of bytes. Both mostly take one byte, written at once.
+fn put_head(field: u32, len: usize, to: &mut impl BufMut) {
+    /// Of fields that have a length.
+    const WIRE_TYPE: u32 = 2;
+    let key = field << 3 | WIRE_TYPE;
+    match (u8::try_from(key), u8::try_from(len)) {
+        (Ok(key @ ..0x80), Ok(len @ ..0x80)) => to.put_slice(&[key, len]),
+        _ => {
+            encode_varint(key.into(), to);
+            encode_varint(len as u64, to);
+        }
+    }
 }
 
 fn put_text(field: u32, text: &str, to: &mut impl BufMut) {
@@ -139,14 +150,14 @@ fn put_text(field: u32, text: &str, to: &mut impl BufMut) {
 
 /// An entry of a map is a message of two fields.
 fn put_attribute(name: &str, value: &str, to: &mut impl BufMut) {
-    encode_key(field::ATTRIBUTES, WireType::LengthDelimited, to);
-    encode_varint((text_len(field::NAME, name) + text_len(field::VALUE, value)) as u64, to);
+    put_head(field::ATTRIBUTES, text_len(name) + text_len(value), to);
     put_text(field::NAME, name, to);
     put_text(field::VALUE, value, to);
 }
 
-fn text_len(field: u32, text: &str) -> usize {
-    key_len(field) + encoded_len_varint(text.len() as u64) + text.len()
+/// With its length and a key of one byte.
+fn text_len(text: &str) -> usize {
+    1 + encoded_len_varint(text.len() as u64) + text.len()
 }
 
 /// Reads requests as prost does, and writes answers by themselves.

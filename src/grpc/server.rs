@@ -7,8 +7,14 @@ use tonic::service::Routes;
 use tower::ServiceBuilder;
 
 use super::{
-    admin::Administration, answering::Answering, deadlines::Deadlines, health::Health,
-    introspection::Introspections, measured::GrpcMetrics, panics::Panics, token_service::Tokens,
+    admin::Administration,
+    answering::{Answering, AnsweringLayer},
+    deadlines::Deadlines,
+    health::Health,
+    introspection::Introspections,
+    measured::GrpcMetrics,
+    panics::Panics,
+    token_service::Tokens,
 };
 use crate::{
     domain::entropy::Entropy,
@@ -85,6 +91,7 @@ impl GrpcServer {
         let ids = RequestIds::new(&*entropy);
         let deadlines = Deadlines::new(limits.timeout, limits.admin_timeout);
         let answering = Answering { metrics, deadlines, panics: Panics::new(entropy) };
+        let answering = AnsweringLayer::new(answering);
         let answers = Introspections::before(routes, service, limits);
         let layered = ServiceBuilder::new().layer(ids).layer(answering).service(answers);
         transport.serve(self.listener, layered, stage).await;

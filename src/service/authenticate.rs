@@ -201,7 +201,7 @@ impl<S: Store> Service<S> {
     async fn bearer(&self, text: &Secret) -> Result<Caller, Error> {
         let token = Token::parse(text.expose()).filter(|token| token.kind == TokenKind::Access);
         let token = token.ok_or(Error::InvalidToken)?;
-        let kept = self.kept_records(&token);
+        let kept = self.kept_records(&token, None);
         if let Some(caller) = kept.and_then(|kept| self.holder(&token, kept)) {
             return Ok(caller);
         }

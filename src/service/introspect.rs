@@ -1,6 +1,6 @@
 //! Introspects tokens (RFC 7662): the call this service exists for.
 
-use std::time::Duration;
+use std::{ptr, time::Duration};
 
 use super::{Caller, Service};
 use crate::{
@@ -110,8 +110,40 @@ impl<S: Store> Service<S> {
         caller: &Caller,
         request: &Introspect,
     ) -> Result<Introspection, Error> {
-        let verdict = self.verdict(caller, request).await?;
-        Ok(match verdict {
+        self.introspect_after(caller, request, None).await
+    }
+
+    /// Introspects access tokens in order, and hands each answer to `answered`. Tokens in a row are
+    /// mostly of one client, which is then looked up once.
+    ///
+    /// # Errors
+    /// As [`Self::introspect`]; the rest of the tokens is then not looked at.
+    pub async fn introspect_all(
+        &self,
+        caller: &Caller,
+        tokens: impl IntoIterator<Item = Secret, IntoIter: Send>,
+        mut answered: impl FnMut(&Introspection) + Send,
+    ) -> Result<(), Error> {
+        let mut before: Option<Box<ActiveToken>> = None;
+        for token in tokens {
+            let request = Introspect { token, expected_kind: TokenKind::Access };
+            let known = before.as_ref().map(|active| &active.records);
+            let found = self.introspect_after(caller, &request, known).await?;
+            answered(&found);
+            if let Introspection::Active(active) = found {
+                before = Some(active);
+            }
+        }
+        Ok(())
+    }
+
+    async fn introspect_after(
+        &self,
+        caller: &Caller,
+        request: &Introspect,
+        known: Option<&TokenRecords>,
+    ) -> Result<Introspection, Error> {
+        Ok(match self.verdict(caller, request, known).await? {
             Ok(active) => Introspection::Active(Box::new(active)),
             Err(reason) => {
                 let told = caller.client().permissions.inactive_reason;
@@ -124,11 +156,12 @@ impl<S: Store> Service<S> {
         &self,
         caller: &Caller,
         request: &Introspect,
+        known: Option<&TokenRecords>,
     ) -> Result<Result<ActiveToken, InactiveReason>, Error> {
         let Some(token) = Token::parse(request.token.expose()) else {
             return Ok(Err(InactiveReason::Unknown));
         };
-        let kept = self.kept_records(&token);
+        let kept = self.kept_records(&token, known);
         if let Some(active) = kept.and_then(|kept| self.judged(caller, request, &token, kept).ok())
         {
             return Ok(Ok(active));
@@ -154,7 +187,10 @@ impl<S: Store> Service<S> {
         }
         let now = self.now();
         let active = judge(&records.grant, token, records.parties(), &self.policy, now)?;
-        let narrowed = (*active.scopes != records.grant.scopes).then(|| active.scopes.clone());
+        let whole = &records.grant.scopes;
+        // Most tokens are good for all that their grant holds, and are judged to be without a look at it.
+        let is_whole = ptr::eq(active.scopes, whole) || active.scopes == whole;
+        let narrowed = (!is_whole).then(|| active.scopes.clone());
         let (issue_time, expire_time) = (active.issue_time, active.expire_time);
         let cache_ttl = CACHE_TTL.min(expire_time.since(now));
         let kind = token.kind;
@@ -166,10 +202,19 @@ impl<S: Store> Service<S> {
 
     /// The records that `token` is judged by, if all of them lie in memory. They are good for "yes"
     /// and for nothing else: what another instance did since they were read may be missing, so
-    /// whatever is not active by them is judged by the store.
-    pub(super) fn kept_records(&self, token: &Token) -> Option<TokenRecords> {
+    /// whatever is not active by them is judged by the store. What is `known` was read for the same
+    /// call and is not looked up again.
+    pub(super) fn kept_records(
+        &self,
+        token: &Token,
+        known: Option<&TokenRecords>,
+    ) -> Option<TokenRecords> {
         let grant = self.store.grants().cached(&token.grant_id)?;
-        let client = self.store.clients().cached(&grant.client_id)?;
+        let client = known.and_then(|known| known.client.as_ref());
+        let client = match client.filter(|client| client.id == grant.client_id) {
+            Some(client) => client.clone(),
+            None => self.store.clients().cached(&grant.client_id)?,
+        };
         let user = match grant.subject.user_id() {
             None => None,
             Some(id) => Some(self.store.users().cached(&id)?),
@@ -220,12 +265,12 @@ impl<S: Store> Service<S> {
 
 /// Refresh tokens are their own client's business; access tokens as far as the caller reaches.
 fn may_see(caller: &Caller, grant: &Grant, kind: TokenKind) -> bool {
-    let own = grant.client_id == *caller.id();
+    let own = || grant.client_id == *caller.id();
     let reach = caller.client().introspect;
     match (kind, reach) {
-        (TokenKind::Refresh, _) | (TokenKind::Access, IntrospectReach::Own) => own,
+        (TokenKind::Refresh, _) | (TokenKind::Access, IntrospectReach::Own) => own(),
         (TokenKind::Access, IntrospectReach::Audience) => {
-            own || grant.audience.names_client(caller.id())
+            own() || grant.audience.names_client(caller.id())
         }
         (TokenKind::Access, IntrospectReach::Any) => true,
     }

@@ -41,7 +41,7 @@ impl RequestIds {
         };
         given.filter(plain).cloned().unwrap_or_else(|| {
             let number = self.next.fetch_add(1, Ordering::Relaxed);
-            HeaderValue::try_from(format!("{number:016x}"))
+            HeaderValue::from_bytes(&hexadecimal(number))
                 .expect("hexadecimal digits are a header value")
         })
     }
@@ -90,6 +90,17 @@ where
         };
         Box::pin(answering.instrument(traced))
     }
+}
+
+/// As `{:016x}` writes it, without the machinery: once for each call.
+fn hexadecimal(number: u64) -> [u8; 16] {
+    let mut rest = number;
+    let mut digits = [0; 16];
+    for digit in digits.iter_mut().rev() {
+        *digit = b"0123456789abcdef"[(rest & 0xf) as usize];
+        rest >>= 4;
+    }
+    digits
 }
 
 /// At the default level there is a span only where something may be logged: introspection logs
