@@ -13,141 +13,12 @@ core was, and its CPU time for one call, are in the report too.
 
 import argparse
 import json
-import os
-import signal
-import socket
 import statistics
-import subprocess
-import sys
 import tempfile
-import threading
-import time
-from dataclasses import dataclass, field
 from pathlib import Path
 
-SERVER_CORE, LOAD_CORE = 0, 1
-CLIENT_ID, CLIENT_SECRET = "gateway", "gateway-secret"
-USER, PASSWORD = "alice", "correct horse battery staple"
-SETTINGS = f"""
-[audit]
-target = "off"
-
-[[client]]
-id = "{CLIENT_ID}"
-secret = "{CLIENT_SECRET}"
-grants = ["client_credentials", "password", "refresh_token"]
-scopes = ["read", "write"]
-introspect = "any"
-
-[[user]]
-name = "{USER}"
-password = "{PASSWORD}"
-"""
-TICKS = os.sysconf("SC_CLK_TCK")
-
-
-def free_port() -> int:
-    """Answers a port that nobody listened on a moment ago."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
-
-
-class Server:
-    """A server on a core of its own."""
-
-    def __init__(self, name: str, command: list[str], port: int) -> None:
-        self.name, self.port = name, port
-        environment = os.environ | {"JETON_CLIENT_SECRET": CLIENT_SECRET}
-        self.process = subprocess.Popen(
-            ["taskset", "-c", str(SERVER_CORE), *command], env=environment, stdout=subprocess.DEVNULL
-        )
-        began = time.monotonic()
-        while True:
-            try:
-                socket.create_connection(("127.0.0.1", port)).close()
-                break
-            except ConnectionRefusedError:
-                if self.process.poll() is not None or time.monotonic() - began > 60:
-                    sys.exit(f"{name} does not start")
-                time.sleep(0.01)
-
-    def cpu(self) -> float:
-        """Answers the CPU seconds that it has used."""
-        fields = Path(f"/proc/{self.process.pid}/stat").read_text().rsplit(")", 1)[1].split()
-        return (int(fields[11]) + int(fields[12])) / TICKS
-
-    def resident(self) -> int:
-        """Answers its resident memory in bytes."""
-        for line in Path(f"/proc/{self.process.pid}/status").read_text().splitlines():
-            if line.startswith("VmRSS:"):
-                return int(line.split()[1]) << 10
-        raise LookupError("VmRSS")
-
-    def stop(self) -> None:
-        """Ends it."""
-        self.process.send_signal(signal.SIGTERM)
-        self.process.wait()
-
-
-@dataclass
-class Load:
-    """What `jeton bench` is told."""
-
-    name: str
-    call: str
-    options: list[str] = field(default_factory=list)
-    needs_user: bool = False
-
-
-class Sampler(threading.Thread):
-    """Notes a server's CPU time ten times a second."""
-
-    def __init__(self, server: Server) -> None:
-        super().__init__(daemon=True)
-        self._server, self._over = server, threading.Event()
-        self.samples: list[tuple[float, float]] = []
-
-    def run(self) -> None:
-        """Notes until told to stop."""
-        while not self._over.wait(0.1):
-            self.samples.append((time.monotonic(), self._server.cpu()))
-
-    def used(self, seconds: float) -> tuple[float, float]:
-        """Answers the CPU seconds of the last `seconds` of the load, and how long that was."""
-        self._over.set()
-        self.join()
-        last = self.samples[-1]
-        first = next(sample for sample in self.samples if sample[0] >= last[0] - seconds)
-        return last[1] - first[1], last[0] - first[0]
-
-
-def put_load(program: str, server: Server, load: Load, seconds: int) -> dict[str, float]:
-    """Loads a server and answers what was seen."""
-    command = [program, "bench", "--server", f"http://127.0.0.1:{server.port}"]
-    command += ["--client-id", CLIENT_ID, "--mix", load.call, "--duration", f"{seconds}s"]
-    command += ["--warm-up", "1s", "--output", "json", *load.options]
-    if load.needs_user:
-        command += ["--username", USER]
-    environment = os.environ | {"JETON_CLIENT_SECRET": CLIENT_SECRET, "JETON_PASSWORD": PASSWORD}
-    sampler = Sampler(server)
-    sampler.start()
-    done = subprocess.run(
-        ["taskset", "-c", str(LOAD_CORE), *command],
-        env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, check=False, text=True,
-    )
-    cpu, passed = sampler.used(seconds)
-    if done.returncode != 0:
-        sys.exit(f"{' '.join(command)}: {done.stderr}")
-    seen = json.loads(done.stdout)["calls"][load.call]
-    if seen["refused"]:
-        sys.exit(f"{load.name} on {server.name}: refused {seen['refused']}")
-    return {
-        "per_second": seen["per_second"],
-        "cpu_micros": cpu / passed / seen["per_second"] * 1e6,
-        "busy": cpu / passed,
-        **seen["latency_micros"],
-    }
+from load import Load
+from server import Bare, Jeton, Server
 
 
 def middle(rounds: list[dict[str, float]], name: str) -> float:
@@ -161,7 +32,7 @@ def compare(program: str, servers: list[Server], load: Load, given: argparse.Nam
     for turn in range(given.rounds):
         # Who comes first changes: what a load leaves behind is not always the same one's burden.
         for server in servers if turn % 2 == 0 else reversed(servers):
-            rounds[server.name].append(put_load(program, server, load, given.seconds))
+            rounds[server.name].append(load.put(program, server, given.seconds))
     ours, bare = (rounds[server.name] for server in servers)
     ratios = {
         name: sorted(a[name] / b[name] for a, b in zip(ours, bare, strict=True))
@@ -223,36 +94,21 @@ def main() -> None:
 
 def start(given: argparse.Namespace, folder: Path) -> list[Server]:
     """Starts jeton, and the bare server that answers like it."""
-    (folder / "jeton.toml").write_text(SETTINGS)
-    grpc, http, ops, bare = (free_port() for _ in range(4))
-    ours = [given.program, "serve", "--config", str(folder / "jeton.toml"), "--log", "error"]
-    ours += ["--grpc-listen", f"127.0.0.1:{grpc}", "--http-listen", f"127.0.0.1:{http}"]
-    ours += ["--ops-listen", f"127.0.0.1:{ops}", "--store-path", str(folder / "data")]
-    ours += ["--keys-path", str(folder / "keys")]
-    like = [given.bare, "--listen", f"127.0.0.1:{bare}", "--like", f"http://127.0.0.1:{grpc}"]
-    like += ["--client-id", CLIENT_ID]
-    jeton = Server("jeton", ours, grpc)
-    health = [given.program, "health", "--server", f"http://127.0.0.1:{grpc}"]
-    while subprocess.run(health, stdout=subprocess.DEVNULL, check=False).returncode != 0:
-        time.sleep(0.05)
-    return [jeton, Server("bare", like, bare)]
+    jeton = Jeton(given.program, folder)
+    return [jeton, Bare(given.bare, jeton)]
 
 
 def run(servers: list[Server], given: argparse.Namespace) -> list[dict]:
     """Runs every comparison."""
-    shapes = [("8", "16"), ("64", "16"), ("1", "1")]
     loads = [
-        Load(f"introspect, {connections} × {streams}", "introspect",
-             ["--connections", connections, "--streams", streams])
-        for connections, streams in shapes
+        Load(f"introspect, {connections} × {streams}", "introspect", connections, streams)
+        for connections, streams in ((8, 16), (64, 16), (1, 1))
     ]
     comparisons = [compare(given.program, servers, load, given) for load in loads]
-    half = int(comparisons[0]["jeton"]["per_second"] / 2)
+    half = int(min(comparisons[0][server.name]["per_second"] for server in servers) / 2)
     loads = [
-        Load(f"introspect, 8 × 16, {half}/s: half of saturation", "introspect",
-             ["--connections", "8", "--streams", "16", "--rate", str(half)]),
-        Load("batch-introspect of 100, 8 × 2", "batch-introspect",
-             ["--connections", "8", "--streams", "2", "--batch", "100"]),
+        Load(f"introspect, 8 × 16, {half}/s: half of saturation", "introspect", rate=half),
+        Load("batch-introspect of 100, 8 × 2", "batch-introspect", 8, 2, options=["--batch", "100"]),
     ]
     return comparisons + [compare(given.program, servers, load, given) for load in loads]
 

@@ -1,0 +1,99 @@
+"""Measures what introspection feels of a login storm and of a backup: alone and beside them, in turns.
+
+    cargo build --release
+    python3 benches/beside.py [--rate 2000] [--seconds 5] [--rounds 3]
+
+Introspection comes at a steady rate, timed from when each call was due. The server may use all cores,
+one of them for hashing, as it does by default; the loads share them.
+"""
+
+import argparse
+import json
+import os
+import statistics
+import subprocess
+import tempfile
+from pathlib import Path
+
+from load import ENVIRONMENT, Load
+from server import CLIENT_ID, Jeton
+
+
+class Storm:
+    """More logins at once than can be hashed."""
+
+    name = "a login storm"
+
+    def __init__(self, given: argparse.Namespace, server: Jeton) -> None:
+        load = Load(self.name, "password", 4, 4)
+        command = load.command(given.program, server, given.seconds + 30)
+        self._process = subprocess.Popen(
+            command, env=os.environ | ENVIRONMENT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+        )
+
+    def end(self) -> None:
+        """Ends it."""
+        self._process.terminate()
+        self._process.wait()
+
+
+class Backups:
+    """One backup after the other."""
+
+    name = "backups"
+
+    def __init__(self, given: argparse.Namespace, server: Jeton) -> None:
+        backup = f"{given.program} backup --server {server.url} --client-id {CLIENT_ID} --to -"
+        self._process = subprocess.Popen(
+            ["sh", "-c", f"while {backup}; do :; done"], start_new_session=True,
+            env=os.environ | ENVIRONMENT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+        )
+
+    def end(self) -> None:
+        """Ends them."""
+        os.killpg(self._process.pid, 15)
+        self._process.wait()
+
+
+def compare(given: argparse.Namespace, server: Jeton, burden: type[Storm] | type[Backups]) -> dict:
+    """Takes turns alone and beside the burden."""
+    load = Load("introspect", "introspect", rate=given.rate, options=["--tokens", str(given.tokens)])
+    alone, beside = [], []
+    for _ in range(given.rounds):
+        alone.append(load.put(given.program, server, given.seconds))
+        weight = burden(given, server)
+        try:
+            beside.append(load.put(given.program, server, given.seconds))
+        finally:
+            weight.end()
+    middle = lambda rounds: {name: statistics.median(seen[name] for seen in rounds) for name in rounds[0]}
+    return {"beside": burden.name, "alone": middle(alone), "loaded": middle(beside)}
+
+
+def main() -> None:
+    """Reads the command line, measures and prints."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--program", default="target/release/jeton")
+    parser.add_argument("--rate", type=int, default=2000)
+    parser.add_argument("--tokens", type=int, default=20_000)
+    parser.add_argument("--seconds", type=int, default=5)
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--dir", help="where the store lies; a temporary folder by default")
+    parser.add_argument("--output", choices=("text", "json"), default="text")
+    given = parser.parse_args()
+    with tempfile.TemporaryDirectory(dir=given.dir) as folder:
+        server = Jeton(given.program, Path(folder), cores="all")
+        rows = [compare(given, server, burden) for burden in (Storm, Backups)]
+        server.stop()
+    if given.output == "json":
+        print(json.dumps(rows, indent=1))
+        return
+    for row in rows:
+        for when in ("alone", "loaded"):
+            seen = row[when]
+            label = "alone" if when == "alone" else f"beside {row['beside']}"
+            print(f"{label:<22} p50 {seen['p50']:>6.0f} µs  p99 {seen['p99']:>6.0f} µs")
+
+
+if __name__ == "__main__":
+    main()

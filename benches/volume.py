@@ -1,0 +1,83 @@
+"""Measures introspection, memory, disk and restart against how many live grants there are.
+
+    cargo build --release
+    python3 benches/volume.py [--grants 1000,10000,100000,1000000] [--cache 8GiB] [--seconds 5]
+
+Each count has a store of its own, filled over gRPC with tokens by client credentials; then every
+token that is introspected is another one of them, in random order. The server has one core.
+"""
+
+import argparse
+import json
+import subprocess
+import tempfile
+import time
+from pathlib import Path
+
+from load import Load
+from server import Jeton
+
+
+
+def dropped_caches() -> None:
+    """Makes the next start read from the disk, where that is allowed."""
+    subprocess.run(["sync"], check=True)
+    try:
+        Path("/proc/sys/vm/drop_caches").write_text("1")
+    except PermissionError:
+        pass
+
+
+def measure(given: argparse.Namespace, grants: int, folder: Path) -> dict[str, float]:
+    """Fills a store, loads it, and starts it again."""
+    server = Jeton(given.program, folder, given.cache)
+    idle = server.resident()
+    load = Load(f"{grants} grants", "introspect", options=["--tokens", str(grants)])
+    began = time.monotonic()
+    seen = load.put(given.program, server, given.seconds)
+    seconds = time.monotonic() - began
+    memory, disk = server.resident(), server.disk()
+    server.stop()
+    dropped_caches()
+    again = Jeton(given.program, folder, given.cache)
+    again.stop()
+    return {
+        "grants": grants,
+        **seen,
+        "memory_per_grant": (memory - idle) / grants,
+        "disk_per_grant": disk / grants,
+        "memory": memory,
+        "disk": disk,
+        "restart_seconds": again.started_in,
+        "filled_in_seconds": seconds,
+    }
+
+
+def main() -> None:
+    """Reads the command line, measures and prints."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--program", default="target/release/jeton")
+    parser.add_argument("--grants", default="1000,10000,100000,1000000")
+    parser.add_argument("--cache", default="8GiB", help="store.cache_bytes")
+    parser.add_argument("--seconds", type=int, default=5)
+    parser.add_argument("--dir", help="where the stores lie; a temporary folder by default")
+    parser.add_argument("--output", choices=("text", "json"), default="text")
+    given = parser.parse_args()
+    rows = []
+    for grants in map(int, given.grants.split(",")):
+        with tempfile.TemporaryDirectory(dir=given.dir) as folder:
+            rows.append(measure(given, grants, Path(folder)))
+        if given.output == "text":
+            row = rows[-1]
+            print(
+                f"{grants:>9} grants  {row['per_second']:>7.0f}/s  {row['cpu_micros']:>6.2f} µs CPU a call  "
+                f"p99 {row['p99']:>6.0f} µs  {row['memory_per_grant']:>6.0f} B memory and "
+                f"{row['disk_per_grant']:>6.0f} B disk a grant  restart {row['restart_seconds']:.2f} s",
+                flush=True,
+            )
+    if given.output == "json":
+        print(json.dumps(rows, indent=1))
+
+
+if __name__ == "__main__":
+    main()
