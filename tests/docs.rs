@@ -1,0 +1,222 @@
+//! What the pages name is there: files of the tree, the pages and sections that links lead to.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fs,
+    path::{Path, PathBuf},
+};
+
+/// Folders that hold what was built or installed, and no page of ours.
+const NOT_OURS: [&str; 3] = ["target", "node_modules", ".git"];
+
+/// One page, with its name as seen from the top of the tree.
+struct Page {
+    name: PathBuf,
+    text: String,
+}
+
+fn top() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+}
+
+/// Every page of the tree, in order.
+fn pages() -> Vec<Page> {
+    let mut pages = Vec::new();
+    read(top(), &mut pages);
+    pages.sort_by(|one, other| one.name.cmp(&other.name));
+    let names: Vec<_> = pages.iter().map(|page| page.name.display().to_string()).collect();
+    for page in ["README.md", "docs/architecture.md", "docs/operating.md"] {
+        assert!(names.iter().any(|name| name == page), "{page} was not found among {names:?}");
+    }
+    pages
+}
+
+fn read(folder: &Path, pages: &mut Vec<Page>) {
+    for entry in fs::read_dir(folder).expect("a folder") {
+        let path = entry.expect("an entry").path();
+        let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
+        if path.is_dir() && !NOT_OURS.contains(&name) {
+            read(&path, pages);
+        } else if path.extension().is_some_and(|extension| extension == "md") {
+            let text = fs::read_to_string(&path).expect("a page in UTF-8");
+            pages
+                .push(Page { name: path.strip_prefix(top()).expect("below the top").into(), text });
+        }
+    }
+}
+
+impl Page {
+    /// The page without what is in fences: commands and diagrams name what they make.
+    fn prose(&self) -> String {
+        let mut within = false;
+        let mut prose = String::new();
+        for line in self.text.lines() {
+            let fence = line.trim_start().starts_with("```");
+            within ^= fence;
+            if !within && !fence {
+                prose.push_str(line);
+                prose.push('\n');
+            }
+        }
+        prose
+    }
+
+    /// What stands between backticks.
+    fn spans(&self) -> Vec<String> {
+        let prose = self.prose();
+        // Every other piece; a paragraph with an odd backtick spoils itself alone.
+        let paragraphs = prose.split("\n\n").flat_map(|text| text.split('`').skip(1).step_by(2));
+        paragraphs.map(str::to_owned).collect()
+    }
+
+    /// Where its links lead, those of images too.
+    fn links(&self) -> Vec<String> {
+        let prose = self.prose();
+        let targets = prose.match_indices("](").filter_map(|(at, open)| {
+            let rest = &prose[at + open.len()..];
+            rest.find(')').map(|end| rest[..end].to_owned())
+        });
+        targets.collect()
+    }
+
+    /// The anchors that GitHub gives its headings.
+    fn anchors(&self) -> BTreeSet<String> {
+        let mut seen = BTreeMap::new();
+        let mut anchors = BTreeSet::new();
+        for line in self.prose().lines().filter(|line| line.starts_with('#')) {
+            let slug = slug(line.trim_start_matches('#').trim());
+            let count = seen.entry(slug.clone()).or_insert(0);
+            anchors.insert(if *count == 0 { slug } else { format!("{slug}-{count}") });
+            *count += 1;
+        }
+        anchors
+    }
+}
+
+/// Letters in lower case, spaces as hyphens, no other signs.
+fn slug(heading: &str) -> String {
+    let kept = heading.chars().filter(|sign| sign.is_alphanumeric() || " -_".contains(*sign));
+    kept.map(|sign| if sign == ' ' { '-' } else { sign }).collect::<String>().to_lowercase()
+}
+
+/// The path that a text in backticks names, if it begins in a folder of the tree.
+fn path_of(span: &str) -> Option<&str> {
+    let first = span.split_whitespace().next()?;
+    let (folder, rest) = first.split_once('/')?;
+    let plain = first.chars().all(|sign| sign.is_ascii_alphanumeric() || "/._-*".contains(sign));
+    let ours = plain && !rest.is_empty() && !NOT_OURS.contains(&folder);
+    // What a build or a server makes has the name of a folder that is not in the tree.
+    (ours && !folder.is_empty() && top().join(folder).is_dir() && !folder.starts_with(".."))
+        .then_some(first)
+}
+
+/// Whether there is such a file or folder. A `*` stands for any name or a part of it.
+fn exists(path: &str) -> bool {
+    let Some((before, after)) = path.split_once('*') else { return top().join(path).exists() };
+    let (folder, prefix) = before.rsplit_once('/').unwrap_or(("", before));
+    let entries = fs::read_dir(top().join(folder)).into_iter().flatten().flatten();
+    let mut names = entries.filter_map(|entry| entry.file_name().into_string().ok());
+    names.any(|name| name.starts_with(prefix) && name.ends_with(after))
+}
+
+/// Fails with every finding at once, and when nothing was looked at.
+#[track_caller]
+fn assert_none(looked_at: usize, least: usize, findings: &[String]) {
+    assert!(findings.is_empty(), "\n{}", findings.join("\n"));
+    assert!(looked_at >= least, "only {looked_at} were found: the pages are not read");
+}
+
+#[test]
+fn every_file_that_a_page_names_is_there() {
+    let (mut count, mut findings) = (0, Vec::new());
+    for page in pages() {
+        for span in page.spans() {
+            let Some(path) = path_of(&span) else { continue };
+            count += 1;
+            if !exists(path) {
+                findings.push(format!("{}: there is no {path}", page.name.display()));
+            }
+        }
+    }
+    assert_none(count, 100, &findings);
+}
+
+#[test]
+fn every_link_within_the_tree_leads_to_a_page_and_a_section() {
+    let pages = pages();
+    let (mut count, mut findings) = (0, Vec::new());
+    for page in &pages {
+        for link in page.links() {
+            if link.contains("://") || link.starts_with("mailto:") {
+                continue;
+            }
+            count += 1;
+            let (path, anchor) = link.split_once('#').unwrap_or((&link, ""));
+            let folder = page.name.parent().unwrap_or(Path::new(""));
+            let target = if path.is_empty() { page.name.clone() } else { folder.join(path) };
+            let Ok(found) = top().join(&target).canonicalize() else {
+                findings.push(format!("{}: {link} leads nowhere", page.name.display()));
+                continue;
+            };
+            let led = pages.iter().find(|other| top().join(&other.name) == found);
+            if !anchor.is_empty() && led.is_none_or(|led| !led.anchors().contains(anchor)) {
+                findings.push(format!("{}: {link} has no such section", page.name.display()));
+            }
+        }
+    }
+    assert_none(count, 50, &findings);
+}
+
+/// Whether an address elsewhere still leads anywhere is not asked: these tests use no network.
+#[test]
+fn every_address_elsewhere_is_one() {
+    let (mut count, mut findings) = (0, Vec::new());
+    for page in pages() {
+        for link in page.links().into_iter().filter(|link| link.contains("://")) {
+            count += 1;
+            let rest = link.strip_prefix("https://").unwrap_or_default();
+            let host = rest.split(['/', '#', '?']).next().unwrap_or_default();
+            let named = host.contains('.') && !host.starts_with('.') && !host.ends_with('.');
+            if !named || link.chars().any(char::is_whitespace) {
+                findings.push(format!("{}: {link}", page.name.display()));
+            }
+        }
+    }
+    assert_none(count, 3, &findings);
+}
+
+/// Otherwise a page could be there that nobody finds.
+#[test]
+fn every_page_is_led_to_by_another() {
+    let pages = pages();
+    let mut led_to = BTreeSet::new();
+    for page in &pages {
+        let folder = page.name.parent().unwrap_or(Path::new(""));
+        for link in page.links().iter().filter(|link| !link.contains("://")) {
+            let path = link.split('#').next().unwrap_or_default();
+            led_to.extend(top().join(folder).join(path).canonicalize());
+        }
+    }
+    let docs: Vec<_> = pages.iter().filter(|page| page.name.starts_with("docs")).collect();
+    let alone = docs.iter().filter(|page| !led_to.contains(&top().join(&page.name)));
+    let findings: Vec<_> = alone.map(|page| page.name.display().to_string()).collect();
+    assert_none(docs.len(), 5, &findings);
+}
+
+/// The pages are read as text: what reads them must see what is there.
+#[test]
+fn the_reader_sees_spans_links_and_headings_and_nothing_in_fences() {
+    let text = "# One: `two`?\n\nSee [a](b.md#c) and `src/lib.rs` or `tests/*.sh 1000`.\n\
+                ```sh\n# none\n[x](y) `src/none.rs`\n```\n## One two\n\nAn odd ` is here.\n\n`src/main.rs`\n";
+    let page = Page { name: PathBuf::from("page.md"), text: text.to_owned() };
+    assert_eq!(page.links(), ["b.md#c"]);
+    let spans = page.spans();
+    let named: Vec<_> = spans.iter().filter_map(|span| path_of(span)).collect();
+    assert_eq!(named, ["src/lib.rs", "tests/*.sh", "src/main.rs"]);
+    assert_eq!(page.anchors(), BTreeSet::from(["one-two".to_owned(), "one-two-1".to_owned()]));
+    assert!(exists("tests/*.sh") && exists("src/lib.rs") && !exists("tests/*.none"));
+    for other in ["jeton-dev/data", "target/release/jeton", "/metrics", "application/json", "src/"]
+    {
+        assert_eq!(path_of(other), None, "{other}");
+    }
+}
