@@ -185,6 +185,45 @@ fn every_address_elsewhere_is_one() {
     assert_none(count, 3, &findings);
 }
 
+/// A test as pages name it: many words. Metrics are named like this too.
+fn is_test(span: &str) -> bool {
+    let plain =
+        span.chars().all(|sign| sign.is_ascii_lowercase() || sign.is_ascii_digit() || sign == '_');
+    plain && span.matches('_').count() >= 4 && !span.starts_with("jeton_")
+}
+
+/// The names of all functions below a folder.
+fn functions(folder: &Path, names: &mut BTreeSet<String>) {
+    for entry in fs::read_dir(folder).expect("a folder") {
+        let path = entry.expect("an entry").path();
+        if path.is_dir() {
+            functions(&path, names);
+        } else if path.extension().is_some_and(|extension| extension == "rs") {
+            let text = fs::read_to_string(&path).expect("a source in UTF-8");
+            let declared =
+                text.match_indices("fn ").filter_map(|(at, _)| text[at + 3..].split('(').next());
+            names.extend(declared.map(str::to_owned));
+        }
+    }
+}
+
+#[test]
+fn every_test_that_a_page_names_is_there() {
+    let mut names = BTreeSet::new();
+    functions(&top().join("src"), &mut names);
+    functions(&top().join("tests"), &mut names);
+    let (mut count, mut findings) = (0, Vec::new());
+    for page in pages() {
+        for test in page.spans().iter().filter(|span| is_test(span)) {
+            count += 1;
+            if !names.contains(test) {
+                findings.push(format!("{}: there is no test {test}", page.name.display()));
+            }
+        }
+    }
+    assert_none(count, 10, &findings);
+}
+
 /// Otherwise a page could be there that nobody finds.
 #[test]
 fn every_page_is_led_to_by_another() {
