@@ -38,13 +38,14 @@ prepare_go() {
         [[ -x $home/bin/$(basename "${plugin%@*}") ]] || GOBIN=$home/bin go install "$plugin"
     done
     mkdir -p "$home/go"
-    cp examples/go/* "$home/go"
+    cp -r examples/go/. "$home/go"
     local package=jeton.example/jeton/v1
     generate --plugin="$home/bin/protoc-gen-go" --plugin="$home/bin/protoc-gen-go-grpc" \
         --go_out="$home/go" --go_opt=paths=source_relative,Mjeton/v1/token_service.proto="$package;jetonv1" \
         --go-grpc_out="$home/go" \
         --go-grpc_opt=paths=source_relative,Mjeton/v1/token_service.proto="$package;jetonv1"
-    (cd "$home/go" && go build -mod=readonly -o "$home/bin/session" .)
+    (cd "$home/go" && go build -mod=readonly -o "$home/bin/session" . &&
+        go build -mod=readonly -o "$home/bin/guarded" ./guarded)
 }
 
 prepare_node() {
@@ -131,6 +132,22 @@ UNAUTHENTICATED the token is not good here
 END
 session 'rust services' env PYTHONPATH="$home/python:examples/python" "$home/python/bin/python" \
     tests/examples/services.py "$address" "$axum" "$tonic"
+
+# The same in other languages, which ask about each request.
+go=127.0.0.1:$(free_port)
+python=127.0.0.1:$(free_port)
+"$home/bin/guarded" "$address" "$go" &
+env PYTHONPATH="$home/python" "$home/python/bin/python" examples/python/guarded.py "$address" "$python" &
+cat >"$work/expected" <<'END'
+401 Bearer realm="billing"
+200 alice
+403 Bearer realm="billing", error="insufficient_scope", scope="read"
+401 Bearer realm="billing", error="invalid_token"
+END
+for service in go python; do
+    session "$service service" env PYTHONPATH="$home/python:examples/python" "$home/python/bin/python" \
+        tests/examples/guarded.py "$address" "${!service}"
+done
 
 # A token service of its own, which is restarted under services that are called all the time.
 env PYTHONPATH="$home/python:examples/python" "$home/python/bin/python" tests/examples/restart.py \

@@ -1,0 +1,70 @@
+// A service that lets nobody through without a token for billing with the scope read.
+//
+// Takes the address of the token service and its own. It asks the token service about each request;
+// docs/clients.md says what it takes to answer from memory.
+package main
+
+import (
+	"encoding/base64"
+	"fmt"
+	"log"
+	"net/http"
+	"os"
+	"slices"
+	"strings"
+
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/credentials/insecure"
+	"google.golang.org/grpc/metadata"
+
+	jetonv1 "jeton.example/jeton/v1"
+)
+
+const (
+	audience = "billing"
+	scope    = "read"
+)
+
+var basic = "Basic " + base64.StdEncoding.EncodeToString([]byte("demo:demo-secret"))
+
+// refuse answers as RFC 6750 §3 has it.
+func refuse(w http.ResponseWriter, status int, problem string) {
+	w.Header().Set("WWW-Authenticate", `Bearer realm="`+audience+`"`+problem)
+	w.WriteHeader(status)
+}
+
+// guard lets requests pass whose token is active, meant for this service and has the scope.
+func guard(tokens jetonv1.TokenServiceClient, next func(http.ResponseWriter, *jetonv1.IntrospectResponse)) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		token, found := strings.CutPrefix(r.Header.Get("Authorization"), "Bearer ")
+		if !found {
+			refuse(w, http.StatusUnauthorized, "")
+			return
+		}
+		ctx := metadata.AppendToOutgoingContext(r.Context(), "authorization", basic)
+		answer, err := tokens.Introspect(ctx, &jetonv1.IntrospectRequest{Token: token})
+		switch {
+		case err != nil: // Not known to be bad: never a 401.
+			log.Print(err)
+			w.WriteHeader(http.StatusServiceUnavailable)
+		case !answer.GetActive() || !slices.Contains(answer.GetAudience(), audience):
+			refuse(w, http.StatusUnauthorized, `, error="invalid_token"`)
+		case !slices.Contains(answer.GetScopes(), scope):
+			refuse(w, http.StatusForbidden, `, error="insufficient_scope", scope="`+scope+`"`)
+		default:
+			next(w, answer)
+		}
+	})
+}
+
+func main() {
+	connection, err := grpc.NewClient(os.Args[1], grpc.WithTransportCredentials(insecure.NewCredentials()))
+	if err != nil {
+		log.Fatal(err)
+	}
+	whoAmI := func(w http.ResponseWriter, answer *jetonv1.IntrospectResponse) {
+		fmt.Fprint(w, answer.GetUsername())
+	}
+	http.Handle("/whoami", guard(jetonv1.NewTokenServiceClient(connection), whoAmI))
+	log.Fatal(http.ListenAndServe(os.Args[2], nil))
+}
