@@ -5,13 +5,13 @@
 #[expect(dead_code, reason = "the harness is every test file's")]
 mod common;
 
+mod administration;
 mod client;
 mod connection;
 mod documents;
 mod grant;
 mod jeton;
 mod profile;
-mod readme;
 mod status;
 mod terminal;
 mod user;

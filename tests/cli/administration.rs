@@ -1,4 +1,4 @@
-//! The administration session of README.md works as it stands.
+//! The session of docs/administration.md works as it stands.
 
 use std::{
     fs,
@@ -47,9 +47,9 @@ impl Drop for Dev {
 
 /// The first block of shell commands in a section.
 fn session(section: &str) -> String {
-    let readme = Path::new(env!("CARGO_MANIFEST_DIR")).join("README.md");
-    let readme = fs::read_to_string(readme).expect("the README");
-    let (_, section) = readme.split_once(&format!("\n{section}\n")).expect("the section");
+    let page = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/administration.md");
+    let page = fs::read_to_string(page).expect("the page");
+    let (_, section) = page.split_once(&format!("\n{section}\n")).expect("the section");
     let (_, block) = section.split_once("```sh\n").expect("a block");
     block.split_once("```").expect("its end").0.to_owned()
 }
@@ -57,7 +57,7 @@ fn session(section: &str) -> String {
 #[test]
 fn every_command_of_the_session_works_against_the_dev_server() {
     let dev = Dev::start();
-    let commands = session("### By command");
+    let commands = session("## By command");
     let binary = Path::new(env!("CARGO_BIN_EXE_jeton")).parent().expect("a directory");
     let path = format!("{}:/usr/bin:/bin", binary.display());
     let mut bash = Command::new("bash");
