@@ -242,6 +242,51 @@ fn every_page_is_led_to_by_another() {
     assert_none(docs.len(), 5, &findings);
 }
 
+/// The direct dependencies of one kind, as Cargo.toml names them.
+fn dependencies(manifest: &str, kind: &str) -> BTreeSet<String> {
+    let (_, section) = manifest.split_once(&format!("\n[{kind}]\n")).expect("the section");
+    let lines = section.lines().take_while(|line| !line.starts_with('['));
+    let names = lines.filter(|line| line.starts_with(|sign: char| sign.is_ascii_lowercase()));
+    names.filter_map(|line| line.split(' ').next()).map(str::to_owned).collect()
+}
+
+/// Every direct dependency has a reason, and nothing else has one.
+#[test]
+fn every_dependency_is_there_for_a_reason_and_used_where_the_page_says() {
+    let manifest = fs::read_to_string(top().join("Cargo.toml")).expect("the manifest");
+    let page = fs::read_to_string(top().join("docs/dependencies.md")).expect("the page");
+    let (mut count, mut findings) = (0, Vec::new());
+    let mut reasons: BTreeMap<&str, BTreeSet<String>> = BTreeMap::new();
+    for section in page.split("\n## ").skip(1) {
+        let kind = match section.lines().next() {
+            Some("The build") => "build-dependencies",
+            Some("Tests and benches") => "dev-dependencies",
+            _ => "dependencies",
+        };
+        for row in section.lines().filter(|line| line.starts_with("| `")) {
+            let cells: Vec<_> = row.trim_matches('|').split('|').map(str::trim).collect();
+            let [name, reason, file] = cells[..] else { panic!("three cells: {row}") };
+            let (name, file) = (name.trim_matches('`'), file.trim_matches('`'));
+            count += 1;
+            let used = fs::read_to_string(top().join(file)).unwrap_or_default();
+            if !used.contains(&name.replace('-', "_")) && !used.contains(name) {
+                findings.push(format!("{name} is not in {file}"));
+            }
+            let new = reasons.entry(kind).or_default().insert(name.to_owned());
+            if reason.is_empty() || !new {
+                findings.push(format!("{name}: one row, with a reason"));
+            }
+        }
+    }
+    for kind in ["dependencies", "build-dependencies", "dev-dependencies"] {
+        let (named, given) = (dependencies(&manifest, kind), &reasons[kind]);
+        findings
+            .extend(named.difference(given).map(|name| format!("{kind}: why is {name} there?")));
+        findings.extend(given.difference(&named).map(|name| format!("{kind}: there is no {name}")));
+    }
+    assert_none(count, 80, &findings);
+}
+
 /// The pages are read as text: what reads them must see what is there.
 #[test]
 fn the_reader_sees_spans_links_and_headings_and_nothing_in_fences() {
