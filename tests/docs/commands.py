@@ -17,7 +17,8 @@ Every fenced block of README.md, CONTRIBUTING.md, CHANGELOG.md and docs/ is look
 before it is stopped, as `stop_server` does. Servers listen at their default ports. Where others have
 those, other ports take their place in what is run, and back again in what is compared.
 
-Wants JETON (default target/release/jeton), and grpcurl on the PATH. No network is used.
+Wants JETON (default target/release/jeton), Go, and grpcurl on the PATH. Of the network only package
+registries are asked, as the pages say.
 """
 
 import json
@@ -179,21 +180,22 @@ class Shell:
         self.ports = ports
         self.scratch = scratch
         self.said = scratch / "said"
-        self.home = scratch / "home"
         self.work = scratch / "work"
-        for folder in (self.said, self.home, self.work, scratch / "bin"):
+        for folder in (self.said, self.work, scratch / "bin"):
             folder.mkdir()
         (scratch / "bin/jeton").symlink_to(jeton)
-        # What a reader has around them is a clone.
-        (self.work / "examples").symlink_to(TOP / "examples")
+        # What a reader has around them is a clone with what was built in it.
+        for name in ("examples", "proto"):
+            (self.work / name).symlink_to(TOP / name)
+        (self.work / "target").mkdir()
 
     def environment(self) -> dict[str, str]:
-        kept = {name: os.environ[name] for name in ("LANG", "TERM") if name in os.environ}
+        # A reader's own, but for what would speak to jeton in their place.
+        own = {name: value for name, value in os.environ.items() if not name.startswith("JETON")}
         return {
-            **kept,
+            **own,
             **self.ports.environment(),
             "PATH": f"{self.scratch / 'bin'}:{os.environ['PATH']}",
-            "HOME": str(self.home),
             "SAID": str(self.said),
         }
 
@@ -288,7 +290,7 @@ def page_names(asked: list[str]) -> list[str]:
 
 def main() -> int:
     jeton = Path(os.environ.get("JETON", TOP / "target/release/jeton")).resolve()
-    for needed in (str(jeton), "grpcurl", "curl", "bash"):
+    for needed in (str(jeton), "grpcurl", "curl", "bash", "go"):
         if not shutil.which(needed):
             raise SystemExit(f"missing: {needed}")
     ports = Ports()

@@ -37,4 +37,5 @@ pidof() {
     printf '%s\n' "$server"
 }
 
-trap 'code=$?; trap - EXIT; [[ -z $server ]] || kill -KILL "$server"; exit $code' EXIT
+# Whatever is left in the background goes with the page.
+trap 'code=$?; trap - EXIT; for job in $(jobs -p); do kill -KILL "$job" 2>/dev/null; done; exit $code' EXIT
