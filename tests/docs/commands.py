@@ -17,7 +17,7 @@ Every fenced block of README.md, CONTRIBUTING.md, CHANGELOG.md and docs/ is look
 before it is stopped, as `stop_server` does. Servers listen at their default ports. Where others have
 those, other ports take their place in what is run, and back again in what is compared.
 
-Wants JETON (default target/release/jeton), Go, and grpcurl on the PATH. Of the network only package
+Wants JETON_BINARY (default target/release/jeton), Go, and grpcurl on the PATH. Of the network only package
 registries are asked, as the pages say.
 """
 
@@ -289,7 +289,7 @@ def page_names(asked: list[str]) -> list[str]:
 
 
 def main() -> int:
-    jeton = Path(os.environ.get("JETON", TOP / "target/release/jeton")).resolve()
+    jeton = Path(os.environ.get("JETON_BINARY", TOP / "target/release/jeton")).resolve()
     for needed in (str(jeton), "grpcurl", "curl", "bash", "go"):
         if not shutil.which(needed):
             raise SystemExit(f"missing: {needed}")
