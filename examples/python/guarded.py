@@ -30,8 +30,7 @@ class Guarded(BaseHTTPRequestHandler):
             request = pb.IntrospectRequest(token=token)
             answer = self.tokens.Introspect(request, metadata=BASIC, timeout=SECONDS)
         except grpc.RpcError as error:
-            self.log_error("%s", error)
-            return self.answer(503)  # Not known to be bad: never a 401.
+            return self.unavailable(error)  # Not known to be bad: never a 401.
         if not answer.active or AUDIENCE not in answer.audience:
             return self.refuse(401, ', error="invalid_token"')
         if SCOPE not in answer.scopes:
@@ -41,6 +40,10 @@ class Guarded(BaseHTTPRequestHandler):
     def refuse(self, status, problem=""):
         """Answers as RFC 6750 §3 has it."""
         self.answer(status, {"WWW-Authenticate": f'Bearer realm="{AUDIENCE}"{problem}'})
+
+    def unavailable(self, error):
+        self.log_error("%s", error)
+        self.answer(503)
 
     def answer(self, status, headers=None, body=b""):
         self.send_response(status)

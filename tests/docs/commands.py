@@ -8,7 +8,7 @@ Every fenced block of README.md, CONTRIBUTING.md, CHANGELOG.md and docs/ is look
   scratch directory. In a `console` block what follows a command is compared with what it says; `…`
   stands for anything without a space.
 * `toml` is settings, which `jeton check` must take. `json` must be JSON.
-* Blocks of code are lines of the file that `<!-- from: FILE -->` above them names, in order.
+* Blocks of code are a part of the file that `<!-- from: FILE -->` above them names.
 * `<!-- not run: REASON -->` above a block leaves it out, and says why. TOML must still be TOML.
 * `<!-- first: COMMANDS -->` above a block is run before it: what a reader has done by then.
 * `mermaid` and `text` are for people.
@@ -238,10 +238,14 @@ class Shell:
         return self.ports.written_for(path.read_text()) if path.exists() else ""
 
 
-def is_in_order(text: str, source: str) -> bool:
-    """Whether the lines of `text` are lines of `source`, in order, wherever they are indented."""
-    rest = iter(line.strip() for line in source.splitlines())
-    return all(line.strip() in rest for line in text.splitlines() if line.strip())
+def is_part(text: str, source: str) -> bool:
+    """Whether `source` has the lines of `text` one after the other, wherever they are indented."""
+
+    def lines(text: str) -> list[str]:
+        return [line.strip() for line in text.splitlines() if line.strip()]
+
+    wanted, there = lines(text), lines(source)
+    return any(there[at : at + len(wanted)] == wanted for at in range(len(there)))
 
 
 def check_settings(block: Block, jeton: Path, scratch: Path) -> str | None:
@@ -274,7 +278,7 @@ def look(block: Block, jeton: Path, scratch: Path) -> str | None:
         case language if language in CODE:
             if "from" not in marks:
                 return f"{block.place}: no <!-- from: FILE --> says what it is a part of"
-            if not is_in_order(block.text, (TOP / marks["from"]).read_text()):
+            if not is_part(block.text, (TOP / marks["from"]).read_text()):
                 return f"{block.place}: these are not lines of {marks['from']}"
         case language if language not in FOR_PEOPLE and "not run" not in marks:
             return f"{block.place}: unknown language {language!r}, and no reason why it is not run"

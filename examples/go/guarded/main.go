@@ -33,6 +33,11 @@ func refuse(w http.ResponseWriter, status int, problem string) {
 	w.WriteHeader(status)
 }
 
+func unavailable(w http.ResponseWriter, err error) {
+	log.Print(err)
+	w.WriteHeader(http.StatusServiceUnavailable)
+}
+
 // guard lets requests pass whose token is active, meant for this service and has the scope.
 func guard(tokens jetonv1.TokenServiceClient, next func(http.ResponseWriter, *jetonv1.IntrospectResponse)) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -45,8 +50,7 @@ func guard(tokens jetonv1.TokenServiceClient, next func(http.ResponseWriter, *je
 		answer, err := tokens.Introspect(ctx, &jetonv1.IntrospectRequest{Token: token})
 		switch {
 		case err != nil: // Not known to be bad: never a 401.
-			log.Print(err)
-			w.WriteHeader(http.StatusServiceUnavailable)
+			unavailable(w, err)
 		case !answer.GetActive() || !slices.Contains(answer.GetAudience(), audience):
 			refuse(w, http.StatusUnauthorized, `, error="invalid_token"`)
 		case !slices.Contains(answer.GetScopes(), scope):
