@@ -14,11 +14,11 @@ Every fenced block of README.md, CONTRIBUTING.md, CHANGELOG.md and docs/ is look
 * `mermaid` and `text` are for people.
 
 `jeton serve` goes to the background, and the next command waits until it serves; the `jeton serve`
-before it is stopped, as `stop_server` does. Servers listen at their default ports. Where others have
-those, other ports take their place in what is run, and back again in what is compared.
+before it is stopped, as `stop_server` does. Servers listen at their default ports. Where others
+have those, other ports take their place in what is run, and back again in what is compared.
 
-Wants JETON_BINARY (default target/release/jeton), Go, and grpcurl on the PATH. Of the network only package
-registries are asked, as the pages say.
+Wants JETON_BINARY (default target/release/jeton), Go, and grpcurl on the PATH. Of the network only
+package registries are asked, as the pages say.
 """
 
 import json
@@ -84,7 +84,9 @@ def blocks(page: str) -> Iterator[Block]:
             at += 1
             continue
         indent, language = fence.groups()
-        end = next(n for n in range(at + 1, len(lines)) if lines[n].strip() == "```")
+        end = next((n for n in range(at + 1, len(lines)) if lines[n].strip() == "```"), None)
+        if end is None:
+            raise SystemExit(f"{page}:{at + 1}: the block has no end")
         text = "\n".join(line.removeprefix(indent) for line in lines[at + 1 : end])
         marks = dict(COMMENT.findall("\n".join(above)))
         yield Block(page, at + 1, language, text, marks)
@@ -138,9 +140,7 @@ class Ports:
 
     def __init__(self) -> None:
         free = all(is_free(port) for port in self.DEFAULTS.values())
-        self.used = {
-            name: port if free else free_port() for name, port in self.DEFAULTS.items()
-        }
+        self.used = {name: port if free else free_port() for name, port in self.DEFAULTS.items()}
 
     def environment(self) -> dict[str, str]:
         places = {name: f"127.0.0.1:{port}" for name, port in self.used.items()}
@@ -255,7 +255,9 @@ def check_settings(block: Block, jeton: Path, scratch: Path) -> str | None:
     environment = {**os.environ, "ORDERS_SECRET": "a secret of orders"}
     command = [jeton, "check", "--config", path]
     done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=20)
-    return None if done.returncode == 0 else f"{block.place}: {done.stderr}"
+    return (
+        None if done.returncode == 0 else f"{block.place}: settings that are refused\n{done.stderr}"
+    )
 
 
 def look(block: Block, jeton: Path, scratch: Path) -> str | None:
