@@ -15,8 +15,8 @@ use tonic::{Status, body::Body, server::Grpc};
 use tower::{Service, service_fn};
 
 use super::{
+    caller::caller,
     convert,
-    credentials::from_metadata,
     introspection_codec::{Batch, IntrospectionCodec},
     server::CallLimits,
     status,
@@ -24,7 +24,7 @@ use super::{
 use crate::{
     domain::{error::Error, secret::Secret},
     proto::v1,
-    service::{Caller, Introspection, Ready},
+    service::{Introspection, Ready},
     store::Store,
 };
 
@@ -122,12 +122,4 @@ async fn batch_introspect<S: Store>(
         Ok(batch)
     };
     found.await.map(tonic::Response::new).map_err(|error| status::status(&error))
-}
-
-async fn caller<S: Store, T: Sync>(
-    ready: &Ready<S>,
-    request: &tonic::Request<T>,
-) -> Result<Caller, Error> {
-    let credentials = from_metadata(request.metadata(), request.extensions())?;
-    ready.get()?.audited_caller(&credentials, || convert::origin(request)).await
 }

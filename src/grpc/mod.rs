@@ -2,6 +2,7 @@
 
 mod admin;
 mod answering;
+mod caller;
 mod convert;
 mod credentials;
 mod deadlines;

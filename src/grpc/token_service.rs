@@ -6,14 +6,15 @@ use tokio_stream::Stream;
 use tonic::{Request, Response, Status};
 
 use super::{
+    caller::{caller, client},
     convert,
-    credentials::{from_metadata, from_request},
+    credentials::from_metadata,
     status, watch,
 };
 use crate::{
     domain::error::Error,
     proto::v1::{self, token_service_server::TokenService},
-    service::{Caller, Ready, Watch},
+    service::{Ready, Watch},
     store::Store,
 };
 
@@ -34,13 +35,8 @@ impl<S: Store> Tokens<S> {
         &self,
         request: Request<v1::IssueTokenRequest>,
     ) -> Result<v1::IssueTokenResponse, Error> {
-        let service = self.service.get()?;
-        let origin = convert::origin(&request);
-        let (metadata, extensions, mut body) = request.into_parts();
-        let (id, secret) = (take(&mut body.client_id), take(&mut body.client_secret));
-        let credentials = from_request(&metadata, &extensions, id, secret)?;
-        let caller = service.audited_client(&credentials, || origin.clone()).await?;
-        let tokens = service.issue(&caller, convert::issue(body, origin)?).await?;
+        let (caller, body, origin) = client(&self.service, request).await?;
+        let tokens = self.service.get()?.issue(&caller, convert::issue(body, origin)?).await?;
         Ok(convert::issued(&tokens))
     }
 
@@ -48,13 +44,8 @@ impl<S: Store> Tokens<S> {
         &self,
         request: Request<v1::RefreshTokenRequest>,
     ) -> Result<v1::RefreshTokenResponse, Error> {
-        let service = self.service.get()?;
-        let origin = convert::origin(&request);
-        let (metadata, extensions, mut body) = request.into_parts();
-        let (id, secret) = (take(&mut body.client_id), take(&mut body.client_secret));
-        let credentials = from_request(&metadata, &extensions, id, secret)?;
-        let caller = service.audited_client(&credentials, || origin.clone()).await?;
-        let tokens = service.refresh(&caller, &convert::refresh(body, origin)?).await?;
+        let (caller, body, origin) = client(&self.service, request).await?;
+        let tokens = self.service.get()?.refresh(&caller, &convert::refresh(body, origin)?).await?;
         Ok(convert::refreshed(&tokens))
     }
 
@@ -62,24 +53,13 @@ impl<S: Store> Tokens<S> {
         &self,
         request: Request<v1::RevokeTokenRequest>,
     ) -> Result<v1::RevokeTokenResponse, Error> {
-        let service = self.service.get()?;
-        let origin = convert::origin(&request);
-        let (metadata, extensions, mut body) = request.into_parts();
-        let (id, secret) = (take(&mut body.client_id), take(&mut body.client_secret));
-        let credentials = from_request(&metadata, &extensions, id, secret)?;
-        let caller = service.audited_client(&credentials, || origin.clone()).await?;
-        service.revoke(&caller, &convert::revoke(body, origin)?).await?;
+        let (caller, body, origin) = client(&self.service, request).await?;
+        self.service.get()?.revoke(&caller, &convert::revoke(body, origin)?).await?;
         Ok(v1::RevokeTokenResponse {})
     }
 
-    async fn caller<T: Sync>(&self, request: &Request<T>) -> Result<Caller, Error> {
-        let credentials = from_metadata(request.metadata(), request.extensions())?;
-        let service = self.service.get()?;
-        service.audited_caller(&credentials, || convert::origin(request)).await
-    }
-
     async fn watch(&self, request: Request<v1::WatchRevocationsRequest>) -> Result<Watch, Error> {
-        let caller = self.caller(&request).await?;
+        let caller = caller(&self.service, &request).await?;
         let credentials = from_metadata(request.metadata(), request.extensions())?;
         let from = watch::from(&request.into_inner())?;
         self.service.get()?.watch_revocations(&caller, credentials, from).await
@@ -89,14 +69,10 @@ impl<S: Store> Tokens<S> {
         &self,
         request: Request<v1::GetRevocationCursorRequest>,
     ) -> Result<v1::GetRevocationCursorResponse, Error> {
-        let caller = self.caller(&request).await?;
+        let caller = caller(&self.service, &request).await?;
         let cursor = self.service.get()?.revocation_cursor(&caller).await?;
         Ok(v1::GetRevocationCursorResponse { cursor: cursor.to_text() })
     }
-}
-
-fn take(field: &mut String) -> String {
-    std::mem::take(field)
 }
 
 fn answer<T>(outcome: Result<T, Error>) -> Result<Response<T>, Status> {
