@@ -1,6 +1,6 @@
 //! Durations as people write them: `90s`, `15m`, `30d`, `1h 30m`.
 
-use std::time::Duration;
+use std::{ops::RangeInclusive, time::Duration};
 
 use crate::domain::{invalid::Invalid, lockout::LockoutPolicy, policy::RotationPolicy};
 
@@ -38,13 +38,15 @@ pub(super) fn retry_window(text: &str) -> Result<Duration, Invalid> {
     Ok(duration)
 }
 
-/// How stale something may be: long enough for a few looks at a database, at most a minute.
+/// How stale something may be: long enough for a few looks at a database, at most a minute; or zero,
+/// not at all.
 pub(super) fn staleness(text: &str) -> Result<Duration, Invalid> {
+    const ALLOWED: RangeInclusive<Duration> = Duration::from_millis(200)..=Duration::from_secs(60);
     let duration = any(text)?;
-    if duration < Duration::from_millis(200) || duration > Duration::from_secs(60) {
-        return Err(Invalid("must be 200ms to 1m"));
+    if duration.is_zero() || ALLOWED.contains(&duration) {
+        return Ok(duration);
     }
-    Ok(duration)
+    Err(Invalid("must be 200ms to 1m, or 0s"))
 }
 
 /// A pause or bound of the shutdown: at most an hour, after which whoever waits has given up.
@@ -103,7 +105,7 @@ mod tests {
         assert!(shutdown("1h").is_ok() && shutdown("61m").is_err());
         assert!(limit("1s").is_ok() && limit("0s").is_err() && limit("25h").is_err());
         assert!(age("0s").is_ok() && age("1ms").is_err() && age("24h").is_ok());
-        assert!(staleness("200ms").is_ok() && staleness("1m").is_ok());
+        assert!(staleness("200ms").is_ok() && staleness("1m").is_ok() && staleness("0s").is_ok());
         assert!(staleness("199ms").is_err() && staleness("61s").is_err());
         assert!(lockout("7d").is_ok() && lockout("7d 1s").is_err() && lockout("0s").is_err());
     }

@@ -19,7 +19,7 @@ pub struct StoreSettings {
     /// process's own.
     pub connections: u32,
     /// How far an answer from memory may be behind what another instance has revoked: 200ms to 1m,
-    /// default 1s.
+    /// default 1s. Zero: each answer is asked of the database.
     pub max_staleness: Duration,
     /// The data directory, made when it is missing; relative to the working directory. Default
     /// `jeton-data`.

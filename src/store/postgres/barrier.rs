@@ -73,8 +73,8 @@ impl Barrier {
         let (waiting, queue) = mpsc::channel(WAITING);
         let (head, heads) = watch::channel(Sequence::default());
         let (ready, readiness) = watch::channel(Readiness::Ready);
-        // Several in each time that what is kept is good for.
-        let period = PERIOD.min(max_staleness / 4);
+        // Several in each time that what is kept is good for, if it is good for any.
+        let period = if max_staleness.is_zero() { PERIOD } else { PERIOD.min(max_staleness / 4) };
         let passing =
             Passing { connections, instance, follower, seconds, held: None, counted: None };
         tokio::spawn(passing.run(period, queue, head, ready));
