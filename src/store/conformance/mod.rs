@@ -37,7 +37,7 @@ use std::time::Duration;
 
 pub(crate) use self::{
     durable::survives,
-    samples::{client, grant, user},
+    samples::{NOW, client, grant, user},
 };
 use super::{Store, memory::MemoryStore};
 

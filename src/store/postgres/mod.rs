@@ -30,7 +30,7 @@ mod versions;
 
 use std::{path::PathBuf, sync::Arc, time::Duration};
 
-use tokio::sync::watch;
+use tokio::sync::{Semaphore, watch};
 
 pub(super) use self::columns::Tabled;
 use self::{
@@ -152,7 +152,8 @@ impl PostgresStore {
             (options.max_staleness, metrics.barrier.clone()),
         );
         let versions = Versions::of(identity.opening);
-        let shared = Arc::new(Shared { connections, barrier, versions, instance });
+        let events = Semaphore::new(Shared::EVENTS_AT_ONCE);
+        let shared = Arc::new(Shared { connections, barrier, versions, instance, events });
         Self {
             grants: PostgresRecords::new(&shared, grants),
             clients: PostgresRecords::new(&shared, clients),

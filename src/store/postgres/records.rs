@@ -2,7 +2,10 @@
 
 use std::{sync::Arc, time::Duration};
 
-use tokio::time::timeout;
+use tokio::{
+    sync::{Semaphore, SemaphorePermit},
+    time::timeout,
+};
 use tokio_postgres::{GenericClient, Row, Statement, types::ToSql};
 
 use super::{
@@ -42,6 +45,14 @@ pub(super) struct Shared {
     pub(super) barrier: Barrier,
     pub(super) versions: Versions,
     pub(super) instance: Arc<Instance>,
+    /// Writes with an event that may be under way at once: each waits in the database for the one
+    /// before it, and what waits there keeps a connection from everybody else.
+    pub(super) events: Semaphore,
+}
+
+impl Shared {
+    /// One whose turn comes while the other commits, and the next.
+    pub(super) const EVENTS_AT_ONCE: usize = 2;
 }
 
 impl<R: Tabled> Clone for PostgresRecords<R> {
@@ -68,6 +79,11 @@ impl Shared {
             }
         }
         Err(ReadError::Unavailable)
+    }
+
+    /// Waits until another write with an event may begin; `None` when that takes too long.
+    async fn event_turn(&self) -> Option<SemaphorePermit<'_>> {
+        timeout(TIMEOUT, self.events.acquire()).await.ok()?.ok()
     }
 }
 
@@ -114,6 +130,10 @@ impl<R: Tabled> PostgresRecords<R> {
         change: Option<&Change>,
     ) -> Result<Attempt, Failed> {
         let unreached = Failed::NotWritten(WriteError::Unavailable);
+        let _turn = match change {
+            Some(_) => Some(self.shared.event_turn().await.ok_or(unreached)?),
+            None => None,
+        };
         let mut client = self.shared.connections.get().await.map_err(|_| unreached)?;
         let written = timeout(TIMEOUT, async {
             let statement = client.prepare_cached(self.statements.of_write(write)).await?;

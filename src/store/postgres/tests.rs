@@ -2,10 +2,15 @@
 
 use std::time::Duration;
 
+use tokio::task::JoinSet;
+
 use super::{PostgresOptions, PostgresStore};
 use crate::{
-    domain::{entropy::Entropy, secret::Secret},
-    store::conformance::{run, survives},
+    domain::{entropy::Entropy, grant::EndCause, secret::Secret},
+    store::{
+        Records as _, Store as _, Write,
+        conformance::{NOW, grant, run, survives, user},
+    },
 };
 
 const URL: &str = "JETON_TEST_POSTGRES";
@@ -51,6 +56,37 @@ async fn open(schema: &str) -> PostgresStore {
 #[ignore = "needs PostgreSQL: tests/postgres.sh"]
 async fn it_keeps_the_contract() {
     run(&empty("conformance").await).await;
+}
+
+/// Each event waits for the one before it: however many they are, others are not to wait for them.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "needs PostgreSQL: tests/postgres.sh"]
+async fn while_many_revocations_wait_for_their_turn_others_are_answered() {
+    let store = empty("turns").await;
+    let mut versions = Vec::new();
+    for number in 0..64 {
+        let version = store.grants().write(Write::Insert(grant(number))).await;
+        versions.push((number, version.expect("an insert")));
+    }
+    let (mut client, connection) =
+        tokio_postgres::connect(&url(), tokio_postgres::NoTls).await.expect("a connection");
+    tokio::spawn(connection);
+    let held = client.transaction().await.expect("a transaction");
+    held.batch_execute("SELECT head FROM turns.jeton_feed FOR UPDATE").await.expect("the turn");
+    let mut revocations = JoinSet::new();
+    for (number, version) in versions {
+        let store = store.clone();
+        let ended = grant(number).ended(EndCause::Revoked, NOW);
+        revocations.spawn(async move {
+            store.grants().write(Write::Replace(version, ended)).await.map(drop)
+        });
+    }
+    for number in 0..64 {
+        let read = store.users().get(&user(number).id).await;
+        assert_eq!(read.map(|user| user.is_some()), Ok(false));
+    }
+    drop(held.rollback().await);
+    assert_eq!(revocations.join_all().await, vec![Ok(()); 64]);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
