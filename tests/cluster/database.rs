@@ -7,6 +7,8 @@ use std::{
 
 use tempfile::TempDir;
 
+use crate::authority::Issued;
+
 /// A database of its own for one test.
 pub(crate) struct Database {
     cluster: PathBuf,
@@ -39,6 +41,19 @@ impl Database {
         &self.url
     }
 
+    /// The same without the standbys, by another name of the host.
+    pub(crate) fn url_of_primary(&self, host: &str) -> String {
+        let (first, _) = self.url.split_once(',').expect("several nodes");
+        let (_, name) = self.url.rsplit_once('/').expect("a database");
+        format!("{}/{name}", first.replace("127.0.0.1", host))
+    }
+
+    /// Has the primary offer TLS from now on.
+    pub(crate) fn encrypt(&self, issued: &Issued) {
+        issued.write(&self.cluster);
+        control(&["encrypt"], &self.cluster, &["primary"]);
+    }
+
     /// Sends a signal to all processes of a node.
     pub(crate) fn signal(&self, node: &str, name: &str) {
         control(&["signal"], &self.cluster, &[node, name]);
@@ -51,7 +66,8 @@ impl Database {
 
     /// Runs a statement at the primary.
     pub(crate) fn run(&self, statement: &str) -> String {
-        control(&["sql"], &self.cluster, &["primary", statement])
+        let (_, name) = self.url.rsplit_once('/').expect("a database");
+        control(&["sql"], &self.cluster, &["primary", statement, name])
     }
 }
 

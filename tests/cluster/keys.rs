@@ -2,13 +2,15 @@
 
 use std::fs;
 
+use jeton::domain::token::Token;
+use tokio::task::spawn_blocking;
 use tonic::Code;
 
 use crate::{
     common::{
         admin::with_admin,
         caller::Caller,
-        command::{succeed, text},
+        command::{jeton, succeed, text},
         home::Home,
         refusal::assert_refused,
         server::Server,
@@ -109,4 +111,50 @@ async fn a_key_activated_at_one_is_never_garbage_to_another_that_lacks_it() {
         introspected(&lacking, &refreshed.access_token).await.is_ok_and(|told| told.active)
     })
     .await;
+}
+
+/// Asks a server whether it needs a key, and removes the key's file if it does not.
+async fn remove(server: &Server, id: &str) -> (Option<i32>, String) {
+    let (keys, url) = (server.home().keys(), server.url());
+    let asked = ["key", "remove", id, "--keys", text(&keys), "--server", &url];
+    let mut command = jeton(server.home(), &[&asked[..], &["--client-id", "root"]].concat());
+    command.env("JETON_CLIENT_SECRET", "root-secret");
+    let output = spawn_blocking(move || command.output()).await.expect("it ended");
+    let output = output.expect("jeton runs");
+    (output.status.code(), String::from_utf8_lossy(&output.stderr).into_owned())
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "needs PostgreSQL: tests/postgres.sh"]
+async fn a_key_stays_while_a_grant_of_another_instance_names_it_and_then_goes() {
+    let database = Database::shared("key_removal");
+    let first = start_at(&database, Home::new(), &with_admin()).await;
+    let second = start_at(&database, beside(&first), &with_admin()).await;
+    let there = second.caller("shop").await;
+    let login = there.log_in().await;
+    let old = Token::parse(&login.access_token).expect("a token").key_id.to_string();
+    let new = add(first.home());
+    let name = format!("{new}.key");
+    fs::copy(first.home().keys().join(&name), second.home().keys().join(&name)).expect("copied");
+    second.logs("the key ring has changed").await;
+    for instance in [&first, &second] {
+        activate(instance.home(), &new);
+        instance.logs(&format!("\"active\":\"{new}\"")).await;
+    }
+    for instance in [&first, &second] {
+        let (code, said) = remove(instance, &old).await;
+        assert_eq!(code, Some(1), "{said}");
+        assert!(said.contains("may be needed"), "{said}");
+        assert!(instance.home().keys().join(format!("{old}.key")).exists());
+    }
+    assert!(there.is_active(&login.access_token).await);
+
+    // With its grant goes what names it.
+    there.revoke(&login.refresh_token).await.expect("revoked");
+    assert_eq!(remove(&first, &old).await, (Some(0), String::new()));
+    let key = format!("SELECT count(*) FROM jeton_keys WHERE key_id = '\\x{old}'");
+    until("to be off the list", async || database.run(&key) == "0").await;
+    let none_left = first.stop().await;
+    let back = start_at(&database, none_left, &with_admin()).await;
+    assert!(back.caller("shop").await.is_active(&there.log_in().await.access_token).await);
 }

@@ -2,6 +2,9 @@
 //! database. tests/postgres.sh says where the database is.
 #![cfg(feature = "postgres")]
 
+#[path = "../tls/authority.rs"]
+#[expect(dead_code, reason = "the harness of the tests of TLS")]
+mod authority;
 #[path = "../common/mod.rs"]
 #[expect(dead_code, reason = "the harness is every test file's")]
 mod common;
@@ -10,11 +13,13 @@ mod common;
 mod watcher;
 
 mod database;
+mod encrypted;
 mod fleet;
 mod history;
 mod instances;
 mod keys;
 mod linear;
 mod migrate;
+mod operations;
 mod primary;
 mod sharing;

@@ -1,11 +1,17 @@
 //! A store moves from its directory into a database, and nobody has to log in again.
 
+use std::process::Stdio;
+
+use tokio::task::JoinSet;
+
 use crate::{
     common::{
         admin::{Admin, with_admin},
-        command::{fail, succeed, text},
+        caller::{by_password, client_credentials},
+        command::{fail, jeton, succeed, text},
         home::Home,
         server::Server,
+        wait::until,
     },
     database::Database,
     fleet::start_at,
@@ -55,4 +61,77 @@ async fn a_database_that_a_server_has_open_is_not_filled() {
     let said = fail(&source, &["migrate", "--from", &from, "--to", database.url()]);
     assert!(said.contains("holds a store already"), "{said}");
     serving.stop().await;
+}
+
+/// Everything in the database that is of the service, and of no one process.
+fn contents(database: &Database) -> Vec<String> {
+    let of = |table: &str| {
+        let rows = "md5(string_agg(encode(key, 'hex') || encode(record, 'hex'), ',' ORDER BY key))";
+        database.run(&format!("SELECT count(*), {rows} FROM {table}"))
+    };
+    let tables = ["jeton_grants", "jeton_clients", "jeton_users", "jeton_attempts"];
+    let mut all: Vec<_> = tables.map(of).into();
+    all.push(database.run("SELECT string_agg(encode(key_id, 'hex'), ',') FROM jeton_keys"));
+    all.push(database.run("SELECT head, trimmed FROM jeton_feed"));
+    all
+}
+
+/// Long enough to be met in the middle.
+const MANY: usize = 4_000;
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "needs PostgreSQL: tests/postgres.sh"]
+async fn what_was_cut_off_is_no_store_and_done_again_it_is_what_it_would_have_been_at_once() {
+    let settings = with_admin().declare("shop", "max_grants", "100000");
+    let server = Server::start(&settings).await;
+    let shop = server.caller("shop").await;
+    let kept = shop.log_in().await;
+    let wrong = by_password("nobody");
+    shop.issue(wrong).await.expect_err("there is no such user");
+    let mut logins = JoinSet::new();
+    for _ in 0..16 {
+        let shop = shop.clone();
+        logins.spawn(async move {
+            for _ in 0..MANY / 16 {
+                shop.issue(client_credentials()).await.expect("a token");
+            }
+        });
+    }
+    logins.join_all().await;
+    let home = server.stop().await;
+    let data = home.data();
+    let from = format!("sled:{}", text(&data));
+
+    let (whole, cut) = (Database::shared("moved_at_once"), Database::shared("moved_again"));
+    let moved = succeed(&home, &["migrate", "--from", &from, "--to", whole.url()]);
+    assert_eq!(moved["grants"], MANY + 1);
+
+    let mut first = jeton(&home, &["migrate", "--from", &from, "--to", cut.url()]);
+    let mut first = first.stdout(Stdio::null()).stderr(Stdio::null()).spawn().expect("it starts");
+    let some = "SELECT count(*) FROM pg_stat_user_tables \
+                WHERE relname = 'jeton_grants' AND pg_relation_size(relid) > 0";
+    until("grants to be there", async || cut.run(some) == "1").await;
+    first.kill().expect("it runs");
+    first.wait().expect("it ended");
+    let copied: usize = cut.run("SELECT count(*) FROM jeton_grants").parse().expect("a number");
+    assert!((1..=MANY).contains(&copied), "{copied} were copied before it was killed");
+    let said =
+        Server::fail_to_start_with(&home, &settings, &[("JETON_STORE_URL", cut.url())]).await;
+    assert!(said.contains("did not finish: run it again"), "{said}");
+
+    // Until it is certain that the first one is gone.
+    until("to be free again", async || {
+        let again = jeton(&home, &["migrate", "--from", &from, "--to", cut.url()]).output();
+        let again = again.expect("jeton runs");
+        let said = String::from_utf8_lossy(&again.stderr);
+        assert!(again.status.success() || said.contains("the store is in use"), "{said}");
+        again.status.success()
+    })
+    .await;
+    assert_eq!(contents(&cut), contents(&whole));
+    let server = start_at(&cut, home, &settings).await;
+    let shop = server.caller("shop").await;
+    assert!(shop.is_active(&kept.access_token).await);
+    shop.refresh(&kept.refresh_token).await.expect("a pair");
+    server.stop().await;
 }

@@ -44,6 +44,8 @@ listen_addresses = '127.0.0.1'
 unix_socket_directories = '$1'
 max_connections = 200
 shared_buffers = 64MB
+# In the node's directory: a server that is killed removes nothing of what it has in /dev/shm.
+dynamic_shared_memory_type = mmap
 wal_receiver_timeout = 3s
 wal_retrieve_retry_interval = 200ms
 SETTINGS
@@ -75,10 +77,21 @@ signal_node() {
     done
 }
 
-# sql CLUSTER NODE STATEMENT
+# sql CLUSTER NODE STATEMENT [DATABASE]
 sql() {
     postgres psql --quiet --no-align --tuples-only --host 127.0.0.1 --port "$(port_of "$1" "$2")" \
-        --username jeton --dbname postgres --command "$3"
+        --username jeton --dbname "${4:-postgres}" --command "$3"
+}
+
+# encrypt CLUSTER NODE: offers TLS, with the certificate and the key that lie in the cluster.
+encrypt() {
+    local owner=()
+    [[ $EUID -eq 0 ]] && owner=(--owner postgres)
+    install --mode 600 "${owner[@]}" "$1/server.key" "$1/$2/server.key"
+    install --mode 600 "${owner[@]}" "$1/server.pem" "$1/$2/server.crt"
+    sql "$1" "$2" 'ALTER SYSTEM SET ssl = on'
+    sql "$1" "$2" 'SELECT pg_reload_conf()' >/dev/null
+    until [[ $(sql "$1" "$2" 'SHOW ssl') == on ]]; do :; done
 }
 
 # promote CLUSTER: the standby that has received more, since one of the two has confirmed every
