@@ -69,16 +69,7 @@ async fn rotate(server: &Server) -> String {
 }
 
 async fn uses(server: &Server, id: &str) {
-    says(server, &format!(r#""active":"{id}""#)).await;
-}
-
-async fn says(server: &Server, words: &str) {
-    let shop = server.caller("shop").await;
-    until(words, async || {
-        shop.cursor().await;
-        server.log().contains(words)
-    })
-    .await;
+    server.logs(&format!(r#""active":"{id}""#)).await;
 }
 
 /// Puts a key's file there, for its owner alone.
@@ -101,7 +92,7 @@ async fn a_key_is_added_and_activated_without_a_restart_and_a_refresh_moves_a_gr
 
     let added = add(server.home());
     server.signal("HUP");
-    says(&server, "the key ring has changed").await;
+    server.logs("the key ring has changed").await;
     assert_eq!(key_of(&shop.log_in().await.access_token), old, "added, not activated");
     key(server.home(), &["activate", &added]);
     uses(&server, &added).await;
@@ -148,11 +139,11 @@ async fn an_active_key_without_a_readable_file_is_refused_and_the_keys_before_st
     fs::rename(file_of(home, &added), &aside).expect("not distributed to here");
     assert!(refused(home, &["activate", &added]).contains("holds no key"));
     fs::write(home.keys().join("active"), &added).expect("activated elsewhere");
-    says(&server, "has no file").await;
+    server.logs("has no file").await;
     assert_eq!(key_of(&shop.log_in().await.access_token), old);
 
     distribute(&file_of(home, &added), b"half a k");
-    says(&server, "must hold 64 hexadecimal digits").await;
+    server.logs("must hold 64 hexadecimal digits").await;
     assert_eq!(key_of(&shop.log_in().await.access_token), old);
 
     fs::rename(&aside, file_of(home, &added)).expect("distributed");
@@ -282,7 +273,7 @@ async fn a_key_that_is_needed_stays_in_use_when_its_file_goes() {
     let path = file_of(server.home(), &old);
     let bytes = fs::read(&path).expect("the key");
     fs::remove_file(&path).expect("removed by mistake");
-    says(&server, "put it back").await;
+    server.logs("put it back").await;
     let second = refresh(&shop, &first.refresh_token).await;
     assert!(shop.is_active(&second.access_token).await);
 

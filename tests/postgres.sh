@@ -2,11 +2,39 @@
 # postgres.sh: PostgreSQL as the store, a primary with two quorum standbys: the store's contract, the tests
 # of one instance, and several behind one database while instances and the primary are killed and stopped.
 #
-# postgres.sh [ROUNDS]: so many histories of refreshes and revocations are recorded, by default 4.
+# postgres.sh [ROUNDS [all]]: so many histories of refreshes and revocations are recorded, by default 4.
+# With `all` every test that starts a server is run with one, two and three instances behind one
+# database, without it some of them with three. What is left out is in tests/postgres/excluded.txt.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 # shellcheck source=tests/postgres/cluster.sh
 source tests/postgres/cluster.sh
+excluded=tests/postgres/excluded.txt
+
+# Every suite that is not left out as a whole, a line each. `cluster` starts its own instances.
+suites() {
+    local path suite
+    for path in tests/*.rs tests/*/main.rs; do
+        suite=${path#tests/} suite=${suite%/main.rs} suite=${suite%.rs}
+        [[ $suite == cluster ]] || grep --quiet --extended-regexp "^$suite +\* " "$excluded" ||
+            printf '%s\n' "$suite"
+    done
+}
+
+# run_suites INSTANCES SUITE…
+run_suites() {
+    local instances=$1 suite test options=() skipped=()
+    shift
+    for suite in "$@"; do
+        options+=(--test "$suite")
+    done
+    while read -r suite test _; do
+        [[ -z $suite || $suite == '#' || $test == '*' ]] || skipped+=(--skip "$test")
+    done <"$excluded"
+    printf 'with %s behind one database: %s\n' "$instances" "$*"
+    JETON_TEST_STORE=postgres JETON_TEST_INSTANCES=$instances JETON_TEST_ROUNDS=10 \
+        cargo test --locked "${options[@]}" -- --test-threads 2 --exact "${skipped[@]}"
+}
 
 install_postgres
 cluster=$(mktemp -d)
@@ -15,9 +43,14 @@ start_cluster "$cluster"
 JETON_TEST_CLUSTER=$cluster JETON_TEST_POSTGRES=$(url_of "$cluster")
 export JETON_TEST_CLUSTER JETON_TEST_POSTGRES
 cargo test --locked --lib -- --ignored store::postgres
-# What one instance promises over its directory, over a database.
-JETON_TEST_STORE=postgres JETON_TEST_ROUNDS=10 cargo test --locked --test introspect --test issue \
-    --test refresh --test revoke -- --test-threads 2
+if [[ ${2:-} == all ]]; then
+    mapfile -t all < <(suites)
+    for instances in 1 2 3; do
+        run_suites "$instances" "${all[@]}"
+    done
+else
+    run_suites 3 introspect issue refresh revoke admin_grants
+fi
 # Those that kill a database start one each.
 export JETON_TEST_ROUNDS=${1:-4}
 cargo test --locked --test cluster -- --ignored --test-threads 2

@@ -6,6 +6,7 @@ pub(crate) mod command;
 pub(crate) mod home;
 pub(crate) mod load;
 pub(crate) mod ops;
+mod process;
 pub(crate) mod refusal;
 pub(crate) mod server;
 pub(crate) mod service_manager;

@@ -1,29 +1,35 @@
 //! `jeton serve` as a process that can be stopped, killed and started again.
 
 use std::{
-    io::{BufRead as _, BufReader},
-    process::{Child, ChildStderr, Command, ExitStatus, Stdio},
-    sync::{Arc, Mutex, PoisonError},
-    thread,
+    iter,
+    process::{Command, Stdio},
+    sync::atomic::{AtomicUsize, Ordering},
 };
 
-use tokio::sync::oneshot;
 use tonic::transport::{Channel, Endpoint};
+use tonic_health::pb::{HealthCheckRequest, health_client::HealthClient};
 
 use super::{
     caller::Caller,
     command::binary,
     home::Home,
     ops::Ops,
+    process::{Process, address_in},
     settings::Settings,
     wait::{until, within},
 };
 
 /// A running server. Dropping it kills it; a test that is content stops it.
+///
+/// It is several instances where the tests are run so ([`Home::instances`]): each call of a connection
+/// goes to any of them, and each address that is asked for is the next one's. What is done to the
+/// server is done to all of them.
 pub(crate) struct Server {
     home: Home,
-    process: Process,
-    address: String,
+    /// One or more.
+    instances: Vec<Process>,
+    /// Whose turn it is to be talked to.
+    turn: AtomicUsize,
 }
 
 impl Server {
@@ -43,10 +49,8 @@ impl Server {
         settings: &Settings,
         environment: &[(&str, &str)],
     ) -> Self {
-        let process = Process::spawn(&home, settings, environment);
-        let mut server = Self { home, process, address: String::new() };
-        server.address = server.serving().await;
-        server
+        let started = Self::try_start_with(home, settings, environment).await;
+        started.unwrap_or_else(|(_, log)| panic!("ended instead:\n{log}"))
     }
 
     /// Starts one whose process may open so many files.
@@ -59,17 +63,21 @@ impl Server {
         command.arg(limited.get_program()).args(limited.get_args());
         command.env_clear().current_dir(home.path()).stdin(Stdio::null());
         command.envs(limited.get_envs().filter_map(|(name, value)| Some((name, value?))));
-        let process = Process::run(command);
-        let mut server = Self { home, process, address: String::new() };
-        server.address = server.serving().await;
-        server
+        let mut process = Process::run(command);
+        process.serving().await;
+        Self::of(home, process)
     }
 
     /// Starts one that is to listen at `address`, and does not wait until it serves.
     pub(crate) fn spawn(home: Home, settings: &Settings, address: String) -> Self {
         let environment = [("JETON_GRPC_LISTEN", address.as_str())];
-        let process = Process::spawn(&home, settings, &environment);
-        Self { home, process, address }
+        let mut process = Process::spawn(&home, settings, &environment);
+        process.address = address;
+        Self::of(home, process)
+    }
+
+    fn of(home: Home, process: Process) -> Self {
+        Self { home, instances: vec![process], turn: AtomicUsize::new(0) }
     }
 
     /// Starts one that is expected to give up, and tells what it said.
@@ -98,27 +106,41 @@ impl Server {
         environment: &[(&str, &str)],
     ) -> Result<Self, (Home, String)> {
         let mut process = Process::spawn(&home, settings, environment);
-        let serving = within("to serve or to give up", &mut process.serving).await;
-        match serving {
-            Ok(address) => Ok(Self { home, process, address }),
-            Err(_) => Err((home, process.failed().await)),
+        if !process.serves().await {
+            return Err((home, process.failed().await));
         }
+        // After the first, which has made the keys that all of them need.
+        let others = (1..home.instances()).map(|_| Process::spawn(&home, settings, environment));
+        let mut instances: Vec<_> = iter::once(process).chain(others).collect();
+        for other in instances.iter_mut().skip(1) {
+            other.serving().await;
+        }
+        Ok(Self { home, instances, turn: AtomicUsize::new(0) })
     }
 
     /// Waits, once, until it serves, and tells where.
     pub(crate) async fn serving(&mut self) -> String {
-        let address = within("to serve", &mut self.process.serving).await;
-        address.unwrap_or_else(|_| panic!("ended instead:\n{}", self.log()))
+        let process = self.instances.first_mut().expect("an instance");
+        process.serving().await;
+        process.address.clone()
     }
 
     /// Insists that it gives up by itself, and tells what it said.
     pub(crate) async fn failed(&mut self) -> String {
-        self.process.failed().await
+        self.instances.first_mut().expect("an instance").failed().await
+    }
+
+    fn first(&self) -> &Process {
+        self.instances.first().expect("an instance")
+    }
+
+    fn next(&self) -> &Process {
+        &self.instances[self.turn.fetch_add(1, Ordering::Relaxed) % self.instances.len()]
     }
 
     /// Where it serves gRPC.
     pub(crate) fn url(&self) -> String {
-        format!("http://{}", self.address)
+        format!("http://{}", self.address())
     }
 
     /// A caller of its own connection.
@@ -128,40 +150,48 @@ impl Server {
 
     /// Where it listens for gRPC.
     pub(crate) fn address(&self) -> &str {
-        &self.address
+        &self.next().address
     }
 
     /// Where it listens for HTTP.
     pub(crate) fn http_address(&self) -> String {
-        let serving = self.log();
+        let serving = self.next().log();
         let mut lines = serving.lines().filter_map(|line| address_in(line, "serving", "http"));
         lines.next().expect("it serves")
     }
 
-    /// A connection.
+    /// A connection, or one to each instance.
     pub(crate) async fn connect(&self) -> Channel {
-        let endpoint = Endpoint::from_shared(self.url()).expect("a URL");
+        let endpoints = self.instances.iter().map(|instance| {
+            Endpoint::from_shared(format!("http://{}", instance.address)).expect("a URL")
+        });
+        if self.instances.len() > 1 {
+            let channel = Channel::balance_list(endpoints);
+            within("to connect", use_all(&channel)).await;
+            return channel;
+        }
+        let endpoint = endpoints.into_iter().next().expect("an instance");
         within("to connect", endpoint.connect()).await.expect("a connection")
     }
 
     /// Where it answers probes, which it says before it serves.
     pub(crate) async fn ops(&self) -> Ops {
-        let find =
-            || self.log().lines().find_map(|line| address_in(line, "answering probes", "ops"));
+        let find = || {
+            let log = self.first().log();
+            log.lines().find_map(|line| address_in(line, "answering probes", "ops"))
+        };
         until("to answer probes", async || find().is_some()).await;
         Ops::new(find().expect("it was there"))
     }
 
     /// Where it answers HTTP, once it serves.
     pub(crate) fn http(&self) -> String {
-        let log = self.log();
-        let http = log.lines().find_map(|line| address_in(line, "serving", "http"));
-        http.expect("it serves")
+        self.http_address()
     }
 
-    /// What it has logged so far.
+    /// What it has logged so far, one instance after the other.
     pub(crate) fn log(&self) -> String {
-        self.process.log()
+        self.instances.iter().map(Process::log).collect()
     }
 
     /// Its directory, while it runs.
@@ -169,13 +199,13 @@ impl Server {
         &self.home
     }
 
-    /// Waits until it has logged this: what it does may be seen sooner than what it says.
+    /// Waits until all of it has logged this: what it does may be seen sooner than what it says.
     pub(crate) async fn logs(&self, words: &str) {
         let ops = self.ops().await;
         until(words, async || {
             // Paces the asking.
             ops.get("/livez").await;
-            self.log().contains(words)
+            self.instances.iter().all(|instance| instance.log().contains(words))
         })
         .await;
     }
@@ -187,16 +217,14 @@ impl Server {
 
     /// Sends a signal.
     pub(crate) fn signal(&self, name: &str) {
-        let pid = self.process.child.id().to_string();
-        // The shell's own kill: a program of that name is not everywhere.
-        let kill = format!("kill -{name} {pid}");
-        let sent = Command::new("sh").args(["-c", &kill]).status().expect("sh runs");
-        assert!(sent.success());
+        for instance in &self.instances {
+            instance.signal(name);
+        }
     }
 
     /// Its process.
     pub(crate) fn pid(&self) -> u32 {
-        self.process.child.id()
+        self.first().pid()
     }
 
     /// Starts another one, after it has ended, on what it has left.
@@ -207,9 +235,11 @@ impl Server {
     /// Insists that it ends, after SIGTERM, with exit code 0 and without a panic. Hands back its
     /// directory and its whole log.
     pub(crate) async fn ended(mut self) -> (Home, String) {
-        let status = self.process.ended().await;
-        let log = self.process.log();
-        assert_eq!(status.code(), Some(0), "{log}");
+        for instance in &mut self.instances {
+            let status = instance.ended().await;
+            assert_eq!(status.code(), Some(0), "{}", instance.log());
+        }
+        let log = self.log();
         assert!(!log.contains("panicked"), "{log}");
         (self.home, log)
     }
@@ -228,10 +258,22 @@ impl Server {
 
     /// Ends it with SIGKILL: nothing in its memory survives.
     pub(crate) async fn kill(mut self) -> Home {
-        self.process.child.kill().expect("it runs");
-        let status = self.process.ended().await;
-        assert_eq!(status.code(), None, "ended by itself:\n{}", self.process.log());
+        self.instances.iter_mut().for_each(Process::kill);
+        for instance in &mut self.instances {
+            let status = instance.ended().await;
+            assert_eq!(status.code(), None, "ended by itself:\n{}", instance.log());
+        }
         self.home
+    }
+}
+
+/// Calls until each connection of a channel was made: one that is not goes on being made with the next
+/// calls only, and a server gives up on whoever begins and says nothing for long.
+async fn use_all(channel: &Channel) {
+    for _ in 0..16 {
+        let mut health = HealthClient::new(channel.clone());
+        let checked = health.check(HealthCheckRequest { service: String::new() }).await;
+        checked.expect("health");
     }
 }
 
@@ -250,85 +292,7 @@ pub(crate) fn jeton(home: &Home, settings: &Settings) -> Command {
             ("JETON_OPS_LISTEN", "127.0.0.1:0"),
         ])
         .envs(home.database().map(|url| ("JETON_STORE_URL", url)))
+        .envs(home.max_staleness().map(|duration| ("JETON_MAX_STALENESS", duration)))
         .stdin(Stdio::null());
     command
-}
-
-/// The child and what it says.
-struct Process {
-    child: Child,
-    log: Arc<Mutex<String>>,
-    /// The address, once it serves.
-    serving: oneshot::Receiver<String>,
-    /// Dropped by the other side when the child has closed its standard error.
-    silent: oneshot::Receiver<()>,
-}
-
-impl Process {
-    fn spawn(home: &Home, settings: &Settings, environment: &[(&str, &str)]) -> Self {
-        let mut command = jeton(home, settings);
-        command.envs(environment.iter().copied());
-        Self::run(command)
-    }
-
-    fn run(mut command: Command) -> Self {
-        let mut child =
-            command.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().expect("jeton starts");
-        let stderr = child.stderr.take().expect("its standard error is piped");
-        let log = Arc::default();
-        let ((tell_serving, serving), (hold, silent)) = (oneshot::channel(), oneshot::channel());
-        let kept = Arc::clone(&log);
-        thread::spawn(move || {
-            keep(stderr, &kept, tell_serving);
-            drop::<oneshot::Sender<()>>(hold);
-        });
-        Self { child, log, serving, silent }
-    }
-
-    fn log(&self) -> String {
-        self.log.lock().unwrap_or_else(PoisonError::into_inner).clone()
-    }
-
-    async fn failed(&mut self) -> String {
-        let status = self.ended().await;
-        assert_eq!(status.code(), Some(1), "{}", self.log());
-        self.log()
-    }
-
-    async fn ended(&mut self) -> ExitStatus {
-        // An error is what is awaited: the log's end.
-        drop(within("to end", &mut self.silent).await);
-        self.child.wait().expect("its exit status")
-    }
-}
-
-impl Drop for Process {
-    fn drop(&mut self) {
-        // Fails when it has ended already.
-        drop(self.child.kill());
-        drop(self.child.wait());
-    }
-}
-
-fn keep(stderr: ChildStderr, log: &Mutex<String>, serving: oneshot::Sender<String>) {
-    let mut serving = Some(serving);
-    for line in BufReader::new(stderr).lines() {
-        let line = line.expect("a log in UTF-8");
-        let address = address_in(&line, "serving", "grpc");
-        let mut log = log.lock().unwrap_or_else(PoisonError::into_inner);
-        log.push_str(&line);
-        log.push('\n');
-        drop(log);
-        if let Some(address) = address
-            && let Some(serving) = serving.take()
-        {
-            drop(serving.send(address));
-        }
-    }
-}
-
-/// The address that a line of the log names, if it is the one with that message.
-fn address_in(line: &str, message: &str, listener: &str) -> Option<String> {
-    let line: serde_json::Value = serde_json::from_str(line).ok()?;
-    (line["message"] == message).then(|| line[listener].as_str().map(str::to_owned))?
 }

@@ -129,6 +129,8 @@ async fn a_caller_whose_reach_changes_is_told_to_forget_everything_and_then_hear
         format!("grant {}", issued.grant_id)
     };
     revoked().await;
+    // It is judged by what may be seen when it is told, which may be later than it happened.
+    assert!(watch.up_to_now(&rival).await.is_empty());
     reach(IntrospectReach::Any).await;
     let seen = revoked().await;
     reach(IntrospectReach::Own).await;
