@@ -1,6 +1,6 @@
 //! What becomes of promises when the database's primary dies, hangs, or is replaced while it hangs.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, time::Duration};
 
 use tokio::time::Instant;
 use tonic::{Code, Status};
@@ -10,6 +10,10 @@ use crate::{
     database::Database,
     fleet::{MAX_STALENESS, answered, callers, introspected, three},
 };
+
+/// How long it may take to say that nobody knows: two attempts at a barrier, each of a connection and a
+/// commit that do not come, and some.
+const PATIENCE: Duration = Duration::from_secs(18);
 
 /// What was acknowledged of some grants.
 struct Acknowledged {
@@ -166,6 +170,35 @@ async fn a_deposed_primary_is_not_believed() {
         }
     }
     assert!(told.get(&false).is_some_and(|refused| *refused > 0), "{told:?}");
+    facts.holds(&callers).await;
+}
+
+/// One standby is enough to confirm commits. Without any the primary has them, and nobody is told so.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "needs PostgreSQL: tests/postgres.sh"]
+async fn one_standby_is_not_missed_and_without_both_nothing_is_acknowledged() {
+    let database = Database::alone();
+    let instances = three(&database).await;
+    let callers = callers(&instances, "shop").await;
+    database.signal("standby1", "KILL");
+    let mut facts = some(&callers).await;
+    database.signal("standby2", "STOP");
+    let (revoked, _) = facts.live.remove(0);
+    assert_unavailable(&callers[0].revoke(&revoked).await.expect_err("nobody can promise that"));
+    let login = callers[1].issue(crate::common::caller::by_password("bob")).await;
+    assert_unavailable(&login.expect_err("it may be lost"));
+    for (caller, (access, _)) in callers.iter().zip(&facts.live) {
+        // By now nothing that lies in memory is fresh.
+        let asked = Instant::now();
+        assert_unavailable(&introspected(caller, access).await.expect_err("nobody can know that"));
+        assert!(asked.elapsed() < PATIENCE, "told so after {:?}", asked.elapsed());
+    }
+    database.signal("standby2", "CONT");
+    facts.holds(&callers).await;
+    // What had no answer is asked again.
+    answered("a revocation", async || callers[2].revoke(&revoked).await).await;
+    facts.ended.push(revoked);
+    facts.live.clear();
     facts.holds(&callers).await;
 }
 

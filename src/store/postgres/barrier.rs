@@ -101,6 +101,14 @@ impl Barrier {
     }
 }
 
+/// Why a barrier was not passed.
+enum Missed {
+    /// The database did not answer in time: it hangs, or its standbys do.
+    Late,
+    /// It refused, or the connection is no more.
+    Cut,
+}
+
 /// The one task that passes them.
 struct Passing {
     connections: Connections,
@@ -152,27 +160,34 @@ impl Passing {
         }
     }
 
-    /// Passes one. A connection that was cut since the last one is replaced.
+    /// Passes one. A connection that was cut since the last one is replaced. Whoever waits has waited
+    /// long enough where it was not: the next barrier comes soon, and by a connection of its own.
     async fn pass(&mut self) -> Result<Passed, ReadError> {
-        if let Some(held) = self.held.take()
-            && let Ok(passed) = self.pass_at(held).await
-        {
-            return Ok(passed);
+        if let Some(held) = self.held.take() {
+            match self.pass_at(held).await {
+                Ok(passed) => return Ok(passed),
+                Err(Missed::Late) => return Err(ReadError::Unavailable),
+                Err(Missed::Cut) => {}
+            }
         }
         let connection = self.connections.get().await.map_err(|_| ReadError::Unavailable)?;
-        self.pass_at(connection).await
+        self.pass_at(connection).await.map_err(|_| ReadError::Unavailable)
     }
 
-    async fn pass_at(&mut self, connection: Connection) -> Result<Passed, ReadError> {
+    async fn pass_at(&mut self, connection: Connection) -> Result<Passed, Missed> {
         let server = connection.server;
-        if let Ok(Ok(head)) = timeout(TIMEOUT, self.pass_on(&connection)).await {
-            self.connections.keep_to(server);
-            self.held = Some(connection);
-            return Ok(Passed { head, server });
-        }
+        let missed = match timeout(TIMEOUT, self.pass_on(&connection)).await {
+            Ok(Ok(head)) => {
+                self.connections.keep_to(server);
+                self.held = Some(connection);
+                return Ok(Passed { head, server });
+            }
+            Ok(Err(_)) => Missed::Cut,
+            Err(_) => Missed::Late,
+        };
         drop(Connection::take(connection));
         self.connections.leave(server);
-        Err(ReadError::Unavailable)
+        Err(missed)
     }
 
     async fn pass_on(&self, connection: &Connection) -> Result<Sequence, ReadError> {
