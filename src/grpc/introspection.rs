@@ -116,10 +116,8 @@ async fn batch_introspect<S: Store>(
             let problem = "must be at most 1,000";
             return Err(Error::InvalidRequest { field: "tokens", problem });
         }
-        let mut batch = Batch::of(tokens.len());
         let tokens = tokens.into_iter().map(Secret::from);
-        ready.get()?.introspect_all(&caller, tokens, |found| batch.push(found)).await?;
-        Ok(batch)
+        Ok(Batch::of(&ready.get()?.introspect_all(&caller, tokens).await?))
     };
     found.await.map(tonic::Response::new).map_err(|error| status::status(&error))
 }

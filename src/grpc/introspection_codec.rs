@@ -56,29 +56,26 @@ pub(super) trait Answer: Send + 'static {
     fn write(&self, to: &mut impl BufMut);
 }
 
-/// A `BatchIntrospectResponse`, written as its results come.
-pub(super) struct Batch {
-    written: Vec<u8>,
-    result: Vec<u8>,
-}
+/// A `BatchIntrospectResponse`.
+pub(super) struct Batch(Vec<u8>);
 
 impl Batch {
-    /// An empty one, with room for so many results.
-    pub(super) fn of(results: usize) -> Self {
-        let written = Vec::with_capacity(results * RESULT_BYTES);
-        Self { written, result: Vec::with_capacity(RESULT_BYTES) }
-    }
-
-    pub(super) fn push(&mut self, found: &Introspection) {
-        self.result.clear();
-        found.write(&mut self.result);
-        put_bytes(field::RESULTS, &self.result, &mut self.written);
+    /// Writes it: the length of a result is known only when it is written.
+    pub(super) fn of(results: &[Introspection]) -> Self {
+        let mut written = Vec::with_capacity(results.len() * RESULT_BYTES);
+        let mut result = Vec::with_capacity(RESULT_BYTES);
+        for found in results {
+            result.clear();
+            found.write(&mut result);
+            put_bytes(field::RESULTS, &result, &mut written);
+        }
+        Self(written)
     }
 }
 
 impl Answer for Batch {
     fn write(&self, to: &mut impl BufMut) {
-        to.put_slice(&self.written);
+        to.put_slice(&self.0);
     }
 }
 

@@ -22,7 +22,7 @@ use crate::{
 };
 
 /// Records that are read at the same time: each that is not in memory takes a thread.
-const MAX_READ_TOGETHER: usize = 64;
+pub(super) const MAX_READ_TOGETHER: usize = 64;
 
 /// A grant as it is now.
 #[derive(Clone, Debug)]

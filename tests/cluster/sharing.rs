@@ -7,7 +7,7 @@ use tonic::Code;
 use crate::{
     common::{
         admin::Admin,
-        caller::{Caller, by_password},
+        caller::{Caller, by_password, client_credentials},
         refusal::assert_refused,
         wait::until,
     },
@@ -173,6 +173,31 @@ async fn a_watch_at_any_instance_hears_of_all_and_its_cursors_are_good_at_all() 
         assert_eq!(count, 1, "{told:?}");
         cursor = end;
     }
+}
+
+/// However many tokens are asked about at once, they wait for a few looks at the database together.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "needs PostgreSQL: tests/postgres.sh"]
+async fn a_batch_of_tokens_that_no_memory_holds_is_looked_up_together() {
+    const MANY: u64 = 300;
+    let database = Database::shared("batch");
+    let instances = three(&database).await;
+    let [first, second, _] = callers(&instances, "shop").await;
+    let mut tokens = Vec::new();
+    for _ in 0..MANY {
+        tokens.push(first.issue(client_credentials()).await.expect("a token").access_token);
+    }
+    first.revoke(&tokens[7]).await.expect("revoked");
+    let tokens: Vec<&str> = tokens.iter().map(String::as_str).collect();
+    let ops = instances[1].ops().await;
+    let barriers = async || ops.metrics().await.count("jeton_store_barrier_seconds_count");
+    let before = barriers().await;
+    let results = second.introspect_all(&tokens).await.expect("results");
+    let passed = barriers().await - before;
+    let active: Vec<bool> = results.iter().map(|result| result.active).collect();
+    let expected: Vec<bool> = (0..MANY).map(|number| number != 7).collect();
+    assert_eq!(active, expected);
+    assert!((1..MANY / 2).contains(&passed), "{passed} barriers");
 }
 
 fn names(event: &jeton::proto::v1::Revocation, grant_id: &str) -> bool {
