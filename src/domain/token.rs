@@ -42,8 +42,8 @@ impl TokenKind {
         }
     }
 
-    const fn of_prefix(prefix: &[u8; PREFIX_CHARS]) -> Option<Self> {
-        match prefix {
+    const fn of_prefix(prefix: [u8; PREFIX_CHARS]) -> Option<Self> {
+        match &prefix {
             b"jat_" => Some(Self::Access),
             b"jrt_" => Some(Self::Refresh),
             _ => None,
@@ -155,7 +155,7 @@ impl Token {
     /// that parses is the one text of what it says.
     pub fn parse(text: &str) -> Option<Self> {
         let (prefix, body) = text.as_bytes().split_first_chunk()?;
-        let kind = TokenKind::of_prefix(prefix)?;
+        let kind = TokenKind::of_prefix(*prefix)?;
         let payload: [u8; PAYLOAD_BYTES] = base62::decode(body)?;
         let (key_id, rest) = payload.split_first_chunk()?;
         let (grant_id, rest) = rest.split_first_chunk()?;

@@ -132,12 +132,11 @@ fn put_head(field: u32, len: usize, to: &mut impl BufMut) {
     /// Of fields that have a length.
     const WIRE_TYPE: u32 = 2;
     let key = field << 3 | WIRE_TYPE;
-    match (u8::try_from(key), u8::try_from(len)) {
-        (Ok(key @ ..0x80), Ok(len @ ..0x80)) => to.put_slice(&[key, len]),
-        _ => {
-            encode_varint(key.into(), to);
-            encode_varint(len as u64, to);
-        }
+    if let (Ok(key @ ..0x80), Ok(len @ ..0x80)) = (u8::try_from(key), u8::try_from(len)) {
+        to.put_slice(&[key, len]);
+    } else {
+        encode_varint(key.into(), to);
+        encode_varint(len as u64, to);
     }
 }
 
