@@ -6,7 +6,7 @@ use tokio::time::Instant;
 use tonic::{Code, Status};
 
 use crate::{
-    common::caller::Caller,
+    common::caller::{Caller, by_password},
     database::Database,
     fleet::{MAX_STALENESS, answered, callers, introspected, three},
 };
@@ -127,9 +127,7 @@ async fn while_the_primary_hangs_nobody_is_told_what_nobody_knows() {
     assert!(accepted > 0, "memory was good for a while");
     assert_unavailable(&callers[1].revoke(refresh).await.expect_err("nobody can promise that"));
     database.signal("primary", "CONT");
-    let login = answered("a login", async || {
-        callers[2].issue(crate::common::caller::by_password("bob")).await
-    });
+    let login = answered("a login", async || callers[2].issue(by_password("bob")).await);
     login.await;
     let told = answered("an answer", async || introspected(&callers[1], &facts.live[1].0).await);
     assert!(told.await.active);
@@ -184,15 +182,18 @@ async fn one_standby_is_not_missed_and_without_both_nothing_is_acknowledged() {
     let mut facts = some(&callers).await;
     database.signal("standby2", "STOP");
     let (revoked, _) = facts.live.remove(0);
-    assert_unavailable(&callers[0].revoke(&revoked).await.expect_err("nobody can promise that"));
-    let login = callers[1].issue(crate::common::caller::by_password("bob")).await;
-    assert_unavailable(&login.expect_err("it may be lost"));
-    for (caller, (access, _)) in callers.iter().zip(&facts.live) {
-        // By now nothing that lies in memory is fresh.
-        let asked = Instant::now();
-        assert_unavailable(&introspected(caller, access).await.expect_err("nobody can know that"));
-        assert!(asked.elapsed() < PATIENCE, "told so after {:?}", asked.elapsed());
+    let (revocation, refresh) =
+        tokio::join!(callers[0].revoke(&revoked), callers[1].refresh(&facts.live[0].1));
+    assert_unavailable(&revocation.expect_err("nobody can promise that"));
+    assert_unavailable(&refresh.expect_err("it may be lost"));
+    // By now nothing that lies in memory is fresh.
+    let asked = Instant::now();
+    let asking = callers.iter().zip(&facts.live);
+    let asking = asking.map(|(caller, (access, _))| introspected(caller, access));
+    for told in futures_util::future::join_all(asking).await {
+        assert_unavailable(&told.expect_err("nobody can know that"));
     }
+    assert!(asked.elapsed() < PATIENCE, "told so after {:?}", asked.elapsed());
     database.signal("standby2", "CONT");
     facts.holds(&callers).await;
     // What had no answer is asked again.
