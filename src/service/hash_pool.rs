@@ -36,9 +36,9 @@ pub(super) const PATIENCE: Duration = Duration::from_millis(750);
 /// How many wait at most. Each holds a request in memory.
 const MOST_WAITING: usize = 1_024;
 
-/// What the threads leave to all others where there are fewer cores than work: at 10 a thread gets a
-/// tenth of what an ordinary one gets. A login waits for its hash anyway; introspection must not.
-const NICENESS: i32 = 10;
+/// What the threads leave to all others where there are fewer cores than work: at 5 a thread gets a
+/// third of what an ordinary one gets. A login waits for its hash anyway; introspection must not.
+const NICENESS: i32 = 5;
 
 /// Seconds that one hash takes: a millisecond at the least cost, much more at a high one.
 const SECONDS: [f64; 9] = [0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0];
