@@ -42,7 +42,7 @@ use self::{
     instance::Instance,
     lease::Lease,
     metrics::PostgresMetrics,
-    records::Shared,
+    records::{EVENTS_AT_ONCE, Shared},
     rows::keyed,
     schema::Identity,
     versions::Versions,
@@ -152,7 +152,7 @@ impl PostgresStore {
             (options.max_staleness, metrics.barrier.clone()),
         );
         let versions = Versions::of(identity.opening);
-        let events = Semaphore::new(Shared::EVENTS_AT_ONCE);
+        let events = Semaphore::new(EVENTS_AT_ONCE);
         let shared = Arc::new(Shared { connections, barrier, versions, instance, events });
         Self {
             grants: PostgresRecords::new(&shared, grants),

@@ -31,6 +31,9 @@ const TIMEOUT: Duration = Duration::from_secs(5);
 pub(super) const READ_ATTEMPTS: usize = 8;
 /// How often a write is tried that lost a race inside the database or a connection.
 const ATTEMPTS: usize = 3;
+/// Writes with an event that are under way at a time: one commits, and the next is there when it has.
+/// Each waits in the database for the one before it, with a connection that nobody else can use.
+pub(super) const EVENTS_AT_ONCE: usize = 2;
 
 /// The records of one type. Cloning shares them.
 pub struct PostgresRecords<R: Tabled> {
@@ -45,14 +48,8 @@ pub(super) struct Shared {
     pub(super) barrier: Barrier,
     pub(super) versions: Versions,
     pub(super) instance: Arc<Instance>,
-    /// Writes with an event that may be under way at once: each waits in the database for the one
-    /// before it, and what waits there keeps a connection from everybody else.
+    /// Turns of writes with an event, [`EVENTS_AT_ONCE`] of them.
     pub(super) events: Semaphore,
-}
-
-impl Shared {
-    /// One whose turn comes while the other commits, and the next.
-    pub(super) const EVENTS_AT_ONCE: usize = 2;
 }
 
 impl<R: Tabled> Clone for PostgresRecords<R> {
