@@ -224,6 +224,7 @@ async fn every_history_has_an_order_that_explains_it() {
     let mut servers = Vec::from(three(&database).await);
     let fleet = Arc::new(Fleet::of(&servers).await);
     let rounds = rounds();
+    let (mut histories, mut operations) = (0, 0);
     for round in 0..rounds {
         let began = Instant::now();
         let mut grants = Vec::new();
@@ -254,8 +255,11 @@ async fn every_history_has_an_order_that_explains_it() {
             if let Err(unexplained) = explain(&history, MAX_STALENESS) {
                 panic!("round {round}, seed {seed}: {unexplained}");
             }
+            histories += 1;
+            operations += history.len();
         }
     }
+    println!("{rounds} rounds: {histories} histories of {operations} operations are explained");
 }
 
 impl Contested {
