@@ -8,6 +8,7 @@ use std::{sync::Arc, time::Duration};
 
 use tokio::{
     sync::{mpsc, oneshot, watch},
+    task::JoinSet,
     time::{Instant, MissedTickBehavior, interval, timeout},
 };
 
@@ -15,6 +16,7 @@ use super::{
     connections::{Connection, Connections, rows},
     follower::Follower,
     instance::Instance,
+    notices::Notices,
     readiness::Readiness,
     session::Server,
 };
@@ -27,6 +29,8 @@ use crate::{
 const WAITING: usize = 4096;
 /// How often one is passed at least when nobody waits: what `changed` hears of is no older.
 const PERIOD: Duration = Duration::from_millis(100);
+/// How soon after a notice the next one makes a barrier: where events are many, one is for many.
+const NOTICES_APART: Duration = Duration::from_millis(5);
 /// How long the standbys may take.
 const TIMEOUT: Duration = Duration::from_secs(3);
 /// How often it is asked how many grants the other instances have made.
@@ -65,7 +69,7 @@ impl Barrier {
     /// Starts to pass barriers in the name of one opening of the store, until all clones are gone,
     /// and has `follower` follow each.
     pub(super) fn start(
-        connections: Connections,
+        (connections, notices): (Connections, Notices),
         instance: Arc<Instance>,
         follower: Follower,
         (max_staleness, seconds): (Duration, Histogram),
@@ -75,8 +79,16 @@ impl Barrier {
         let (ready, readiness) = watch::channel(Readiness::Ready);
         // Several in each time that what is kept is good for, if it is good for any.
         let period = if max_staleness.is_zero() { PERIOD } else { PERIOD.min(max_staleness / 4) };
-        let passing =
-            Passing { connections, instance, follower, seconds, held: None, counted: None };
+        let passing = Passing {
+            connections,
+            notices,
+            instance,
+            follower,
+            seconds,
+            held: None,
+            counted: None,
+            listening: None,
+        };
         tokio::spawn(passing.run(period, queue, head, ready));
         Self { waiting, heads, readiness }
     }
@@ -112,6 +124,7 @@ enum Missed {
 /// The one task that passes them.
 struct Passing {
     connections: Connections,
+    notices: Notices,
     instance: Arc<Instance>,
     follower: Follower,
     seconds: Histogram,
@@ -119,6 +132,8 @@ struct Passing {
     held: Option<Connection>,
     /// When the grants were last counted.
     counted: Option<Instant>,
+    /// Where it is listened for notices, for as long as this is kept.
+    listening: Option<(Server, JoinSet<()>)>,
 }
 
 impl Passing {
@@ -132,6 +147,7 @@ impl Passing {
         let mut ticks = interval(period);
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let mut waiting = Vec::new();
+        let mut noticed = Instant::now();
         loop {
             tokio::select! {
                 received = queue.recv_many(&mut waiting, WAITING) => {
@@ -139,6 +155,7 @@ impl Passing {
                         return;
                     }
                 }
+                () = self.notices.after(noticed + NOTICES_APART) => noticed = Instant::now(),
                 _ = ticks.tick() => {}
             }
             let began = Instant::now();
@@ -179,6 +196,7 @@ impl Passing {
         let missed = match timeout(TIMEOUT, self.pass_on(&connection)).await {
             Ok(Ok(head)) => {
                 self.connections.keep_to(server);
+                self.listen_at(server);
                 self.held = Some(connection);
                 return Ok(Passed { head, server });
             }
@@ -188,6 +206,15 @@ impl Passing {
         drop(Connection::take(connection));
         self.connections.leave(server);
         Err(missed)
+    }
+
+    /// Whoever was deposed has nothing to tell.
+    fn listen_at(&mut self, server: Server) {
+        if self.listening.as_ref().is_none_or(|(at, _)| *at != server) {
+            let mut listening = JoinSet::new();
+            listening.spawn(self.notices.clone().listen(self.connections.clone()));
+            self.listening = Some((server, listening));
+        }
     }
 
     async fn pass_on(&self, connection: &Connection) -> Result<Sequence, ReadError> {

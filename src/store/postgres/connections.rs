@@ -10,10 +10,12 @@ use deadpool::managed::{Object, Pool, PoolError};
 use deadpool_postgres::{Manager, ManagerConfig, RecyclingMethod, Runtime};
 use tokio::time::timeout;
 use tokio_postgres::{
-    Config, Row,
+    Client, Config, Row, Socket,
     config::{LoadBalanceHosts, TargetSessionAttrs},
+    tls::MakeTlsConnect,
     types::ToSql,
 };
+use tokio_postgres_rustls::MakeRustlsConnect;
 
 use super::{
     OpenError, PostgresOptions, outcome,
@@ -32,6 +34,10 @@ pub(super) const READ_TIMEOUT: Duration = Duration::from_secs(5);
 /// says nothing.
 const SILENCE: Duration = Duration::from_secs(5);
 
+/// What drives a connection that is none of the pool's.
+pub(super) type Apart =
+    tokio_postgres::Connection<Socket, <MakeRustlsConnect as MakeTlsConnect<Socket>>::Stream>;
+
 /// A connection while somebody uses it.
 pub(super) type Connection = Object<Sessions>;
 
@@ -39,6 +45,8 @@ pub(super) type Connection = Object<Sessions>;
 #[derive(Clone)]
 pub(super) struct Connections {
     pool: Pool<Sessions>,
+    config: Arc<Config>,
+    connector: MakeRustlsConnect,
     /// The server that the last barrier was passed at.
     current: Arc<Mutex<Option<Server>>>,
 }
@@ -63,7 +71,7 @@ impl Connections {
         }
         let recycling = ManagerConfig { recycling_method: RecyclingMethod::Fast };
         let connector = tls::connector(options.tls_ca.as_deref())?;
-        let manager = Manager::from_config(config, connector, recycling);
+        let manager = Manager::from_config(config.clone(), connector.clone(), recycling);
         let current = Arc::default();
         let pool = Pool::builder(Sessions::new(manager, &current))
             .max_size(options.connections)
@@ -72,7 +80,12 @@ impl Connections {
             .runtime(Runtime::Tokio1)
             .build()
             .map_err(|error| OpenError::Unreachable(error.to_string().into()))?;
-        Ok(Self { pool, current })
+        Ok(Self { pool, config: Arc::new(config), connector, current })
+    }
+
+    /// A connection that is none of the pool's, with what the server says on it unasked.
+    pub(super) async fn apart(&self) -> Result<(Client, Apart), tokio_postgres::Error> {
+        self.config.connect(self.connector.clone()).await
     }
 
     /// One of them.

@@ -1,11 +1,13 @@
 //! The changes feed in its table: events by number, in the order of their commits.
 
 use deadpool_postgres::{GenericClient, Transaction};
+use futures_util::future::try_join;
 use tokio::time::timeout;
-use tokio_postgres::Row;
+use tokio_postgres::{Row, types::ToSql};
 
 use super::{
     connections::{Connection, READ_TIMEOUT, rows},
+    notices::Notices,
     outcome::{self, Failed},
     records::{READ_ATTEMPTS, Shared},
 };
@@ -15,10 +17,11 @@ use crate::{
 };
 
 /// Adds an event with the next number. The feed's row is held until the commit, so that no number
-/// that was drawn earlier is committed later.
+/// that was drawn earlier is committed later. Whoever listens is told by `notices`.
 pub(super) async fn add(
     transaction: &Transaction<'_>,
     change: &Change,
+    notices: &Notices,
 ) -> Result<(), tokio_postgres::Error> {
     let next = transaction
         .prepare_cached("UPDATE jeton_feed SET head = head + 1 WHERE single RETURNING head")
@@ -27,7 +30,11 @@ pub(super) async fn add(
     let insert = transaction
         .prepare_cached("INSERT INTO jeton_changes (sequence, change) VALUES ($1, $2)")
         .await?;
-    transaction.execute(&insert, &[&head, &change.to_bytes()]).await.map(drop)
+    // Both are on their way at once: others wait for the feed's row meanwhile.
+    let change = change.to_bytes();
+    let parameters: [&(dyn ToSql + Sync); 2] = [&head, &change];
+    let added = transaction.execute(&insert, &parameters);
+    try_join(added, notices.announce(transaction)).await.map(drop)
 }
 
 /// Up to `limit` events after `after`, once a barrier was passed after them. What is said of the

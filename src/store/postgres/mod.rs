@@ -15,6 +15,7 @@ mod keys;
 mod lease;
 mod look;
 mod metrics;
+mod notices;
 mod open_error;
 mod outcome;
 mod readiness;
@@ -42,6 +43,7 @@ use self::{
     instance::Instance,
     lease::Lease,
     metrics::PostgresMetrics,
+    notices::Notices,
     records::{EVENTS_AT_ONCE, Shared},
     rows::keyed,
     schema::Identity,
@@ -145,15 +147,16 @@ impl PostgresStore {
         };
         let instance = Arc::new(Instance::new(identity.opening));
         let metrics = PostgresMetrics::new(&instance);
+        let notices = Notices::default();
         let barrier = Barrier::start(
-            connections.clone(),
+            (connections.clone(), notices.clone()),
             Arc::clone(&instance),
             Follower::new(caches),
             (options.max_staleness, metrics.barrier.clone()),
         );
         let versions = Versions::of(identity.opening);
         let events = Semaphore::new(EVENTS_AT_ONCE);
-        let shared = Arc::new(Shared { connections, barrier, versions, instance, events });
+        let shared = Arc::new(Shared { connections, barrier, versions, instance, notices, events });
         Self {
             grants: PostgresRecords::new(&shared, grants),
             clients: PostgresRecords::new(&shared, clients),

@@ -15,6 +15,7 @@ use super::{
     connections::{Connection, Connections},
     feed,
     instance::Instance,
+    notices::Notices,
     outcome::{self, Failed},
     rows::{keyed, stored},
     statement::Statements,
@@ -48,6 +49,7 @@ pub(super) struct Shared {
     pub(super) barrier: Barrier,
     pub(super) versions: Versions,
     pub(super) instance: Arc<Instance>,
+    pub(super) notices: Notices,
     /// Turns of writes with an event, [`EVENTS_AT_ONCE`] of them.
     pub(super) events: Semaphore,
 }
@@ -140,7 +142,7 @@ impl<R: Tabled> PostgresRecords<R> {
             let transaction = client.transaction().await?;
             let rows = execute(&*transaction, &statement, write, version).await?;
             if rows == 1 {
-                feed::add(&transaction, change).await?;
+                feed::add(&transaction, change, &self.shared.notices).await?;
                 transaction.commit().await?;
             }
             Ok(rows)

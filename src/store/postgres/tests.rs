@@ -2,9 +2,12 @@
 
 use std::time::Duration;
 
-use tokio::task::JoinSet;
+use tokio::{
+    task::JoinSet,
+    time::{Instant, timeout},
+};
 
-use super::{PostgresOptions, PostgresStore};
+use super::{PostgresOptions, PostgresStore, notices::Notices};
 use crate::{
     domain::{entropy::Entropy, grant::EndCause, secret::Secret},
     store::{
@@ -87,6 +90,23 @@ async fn while_many_revocations_wait_for_their_turn_others_are_answered() {
     }
     drop(held.rollback().await);
     assert_eq!(revocations.join_all().await, vec![Ok(()); 64]);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "needs PostgreSQL: tests/postgres.sh"]
+async fn whoever_listens_is_told_of_an_event_that_another_instance_has_committed() {
+    let store = empty("notices").await;
+    let version = store.grants().write(Write::Insert(grant(1))).await.expect("an insert");
+    let heard = Notices::default();
+    let listening = tokio::spawn(heard.clone().listen(store.shared.connections.clone()));
+    while !heard.are_known() || !store.shared.notices.are_known() {
+        tokio::task::yield_now().await;
+    }
+    let ended = grant(1).ended(EndCause::Revoked, NOW);
+    store.grants().write(Write::Replace(version, ended)).await.expect("an event");
+    let told = timeout(Duration::from_secs(10), heard.after(Instant::now())).await;
+    assert_eq!(told, Ok(()), "nothing was heard of it");
+    listening.abort();
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

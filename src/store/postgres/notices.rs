@@ -1,0 +1,104 @@
+//! Hears of events as soon as they are committed, where the engine tells (LISTEN and NOTIFY).
+//!
+//! It only makes things sooner: a notice that is lost costs the time until the next barrier.
+
+use std::{
+    convert::Infallible,
+    future::pending,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
+
+use deadpool_postgres::Transaction;
+use futures_util::stream::{StreamExt as _, poll_fn};
+use tokio::{
+    sync::Notify,
+    time::{Instant, sleep, sleep_until},
+};
+use tokio_postgres::{AsyncMessage, Error, error::SqlState};
+
+use super::{connections::Connections, outcome::told};
+
+/// A channel is its database's: whoever has another schema there hears it in vain.
+const LISTEN: &str = "LISTEN jeton_feed";
+const NOTIFY: &str = "SELECT pg_notify('jeton_feed', '')";
+/// How long to wait before a connection that was cut is made again.
+const PAUSE: Duration = Duration::from_secs(1);
+
+/// The notices of one instance. Cloning shares them.
+#[derive(Clone, Default)]
+pub(super) struct Notices(Arc<Heard>);
+
+#[derive(Default)]
+struct Heard {
+    /// The engine has taken a LISTEN.
+    known: AtomicBool,
+    events: Notify,
+}
+
+impl Notices {
+    /// Whether the engine has them: it is asked to tell others only if it has told that it can.
+    pub(super) fn are_known(&self) -> bool {
+        self.0.known.load(Ordering::Relaxed)
+    }
+
+    /// Has the others told once the transaction is committed: synchronously, as every one of ours.
+    pub(super) async fn announce(&self, transaction: &Transaction<'_>) -> Result<(), Error> {
+        if self.are_known() {
+            let notify = transaction.prepare_cached(NOTIFY).await?;
+            transaction.execute(&notify, &[]).await?;
+        }
+        Ok(())
+    }
+
+    /// Waits for the next, and then until `time`. Those that came since the last one count as one.
+    pub(super) async fn after(&self, time: Instant) {
+        self.0.events.notified().await;
+        sleep_until(time).await;
+    }
+
+    /// Listens at the server that takes writes, by a connection of its own, until the engine says that
+    /// it cannot.
+    pub(super) async fn listen(self, connections: Connections) {
+        loop {
+            let ended = self.hear(&connections).await;
+            if ended.is_err_and(|error| is_unknown(&error)) {
+                return tracing::info!(
+                    "the database tells of no events: it is asked ten times a second"
+                );
+            }
+            sleep(PAUSE).await;
+        }
+    }
+
+    /// Hears whatever there is until the connection ends.
+    async fn hear(&self, connections: &Connections) -> Result<(), Error> {
+        let (client, mut connection) = connections.apart().await?;
+        let mut messages = poll_fn(move |context| connection.poll_message(context));
+        let hearing = async {
+            while let Some(message) = messages.next().await {
+                if matches!(message?, AsyncMessage::Notification(_)) {
+                    self.0.events.notify_one();
+                }
+            }
+            Ok(())
+        };
+        let asking = async {
+            client.batch_execute(LISTEN).await?;
+            self.0.known.store(true, Ordering::Relaxed);
+            pending::<Result<Infallible, Error>>().await
+        };
+        tokio::select! {
+            ended = hearing => ended,
+            failed = asking => failed.map(|never| match never {}),
+        }
+    }
+}
+
+/// Whether the engine has no such statement.
+fn is_unknown(error: &Error) -> bool {
+    [Some(&SqlState::FEATURE_NOT_SUPPORTED), Some(&SqlState::SYNTAX_ERROR)].contains(&told(error))
+}
