@@ -17,7 +17,7 @@ use crate::{
 };
 
 /// The pause between two full steps of last uses: what they leave to everybody else.
-const BREATH: Duration = Duration::from_millis(20);
+const BREATH: Duration = Duration::from_millis(10);
 /// The pause when fewer were noted: so many uses share a sync.
 const PAUSE: Duration = Duration::from_secs(1);
 /// How long the last uses may take to be written when the process stops: a few batches.
