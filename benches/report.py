@@ -34,7 +34,7 @@ def run(part: str, arguments: list[str]) -> dict:
         "taken": datetime.now(timezone.utc).strftime("%Y-%m-%d"),
         "load_before": round(began, 2),
         "processor": processor(),
-        "kernel": platform.release(),
+        "kernel": ".".join(platform.release().split(".")[:2]),
         "figures": figures,
     }
 
