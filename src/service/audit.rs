@@ -17,7 +17,7 @@ use crate::{
         grant_id::GrantId,
         subject::{Subject, UserId},
     },
-    store::Store,
+    store::{Records as _, Store},
 };
 
 /// The target of audit events, which the log sorts them by.
@@ -205,10 +205,12 @@ impl<S: Store> Service<S> {
             }
             Credentials::Nothing | Credentials::Bearer(_) => None,
         };
-        let known = match &named {
+        let known = match (&named, &error) {
+            // The store has just been waited for in vain: the caller is not to wait for it again.
+            (Some(id), Error::Unavailable { .. }) => self.store.clients().cached(id),
             // What cannot be read now is not known.
-            Some(id) => self.client(id).await.ok().flatten(),
-            None => None,
+            (Some(id), _) => self.client(id).await.ok().flatten(),
+            (None, _) => None,
         };
         let client_id = known.as_ref().map(|client| &client.id);
         let outcome = Outcome::Refused(error.clone());

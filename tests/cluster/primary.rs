@@ -13,7 +13,7 @@ use crate::{
 
 /// How long it may take to say that nobody knows: two attempts at a barrier, each of a connection and a
 /// commit that do not come, and some.
-const PATIENCE: Duration = Duration::from_secs(18);
+const PATIENCE: Duration = Duration::from_secs(12);
 
 /// What was acknowledged of some grants.
 struct Acknowledged {

@@ -165,6 +165,9 @@ impl Passing {
                 // Whoever gave up does not wait any more.
                 let _gone = waiting.send(passed);
             }
+            // One that took longer than the period is not followed by a tick at once: whoever has just
+            // been told would come too late for that one, and wait for two.
+            ticks.reset();
             ready.send_if_modified(|readiness| readiness.now(passed.is_ok()));
             if let Ok(passed) = passed {
                 self.follow(passed, began).await;
