@@ -3,8 +3,8 @@
 # of one instance, and several behind one database while instances and the primary are killed and stopped.
 #
 # postgres.sh [ROUNDS [all]]: so many histories of refreshes and revocations are recorded, by default 4.
-# With `all` every test that starts a server is run with one, two and three instances behind one
-# database, without it some of them with three. What is left out is in tests/postgres/excluded.txt.
+# With `all` every test that starts a server, those of HTTP too (tests/http.sh), is run with one, two and
+# three instances behind one database, without it some of them with three. What is left out is in tests/postgres/excluded.txt.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 # shellcheck source=tests/postgres/cluster.sh
@@ -47,6 +47,7 @@ if [[ ${2:-} == all ]]; then
     mapfile -t all < <(suites)
     for instances in 1 2 3; do
         run_suites "$instances" "${all[@]}"
+        JETON_TEST_STORE=postgres JETON_TEST_INSTANCES=$instances tests/http.sh
     done
 else
     run_suites 3 introspect issue refresh revoke admin_grants

@@ -11,6 +11,8 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
+import instances
+
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parents[1]
 BINARY = Path(os.environ.get("JETON_BINARY", ROOT / "target/release/jeton"))
@@ -102,26 +104,40 @@ def _environment() -> dict[str, str]:
 
 @contextmanager
 def jeton(home: Path, settings: str) -> Iterator[Process]:
-    """`jeton serve` with `settings`, on free ports, with data of its own; stopped in order."""
+    """`jeton serve` with `settings`, on free ports, with data of its own; stopped in order. Where the
+    tests are run with several instances, whoever is yielded stands for all of them."""
     home.mkdir(parents=True, exist_ok=True)
     config = home / "jeton.toml"
     config.write_text(settings)
-    port = free_port()
-    origin = f"http://127.0.0.1:{port}"
-    command = [
-        *(str(BINARY), "serve", "--config", str(config)),
-        *("--http-listen", f"127.0.0.1:{port}", "--http-issuer", origin),
-        *("--grpc-listen", "127.0.0.1:0", "--ops-listen", "127.0.0.1:0"),
-        *("--store-path", str(home / "data"), "--keys-path", str(home / "keys")),
-    ]
-    process = Process(home, command, port)
+    config.chmod(0o600)
+    ports = [free_port() for _ in range(instances.count())]
+    balancer = instances.Balancer(ports) if len(ports) > 1 else None
+    origin = f"http://127.0.0.1:{balancer.port if balancer else ports[0]}"
+    store = instances.store(home)
+    processes: list[Process] = []
     try:
-        process.wait_ready()
-        yield process
-        code = process.stop()
-        assert code == 0, f"exit code {code}:\n{process.last_lines()}"
+        for port in ports:
+            command = [
+                *(str(BINARY), "serve", "--config", str(config)),
+                *("--http-listen", f"127.0.0.1:{port}", "--http-issuer", origin),
+                *("--grpc-listen", "127.0.0.1:0", "--ops-listen", "127.0.0.1:0"),
+                *(*store, "--keys-path", str(home / "keys")),
+            ]
+            processes.append(Process(home, command, port))
+            # The first one makes the store and the key ring.
+            processes[-1].wait_ready()
+        if balancer:
+            balancer.start()
+            processes[0].port = balancer.port
+        yield processes[0]
+        for process in processes:
+            code = process.stop()
+            assert code == 0, f"exit code {code}:\n{process.last_lines()}"
     finally:
-        process.discard()
+        if balancer:
+            balancer.close()
+        for process in processes:
+            process.discard()
 
 
 @contextmanager
