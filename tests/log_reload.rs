@@ -27,6 +27,12 @@ async fn the_level_follows_the_file() {
     until("to be read again", async || logged(&server, &[READ_AGAIN, "trace"])).await;
     until("to log more", async || shop.is_active(&token).await && logged(&server, &["TRACE"]))
         .await;
+    // sled logs by another crate, which has a level of its own.
+    until("to log what sled does", async || {
+        shop.issue(client_credentials()).await.expect("a token");
+        logged(&server, &["TRACE", "\"target\":\"sled::"])
+    })
+    .await;
 
     server.reload(&settings.clone().set("log", "filter", "off"));
     until("to fall silent", async || {

@@ -14,7 +14,7 @@ use opentelemetry_sdk::{
     propagation::TraceContextPropagator,
     trace::{Sampler, SdkTracerProvider},
 };
-use tracing::{Span, field::Empty};
+use tracing::{Span, field::Empty, level_filters::LevelFilter};
 use tracing_opentelemetry::OpenTelemetrySpanExt as _;
 use tracing_subscriber::{Layer as _, filter::filter_fn};
 
@@ -55,7 +55,7 @@ pub(super) fn layer(settings: &TraceSettings) -> Result<Option<(Lines, Exporter)
         .with_target(false)
         .with_level(false)
         .with_tracked_inactivity(false)
-        .with_filter(filter_fn(|met| met.target() == TRACES));
+        .with_filter(filter_fn(|met| met.target() == TRACES).with_max_level_hint(LevelFilter::INFO));
     Ok(Some((Box::new(layer), Exporter(provider))))
 }
 
