@@ -152,8 +152,8 @@ mod tests {
     #[test]
     fn what_no_gate_lets_through_is_known_by_its_level_alone() {
         let hint = |filter: &str| {
-            let (mut layers, _gates) = gates::layers(io::sink, Form::Json, || log_gate(filter));
-            let (audit, _gates) = gates::layers(io::sink, Form::Json, audit_gate);
+            let (mut layers, _gates) = gates::layers(|| io::sink, Form::Json, || log_gate(filter));
+            let (audit, _gates) = gates::layers(|| io::sink, Form::Json, audit_gate);
             layers.extend(audit);
             tracing_subscriber::registry().with(layers).max_level_hint()
         };

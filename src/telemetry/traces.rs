@@ -55,7 +55,9 @@ pub(super) fn layer(settings: &TraceSettings) -> Result<Option<(Lines, Exporter)
         .with_target(false)
         .with_level(false)
         .with_tracked_inactivity(false)
-        .with_filter(filter_fn(|met| met.target() == TRACES).with_max_level_hint(LevelFilter::INFO));
+        .with_filter(
+            filter_fn(|met| met.target() == TRACES).with_max_level_hint(LevelFilter::INFO),
+        );
     Ok(Some((Box::new(layer), Exporter(provider))))
 }
 
