@@ -3,7 +3,11 @@
 #[expect(dead_code, reason = "the harness is every test file's")]
 mod common;
 
-use std::process::{Command, Output};
+use std::{
+    fs,
+    os::unix::fs::PermissionsExt as _,
+    process::{Command, Output},
+};
 
 use serde_json::Value;
 
@@ -51,6 +55,35 @@ async fn an_open_loop_makes_the_calls_that_its_rate_and_time_ask_for() {
     let server = Server::start(&Settings::standard()).await;
     let report = measured(&server, &["--rate", "200", "--duration", "1s"]);
     assert_eq!(report["calls"]["introspect"]["answered"], 200, "{report}");
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn tokens_that_were_kept_are_used_again_and_no_others_are_issued() {
+    let server = Server::start(&Settings::standard()).await;
+    let folder = tempfile::tempdir().expect("a folder");
+    let file = folder.path().join("tokens");
+    let path = file.to_str().expect("a path");
+    let arguments = ["--reuse", path, "--zipf", "1", "--duration", "200ms"];
+    let asked = measured(&server, &arguments);
+    let kept = fs::read_to_string(&file).expect("tokens");
+    assert_eq!(kept.lines().count(), 50);
+    let mode = fs::metadata(&file).expect("a file").permissions().mode();
+    assert_eq!(mode & 0o777, 0o600);
+    let again = measured(&server, &arguments);
+    for report in [asked, again] {
+        assert!(report["calls"]["introspect"]["answered"].as_u64() > Some(0), "{report}");
+        assert_eq!(report["calls"]["introspect"]["refused"], serde_json::json!({}));
+    }
+    assert_eq!(fs::read_to_string(&file).expect("tokens"), kept);
+    // One of them is revoked: it is they that are asked about.
+    let first = kept.lines().next().expect("a token").to_owned();
+    server.caller("shop").await.revoke(&first).await.expect("revoked");
+    let report = measured(&server, &["--reuse", path, "--duration", "200ms"]);
+    let refused = &report["calls"]["introspect"]["refused"];
+    assert!(refused["inactive"].as_u64() > Some(0), "{report}");
+    let too_few = bench(&server, &["--reuse", path, "--tokens", "51"]);
+    assert!(!too_few.status.success());
     server.stop().await;
 }
 

@@ -1,5 +1,6 @@
 //! `jeton bench`: puts a running server under load and tells how much it did and how long each call took.
 
+mod access;
 mod calls;
 mod mix;
 mod pace;
@@ -8,12 +9,13 @@ mod report;
 mod supply;
 mod worker;
 
-use std::{num::NonZeroU32, sync::Arc, time::Duration};
+use std::{num::NonZeroU32, path::PathBuf, sync::Arc, time::Duration};
 
 use clap::Args;
 use tokio::{task::JoinSet, time::Instant};
 
 use self::{
+    access::Access,
     calls::Caller,
     mix::Mix,
     pace::{Pace, Phases},
@@ -57,12 +59,22 @@ pub(super) struct Bench {
     #[arg(long, value_name = "N", default_value = "10000")]
     tokens: NonZeroU32,
 
+    /// Takes tokens by Zipf's law with this exponent, 1 for example: some much more often than others.
+    /// Left out: each as often as another
+    #[arg(long, value_name = "N", value_parser = exponent)]
+    zipf: Option<f64>,
+
+    /// Takes the access tokens from this file, or leaves them there for the next run if there is no
+    /// such file; whoever may read it may use them
+    #[arg(long, value_name = "FILE")]
+    reuse: Option<PathBuf>,
+
     /// Tokens in one `batch-introspect`, at most 1,000
     #[arg(long, value_name = "N", default_value = "100", value_parser = clap::value_parser!(u32).range(1..=1_000))]
     batch: u32,
 
-    /// Calls a second in all, sent when they are due whether or not earlier ones were answered, and
-    /// timed from then on. Left out: each stream sends its next call once the last is answered
+    /// Calls a second in all, sent when they are due whether or not earlier ones were answered; those
+    /// that an earlier one held up are timed from when they were due. Left out: each stream sends its next call once the last is answered
     #[arg(long, value_name = "N")]
     rate: Option<NonZeroU32>,
 
@@ -89,8 +101,7 @@ impl Bench {
             let channel = self.connection.reconnect().await?;
             callers.push(Caller::new(channel, &client_id, &secret, user.clone()));
         }
-        let tokens = if self.mix.introspects() { self.tokens.get() } else { 0 };
-        let supply = Arc::new(Supply::issue(&callers, tokens, self.batch).await?);
+        let supply = Arc::new(self.supply(&callers).await?);
         let (tally, counted) = self.load(&callers, &supply).await?;
         Report::new(&self, &tally, counted).print(self.output)
     }
@@ -105,6 +116,20 @@ impl Bench {
         }
     }
 
+    /// As many tokens as are asked for, if any call needs them.
+    async fn supply(&self, callers: &[Caller]) -> Result<Supply, CliError> {
+        let count = if self.mix.introspects() { self.tokens.get() as usize } else { 0 };
+        let Some(path) = &self.reuse else { return Ok(Supply::issue(callers, count).await?) };
+        let failed = |error| CliError::File(path.display().to_string(), error);
+        if let Some(kept) = Supply::kept(path, count).map_err(failed)? {
+            let enough = kept.len() == count;
+            return enough.then_some(kept).ok_or(CliError::Usage("--reuse: too few tokens"));
+        }
+        let supply = Supply::issue(callers, count).await?;
+        supply.keep(path).map_err(failed)?;
+        Ok(supply)
+    }
+
     /// Runs every stream to the end of the time and adds up what they saw.
     async fn load(
         &self,
@@ -116,7 +141,9 @@ impl Bench {
         let mut prepared = JoinSet::new();
         for number in 0..workers {
             let caller = callers[number as usize % callers.len()].clone();
-            let worker = Worker::new(number, caller, Arc::clone(supply), self.mix.clone());
+            let access = Access::new(self.tokens, number, self.zipf);
+            let tokens = (Arc::clone(supply), access);
+            let worker = Worker::new((number, caller), tokens, (self.mix.clone(), self.batch));
             prepared.spawn(worker.prepared());
         }
         let mut ready = Vec::new();
@@ -138,4 +165,10 @@ impl Bench {
         bar.abort();
         Ok((tally, phases.counted()))
     }
+}
+
+/// A number that Zipf's law can have.
+fn exponent(text: &str) -> Result<f64, &'static str> {
+    let number = text.parse().ok().filter(|number: &f64| number.is_finite() && *number >= 0.0);
+    number.ok_or("a number from 0 on is wanted")
 }

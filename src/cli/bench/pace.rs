@@ -31,7 +31,8 @@ pub(super) enum Pace {
     /// latencies leave out the calls that were not made (coordinated omission).
     Closed,
     /// At fixed times. A call that is sent late, because the stream still waited for the one
-    /// before, counts from when it was due: the latencies leave nothing out.
+    /// before, counts from when it was due: the latencies leave nothing out. One that is late only by
+    /// the timer, which tells milliseconds apart, counts from when it was sent.
     Open {
         /// Of the first call, after the start.
         offset: Duration,

@@ -36,6 +36,7 @@ impl Report {
             "connections": bench.connections,
             "streams": bench.streams,
             "tokens": bench.tokens,
+            "zipf": bench.zipf,
             "batch": bench.batch,
             "rate": bench.rate,
             "seconds": counted.as_secs_f64(),

@@ -7,6 +7,7 @@ use tokio::time::{Instant, sleep_until};
 use tonic::Status;
 
 use super::{
+    access::Access,
     calls::Caller,
     mix::{Call, Mix},
     pace::{Pace, Phases},
@@ -70,14 +71,20 @@ pub(super) struct Worker {
     number: u32,
     caller: Caller,
     supply: Arc<Supply>,
+    access: Access,
+    batch: u32,
     mix: Mix,
     /// The end of the stream's own chain of refreshes.
     refresh_token: String,
 }
 
 impl Worker {
-    pub(super) fn new(number: u32, caller: Caller, supply: Arc<Supply>, mix: Mix) -> Self {
-        Self { number, caller, supply, mix, refresh_token: String::new() }
+    pub(super) fn new(
+        (number, caller): (u32, Caller),
+        (supply, access): (Arc<Supply>, Access),
+        (mix, batch): (Mix, u32),
+    ) -> Self {
+        Self { number, caller, supply, access, batch, mix, refresh_token: String::new() }
     }
 
     /// The same, with whatever its calls need to begin with.
@@ -107,12 +114,13 @@ impl Worker {
             if due.unwrap_or_else(Instant::now) >= phases.end {
                 break;
             }
+            let owed = due.filter(|due| *due < Instant::now());
             if let Some(due) = due {
                 sleep_until(due).await;
             }
             let call = self.mix.at(u64::from(self.number) + u64::from(step));
-            let Some((sent, outcome)) = self.call(call, step).await else { continue };
-            let begin = due.unwrap_or(sent);
+            let Some((sent, outcome)) = self.call(call).await else { continue };
+            let begin = owed.unwrap_or(sent);
             if begin >= phases.counted_from {
                 tally.record(call, outcome, begin.elapsed());
             }
@@ -122,17 +130,17 @@ impl Worker {
 
     /// Makes one call: when it was sent, and its outcome. `None` when what it needs could not be
     /// had.
-    async fn call(&mut self, call: Call, step: u32) -> Option<(Instant, Result<(), String>)> {
+    async fn call(&mut self, call: Call) -> Option<(Instant, Result<(), String>)> {
         let refused = |status: Status| Refusal::from(status).reason();
         let good = |active: bool| if active { Ok(()) } else { Err("inactive".to_owned()) };
         let mut sent = Instant::now();
         let outcome = match call {
             Call::Introspect => {
-                let token = self.supply.token(self.number, step);
+                let token = self.supply.token(self.access.next());
                 self.caller.introspect(token).await.map_err(refused).and_then(good)
             }
             Call::BatchIntrospect => {
-                let tokens = self.supply.batch(self.number, step);
+                let tokens = self.supply.batch(self.access.next(), self.batch);
                 self.caller.introspect_all(tokens).await.map_err(refused).and_then(good)
             }
             Call::Issue => self.caller.issue().await.map(drop).map_err(refused),
