@@ -5,13 +5,13 @@ use std::{
     sync::{
         Arc, Mutex, PoisonError,
         atomic::{AtomicUsize, Ordering},
-        mpsc::{Receiver, Sender, channel},
+        mpsc::{Receiver, RecvTimeoutError, Sender, channel},
     },
     thread,
     time::Duration,
 };
 
-use rustix::process::setpriority_process;
+use rustix::process::{getpriority_process, setpriority_process};
 use tokio::{
     sync::{OwnedSemaphorePermit, Semaphore, oneshot},
     time::timeout,
@@ -36,9 +36,15 @@ pub(super) const PATIENCE: Duration = Duration::from_millis(750);
 /// How many wait at most. Each holds a request in memory.
 const MOST_WAITING: usize = 1_024;
 
-/// What the threads leave to all others where there are fewer cores than work: at 5 a thread gets a
-/// third of what an ordinary one gets. A login waits for its hash anyway; introspection must not.
-const NICENESS: i32 = 5;
+/// How much nicer the threads are than all others, where there are fewer cores than work: by 5 a thread
+/// gets a third of what an ordinary one gets. A login waits for its hash anyway; introspection must not.
+const NICER: i32 = 5;
+/// As nice as a thread can be.
+const NICEST: i32 = 19;
+
+/// After so long without a hash a thread gives its working memory back: a few logins a minute need
+/// not hold what a storm does.
+const IDLE: Duration = Duration::from_secs(5);
 
 /// Seconds that one hash takes: a millisecond at the least cost, much more at a high one.
 const SECONDS: [f64; 9] = [0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0];
@@ -121,7 +127,7 @@ impl HashPool {
         let queue = Arc::new(Mutex::new(queue));
         for number in 0..threads {
             let queue = Arc::clone(&queue);
-            let work = move || work(&queue, cost);
+            let work = move || work(&queue, cost, IDLE);
             thread::Builder::new().name(format!("hash-{number}")).spawn(work)?;
         }
         let seats = Arc::new(Semaphore::new(threads));
@@ -247,17 +253,24 @@ impl Drop for Waiting<'_> {
     }
 }
 
-fn work(queue: &Mutex<Receiver<Job>>, cost: HashCost) {
+fn work(queue: &Mutex<Receiver<Job>>, cost: HashCost, idle: Duration) {
     // Linux keeps it for each thread (nice(2)), and lets everybody be nicer.
-    if let Err(error) = setpriority_process(None, NICENESS) {
+    let nicer = getpriority_process(None).map(|niceness| (niceness + NICER).min(NICEST));
+    if let Err(error) = nicer.and_then(|niceness| setpriority_process(None, niceness)) {
         tracing::debug!(%error, "hashing is as urgent as everything else");
     }
     let mut memory = Memory::default();
     loop {
-        let job = queue.lock().unwrap_or_else(PoisonError::into_inner).recv();
-        let Ok(job) = job else { return };
-        job(&mut memory);
-        memory.trim(cost.memory_kib);
+        // One thread waits for work, the others for its place: each comes to be idle.
+        let job = queue.lock().unwrap_or_else(PoisonError::into_inner).recv_timeout(idle);
+        match job {
+            Ok(job) => {
+                job(&mut memory);
+                memory.trim(cost.memory_kib);
+            }
+            Err(RecvTimeoutError::Timeout) => memory.trim(0),
+            Err(RecvTimeoutError::Disconnected) => return,
+        }
     }
 }
 
@@ -286,19 +299,39 @@ mod tests {
         Arc::new(HashPool::start(threads, cost, Arc::new(Zeros)).expect("a pool"))
     }
 
+    #[test]
+    fn a_thread_without_work_gives_its_memory_back() {
+        let ((jobs, queue), (sizes, seen)) = (channel::<Job>(), channel());
+        let cost = HashCost { memory_kib: 64, iterations: 1, parallelism: 1 };
+        let hashing = thread::spawn(move || work(&Mutex::new(queue), cost, Duration::ZERO));
+        let size_before = |hash: bool| {
+            let sizes = sizes.clone();
+            let job: Job = Box::new(move |memory| {
+                sizes.send(memory.kib()).expect("the test listens");
+                if hash {
+                    phc::hash(&Secret::new("x"), cost, [0; 16], memory).expect("a hash");
+                }
+            });
+            jobs.send(job).expect("the thread runs");
+            seen.recv().expect("it ran")
+        };
+        assert_eq!(size_before(true), 0);
+        // It looks for work without end, and is idle whenever there is none.
+        assert!((0..1_000).any(|_| size_before(false) == 0));
+        drop(jobs);
+        hashing.join().expect("it ends with its queue");
+    }
+
     async fn seat(pool: &HashPool) -> Seat {
         pool.seat().await.expect("a seat")
     }
 
     #[tokio::test]
     async fn hashing_gives_way_to_all_other_threads() {
-        use rustix::process::getpriority_process;
-
         let pool = pool(1);
         let own = || getpriority_process(None).expect("a priority");
         let hashing = pool.run(seat(&pool).await, move |_: &mut Memory| own()).await;
-        assert_eq!(hashing.expect("it ran"), NICENESS);
-        assert!(own() < NICENESS, "{}", own());
+        assert_eq!(hashing.expect("it ran"), (own() + NICER).min(NICEST));
     }
 
     #[tokio::test]

@@ -24,6 +24,12 @@ impl Memory {
         }
     }
 
+    /// How much there is, in KiB: a block of argon2's is one.
+    #[cfg(test)]
+    pub(super) fn kib(&self) -> usize {
+        self.0.len()
+    }
+
     fn blocks(&mut self, params: &Params) -> &mut [Block] {
         let count = params.block_count();
         if self.0.len() < count {
