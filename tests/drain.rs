@@ -90,9 +90,18 @@ async fn end(mut watch: Streaming<WatchRevocationsResponse>) -> Code {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn sigterm_under_load_with_everything_open_that_can_be_loses_nothing_and_ends_in_time() {
+    drain_everything("shared").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn sigterm_does_the_same_to_connections_that_each_core_has_of_its_own() {
+    drain_everything("per-core").await;
+}
+
+async fn drain_everything(runtime: &str) {
     // A hash takes long enough for the signal to come between.
     let settings = Settings::standard().set("passwords", "memory", "24MiB").hash_threads(1);
-    let settings = settings.set("serve", "drain_timeout", "3s");
+    let settings = settings.set("serve", "drain_timeout", "3s").set("serve", "runtime", runtime);
     let server = Server::start(&settings).await;
     let ops = server.ops().await;
     let of_health = health_watches(&server).await;

@@ -13,7 +13,7 @@ use super::{
     first_admin::first_admin,
     hangup::Hangups,
     key_watch::follow_keys,
-    listen::{Listeners, Serving, listen, system},
+    listen::{Listeners, Serving, cores, listen, system},
     open::{Opened, StartError, open},
     service_manager,
     signals::StopSignals,
@@ -91,7 +91,9 @@ pub async fn serve(
     exposition.add([certificate_metrics.registry()]);
     let tls = tls_watch::load(settings, certificate_metrics).map_err(StartError::Tls)?;
     let (served, ops) = ((&ready, &health), (&readiness, &exposition));
-    let (listeners, mut serving) = listen(settings, tls.as_ref(), served, ops, &staged)?;
+    let cores = cores(settings.serve.runtime)?;
+    let (listeners, mut serving) =
+        listen(settings, (tls.as_ref(), cores.as_ref()), served, ops, &staged)?;
 
     let opened = tokio::select! {
         opened = open(settings) => opened?,

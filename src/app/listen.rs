@@ -1,13 +1,13 @@
 //! Binds the listeners and serves on them.
 
-use std::{collections::BTreeSet, net::SocketAddr, sync::Arc};
+use std::{collections::BTreeSet, net::SocketAddr, sync::Arc, thread::available_parallelism};
 
 use bytesize::ByteSize;
 use tokio::{sync::watch, task::JoinHandle};
 
 use super::{SystemEntropy, open::StartError, open_files::most_connections};
 use crate::{
-    config::{LimitSettings, Settings},
+    config::{LimitSettings, Runtime, Settings},
     domain::{entropy::draw, scopes::Scopes},
     grpc::{CallLimits, GrpcMetrics, GrpcServer, Health},
     http::{BodyLimits, HttpMetrics, HttpOptions, HttpServer},
@@ -15,7 +15,7 @@ use crate::{
     service::Ready,
     store::Engine,
     telemetry::RequestIds,
-    transport::{Protocol, Stage, Tls, Transport},
+    transport::{Cores, Protocol, Stage, Tls, Transport},
 };
 
 /// Where the process listens.
@@ -55,13 +55,13 @@ impl Serving {
 /// Binds every listener and begins to serve on them, for as long as the stage says so.
 pub(super) fn listen(
     settings: &Settings,
-    tls: Option<&Tls>,
+    (tls, cores): (Option<&Tls>, Option<&Cores>),
     (ready, health): (&Ready<Engine>, &Health),
     (readiness, exposition): (&Readiness, &Exposition),
     stage: &watch::Receiver<Stage>,
 ) -> Result<(Listeners, Serving), StartError> {
     // First: it tells why the others do not answer yet.
-    let ops = listen_for_ops(settings, readiness, exposition, health)?;
+    let ops = listen_for_ops(settings, (readiness, exposition, health), cores.cloned())?;
 
     let (grpc_metrics, http_metrics) = (GrpcMetrics::new(), HttpMetrics::new());
     exposition.add([grpc_metrics.registry(), http_metrics.registry()]);
@@ -75,7 +75,8 @@ pub(super) fn listen(
     };
     let transport = |protocol| {
         let spread = u64::from_be_bytes(draw(&SystemEntropy));
-        (Transport::new(protocol, tls.cloned(), limits.clone(), spread), stage.clone())
+        let carried = (protocol, tls.cloned());
+        (Transport::new(carried, limits.clone(), cores.cloned(), spread), stage.clone())
     };
     let bounded = (ready.clone(), call_limits(&limits));
     let (health, entropy) = (health.clone(), Arc::new(SystemEntropy));
@@ -94,19 +95,30 @@ pub(super) fn listen(
     Ok((Listeners { grpc, http, ops }, serving))
 }
 
+/// A runtime for each core, if connections are to be divided so. What they began may outlive them: they
+/// are to be held until the store is closed.
+pub(super) fn cores(runtime: Runtime) -> Result<Option<Cores>, StartError> {
+    match runtime {
+        Runtime::Shared => Ok(None),
+        Runtime::PerCore => {
+            let started = available_parallelism().and_then(Cores::start);
+            started.map(Some).map_err(|error| system("a thread for each core", error))
+        }
+    }
+}
+
 /// Binds the ops listener, if there is to be one, and serves on it until the process ends.
 fn listen_for_ops(
     settings: &Settings,
-    readiness: &Readiness,
-    exposition: &Exposition,
-    health: &Health,
+    (readiness, exposition, health): (&Readiness, &Exposition, &Health),
+    cores: Option<Cores>,
 ) -> Result<Option<SocketAddr>, StartError> {
     let Some(address) = settings.ops.listen else { return Ok(None) };
     let bound = OpsServer::bind(address).and_then(|server| Ok((server.local_address()?, server)));
     let (bound, server) = bound.map_err(|error| {
         system(&format!("ops on {address} (--ops-listen moves it or turns it off)"), error)
     })?;
-    let started = server.start(readiness.clone(), exposition.clone(), health);
+    let started = server.start(readiness.clone(), exposition.clone(), health, cores);
     started.map_err(|error| system("the thread for probes", error))?;
     // Told now: nothing else can be asked while the store is being opened.
     tracing::info!(ops = %bound, "answering probes");

@@ -1,5 +1,6 @@
 //! Values that are one word out of a few.
 
+use super::serve::Runtime;
 use crate::domain::{
     client::{IntrospectReach, Permissions, WhenFull},
     grant_type::{GrantType, GrantTypes},
@@ -22,6 +23,15 @@ pub(super) fn when_full(text: &str) -> Result<WhenFull, Invalid> {
         "evict" => Ok(WhenFull::EvictOldest),
         "refuse" => Ok(WhenFull::Refuse),
         _ => Err(Invalid(r#"must be "evict" or "refuse""#)),
+    }
+}
+
+/// Reads `per-core` or `shared`.
+pub(super) fn runtime(text: &str) -> Result<Runtime, Invalid> {
+    match text {
+        "per-core" => Ok(Runtime::PerCore),
+        "shared" => Ok(Runtime::Shared),
+        _ => Err(Invalid(r#"must be "per-core" or "shared""#)),
     }
 }
 

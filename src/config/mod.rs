@@ -52,7 +52,7 @@ pub use self::{
     log::{LogFormat, LogSettings},
     overrides::Overrides,
     passwords::PasswordSettings,
-    serve::ServeSettings,
+    serve::{Runtime, ServeSettings},
     settings::{Loaded, Settings},
     storage::{KeySettings, StoreSettings, url as store_url},
     tls::{ClientAuth, ClientCertificates, TlsSettings},

@@ -6,9 +6,10 @@ use bytesize::ByteSize;
 use clap::Args;
 
 use super::{
-    duration,
+    choice, duration,
     listeners::{self, OpsListen},
     log::{self, LogFormat},
+    serve::Runtime,
     size, storage,
     tls::ClientAuth,
     traces,
@@ -144,6 +145,10 @@ pub struct Overrides {
     /// The OpenTelemetry collector that traces are sent to, in a build that has them
     #[arg(long, env = "JETON_TRACES_ENDPOINT", value_name = "URL", value_parser = traces::endpoint)]
     pub traces_endpoint: Option<String>,
+
+    /// How connections are divided among threads: per-core or shared [default: shared]
+    #[arg(long, env = "JETON_RUNTIME", value_name = "SHAPE", value_parser = choice::runtime)]
+    pub runtime: Option<Runtime>,
 
     /// How long to go on serving after health says it is not serving [default: 0s]
     #[arg(

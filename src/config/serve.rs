@@ -2,7 +2,16 @@
 
 use std::time::Duration;
 
-use super::{duration, fields::Fields, overrides::Overrides};
+use super::{choice, duration, fields::Fields, overrides::Overrides};
+
+/// How the work of connections is divided among threads.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Runtime {
+    /// A runtime of one thread for each core; a connection stays on one of them.
+    PerCore,
+    /// One runtime whose threads take each other's work.
+    Shared,
+}
 
 /// `[serve]`: what holds for all listeners.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -10,6 +19,8 @@ pub struct ServeSettings {
     /// Whether listeners that other machines reach may go without TLS, since a mesh or proxy does
     /// it. Default false.
     pub allow_plaintext: bool,
+    /// How connections are divided among threads. Default `Shared`.
+    pub runtime: Runtime,
     /// How long to go on serving after health says `NOT_SERVING`, so that load balancers see it
     /// first: at most 1h, default none.
     pub drain_delay: Duration,
@@ -21,6 +32,7 @@ impl Default for ServeSettings {
     fn default() -> Self {
         Self {
             allow_plaintext: false,
+            runtime: Runtime::Shared,
             drain_delay: Duration::ZERO,
             drain_timeout: Duration::from_secs(10),
         }
@@ -32,6 +44,7 @@ impl ServeSettings {
     pub(super) fn read(fields: &mut Fields<'_, '_>, overrides: &Overrides) -> Self {
         let default = Self::default();
         let allow_plaintext = fields.flag("allow_plaintext");
+        let runtime = fields.text("runtime", "a string", choice::runtime);
         let drain_delay = fields.text("drain_delay", duration::FORM, duration::shutdown);
         let drain_timeout = fields.text("drain_timeout", duration::FORM, duration::shutdown);
         Self {
@@ -39,6 +52,10 @@ impl ServeSettings {
                 .allow_plaintext
                 .or(allow_plaintext)
                 .unwrap_or(default.allow_plaintext),
+            runtime: overrides
+                .runtime
+                .or_else(|| runtime.map(|runtime| runtime.value))
+                .unwrap_or(default.runtime),
             drain_delay: overrides
                 .drain_delay
                 .or_else(|| drain_delay.map(|delay| delay.value))

@@ -12,7 +12,9 @@ use std::{
     time::Duration,
 };
 
-use tokio::time::{MissedTickBehavior, interval};
+use tokio::time::{Interval, MissedTickBehavior, interval};
+
+use crate::transport::Cores;
 
 /// Looks in a row without a beat after which the runtime counts as stuck. A blocking call that was
 /// put in the wrong place, or a machine under load, costs a few.
@@ -35,18 +37,25 @@ impl Liveness {
         self.0.missed.load(Ordering::Relaxed) >= LIMIT
     }
 
-    /// Beats for as long as the runtime it is spawned on does.
-    pub(super) async fn beat(self, period: Duration) {
-        every(period, || {
+    /// Beats for as long as the runtime it is spawned on does, and each time only once the cores have
+    /// run something too.
+    pub(super) async fn beat(self, period: Duration, cores: Option<Cores>) {
+        let mut ticks = every(period);
+        loop {
+            ticks.tick().await;
+            if let Some(cores) = &cores {
+                cores.respond().await;
+            }
             self.0.counted.fetch_add(1, Ordering::Relaxed);
-        })
-        .await;
+        }
     }
 
     /// Looks for beats, on another runtime.
     pub(super) async fn look(self, period: Duration) {
+        let mut ticks = every(period);
         let mut before = 0;
-        every(period, || {
+        loop {
+            ticks.tick().await;
             let counted = self.0.counted.load(Ordering::Relaxed);
             let missed = &self.0.missed;
             if counted != before {
@@ -55,18 +64,14 @@ impl Liveness {
                 tracing::error!("the runtime is stuck: it has run no task for {LIMIT} looks");
             }
             before = counted;
-        })
-        .await;
+        }
     }
 }
 
-async fn every(period: Duration, mut act: impl FnMut()) {
+fn every(period: Duration) -> Interval {
     let mut ticks = interval(period);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    loop {
-        ticks.tick().await;
-        act();
-    }
+    ticks
 }
 
 #[cfg(test)]
@@ -87,7 +92,7 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn a_runtime_is_stuck_after_ten_looks_without_a_beat_and_no_more_after_one() {
         let liveness = Liveness::default();
-        let beating = spawn(liveness.clone().beat(PERIOD));
+        let beating = spawn(liveness.clone().beat(PERIOD, None));
         let looking = spawn(liveness.clone().look(PERIOD));
         pass(20).await;
         assert!(!liveness.is_stuck());
@@ -98,7 +103,7 @@ mod tests {
         assert!(liveness.is_stuck());
         pass(20).await;
         assert!(liveness.is_stuck());
-        spawn(liveness.clone().beat(PERIOD));
+        spawn(liveness.clone().beat(PERIOD, None));
         pass(2).await;
         assert!(!liveness.is_stuck());
         looking.abort();

@@ -19,7 +19,7 @@ use tokio::{
 use tower::ServiceExt as _;
 
 use super::{Exposition, Readiness, liveness::Liveness, router::router};
-use crate::grpc::Health;
+use crate::{grpc::Health, transport::Cores};
 
 /// Connections at one time: probes and scrapers are few. One more is closed at once.
 const MAX_CONNECTIONS: usize = 128;
@@ -65,7 +65,8 @@ impl OpsServer {
     }
 
     /// Serves on a thread of its own for as long as the runtime that this is called on lives:
-    /// whoever asks while the process stops, or while that runtime is stuck, is told so.
+    /// whoever asks while the process stops, or while that runtime or one of the cores is stuck, is
+    /// told so.
     ///
     /// # Errors
     /// When there can be no such thread.
@@ -77,8 +78,9 @@ impl OpsServer {
         readiness: Readiness,
         exposition: Exposition,
         health: &Health,
+        cores: Option<Cores>,
     ) -> io::Result<()> {
-        self.start_looking_every(HEARTBEAT, readiness, exposition, health)
+        self.start_looking_every(HEARTBEAT, readiness, exposition, (health, cores))
     }
 
     fn start_looking_every(
@@ -86,7 +88,7 @@ impl OpsServer {
         period: Duration,
         readiness: Readiness,
         exposition: Exposition,
-        health: &Health,
+        (health, cores): (&Health, Option<Cores>),
     ) -> io::Result<()> {
         let liveness = Liveness::default();
         let router = router(liveness.clone(), readiness, exposition, health);
@@ -97,7 +99,7 @@ impl OpsServer {
         };
         // Dropped with the runtime that the heart beats on.
         let (alive, ended) = oneshot::channel::<Infallible>();
-        let beating = liveness.clone().beat(period);
+        let beating = liveness.clone().beat(period, cores);
         let serving = async move {
             tokio::select! {
                 () = accept(listener, router) => {}
@@ -218,7 +220,9 @@ mod tests {
         runtime.block_on(async {
             let (exposition, health) = (Exposition::new(), Health::starting().await);
             let period = Duration::from_millis(5);
-            server.start_looking_every(period, readiness, exposition, &health).expect("a thread");
+            let started =
+                server.start_looking_every(period, readiness, exposition, (&health, None));
+            started.expect("a thread");
         });
         until_it_says(address, "/livez", "200", "alive\n");
         let (release, held) = mpsc::channel::<()>();

@@ -5,13 +5,13 @@ use std::{convert::Infallible, error::Error, io, net::SocketAddr, sync::Arc, tim
 use http::{Request, Response};
 use hyper::body::{Body, Bytes, Incoming};
 use tokio::{
-    net::{TcpListener, TcpSocket},
+    net::{TcpListener, TcpSocket, TcpStream},
     sync::{Semaphore, watch},
     time::timeout,
 };
 use tower::Service;
 
-use super::{Protocol, Stage, Tls, age::Ages, connection::connection, refusals::Refusals};
+use super::{Cores, Protocol, Stage, Tls, age::Ages, connection::connection, refusals::Refusals};
 use crate::config::LimitSettings;
 
 /// How many connections the kernel keeps until they are accepted.
@@ -52,23 +52,26 @@ pub struct Transport {
     pub(super) limits: LimitSettings,
     pub(super) ages: Ages,
     pub(super) refused: Refusals,
+    /// Where connections are served, if not on the runtime that accepts them.
+    cores: Option<Cores>,
     /// One for each connection, which keeps it for as long as it lives.
     places: Arc<Semaphore>,
 }
 
 impl Transport {
-    /// Connections that speak `protocol`, over TLS if there is a certificate. `spread` is any number:
-    /// from it on, connections get a little older or younger than the limit.
+    /// Connections that speak `protocol`, over TLS if there is a certificate, and are dealt to the
+    /// cores if there are any. `spread` is any number: from it on, connections get a little older or
+    /// younger than the limit.
     pub fn new(
-        protocol: Protocol,
-        tls: Option<Tls>,
+        (protocol, tls): (Protocol, Option<Tls>),
         limits: LimitSettings,
+        cores: Option<Cores>,
         spread: u64,
     ) -> Arc<Self> {
         let ages = Ages::about(limits.connection_age, spread);
         let places = usize::try_from(limits.connections).unwrap_or(Semaphore::MAX_PERMITS);
         let places = Arc::new(Semaphore::new(places));
-        Arc::new(Self { protocol, tls, limits, ages, refused: Refusals::new(), places })
+        Arc::new(Self { protocol, tls, limits, ages, refused: Refusals::new(), cores, places })
     }
 
     /// Accepts connections and serves what comes over them until the stage says otherwise, and
@@ -95,10 +98,10 @@ impl Transport {
             match accepted {
                 Ok((stream, address)) => match Arc::clone(&self.places).try_acquire_owned() {
                     Ok(place) => {
-                        let carried = (Arc::clone(&self), stage.clone());
-                        let serving = connection((stream, address), service.clone(), carried);
-                        tokio::spawn(async move {
-                            serving.await;
+                        let (service, transport) = (service.clone(), Arc::clone(&self));
+                        let stage = stage.clone();
+                        self.put(stream, move |stream| async move {
+                            connection((stream, address), service, (transport, stage)).await;
                             drop(place);
                         });
                     }
@@ -117,6 +120,20 @@ impl Transport {
         drop(listener);
         // Never closed, so it ends when every place is free.
         drop(self.places.acquire_many(self.limits.connections).await);
+    }
+
+    /// Serves a connection beside all others.
+    fn put<F>(&self, stream: TcpStream, serve: impl FnOnce(TcpStream) -> F + Send + 'static)
+    where
+        F: Future<Output = ()> + Send + 'static,
+    {
+        let Some(cores) = &self.cores else {
+            tokio::spawn(serve(stream));
+            return;
+        };
+        if let Err(error) = cores.serve(stream, serve) {
+            tracing::warn!(%error, "a connection was closed: it could not be given to a core");
+        }
     }
 
     fn is_full(&self, peer: SocketAddr) {

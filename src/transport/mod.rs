@@ -4,6 +4,7 @@
 //! |---|---|
 //! | `listener` | a bound socket and its accept loop |
 //! | `connection` | one connection: handshake, first bytes, age, end |
+//! | `cores` | runtimes of one thread each, to which connections are dealt |
 //! | `stage` | whether connections are served, drained or cut |
 //! | `protocol` | HTTP/1.1 or HTTP/2, with their limits |
 //! | `peer` | what each request is told of the other side |
@@ -12,6 +13,7 @@
 
 mod age;
 mod connection;
+mod cores;
 mod first_bytes;
 mod listener;
 mod peer;
@@ -21,6 +23,7 @@ mod stage;
 mod tls;
 
 pub use self::{
+    cores::Cores,
     listener::{Listener, Transport},
     peer::Peer,
     protocol::Protocol,

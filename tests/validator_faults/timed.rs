@@ -78,7 +78,7 @@ impl Timed {
             admin_timeout: limits.admin_request_timeout,
         };
         let (stage, staged) = watch::channel(Stage::Serving);
-        let transport = Transport::new(Protocol::Http2, None, limits, 0);
+        let transport = Transport::new((Protocol::Http2, None), limits, None, 0);
         let health = Health::starting().await;
         let mut tasks = JoinSet::new();
         tasks.spawn(async move { match service.follow_revocations().await {} });
