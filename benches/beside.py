@@ -1,21 +1,22 @@
-"""Measures what introspection feels of a login storm and of a backup: alone and beside them, in turns.
+"""Measures what introspection feels of a login storm, of backups and of a mass expiry, in turns with none.
 
-    cargo build --release
+    cargo build --release --bin jeton --example mass_expiry
     python3 benches/beside.py [--rate 2000] [--seconds 5] [--rounds 3]
 
-Introspection comes at a steady rate, timed from when each call was due. The server may use all cores,
-one of them for hashing, as it does by default; the loads share them.
+Introspection comes at a steady rate. The server has one core, the loads have the other. Mass expiry is
+examples/mass_expiry, whose two servers and load share both.
 """
 
 import argparse
 import json
 import os
+import re
 import statistics
 import subprocess
 import tempfile
 from pathlib import Path
 
-from load import ENVIRONMENT, Load
+from load import ENVIRONMENT, LOAD_CORE, Load
 from server import CLIENT_ID, Jeton
 
 
@@ -45,7 +46,8 @@ class Backups:
     def __init__(self, given: argparse.Namespace, server: Jeton) -> None:
         backup = f"{given.program} backup --server {server.url} --client-id {CLIENT_ID} --to -"
         self._process = subprocess.Popen(
-            ["sh", "-c", f"while {backup}; do :; done"], start_new_session=True,
+            ["taskset", "-c", str(LOAD_CORE), "sh", "-c", f"while {backup}; do :; done"],
+            start_new_session=True,
             env=os.environ | ENVIRONMENT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
         )
 
@@ -70,10 +72,23 @@ def compare(given: argparse.Namespace, server: Jeton, burden: type[Storm] | type
     return {"beside": burden.name, "alone": middle(alone), "loaded": middle(beside)}
 
 
+def expiry(given: argparse.Namespace, folder: Path) -> dict:
+    """Has grants freed by the hundred thousand."""
+    command = [given.mass_expiry, "--grants", str(given.expiring), "--dir", str(folder / "expiry")]
+    printed = subprocess.run(command, check=True, capture_output=True, text=True).stdout
+    seen = {}
+    for name, what in (("alone", "quiet"), ("loaded", "mass expiry")):
+        line = re.search(rf"^{what}: .* p50 ([\d.]+) ms, p99 ([\d.]+) ms$", printed, re.MULTILINE)
+        seen[name] = {"p50": float(line[1]) * 1e3, "p99": float(line[2]) * 1e3}
+    return {"beside": f"a mass expiry of {given.expiring:,} grants", **seen}
+
+
 def main() -> None:
     """Reads the command line, measures and prints."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--program", default="target/release/jeton")
+    parser.add_argument("--mass-expiry", default="target/release/examples/mass_expiry")
+    parser.add_argument("--expiring", type=int, default=200_000)
     parser.add_argument("--rate", type=int, default=2000)
     parser.add_argument("--tokens", type=int, default=20_000)
     parser.add_argument("--seconds", type=int, default=5)
@@ -82,9 +97,10 @@ def main() -> None:
     parser.add_argument("--output", choices=("text", "json"), default="text")
     given = parser.parse_args()
     with tempfile.TemporaryDirectory(dir=given.dir) as folder:
-        server = Jeton(given.program, Path(folder), cores="all")
+        server = Jeton(given.program, Path(folder))
         rows = [compare(given, server, burden) for burden in (Storm, Backups)]
         server.stop()
+        rows.append(expiry(given, Path(folder)))
     if given.output == "json":
         print(json.dumps(rows, indent=1))
         return

@@ -75,7 +75,7 @@ def main() -> None:
     parser.add_argument("--program", default="target/release/jeton")
     parser.add_argument("--bare", default="target/release/examples/bare_server")
     parser.add_argument("--seconds", type=int, default=10, help="counted seconds of each turn")
-    parser.add_argument("--rounds", type=int, default=5, help="turns of each server")
+    parser.add_argument("--rounds", type=int, default=3, help="turns of each server")
     parser.add_argument("--dir", help="where the store lies; a temporary folder by default")
     parser.add_argument("--output", choices=("text", "json"), default="text")
     given = parser.parse_args()

@@ -1,6 +1,6 @@
 """Runs every measurement beside this file and writes what came out into docs/benchmarks.md.
 
-    cargo build --release --bin jeton --example bare_server
+    cargo build --release --bin jeton --examples
     python3 benches/report.py [--dir DIR] [--grants 1000,10000,100000,1000000] [--only ratios]
 
 The figures go to docs/benchmarks.json, the pictures beside it, and the tables between the marks in
@@ -22,14 +22,20 @@ from chart import Chart
 HERE = Path(__file__).parent
 DOCS = HERE.parent / "docs"
 FIGURES = DOCS / "benchmarks.json"
-PARTS = ("ratios", "volume", "writes", "beside")
+PARTS = ("ratios", "per_core", "runtime", "latency", "volume", "writes", "password", "beside", "start")
 
 
 def run(part: str, arguments: list[str]) -> dict:
     """Runs one measurement and answers its figures, with where and when they were taken."""
-    command = [sys.executable, str(HERE / f"{part}.py"), "--output", "json", *arguments]
+    script, settings = part, {}
+    if part == "per_core":
+        script, settings = "ratios", {"JETON_RUNTIME": "per-core"}
+    command = [sys.executable, str(HERE / f"{script}.py"), "--output", "json", *arguments]
     began = os.getloadavg()[0]
-    figures = json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
+    done = subprocess.run(
+        command, env=os.environ | settings, check=True, capture_output=True, text=True
+    )
+    figures = json.loads(done.stdout)
     return {
         "taken": datetime.now(timezone.utc).strftime("%Y-%m-%d"),
         "load_before": round(began, 2),
@@ -70,6 +76,11 @@ def ratios(figures: list[dict]) -> str:
     return table(head, rows)
 
 
+def per_core(figures: list[dict]) -> str:
+    """Answers the same with a runtime for each core."""
+    return ratios(figures)
+
+
 def volume(figures: list[dict]) -> str:
     """Answers introspection against live grants."""
     head = "Live grants|introspections|p50|p99|CPU a call|memory a grant|disk a grant|restart"
@@ -81,6 +92,58 @@ def volume(figures: list[dict]) -> str:
         ]
         for row in figures
     ])
+
+
+def small(figures: list[dict]) -> str:
+    """Answers introspection of a server whose memory does not hold all grants."""
+    rows = []
+    for row in figures:
+        uniform, zipf = row["small"]["uniform"], row["small"]["zipf"]
+        cells = [f"{row['grants']:,}"]
+        for seen in (uniform, zipf):
+            cells += [f"{seen['per_second']:,.0f}/s", f"{seen['per_second'] / row['per_second']:.2f}",
+                      f"{seen['missed']:.1%}", f"{seen['p99']:,.0f} µs"]
+        rows.append(cells)
+    head = "Live grants|uniform|of all in memory|from disk|p99|Zipf|of all in memory|from disk|p99"
+    return table(head, rows)
+
+
+def runtime(figures: list[dict]) -> str:
+    """Answers the two shapes of the runtime."""
+    rows = [
+        [row["load"], *(cell for shape in ("per-core", "shared") for cell in (
+            f"{row[shape]['per_second']:,.0f}/s", f"{row[shape]['cpu_micros']:.1f} µs", f"{row[shape]['p99']:,.0f} µs",
+        ))]
+        for row in figures
+    ]
+    return table("Introspection|per-core|CPU a call|p99|shared|CPU a call|p99", rows)
+
+
+def latency(figures: list[dict]) -> str:
+    """Answers latencies against connections."""
+    rows = []
+    for row in figures:
+        for name in ("jeton", "bare"):
+            if seen := row.get(name):
+                rows.append([
+                    row["call"], str(row["connections"]), name, f"{seen['per_second']:,.0f}/s",
+                    *(f"{seen[quantile]:,.0f} µs" for quantile in ("p50", "p99", "p999")),
+                ])
+    return table("Call|connections|server|answered|p50|p99|p99.9", rows)
+
+
+def password(figures: dict) -> str:
+    """Answers logins beside argon2 alone."""
+    rows = [
+        ["argon2 alone", f"{figures['raw']:.1f}/s", "", "", ""],
+        ["logins", f"{figures['logins']:.1f}/s", f"{figures['ratio']:.3f}", "", ""],
+        [f"logins, and {figures['rate']} introspections a second", f"{figures['logins_beside']:.1f}/s",
+         f"{figures['ratio_beside']:.3f}", f"{figures['introspect_p50']:,.0f} µs",
+         f"{figures['introspect_p99']:,.0f} µs"],
+        [f"{figures['rate']} introspections a second", "", "", f"{figures['quiet_p50']:,.0f} µs",
+         f"{figures['quiet_p99']:,.0f} µs"],
+    ]
+    return table("On one core|hashes|of argon2 alone|introspection's p50|p99", rows)
 
 
 def writes(figures: list[dict]) -> str:
@@ -101,8 +164,19 @@ def beside(figures: list[dict]) -> str:
     rows = []
     for row in figures:
         for name, seen in (("alone", row["alone"]), (f"beside {row['beside']}", row["loaded"])):
-            rows.append([name, f"{seen['p50']:,.0f} µs", f"{seen['p99']:,.0f} µs", f"{seen['p999']:,.0f} µs"])
-    return table("Introspection|p50|p99|p99.9", rows)
+            rows.append([name, f"{seen['p50']:,.0f} µs", f"{seen['p99']:,.0f} µs"])
+    return table("Introspection|p50|p99", rows)
+
+
+def start(figures: dict) -> str:
+    """Answers what a start takes, and what an idle server."""
+    rows = [
+        [row["declared"], f"{row['first'] * 1e3:.0f} ms", f"{row['again'] * 1e3:.0f} ms",
+         f"{row['idle'] / (1 << 20):.1f} MiB"]
+        for row in figures["starts"]
+    ]
+    program = f"The program has {figures['program']:,} bytes.\n\n"
+    return program + table("Declared in the settings|first start|next start|memory when idle", rows)
 
 
 def charts(taken: dict) -> dict[str, Chart]:
@@ -110,7 +184,9 @@ def charts(taken: dict) -> dict[str, Chart]:
     made = {}
     if "volume" in taken:
         rows = taken["volume"]["figures"]
-        lines = {"introspections a second": [(row["grants"], row["per_second"]) for row in rows]}
+        lines = {"all in memory": [(row["grants"], row["per_second"]) for row in rows]}
+        for skew, name in (("uniform", "256 MiB, uniform"), ("zipf", "256 MiB, Zipf")):
+            lines[name] = [(row["grants"], row["small"][skew]["per_second"]) for row in rows]
         made["benchmarks-volume"] = Chart(
             "Introspection against live grants", "live grants", "/s", lines, logarithmic=True
         )
@@ -123,6 +199,15 @@ def charts(taken: dict) -> dict[str, Chart]:
         made["benchmarks-writes"] = Chart(
             "Durable writes against callers", "callers at once", "/s", lines, logarithmic=True
         )
+    if "latency" in taken:
+        rows = [row for row in taken["latency"]["figures"] if row["call"] == "introspect"]
+        lines = {
+            f"{name}, {label}": [(row["connections"], row[name][quantile]) for row in rows]
+            for name in ("jeton", "bare") for quantile, label in (("p50", "p50"), ("p99", "p99"))
+        }
+        made["benchmarks-latency"] = Chart(
+            "Introspection's latency against connections", "connections", "µs", lines, logarithmic=True
+        )
     return made
 
 
@@ -131,7 +216,8 @@ def write(taken: dict) -> None:
     for name, chart in charts(taken).items():
         (DOCS / f"{name}.svg").write_text(chart.svg())
     page = (DOCS / "benchmarks.md").read_text()
-    for part, seen in taken.items():
+    # One measurement, two tables.
+    for part, seen in [*taken.items(), *([("small", taken["volume"])] if "volume" in taken else [])]:
         begin, end = f"<!-- {part} -->", f"<!-- /{part} -->"
         text = globals()[part](seen["figures"])
         where = f"{seen['processor']}, Linux {seen['kernel']}, {seen['taken']}; load before: {seen['load_before']}"
@@ -146,14 +232,24 @@ def main() -> None:
     parser.add_argument("--program", default="target/release/jeton")
     parser.add_argument("--bare", default="target/release/examples/bare_server")
     parser.add_argument("--dir", help="where the stores lie; a temporary folder by default")
+    parser.add_argument("--raw", default="target/release/examples/raw_argon2")
+    parser.add_argument("--mass-expiry", default="target/release/examples/mass_expiry")
     parser.add_argument("--grants", default="1000,10000,100000,1000000")
+    parser.add_argument("--cache", default="8GiB", help="memory for records: 1.5 KiB for each grant")
     parser.add_argument("--seconds", type=int, default=5)
     parser.add_argument("--only", action="append", choices=PARTS)
     given = parser.parse_args()
     taken = json.loads(FIGURES.read_text()) if FIGURES.exists() else {}
     shared = ["--program", given.program, "--seconds", str(given.seconds)]
     shared += ["--dir", given.dir] if given.dir else []
-    own = {"ratios": ["--bare", given.bare], "volume": ["--grants", given.grants]}
+    own = {
+        "ratios": ["--bare", given.bare],
+        "per_core": ["--bare", given.bare],
+        "latency": ["--bare", given.bare],
+        "volume": ["--grants", given.grants, "--cache", given.cache],
+        "password": ["--raw", given.raw],
+        "beside": ["--mass-expiry", given.mass_expiry],
+    }
     for part in given.only or PARTS:
         taken[part] = run(part, shared + own.get(part, []))
         FIGURES.write_text(json.dumps(taken, indent=1) + "\n")

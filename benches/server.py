@@ -27,6 +27,7 @@ scopes = ["read", "write"]
 introspect = "any"
 permissions = ["admin"]
 max_grants = 1000000
+access_token_ttl = "1d"
 
 [[user]]
 name = "{USER}"
@@ -113,11 +114,11 @@ class Jeton(Server):
         except OSError:
             return False
 
-    def metric(self, name: str) -> float:
-        """Answers the sum of a metric's samples."""
+    def metric(self, name: str, label: str = "") -> float:
+        """Answers the sum of a metric's samples, of those that have the label."""
         with urllib.request.urlopen(f"http://127.0.0.1:{self.ops}/metrics") as answer:
             lines = answer.read().decode().splitlines()
-        samples = [line for line in lines if line.split("{")[0].split(" ")[0] == name]
+        samples = [line for line in lines if line.split("{")[0].split(" ")[0] == name and label in line]
         return sum(float(line.rsplit(" ", 1)[1]) for line in samples)
 
     def disk(self) -> int:

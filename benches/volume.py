@@ -4,7 +4,9 @@
     python3 benches/volume.py [--grants 1000,10000,100000,1000000] [--cache 8GiB] [--seconds 5]
 
 Each count has a store of its own, filled over gRPC with tokens by client credentials; then every
-token that is introspected is another one of them, in random order. The server has one core.
+token that is introspected is another one of them, in random order. The server has one core. After
+that a server with little memory is asked about the same tokens, each as often as another, and some
+much more often than others (Zipf's law).
 """
 
 import argparse
@@ -17,7 +19,7 @@ from pathlib import Path
 from load import Load
 from server import Jeton
 
-
+SKEWS = {"uniform": [], "zipf": ["--zipf", "1"]}
 
 def dropped_caches() -> None:
     """Makes the next start read from the disk, where that is allowed."""
@@ -29,13 +31,15 @@ def dropped_caches() -> None:
 
 
 def measure(given: argparse.Namespace, grants: int, folder: Path) -> dict[str, float]:
-    """Fills a store, loads it, and starts it again."""
+    """Fills a store, loads it, and starts it again: with the large memory, then with the small one."""
     server = Jeton(given.program, folder, given.cache)
     idle = server.resident()
-    load = Load(f"{grants} grants", "introspect", options=["--tokens", str(grants)])
+    options = ["--tokens", str(grants), "--reuse", str(folder / "tokens")]
+    load = Load(f"{grants} grants", "introspect", options=options)
     began = time.monotonic()
-    seen = load.put(given.program, server, given.seconds)
+    filled = Load("fill", "introspect", options=options).put(given.program, server, 1)
     seconds = time.monotonic() - began
+    seen = load.put(given.program, server, given.seconds) if given.seconds > 1 else filled
     memory, disk = server.resident(), server.disk()
     server.stop()
     dropped_caches()
@@ -50,7 +54,22 @@ def measure(given: argparse.Namespace, grants: int, folder: Path) -> dict[str, f
         "disk": disk,
         "restart_seconds": again.started_in,
         "filled_in_seconds": seconds,
+        "small": {skew: from_disk(given, options, folder, skew) for skew in SKEWS},
     }
+
+
+def from_disk(given: argparse.Namespace, options: list[str], folder: Path, skew: str) -> dict[str, float]:
+    """Loads a server whose memory may not hold all grants."""
+    server = Jeton(given.program, folder, given.small_cache)
+    looked_up = lambda: [server.metric(f"jeton_cache_{what}_total", 'records="grants"') for what in ("hits", "misses")]
+    warm = Load("warm", "introspect", options=[*options, *SKEWS[skew]])
+    warm.put(given.program, server, given.seconds)
+    before = looked_up()
+    seen = warm.put(given.program, server, given.seconds)
+    hit, missed = (now - then for now, then in zip(looked_up(), before, strict=True))
+    server.stop()
+    # A call that has to wait for the disk finds what it waited for in memory twice on its way.
+    return {**seen, "missed": missed / (hit - missed)}
 
 
 def main() -> None:
@@ -59,6 +78,7 @@ def main() -> None:
     parser.add_argument("--program", default="target/release/jeton")
     parser.add_argument("--grants", default="1000,10000,100000,1000000")
     parser.add_argument("--cache", default="8GiB", help="store.cache_bytes")
+    parser.add_argument("--small-cache", default="256MiB", help="the same, of the server with little memory")
     parser.add_argument("--seconds", type=int, default=5)
     parser.add_argument("--dir", help="where the stores lie; a temporary folder by default")
     parser.add_argument("--output", choices=("text", "json"), default="text")
