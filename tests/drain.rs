@@ -90,12 +90,9 @@ async fn end(mut watch: Streaming<WatchRevocationsResponse>) -> Code {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn sigterm_under_load_with_everything_open_that_can_be_loses_nothing_and_ends_in_time() {
-    drain_everything("shared").await;
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn sigterm_does_the_same_to_connections_that_each_core_has_of_its_own() {
-    drain_everything("per-core").await;
+    for runtime in ["shared", "per-core"] {
+        drain_everything(runtime).await;
+    }
 }
 
 async fn drain_everything(runtime: &str) {

@@ -90,6 +90,7 @@ impl Transport {
         B::Error: Into<Box<dyn Error + Send + Sync>>,
     {
         let Listener(listener) = listener;
+        let (told, heard) = watch::channel(Stage::Serving);
         loop {
             let accepted = tokio::select! {
                 accepted = listener.accept() => accepted,
@@ -99,7 +100,7 @@ impl Transport {
                 Ok((stream, address)) => match Arc::clone(&self.places).try_acquire_owned() {
                     Ok(place) => {
                         let (service, transport) = (service.clone(), Arc::clone(&self));
-                        let stage = stage.clone();
+                        let stage = heard.clone();
                         self.put(stream, move |stream| async move {
                             connection((stream, address), service, (transport, stage)).await;
                             drop(place);
@@ -116,9 +117,22 @@ impl Transport {
                 }
             }
         }
-        // From here on whoever connects is told by the kernel that nobody listens.
+        // From here on whoever connects is told by the kernel that nobody listens. Only then do
+        // connections hear of it: a client connects again as soon as it has had GOAWAY, and whoever
+        // waits to be accepted is reset with the socket.
         drop(listener);
-        // Never closed, so it ends when every place is free.
+        told.send_replace(Stage::Draining);
+        tokio::select! {
+            () = self.all_are_closed() => return,
+            () = Stage::Cut.reached(&mut stage) => {}
+        }
+        told.send_replace(Stage::Cut);
+        self.all_are_closed().await;
+    }
+
+    /// Waits until no connection is left.
+    async fn all_are_closed(&self) {
+        // Never closed itself, so it ends when every place is free.
         drop(self.places.acquire_many(self.limits.connections).await);
     }
 
