@@ -8,7 +8,6 @@ examples/mass_expiry, whose two servers and load share both.
 """
 
 import argparse
-import json
 import os
 import re
 import statistics
@@ -16,6 +15,7 @@ import subprocess
 import tempfile
 from pathlib import Path
 
+from command_line import RELEASE, parser, show
 from load import ENVIRONMENT, LOAD_CORE, Load
 from server import CLIENT_ID, Jeton
 
@@ -85,30 +85,22 @@ def expiry(given: argparse.Namespace, folder: Path) -> dict:
 
 def main() -> None:
     """Reads the command line, measures and prints."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--program", default="target/release/jeton")
-    parser.add_argument("--mass-expiry", default="target/release/examples/mass_expiry")
-    parser.add_argument("--expiring", type=int, default=200_000)
-    parser.add_argument("--rate", type=int, default=2000)
-    parser.add_argument("--tokens", type=int, default=20_000)
-    parser.add_argument("--seconds", type=int, default=5)
-    parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--dir", help="where the store lies; a temporary folder by default")
-    parser.add_argument("--output", choices=("text", "json"), default="text")
-    given = parser.parse_args()
+    told = parser(__doc__, seconds=5, rounds=3)
+    told.add_argument("--mass-expiry", default=f"{RELEASE}/examples/mass_expiry")
+    told.add_argument("--expiring", type=int, default=200_000, help="grants that expire at once")
+    told.add_argument("--rate", type=int, default=2000, help="introspections a second")
+    told.add_argument("--tokens", type=int, default=20_000)
+    given = told.parse_args()
     with tempfile.TemporaryDirectory(dir=given.dir) as folder:
         server = Jeton(given.program, Path(folder))
         rows = [compare(given, server, burden) for burden in (Storm, Backups)]
         server.stop()
         rows.append(expiry(given, Path(folder)))
-    if given.output == "json":
-        print(json.dumps(rows, indent=1))
-        return
-    for row in rows:
-        for when in ("alone", "loaded"):
-            seen = row[when]
-            label = "alone" if when == "alone" else f"beside {row['beside']}"
-            print(f"{label:<22} p50 {seen['p50']:>6.0f} µs  p99 {seen['p99']:>6.0f} µs")
+    show(given, rows, (
+        f"{label:<41} p50 {seen['p50']:>6.0f} µs  p99 {seen['p99']:>6.0f} µs"
+        for row in rows
+        for label, seen in (("alone", row["alone"]), (f"beside {row['beside']}", row["loaded"]))
+    ))
 
 
 if __name__ == "__main__":

@@ -8,10 +8,10 @@ introspects and issues only.
 """
 
 import argparse
-import json
 import tempfile
 from pathlib import Path
 
+from command_line import RELEASE, parser, show
 from load import Load
 from server import Bare, Jeton
 
@@ -35,31 +35,21 @@ def measure(given: argparse.Namespace, servers: list[Jeton | Bare]) -> list[dict
 
 def main() -> None:
     """Reads the command line, measures and prints."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--program", default="target/release/jeton")
-    parser.add_argument("--bare", default="target/release/examples/bare_server")
-    parser.add_argument("--connections", default="1,8,64,256")
-    parser.add_argument("--seconds", type=int, default=3)
-    parser.add_argument("--dir", help="where the store lies; a temporary folder by default")
-    parser.add_argument("--output", choices=("text", "json"), default="text")
-    given = parser.parse_args()
+    told = parser(__doc__, seconds=3)
+    told.add_argument("--bare", default=f"{RELEASE}/examples/bare_server")
+    told.add_argument("--connections", default="1,8,64,256")
+    given = told.parse_args()
     with tempfile.TemporaryDirectory(dir=given.dir) as folder:
         jeton = Jeton(given.program, Path(folder))
         servers = [jeton, Bare(given.bare, jeton)]
         rows = measure(given, servers)
         for server in servers:
             server.stop()
-    if given.output == "json":
-        print(json.dumps(rows, indent=1))
-        return
-    for row in rows:
-        for name in ("jeton", "bare"):
-            if name in row:
-                seen = row[name]
-                print(
-                    f"{row['call']:<17}{row['connections']:>4}  {name:<6}{seen['per_second']:>8.0f}/s  "
-                    f"p50 {seen['p50']:>6.0f}  p99 {seen['p99']:>6.0f}  p99.9 {seen['p999']:>6.0f} µs"
-                )
+    show(given, rows, (
+        f"{row['call']:<17}{row['connections']:>4}  {name:<6}{row[name]['per_second']:>8.0f}/s  "
+        f"p50 {row[name]['p50']:>6.0f}  p99 {row[name]['p99']:>6.0f}  p99.9 {row[name]['p999']:>6.0f} µs"
+        for row in rows for name in ("jeton", "bare") if name in row
+    ))
 
 
 if __name__ == "__main__":

@@ -16,6 +16,7 @@ import subprocess
 import tempfile
 from pathlib import Path
 
+from command_line import RELEASE, parser, show
 from load import ENVIRONMENT, Load
 from server import SERVER_CORE, Jeton
 
@@ -65,24 +66,15 @@ def measure(given: argparse.Namespace, server: Jeton) -> dict:
 
 def main() -> None:
     """Reads the command line, measures and prints."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--program", default="target/release/jeton")
-    parser.add_argument("--raw", default="target/release/examples/raw_argon2")
-    parser.add_argument("--rate", type=int, default=500, help="introspections a second")
-    parser.add_argument("--seconds", type=int, default=5)
-    parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--dir", help="where the store lies; a temporary folder by default")
-    parser.add_argument("--output", choices=("text", "json"), default="text")
-    given = parser.parse_args()
+    told = parser(__doc__, seconds=5, rounds=3)
+    told.add_argument("--raw", default=f"{RELEASE}/examples/raw_argon2")
+    told.add_argument("--rate", type=int, default=500, help="introspections a second")
+    given = told.parse_args()
     with tempfile.TemporaryDirectory(dir=given.dir) as folder:
         server = Jeton(given.program, Path(folder))
         seen = measure(given, server)
         server.stop()
-    if given.output == "json":
-        print(json.dumps(seen, indent=1))
-        return
-    for name, figure in seen.items():
-        print(f"{name:<16}{figure:>10.2f}")
+    show(given, seen, (f"{name:<16}{figure:>10.2f}" for name, figure in seen.items()))
 
 
 if __name__ == "__main__":

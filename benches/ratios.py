@@ -12,11 +12,11 @@ core was, and its CPU time for one call, are in the report too.
 """
 
 import argparse
-import json
 import statistics
 import tempfile
 from pathlib import Path
 
+from command_line import RELEASE, parser, show
 from load import Load
 from server import Bare, Jeton, Server
 
@@ -49,36 +49,32 @@ def compare(program: str, servers: list[Server], load: Load, given: argparse.Nam
     }
 
 
-def table(comparisons: list[dict], names: list[str]) -> str:
+def lines(comparisons: list[dict], names: list[str]) -> list[str]:
     """Answers the report for people."""
-    lines = []
+    shown = []
     for comparison in comparisons:
-        lines.append(comparison["load"])
+        shown.append(comparison["load"])
         for name in names:
             seen = comparison[name]
-            lines.append(
+            shown.append(
                 f"  {name:<8}{seen['per_second']:>10.0f}/s  core busy {seen['busy']:>4.0%}  "
                 f"{seen['cpu_micros']:>7.2f} µs CPU a call  p50 {seen['p50']:>6.0f} µs  "
                 f"p99 {seen['p99']:>6.0f} µs"
             )
         ratio = comparison["ratio"]
-        lines.append("  ratio   " + "  ".join(
+        shown.append("  ratio   " + "  ".join(
             f"{name} {ratio[name]['median']:.3f} ({ratio[name]['least']:.3f}–{ratio[name]['most']:.3f})"
             for name in ratio
         ))
-    return "\n".join(lines)
+    return shown
 
 
 def main() -> None:
     """Reads the command line, starts both servers and compares them."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--program", default="target/release/jeton")
-    parser.add_argument("--bare", default="target/release/examples/bare_server")
-    parser.add_argument("--seconds", type=int, default=10, help="counted seconds of each turn")
-    parser.add_argument("--rounds", type=int, default=3, help="turns of each server")
-    parser.add_argument("--dir", help="where the store lies; a temporary folder by default")
-    parser.add_argument("--output", choices=("text", "json"), default="text")
-    given = parser.parse_args()
+    told = parser(__doc__, seconds=10, rounds=3)
+    told.add_argument("--bare", default=f"{RELEASE}/examples/bare_server")
+    told.add_argument("--runtime", default="shared", help="jeton's serve.runtime")
+    given = told.parse_args()
     with tempfile.TemporaryDirectory(dir=given.dir) as folder:
         servers = start(given, Path(folder))
         try:
@@ -86,15 +82,12 @@ def main() -> None:
         finally:
             for server in servers:
                 server.stop()
-    if given.output == "json":
-        print(json.dumps(comparisons, indent=1))
-    else:
-        print(table(comparisons, [server.name for server in servers]))
+    show(given, comparisons, lines(comparisons, [server.name for server in servers]))
 
 
 def start(given: argparse.Namespace, folder: Path) -> list[Server]:
     """Starts jeton, and the bare server that answers like it."""
-    jeton = Jeton(given.program, folder)
+    jeton = Jeton(given.program, folder, runtime=given.runtime)
     return [jeton, Bare(given.bare, jeton)]
 
 

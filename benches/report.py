@@ -23,19 +23,16 @@ HERE = Path(__file__).parent
 DOCS = HERE.parent / "docs"
 FIGURES = DOCS / "benchmarks.json"
 PARTS = ("ratios", "per_core", "runtime", "latency", "volume", "writes", "password", "beside", "start")
+# Of those that are not called as their part is.
+SCRIPTS = {"per_core": "ratios"}
 
 
 def run(part: str, arguments: list[str]) -> dict:
     """Runs one measurement and answers its figures, with where and when they were taken."""
-    script, settings = part, {}
-    if part == "per_core":
-        script, settings = "ratios", {"JETON_RUNTIME": "per-core"}
+    script = SCRIPTS.get(part, part)
     command = [sys.executable, str(HERE / f"{script}.py"), "--output", "json", *arguments]
     began = os.getloadavg()[0]
-    done = subprocess.run(
-        command, env=os.environ | settings, check=True, capture_output=True, text=True
-    )
-    figures = json.loads(done.stdout)
+    figures = json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
     return {
         "taken": datetime.now(timezone.utc).strftime("%Y-%m-%d"),
         "load_before": round(began, 2),
@@ -240,18 +237,18 @@ def main() -> None:
     parser.add_argument("--only", action="append", choices=PARTS)
     given = parser.parse_args()
     taken = json.loads(FIGURES.read_text()) if FIGURES.exists() else {}
-    shared = ["--program", given.program, "--seconds", str(given.seconds)]
-    shared += ["--dir", given.dir] if given.dir else []
+    shared = ["--program", given.program, *(["--dir", given.dir] if given.dir else [])]
+    timed = ["--seconds", str(given.seconds)]
     own = {
         "ratios": ["--bare", given.bare],
-        "per_core": ["--bare", given.bare],
+        "per_core": ["--bare", given.bare, "--runtime", "per-core"],
         "latency": ["--bare", given.bare],
         "volume": ["--grants", given.grants, "--cache", given.cache],
         "password": ["--raw", given.raw],
         "beside": ["--mass-expiry", given.mass_expiry],
     }
     for part in given.only or PARTS:
-        taken[part] = run(part, shared + own.get(part, []))
+        taken[part] = run(part, shared + (timed if part != "start" else []) + own.get(part, []))
         FIGURES.write_text(json.dumps(taken, indent=1) + "\n")
     write(taken)
 

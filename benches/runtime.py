@@ -9,12 +9,11 @@ connections whether one of them leaves a core idle.
 """
 
 import argparse
-import json
-import os
 import statistics
 import tempfile
 from pathlib import Path
 
+from command_line import parser, show
 from load import Load
 from server import Jeton
 
@@ -25,8 +24,7 @@ LOADS = ((1, 1), (1, 64), (2, 16), (8, 16), (64, 4))
 def start(given: argparse.Namespace, folder: Path, shape: str) -> Jeton:
     """Starts a server of that shape."""
     (folder / shape).mkdir()
-    os.environ["JETON_RUNTIME"] = shape
-    return Jeton(given.program, folder / shape, cores="all")
+    return Jeton(given.program, folder / shape, cores="all", runtime=shape)
 
 
 def compare(given: argparse.Namespace, servers: dict[str, Jeton], connections: int, streams: int) -> dict:
@@ -46,28 +44,18 @@ def compare(given: argparse.Namespace, servers: dict[str, Jeton], connections: i
 
 def main() -> None:
     """Reads the command line, measures and prints."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--program", default="target/release/jeton")
-    parser.add_argument("--seconds", type=int, default=3)
-    parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--dir", help="where the stores lie; a temporary folder by default")
-    parser.add_argument("--output", choices=("text", "json"), default="text")
-    given = parser.parse_args()
+    given = parser(__doc__, seconds=3, rounds=3).parse_args()
     with tempfile.TemporaryDirectory(dir=given.dir) as folder:
         servers = {shape: start(given, Path(folder), shape) for shape in SHAPES}
         rows = [compare(given, servers, *load) for load in LOADS]
         for server in servers.values():
             server.stop()
-    if given.output == "json":
-        print(json.dumps(rows, indent=1))
-        return
-    for row in rows:
-        for shape in SHAPES:
-            seen = row[shape]
-            print(
-                f"{row['load']:<8}{shape:<9}{seen['per_second']:>8.0f}/s  {seen['cpu_micros']:>6.2f} µs CPU a call  "
-                f"p50 {seen['p50']:>6.0f} µs  p99 {seen['p99']:>6.0f} µs"
-            )
+    show(given, rows, (
+        f"{row['load']:<8}{shape:<9}{row[shape]['per_second']:>8.0f}/s  "
+        f"{row[shape]['cpu_micros']:>6.2f} µs CPU a call  "
+        f"p50 {row[shape]['p50']:>6.0f} µs  p99 {row[shape]['p99']:>6.0f} µs"
+        for row in rows for shape in SHAPES
+    ))
 
 
 if __name__ == "__main__":

@@ -95,12 +95,14 @@ class Jeton(Server):
     """jeton over a store in `folder`, which may hold what an earlier one left there."""
 
     def __init__(
-        self, program: str, folder: Path, cache: str = "256MiB", cores: str = "one"
+        self, program: str, folder: Path, cache: str = "256MiB", cores: str = "one",
+        settings: str = SETTINGS, runtime: str = "shared",
     ) -> None:
         self.program, self.folder = program, folder
-        (folder / "jeton.toml").write_text(SETTINGS % {"cache": cache})
+        (folder / "jeton.toml").write_text(settings % {"cache": cache})
         grpc, http, self.ops = (free_port() for _ in range(3))
         command = [program, "serve", "--config", str(folder / "jeton.toml"), "--log", "error"]
+        command += ["--runtime", runtime]
         command += ["--grpc-listen", f"127.0.0.1:{grpc}", "--http-listen", f"127.0.0.1:{http}"]
         command += ["--ops-listen", f"127.0.0.1:{self.ops}"]
         command += ["--store-path", str(folder / "data"), "--keys-path", str(folder / "keys")]

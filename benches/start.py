@@ -8,30 +8,29 @@ each over a new store and over the same store again. Both cores are free.
 """
 
 import argparse
-import json
 import statistics
 import tempfile
 import time
 from pathlib import Path
 
-import server
-from server import Jeton
+from command_line import parser, show
+from server import SETTINGS, Jeton
 
 # Until a server that did what it had to at its start is idle: it keeps memory for hashing for 5 s.
 SETTLED = 7
-DECLARED = {"nothing": "", "a client and a user": server.SETTINGS}
+DECLARED = {"nothing": "", "a client and a user": SETTINGS}
 
 
 def measure(given: argparse.Namespace, declared: str) -> dict[str, float]:
     """Starts a server over new stores, and over each of them again."""
-    server.SETTINGS = DECLARED[declared]
+    settings = DECLARED[declared]
     first, again, idle = [], [], []
     for _ in range(given.rounds):
         with tempfile.TemporaryDirectory(dir=given.dir) as folder:
-            new = Jeton(given.program, Path(folder), cores="all")
+            new = Jeton(given.program, Path(folder), cores="all", settings=settings)
             first.append(new.started_in)
             new.stop()
-            same = Jeton(given.program, Path(folder), cores="all")
+            same = Jeton(given.program, Path(folder), cores="all", settings=settings)
             again.append(same.started_in)
             time.sleep(SETTLED)
             idle.append(same.resident())
@@ -42,26 +41,16 @@ def measure(given: argparse.Namespace, declared: str) -> dict[str, float]:
 
 def main() -> None:
     """Reads the command line, measures and prints."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--program", default="target/release/jeton")
-    parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--seconds", type=int, help="not used: starts take what they take")
-    parser.add_argument("--dir", help="where the stores lie; a temporary folder by default")
-    parser.add_argument("--output", choices=("text", "json"), default="text")
-    given = parser.parse_args()
+    given = parser(__doc__, rounds=3).parse_args()
     figures = {
         "program": Path(given.program).stat().st_size,
         "starts": [measure(given, declared) for declared in DECLARED],
     }
-    if given.output == "json":
-        print(json.dumps(figures, indent=1))
-        return
-    print(f"the program has {figures['program']:,} bytes")
-    for row in figures["starts"]:
-        print(
-            f"{row['declared']:<12} first start {row['first'] * 1e3:.0f} ms, again {row['again'] * 1e3:.0f} ms, "
-            f"idle {row['idle'] / (1 << 20):.1f} MiB"
-        )
+    show(given, figures, [f"the program has {figures['program']:,} bytes", *(
+        f"{row['declared']:<20} first start {row['first'] * 1e3:.0f} ms, again {row['again'] * 1e3:.0f} ms, "
+        f"idle {row['idle'] / (1 << 20):.1f} MiB"
+        for row in figures["starts"]
+    )])
 
 
 if __name__ == "__main__":

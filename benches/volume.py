@@ -16,6 +16,7 @@ import tempfile
 import time
 from pathlib import Path
 
+from command_line import parser
 from load import Load
 from server import Jeton
 
@@ -37,9 +38,9 @@ def measure(given: argparse.Namespace, grants: int, folder: Path) -> dict[str, f
     options = ["--tokens", str(grants), "--reuse", str(folder / "tokens")]
     load = Load(f"{grants} grants", "introspect", options=options)
     began = time.monotonic()
-    filled = Load("fill", "introspect", options=options).put(given.program, server, 1)
+    load.put(given.program, server, 1)
     seconds = time.monotonic() - began
-    seen = load.put(given.program, server, given.seconds) if given.seconds > 1 else filled
+    seen = load.put(given.program, server, given.seconds)
     memory, disk = server.resident(), server.disk()
     server.stop()
     dropped_caches()
@@ -74,15 +75,11 @@ def from_disk(given: argparse.Namespace, options: list[str], folder: Path, skew:
 
 def main() -> None:
     """Reads the command line, measures and prints."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--program", default="target/release/jeton")
-    parser.add_argument("--grants", default="1000,10000,100000,1000000")
-    parser.add_argument("--cache", default="8GiB", help="store.cache_bytes")
-    parser.add_argument("--small-cache", default="256MiB", help="the same, of the server with little memory")
-    parser.add_argument("--seconds", type=int, default=5)
-    parser.add_argument("--dir", help="where the stores lie; a temporary folder by default")
-    parser.add_argument("--output", choices=("text", "json"), default="text")
-    given = parser.parse_args()
+    told = parser(__doc__, seconds=5)
+    told.add_argument("--grants", default="1000,10000,100000,1000000")
+    told.add_argument("--cache", default="8GiB", help="store.cache_bytes")
+    told.add_argument("--small-cache", default="256MiB", help="the same, of the server with little memory")
+    given = told.parse_args()
     rows = []
     for grants in map(int, given.grants.split(",")):
         with tempfile.TemporaryDirectory(dir=given.dir) as folder:

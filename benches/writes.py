@@ -8,10 +8,10 @@ it, and how many writes a sync was for.
 """
 
 import argparse
-import json
 import tempfile
 from pathlib import Path
 
+from command_line import parser, show
 from load import Load
 from server import Jeton
 
@@ -39,29 +39,22 @@ def measure(given: argparse.Namespace, server: Jeton, call: str, callers: int) -
 
 def main() -> None:
     """Reads the command line, measures and prints."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--program", default="target/release/jeton")
-    parser.add_argument("--callers", default="1,8,64,256")
-    parser.add_argument("--seconds", type=int, default=5)
-    parser.add_argument("--dir", help="where the store lies; a temporary folder by default")
-    parser.add_argument("--output", choices=("text", "json"), default="text")
-    given = parser.parse_args()
+    told = parser(__doc__, seconds=5)
+    told.add_argument("--callers", default="1,8,64,256")
+    given = told.parse_args()
     rows = []
     with tempfile.TemporaryDirectory(dir=given.dir) as folder:
         server = Jeton(given.program, Path(folder))
         for call in ("issue", "refresh"):
             rows += [measure(given, server, call, int(n)) for n in given.callers.split(",")]
         server.stop()
-    if given.output == "json":
-        print(json.dumps(rows, indent=1))
-        return
-    for row in rows:
-        print(
-            f"{row['call']:<8}{row['callers']:>4} at once  {row['per_second']:>7.0f}/s  "
-            f"p50 {row['p50']:>6.0f} µs  p99 {row['p99']:>6.0f} µs  {row['cpu_micros']:>6.2f} µs CPU a call  "
-            f"{row['syncs']:>6.0f} syncs of {row['writes_a_sync']:>5.1f} writes and "
-            f"{row['sync_micros']:>5.0f} µs"
-        )
+    show(given, rows, (
+        f"{row['call']:<8}{row['callers']:>4} at once  {row['per_second']:>7.0f}/s  "
+        f"p50 {row['p50']:>6.0f} µs  p99 {row['p99']:>6.0f} µs  {row['cpu_micros']:>6.2f} µs CPU a call  "
+        f"{row['syncs']:>6.0f} syncs of {row['writes_a_sync']:>5.1f} writes and "
+        f"{row['sync_micros']:>5.0f} µs"
+        for row in rows
+    ))
 
 
 if __name__ == "__main__":
