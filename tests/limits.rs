@@ -12,7 +12,7 @@ use http::{HeaderMap, Request};
 use tokio::{
     io::{AsyncReadExt as _, AsyncWriteExt as _},
     net::TcpStream,
-    task::JoinHandle,
+    task::{JoinHandle, JoinSet},
     time::Instant,
 };
 use tonic::Code;
@@ -155,7 +155,7 @@ async fn a_call_whose_message_does_not_come_exceeds_its_deadline() {
 }
 
 #[tokio::test]
-async fn connections_come_to_an_age_and_no_call_fails_for_it() {
+async fn connections_come_to_an_age() {
     let times = [("connection_age", "1s"), ("connection_age_grace", "1s")];
     let server = Server::start(&limited(&times)).await;
     let (sender, aged) = bare(server.address()).await;
@@ -163,20 +163,37 @@ async fn connections_come_to_an_age_and_no_call_fails_for_it() {
     let mut watch =
         health.watch(HealthCheckRequest::default()).await.expect("a watch").into_inner();
     watch.message().await.expect("no error").expect("a first message");
-
-    let shop = server.caller("shop").await;
-    let began = Instant::now();
-    let mut calls = 0;
-    while began.elapsed() < Duration::from_secs(4) {
-        shop.issue(client_credentials()).await.expect("a token, over whichever connection");
-        calls += 1;
-    }
-    println!("{calls} calls over connections that get one second old");
     // GOAWAY: no error, and over.
     drop(sender);
     within("to end", aged).await.expect("no panic").expect("no error");
     within("to be cut", watch.message()).await.expect_err("it outlived its connection");
     server.stop().await;
+}
+
+/// Calls without a pause, over a connection that is replaced when it ends, for so long: how many.
+async fn call(caller: Caller, lasts: Duration) -> u32 {
+    let began = Instant::now();
+    let mut calls = 0;
+    while began.elapsed() < lasts {
+        caller.issue(client_credentials()).await.expect("a token, over whichever connection");
+        calls += 1;
+    }
+    calls
+}
+
+#[tokio::test]
+async fn no_call_fails_because_its_connection_comes_to_an_age() {
+    for runtime in ["per-core", "shared"] {
+        let age = limited(&[("connection_age", "1s")]);
+        let server = Server::start(&age.set("serve", "runtime", runtime)).await;
+        let mut callers = JoinSet::new();
+        for _ in 0..16 {
+            callers.spawn(call(server.caller("shop").await, Duration::from_secs(4)));
+        }
+        let calls: u32 = within("to call", callers.join_all()).await.into_iter().sum();
+        println!("{runtime}: {calls} calls over 16 connections that get one second old");
+        server.stop().await;
+    }
 }
 
 #[tokio::test]

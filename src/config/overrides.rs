@@ -146,7 +146,7 @@ pub struct Overrides {
     #[arg(long, env = "JETON_TRACES_ENDPOINT", value_name = "URL", value_parser = traces::endpoint)]
     pub traces_endpoint: Option<String>,
 
-    /// How connections are divided among threads: per-core or shared [default: shared]
+    /// How connections are divided among threads: per-core or shared [default: per-core]
     #[arg(long, env = "JETON_RUNTIME", value_name = "SHAPE", value_parser = choice::runtime)]
     pub runtime: Option<Runtime>,
 

@@ -19,7 +19,7 @@ pub struct ServeSettings {
     /// Whether listeners that other machines reach may go without TLS, since a mesh or proxy does
     /// it. Default false.
     pub allow_plaintext: bool,
-    /// How connections are divided among threads. Default `Shared`.
+    /// How connections are divided among threads. Default `PerCore`.
     pub runtime: Runtime,
     /// How long to go on serving after health says `NOT_SERVING`, so that load balancers see it
     /// first: at most 1h, default none.
@@ -32,7 +32,7 @@ impl Default for ServeSettings {
     fn default() -> Self {
         Self {
             allow_plaintext: false,
-            runtime: Runtime::Shared,
+            runtime: Runtime::PerCore,
             drain_delay: Duration::ZERO,
             drain_timeout: Duration::from_secs(10),
         }

@@ -23,7 +23,12 @@ use tokio::{
 };
 use tower::{Service, ServiceExt as _};
 
-use super::{Peer, Protocol, Stage, Transport, first_bytes::FirstBytes, protocol, tls};
+use super::{
+    Peer, Protocol, Stage, Transport, first_bytes::FirstBytes, lull::Calls, protocol, tls,
+};
+
+/// A connection that is called without a pause gets older by its age divided by this.
+const PATIENCE: u32 = 20;
 
 /// Serves one connection to its end.
 pub(super) async fn connection<S, B>(
@@ -83,16 +88,23 @@ async fn serve<T, S, B>(
 {
     let limits = &transport.limits;
     let address = peer.address;
+    let calls = Arc::new(Calls::default());
+    let begun = Arc::clone(&calls);
     let service = service_fn(move |mut request: Request<Incoming>| {
+        let call = begun.begin();
         request.extensions_mut().insert(peer.clone());
-        service.clone().oneshot(request)
+        let answer = service.clone().oneshot(request);
+        async move {
+            let _call = call;
+            answer.await
+        }
     });
     let age = transport.ages.next();
     let ended = match transport.protocol {
         Protocol::Http1 => {
             let connection =
                 protocol::http1(limits).serve_connection(TokioIo::new(stream), service);
-            live(pin!(connection), age, limits.connection_age_grace, stage).await
+            live(pin!(connection), &calls, (age, limits.connection_age_grace), stage).await
         }
         Protocol::Http2 => {
             let (stream, begun) = FirstBytes::of(stream);
@@ -108,7 +120,7 @@ async fn serve<T, S, B>(
                 }
                 () = Stage::Draining.reached(&mut stage) => return,
             }
-            live(connection, age, limits.connection_age_grace, stage).await
+            live(connection, &calls, (age, limits.connection_age_grace), stage).await
         }
     };
     ended_early(address, ended);
@@ -126,21 +138,29 @@ fn ended_early<E: Error>(peer: SocketAddr, ended: Result<(), E>) {
 /// its age or the process to its end, or is out of time for that.
 async fn live<C: GracefulConnection>(
     mut connection: Pin<&mut C>,
-    age: Option<Duration>,
-    grace: Duration,
+    calls: &Calls,
+    (age, grace): (Option<Duration>, Duration),
     mut stage: watch::Receiver<Stage>,
 ) -> Result<(), C::Error> {
     let aged = async {
         match age {
-            Some(age) => sleep(age).await,
+            Some(age) => {
+                sleep(age).await;
+                calls.lull(age / PATIENCE).await;
+            }
             None => std::future::pending().await,
         }
     };
+    let draining = async {
+        Stage::Draining.reached(&mut stage).await;
+        calls.lull(Duration::ZERO).await;
+    };
+    // The connection first: what it makes of a call's first bytes is what a lull waits for.
     tokio::select! {
         biased;
         ended = connection.as_mut() => return ended,
         () = aged => {}
-        () = Stage::Draining.reached(&mut stage) => {}
+        () = draining => {}
     }
     // No more calls from now on: GOAWAY on HTTP/2, `connection: close` on HTTP/1.1.
     connection.as_mut().graceful_shutdown();

@@ -9,13 +9,14 @@
 //! | `protocol` | HTTP/1.1 or HTTP/2, with their limits |
 //! | `peer` | what each request is told of the other side |
 //! | `tls` | certificates and keys, read again when they change; who the peer is |
-//! | `age`, `first_bytes`, `refusals` | parts of a connection's life |
+//! | `age`, `first_bytes`, `lull`, `refusals` | parts of a connection's life |
 
 mod age;
 mod connection;
 mod cores;
 mod first_bytes;
 mod listener;
+mod lull;
 mod peer;
 mod protocol;
 mod refusals;

@@ -92,7 +92,7 @@ fn every_section_is_read() {
         target = "file:/var/log/audit"
         [serve]
         allow_plaintext = true
-        runtime = "per-core"
+        runtime = "shared"
         drain_delay = "3s"
         drain_timeout = "1m"
         "#,
@@ -127,7 +127,7 @@ fn every_section_is_read() {
     assert_eq!(settings.log.filter, "warn,jeton=debug");
     assert_eq!(settings.audit, AuditSettings::File("/var/log/audit".into()));
     assert!(settings.serve.allow_plaintext);
-    assert_eq!(settings.serve.runtime, Runtime::PerCore);
+    assert_eq!(settings.serve.runtime, Runtime::Shared);
     assert_eq!(settings.serve.drain_delay, Duration::from_secs(3));
     assert_eq!(settings.serve.drain_timeout, Duration::from_secs(60));
 }
