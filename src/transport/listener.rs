@@ -168,3 +168,57 @@ fn not_accepted(error: &io::Error) -> bool {
     tracing::warn!(%error, "connections cannot be accepted");
     true
 }
+
+#[cfg(test)]
+mod tests {
+    use std::net::Ipv4Addr;
+
+    use tokio::{
+        io::{AsyncReadExt as _, AsyncWriteExt as _},
+        task::JoinSet,
+    };
+    use tower::service_fn;
+
+    use super::*;
+
+    /// Whether a request is answered.
+    async fn answered(stream: &mut TcpStream) -> bool {
+        let asked = stream.write_all(b"GET / HTTP/1.1\r\nhost: a\r\n\r\n").await;
+        asked.is_ok() && stream.read(&mut [0; 1024]).await.is_ok_and(|read| read > 0)
+    }
+
+    async fn connect(address: SocketAddr) -> TcpStream {
+        let mut stream = TcpStream::connect(address).await.expect("connected");
+        assert!(answered(&mut stream).await);
+        stream
+    }
+
+    /// Asks until the connection is closed, and answers how the next one is refused.
+    async fn ask_to_the_end(mut stream: TcpStream) -> io::ErrorKind {
+        let address = stream.peer_addr().expect("connected");
+        while answered(&mut stream).await {}
+        TcpStream::connect(address).await.expect_err("nobody listens").kind()
+    }
+
+    #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+    async fn the_listener_is_closed_before_connections_hear_that_it_drains() {
+        for _ in 0..300 {
+            let listener = Listener::bind((Ipv4Addr::LOCALHOST, 0).into()).expect("bound");
+            let address = listener.local_address().expect("an address");
+            let limits = LimitSettings::default();
+            let transport = Transport::new((Protocol::Http1, None), limits, None, 0);
+            let (stage, heard) = watch::channel(Stage::Serving);
+            let service = service_fn(async |_| Ok(Response::new(String::new())));
+            let serving = tokio::spawn(transport.serve(listener, service, heard));
+            let mut clients = JoinSet::new();
+            for _ in 0..8 {
+                clients.spawn(ask_to_the_end(connect(address).await));
+            }
+            stage.send_replace(Stage::Draining);
+            for refused in clients.join_all().await {
+                assert_eq!(refused, io::ErrorKind::ConnectionRefused);
+            }
+            serving.await.expect("it ends");
+        }
+    }
+}
