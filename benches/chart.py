@@ -19,6 +19,8 @@ class Chart:
     up: str
     lines: dict[str, Points]
     logarithmic: bool = False
+    # Upwards too.
+    steep: bool = False
     bound: tuple[str, float] | None = None
 
     def svg(self) -> str:
@@ -27,7 +29,9 @@ class Chart:
         self._least, self._last = self._place(min(x for x, _ in points)), self._place(max(x for x, _ in points))
         if not self.logarithmic:
             self._least = 0
-        self._highest = 1.1 * max([y for _, y in points] + ([self.bound[1]] if self.bound else []))
+        highest = 1.1 * max([y for _, y in points] + ([self.bound[1]] if self.bound else []))
+        self._highest = math.log10(highest) if self.steep else highest
+        self._lowest = math.floor(math.log10(min(y for _, y in points))) if self.steep else 0
         return "\n".join([
             f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {HEIGHT}" '
             'font-family="sans-serif" font-size="12">',
@@ -44,16 +48,22 @@ class Chart:
         return LEFT + share * (WIDTH - LEFT - RIGHT)
 
     def _y(self, y: float) -> float:
-        return HEIGHT - BOTTOM - y / self._highest * (HEIGHT - TOP - BOTTOM)
+        height = math.log10(y) if self.steep else y
+        share = (height - self._lowest) / (self._highest - self._lowest)
+        return HEIGHT - BOTTOM - share * (HEIGHT - TOP - BOTTOM)
 
     def _marks_up(self) -> list[str]:
         parts = [f'<text x="{LEFT - 6}" y="{TOP - 8}" text-anchor="end">{self.up}</text>']
-        step = round_step(self._highest)
-        for mark in range(int(self._highest / step) + 1):
-            y = self._y(mark * step)
+        if self.steep:
+            marks = [10**power for power in range(self._lowest, int(self._highest) + 1)]
+        else:
+            step = round_step(self._highest)
+            marks = [mark * step for mark in range(int(self._highest / step) + 1)]
+        for mark in marks:
+            y = self._y(mark)
             parts += [
                 f'<path d="M{LEFT} {y:.1f}H{WIDTH - RIGHT}" stroke="#ddd"/>',
-                f'<text x="{LEFT - 6}" y="{y + 4:.1f}" text-anchor="end">{mark * step:,g}</text>',
+                f'<text x="{LEFT - 6}" y="{y + 4:.1f}" text-anchor="end">{mark:,g}</text>',
             ]
         return parts
 

@@ -73,7 +73,7 @@ def main() -> None:
     """Reads the command line, starts both servers and compares them."""
     told = parser(__doc__, seconds=10, rounds=3)
     told.add_argument("--bare", default=f"{RELEASE}/examples/bare_server")
-    told.add_argument("--runtime", default="shared", help="jeton's serve.runtime")
+    told.add_argument("--runtime", default="per-core", help="jeton's serve.runtime")
     given = told.parse_args()
     with tempfile.TemporaryDirectory(dir=given.dir) as folder:
         servers = start(given, Path(folder))

@@ -22,9 +22,10 @@ from chart import Chart
 HERE = Path(__file__).parent
 DOCS = HERE.parent / "docs"
 FIGURES = DOCS / "benchmarks.json"
-PARTS = ("ratios", "per_core", "runtime", "latency", "volume", "writes", "password", "beside", "start")
+PARTS = ("ratios", "shared", "runtime", "latency", "volume", "writes", "password", "beside", "start")
+QUANTILES = (("p50", "p50"), ("p99", "p99"), ("p999", "p99.9"))
 # Of those that are not called as their part is.
-SCRIPTS = {"per_core": "ratios"}
+SCRIPTS = {"shared": "ratios"}
 
 
 def run(part: str, arguments: list[str]) -> dict:
@@ -73,8 +74,8 @@ def ratios(figures: list[dict]) -> str:
     return table(head, rows)
 
 
-def per_core(figures: list[dict]) -> str:
-    """Answers the same with a runtime for each core."""
+def shared(figures: list[dict]) -> str:
+    """Answers the same with one runtime for all cores."""
     return ratios(figures)
 
 
@@ -176,6 +177,27 @@ def start(figures: dict) -> str:
     return program + table("Declared in the settings|first start|next start|memory when idle", rows)
 
 
+def calls(figures: list[dict]) -> dict[str, Chart]:
+    """Answers a picture of each call's latency, and one of how often all are answered."""
+    made, answered = {}, {}
+    for call in dict.fromkeys(row["call"] for row in figures):
+        rows = [row for row in figures if row["call"] == call]
+        answered[call] = [(row["connections"], row["jeton"]["per_second"]) for row in rows]
+        lines = {
+            f"{name}, {label}": [(row["connections"], row[name][quantile]) for row in rows]
+            for name, quantiles in (("jeton", QUANTILES), ("bare", QUANTILES[:2]))
+            if name in rows[0] for quantile, label in quantiles
+        }
+        made[f"benchmarks-latency-{call}"] = Chart(
+            f"Latency of {call} against connections", "connections", "µs", lines,
+            logarithmic=True, steep=True,
+        )
+    made["benchmarks-calls"] = Chart(
+        "Calls answered against connections", "connections", "/s", answered, logarithmic=True, steep=True
+    )
+    return made
+
+
 def charts(taken: dict) -> dict[str, Chart]:
     """Answers the pictures that the figures make, by file name."""
     made = {}
@@ -197,14 +219,7 @@ def charts(taken: dict) -> dict[str, Chart]:
             "Durable writes against callers", "callers at once", "/s", lines, logarithmic=True
         )
     if "latency" in taken:
-        rows = [row for row in taken["latency"]["figures"] if row["call"] == "introspect"]
-        lines = {
-            f"{name}, {label}": [(row["connections"], row[name][quantile]) for row in rows]
-            for name in ("jeton", "bare") for quantile, label in (("p50", "p50"), ("p99", "p99"))
-        }
-        made["benchmarks-latency"] = Chart(
-            "Introspection's latency against connections", "connections", "µs", lines, logarithmic=True
-        )
+        made |= calls(taken["latency"]["figures"])
     return made
 
 
@@ -241,7 +256,7 @@ def main() -> None:
     timed = ["--seconds", str(given.seconds)]
     own = {
         "ratios": ["--bare", given.bare],
-        "per_core": ["--bare", given.bare, "--runtime", "per-core"],
+        "shared": ["--bare", given.bare, "--runtime", "shared"],
         "latency": ["--bare", given.bare],
         "volume": ["--grants", given.grants, "--cache", given.cache],
         "password": ["--raw", given.raw],

@@ -96,7 +96,7 @@ class Jeton(Server):
 
     def __init__(
         self, program: str, folder: Path, cache: str = "256MiB", cores: str = "one",
-        settings: str = SETTINGS, runtime: str = "shared",
+        settings: str = SETTINGS, runtime: str = "per-core",
     ) -> None:
         self.program, self.folder = program, folder
         (folder / "jeton.toml").write_text(settings % {"cache": cache})

@@ -3,7 +3,7 @@
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use hdrhistogram::Histogram;
-use tokio::time::{Instant, sleep_until};
+use tokio::time::{Instant, sleep, sleep_until};
 use tonic::Status;
 
 use super::{
@@ -13,7 +13,7 @@ use super::{
     pace::{Pace, Phases},
     supply::Supply,
 };
-use crate::cli::refusal::Refusal;
+use crate::{cli::refusal::Refusal, client};
 
 /// Longest latency that is told apart, in microseconds: a minute.
 const LONGEST_MICROS: u64 = 60_000_000;
@@ -95,12 +95,12 @@ impl Worker {
                     return Err(Status::failed_precondition("the client may not refresh"));
                 }
                 Ok(token) => self.refresh_token = token,
-                // Many streams log in at once; the hash pool says when it is full, and nothing
-                // tells when it is not any more.
-                Err(status) if status.code() == tonic::Code::ResourceExhausted => {
-                    tokio::time::sleep(Duration::from_millis(500)).await;
-                }
-                Err(status) => return Err(status),
+                // Many streams log in at once: whoever finds the hash pool full is told when to
+                // come back.
+                Err(status) => match client::Error::from(status) {
+                    client::Error::Throttled { wait: Some(wait), .. } => sleep(wait).await,
+                    error => return Err(error.status().clone()),
+                },
             }
         }
         Ok(self)
