@@ -97,10 +97,13 @@ impl Worker {
                 Ok(token) => self.refresh_token = token,
                 // Many streams log in at once: whoever finds the hash pool full is told when to
                 // come back.
-                Err(status) => match client::Error::from(status) {
-                    client::Error::Throttled { wait: Some(wait), .. } => sleep(wait).await,
-                    error => return Err(error.status().clone()),
-                },
+                Err(status) => {
+                    let error = client::Error::from(status);
+                    let client::Error::Throttled { wait: Some(wait), .. } = error else {
+                        return Err(error.status().clone());
+                    };
+                    sleep(wait).await;
+                }
             }
         }
         Ok(self)
