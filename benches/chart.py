@@ -63,7 +63,7 @@ class Chart:
             y = self._y(mark)
             parts += [
                 f'<path d="M{LEFT} {y:.1f}H{WIDTH - RIGHT}" stroke="#ddd"/>',
-                f'<text x="{LEFT - 6}" y="{y + 4:.1f}" text-anchor="end">{mark:,g}</text>',
+                f'<text x="{LEFT - 6}" y="{y + 4:.1f}" text-anchor="end">{mark:,.9g}</text>',
             ]
         return parts
 
@@ -74,7 +74,7 @@ class Chart:
             step = round_step(self._last)
             marks = [mark * step for mark in range(int(self._last / step) + 1)]
         parts = [
-            f'<text x="{self._x(mark):.1f}" y="{HEIGHT - BOTTOM + 18}" text-anchor="middle">{mark:,g}</text>'
+            f'<text x="{self._x(mark):.1f}" y="{HEIGHT - BOTTOM + 18}" text-anchor="middle">{mark:,.9g}</text>'
             for mark in marks
         ]
         return [*parts, f'<text x="{WIDTH - RIGHT}" y="{HEIGHT - 8}" text-anchor="end">{self.across}</text>']

@@ -17,13 +17,12 @@ import sys
 from datetime import datetime, timezone
 from pathlib import Path
 
-from chart import Chart
+from pictures import charts
 
 HERE = Path(__file__).parent
 DOCS = HERE.parent / "docs"
 FIGURES = DOCS / "benchmarks.json"
 PARTS = ("ratios", "shared", "runtime", "latency", "volume", "writes", "password", "beside", "start")
-QUANTILES = (("p50", "p50"), ("p99", "p99"), ("p999", "p99.9"))
 # Of those that are not called as their part is.
 SCRIPTS = {"shared": "ratios"}
 
@@ -175,52 +174,6 @@ def start(figures: dict) -> str:
     ]
     program = f"The program has {figures['program']:,} bytes.\n\n"
     return program + table("Declared in the settings|first start|next start|memory when idle", rows)
-
-
-def calls(figures: list[dict]) -> dict[str, Chart]:
-    """Answers a picture of each call's latency, and one of how often all are answered."""
-    made, answered = {}, {}
-    for call in dict.fromkeys(row["call"] for row in figures):
-        rows = [row for row in figures if row["call"] == call]
-        answered[call] = [(row["connections"], row["jeton"]["per_second"]) for row in rows]
-        lines = {
-            f"{name}, {label}": [(row["connections"], row[name][quantile]) for row in rows]
-            for name, quantiles in (("jeton", QUANTILES), ("bare", QUANTILES[:2]))
-            if name in rows[0] for quantile, label in quantiles
-        }
-        made[f"benchmarks-latency-{call}"] = Chart(
-            f"Latency of {call} against connections", "connections", "µs", lines,
-            logarithmic=True, steep=True,
-        )
-    made["benchmarks-calls"] = Chart(
-        "Calls answered against connections", "connections", "/s", answered, logarithmic=True, steep=True
-    )
-    return made
-
-
-def charts(taken: dict) -> dict[str, Chart]:
-    """Answers the pictures that the figures make, by file name."""
-    made = {}
-    if "volume" in taken:
-        rows = taken["volume"]["figures"]
-        lines = {"all in memory": [(row["grants"], row["per_second"]) for row in rows]}
-        for skew, name in (("uniform", "256 MiB, uniform"), ("zipf", "256 MiB, Zipf")):
-            lines[name] = [(row["grants"], row["small"][skew]["per_second"]) for row in rows]
-        made["benchmarks-volume"] = Chart(
-            "Introspection against live grants", "live grants", "/s", lines, logarithmic=True
-        )
-    if "writes" in taken:
-        rows = taken["writes"]["figures"]
-        lines = {
-            call: [(row["callers"], row["per_second"]) for row in rows if row["call"] == call]
-            for call in ("issue", "refresh")
-        }
-        made["benchmarks-writes"] = Chart(
-            "Durable writes against callers", "callers at once", "/s", lines, logarithmic=True
-        )
-    if "latency" in taken:
-        made |= calls(taken["latency"]["figures"])
-    return made
 
 
 def write(taken: dict) -> None:
