@@ -4,6 +4,8 @@ from chart import Chart
 
 QUANTILES = (("p50", "p50"), ("p99", "p99"), ("p999", "p99.9"))
 ONE_IN = {"p50": 2, "p90": 10, "p99": 100, "p999": 1000}
+# Grants beside which the server's own memory is little.
+MANY = 100_000
 WRITES = (
     ("benchmarks-writes", "Durable writes against callers", "/s", "per_second"),
     ("benchmarks-batches", "Writes that share a sync", "writes", "writes_a_sync"),
@@ -59,7 +61,7 @@ def charts(taken: dict) -> dict[str, Chart]:
             "Introspection against live grants", "live grants", "/s", lines, logarithmic=True
         )
         lines = {
-            name: [(row["grants"], row[f"{where}_per_grant"]) for row in rows]
+            name: [(row["grants"], row[f"{where}_per_grant"]) for row in rows if row["grants"] >= MANY]
             for name, where in (("in memory", "memory"), ("on the disk", "disk"))
         }
         made["benchmarks-size"] = Chart(
