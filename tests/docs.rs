@@ -6,8 +6,9 @@ use std::{
     path::{Path, PathBuf},
 };
 
-/// Folders that hold what was built or installed, and no page of ours.
-const NOT_OURS: [&str; 3] = ["target", "node_modules", ".git"];
+/// Folders that hold what was built or installed, or what a server keeps, and no page of ours.
+const NOT_OURS: [&str; 6] =
+    ["target", "node_modules", ".git", "jeton-dev", "jeton-data", "jeton-keys"];
 
 /// One page, with its name as seen from the top of the tree.
 struct Page {
@@ -105,7 +106,6 @@ fn path_of(span: &str) -> Option<&str> {
     let (folder, rest) = first.split_once('/')?;
     let plain = first.chars().all(|sign| sign.is_ascii_alphanumeric() || "/._-*".contains(sign));
     let ours = plain && !rest.is_empty() && !NOT_OURS.contains(&folder);
-    // What a build or a server makes has the name of a folder that is not in the tree.
     (ours && !folder.is_empty() && top().join(folder).is_dir() && !folder.starts_with(".."))
         .then_some(first)
 }
