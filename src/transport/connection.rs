@@ -89,9 +89,9 @@ async fn serve<T, S, B>(
     let limits = &transport.limits;
     let address = peer.address;
     let calls = Arc::new(Calls::default());
-    let begun = Arc::clone(&calls);
+    let counted = Arc::clone(&calls);
     let service = service_fn(move |mut request: Request<Incoming>| {
-        let call = begun.begin();
+        let call = counted.begin();
         request.extensions_mut().insert(peer.clone());
         let answer = service.clone().oneshot(request);
         async move {
@@ -107,14 +107,14 @@ async fn serve<T, S, B>(
             live(pin!(connection), &calls, (age, limits.connection_age_grace), stage).await
         }
         Protocol::Http2 => {
-            let (stream, begun) = FirstBytes::of(stream);
+            let (stream, spoken) = FirstBytes::of(stream);
             let connection =
                 protocol::http2(limits).serve_connection(TokioIo::new(stream), service);
             let mut connection = pin!(connection);
             tokio::select! {
                 biased;
                 ended = connection.as_mut() => return ended_early(address, ended),
-                () = begun.notified() => {}
+                () = spoken.notified() => {}
                 () = sleep(limits.preface_timeout) => {
                     return tracing::debug!(peer = %address, "a connection never began to speak");
                 }
