@@ -3,12 +3,11 @@
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
-use sha2::{Digest as _, Sha256};
-use subtle::ConstantTimeEq as _;
 use zeroize::Zeroizing;
 
 use super::{
     base62,
+    digest::{DIGEST_BYTES, Digest},
     entropy::{Entropy, draw},
     secret::Secret,
     time::Timestamp,
@@ -34,19 +33,19 @@ pub fn is_generated(secret: &Secret) -> bool {
 }
 
 /// SHA-256 of a generated secret.
-#[derive(Clone, Serialize, Deserialize)]
-pub struct SecretHash([u8; 32]);
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SecretHash(Digest);
 
 impl SecretHash {
     /// Hashes a generated secret.
     pub fn of(secret: &Secret) -> Self {
-        Self(Sha256::digest(secret.expose().as_bytes()).into())
+        Self(Digest::of(&[secret.expose().as_bytes()]))
     }
 
     /// A hash from its hexadecimal text; `None` when it is not 64 hexadecimal digits.
     pub fn parse_hex(text: &str) -> Option<Self> {
-        let mut bytes = [0; 32];
-        if text.len() != 64 || !text.is_ascii() {
+        let mut bytes = [0; DIGEST_BYTES];
+        if text.len() != 2 * DIGEST_BYTES || !text.is_ascii() {
             return None;
         }
         for (at, byte) in bytes.iter_mut().enumerate() {
@@ -54,17 +53,9 @@ impl SecretHash {
             let plain = digits.bytes().all(|digit| digit.is_ascii_hexdigit());
             *byte = plain.then(|| u8::from_str_radix(digits, 16).ok())??;
         }
-        Some(Self(bytes))
+        Some(Self(Digest::from_bytes(bytes)))
     }
 }
-
-impl PartialEq for SecretHash {
-    fn eq(&self, other: &Self) -> bool {
-        self.0.ct_eq(&other.0).into()
-    }
-}
-
-impl Eq for SecretHash {}
 
 /// What is kept of a secret: enough to recognise it, never enough to use it.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]

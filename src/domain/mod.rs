@@ -10,6 +10,7 @@ pub mod client;
 pub mod client_edit;
 pub mod client_id;
 pub mod client_secret;
+mod digest;
 pub mod entropy;
 pub mod epoch;
 pub mod error;

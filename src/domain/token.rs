@@ -3,12 +3,12 @@
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
-use sha2::{Digest as _, Sha256};
 use subtle::ConstantTimeEq as _;
 use zeroize::{Zeroize, ZeroizeOnDrop};
 
 use super::{
     base62,
+    digest::Digest,
     entropy::{Entropy, draw},
     grant_id::GrantId,
     key_ring::{KeyId, ServerKey},
@@ -105,16 +105,8 @@ impl Tag {
 /// the store ever holds of it.
 ///
 /// It covers key id and tag beside the secret, so that a live token has exactly one text.
-#[derive(Clone, Copy, Serialize, Deserialize)]
-pub struct TokenHash([u8; 32]);
-
-impl PartialEq for TokenHash {
-    fn eq(&self, other: &Self) -> bool {
-        self.0.ct_eq(&other.0).into()
-    }
-}
-
-impl Eq for TokenHash {}
+#[derive(Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TokenHash(Digest);
 
 impl fmt::Debug for TokenHash {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -196,11 +188,9 @@ impl Token {
 
     /// What the store keeps of the token.
     pub fn hash(&self) -> TokenHash {
-        let mut hash = Sha256::new();
-        hash.update(self.key_id.as_bytes());
-        hash.update(self.secret.as_bytes());
-        hash.update(self.tag.as_bytes());
-        TokenHash(hash.finalize().into())
+        let secrets =
+            [self.key_id.as_bytes().as_slice(), self.secret.as_bytes(), self.tag.as_bytes()];
+        TokenHash(Digest::of(&secrets))
     }
 
     /// Whether the holder of `key` made this token, whatever has become of it since. A key of
