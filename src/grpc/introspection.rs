@@ -15,6 +15,7 @@ use tonic::{Status, body::Body, server::Grpc};
 use tower::{Service, service_fn};
 
 use super::{
+    batch_request::{BatchRequest, MAX_BATCH},
     caller::caller,
     convert,
     introspection_codec::{Batch, IntrospectionCodec},
@@ -22,14 +23,11 @@ use super::{
     status,
 };
 use crate::{
-    domain::{error::Error, secret::Secret},
+    domain::error::Error,
     proto::v1,
     service::{Introspection, Ready},
     store::Store,
 };
-
-/// Most tokens in one `BatchIntrospect`.
-const MAX_BATCH: usize = 1_000;
 
 /// What is answered here.
 const INTROSPECT: &str = "/jeton.v1.TokenService/Introspect";
@@ -76,11 +74,11 @@ where
         match request.uri().path() {
             INTROSPECT => Either::Left(Box::pin(async move {
                 let method = service_fn(|request| introspect(service.clone(), request));
-                Ok(limited(IntrospectionCodec::new(), limits).unary(method, request).await)
+                Ok(limited(IntrospectionCodec::of_messages(), limits).unary(method, request).await)
             })),
             BATCH_INTROSPECT => Either::Left(Box::pin(async move {
                 let method = service_fn(|request| batch_introspect(service.clone(), request));
-                Ok(limited(IntrospectionCodec::new(), limits).unary(method, request).await)
+                Ok(limited(IntrospectionCodec::of_batches(), limits).unary(method, request).await)
             })),
             _ => Either::Right(self.next.call(request)),
         }
@@ -107,17 +105,16 @@ async fn introspect<S: Store>(
 
 async fn batch_introspect<S: Store>(
     ready: Ready<S>,
-    request: tonic::Request<v1::BatchIntrospectRequest>,
+    request: tonic::Request<BatchRequest>,
 ) -> Result<tonic::Response<Batch>, Status> {
     let found = async {
         let caller = caller(&ready, &request).await?;
-        let tokens = request.into_inner().tokens;
-        if tokens.len() > MAX_BATCH {
+        let BatchRequest { tokens, count } = request.into_inner();
+        if count > MAX_BATCH {
             let problem = "must be at most 1,000";
             return Err(Error::InvalidRequest { field: "tokens", problem });
         }
-        let tokens = tokens.into_iter().map(Secret::from);
-        Ok(Batch::of(&ready.get()?.introspect_all(&caller, tokens).await?))
+        Ok(Batch::of(&ready.get()?.introspect_all(&caller, tokens.into_iter()).await?))
     };
     found.await.map(tonic::Response::new).map_err(|error| status::status(&error))
 }

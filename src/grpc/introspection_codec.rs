@@ -6,17 +6,16 @@
 use std::marker::PhantomData;
 
 use prost::{
-    Message,
     bytes::BufMut,
-    encoding::{bool, encode_varint, encoded_len_varint, int32, message},
+    encoding::{bool, encode_varint, encoded_len_varint, int32, int64},
 };
 use tonic::{
     Status,
-    codec::{BufferSettings, Codec, EncodeBuf, Encoder},
+    codec::{BufferSettings, Codec, Decoder, EncodeBuf, Encoder},
 };
 use tonic_prost::ProstDecoder;
 
-use super::convert;
+use super::{batch_request::BatchDecoder, convert};
 use crate::{
     domain::{grant_id::GrantId, liveness::InactiveReason, token::TokenKind},
     proto::v1,
@@ -27,6 +26,11 @@ use crate::{
 const BUFFER_BYTES: usize = 512;
 /// tonic's own: how much of a stream of answers is gathered before it is sent.
 const YIELD_BYTES: usize = 32 << 10;
+/// What tonic is told of them.
+pub(super) fn buffers() -> BufferSettings {
+    BufferSettings::new(BUFFER_BYTES, YIELD_BYTES)
+}
+
 /// Room for one result of a batch, to begin with.
 const RESULT_BYTES: usize = 320;
 
@@ -46,6 +50,9 @@ mod field {
     pub(super) const INACTIVE_REASON: u32 = 13;
     /// Of `BatchIntrospectResponse`.
     pub(super) const RESULTS: u32 = 1;
+    /// Of `Timestamp` and `Duration`.
+    pub(super) const SECONDS: u32 = 1;
+    pub(super) const NANOS: u32 = 2;
     /// Of an entry of a map.
     pub(super) const NAME: u32 = 1;
     pub(super) const VALUE: u32 = 2;
@@ -60,14 +67,11 @@ pub(super) trait Answer: Send + 'static {
 pub(super) struct Batch(Vec<u8>);
 
 impl Batch {
-    /// Writes it: the length of a result is known only when it is written.
+    /// Writes it.
     pub(super) fn of(results: &[Introspection]) -> Self {
         let mut written = Vec::with_capacity(results.len() * RESULT_BYTES);
-        let mut result = Vec::with_capacity(RESULT_BYTES);
         for found in results {
-            result.clear();
-            found.write(&mut result);
-            put_bytes(field::RESULTS, &result, &mut written);
+            put_message(field::RESULTS, &mut written, |to| found.write(to));
         }
         Self(written)
     }
@@ -113,13 +117,33 @@ fn write_active(token: &ActiveToken, to: &mut impl BufMut) {
     for name in grant.audience.names() {
         put_text(field::AUDIENCE, name, to);
     }
-    message::encode(field::ISSUE_TIME, &convert::timestamp(token.issue_time), to);
-    message::encode(field::EXPIRE_TIME, &convert::timestamp(token.expire_time), to);
+    let time = convert::timestamp(token.issue_time);
+    put_time(field::ISSUE_TIME, time.seconds, time.nanos, to);
+    let time = convert::timestamp(token.expire_time);
+    put_time(field::EXPIRE_TIME, time.seconds, time.nanos, to);
     put_text(field::GRANT_ID, grant.id.text(&mut [0; GrantId::TEXT_BYTES]), to);
     for (name, value) in token.attributes() {
         put_attribute(name, value, to);
     }
-    message::encode(field::CACHE_TTL, &convert::duration(token.cache_ttl), to);
+    let ttl = convert::duration(token.cache_ttl);
+    put_time(field::CACHE_TTL, ttl.seconds, ttl.nanos, to);
+}
+
+/// A message's length is known when it is written. Room for its head is left before it, which is mostly
+/// what that takes.
+fn put_message(field: u32, to: &mut Vec<u8>, write: impl FnOnce(&mut Vec<u8>)) {
+    const ROOM: usize = 3;
+    let start = to.len();
+    to.extend_from_slice(&[0; ROOM]);
+    write(to);
+    let len = to.len() - start - ROOM;
+    if let (Some(key), Some([low, high])) = (one_byte(key(field)), two_bytes(len)) {
+        to[start..start + ROOM].copy_from_slice(&[key, low, high]);
+    } else {
+        let mut head = Vec::new();
+        put_head(field, len, &mut head);
+        to.splice(start..start + ROOM, head);
+    }
 }
 
 fn put_bytes(field: u32, bytes: &[u8], to: &mut impl BufMut) {
@@ -129,15 +153,46 @@ fn put_bytes(field: u32, bytes: &[u8], to: &mut impl BufMut) {
 
 /// The key and the length of a field of bytes. Both mostly take one byte, written at once.
 fn put_head(field: u32, len: usize, to: &mut impl BufMut) {
-    /// Of fields that have a length.
-    const WIRE_TYPE: u32 = 2;
-    let key = field << 3 | WIRE_TYPE;
-    if let (Ok(key @ ..0x80), Ok(len @ ..0x80)) = (u8::try_from(key), u8::try_from(len)) {
+    let key = key(field);
+    if let (Some(key), Some(len)) = (one_byte(key), one_byte(len)) {
         to.put_slice(&[key, len]);
     } else {
-        encode_varint(key.into(), to);
+        encode_varint(key as u64, to);
         encode_varint(len as u64, to);
     }
+}
+
+/// The key of a field that has a length.
+const fn key(field: u32) -> usize {
+    const WIRE_TYPE: usize = 2;
+    (field as usize) << 3 | WIRE_TYPE
+}
+
+/// A varint, if it takes one byte.
+fn one_byte(value: usize) -> Option<u8> {
+    u8::try_from(value).ok().filter(|value| *value < 0x80)
+}
+
+/// A varint, if it takes two bytes: seven bits in each, the lower ones first.
+fn two_bytes(value: usize) -> Option<[u8; 2]> {
+    let value = u16::try_from(value).ok().filter(|value| (0x80..0x4000).contains(value))?;
+    Some((value & 0x7f | 0x80 | (value & !0x7f) << 1).to_le_bytes())
+}
+
+/// A `Timestamp` and a `Duration` are the same fields.
+fn put_time(field: u32, seconds: i64, nanos: i32, to: &mut impl BufMut) {
+    /// Of two keys and two varints of at most ten bytes.
+    const MAX_BYTES: usize = 22;
+    let mut time = [0; MAX_BYTES];
+    let mut rest = time.as_mut_slice();
+    if seconds != 0 {
+        int64::encode(field::SECONDS, &seconds, &mut rest);
+    }
+    if nanos != 0 {
+        int32::encode(field::NANOS, &nanos, &mut rest);
+    }
+    let len = MAX_BYTES - rest.len();
+    put_bytes(field, &time[..len], to);
 }
 
 fn put_text(field: u32, text: &str, to: &mut impl BufMut) {
@@ -156,27 +211,42 @@ fn text_len(text: &str) -> usize {
     1 + encoded_len_varint(text.len() as u64) + text.len()
 }
 
-/// Reads requests as prost does, and writes answers by themselves.
-pub(super) struct IntrospectionCodec<A, R>(PhantomData<(A, R)>);
+/// Reads requests by `D`, and writes answers by themselves.
+pub(super) struct IntrospectionCodec<A, D> {
+    decoder: fn() -> D,
+    answer: PhantomData<A>,
+}
 
-impl<A, R> IntrospectionCodec<A, R> {
-    pub(super) const fn new() -> Self {
-        Self(PhantomData)
+impl<A, R> IntrospectionCodec<A, ProstDecoder<R>> {
+    /// Reads requests as prost does.
+    pub(super) fn of_messages() -> Self {
+        Self { decoder: || ProstDecoder::new(buffers()), answer: PhantomData }
     }
 }
 
-impl<A: Answer, R: Message + Default + 'static> Codec for IntrospectionCodec<A, R> {
+impl<A> IntrospectionCodec<A, BatchDecoder> {
+    /// Leaves the tokens of a batch where they lie.
+    pub(super) fn of_batches() -> Self {
+        Self { decoder: || BatchDecoder, answer: PhantomData }
+    }
+}
+
+impl<A: Answer, D> Codec for IntrospectionCodec<A, D>
+where
+    D: Decoder<Error = Status> + Send + 'static,
+    D::Item: Send + 'static,
+{
     type Encode = A;
-    type Decode = R;
+    type Decode = D::Item;
     type Encoder = AnswerEncoder<A>;
-    type Decoder = ProstDecoder<R>;
+    type Decoder = D;
 
     fn encoder(&mut self) -> AnswerEncoder<A> {
         AnswerEncoder(PhantomData)
     }
 
-    fn decoder(&mut self) -> ProstDecoder<R> {
-        ProstDecoder::new(BufferSettings::new(BUFFER_BYTES, YIELD_BYTES))
+    fn decoder(&mut self) -> D {
+        (self.decoder)()
     }
 }
 
@@ -192,6 +262,41 @@ impl<A: Answer> Encoder for AnswerEncoder<A> {
     }
 
     fn buffer_settings(&self) -> BufferSettings {
-        BufferSettings::new(BUFFER_BYTES, YIELD_BYTES)
+        buffers()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use prost::encoding::{bytes, message};
+
+    use super::*;
+
+    /// Around each length from which on a varint takes a byte more.
+    const LENGTHS: [usize; 8] = [0, 1, 0x7f, 0x80, 0x3fff, 0x4000, 0x1f_ffff, 0x20_0000];
+
+    #[test]
+    fn fields_of_any_length_are_written_as_prost_writes_them() {
+        for field in [1, 15, 16, 2_000] {
+            for content in LENGTHS.map(|len| vec![7_u8; len]) {
+                let (mut expected, mut whole, mut later) = (vec![1], vec![1], vec![1]);
+                bytes::encode(field, &content, &mut expected);
+                put_bytes(field, &content, &mut whole);
+                put_message(field, &mut later, |to| to.extend_from_slice(&content));
+                assert!(whole == expected, "{} bytes in field {field}", content.len());
+                assert!(later == expected, "{} bytes in field {field}", content.len());
+            }
+        }
+    }
+
+    #[test]
+    fn times_are_written_as_prost_writes_them() {
+        for (seconds, nanos) in [(0, 0), (60, 0), (0, 1), (1_790_000_000, 999_999_999)] {
+            let (mut expected, mut written) = (Vec::new(), Vec::new());
+            let time = prost_types::Timestamp { seconds, nanos };
+            message::encode(field::ISSUE_TIME, &time, &mut expected);
+            put_time(field::ISSUE_TIME, seconds, nanos, &mut written);
+            assert_eq!(written, expected);
+        }
     }
 }

@@ -2,6 +2,7 @@
 
 mod admin;
 mod answering;
+mod batch_request;
 mod caller;
 mod convert;
 mod credentials;

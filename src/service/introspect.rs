@@ -41,7 +41,7 @@ pub struct Introspect {
 #[derive(Clone, Debug)]
 pub enum Introspection {
     /// The token is good.
-    Active(Box<ActiveToken>),
+    Active(ActiveToken),
     /// It is not; why, for callers allowed to know.
     Inactive(Option<InactiveReason>),
 }
@@ -112,36 +112,39 @@ impl<S: Store> Service<S> {
         caller: &Caller,
         request: &Introspect,
     ) -> Result<Introspection, Error> {
-        Ok(match self.verdict(caller, request).await? {
-            Ok(active) => Introspection::Active(Box::new(active)),
-            Err(reason) => {
-                let told = caller.client().permissions.inactive_reason;
-                Introspection::Inactive(told.then_some(reason))
-            }
-        })
+        match Token::parse(request.token.expose()) {
+            Some(token) => self.introspect_token(caller, &token, request.expected_kind).await,
+            None => Ok(told(caller, InactiveReason::Unknown)),
+        }
     }
 
-    /// Introspects access tokens, in their order. Those that memory does not answer are looked up
-    /// together: a store at the end of a wire takes about as long for many as for one.
+    /// Introspects access tokens, in their order; `None` for a text that is no token. Those that memory
+    /// does not answer are looked up together: a store at the end of a wire takes about as long for
+    /// many as for one.
     ///
     /// # Errors
     /// As [`Self::introspect`], whichever token it was.
     pub async fn introspect_all(
         &self,
         caller: &Caller,
-        tokens: impl IntoIterator<Item = Secret>,
+        tokens: impl ExactSizeIterator<Item = Option<Token>>,
     ) -> Result<Vec<Introspection>, Error> {
-        let request = |token| Introspect { token, expected_kind: TokenKind::Access };
-        let (mut found, mut unknown) = (Vec::new(), Vec::new());
-        for (at, request) in tokens.into_iter().map(request).enumerate() {
-            let active = self.recalled(caller, &request, found.last());
-            if active.is_none() {
-                unknown.push((at, request));
+        let now = self.now();
+        let (mut found, mut unknown) = (Vec::with_capacity(tokens.len()), Vec::new());
+        for (at, token) in tokens.enumerate() {
+            let active = match &token {
+                Some(token) => self.recalled(caller, token, found.last(), now),
+                None => None,
+            };
+            if let (None, Some(token)) = (&active, token) {
+                unknown.push((at, token));
             }
-            found.push(active.unwrap_or(Introspection::Inactive(None)));
+            found.push(active.unwrap_or_else(|| told(caller, InactiveReason::Unknown)));
         }
         for together in unknown.chunks(MAX_READ_TOGETHER) {
-            let asked = together.iter().map(|(_, request)| self.introspect(caller, request));
+            let asked = together
+                .iter()
+                .map(|(_, token)| self.introspect_token(caller, token, TokenKind::Access));
             for ((at, _), answer) in together.iter().zip(try_join_all(asked).await?) {
                 found[*at] = answer;
             }
@@ -149,57 +152,55 @@ impl<S: Store> Service<S> {
         Ok(found)
     }
 
-    /// What memory says of a token, where that is "active". Tokens in a row are mostly of one client,
-    /// which is then not looked up again.
+    /// What memory says of an access token, where that is "active". Tokens in a row are mostly of one
+    /// client, which is then not looked up again.
     fn recalled(
         &self,
         caller: &Caller,
-        request: &Introspect,
+        token: &Token,
         before: Option<&Introspection>,
+        now: Timestamp,
     ) -> Option<Introspection> {
         let known = match before {
             Some(Introspection::Active(active)) => Some(&active.records),
             Some(Introspection::Inactive(_)) | None => None,
         };
-        let token = Token::parse(request.token.expose())?;
-        let kept = self.kept_records(&token, known)?;
-        let active = self.judged(caller, request, &token, kept).ok()?;
-        Some(Introspection::Active(Box::new(active)))
+        let kept = self.kept_records(token, known)?;
+        self.judged(caller, token, TokenKind::Access, kept, now).ok().map(Introspection::Active)
     }
 
-    async fn verdict(
+    async fn introspect_token(
         &self,
         caller: &Caller,
-        request: &Introspect,
-    ) -> Result<Result<ActiveToken, InactiveReason>, Error> {
-        let Some(token) = Token::parse(request.token.expose()) else {
-            return Ok(Err(InactiveReason::Unknown));
-        };
-        let kept = self.kept_records(&token, None);
-        if let Some(active) = kept.and_then(|kept| self.judged(caller, request, &token, kept).ok())
+        token: &Token,
+        expected_kind: TokenKind,
+    ) -> Result<Introspection, Error> {
+        if let Some(kept) = self.kept_records(token, None)
+            && let Ok(active) = self.judged(caller, token, expected_kind, kept, self.now())
         {
-            return Ok(Ok(active));
+            return Ok(Introspection::Active(active));
         }
-        let Some(records) = self.token_records(&token).await? else {
-            return Ok(Err(InactiveReason::Unknown));
+        let Some(records) = self.token_records(token).await? else {
+            return Ok(told(caller, InactiveReason::Unknown));
         };
-        Ok(self.judged(caller, request, &token, records))
+        let judged = self.judged(caller, token, expected_kind, records, self.now());
+        Ok(judged.map_or_else(|reason| told(caller, reason), Introspection::Active))
     }
 
     fn judged(
         &self,
         caller: &Caller,
-        request: &Introspect,
         token: &Token,
+        expected_kind: TokenKind,
         records: TokenRecords,
+        now: Timestamp,
     ) -> Result<ActiveToken, InactiveReason> {
         if !may_see(caller, &records.grant, token.kind) {
             return Err(InactiveReason::NotVisible);
         }
-        if token.kind != request.expected_kind {
+        if token.kind != expected_kind {
             return Err(InactiveReason::WrongKind);
         }
-        let now = self.now();
         let active = judge(&records.grant, token, records.parties(), &self.policy, now)?;
         let whole = &records.grant.scopes;
         // Most tokens are good for all that their grant holds, and are judged to be without a look at it.
@@ -275,6 +276,12 @@ impl<S: Store> Service<S> {
     pub(super) async fn user(&self, id: UserId) -> Result<Option<Stored<User>>, Error> {
         self.store.users().get(&id).await.map_err(|error| self.read_failed(error))
     }
+}
+
+/// "Inactive", and why for a caller who may know.
+fn told(caller: &Caller, reason: InactiveReason) -> Introspection {
+    let may_know = caller.client().permissions.inactive_reason;
+    Introspection::Inactive(may_know.then_some(reason))
 }
 
 /// Refresh tokens are their own client's business; access tokens as far as the caller reaches.
