@@ -7,6 +7,8 @@ const BLOCK_CHARS: usize = 11;
 const ALPHABET: &[u8; 62] = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
 const INVALID: u8 = 0xff;
 const VALUES: [u8; 256] = values();
+/// What a digit counts in all of a block but its last character.
+const POWERS: [u64; BLOCK_CHARS - 1] = powers();
 
 const fn values() -> [u8; 256] {
     let mut table = [INVALID; 256];
@@ -16,6 +18,16 @@ const fn values() -> [u8; 256] {
         value += 1;
     }
     table
+}
+
+const fn powers() -> [u64; BLOCK_CHARS - 1] {
+    let mut powers = [1; BLOCK_CHARS - 1];
+    let mut place = powers.len() - 1;
+    while place > 0 {
+        powers[place - 1] = powers[place] * 62;
+        place -= 1;
+    }
+    powers
 }
 
 /// Characters that `bytes` bytes take as text. `bytes` is a multiple of 8.
@@ -44,26 +56,28 @@ pub(crate) fn decode<const N: usize>(text: &[u8]) -> Option<[u8; N]> {
         return None;
     }
     let mut bytes = [0; N];
-    for (chars, block) in text.chunks_exact(BLOCK_CHARS).zip(bytes.chunks_exact_mut(BLOCK_BYTES)) {
-        block.copy_from_slice(&decode_block(chars)?.to_be_bytes());
+    let blocks = bytes.as_chunks_mut::<BLOCK_BYTES>().0;
+    for (chars, block) in text.as_chunks().0.iter().zip(blocks) {
+        *block = decode_block(chars)?.to_be_bytes();
     }
     Some(bytes)
 }
 
-fn decode_block(chars: &[u8]) -> Option<u64> {
-    let (last, first) = chars.split_last()?;
-    let (mut value, mut strange) = (0u64, false);
+/// Each digit is multiplied by what its place counts: so none waits for the one before it.
+fn decode_block(chars: &[u8; BLOCK_CHARS]) -> Option<u64> {
+    let [first @ .., last] = chars;
+    let last = VALUES[usize::from(*last)];
     // All but the last cannot overflow: see `BLOCK_CHARS`. Nothing is decided until the end.
-    for char in first {
+    let (mut value, mut strange) = (0u64, last == INVALID);
+    for (char, power) in first.iter().zip(&POWERS) {
         let digit = VALUES[usize::from(*char)];
         strange |= digit == INVALID;
-        value = value.wrapping_mul(62).wrapping_add(u64::from(digit));
+        value = value.wrapping_add(u64::from(digit).wrapping_mul(*power));
     }
-    let digit = VALUES[usize::from(*last)];
-    if strange || digit == INVALID {
+    if strange {
         return None;
     }
-    value.checked_mul(62)?.checked_add(u64::from(digit))
+    value.checked_mul(62)?.checked_add(u64::from(last))
 }
 
 #[cfg(test)]
