@@ -144,11 +144,10 @@ impl Grant {
     /// The generation that `token` is recorded as, if its hash is in the record. Generations
     /// before the previous one leave nothing in the record.
     pub fn generation_of(&self, token: &Token) -> Option<&Generation> {
-        [Some(&self.current), self.previous.as_ref()]
-            .into_iter()
-            .flatten()
-            .find(|generation| generation.number == token.generation)
-            .filter(|generation| generation.holds(token))
+        let named = |generation: &&Generation| generation.number == token.generation;
+        let current = Some(&self.current).filter(named);
+        let generation = current.or_else(|| self.previous.as_ref().filter(named));
+        generation.filter(|generation| generation.holds(token))
     }
 
     /// When nothing of the grant can be used any more, so that its record may be dropped.

@@ -47,7 +47,8 @@ impl Scopes {
 
     /// The values in order.
     pub fn values(&self) -> impl Iterator<Item = &str> {
-        self.0.split(' ').filter(|value| !value.is_empty())
+        // No value holds white space of any kind.
+        self.0.split_ascii_whitespace()
     }
 
     /// The text of the wire: values separated by one space, empty when there are none.
