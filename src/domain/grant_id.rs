@@ -58,9 +58,18 @@ impl GrantId {
         &self.0
     }
 
-    /// The hyphenated text, written to `buffer`.
-    pub fn text<'a>(&self, buffer: &'a mut [u8; Self::TEXT_BYTES]) -> &'a str {
-        Uuid::from_bytes(self.0).hyphenated().encode_lower(buffer)
+    /// The hyphenated text (RFC 9562 §4), for those who write many of them.
+    #[expect(clippy::missing_panics_doc, reason = "there is room for two digits for each byte")]
+    pub fn text(&self) -> [u8; Self::TEXT_BYTES] {
+        let mut digits = [0; 32];
+        base16ct::lower::encode(&self.0, &mut digits).expect("two digits for each byte");
+        let mut text = [b'-'; Self::TEXT_BYTES];
+        text[..8].copy_from_slice(&digits[..8]);
+        text[9..13].copy_from_slice(&digits[8..12]);
+        text[14..18].copy_from_slice(&digits[12..16]);
+        text[19..23].copy_from_slice(&digits[16..20]);
+        text[24..].copy_from_slice(&digits[20..]);
+        text
     }
 
     /// Reads the hyphenated text; `None` when it is not one.
@@ -78,5 +87,22 @@ impl fmt::Display for GrantId {
 impl fmt::Debug for GrantId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         fmt::Display::fmt(self, f)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        #[test]
+        fn the_text_is_what_is_shown_and_read(bytes: [u8; 16]) {
+            let id = GrantId::from_bytes(bytes);
+            let shown = id.to_string();
+            prop_assert_eq!(&id.text(), shown.as_bytes());
+            prop_assert_eq!(GrantId::parse(&shown), Some(id));
+        }
     }
 }

@@ -17,7 +17,7 @@ use tonic_prost::ProstDecoder;
 
 use super::{batch_request::BatchDecoder, convert};
 use crate::{
-    domain::{grant_id::GrantId, liveness::InactiveReason, token::TokenKind},
+    domain::{liveness::InactiveReason, token::TokenKind},
     proto::v1,
     service::{ActiveToken, Introspection},
 };
@@ -121,7 +121,7 @@ fn write_active(token: &ActiveToken, to: &mut impl BufMut) {
     put_time(field::ISSUE_TIME, time.seconds, time.nanos, to);
     let time = convert::timestamp(token.expire_time);
     put_time(field::EXPIRE_TIME, time.seconds, time.nanos, to);
-    put_text(field::GRANT_ID, grant.id.text(&mut [0; GrantId::TEXT_BYTES]), to);
+    put_bytes(field::GRANT_ID, &grant.id.text(), to);
     for (name, value) in token.attributes() {
         put_attribute(name, value, to);
     }
