@@ -18,6 +18,12 @@ const LIMIT: Duration = Duration::from_secs(15 * 60);
 
 const THREAD: &str = "opening";
 
+/// How long the thread stays after it has opened the store. sled takes whole segments of memory for
+/// what it reads at its start. The allocator gives back to the system what is free for a second, but
+/// looks for it only when memory is freed or a thread ends, and an idle process does neither:
+/// without this it may keep a segment for ever.
+const STAY: Duration = Duration::from_millis(1_500);
+
 /// Runs `open` on a thread of its own.
 pub(super) fn guarded<T: Send + 'static>(
     open: impl FnOnce() -> Result<T, OpenError> + Send + 'static,
@@ -31,13 +37,22 @@ fn within<T: Send + 'static>(
 ) -> Result<T, OpenError> {
     say_panics_of_sled_in_the_log();
     let (tell, told) = mpsc::channel();
-    thread::Builder::new().name(THREAD.into()).spawn(move || tell.send(open()))?;
+    thread::Builder::new().name(THREAD.into()).spawn(move || {
+        if tell.send(open()).is_ok() {
+            stay();
+        }
+    })?;
     told.recv_timeout(limit).unwrap_or_else(|error| {
         Err(OpenError::damaged(match error {
             RecvTimeoutError::Timeout => "sled does not come to an end with it",
             RecvTimeoutError::Disconnected => "sled cannot make sense of it",
         }))
     })
+}
+
+#[expect(clippy::disallowed_methods, reason = "nobody waits for this thread")]
+fn stay() {
+    thread::sleep(STAY);
 }
 
 /// A panic within sled says where, and nothing of what sled had read. All others are told as ever.
