@@ -25,6 +25,7 @@ FIGURES = DOCS / "benchmarks.json"
 PARTS = ("ratios", "shared", "runtime", "latency", "volume", "writes", "password", "beside", "start")
 # Of those that are not called as their part is.
 SCRIPTS = {"shared": "ratios"}
+MIB = 1 << 20
 
 
 def run(part: str, arguments: list[str]) -> dict:
@@ -174,7 +175,7 @@ def start(figures: dict) -> str:
     """Answers what a start takes, and what an idle server."""
     rows = [
         [row["declared"], f"{row['first'] * 1e3:.0f} ms", f"{row['again'] * 1e3:.0f} ms",
-         f"{row['idle'] / (1 << 20):.1f} MiB"]
+         f"{row['idle'] / MIB:.1f} MiB ({row['idle_least'] / MIB:.1f}–{row['idle_most'] / MIB:.1f})"]
         for row in figures["starts"]
     ]
     program = f"The program has {figures['program']:,} bytes.\n\n"
