@@ -3,11 +3,11 @@
 # replaying its system calls onto a disk that keeps what was synced and any part of the rest, and
 # checks that nothing acknowledged is lost. Then the same on a disk that ignores fdatasync, where
 # something must be lost: a simulator that finds nothing there proves nothing. In half of the rounds
-# the store's file is cleaned all the time. 100 rounds unless told otherwise.
+# the store's file is cleaned all the time. 150 rounds unless told otherwise.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
-rounds=${1:-100}
+rounds=${1:-150}
 control_rounds=20
 # As `cargo test` built it: what takes time is following each system call.
 program=${CARGO_TARGET_DIR:-target}/debug/examples/power_loss
@@ -32,8 +32,13 @@ cargo build --locked --example power_loss
 # Several lives, so that stores which lost their power lose it again; two processes in each, the
 # first of which ends without closing.
 load='--operations 2500 --writers 400 --lifetime 1500'
-simulate --rounds $((rounds / 2)) --lives 3 --runs 2 --load "$load"
+# Both halves side by side: each is a store and a tracer of its own.
+simulate --rounds $((rounds / 2)) --lives 3 --runs 2 --load "$load" &
+first=$!
+trap 'kill "$first" 2>/dev/null || true' EXIT
 simulate --rounds $((rounds - rounds / 2)) --lives 3 --runs 2 --load "$load --spare-bytes 0"
+wait "$first"
+trap - EXIT
 if ! simulate --control --rounds "$control_rounds" --runs 1 --load '--operations 2500'; then
     printf 'the control lost nothing: the simulator proves nothing\n' >&2
     exit 1
