@@ -1,5 +1,6 @@
 """A server under load: jeton with its own store, or the bare one, on a core of its own."""
 
+import atexit
 import os
 import signal
 import socket
@@ -53,6 +54,8 @@ class Server:
         self.process = subprocess.Popen(
             [*pinned, *command], env=environment, stdout=subprocess.DEVNULL
         )
+        # Whoever measures may end early, and would leave the server with its output open.
+        atexit.register(self.process.kill)
         began = time.monotonic()
         while not self.answers():
             if self.process.poll() is not None or time.monotonic() - began > 120:
