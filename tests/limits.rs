@@ -4,7 +4,7 @@
 #[expect(dead_code, reason = "the harness is every test file's")]
 mod common;
 
-use std::time::Duration;
+use std::{pin::Pin, time::Duration};
 
 use bytes::Bytes;
 use h2::client::SendRequest;
@@ -15,9 +15,14 @@ use tokio::{
     task::{JoinHandle, JoinSet},
     time::Instant,
 };
-use tonic::Code;
+use tokio_stream::{Stream, StreamExt as _};
+use tonic::{Code, transport::Endpoint};
 use tonic_health::pb::{
     HealthCheckRequest, health_check_response::ServingStatus, health_client::HealthClient,
+};
+use tonic_reflection::pb::v1::{
+    ServerReflectionRequest, server_reflection_client::ServerReflectionClient,
+    server_reflection_request::MessageRequest,
 };
 
 use crate::common::{
@@ -266,4 +271,85 @@ async fn a_watch_of_a_service_that_is_not_known_says_so_and_stays_open() {
     // Nothing more is said, and the stop is not held up.
     assert!(!matches!(within("to end", watch.message()).await, Ok(Some(_))));
     server.ended().await;
+}
+
+/// A question about all services, which names a host.
+fn list_services(host: String) -> ServerReflectionRequest {
+    ServerReflectionRequest {
+        host,
+        message_request: Some(MessageRequest::ListServices(String::new())),
+    }
+}
+
+#[tokio::test]
+async fn health_and_reflection_read_a_name_and_no_more() {
+    let server = Server::start(&Settings::standard()).await;
+    let name = "x".repeat(5 << 10);
+    let ops = format!("http://{}", server.ops().await.address);
+    let ops = Endpoint::from_shared(ops).expect("a URL").connect_lazy();
+    let mut ops = HealthClient::new(ops);
+    let mut grpc = HealthClient::new(server.connect().await);
+    for health in [&mut ops, &mut grpc] {
+        let about = HealthCheckRequest { service: name.clone() };
+        health.check(about.clone()).await.expect_err("too long a message");
+        health.watch(about).await.expect_err("too long a message");
+        health.check(HealthCheckRequest::default()).await.expect("an answer");
+    }
+    let mut reflection = ServerReflectionClient::new(server.connect().await);
+    for (host, answers) in [(String::new(), true), (name, false)] {
+        let questions = tokio_stream::once(list_services(host));
+        let said = reflection.server_reflection_info(questions).await.expect("a stream");
+        let said = within("to answer", said.into_inner().message()).await;
+        assert_eq!(matches!(said, Ok(Some(_))), answers, "{said:?}");
+    }
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn a_stream_of_questions_is_over_when_another_call_would_have_to_be_answered() {
+    let server = Server::start(&limited(&[("request_timeout", "1s")])).await;
+    // A caller that asks again and again, and one that says nothing after its first question.
+    let question = || list_services(String::new());
+    let again = tokio_stream::iter(0..).map(move |_| question());
+    let again = again.throttle(Duration::from_millis(50));
+    let silence = tokio_stream::once(question()).chain(tokio_stream::pending());
+    let questions: [Pin<Box<dyn Stream<Item = _> + Send>>; 2] =
+        [Box::pin(again), Box::pin(silence)];
+    for questions in questions {
+        let mut reflection = ServerReflectionClient::new(server.connect().await);
+        let said = reflection.server_reflection_info(questions).await.expect("a stream");
+        let mut said = said.into_inner();
+        let mut answers = 0;
+        let ended = loop {
+            match within("to end", said.message()).await {
+                Ok(Some(_)) => answers += 1,
+                Ok(None) => panic!("ended as if it were content"),
+                Err(ended) => break ended,
+            }
+        };
+        assert_eq!(ended.code(), Code::DeadlineExceeded);
+        assert!(answers > 0);
+    }
+    // Half a message, and then nothing: what was read of it is let go with its stream.
+    let (mut sender, _connection) = bare(server.address()).await;
+    let mut request = introspect(server.address());
+    let path = "/grpc.reflection.v1.ServerReflection/ServerReflectionInfo";
+    *request.uri_mut() = format!("http://{}{path}", server.address()).parse().expect("a URL");
+    let (answer, mut questions) = sender.send_request(request, false).expect("sent");
+    questions.send_data(Bytes::from_static(b"\0\0\0\0\x20half"), false).expect("sent");
+    let mut answer = within("to begin", answer).await.expect("an answer").into_body();
+    let end = within("to end", answer.trailers()).await.expect("no error").expect("trailers");
+    assert_eq!(grpc_status(&end), Some("4"), "{end:?}");
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn reflection_can_be_turned_off() {
+    let server = Server::start(&Settings::standard().set_flag("grpc", "reflection", false)).await;
+    let mut reflection = ServerReflectionClient::new(server.connect().await);
+    let questions = tokio_stream::once(list_services(String::new()));
+    let refused = reflection.server_reflection_info(questions).await.expect_err("no such service");
+    assert_eq!(refused.code(), Code::Unimplemented);
+    server.caller("shop").await.issue(client_credentials()).await.expect("a token");
+    server.stop().await;
 }

@@ -9,7 +9,7 @@ use super::{SystemEntropy, open::StartError, open_files::most_connections};
 use crate::{
     config::{LimitSettings, Runtime, Settings},
     domain::{entropy::draw, scopes::Scopes},
-    grpc::{CallLimits, GrpcMetrics, GrpcServer, Health},
+    grpc::{CallLimits, GrpcMetrics, GrpcOptions, GrpcServer, Health},
     http::{BodyLimits, HttpMetrics, HttpOptions, HttpServer},
     ops::{Exposition, OpsServer, Readiness},
     service::Ready,
@@ -78,10 +78,12 @@ pub(super) fn listen(
         let carried = (protocol, tls.cloned());
         (Transport::new(carried, limits.clone(), cores.cloned(), spread), stage.clone())
     };
-    let bounded = (ready.clone(), call_limits(&limits));
+    let options =
+        GrpcOptions { limits: call_limits(&limits), reflection: settings.grpc.reflection };
+    let called = (ready.clone(), options);
     let (health, entropy) = (health.clone(), Arc::new(SystemEntropy));
     let over = transport(Protocol::Http2);
-    let serving_grpc = server.serve(bounded, health, grpc_metrics, entropy, over);
+    let serving_grpc = server.serve(called, health, grpc_metrics, entropy, over);
 
     let address = settings.http.listen;
     let bound = HttpServer::bind(address).and_then(|server| Ok((server.local_address()?, server)));

@@ -31,11 +31,13 @@ pub(super) enum Plaintext {
 pub struct GrpcSettings {
     /// Default 127.0.0.1:50051; port 0 takes a free one.
     pub listen: SocketAddr,
+    /// Whether `grpc.reflection` tells anybody what the API is. Default true.
+    pub reflection: bool,
 }
 
 impl Default for GrpcSettings {
     fn default() -> Self {
-        Self { listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 50_051)) }
+        Self { listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 50_051)), reflection: true }
     }
 }
 
@@ -47,8 +49,9 @@ impl GrpcSettings {
         plaintext: Plaintext,
     ) -> Self {
         let flag = ("--grpc-listen (JETON_GRPC_LISTEN)", overrides.grpc_listen);
-        let declared = listen(fields, "grpc", flag, plaintext);
-        declared.map_or_else(Self::default, |listen| Self { listen })
+        let default = Self::default();
+        let listen = listen(fields, "grpc", flag, plaintext).unwrap_or(default.listen);
+        Self { listen, reflection: fields.flag("reflection").unwrap_or(default.reflection) }
     }
 }
 

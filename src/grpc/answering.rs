@@ -14,6 +14,7 @@ use tonic::body::Body;
 use tower::{Layer, Service};
 
 use super::{
+    arriving::Arriving,
     deadlines::{Deadlines, exceeded},
     measured::{GrpcMetrics, outcome},
     own_errors::complete,
@@ -54,7 +55,7 @@ pub(super) struct Answered<S> {
 
 impl<S, A> Service<Request<A>> for Answered<S>
 where
-    S: Service<Request<A>, Response = Response<Body>>,
+    S: Service<Request<Arriving<A>>, Response = Response<Body>>,
     S::Future: Send + 'static,
 {
     type Response = Response<Body>;
@@ -71,6 +72,7 @@ where
         let answering = Arc::clone(&self.answering);
         let call = answering.metrics.meter(request.uri().path()).begin();
         let deadline = answering.deadlines.of(&request);
+        let request = deadline.bound_request(request);
         let answer = AssertUnwindSafe(self.service.call(request)).catch_unwind();
         Box::pin(async move {
             let answer = match timeout_at(deadline.answer, answer).await {
@@ -117,7 +119,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_panic_is_answered_with_an_incident_and_without_its_text() {
-        async fn broken(_: Request<()>) -> Result<Response<Body>, Infallible> {
+        async fn broken(_: Request<Arriving<()>>) -> Result<Response<Body>, Infallible> {
             panic!("the secret is hunter2")
         }
         let service = answering().layer(service_fn(broken));
@@ -131,7 +133,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn a_call_that_takes_too_long_exceeds_its_deadline() {
-        async fn stuck(_: Request<()>) -> Result<Response<Body>, Infallible> {
+        async fn stuck(_: Request<Arriving<()>>) -> Result<Response<Body>, Infallible> {
             std::future::pending().await
         }
         for (path, header, waited) in [
@@ -154,7 +156,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_stream_ends_at_its_callers_deadline_and_not_before() {
+    async fn a_stream_ends_at_its_callers_deadline_and_one_that_is_also_asked_by_stream_at_ours() {
         use hyper::body::{Body as HttpBody, Bytes, Frame};
 
         struct Silent;
@@ -169,21 +171,22 @@ mod tests {
                 Poll::Pending
             }
         }
-        async fn endless(_: Request<()>) -> Result<Response<Body>, Infallible> {
+        async fn endless(_: Request<Arriving<()>>) -> Result<Response<Body>, Infallible> {
             Ok(Response::new(Body::new(Silent)))
         }
-        let service = answering().layer(service_fn(endless));
-        let request =
-            Request::builder().uri("/grpc.health.v1.Health/Watch").header("grpc-timeout", "1H");
-        let began = Instant::now();
-        let answer =
-            service.oneshot(request.body(()).expect("a request")).await.expect("an answer");
-        let mut body = answer.into_body();
-        let next = std::future::poll_fn(|context| Pin::new(&mut body).poll_frame(context));
-        let trailers = next.await.expect("a last frame").expect("no error").into_trailers();
-        let status = Status::from_header_map(&trailers.expect("trailers")).expect("a status");
-        assert_eq!(status.code(), Code::DeadlineExceeded);
-        assert_eq!(began.elapsed().as_secs(), 3_600);
-        assert!(body.is_end_stream());
+        let reflection = "/grpc.reflection.v1.ServerReflection/ServerReflectionInfo";
+        for (path, seconds) in [("/grpc.health.v1.Health/Watch", 3_600), (reflection, 30)] {
+            let service = answering().layer(service_fn(endless));
+            let request = Request::builder().uri(path).header("grpc-timeout", "1H");
+            let began = Instant::now();
+            let answer = service.oneshot(request.body(()).expect("a request")).await;
+            let mut body = answer.expect("an answer").into_body();
+            let next = std::future::poll_fn(|context| Pin::new(&mut body).poll_frame(context));
+            let trailers = next.await.expect("a last frame").expect("no error").into_trailers();
+            let status = Status::from_header_map(&trailers.expect("trailers")).expect("a status");
+            assert_eq!(status.code(), Code::DeadlineExceeded);
+            assert_eq!(began.elapsed().as_secs(), seconds, "{path}");
+            assert!(body.is_end_stream());
+        }
     }
 }

@@ -2,7 +2,7 @@
 //! run on.
 
 use std::{
-    collections::HashSet,
+    collections::HashMap,
     pin::Pin,
     sync::Arc,
     task::{Context, Poll},
@@ -11,55 +11,86 @@ use std::{
 
 use http::{HeaderMap, Request, Response};
 use hyper::body::{Body as HttpBody, Bytes, Frame, SizeHint};
-use prost::Message as _;
-use prost_types::FileDescriptorSet;
+use prost_types::MethodDescriptorProto;
 use tokio::time::{Instant, Sleep, sleep_until};
 use tonic::{Code, Status, body::Body};
 use tonic_types::StatusExt as _;
 
-use super::status;
-use crate::proto::{FILE_DESCRIPTOR_SET, v1::ErrorReason};
+use super::{arriving::Arriving, services::methods, status};
+use crate::proto::v1::ErrorReason;
 
 /// What a caller says of its deadline.
 const HEADER: &str = "grpc-timeout";
 /// Where administrators' methods lie.
 const ADMIN: &str = "/jeton.v1.AdminService/";
 
+/// What is sent as a stream.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Streams {
+    /// Neither request nor answer.
+    Nothing,
+    /// The answer.
+    Answer,
+    /// The request, whatever the answer is.
+    Request,
+}
+
+impl Streams {
+    fn of(method: &MethodDescriptorProto) -> Self {
+        match (method.client_streaming(), method.server_streaming()) {
+            (true, _) => Self::Request,
+            (false, true) => Self::Answer,
+            (false, false) => Self::Nothing,
+        }
+    }
+}
+
 /// How long calls may take. Cloning shares the names of methods.
 #[derive(Clone)]
 pub(super) struct Deadlines {
     usual: Duration,
     admin: Duration,
-    streams: Arc<HashSet<String>>,
+    methods: Arc<HashMap<String, Streams>>,
 }
 
 impl Deadlines {
     /// Calls may take as long as their caller says, and at most this long, until they are answered
-    /// or their stream begins. A stream then goes on until its caller's deadline.
+    /// or their stream begins. A stream then goes on until its caller's deadline; one whose caller
+    /// sends a stream as well is over when any other call would have to be answered.
     pub(super) fn new(usual: Duration, admin: Duration) -> Self {
-        Self { usual, admin, streams: Arc::new(streams()) }
+        Self { usual, admin, methods: Arc::new(methods(Streams::of)) }
     }
 
     pub(super) fn of<A>(&self, request: &Request<A>) -> Deadline {
         let path = request.uri().path();
         let most = if path.starts_with(ADMIN) { self.admin } else { self.usual };
         let now = Instant::now();
-        let Some(asked) = asked(request.headers()) else {
-            return Deadline { answer: now + most, stream: None };
+        let asked = asked(request.headers());
+        let answer = now + asked.map_or(most, |asked| asked.min(most));
+        let (request, stream) = match self.methods.get(path) {
+            Some(Streams::Request) => (Some(answer), Some(answer)),
+            Some(Streams::Answer) => (None, asked.map(|asked| now + asked)),
+            Some(Streams::Nothing) | None => (None, None),
         };
-        let stream = self.streams.contains(path).then(|| now + asked);
-        Deadline { answer: now + asked.min(most), stream }
+        Deadline { answer, request, stream }
     }
 }
 
 /// When a call is to be over.
 pub(super) struct Deadline {
     pub(super) answer: Instant,
+    /// For the stream that is its request.
+    request: Option<Instant>,
     /// For the stream that is its answer.
     stream: Option<Instant>,
 }
 
 impl Deadline {
+    /// The request, whose stream breaks off in time.
+    pub(super) fn bound_request<A>(&self, request: Request<A>) -> Request<Arriving<A>> {
+        request.map(|body| Arriving::until(self.request, body))
+    }
+
     /// The answer, whose stream ends in time.
     pub(super) fn bound(&self, answer: Response<Body>) -> Response<Body> {
         match self.stream {
@@ -67,23 +98,6 @@ impl Deadline {
             None => answer,
         }
     }
-}
-
-/// The paths of all methods that answer with streams.
-fn streams() -> HashSet<String> {
-    let mut streams = HashSet::new();
-    for set in [FILE_DESCRIPTOR_SET, tonic_health::pb::FILE_DESCRIPTOR_SET] {
-        let set = FileDescriptorSet::decode(set).expect("the build wrote it");
-        for file in &set.file {
-            for service in &file.service {
-                let streaming = service.method.iter().filter(|method| method.server_streaming());
-                let path =
-                    |method: &str| format!("/{}.{}/{method}", file.package(), service.name());
-                streams.extend(streaming.map(|method| path(method.name())));
-            }
-        }
-    }
-    streams
 }
 
 /// How long the caller waits: at most eight digits and a unit. What is none of that is no deadline.
@@ -179,18 +193,5 @@ mod tests {
             headers.insert(HEADER, http::HeaderValue::from_bytes(text.as_bytes()).expect("bytes"));
             assert_eq!(asked(&headers), None, "{text}");
         }
-    }
-
-    #[test]
-    fn the_methods_that_stream_are_known() {
-        let streams = streams();
-        for path in [
-            "/jeton.v1.TokenService/WatchRevocations",
-            "/jeton.v1.AdminService/Backup",
-            "/grpc.health.v1.Health/Watch",
-        ] {
-            assert!(streams.contains(path), "{path}");
-        }
-        assert!(!streams.contains("/jeton.v1.TokenService/Introspect"));
     }
 }

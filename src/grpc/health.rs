@@ -17,6 +17,7 @@ use tonic_health::{
     server::{HealthReporter, HealthService},
 };
 
+use super::services::MAX_NAME_BYTES;
 use crate::proto::v1::{
     admin_service_server::AdminServiceServer, token_service_server::TokenServiceServer,
 };
@@ -61,9 +62,13 @@ impl Health {
         }
     }
 
-    /// The RPCs of grpc.health.v1.
-    pub fn service(&self) -> HealthServer<impl HealthRpcs> {
-        HealthServer::new(Watchable(HealthService::from_health_reporter(self.reporter.clone())))
+    /// The RPCs of grpc.health.v1, which read messages of at most so many bytes, and of no more than
+    /// the name of a service takes.
+    pub fn service(&self, request_bytes: usize) -> HealthServer<impl HealthRpcs> {
+        let service = HealthService::from_health_reporter(self.reporter.clone());
+        HealthServer::new(Watchable(service))
+            .max_decoding_message_size(request_bytes.min(MAX_NAME_BYTES))
+            .max_encoding_message_size(MAX_NAME_BYTES)
     }
 
     async fn set(&self, status: ServingStatus) {

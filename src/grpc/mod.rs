@@ -2,6 +2,7 @@
 
 mod admin;
 mod answering;
+mod arriving;
 mod batch_request;
 mod caller;
 mod convert;
@@ -14,6 +15,7 @@ mod measured;
 mod own_errors;
 mod panics;
 mod server;
+mod services;
 mod status;
 mod token_service;
 mod watch;
@@ -21,5 +23,5 @@ mod watch;
 pub use self::{
     health::Health,
     measured::GrpcMetrics,
-    server::{CallLimits, GrpcServer},
+    server::{CallLimits, GrpcOptions, GrpcServer},
 };

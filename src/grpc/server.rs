@@ -3,25 +3,19 @@
 use std::{io, net::SocketAddr, sync::Arc, time::Duration};
 
 use tokio::sync::watch;
-use tonic::service::Routes;
 use tower::ServiceBuilder;
 
 use super::{
-    admin::Administration,
     answering::{Answering, AnsweringLayer},
     deadlines::Deadlines,
     health::Health,
     introspection::Introspections,
     measured::GrpcMetrics,
     panics::Panics,
-    token_service::Tokens,
+    services::services,
 };
 use crate::{
     domain::entropy::Entropy,
-    proto::{
-        FILE_DESCRIPTOR_SET,
-        v1::{admin_service_server::AdminServiceServer, token_service_server::TokenServiceServer},
-    },
     service::Ready,
     store::Store,
     telemetry::RequestIds,
@@ -39,6 +33,15 @@ pub struct CallLimits {
     pub timeout: Duration,
     /// The same for `AdminService`.
     pub admin_timeout: Duration,
+}
+
+/// How calls are served.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct GrpcOptions {
+    /// What each may take.
+    pub limits: CallLimits,
+    /// Whether `grpc.reflection` is served.
+    pub reflection: bool,
 }
 
 /// A bound listener, not yet serving.
@@ -70,24 +73,14 @@ impl GrpcServer {
     /// When the services cannot be described.
     pub async fn serve<S: Store>(
         self,
-        (service, limits): (Ready<S>, CallLimits),
+        (service, options): (Ready<S>, GrpcOptions),
         health: Health,
         metrics: GrpcMetrics,
         entropy: Arc<dyn Entropy>,
         (transport, stage): (Arc<Transport>, watch::Receiver<Stage>),
     ) -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
-        let admin = AdminServiceServer::new(Administration::new(service.clone()))
-            .max_decoding_message_size(limits.request_bytes)
-            .max_encoding_message_size(limits.response_bytes);
-        let tokens = TokenServiceServer::new(Tokens::new(service.clone()))
-            .max_decoding_message_size(limits.request_bytes)
-            .max_encoding_message_size(limits.response_bytes);
-        let routes = Routes::new(tokens)
-            .add_service(admin)
-            .add_service(health.service())
-            .add_service(reflection().build_v1()?)
-            .add_service(reflection().build_v1alpha()?)
-            .prepare();
+        let limits = options.limits;
+        let routes = services(&service, &health, options)?;
         let ids = RequestIds::new(&*entropy);
         let deadlines = Deadlines::new(limits.timeout, limits.admin_timeout);
         let answering = Answering { metrics, deadlines, panics: Panics::new(entropy) };
@@ -97,11 +90,4 @@ impl GrpcServer {
         transport.serve(self.listener, layered, stage).await;
         Ok(())
     }
-}
-
-/// Older clients know `v1alpha` only, newer ones look for `v1` first: both are served.
-fn reflection() -> tonic_reflection::server::Builder<'static> {
-    tonic_reflection::server::Builder::configure()
-        .register_encoded_file_descriptor_set(FILE_DESCRIPTOR_SET)
-        .register_encoded_file_descriptor_set(tonic_health::pb::FILE_DESCRIPTOR_SET)
 }

@@ -14,6 +14,8 @@ use crate::{
     metrics::{self, Registry},
 };
 
+/// Longest gRPC message that is read, in bytes: the name of a service.
+const MAX_MESSAGE_BYTES: usize = 4 << 10;
 const STUCK: &str = "the runtime is stuck\n";
 const PLAIN: HeaderValue = HeaderValue::from_static("text/plain; charset=utf-8");
 
@@ -51,9 +53,11 @@ pub(super) fn router(
         .route("/metrics", get(expose).with_state(exposition));
     // tonic's own router would answer every other path with 200, and so every probe that is
     // misspelt.
-    probes.route_service("/grpc.health.v1.Health/{method}", health.service()).fallback(async || {
-        plain(StatusCode::NOT_FOUND, "there is nothing at this path\n".to_owned())
-    })
+    probes
+        .route_service("/grpc.health.v1.Health/{method}", health.service(MAX_MESSAGE_BYTES))
+        .fallback(async || {
+            plain(StatusCode::NOT_FOUND, "there is nothing at this path\n".to_owned())
+        })
 }
 
 async fn livez(State(liveness): State<Liveness>) -> Response {

@@ -100,6 +100,7 @@ impl Settings {
         let gateway = Table::confidential("gateway").text("introspect", "any");
         Self {
             sections: [
+                "[grpc]",
                 "[tls]",
                 "[limits]",
                 "[tokens]",
@@ -140,6 +141,12 @@ impl Settings {
 
     /// Sets a number in `[section]`.
     pub(crate) fn set_number(mut self, section: &str, key: &'static str, value: u32) -> Self {
+        self.section(section).set(key, &value.to_string());
+        self
+    }
+
+    /// Sets whether something holds in `[section]`.
+    pub(crate) fn set_flag(mut self, section: &str, key: &'static str, value: bool) -> Self {
         self.section(section).set(key, &value.to_string());
         self
     }

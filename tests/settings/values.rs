@@ -54,7 +54,9 @@ fn without_a_file_everything_has_its_default() {
 fn every_section_is_read() {
     let settings = Fake::with_settings(
         r#"
-        grpc.listen = "[::1]:1"
+        [grpc]
+        listen = "[::1]:1"
+        reflection = false
         [http]
         listen = "127.0.0.2:2"
         issuer = "https://tokens.example"
@@ -99,6 +101,7 @@ fn every_section_is_read() {
     )
     .settings();
     assert_eq!(settings.grpc.listen.to_string(), "[::1]:1");
+    assert!(!settings.grpc.reflection);
     assert_eq!(settings.http.listen.to_string(), "127.0.0.2:2");
     assert_eq!(settings.http.issuer.as_deref(), Some("https://tokens.example"));
     assert_eq!(settings.http.cors_allowed_origins, ["https://app.example"]);

@@ -19,7 +19,7 @@ use jeton::{
         policy::RotationPolicy,
         time::{Clock, Timestamp},
     },
-    grpc::{CallLimits, GrpcMetrics, GrpcServer, Health},
+    grpc::{CallLimits, GrpcMetrics, GrpcOptions, GrpcServer, Health},
     service::{HashPool, Ready, Service},
     store::{Records as _, Store as _, Write, memory::MemoryStore},
     transport::{Protocol, Stage, Transport},
@@ -77,6 +77,7 @@ impl Timed {
             timeout: limits.request_timeout,
             admin_timeout: limits.admin_request_timeout,
         };
+        let options = GrpcOptions { limits: calls, reflection: false };
         let (stage, staged) = watch::channel(Stage::Serving);
         let transport = Transport::new((Protocol::Http2, None), limits, None, 0);
         let health = Health::starting().await;
@@ -86,7 +87,7 @@ impl Timed {
             let entropy = Arc::new(SystemEntropy);
             let metrics = GrpcMetrics::new();
             let over = (transport, staged);
-            grpc.serve((ready, calls), health, metrics, entropy, over).await.expect("it serves");
+            grpc.serve((ready, options), health, metrics, entropy, over).await.expect("it serves");
         });
         Self { clock, address, _stage: stage, _tasks: tasks }
     }
