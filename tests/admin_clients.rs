@@ -137,6 +137,7 @@ async fn what_no_client_may_be_is_refused_by_field() {
         client_type: ClientType::Public.into(),
         grant_types: vec![],
         certificates: vec![],
+        introspect: IntrospectReach::Own.into(),
         ..full()
     };
     let text = |text: &str| vec![text.to_owned()];
@@ -162,6 +163,9 @@ async fn what_no_client_may_be_is_refused_by_field() {
         (Client { grant_types: vec![3], ..public.clone() }, "client.grant_types"),
         (Client { certificates: text("dns:a"), ..public.clone() }, "client.certificates"),
         (Client { permissions: vec![1], ..public.clone() }, "client.permissions"),
+        (Client { introspect: 2, ..public.clone() }, "client.introspect"),
+        (Client { introspect: 3, ..public.clone() }, "client.introspect"),
+        (Client { audience: text("jeton"), ..public.clone() }, "client.audience"),
     ] {
         let refused = create(&admin, client).await;
         let status = assert_refused(refused, Code::InvalidArgument, "INVALID_REQUEST");

@@ -14,7 +14,7 @@ use prost::Message as _;
 use tonic::{Code, Request, Status};
 
 use crate::common::{
-    caller::{Caller, by_password, client_credentials},
+    caller::{Caller, by_password, client_credentials, for_jeton},
     refusal::assert_refused,
     server::Server,
     settings::{Settings, Table},
@@ -49,7 +49,7 @@ async fn an_active_access_token_says_who_what_and_until_when() {
     assert_eq!((answer.client_id.as_str(), answer.username.as_str()), ("shop", "alice"));
     assert!(answer.subject.starts_with("usr_") && !answer.subject.contains("alice"));
     assert_eq!(answer.scopes, ["read", "write"]);
-    assert_eq!(answer.audience, ["billing", "jeton"]);
+    assert_eq!(answer.audience, ["billing"]);
     assert_eq!(answer.expire_time, first.expire_time);
     assert_eq!(answer.grant_id, first.grant_id);
     assert_eq!(answer.inactive_reason(), InactiveReason::Unspecified);
@@ -209,15 +209,16 @@ async fn cache_ttl_is_a_minute_and_never_past_the_tokens_expiry() {
 }
 
 #[tokio::test]
-async fn a_bearer_is_a_caller_only_with_an_access_token_meant_for_jeton() {
+async fn a_bearer_is_a_caller_only_with_an_access_token_that_its_client_got_for_jeton() {
     let server = Server::start(&Settings::standard()).await;
     let shop = server.caller("shop").await;
-    let asked = shop.log_in().await.access_token;
-    let good = shop.issue(meant_for("jeton")).await.expect("a token");
-    let elsewhere = shop.issue(meant_for("billing")).await.expect("a token");
+    let of_user = shop.log_in().await;
+    let asked = of_user.access_token;
+    let good = shop.issue(for_jeton()).await.expect("a token");
+    let elsewhere = shop.issue(client_credentials()).await.expect("a token");
     let answer = ask_as_bearer(&shop, &good.access_token, &asked).await.expect("an answer");
     assert!(answer.active);
-    for bearer in [&elsewhere.access_token, &good.refresh_token, "garbage", "jat_"] {
+    for bearer in [&elsewhere.access_token, &of_user.refresh_token, "garbage", "jat_"] {
         let refused = ask_as_bearer(&shop, bearer, &asked).await;
         assert_refused(refused, Code::Unauthenticated, "INVALID_TOKEN");
     }
@@ -228,11 +229,37 @@ async fn a_bearer_is_a_caller_only_with_an_access_token_meant_for_jeton() {
 }
 
 #[tokio::test]
+async fn a_users_token_is_nobodys_reach_whatever_its_client_may() {
+    let server = Server::start(&Settings::standard()).await;
+    let (shop, gateway) = (server.caller("shop").await, server.caller("gateway").await);
+    let foreign = shop.log_in().await.access_token;
+    let of_user = gateway.issue(meant_for("jeton")).await.expect("a token").access_token;
+    for asked in [&foreign, &of_user] {
+        let refused = ask_as_bearer(&gateway, &of_user, asked).await;
+        assert_refused(refused, Code::Unauthenticated, "INVALID_TOKEN");
+    }
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn jeton_is_in_an_audience_only_when_it_is_asked_for() {
+    let server = Server::start(&Settings::standard()).await;
+    let shop = server.caller("shop").await;
+    for request in [by_password("alice"), client_credentials()] {
+        let issued = shop.issue(request).await.expect("a token");
+        assert_eq!(shop.introspect(&issued.access_token).await.audience, ["billing"]);
+    }
+    let issued = shop.issue(for_jeton()).await.expect("a token");
+    assert_eq!(shop.introspect(&issued.access_token).await.audience, ["jeton"]);
+    server.stop().await;
+}
+
+#[tokio::test]
 async fn a_bearer_sees_what_its_client_may_see() {
     let server = Server::start(&Settings::standard()).await;
     let (shop, rival) = (server.caller("shop").await, server.caller("rival").await);
     let foreign = shop.log_in().await.access_token;
-    let bearer = rival.log_in().await.access_token;
+    let bearer = rival.issue(for_jeton()).await.expect("a token").access_token;
     let answer = ask_as_bearer(&rival, &bearer, &foreign).await.expect("an answer");
     assert_eq!(answer, IntrospectResponse::default());
     let own = ask_as_bearer(&rival, &bearer, &bearer).await.expect("an answer");

@@ -80,13 +80,16 @@ async fn a_public_client_never_gets_client_credentials_not_even_after_losing_its
     let refused = server.caller("app").await.issue(client_credentials()).await;
     assert_refused(refused, Code::PermissionDenied, "UNAUTHORIZED_CLIENT");
     let home = server.stop().await;
-    // `grants` stay what they were: they are not declared any more.
+    // They stay what they were, as they are not declared any more.
     let settings = Settings::standard().undeclare("shop", "secret").undeclare("shop", "grants");
+    let settings = settings.undeclare("shop", "audience");
     let server = Server::start_at(home, &settings).await;
     let shop = Caller { secret: String::new(), ..server.caller("shop").await };
     assert!(!shop.log_in().await.access_token.is_empty());
     let refused = shop.issue(client_credentials()).await;
     assert_refused(refused, Code::PermissionDenied, "UNAUTHORIZED_CLIENT");
+    let refused = shop.issue(with_audience(&["jeton"])).await;
+    assert_refused(refused, Code::InvalidArgument, "INVALID_TARGET");
     server.stop().await;
 }
 
@@ -164,7 +167,7 @@ async fn the_audience_is_the_clients_or_what_is_asked_within_it() {
     let server = Server::start(&Settings::standard()).await;
     let shop = server.caller("shop").await;
     for (asked, granted) in [
-        (&[][..], &["billing", "jeton"][..]),
+        (&[][..], &["billing"][..]),
         (&["billing"], &["billing"]),
         (&["jeton", "billing", "jeton"], &["jeton", "billing"]),
     ] {

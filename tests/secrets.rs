@@ -11,7 +11,7 @@ use jeton::proto::v1::{
 use tonic::Request;
 
 use crate::common::{
-    caller::{Caller, by_password, client_credentials},
+    caller::{Caller, by_password, client_credentials, for_jeton},
     home::Home,
     server::Server,
     settings::{Settings, Table},
@@ -66,7 +66,8 @@ async fn every_success(shop: &Caller, secrets: &mut Secrets) {
     shop.introspect_all(&[&first.access_token, &own.access_token]).await.expect("results");
     let message = IntrospectRequest { token: own.access_token.clone(), ..Default::default() };
     let mut request = Request::new(message);
-    let bearer = format!("Bearer {}", second.access_token);
+    let for_jeton = shop.issue(for_jeton()).await.expect("a token").access_token;
+    let bearer = format!("Bearer {for_jeton}");
     request.metadata_mut().insert("authorization", bearer.parse().expect("a header"));
     request.metadata_mut().insert("x-request-id", SHOWN.parse().expect("a header"));
     shop.stub.clone().introspect(request).await.expect("an answer");
@@ -76,6 +77,7 @@ async fn every_success(shop: &Caller, secrets: &mut Secrets) {
     }
     secrets.add(&second.refresh_token);
     secrets.add(&own.access_token);
+    secrets.add(&for_jeton);
 }
 
 async fn every_failure(shop: &Caller, rival: &Caller, secrets: &mut Secrets) {

@@ -55,7 +55,7 @@ pub struct DeclaredClient {
     pub default_scopes: Option<Scopes>,
     /// What may be asked. Where the file declares `scopes` alone, these are the same.
     pub allowed_scopes: Option<Scopes>,
-    /// Granted when none is asked; what may be asked.
+    /// What may be asked; granted when none is asked, save jeton. Never jeton for a public client.
     pub audience: Option<Audience>,
     /// Of an access token: at least 1s and, after defaults, at most [`Self::grant_ttl`].
     pub access_token_ttl: Option<Duration>,
@@ -72,7 +72,7 @@ pub struct DeclaredClient {
     pub request_limit: Option<RequestLimit>,
     /// The certificates that are as good as a secret: at most [`CertificateIdentity::MAX`].
     pub certificates: Option<Vec<CertificateIdentity>>,
-    /// Whose tokens it may introspect.
+    /// Whose tokens it may introspect. Never more than its own for a public client.
     pub introspect: Option<IntrospectReach>,
     /// What else it may do. Never admin for a public client.
     pub permissions: Option<Permissions>,
@@ -102,11 +102,13 @@ impl DeclaredClient {
         let [default_scopes, allowed_scopes] = read_scopes(fields);
         let audience =
             fields.texts("audience", |names| Audience::from_names(names.iter().copied()));
+        check_audience(fields, audience.as_ref().filter(|_| public));
         let [access, refresh, grant] = read_lifetimes(fields);
         let max_grants = fields.count("max_grants", GrantLimit::MOST);
         let when_full = fields.text("when_full", "a string", choice::when_full);
         let request_limit = read_request_limit(fields);
         let introspect = fields.text("introspect", "a string", choice::introspect);
+        check_reach(fields, introspect.as_ref().filter(|_| public));
         let permissions = fields.texts("permissions", choice::permissions);
         check_permissions(fields, permissions.filter(|_| public));
         let attributes = fields
@@ -177,6 +179,22 @@ fn check_permissions(fields: &mut Fields<'_, '_>, of_public: Option<Placed<Permi
     if let Some(permissions) = of_public.filter(|permissions| permissions.value.admin) {
         let problem = "a public client, one without a secret, may not be admin";
         fields.fault(permissions.at, "permissions", problem);
+    }
+}
+
+/// The name `jeton` is for tokens that a client gets for itself, which a public one cannot.
+fn check_audience(fields: &mut Fields<'_, '_>, of_public: Option<&Placed<Audience>>) {
+    if let Some(audience) = of_public.filter(|audience| audience.value.names_jeton()) {
+        let problem = "a public client, one without a secret, may not have jeton in its audience";
+        fields.fault(audience.at, "audience", problem);
+    }
+}
+
+/// Whoever knows a public client's id could ask in its name.
+fn check_reach(fields: &mut Fields<'_, '_>, of_public: Option<&Placed<IntrospectReach>>) {
+    if let Some(reach) = of_public.filter(|reach| reach.value != IntrospectReach::Own) {
+        let problem = "a public client, one without a secret, may not introspect";
+        fields.fault(reach.at, "introspect", problem);
     }
 }
 

@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{client_id::ClientId, invalid::Invalid};
 
-/// The audience that makes an access token good for jeton's own RPCs.
+/// The audience that makes an access token, which a client got for itself, good for jeton's own RPCs.
 pub const SELF_AUDIENCE: &str = "jeton";
 
 /// An ordered set of service names; a service that is itself a client is named by its `client_id`.
@@ -57,6 +57,18 @@ impl Audience {
     /// Whether `client` is one of the services named.
     pub fn names_client(&self, client: &ClientId) -> bool {
         self.names().any(|name| name == client.as_str())
+    }
+
+    /// The names that `other` holds too, in the order of this audience.
+    #[must_use]
+    pub fn cut_to(&self, other: &Self) -> Self {
+        Self(self.0.iter().filter(|name| other.0.contains(name)).cloned().collect())
+    }
+
+    /// The same without jeton itself.
+    #[must_use]
+    pub fn without_jeton(&self) -> Self {
+        Self(self.0.iter().filter(|name| ***name != *SELF_AUDIENCE).cloned().collect())
     }
 
     /// Whether jeton itself is one of the services named.

@@ -5,9 +5,16 @@ use std::{collections::BTreeMap, time::Duration};
 use serde::{Deserialize, Serialize};
 
 use super::{
-    attributes::Attributes, audience::Audience, certificate::CertificateIdentity,
-    client_id::ClientId, client_secret::ClientSecret, epoch::Epoch, grant_type::GrantTypes,
-    request_limit::RequestLimit, scopes::Scopes, time::Timestamp,
+    attributes::Attributes,
+    audience::Audience,
+    certificate::CertificateIdentity,
+    client_id::ClientId,
+    client_secret::ClientSecret,
+    epoch::Epoch,
+    grant_type::{GrantType, GrantTypes},
+    request_limit::RequestLimit,
+    scopes::Scopes,
+    time::Timestamp,
 };
 
 /// Whether a client can keep a secret (RFC 6749 §2.1).
@@ -109,7 +116,7 @@ pub struct Client {
     pub default_scopes: Scopes,
     /// What may be asked.
     pub allowed_scopes: Scopes,
-    /// Granted when none is asked; what may be asked.
+    /// What may be asked; granted when none is asked, save jeton.
     pub audience: Audience,
     /// How long its tokens live.
     pub lifetimes: Lifetimes,
@@ -135,6 +142,16 @@ pub struct Client {
     pub disabled: bool,
     /// What the settings file last applied.
     pub declared: Declared,
+}
+
+impl Client {
+    /// Whether an access token that it got for itself is good at jeton's own RPCs: it has a secret to
+    /// keep, and may still ask for such a token.
+    pub fn may_call_by_token(&self) -> bool {
+        self.client_type == ClientType::Confidential
+            && self.grant_types.contains(GrantType::ClientCredentials)
+            && self.audience.names_jeton()
+    }
 }
 
 /// The record's key names the client; the decoder puts it in place of this.

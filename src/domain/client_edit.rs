@@ -29,7 +29,7 @@ pub enum ClientEdit {
     DefaultScopes(Scopes),
     /// What may be asked.
     AllowedScopes(Scopes),
-    /// Granted when none is asked; what may be asked.
+    /// What may be asked; granted when none is asked, save jeton.
     Audience(Audience),
     /// Life of an access token: at least 1 s, at most that of the grant.
     AccessTtl(Duration),
@@ -99,7 +99,7 @@ impl Client {
         for edit in edits {
             next.apply(edit.clone());
         }
-        next.check()?;
+        next.check(self)?;
         if next.disabled && !self.disabled {
             next.epoch = Epoch::generate(entropy);
         }
@@ -107,6 +107,16 @@ impl Client {
             next.update_time = now;
         }
         Ok(next)
+    }
+
+    /// Takes away what a public client must not have.
+    pub fn drop_what_needs_a_secret(&mut self) {
+        self.secrets.clear();
+        self.certificates.clear();
+        self.grant_types = self.grant_types.without(GrantType::ClientCredentials);
+        self.permissions.admin = false;
+        self.introspect = IntrospectReach::Own;
+        self.audience = self.audience.without_jeton();
     }
 
     fn apply(&mut self, edit: ClientEdit) {
@@ -128,7 +138,7 @@ impl Client {
         }
     }
 
-    fn check(&self) -> Result<(), Error> {
+    fn check(&self, before: &Self) -> Result<(), Error> {
         let refuse = |field, problem| Err(Error::InvalidRequest { field, problem });
         if !self.default_scopes.is_within(&self.allowed_scopes) {
             return refuse("client.scopes", "each must also be one of allowed_scopes");
@@ -151,19 +161,26 @@ impl Client {
         }
         match self.client_type {
             ClientType::Confidential => Ok(()),
-            ClientType::Public => self.check_public(),
+            ClientType::Public => self.check_public(before),
         }
     }
 
-    /// Whoever knows a public client's id can speak in its name.
-    fn check_public(&self) -> Result<(), Error> {
+    /// A public client has no reach and no `jeton`: its id alone speaks in its name. An earlier release
+    /// let it have them, where they count for nothing: so that such a record can be disabled, they may stay.
+    fn check_public(&self, before: &Self) -> Result<(), Error> {
         let problem = "not for a public client";
+        let reaches = self.introspect > before.introspect.max(IntrospectReach::Own);
+        let names_jeton = self.audience.names_jeton() && !before.audience.names_jeton();
         let field = if self.grant_types.contains(GrantType::ClientCredentials) {
             "client.grant_types"
         } else if !self.certificates.is_empty() {
             "client.certificates"
         } else if self.permissions.admin {
             "client.permissions"
+        } else if reaches {
+            "client.introspect"
+        } else if names_jeton {
+            "client.audience"
         } else {
             return Ok(());
         };
@@ -252,14 +269,29 @@ mod tests {
         let own: GrantTypes = [GrantType::ClientCredentials].into_iter().collect();
         let certificate = CertificateIdentity::parse("dns:a.example").expect("an identity");
         let admin = Permissions { admin: true, inactive_reason: false };
+        let jeton = Audience::from_names(["billing", "jeton"]).expect("an audience");
         for (edit, field) in [
             (ClientEdit::GrantTypes(own), "client.grant_types"),
             (ClientEdit::Certificates(vec![certificate]), "client.certificates"),
             (ClientEdit::Permissions(admin), "client.permissions"),
+            (ClientEdit::Introspect(IntrospectReach::Audience), "client.introspect"),
+            (ClientEdit::Introspect(IntrospectReach::Any), "client.introspect"),
+            (ClientEdit::Audience(jeton), "client.audience"),
         ] {
             let edits = [edit];
             assert_eq!(refused_field(&client(ClientType::Public), &edits), field);
             assert!(edited(&client(ClientType::Confidential), &edits).is_ok());
         }
+    }
+
+    #[test]
+    fn a_public_client_that_was_once_let_have_them_can_be_disabled_and_gets_no_more() {
+        let audience = Audience::from_names(["jeton"]).expect("an audience");
+        let introspect = IntrospectReach::Audience;
+        let before = Client { audience, introspect, ..client(ClientType::Public) };
+        let disabled = edited(&before, &[ClientEdit::Disabled(true)]).expect("disabled");
+        assert!(disabled.disabled && !disabled.may_call_by_token());
+        let wider = [ClientEdit::Introspect(IntrospectReach::Any)];
+        assert_eq!(refused_field(&before, &wider), "client.introspect");
     }
 }

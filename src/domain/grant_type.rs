@@ -49,6 +49,15 @@ impl GrantTypes {
             GrantType::RefreshToken => self.refresh_token,
         }
     }
+
+    /// The set without `grant_type`.
+    #[must_use]
+    pub fn without(self, grant_type: GrantType) -> Self {
+        GrantType::ALL
+            .into_iter()
+            .filter(|held| *held != grant_type && self.contains(*held))
+            .collect()
+    }
 }
 
 impl FromIterator<GrantType> for GrantTypes {

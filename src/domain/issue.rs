@@ -33,7 +33,7 @@ pub struct IssueRequest {
     pub subject: Subject,
     /// Empty: the client's default.
     pub scopes: Scopes,
-    /// Empty: the client's own.
+    /// Empty: the client's own, save jeton.
     pub audience: Audience,
     /// Shortens the access token only.
     pub access_ttl: Option<Duration>,
@@ -135,7 +135,8 @@ pub fn issue(
         subject: request.subject.clone(),
         scopes: or_default(&request.scopes),
         audience: if request.audience.is_empty() {
-            client.audience.clone()
+            // A token that is sent to other services must not be good at jeton unless that was asked.
+            client.audience.without_jeton()
         } else {
             request.audience.clone()
         },

@@ -8,6 +8,8 @@ use super::{
     client::Client,
     error::Error,
     grant::{EndCause, Grant},
+    grant_type::GrantType,
+    issue::check_grant_type,
     key_ring::{KeyRing, Salt, ServerKey},
     liveness::{self, Parties},
     pair::TokenPair,
@@ -73,12 +75,21 @@ pub fn refresh(
     if liveness::check(grant, parties, now).is_err() {
         return Refresh::Refuse(Error::InvalidGrant);
     }
+    // What it may now: the record that the caller authenticated by may be older.
+    let client = parties.client.unwrap_or(request.client);
+    if let Err(error) = check_grant_type(GrantType::RefreshToken, client) {
+        return Refresh::Refuse(error);
+    }
     let Some(token_key) = keys.get(token.key_id) else {
         return Refresh::Refuse(Error::UNAVAILABLE);
     };
     match token.generation.cmp(&grant.current.number) {
         Ordering::Equal if grant.generation_of(token).is_some() => {
-            rotate(grant, request, keys.active(), now)
+            let cut = match cut_to(grant, client) {
+                Ok(cut) => cut,
+                Err(error) => return Refresh::Refuse(error),
+            };
+            rotate(&cut, RefreshRequest { client, ..request }, keys.active(), now)
         }
         Ordering::Less if may_repeat(grant, token, policy, now) => repeat(grant, request, keys),
         _ if !token.is_genuine(token_key) => Refresh::Refuse(Error::InvalidGrant),
@@ -90,6 +101,24 @@ pub fn refresh(
         // Rule 12, and its twin: another life of this very generation.
         Ordering::Equal | Ordering::Greater => end(grant, EndCause::StoreWentBack, now),
     }
+}
+
+/// The grant as far as `client` may have it now (rule 8).
+fn cut_to(grant: &Grant, client: &Client) -> Result<Grant, Error> {
+    let scopes = grant.scopes.cut_to(&client.allowed_scopes);
+    if scopes.is_empty() && !grant.scopes.is_empty() {
+        return Err(Error::InvalidScope);
+    }
+    let audience = grant.audience.cut_to(&client.audience);
+    if audience.is_empty() && !grant.audience.is_empty() {
+        return Err(Error::InvalidTarget);
+    }
+    let mut cut = Grant { scopes, audience, ..grant.clone() };
+    if cut.scopes != grant.scopes {
+        // Rule 7: an access token that is out is judged by its own scopes.
+        cut.current.access.scopes.get_or_insert_with(|| grant.scopes.clone());
+    }
+    Ok(cut)
 }
 
 fn rotate(grant: &Grant, request: RefreshRequest<'_>, key: &ServerKey, now: Timestamp) -> Refresh {

@@ -71,6 +71,13 @@ impl Scopes {
         self.is_within(other) && other.is_within(self)
     }
 
+    /// The values that `other` holds too, in the order of this set.
+    #[must_use]
+    pub fn cut_to(&self, other: &Self) -> Self {
+        let kept: Vec<&str> = self.values().filter(|value| other.contains(value)).collect();
+        Self(kept.join(" ").into())
+    }
+
     fn contains(&self, value: &str) -> bool {
         self.values().any(|held| held == value)
     }

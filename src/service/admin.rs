@@ -33,16 +33,15 @@ impl Admin {
 }
 
 impl<S: Store> Service<S> {
-    /// Lets a caller administer: a confidential client with the permission, by its own credentials
-    /// or by a token that it asked for itself. A token of one of its users is no administrator's,
-    /// nor is a client that has no secret to keep. `origin` is for the audit.
+    /// Lets a caller administer: a confidential client with the permission. A client that has no secret
+    /// to keep is no administrator. `origin` is for the audit.
     ///
     /// # Errors
     /// `AccessDenied`.
     pub fn authorize_admin(&self, caller: Caller, origin: Origin) -> Result<Admin, Error> {
         let client = caller.client();
         let confidential = client.client_type == ClientType::Confidential;
-        if client.permissions.admin && confidential && caller.is_itself() {
+        if client.permissions.admin && confidential {
             return Ok(Admin { caller, origin });
         }
         let refused = Outcome::Refused(Error::AccessDenied);

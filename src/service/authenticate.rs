@@ -10,6 +10,7 @@ use crate::{
         error::Error,
         judge::judge,
         secret::Secret,
+        subject::Subject,
         time::Timestamp,
         token::{Token, TokenKind},
     },
@@ -39,11 +40,11 @@ impl<S: Store> Service<S> {
     }
 
     /// Authenticates a caller of an RPC that reads: a client by its secret or its certificate, or the
-    /// holder of an access token that is meant for jeton.
+    /// holder of an access token that its client got for itself and for jeton.
     ///
     /// # Errors
     /// `InvalidClient`, also for public clients: a name proves nothing. `InvalidToken` for a
-    /// bearer that is not good, or good elsewhere only. `RateLimited` beyond the client's request
+    /// bearer that is not good, or good elsewhere only, or speaks for a user. `RateLimited` beyond the client's request
     /// limit. `Overloaded`, `Unavailable`.
     pub async fn authenticate_caller(&self, credentials: &Credentials) -> Result<Caller, Error> {
         let caller = self.identify(credentials).await?;
@@ -209,15 +210,15 @@ impl<S: Store> Service<S> {
         held.and_then(|held| self.holder(&token, held)).ok_or(Error::InvalidToken)
     }
 
-    /// Who holds `token`, if it is active and meant for jeton.
+    /// Who holds `token`, if it is active, its client got it for itself and for jeton, and may still get
+    /// such a one: a user's token, which goes to other services, is nobody's reach.
     fn holder(&self, token: &Token, held: TokenRecords) -> Option<Caller> {
         let now = self.now();
         let active = judge(&held.grant, token, held.parties(), &self.policy, now).ok()?;
-        if !active.audience.names_jeton() {
-            return None;
-        }
+        let own = held.grant.subject == Subject::Client && active.audience.names_jeton();
+        let client = held.client.filter(|client| own && client.may_call_by_token())?;
         self.last_used.note(&held.grant, now);
-        Some(Caller::by_token(held.client?, held.grant.subject.user_id()))
+        Some(Caller::new(client))
     }
 }
 

@@ -5,7 +5,6 @@ use std::sync::Arc;
 use crate::{
     domain::{
         certificate::CertificateIdentity, client::Client, client_id::ClientId, secret::Secret,
-        subject::UserId,
     },
     store::Stored,
 };
@@ -33,7 +32,7 @@ pub enum Credentials {
         /// The client that the request names beside it.
         client_id: Option<String>,
     },
-    /// One of our own access tokens, meant for jeton (RFC 6750).
+    /// An access token that a client got for itself and for jeton (RFC 6750).
     Bearer(Secret),
 }
 
@@ -42,18 +41,11 @@ pub enum Credentials {
 #[derive(Clone, Debug)]
 pub struct Caller {
     client: Stored<Client>,
-    /// Set when the client's token of this user was presented, and not the client's own credentials.
-    user: Option<UserId>,
 }
 
 impl Caller {
     pub(super) const fn new(client: Stored<Client>) -> Self {
-        Self { client, user: None }
-    }
-
-    /// The holder of a token of `client`, which speaks for `user` or for the client itself.
-    pub(super) const fn by_token(client: Stored<Client>, user: Option<UserId>) -> Self {
-        Self { client, user }
+        Self { client }
     }
 
     /// The client's record as it was when it authenticated.
@@ -64,10 +56,5 @@ impl Caller {
     /// The client's name.
     pub fn id(&self) -> &ClientId {
         &self.client.id
-    }
-
-    /// Whether the client speaks for itself, not for a user of it.
-    pub(super) const fn is_itself(&self) -> bool {
-        self.user.is_none()
     }
 }

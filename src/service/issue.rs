@@ -31,7 +31,7 @@ pub struct Issue {
     pub grant: IssueGrant,
     /// Empty: the client's default.
     pub scopes: Scopes,
-    /// Empty: the client's own.
+    /// Empty: the client's own, save jeton.
     pub audience: Audience,
     /// Shortens the access token only.
     pub ttl: Option<Duration>,

@@ -102,7 +102,8 @@ def test_a_public_client_logs_in_refreshes_and_revokes_with_its_id_alone(api, al
 
 def test_a_bearer_with_the_audience_jeton_may_introspect(api, known: SimpleNamespace, orders):
     auditor = {"client_id": "auditor", "client_secret": known.auditor}
-    caller = [bearer(api.call("IssueToken", **auditor, client_credentials={}).access_token)]
+    own = api.call("IssueToken", **auditor, client_credentials={}, audience=["jeton"])
+    caller = [bearer(own.access_token)]
     token = api.call("IssueToken", **orders, client_credentials={}).access_token
     assert is_active(api, token, caller)
 

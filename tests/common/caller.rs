@@ -25,6 +25,11 @@ pub(crate) fn client_credentials() -> IssueTokenRequest {
     IssueTokenRequest { grant, ..IssueTokenRequest::default() }
 }
 
+/// Asks for a token that is good as a bearer: for the client itself, and for jeton.
+pub(crate) fn for_jeton() -> IssueTokenRequest {
+    IssueTokenRequest { audience: vec!["jeton".to_owned()], ..client_credentials() }
+}
+
 /// One client over one connection. Clones share the connection.
 #[derive(Clone, Debug)]
 pub(crate) struct Caller {

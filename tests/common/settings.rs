@@ -14,7 +14,7 @@ impl Table {
         Self { head, entries: Vec::new() }
     }
 
-    /// Any client: its tokens may be used at `billing` and at jeton itself, unless it says else.
+    /// Any client: its tokens may be used at `billing`, and its own at jeton itself, unless it says else.
     pub(crate) fn client(id: &'static str) -> Self {
         Self::new("[[client]]")
             .text("id", id)
@@ -32,7 +32,8 @@ impl Table {
 
     /// A client without a secret.
     pub(crate) fn public(id: &'static str) -> Self {
-        Self::client(id).toml("grants", r#"["password", "refresh_token"]"#)
+        let client = Self::client(id).toml("audience", r#"["billing"]"#);
+        client.toml("grants", r#"["password", "refresh_token"]"#)
     }
 
     /// A user, whose password is the name and `-password`.

@@ -22,14 +22,18 @@ use jeton::{
     app::{apply_client, apply_user},
     config::{Environment, Overrides, Settings, TextFile},
     domain::{
+        audience::Audience,
         entropy::Entropy,
+        grant::Origin,
         hash_cost::HashCost,
         key_ring::{KEY_BYTES, KeyRing, ServerKey},
         policy::RotationPolicy,
+        scopes::Scopes,
+        secret::Secret,
         time::{Clock, Timestamp},
     },
     http::{BodyLimits, HttpMetrics, HttpOptions, router},
-    service::{HashPool, Ready, Service},
+    service::{Credentials, HashPool, Issue, IssueGrant, Ready, Service},
     store::memory::MemoryStore,
     transport::Peer,
 };
@@ -77,7 +81,7 @@ id = "orders"
 secret = "orders-secret"
 grants = ["client_credentials"]
 scopes = ["read"]
-audience = ["jeton", "billing"]
+audience = ["jeton", "stock", "billing"]
 
 [[client]]
 id = "gateway"
@@ -89,8 +93,8 @@ permissions = ["inactive_reason"]
 [[client]]
 id = "console"
 secret = "console-secret"
-grants = ["password", "refresh_token"]
-audience = ["jeton"]
+grants = ["password", "refresh_token", "client_credentials"]
+audience = ["jeton", "billing"]
 
 [[client]]
 id = "app_example"
@@ -244,6 +248,24 @@ impl Server {
         let answer = self.send(form("/oauth/token", &pairs)).await;
         assert_eq!(answer.status, 200, "{answer:?}");
         answer.json()
+    }
+
+    /// A token that a client gets for itself and for jeton.
+    pub(crate) async fn token_for_jeton(&self, client: &str, secret: &str) -> String {
+        let service = self.ready.get().expect("a service");
+        let client_id = client.to_owned();
+        let credentials = Credentials::Secret { client_id, secret: Secret::new(secret), raw: None };
+        let caller = service.authenticate_client(&credentials).await.expect("a caller");
+        let request = Issue {
+            grant: IssueGrant::ClientCredentials,
+            scopes: Scopes::default(),
+            audience: Audience::from_names(["jeton"]).expect("an audience"),
+            ttl: None,
+            request_id: None,
+            origin: Origin::default(),
+        };
+        let tokens = service.issue(&caller, request).await.expect("a token");
+        tokens.access_token.expose().to_owned()
     }
 
     /// Whether `gateway`, who may introspect everything, finds an access token good.

@@ -49,16 +49,14 @@ async fn a_clients_own_token_has_no_username_and_several_audiences_are_an_array(
     let token = tokens["access_token"].as_str().expect("a token");
     let found = server.send(ask(token, "", ("orders", "orders-secret"))).await.json();
     assert_eq!(found["sub"], "orders");
-    assert_eq!(found["aud"], value!(["jeton", "billing"]));
+    assert_eq!(found["aud"], value!(["stock", "billing"]));
     assert!(found.get("username").is_none());
 }
 
 #[tokio::test]
 async fn callers_authenticate_by_basic_body_or_bearer() {
     let server = Server::start().await;
-    let request = json("/oauth/token", &value!({ "grant_type": "client_credentials" }));
-    let tokens = server.send(basic(request, "orders", "orders-secret")).await.json();
-    let token = tokens["access_token"].as_str().expect("a token");
+    let token = &*server.token_for_jeton("orders", "orders-secret").await;
     let bearer = |bearer: &str| authorized(form("/oauth/introspect", &[("token", token)]), bearer);
     let body = [("token", token), ("client_id", "orders"), ("client_secret", "orders-secret")];
     for request in [

@@ -58,17 +58,20 @@ async fn a_client_public_or_not_revokes_its_own_tokens_of_either_kind_and_no_for
 }
 
 #[tokio::test]
-async fn a_refresh_token_is_no_bearer_and_an_access_token_refreshes_nothing() {
+async fn a_users_token_is_no_bearer_and_an_access_token_refreshes_nothing() {
     let server = Server::start().await;
     let tokens = server.log_in(CONSOLE.0, CONSOLE.1).await;
     let (access, refresh) = (text(&tokens, "access_token"), text(&tokens, "refresh_token"));
     let ask = |bearer: &str| {
         authorized(form("/oauth/introspect", &[("token", access)]), &format!("Bearer {bearer}"))
     };
-    let answer = server.send(ask(refresh)).await;
-    assert_eq!((answer.status, answer.error()), (401, "invalid_token".into()));
-    assert!(answer.header(&WWW_AUTHENTICATE).starts_with("Bearer "));
-    assert_eq!(server.send(ask(access)).await.json()["active"], true);
+    for users in [refresh, access] {
+        let answer = server.send(ask(users)).await;
+        assert_eq!((answer.status, answer.error()), (401, "invalid_token".into()));
+        assert!(answer.header(&WWW_AUTHENTICATE).starts_with("Bearer "));
+    }
+    let own = server.token_for_jeton(CONSOLE.0, CONSOLE.1).await;
+    assert_eq!(server.send(ask(&own)).await.json()["active"], true);
     for forged in [access.to_owned(), access.replace("jat_", "jrt_")] {
         let pairs = [("grant_type", "refresh_token"), ("refresh_token", &forged)];
         let (status, refused) = post(&server, "/oauth/token", CONSOLE, &pairs).await;

@@ -9,7 +9,7 @@ use jeton::proto::v1::{
 use crate::{
     common::{
         admin::{Admin, with_admin},
-        caller::{Caller as Stub, by_password, client_credentials},
+        caller::{Caller as Stub, by_password, client_credentials, for_jeton},
         server::Server,
         settings::{Settings, Table},
         wait::until,
@@ -108,26 +108,25 @@ async fn with_bearers(server: &Server) -> Vec<Row> {
     let own = async |caller: &Stub, request: IssueTokenRequest| {
         caller.issue(request).await.expect("a token").access_token
     };
-    let admins = own(&root, client_credentials()).await;
-    let clients = own(&shop, client_credentials()).await;
-    let disabled = own(&former, client_credentials()).await;
-    let revoked = own(&root, client_credentials()).await;
+    let admins = own(&root, for_jeton()).await;
+    let clients = own(&shop, for_jeton()).await;
+    let disabled = own(&former, for_jeton()).await;
+    let revoked = own(&root, for_jeton()).await;
     root.revoke(&revoked).await.expect("revoked");
-    let elsewhere = vec!["billing".to_owned()];
-    let elsewhere = IssueTokenRequest { audience: elsewhere, ..client_credentials() };
-    let elsewhere = own(&root, elsewhere).await;
-    let of_user = root.issue(by_password("alice")).await.expect("a pair");
+    let elsewhere = own(&root, client_credentials()).await;
+    let of_user = IssueTokenRequest { audience: for_jeton().audience, ..by_password("alice") };
+    let of_user = root.issue(of_user).await.expect("a pair");
     let at_public_client = own(&app, by_password("alice")).await;
     let second = Some(prost_types::Duration { seconds: 1, nanos: 0 });
-    let expired = IssueTokenRequest { ttl: second, ..client_credentials() };
+    let expired = IssueTokenRequest { ttl: second, ..for_jeton() };
     let expired = own(&root, expired).await;
     until("the token to expire", async || !root.is_active(&expired).await).await;
     Admin::of(server).await.set_disabled("former", true).await;
     vec![
         ("an administrator's bearer", vec![bearer(&admins)], [INVALID_CLIENT, Told::In, Told::In]),
         ("a client's bearer", vec![bearer(&clients)], READER),
-        ("an administrator's user", vec![bearer(&of_user.access_token)], READER),
-        ("a public client's user", vec![bearer(&at_public_client)], READER),
+        ("an administrator's user", vec![bearer(&of_user.access_token)], BAD_BEARER),
+        ("a public client's user", vec![bearer(&at_public_client)], BAD_BEARER),
         ("a revoked bearer", vec![bearer(&revoked)], BAD_BEARER),
         ("an expired bearer", vec![bearer(&expired)], BAD_BEARER),
         ("a bearer for other services", vec![bearer(&elsewhere)], BAD_BEARER),

@@ -2,13 +2,15 @@
 
 use std::time::Duration;
 
-use jeton::proto::v1::{IssueTokenRequest, RotateClientSecretRequest, WatchRevocationsRequest};
+use jeton::proto::v1::{
+    Client, IssueTokenRequest, RotateClientSecretRequest, WatchRevocationsRequest,
+};
 use tonic::{Code, Request, Status, metadata::MetadataValue};
 
 use crate::{
     common::{
         admin::{Admin, with_admin},
-        caller::{Caller, client_credentials},
+        caller::{Caller, by_password, for_jeton},
         refusal::assert_refused,
         server::Server,
         settings::Settings,
@@ -53,7 +55,7 @@ async fn a_watch_ends_when_its_bearer_expires() {
     let server = Server::start(&Settings::standard()).await;
     let gateway = server.caller("gateway").await;
     let ttl = Some(Duration::from_secs(2).try_into().expect("two seconds"));
-    let request = IssueTokenRequest { ttl, ..client_credentials() };
+    let request = IssueTokenRequest { ttl, ..for_jeton() };
     let issued = gateway.issue(request).await.expect("a token");
     let mut watch = begun(&gateway, &issued.access_token).await;
     assert_ended(watch.end().await, "INVALID_TOKEN");
@@ -65,7 +67,7 @@ async fn a_watch_ends_when_its_bearer_expires() {
 async fn a_watch_ends_when_its_bearer_is_revoked_and_is_not_told_of_that() {
     let server = Server::start(&Settings::standard()).await;
     let gateway = server.caller("gateway").await;
-    let issued = gateway.issue(client_credentials()).await.expect("a token");
+    let issued = gateway.issue(for_jeton()).await.expect("a token");
     let mut watch = begun(&gateway, &issued.access_token).await;
     gateway.revoke(&issued.access_token).await.expect("revoked");
     assert_ended(watch.end().await, "INVALID_TOKEN");
@@ -74,14 +76,28 @@ async fn a_watch_ends_when_its_bearer_is_revoked_and_is_not_told_of_that() {
 }
 
 #[tokio::test]
-async fn a_watch_ends_when_the_user_that_its_bearer_speaks_for_is_ended() {
+async fn a_users_token_watches_nothing() {
+    let server = Server::start(&Settings::standard()).await;
+    let gateway = server.caller("gateway").await;
+    let request = IssueTokenRequest { audience: for_jeton().audience, ..by_password("alice") };
+    let issued = gateway.issue(request).await.expect("a token");
+    let refused = Watcher::open(&gateway, bearing(&issued.access_token)).await;
+    assert_refused(refused.map(drop), Code::Unauthenticated, "INVALID_TOKEN");
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn a_watch_ends_when_jeton_is_taken_from_the_client_of_its_bearer() {
     let server = Server::start(&with_admin()).await;
     let (gateway, admin) = (server.caller("gateway").await, Admin::of(&server).await);
-    let issued = gateway.log_in().await;
+    let issued = gateway.issue(for_jeton()).await.expect("a token");
     let mut watch = begun(&gateway, &issued.access_token).await;
-    let user_id = admin.user_id("alice").await;
-    let request = jeton::proto::v1::DisableUserRequest { user_id };
-    admin.stub.clone().disable_user(admin.signed(request)).await.expect("disabled");
+    let client = Client {
+        client_id: "gateway".to_owned(),
+        audience: vec!["billing".to_owned()],
+        ..Client::default()
+    };
+    admin.update_client(client, &["audience"]).await.expect("changed");
     assert_ended(watch.end().await, "INVALID_TOKEN");
     server.stop().await;
 }

@@ -30,6 +30,9 @@ pub async fn apply_client(
         .unwrap_or_else(|| Client::new(declaration.id.clone(), ClientType::Public, entropy, now));
     apply_secret(declaration, &mut client, hashes, now).await?;
     apply_plain(declaration, &mut client);
+    if client.client_type == ClientType::Public {
+        client.drop_what_needs_a_secret();
+    }
     let was_disabled = existing.is_some_and(|client| client.disabled);
     if client.disabled && !was_disabled {
         client.epoch = Epoch::generate(entropy);
@@ -109,10 +112,6 @@ async fn apply_secret(
     apply(declared, "type", Some(&client_type), |client_type| switched = Some(client_type));
     if let Some(client_type) = switched {
         client.client_type = client_type;
-    }
-    if client.client_type == ClientType::Public {
-        client.secrets.clear();
-        client.certificates.clear();
     }
     Ok(())
 }
