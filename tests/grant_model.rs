@@ -171,6 +171,7 @@ impl World {
         let request = RefreshRequest {
             token: &token,
             scopes: &scopes,
+            audience: &Audience::default(),
             client: &self.client,
             salt: Salt::from_bytes([self.salts; 16]),
         };

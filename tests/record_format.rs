@@ -101,7 +101,13 @@ fn grant() -> Grant {
     let token = issued.pair.refresh.expect("a refresh token");
     let scopes = Scopes::parse("read").expect("scopes");
     let salt = Salt::from_bytes([9; 16]);
-    let request = RefreshRequest { token: &token, scopes: &scopes, client: &client, salt };
+    let request = RefreshRequest {
+        token: &token,
+        scopes: &scopes,
+        audience: &Audience::default(),
+        client: &client,
+        salt,
+    };
     let parties = Parties { client: Some(&client), user: Some(&alive) };
     let later = NOW.after(Duration::from_secs(10));
     let policy = RotationPolicy::default();

@@ -5,7 +5,7 @@ use std::{sync::Arc, time::Duration};
 use clap::Args;
 use futures_util::future::join_all;
 use jeton::{
-    domain::{grant::Origin, scopes::Scopes, secret::Secret, token::TokenKind},
+    domain::{audience::Audience, grant::Origin, scopes::Scopes, secret::Secret, token::TokenKind},
     service::{Introspect, Introspection, Refresh},
 };
 use tokio::task::JoinSet;
@@ -84,6 +84,7 @@ async fn refresh_all(world: &Arc<World>, tokens: Vec<Secret>, parallel: usize) -
                 let request = Refresh {
                     refresh_token: token.clone(),
                     scopes: Scopes::default(),
+                    audience: Audience::default(),
                     origin: Origin::default(),
                 };
                 let answer = world.service.refresh(&world.caller, &request).await;

@@ -10,7 +10,7 @@ use crate::{
     config::{LimitSettings, Runtime, Settings},
     domain::{entropy::draw, scopes::Scopes},
     grpc::{CallLimits, GrpcMetrics, GrpcOptions, GrpcServer, Health},
-    http::{BodyLimits, HttpMetrics, HttpOptions, HttpServer},
+    http::{BodyLimits, CorsOptions, HttpMetrics, HttpOptions, HttpServer},
     ops::{Exposition, OpsServer, Readiness},
     service::Ready,
     store::Engine,
@@ -135,7 +135,11 @@ fn http_options(settings: &Settings, tls: bool, address: SocketAddr) -> HttpOpti
     let scopes: BTreeSet<&str> = scopes.flat_map(Scopes::values).collect();
     HttpOptions {
         issuer,
-        cors_allowed_origins: settings.http.cors_allowed_origins.clone(),
+        cors: CorsOptions {
+            allowed_origins: settings.http.cors_allowed_origins.clone(),
+            allowed_headers: settings.http.cors_allowed_headers.clone(),
+        },
+        client_certificates: settings.tls.as_ref().is_some_and(|tls| tls.clients.is_some()),
         scopes_supported: scopes.into_iter().map(str::to_owned).collect(),
         body: BodyLimits {
             bytes: bytes(settings.limits.body_bytes),

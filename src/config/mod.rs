@@ -17,6 +17,7 @@
 mod audit;
 mod choice;
 mod client;
+mod cors;
 mod credential;
 mod duration;
 mod environment;

@@ -5,6 +5,7 @@
 use std::cmp::Ordering;
 
 use super::{
+    audience::Audience,
     client::Client,
     error::Error,
     grant::{EndCause, Grant},
@@ -26,6 +27,8 @@ pub struct RefreshRequest<'a> {
     pub token: &'a Token,
     /// Narrows the new access token; empty: all that was granted.
     pub scopes: &'a Scopes,
+    /// Services that the new access token is asked for (RFC 8707 §2.2); empty: those of the grant.
+    pub audience: &'a Audience,
     /// Who presents it.
     pub client: &'a Client,
     /// Drawn for this rotation; written with it.
@@ -129,6 +132,9 @@ fn rotate(grant: &Grant, request: RefreshRequest<'_>, key: &ServerKey, now: Time
     if !request.scopes.is_within(&grant.scopes) {
         return Refresh::Refuse(Error::InvalidScope);
     }
+    if !may_ask(grant, request.audience) {
+        return Refresh::Refuse(Error::InvalidTarget);
+    }
     let Some(number) = grant.current.number.checked_add(1) else {
         return Refresh::Refuse(Error::InvalidGrant);
     };
@@ -167,12 +173,22 @@ fn repeat(grant: &Grant, request: RefreshRequest<'_>, keys: &KeyRing) -> Refresh
             problem: "a retry must ask for the same scopes",
         });
     }
+    if !may_ask(grant, request.audience) {
+        return Refresh::Refuse(Error::InvalidTarget);
+    }
     // The recorded key, not the active one: a rotation of keys between the two calls changes nothing.
     let Some((key, salt)) = keys.get(grant.current.key_id).zip(grant.salt) else {
         return Refresh::Refuse(Error::UNAVAILABLE);
     };
     let pair = TokenPair::successor(request.token, grant.current.number, key, &salt);
     Refresh::Repeat { pair }
+}
+
+/// Returns whether a refresh may name these services. All access tokens of a grant have its audience:
+/// an answer for fewer services than were asked, or for more, would not be the token that was asked.
+fn may_ask(grant: &Grant, audience: &Audience) -> bool {
+    audience.is_empty()
+        || (audience.is_within(&grant.audience) && grant.audience.is_within(audience))
 }
 
 /// `None` when everything granted is asked, so that the common record stays small.

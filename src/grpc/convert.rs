@@ -43,7 +43,8 @@ pub(super) fn issue(request: v1::IssueTokenRequest, origin: Origin) -> Result<Is
 /// `InvalidScope`.
 pub(super) fn refresh(request: v1::RefreshTokenRequest, origin: Origin) -> Result<Refresh, Error> {
     let scopes = scopes(&request.scopes)?;
-    Ok(Refresh { refresh_token: Secret::new(request.refresh_token), scopes, origin })
+    let refresh_token = Secret::new(request.refresh_token);
+    Ok(Refresh { refresh_token, scopes, audience: Audience::default(), origin })
 }
 
 /// # Errors

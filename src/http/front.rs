@@ -11,7 +11,7 @@ use super::{
     measured::{HttpMetrics, outcome},
     metadata, openapi,
     options::{BodyLimits, HttpOptions},
-    routes::{Endpoint, METADATA, ROUTES, Route, STANDARD},
+    routes::{Endpoint, ROUTES, Route, STANDARD},
 };
 use crate::{domain::invalid::Invalid, service::Ready, store::Store};
 
@@ -54,21 +54,26 @@ pub fn router<S: Store>(
             router = router.route(&path, any(answer));
         }
     }
-    if let Some(cors) = cors::layer(&options.cors_allowed_origins)? {
+    if let Some(cors) = cors::layer(&options.cors)? {
         router = router.layer(cors);
     }
     Ok(router.layer(map_response(answer::no_store)))
 }
 
-/// Where a route is found. The metadata of an issuer that has a path are also found with that path
-/// behind theirs (RFC 8414 §3.1).
+/// Returns the paths of a route. If the issuer has a path, the metadata are found in two more places:
+/// with that path behind theirs (RFC 8414 §3.1) and before it (`OpenID` Connect Discovery 1.0 §4.1).
 fn paths(route: &Route, options: &HttpOptions) -> Vec<String> {
     let mut paths = route.paths().to_vec();
     let issuer = options.issuer.parse::<Uri>().unwrap_or_default();
-    let behind = issuer.path().trim_end_matches('/');
+    let issuer_path = issuer.path().trim_end_matches('/');
     // The router gives braces a meaning.
-    if route.path == METADATA && !behind.is_empty() && !behind.contains(['{', '}']) {
-        paths.push(format!("{METADATA}{behind}"));
+    if route.endpoint == Endpoint::Metadata
+        && !issuer_path.is_empty()
+        && !issuer_path.contains(['{', '}'])
+    {
+        paths.push(format!("{}{issuer_path}", route.path));
+        paths.push(format!("{issuer_path}{}", route.path));
+        paths.dedup();
     }
     paths
 }

@@ -1,5 +1,7 @@
 //! The introspection endpoint (RFC 7662).
 
+use std::collections::BTreeMap;
+
 use axum::{extract::Request, response::Response};
 use http::StatusCode;
 use serde::Serialize;
@@ -18,7 +20,8 @@ use crate::{
 /// An inactive token, whatever the reason: not one byte more (RFC 7662 §2.2).
 const INACTIVE: &str = r#"{"active":false}"#;
 
-/// An active token (RFC 7662 §2.2). Times are whole seconds since 1970.
+/// An active token (RFC 7662 §2.2). Times are whole seconds since 1970. Members that the RFC does not
+/// name are objects or numbers of their own, so that no attribute hides a standard member.
 #[derive(Serialize)]
 #[expect(clippy::struct_field_names, reason = "the names are those of the RFC")]
 struct Active<'a> {
@@ -38,6 +41,11 @@ struct Active<'a> {
     aud: Option<Names<'a>>,
     iss: &'a str,
     jti: String,
+    /// Attributes of the client and the user, as `IntrospectResponse.attributes` has them.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    attributes: BTreeMap<&'a str, &'a str>,
+    /// Whole seconds for which the caller may keep this answer; never past `exp`.
+    cache_ttl: u64,
 }
 
 /// One name is a string, several are an array (RFC 7519 §4.1.3).
@@ -94,6 +102,8 @@ fn active<'a>(token: &'a ActiveToken, issuer: &'a str) -> Active<'a> {
         aud: names(&grant.audience),
         iss: issuer,
         jti: grant.id.to_string(),
+        attributes: token.attributes().collect(),
+        cache_ttl: token.cache_ttl.as_secs(),
     }
 }
 

@@ -8,39 +8,45 @@ use super::{
 };
 use crate::domain::grant_type::GrantType;
 
-/// How clients authenticate, by the names of RFC 7591 §2.
+/// Methods of client authentication without TLS certificates, by the names of RFC 7591 §2.
 const CLIENT_METHODS: [&str; 3] = ["client_secret_basic", "client_secret_post", "none"];
-/// A name alone proves nothing to introspection; an access token does, and goes by the name of its
-/// type (RFC 8414 §2).
+/// Methods of callers of introspection. A `client_id` alone proves nothing; an access token goes by
+/// the name of its type (RFC 8414 §2).
 const CALLER_METHODS: [&str; 3] = ["client_secret_basic", "client_secret_post", "Bearer"];
+/// Methods by certificate (RFC 8705 §2.1.1, §2.2.1): by a name in it, and by its SHA-256.
+const TLS_METHODS: [&str; 2] = ["tls_client_auth", "self_signed_tls_client_auth"];
 
-/// What is true of this server and no more: without an authorization endpoint there are no response
-/// types.
+/// The members of the document. `response_types_supported` is required and empty: there is no
+/// authorization endpoint (RFC 8414 §2). Other empty arrays are omitted.
 #[derive(Serialize)]
 struct Metadata<'a> {
     issuer: &'a str,
     token_endpoint: String,
-    token_endpoint_auth_methods_supported: [&'static str; 3],
+    token_endpoint_auth_methods_supported: Vec<&'static str>,
     revocation_endpoint: String,
-    revocation_endpoint_auth_methods_supported: [&'static str; 3],
+    revocation_endpoint_auth_methods_supported: Vec<&'static str>,
     introspection_endpoint: String,
-    introspection_endpoint_auth_methods_supported: [&'static str; 3],
+    introspection_endpoint_auth_methods_supported: Vec<&'static str>,
     grant_types_supported: [&'static str; 3],
+    response_types_supported: [&'static str; 0],
     #[serde(skip_serializing_if = "<[String]>::is_empty")]
     scopes_supported: &'a [String],
 }
 
-/// The document.
+/// Returns the document.
 pub(super) fn text(options: &HttpOptions) -> String {
+    let tls_methods: &[&str] = if options.client_certificates { &TLS_METHODS } else { &[] };
+    let with_tls = |methods: [&'static str; 3]| [&methods[..], tls_methods].concat();
     let metadata = Metadata {
         issuer: &options.issuer,
         token_endpoint: options.url(TOKEN),
-        token_endpoint_auth_methods_supported: CLIENT_METHODS,
+        token_endpoint_auth_methods_supported: with_tls(CLIENT_METHODS),
         revocation_endpoint: options.url(REVOKE),
-        revocation_endpoint_auth_methods_supported: CLIENT_METHODS,
+        revocation_endpoint_auth_methods_supported: with_tls(CLIENT_METHODS),
         introspection_endpoint: options.url(INTROSPECT),
-        introspection_endpoint_auth_methods_supported: CALLER_METHODS,
+        introspection_endpoint_auth_methods_supported: with_tls(CALLER_METHODS),
         grant_types_supported: GrantType::ALL.map(GrantType::name),
+        response_types_supported: [],
         scopes_supported: &options.scopes_supported,
     };
     // Structures of strings always have a JSON text.

@@ -27,6 +27,6 @@ mod token;
 pub use self::{
     front::router,
     measured::HttpMetrics,
-    options::{BodyLimits, HttpOptions},
+    options::{BodyLimits, CorsOptions, HttpOptions},
     server::HttpServer,
 };

@@ -83,7 +83,9 @@ fn security(endpoint: Endpoint) -> Value {
 fn responses(route: &Route) -> Value {
     let (status, success) = match route.endpoint {
         Endpoint::Token => (200, success("The tokens", "application/json", "TokenAnswer")),
-        Endpoint::Revoke(Revoked::Empty) => (200, json!({ "description": "Revoked" })),
+        Endpoint::Revoke(Revoked::EmptyJson) => {
+            (200, success("Revoked", "application/json", "Empty"))
+        }
         Endpoint::Revoke(Revoked::EmptyHtml) => (200, success("Revoked", "text/html", "Empty")),
         Endpoint::Revoke(Revoked::NoContent) => (204, json!({ "description": "Revoked" })),
         Endpoint::Introspect | Endpoint::Metadata | Endpoint::OpenApi => {
@@ -147,7 +149,7 @@ mod tests {
             let success = match route.endpoint {
                 Endpoint::Revoke(Revoked::NoContent) => "204",
                 Endpoint::Token
-                | Endpoint::Revoke(Revoked::Empty | Revoked::EmptyHtml)
+                | Endpoint::Revoke(Revoked::EmptyJson | Revoked::EmptyHtml)
                 | Endpoint::Introspect
                 | Endpoint::Metadata
                 | Endpoint::OpenApi => "200",

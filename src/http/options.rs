@@ -1,4 +1,4 @@
-//! What the HTTP front end is told by the settings.
+//! Settings of the HTTP front end.
 
 use std::time::Duration;
 
@@ -8,12 +8,23 @@ pub struct HttpOptions {
     /// The URL clients know this server by (RFC 8414 §2): in the metadata and in introspection,
     /// never taken from a request.
     pub issuer: String,
-    /// Origins whose pages may call from a browser; empty: none.
-    pub cors_allowed_origins: Vec<String>,
+    /// Calls from browsers.
+    pub cors: CorsOptions,
+    /// Whether clients may authenticate by a TLS certificate, which the metadata then say.
+    pub client_certificates: bool,
     /// What the metadata say may be asked for; empty: they say nothing.
     pub scopes_supported: Vec<String>,
     /// How much of a request's body is read.
     pub body: BodyLimits,
+}
+
+/// Calls from pages in browsers (the CORS protocol of the Fetch standard).
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct CorsOptions {
+    /// Origins whose pages may call; empty: none.
+    pub allowed_origins: Vec<String>,
+    /// Request headers that these pages may send, beside `Authorization` and `Content-Type`.
+    pub allowed_headers: Vec<String>,
 }
 
 /// How much of a request's body is read, and for how long.

@@ -13,9 +13,9 @@ use serde::{
 use zeroize::Zeroizing;
 
 use super::encoding::Encoding;
-use crate::domain::{error::Error, secret::Secret};
+use crate::domain::{audience::Audience, error::Error, secret::Secret};
 
-/// Every parameter that some endpoint reads. Others are ignored (RFC 6749 §3.2).
+/// Parameters that may be there once. Those that no endpoint reads are ignored (RFC 6749 §3.2).
 const KNOWN: [&str; 9] = [
     "client_id",
     "client_secret",
@@ -28,9 +28,18 @@ const KNOWN: [&str; 9] = [
     "username",
 ];
 
-/// The known parameters of one request, each at most once. Any of them may be secret.
+/// Parameters that name a service the token is for. Only these may be there more than once (RFC 8707
+/// §2, RFC 8693 §2.1).
+const TARGETS: [&str; 2] = ["audience", "resource"];
+
+/// The known parameters of one request. Any of them may be secret.
 #[derive(Debug, Default)]
-pub(super) struct Parameters(BTreeMap<&'static str, Secret>);
+pub(super) struct Parameters {
+    /// Those that may be there once.
+    single: BTreeMap<&'static str, Secret>,
+    /// Values of [`TARGETS`], in order, none of them empty.
+    targets: Vec<Secret>,
+}
 
 impl Parameters {
     /// Reads a body.
@@ -47,7 +56,7 @@ impl Parameters {
 
     /// Takes a parameter out. One that is empty was omitted (RFC 6749 §3.2).
     pub(super) fn take(&mut self, name: &'static str) -> Option<Secret> {
-        self.0.remove(name).filter(|value| !value.is_empty())
+        self.single.remove(name).filter(|value| !value.is_empty())
     }
 
     /// Takes out a parameter that must be there.
@@ -57,6 +66,18 @@ impl Parameters {
     pub(super) fn require(&mut self, name: &'static str) -> Result<Secret, Error> {
         let missing = Error::InvalidRequest { field: name, problem: "is required" };
         self.take(name).ok_or(missing)
+    }
+
+    /// Takes out the services that the token is asked for, by `resource` and `audience` alike; empty if
+    /// none is named.
+    ///
+    /// # Errors
+    /// `InvalidTarget` for a name that no audience can hold (RFC 8707 §2).
+    pub(super) fn take_audience(&mut self) -> Result<Audience, Error> {
+        let names = self.targets.iter().map(Secret::expose);
+        let audience = Audience::from_names(names).map_err(|_| Error::InvalidTarget);
+        self.targets.clear();
+        audience
     }
 
     fn from_form(mut body: Zeroizing<Vec<u8>>) -> Result<Self, Error> {
@@ -85,13 +106,19 @@ impl Parameters {
     }
 
     fn put(&mut self, name: &str, value: Secret) -> Result<(), Error> {
+        if TARGETS.contains(&name) {
+            if !value.is_empty() {
+                self.targets.push(value);
+            }
+            return Ok(());
+        }
         let Some(field) = KNOWN.into_iter().find(|known| *known == name) else { return Ok(()) };
         // RFC 6749 appendix A has no line break in any parameter, and a user's name would lose it
         // when it is trimmed: two texts for one name.
         if value.expose().contains(['\r', '\n']) {
             return Err(Error::InvalidRequest { field, problem: "must not hold line breaks" });
         }
-        if self.0.insert(field, value).is_some() {
+        if self.single.insert(field, value).is_some() {
             return Err(Error::InvalidRequest { field, problem: "must not be there twice" });
         }
         Ok(())
@@ -190,6 +217,22 @@ mod tests {
         assert_eq!(value(unknown, "token").as_deref(), Some("u"));
         assert!(json(r#"{"x":"1","x":"1"}"#).is_err());
         assert!(json(r#"{"scope":null,"scope":"a"}"#).is_err());
+    }
+
+    #[test]
+    fn services_are_named_by_resource_and_audience_as_often_as_needed() {
+        let targets = |parameters: Result<Parameters, Error>| {
+            let audience = parameters.expect("parameters").take_audience();
+            audience.map(|audience| audience.names().map(str::to_owned).collect::<Vec<_>>())
+        };
+        let expected = Ok(vec!["https://a.example".to_owned(), "b".to_owned()]);
+        let asked = "resource=https%3A%2F%2Fa.example&audience=b&resource=&resource=b";
+        assert_eq!(targets(form(asked)), expected);
+        assert_eq!(targets(json(r#"{"resource":"https://a.example","audience":"b"}"#)), expected);
+        assert_eq!(targets(form("audience=&resource=")), Ok(vec![]));
+        for none in ["audience=a+b", "resource=a%0Ab", "resource=%C3%A9"] {
+            assert_eq!(targets(form(none)), Err(Error::InvalidTarget), "{none}");
+        }
     }
 
     #[test]

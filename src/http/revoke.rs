@@ -27,7 +27,7 @@ impl<S: Store> Front<S> {
 
 fn response(revoked: Revoked) -> Response {
     match revoked {
-        Revoked::Empty => answer::empty(StatusCode::OK),
+        Revoked::EmptyJson => answer::typed(StatusCode::OK, answer::JSON, ""),
         Revoked::EmptyHtml => {
             let html = HeaderValue::from_static("text/html; charset=utf-8");
             answer::typed(StatusCode::OK, html, "")

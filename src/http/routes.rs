@@ -20,9 +20,10 @@ pub(super) enum Endpoint {
 /// What a successful revocation looks like.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Revoked {
-    /// 200 without a body (RFC 7009 §2.2).
-    Empty,
-    /// 200 without a body, yet with a type for it, as django-oauth-toolkit answers.
+    /// 200 without a body (RFC 7009 §2.2), of the type that every other answer has: some clients
+    /// look at the type first and fail without it.
+    EmptyJson,
+    /// 200 without a body, of the type that django-oauth-toolkit answers.
     EmptyHtml,
     /// 204.
     NoContent,
@@ -59,11 +60,13 @@ pub(super) const TOKEN: &str = "/oauth/token";
 pub(super) const REVOKE: &str = "/oauth/revoke";
 /// The introspection endpoint that the metadata name.
 pub(super) const INTROSPECT: &str = "/oauth/introspect";
-/// Where the metadata are (RFC 8414 §3).
+/// The path of the metadata (RFC 8414 §3).
 pub(super) const METADATA: &str = "/.well-known/oauth-authorization-server";
+/// The only path where many clients look for the metadata (`OpenID` Connect Discovery 1.0 §4).
+pub(super) const OPENID_METADATA: &str = "/.well-known/openid-configuration";
 
 /// Every path. Numbers are those of the documents whose clients use it.
-pub(super) const ROUTES: [Route; 12] = [
+pub(super) const ROUTES: [Route; 13] = [
     // 000, 001, 003
     standard(TOKEN, Endpoint::Token),
     // 002
@@ -82,11 +85,12 @@ pub(super) const ROUTES: [Route; 12] = [
         statuses: Statuses { invalid_client: StatusCode::BAD_REQUEST, ..STANDARD },
         ..standard("/oauth2/revoke", Endpoint::Revoke(Revoked::NoContent))
     },
-    standard(REVOKE, Endpoint::Revoke(Revoked::Empty)),
+    standard(REVOKE, Endpoint::Revoke(Revoked::EmptyJson)),
     standard(INTROSPECT, Endpoint::Introspect),
     standard("/auth/oauth2/introspect", Endpoint::Introspect),
     standard("/oauth2/introspect", Endpoint::Introspect),
     standard(METADATA, Endpoint::Metadata),
+    standard(OPENID_METADATA, Endpoint::Metadata),
     standard("/openapi.json", Endpoint::OpenApi),
 ];
 

@@ -34,7 +34,10 @@ pub(super) fn components() -> Value {
             "Introspection": introspection(),
             "Error": error(),
             "Empty": { "type": "string", "maxLength": 0 },
-            "Metadata": { "type": "object", "required": ["issuer", "token_endpoint"] },
+            "Metadata": {
+                "type": "object",
+                "required": ["issuer", "token_endpoint", "response_types_supported"],
+            },
             "OpenApi": { "type": "object", "required": ["openapi", "paths"] },
         },
         "responses": Map::from_iter(responses),
@@ -95,6 +98,8 @@ fn token_request() -> Value {
         "password": { "type": "string", "format": "password", "description": "For password" },
         "refresh_token": { "type": "string", "description": "For refresh_token" },
         "scope": { "type": "string", "description": "Values separated by spaces" },
+        "audience": { "type": "string", "description": "A service the token is for; may be repeated" },
+        "resource": { "type": "string", "description": "The same, by its name in RFC 8707" },
     });
     request(own, &["grant_type"])
 }
@@ -139,6 +144,16 @@ fn introspection() -> Value {
             "aud": { "anyOf": [{ "type": "string" }, names] },
             "iss": { "type": "string" },
             "jti": { "type": "string", "description": "The grant" },
+            "attributes": {
+                "type": "object",
+                "description": "Attributes of the client and the user",
+                "additionalProperties": { "type": "string" },
+            },
+            "cache_ttl": {
+                "type": "integer",
+                "minimum": 0,
+                "description": "Seconds for which this answer may be kept",
+            },
         },
     })
 }

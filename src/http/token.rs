@@ -7,8 +7,7 @@ use serde::Serialize;
 use super::{answer, call::Call, failure::Failure, front::Front, parameters::Parameters};
 use crate::{
     domain::{
-        audience::Audience, error::Error, grant::Origin, grant_type::GrantType,
-        issue::check_grant_type, scopes::Scopes,
+        error::Error, grant::Origin, grant_type::GrantType, issue::check_grant_type, scopes::Scopes,
     },
     service::{Issue, IssueGrant, Refresh, Tokens},
     store::Store,
@@ -63,6 +62,7 @@ fn asked(parameters: &mut Parameters, origin: Origin) -> Result<Asked, Error> {
     let scope = parameters.take("scope");
     let scopes = scope.map_or(Ok(Scopes::default()), |scope| Scopes::parse(scope.expose()));
     let scopes = scopes.map_err(|_| Error::InvalidScope)?;
+    let audience = parameters.take_audience()?;
     let grant = match grant_type {
         GrantType::Password => {
             let username = parameters.require("username")?.expose().to_owned();
@@ -71,10 +71,9 @@ fn asked(parameters: &mut Parameters, origin: Origin) -> Result<Asked, Error> {
         GrantType::ClientCredentials => IssueGrant::ClientCredentials,
         GrantType::RefreshToken => {
             let refresh_token = parameters.require("refresh_token")?;
-            return Ok(Asked::Refresh(Refresh { refresh_token, scopes, origin }));
+            return Ok(Asked::Refresh(Refresh { refresh_token, scopes, audience, origin }));
         }
     };
-    let audience = Audience::default();
     Ok(Asked::Issue(Issue { grant, scopes, audience, ttl: None, request_id: None, origin }))
 }
 

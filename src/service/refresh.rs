@@ -8,6 +8,7 @@ use super::{
 };
 use crate::{
     domain::{
+        audience::Audience,
         entropy::draw,
         error::Error,
         grant::{EndCause, Grant, Origin},
@@ -30,6 +31,8 @@ pub struct Refresh {
     pub refresh_token: Secret,
     /// Narrows the new access token; empty: all that was granted.
     pub scopes: Scopes,
+    /// Services that the new access token is asked for; empty: those of the grant.
+    pub audience: Audience,
     /// Where the request came from.
     pub origin: Origin,
 }
@@ -45,7 +48,7 @@ impl<S: Store> Service<S> {
     /// repetition answers the same pair.
     ///
     /// # Errors
-    /// `InvalidGrant` for every token that is no good, `InvalidScope`, `InvalidRequest` for an
+    /// `InvalidGrant` for every token that is no good, `InvalidScope`, `InvalidTarget`, `InvalidRequest` for an
     /// empty token and for a retry with other scopes, `UnauthorizedClient`, `Overloaded`, `Conflict`, and `Unavailable`
     /// also when a replay was found but could not be written down.
     pub async fn refresh(&self, caller: &Caller, request: &Refresh) -> Result<Tokens, Error> {
@@ -84,7 +87,7 @@ impl<S: Store> Service<S> {
         race(async || {
             let found = self.token_records(&token).await?;
             let held = found.ok_or(Error::InvalidGrant)?;
-            let tried = self.try_refresh(caller, &token, &held, &request.scopes, &keys, salt);
+            let tried = self.try_refresh(caller, &token, &held, request, &keys, salt);
             Ok(tried.await?.map(|answered| (held.grant.clone(), answered)))
         })
         .await
@@ -95,14 +98,20 @@ impl<S: Store> Service<S> {
         caller: &Caller,
         token: &Token,
         held: &TokenRecords,
-        scopes: &Scopes,
+        asked: &Refresh,
         keys: &KeyRing,
         salt: Salt,
     ) -> Result<Option<Answered>, Error> {
         // The keys that the token and the record name must be at hand before anything is decided.
         self.key_of(keys, token).await?.ok_or(Error::InvalidGrant)?;
         let now = self.now();
-        let request = RefreshRequest { token, scopes, client: caller.client(), salt };
+        let request = RefreshRequest {
+            token,
+            scopes: &asked.scopes,
+            audience: &asked.audience,
+            client: caller.client(),
+            salt,
+        };
         let parties = held.parties();
         match refresh::refresh(&held.grant, request, parties, keys, &self.policy, now) {
             refresh::Refresh::Rotate { grant, pair } => {

@@ -16,7 +16,7 @@ const APP: &str = "https://app.example";
 
 async fn allowing(origins: &[&str]) -> Server {
     let mut options = options();
-    options.cors_allowed_origins = origins.iter().map(|origin| (*origin).to_owned()).collect();
+    options.cors.allowed_origins = origins.iter().map(|origin| (*origin).to_owned()).collect();
     Server::with(&options).await
 }
 
@@ -61,6 +61,18 @@ async fn a_page_of_a_listed_origin_may_call_with_json_and_credentials() {
 }
 
 #[tokio::test]
+async fn an_app_and_the_headers_of_tracing_are_allowed_as_the_settings_say() {
+    let mut options = options();
+    options.cors.allowed_origins = vec!["capacitor://localhost".to_owned()];
+    options.cors.allowed_headers = vec!["traceparent".to_owned(), "x-app".to_owned()];
+    let server = Server::with(&options).await;
+    let answer = server.send(preflight("capacitor://localhost")).await;
+    assert_eq!((answer.status, shared_with(&answer)), (200, "capacitor://localhost"));
+    let allowed = answer.header(&ACCESS_CONTROL_ALLOW_HEADERS);
+    assert_eq!(allowed, "authorization,content-type,traceparent,x-app");
+}
+
+#[tokio::test]
 async fn a_page_of_another_origin_learns_nothing() {
     let server = allowing(&[APP]).await;
     for origin in
@@ -84,7 +96,11 @@ async fn a_list_that_holds_no_origins_is_refused() {
     let server = Server::start().await;
     for origin in ["*", "https://app.example\n"] {
         let mut options = options();
-        options.cors_allowed_origins.push(origin.to_owned());
+        options.cors.allowed_origins.push(origin.to_owned());
         assert!(router(server.ready.clone(), &options, &HttpMetrics::new()).is_err(), "{origin:?}");
     }
+    let mut options = options();
+    options.cors.allowed_origins.push(APP.to_owned());
+    options.cors.allowed_headers.push("a b".to_owned());
+    assert!(router(server.ready.clone(), &options, &HttpMetrics::new()).is_err());
 }

@@ -7,6 +7,7 @@ use serde_json::{Value, json as value};
 use crate::harness::{ISSUER, Server, get, options};
 
 const METADATA: &str = "/.well-known/oauth-authorization-server";
+const OPENID: &str = "/.well-known/openid-configuration";
 
 #[tokio::test]
 async fn the_metadata_say_what_is_true_whoever_asks() {
@@ -24,11 +25,13 @@ async fn the_metadata_say_what_is_true_whoever_asks() {
         "introspection_endpoint_auth_methods_supported":
             ["client_secret_basic", "client_secret_post", "Bearer"],
         "grant_types_supported": ["password", "client_credentials", "refresh_token"],
+        "response_types_supported": [],
         "scopes_supported": ["read", "write"],
     });
     assert_eq!(server.send(request).await.json(), expected);
-    let slash = server.send(get(&format!("{METADATA}/"))).await;
-    assert_eq!(slash.json(), expected);
+    for path in [format!("{METADATA}/"), OPENID.to_owned(), format!("{OPENID}/")] {
+        assert_eq!(server.send(get(&path)).await.json(), expected, "{path}");
+    }
     let head = Request::head(METADATA).body(Body::empty()).expect("a request");
     assert_eq!(server.send(head).await.status, 200);
 }
@@ -42,16 +45,45 @@ async fn scopes_are_left_out_when_there_are_none() {
 }
 
 #[tokio::test]
-async fn an_issuer_with_a_path_is_found_where_the_rfc_puts_it() {
+async fn certificates_are_a_method_where_they_are_asked_for() {
+    let options = jeton::http::HttpOptions { client_certificates: true, ..options() };
+    let metadata = Server::with(&options).await.send(get(METADATA)).await.json();
+    for (endpoint, last) in [("token", "none"), ("revocation", "none"), ("introspection", "Bearer")]
+    {
+        let methods = &metadata[format!("{endpoint}_endpoint_auth_methods_supported")];
+        let expected = [
+            "client_secret_basic",
+            "client_secret_post",
+            last,
+            "tls_client_auth",
+            "self_signed_tls_client_auth",
+        ];
+        assert_eq!(*methods, value!(expected));
+    }
+}
+
+#[tokio::test]
+async fn an_issuer_with_a_path_is_found_where_each_specification_puts_it() {
     let mut options = options();
     options.issuer = "https://tokens.example/t/".to_owned();
     let server = Server::with(&options).await;
-    let response = tower::ServiceExt::oneshot(server.router.clone(), get(&format!("{METADATA}/t")));
-    let response = response.await.expect("an answer");
-    let body = axum::body::to_bytes(response.into_body(), 1 << 20).await.expect("a body");
-    let metadata: Value = serde_json::from_slice(&body).expect("JSON");
-    assert_eq!(metadata["issuer"], "https://tokens.example/t/");
-    assert_eq!(metadata["token_endpoint"], "https://tokens.example/t/oauth/token");
+    let places = [METADATA, OPENID].map(|path| [format!("{path}/t"), format!("/t{path}")]);
+    for path in places.as_flattened() {
+        let response = tower::ServiceExt::oneshot(server.router.clone(), get(path)).await;
+        let body = response.expect("an answer").into_body();
+        let body = axum::body::to_bytes(body, 1 << 20).await.expect("a body");
+        let metadata: Value = serde_json::from_slice(&body).expect("JSON");
+        assert_eq!(metadata["issuer"], "https://tokens.example/t/");
+        assert_eq!(metadata["token_endpoint"], "https://tokens.example/t/oauth/token");
+    }
+}
+
+#[tokio::test]
+async fn an_issuer_whose_path_is_that_of_the_metadata_is_served() {
+    for path in [METADATA, OPENID] {
+        let options = jeton::http::HttpOptions { issuer: format!("{ISSUER}{path}"), ..options() };
+        assert_eq!(Server::with(&options).await.send(get(METADATA)).await.status, 200);
+    }
 }
 
 #[tokio::test]
@@ -61,7 +93,7 @@ async fn the_description_is_openapi_and_names_every_path_that_answers() {
     assert_eq!(description["openapi"], "3.1.0");
     assert_eq!(description["servers"], value!([{ "url": ISSUER }]));
     let paths = description["paths"].as_object().expect("paths");
-    assert_eq!(paths.len(), 24);
+    assert_eq!(paths.len(), 26);
     for (path, methods) in paths {
         let get_status = server.send(get(path)).await.status;
         let described = methods.get("get").is_some();

@@ -32,7 +32,7 @@ use jeton::{
         secret::Secret,
         time::{Clock, Timestamp},
     },
-    http::{BodyLimits, HttpMetrics, HttpOptions, router},
+    http::{BodyLimits, CorsOptions, HttpMetrics, HttpOptions, router},
     service::{Credentials, HashPool, Issue, IssueGrant, Ready, Service},
     store::memory::MemoryStore,
     transport::Peer,
@@ -105,9 +105,18 @@ id = "login-only"
 secret = "login-secret"
 grants = ["password"]
 
+[[client]]
+id = "shop"
+secret = "shop-secret-2f61"
+grants = ["password", "refresh_token", "client_credentials"]
+scopes = ["read"]
+audience = ["billing", "https://stock.example", "mail"]
+attributes = { team = "shop", active = "no", color = "red" }
+
 [[user]]
 name = "test_api_user"
 password = "test_api_user"
+attributes = { email = "user@example.com", color = "blue" }
 
 [[user]]
 name = "john@doe.com"
@@ -159,7 +168,8 @@ pub(crate) struct Server {
 pub(crate) fn options() -> HttpOptions {
     HttpOptions {
         issuer: ISSUER.to_owned(),
-        cors_allowed_origins: Vec::new(),
+        cors: CorsOptions::default(),
+        client_certificates: false,
         scopes_supported: vec!["read".to_owned(), "write".to_owned()],
         body: BodyLimits::default(),
     }

@@ -35,10 +35,33 @@ async fn an_active_access_token_says_all_of_it_in_seconds() {
         let expected = value!({
             "active": true, "scope": "write read", "client_id": "community", "sub": null,
             "username": "test_api_user", "token_type": "Bearer", "iat": START, "exp": START + 600,
-            "aud": "billing", "iss": ISSUER, "jti": grant.to_string(),
+            "aud": "billing", "iss": ISSUER, "jti": grant.to_string(), "cache_ttl": 60,
+            "attributes": { "email": "user@example.com", "color": "blue" },
         });
         assert_eq!(found, expected, "{path}");
     }
+}
+
+#[tokio::test]
+async fn attributes_of_client_and_user_hide_no_standard_member() {
+    let server = Server::start().await;
+    let tokens = server.log_in("shop", "shop-secret-2f61").await;
+    let token = tokens["access_token"].as_str().expect("a token");
+    let found = server.send(ask(token, "", ("shop", "shop-secret-2f61"))).await.json();
+    let expected = value!({
+        "team": "shop", "active": "no", "email": "user@example.com", "color": "blue",
+    });
+    assert_eq!((&found["attributes"], &found["active"]), (&expected, &value!(true)));
+}
+
+#[tokio::test]
+async fn an_answer_may_be_kept_for_no_longer_than_the_token_lives() {
+    let server = Server::start().await;
+    let tokens = server.log_in("community", "s3cr:t+100%25").await;
+    let token = tokens["access_token"].as_str().expect("a token");
+    server.pass(std::time::Duration::from_secs(570));
+    let found = server.send(ask(token, "", ("gateway", "gateway-secret"))).await.json();
+    assert_eq!(found["cache_ttl"], 30);
 }
 
 #[tokio::test]

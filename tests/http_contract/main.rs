@@ -13,4 +13,5 @@ mod revocation;
 mod seeds;
 mod server;
 mod store;
+mod targets;
 mod whose_token;

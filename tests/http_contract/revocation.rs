@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use http::header::CONTENT_TYPE;
 use jeton::store::{ReadError, WriteError};
 
 use crate::{
@@ -46,6 +47,21 @@ async fn tokens_that_are_no_longer_or_never_were_are_revoked_already() {
     assert_eq!(server.send(revoke("/oauth/revoke", SQUAD, token, "")).await.status, 200);
     let missing = server.send(revoke("/oauth/revoke", SQUAD, "", "")).await;
     assert_eq!((missing.status, missing.error()), (400, "invalid_request".into()));
+}
+
+#[tokio::test]
+async fn an_empty_success_has_the_type_that_the_clients_of_its_path_expect() {
+    let server = Server::start().await;
+    for (path, content_type) in [
+        ("/oauth/revoke", "application/json"),
+        ("/oauth/revoke/", "application/json"),
+        ("/oauth/revoke_token", "text/html; charset=utf-8"),
+        ("/auth/oauth2/revoke_token", "text/html; charset=utf-8"),
+        ("/oauth2/revoke", ""),
+    ] {
+        let answer = server.send(revoke(path, SQUAD, "none", "")).await;
+        assert_eq!((answer.header(&CONTENT_TYPE), answer.body.len()), (content_type, 0), "{path}");
+    }
 }
 
 #[tokio::test]

@@ -100,8 +100,8 @@ impl Scene {
 
     pub(crate) async fn refresh(&self, tokens: &Tokens) -> Result<Tokens, Error> {
         let (refresh_token, _) = tokens.refresh.clone().expect("a refresh token");
-        let request =
-            Refresh { refresh_token, scopes: Scopes::default(), origin: Origin::default() };
+        let (scopes, audience) = (Scopes::default(), Audience::default());
+        let request = Refresh { refresh_token, scopes, audience, origin: Origin::default() };
         self.service.refresh(&self.caller, &request).await
     }
 

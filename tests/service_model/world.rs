@@ -254,7 +254,8 @@ impl World {
             self.grants[at].on_refresh(pair, narrowed, alive, now)
         };
         let origin = Origin::default();
-        let request = Refresh { refresh_token: Secret::new(token), scopes, origin };
+        let (refresh_token, audience) = (Secret::new(token), Audience::default());
+        let request = Refresh { refresh_token, scopes, audience, origin };
         let answer = self.service.refresh(&caller, &request).await;
         let grant = &mut self.grants[at];
         let newest = grant.newest();

@@ -60,7 +60,8 @@ fn every_section_is_read() {
         [http]
         listen = "127.0.0.2:2"
         issuer = "https://tokens.example"
-        cors_allowed_origins = ["https://app.example"]
+        cors_allowed_origins = ["https://app.example", "ionic://localhost"]
+        cors_allowed_headers = ["traceparent", "x-app"]
         [ops]
         listen = "off"
         [store]
@@ -104,7 +105,8 @@ fn every_section_is_read() {
     assert!(!settings.grpc.reflection);
     assert_eq!(settings.http.listen.to_string(), "127.0.0.2:2");
     assert_eq!(settings.http.issuer.as_deref(), Some("https://tokens.example"));
-    assert_eq!(settings.http.cors_allowed_origins, ["https://app.example"]);
+    assert_eq!(settings.http.cors_allowed_origins, ["https://app.example", "ionic://localhost"]);
+    assert_eq!(settings.http.cors_allowed_headers, ["traceparent", "x-app"]);
     assert_eq!(settings.ops.listen, None);
     assert_eq!(settings.store.path, Path::new("/data"));
     assert_eq!(settings.store.cache_bytes, ByteSize::gib(1));

@@ -139,7 +139,8 @@ impl World {
     pub(crate) async fn refresh(&self, token: &str) -> Result<Pair, Error> {
         let refresh_token = Secret::new(token);
         let origin = Origin::default();
-        let request = Refresh { refresh_token, scopes: Scopes::default(), origin };
+        let (scopes, audience) = (Scopes::default(), Audience::default());
+        let request = Refresh { refresh_token, scopes, audience, origin };
         self.service.refresh(&self.caller, &request).await.map(Pair::from)
     }
 
