@@ -3,7 +3,7 @@
 # documented APIs, OAuth 2.0 libraries, clients generated from an OpenAPI description, schemathesis,
 # and django-oauth-toolkit as a second opinion. Arguments go to pytest.
 #
-# Needs curl and Node 20 beside what tests/clients.sh needs.
+# Needs curl, Go and Node 20 beside what tests/clients.sh needs.
 set -euo pipefail
 # shellcheck source=tests/clients/env.sh
 source "$(dirname "${BASH_SOURCE[0]}")/clients/env.sh"
@@ -26,7 +26,7 @@ install_http_node() {
     cp "$wanted/package-lock.json" "$installed/node_modules/installed.json"
 }
 
-require cargo curl node npm python3
+require cargo curl go node npm python3
 install_venv tests/http/requirements.txt "$home/venv"
 install_http_node
 build_jeton

@@ -83,3 +83,11 @@ def node_home() -> Path:
     for script in (HERE / "node").glob("*.mjs"):
         shutil.copy(script, NODE_HOME)
     return NODE_HOME
+
+
+@pytest.fixture(scope="session")
+def go_discovery(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The program of discovery/, built."""
+    program = tmp_path_factory.mktemp("discovery") / "discovery"
+    subprocess.run(["go", "build", "-o", program, "."], cwd=HERE / "discovery", check=True)
+    return program

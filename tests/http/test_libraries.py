@@ -6,6 +6,7 @@ import subprocess
 
 import credentials as c
 import pytest
+import requests
 from authlib.integrations.base_client.errors import OAuthError as AuthlibError
 from authlib.integrations.requests_client import OAuth2Session as Authlib
 from oauthlib.oauth2 import (
@@ -143,7 +144,7 @@ def test_authlib_sends_an_odd_id_and_secret_as_they_are_and_is_understood(server
 # --- Node -------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("library", ["oauth4webapi", "openid-client"])
+@pytest.mark.parametrize("library", ["oauth4webapi", "openid-client", "simple-oauth2"])
 def test_a_node_library_does_all_that_the_metadata_offers(server, node_home, library):
     told = {
         "issuer": server.origin,
@@ -162,3 +163,34 @@ def test_a_node_library_does_all_that_the_metadata_offers(server, node_home, lib
     )
     assert done.returncode == 0, done.stdout + done.stderr
     assert "\n# pass " in done.stdout and "\n# pass 0\n" not in done.stdout, done.stdout
+
+
+# --- Discovery, and what gateways send --------------------------------------------------------
+
+
+def test_go_oidc_discovers_the_endpoints(server, go_discovery):
+    found = subprocess.run([go_discovery, server.origin], capture_output=True, text=True, timeout=60)
+    assert found.returncode == 0, found.stderr
+    assert found.stdout.split() == [server.origin + TOKEN, server.origin + INTROSPECT]
+
+
+def test_a_gateway_that_sends_its_secret_by_basic_and_in_the_body_introspects(server):
+    """lua-resty-openidc 1.7 and APISIX put client_id and client_secret into the body of every call,
+    beside the Authorization header of client_secret_basic."""
+    login = LegacyApplicationClient(client_id=c.SQUAD.id)
+    token = OAuth2Session(client=login).fetch_token(
+        server.origin + TOKEN, client_secret=c.SQUAD.secret, **LOGIN
+    )
+    body = {
+        "token": token["access_token"],
+        "client_id": c.SQUAD.id,
+        "client_secret": c.SQUAD.secret,
+    }
+    basic = HTTPBasicAuth(c.SQUAD.id, c.SQUAD.secret)
+    answer = requests.post(server.origin + INTROSPECT, data=body, auth=basic, timeout=10)
+    assert answer.json()["active"] is True, answer.text
+    # Its cache keeps an answer for as many seconds as `introspection_expiry_claim` names.
+    assert answer.json()["cache_ttl"] == 60
+    differs = {**body, "client_secret": "another"}
+    answer = requests.post(server.origin + INTROSPECT, data=differs, auth=basic, timeout=10)
+    assert (answer.status_code, answer.json()["error"]) == (400, "invalid_request")
