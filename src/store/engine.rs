@@ -209,6 +209,10 @@ impl<R: Kept> Records<R> for EngineRecords<R> {
         either_records!(self, records => records.get(key).await)
     }
 
+    async fn get_many(&self, keys: &[R::Key]) -> Vec<Result<Option<Stored<R>>, ReadError>> {
+        either_records!(self, records => records.get_many(keys).await)
+    }
+
     async fn page(
         &self,
         after: Option<&R::Key>,
@@ -285,6 +289,10 @@ impl Store for Engine {
 
     async fn head(&self) -> Result<Sequence, ReadError> {
         either!(&self.store, store => store.head().await)
+    }
+
+    fn position(&self) -> Sequence {
+        either!(&self.store, store => store.position())
     }
 
     async fn changes(

@@ -6,9 +6,10 @@
 use std::{
     collections::VecDeque,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
 };
 
-use tokio::sync::watch;
+use tokio::{sync::watch, time::sleep};
 
 use super::{
     Condition, FeedError, GrantOwner, ReadError, Record, Records, Sequence, Store, StoreId, Stored,
@@ -26,6 +27,8 @@ pub enum ReadFault {
     Fails(ReadError),
     /// It waits until the gate is opened, and is answered then.
     Waits(Gate),
+    /// It is answered after so long.
+    Takes(Duration),
 }
 
 /// What happens to one write.
@@ -139,6 +142,10 @@ impl<S> FaultyStore<S> {
                 gate.pass().await;
                 Ok(())
             }
+            Some(ReadFault::Takes(time)) => {
+                sleep(time).await;
+                Ok(())
+            }
         }
     }
 
@@ -199,6 +206,13 @@ impl<S: Store, R: Kept> Records<R> for FaultyStore<S> {
     async fn get(&self, key: &R::Key) -> Result<Option<Stored<R>>, ReadError> {
         self.read().await?;
         R::records(&self.store).get(key).await
+    }
+
+    async fn get_many(&self, keys: &[R::Key]) -> Vec<Result<Option<Stored<R>>, ReadError>> {
+        if let Err(error) = self.read().await {
+            return vec![Err(error); keys.len()];
+        }
+        R::records(&self.store).get_many(keys).await
     }
 
     async fn page(
@@ -273,6 +287,10 @@ impl<S: Store> Store for FaultyStore<S> {
     async fn head(&self) -> Result<Sequence, ReadError> {
         self.read().await?;
         self.store.head().await
+    }
+
+    fn position(&self) -> Sequence {
+        self.store.position()
     }
 
     async fn changes(

@@ -6,7 +6,7 @@ use super::ReadError;
 
 /// The position of an event in the changes feed; the first is 1. As a cursor it stands for
 /// everything up to that event, and 0 for nothing.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Sequence(pub u64);
 
 /// Why events cannot be read from a cursor.

@@ -129,6 +129,12 @@ impl<R: Mapped> Records<R> for MemoryStore {
         Ok(R::map(&mut self.lock()).get(key).cloned())
     }
 
+    async fn get_many(&self, keys: &[R::Key]) -> Vec<Result<Option<Stored<R>>, ReadError>> {
+        let mut state = self.lock();
+        let records = R::map(&mut state);
+        keys.iter().map(|key| Ok(records.get(key).cloned())).collect()
+    }
+
     async fn page(
         &self,
         after: Option<&R::Key>,
@@ -213,6 +219,10 @@ impl Store for MemoryStore {
 
     async fn head(&self) -> Result<Sequence, ReadError> {
         Ok(self.lock().head())
+    }
+
+    fn position(&self) -> Sequence {
+        self.lock().head()
     }
 
     async fn changes(

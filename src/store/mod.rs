@@ -24,7 +24,8 @@
 //! * A reader of the feed who goes on from the last event they were given sees each event once.
 //!   An event is shown no earlier than the state it speaks of: whoever reads the record then finds
 //!   that state or a newer one. It is shown before the write is answered.
-//! * [`Store::head`] is never behind a state that a read has shown.
+//! * [`Store::head`] is never behind a state that a read has shown, and [`Store::position`] is never
+//!   ahead of a state that a later read shows.
 //! * The feed forgets events only from its oldest end and only when it is trimmed. A cursor at the
 //!   last trimmed event is good, one before it is too old, one beyond the head is ahead: both are
 //!   told as such, also after a restart, and trimming does not move the head.
@@ -154,6 +155,13 @@ pub trait Records<R: Record>: Send + Sync + 'static {
         key: &R::Key,
     ) -> impl Future<Output = Result<Option<Stored<R>>, ReadError>> + Send;
 
+    /// What [`Self::get`] answers for each of `keys`, in their order. A store at the end of a wire
+    /// takes about as long for a hundred as for one.
+    fn get_many(
+        &self,
+        keys: &[R::Key],
+    ) -> impl Future<Output = Vec<Result<Option<Stored<R>>, ReadError>>> + Send;
+
     /// The records that come after `after` in key order, or the first ones: at most `limit`, and
     /// fewer only when there are no more. May wait for the disk.
     fn page(
@@ -239,6 +247,11 @@ pub trait Store: Send + Sync + 'static {
 
     /// The last change that is durable: whoever has seen the feed up to it is as fresh as now.
     fn head(&self) -> impl Future<Output = Result<Sequence, ReadError>> + Send;
+
+    /// How far into the feed whatever is read reflects it: a read that begins after this call shows,
+    /// from memory or not, no state from before that event or an earlier one. Never waits, and may be
+    /// behind the head: where several processes share a store, by the staleness that the engine allows.
+    fn position(&self) -> Sequence;
 
     /// The events after `after`, in order and without gaps: at most `limit`, none when there is no
     /// news. May wait for the disk.

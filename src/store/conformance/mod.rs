@@ -4,7 +4,7 @@
 //!
 //! | the contract says | tests |
 //! |---|---|
-//! | read whole and replaced whole | `records::records_come_back_as_they_were_written` |
+//! | read whole and replaced whole, alone or with others | `records::records_come_back…`, `many_are_read…` |
 //! | no two states share a version | `records::a_replace_needs…`, `a_delete_needs…`, `durable` |
 //! | when an insert, a replace, a delete succeeds | `records` |
 //! | of several writers exactly one succeeds, the others see its state | `rivals::of_many_writers…` |
@@ -15,7 +15,7 @@
 //! | the record type decides what is an event | `feed::revocations_and_changes…` |
 //! | the feed's order, without gaps | `feed::a_follower_of_many_writers…` |
 //! | each event once, no earlier than its state, no later than its answer | the same two |
-//! | the head is never behind | `rivals::the_head_is_never…` |
+//! | the head is never behind, the position never ahead | `rivals::the_head_is_never…`, `the_position_is_never…` |
 //! | trimming, cursors too old and ahead | `feed::what_is_trimmed…`, `durable` |
 //! | waiting for news | `feed::whoever_waits…` |
 //! | listing by owner, what is spent | `grants` |
@@ -37,6 +37,7 @@ use std::time::Duration;
 
 pub(crate) use self::{
     durable::survives,
+    rivals::the_position_is_never_ahead_of_what_is_read_later,
     samples::{NOW, client, grant, user},
 };
 use super::{Store, memory::MemoryStore};
@@ -62,6 +63,7 @@ pub(crate) async fn run<S: Store + Clone>(store: &S) {
     records::a_record_beyond_the_limit_is_refused(store).await;
     records::a_delete_needs_the_version_and_frees_the_key_for_a_new_one(store).await;
     records::records_come_back_as_they_were_written(store).await;
+    records::many_are_read_as_each_is_alone(store).await;
     users::a_users_name_is_unique_and_follows_renames(store).await;
     users::of_many_who_want_a_name_one_gets_it(store).await;
     grants::grants_are_listed_by_their_owners_in_pages(store).await;
@@ -73,6 +75,7 @@ pub(crate) async fn run<S: Store + Clone>(store: &S) {
     rivals::of_many_writers_each_round_has_one_winner(store).await;
     rivals::readers_never_see_a_state_twice_removed(store).await;
     rivals::the_head_is_never_behind_what_was_read(store).await;
+    the_position_is_never_ahead_of_what_is_read_later(store, store).await;
     feed::revocations_and_changes_are_events_and_rotations_are_not(store).await;
     feed::whoever_waits_hears_of_the_next_event(store).await;
     feed::a_follower_of_many_writers_misses_nothing(store).await;

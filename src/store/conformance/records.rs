@@ -2,8 +2,11 @@
 
 use super::samples::{NOW, attempts, client, grant, user};
 use crate::{
-    domain::grant::{EndCause, Grant, Origin},
-    store::{MAX_RECORD_BYTES, Records as _, Store, Write, WriteError},
+    domain::{
+        attempts::Attempts,
+        grant::{EndCause, Grant, Origin},
+    },
+    store::{MAX_RECORD_BYTES, Records as _, Store, Stored, Write, WriteError},
 };
 
 pub(super) async fn what_was_never_written_is_absent(store: &impl Store) {
@@ -70,4 +73,27 @@ pub(super) async fn records_come_back_as_they_were_written(store: &impl Store) {
     assert_eq!((found.version(), *found), (version, written));
     store.attempts().write(Write::Delete(version, written.id)).await.expect("the delete");
     assert!(store.attempts().get(&written.id).await.expect("a read").is_none());
+}
+
+pub(super) async fn many_are_read_as_each_is_alone(store: &impl Store) {
+    const MANY: u8 = 100;
+    for number in (0..MANY).step_by(2) {
+        store.attempts().write(Write::Insert(attempts(number, 1))).await.expect("an insert");
+    }
+    // In no order, with some that are not there and one that is asked for twice.
+    let ids: Vec<_> = (0..MANY).rev().chain([4]).map(|number| attempts(number, 1).id).collect();
+    let found = store.attempts().get_many(&ids).await;
+    assert_eq!(found.len(), ids.len());
+    for (id, found) in ids.iter().zip(found) {
+        let (found, alone) = (found.expect("a read"), store.attempts().get(id).await);
+        let version = |found: &Option<Stored<Attempts>>| found.as_ref().map(Stored::version);
+        assert_eq!(version(&found), version(&alone.expect("a read")));
+        assert!(found.is_none_or(|found| found.id == *id));
+    }
+    assert!(store.attempts().get_many(&[]).await.is_empty());
+    for number in (0..MANY).step_by(2) {
+        let id = attempts(number, 1).id;
+        let found = store.attempts().get(&id).await.expect("a read").expect("the record");
+        store.attempts().write(Write::Delete(found.version(), id)).await.expect("a delete");
+    }
 }

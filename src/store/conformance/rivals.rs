@@ -7,7 +7,10 @@ use std::sync::{
 
 use tokio::task::JoinSet;
 
-use super::samples::{grant, user};
+use super::{
+    eventually,
+    samples::{grant, user},
+};
 use crate::{
     domain::{time::Timestamp, user::User},
     store::{Records as _, Store, Write, WriteError},
@@ -127,4 +130,41 @@ pub(super) async fn the_head_is_never_behind_what_was_read<S: Store + Clone>(sto
         tokio::task::yield_now().await;
     }
     writing.await.expect("the writer ends");
+}
+
+/// Whoever notes the position and then reads finds every event up to it in what they read, from memory
+/// or not, also where another process has written.
+pub(crate) async fn the_position_is_never_ahead_of_what_is_read_later<S: Store + Clone>(
+    writer: &S,
+    reader: &S,
+) {
+    const ROUNDS: u64 = 200;
+    let changed = |round| User { update_time: Timestamp::from_millis(round), ..user(73) };
+    let start = writer.head().await.expect("the head");
+    let mut version = writer.users().write(Write::Insert(changed(1))).await.expect("an insert");
+    let writing = writer.clone();
+    let writing = tokio::spawn(async move {
+        for round in 2..=ROUNDS {
+            let replace = Write::Replace(version, changed(round));
+            version = writing.users().write(replace).await.expect("a replace");
+        }
+    });
+    let (id, mut seen, mut from_memory) = (user(73).id, 0, 0_u64);
+    while seen < ROUNDS {
+        let position = reader.position();
+        if let Some(kept) = reader.users().cached(&id) {
+            let kept = kept.update_time.as_millis();
+            assert!(start.0 + kept >= position.0, "memory shows {kept} at {position:?}");
+            from_memory += 1;
+        }
+        let position = reader.position();
+        let found = reader.users().get(&id).await.expect("a read").expect("the user");
+        seen = found.update_time.as_millis();
+        assert!(start.0 + seen >= position.0, "{seen} events from {start:?} on at {position:?}");
+        tokio::task::yield_now().await;
+    }
+    writing.await.expect("the writer ends");
+    let head = reader.head().await.expect("the head");
+    eventually(|| (reader.position() == head).then_some(())).await;
+    println!("{from_memory} reads from memory");
 }

@@ -160,6 +160,9 @@ impl Passing {
             }
             let began = Instant::now();
             let passed = self.pass().await;
+            if let Ok(passed) = passed {
+                self.follower.passed(passed.head);
+            }
             self.seconds.observe(began.elapsed().as_secs_f64());
             for waiting in waiting.drain(..) {
                 // Whoever gave up does not wait any more.

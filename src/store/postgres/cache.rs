@@ -6,7 +6,7 @@
 use std::{
     hash::{BuildHasher as _, BuildHasherDefault, DefaultHasher},
     sync::{
-        Arc,
+        Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicU64, Ordering},
     },
     time::Duration,
@@ -16,7 +16,7 @@ use quick_cache::{Weighter, sync::Cache as Kept};
 use tokio::time::Instant;
 
 use super::columns::Tabled;
-use crate::store::Stored;
+use crate::store::{Sequence, Stored};
 
 /// How long a record is kept: rotations are no events, and a token rotated out must run out here
 /// too.
@@ -44,21 +44,41 @@ impl<R> Clone for Entry<R> {
     }
 }
 
-/// Until when it is proven that every event was seen.
+/// Until when it is proven that every event was seen, and up to which.
 pub(super) struct Freshness {
     origin: Instant,
     /// In milliseconds after `origin`; 0 at first.
     until: AtomicU64,
     max_staleness: Duration,
+    /// The last event that was applied to what is kept.
+    applied: AtomicU64,
+    /// The last event that a barrier has found.
+    passed: AtomicU64,
 }
 
 impl Freshness {
     pub(super) fn new(max_staleness: Duration) -> Self {
-        Self { origin: Instant::now(), until: AtomicU64::new(0), max_staleness }
+        let [until, applied, passed] = Default::default();
+        Self { origin: Instant::now(), until, max_staleness, applied, passed }
     }
 
-    /// Every event that was committed before `proven` has been applied.
-    pub(super) fn prove(&self, proven: Instant) {
+    /// A barrier has found the feed's end at `head`: whatever is read from now on is no older.
+    pub(super) fn passed(&self, head: Sequence) {
+        self.passed.store(head.0, Ordering::SeqCst);
+    }
+
+    /// What every read reflects that begins from now on.
+    pub(super) fn position(&self) -> Sequence {
+        // While nothing that is kept may be used, everything is read from the database. It may be used
+        // again only once every event was applied up to one that a barrier has found later.
+        let known = if self.holds() { &self.applied } else { &self.passed };
+        Sequence(known.load(Ordering::SeqCst))
+    }
+
+    /// Every event that was committed before `proven` has been applied, which are those up to `applied`.
+    pub(super) fn prove(&self, proven: Instant, applied: Sequence) {
+        // Order matters: whoever finds what is kept to be fresh finds how far it is.
+        self.applied.store(applied.0, Ordering::SeqCst);
         let until = (proven + self.max_staleness).duration_since(self.origin);
         self.until.fetch_max(millis(until), Ordering::SeqCst);
     }
@@ -75,7 +95,9 @@ fn millis(duration: Duration) -> u64 {
 /// The kept records of one type.
 pub(super) struct Cache<R: Tabled> {
     kept: Kept<R::Key, Entry<R>, MemoryBytes>,
-    drops: Box<[AtomicU64]>,
+    /// Each counts what was dropped. Held while an entry is put in or dropped, never by a look-up: what
+    /// a reader finds was never dropped.
+    drops: Box<[Mutex<u64>]>,
     freshness: Arc<Freshness>,
 }
 
@@ -92,7 +114,7 @@ impl<R: Tabled> Cache<R> {
         const ESTIMATED_RECORDS: usize = 1_000;
         Self {
             kept: Kept::with_weighter(ESTIMATED_RECORDS, bytes, MemoryBytes),
-            drops: (0..STRIPES).map(|_| AtomicU64::new(0)).collect(),
+            drops: (0..STRIPES).map(|_| Mutex::default()).collect(),
             freshness,
         }
     }
@@ -113,35 +135,89 @@ impl<R: Tabled> Cache<R> {
 
     /// Begins to read a record that is to be kept.
     pub(super) fn begin(&self, key: &R::Key) -> Fill {
-        Fill { drops: self.drops_of(key).load(Ordering::SeqCst), began: Instant::now() }
+        Fill { drops: *lock(self.drops_of(key)), began: Instant::now() }
     }
 
     /// Keeps what was read, unless it was dropped since the reading began.
     pub(super) fn fill(&self, fill: Fill, key: &R::Key, record: Stored<R>) {
-        self.kept.insert(key.clone(), Entry { record, read: fill.began });
-        // Order matters: whoever drops counts first. Either this look sees the count, or the drop
-        // finds the entry.
-        if self.drops_of(key).load(Ordering::SeqCst) != fill.drops {
-            self.kept.remove(key);
+        let drops = lock(self.drops_of(key));
+        if *drops == fill.drops {
+            self.kept.insert(key.clone(), Entry { record, read: fill.began });
         }
     }
 
     /// Forgets a record whose state is another now.
     pub(super) fn forget(&self, key: &R::Key) {
-        self.drops_of(key).fetch_add(1, Ordering::SeqCst);
+        let mut drops = lock(self.drops_of(key));
+        *drops += 1;
         self.kept.remove(key);
     }
 
     /// Forgets everything: nobody knows what was missed.
     pub(super) fn clear(&self) {
         for drops in &self.drops {
-            drops.fetch_add(1, Ordering::SeqCst);
+            *lock(drops) += 1;
         }
         self.kept.clear();
     }
 
-    fn drops_of(&self, key: &R::Key) -> &AtomicU64 {
+    fn drops_of(&self, key: &R::Key) -> &Mutex<u64> {
         let hash = BuildHasherDefault::<DefaultHasher>::default().hash_one(key);
         &self.drops[usize::try_from(hash % STRIPES as u64).unwrap_or(0)]
+    }
+}
+
+fn lock(drops: &Mutex<u64>) -> MutexGuard<'_, u64> {
+    drops.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{sync::atomic::AtomicBool, thread};
+
+    use super::*;
+    use crate::{
+        domain::{grant::Grant, grant_id::GrantId},
+        store::{Version, conformance::grant},
+    };
+
+    fn cache() -> Cache<Grant> {
+        let freshness = Freshness::new(Duration::from_secs(3_600));
+        freshness.prove(Instant::now(), Sequence(1));
+        Cache::new(1 << 20, Arc::new(freshness))
+    }
+
+    /// Not even for the moment between the fill and a look at what was dropped meanwhile.
+    #[test]
+    fn nobody_finds_what_was_dropped_while_it_was_read() {
+        const ROUNDS: usize = 20_000;
+        let (cache, id) = (cache(), GrantId::from_bytes([1; 16]));
+        let record = Stored::new(Version::from_u64(1), grant(1));
+        let done = AtomicBool::new(false);
+        thread::scope(|threads| {
+            threads.spawn(|| {
+                while !done.load(Ordering::SeqCst) {
+                    assert!(cache.get(&id).is_none(), "it was dropped before it was kept");
+                }
+            });
+            for _ in 0..ROUNDS {
+                let fill = cache.begin(&id);
+                cache.forget(&id);
+                cache.fill(fill, &id, record.clone());
+            }
+            done.store(true, Ordering::SeqCst);
+        });
+    }
+
+    #[test]
+    fn the_position_is_that_of_what_is_kept_or_of_the_last_barrier_where_nothing_may_be_used() {
+        let freshness = Freshness::new(Duration::ZERO);
+        freshness.passed(Sequence(7));
+        assert_eq!(freshness.position(), Sequence(7));
+        let freshness = Freshness::new(Duration::from_secs(3_600));
+        assert_eq!(freshness.position(), Sequence(0));
+        freshness.prove(Instant::now(), Sequence(3));
+        freshness.passed(Sequence(7));
+        assert_eq!(freshness.position(), Sequence(3));
     }
 }

@@ -28,13 +28,18 @@ pub(super) struct Caches {
 /// How far the feed was applied to the caches.
 pub(super) struct Follower {
     caches: Caches,
-    /// `None` at first: nothing is kept that an older event could speak of.
+    /// `None` at first.
     applied: Option<Sequence>,
 }
 
 impl Follower {
     pub(super) const fn new(caches: Caches) -> Self {
         Self { caches, applied: None }
+    }
+
+    /// A barrier has found the feed's end at `head`.
+    pub(super) fn passed(&self, head: Sequence) {
+        self.caches.freshness.passed(head);
     }
 
     /// Applies every event up to `head`, which a barrier has found on this connection that began at
@@ -45,6 +50,10 @@ impl Follower {
         head: Sequence,
         began: Instant,
     ) -> Result<(), ReadError> {
+        if self.applied.is_none() {
+            // A read that began before this barrier may lack an event that this one passes over.
+            self.forget_all();
+        }
         let mut applied = self.applied.unwrap_or(head);
         while applied < head {
             match feed::events(connection, applied, STEP).await {
@@ -56,9 +65,7 @@ impl Follower {
                 }
                 // Trimmed, or another store's: what was missed is not known.
                 Ok(_) | Err(FeedError::TooOld { .. } | FeedError::Ahead | FeedError::Corrupt) => {
-                    self.caches.grants.clear();
-                    self.caches.clients.clear();
-                    self.caches.users.clear();
+                    self.forget_all();
                     applied = head;
                 }
                 Err(FeedError::Unavailable) => return Err(ReadError::Unavailable),
@@ -66,8 +73,14 @@ impl Follower {
             self.applied = Some(applied);
         }
         self.applied = Some(applied);
-        self.caches.freshness.prove(began);
+        self.caches.freshness.prove(began, applied);
         Ok(())
+    }
+
+    fn forget_all(&self) {
+        self.caches.grants.clear();
+        self.caches.clients.clear();
+        self.caches.users.clear();
     }
 
     fn apply(&self, change: &Change) {

@@ -143,7 +143,7 @@ impl PostgresStore {
             grants: Arc::clone(&grants),
             clients: Arc::clone(&clients),
             users: Arc::clone(&users),
-            freshness,
+            freshness: Arc::clone(&freshness),
         };
         let instance = Arc::new(Instance::new(identity.opening));
         let metrics = PostgresMetrics::new(&instance);
@@ -156,7 +156,9 @@ impl PostgresStore {
         );
         let versions = Versions::of(identity.opening);
         let events = Semaphore::new(EVENTS_AT_ONCE);
-        let shared = Arc::new(Shared { connections, barrier, versions, instance, notices, events });
+        let shared =
+            Shared { connections, barrier, versions, instance, notices, freshness, events };
+        let shared = Arc::new(shared);
         Self {
             grants: PostgresRecords::new(&shared, grants),
             clients: PostgresRecords::new(&shared, clients),
@@ -307,6 +309,10 @@ impl Store for PostgresStore {
 
     async fn head(&self) -> Result<Sequence, ReadError> {
         Ok(self.shared.barrier.pass().await?.head)
+    }
+
+    fn position(&self) -> Sequence {
+        self.shared.freshness.position()
     }
 
     async fn changes(

@@ -1,6 +1,6 @@
 //! The records of one type: reads that a barrier proves, writes of one row each.
 
-use std::{sync::Arc, time::Duration};
+use std::{collections::HashMap, sync::Arc, time::Duration};
 
 use tokio::{
     sync::{Semaphore, SemaphorePermit},
@@ -10,7 +10,7 @@ use tokio_postgres::{GenericClient, Row, Statement, types::ToSql};
 
 use super::{
     barrier::Barrier,
-    cache::Cache,
+    cache::{Cache, Freshness},
     columns::Tabled,
     connections::{Connection, Connections},
     feed,
@@ -50,6 +50,7 @@ pub(super) struct Shared {
     pub(super) versions: Versions,
     pub(super) instance: Arc<Instance>,
     pub(super) notices: Notices,
+    pub(super) freshness: Arc<Freshness>,
     /// Turns of writes with an event, [`EVENTS_AT_ONCE`] of them.
     pub(super) events: Semaphore,
 }
@@ -200,6 +201,29 @@ impl<R: Tabled> Records<R> for PostgresRecords<R> {
             self.cache.fill(fill, key, found.clone());
         }
         Ok(found)
+    }
+
+    async fn get_many(&self, keys: &[R::Key]) -> Vec<Result<Option<Stored<R>>, ReadError>> {
+        if keys.is_empty() {
+            return Vec::new();
+        }
+        let fills: Vec<_> = keys.iter().map(|key| self.cache.begin(key)).collect();
+        let bytes: Vec<&[u8]> = keys.iter().map(R::key_bytes).collect();
+        let rows = match self.shared.read(&self.statements.get_many, &[&bytes]).await {
+            Ok(rows) => rows,
+            Err(error) => return vec![Err(error); keys.len()],
+        };
+        let by_key = rows.iter().filter_map(|row| Some((row.try_get(0).ok()?, row)));
+        let by_key: HashMap<&[u8], &Row> = by_key.collect();
+        let found = keys.iter().zip(fills).map(|(key, fill)| {
+            let row = by_key.get(R::key_bytes(key));
+            let found = row.map(|row| stored::<R>(key, row, 1)).transpose()?;
+            if let Some(found) = &found {
+                self.cache.fill(fill, key, found.clone());
+            }
+            Ok(found)
+        });
+        found.collect()
     }
 
     async fn page(

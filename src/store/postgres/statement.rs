@@ -7,6 +7,8 @@ use crate::store::Write;
 pub(super) struct Statements {
     /// The row of one key: version, record.
     pub(super) get: String,
+    /// The rows of the keys in the array `$1`: key, version, record.
+    pub(super) get_many: String,
     /// Rows of keys after `$1`, at most `$2`: key, version, record.
     pub(super) page: String,
     /// The first rows, at most `$1`.
@@ -28,6 +30,7 @@ impl Statements {
         let set = listed(changing.map(|(name, place)| format!("{name} = ${place}")));
         Self {
             get: format!("SELECT version, record FROM {table} WHERE key = $1"),
+            get_many: format!("SELECT key, version, record FROM {table} WHERE key = ANY($1)"),
             page: format!(
                 "SELECT key, version, record FROM {table} WHERE key > $1 ORDER BY key LIMIT $2"
             ),

@@ -12,7 +12,9 @@ use crate::{
     domain::{entropy::Entropy, grant::EndCause, secret::Secret},
     store::{
         Records as _, Store as _, Write,
-        conformance::{NOW, grant, run, survives, user},
+        conformance::{
+            NOW, grant, run, survives, the_position_is_never_ahead_of_what_is_read_later, user,
+        },
     },
 };
 
@@ -107,6 +109,14 @@ async fn whoever_listens_is_told_of_an_event_that_another_instance_has_committed
     let told = timeout(Duration::from_secs(10), heard.after(Instant::now())).await;
     assert_eq!(told, Ok(()), "nothing was heard of it");
     listening.abort();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "needs PostgreSQL: tests/postgres.sh"]
+async fn the_position_is_not_ahead_of_what_another_instance_shows() {
+    let one = empty("position").await;
+    let other = open("position").await;
+    the_position_is_never_ahead_of_what_is_read_later(&one, &other).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

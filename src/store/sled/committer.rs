@@ -4,15 +4,11 @@
 use std::{
     fs::File,
     io,
-    sync::{
-        Arc,
-        atomic::{AtomicU64, Ordering},
-        mpsc::Sender,
-    },
+    sync::{Arc, mpsc::Sender},
     thread,
 };
 
-use tokio::sync::{mpsc, oneshot, watch};
+use tokio::sync::{mpsc, oneshot};
 
 use super::{
     batch::{Batch, Staged},
@@ -21,7 +17,7 @@ use super::{
     engine::Engine,
     feed::Trim,
     floor::Floor,
-    handle::{Failure, Handle, State},
+    handle::{Failure, Handle, News, State},
     index::{ExpiryEntry, Indexed},
     meta::Meta,
     metrics::SledMetrics,
@@ -99,19 +95,18 @@ impl Committer {
     /// Starts the thread.
     pub(super) fn start(self) -> io::Result<Handle> {
         let (queue, commands) = mpsc::channel(QUEUE);
-        let (shown_sender, shown) = watch::channel(self.head);
-        let head = Arc::new(AtomicU64::new(self.head.0));
+        let news = News::new(self.head);
+        let (places, shown) = (Arc::clone(&news.places), news.shown.subscribe());
         let watchdog = Arc::new(Watchdog::new());
         let state = watchdog.state();
         let looking = every_second("watchdog", {
             let watchdog = Arc::clone(&watchdog);
             move || watchdog.look()
         })?;
-        let durable = Arc::clone(&head);
         let mut committer = self;
         thread::Builder::new().name("committer".into()).spawn(move || {
             let _looking = looking;
-            let end = committer.run(commands, &watchdog, &durable, &shown_sender);
+            let end = committer.run(commands, &watchdog, &news);
             let Self { engine, directory, .. } = committer;
             if end.is_ok() {
                 engine.close();
@@ -124,18 +119,17 @@ impl Committer {
                 Err(error) => State::Failed(Failure(error.to_string().into())),
             });
         })?;
-        Ok(Handle { queue, state, head, shown })
+        Ok(Handle { queue, state, places, shown })
     }
 
     fn run(
         &mut self,
         mut commands: mpsc::Receiver<Command>,
         watchdog: &Watchdog,
-        head: &AtomicU64,
-        shown: &watch::Sender<Sequence>,
+        news: &News,
     ) -> sled::Result<()> {
         while let Some(first) = commands.blocking_recv() {
-            let open = watchdog.watch(|| self.take(first, &mut commands, head, shown))?;
+            let open = watchdog.watch(|| self.take(first, &mut commands, news))?;
             if !open || !watchdog.is_content() {
                 break;
             }
@@ -148,8 +142,7 @@ impl Committer {
         &mut self,
         first: Command,
         commands: &mut mpsc::Receiver<Command>,
-        head: &AtomicU64,
-        shown: &watch::Sender<Sequence>,
+        news: &News,
     ) -> sled::Result<bool> {
         self.space.look();
         let mut batch = Batch::new(self.head);
@@ -160,7 +153,7 @@ impl Committer {
             };
             open = self.stage(command, &mut batch)?;
         }
-        self.commit(batch, head, shown)?;
+        self.commit(batch, news)?;
         Ok(open)
     }
 
@@ -300,12 +293,7 @@ impl Committer {
     /// Order within the batch: changes and new entries, then records, then entries that no record
     /// needs any more, then the batch's number. A crash in between leaves a change too many or an
     /// entry too many.
-    fn commit(
-        &mut self,
-        batch: Batch,
-        head: &AtomicU64,
-        shown: &watch::Sender<Sequence>,
-    ) -> sled::Result<()> {
+    fn commit(&mut self, batch: Batch, news: &News) -> sled::Result<()> {
         // Stops when it is dropped, here or where something fails.
         let _timer = self.metrics.commit.start_timer();
         #[expect(clippy::cast_precision_loss, reason = "a batch is small")]
@@ -337,13 +325,9 @@ impl Committer {
         // after the last one is: a barrier misses no state that anybody saw, and whoever was told
         // of an event finds its state.
         self.head = batch.head();
-        head.store(self.head.0, Ordering::SeqCst);
+        news.move_head(self.head);
         let answers = batch.publish(&self.tables);
-        shown.send_if_modified(|shown| {
-            let moved = *shown != self.head;
-            *shown = self.head;
-            moved
-        });
+        news.show(self.head);
         answers.send();
         Ok(())
     }

@@ -29,8 +29,43 @@ pub(super) enum State {
 pub(super) struct Handle {
     pub(super) queue: mpsc::Sender<Command>,
     pub(super) state: watch::Receiver<State>,
-    pub(super) head: Arc<AtomicU64>,
+    pub(super) places: Arc<Places>,
     pub(super) shown: watch::Receiver<Sequence>,
+}
+
+/// Places in the feed that are looked up without a lock.
+pub(super) struct Places {
+    head: AtomicU64,
+    position: AtomicU64,
+}
+
+/// What the committer lets others know of the feed: what a [`Handle`] tells.
+pub(super) struct News {
+    pub(super) places: Arc<Places>,
+    pub(super) shown: watch::Sender<Sequence>,
+}
+
+impl News {
+    pub(super) fn new(head: Sequence) -> Self {
+        let places = Places { head: head.0.into(), position: head.0.into() };
+        Self { places: Arc::new(places), shown: watch::Sender::new(head) }
+    }
+
+    /// The events up to `head` are durable, and their records are about to be visible.
+    pub(super) fn move_head(&self, head: Sequence) {
+        self.places.head.store(head.0, Ordering::SeqCst);
+    }
+
+    /// The records of the events up to `head` are visible.
+    pub(super) fn show(&self, head: Sequence) {
+        // Order matters: whoever was shown an event finds a position that covers it.
+        self.places.position.store(head.0, Ordering::SeqCst);
+        self.shown.send_if_modified(|shown| {
+            let moved = *shown != head;
+            *shown = head;
+            moved
+        });
+    }
 }
 
 impl Handle {
@@ -54,7 +89,12 @@ impl Handle {
 
     /// The last change that is durable.
     pub(super) fn head(&self) -> Sequence {
-        Sequence(self.head.load(Ordering::SeqCst))
+        Sequence(self.places.head.load(Ordering::SeqCst))
+    }
+
+    /// The last change whose record is visible, looked up without a lock.
+    pub(super) fn position(&self) -> Sequence {
+        Sequence(self.places.position.load(Ordering::SeqCst))
     }
 
     /// The last change whose record is visible: the same, save while a batch is being published.

@@ -177,6 +177,10 @@ impl Store for SledStore {
         Ok(self.committer.head())
     }
 
+    fn position(&self) -> Sequence {
+        self.committer.position()
+    }
+
     async fn changes(
         &self,
         after: Sequence,

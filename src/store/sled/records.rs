@@ -2,10 +2,14 @@
 
 use std::sync::Arc;
 
+use futures_util::future::join_all;
 use tokio::task::spawn_blocking;
 
 use super::{handle::Handle, index::Indexed, table::Table};
 use crate::store::{ReadError, Records, Stored, Version, Write, WriteError};
+
+/// Records that one thread reads one after the other: others have their share of the disk too.
+const READ_BY_ONE: usize = 16;
 
 /// The records of one type. Cloning shares them.
 pub struct SledRecords<R: Indexed> {
@@ -29,6 +33,22 @@ pub(super) async fn blocking<T: Send + 'static>(
     })
 }
 
+impl<R: Indexed> SledRecords<R> {
+    /// Reads what does not lie in memory, off the runtime's threads.
+    async fn read_all(&self, keys: Vec<R::Key>) -> Vec<Result<Option<Stored<R>>, ReadError>> {
+        for _ in &keys {
+            self.table.lookups.miss();
+        }
+        let (table, tried) = (Arc::clone(&self.table), keys.clone());
+        let read = spawn_blocking(move || tried.iter().map(|key| table.read(key)).collect());
+        if let Ok(found) = read.await {
+            return found;
+        }
+        // One of them made sled panic, and took the others with it.
+        join_all(keys.iter().map(|key| self.get(key))).await
+    }
+}
+
 impl<R: Indexed> Records<R> for SledRecords<R> {
     fn cached(&self, key: &R::Key) -> Option<Stored<R>> {
         self.table.cached(key)
@@ -41,6 +61,20 @@ impl<R: Indexed> Records<R> for SledRecords<R> {
         self.table.lookups.miss();
         let (table, key) = (Arc::clone(&self.table), key.clone());
         blocking(move || table.read(&key)).await
+    }
+
+    async fn get_many(&self, keys: &[R::Key]) -> Vec<Result<Option<Stored<R>>, ReadError>> {
+        let mut found: Vec<_> = keys.iter().map(|key| Ok(self.table.cached(key))).collect();
+        let missing = found.iter().enumerate().filter(|(_, found)| matches!(found, Ok(None)));
+        let missing: Vec<usize> = missing.map(|(at, _)| at).collect();
+        let reads = missing
+            .chunks(READ_BY_ONE)
+            .map(|places| self.read_all(places.iter().map(|at| keys[*at].clone()).collect()));
+        let read = join_all(reads).await.into_iter().flatten();
+        for (at, read) in missing.iter().zip(read) {
+            found[*at] = read;
+        }
+        found
     }
 
     async fn page(
