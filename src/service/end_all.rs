@@ -2,7 +2,7 @@
 
 use futures_util::future::try_join_all;
 
-use super::{Admin, Service, grants::Met, race};
+use super::{Admin, Service, met::Met, race};
 use crate::{
     domain::{
         client_id::ClientId,
@@ -123,6 +123,7 @@ impl<S: Store> Service<S> {
         met: &mut Met,
     ) -> Result<(Vec<GrantId>, Option<GrantId>, bool), Error> {
         let (found, more) = self.grants_after(of, after, STEP).await?;
+        self.meet(met, &found).await?;
         let last = found.last().map(|(id, _)| *id);
         let mut active = Vec::new();
         for (id, grant) in found {

@@ -1,27 +1,19 @@
 //! Shows and ends grants by their handle, without anyone having a token of theirs.
 
-use std::collections::{HashMap, hash_map::Entry};
-
-use futures_util::future::try_join_all;
-
-use super::{Admin, Page, PageRequest, Service, page::Filling, race};
+use super::{Admin, Page, PageRequest, Service, met::Met, page::Filling, race};
 use crate::{
     domain::{
-        client::Client,
-        client_id::ClientId,
         error::Error,
         grant::{EndCause, Grant},
         grant_id::GrantId,
         grant_selector::{GrantSelector, SubjectName},
-        liveness::{self, InactiveReason, Parties},
+        liveness::{self, InactiveReason},
         page_token::ListId,
-        subject::UserId,
-        user::User,
     },
     store::{GrantOwner, ReadError, Record as _, Records as _, Store, Stored},
 };
 
-/// Records that are read at the same time: each that is not in memory takes a thread.
+/// Records that are read at a time.
 pub(super) const MAX_READ_TOGETHER: usize = 64;
 
 /// A grant as it is now.
@@ -31,13 +23,6 @@ pub struct ShownGrant {
     pub grant: Stored<Grant>,
     /// Why no token of it is, or can be made, good; `None` when one is or can.
     pub inactive: Option<InactiveReason>,
-}
-
-/// The clients and users that were met while grants were judged: most have few.
-#[derive(Default)]
-pub(super) struct Met {
-    clients: HashMap<ClientId, Option<Stored<Client>>>,
-    users: HashMap<UserId, Option<Stored<User>>>,
 }
 
 impl<S: Store> Service<S> {
@@ -67,6 +52,7 @@ impl<S: Store> Service<S> {
         loop {
             let (after, step) = (page.after::<Grant>()?, page.step());
             let (ids, more) = self.grants_after(of, after, step).await?;
+            self.meet(&mut met, &ids).await?;
             let mut ids = ids.into_iter().peekable();
             while let Some((id, grant)) = ids.next() {
                 let mut entry = None;
@@ -128,17 +114,32 @@ impl<S: Store> Service<S> {
         let more = ids.len() == limit;
         let mut found = Vec::with_capacity(ids.len());
         for together in ids.chunks(MAX_READ_TOGETHER) {
-            let reads = together.iter().map(|id| self.readable_grant(*id));
-            let grants = try_join_all(reads).await?;
-            let meant = grants.into_iter().map(|grant| grant.filter(|grant| of.means(grant)));
-            found.extend(together.iter().copied().zip(meant));
+            let read = self.store.grants().get_many(together).await;
+            for (id, grant) in together.iter().zip(read) {
+                let grant = self.readable(*id, grant)?.filter(|grant| of.means(grant));
+                found.push((*id, grant));
+            }
         }
         Ok((found, more))
     }
 
+    /// Reads the clients and users of grants that are judged next.
+    pub(super) async fn meet(
+        &self,
+        met: &mut Met,
+        grants: &[(GrantId, Option<Stored<Grant>>)],
+    ) -> Result<(), Error> {
+        let grants = grants.iter().filter_map(|(_, grant)| grant.as_deref());
+        met.meet(&*self.store, grants).await.map_err(|error| self.read_failed(error))
+    }
+
     /// A damaged record is nobody's grant: one must not keep the others from being seen and ended.
-    async fn readable_grant(&self, id: GrantId) -> Result<Option<Stored<Grant>>, Error> {
-        match self.store.grants().get(&id).await {
+    fn readable(
+        &self,
+        id: GrantId,
+        read: Result<Option<Stored<Grant>>, ReadError>,
+    ) -> Result<Option<Stored<Grant>>, Error> {
+        match read {
             Ok(grant) => Ok(grant),
             Err(ReadError::Corrupt) => {
                 tracing::error!(grant_id = %id, "the record is damaged");
@@ -154,18 +155,8 @@ impl<S: Store> Service<S> {
         grant: &Grant,
         met: &mut Met,
     ) -> Result<Option<InactiveReason>, Error> {
-        let client = match met.clients.entry(grant.client_id.clone()) {
-            Entry::Occupied(met) => met.into_mut(),
-            Entry::Vacant(new) => new.insert(self.client(&grant.client_id).await?),
-        };
-        let user = match grant.subject.user_id() {
-            None => None,
-            Some(id) => match met.users.entry(id) {
-                Entry::Occupied(met) => met.into_mut().as_deref(),
-                Entry::Vacant(new) => new.insert(self.user(id).await?).as_deref(),
-            },
-        };
-        let parties = Parties { client: client.as_deref(), user };
+        let parties = met.parties(&*self.store, grant).await;
+        let parties = parties.map_err(|error| self.read_failed(error))?;
         Ok(liveness::check_use(grant, parties, self.now()).err())
     }
 }

@@ -1,11 +1,12 @@
 //! Looks through all grants for a live one that names a server key.
 
+use super::met::Met;
 use crate::{
     domain::{
         grant::{Generation, Grant},
         grant_id::GrantId,
         key_ring::KeyId,
-        liveness::{self, Parties},
+        liveness,
         time::Timestamp,
     },
     store::{ReadError, Records as _, Store},
@@ -60,9 +61,15 @@ impl KeySearch {
                 return Ok(KeyNamed::ByNobody);
             }
             let page = store.grants().page(self.after.as_ref(), PAGE).await?;
+            let mut met = Met::default();
+            let naming = page.iter().map(|grant| &**grant).filter(|grant| names(grant, self.id));
+            met.meet(store, naming).await?;
             for grant in &page {
-                if names(grant, self.id) && !is_over(store, grant, now).await? {
-                    return Ok(KeyNamed::By(grant.id));
+                if names(grant, self.id) {
+                    let parties = met.parties(store, grant).await?;
+                    if !liveness::is_over(grant, parties, now) {
+                        return Ok(KeyNamed::By(grant.id));
+                    }
                 }
                 self.after = Some(grant.id);
             }
@@ -93,14 +100,4 @@ impl KeySearch {
 fn names(grant: &Grant, id: KeyId) -> bool {
     let names = |generation: &Generation| generation.key_id == id;
     names(&grant.current) || grant.previous.as_ref().is_some_and(names)
-}
-
-async fn is_over<S: Store>(store: &S, grant: &Grant, now: Timestamp) -> Result<bool, ReadError> {
-    let client = store.clients().get(&grant.client_id).await?;
-    let user = match grant.subject.user_id() {
-        Some(id) => store.users().get(&id).await?,
-        None => None,
-    };
-    let parties = Parties { client: client.as_deref(), user: user.as_deref() };
-    Ok(liveness::is_over(grant, parties, now))
 }

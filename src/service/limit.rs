@@ -9,11 +9,13 @@ use crate::{
         liveness::{self, Parties},
         user::User,
     },
-    store::{GrantOwner, Store, Stored},
+    store::{GrantOwner, Records as _, Store, Stored},
 };
 
 /// Grants of a user that are looked at, with whatever client: beyond it the oldest are not counted.
 const LOOKED_AT: usize = 4_096;
+/// Grants that are read at a time.
+const READ_TOGETHER: usize = 256;
 
 impl<S: Store> Service<S> {
     /// Makes room for one more grant of `user` with `client`, by ending the oldest ones, or refuses.
@@ -30,8 +32,11 @@ impl<S: Store> Service<S> {
             return Ok(());
         }
         let mut live = Vec::new();
-        for id in ids {
-            live.extend(self.grant(id).await?.filter(|grant| self.counts(grant, client, user)));
+        for together in ids.chunks(READ_TOGETHER) {
+            for grant in self.store.grants().get_many(together).await {
+                let grant = grant.map_err(|error| self.read_failed(error))?;
+                live.extend(grant.filter(|grant| self.counts(grant, client, user)));
+            }
         }
         if live.len() < max {
             return Ok(());

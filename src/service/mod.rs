@@ -24,6 +24,7 @@ mod keys;
 mod last_used;
 mod limit;
 mod login;
+mod met;
 mod metrics;
 mod minting;
 mod new_password;

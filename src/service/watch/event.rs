@@ -1,6 +1,6 @@
 //! An event of the feed, and who may hear of it: whoever may introspect a token that it ends or changes.
 
-use std::{collections::BTreeSet, future::Future};
+use std::{collections::BTreeSet, future::Future, sync::Arc};
 
 use tokio::sync::OnceCell;
 
@@ -21,7 +21,7 @@ pub struct Event {
     sequence: Sequence,
     change: Change,
     /// Found out when the first watch needs to know: most see everything.
-    holders: OnceCell<Holders>,
+    holders: OnceCell<Arc<Holders>>,
 }
 
 /// Who may hold tokens that an event of a client or user ends or changes.
@@ -82,7 +82,7 @@ impl Event {
         }
     }
 
-    /// What `caller` is told who reaches so far. `find` is asked at most once for each event.
+    /// What `caller` is told who reaches so far. `find` is asked no more once it has answered.
     ///
     /// # Errors
     /// Those of `find`.
@@ -93,28 +93,39 @@ impl Event {
         find: impl FnOnce() -> F,
     ) -> Result<Heard, Error>
     where
-        F: Future<Output = Result<Holders, Error>>,
+        F: Future<Output = Result<Arc<Holders>, Error>>,
     {
-        if reach == IntrospectReach::Any || self.is_change_of(caller) {
-            return Ok(Heard::Named);
+        match self.heard_at_once(caller, reach) {
+            Some(heard) => Ok(heard),
+            None => Ok(self.holders.get_or_try_init(find).await?.hear(caller, reach)),
         }
-        Ok(match &self.change {
+    }
+
+    /// Whether it has to be found out what `caller` is told.
+    pub(super) fn takes_a_search(&self, caller: &ClientId, reach: IntrospectReach) -> bool {
+        self.holders.get().is_none() && self.heard_at_once(caller, reach).is_none()
+    }
+
+    /// What `caller` is told, if the event says so itself.
+    fn heard_at_once(&self, caller: &ClientId, reach: IntrospectReach) -> Option<Heard> {
+        if reach == IntrospectReach::Any || self.is_change_of(caller) {
+            return Some(Heard::Named);
+        }
+        match &self.change {
             Change::GrantEnded(grant) | Change::AccessRevoked(grant) => {
-                of_grant(grant, caller, reach)
+                Some(of_grant(grant, caller, reach))
             }
             // It ends tokens of another client.
             Change::ClientEpochMoved(_) | Change::ClientChanged(_)
                 if reach == IntrospectReach::Own =>
             {
-                Heard::Nothing
+                Some(Heard::Nothing)
             }
             Change::ClientEpochMoved(_)
             | Change::ClientChanged(_)
             | Change::UserEpochMoved(_)
-            | Change::UserChanged(_) => {
-                self.holders.get_or_try_init(find).await?.hear(caller, reach)
-            }
-        })
+            | Change::UserChanged(_) => None,
+        }
     }
 }
 

@@ -23,20 +23,22 @@ mod feed;
 mod follow;
 mod holders;
 mod places;
+mod searches;
 
 use std::{future::pending, sync::Arc, time::Duration};
 
 use tokio::{
     sync::watch,
-    time::{Instant, sleep_until},
+    time::{Instant, sleep_until, timeout_at},
 };
 
 pub use self::event::Event;
 use self::{
-    event::Heard,
+    event::{Heard, Holders},
     feed::{Course, Feed, Tip},
     follow::PAGE,
     places::{Place, Places},
+    searches::Searches,
 };
 use super::{Caller, Credentials, Cursor, Service};
 use crate::{
@@ -55,12 +57,14 @@ const RETRY: Duration = Duration::from_millis(50);
 pub(super) struct Watching {
     feed: Arc<Feed>,
     places: Places,
+    searches: Searches,
 }
 
 impl Watching {
     pub(super) fn new(registry: &Registry) -> Self {
         let feed = Arc::new(Feed::new());
-        Self { places: Places::new(registry, Arc::clone(&feed)), feed }
+        let places = Places::new(registry, Arc::clone(&feed));
+        Self { feed, places, searches: Searches::new() }
     }
 }
 
@@ -113,6 +117,13 @@ pub enum Told {
     Event(Arc<Event>),
     /// That any answer may be wrong, and when that came to be.
     Everything(Option<Timestamp>),
+}
+
+/// What is told of the first events of a page.
+struct Telling {
+    told: Vec<Told>,
+    /// How many events were looked at.
+    events: usize,
 }
 
 impl<S: Store> Service<S> {
@@ -180,9 +191,11 @@ impl<S: Store> Service<S> {
                 watch.wait().await;
                 continue;
             }
-            let told = self.tell(watch, &page).await?;
-            watch.move_over(&page);
-            if !told.is_empty() || due {
+            let Telling { told, events } = self.tell(watch, &page).await?;
+            let paused = events < page.len();
+            watch.move_over(&page[..events]);
+            // Whoever waits for a search is told that the watch goes on.
+            if !told.is_empty() || due || paused {
                 let checkpoint = watch.checkpoint(self.watching.feed.rounds());
                 let cursor = Cursor::new(self.store.id(), watch.position);
                 return Ok(Watched { told, cursor, checkpoint });
@@ -209,27 +222,43 @@ impl<S: Store> Service<S> {
         Ok(events.map(|(sequence, change)| Arc::new(Event::new(sequence, change))).collect())
     }
 
-    /// What the caller may hear of, as its registration is now.
-    async fn tell(&self, watch: &mut Watch, page: &[Arc<Event>]) -> Result<Vec<Told>, Error> {
+    /// What the caller may hear of, as its registration is now. No longer than to the next heartbeat is
+    /// spent on finding out who may hear: what was not found out by then comes later.
+    async fn tell(&self, watch: &mut Watch, page: &[Arc<Event>]) -> Result<Telling, Error> {
+        let until = Instant::now() + HEARTBEAT;
         let caller = self.identify(&watch.credentials).await?;
         let now = caller.client().introspect;
         // Kept aside until the page is done: whoever drops this call is told the page again.
         let mut reach = watch.reach.max(now);
-        let mut told = Vec::new();
+        for event in page.iter().filter(|event| event.takes_a_search(caller.id(), reach)) {
+            // All of them are under way while the first is waited for.
+            let _goes_on =
+                self.watching.searches.find(&self.store, event.sequence(), event.change());
+        }
+        let (mut told, mut events) = (Vec::new(), 0);
         for event in page {
-            let find = || self.holders(event.change());
-            match event.heard_by(caller.id(), reach, find).await? {
+            let find = || self.holders(event);
+            let heard = timeout_at(until, event.heard_by(caller.id(), reach, find));
+            let Ok(heard) = heard.await else { break };
+            match heard? {
                 Heard::Nothing => {}
                 Heard::Named => told.push(Told::Event(Arc::clone(event))),
                 Heard::Unnamed => told.push(Told::Everything(event.time())),
             }
+            events += 1;
             if event.is_change_of(caller.id()) {
                 told.push(Told::Everything(event.time()));
                 reach = now;
             }
         }
         watch.reach = reach;
-        Ok(told)
+        Ok(Telling { told, events })
+    }
+
+    /// Who may hold tokens that `event` ends or changes.
+    async fn holders(&self, event: &Event) -> Result<Arc<Holders>, Error> {
+        let finding = self.watching.searches.find(&self.store, event.sequence(), event.change());
+        finding.await.map_err(|error| self.read_failed(error))
     }
 
     /// Where a watch starts; `None` for the end.
