@@ -7,10 +7,10 @@ use super::{
     retry::{Repeat, Retry},
 };
 use crate::proto::v1::{
-    BatchIntrospectRequest, BatchIntrospectResponse, GetRevocationCursorRequest, IntrospectRequest,
-    IntrospectResponse, IssueTokenRequest, IssueTokenResponse, RefreshTokenRequest,
-    RefreshTokenResponse, RevokeTokenRequest, WatchRevocationsRequest, WatchRevocationsResponse,
-    token_service_client::TokenServiceClient,
+    BatchIntrospectRequest, BatchIntrospectResponse, GetRevocationCursorRequest,
+    GetRevocationCursorResponse, IntrospectRequest, IntrospectResponse, IssueTokenRequest,
+    IssueTokenResponse, RefreshTokenRequest, RefreshTokenResponse, RevokeTokenRequest,
+    WatchRevocationsRequest, WatchRevocationsResponse, token_service_client::TokenServiceClient,
 };
 
 type Stub = TokenServiceClient<Channel>;
@@ -148,12 +148,15 @@ impl TokenClient {
     /// # Errors
     /// As [`Self::introspect`].
     pub async fn get_revocation_cursor(&self) -> Result<String, Error> {
-        let answer = self
-            .call(Repeat::Safely, GetRevocationCursorRequest {}, |mut stub, request| async move {
-                stub.get_revocation_cursor(request).await
-            })
-            .await?;
-        Ok(answer.cursor)
+        Ok(self.end_of_feed().await?.cursor)
+    }
+
+    /// As [`Self::get_revocation_cursor`], with the position as a number.
+    pub(super) async fn end_of_feed(&self) -> Result<GetRevocationCursorResponse, Error> {
+        self.call(Repeat::Safely, GetRevocationCursorRequest {}, |mut stub, request| async move {
+            stub.get_revocation_cursor(request).await
+        })
+        .await
     }
 
     async fn call<M, T, F>(

@@ -7,7 +7,7 @@ use std::marker::PhantomData;
 
 use prost::{
     bytes::BufMut,
-    encoding::{bool, encode_varint, encoded_len_varint, int32, int64},
+    encoding::{bool, encode_varint, encoded_len_varint, int32, int64, uint64},
 };
 use tonic::{
     Status,
@@ -20,6 +20,7 @@ use crate::{
     domain::{liveness::InactiveReason, token::TokenKind},
     proto::v1,
     service::{ActiveToken, Introspection},
+    store::Sequence,
 };
 
 /// A request is a token, an answer a few texts. tonic's own buffers are 8 KiB each, for every call.
@@ -48,6 +49,7 @@ mod field {
     pub(super) const ATTRIBUTES: u32 = 11;
     pub(super) const CACHE_TTL: u32 = 12;
     pub(super) const INACTIVE_REASON: u32 = 13;
+    pub(super) const FEED_POSITION: u32 = 14;
     /// Of `BatchIntrospectResponse`.
     pub(super) const RESULTS: u32 = 1;
     /// Of `Timestamp` and `Duration`.
@@ -127,6 +129,10 @@ fn write_active(token: &ActiveToken, to: &mut impl BufMut) {
     }
     let ttl = convert::duration(token.cache_ttl);
     put_time(field::CACHE_TTL, ttl.seconds, ttl.nanos, to);
+    // As every other default, zero is left out.
+    if token.position != Sequence::default() {
+        uint64::encode(field::FEED_POSITION, &token.position.0, to);
+    }
 }
 
 /// A message's length is known when it is written. Room for its head is left before it, which is mostly

@@ -71,7 +71,8 @@ impl<S: Store> Tokens<S> {
     ) -> Result<v1::GetRevocationCursorResponse, Error> {
         let caller = caller(&self.service, &request).await?;
         let cursor = self.service.get()?.revocation_cursor(&caller).await?;
-        Ok(v1::GetRevocationCursorResponse { cursor: cursor.to_text() })
+        let feed_position = cursor.position().0;
+        Ok(v1::GetRevocationCursorResponse { cursor: cursor.to_text(), feed_position })
     }
 }
 

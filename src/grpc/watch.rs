@@ -100,6 +100,7 @@ fn response(watched: &Watched) -> v1::WatchRevocationsResponse {
         revocations: watched.told.iter().map(revocation).collect(),
         cursor: watched.cursor.to_text(),
         checkpoint: watched.checkpoint,
+        feed_position: watched.cursor.position().0,
     }
 }
 

@@ -57,7 +57,9 @@ impl<S: Store> Service<S> {
     /// # Errors
     /// As there, save `RateLimited`.
     pub(super) async fn identify(&self, credentials: &Credentials) -> Result<Caller, Error> {
-        match credentials {
+        // Order matters: before the caller's own record, which says what may be told.
+        let position = self.store.position();
+        let caller = match credentials {
             Credentials::Nothing | Credentials::ClientId(_) => Err(Error::InvalidClient),
             Credentials::Secret { client_id, secret, raw } => {
                 self.either_reading((client_id, secret), raw.as_ref()).await
@@ -66,7 +68,8 @@ impl<S: Store> Service<S> {
                 self.certified(identities, client_id.as_deref()).await
             }
             Credentials::Bearer(token) => self.bearer(token).await,
-        }
+        };
+        caller.map(|caller| caller.read_at(position))
     }
 
     async fn either_reading(

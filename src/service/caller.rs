@@ -6,7 +6,7 @@ use crate::{
     domain::{
         certificate::CertificateIdentity, client::Client, client_id::ClientId, secret::Secret,
     },
-    store::Stored,
+    store::{Sequence, Stored},
 };
 
 /// How a request says who sends it; exactly one way, which the wire layers see to.
@@ -41,11 +41,23 @@ pub enum Credentials {
 #[derive(Clone, Debug)]
 pub struct Caller {
     client: Stored<Client>,
+    /// Noted before anything was read for the caller.
+    position: Sequence,
 }
 
 impl Caller {
     pub(super) const fn new(client: Stored<Client>) -> Self {
-        Self { client }
+        Self { client, position: Sequence(0) }
+    }
+
+    /// The caller of a call for which nothing was read before the store's position was this one.
+    pub(super) fn read_at(self, position: Sequence) -> Self {
+        Self { position, ..self }
+    }
+
+    /// Every event of the feed up to this one is in whatever was read for the call.
+    pub(super) const fn position(&self) -> Sequence {
+        self.position
     }
 
     /// The client's record as it was when it authenticated.

@@ -32,6 +32,11 @@ impl Cursor {
         (self.store == store).then_some(self.sequence)
     }
 
+    /// How far it is into its feed.
+    pub const fn position(self) -> Sequence {
+        self.sequence
+    }
+
     /// The text of the wire: letters and digits.
     pub fn to_text(self) -> String {
         let mut bytes = [0; CURSOR_BYTES];

@@ -4,7 +4,7 @@ use std::{ptr, time::Duration};
 
 use futures_util::future::try_join_all;
 
-use super::{Caller, Service, grants::MAX_READ_TOGETHER};
+use super::{Caller, Service, grants::MAX_READ_TOGETHER, met::Met};
 use crate::{
     domain::{
         attributes::Attributes,
@@ -22,7 +22,7 @@ use crate::{
         token::{Token, TokenKind},
         user::User,
     },
-    store::{Records as _, Store, Stored},
+    store::{Records as _, Sequence, Store, Stored},
 };
 
 /// For how long a caller may keep an active answer, unless the token ends before.
@@ -60,6 +60,8 @@ pub struct ActiveToken {
     pub expire_time: Timestamp,
     /// For how long this answer may be kept.
     pub cache_ttl: Duration,
+    /// How far into the feed of revocations this answer reflects it: every event up to this one.
+    pub position: Sequence,
 }
 
 impl ActiveToken {
@@ -142,14 +144,42 @@ impl<S: Store> Service<S> {
             found.push(active.unwrap_or_else(|| told(caller, InactiveReason::Unknown)));
         }
         for together in unknown.chunks(MAX_READ_TOGETHER) {
-            let asked = together
-                .iter()
-                .map(|(_, token)| self.introspect_token(caller, token, TokenKind::Access));
-            for ((at, _), answer) in together.iter().zip(try_join_all(asked).await?) {
-                found[*at] = answer;
+            for (at, answer) in self.introspect_together(caller, together).await? {
+                found[at] = answer;
             }
         }
         Ok(found)
+    }
+
+    /// Introspects access tokens by the store, each with its place. All of their grants are read at a
+    /// time, then all of these grants' clients and users.
+    async fn introspect_together(
+        &self,
+        caller: &Caller,
+        tokens: &[(usize, Token)],
+    ) -> Result<Vec<(usize, Introspection)>, Error> {
+        let named =
+            try_join_all(tokens.iter().map(|(_, token)| self.may_name_grant(token))).await?;
+        let named = tokens.iter().zip(named).filter_map(|(token, named)| named.then_some(token));
+        let named: Vec<&(usize, Token)> = named.collect();
+        let ids: Vec<GrantId> = named.iter().map(|(_, token)| token.grant_id).collect();
+        let failed = |error| self.read_failed(error);
+        let grants = self.store.grants().get_many(&ids).await.into_iter();
+        let grants: Vec<_> = grants.collect::<Result<_, _>>().map_err(failed)?;
+        let mut met = Met::default();
+        met.meet(&*self.store, grants.iter().flatten().map(|grant| &**grant))
+            .await
+            .map_err(failed)?;
+        let now = self.now();
+        let judged = named.into_iter().zip(grants).filter_map(|((at, token), grant)| {
+            let grant = grant?;
+            let (client, user) = met.records(&grant);
+            let records = TokenRecords { grant, client, user };
+            let judged = self.judged(caller, token, TokenKind::Access, records, now);
+            let told = judged.map_or_else(|reason| told(caller, reason), Introspection::Active);
+            Some((*at, told))
+        });
+        Ok(judged.collect())
     }
 
     /// What memory says of an access token, where that is "active". Tokens in a row are mostly of one
@@ -212,7 +242,8 @@ impl<S: Store> Service<S> {
         if kind == TokenKind::Access {
             self.last_used.note(&records.grant, now);
         }
-        Ok(ActiveToken { records, kind, narrowed, issue_time, expire_time, cache_ttl })
+        let position = caller.position();
+        Ok(ActiveToken { records, kind, narrowed, issue_time, expire_time, cache_ttl, position })
     }
 
     /// The records that `token` is judged by, if all of them lie in memory. They are good for "yes"
@@ -257,12 +288,17 @@ impl<S: Store> Service<S> {
 
     /// The grant that `token` names. Only a token that one of our keys made costs a store read.
     pub(super) async fn grant_of(&self, token: &Token) -> Result<Option<Stored<Grant>>, Error> {
+        if self.may_name_grant(token).await? { self.grant(token.grant_id).await } else { Ok(None) }
+    }
+
+    /// Whether a read may find the grant that `token` names: it lies in memory, or one of our keys made
+    /// the token.
+    async fn may_name_grant(&self, token: &Token) -> Result<bool, Error> {
         if self.store.grants().cached(&token.grant_id).is_some() {
-            return self.grant(token.grant_id).await;
+            return Ok(true);
         }
         let keys = self.keys.load();
-        let genuine = self.key_of(&keys, token).await?.is_some_and(|key| token.is_genuine(key));
-        if genuine { self.grant(token.grant_id).await } else { Ok(None) }
+        Ok(self.key_of(&keys, token).await?.is_some_and(|key| token.is_genuine(key)))
     }
 
     pub(super) async fn grant(&self, id: GrantId) -> Result<Option<Stored<Grant>>, Error> {

@@ -51,6 +51,9 @@ pub(crate) struct World {
     pub(crate) fault: Option<Status>,
     /// As often as this, every call is answered with [`Self::fault`]; without a number, always.
     pub(crate) faults: Option<usize>,
+    /// What another instance knows that has stood still since, and up to which event. It is the one
+    /// that `Introspect` reaches.
+    behind: Option<(HashMap<String, IntrospectResponse>, usize)>,
     /// Whether answers of `Introspect` are decided and then held back.
     pub(crate) hold: bool,
     /// How long an access token lives, in seconds.
@@ -74,6 +77,19 @@ pub(crate) struct World {
 impl World {
     pub(crate) fn calls(&self, rpc: &str) -> usize {
         self.calls.get(rpc).copied().unwrap_or_default()
+    }
+
+    /// What the instance that is asked knows of a token.
+    fn answer(&self, token: &str) -> IntrospectResponse {
+        let now = (&self.tokens, self.feed.len());
+        let (tokens, position) = match &self.behind {
+            Some((tokens, position)) => (tokens, *position),
+            None => now,
+        };
+        let known = tokens.get(token).cloned();
+        known
+            .map(|answer| IntrospectResponse { feed_position: position as u64, ..answer })
+            .unwrap_or_default()
     }
 
     fn cursor(&self, position: usize) -> String {
@@ -161,6 +177,16 @@ impl Fake {
         });
     }
 
+    /// From now on questions reach an instance that hears of nothing.
+    pub(crate) fn fall_behind(&self) {
+        self.change(|world| world.behind = Some((world.tokens.clone(), world.feed.len())));
+    }
+
+    /// It has caught up.
+    pub(crate) fn catch_up(&self) {
+        self.change(|world| world.behind = None);
+    }
+
     /// Ends every watch that is open, as a server does that shuts down.
     pub(crate) fn break_watches(&self) {
         self.change(|world| world.watch += 1);
@@ -203,7 +229,8 @@ impl Fake {
         watching.position = world.feed.len();
         let checkpoint = std::mem::take(&mut watching.checkpoint);
         let cursor = world.cursor(watching.position);
-        Some(Ok(WatchRevocationsResponse { revocations, cursor, checkpoint }))
+        let feed_position = watching.position as u64;
+        Some(Ok(WatchRevocationsResponse { revocations, cursor, checkpoint, feed_position }))
     }
 }
 
@@ -288,7 +315,7 @@ impl TokenService for Fake {
         self.world().authorizations.extend(authorization);
         self.enter("Introspect")?;
         let token = &request.get_ref().token;
-        let answer = self.world().tokens.get(token).cloned().unwrap_or_default();
+        let answer = self.world().answer(token);
         let mut changed = self.changed.subscribe();
         while self.world().hold {
             changed.changed().await.expect("the fake server lives");
@@ -339,7 +366,8 @@ impl TokenService for Fake {
         self.enter("GetRevocationCursor")?;
         let world = self.world();
         let cursor = world.cursor(world.feed.len());
-        Ok(Response::new(GetRevocationCursorResponse { cursor }))
+        let feed_position = world.feed.len() as u64;
+        Ok(Response::new(GetRevocationCursorResponse { cursor, feed_position }))
     }
 }
 

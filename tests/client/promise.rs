@@ -2,7 +2,7 @@
 
 use std::time::{Duration, SystemTime};
 
-use jeton::client::{Validator, validator::Options};
+use jeton::client::{Refusal, Validator, validator::Options};
 use tokio::time::{Instant, sleep};
 use tonic::Code;
 
@@ -86,6 +86,50 @@ async fn a_watch_that_breaks_all_the_time_keeps_the_promise() {
         assert!(refused <= Options::default().max_staleness + STEP, "{refused:?}");
     }
     assert!(validator.counts().resumed >= 20, "{:?}", validator.counts());
+}
+
+/// The watch is with one instance, the questions with another one that has not heard of the revocation.
+#[tokio::test(start_paused = true)]
+async fn an_instance_that_is_behind_does_not_bring_a_revoked_token_back() {
+    let fake = Fake::start();
+    let validator = Validator::start(fake.client(), Options::default());
+    until("to follow", || validator.staleness().is_some()).await;
+    validator.validate("jat_good").await.expect("active");
+    fake.know("jat_other", "other");
+    fake.fall_behind();
+    fake.revoke("grant");
+    until("to hear", || validator.counts().revocations > 0).await;
+    let refused = validator.validate("jat_good").await;
+    assert!(matches!(refused, Err(Refusal::Unknown(_))), "{refused:?}");
+    let counts = validator.counts();
+    assert!((2..100).contains(&counts.overtaken), "asked again, and not all the time: {counts:?}");
+    // What the instance may lack is none of this token's.
+    validator.validate("jat_other").await.expect("active");
+    assert!(validator.recall("jat_other").is_some(), "it is kept");
+    fake.catch_up();
+    let refused = validator.validate("jat_good").await;
+    assert!(matches!(refused, Err(Refusal::Inactive)), "{refused:?}");
+}
+
+/// The same before anything was heard: the watch begins behind the revocation.
+#[tokio::test(start_paused = true)]
+async fn what_an_instance_says_that_is_behind_the_beginning_is_not_kept() {
+    let fake = Fake::start();
+    fake.know("jat_other", "other");
+    fake.fall_behind();
+    fake.revoke("grant");
+    let validator = Validator::start(fake.client(), Options::default());
+    until("to follow", || validator.staleness().is_some()).await;
+    // No older than any first answer may be.
+    validator.validate("jat_good").await.expect("it is not known better");
+    validator.validate("jat_other").await.expect("active");
+    assert_eq!(validator.counts().unkept, 2);
+    assert!(validator.recall("jat_good").is_none() && validator.recall("jat_other").is_none());
+    fake.catch_up();
+    let refused = validator.validate("jat_good").await;
+    assert!(matches!(refused, Err(Refusal::Inactive)), "{refused:?}");
+    validator.validate("jat_other").await.expect("active");
+    assert!(validator.recall("jat_other").is_some(), "it is kept");
 }
 
 #[expect(clippy::disallowed_methods, reason = "the clock that must not count")]

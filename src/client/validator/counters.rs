@@ -25,8 +25,10 @@ pub struct Counts {
     pub asked: u64,
     /// Tokens that nobody was asked about because their text is that of no access token.
     pub malformed: u64,
-    /// Answers that a revocation overtook, so that they were asked for again.
+    /// Answers that may lack a revocation which was applied, so that they were asked for again.
     pub overtaken: u64,
+    /// Answers that were used once and not kept: the instance that gave them was behind.
+    pub unkept: u64,
     /// Questions that came to no answer.
     pub unanswered: u64,
     /// Tokens accepted in the grace period that was opted in to.
@@ -46,6 +48,7 @@ pub(super) struct Counters {
     pub(super) asked: AtomicU64,
     pub(super) malformed: AtomicU64,
     pub(super) overtaken: AtomicU64,
+    pub(super) unkept: AtomicU64,
     pub(super) unanswered: AtomicU64,
     pub(super) graced: AtomicU64,
     revocations: AtomicU64,
@@ -75,6 +78,7 @@ impl Counters {
             asked: read(&self.asked),
             malformed: read(&self.malformed),
             overtaken: read(&self.overtaken),
+            unkept: read(&self.unkept),
             unanswered: read(&self.unanswered),
             graced: read(&self.graced),
             revocations: read(&self.revocations),

@@ -82,18 +82,19 @@ async fn watch(shared: &Shared, heard: &mut bool) -> Result<Infallible, Error> {
 
 /// What happens from now on is what has to be followed: memory is empty.
 async fn begin(shared: &Shared) -> Result<Cursor, Error> {
-    let cursor = Cursor::new(shared.client.get_revocation_cursor().await?);
+    let end = shared.client.end_of_feed().await?;
+    let cursor = Cursor::new(end.cursor);
     let cursor = cursor.ok_or_else(|| Status::unknown("a cursor without an order"))?;
     // Order matters: what was asked for before the cursor came may lack what happened before it.
-    shared.memory.forget_all();
+    shared.memory.begin(end.feed_position);
     shared.freshness.begin(cursor.clone());
     Ok(cursor)
 }
 
 fn apply(shared: &Shared, response: WatchRevocationsResponse) {
-    let WatchRevocationsResponse { revocations, cursor, .. } = response;
+    let WatchRevocationsResponse { revocations, cursor, feed_position, .. } = response;
     // Order matters: the cursor says that these were applied.
-    shared.memory.apply(&revocations);
+    shared.memory.apply(&revocations, feed_position);
     shared.counters.applied(revocations.len());
     if let Some(cursor) = Cursor::new(cursor) {
         shared.freshness.applied(cursor);

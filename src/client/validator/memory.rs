@@ -1,5 +1,8 @@
 //! What the validator remembers: answers by the hash of their token, and how they are forgotten.
 
+#[cfg(test)]
+mod tests;
+
 use std::{
     collections::{HashMap, VecDeque},
     hash::{BuildHasher as _, RandomState},
@@ -64,9 +67,28 @@ impl Answer {
     }
 }
 
-/// That a revocation was applied which may or may not have been known to an answer.
+/// How an answer was come by that a token is good.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Found {
+    /// Where in the order of revocations it was asked for.
+    pub(super) since: Position,
+    /// How far into the feed it reflects it, as the server told; zero of one that does not tell.
+    pub(super) feed_position: u64,
+    /// When it was asked for.
+    pub(super) asked: Moment,
+    /// For how long from then on it may be used.
+    pub(super) ttl: Duration,
+}
+
+/// Why an answer is not kept.
 #[derive(Debug)]
-pub(super) struct Overtaken;
+pub(super) enum NotKept {
+    /// A revocation that concerns it was applied, and may have been unknown to whoever gave it.
+    Overtaken,
+    /// It may lack what happened before what is remembered, as any first answer of an instance that is
+    /// behind: it is good for one use, and nothing would drop it.
+    Behind(Arc<Claims>),
+}
 
 /// Bounded by the number of entries.
 pub(super) struct Memory {
@@ -86,9 +108,18 @@ struct Ledger {
     /// How many revocations were applied.
     applied: u64,
     /// The last of them, oldest first.
-    recent: VecDeque<Name>,
+    recent: VecDeque<Named>,
+    /// How far into the feed those are that are remembered no more.
+    forgotten: u64,
     /// How many marks there may be before the next search for those that nobody holds.
     purge: usize,
+}
+
+/// That a revocation named something.
+struct Named {
+    name: Name,
+    /// How far into the feed it was, at most.
+    feed_position: u64,
 }
 
 impl Memory {
@@ -121,18 +152,16 @@ impl Memory {
         Position(self.ledger().applied)
     }
 
-    /// Remembers for `ttl` from `asked` that a token is good.
+    /// Remembers that a token is good.
     ///
     /// # Errors
-    /// When a revocation that concerns it was applied after `since`: the answer may be older.
+    /// When a revocation that it may lack was applied, or may have been.
     pub(super) fn keep(
         &self,
         token: Fingerprint,
-        since: Position,
-        asked: Moment,
-        ttl: Duration,
+        found: &Found,
         claims: Claims,
-    ) -> Result<Arc<Claims>, Overtaken> {
+    ) -> Result<Arc<Claims>, NotKept> {
         let names = [
             self.name("grant", &claims.grant_id),
             self.name("subject", &claims.subject),
@@ -140,14 +169,19 @@ impl Memory {
         ];
         let claims = Arc::new(claims);
         let mut ledger = self.ledger();
-        if ledger.named_since(since, &names) {
-            return Err(Overtaken);
+        if ledger.named_since(found.since, &names)
+            || ledger.named_beyond(found.feed_position, &names)
+        {
+            return Err(NotKept::Overtaken);
+        }
+        if found.feed_position < ledger.forgotten {
+            return Err(NotKept::Behind(claims));
         }
         self.refusals.remove(&token);
-        if !ttl.is_zero() {
+        if !found.ttl.is_zero() {
             let marks = names.map(|name| ledger.mark(name));
-            let answer =
-                Answer { claims: Arc::clone(&claims), asked, end: asked.after(ttl), marks };
+            let (asked, end) = (found.asked, found.asked.after(found.ttl));
+            let answer = Answer { claims: Arc::clone(&claims), asked, end, marks };
             self.answers.insert(token, answer);
         }
         Ok(claims)
@@ -159,8 +193,9 @@ impl Memory {
         self.refusals.insert(token, end);
     }
 
-    /// Forgets what revocations name, here and in answers that are on their way.
-    pub(super) fn apply(&self, revocations: &[Revocation]) {
+    /// Forgets what revocations name, here and in answers that are on their way. They are no further
+    /// into the feed than `feed_position`.
+    pub(super) fn apply(&self, revocations: &[Revocation], feed_position: u64) {
         let mut ledger = self.ledger();
         for revocation in revocations {
             let name = match &revocation.event {
@@ -172,21 +207,28 @@ impl Memory {
                 Some(Event::ClientChanged(event)) => self.name("client", &event.client_id),
                 // A kind that this version does not know may concern anything.
                 None => {
-                    self.forget(&mut ledger);
+                    self.forget(&mut ledger, feed_position);
                     continue;
                 }
             };
-            ledger.end(name);
+            ledger.end(Named { name, feed_position });
         }
+    }
+
+    /// Forgets every good token: the feed is followed from `feed_position` on.
+    pub(super) fn begin(&self, feed_position: u64) {
+        self.forget(&mut self.ledger(), feed_position);
     }
 
     /// Forgets every good token, and every answer that is on its way.
     pub(super) fn forget_all(&self) {
-        self.forget(&mut self.ledger());
+        // Another feed's positions may begin anew.
+        self.forget(&mut self.ledger(), 0);
     }
 
-    fn forget(&self, ledger: &mut Ledger) {
+    fn forget(&self, ledger: &mut Ledger, feed_position: u64) {
         ledger.applied += 1;
+        ledger.forgotten = feed_position;
         // No answer that was asked for before finds its place in here any more.
         ledger.recent.clear();
         ledger.marks.clear();
@@ -217,179 +259,32 @@ impl Ledger {
         mark
     }
 
-    /// Ends every answer that holds the mark of `name`, and those to come that are older.
-    fn end(&mut self, name: Name) {
-        if let Some(mark) = self.marks.remove(&name).and_then(|mark| mark.upgrade()) {
+    /// Ends every answer that holds the mark of what was named, and those to come that are older.
+    fn end(&mut self, named: Named) {
+        if let Some(mark) = self.marks.remove(&named.name).and_then(|mark| mark.upgrade()) {
             mark.store(true, Ordering::Release);
         }
         self.applied += 1;
-        if self.recent.len() == RECENT {
-            self.recent.pop_front();
+        if self.recent.len() == RECENT
+            && let Some(oldest) = self.recent.pop_front()
+        {
+            self.forgotten = oldest.feed_position;
         }
-        self.recent.push_back(name);
+        self.recent.push_back(named);
     }
 
     /// Whether any of `names` was named after `since`, as far as that is still known.
     fn named_since(&self, since: Position, names: &[Name]) -> bool {
         let later = usize::try_from(self.applied - since.0).unwrap_or(usize::MAX);
         later > self.recent.len()
-            || self.recent.iter().rev().take(later).any(|name| names.contains(name))
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::proto::v1::{
-        AccessTokenRevoked, ClientChanged, ClientEpochMoved, GrantEnded, IntrospectResponse,
-        SubjectEpochMoved, UserChanged,
-    };
-
-    const TTL: Duration = Duration::from_secs(60);
-
-    fn claims(grant: &str) -> Claims {
-        Claims::from(IntrospectResponse {
-            grant_id: grant.into(),
-            subject: "usr_1".into(),
-            client_id: "shop".into(),
-            ..Default::default()
-        })
+            || self.recent.iter().rev().take(later).any(|named| names.contains(&named.name))
     }
 
-    fn event(event: Event) -> Revocation {
-        Revocation { event: Some(event), event_time: None }
-    }
-
-    fn ended(grant: &str) -> Revocation {
-        event(Event::GrantEnded(GrantEnded { grant_id: grant.into() }))
-    }
-
-    fn keep(memory: &Memory, token: &str, since: Position) -> Result<Arc<Claims>, Overtaken> {
-        memory.keep(Fingerprint::of(token), since, Moment(0), TTL, claims(token))
-    }
-
-    fn stands(memory: &Memory, token: &str) -> bool {
-        let token = Fingerprint::of(token);
-        memory.answer(&token, |answer| answer.stands(Moment(1)).then_some(())).is_some()
-    }
-
-    #[test]
-    fn each_kind_of_revocation_ends_what_it_names_and_nothing_else() {
-        let events = [
-            (ended("a"), true),
-            (ended("b"), false),
-            (event(Event::AccessTokenRevoked(access("a"))), true),
-            (event(Event::AccessTokenRevoked(access("b"))), false),
-            (event(Event::SubjectEpochMoved(subject("usr_1"))), true),
-            (event(Event::SubjectEpochMoved(subject("shop"))), false),
-            (event(Event::UserChanged(user("usr_1"))), true),
-            (event(Event::UserChanged(user("usr_2"))), false),
-            (event(Event::ClientEpochMoved(client("shop"))), true),
-            (event(Event::ClientEpochMoved(client("usr_1"))), false),
-            (event(Event::ClientChanged(changed("shop"))), true),
-            (event(Event::ClientChanged(changed("a"))), false),
-            (Revocation::default(), true),
-        ];
-        for (revocation, ends) in events {
-            let memory = Memory::new(10, 10);
-            keep(&memory, "a", memory.position()).expect("kept");
-            memory.apply(std::slice::from_ref(&revocation));
-            assert_eq!(stands(&memory, "a"), !ends, "{revocation:?}");
-        }
-    }
-
-    fn access(grant: &str) -> AccessTokenRevoked {
-        AccessTokenRevoked { grant_id: grant.into(), generation: 0 }
-    }
-
-    fn subject(id: &str) -> SubjectEpochMoved {
-        SubjectEpochMoved { subject: id.into(), refused: false }
-    }
-
-    fn user(id: &str) -> UserChanged {
-        UserChanged { subject: id.into(), refused: false }
-    }
-
-    fn client(id: &str) -> ClientEpochMoved {
-        ClientEpochMoved { client_id: id.into(), refused: false }
-    }
-
-    fn changed(id: &str) -> ClientChanged {
-        ClientChanged { client_id: id.into(), refused: false }
-    }
-
-    #[test]
-    fn an_answer_loses_to_a_revocation_that_was_applied_while_it_was_on_its_way() {
-        let memory = Memory::new(10, 10);
-        let since = memory.position();
-        memory.apply(&[ended("a")]);
-        keep(&memory, "a", since).expect_err("overtaken");
-        assert!(!stands(&memory, "a"));
-        keep(&memory, "b", since).expect("another grant");
-        keep(&memory, "a", memory.position()).expect("asked for again");
-        assert!(stands(&memory, "a") && stands(&memory, "b"));
-    }
-
-    #[test]
-    fn an_answer_loses_to_more_revocations_than_are_remembered() {
-        let memory = Memory::new(10, 10);
-        let since = memory.position();
-        for _ in 0..=RECENT {
-            memory.apply(&[ended("b")]);
-        }
-        keep(&memory, "a", since).expect_err("overtaken by who knows what");
-    }
-
-    #[test]
-    fn an_answer_loses_to_forgetting_everything_and_later_revocations_change_nothing_about_it() {
-        let memory = Memory::new(10, 10);
-        keep(&memory, "a", memory.position()).expect("kept");
-        let since = memory.position();
-        memory.forget_all();
-        assert!(!stands(&memory, "a"));
-        memory.apply(&[ended("x"), ended("y"), ended("z")]);
-        keep(&memory, "a", since).expect_err("overtaken");
-    }
-
-    #[test]
-    fn grants_share_the_mark_of_their_user_and_end_together() {
-        let memory = Memory::new(10, 10);
-        keep(&memory, "a", memory.position()).expect("kept");
-        keep(&memory, "b", memory.position()).expect("kept");
-        memory.apply(&[event(Event::SubjectEpochMoved(subject("usr_1")))]);
-        assert!(!stands(&memory, "a") && !stands(&memory, "b"));
-    }
-
-    #[test]
-    fn marks_that_nobody_holds_go() {
-        let memory = Memory::new(100, 100);
-        for token in 0..20_000 {
-            keep(&memory, &token.to_string(), memory.position()).expect("kept");
-            memory.refuse(Fingerprint::of(&format!("bad{token}")), Moment(9));
-        }
-        assert!(memory.ledger().marks.len() <= 2 * MARKS, "{}", memory.ledger().marks.len());
-        memory.apply(&(0..20_000).map(|grant| ended(&grant.to_string())).collect::<Vec<_>>());
-        assert_eq!(memory.ledger().recent.len(), RECENT);
-    }
-
-    #[test]
-    fn what_may_not_be_cached_is_told_and_not_kept() {
-        let memory = Memory::new(10, 10);
-        let token = Fingerprint::of("a");
-        let told = memory.keep(token, memory.position(), Moment(0), Duration::ZERO, claims("a"));
-        assert_eq!(told.expect("told").grant_id, "a");
-        assert!(memory.answer(&token, |_| Some(())).is_none());
-    }
-
-    #[test]
-    fn a_refusal_takes_the_answers_place_and_an_answer_the_refusals() {
-        let memory = Memory::new(10, 10);
-        let token = Fingerprint::of("a");
-        keep(&memory, "a", memory.position()).expect("kept");
-        memory.refuse(token, Moment(9));
-        assert!(!stands(&memory, "a") && memory.refuses(&token, Moment(8)));
-        assert!(!memory.refuses(&token, Moment(9)));
-        keep(&memory, "a", memory.position()).expect("kept");
-        assert!(stands(&memory, "a") && !memory.refuses(&token, Moment(8)));
+    /// Whether any of `names` was named further into the feed than `feed_position`, as far as that is
+    /// still known.
+    fn named_beyond(&self, feed_position: u64, names: &[Name]) -> bool {
+        let beyond = self.recent.iter().rev();
+        let mut beyond = beyond.take_while(|named| named.feed_position > feed_position);
+        beyond.any(|named| names.contains(&named.name))
     }
 }

@@ -12,23 +12,34 @@ mod options;
 
 use std::{fmt, sync::Arc, time::Duration};
 
-use tokio::{task::JoinSet, time::timeout};
+use backon::BackoffBuilder as _;
+use tokio::{
+    task::JoinSet,
+    time::{sleep, timeout},
+};
 
 use self::{
     clock::{Clock, Moment},
     counters::{Counters, count},
     flight::Flights,
     freshness::Freshness,
-    memory::{Answer, Fingerprint, Memory},
+    memory::{Answer, Fingerprint, Found, Memory, NotKept},
 };
 pub use self::{counters::Counts, options::Options};
-use super::{Claims, Error, TokenClient};
+use super::{Claims, Error, Limits, TokenClient, retry};
 use crate::proto::v1::{IntrospectRequest, TokenKind};
 
 /// What the text of every access token begins with.
 const PREFIX: &str = "jat_";
 /// How long the text of a token is at most.
 const MAX_CHARS: usize = 100;
+/// The pauses before a token is asked about again whose answer may lack a revocation.
+const AGAIN: Limits = Limits {
+    deadline: Duration::MAX,
+    retries: usize::MAX,
+    first_pause: Duration::from_millis(5),
+    longest_pause: Duration::from_millis(100),
+};
 
 /// Why a token is not accepted.
 #[derive(Clone, Debug, thiserror::Error)]
@@ -47,7 +58,8 @@ pub enum Refusal {
 /// revocation for longer than [`Options::max_staleness`].
 ///
 /// A token is introspected when it is first seen. The answer is kept, by the SHA-256 of the token,
-/// for as long as the server allows, while the feed of revocations is followed. It is used while it
+/// for as long as the server allows, while the feed of revocations is followed, unless it comes from an
+/// instance of the server that is behind what was followed. It is used while it
 /// was asked for, or the feed is proven to have been followed, within `max_staleness`; otherwise the
 /// server is asked again, and when that fails the token is refused. The promise covers revocation;
 /// a token that a refresh has replaced may pass until its answer may not be kept any longer.
@@ -200,6 +212,7 @@ impl Shared {
             expected_kind: TokenKind::Access.into(),
             ..IntrospectRequest::default()
         };
+        let mut pauses = retry::pauses(&AGAIN).build();
         loop {
             count(&self.counters.asked);
             // Order matters: both before the question is sent.
@@ -212,10 +225,17 @@ impl Shared {
                 return Err(Refusal::Inactive);
             }
             let ttl = answer.cache_ttl.and_then(|ttl| ttl.try_into().ok()).unwrap_or_default();
-            match self.memory.keep(fingerprint, since, asked, ttl, answer.into()) {
+            let found = Found { since, feed_position: answer.feed_position, asked, ttl };
+            match self.memory.keep(fingerprint, &found, answer.into()) {
                 Ok(claims) => return Ok(claims),
-                Err(memory::Overtaken) => count(&self.counters.overtaken),
+                Err(NotKept::Behind(claims)) => {
+                    count(&self.counters.unkept);
+                    return Ok(claims);
+                }
+                Err(NotKept::Overtaken) => count(&self.counters.overtaken),
             }
+            // An instance that is behind catches up in a moment.
+            sleep(retry::some_of(pauses.next().unwrap_or(AGAIN.longest_pause))).await;
         }
     }
 
