@@ -48,6 +48,18 @@ impl Database {
         format!("{}/{name}", first.replace("127.0.0.1", host))
     }
 
+    /// Where its primary listens.
+    pub(crate) fn primary(&self) -> String {
+        let first = self.url.split(',').next().and_then(|first| first.rsplit_once('@'));
+        first.expect("a user and a node").1.to_owned()
+    }
+
+    /// The same database, reached at another address.
+    pub(crate) fn url_at(&self, address: &str) -> String {
+        let (_, name) = self.url.rsplit_once('/').expect("a database");
+        format!("postgres://jeton@{address}/{name}")
+    }
+
     /// Has the primary offer TLS from now on.
     pub(crate) fn encrypt(&self, issued: &Issued) {
         issued.write(&self.cluster);

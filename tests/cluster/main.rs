@@ -8,10 +8,17 @@ mod authority;
 #[path = "../common/mod.rs"]
 #[expect(dead_code, reason = "the harness is every test file's")]
 mod common;
+#[path = "../validator_faults/ledger.rs"]
+#[expect(dead_code, reason = "the ledger of the tests of the validator")]
+mod ledger;
+#[path = "../validator_faults/proxy.rs"]
+#[expect(dead_code, reason = "the proxy of the tests of the validator")]
+mod proxy;
 #[path = "../watch/watcher.rs"]
 #[expect(dead_code, reason = "the harness of the tests of watches")]
 mod watcher;
 
+mod balanced;
 mod database;
 mod encrypted;
 mod fleet;

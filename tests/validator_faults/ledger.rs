@@ -30,10 +30,15 @@ pub(crate) struct Ledger(Arc<Mutex<HashMap<String, Entry>>>);
 impl Ledger {
     /// Shows `token` from now on, until the test ends.
     pub(crate) fn show(&self, validator: &Validator, token: &str) {
+        self.show_until(validator, token, Duration::MAX);
+    }
+
+    /// Shows `token` from now on, until so long after its acknowledged revocation.
+    pub(crate) fn show_until(&self, validator: &Validator, token: &str, end: Duration) {
         self.with(token, |_| ());
         let (ledger, validator, token) = (self.clone(), validator.clone(), token.to_owned());
         tokio::spawn(async move {
-            loop {
+            while ledger.watched(&token) < end {
                 let began = Instant::now();
                 let accepted = validator.validate(&token).await.is_ok();
                 ledger.saw(&token, began, accepted);

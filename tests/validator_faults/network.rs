@@ -55,6 +55,22 @@ async fn a_network_that_swallows_every_answer_costs_the_tokens_and_not_the_promi
     scene.check();
 }
 
+#[tokio::test]
+async fn a_way_whose_delay_changes_keeps_the_promise_and_the_watch() {
+    let server = Server::start(&Settings::standard()).await;
+    let scene = Scene::at(server.address()).await;
+    let good = scene.token().await;
+    for delay in [20, 0, 100, 5] {
+        scene.proxy.delay(Duration::from_millis(delay));
+        let token = scene.token().await;
+        scene.revoke(&token).await;
+        scene.refused(&token).await;
+        scene.accepted_again(&good).await;
+    }
+    let counts = scene.check();
+    assert!(counts.revocations > 0 && counts.begun_anew == 0, "{counts:?}");
+}
+
 /// How many other watches come and go.
 const RECONNECTS: usize = 600;
 

@@ -1,6 +1,9 @@
 //! A TCP proxy that can lose, delay and cut what goes through it, as a network does.
 
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::{
+    sync::atomic::{AtomicU64, Ordering},
+    time::Duration,
+};
 
 use tokio::{
     io::{AsyncReadExt as _, AsyncWriteExt as _},
@@ -8,9 +11,13 @@ use tokio::{
         TcpListener, TcpStream,
         tcp::{OwnedReadHalf, OwnedWriteHalf},
     },
-    sync::watch,
+    sync::{mpsc, watch},
     task::JoinSet,
+    time::{Instant, sleep_until},
 };
+
+/// Pieces of what was read that wait for their time, at most.
+const ON_THE_WAY: usize = 1_024;
 
 /// What is done with connections. Each has a number; those with a lower one are meant.
 #[derive(Clone, Copy, Default)]
@@ -19,6 +26,8 @@ struct Orders {
     closed: u64,
     /// Whether what the server says waits here, whatever the connection.
     held: bool,
+    /// How long each piece is on its way at most, in either direction.
+    delay: Duration,
 }
 
 /// Forwards to one address until it is told otherwise. Dropped, it closes everything.
@@ -41,8 +50,18 @@ impl Proxy {
         Self { address, orders, _tasks: tasks }
     }
 
+    /// Where it listens.
+    pub(crate) fn address(&self) -> &str {
+        &self.address
+    }
+
     pub(crate) fn url(&self) -> String {
-        format!("http://{}", self.address)
+        format!("http://{}", self.address())
+    }
+
+    /// From now on each piece is on its way for anything up to so long.
+    pub(crate) fn delay(&self, longest: Duration) {
+        self.orders.send_modify(|orders| orders.delay = longest);
     }
 
     /// Forwards nothing any more on the connections there are, and tells nobody. New ones work.
@@ -108,16 +127,49 @@ async fn forward(
     }
 }
 
+/// What was read, and when it is to arrive.
+struct Piece {
+    bytes: Vec<u8>,
+    due: Instant,
+}
+
 /// Moves bytes while they are allowed to move. An order holds all bytes that come after it.
 async fn pump(
-    mut from: OwnedReadHalf,
-    mut to: OwnedWriteHalf,
-    mut orders: watch::Receiver<Orders>,
+    from: OwnedReadHalf,
+    to: OwnedWriteHalf,
+    orders: watch::Receiver<Orders>,
     moves: impl Fn(&Orders) -> bool,
+) {
+    let (sender, pieces) = mpsc::channel(ON_THE_WAY);
+    // What was read last still arrives.
+    tokio::join!(read(from, sender, orders.clone()), write(to, pieces, orders, moves));
+}
+
+async fn read(
+    mut from: OwnedReadHalf,
+    pieces: mpsc::Sender<Piece>,
+    orders: watch::Receiver<Orders>,
 ) {
     let mut bytes = vec![0; 16 * 1024];
     while let Ok(read @ 1..) = from.read(&mut bytes).await {
-        if orders.wait_for(&moves).await.is_err() || to.write_all(&bytes[..read]).await.is_err() {
+        let delay = orders.borrow().delay.mul_f64(fastrand::f64());
+        let piece = Piece { bytes: bytes[..read].to_vec(), due: Instant::now() + delay };
+        if pieces.send(piece).await.is_err() {
+            return;
+        }
+    }
+}
+
+/// A piece that overtakes another one on its way arrives right behind it.
+async fn write(
+    mut to: OwnedWriteHalf,
+    mut pieces: mpsc::Receiver<Piece>,
+    mut orders: watch::Receiver<Orders>,
+    moves: impl Fn(&Orders) -> bool,
+) {
+    while let Some(Piece { bytes, due }) = pieces.recv().await {
+        sleep_until(due).await;
+        if orders.wait_for(&moves).await.is_err() || to.write_all(&bytes).await.is_err() {
             return;
         }
     }
