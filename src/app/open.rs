@@ -206,7 +206,10 @@ async fn declare_once(
     }
     let mut users = Vec::new();
     for declaration in &settings.users {
-        let existing = store.user_by_name(&declaration.name).await?;
+        let mut existing = None;
+        for name in declaration.typed_name.readings() {
+            existing = existing.or(store.user_by_name(name).await?);
+        }
         let user = apply_user(declaration, existing.as_deref(), hashes, &SystemEntropy, now);
         let user = user.await.map_err(|error| StartError::Declared {
             what: format!("user {}", declaration.name),

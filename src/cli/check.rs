@@ -110,6 +110,13 @@ impl Check {
         if untold > 0 {
             eprintln!("and {untold} more");
         }
+        for joined in &report.joined {
+            eprintln!("{joined}: rename one of them");
+        }
+        let untold = report.names_joined - report.joined.len() as u64;
+        if untold > 0 {
+            eprintln!("and {untold} more such pairs");
+        }
         let mut fields = Fields::default();
         fields.add("clients", report.clients);
         fields.add("users", report.users);
@@ -117,6 +124,7 @@ impl Check {
         fields.add("index_entries", report.entries);
         fields.add("leftovers", report.leftovers);
         fields.add("changes", report.changes);
+        fields.add("names_joined", report.names_joined);
         fields.add("faults", report.faults);
         fields.add("repaired", report.repaired);
         fields.print(self.output)?;

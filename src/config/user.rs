@@ -8,8 +8,11 @@ use super::{
     warning::Warning,
 };
 use crate::domain::{
-    attributes::Attributes, password_rules::PasswordRules, secret::Secret, user::PasswordHash,
-    user_name::UserName,
+    attributes::Attributes,
+    password_rules::PasswordRules,
+    secret::Secret,
+    user::PasswordHash,
+    user_name::{TypedName, UserName},
 };
 
 const PASSWORD: Keys = Keys {
@@ -33,8 +36,10 @@ pub enum DeclaredPassword {
 /// new user, and whatever it is of one that exists.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct DeclaredUser {
-    /// The login name, normalised; no two declarations share one.
+    /// The login name; no two declarations share one.
     pub name: UserName,
+    /// The same as it is written: the user may be stored under the name that version 0.1 made of it.
+    pub typed_name: TypedName,
     /// The password.
     pub password: DeclaredPassword,
     /// What introspection tells of the user.
@@ -51,7 +56,11 @@ impl DeclaredUser {
         environment: &dyn Environment,
         rules: PasswordRules,
     ) -> Option<(Placed<UserName>, Option<Self>)> {
-        let name = fields.required("name", "a string", UserName::parse);
+        let typed_name = fields.required("name", "a string", |text| {
+            let typed = TypedName::new(text);
+            typed.name()?;
+            Ok(typed)
+        });
         let password = credential::read(fields, &PASSWORD, environment, phc::check);
         if matches!(password, Given::Nothing) {
             fields.fault_of_all(
@@ -62,7 +71,8 @@ impl DeclaredUser {
             .entries("attributes", |entries| Attributes::from_entries(entries.iter().copied()));
         let disabled = fields.flag("disabled");
 
-        let name = name?;
+        let Placed { at, value: typed_name } = typed_name?;
+        let name = Placed { at, value: typed_name.name().ok()?.clone() };
         let password = match password {
             Given::Clear(password) => Some(DeclaredPassword::Clear(password)),
             Given::Hash(hash) => Some(DeclaredPassword::Hash(PasswordHash(hash))),
@@ -76,6 +86,7 @@ impl DeclaredUser {
         }
         let user = password.map(|password| Self {
             name: name.value.clone(),
+            typed_name,
             password,
             attributes: attributes.map(|attributes| attributes.value),
             disabled,

@@ -8,7 +8,7 @@ use super::{invalid::Invalid, secret::Secret, user_name::UserName};
 /// What is asked of passwords when they are set. Whatever was set before goes on being good.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct PasswordRules {
-    /// Fewest characters, after normalisation: at least [`Self::FEWEST`].
+    /// Fewest characters, as they are hashed ([`Secret::prepared`]): at least [`Self::FEWEST`].
     pub min_length: u32,
 }
 
@@ -25,12 +25,12 @@ impl PasswordRules {
     /// knows common passwords, words, names, dates, keyboards and this user's name comes upon it.
     ///
     /// # Errors
-    /// When it is too short, too long or too easily guessed. Nothing of it is in the text.
+    /// When it is too short, too long, too easily guessed, or holds what nobody sees. Nothing of it is in the text.
     pub fn check(&self, name: &UserName, password: &Secret) -> Result<(), Invalid> {
         if password.is_too_long() {
             return Err(Invalid("must be at most 1024 bytes"));
         }
-        let password = password.normalised();
+        let password = password.prepared()?;
         let length = password.expose().chars().count();
         if u32::try_from(length).is_ok_and(|length| length < self.min_length) {
             return Err(Invalid("must have more characters"));
@@ -85,12 +85,13 @@ mod tests {
     }
 
     #[test]
-    fn no_kind_of_character_is_asked_for_and_none_refused() {
+    fn no_kind_of_character_is_asked_for_and_none_refused_that_can_be_seen() {
         for text in [
             "correct horse battery staple",
             "alice likes green tea",
             "снег идёт всё утро",
             "四月の雨は静かに屋根を打つ音",
+            "🦊🤔 over the ☃",
         ] {
             let rules = PasswordRules { min_length: PasswordRules::FEWEST };
             let name = UserName::parse("alice").expect("a name");

@@ -3,7 +3,6 @@
 use std::fmt;
 
 use subtle::ConstantTimeEq as _;
-use unicode_normalization::UnicodeNormalization as _;
 use zeroize::{Zeroize, ZeroizeOnDrop};
 
 /// A password or client secret as its owner typed it.
@@ -26,16 +25,14 @@ impl Secret {
         &self.0
     }
 
-    /// The secret in Unicode NFC, so that one password typed on two keyboards is one password
-    /// (NIST SP 800-63B §3.1.1.2).
-    #[must_use]
-    pub fn normalised(&self) -> Self {
-        Self(self.0.nfc().collect())
-    }
-
     /// Whether nothing was given: an empty parameter is an omitted one (RFC 6749 §3.2).
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
+    }
+
+    /// Whether the text has more lines than one, or a line end behind the only one: no secret has.
+    pub fn has_line_break(&self) -> bool {
+        self.0.contains(['\n', '\r'])
     }
 
     /// Whether the text is longer than [`Self::MAX_BYTES`].

@@ -2,42 +2,91 @@
 
 use std::fmt;
 
+use precis_profiles::{
+    UsernameCaseMapped,
+    precis_core::{StringClass as _, profile::Rules as _},
+};
 use serde::{Deserialize, Serialize};
-use unicode_normalization::UnicodeNormalization as _;
+use unicode_normalization::{UnicodeNormalization as _, char::is_combining_mark};
 
-use super::invalid::Invalid;
+use super::{invalid::Invalid, string_class::Identifier};
 
-/// A login name, trimmed, lower-cased and in Unicode NFC, so that every way to type one name is
-/// one name for look-up and for lockout (after RFC 8265 §3.3, `UsernameCaseMapped`).
+/// A login name in the one form that all ways to type it come to, for look-up and for lockout.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct UserName(Box<str>);
 
 impl UserName {
-    /// Longest name, in bytes after normalisation.
+    /// Longest name, in bytes in that form.
     pub const MAX_BYTES: usize = 255;
 
-    /// Normalises a name.
+    /// Reads a name: without the white space around it, by the profile `UsernameCaseMapped`
+    /// (RFC 8265 §3.3), which maps width and case, composes, and refuses what cannot be seen or
+    /// turns the direction of text. A name may have several parts with spaces between them (§3.1).
     ///
     /// # Errors
-    /// When nothing is left of it, it is longer than [`Self::MAX_BYTES`] or holds control
-    /// characters.
+    /// Says what a name is when `text` is none.
     pub fn parse(text: &str) -> Result<Self, Invalid> {
-        const FAULT: Invalid = Invalid("must be 1 to 255 bytes without control characters");
-        // NFC is no longer than three times its input (Unicode TR15, stability table).
-        if text.len() > Self::MAX_BYTES * 3 {
-            return Err(FAULT);
-        }
-        let name: String = text.trim().nfc().flat_map(char::to_lowercase).nfc().collect();
-        if name.is_empty() || name.len() > Self::MAX_BYTES || name.chars().any(char::is_control) {
-            return Err(FAULT);
-        }
-        Ok(Self(name.into()))
+        // After the mapping: an ideographic space is a space.
+        let mapped = UsernameCaseMapped::new().width_mapping_rule(trimmed(text)?);
+        let mapped = mapped.map_err(|_| REFUSED)?;
+        let parts: Result<Vec<String>, Invalid> = mapped.trim().split(' ').map(part).collect();
+        Self::sized(parts?.join(" "))
     }
 
-    /// The normalised name.
+    /// The name that version 0.1 made of `text`: in lower case letter by letter, and composed.
+    fn former(text: &str) -> Result<Self, Invalid> {
+        let name: String = trimmed(text)?.nfc().flat_map(char::to_lowercase).nfc().collect();
+        if name.chars().any(char::is_control) {
+            return Err(REFUSED);
+        }
+        Self::sized(name)
+    }
+
+    fn sized(name: String) -> Result<Self, Invalid> {
+        if name.is_empty() || name.len() > Self::MAX_BYTES {
+            Err(SIZE)
+        } else {
+            Ok(Self(name.into()))
+        }
+    }
+
+    /// The name as text.
     pub fn as_str(&self) -> &str {
         &self.0
     }
+}
+
+const SIZE: Invalid = Invalid("must be 1 to 255 bytes");
+const REFUSED: Invalid = Invalid(
+    "must be letters, digits and ASCII punctuation, without control or invisible characters",
+);
+
+/// The text without the white space around it. A line break is none: where others would lose it too,
+/// one name would be two texts.
+fn trimmed(text: &str) -> Result<&str, Invalid> {
+    // Composing makes of no text more than three times its bytes (Unicode TR15, stability table).
+    if text.len() > UserName::MAX_BYTES * 3 {
+        return Err(SIZE);
+    }
+    let breaks = |c: char| matches!(c, '\n'..='\r' | '\u{85}' | '\u{2028}' | '\u{2029}');
+    if text.contains(breaks) { Err(REFUSED) } else { Ok(text.trim()) }
+}
+
+/// One of a name's parts. Several spaces between two parts stand, as empty parts.
+fn part(text: &str) -> Result<String, Invalid> {
+    if text.is_empty() {
+        return Ok(String::new());
+    }
+    let profile = UsernameCaseMapped::new();
+    Identifier.allows(text).map_err(|_| REFUSED)?;
+    // The library maps letter by letter, which makes no small final sigma of a capital one.
+    let name = profile.normalization_rule(text.to_lowercase());
+    let name = name.and_then(|name| profile.directionality_rule(name)).map_err(|_| REFUSED)?;
+    // A mark without a letter joins whatever the name is shown behind (RFC 5891 §4.2.3.2).
+    if name.chars().next().is_none_or(is_combining_mark) {
+        return Err(REFUSED);
+    }
+    Ok(name.into_owned())
 }
 
 impl fmt::Display for UserName {
@@ -46,22 +95,136 @@ impl fmt::Display for UserName {
     }
 }
 
+/// A name as somebody typed it: a user may bear the name that it is, or the name that version 0.1 made
+/// of it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TypedName {
+    name: Result<UserName, Invalid>,
+    /// Where it is another.
+    former: Option<UserName>,
+}
+
+impl TypedName {
+    /// Reads what was typed.
+    pub fn new(text: &str) -> Self {
+        let name = UserName::parse(text);
+        let former = UserName::former(text).ok().filter(|former| Ok(former) != name.as_ref());
+        Self { name, former }
+    }
+
+    /// The name that a new user would bear.
+    ///
+    /// # Errors
+    /// Says what a name is when the text is none.
+    pub fn name(&self) -> Result<&UserName, Invalid> {
+        self.name.as_ref().map_err(|invalid| *invalid)
+    }
+
+    /// The names under which a user may be stored who is meant, the one that wins first: whoever was
+    /// reached by a text goes on being reached by it.
+    pub fn readings(&self) -> impl Iterator<Item = &UserName> {
+        self.former.iter().chain(self.name.as_ref().ok())
+    }
+
+    /// The one name that failed logins are counted for, whichever of its readings is somebody's; `None`
+    /// when nobody can bear such a name. A capital sigma may stand for either small one.
+    pub fn counted_as(&self) -> Option<UserName> {
+        let name = self.name.as_ref().ok().or(self.former.as_ref())?;
+        Some(UserName(name.as_str().replace('ς', "σ").into()))
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    fn name(text: &str) -> UserName {
+        UserName::parse(text).unwrap_or_else(|invalid| panic!("{text:?}: {invalid}"))
+    }
+
     #[test]
     fn every_way_to_type_a_name_is_one_name() {
-        let name = UserName::parse("zoë").expect("a name");
-        for variant in ["Zoë", " zoe\u{308} ", "ZOE\u{308}", "zo\u{eb}\t"] {
-            assert_eq!(UserName::parse(variant).as_ref(), Ok(&name), "{variant:?}");
+        for (stored, variants) in [
+            ("zoë", &["Zoë", " zoe\u{308} ", "ZOE\u{308}", "zo\u{eb}\t"][..]),
+            ("αλέξης", &["ΑΛΈΞΗΣ", "Αλέξης", "ΑΛΕ\u{301}ΞΗΣ"]),
+            ("tanaka", &["ｔａｎａｋａ", "ＴＡＮＡＫＡ", "Ｔanaka"]),
+            ("タナカ", &["ﾀﾅｶ"]),
+            ("田中 太郎", &["田中\u{3000}太郎", "\u{3000}田中 太郎\u{3000}"]),
+            ("alice@example.com", &["Alice@Example.COM"]),
+            ("straße", &["STRAßE", "straẞe"]),
+        ] {
+            assert_eq!(name(stored).as_str(), stored);
+            for variant in variants {
+                assert_eq!(name(variant).as_str(), stored, "{variant:?}");
+            }
+        }
+        assert_ne!(name("straße"), name("strasse"));
+    }
+
+    #[test]
+    fn what_cannot_be_seen_or_steers_what_is_shown_is_refused() {
+        for text in [
+            "",
+            "  ",
+            "a\u{0}b",
+            "a\nb",
+            "alice\n",
+            "alice\r\n",
+            "alice\u{2028}",
+            "a\u{2029}b",
+            "ali\u{200b}ce",
+            "ali\u{200d}ce",
+            "ali\u{feff}ce",
+            "ali\u{ad}ce",
+            "\u{202e}alice",
+            "ali\u{2066}ce",
+            "\u{301}",
+            "\u{301}alice",
+            "alice \u{301}",
+            "ﬁona",
+            "a☃",
+            "אalice",
+            "\u{fdd0}",
+            &"x".repeat(256),
+            &"é".repeat(128),
+            &" ".repeat(1_000),
+        ] {
+            assert!(UserName::parse(text).is_err(), "{text:?}");
+        }
+        for text in ["דוד", "فاطمة", "x".repeat(255).as_str(), "l·l", "O'Brien", "_svc-1+x@host"]
+        {
+            assert!(UserName::parse(text).is_ok(), "{text:?}");
+        }
+    }
+
+    /// Each of these is what some user of version 0.1 may be stored under.
+    #[test]
+    fn whoever_was_reached_by_a_text_still_is_and_comes_first() {
+        for (typed, readings) in [
+            ("Alice", &["alice"][..]),
+            ("ＴＡＮＡＫＡ", &["ｔａｎａｋａ", "tanaka"]),
+            ("ΑΛΈΞΗΣ", &["αλέξησ", "αλέξης"]),
+            ("αλέξης", &["αλέξης"]),
+            ("A☃", &["a☃"]),
+            ("ali\u{200b}ce", &["ali\u{200b}ce"]),
+            ("alice\n", &[]),
+            ("alice\u{2028}", &[]),
+        ] {
+            let typed_name = TypedName::new(typed);
+            let found: Vec<_> = typed_name.readings().map(UserName::as_str).collect();
+            assert_eq!(found, readings, "{typed:?}");
         }
     }
 
     #[test]
-    fn empty_long_and_control_names_are_refused() {
-        for name in ["", "  ", "a\u{0}b", "a\nb", &"x".repeat(256), &"é".repeat(128)] {
-            assert!(UserName::parse(name).is_err(), "{name:?}");
+    fn failures_are_counted_once_however_a_name_is_typed() {
+        for texts in
+            [&["ΑΛΈΞΗΣ", "αλέξης", "αλέξησ"][..], &["ｔａｎａｋａ", "tanaka"], &["A☃", "a☃"]]
+        {
+            let mut counted = texts.iter().map(|text| TypedName::new(text).counted_as());
+            let first = counted.next().flatten();
+            assert!(first.is_some() && counted.all(|next| next == first), "{texts:?}");
         }
+        assert_eq!(TypedName::new("a\nb").counted_as(), None);
     }
 }

@@ -1,6 +1,6 @@
 //! Authenticates callers: by secret, by name alone for public clients, by our own access tokens.
 
-use super::{Caller, Credentials, Service, introspect::TokenRecords};
+use super::{Caller, Credentials, Service, introspect::TokenRecords, rehash::Shown};
 use crate::{
     domain::{
         certificate::CertificateIdentity,
@@ -182,7 +182,7 @@ impl<S: Store> Service<S> {
         let Some(client) = client.filter(|_| !hashes.is_empty()) else {
             let mut check = self.client_checks.turn(client_id, || false).await?;
             let check = check.as_mut().ok_or(Error::InvalidClient)?;
-            return check.verify(secret.clone(), None).await;
+            return Ok(check.verify(secret, None).await?.is_some());
         };
         let proof = self.verified.proof(&hashes, secret);
         let known = || self.verified.knows(&proof);
@@ -193,9 +193,9 @@ impl<S: Store> Service<S> {
             return Ok(true);
         };
         for phc in &hashes {
-            if check.verify(secret.clone(), Some(phc)).await? {
+            if let Some(reading) = check.verify(secret, Some(phc)).await? {
                 self.verified.remember(proof);
-                self.renew_secret(client, phc, secret.clone());
+                self.renew_secret(client, phc, Shown { secret: secret.clone(), reading });
                 return Ok(true);
             }
         }

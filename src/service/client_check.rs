@@ -9,7 +9,7 @@ use super::{
     hash_pool::{HashPool, Seat, soon},
     turns::{Key, Presence, Turns},
 };
-use crate::domain::{error::Error, secret::Secret};
+use crate::domain::{error::Error, secret::Secret, typed_secret::Reading};
 
 /// How many callers may be at the check of one client's secrets: one is checked, the others wait,
 /// often for nothing more than to see that theirs was the right one too.
@@ -66,15 +66,15 @@ impl ClientChecks {
 }
 
 impl ClientCheck<'_> {
-    /// As [`HashPool::verify`].
+    /// As [`HashPool::verify_on`].
     ///
     /// # Errors
     /// As there.
     pub(super) async fn verify(
         &mut self,
-        secret: Secret,
+        secret: &Secret,
         phc: Option<&str>,
-    ) -> Result<bool, Error> {
+    ) -> Result<Option<Reading>, Error> {
         let seat = match self.seat.take() {
             Some(seat) => seat,
             None => soon(self.hashes.seat()).await?,

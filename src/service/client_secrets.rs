@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::{Admin, Service};
+use super::{Admin, Service, new_password::prepared};
 use crate::{
     domain::{
         client::{Client, ClientType},
@@ -74,6 +74,7 @@ impl<S: Store> Service<S> {
         if client_secret::is_generated(&chosen) {
             return Ok((StoredSecret::Generated(SecretHash::of(&chosen)), None));
         }
+        let chosen = prepared("client_secret", &chosen)?;
         Ok((StoredSecret::Chosen(self.hashes.hash(chosen).await?), None))
     }
 }

@@ -17,7 +17,10 @@ use tokio::{
     time::timeout,
 };
 
-use super::phc::{self, Memory};
+use super::{
+    hash_metrics::HashMetrics,
+    phc::{self, Memory},
+};
 use crate::{
     domain::{
         entropy::{Entropy, draw},
@@ -25,8 +28,9 @@ use crate::{
         hash_cost::HashCost,
         invalid::Invalid,
         secret::Secret,
+        typed_secret::Reading,
     },
-    metrics::{Counter, Histogram, Registry, Stopwatch},
+    metrics::{Counter, Registry, Stopwatch},
 };
 
 /// How long a request waits for a thread. A burst of less work than this is served whole; of more,
@@ -46,9 +50,6 @@ const NICEST: i32 = 19;
 /// not hold what a storm does.
 const IDLE: Duration = Duration::from_secs(5);
 
-/// Seconds that one hash takes: a millisecond at the least cost, much more at a high one.
-const SECONDS: [f64; 9] = [0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0];
-
 type Job = Box<dyn FnOnce(&mut Memory) + Send>;
 
 /// The pool. A hash that was begun is finished, and holds its seat until then, whether or not its
@@ -67,36 +68,7 @@ pub struct HashPool {
     metrics: HashMetrics,
 }
 
-/// What the pool counts.
-struct HashMetrics {
-    registry: Registry,
-    refused: Counter,
-    seconds: Histogram,
-}
-
-impl HashMetrics {
-    fn new(waiting: Arc<AtomicUsize>) -> Self {
-        let registry = Registry::new();
-        let depth =
-            registry.gauge("jeton_hash_queue_depth", "Requests that wait for a thread to hash on.");
-        registry.before_reading(move || {
-            let waiting = waiting.load(Ordering::Relaxed);
-            depth.set(i64::try_from(waiting).unwrap_or(i64::MAX));
-        });
-        let refused = registry.counter(
-            "jeton_hashes_refused_total",
-            "Requests that waited in vain for a thread to hash on, and were told OVERLOADED.",
-        );
-        let seconds = registry.histogram(
-            "jeton_hash_seconds",
-            "How long argon2 took for one hash.",
-            &SECONDS,
-        );
-        Self { registry, refused, seconds }
-    }
-}
-
-/// A thread of the pool, for one hash.
+/// A thread of the pool, for one secret.
 pub(super) struct Seat {
     _thread: OwnedSemaphorePermit,
     /// Whatever else is held until the hash is done.
@@ -141,7 +113,8 @@ impl HashPool {
         self.metrics.registry.clone()
     }
 
-    /// Hashes a secret with the cost of the settings and a fresh salt.
+    /// Hashes a text, as [`Secret::prepared`] has made it of what a person chose, with the cost of the
+    /// settings and a fresh salt.
     ///
     /// # Errors
     /// `Overloaded` when no thread is free soon.
@@ -152,13 +125,13 @@ impl HashPool {
         hashed.map_err(|_| Error::UNAVAILABLE)
     }
 
-    /// Whether `secret` is the one behind `phc`. Without a hash the answer is no and takes as long.
+    /// Whether `typed` is, in one of its readings, the secret behind `phc`.
     ///
     /// # Errors
     /// `Overloaded` when no thread is free soon.
-    pub async fn verify(&self, secret: Secret, phc: Option<&str>) -> Result<bool, Error> {
+    pub async fn verify(&self, typed: &Secret, phc: &str) -> Result<bool, Error> {
         let seat = soon(self.seat()).await?;
-        self.verify_on(seat, secret, phc).await
+        Ok(self.verify_on(seat, typed, Some(phc)).await?.is_some())
     }
 
     /// Waits for a thread, for as long as the caller does.
@@ -175,20 +148,24 @@ impl HashPool {
         seat.map(Seat::new).map_err(|_| Error::UNAVAILABLE)
     }
 
-    /// [`Self::verify`] on a thread that was waited for.
+    /// The reading of `typed` that is the secret behind `phc`, on a thread that was waited for. Without
+    /// a hash there is none, and finding out takes as long.
     ///
     /// # Errors
     /// `Unavailable` when the thread is gone.
     pub(super) async fn verify_on(
         &self,
         seat: Seat,
-        secret: Secret,
+        typed: &Secret,
         phc: Option<&str>,
-    ) -> Result<bool, Error> {
-        let exists = phc.is_some();
+    ) -> Result<Option<Reading>, Error> {
+        let (exists, readings) = (phc.is_some(), typed.readings());
         let phc: Box<str> = phc.unwrap_or(&self.decoy).into();
-        let matches = self.run(seat, move |memory| phc::verify(&secret, &phc, memory)).await?;
-        Ok(exists && matches == Ok(true))
+        let found = self.run(seat, move |memory| {
+            let mut matches = |text: &Secret| phc::verify(text, &phc, memory) == Ok(true);
+            readings.into_iter().find(|reading| matches(&reading.text))
+        });
+        Ok(found.await?.filter(|_| exists))
     }
 
     /// Whether `phc` was made with another cost than new hashes are.
@@ -391,7 +368,7 @@ mod tests {
         let pool = pool(1);
         let _taken = seat(&pool).await;
         let began = tokio::time::Instant::now();
-        let refused = pool.verify(Secret::new("x"), None).await;
+        let refused = pool.verify(&Secret::new("x"), "").await;
         assert_eq!(refused, Err(Error::OVERLOADED));
         assert!(began.elapsed() < Duration::from_secs(1));
     }

@@ -16,8 +16,9 @@ use crate::{
         lockout::{LockoutPolicy, Verdict},
         secret::Secret,
         time::Clock,
+        typed_secret::Reading,
         user::User,
-        user_name::UserName,
+        user_name::TypedName,
     },
     store::{Records as _, Store, Stored, Write, WriteError},
 };
@@ -50,23 +51,16 @@ impl<S: Store> Service<S> {
             let problem = "must be at most 1024 bytes";
             return Err(Error::InvalidRequest { field: "password", problem });
         }
-        let name = UserName::parse(username).ok();
-        let id = match &name {
-            Some(name) => AttemptsId::of(&client.id, name),
+        let name = TypedName::new(username);
+        let id = match name.counted_as() {
+            Some(name) => AttemptsId::of(&client.id, &name),
             None => AttemptsId::of_no_name(&client.id, username),
         };
         let (turn, seat) = self.turn(id).await?;
-        let user = match &name {
-            Some(name) => {
-                let found = self.store.user_by_name(name).await;
-                found.map_err(|error| self.read_failed(error))?
-            }
-            None => None,
-        };
+        let user = self.user_named(&name).await?;
         if let Some(user) = &user {
             concerned.user(user.id);
         }
-        let password = password.normalised();
         let guess = Guess {
             store: Arc::clone(&self.store),
             hashes: Arc::clone(&self.hashes),
@@ -80,8 +74,8 @@ impl<S: Store> Service<S> {
         // A caller that goes away does not take the failure with it.
         let checked = tokio::spawn(guess.check(seat)).await.map_err(|_| Error::UNAVAILABLE)?;
         let right = checked.map_err(|error| self.write_failed(error))?;
-        let user = user.filter(|_| right).ok_or(Error::InvalidGrant)?;
-        self.renew_password(&user, password);
+        let (user, reading) = user.zip(right).ok_or(Error::InvalidGrant)?;
+        self.renew_password(&user, reading);
         Ok(user)
     }
 
@@ -128,12 +122,13 @@ struct Guess<S> {
 }
 
 impl<S: Store> Guess<S> {
-    async fn check(self, seat: Seat) -> Result<bool, WriteError> {
+    /// How the password is the right one, if it is.
+    async fn check(self, seat: Seat) -> Result<Option<Reading>, WriteError> {
         let hash = self.user.as_ref().map(|user| &*user.password.0);
-        let matches = self.hashes.verify_on(seat, self.password.clone(), hash).await;
+        let matches = self.hashes.verify_on(seat, &self.password, hash).await;
         let matches = matches.map_err(|_| WriteError::Unavailable)?;
-        let right = matches && self.user.as_ref().is_some_and(|user| !user.disabled);
-        if right {
+        let right = matches.filter(|_| self.user.as_ref().is_some_and(|user| !user.disabled));
+        if right.is_some() {
             self.forget_failures().await;
         } else {
             self.count_failure().await?;

@@ -16,6 +16,7 @@ mod clients;
 mod cursor;
 mod end_all;
 mod grants;
+mod hash_metrics;
 mod hash_pool;
 mod introspect;
 mod issue;
@@ -68,6 +69,7 @@ pub use self::{
     keys::RingRefused,
     last_used::{LAST_USED_STEP, Use},
     minting::MintingClient,
+    new_password::prepared,
     page::{Page, PageRequest},
     ready::Ready,
     refresh::Refresh,

@@ -1,4 +1,4 @@
-//! Hashes passwords and chosen client secrets anew when the settings ask for another cost.
+//! Hashes passwords and chosen client secrets anew when another cost or another text is hashed today.
 
 use std::sync::Arc;
 
@@ -11,19 +11,26 @@ use crate::{
         client_secret::StoredSecret,
         error::Error,
         secret::Secret,
+        typed_secret::Reading,
         user::{PasswordHash, User},
     },
     store::{Records as _, Store, Stored, Write, WriteError},
 };
 
+/// A client secret that has just been verified.
+pub(super) struct Shown {
+    /// As it was presented.
+    pub(super) secret: Secret,
+    /// How it matched.
+    pub(super) reading: Reading,
+}
+
 impl<S: Store> Service<S> {
-    /// Sees to it that the password that has just been verified is hashed at today's cost. Nobody
-    /// waits for it and nothing depends on it: what fails is tried again at the next login. Neither
-    /// the user's epoch moves nor anything else of the record.
-    pub(super) fn renew_password(&self, user: &Stored<User>, password: Secret) {
-        if !self.hashes.is_outdated(&user.password.0) {
-            return;
-        }
+    /// Sees to it that the password that has just been verified is hashed as it would be today, in text
+    /// and cost. Nobody waits for it and nothing depends on it: what fails is tried again at the next
+    /// login. Neither the user's epoch moves nor anything else of the record.
+    pub(super) fn renew_password(&self, user: &Stored<User>, reading: Reading) {
+        let Some(password) = self.to_hash(&user.password.0, reading) else { return };
         let (store, hashes) = (Arc::clone(&self.store), Arc::clone(&self.hashes));
         let user = user.clone();
         let renewal = async move {
@@ -40,15 +47,14 @@ impl<S: Store> Service<S> {
     }
 
     /// The same for a client secret that matched `phc`.
-    pub(super) fn renew_secret(&self, client: &Stored<Client>, phc: &str, secret: Secret) {
-        if !self.hashes.is_outdated(phc) {
-            return;
-        }
+    pub(super) fn renew_secret(&self, client: &Stored<Client>, phc: &str, shown: Shown) {
+        let Shown { secret, reading } = shown;
+        let Some(text) = self.to_hash(phc, reading) else { return };
         let (store, hashes) = (Arc::clone(&self.store), Arc::clone(&self.hashes));
         let (verified, old) = (Arc::clone(&self.verified), StoredSecret::Chosen(phc.into()));
         let (client, now) = (client.clone(), self.now());
         let renewal = async move {
-            let hash = match hashes.hash(secret.clone()).await {
+            let hash = match hashes.hash(text).await {
                 Ok(hash) => hash,
                 Err(error) => return not_hashed(&error),
             };
@@ -62,15 +68,21 @@ impl<S: Store> Service<S> {
         };
         tokio::spawn(renewal.in_current_span());
     }
+
+    /// The text to hash in the place of `phc`, if it is not what would be stored today.
+    fn to_hash(&self, phc: &str, Reading { text, renewed }: Reading) -> Option<Secret> {
+        let differs = renewed.is_some() || self.hashes.is_outdated(phc);
+        differs.then(|| renewed.unwrap_or(text))
+    }
 }
 
 fn not_hashed(error: &Error) {
-    tracing::debug!(%error, "a hash of another cost was kept");
+    tracing::debug!(%error, "an older hash was kept");
 }
 
 fn report(what: &str, written: Result<(), WriteError>) {
     match written {
-        Ok(()) => tracing::info!("{what} was hashed anew, at the cost of the settings"),
+        Ok(()) => tracing::info!("{what} was hashed anew, as the settings have it now"),
         // Whoever changed the record first may have done it.
         Err(error) => tracing::debug!(%error, "{what} was not hashed anew"),
     }

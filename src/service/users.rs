@@ -1,16 +1,17 @@
 //! Administers users: creates, shows, lists, changes, disables and deletes them.
 
-use super::{Admin, Page, PageRequest, Service, page, race};
+use super::{Admin, Page, PageRequest, Service, new_password::prepared, page, race};
 use crate::{
     domain::{
         attributes::Attributes,
         error::Error,
+        invalid::Invalid,
         page_token::ListId,
         secret::Secret,
         subject::UserId,
         user::{PasswordHash, User},
         user_edit::{OldGrants, UserEdit},
-        user_name::UserName,
+        user_name::{TypedName, UserName},
     },
     store::{Records as _, Store, Stored, Version, Write, WriteError},
 };
@@ -19,7 +20,7 @@ use crate::{
 #[derive(Clone, Debug)]
 pub struct CreateUser {
     /// The login name.
-    pub name: UserName,
+    pub name: TypedName,
     /// What introspection tells of the user.
     pub attributes: Attributes,
     /// Whether the user is disabled from the start.
@@ -34,7 +35,7 @@ pub enum UserKey {
     /// By id.
     Id(UserId),
     /// By login name.
-    Name(UserName),
+    Name(TypedName),
 }
 
 /// What is asked of [`Service::update_user`].
@@ -42,7 +43,9 @@ pub enum UserKey {
 pub struct UpdateUser {
     /// Who.
     pub id: UserId,
-    /// The fields to change.
+    /// The new login name, if it is to change.
+    pub name: Option<TypedName>,
+    /// The other fields to change.
     pub fields: Vec<UserEdit>,
     /// The state that is to be changed, when it may be no other.
     pub expected: Option<Version>,
@@ -51,8 +54,8 @@ pub struct UpdateUser {
 /// Which users are listed.
 #[derive(Clone, Debug, Default)]
 pub struct UserFilter {
-    /// Those whose normalised login name begins with this.
-    pub name_prefix: String,
+    /// Those whose login name begins with one of the readings of this.
+    pub name_prefix: Option<TypedName>,
     /// Those who are disabled.
     pub disabled_only: bool,
 }
@@ -60,11 +63,14 @@ pub struct UserFilter {
 impl UserFilter {
     fn list(&self) -> ListId {
         let disabled = if self.disabled_only { "1" } else { "" };
-        ListId::new("users", &[&self.name_prefix, disabled])
+        let prefixes = self.name_prefix.iter().flat_map(TypedName::readings);
+        ListId::new("users", &prefixes.map(UserName::as_str).chain([disabled]).collect::<Vec<_>>())
     }
 
     fn keeps(&self, user: &User) -> bool {
-        user.name.as_str().starts_with(&self.name_prefix) && (user.disabled || !self.disabled_only)
+        let begins = |prefix: &UserName| user.name.as_str().starts_with(prefix.as_str());
+        let named = self.name_prefix.as_ref().is_none_or(|name| name.readings().any(begins));
+        named && (user.disabled || !self.disabled_only)
     }
 }
 
@@ -72,18 +78,19 @@ impl<S: Store> Service<S> {
     /// Creates a user. Answers once that is durable.
     ///
     /// # Errors
-    /// `AlreadyExists` when the name is taken; `InvalidRequest` for a password that is none;
+    /// `AlreadyExists` when the name is taken; `InvalidRequest` for a name or a password that is none;
     /// `Overloaded`, `Unavailable`.
     pub async fn create_user(
         &self,
         admin: &Admin,
         request: CreateUser,
     ) -> Result<Stored<User>, Error> {
+        let name = new_name(&request.name)?;
         // Before the password costs a hash.
         self.name_is_free(&request.name, None).await?;
-        let password = self.hash_new_password(&request.name, &request.password).await?;
+        let password = self.hash_new_password(&name, &request.password).await?;
         let now = self.now();
-        let blank = User::new(request.name, password, &*self.entropy, now);
+        let blank = User::new(name, password, &*self.entropy, now);
         let mut user = blank.edited(&[UserEdit::Attributes(request.attributes)], now);
         if request.disabled {
             user = user.disabled(&*self.entropy, now);
@@ -128,13 +135,19 @@ impl<S: Store> Service<S> {
     ///
     /// # Errors
     /// `NotFound`; `Changed` when the user is in another state than expected; `AlreadyExists` when
-    /// a new name is taken; `Overloaded`, `Conflict`, `Unavailable`.
+    /// a new name is taken; `InvalidRequest` for one that is none; `Overloaded`, `Conflict`,
+    /// `Unavailable`.
     pub async fn update_user(
         &self,
         admin: &Admin,
         request: &UpdateUser,
     ) -> Result<Stored<User>, Error> {
-        let next = |user: &User| user.edited(&request.fields, self.now());
+        let mut fields = request.fields.clone();
+        if let Some(name) = &request.name {
+            fields.push(UserEdit::Name(new_name(name)?));
+            self.name_is_free(name, Some(request.id)).await?;
+        }
+        let next = |user: &User| user.edited(&fields, self.now());
         let changed = self.change_user(request.id, request.expected, next).await?;
         admin.note("update user", &request.id);
         Ok(changed)
@@ -202,14 +215,20 @@ impl<S: Store> Service<S> {
         self.user(id).await?.ok_or(Error::NotFound("user"))
     }
 
-    async fn user_named(&self, name: &UserName) -> Result<Option<Stored<User>>, Error> {
-        let found = self.store.user_by_name(name).await;
-        found.map_err(|error| self.read_failed(error))
+    /// The user whom somebody means by a name. Takes as long for a user that there is not.
+    pub(super) async fn user_named(&self, name: &TypedName) -> Result<Option<Stored<User>>, Error> {
+        let mut found = None;
+        for reading in name.readings() {
+            let user = self.store.user_by_name(reading).await;
+            let user = user.map_err(|error| self.read_failed(error))?;
+            found = found.or(user);
+        }
+        Ok(found)
     }
 
     /// # Errors
     /// `AlreadyExists` when somebody else than `owner` has the name.
-    async fn name_is_free(&self, name: &UserName, owner: Option<UserId>) -> Result<(), Error> {
+    async fn name_is_free(&self, name: &TypedName, owner: Option<UserId>) -> Result<(), Error> {
         match self.user_named(name).await? {
             Some(user) if Some(user.id) != owner => Err(Error::AlreadyExists("user")),
             Some(_) | None => Ok(()),
@@ -222,7 +241,7 @@ impl<S: Store> Service<S> {
         password: &Secret,
     ) -> Result<PasswordHash, Error> {
         self.check_new_password(name, password)?;
-        Ok(PasswordHash(self.hashes.hash(password.normalised()).await?))
+        Ok(PasswordHash(self.hashes.hash(prepared("password", password)?).await?))
     }
 
     /// Puts what `change` makes of a user in their place; nothing is written where that is the same.
@@ -243,7 +262,8 @@ impl<S: Store> Service<S> {
             }
             // A name that is taken is a conflict like any other to the store.
             if next.name != found.name {
-                self.name_is_free(&next.name, Some(id)).await?;
+                let name = TypedName::new(next.name.as_str());
+                self.name_is_free(&name, Some(id)).await?;
             }
             let write = Write::Replace(found.version(), next.clone());
             match self.store.users().write(write).await {
@@ -254,4 +274,11 @@ impl<S: Store> Service<S> {
         })
         .await
     }
+}
+
+/// # Errors
+/// `InvalidRequest` for a name that nobody may be given.
+fn new_name(name: &TypedName) -> Result<UserName, Error> {
+    let refused = |Invalid(problem)| Error::InvalidRequest { field: "user.username", problem };
+    name.name().cloned().map_err(refused)
 }

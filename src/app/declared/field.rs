@@ -4,7 +4,7 @@ use serde::Serialize;
 use sha2::{Digest as _, Sha256};
 
 use crate::domain::{client::Declared, error::Error, secret::Secret};
-use crate::service::HashPool;
+use crate::service::{HashPool, prepared};
 
 /// Applies a plain value through `apply` when it changed; an undeclared one is forgotten, so that
 /// declaring it again applies it again.
@@ -36,10 +36,12 @@ pub(super) async fn apply_chosen(
     hashes: &HashPool,
 ) -> Result<Option<Box<str>>, Error> {
     let last = declared.get(field).and_then(|last| std::str::from_utf8(last).ok());
-    if last.is_some() && hashes.verify(secret.clone(), last).await? {
+    if let Some(last) = last
+        && hashes.verify(secret, last).await?
+    {
         return Ok(None);
     }
-    let hash = hashes.hash(secret.clone()).await?;
+    let hash = hashes.hash(prepared(field, secret)?).await?;
     declared.insert(field.into(), hash.as_bytes().into());
     Ok(Some(hash))
 }

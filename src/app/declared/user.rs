@@ -61,7 +61,7 @@ async fn apply_password(
     const FIELD: &str = "password";
     match password {
         DeclaredPassword::Clear(password) => {
-            let hash = apply_chosen(declared, FIELD, &password.normalised(), hashes).await?;
+            let hash = apply_chosen(declared, FIELD, password, hashes).await?;
             Ok(hash.map(PasswordHash))
         }
         DeclaredPassword::Hash(hash) => {

@@ -94,7 +94,7 @@ impl Credential<'_> {
                 Self::Clear(own) => **own == secret,
                 Self::Generated(hash) => **hash == SecretHash::of(&secret),
                 // A hash that cannot be checked in time would be told of by a start.
-                Self::Chosen(phc) => hashes.verify(secret, Some(phc)).await == Ok(true),
+                Self::Chosen(phc) => hashes.verify(&secret, phc).await == Ok(true),
             };
             if same {
                 return true;

@@ -7,7 +7,7 @@ use crate::{
         secret::Secret,
         user::User,
         user_edit::{OldGrants, UserEdit},
-        user_name::UserName,
+        user_name::TypedName,
     },
     grpc::convert::timestamp,
     proto::v1::{self, get_user_request::Name},
@@ -20,7 +20,7 @@ use crate::{
 pub(super) fn create(request: v1::CreateUserRequest) -> Result<CreateUser, Error> {
     let user = request.user.ok_or(Error::missing("user"))?;
     Ok(CreateUser {
-        name: user_name("user.username", &user.username)?,
+        name: typed_name("user.username", &user.username)?,
         attributes: fields::attributes("user.attributes", &user.attributes)?,
         disabled: user.disabled,
         password: password(request.password)?,
@@ -28,14 +28,11 @@ pub(super) fn create(request: v1::CreateUserRequest) -> Result<CreateUser, Error
 }
 
 /// # Errors
-/// `InvalidRequest` without a name; `NotFound` for one that nobody can have.
+/// `InvalidRequest` without a name; `NotFound` for an id that is none.
 pub(super) fn key(request: v1::GetUserRequest) -> Result<UserKey, Error> {
     match request.name {
         Some(Name::UserId(id)) => names::user_id(&id).map(UserKey::Id),
-        Some(Name::Username(name)) if !name.is_empty() => {
-            let name = UserName::parse(&name);
-            name.map(UserKey::Name).map_err(|_| Error::NotFound("user"))
-        }
+        Some(Name::Username(name)) if !name.is_empty() => Ok(UserKey::Name(TypedName::new(&name))),
         Some(Name::Username(_)) | None => Err(Error::missing("user_id")),
     }
 }
@@ -44,9 +41,14 @@ pub(super) fn key(request: v1::GetUserRequest) -> Result<UserKey, Error> {
 /// `InvalidRequest` for a prefix that no name has.
 pub(super) fn filter(request: &v1::ListUsersRequest) -> Result<UserFilter, Error> {
     let name_prefix = match request.username_prefix.as_str() {
-        "" => String::new(),
-        prefix => user_name("username_prefix", prefix)?.to_string(),
+        "" => None,
+        prefix => Some(TypedName::new(prefix)),
     };
+    if let Some(Err(refused)) = name_prefix.as_ref().map(TypedName::name)
+        && name_prefix.iter().flat_map(TypedName::readings).next().is_none()
+    {
+        return Err(names::refused("username_prefix", refused));
+    }
     Ok(UserFilter { name_prefix, disabled_only: request.disabled_only })
 }
 
@@ -59,23 +61,21 @@ pub(super) fn update(request: v1::UpdateUserRequest) -> Result<UpdateUser, Error
     if mask.paths.is_empty() {
         return Err(Error::missing("update_mask"));
     }
-    let given = mask.paths.iter().map(|field| edit(field, &user));
-    let fields = given.collect::<Result<_, _>>()?;
-    Ok(UpdateUser { id, fields, expected: names::expected("user.etag", &user.etag)? })
-}
-
-fn edit(field: &str, user: &v1::User) -> Result<UserEdit, Error> {
-    match field {
-        "username" => user_name("user.username", &user.username).map(UserEdit::Name),
-        "attributes" => {
-            let attributes = fields::attributes("user.attributes", &user.attributes);
-            attributes.map(UserEdit::Attributes)
-        }
-        _ => {
-            let problem = "must name username or attributes";
-            Err(Error::InvalidRequest { field: "update_mask", problem })
+    let (mut name, mut edits) = (None, Vec::new());
+    for field in &mask.paths {
+        match field.as_str() {
+            "username" => name = Some(typed_name("user.username", &user.username)?),
+            "attributes" => {
+                let attributes = fields::attributes("user.attributes", &user.attributes)?;
+                edits.push(UserEdit::Attributes(attributes));
+            }
+            _ => {
+                let problem = "must name username or attributes";
+                return Err(Error::InvalidRequest { field: "update_mask", problem });
+            }
         }
     }
+    Ok(UpdateUser { id, name, fields: edits, expected: names::expected("user.etag", &user.etag)? })
 }
 
 /// # Errors
@@ -90,11 +90,8 @@ pub(super) const fn old_grants(keep: bool) -> OldGrants {
     if keep { OldGrants::Keep } else { OldGrants::End }
 }
 
-fn user_name(field: &'static str, text: &str) -> Result<UserName, Error> {
-    if text.is_empty() {
-        return Err(Error::missing(field));
-    }
-    UserName::parse(text).map_err(|invalid| names::refused(field, invalid))
+fn typed_name(field: &'static str, text: &str) -> Result<TypedName, Error> {
+    if text.is_empty() { Err(Error::missing(field)) } else { Ok(TypedName::new(text)) }
 }
 
 /// A user.

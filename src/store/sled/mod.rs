@@ -38,7 +38,7 @@ use tokio::{sync::watch, task::spawn_blocking};
 
 pub(super) use self::index::Indexed;
 pub use self::{
-    check::{CheckError, CheckOptions, Finding, MAX_FINDINGS, Report, check},
+    check::{CheckError, CheckOptions, Finding, JoinedNames, MAX_FINDINGS, Named, Report, check},
     fresh::{FreshError, FreshStore},
     handle::Failure,
     open::SledOptions,

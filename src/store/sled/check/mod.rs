@@ -17,6 +17,7 @@
 mod entries;
 mod feed;
 mod finding;
+mod joined;
 mod quarantine;
 mod records;
 #[cfg(test)]
@@ -29,8 +30,11 @@ use std::{
 
 use thiserror::Error;
 
-pub use self::finding::Finding;
 use self::quarantine::Quarantine;
+pub use self::{
+    finding::Finding,
+    joined::{JoinedNames, Named},
+};
 use super::{
     OpenError, SledStore,
     directory::{DataDirectory, Opened},
@@ -97,6 +101,10 @@ pub struct Report {
     pub faults: u64,
     /// How much of it was repaired.
     pub repaired: u64,
+    /// Users whose names are one by today's rule, which is no fault: at most [`MAX_FINDINGS`] pairs.
+    pub joined: Vec<JoinedNames>,
+    /// How many such pairs there are.
+    pub names_joined: u64,
 }
 
 impl Report {

@@ -2,7 +2,7 @@
 
 use sled::IVec;
 
-use super::{Check, Finding, OpenError, Tree};
+use super::{Check, Finding, OpenError, Tree, joined::Renamed};
 use crate::{
     domain::{attempts::Attempts, client::Client, grant::Grant, record::is_newer, user::User},
     store::{
@@ -33,8 +33,11 @@ impl Check {
     }
 
     pub(super) fn users(&mut self) -> Result<(), OpenError> {
-        self.report.users = self.records::<User>(&self.users.clone(), "users", |_, _| {})?;
-        Ok(())
+        let mut renamed = Vec::new();
+        self.report.users = self.records::<User>(&self.users.clone(), "users", |_, user| {
+            renamed.extend(Renamed::of(user));
+        })?;
+        self.joined(renamed)
     }
 
     /// Failed logins are in no index and in no backup: that each decodes is all there is to check.

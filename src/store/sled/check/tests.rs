@@ -6,7 +6,11 @@ use sled::Db;
 
 use super::{quarantine::QUARANTINE, *};
 use crate::{
-    domain::{grant::Grant, user_name::UserName},
+    domain::{
+        grant::Grant,
+        user::User,
+        user_name::{TypedName, UserName},
+    },
     store::{
         GrantOwner, Record, Records, Sequence, Store as _, Write, conformance,
         sled::{
@@ -271,4 +275,42 @@ async fn a_store_that_is_in_use_or_absent_is_told_so() {
     let refused = check(&options(&nowhere), &TestEntropy(8));
     assert!(matches!(refused, Err(CheckError::Missing)));
     assert!(!nowhere.exists());
+}
+
+/// A user by a name that version 0.1 gave.
+fn formerly(number: u8, name: &str) -> User {
+    let typed = TypedName::new(name);
+    let name = typed.readings().next().expect("a name").clone();
+    User { name, ..conformance::user(number) }
+}
+
+#[tokio::test]
+async fn names_that_are_one_today_are_told_and_no_fault() {
+    let directory = store().await;
+    let store = open(directory.path()).await;
+    for (number, name) in [
+        (11, "tanaka"),
+        (12, "ｔａｎａｋａ"),
+        (13, "αλέξης"),
+        (14, "αλέξησ"),
+        (15, "ｓａｔｏ"),
+        (16, "sａto"),
+        (17, "ｓuzuki"),
+    ] {
+        insert(store.users(), formerly(number, name)).await;
+    }
+    store.close().await.expect("it closes in order");
+    let report = run(directory.path(), false).await;
+    assert!(report.is_good() && report.findings.is_empty(), "{report:?}");
+    let pairs: Vec<_> = report
+        .joined
+        .iter()
+        .map(|joined| (joined.first.name.as_str(), joined.second.name.as_str()))
+        .collect();
+    assert_eq!(pairs, [("ｓａｔｏ", "sａto"), ("tanaka", "ｔａｎａｋａ"), ("αλέξησ", "αλέξης")]);
+    assert_eq!(report.names_joined, 3);
+    let text = report.joined[1].to_string();
+    let (one, other) = (formerly(11, "tanaka").id, formerly(12, "tanaka").id);
+    let expected = format!("users: \"tanaka\" ({one}) and \"ｔａｎａｋａ\" ({other}) are one name");
+    assert_eq!(text, expected);
 }

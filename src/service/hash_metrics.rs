@@ -1,0 +1,40 @@
+//! What the threads that hash count.
+
+use std::sync::{
+    Arc,
+    atomic::{AtomicUsize, Ordering},
+};
+
+use crate::metrics::{Counter, Histogram, Registry};
+
+/// Seconds that one secret takes: a millisecond at the least cost, much more at a high one.
+const SECONDS: [f64; 9] = [0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0];
+
+/// What the pool counts.
+pub(super) struct HashMetrics {
+    pub(super) registry: Registry,
+    pub(super) refused: Counter,
+    pub(super) seconds: Histogram,
+}
+
+impl HashMetrics {
+    pub(super) fn new(waiting: Arc<AtomicUsize>) -> Self {
+        let registry = Registry::new();
+        let depth =
+            registry.gauge("jeton_hash_queue_depth", "Requests that wait for a thread to hash on.");
+        registry.before_reading(move || {
+            let waiting = waiting.load(Ordering::Relaxed);
+            depth.set(i64::try_from(waiting).unwrap_or(i64::MAX));
+        });
+        let refused = registry.counter(
+            "jeton_hashes_refused_total",
+            "Requests that waited in vain for a thread to hash on, and were told OVERLOADED.",
+        );
+        let seconds = registry.histogram(
+            "jeton_hash_seconds",
+            "How long argon2 took for one secret.",
+            &SECONDS,
+        );
+        Self { registry, refused, seconds }
+    }
+}
