@@ -240,3 +240,17 @@ async fn a_chosen_client_secret_is_one_secret_on_every_keyboard_and_one_of_befor
     }
     server.stop().await;
 }
+
+#[tokio::test]
+async fn a_line_break_in_a_password_or_a_secret_is_refused_by_name() {
+    let server = Server::start(&with_admin()).await;
+    let shop = server.caller("shop").await;
+    let refused = shop.issue(log_in_as("alice", "alice-password\n")).await;
+    let status = assert_refused(refused, Code::InvalidArgument, "INVALID_REQUEST");
+    assert_eq!(status.message(), "password: must not hold line breaks");
+    let copied = Caller { secret: "shop-secret\n".to_owned(), ..shop.clone() };
+    let refused = copied.issue(client_credentials()).await;
+    let status = assert_refused(refused, Code::InvalidArgument, "INVALID_REQUEST");
+    assert_eq!(status.message(), "client_secret: must not hold line breaks");
+    server.stop().await;
+}

@@ -98,7 +98,7 @@ impl World {
 
     async fn call(&self, secret: &Secret, reads: bool) -> Result<(), Error> {
         let (client_id, secret) = ("shop".to_owned(), secret.clone());
-        let credentials = Credentials::Secret { client_id, secret, raw: None };
+        let credentials = Credentials::of_secret(client_id, secret);
         if reads {
             self.service.authenticate_caller(&credentials).await.map(drop)
         } else {

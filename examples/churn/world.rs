@@ -73,8 +73,7 @@ impl World {
         let keys = KeyRing::new(key.clone(), []);
         let policy = RotationPolicy::default();
         let service = Service::new(store.clone(), keys, hashes, clock.clone(), entropy, policy);
-        let credentials =
-            Credentials::Secret { client_id: client_id().to_string(), secret, raw: None };
+        let credentials = Credentials::of_secret(client_id().to_string(), secret);
         let caller = service.authenticate_client(&credentials).await.expect("the client");
         Arc::new(Self { store, service, clock, caller, key, users })
     }

@@ -196,15 +196,8 @@ impl<S: Store> Service<S> {
             Ok(caller) => return Ok(caller),
             Err(error) => error,
         };
-        let named = match credentials {
-            Credentials::ClientId(id) | Credentials::Secret { client_id: id, .. } => {
-                ClientId::parse(id).ok()
-            }
-            Credentials::Certificate { client_id, .. } => {
-                client_id.as_deref().and_then(|id| ClientId::parse(id).ok())
-            }
-            Credentials::Nothing | Credentials::Bearer(_) => None,
-        };
+        let readings = credentials.client_ids();
+        let named = readings.into_iter().find_map(|id| ClientId::parse(id).ok());
         let known = match (&named, &error) {
             // The store has just been waited for in vain: the caller is not to wait for it again.
             (Some(id), Error::Unavailable { .. }) => self.store.clients().cached(id),

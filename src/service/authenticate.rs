@@ -1,6 +1,9 @@
 //! Authenticates callers: by secret, by name alone for public clients, by our own access tokens.
 
-use super::{Caller, Credentials, Service, introspect::TokenRecords, rehash::Shown};
+use super::{
+    Caller, Credentials, IdAndSecret, Service, certificates::lists, introspect::TokenRecords,
+    rehash::Shown,
+};
 use crate::{
     domain::{
         certificate::CertificateIdentity,
@@ -21,18 +24,16 @@ impl<S: Store> Service<S> {
     /// Authenticates a client that asks for tokens, or revokes them (RFC 6749 §2.3).
     ///
     /// # Errors
-    /// `InvalidClient` unless it shows a live secret or a certificate of an enabled client, or is a
+    /// `InvalidRequest` for a secret with a line break. `InvalidClient` unless it shows a live secret or a certificate of an enabled client, or is a
     /// public one. Bearers are no client authentication. `RateLimited` beyond the client's request limit.
     /// `Overloaded`, `Unavailable`.
     pub async fn authenticate_client(&self, credentials: &Credentials) -> Result<Caller, Error> {
         let caller = match credentials {
             Credentials::Nothing | Credentials::Bearer(_) => Err(Error::InvalidClient),
-            Credentials::ClientId(client_id) => self.public_client(client_id).await,
-            Credentials::Secret { client_id, secret, raw } => {
-                self.either_reading((client_id, secret), raw.as_ref()).await
-            }
-            Credentials::Certificate { identities, client_id } => {
-                self.certified_or_public(identities, client_id.as_deref()).await
+            Credentials::ClientId(client_ids) => self.public_client(client_ids).await,
+            Credentials::Secret(readings) => self.by_secret(readings).await,
+            Credentials::Certificate { identities, client_ids } => {
+                self.certified_or_public(identities, client_ids).await
             }
         }?;
         self.budgets.spend(caller.client())?;
@@ -61,34 +62,54 @@ impl<S: Store> Service<S> {
         let position = self.store.position();
         let caller = match credentials {
             Credentials::Nothing | Credentials::ClientId(_) => Err(Error::InvalidClient),
-            Credentials::Secret { client_id, secret, raw } => {
-                self.either_reading((client_id, secret), raw.as_ref()).await
-            }
-            Credentials::Certificate { identities, client_id } => {
-                self.certified(identities, client_id.as_deref()).await
+            Credentials::Secret(readings) => self.by_secret(readings).await,
+            Credentials::Certificate { identities, client_ids } => {
+                self.certified(identities, client_ids).await
             }
             Credentials::Bearer(token) => self.bearer(token).await,
         };
         caller.map(|caller| caller.read_at(position))
     }
 
-    async fn either_reading(
-        &self,
-        (client_id, secret): (&str, &Secret),
-        raw: Option<&(String, Secret)>,
-    ) -> Result<Caller, Error> {
-        match (self.confidential_client(client_id, secret).await, raw) {
-            (Err(Error::InvalidClient), Some((client_id, secret))) => {
-                self.confidential_client(client_id, secret).await
-            }
-            (first, _) => first,
+    /// The client whose secret is right in one of the readings.
+    async fn by_secret(&self, readings: &[IdAndSecret]) -> Result<Caller, Error> {
+        // Of a chosen secret each wrong reading costs a hash.
+        if let Some(caller) = readings.iter().find_map(|reading| self.remembered(reading)) {
+            return Ok(caller);
         }
+        let mut refusal = Error::InvalidClient;
+        for IdAndSecret { client_id, secret } in readings {
+            if secret.has_line_break() {
+                let problem = "must not hold line breaks";
+                refusal = Error::InvalidRequest { field: "client_secret", problem };
+                continue;
+            }
+            match self.confidential_client(client_id, secret).await {
+                Err(Error::InvalidClient) => {}
+                answer => return answer,
+            }
+        }
+        Err(refusal)
     }
 
-    async fn public_client(&self, client_id: &str) -> Result<Caller, Error> {
-        let Ok(client_id) = ClientId::parse(client_id) else { return Err(Error::InvalidClient) };
+    /// The client whose chosen secret was verified lately, as far as memory knows.
+    fn remembered(&self, reading: &IdAndSecret) -> Option<Caller> {
+        let id = ClientId::parse(&reading.client_id).ok()?;
+        let client = self.store.clients().cached(&id).filter(|client| !client.disabled)?;
+        let hashes = chosen_hashes(&client, self.now());
+        let known = !hashes.is_empty()
+            && self.verified.knows(&self.verified.proof(&hashes, &reading.secret));
+        known.then(|| Caller::new(client))
+    }
+
+    async fn public_client(&self, client_ids: &[String]) -> Result<Caller, Error> {
         let good = |client: &Client| !client.disabled && client.client_type == ClientType::Public;
-        self.client_that(&client_id, good).await?.map(Caller::new).ok_or(Error::InvalidClient)
+        for client_id in client_ids.iter().filter_map(|id| ClientId::parse(id).ok()) {
+            if let Some(client) = self.client_that(&client_id, good).await? {
+                return Ok(Caller::new(client));
+            }
+        }
+        Err(Error::InvalidClient)
     }
 
     /// The client, if it is `good`. What lies in memory may be behind what another process has
@@ -106,26 +127,33 @@ impl<S: Store> Service<S> {
         Ok(current.filter(|client| good(client)))
     }
 
-    /// The client whose certificate it is; none when the request names another one.
+    /// The client whose certificate it is: of those that list it the one that the request names
+    /// (RFC 8705 §2).
     async fn certified(
         &self,
         certificate: &[CertificateIdentity],
-        named: Option<&str>,
+        named: &[String],
     ) -> Result<Caller, Error> {
-        let client = self.certified_client(certificate).await?;
-        let same = |client: &Stored<Client>| named.is_none_or(|named| client.id.as_str() == named);
-        client.filter(same).map(Caller::new).ok_or(Error::InvalidClient)
+        if named.is_empty() {
+            let only = self.certified_client(certificate).await?;
+            return only.map(Caller::new).ok_or(Error::InvalidClient);
+        }
+        for client_id in named.iter().filter_map(|id| ClientId::parse(id).ok()) {
+            let lists = |client: &Client| lists(client, certificate);
+            if let Some(client) = self.client_that(&client_id, lists).await? {
+                return Ok(Caller::new(client));
+            }
+        }
+        Err(Error::InvalidClient)
     }
 
     /// A public client is one by its name alone, whatever its connection has shown.
     async fn certified_or_public(
         &self,
         certificate: &[CertificateIdentity],
-        named: Option<&str>,
+        named: &[String],
     ) -> Result<Caller, Error> {
-        if let Some(named) = named
-            && let Ok(public) = self.public_client(named).await
-        {
+        if let Ok(public) = self.public_client(named).await {
             return Ok(public);
         }
         self.certified(certificate, named).await

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use base64::{Engine as _, prelude::BASE64_STANDARD};
 use percent_encoding::percent_decode_str;
 
-use super::Credentials;
+use super::{Credentials, IdAndSecret};
 use crate::domain::{certificate::CertificateIdentity, error::Error, secret::Secret};
 
 impl Credentials {
@@ -28,65 +28,91 @@ impl Credentials {
 }
 
 impl Credentials {
+    /// A client's id and secret, of which there is one reading.
+    pub fn of_secret(client_id: String, secret: Secret) -> Self {
+        Self::Secret(vec![IdAndSecret { client_id, secret }])
+    }
+
     /// The same over a connection whose peer has shown this certificate: it counts where nothing else
     /// is presented, or no more than a client's name.
     #[must_use]
     pub fn over(self, certificate: Option<Arc<[CertificateIdentity]>>) -> Self {
         match (self, certificate) {
-            (Self::Nothing, Some(identities)) => Self::Certificate { identities, client_id: None },
-            (Self::ClientId(client_id), Some(identities)) => {
-                Self::Certificate { identities, client_id: Some(client_id) }
+            (Self::Nothing, Some(identities)) => {
+                Self::Certificate { identities, client_ids: Vec::new() }
+            }
+            (Self::ClientId(client_ids), Some(identities)) => {
+                Self::Certificate { identities, client_ids }
             }
             (presented, _) => presented,
         }
     }
 
     /// The one way of authenticating out of what the header presents and what the request itself
-    /// holds (RFC 6749 §2.3). A `client_id` beside Basic credentials or a certificate is no second
-    /// way as long as it names the same client. A certificate is no way beside any other: it belongs
-    /// to the connection, whatever the request is about.
+    /// holds (RFC 6749 §2.3). What the header says already is no second way: a `client_id` beside
+    /// Basic credentials or a certificate that names the same client, and the same secret, which
+    /// some gateways send in both places. A certificate is no way beside any other: it belongs to the
+    /// connection, whatever the request is about.
     ///
     /// # Errors
-    /// `InvalidRequest` for two ways, for two clients, and for a secret without a client.
+    /// `InvalidRequest` for two ways, for two clients, for two secrets, and for a secret without a
+    /// client.
     pub fn joined_with(
         self,
         client_id: Option<String>,
         client_secret: Option<Secret>,
     ) -> Result<Self, Error> {
-        match (self, client_id, client_secret) {
-            (presented, None, None) => Ok(presented),
-            (Self::Nothing, Some(client_id), None) => Ok(Self::ClientId(client_id)),
-            (Self::Certificate { identities, client_id: None }, client_id @ Some(_), None) => {
-                Ok(Self::Certificate { identities, client_id })
+        let Some(secret) = client_secret else {
+            return match client_id {
+                Some(client_id) => self.naming(client_id),
+                None => Ok(self),
+            };
+        };
+        match (self, client_id) {
+            (Self::Secret(readings), client_id) => {
+                let same = |reading: &IdAndSecret| {
+                    let named = client_id.as_ref().is_none_or(|id| *id == reading.client_id);
+                    named && reading.secret == secret
+                };
+                let same: Vec<_> = readings.into_iter().filter(same).collect();
+                if same.is_empty() { Err(Self::two_ways()) } else { Ok(Self::Secret(same)) }
             }
-            (
-                Self::Nothing | Self::Certificate { client_id: None, .. },
-                Some(client_id),
-                Some(secret),
-            ) => Ok(Self::Secret { client_id, secret, raw: None }),
-            (Self::Nothing | Self::Certificate { client_id: None, .. }, None, Some(_)) => {
-                let problem = "is required beside client_secret";
-                Err(Error::InvalidRequest { field: "client_id", problem })
+            (Self::Nothing, Some(client_id)) => Ok(Self::of_secret(client_id, secret)),
+            (Self::Certificate { client_ids, .. }, Some(client_id)) if client_ids.is_empty() => {
+                Ok(Self::of_secret(client_id, secret))
             }
-            (
-                presented @ (Self::Secret { .. } | Self::ClientId(_) | Self::Certificate { .. }),
-                Some(client_id),
-                None,
-            ) => {
-                if presented.names(&client_id) {
-                    return Ok(presented);
-                }
-                let problem = "differs from the authorization header";
-                Err(Error::InvalidRequest { field: "client_id", problem })
+            (Self::Nothing, None) => Err(Self::nameless()),
+            (Self::Certificate { client_ids, .. }, None) if client_ids.is_empty() => {
+                Err(Self::nameless())
             }
-            (
-                Self::Secret { .. }
-                | Self::ClientId(_)
-                | Self::Certificate { .. }
-                | Self::Bearer(_),
-                _,
-                _,
-            ) => Err(Self::two_ways()),
+            (Self::ClientId(_) | Self::Certificate { .. } | Self::Bearer(_), _) => {
+                Err(Self::two_ways())
+            }
+        }
+    }
+
+    /// The same beside a `client_id`: it says which reading was meant.
+    fn naming(self, named: String) -> Result<Self, Error> {
+        let only = |client_ids: Vec<String>| {
+            let same = client_ids.into_iter().filter(|client_id| *client_id == named);
+            let same: Vec<_> = same.collect();
+            if same.is_empty() { Err(Self::two_clients()) } else { Ok(same) }
+        };
+        match self {
+            Self::Nothing => Ok(Self::ClientId(vec![named])),
+            Self::ClientId(client_ids) => only(client_ids).map(Self::ClientId),
+            Self::Certificate { identities, client_ids } if client_ids.is_empty() => {
+                Ok(Self::Certificate { identities, client_ids: vec![named] })
+            }
+            Self::Certificate { identities, client_ids } => {
+                Ok(Self::Certificate { identities, client_ids: only(client_ids)? })
+            }
+            Self::Secret(readings) => {
+                let same = readings.into_iter().filter(|reading| reading.client_id == named);
+                let same: Vec<_> = same.collect();
+                if same.is_empty() { Err(Self::two_clients()) } else { Ok(Self::Secret(same)) }
+            }
+            Self::Bearer(_) => Err(Self::two_ways()),
         }
     }
 
@@ -96,46 +122,66 @@ impl Credentials {
         Error::InvalidRequest { field: "authorization", problem }
     }
 
-    fn names(&self, client: &str) -> bool {
+    fn two_clients() -> Error {
+        let problem = "differs from the authorization header";
+        Error::InvalidRequest { field: "client_id", problem }
+    }
+
+    fn nameless() -> Error {
+        let problem = "is required beside client_secret";
+        Error::InvalidRequest { field: "client_id", problem }
+    }
+}
+
+/// How one half of Basic may have been written.
+#[derive(Clone, Copy)]
+enum Writing {
+    /// Form-encoded, which makes a plus sign of a space (RFC 6749 §2.3.1).
+    Form,
+    /// Percent-encoded, a plus sign as it is.
+    Percent,
+    /// As it is (RFC 7617), which many clients do.
+    Raw,
+}
+
+impl Writing {
+    /// In the order in which they are tried. Of a text without a plus sign the first two read the same.
+    const ALL: [Self; 3] = [Self::Form, Self::Percent, Self::Raw];
+
+    /// The text that was written so; `None` when it is not UTF-8.
+    fn read(self, written: &str) -> Option<String> {
+        let decoded = |text: &str| percent_decode_str(text).decode_utf8().ok().map(Into::into);
         match self {
-            Self::Secret { client_id, raw, .. } => {
-                client_id == client || raw.as_ref().is_some_and(|(name, _)| name == client)
-            }
-            Self::ClientId(client_id) | Self::Certificate { client_id: Some(client_id), .. } => {
-                client_id == client
-            }
-            Self::Nothing | Self::Certificate { client_id: None, .. } | Self::Bearer(_) => false,
+            Self::Form => decoded(&written.replace('+', " ")),
+            Self::Percent => decoded(written),
+            Self::Raw => Some(written.to_owned()),
         }
     }
 }
 
-/// RFC 6749 §2.3.1 has both halves form-encoded; many clients send them raw. Where decoding changes
-/// something, both readings are kept.
 fn basic(value: &str) -> Result<Credentials, Error> {
     let bytes = BASE64_STANDARD.decode(value).map_err(|_| Error::InvalidClient)?;
     let text = Secret::new(String::from_utf8(bytes).map_err(|_| Error::InvalidClient)?);
     let (id, secret) = text.expose().split_once(':').ok_or(Error::InvalidClient)?;
     // An empty secret is an omitted one: what is left is the name of a client, perhaps a public one.
     if secret.is_empty() {
-        let decoded = form_decode(id);
-        return Ok(Credentials::ClientId(decoded.unwrap_or_else(|| id.to_owned())));
+        return Ok(Credentials::ClientId(each(|writing| writing.read(id))));
     }
-    let decoded = form_decode(id).zip(form_decode(secret));
-    let raw = (id.to_owned(), Secret::new(secret));
-    Ok(match decoded {
-        Some((client_id, secret))
-            if (client_id.as_str(), secret.as_str()) != (id, raw.1.expose()) =>
-        {
-            Credentials::Secret { client_id, secret: Secret::new(secret), raw: Some(raw) }
-        }
-        Some(_) | None => Credentials::Secret { client_id: raw.0, secret: raw.1, raw: None },
-    })
+    Ok(Credentials::Secret(each(|writing| {
+        let (client_id, secret) = (writing.read(id)?, Secret::new(writing.read(secret)?));
+        Some(IdAndSecret { client_id, secret })
+    })))
 }
 
-/// `application/x-www-form-urlencoded` decoding; `None` when the result is not UTF-8.
-fn form_decode(text: &str) -> Option<String> {
-    let spaced = text.replace('+', " ");
-    percent_decode_str(&spaced).decode_utf8().ok().map(Into::into)
+/// What comes out of each way of writing, each outcome once.
+fn each<T: PartialEq>(read: impl Fn(Writing) -> Option<T>) -> Vec<T> {
+    let mut readings = Vec::new();
+    for reading in Writing::ALL.into_iter().filter_map(read) {
+        if !readings.contains(&reading) {
+            readings.push(reading);
+        }
+    }
+    readings
 }
 
 #[cfg(test)]
@@ -143,15 +189,19 @@ mod tests {
     use super::*;
 
     fn read(header: &str) -> Result<Vec<(String, String)>, Error> {
-        Credentials::from_authorization(header).map(|credentials| match credentials {
-            Credentials::Secret { client_id, secret, raw } => {
-                let raw = raw.map(|(id, secret)| (id, secret.expose().to_owned()));
-                [(client_id, secret.expose().to_owned())].into_iter().chain(raw).collect()
+        Credentials::from_authorization(header).map(readings)
+    }
+
+    fn readings(credentials: Credentials) -> Vec<(String, String)> {
+        match credentials {
+            Credentials::Secret(readings) => {
+                let read = |IdAndSecret { client_id, secret }| pair(&client_id, secret.expose());
+                readings.into_iter().map(read).collect()
             }
-            Credentials::Bearer(token) => vec![("bearer".into(), token.expose().into())],
-            Credentials::ClientId(client_id) => vec![(client_id, String::new())],
+            Credentials::Bearer(token) => vec![pair("bearer", token.expose())],
+            Credentials::ClientId(ids) => ids.iter().map(|id| pair(id, "")).collect(),
             Credentials::Nothing | Credentials::Certificate { .. } => vec![],
-        })
+        }
     }
 
     fn header(text: &str) -> String {
@@ -169,16 +219,23 @@ mod tests {
     }
 
     #[test]
-    fn encoded_halves_are_decoded_and_kept_raw_as_well() {
-        let read = read(&header("test%5Fid:a+b%2B"));
-        assert_eq!(read, Ok(vec![pair("test_id", "a b+"), pair("test%5Fid", "a+b%2B")]));
-    }
-
-    #[test]
-    fn an_empty_secret_leaves_the_name_alone() {
-        assert_eq!(read(&header("public%5Fid:")), Ok(vec![pair("public_id", "")]));
-        let read = Credentials::from_authorization(&header("public_id:"));
-        assert!(matches!(read, Ok(Credentials::ClientId(id)) if id == "public_id"));
+    fn every_way_to_write_the_halves_is_a_reading() {
+        for (written, expected) in [
+            ("id:secret", &[("id", "secret")][..]),
+            (
+                "test%5Fid:a+b%2B",
+                &[("test_id", "a b+"), ("test_id", "a+b+"), ("test%5Fid", "a+b%2B")],
+            ),
+            ("id:a+b%5Ec", &[("id", "a b^c"), ("id", "a+b^c"), ("id", "a+b%5Ec")]),
+            ("web+app:s", &[("web app", "s"), ("web+app", "s")]),
+            ("id:100%25", &[("id", "100%"), ("id", "100%25")]),
+            ("pub+web:", &[("pub web", ""), ("pub+web", "")]),
+            ("pub%20x:", &[("pub x", ""), ("pub%20x", "")]),
+            ("public_id:", &[("public_id", "")]),
+        ] {
+            let expected: Vec<_> = expected.iter().map(|(id, secret)| pair(id, secret)).collect();
+            assert_eq!(read(&header(written)), Ok(expected), "{written}");
+        }
     }
 
     #[test]
@@ -196,12 +253,28 @@ mod tests {
         assert!(matches!(named("other"), Err(Error::InvalidRequest { field: "client_id", .. })));
         let public = Credentials::from_authorization(&header("app:")).expect("credentials");
         assert!(public.joined_with(Some("app".into()), None).is_ok());
-        let twice = basic().joined_with(Some("test_id".into()), Some(Secret::new("x")));
-        assert_eq!(twice.err(), Some(Credentials::two_ways()));
         let bearer = Credentials::Bearer(Secret::new("jat_x")).joined_with(Some("a".into()), None);
         assert_eq!(bearer.err(), Some(Credentials::two_ways()));
         let nameless = Credentials::Nothing.joined_with(None, Some(Secret::new("x")));
         assert!(matches!(nameless, Err(Error::InvalidRequest { field: "client_id", .. })));
+    }
+
+    /// As lua-resty-openidc sends them, and with it APISIX.
+    #[test]
+    fn the_same_secret_in_both_places_is_one_way_and_another_is_refused() {
+        let basic = || Credentials::from_authorization(&header("a%5Fb:x+y")).expect("credentials");
+        let joined = |id: Option<&str>, secret: &str| {
+            basic().joined_with(id.map(Into::into), Some(Secret::new(secret))).map(readings)
+        };
+        assert_eq!(joined(Some("a_b"), "x+y"), Ok(vec![pair("a_b", "x+y")]));
+        assert_eq!(joined(Some("a_b"), "x y"), Ok(vec![pair("a_b", "x y")]));
+        assert_eq!(joined(None, "x+y"), Ok(vec![pair("a_b", "x+y"), pair("a%5Fb", "x+y")]));
+        for (id, secret) in [(Some("a_b"), "z"), (Some("other"), "x+y"), (None, "z")] {
+            assert_eq!(joined(id, secret), Err(Credentials::two_ways()));
+        }
+        let nameless = Credentials::from_authorization(&header("a:")).expect("a name");
+        let joined = nameless.joined_with(Some("a".into()), Some(Secret::new("x")));
+        assert_eq!(joined.err(), Some(Credentials::two_ways()));
     }
 
     #[test]
@@ -211,11 +284,15 @@ mod tests {
         let certificate = || Credentials::Nothing.over(shown());
         let (name, secret) = (|| Some("a".to_owned()), || Some(Secret::new("x")));
         let joined = certificate().joined_with(None, None);
-        assert!(matches!(joined, Ok(Credentials::Certificate { client_id: None, .. })));
+        assert!(
+            matches!(joined, Ok(Credentials::Certificate { client_ids, .. }) if client_ids.is_empty())
+        );
         let joined = certificate().joined_with(name(), None);
-        assert!(matches!(joined, Ok(Credentials::Certificate { client_id: Some(_), .. })));
+        assert!(
+            matches!(joined, Ok(Credentials::Certificate { client_ids, .. }) if client_ids == ["a"])
+        );
         let joined = certificate().joined_with(name(), secret());
-        assert!(matches!(joined, Ok(Credentials::Secret { .. })));
+        assert!(matches!(joined, Ok(Credentials::Secret(_))));
         let joined = certificate().joined_with(None, secret());
         assert!(matches!(joined, Err(Error::InvalidRequest { field: "client_id", .. })));
         assert!(matches!(Credentials::Nothing.over(None), Credentials::Nothing));
@@ -224,7 +301,9 @@ mod tests {
         // Basic without a secret is a name.
         let named =
             || Credentials::from_authorization(&header("a:")).expect("a name").over(shown());
-        assert!(matches!(named(), Credentials::Certificate { client_id: Some(_), .. }));
+        assert!(
+            matches!(named(), Credentials::Certificate { client_ids, .. } if client_ids == ["a"])
+        );
         assert!(named().joined_with(name(), None).is_ok());
         let other = named().joined_with(Some("b".to_owned()), None);
         assert!(matches!(other, Err(Error::InvalidRequest { field: "client_id", .. })));

@@ -14,26 +14,44 @@ use crate::{
 pub enum Credentials {
     /// Nothing was presented.
     Nothing,
-    /// A `client_id` alone: good for public clients.
-    ClientId(String),
-    /// `client_id` and secret (RFC 6749 §2.3.1).
-    Secret {
-        /// Whose secret.
-        client_id: String,
-        /// The secret presented.
-        secret: Secret,
-        /// Another reading of the same bytes, tried when the first is no one's.
-        raw: Option<(String, Secret)>,
-    },
+    /// A `client_id` alone, in each reading of what was sent, the likeliest first: good for public
+    /// clients.
+    ClientId(Vec<String>),
+    /// `client_id` and secret (RFC 6749 §2.3.1), in each reading of what was sent, the likeliest first.
+    Secret(Vec<IdAndSecret>),
     /// The verified certificate of the connection (RFC 8705 §2).
     Certificate {
         /// What it says of its holder.
         identities: Arc<[CertificateIdentity]>,
-        /// The client that the request names beside it.
-        client_id: Option<String>,
+        /// The client that the request names beside it, in each reading; none where it names none.
+        client_ids: Vec<String>,
     },
     /// An access token that a client got for itself and for jeton (RFC 6750).
     Bearer(Secret),
+}
+
+/// A client's id and its secret.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct IdAndSecret {
+    /// Whose secret.
+    pub client_id: String,
+    /// The secret presented.
+    pub secret: Secret,
+}
+
+impl Credentials {
+    /// The name of the client, in each reading; none where no name was sent.
+    pub(super) fn client_ids(&self) -> Vec<&str> {
+        match self {
+            Self::ClientId(client_ids) | Self::Certificate { client_ids, .. } => {
+                client_ids.iter().map(String::as_str).collect()
+            }
+            Self::Secret(readings) => {
+                readings.iter().map(|reading| reading.client_id.as_str()).collect()
+            }
+            Self::Nothing | Self::Bearer(_) => Vec::new(),
+        }
+    }
 }
 
 /// An authenticated client. Only [`Service::authenticate`](super::Service) and its kin make one,

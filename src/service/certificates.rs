@@ -130,8 +130,8 @@ fn add(holders: &mut Holders, client: &Client) {
 }
 
 impl<S: Store> Service<S> {
-    /// The enabled client that lists one of a certificate's identities; `None` when there is none,
-    /// or more than one, which nobody can mean.
+    /// The enabled client that lists one of a certificate's identities, where the request names none;
+    /// `None` when there is none, or more than one, which nobody can mean.
     ///
     /// # Errors
     /// `Unavailable`.
@@ -149,7 +149,11 @@ impl<S: Store> Service<S> {
             let Some(client) = client else { continue };
             if let Some(first) = &found {
                 let (first, second) = (&first.id, &client.id);
-                tracing::warn!(%first, %second, "two clients list the certificate: it is refused");
+                tracing::warn!(
+                    %first,
+                    %second,
+                    "two clients list the certificate: without a client_id it is refused"
+                );
                 return Ok(None);
             }
             found = Some(client);
@@ -158,6 +162,7 @@ impl<S: Store> Service<S> {
     }
 }
 
-fn lists(client: &Client, certificate: &[CertificateIdentity]) -> bool {
+/// Whether the client is enabled and lists one of a certificate's identities.
+pub(super) fn lists(client: &Client, certificate: &[CertificateIdentity]) -> bool {
     !client.disabled && client.certificates.iter().any(|listed| certificate.contains(listed))
 }

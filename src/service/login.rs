@@ -51,6 +51,10 @@ impl<S: Store> Service<S> {
             let problem = "must be at most 1024 bytes";
             return Err(Error::InvalidRequest { field: "password", problem });
         }
+        if password.has_line_break() {
+            let problem = "must not hold line breaks";
+            return Err(Error::InvalidRequest { field: "password", problem });
+        }
         let name = TypedName::new(username);
         let id = match name.counted_as() {
             Some(name) => AttemptsId::of(&client.id, &name),

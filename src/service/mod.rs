@@ -56,7 +56,7 @@ use tokio::sync::Semaphore;
 pub use self::{
     admin::Admin,
     backup::{Backup, BackupPiece},
-    caller::{Caller, Credentials},
+    caller::{Caller, Credentials, IdAndSecret},
     client_secrets::{ChosenOrGenerated, STANDARD_OVERLAP},
     clients::{ClientFilter, CreateClient, UpdateClient},
     cursor::Cursor,

@@ -74,8 +74,9 @@ async fn a_request_authenticates_in_one_way_only() {
     let server = Server::start().await;
     let (id, secret) = ("test_client_id", "test_client_secret");
     for more in [
-        "&client_secret=test_client_secret",
+        "&client_secret=x",
         "&client_id=test_client_id&client_secret=x",
+        "&client_id=orders&client_secret=test_client_secret",
         "&client_id=orders",
     ] {
         is(&server.send(basic(login(more), id, secret)).await, 400, "invalid_request");
@@ -89,6 +90,48 @@ async fn a_request_authenticates_in_one_way_only() {
     assert_eq!(server.send(same).await.status, 200);
     let same = basic(login("&client_id=test_client_id"), "test%5Fclient%5Fid", secret);
     assert_eq!(server.send(same).await.status, 200);
+    // Nor is the same secret, which lua-resty-openidc sends in both places, and with it APISIX.
+    let both = "&client_id=test_client_id&client_secret=test_client_secret";
+    for more in [both, "&client_secret=test_client_secret"] {
+        for id in [id, "test%5Fclient%5Fid"] {
+            assert_eq!(server.send(basic(login(more), id, secret)).await.status, 200, "{more}");
+        }
+    }
+    let answer = server.send(basic(login(both), id, "x")).await;
+    is(&answer, 400, "invalid_request");
+}
+
+#[tokio::test]
+async fn every_reading_of_basic_is_tried() {
+    let server = Server::start().await;
+    for (id, secret) in [
+        ("plus", "one+two%5Ethree+four"),
+        ("space", "one+two%5Ethree+four"),
+        ("raw", "one+two%5Ethree+four"),
+        ("web+app", "web-application-secret"),
+        ("web%2Bapp", "web-application-secret"),
+        ("web%20app", "web-application-secret"),
+        ("pub+web", ""),
+        ("pub%2Bweb", ""),
+        ("pub%20x", ""),
+        ("pub%5Fy", ""),
+    ] {
+        let answer = server.send(basic(login(""), id, secret)).await;
+        assert_eq!(answer.status, 200, "{id} {secret} {answer:?}");
+    }
+    is(&server.send(basic(login(""), "pub+web", "x")).await, 401, "invalid_client");
+}
+
+#[tokio::test]
+async fn a_secret_with_a_line_break_is_told_so_wherever_it_is() {
+    let server = Server::start().await;
+    let broken = basic(login(""), "test_client_id", "test_client_secret\n");
+    is(&server.send(broken).await, 400, "invalid_request");
+    let broken = login("&client_id=test_client_id&client_secret=test_client_secret%0A");
+    is(&server.send(broken).await, 400, "invalid_request");
+    let broken = "&client_id=client_id_example&username=test_api_user&password=test_api_user%0A";
+    let broken = text("/oauth/token", &format!("grant_type=password{broken}"));
+    is(&server.send(broken).await, 400, "invalid_request");
 }
 
 #[tokio::test]

@@ -97,6 +97,43 @@ grants = ["password", "refresh_token", "client_credentials"]
 audience = ["jeton", "billing"]
 
 [[client]]
+id = "plus"
+secret = "one+two^three+four"
+grants = ["password"]
+
+[[client]]
+id = "space"
+secret = "one two^three four"
+grants = ["password"]
+
+[[client]]
+id = "raw"
+secret = "one+two%5Ethree+four"
+grants = ["password"]
+
+[[client]]
+id = "web+app"
+secret = "web-application-secret"
+grants = ["password"]
+
+[[client]]
+id = "web%20app"
+secret = "web-application-secret"
+grants = ["password"]
+
+[[client]]
+id = "pub+web"
+grants = ["password"]
+
+[[client]]
+id = "pub%20x"
+grants = ["password"]
+
+[[client]]
+id = "pub_y"
+grants = ["password"]
+
+[[client]]
 id = "app_example"
 grants = ["password", "refresh_token"]
 
@@ -264,7 +301,7 @@ impl Server {
     pub(crate) async fn token_for_jeton(&self, client: &str, secret: &str) -> String {
         let service = self.ready.get().expect("a service");
         let client_id = client.to_owned();
-        let credentials = Credentials::Secret { client_id, secret: Secret::new(secret), raw: None };
+        let credentials = Credentials::of_secret(client_id, Secret::new(secret));
         let caller = service.authenticate_client(&credentials).await.expect("a caller");
         let request = Issue {
             grant: IssueGrant::ClientCredentials,

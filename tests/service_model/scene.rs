@@ -63,7 +63,7 @@ impl Scene {
         let service = Service::new(store.clone(), keys, hashes, clock.clone(), entropy, policy);
         let service = Arc::new(service);
         let client_id = client_id(0).to_string();
-        let credentials = Credentials::Secret { client_id, secret, raw: None };
+        let credentials = Credentials::of_secret(client_id, secret);
         let caller = service.authenticate_client(&credentials).await.expect("the client");
         let admin = service.authorize_admin(caller.clone(), Origin::default());
         let admin = admin.expect("an administrator");

@@ -96,11 +96,7 @@ impl World {
         let policies = Policies { rotation: policy, lockout, ..Policies::default() };
         let service =
             Service::new(store.clone(), keys, hashes, clock.clone(), entropy.clone(), policies);
-        let credentials = Credentials::Secret {
-            client_id: client_id(CLIENTS).to_string(),
-            secret: admin_secret,
-            raw: None,
-        };
+        let credentials = Credentials::of_secret(client_id(CLIENTS).to_string(), admin_secret);
         let admin = service.authenticate_caller(&credentials).await.expect("a caller");
         let admin = service.authorize_admin(admin, Origin::default()).expect("an administrator");
         Self {
@@ -161,11 +157,8 @@ impl World {
     }
 
     async fn caller(&self, client: usize) -> Result<Caller, Error> {
-        let credentials = Credentials::Secret {
-            client_id: client_id(client).to_string(),
-            secret: self.client_secrets[client].clone(),
-            raw: None,
-        };
+        let secret = self.client_secrets[client].clone();
+        let credentials = Credentials::of_secret(client_id(client).to_string(), secret);
         self.service.authenticate_client(&credentials).await
     }
 

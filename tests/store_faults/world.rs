@@ -90,7 +90,7 @@ impl World {
         let policy = RotationPolicy { retry_window: minute, access_overlap: minute };
         let service = Service::new(store.clone(), keys, hashes, clock.clone(), entropy, policy);
         let id = client_id(0).to_string();
-        let credentials = Credentials::Secret { client_id: id, secret, raw: None };
+        let credentials = Credentials::of_secret(id, secret);
         let caller = service.authenticate_client(&credentials).await.expect("the client");
         let admin = service.authorize_admin(caller.clone(), Origin::default());
         let admin = admin.expect("an administrator");

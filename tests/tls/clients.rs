@@ -185,6 +185,18 @@ async fn certificates_are_given_and_taken_while_the_server_runs_and_two_holders_
     list("rival", &["dns:orders.example"]).await;
     assert_refused(issue().await, Code::Unauthenticated, "INVALID_CLIENT");
     server.logs("two clients list the certificate").await;
+    // Of two that list it the request says which it is (RFC 8705 §2).
+    for client_id in ["shop", "rival", "billing"] {
+        let named = Caller { id: client_id.to_owned(), ..caller.clone() };
+        let answer = named.issue(client_credentials()).await;
+        if client_id == "billing" {
+            assert_refused(answer, Code::Unauthenticated, "INVALID_CLIENT");
+            continue;
+        }
+        let token = answer.expect("the named one's").access_token;
+        // By Basic without a secret, where the request has no field for it.
+        assert_eq!(named.introspect(&token).await.client_id, client_id);
+    }
     list("shop", &[]).await;
     issue().await.expect("rival's from now on");
     list("rival", &[]).await;

@@ -163,7 +163,7 @@ async fn start() -> (Router, Secret, Secret) {
     let policy = RotationPolicy::default();
     let service = Service::new(store, keys, hashes, Arc::new(Stopped), entropy, policy);
     let secret = Secret::new(SECRETS[0]);
-    let credentials = Credentials::Secret { client_id: "orders".into(), secret, raw: None };
+    let credentials = Credentials::of_secret("orders".into(), secret);
     let caller = service.authenticate_client(&credentials).await.expect("the client");
     let request = Issue {
         grant: IssueGrant::Password { username: "alice".into(), password: Secret::new(SECRETS[1]) },
