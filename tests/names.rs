@@ -254,3 +254,11 @@ async fn a_line_break_in_a_password_or_a_secret_is_refused_by_name() {
     assert_eq!(status.message(), "client_secret: must not hold line breaks");
     server.stop().await;
 }
+
+#[tokio::test]
+async fn an_empty_variable_does_not_silence_the_log() {
+    let empty = [("JETON_LOG", "")];
+    let server = Server::start_with(Home::new(), &with_admin(), &empty).await;
+    server.logs("serving").await;
+    server.stop().await;
+}

@@ -48,8 +48,8 @@ impl Server {
 
     /// An empty one when none is named.
     fn profile(&self) -> Result<Profile, CliError> {
-        match given(self.profile.as_ref()) {
-            Some(name) => Ok(Profile::load(&name)?),
+        match &self.profile {
+            Some(name) => Ok(Profile::load(name)?),
             None => Ok(Profile::default()),
         }
     }
@@ -77,7 +77,7 @@ impl Server {
     }
 
     fn url(&self, profile: &Profile) -> String {
-        let url = given(self.url.as_ref()).or_else(|| profile.server.clone());
+        let url = self.url.clone().or_else(|| profile.server.clone());
         url.unwrap_or_else(|| DEFAULT_SERVER.to_owned())
     }
 }
@@ -134,7 +134,7 @@ impl Caller {
     /// Who calls, and the secret where it need not be asked for. A profile's secret is shown for
     /// that profile's client only: under another id it would be a wrong guess, and a disclosure.
     fn credentials(&self, profile: &Profile) -> Result<(String, Option<Secret>), CliError> {
-        let named = given(self.client_id.as_ref());
+        let named = self.client_id.clone();
         let client_id = named.or_else(|| profile.client_id.clone()).ok_or(CliError::Usage(
             "which client to call as? Give --client-id, JETON_CLIENT_ID or a --profile that says",
         ))?;
@@ -147,11 +147,6 @@ impl Caller {
         let secret = secret.or_else(|| self.server.shows(profile).then(|| Secret::new("")));
         Ok((client_id, secret))
     }
-}
-
-/// A variable that is set to nothing is as good as not set.
-fn given(text: Option<&String>) -> Option<String> {
-    text.filter(|text| !text.is_empty()).cloned()
 }
 
 /// The transport says only that it failed; why stands at the end of the causes.

@@ -9,7 +9,7 @@ use zeroize::Zeroizing;
 
 use super::CliError;
 use crate::{
-    config::{Environment as _, ProcessEnvironment},
+    config::{Environment as _, ProcessEnvironment, secret_text},
     domain::secret::Secret,
 };
 
@@ -83,11 +83,16 @@ pub(super) fn confirm(question: &str) -> Result<(), CliError> {
 }
 
 fn variable(name: &str) -> Result<Option<Secret>, CliError> {
-    match ProcessEnvironment.variable(name).map(OsString::into_string) {
-        Some(Ok(value)) => Ok(Some(Secret::new(value))),
-        Some(Err(_)) => Err(CliError::Usage("a secret in the environment is not UTF-8")),
-        None => Ok(None),
+    let value = match ProcessEnvironment.variable(name).map(OsString::into_string) {
+        Some(Ok(value)) => Zeroizing::new(value),
+        Some(Err(_)) => return Err(CliError::Usage("a secret in the environment is not UTF-8")),
+        None => return Ok(None),
+    };
+    let secret = Secret::new(secret_text(&value));
+    if secret.has_line_break() {
+        return Err(CliError::Usage("a secret in the environment holds a line break"));
     }
+    Ok(Some(secret).filter(|secret| !secret.is_empty()))
 }
 
 fn prompt(what: &str) -> Result<Secret, CliError> {
@@ -98,15 +103,14 @@ fn prompt(what: &str) -> Result<Secret, CliError> {
 /// All of standard input but the end of its one line. More lines are a file that was not meant.
 fn line() -> Result<Secret, CliError> {
     let text = read()?;
-    let line = text.strip_suffix('\n').unwrap_or(&text);
-    let line = line.strip_suffix('\r').unwrap_or(line);
-    if line.is_empty() {
+    let secret = Secret::new(secret_text(&text));
+    if secret.is_empty() {
         return Err(CliError::Usage("standard input holds no secret"));
     }
-    if line.contains(['\n', '\r']) {
+    if secret.has_line_break() {
         return Err(CliError::Usage("standard input holds more than the one line of a secret"));
     }
-    Ok(Secret::new(line))
+    Ok(secret)
 }
 
 fn read() -> Result<Zeroizing<String>, CliError> {

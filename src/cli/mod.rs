@@ -1,5 +1,6 @@
 //! The `jeton` command line.
 
+mod arguments;
 mod attributes;
 mod backup;
 mod bench;
@@ -186,7 +187,7 @@ impl From<Status> for CliError {
 /// went wrong on standard error. The exit code is 0, 1 when something was refused or failed, 2 when
 /// the command line asks for nothing that can be done.
 pub fn main() -> ExitCode {
-    let cli = Cli::parse();
+    let cli = arguments::read();
     match run(cli.command) {
         Ok(()) => ExitCode::SUCCESS,
         // Whoever read the output has read enough: `jeton user list | head`.

@@ -72,7 +72,13 @@ impl Profile {
                 "cert" => profile.encryption.cert = Some(text.into()),
                 "key" => profile.encryption.key = Some(text.into()),
                 "client_id" => profile.client_id = Some(text),
-                "client_secret" => profile.client_secret = Some(Secret::new(text)),
+                "client_secret" => {
+                    let secret = Secret::new(text);
+                    if secret.has_line_break() {
+                        return Err(fault(key.span.start, "a secret has no line breaks"));
+                    }
+                    profile.client_secret = Some(secret);
+                }
                 _ => {
                     let problem = "a profile has server, ca, cert, key, client_id and \
                                    client_secret, nothing else";

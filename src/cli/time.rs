@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use crate::config;
+
 /// RFC 3339, in UTC.
 pub(super) fn moment(moment: Option<prost_types::Timestamp>) -> Option<String> {
     moment.map(|moment| moment.to_string())
@@ -22,9 +24,9 @@ pub(super) fn duration(duration: Option<prost_types::Duration>) -> Option<String
 }
 
 /// Reads a duration from an argument.
-pub(super) fn parse(text: &str) -> Result<prost_types::Duration, &'static str> {
-    let duration = humantime::parse_duration(text).map_err(|_| "a duration is written 90s, 15m")?;
-    prost_types::Duration::try_from(duration).map_err(|_| "longer than can be said")
+pub(super) fn parse(text: &str) -> Result<prost_types::Duration, String> {
+    let duration = config::duration(text).map_err(|invalid| invalid.to_string())?;
+    prost_types::Duration::try_from(duration).map_err(|_| "longer than can be said".to_owned())
 }
 
 #[cfg(test)]
@@ -39,5 +41,6 @@ mod tests {
         assert_eq!(duration(parse("60s").ok()).as_deref(), Some("1m"));
         assert_eq!(duration(None), None);
         assert!(parse("60").is_err() && parse("-1s").is_err());
+        assert!(parse("15M").is_err_and(|why| why.contains("write 15m or 15 minutes")));
     }
 }

@@ -6,9 +6,12 @@ use std::{
     str,
 };
 
+use zeroize::Zeroizing;
+
 use super::{
     environment::{Environment, TextFile},
     fields::{Fields, Placed},
+    secret_text::secret_text,
     storage,
     warning::Warning,
 };
@@ -70,6 +73,8 @@ fn checked(secret: Secret) -> Result<Secret, Invalid> {
     if secret.is_empty() || secret.is_too_long() {
         return Err(Invalid("must be 1 to 1024 bytes"));
     }
+    // The same is asked of secrets that are set over the API.
+    secret.prepared()?;
     Ok(secret)
 }
 
@@ -91,9 +96,9 @@ fn from_variable(
 ) -> Option<Secret> {
     let variable = &name.value;
     let secret = match environment.variable(variable).map(OsString::into_string) {
-        None => Err(format!("the environment variable {variable} is not set")),
+        None => Err(format!("the environment variable {variable} is not set, or empty")),
         Some(Err(_)) => Err(format!("the environment variable {variable} is not UTF-8")),
-        Some(Ok(text)) => checked(Secret::new(text))
+        Some(Ok(text)) => checked(Secret::new(secret_text(&Zeroizing::new(text))))
             .map_err(|invalid| format!("the environment variable {variable} {invalid}")),
     };
     secret.map_err(|problem| fields.fault(name.at, keys.variable, &problem)).ok()
@@ -118,9 +123,7 @@ fn from_file(
         Err(error) => Err(format!("{shown} cannot be read: {error}")),
         Ok(file) => {
             warn_if_exposed(fields, &path.value, &file);
-            without_line_end(&file)
-                .and_then(checked)
-                .map_err(|invalid| format!("{shown} {invalid}"))
+            text_of(&file).and_then(checked).map_err(|invalid| format!("{shown} {invalid}"))
         }
     };
     secret.map_err(|problem| fields.fault(path.at, keys.file, &problem)).ok()
@@ -132,28 +135,14 @@ fn warn_if_exposed(fields: &mut Fields<'_, '_>, path: &Path, file: &TextFile) {
     }
 }
 
-/// The text of a file without the one line end that editors and `echo` put after it.
-fn without_line_end(file: &TextFile) -> Result<Secret, Invalid> {
+fn text_of(file: &TextFile) -> Result<Secret, Invalid> {
     let text = str::from_utf8(&file.bytes).map_err(|_| Invalid("must be UTF-8"))?;
-    let text = text.strip_suffix('\n').map_or(text, |line| line.strip_suffix('\r').unwrap_or(line));
-    Ok(Secret::new(text))
+    Ok(Secret::new(secret_text(text)))
 }
 
 #[cfg(test)]
 mod tests {
-    use zeroize::Zeroizing;
-
     use super::*;
-
-    #[test]
-    fn one_line_end_is_trimmed_and_no_more() {
-        for (bytes, expected) in
-            [("a", "a"), ("a\n", "a"), ("a\r\n", "a"), ("a\n\n", "a\n"), (" a ", " a "), ("\n", "")]
-        {
-            let file = TextFile { bytes: Zeroizing::new(bytes.into()), exposed: false };
-            assert!(without_line_end(&file) == Ok(Secret::new(expected)), "{bytes:?}");
-        }
-    }
 
     #[test]
     fn a_secret_under_the_wrong_key_is_not_taken_for_a_name() {

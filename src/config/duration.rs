@@ -11,7 +11,13 @@ pub(super) const FORM: &str = r#"a duration like "60s""#;
 const LONGEST: Duration = Duration::from_secs(100 * 365 * 24 * 60 * 60);
 
 /// Any duration, zero included, of at most 100 years.
-pub(super) fn any(text: &str) -> Result<Duration, Invalid> {
+///
+/// # Errors
+/// For other text, and for `15M`: to the library that is 15 months, to whoever wrote it 15 minutes.
+pub fn any(text: &str) -> Result<Duration, Invalid> {
+    if text.contains('M') {
+        return Err(Invalid("must not hold M, which stands for months: write 15m or 15 minutes"));
+    }
     let duration =
         humantime::parse_duration(text).map_err(|_| Invalid(r#"must be a duration like "60s""#))?;
     if duration > LONGEST {
@@ -93,6 +99,11 @@ mod tests {
         }
         for text in ["", "60", "-1s", "s", "1 fortnight", "60 s s", "99999999999999999999s"] {
             assert!(any(text).is_err(), "{text}");
+        }
+        assert_eq!(any("15 minutes"), any("15m"));
+        for text in ["15M", "1h 15M", "1 M"] {
+            let refused = any(text).expect_err("refused").to_string();
+            assert!(refused.contains("write 15m or 15 minutes"), "{refused}");
         }
     }
 

@@ -12,7 +12,7 @@ use zeroize::Zeroizing;
 
 /// Where variables and files come from. The process has one; tests pass their own.
 pub trait Environment {
-    /// The value of an environment variable; `None` when it is not set.
+    /// The value of an environment variable; `None` when it is not set, or set to nothing.
     fn variable(&self, name: &str) -> Option<OsString>;
 
     /// Reads a whole file. A relative path starts at the working directory.
@@ -42,7 +42,7 @@ impl ProcessEnvironment {
 impl Environment for ProcessEnvironment {
     #[expect(clippy::disallowed_methods, reason = "the one home of the process environment")]
     fn variable(&self, name: &str) -> Option<OsString> {
-        env::var_os(name)
+        env::var_os(name).filter(|value| !value.is_empty())
     }
 
     fn read(&self, path: &Path) -> io::Result<TextFile> {

@@ -61,9 +61,12 @@ impl LogSettings {
 
 /// Checks a filter.
 pub(super) fn filter(text: &str) -> Result<String, Invalid> {
-    EnvFilter::builder()
-        .parse(text)
-        .map_err(|_| Invalid(r#"must be a level or directives like "info,jeton=debug""#))?;
+    const FORM: Invalid = Invalid(r#"must be a level or directives like "info,jeton=debug""#);
+    // To the library no directive at all means silence, which is written "off".
+    if text.split(',').all(|directive| directive.trim().is_empty()) {
+        return Err(FORM);
+    }
+    EnvFilter::builder().parse(text).map_err(|_| FORM)?;
     Ok(text.to_owned())
 }
 
@@ -76,7 +79,7 @@ mod tests {
         for text in ["info", "off", "warn,jeton=trace", "jeton[call]=debug"] {
             assert_eq!(filter(text), Ok(text.to_owned()));
         }
-        for text in ["jeton=loud", "jeton[call=debug"] {
+        for text in ["jeton=loud", "jeton[call=debug", "", " ", ","] {
             assert!(filter(text).is_err(), "{text}");
         }
     }

@@ -7,7 +7,7 @@
 //! | `environment` | [`Environment`], where variables and files are read |
 //! | `listeners`, `tls`, `limits`, `storage`, `tokens`, `passwords`, `lockout`, `log`, `audit`, `traces`, `serve` | one section of the file each |
 //! | `client`, `user` | one `[[client]]` or `[[user]]` each |
-//! | `credential`, `phc` | the ways to give a secret or password, and its hash |
+//! | `credential`, `secret_text`, `phc` | the ways to give a secret or password, and its hash |
 //! | `fields` | typed values out of one TOML table |
 //! | `syntax` | what is wrong with a file that is no TOML |
 //! | `fault`, `warning`, `report` | what is told of a file, and where in it |
@@ -32,6 +32,7 @@ mod passwords;
 mod phc;
 mod report;
 mod restart;
+mod secret_text;
 mod serve;
 mod settings;
 mod size;
@@ -46,6 +47,7 @@ mod warning;
 pub use self::{
     audit::AuditSettings,
     client::{DeclaredClient, DeclaredSecret},
+    duration::any as duration,
     environment::{Environment, ProcessEnvironment, TextFile},
     fault::{Fault, Faults, Place},
     limits::LimitSettings,
@@ -53,6 +55,7 @@ pub use self::{
     log::{LogFormat, LogSettings},
     overrides::Overrides,
     passwords::PasswordSettings,
+    secret_text::secret_text,
     serve::{Runtime, ServeSettings},
     settings::{Loaded, Settings},
     storage::{KeySettings, StoreSettings, url as store_url},

@@ -4,7 +4,7 @@ use std::{path::PathBuf, time::Duration};
 
 use bytesize::ByteSize;
 
-use super::{duration, fields::Fields, overrides::Overrides, size};
+use super::{duration, fields::Fields, overrides::Overrides, secret_text::secret_text, size};
 use crate::domain::{invalid::Invalid, secret::Secret};
 
 /// `[store]`: the embedded store, or a database that several instances share.
@@ -94,6 +94,7 @@ const URL_FORM: &str = r#"a URL like "postgres://jeton@db/jeton""#;
 /// # Errors
 /// When it is another kind of URL.
 pub fn url(text: &str) -> Result<Secret, Invalid> {
+    let text = secret_text(text);
     let known = ["postgres://", "postgresql://"].iter().any(|scheme| text.starts_with(scheme));
     if known { Ok(Secret::new(text)) } else { Err(Invalid("must begin with postgres://")) }
 }

@@ -53,3 +53,46 @@ async fn a_reader_that_stops_reading_is_told_nothing() {
     assert_eq!(output.status.code(), Some(1));
     server.stop().await;
 }
+
+#[tokio::test]
+async fn one_line_end_after_a_secret_in_a_variable_is_dropped_and_one_within_is_refused() {
+    let server = Administered::start().await;
+    let list = |secret: &str| server.jeton("client list").with("JETON_CLIENT_SECRET", secret);
+    for secret in ["root-secret\n", "root-secret\r\n", "\u{feff}root-secret"] {
+        list(secret).text();
+    }
+    for secret in ["root\nsecret", "root-secret\n\n"] {
+        list(secret).run().failed(2, &["a secret in the environment holds a line break"]);
+    }
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn a_variable_that_is_set_to_nothing_is_an_unset_one() {
+    let server = Administered::start().await;
+    let mut list = server.jeton("client list --server").and(&server.server.url());
+    for variable in ["JETON_SERVER", "JETON_PROFILE", "JETON_CA", "JETON_CERT", "JETON_KEY"] {
+        list = list.with(variable, "");
+    }
+    list.text();
+    let nobody = server.jeton("client list").with("JETON_CLIENT_SECRET", "");
+    nobody.run().failed(2, &["set JETON_CLIENT_SECRET"]);
+    server.stop().await;
+    let mut check = Jeton::new("check --config /dev/null");
+    for variable in ["JETON_GRPC_LISTEN", "JETON_LOG", "JETON_DRAIN_DELAY", "JETON_STORE_URL"] {
+        check = check.with(variable, "");
+    }
+    check.text();
+    Jeton::new("check").with("JETON_CONFIG", "").run().failed(2, &["name what to check"]);
+}
+
+#[test]
+fn a_variable_that_cannot_be_used_is_blamed_by_its_own_name() {
+    let check = || Jeton::new("check --config /dev/null");
+    let ran = check().with("JETON_GRPC_LISTEN", "nowhere").run();
+    assert!(ran.err.contains("for 'JETON_GRPC_LISTEN'"), "{ran:?}");
+    assert!(!ran.err.contains("--grpc-listen"), "{ran:?}");
+    let given = check().and("--grpc-listen").and("nowhere");
+    let ran = given.with("JETON_GRPC_LISTEN", "127.0.0.1:1").run();
+    assert!(ran.err.contains("for '--grpc-listen <ADDRESS>'"), "{ran:?}");
+}

@@ -50,7 +50,7 @@ impl Fake {
 
 impl Environment for Fake {
     fn variable(&self, name: &str) -> Option<OsString> {
-        self.variables.get(name).cloned()
+        self.variables.get(name).filter(|value| !value.is_empty()).cloned()
     }
 
     fn read(&self, path: &Path) -> io::Result<TextFile> {

@@ -21,6 +21,8 @@ fn every_fault_is_told_in_one_line_with_its_place() {
         let text = text.join("\n") + "\n";
         let faults = Fake::with_settings(&text)
             .variable("EMPTY", "")
+            .variable("LINES", "a line\nand another\n")
+            .file("/lines", "a line\r\nand another", false)
             .file("/long", "x".repeat(1025), false)
             .file("/binary", b"\xff", false)
             .faults();

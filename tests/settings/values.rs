@@ -239,11 +239,13 @@ fn a_secret_is_taken_from_wherever_it_is_given() {
             { id = "clear", secret = "a \"quoted\" one" },
             { id = "variable", secret_env = "SECRET" },
             { id = "file", secret_file = "/run/secret" },
+            { id = "marked", secret_file = "/run/marked" },
         ]
         "#,
     )
     .variable("SECRET", "from the variable\n")
-    .file("/run/secret", "from the file\n", false);
+    .file("/run/secret", "from the file\n", false)
+    .file("/run/marked", "\u{feff}from a file with a mark\r\n", false);
     let clients = environment.settings().clients;
     let secrets: Vec<&str> = clients
         .iter()
@@ -252,7 +254,9 @@ fn a_secret_is_taken_from_wherever_it_is_given() {
             other => panic!("{other:?}"),
         })
         .collect();
-    assert_eq!(secrets, ["a \"quoted\" one", "from the variable\n", "from the file"]);
+    let expected =
+        ["a \"quoted\" one", "from the variable", "from the file", "from a file with a mark"];
+    assert_eq!(secrets, expected);
 }
 
 #[test]

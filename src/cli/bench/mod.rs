@@ -29,7 +29,7 @@ use super::{
     input,
     output::Format,
 };
-use crate::domain::secret::Secret;
+use crate::{config, domain::secret::Secret};
 
 /// Load on a running server.
 #[derive(Args, Debug)]
@@ -79,12 +79,12 @@ pub(super) struct Bench {
     rate: Option<NonZeroU32>,
 
     /// How long calls are counted
-    #[arg(long, value_name = "DURATION", default_value = "10s")]
-    duration: humantime::Duration,
+    #[arg(long, value_name = "DURATION", default_value = "10s", value_parser = config::duration)]
+    duration: Duration,
 
     /// How long calls are made before they are counted
-    #[arg(long, value_name = "DURATION", default_value = "2s")]
-    warm_up: humantime::Duration,
+    #[arg(long, value_name = "DURATION", default_value = "2s", value_parser = config::duration)]
+    warm_up: Duration,
 
     /// The user for `password` and `refresh`; the password is read from the variable
     /// `JETON_PASSWORD`, asked for, or read from standard input
@@ -151,7 +151,7 @@ impl Bench {
             ready.push(worker.map_err(|_| CliError::Usage("a stream panicked"))??);
         }
 
-        let phases = Phases::starting(Instant::now(), *self.warm_up, *self.duration);
+        let phases = Phases::starting(Instant::now(), self.warm_up, self.duration);
         let bar = tokio::spawn(progress::show(phases));
         let mut running = JoinSet::new();
         for (number, worker) in (0..).zip(ready) {
