@@ -13,7 +13,7 @@ use jeton::domain::{
     grant::{Grant, Origin},
     grant_id::GrantId,
     grant_type::GrantType,
-    issue::{IssueRequest, issue},
+    issue::{IssueRequest, REPEAT_WINDOW, issue, reissue},
     judge::judge,
     key_ring::{KeyRing, Salt, ServerKey},
     liveness::Parties,
@@ -34,6 +34,9 @@ const LIFETIMES: Lifetimes = Lifetimes {
     refresh: Duration::from_secs(5_000),
     grant: Duration::from_secs(20_000),
 };
+
+const HUNDRED_DAYS: i64 = 100 * 24 * 60 * 60 * 1_000;
+const SECOND: Duration = Duration::from_secs(1);
 
 /// Different bytes on every draw, the same in every run.
 struct Counting(std::sync::atomic::AtomicU8);
@@ -57,20 +60,29 @@ enum Step {
         refresh: bool,
         access_only: bool,
     },
+    /// Repeats the request that made the grant.
+    Repeat,
     Clock {
-        seconds: i64,
+        millis: i64,
     },
 }
 
 fn step() -> impl Strategy<Value = Step> {
     let back = prop_oneof![6 => Just(0usize), 3 => Just(1usize), 1 => 2usize..6];
-    let clock = prop_oneof![5 => 0i64..90, 3 => 0i64..6_000, 1 => -120i64..0];
+    let clock = prop_oneof![
+        5 => 0i64..90_000,
+        3 => 0i64..6_000_000,
+        2 => -120_000i64..0,
+        2 => -10i64..0,
+        1 => prop::sample::select(vec![-HUNDRED_DAYS, HUNDRED_DAYS]),
+    ];
     prop_oneof![
         8 => (back.clone(), prop::bool::weighted(0.1), prop::bool::weighted(0.2))
             .prop_map(|(back, access, narrow)| Step::Refresh { back, access, narrow }),
         1 => (back, any::<bool>(), prop::bool::weighted(0.8))
             .prop_map(|(back, refresh, access_only)| Step::Revoke { back, refresh, access_only }),
-        6 => clock.prop_map(|seconds| Step::Clock { seconds }),
+        1 => Just(Step::Repeat),
+        6 => clock.prop_map(|millis| Step::Clock { millis }),
     ]
 }
 
@@ -88,18 +100,20 @@ struct World {
     client: Client,
     keys: KeyRing,
     policy: RotationPolicy,
+    request: IssueRequest,
+    entropy: Counting,
     grant: Grant,
     now: Timestamp,
     salts: u8,
-    // The model: every generation so far, and three facts.
+    // The model: every generation so far, first pairs that a repeat has replaced, and two facts.
     made: Vec<Made>,
+    replaced: Vec<TokenPair>,
     grant_end: Timestamp,
     ended: bool,
-    retry_closed: bool,
 }
 
 impl World {
-    fn new(policy: RotationPolicy) -> Self {
+    fn new(policy: RotationPolicy, repeatable: bool) -> Self {
         let entropy = Counting(1.into());
         let client = client(&entropy);
         let keys = KeyRing::new(ServerKey::new(&[7; 32]), []);
@@ -109,7 +123,7 @@ impl World {
             scopes: Scopes::default(),
             audience: Audience::default(),
             access_ttl: None,
-            request_id: None,
+            request_id: repeatable.then(|| "a request".into()),
             origin: Origin::default(),
         };
         let id = GrantId::generate(START, &entropy);
@@ -118,13 +132,15 @@ impl World {
             client,
             keys,
             policy,
+            request,
+            entropy,
             grant: issued.grant,
             now: START,
             salts: 0,
             made: Vec::new(),
+            replaced: Vec::new(),
             grant_end: START.after(LIFETIMES.grant),
             ended: false,
-            retry_closed: true,
         };
         world.remember(issued.pair, false);
         world
@@ -150,10 +166,11 @@ impl World {
 
     fn run(&mut self, step: &Step) -> Result<(), TestCaseError> {
         match *step {
-            Step::Clock { seconds } => {
-                let millis = self.now.as_millis().saturating_add_signed(seconds * 1_000);
+            Step::Clock { millis } => {
+                let millis = self.now.as_millis().saturating_add_signed(millis);
                 self.now = Timestamp::from_millis(millis);
             }
+            Step::Repeat => self.repeat()?,
             Step::Refresh { back, access, narrow } => self.refresh(back, access, narrow)?,
             Step::Revoke { back, refresh, access_only } => {
                 self.revoke(back, refresh, access_only);
@@ -162,27 +179,43 @@ impl World {
         self.check_every_token()
     }
 
+    fn repeat(&mut self) -> Result<(), TestCaseError> {
+        let parties = Parties { client: Some(&self.client), user: None };
+        let (client, key) = (&self.client, self.keys.active());
+        let (grant, request) = (&self.grant, &self.request);
+        let issued = reissue(grant, request, parties, client, key, &self.entropy, self.now);
+        let apart = self.now.since(START).max(START.since(self.now));
+        let repeatable = self.request.request_id.is_some() && self.newest() == 0 && !self.dead();
+        prop_assert_eq!(issued.is_ok(), repeatable && apart < REPEAT_WINDOW, "at {:?}", self.now);
+        if let Ok(issued) = issued {
+            self.grant = issued.grant;
+            self.grant_end = self.now.after(LIFETIMES.grant);
+            self.replaced.extend(self.made.pop().map(|made| made.pair));
+            self.remember(issued.pair, false);
+        }
+        Ok(())
+    }
+
+    fn decide(&self, token: &Token, scopes: &Scopes) -> Refresh {
+        let salt = Salt::from_bytes([self.salts; 16]);
+        let (client, audience) = (&self.client, &Audience::default());
+        let request = RefreshRequest { token, scopes, audience, client, salt };
+        let parties = Parties { client: Some(&self.client), user: None };
+        refresh(&self.grant, request, parties, &self.keys, &self.policy, self.now)
+    }
+
     fn refresh(&mut self, back: usize, access: bool, narrow: bool) -> Result<(), TestCaseError> {
         let number = self.newest().saturating_sub(back);
         let pair = &self.made[number].pair;
         let token = if access { pair.access.clone() } else { refresh_of(pair) };
         let scopes = Scopes::parse(if narrow { "read" } else { "" }).expect("scopes");
         self.salts = self.salts.wrapping_add(1);
-        let request = RefreshRequest {
-            token: &token,
-            scopes: &scopes,
-            audience: &Audience::default(),
-            client: &self.client,
-            salt: Salt::from_bytes([self.salts; 16]),
-        };
-        let parties = Parties { client: Some(&self.client), user: None };
-        let decision = refresh(&self.grant, request, parties, &self.keys, &self.policy, self.now);
+        let decision = self.decide(&token, &scopes);
         let expected = self.expected(number, access, narrow);
         prop_assert_eq!(name(&decision), expected, "generation {} at {:?}", number, self.now);
         match decision {
             Refresh::Rotate { grant, pair } => {
                 self.grant = *grant;
-                self.retry_closed = false;
                 self.remember(pair, narrow);
             }
             Refresh::Repeat { pair } => {
@@ -206,18 +239,22 @@ impl World {
         }
         if number == newest {
             let alive = self.now < self.made[number].refresh_end;
-            return if alive { "Rotate" } else { "InvalidGrant" };
+            let worth = self.grant_end.since(self.now) >= SECOND;
+            return if alive && worth { "Rotate" } else { "InvalidGrant" };
         }
-        let rotated = self.made[newest].time;
-        let open = !self.retry_closed
-            && number + 1 == newest
-            && self.now >= rotated
-            && self.now.since(rotated) < self.policy.retry_window;
-        match (open, narrow == self.made[newest].narrow) {
-            (true, true) => "Repeat",
-            (true, false) => "InvalidRequest",
-            (false, _) => "End",
+        let successor = &self.made[newest];
+        let (passed, behind) = (self.now.since(successor.time), successor.time.since(self.now));
+        if number + 1 < newest || passed >= self.policy.retry_window {
+            return "End";
         }
+        if behind > self.policy.retry_window || successor.access_revoked {
+            return "InvalidGrant";
+        }
+        if narrow != successor.narrow {
+            return "InvalidRequest";
+        }
+        let worth = successor.access_end.since(self.now) >= SECOND;
+        if worth { "Repeat" } else { "InvalidGrant" }
     }
 
     fn revoke(&mut self, back: usize, refresh: bool, access_only: bool) {
@@ -241,11 +278,7 @@ impl World {
         }
         // Only the two newest generations still have an access token to take away.
         for at in newest.saturating_sub(1)..=newest {
-            let named = refresh || at == number;
-            if named && !self.made[at].access_revoked {
-                self.made[at].access_revoked = true;
-                self.retry_closed = true;
-            }
+            self.made[at].access_revoked |= refresh || at == number;
         }
     }
 
@@ -269,6 +302,22 @@ impl World {
             live_refresh_tokens += usize::from(refresh);
         }
         prop_assert!(live_refresh_tokens <= 1);
+        self.check_replaced()
+    }
+
+    /// A pair that a repeat has replaced is good for nothing, and does no harm.
+    fn check_replaced(&self) -> Result<(), TestCaseError> {
+        let key = Some(self.keys.active());
+        for pair in &self.replaced {
+            let refresh = refresh_of(pair);
+            prop_assert_eq!(name(&self.decide(&refresh, &Scopes::default())), "InvalidGrant");
+            for token in [&pair.access, &refresh] {
+                prop_assert!(!self.is_active(token));
+                let (client, scope) = (&self.client.id, RevokeScope::AccessTokenOnly);
+                let revoked = revoke(&self.grant, token, client, scope, key, self.now);
+                prop_assert_eq!(revoked, Revoke::Nothing);
+            }
+        }
         Ok(())
     }
 
@@ -328,12 +377,13 @@ proptest! {
         steps in prop::collection::vec(step(), 1..80),
         window in prop::sample::select(vec![0u64, 60, 300]),
         overlap in prop::sample::select(vec![0u64, 60]),
+        repeatable: bool,
     ) {
         let policy = RotationPolicy {
             retry_window: Duration::from_secs(window),
             access_overlap: Duration::from_secs(overlap),
         };
-        let mut world = World::new(policy);
+        let mut world = World::new(policy, repeatable);
         for step in &steps {
             world.run(step)?;
         }

@@ -196,6 +196,11 @@ async fn ttl_shortens_the_first_access_token_and_nothing_else() {
     for seconds in [0, -1, i64::MIN] {
         assert_invalid(shop.issue(with_ttl(seconds)).await);
     }
+    // Clients would read what is left of it as "never expires".
+    for nanos in [1, 500_000_000, 999_999_999] {
+        let ttl = Some(Duration { seconds: 0, nanos });
+        assert_invalid(shop.issue(IssueTokenRequest { ttl, ..by_password("alice") }).await);
+    }
     server.stop().await;
 }
 

@@ -145,11 +145,37 @@ async fn no_refresh_takes_anything_past_the_end_of_the_grant() {
     let mut newest = shop.refresh(&first.refresh_token).await.expect("a pair");
     while let Ok(next) = shop.refresh(&newest.refresh_token).await {
         assert_eq!((millis(next.expire_time), millis(next.refresh_expire_time)), (end, end));
+        assert!(next.expires_in >= 1, "clients read 0 as never");
         newest = next;
     }
+    // In its last second already, since no token lives so short.
     assert_dead(shop.refresh(&newest.refresh_token).await);
+    expired(&shop, &newest.access_token).await;
     // The window does not bring an expired grant back.
     assert_dead(shop.refresh(&first.refresh_token).await);
     assert_eq!(gateway.reason(&newest.access_token).await, InactiveReason::Expired);
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn a_retry_is_given_no_access_token_that_is_as_good_as_dead_and_its_grant_goes_on() {
+    let settings = Settings::standard().declare("shop", "access_token_ttl", r#""2s""#);
+    let server = Server::start(&settings).await;
+    let shop = server.caller("shop").await;
+    let first = shop.log_in().await;
+    let second = shop.refresh(&first.refresh_token).await.expect("a pair");
+    until("the retry to be too late", async || match shop.refresh(&first.refresh_token).await {
+        Ok(again) => {
+            assert_eq!(again.refresh_token, second.refresh_token);
+            assert!(again.expires_in >= 1, "clients read 0 as never");
+            false
+        }
+        refused => {
+            assert_dead(refused);
+            true
+        }
+    })
+    .await;
+    shop.refresh(&second.refresh_token).await.expect("the grant goes on");
     server.stop().await;
 }

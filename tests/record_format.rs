@@ -127,6 +127,24 @@ fn a_grants_bytes_are_those_of_format_1() {
     assert_eq!(Grant::from_bytes(grant().id, &bytes), Ok(grant()));
 }
 
+/// Of few grants, so that an older release reads all others.
+#[test]
+fn a_grant_whose_request_was_repeated_has_format_2_which_is_format_1_and_a_hash() {
+    let plain = grant();
+    let root = plain.previous.as_ref().and_then(|root| root.refresh.as_ref()).map(|slot| slot.hash);
+    let repeated = Grant { repeated_root: root, ..plain.clone() };
+    let bytes = repeated.to_bytes();
+    assert_eq!(bytes[0], 2);
+    assert_eq!(bytes[1..plain.to_bytes().len()], plain.to_bytes()[1..]);
+    assert_eq!(bytes.len(), plain.to_bytes().len() + 32);
+    assert_eq!(Grant::from_bytes(plain.id, &bytes), Ok(repeated));
+    for length in 0..bytes.len() {
+        assert_eq!(Grant::from_bytes(plain.id, &bytes[..length]), Err(Corrupt), "{length} bytes");
+    }
+    let longer = [bytes.as_slice(), &[0]].concat();
+    assert_eq!(Grant::from_bytes(plain.id, &longer), Err(Corrupt));
+}
+
 #[test]
 fn a_clients_bytes_are_those_of_format_1() {
     let bytes = client().to_bytes();
@@ -161,7 +179,7 @@ fn damaged_and_newer_records_are_corrupt_and_no_panic() {
     for length in 0..bytes.len() {
         assert_eq!(Grant::from_bytes(id, &bytes[..length]), Err(Corrupt), "{length} bytes");
     }
-    let newer = [&[2], &bytes[1..]].concat();
+    let newer = [&[3], &bytes[1..]].concat();
     assert_eq!(Grant::from_bytes(id, &newer), Err(Corrupt));
     let longer = [bytes.as_slice(), &[0]].concat();
     assert_eq!(Grant::from_bytes(id, &longer), Err(Corrupt));

@@ -73,6 +73,7 @@ fn spent_at(due: Timestamp, key: &ServerKey) -> Grant {
             peer: Some("10.20.30.40".into()),
             user_agent: Some("grpc-go/1.71".into()),
         },
+        repeated_root: None,
         last_used: None,
         current: Generation {
             number: 0,

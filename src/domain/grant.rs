@@ -1,5 +1,7 @@
 //! The grant record: everything that one `IssueToken` call ever leads to.
 
+use std::time::Duration;
+
 use serde::{Deserialize, Serialize};
 
 use super::{
@@ -23,6 +25,17 @@ pub struct AccessSlot {
     pub expire_time: Timestamp,
     /// What it may be used for; `None` for all that the grant holds.
     pub scopes: Option<Scopes>,
+}
+
+impl AccessSlot {
+    /// The shortest life that is answered. The wire counts it in whole seconds, and clients read 0
+    /// as "never expires".
+    pub const SHORTEST: Duration = Duration::from_secs(1);
+
+    /// Whether enough of the access token's life is left at `now` for an answer.
+    pub fn is_worth_answering(&self, now: Timestamp) -> bool {
+        self.expire_time.since(now) >= Self::SHORTEST
+    }
 }
 
 /// The refresh token of one generation.
@@ -80,7 +93,8 @@ pub struct RequestFingerprint(pub [u8; 32]);
 ///
 /// One record per grant, whatever is refreshed, and every transition replaces it whole by one
 /// compare-and-swap. Invariants: `previous`, if any, is generation `current.number − 1`; `salt` is
-/// there only while the retry of that generation's refresh token may still be answered.
+/// there only while the retry of that generation's refresh token may still be answered; without it
+/// and with `previous`, the access token of `current` was revoked alone.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Grant {
     /// Its name.
@@ -104,6 +118,10 @@ pub struct Grant {
     pub end: Option<End>,
     /// What asked for it, when the request was repeatable.
     pub request: Option<RequestFingerprint>,
+    /// The refresh token of generation 0, if a repeat of the request has replaced an earlier pair. It
+    /// distinguishes a replay from a token of the pair that was replaced.
+    #[serde(skip)]
+    pub repeated_root: Option<TokenHash>,
     /// Where it was issued to.
     pub origin: Origin,
     /// When a token of it was last introspected, as far as that was noted: coarse, and behind.
@@ -148,6 +166,19 @@ impl Grant {
         let current = Some(&self.current).filter(named);
         let generation = current.or_else(|| self.previous.as_ref().filter(named));
         generation.filter(|generation| generation.holds(token))
+    }
+
+    /// Whether a repeat of the request that made the grant has replaced `token`, a genuine refresh
+    /// token: nothing was ever made from it, and its holder got an answer late.
+    pub fn was_replaced_by_repeat(&self, token: &Token) -> bool {
+        let of_root = token.generation == 0 && token.kind == TokenKind::Refresh;
+        if !of_root || self.generation_of(token).is_some() {
+            return false;
+        }
+        if self.current.number == 0 {
+            return self.request.is_some();
+        }
+        self.repeated_root.is_some_and(|root| root != token.hash())
     }
 
     /// When nothing of the grant can be used any more, so that its record may be dropped.

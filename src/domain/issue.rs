@@ -9,7 +9,7 @@ use super::{
     client::{Client, ClientType},
     entropy::Entropy,
     error::Error,
-    grant::{Grant, Origin, RequestFingerprint},
+    grant::{AccessSlot, Grant, Origin, RequestFingerprint},
     grant_id::GrantId,
     grant_type::GrantType,
     key_ring::ServerKey,
@@ -18,6 +18,7 @@ use super::{
     scopes::Scopes,
     subject::Subject,
     time::Timestamp,
+    token::Token,
     transcript::absorb,
 };
 
@@ -56,8 +57,8 @@ impl IssueRequest {
         if !self.audience.is_within(&client.audience) {
             return Err(Error::InvalidTarget);
         }
-        if self.access_ttl.is_some_and(|ttl| ttl.is_zero()) {
-            return Err(Error::InvalidRequest { field: "ttl", problem: "must be positive" });
+        if self.access_ttl.is_some_and(|ttl| ttl < AccessSlot::SHORTEST) {
+            return Err(Error::InvalidRequest { field: "ttl", problem: "must be at least 1 s" });
         }
         Ok(())
     }
@@ -145,6 +146,7 @@ pub fn issue(
         expire_time: if refreshable { latest } else { current.access.expire_time },
         end: None,
         request: request.request_id.as_ref().map(|_| request.fingerprint()),
+        repeated_root: None,
         origin: request.origin.clone(),
         last_used: None,
         current,
@@ -171,8 +173,9 @@ pub fn reissue(
 ) -> Result<Issued, Error> {
     let repeatable = existing.request == Some(request.fingerprint())
         && existing.current.number == 0
-        && now >= existing.issue_time
+        // A clock that is a little behind the first request says that no time has passed.
         && now.since(existing.issue_time) < REPEAT_WINDOW
+        && existing.issue_time.since(now) < REPEAT_WINDOW
         && liveness::check(existing, parties, now).is_ok();
     if !repeatable {
         return Err(Error::InvalidRequest {
@@ -182,5 +185,6 @@ pub fn reissue(
     }
     let mut issued = issue(existing.id, request, client, key, entropy, now);
     issued.grant.issue_time = existing.issue_time;
+    issued.grant.repeated_root = issued.pair.refresh.as_ref().map(Token::hash);
     Ok(issued)
 }

@@ -16,6 +16,8 @@ use super::{
 
 /// The format that is written. Reading goes through [`decode`], which knows every older one.
 const FORMAT: u8 = 1;
+/// The same, followed by what few records have. Of grants: the root that a repeat has made.
+const EXTENDED: u8 = 2;
 
 /// A record that cannot be read: damage, or a newer release wrote it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
@@ -23,29 +25,42 @@ const FORMAT: u8 = 1;
 pub struct Corrupt;
 
 fn encode<T: Serialize>(record: &T) -> Vec<u8> {
-    postcard::to_extend(record, vec![FORMAT])
+    encode_after(vec![FORMAT], record)
+}
+
+fn encode_after<T: Serialize>(bytes: Vec<u8>, value: &T) -> Vec<u8> {
+    postcard::to_extend(value, bytes)
         .expect("a record in memory always has an encoding: no map or sequence of unknown length")
 }
 
 fn decode<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Corrupt> {
     match bytes.split_first() {
-        Some((&FORMAT, body)) => match postcard::take_from_bytes(body) {
-            Ok((record, [])) => Ok(record),
-            Ok(_) | Err(_) => Err(Corrupt),
-        },
+        Some((&FORMAT, body)) => whole(body),
         Some(_) | None => Err(Corrupt),
+    }
+}
+
+/// Reads a value that takes all of `bytes`.
+fn whole<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Corrupt> {
+    match postcard::take_from_bytes(bytes) {
+        Ok((value, [])) => Ok(value),
+        Ok(_) | Err(_) => Err(Corrupt),
     }
 }
 
 /// Whether a record is in the form of a newer release, as far as its first byte can be believed.
 pub fn is_newer(bytes: &[u8]) -> bool {
-    bytes.first().is_some_and(|format| *format > FORMAT)
+    bytes.first().is_some_and(|format| *format > EXTENDED)
 }
 
 impl Grant {
     /// The record's bytes, without its id, which is its key.
     pub fn to_bytes(&self) -> Vec<u8> {
-        encode(self)
+        let bytes = encode(self);
+        let Some(root) = self.repeated_root else { return bytes };
+        let mut extended = encode_after(bytes, &root);
+        extended[0] = EXTENDED;
+        extended
     }
 
     /// Reads the record stored under `id`.
@@ -53,7 +68,11 @@ impl Grant {
     /// # Errors
     /// [`Corrupt`] when the bytes are not a grant's.
     pub fn from_bytes(id: GrantId, bytes: &[u8]) -> Result<Self, Corrupt> {
-        decode(bytes).map(|grant| Self { id, ..grant })
+        let Some((&EXTENDED, body)) = bytes.split_first() else {
+            return decode(bytes).map(|grant| Self { id, ..grant });
+        };
+        let (grant, rest): (Self, _) = postcard::take_from_bytes(body).map_err(|_| Corrupt)?;
+        Ok(Self { id, repeated_root: Some(whole(rest)?), ..grant })
     }
 }
 

@@ -86,21 +86,20 @@ pub fn refresh(
     let Some(token_key) = keys.get(token.key_id) else {
         return Refresh::Refuse(Error::UNAVAILABLE);
     };
+    let recorded = grant.generation_of(token).is_some();
     match token.generation.cmp(&grant.current.number) {
-        Ordering::Equal if grant.generation_of(token).is_some() => {
-            let cut = match cut_to(grant, client) {
-                Ok(cut) => cut,
-                Err(error) => return Refresh::Refuse(error),
-            };
-            rotate(&cut, RefreshRequest { client, ..request }, keys.active(), now)
-        }
-        Ordering::Less if may_repeat(grant, token, policy, now) => repeat(grant, request, keys),
+        Ordering::Equal if recorded => match cut_to(grant, client) {
+            Ok(cut) => rotate(&cut, RefreshRequest { client, ..request }, keys.active(), now),
+            Err(error) => Refresh::Refuse(error),
+        },
+        Ordering::Less if recorded => match RetryWindow::of(grant, policy, now) {
+            RetryWindow::Open => repeat(grant, request, keys, now),
+            RetryWindow::Untold => Refresh::Refuse(Error::InvalidGrant),
+            RetryWindow::Over => end(grant, EndCause::Replayed, now),
+        },
         _ if !token.is_genuine(token_key) => Refresh::Refuse(Error::InvalidGrant),
+        _ if grant.was_replaced_by_repeat(token) => Refresh::Refuse(Error::InvalidGrant),
         Ordering::Less => end(grant, EndCause::Replayed, now),
-        // Generation 0 of a repeated request: the earlier answer's tokens were re-keyed away.
-        Ordering::Equal if grant.request.is_some() && token.generation == 0 => {
-            Refresh::Refuse(Error::InvalidGrant)
-        }
         // Rule 12, and its twin: another life of this very generation.
         Ordering::Equal | Ordering::Greater => end(grant, EndCause::StoreWentBack, now),
     }
@@ -142,6 +141,9 @@ fn rotate(grant: &Grant, request: RefreshRequest<'_>, key: &ServerKey, now: Time
     let narrowed = narrowed(grant, request.scopes);
     let lifetimes = &request.client.lifetimes;
     let current = pair.record(lifetimes, None, narrowed, grant.expire_time, now);
+    if !current.access.is_worth_answering(now) {
+        return Refresh::Refuse(Error::InvalidGrant);
+    }
     let grant = Grant {
         current,
         previous: Some(grant.current.clone()),
@@ -151,17 +153,34 @@ fn rotate(grant: &Grant, request: RefreshRequest<'_>, key: &ServerKey, now: Time
     Refresh::Rotate { grant: Box::new(grant), pair }
 }
 
-/// Rules 3 to 5. The window is open while the salt is kept and the clock stands between the
-/// rotation and the window's end; a clock that went back counts as closed.
-fn may_repeat(grant: &Grant, token: &Token, policy: &RotationPolicy, now: Timestamp) -> bool {
-    let rotated = grant.current.issue_time;
-    grant.generation_of(token).is_some()
-        && grant.salt.is_some()
-        && now >= rotated
-        && now.since(rotated) < policy.retry_window
+/// How a retry with the immediately preceding refresh token stands. No clock makes a replay of it
+/// that is not one: only time that has passed since the rotation does.
+enum RetryWindow {
+    /// The same pair is answered.
+    Open,
+    /// Nobody can tell that this is a replay, and the pair cannot be answered.
+    Untold,
+    /// It is a replay.
+    Over,
 }
 
-fn repeat(grant: &Grant, request: RefreshRequest<'_>, keys: &KeyRing) -> Refresh {
+impl RetryWindow {
+    fn of(grant: &Grant, policy: &RotationPolicy, now: Timestamp) -> Self {
+        let (rotated, window) = (grant.current.issue_time, policy.retry_window);
+        // A clock that is behind the rotation says that no time has passed.
+        if now.since(rotated) >= window {
+            Self::Over
+        } else if rotated.since(now) > window || grant.salt.is_none() {
+            // So far behind it says nothing at all. Without its salt the pair was given up by
+            // whoever revoked its access token.
+            Self::Untold
+        } else {
+            Self::Open
+        }
+    }
+}
+
+fn repeat(grant: &Grant, request: RefreshRequest<'_>, keys: &KeyRing, now: Timestamp) -> Refresh {
     let same_scopes = if request.scopes.is_empty() {
         grant.current.access.scopes.is_none()
     } else {
@@ -175,6 +194,10 @@ fn repeat(grant: &Grant, request: RefreshRequest<'_>, keys: &KeyRing) -> Refresh
     }
     if !may_ask(grant, request.audience) {
         return Refresh::Refuse(Error::InvalidTarget);
+    }
+    // Whoever is late has nothing of a pair whose access token has run out.
+    if !grant.current.access.is_worth_answering(now) {
+        return Refresh::Refuse(Error::InvalidGrant);
     }
     // The recorded key, not the active one: a rotation of keys between the two calls changes nothing.
     let Some((key, salt)) = keys.get(grant.current.key_id).zip(grant.salt) else {

@@ -53,27 +53,33 @@ pub fn revoke(
     }
     match scope {
         RevokeScope::WholeGrant => Revoke::Write(Box::new(grant.ended(EndCause::Revoked, now))),
+        // The access token beside it was replaced too.
+        RevokeScope::AccessTokenOnly if grant.was_replaced_by_repeat(token) => Revoke::Nothing,
         RevokeScope::AccessTokenOnly => without_access(grant, token),
     }
 }
 
-/// Clears the access token presented, or both live ones when a refresh token is, and closes the
-/// retry window, through which a cleared one would come back.
+/// Clears the access token presented, or both live ones when a refresh token is. Closes the retry
+/// window if a retry would bring back what is cleared; the access token that was rotated out leaves
+/// it open.
 fn without_access(grant: &Grant, token: &Token) -> Revoke {
+    let presented = Some(token.hash());
     let cleared = |generation: &Generation| {
-        let named = token.kind == TokenKind::Refresh || generation.number == token.generation;
+        let named = token.kind == TokenKind::Refresh || generation.access.hash == presented;
         let mut generation = generation.clone();
         if named {
             generation.access.hash = None;
         }
         generation
     };
-    let next = Grant {
+    let mut next = Grant {
         current: cleared(&grant.current),
         previous: grant.previous.as_ref().map(cleared),
-        salt: None,
         ..grant.clone()
     };
+    if next.current.access.hash.is_none() {
+        next.salt = None;
+    }
     let had_hashes = |grant: &Grant| {
         let previous = grant.previous.as_ref().and_then(|generation| generation.access.hash);
         [grant.current.access.hash, previous]

@@ -98,8 +98,7 @@ fn ttl(ttl: prost_types::Duration) -> Result<Duration, Error> {
     // prost_types' own conversion overflows on the least number of seconds.
     let parts = u64::try_from(ttl.seconds).ok().zip(u32::try_from(ttl.nanos).ok());
     let ttl = parts.map(|(seconds, nanos)| Duration::new(seconds, nanos));
-    ttl.filter(|ttl| !ttl.is_zero())
-        .ok_or(Error::InvalidRequest { field: "ttl", problem: "must be positive" })
+    ttl.ok_or(Error::InvalidRequest { field: "ttl", problem: "must be at least 1 s" })
 }
 
 fn request_id(text: &str) -> Result<Option<Box<str>>, Error> {

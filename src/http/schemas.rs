@@ -119,7 +119,7 @@ fn token_answer() -> Value {
         "properties": {
             "access_token": { "type": "string" },
             "token_type": { "type": "string", "const": "Bearer" },
-            "expires_in": { "type": "integer", "minimum": 0, "description": "Seconds" },
+            "expires_in": { "type": "integer", "minimum": 1, "description": "Seconds" },
             "refresh_token": { "type": "string" },
             "scope": { "type": "string", "description": "Absent when none was granted" },
         },

@@ -12,7 +12,7 @@ use crate::domain::{
 pub struct Tokens {
     /// For services.
     pub access_token: Secret,
-    /// What is left of the access token's life, in whole seconds.
+    /// What is left of the access token's life, in whole seconds: at least one.
     pub expires_in: Duration,
     /// From when on the access token is refused.
     pub expire_time: Timestamp,
@@ -29,7 +29,8 @@ impl Tokens {
     pub(super) fn new(grant: &Grant, pair: &TokenPair, now: Timestamp) -> Self {
         let current = &grant.current;
         let refresh = pair.refresh.as_ref().zip(current.refresh.as_ref());
-        let left = current.access.expire_time.since(now);
+        // A clock that is behind the one that made the pair adds nothing to its life.
+        let left = current.access.expire_time.since(now.max(current.issue_time));
         Self {
             access_token: pair.access.to_text(),
             expires_in: Duration::from_secs(left.as_secs()),

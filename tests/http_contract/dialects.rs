@@ -1,5 +1,7 @@
 //! The requests that the five documents show, sent as their clients send them.
 
+use std::time::Duration;
+
 use http::header::{CONTENT_TYPE, WWW_AUTHENTICATE};
 use serde_json::{Value, json as value};
 
@@ -47,6 +49,32 @@ async fn documents_000_and_003_log_in_refresh_and_revoke_with_wrapped_command_li
     assert_eq!((revoked.status, &*revoked.body), (200, &b""[..]));
     assert_eq!(revoked.header(&CONTENT_TYPE), "text/html; charset=utf-8");
     assert!(!server.is_active(token).await);
+}
+
+#[tokio::test]
+async fn no_answer_says_that_a_token_lives_for_less_than_a_second() {
+    const DAY: Duration = Duration::from_secs(86_400);
+    let server = Server::start().await;
+    let mut newest = server.log_in("app_example", "").await;
+    let refresh = async |token: &Value| {
+        let token = member(token, "refresh_token");
+        let body = format!("client_id=app_example&grant_type=refresh_token&refresh_token={token}");
+        server.send(text("/oauth/token", &body)).await
+    };
+    for _ in 0..3 {
+        server.pass(29 * DAY);
+        newest = refresh(&newest).await.json();
+        assert_eq!(newest["expires_in"], 900);
+    }
+    // A second before its grant ends, and a millisecond after that.
+    server.pass(Duration::from_secs(3 * 86_400 - 1));
+    let last = refresh(&newest).await.json();
+    assert_eq!(last["expires_in"], 1);
+    server.pass(Duration::from_millis(1));
+    for token in [&newest, &last] {
+        let refused = refresh(token).await;
+        assert_eq!((refused.status, refused.error()), (400, "invalid_grant".to_owned()));
+    }
 }
 
 #[tokio::test]

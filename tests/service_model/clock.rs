@@ -11,6 +11,10 @@ impl HandClock {
         Self(1_800_000_000_000.into())
     }
 
+    pub(crate) fn set_back(&self, millis: u64) {
+        self.0.fetch_sub(millis, Ordering::SeqCst);
+    }
+
     pub(crate) fn advance(&self, millis: u64) {
         self.0.fetch_add(millis, Ordering::SeqCst);
     }

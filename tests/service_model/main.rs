@@ -6,6 +6,7 @@
 mod backlog;
 mod clock;
 mod dice;
+mod honest;
 mod last_use;
 mod parties;
 mod rules;

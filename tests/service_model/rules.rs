@@ -10,6 +10,9 @@ pub(crate) const GRANT: Duration = Duration::from_secs(40_000);
 pub(crate) const WINDOW: Duration = Duration::from_secs(60);
 pub(crate) const OVERLAP: Duration = Duration::from_secs(60);
 
+/// The shortest life of an access token that is answered.
+pub(crate) const SHORTEST: Duration = Duration::from_secs(1);
+
 /// One pair of tokens, as its holder has it.
 #[derive(Clone)]
 pub(crate) struct Pair {
@@ -30,7 +33,6 @@ pub(crate) struct GrantModel {
     pub pairs: Vec<Pair>,
     pub end: Timestamp,
     pub ended: bool,
-    pub retry_closed: bool,
 }
 
 #[derive(Debug, PartialEq, Eq, Clone, Copy)]
@@ -60,16 +62,21 @@ impl GrantModel {
         let newest = self.newest();
         if at == newest {
             let idle_end = self.pairs[at].made.after(REFRESH).min(self.end);
-            return if now < idle_end { Expected::Rotated } else { Expected::Refused };
+            let worth = self.end.since(now) >= SHORTEST;
+            return if now < idle_end && worth { Expected::Rotated } else { Expected::Refused };
         }
-        let rotated = self.pairs[newest].made;
-        let open =
-            !self.retry_closed && at + 1 == newest && now >= rotated && now.since(rotated) < WINDOW;
-        match (open, narrowed == self.pairs[newest].narrowed) {
-            (true, true) => Expected::Repeated,
-            (true, false) => Expected::OtherScopes,
-            (false, _) => Expected::Ends,
+        let successor = &self.pairs[newest];
+        if at + 1 < newest || now.since(successor.made) >= WINDOW {
+            return Expected::Ends;
         }
+        if successor.made.since(now) > WINDOW || successor.access_revoked {
+            return Expected::Refused;
+        }
+        if narrowed != successor.narrowed {
+            return Expected::OtherScopes;
+        }
+        let left = successor.made.after(ACCESS).min(self.end).since(now);
+        if left >= SHORTEST { Expected::Repeated } else { Expected::Refused }
     }
 
     pub(crate) fn access_is_good(&self, at: usize, alive: bool, now: Timestamp) -> bool {
@@ -87,11 +94,7 @@ impl GrantModel {
     pub(crate) fn revoke_access(&mut self, at: usize, by_refresh_token: bool) {
         let newest = self.newest();
         for recorded in newest.saturating_sub(1)..=newest {
-            let named = by_refresh_token || recorded == at;
-            if named && !self.pairs[recorded].access_revoked {
-                self.pairs[recorded].access_revoked = true;
-                self.retry_closed = true;
-            }
+            self.pairs[recorded].access_revoked |= by_refresh_token || recorded == at;
         }
     }
 }

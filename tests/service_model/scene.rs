@@ -8,7 +8,7 @@ use std::{
 use jeton::{
     domain::{
         audience::Audience,
-        client::{Client, Permissions},
+        client::{Client, Lifetimes, Permissions},
         client_secret,
         error::Error,
         grant::{Grant, Origin},
@@ -16,6 +16,7 @@ use jeton::{
         hash_cost::HashCost,
         key_ring::{KeyRing, ServerKey},
         policy::RotationPolicy,
+        revoke::RevokeScope,
         scopes::Scopes,
         secret::Secret,
         time::{Clock as _, Timestamp},
@@ -23,7 +24,7 @@ use jeton::{
     },
     service::{
         Admin, Caller, Credentials, HashPool, Introspect, Introspection, Issue, IssueGrant,
-        Refresh, Service, Tokens,
+        Refresh, Revoke, Service, Tokens,
     },
     store::{Records as _, Store as _, Stored, Write, memory::MemoryStore},
 };
@@ -77,15 +78,43 @@ impl Scene {
     }
 
     pub(crate) async fn issue(&self, grant: IssueGrant) -> Tokens {
+        self.ask(grant, None, None).await.expect("a grant")
+    }
+
+    /// The user logs in by a request that may be repeated.
+    pub(crate) async fn log_in_as(&self, request_id: &str) -> Result<Tokens, Error> {
+        let (username, password) = ("user-0".to_owned(), Secret::new("password"));
+        self.ask(IssueGrant::Password { username, password }, Some(request_id), None).await
+    }
+
+    pub(crate) async fn ask(
+        &self,
+        grant: IssueGrant,
+        request_id: Option<&str>,
+        ttl: Option<Duration>,
+    ) -> Result<Tokens, Error> {
         let request = Issue {
             grant,
             scopes: Scopes::default(),
             audience: Audience::default(),
-            ttl: None,
-            request_id: None,
+            ttl,
+            request_id: request_id.map(Into::into),
             origin: Origin::default(),
         };
-        self.service.issue(&self.caller, request).await.expect("a grant")
+        self.service.issue(&self.caller, request).await
+    }
+
+    /// From now on the client's access tokens live so long.
+    pub(crate) async fn shorten_access(&mut self, access: Duration) {
+        let found: Option<Stored<Client>> =
+            self.store.clients().get(self.caller.id()).await.expect("a read");
+        let found = found.expect("the client");
+        let lifetimes = Lifetimes { access, ..found.lifetimes };
+        let shorter = Client { lifetimes, ..(*found).clone() };
+        let write = Write::Replace(found.version(), shorter);
+        self.store.clients().write(write).await.expect("a replace");
+        let caller = self.service.authenticate_client(&self.credentials).await;
+        self.caller = caller.expect("the client");
     }
 
     pub(crate) fn pass(&self, time: Duration) {
@@ -99,10 +128,21 @@ impl Scene {
     }
 
     pub(crate) async fn refresh(&self, tokens: &Tokens) -> Result<Tokens, Error> {
+        self.refresh_to(tokens, "").await
+    }
+
+    pub(crate) async fn refresh_to(&self, tokens: &Tokens, scopes: &str) -> Result<Tokens, Error> {
         let (refresh_token, _) = tokens.refresh.clone().expect("a refresh token");
-        let (scopes, audience) = (Scopes::default(), Audience::default());
-        let request = Refresh { refresh_token, scopes, audience, origin: Origin::default() };
+        let scopes = Scopes::parse(scopes).expect("scopes");
+        let (audience, origin) = (Audience::default(), Origin::default());
+        let request = Refresh { refresh_token, scopes, audience, origin };
         self.service.refresh(&self.caller, &request).await
+    }
+
+    /// Revokes the token with its grant, or the access token alone.
+    pub(crate) async fn revoke(&self, token: &Secret, scope: RevokeScope) {
+        let request = Revoke { token: token.clone(), scope, origin: Origin::default() };
+        self.service.revoke(&self.caller, &request).await.expect("revoked");
     }
 
     pub(crate) async fn grant(&self, id: GrantId) -> Stored<Grant> {

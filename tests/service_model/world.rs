@@ -36,7 +36,7 @@ use super::{
     clock::HandClock,
     dice::{Dice, DiceEntropy},
     parties::{client, client_id, user, user_id},
-    rules::{ACCESS, Expected, GRANT, GrantModel, OVERLAP, Pair, WINDOW},
+    rules::{ACCESS, Expected, GRANT, GrantModel, OVERLAP, Pair, SHORTEST, WINDOW},
     seen::Seen,
 };
 
@@ -139,9 +139,12 @@ impl World {
 
     fn move_clock(&mut self) {
         let millis = match self.dice.below(100) {
-            0..85 => self.dice.below(20_000),
-            85..99 => self.dice.below(600_000),
-            _ => self.dice.below(9_000_000),
+            0..80 => self.dice.below(20_000),
+            80..94 => self.dice.below(600_000),
+            94 => self.dice.below(9_000_000),
+            // The clock is set back, or another instance's is behind.
+            95..99 => return self.clock.set_back(self.dice.below(10_000) as u64),
+            _ => return self.clock.set_back(self.dice.below(300_000) as u64),
         };
         self.clock.advance(millis as u64);
     }
@@ -215,7 +218,6 @@ impl World {
                     pairs: vec![pair],
                     end: self.now().after(lifetime),
                     ended: false,
-                    retry_closed: true,
                 });
                 self.seen.issued += 1;
             }
@@ -258,7 +260,6 @@ impl World {
                 let refresh = tokens.refresh.map(|(token, _)| token.expose().to_owned());
                 let known = |pair: &Pair| pair.access == access || pair.refresh == refresh;
                 assert!(!grant.pairs.iter().any(known), "{context}: the pair is new");
-                grant.retry_closed = false;
                 let made = now;
                 grant.pairs.push(Pair { access, refresh, made, access_revoked: false, narrowed });
                 self.seen.rotated += 1;
@@ -268,7 +269,8 @@ impl World {
                 let refresh = tokens.refresh.expect("a refresh token").0;
                 assert_eq!(same.access, tokens.access_token.expose(), "{context}");
                 assert_eq!(same.refresh.as_deref(), Some(refresh.expose()), "{context}");
-                let left = same.made.after(ACCESS).min(grant.end).since(now);
+                let left = same.made.after(ACCESS).min(grant.end).since(now.max(same.made));
+                assert!(tokens.expires_in >= SHORTEST, "{context}");
                 assert_eq!(tokens.expires_in, Duration::from_secs(left.as_secs()), "{context}");
                 self.seen.repeated += 1;
             }
