@@ -3,10 +3,9 @@
 #[expect(dead_code, reason = "the harness is every test file's")]
 mod common;
 
-use std::{fs, time::Duration};
+use std::time::Duration;
 
 use jeton::proto::v1::{WatchRevocationsRequest, WatchRevocationsResponse};
-use rustix::fs::{CWD, FileType, Mode, mknodat};
 use tokio::{
     io::{AsyncReadExt as _, AsyncWriteExt as _},
     net::TcpStream,
@@ -222,27 +221,4 @@ async fn the_service_manager_is_told_of_start_reload_and_stop() {
     server.logs("every other setting needs a restart").await;
     server.stop().await;
     assert_eq!(manager.told(), ["STOPPING=1\n"]);
-}
-
-#[tokio::test]
-async fn the_service_manager_is_not_told_that_a_reload_is_over_before_it_is() {
-    let home = Home::new();
-    let manager = ServiceManager::listen(home.path());
-    let server = manager.start(home, &Settings::standard()).await;
-    // A pipe in the settings' place: whoever reads them waits until somebody writes.
-    let path = server.home().path().join("jeton.toml");
-    let settings = fs::read(&path).expect("the settings");
-    fs::remove_file(&path).expect("the settings");
-    let only_owner = Mode::RUSR | Mode::WUSR;
-    mknodat(CWD, &path, FileType::Fifo, only_owner, 0).expect("a pipe");
-    server.signal("HUP");
-    manager.hears(&server, &["RELOADING=1\nMONOTONIC_USEC="]).await;
-    let ops = server.ops().await;
-    for _ in 0..100 {
-        ops.get("/livez").await;
-        assert!(manager.told().is_empty(), "{:?}", manager.told());
-    }
-    fs::write(&path, settings).expect("somebody reads");
-    manager.hears(&server, &["READY=1\n"]).await;
-    server.stop().await;
 }

@@ -14,7 +14,7 @@ const LAYERS: [(&str, &[&str]); 14] = [
     ("store", &["domain", "metrics"]),
     ("service", &["store", "domain", "metrics"]),
     ("config", &["domain"]),
-    ("telemetry", &["config", "domain"]),
+    ("telemetry", &["config", "domain", "metrics"]),
     ("transport", &["config", "domain", "metrics"]),
     ("grpc", &["service", "store", "domain", "proto", "telemetry", "transport", "metrics"]),
     ("http", &["service", "store", "domain", "telemetry", "transport", "metrics"]),

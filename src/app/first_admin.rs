@@ -3,6 +3,7 @@
 use std::{io, time::Duration};
 
 use thiserror::Error;
+use tokio::task::spawn_blocking;
 
 use super::SystemEntropy;
 use crate::{
@@ -44,8 +45,9 @@ pub enum FirstAdmin {
     },
 }
 
-/// Tells whoever started the process. Fails when nobody can be told.
-pub type Announce<'a> = &'a mut dyn FnMut(&FirstAdmin) -> io::Result<()>;
+/// Tells whoever started the process, on a thread where it may wait for who reads. Fails when nobody can
+/// be told.
+pub type Announce = Box<dyn FnOnce(FirstAdmin) -> io::Result<()> + Send>;
 
 /// Why there is no first administrator.
 #[derive(Debug, Error)]
@@ -76,19 +78,23 @@ pub enum FirstAdminError {
 pub(super) async fn first_admin(
     store: &impl Store,
     now: Timestamp,
-    announce: Announce<'_>,
+    announce: Announce,
 ) -> Result<(), FirstAdminError> {
     if let Some(admin) = present(store).await? {
-        return Ok(announce(&FirstAdmin::Present { client_id: admin.to_string() })?);
+        return Ok(tell(announce, FirstAdmin::Present { client_id: admin.to_string() }).await?);
     }
     let client_secret = client_secret::generate(&SystemEntropy);
     let client = client(&client_secret, now)?;
     if store.clients().get(&client.id).await?.is_some() {
         return Err(FirstAdminError::Taken);
     }
-    announce(&FirstAdmin::Made { client_id: client.id.to_string(), client_secret })?;
+    tell(announce, FirstAdmin::Made { client_id: client.id.to_string(), client_secret }).await?;
     store.clients().write(Write::Insert(client)).await?;
     Ok(())
+}
+
+async fn tell(announce: Announce, admin: FirstAdmin) -> io::Result<()> {
+    spawn_blocking(move || announce(admin)).await.map_err(io::Error::other)?
 }
 
 /// A client that may call `AdminService`, if there is one.

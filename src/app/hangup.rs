@@ -1,13 +1,22 @@
 //! SIGHUP: has everything read again that can be, and tells the service manager when that is done.
 
-use std::{convert::Infallible, io};
+use std::{convert::Infallible, io, sync::Arc, time::Duration};
 
 use tokio::{
     signal::unix::{Signal, SignalKind, signal},
     sync::{mpsc, oneshot},
+    task::{JoinHandle, spawn_blocking},
+    time::timeout,
 };
 
-use super::service_manager;
+use super::service_manager::ServiceManager;
+
+/// How long files may take to be read. A file system that hangs keeps the threads that read from it, and
+/// nobody else.
+const LIMIT: Duration = Duration::from_secs(10);
+
+/// What reads the settings again, on a thread where it may wait for the disk.
+pub type OnHangup = Arc<dyn Fn() + Send + Sync>;
 
 /// Wants files to be read again. Whoever follows them drops it once they were.
 pub(super) type Reread = oneshot::Sender<Infallible>;
@@ -15,7 +24,15 @@ pub(super) type Reread = oneshot::Sender<Infallible>;
 /// Hears SIGHUP.
 pub(super) struct Hangups {
     signal: Signal,
+    readers: Readers,
+}
+
+/// Who reads what at a SIGHUP.
+#[derive(Default)]
+struct Readers {
     followers: Vec<mpsc::Sender<Reread>>,
+    /// The last reading of the settings.
+    settings: Option<JoinHandle<()>>,
 }
 
 impl Hangups {
@@ -24,41 +41,126 @@ impl Hangups {
     /// # Errors
     /// When the operating system refuses.
     pub(super) fn listen() -> io::Result<Self> {
-        Ok(Self { signal: signal(SignalKind::hangup())?, followers: Vec::new() })
+        Ok(Self { signal: signal(SignalKind::hangup())?, readers: Readers::default() })
     }
 
     /// One more who follows files, and hears of each SIGHUP here.
     pub(super) fn follower(&mut self) -> mpsc::Receiver<Reread> {
+        self.readers.follower()
+    }
+
+    /// At each SIGHUP calls `reread`, and has every follower read its files again.
+    pub(super) async fn follow(mut self, reread: OnHangup, manager: &ServiceManager) -> Infallible {
+        loop {
+            if self.signal.recv().await.is_none() {
+                std::future::pending::<()>().await;
+            }
+            manager.reloading();
+            self.readers.read(&reread).await;
+            manager.ready();
+        }
+    }
+}
+
+impl Readers {
+    fn follower(&mut self) -> mpsc::Receiver<Reread> {
         let (follower, hears) = mpsc::channel(1);
         self.followers.push(follower);
         hears
     }
 
-    /// At each SIGHUP calls `reread`, and then has every follower read its files again.
-    pub(super) async fn follow(mut self, reread: &dyn Fn()) -> Infallible {
-        loop {
-            if self.signal.recv().await.is_none() {
-                std::future::pending::<()>().await;
-            }
-            service_manager::reloading();
-            reread();
-            tracing::info!(
-                "SIGHUP: server keys, certificates and [log] are read again; every other setting \
-                 needs a restart"
-            );
-            let mut reading = Vec::new();
-            for follower in &self.followers {
-                let (asked, read) = oneshot::channel();
-                // One that is gone follows no files any more.
-                if follower.send(asked).await.is_ok() {
-                    reading.push(read);
-                }
-            }
-            for read in reading {
-                // Ends when it is dropped, and so also with a follower that ends instead.
-                drop(read.await);
-            }
-            service_manager::ready();
+    /// Returns once everything was read, or took too long.
+    async fn read(&mut self, reread: &OnHangup) {
+        tracing::info!(
+            "SIGHUP: server keys, certificates and [log] are read again; every other setting needs a \
+             restart"
+        );
+        if timeout(LIMIT, self.read_all(reread)).await.is_err() {
+            let limit = LIMIT.as_secs();
+            tracing::error!(limit, "files took too long to be read: what is in use stays in use");
         }
+    }
+
+    async fn read_all(&mut self, reread: &OnHangup) {
+        let settings = self.settings.take().filter(|reading| !reading.is_finished());
+        // One that hangs is waited for again, and no second thread is given to it.
+        let settings = self.settings.insert(settings.unwrap_or_else(|| {
+            let reread = Arc::clone(reread);
+            spawn_blocking(move || reread())
+        }));
+        let mut reading = Vec::new();
+        for follower in &self.followers {
+            let (asked, read) = oneshot::channel();
+            // One that is gone follows no files any more.
+            if follower.send(asked).await.is_ok() {
+                reading.push(read);
+            }
+        }
+        for read in reading {
+            // Ends when it is dropped, and so also with a follower that ends instead.
+            drop(read.await);
+        }
+        // An error is a panic, which has been told.
+        drop(settings.await);
+        self.settings = None;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{
+        pin::pin,
+        sync::{
+            Mutex,
+            atomic::{AtomicUsize, Ordering},
+            mpsc as blocking,
+        },
+    };
+
+    use futures_util::FutureExt as _;
+
+    use super::*;
+
+    /// Settings whose reading lasts until the sender is dropped, and how often they were read.
+    fn held() -> (OnHangup, blocking::Sender<Infallible>, Arc<AtomicUsize>) {
+        let (release, hold) = blocking::channel();
+        let (hold, read) = (Mutex::new(hold), Arc::new(AtomicUsize::new(0)));
+        let count = Arc::clone(&read);
+        let reread = move || {
+            count.fetch_add(1, Ordering::Relaxed);
+            drop(hold.lock().map(|hold| hold.recv()));
+        };
+        (Arc::new(reread), release, read)
+    }
+
+    #[tokio::test]
+    async fn a_reload_is_over_when_settings_and_followers_have_read_and_not_before() {
+        let mut readers = Readers::default();
+        let mut follower = readers.follower();
+        let (reread, release, _) = held();
+        let mut reading = pin!(readers.read(&reread));
+        assert!(reading.as_mut().now_or_never().is_none());
+        let asked = follower.recv().await.expect("it is asked");
+        assert!(reading.as_mut().now_or_never().is_none(), "the follower reads");
+        drop(asked);
+        assert!(reading.as_mut().now_or_never().is_none(), "the settings are read");
+        drop(release);
+        reading.await;
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn settings_that_hang_keep_one_thread_and_no_reload() {
+        let mut readers = Readers::default();
+        let (reread, release, read) = held();
+        // Time that is paused does not pass by itself while a thread is blocked.
+        for _ in 0..3 {
+            let mut reading = pin!(readers.read(&reread));
+            assert!(reading.as_mut().now_or_never().is_none());
+            tokio::time::advance(LIMIT + Duration::from_secs(1)).await;
+            reading.await;
+        }
+        drop(release);
+        readers.settings.take().expect("it hung").await.expect("it ends");
+        assert_eq!(read.load(Ordering::Relaxed), 1);
     }
 }

@@ -5,6 +5,7 @@ use std::{
     io::{self, Write as _},
     os::unix::fs::{DirBuilderExt as _, MetadataExt as _, OpenOptionsExt as _},
     path::{Path, PathBuf},
+    str,
 };
 
 use rustix::process::geteuid;
@@ -12,15 +13,20 @@ use thiserror::Error;
 use zeroize::Zeroizing;
 
 use super::key_text;
-use crate::domain::{
-    entropy::{Entropy, draw},
-    key_ring::{KEY_BYTES, KeyId, KeyRing, ServerKey},
+use crate::{
+    config::RegularFile,
+    domain::{
+        entropy::{Entropy, draw},
+        key_ring::{KEY_BYTES, KeyId, KeyRing, ServerKey},
+    },
 };
 
 const EXTENSION: &str = "key";
 /// What a file is called while it is being written.
 const HALF_MADE: &str = "new";
 const ACTIVE: &str = "active";
+/// Most bytes of a file that are read: a key takes 65.
+const MAX_BYTES: u64 = 4096;
 
 /// Why the key ring cannot be used.
 #[derive(Debug, Error)]
@@ -203,8 +209,10 @@ impl KeyFiles {
 
     fn read_active(&self) -> Result<Option<KeyId>, KeyRingError> {
         let path = self.path.join(ACTIVE);
-        match fs::read_to_string(&path) {
-            Ok(text) => KeyId::parse(text.trim_end())
+        match RegularFile::read(&path, MAX_BYTES) {
+            Ok(file) => str::from_utf8(&file.bytes)
+                .ok()
+                .and_then(|text| KeyId::parse(text.trim_end()))
                 .map(Some)
                 .ok_or(KeyRingError::Malformed { path, problem: "must hold the id of a key" }),
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
@@ -233,12 +241,11 @@ impl KeyFiles {
 }
 
 fn read_key(path: &Path) -> Result<ServerKey, KeyRingError> {
-    let metadata = fs::metadata(path).map_err(|error| io_error(path, error))?;
-    if is_exposed(&metadata, geteuid().as_raw()) {
+    let file = RegularFile::read(path, MAX_BYTES).map_err(|error| io_error(path, error))?;
+    if is_exposed(&file.metadata, geteuid().as_raw()) {
         return Err(KeyRingError::Exposed(path.to_owned()));
     }
-    let text = fs::read(path).map(Zeroizing::new).map_err(|error| io_error(path, error))?;
-    let bytes = key_text::read(&text).ok_or_else(|| KeyRingError::Malformed {
+    let bytes = key_text::read(&file.bytes).ok_or_else(|| KeyRingError::Malformed {
         path: path.to_owned(),
         problem: "must hold 64 hexadecimal digits",
     })?;

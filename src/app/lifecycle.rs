@@ -3,7 +3,11 @@
 use std::{convert::Infallible, future, pin::pin, sync::Arc, time::Duration};
 
 use thiserror::Error;
-use tokio::{sync::watch, task::JoinSet, time::timeout};
+use tokio::{
+    sync::watch,
+    task::{JoinSet, spawn_blocking},
+    time::timeout,
+};
 
 use super::{
     Announce, KeyFiles, SystemClock,
@@ -11,11 +15,11 @@ use super::{
     build_info,
     commits::{can_commit, has_changed},
     first_admin::first_admin,
-    hangup::Hangups,
+    hangup::{Hangups, OnHangup},
     key_watch::follow_keys,
     listen::{Listeners, Serving, cores, listen, system},
     open::{Opened, StartError, open},
-    service_manager,
+    service_manager::ServiceManager,
     signals::StopSignals,
     tls_watch::{self, follow_certificates},
 };
@@ -23,10 +27,11 @@ use crate::{
     config::Settings,
     domain::time::Clock as _,
     grpc::Health,
+    metrics::Registry,
     ops::{Exposition, NotReady, Readiness},
-    service::Ready,
+    service::{Ready, Service},
     store::{Engine, EngineReadiness, sled::Failure},
-    transport::{CertificateMetrics, Stage},
+    transport::{CertificateMetrics, Cores, Stage, Tls},
 };
 
 /// How long the last commit may take. A disk that needs longer for one sync is not going to finish.
@@ -36,12 +41,18 @@ const CLOSE_TIMEOUT: Duration = Duration::from_secs(30);
 /// its health.
 const FAREWELL: Duration = Duration::from_secs(1);
 
-/// What [`serve`] tells once the process is serving.
-pub type Started<'a> = &'a mut dyn FnMut(Listeners);
-
-/// What [`serve`] calls at each SIGHUP while the process serves, before it reads keys and certificates
-/// again.
-pub type OnHangup<'a> = &'a dyn Fn();
+/// What [`serve`] needs of its caller besides the settings. Each function is called on a thread where it
+/// may wait for a reader or for the disk.
+pub struct Hooks {
+    /// What the log counts.
+    pub log: Registry,
+    /// Sees to it that somebody may administer.
+    pub init_admin: Option<Announce>,
+    /// Hears where the process serves, once it does.
+    pub started: Box<dyn FnOnce(Listeners) + Send>,
+    /// Reads the settings again, at each SIGHUP while the process serves.
+    pub reread: OnHangup,
+}
 
 /// Why the process ended otherwise than by being asked to.
 #[derive(Debug, Error)]
@@ -63,10 +74,10 @@ pub enum ServeError {
     CloseTimeout,
 }
 
-/// Runs the service until a signal asks it to stop. Calls `started` once it is serving. With
-/// `init_admin` it sees to it before that somebody may administer.
+/// Runs the service until a signal asks it to stop.
 ///
-/// A second signal ends the process at once: what was acknowledged is on the disk already.
+/// A second signal ends the process at once: what was acknowledged is on the disk already. Nothing that
+/// waits for a disk or a reader runs here, so that signals are heard all the time.
 ///
 /// Order: the ops listener is the first to be bound and the last to go, and says all the time how
 /// ready the process is; health says "not serving" before anything is bound and again before anything stops;
@@ -75,40 +86,40 @@ pub enum ServeError {
 ///
 /// # Errors
 /// See [`ServeError`].
-pub async fn serve(
-    settings: &Settings,
-    init_admin: Option<Announce<'_>>,
-    (started, reread): (Started<'_>, OnHangup<'_>),
-) -> Result<(), ServeError> {
+pub async fn serve(settings: &Settings, hooks: Hooks) -> Result<(), ServeError> {
     let mut signals = StopSignals::listen().map_err(|error| system("signals", error))?;
     let mut hangups = Hangups::listen().map_err(|error| system("signals", error))?;
+    let manager = ServiceManager::start().map_err(|error| system("a thread", error))?;
     let health = Health::starting().await;
     let ready = Ready::not_yet();
     let (stage, staged) = watch::channel(Stage::Serving);
     let (readiness, exposition) = (Readiness::starting(), Exposition::new());
-    exposition.add([build_info::metrics(), readiness.metrics()]);
+    exposition.add([build_info::metrics(), readiness.metrics(), hooks.log]);
     let certificate_metrics = CertificateMetrics::new();
     exposition.add([certificate_metrics.registry()]);
-    let tls = tls_watch::load(settings, certificate_metrics).map_err(StartError::Tls)?;
-    let (served, ops) = ((&ready, &health), (&readiness, &exposition));
-    let cores = cores(settings.serve.runtime)?;
-    let (listeners, mut serving) =
-        listen(settings, (tls.as_ref(), cores.as_ref()), served, ops, &staged)?;
-
-    let opened = tokio::select! {
-        opened = open(settings) => opened?,
+    let starting = async {
+        let named = settings.tls.clone();
+        let tls = spawn_blocking(move || tls_watch::load(named, certificate_metrics)).await??;
+        let (served, ops) = ((&ready, &health), (&readiness, &exposition));
+        let cores = cores(settings.serve.runtime)?;
+        let (listeners, serving) =
+            listen(settings, (tls.as_ref(), cores.as_ref()), served, ops, &staged)?;
+        let Opened { store, service } = open(settings).await?;
+        exposition.add([store.metrics()]);
+        exposition.add(service.metrics());
+        if let Some(announce) = hooks.init_admin {
+            let present = first_admin(&store, SystemClock.now(), announce).await;
+            present.map_err(StartError::FirstAdmin)?;
+        }
+        Ok::<_, StartError>(Up { tls, cores, listeners, serving, store, service })
+    };
+    let Up { tls, cores: _cores, listeners, mut serving, store, service } = tokio::select! {
+        up = starting => up?,
         signal = signals.next() => {
             tracing::info!(signal, "stopped while starting");
             return Ok(());
         }
     };
-    let Opened { store, service } = opened;
-    exposition.add([store.metrics()]);
-    exposition.add(service.metrics());
-    if let Some(announce) = init_admin {
-        let present = first_admin(&store, SystemClock.now(), announce).await;
-        present.map_err(StartError::FirstAdmin)?;
-    }
     ready.set(Arc::clone(&service));
     let background = Background::start(&store, &service);
     let keys = KeyFiles::new(&settings.keys.path);
@@ -121,8 +132,8 @@ pub async fn serve(
     say(can_commit(&mut commits), &health, &readiness).await;
     let ops = listeners.ops.map(tracing::field::display);
     tracing::info!(grpc = %listeners.grpc, http = %listeners.http, ops, "serving");
-    service_manager::ready();
-    started(listeners);
+    manager.ready();
+    drop(spawn_blocking(move || (hooks.started)(listeners)));
 
     let ended = tokio::select! {
         signal = signals.next() => {
@@ -132,11 +143,11 @@ pub async fn serve(
         failed = store.stopped() => failed.map_err(ServeError::Store),
         failed = serving.failed() => Err(ServeError::Listener(failed)),
         never = follow(commits, &health, &readiness) => match never {},
-        never = hangups.follow(reread) => match never {},
+        never = hangups.follow(hooks.reread, &manager) => match never {},
     };
     let stopped = matches!(ended, Err(ServeError::Store(_)));
     readiness.set(Err(if stopped { NotReady::CannotCommit } else { NotReady::Draining }));
-    service_manager::stopping();
+    manager.stopping();
     health.not_serving().await;
     watches.abort_all();
     let leaving = async {
@@ -164,6 +175,17 @@ pub async fn serve(
     }
     tracing::info!("stopped");
     ended
+}
+
+/// What a start comes to.
+struct Up {
+    tls: Option<Tls>,
+    /// Held until the store is closed: what they began may outlive their connections.
+    cores: Option<Cores>,
+    listeners: Listeners,
+    serving: Serving,
+    store: Engine,
+    service: Arc<Service<Engine>>,
 }
 
 /// Health and readiness go as the store's readiness goes.

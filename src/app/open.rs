@@ -144,11 +144,13 @@ async fn open_store(settings: &Settings) -> Result<Engine, StartError> {
 async fn open_keys(settings: &Settings, store: &Engine) -> Result<KeyRing, StartError> {
     let files = KeyFiles::new(&settings.keys.path);
     let named = store.key_ids().await?;
-    let keys = match files.load()? {
-        Some(keys) => keys,
-        None if named.is_empty() => files.create(&SystemEntropy)?,
-        None => return Err(StartError::ForeignKeys),
-    };
+    let is_new = named.is_empty();
+    let keys = spawn_blocking(move || match files.load()? {
+        Some(keys) => Ok(keys),
+        None if is_new => Ok(files.create(&SystemEntropy)?),
+        None => Err(StartError::ForeignKeys),
+    });
+    let keys = keys.await??;
     let held: Vec<_> = keys.ids().collect();
     if !named.is_empty() && !named.iter().any(|id| held.contains(id)) {
         return Err(StartError::ForeignKeys);

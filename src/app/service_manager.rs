@@ -1,27 +1,87 @@
 //! Tells systemd how far the process is (`sd_notify(3)`); elsewhere nobody is told.
 
-use std::io;
+use std::{
+    convert::Infallible,
+    io,
+    sync::mpsc::{self, Receiver, SyncSender},
+    thread,
+    time::Duration,
+};
 
 use sd_notify::NotifyState;
 
-/// Everything is served: `Type=notify` units are started.
-pub(super) fn ready() {
-    tell(sd_notify::notify(&[NotifyState::Ready]));
+/// Messages that may wait until the service manager takes them.
+const MOST_WAITING: usize = 64;
+
+/// How long the end of the process waits for the last one to be taken.
+const PATIENCE: Duration = Duration::from_secs(1);
+
+/// The way to the service manager: a thread of its own, since a socket that nobody reads from keeps its
+/// writer waiting.
+pub(super) struct ServiceManager {
+    /// `None` once no more is said.
+    messages: Option<SyncSender<Message>>,
+    /// Ends with the thread.
+    ended: Receiver<Infallible>,
 }
 
-/// The process was asked to stop.
-pub(super) fn stopping() {
-    tell(sd_notify::notify(&[NotifyState::Stopping]));
+type Message = Vec<NotifyState<'static>>;
+
+impl ServiceManager {
+    /// Starts the thread.
+    ///
+    /// # Errors
+    /// When there can be no such thread.
+    pub(super) fn start() -> io::Result<Self> {
+        let (messages, waiting) = mpsc::sync_channel::<Message>(MOST_WAITING);
+        let (alive, ended) = mpsc::channel();
+        thread::Builder::new().name("notify".into()).spawn(move || {
+            for message in waiting {
+                told(sd_notify::notify(&message));
+            }
+            drop(alive);
+        })?;
+        Ok(Self { messages: Some(messages), ended })
+    }
+
+    /// Everything is served: `Type=notify` units are started.
+    pub(super) fn ready(&self) {
+        self.tell(vec![NotifyState::Ready]);
+    }
+
+    /// The process was asked to stop.
+    pub(super) fn stopping(&self) {
+        self.tell(vec![NotifyState::Stopping]);
+    }
+
+    /// SIGHUP has come. `Type=notify-reload` units want to know when, and then that it is [`ready`] again.
+    ///
+    /// [`ready`]: Self::ready
+    pub(super) fn reloading(&self) {
+        match NotifyState::monotonic_usec_now() {
+            Ok(now) => self.tell(vec![NotifyState::Reloading, now]),
+            Err(error) => told(Err(error)),
+        }
+    }
+
+    fn tell(&self, message: Message) {
+        let sent = self.messages.as_ref().map(|messages| messages.try_send(message));
+        if let Some(Err(error)) = sent {
+            tracing::warn!(%error, "the service manager takes no message");
+        }
+    }
 }
 
-/// SIGHUP has come. `Type=notify-reload` units want to know when, and then that it is [`ready`] again.
-pub(super) fn reloading() {
-    let now = NotifyState::monotonic_usec_now();
-    tell(now.and_then(|now| sd_notify::notify(&[NotifyState::Reloading, now])));
+impl Drop for ServiceManager {
+    fn drop(&mut self) {
+        drop(self.messages.take());
+        // An error is what is awaited: the other side is dropped.
+        let _ended = self.ended.recv_timeout(PATIENCE);
+    }
 }
 
-fn tell(told: io::Result<()>) {
-    if let Err(error) = told {
+fn told(outcome: io::Result<()>) {
+    if let Err(error) = outcome {
         tracing::warn!(%error, "the service manager could not be told");
     }
 }

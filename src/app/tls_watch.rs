@@ -10,20 +10,20 @@ use tokio::{
 
 use super::{SystemClock, hangup::Reread};
 use crate::{
-    config::Settings,
+    config::TlsSettings,
     transport::{CertificateMetrics, Reload, Tls, TlsError},
 };
 
 /// How often the files are looked at.
 const PERIOD: Duration = Duration::from_secs(1);
 
-/// Reads what the settings name, if they do.
+/// Reads what the settings name, if they do. Waits for the disk.
 pub(super) fn load(
-    settings: &Settings,
+    settings: Option<TlsSettings>,
     metrics: CertificateMetrics,
 ) -> Result<Option<Tls>, TlsError> {
     let load = |settings| Tls::load(settings, Arc::new(SystemClock), metrics);
-    settings.tls.clone().map(load).transpose()
+    settings.map(load).transpose()
 }
 
 /// Brings each change of the files to new connections, until it is dropped. Files that cannot be used

@@ -4,7 +4,7 @@ use std::{ffi::OsString, io, path::Path};
 
 use crate::{
     app::Listeners,
-    config::{Environment, ProcessEnvironment, TextFile},
+    config::{Environment, TextFile},
 };
 
 /// What faults in the built-in settings would be reported under.
@@ -14,12 +14,12 @@ pub(super) const SETTINGS_NAME: &str = "examples/dev.toml";
 const SETTINGS: &str =
     concat!(include_str!("../../examples/dev.toml"), include_str!("../../examples/seeds.toml"));
 
-/// The process's environment with the built-in settings file in it.
-pub(super) struct DevEnvironment;
+/// An environment with the built-in settings file in it.
+pub(super) struct DevEnvironment<'a>(pub(super) &'a dyn Environment);
 
-impl Environment for DevEnvironment {
+impl Environment for DevEnvironment<'_> {
     fn variable(&self, name: &str) -> Option<OsString> {
-        ProcessEnvironment.variable(name)
+        self.0.variable(name)
     }
 
     fn read(&self, path: &Path) -> io::Result<TextFile> {
@@ -27,7 +27,7 @@ impl Environment for DevEnvironment {
             let bytes = SETTINGS.as_bytes().to_vec().into();
             return Ok(TextFile { bytes, exposed: false });
         }
-        ProcessEnvironment.read(path)
+        self.0.read(path)
     }
 }
 

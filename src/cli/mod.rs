@@ -30,7 +30,14 @@ mod user;
 mod watch;
 mod words;
 
-use std::{io::ErrorKind, process::ExitCode};
+use std::{
+    convert::Infallible,
+    io::{self, ErrorKind, Write as _},
+    process::ExitCode,
+    sync::mpsc,
+    thread,
+    time::Duration,
+};
 
 use clap::{Parser, Subcommand};
 use thiserror::Error;
@@ -52,6 +59,9 @@ Commands that talk to a server find it, and the client to call as, by flags, the
 JETON_CLIENT_ID and JETON_CLIENT_SECRET, then by a profile (--profile or JETON_PROFILE).
 
 Exit codes: 0 done, 1 refused or failed, 2 not a command line that can be followed.";
+
+/// How long a process that ends waits until somebody reads why.
+const LAST_WORDS: Duration = Duration::from_secs(5);
 
 /// A token service: issues, refreshes, revokes and introspects OAuth 2.0 tokens.
 #[derive(Debug, Parser)]
@@ -107,7 +117,7 @@ enum CliError {
     Serve(#[from] ServeError),
     /// Something on this machine.
     #[error("{0}: {1}")]
-    Io(&'static str, std::io::Error),
+    Io(&'static str, io::Error),
     /// Nothing answers.
     #[error(
         "cannot reach {server}: {why}\nIs jeton serving there? Another address: --server or JETON_SERVER."
@@ -138,7 +148,7 @@ enum CliError {
     NotServing,
     /// A file.
     #[error("{0}: {1}")]
-    File(String, std::io::Error),
+    File(String, io::Error),
     /// A backup did not come through whole.
     #[error("the backup {0}")]
     Backup(#[from] BackupError),
@@ -193,10 +203,24 @@ pub fn main() -> ExitCode {
         // Whoever read the output has read enough: `jeton user list | head`.
         Err(CliError::Io(_, error)) if error.kind() == ErrorKind::BrokenPipe => ExitCode::FAILURE,
         Err(error) => {
-            eprintln!("jeton: {error}");
+            say(format!("jeton: {error}\n"));
             let usage = matches!(error, CliError::Usage(_));
             if usage { ExitCode::from(2) } else { ExitCode::FAILURE }
         }
+    }
+}
+
+/// Says on standard error why the process ends. Whoever does not read it does not keep the process.
+fn say(text: String) {
+    let (done, said) = mpsc::channel::<Infallible>();
+    let saying = thread::Builder::new().name("last-words".into()).spawn(move || {
+        // There is nowhere else to say that it failed.
+        drop(io::stderr().write_all(text.as_bytes()));
+        drop(done);
+    });
+    if saying.is_ok() {
+        // An error is what is awaited: the other side is dropped.
+        let _said = said.recv_timeout(LAST_WORDS);
     }
 }
 

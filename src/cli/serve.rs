@@ -3,16 +3,24 @@
 use std::{
     io::{self, Write as _},
     path::{Path, PathBuf},
+    sync::Arc,
 };
 
 use clap::Args;
 
-use super::{CliError, dev};
+use super::{
+    CliError,
+    dev::{self, DevEnvironment},
+    output,
+};
 use crate::{
-    app::{self, FirstAdmin},
-    config::{self, Faults, Loaded, LogSettings, Overrides, ProcessEnvironment, Settings},
+    app::{self, Announce, FirstAdmin, Hooks},
+    config::{
+        self, Environment, Faults, Loaded, LogSettings, Overrides, ProcessEnvironment,
+        ServingEnvironment, Settings,
+    },
     domain::secret::Secret,
-    telemetry::{self, Log},
+    telemetry::{self, LogSwitch},
 };
 
 #[derive(Args, Debug)]
@@ -42,35 +50,40 @@ impl Serve {
         if let Some(store) = self.store.take() {
             self.overrides.store_url = Some(store);
         }
-        let Loaded { settings, warnings } = self.settings()?;
+        let Loaded { settings, warnings } = self.settings(&ProcessEnvironment)?;
         let log = telemetry::start(&settings.log, &settings.audit, &settings.traces)?;
         for warning in warnings {
             tracing::warn!("{warning}");
         }
-        let dev = self.dev;
-        let mut announce = print_first_admin;
-        let init_admin = self.init_admin.then_some(&mut announce as app::Announce<'_>);
-        let mut started = |listeners| {
-            if dev {
-                println!("{}", dev::first_session(listeners));
-            }
+        let (dev, init_admin) = (self.dev, self.init_admin);
+        let (switch, running) = (log.switch.clone(), settings.clone());
+        let reread = move || change(&switch, &running, self.settings(&ServingEnvironment));
+        let hooks = Hooks {
+            log: log.metrics.clone(),
+            init_admin: init_admin.then(|| Box::new(print_first_admin) as Announce),
+            started: Box::new(move |listeners| {
+                if dev {
+                    // Nobody has to read it.
+                    drop(output::write(&format!("{}\n", dev::first_session(listeners))));
+                }
+            }),
+            reread: Arc::new(reread),
         };
-        let reread = || change(&log, &settings, self.settings());
-        Ok(app::serve(&settings, init_admin, (&mut started, &reread)).await?)
+        Ok(app::serve(&settings, hooks).await?)
     }
 
-    fn settings(&self) -> Result<Loaded, Faults> {
+    fn settings(&self, environment: &dyn Environment) -> Result<Loaded, Faults> {
         if self.dev {
             let settings = Path::new(dev::SETTINGS_NAME);
-            return Settings::load(Some(settings), &self.overrides, &dev::DevEnvironment);
+            return Settings::load(Some(settings), &self.overrides, &DevEnvironment(environment));
         }
-        Settings::load(self.config.as_deref(), &self.overrides, &ProcessEnvironment)
+        Settings::load(self.config.as_deref(), &self.overrides, environment)
     }
 }
 
 /// Has the log follow the settings as they are now, and tells what else in them differs from those
 /// that are in force. Settings at fault change nothing.
-fn change(log: &Log, running: &Settings, read: Result<Loaded, Faults>) {
+fn change(log: &LogSwitch, running: &Settings, read: Result<Loaded, Faults>) {
     match read {
         Ok(Loaded { settings, .. }) => {
             log.change(&settings.log);
@@ -88,7 +101,7 @@ fn change(log: &Log, running: &Settings, read: Result<Loaded, Faults>) {
 }
 
 /// On standard output, where the log does not go.
-fn print_first_admin(admin: &FirstAdmin) -> io::Result<()> {
+fn print_first_admin(admin: FirstAdmin) -> io::Result<()> {
     let mut out = io::stdout().lock();
     match admin {
         FirstAdmin::Made { client_id, client_secret } => {

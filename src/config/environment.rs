@@ -4,11 +4,13 @@ use std::{
     env,
     ffi::OsString,
     fs::{File, Metadata},
-    io::{self, Read as _},
+    io,
     path::Path,
 };
 
 use zeroize::Zeroizing;
+
+use super::regular_file::{RegularFile, read_bounded};
 
 /// Where variables and files come from. The process has one; tests pass their own.
 pub trait Environment {
@@ -30,7 +32,8 @@ pub struct TextFile {
     pub exposed: bool,
 }
 
-/// The environment of this process.
+/// The environment of this process. It reads whatever can be read, a pipe of the shell's too, and waits
+/// for it.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct ProcessEnvironment;
 
@@ -48,14 +51,24 @@ impl Environment for ProcessEnvironment {
     fn read(&self, path: &Path) -> io::Result<TextFile> {
         let file = File::open(path)?;
         let metadata = file.metadata()?;
-        // Room for all of it at once: a buffer that grows leaves copies behind that are not wiped.
-        let room = metadata.len().min(Self::MAX_FILE_BYTES) + 1;
-        let mut bytes = Zeroizing::new(Vec::with_capacity(usize::try_from(room).unwrap_or(0)));
-        file.take(Self::MAX_FILE_BYTES + 1).read_to_end(&mut bytes)?;
-        if u64::try_from(bytes.len()).is_ok_and(|read| read > Self::MAX_FILE_BYTES) {
-            return Err(io::Error::new(io::ErrorKind::FileTooLarge, "larger than 16 MiB"));
-        }
+        let bytes = read_bounded(file, &metadata, Self::MAX_FILE_BYTES)?;
         Ok(TextFile { bytes, exposed: is_exposed(&metadata) })
+    }
+}
+
+/// The environment of this process while it serves: of files it reads regular ones only, since nothing
+/// says when another one ends.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct ServingEnvironment;
+
+impl Environment for ServingEnvironment {
+    fn variable(&self, name: &str) -> Option<OsString> {
+        ProcessEnvironment.variable(name)
+    }
+
+    fn read(&self, path: &Path) -> io::Result<TextFile> {
+        let file = RegularFile::read(path, ProcessEnvironment::MAX_FILE_BYTES)?;
+        Ok(TextFile { bytes: file.bytes, exposed: is_exposed(&file.metadata) })
     }
 }
 

@@ -5,6 +5,7 @@
 //! | `settings` | [`Settings`] and how they are loaded |
 //! | `overrides` | [`Overrides`], the flags and `JETON_…` variables that beat the file |
 //! | `environment` | [`Environment`], where variables and files are read |
+//! | `regular_file` | [`RegularFile`], read whole without waiting for anybody |
 //! | `listeners`, `tls`, `limits`, `storage`, `tokens`, `passwords`, `lockout`, `log`, `audit`, `traces`, `serve` | one section of the file each |
 //! | `client`, `user` | one `[[client]]` or `[[user]]` each |
 //! | `credential`, `secret_text`, `phc` | the ways to give a secret or password, and its hash |
@@ -30,6 +31,7 @@ mod log;
 mod overrides;
 mod passwords;
 mod phc;
+mod regular_file;
 mod report;
 mod restart;
 mod secret_text;
@@ -48,13 +50,14 @@ pub use self::{
     audit::AuditSettings,
     client::{DeclaredClient, DeclaredSecret},
     duration::any as duration,
-    environment::{Environment, ProcessEnvironment, TextFile},
+    environment::{Environment, ProcessEnvironment, ServingEnvironment, TextFile},
     fault::{Fault, Faults, Place},
     limits::LimitSettings,
     listeners::{GrpcSettings, HttpSettings, OpsListen, OpsSettings},
     log::{LogFormat, LogSettings},
     overrides::Overrides,
     passwords::PasswordSettings,
+    regular_file::RegularFile,
     secret_text::secret_text,
     serve::{Runtime, ServeSettings},
     settings::{Loaded, Settings},

@@ -24,7 +24,8 @@ pub(super) enum Form {
 /// What decides what is written.
 pub(super) type Gate = Box<dyn Filter<Registry> + Send + Sync>;
 
-/// The gates of two layers, of which one at a time writes.
+/// The gates of two layers, of which one at a time writes. Cloning shares them.
+#[derive(Clone)]
 pub(super) struct Gates {
     human: Handle<Gate, Registry>,
     json: Handle<Gate, Registry>,

@@ -1,11 +1,15 @@
 //! The log: one line an event on standard error, for people on a terminal, JSON otherwise; and the audit.
 //!
+//! Lines are written in the background: whoever logs never waits for who reads.
+//!
 //! Each is two layers, one for people and one of JSON, behind a gate each. What is logged, and in
 //! which form, is changed at run time by changing the gates: the form that is not wanted has one that
 //! lets nothing through, and costs nothing.
 
-mod audit;
+mod append_file;
+mod background;
 mod gates;
+mod panic_hook;
 mod request_id;
 #[cfg_attr(not(feature = "otlp"), path = "no_traces.rs")]
 mod traces;
@@ -17,7 +21,6 @@ use std::{
 
 use thiserror::Error;
 use tracing::{Level, Metadata, level_filters::LevelFilter};
-use tracing_appender::non_blocking::WorkerGuard;
 use tracing_log::{AsLog as _, log};
 use tracing_subscriber::{
     EnvFilter, Layer, Registry,
@@ -26,9 +29,16 @@ use tracing_subscriber::{
     util::TryInitError,
 };
 
-use self::gates::{Form, Gate, Gates};
 pub use self::request_id::RequestIds;
-use crate::config::{AuditSettings, LogFormat, LogSettings, TraceSettings};
+use self::{
+    append_file::AppendFile,
+    background::{Background, WriterThread},
+    gates::{Form, Gate, Gates},
+};
+use crate::{
+    config::{AuditSettings, LogFormat, LogSettings, TraceSettings},
+    metrics,
+};
 
 /// The target of spans that are sent and not logged.
 const TRACES: &str = "jeton::traces";
@@ -53,14 +63,25 @@ pub enum LogError {
 }
 
 /// The log, the audit and the traces at work. Dropping it waits, for a few seconds at most, until
-/// every line of the audit is written and every span is sent.
-#[must_use = "dropped, it ends the audit"]
+/// every line is written and every span is sent.
+#[must_use = "dropped, it ends the log"]
 pub struct Log {
+    /// What is logged, and how it looks.
+    pub switch: LogSwitch,
+    /// How many lines were lost.
+    pub metrics: metrics::Registry,
+    // In the order in which they end: each may still log.
+    _traces: Option<traces::Exporter>,
+    _audit: Option<WriterThread>,
+    _lines: WriterThread,
+}
+
+/// Changes what is logged while the log is at work. Cloning shares the log.
+#[derive(Clone)]
+pub struct LogSwitch {
     gates: Gates,
     /// Of an audit that goes where the log goes, and looks like it.
     audit_gates: Option<Gates>,
-    _audit: Option<WorkerGuard>,
-    _traces: Option<traces::Exporter>,
 }
 
 type Lines = Box<dyn Layer<Registry> + Send + Sync>;
@@ -74,30 +95,53 @@ pub fn start(
     audit: &AuditSettings,
     traces: &TraceSettings,
 ) -> Result<Log, LogError> {
+    let metrics = metrics::Registry::new();
+    let lost = metrics.counter(
+        "jeton_log_lines_lost_total",
+        "Lines of the log that were lost: standard error took none, or failed.",
+    );
+    let lines = Background::start("log", io::stderr(), (&metrics, lost));
+    let writer = lines.writer;
     let form = form(settings.format);
-    let (mut layers, gates) = gates::layers(|| io::stderr, form, || log_gate(&settings.filter));
-    let (writer, form) = match audit {
-        AuditSettings::Off => (None, form),
-        AuditSettings::Log => (Some(audit::in_background(io::stderr())), form),
-        AuditSettings::Stdout => (Some(audit::in_background(io::stdout())), Form::Json),
-        AuditSettings::File(path) => {
-            let file = audit::AppendFile::open(path);
-            let file = file.map_err(|error| LogError::Audit { path: path.clone(), error })?;
-            (Some(audit::in_background(file)), Form::Json)
-        }
-    };
-    let (writer, guard) = writer.unzip();
-    let audited = writer.map(|writer| gates::layers(|| writer.clone(), form, audit_gate));
-    let (more, audit_gates) = audited.unzip();
-    layers.extend(more.into_iter().flatten());
+    let (mut layers, gates) = gates::layers(|| writer.clone(), form, || log_gate(&settings.filter));
+    let (audit_thread, audit_gates) = start_audit(audit, form, &metrics, &mut layers)?;
     let (sent, exporter) = traces::layer(traces)?.unzip();
     layers.extend(sent);
     tracing_subscriber::registry().with(layers).try_init()?;
+    panic_hook::install(writer);
     let audit_gates = audit_gates.filter(|_| *audit == AuditSettings::Log);
-    Ok(Log { gates, audit_gates, _audit: guard, _traces: exporter })
+    let switch = LogSwitch { gates, audit_gates };
+    Ok(Log { switch, metrics, _traces: exporter, _audit: audit_thread, _lines: lines.thread })
 }
 
-impl Log {
+/// Adds the audit's layers, and starts the thread that writes what they let through.
+fn start_audit(
+    settings: &AuditSettings,
+    form: Form,
+    metrics: &metrics::Registry,
+    layers: &mut Vec<Lines>,
+) -> Result<(Option<WriterThread>, Option<Gates>), LogError> {
+    let lost = metrics.counter(
+        "jeton_audit_lines_lost_total",
+        "Lines of the audit that were lost: where they go took none, or failed.",
+    );
+    let lost = (metrics, lost);
+    let (started, form) = match settings {
+        AuditSettings::Off => return Ok((None, None)),
+        AuditSettings::Log => (Background::start("audit", io::stderr(), lost), form),
+        AuditSettings::Stdout => (Background::start("audit", io::stdout(), lost), Form::Json),
+        AuditSettings::File(path) => {
+            let file = AppendFile::open(path);
+            let file = file.map_err(|error| LogError::Audit { path: path.clone(), error })?;
+            (Background::start("audit", file, lost), Form::Json)
+        }
+    };
+    let (audited, gates) = gates::layers(|| started.writer.clone(), form, audit_gate);
+    layers.extend(audited);
+    Ok((Some(started.thread), Some(gates)))
+}
+
+impl LogSwitch {
     /// From now on this is logged, in this form. An audit that has a place of its own stays as it is.
     pub fn change(&self, settings: &LogSettings) {
         let form = form(settings.format);

@@ -81,6 +81,6 @@ fn the_process_reads_real_files_and_their_mode() {
         assert_eq!((&**file.bytes, file.exposed), (&b"hunter2\n"[..], exposed), "{mode:o}");
     }
     let endless = ProcessEnvironment.read(Path::new("/dev/zero")).map(|_| ());
-    assert_eq!(endless.expect_err("too large").to_string(), "larger than 16 MiB");
+    assert_eq!(endless.expect_err("too large").to_string(), "larger than 16.0 MiB");
     assert!(ProcessEnvironment.read(directory.path()).is_err());
 }

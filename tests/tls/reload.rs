@@ -9,6 +9,7 @@ use std::{
     },
 };
 
+use rustix::fs::{CWD, FileType, Mode, mknodat};
 use rustls::{
     DEFAULT_VERSIONS,
     pki_types::{CertificateDer, pem::PemObject as _},
@@ -151,12 +152,20 @@ async fn a_broken_certificate_is_told_of_once_and_the_one_before_stays() {
         })
         .await;
     }
+    fs::remove_file(path.join("server.pem")).expect("the broken one");
+    mknodat(CWD, path.join("server.pem"), FileType::Fifo, Mode::RUSR, 0).expect("a FIFO");
+    until("to be told", async || {
+        assert_eq!(shown(&server, &authority).await, first);
+        server.log().contains("not a regular file")
+    })
+    .await;
+    fs::remove_file(path.join("server.pem")).expect("the FIFO");
     server.signal("HUP");
     let good = authority.server(3);
     good.write(&path);
     until("to be mended", async || shown(&server, &authority).await == der(&good)).await;
     let log = server.log();
-    for reason in ["holds no certificate", "has expired", "does not belong"] {
+    for reason in ["holds no certificate", "has expired", "does not belong", "not a regular file"] {
         assert_eq!(log.matches(reason).count(), 1, "{reason}: {log}");
     }
     server.logs("every other setting needs a restart").await;

@@ -10,7 +10,7 @@ const SOON: Duration = Duration::from_secs(14 * 24 * 60 * 60);
 
 /// Reads what `[tls]` names, as a start would.
 pub(super) fn examine(settings: &Settings, now: Timestamp, findings: &mut Findings) {
-    let tls = match tls_watch::load(settings, CertificateMetrics::new()) {
+    let tls = match tls_watch::load(settings.tls.clone(), CertificateMetrics::new()) {
         Ok(None) => return,
         Ok(Some(tls)) => tls,
         Err(error) => return findings.error("certificate", error.to_string(), "replace the file"),
