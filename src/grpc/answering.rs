@@ -16,10 +16,12 @@ use tower::{Layer, Service};
 use super::{
     arriving::Arriving,
     deadlines::{Deadlines, exceeded},
+    grpc_only::refusal,
     measured::{GrpcMetrics, outcome},
     own_errors::complete,
     panics::Panics,
 };
+use crate::metrics::Outcome;
 
 /// What all calls share.
 pub(super) struct Answering {
@@ -71,6 +73,10 @@ where
     fn call(&mut self, request: Request<A>) -> Self::Future {
         let answering = Arc::clone(&self.answering);
         let call = answering.metrics.meter(request.uri().path()).begin();
+        if let Some(refused) = refusal(&request) {
+            call.end(Outcome::InvalidRequest);
+            return Box::pin(async { Ok(refused) });
+        }
         let deadline = answering.deadlines.of(&request);
         let request = deadline.bound_request(request);
         let answer = AssertUnwindSafe(self.service.call(request)).catch_unwind();
@@ -106,6 +112,10 @@ mod tests {
         }
     }
 
+    fn request(path: &str) -> http::request::Builder {
+        Request::post(path).header("content-type", "application/grpc")
+    }
+
     const USUAL: Duration = Duration::from_secs(30);
     const ADMIN: Duration = Duration::from_secs(300);
 
@@ -123,7 +133,8 @@ mod tests {
             panic!("the secret is hunter2")
         }
         let service = answering().layer(service_fn(broken));
-        let answer = service.oneshot(Request::new(())).await.expect("an answer");
+        let request = request("/jeton.v1.TokenService/Introspect").body(()).expect("a request");
+        let answer = service.oneshot(request).await.expect("an answer");
         let status = Status::from_header_map(answer.headers()).expect("a status");
         assert_eq!((status.code(), status.message()), (Code::Internal, "internal error"));
         let info = status.get_error_details().error_info().cloned().expect("an ErrorInfo");
@@ -143,7 +154,7 @@ mod tests {
             ("/jeton.v1.TokenService/Introspect", Some("9H"), USUAL),
         ] {
             let service = answering().layer(service_fn(stuck));
-            let mut request = Request::builder().uri(path);
+            let mut request = request(path);
             if let Some(header) = header {
                 request = request.header("grpc-timeout", header);
             }

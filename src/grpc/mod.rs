@@ -8,6 +8,7 @@ mod caller;
 mod convert;
 mod credentials;
 mod deadlines;
+mod grpc_only;
 mod health;
 mod introspection;
 mod introspection_codec;
@@ -21,6 +22,7 @@ mod token_service;
 mod watch;
 
 pub use self::{
+    grpc_only::grpc_only,
     health::Health,
     measured::GrpcMetrics,
     server::{CallLimits, GrpcOptions, GrpcServer},

@@ -2,7 +2,7 @@
 
 use std::sync::{Arc, Mutex, PoisonError};
 
-use axum::{Router, extract::State, response::Response, routing::get};
+use axum::{Router, extract::State, middleware::from_fn, response::Response, routing::get};
 use http::{
     HeaderValue, StatusCode,
     header::{CACHE_CONTROL, CONTENT_TYPE},
@@ -10,7 +10,7 @@ use http::{
 
 use super::{Readiness, liveness::Liveness};
 use crate::{
-    grpc::Health,
+    grpc::{Health, grpc_only},
     metrics::{self, Registry},
 };
 
@@ -51,13 +51,14 @@ pub(super) fn router(
         .route("/livez", get(livez).with_state(liveness.clone()))
         .route("/readyz", get(readyz).with_state((liveness, readiness)))
         .route("/metrics", get(expose).with_state(exposition));
+    let health = Router::new()
+        .route_service("/grpc.health.v1.Health/{method}", health.service(MAX_MESSAGE_BYTES))
+        .layer(from_fn(grpc_only));
     // tonic's own router would answer every other path with 200, and so every probe that is
     // misspelt.
-    probes
-        .route_service("/grpc.health.v1.Health/{method}", health.service(MAX_MESSAGE_BYTES))
-        .fallback(async || {
-            plain(StatusCode::NOT_FOUND, "there is nothing at this path\n".to_owned())
-        })
+    probes.merge(health).fallback(async || {
+        plain(StatusCode::NOT_FOUND, "there is nothing at this path\n".to_owned())
+    })
 }
 
 async fn livez(State(liveness): State<Liveness>) -> Response {

@@ -10,6 +10,7 @@ mod common;
 
 mod callers;
 mod frames;
+mod not_grpc;
 mod odd_paths;
 mod raw;
 mod rpcs;

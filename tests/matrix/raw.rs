@@ -1,7 +1,7 @@
 //! Calls as bare HTTP/2 requests: no stub of ours corrects a path or adds a header.
 
 use h2::client::SendRequest;
-use http::{HeaderMap, Request, uri};
+use http::{HeaderMap, Request, Response, request::Builder, uri};
 use prost::bytes::Bytes;
 use tokio::net::TcpStream;
 use tonic::{Code, Status};
@@ -40,12 +40,38 @@ pub(crate) struct Connection {
 
 impl Connection {
     pub(crate) async fn open(server: &Server) -> Self {
-        let authority = server.address().to_owned();
+        Self::open_at(server.address().to_owned()).await
+    }
+
+    /// One to a listener.
+    pub(crate) async fn open_at(authority: String) -> Self {
         let stream = within("to connect", TcpStream::connect(&authority)).await;
         let shaken = h2::client::handshake(stream.expect("a connection")).await;
         let (sender, connection) = shaken.expect("a handshake");
         tokio::spawn(async move { drop(connection.await) });
         Self { sender, authority }
+    }
+
+    /// Sends a message in a request as `with` makes it of one to `path`, and hands out how it began to be
+    /// answered.
+    pub(crate) async fn send(
+        &self,
+        path: &str,
+        message: &[u8],
+        with: impl FnOnce(Builder) -> Builder,
+    ) -> Response<()> {
+        let request = with(Request::builder().uri(self.uri(path)).header("te", "trailers"));
+        let request = request.body(()).expect("a request");
+        let framed =
+            [&[0], &u32::try_from(message.len()).expect("short").to_be_bytes()[..], message];
+        let exchange = async {
+            let mut sender = self.sender.clone().ready().await.expect("a connection");
+            let (response, mut body) = sender.send_request(request, false).expect("sent");
+            // It may be refused before all of it is there.
+            drop(body.send_data(framed.concat().into(), true));
+            response.await.expect("an answer").map(drop)
+        };
+        within("an answer", exchange).await
     }
 
     /// Sends an empty message to `path` as it is written. An answer that is a stream is not read.
