@@ -1,6 +1,12 @@
 //! Failed logins that are forgotten are freed step by step, those that still count are kept.
 
-use std::sync::Arc;
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicU32, Ordering},
+    },
+    time::Duration,
+};
 
 use jeton::{
     app::{SystemClock, SystemEntropy},
@@ -10,11 +16,24 @@ use jeton::{
         key_ring::{KEY_BYTES, KeyRing, ServerKey},
         lockout::LockoutPolicy,
         policy::Policies,
-        time::Clock as _,
+        time::{Clock, Timestamp},
     },
     service::{HashPool, SWEEP_STEP, Service},
     store::{Records as _, Store as _, Stored, Write, memory::MemoryStore},
 };
+
+/// The system's clock in a process that is an hour older at each look.
+struct Hourly(AtomicU32);
+
+impl Clock for Hourly {
+    fn now(&self) -> Timestamp {
+        SystemClock.now()
+    }
+
+    fn age(&self) -> Duration {
+        self.0.fetch_add(1, Ordering::Relaxed) * Duration::from_secs(60 * 60)
+    }
+}
 
 #[tokio::test]
 async fn the_sweeper_goes_round_and_frees_what_is_forgotten_a_step_at_a_time() {
@@ -34,10 +53,12 @@ async fn the_sweeper_goes_round_and_frees_what_is_forgotten_a_step_at_a_time() {
     let cost = HashCost { memory_kib: 8, iterations: 1, parallelism: 1 };
     let hashes = HashPool::start(1, cost, Arc::new(SystemEntropy)).expect("a pool");
     let keys = KeyRing::new(ServerKey::new(&[7; KEY_BYTES]), []);
-    let (clock, entropy) = (Arc::new(SystemClock), Arc::new(SystemEntropy));
+    let (clock, entropy) = (Arc::new(Hourly(0.into())), Arc::new(SystemEntropy));
     let policies = Policies::default();
     let service = Service::new(store.clone(), keys, hashes, clock, entropy, policies);
 
+    // Of how long the clock has been right it knows nothing at first.
+    assert_eq!(service.sweep_attempts().await, Ok(0));
     let mut freed = Vec::new();
     for _ in 0..3 {
         freed.push(service.sweep_attempts().await.expect("a step"));

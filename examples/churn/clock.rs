@@ -33,6 +33,10 @@ impl Clock for HandClock {
     fn now(&self) -> Timestamp {
         Timestamp::from_millis(self.0.load(Ordering::SeqCst))
     }
+
+    fn age(&self) -> Duration {
+        self.passed()
+    }
 }
 
 /// Real time since it was started.

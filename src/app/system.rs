@@ -1,13 +1,16 @@
 //! The process's one clock and one source of randomness.
 
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::{
+    sync::OnceLock,
+    time::{Duration, Instant, SystemTime, UNIX_EPOCH},
+};
 
 use crate::domain::{
     entropy::Entropy,
     time::{Clock, Timestamp},
 };
 
-/// The wall clock.
+/// The wall clock, and beside it the monotonic one, which begins when it is first asked.
 #[derive(Clone, Copy, Debug)]
 pub struct SystemClock;
 
@@ -17,6 +20,12 @@ impl Clock for SystemClock {
         // A clock before 1970 reads as 1970: every token is then refused, none accepted too long.
         let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or(Duration::ZERO);
         Timestamp::default().after(now)
+    }
+
+    #[expect(clippy::disallowed_methods, reason = "the one home of the monotonic clock")]
+    fn age(&self) -> Duration {
+        static BEGINNING: OnceLock<Instant> = OnceLock::new();
+        BEGINNING.get_or_init(Instant::now).elapsed()
     }
 }
 

@@ -7,9 +7,11 @@ use super::{grant::Grant, time::Timestamp};
 /// A use is noted when the last one that was noted, or the issue of the grant, is longer ago.
 pub const COARSENESS: Duration = Duration::from_secs(15 * 60);
 
-/// Whether a use of `grant` at `time` is worth a write.
+/// Whether a use of `grant` at `time` is worth a write: also where the clock was ahead when the last
+/// one was noted.
 pub fn is_news(grant: &Grant, time: Timestamp) -> bool {
-    grant.end.is_none() && time.since(grant.last_used.unwrap_or(grant.issue_time)) >= COARSENESS
+    let noted = grant.last_used.unwrap_or(grant.issue_time);
+    grant.end.is_none() && time.since(noted).max(noted.since(time)) >= COARSENESS
 }
 
 /// The grant, last used at `time`; `None` when that is no news. Nothing else of it changes.

@@ -50,4 +50,7 @@ impl Timestamp {
 pub trait Clock: Send + Sync + 'static {
     /// The current wall-clock time. It may go backwards; no order is ever taken from it.
     fn now(&self) -> Timestamp;
+
+    /// How old the process is, by a clock that nobody sets: it never goes back.
+    fn age(&self) -> Duration;
 }

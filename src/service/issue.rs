@@ -79,7 +79,7 @@ impl<S: Store> Service<S> {
         call.end(metrics::Outcome::of(&issued));
         if let (Ok(tokens), GrantType::ClientCredentials) = (&issued, grant_type) {
             let length = caller.client().lifetimes.access;
-            self.minting.issued(caller.id(), length, tokens.expires_in, self.now());
+            self.minting.issued(caller.id(), length, tokens.expires_in, self.clock.age());
         }
         let outcome = match &issued {
             Ok(_) => Outcome::Done,

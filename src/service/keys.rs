@@ -15,6 +15,7 @@ use crate::{
         error::Error,
         grant_id::GrantId,
         key_ring::{KeyId, KeyRing, ServerKey},
+        time::Timestamp,
     },
     store::{ReadError, Store, WriteError},
 };
@@ -137,7 +138,7 @@ impl<S: Store> Service<S> {
             self.settle(active).await.map_err(|error| self.write_failed(error))?;
         }
         let search = searches.entry(id).or_insert_with(|| KeySearch::new(id));
-        let named = search.advance(&*self.store, PAGES, self.now()).await;
+        let named = search.advance(&*self.store, PAGES, self.spent_by()).await;
         let named = named.map_err(|error| self.read_failed(error))?;
         Ok(named != KeyNamed::ByNobody)
     }
@@ -148,8 +149,14 @@ impl<S: Store> Service<S> {
         self.store.add_key_id(active).await
     }
 
+    /// Whatever has expired by then is over for good: no clock that is set right again revives it. In
+    /// the first hour of the process nothing is.
+    fn spent_by(&self) -> Timestamp {
+        self.horizon.look(&*self.clock).unwrap_or_default()
+    }
+
     async fn refuse_if_named(&self, id: KeyId) -> Result<(), RingRefused> {
-        match KeySearch::new(id).finish(&*self.store, self.now()).await? {
+        match KeySearch::new(id).finish(&*self.store, self.spent_by()).await? {
             Some(grant) => Err(RingRefused::Missing { id, grant }),
             None => Ok(()),
         }

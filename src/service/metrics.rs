@@ -54,7 +54,7 @@ impl ServiceMetrics {
             "About how many live tokens clients have for themselves: the 20 with the most, above 100.",
         );
         registry.before_reading(move || {
-            let clients = minting.clients(clock.now());
+            let clients = minting.clients(clock.age());
             named
                 .replace(clients.iter().map(|named| (named.client_id.as_str(), named.live_tokens)));
         });

@@ -7,7 +7,7 @@ use std::{
 
 use quick_cache::sync::Cache;
 
-use crate::domain::{client_id::ClientId, time::Timestamp};
+use crate::domain::client_id::ClientId;
 
 /// Clients that are counted at one time; of more, those seen least are forgotten.
 const CLIENTS: usize = 4096;
@@ -36,35 +36,35 @@ pub(super) struct Minting {
 /// live: how many are live at one moment is the lifetimes issued in a window over its length.
 #[derive(Clone, Copy, Debug)]
 struct Windows {
-    /// When the current window began.
-    began: Timestamp,
+    /// The age of the process when the current window began.
+    began: Duration,
     length: Duration,
     current: Duration,
     previous: Duration,
 }
 
 impl Windows {
-    fn new(began: Timestamp, length: Duration) -> Self {
+    fn new(began: Duration, length: Duration) -> Self {
         Self { began, length, current: Duration::ZERO, previous: Duration::ZERO }
     }
 
-    /// Moves on to the window that `now` lies in. A clock that went back stays in the current one.
-    fn advance(&mut self, now: Timestamp) {
-        let since = now.since(self.began);
+    /// Moves on to the window in which the process is that old.
+    fn advance(&mut self, age: Duration) {
+        let since = age.saturating_sub(self.began);
         if since < self.length {
             return;
         }
         let next = since < 2 * self.length;
         self.previous = if next { self.current } else { Duration::ZERO };
         self.current = Duration::ZERO;
-        self.began = if next { self.began.after(self.length) } else { now };
+        self.began = if next { self.began + self.length } else { age };
     }
 
     /// Takes the previous window to have been filled evenly.
-    fn live(mut self, now: Timestamp) -> u64 {
-        self.advance(now);
+    fn live(mut self, age: Duration) -> u64 {
+        self.advance(age);
         let length = self.length.as_secs_f64();
-        let left = 1.0 - (now.since(self.began).as_secs_f64() / length).min(1.0);
+        let left = 1.0 - (age.saturating_sub(self.began).as_secs_f64() / length).min(1.0);
         let lifetimes = self.current.as_secs_f64() + self.previous.as_secs_f64() * left;
         #[expect(
             clippy::cast_possible_truncation,
@@ -88,31 +88,31 @@ impl Minting {
         client_id: &ClientId,
         length: Duration,
         lifetime: Duration,
-        now: Timestamp,
+        age: Duration,
     ) {
         if length.is_zero() {
             return;
         }
         let windows = self.clients.get(client_id).unwrap_or_else(|| {
             // Of two that come here at once one counts for nothing: this is an estimate.
-            let windows = Arc::new(Mutex::new(Windows::new(now, length)));
+            let windows = Arc::new(Mutex::new(Windows::new(age, length)));
             self.clients.insert(client_id.clone(), Arc::clone(&windows));
             windows
         });
         let mut windows = windows.lock().unwrap_or_else(PoisonError::into_inner);
         if windows.length != length {
-            *windows = Windows::new(now, length);
+            *windows = Windows::new(age, length);
         }
-        windows.advance(now);
+        windows.advance(age);
         windows.current += lifetime;
     }
 
     /// The clients with more than a hundred live tokens of their own: at most 20, those with the
     /// most first.
-    pub(super) fn clients(&self, now: Timestamp) -> Vec<MintingClient> {
+    pub(super) fn clients(&self, age: Duration) -> Vec<MintingClient> {
         let live = self.clients.iter().map(|(client_id, windows)| {
             let windows = *windows.lock().unwrap_or_else(PoisonError::into_inner);
-            MintingClient { client_id, live_tokens: windows.live(now) }
+            MintingClient { client_id, live_tokens: windows.live(age) }
         });
         let mut many: Vec<_> = live.filter(|client| client.live_tokens > MANY).collect();
         many.sort_by(|one, other| {
@@ -134,8 +134,8 @@ mod tests {
         ClientId::parse(&format!("client-{number}")).expect("a client id")
     }
 
-    fn at(seconds: u64) -> Timestamp {
-        Timestamp::from_millis(1_800_000_000_000 + seconds * 1_000)
+    fn at(seconds: u64) -> Duration {
+        Duration::from_secs(seconds)
     }
 
     #[test]

@@ -18,6 +18,7 @@ mod end_all;
 mod grants;
 mod hash_metrics;
 mod hash_pool;
+mod horizon;
 mod introspect;
 mod issue;
 mod key_search;
@@ -81,8 +82,8 @@ pub use self::{
     watch::{Event, Told, Watch, WatchFrom, Watched},
 };
 use self::{
-    certificates::CertificateIndex, client_check::ClientChecks, keys::KeyUse, last_used::LastUsed,
-    metrics::ServiceMetrics, minting::Minting, request_budget::RequestBudgets,
+    certificates::CertificateIndex, client_check::ClientChecks, horizon::Horizon, keys::KeyUse,
+    last_used::LastUsed, metrics::ServiceMetrics, minting::Minting, request_budget::RequestBudgets,
     retention::Retention, turns::Turns, verified::VerifiedSecrets, watch::Watching,
 };
 use crate::{
@@ -123,6 +124,7 @@ pub struct Service<S> {
     attempts_swept: Mutex<Option<AttemptsId>>,
     budgets: RequestBudgets,
     clock: Arc<dyn Clock>,
+    horizon: Horizon,
     entropy: Arc<dyn Entropy>,
     policy: RotationPolicy,
     password_rules: PasswordRules,
@@ -164,6 +166,7 @@ impl<S: Store> Service<S> {
             budgets: RequestBudgets::new(metrics.over_requests.clone()),
             retention: Mutex::default(),
             clock,
+            horizon: Horizon::default(),
             entropy,
             policy,
             password_rules,
@@ -183,7 +186,7 @@ impl<S: Store> Service<S> {
     /// The clients that ask for tokens for themselves much faster than those expire: those with more
     /// than 100 live ones, the most first, at most 20.
     pub fn minting_clients(&self) -> Vec<MintingClient> {
-        self.minting.clients(self.now())
+        self.minting.clients(self.clock.age())
     }
 
     /// The position in the feed of revocations that is durable now.

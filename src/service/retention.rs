@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::{domain::time::Timestamp, store::Sequence};
+use crate::store::Sequence;
 
 /// Events kept whatever their age.
 const EVENTS: u64 = 100_000;
@@ -17,20 +17,21 @@ pub(super) struct Retention {
     /// Every event up to it is older than [`AGE`].
     old: Sequence,
     /// Where the head was at some time less than [`AGE`] ago.
-    mark: Option<(Timestamp, Sequence)>,
+    mark: Option<(Duration, Sequence)>,
 }
 
 impl Retention {
-    /// The last event that need not be kept, given where the head is `now`. An event goes between
+    /// The last event that need not be kept, given where the head is and how old
+    /// the process. An event goes between
     /// once and twice [`AGE`] after it came, if [`EVENTS`] newer ones are there.
-    pub(super) fn trimmable(&mut self, head: Sequence, now: Timestamp) -> Sequence {
+    pub(super) fn trimmable(&mut self, head: Sequence, age: Duration) -> Sequence {
         match self.mark {
-            Some((time, _)) if now.since(time) < AGE => {}
+            Some((then, _)) if age.saturating_sub(then) < AGE => {}
             Some((_, old)) => {
                 self.old = old;
-                self.mark = Some((now, head));
+                self.mark = Some((age, head));
             }
-            None => self.mark = Some((now, head)),
+            None => self.mark = Some((age, head)),
         }
         self.old.min(Sequence(head.0.saturating_sub(EVENTS)))
     }
@@ -40,18 +41,18 @@ impl Retention {
 mod tests {
     use super::*;
 
-    const START: Timestamp = Timestamp::from_millis(1_800_000_000_000);
+    const START: Duration = Duration::from_secs(1);
     const MOMENT: Duration = Duration::from_millis(1);
 
     #[test]
     fn what_is_young_is_kept_however_much_it_is() {
         let mut retention = Retention::default();
         assert_eq!(retention.trimmable(Sequence(5 * EVENTS), START), Sequence(0));
-        let almost = START.after(AGE).before(MOMENT);
+        let almost = START + AGE.saturating_sub(MOMENT);
         assert_eq!(retention.trimmable(Sequence(9 * EVENTS), almost), Sequence(0));
-        let later = START.after(AGE);
+        let later = START + AGE;
         assert_eq!(retention.trimmable(Sequence(9 * EVENTS), later), Sequence(5 * EVENTS));
-        let next = later.after(AGE).before(MOMENT);
+        let next = later + AGE.saturating_sub(MOMENT);
         assert_eq!(retention.trimmable(Sequence(20 * EVENTS), next), Sequence(5 * EVENTS));
     }
 
@@ -60,7 +61,7 @@ mod tests {
         let mut retention = Retention::default();
         retention.trimmable(Sequence(EVENTS + 7), START);
         let head = Sequence(EVENTS + 7);
-        assert_eq!(retention.trimmable(head, START.after(AGE)), Sequence(7));
+        assert_eq!(retention.trimmable(head, START + AGE), Sequence(7));
         let few = &mut Retention { old: Sequence(50), mark: None };
         assert_eq!(few.trimmable(Sequence(60), START), Sequence(0));
     }

@@ -1,22 +1,18 @@
 //! Frees what nothing rests on any more: spent grants, old events of the feed, forgotten failures of logins.
 
-use std::{sync::PoisonError, time::Duration};
+use std::sync::PoisonError;
 
 use futures_util::future::join_all;
 
 use super::Service;
 use crate::{
-    domain::error::Error,
+    domain::{error::Error, time::Timestamp},
     store::{Records as _, Sequence, Store, Write, WriteError},
 };
 
 /// Most records freed in one step: a batch of the committer's, so that a request never waits behind
 /// more than one.
 pub const SWEEP_STEP: usize = 256;
-
-/// For how long a spent grant is kept: whoever asks why a token stopped working is still told that
-/// it expired, not that nobody knows it.
-const KEPT: Duration = Duration::from_secs(60 * 60);
 
 /// Grants up to which the backlog is counted. Whether it is a hundred thousand or a million, the
 /// sweeper is far behind, and counting on would only slow it down.
@@ -26,16 +22,22 @@ impl<S: Store> Service<S> {
     /// Frees up to `step` spent grants, the longest expired first, and as many events of the feed
     /// that need not be kept, and says how many it met of whichever were more; [`SWEEP_STEP`] is the
     /// largest step. None where another process that shares the store sweeps. Expiry is decided where
-    /// tokens are used; this only makes room.
+    /// tokens are used; this only makes room, and only where the clock has said for an hour that a grant
+    /// is spent.
     ///
     /// # Errors
     /// `Unavailable` or `Overloaded`: the next step takes up what this one left.
     pub async fn sweep(&self, step: usize) -> Result<usize, Error> {
+        // Also where another one sweeps, which may leave it to this one at any time.
+        let horizon = self.horizon.look(&*self.clock);
         if !self.may_sweep().await? {
             return Ok(0);
         }
         let step = step.min(SWEEP_STEP);
-        let grants = self.free_spent_grants(step).await?;
+        let grants = match horizon {
+            Some(horizon) => self.free_spent_grants(horizon, step).await?,
+            None => 0,
+        };
         let events = self.trim_feed(step).await?;
         Ok(grants.max(events))
     }
@@ -53,7 +55,7 @@ impl<S: Store> Service<S> {
         let head = self.store.head().await.map_err(|error| self.read_failed(error))?;
         let trimmable = {
             let mut retention = self.retention.lock().unwrap_or_else(PoisonError::into_inner);
-            retention.trimmable(head, self.now())
+            retention.trimmable(head, self.clock.age())
         };
         if trimmable == Sequence::default() {
             return Ok(0);
@@ -62,8 +64,8 @@ impl<S: Store> Service<S> {
         trimmed.map_err(|error| self.write_failed(error))
     }
 
-    async fn free_spent_grants(&self, step: usize) -> Result<usize, Error> {
-        let spent = self.store.spent_grants(self.now().before(KEPT), step).await;
+    async fn free_spent_grants(&self, horizon: Timestamp, step: usize) -> Result<usize, Error> {
+        let spent = self.store.spent_grants(horizon, step).await;
         let spent = spent.map_err(|error| self.read_failed(error))?;
         let met = spent.len();
         let freed = join_all(
@@ -91,7 +93,8 @@ impl<S: Store> Service<S> {
     /// # Errors
     /// `Unavailable`.
     pub async fn count_backlog(&self) -> Result<(), Error> {
-        let due = self.store.count_spent(self.now().before(KEPT), COUNTED).await;
+        let horizon = self.horizon.look(&*self.clock).unwrap_or_default();
+        let due = self.store.count_spent(horizon, COUNTED).await;
         let due = due.map_err(|error| self.read_failed(error))?;
         self.metrics.backlog.set(i64::try_from(due).unwrap_or(i64::MAX));
         Ok(())
@@ -109,6 +112,7 @@ impl<S: Store> Service<S> {
     /// # Errors
     /// As [`Self::sweep`].
     pub async fn sweep_attempts(&self) -> Result<usize, Error> {
+        let Some(horizon) = self.horizon.look(&*self.clock) else { return Ok(0) };
         if !self.may_sweep().await? {
             return Ok(0);
         }
@@ -116,8 +120,7 @@ impl<S: Store> Service<S> {
         let page = self.store.attempts().page(after.as_ref(), SWEEP_STEP).await;
         let page = page.map_err(|error| self.read_failed(error))?;
         let last = page.last().filter(|_| page.len() == SWEEP_STEP).map(|attempts| attempts.id);
-        let now = self.now();
-        let forgotten = page.iter().filter(|attempts| self.lockout.is_forgotten(attempts, now));
+        let forgotten = page.iter().filter(|attempts| self.lockout.is_forgotten(attempts, horizon));
         let freed = join_all(forgotten.map(|attempts| {
             self.store.attempts().write(Write::Delete(attempts.version(), attempts.id))
         }))

@@ -179,6 +179,10 @@ impl Clock for HandClock {
     fn now(&self) -> Timestamp {
         Timestamp::from_millis(self.0.load(Ordering::Relaxed))
     }
+
+    fn age(&self) -> Duration {
+        Duration::from_millis(self.0.load(Ordering::Relaxed) - START * 1000)
+    }
 }
 
 /// Different each time and the same in each run.

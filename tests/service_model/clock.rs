@@ -1,27 +1,46 @@
 //! A clock that moves by hand.
 
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::{
+    sync::atomic::{AtomicU64, Ordering},
+    time::Duration,
+};
 
 use jeton::domain::time::{Clock, Timestamp};
 
-pub(crate) struct HandClock(AtomicU64);
+/// What it says, and how old the process is, in milliseconds.
+pub(crate) struct HandClock {
+    now: AtomicU64,
+    age: AtomicU64,
+}
 
 impl HandClock {
     pub(crate) fn new() -> Self {
-        Self(1_800_000_000_000.into())
+        Self { now: 1_800_000_000_000.into(), age: 0.into() }
     }
 
-    pub(crate) fn set_back(&self, millis: u64) {
-        self.0.fetch_sub(millis, Ordering::SeqCst);
-    }
-
+    /// Time passes.
     pub(crate) fn advance(&self, millis: u64) {
-        self.0.fetch_add(millis, Ordering::SeqCst);
+        self.now.fetch_add(millis, Ordering::SeqCst);
+        self.age.fetch_add(millis, Ordering::SeqCst);
+    }
+
+    /// Somebody sets the clock, or another instance's is meant.
+    pub(crate) fn set_back(&self, millis: u64) {
+        self.now.fetch_sub(millis, Ordering::SeqCst);
+    }
+
+    /// Somebody sets the clock, or another instance's is meant.
+    pub(crate) fn set_ahead(&self, millis: u64) {
+        self.now.fetch_add(millis, Ordering::SeqCst);
     }
 }
 
 impl Clock for HandClock {
     fn now(&self) -> Timestamp {
-        Timestamp::from_millis(self.0.load(Ordering::SeqCst))
+        Timestamp::from_millis(self.now.load(Ordering::SeqCst))
+    }
+
+    fn age(&self) -> Duration {
+        Duration::from_millis(self.age.load(Ordering::SeqCst))
     }
 }

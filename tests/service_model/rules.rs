@@ -33,6 +33,8 @@ pub(crate) struct GrantModel {
     pub pairs: Vec<Pair>,
     pub end: Timestamp,
     pub ended: bool,
+    /// The sweeper has freed it: no clock brings it back.
+    pub freed: bool,
 }
 
 #[derive(Debug, PartialEq, Eq, Clone, Copy)]
@@ -45,6 +47,13 @@ pub(crate) enum Expected {
 }
 
 impl GrantModel {
+    /// From when on nothing of it can be used any more.
+    pub(crate) fn spent(&self) -> Timestamp {
+        let newest = &self.pairs[self.newest()];
+        let life = if newest.refresh.is_some() { REFRESH } else { ACCESS };
+        if self.ended { self.end } else { newest.made.after(life).min(self.end) }
+    }
+
     pub(crate) fn newest(&self) -> usize {
         self.pairs.len() - 1
     }

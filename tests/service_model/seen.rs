@@ -13,12 +13,13 @@ pub(crate) struct Seen {
     pub active: u64,
     pub inactive: u64,
     pub swept: usize,
+    pub set_right: u64,
 }
 
 impl Seen {
     pub(crate) fn all_happened(&self) -> bool {
         let counts = [self.issued, self.rotated, self.repeated, self.ended_by_replay];
         let more = [self.refused, self.other_scopes, self.revoked, self.active, self.inactive];
-        counts.iter().chain(&more).all(|count| *count > 0) && self.swept > 0
+        counts.iter().chain(&more).all(|count| *count > 0) && self.swept > 0 && self.set_right > 0
     }
 }

@@ -43,6 +43,16 @@ use super::{
 const CLIENTS: usize = 3;
 const USERS: usize = 4;
 const MAX_GRANTS: usize = 24;
+const HUNDRED_DAYS: u64 = 100 * 24 * 60 * 60 * 1_000;
+const HALF_AN_HOUR: Duration = Duration::from_secs(30 * 60);
+
+/// How the clock was set wrong, and how old the process was then.
+#[derive(Clone, Copy)]
+struct Wrong {
+    ahead: bool,
+    since: Duration,
+}
+
 /// A client or user as the model knows it.
 #[derive(Default)]
 struct Party {
@@ -62,6 +72,9 @@ pub(crate) struct World {
     clients: Vec<Party>,
     users: Vec<Party>,
     grants: Vec<GrantModel>,
+    wrong: Option<Wrong>,
+    /// The latest that the clock said while it was right.
+    right: Timestamp,
     seen: Seen,
 }
 
@@ -111,6 +124,8 @@ impl World {
             clients: (0..CLIENTS).map(|_| Party::default()).collect(),
             users: (0..USERS).map(|_| Party::default()).collect(),
             grants: Vec::new(),
+            wrong: None,
+            right: Timestamp::default(),
             seen: Seen::default(),
         }
     }
@@ -126,7 +141,11 @@ impl World {
             80..480 => self.refresh(&context).await,
             480..500 => self.revoke(&context).await,
             500..800 => self.introspect(&context).await,
-            800..980 => self.move_clock(),
+            800..980 => {
+                self.move_clock();
+                // The sweeper looks at the clock all the time.
+                self.service.sweep(0).await.expect(&context);
+            }
             980..984 => self.toggle(&context).await,
             984..986 => self.end_all().await,
             _ => self.sweep(&context).await,
@@ -137,22 +156,54 @@ impl World {
         self.clock.now()
     }
 
+    /// Somebody sets the clock wrong by a hundred days, and right again within half an hour.
+    fn set_clock(&mut self) {
+        let age = self.clock.age();
+        match self.wrong {
+            None if self.dice.below(400) == 0 => {
+                let ahead = self.dice.percent(50);
+                if ahead {
+                    self.clock.set_ahead(HUNDRED_DAYS);
+                } else {
+                    self.clock.set_back(HUNDRED_DAYS);
+                }
+                self.wrong = Some(Wrong { ahead, since: age });
+            }
+            Some(Wrong { ahead, since }) if age > since + HALF_AN_HOUR => {
+                if ahead {
+                    self.clock.set_back(HUNDRED_DAYS);
+                } else {
+                    self.clock.set_ahead(HUNDRED_DAYS);
+                }
+                self.wrong = None;
+                self.seen.set_right += 1;
+            }
+            None | Some(_) => {}
+        }
+    }
+
     fn move_clock(&mut self) {
+        self.set_clock();
         let millis = match self.dice.below(100) {
             0..80 => self.dice.below(20_000),
             80..94 => self.dice.below(600_000),
-            94 => self.dice.below(9_000_000),
+            94 if self.wrong.is_none() => self.dice.below(9_000_000),
+            94 => 0,
             // The clock is set back, or another instance's is behind.
             95..99 => return self.clock.set_back(self.dice.below(10_000) as u64),
             _ => return self.clock.set_back(self.dice.below(300_000) as u64),
         };
         self.clock.advance(millis as u64);
+        if self.wrong.is_none() {
+            self.right = self.right.max(self.now());
+        }
     }
 
     fn alive(&self, grant: &GrantModel) -> bool {
         let client = &self.clients[grant.client];
         let user = grant.user.map(|user| &self.users[user]);
         !grant.ended
+            && !grant.freed
             && self.now() < grant.end
             && !client.disabled
             && client.epoch == grant.client_epoch
@@ -218,6 +269,7 @@ impl World {
                     pairs: vec![pair],
                     end: self.now().after(lifetime),
                     ended: false,
+                    freed: false,
                 });
                 self.seen.issued += 1;
             }
@@ -420,6 +472,13 @@ impl World {
 
     async fn sweep(&mut self, context: &str) {
         self.seen.swept += self.service.sweep(SWEEP_STEP).await.expect(context);
+        for at in 0..self.grants.len() {
+            if !self.grants[at].freed && self.is_swept(at).await {
+                let spent = self.grants[at].spent();
+                assert!(spent <= self.right, "{context}: freed before {spent:?}");
+                self.grants[at].freed = true;
+            }
+        }
         // Whenever the times of last use are written: it must not matter to anything else.
         self.service.flush_uses().await.expect(context);
     }

@@ -8,6 +8,7 @@ use std::{
         Arc,
         atomic::{AtomicI64, Ordering},
     },
+    time::Duration,
 };
 
 use jeton::{
@@ -38,6 +39,10 @@ impl Clock for SetClock {
     fn now(&self) -> Timestamp {
         let set = self.0.load(Ordering::SeqCst);
         Timestamp::from_millis(SystemClock.now().as_millis().saturating_add_signed(set))
+    }
+
+    fn age(&self) -> Duration {
+        SystemClock.age()
     }
 }
 

@@ -10,6 +10,7 @@ use std::{
         Arc,
         atomic::{AtomicU64, Ordering},
     },
+    time::Duration,
 };
 
 use axum::{Router, body::Body};
@@ -76,6 +77,10 @@ struct Stopped;
 impl Clock for Stopped {
     fn now(&self) -> Timestamp {
         Timestamp::from_millis(1_800_000_000_000)
+    }
+
+    fn age(&self) -> Duration {
+        Duration::ZERO
     }
 }
 

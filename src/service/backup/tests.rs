@@ -1,6 +1,6 @@
 //! What changes while a backup is made is in it as it ended.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use sha2::{Digest as _, Sha256};
 
@@ -33,6 +33,10 @@ struct Fixed;
 impl Clock for Fixed {
     fn now(&self) -> Timestamp {
         NOW
+    }
+
+    fn age(&self) -> Duration {
+        Duration::ZERO
     }
 }
 
