@@ -2,7 +2,8 @@
 # postgres.sh: PostgreSQL as the store, a primary with two quorum standbys: the store's contract, the tests
 # of one instance, and several behind one database while instances and the primary are killed and stopped.
 #
-# postgres.sh [ROUNDS [all]]: so many histories of refreshes and revocations are recorded, by default 4.
+# postgres.sh [ROUNDS [all]]: so many histories of refreshes and revocations are recorded, by default 4, and
+# 25 times as many refreshes for each difference between clocks.
 # With `all` every test that starts a server, those of HTTP too (tests/http.sh), is run with one, two and
 # three instances behind one database, without it some of them with three. What is left out is in tests/postgres/excluded.txt.
 set -euo pipefail
@@ -37,6 +38,8 @@ run_suites() {
 }
 
 install_postgres
+JETON_TEST_FAKETIME=$(install_faketime)
+export JETON_TEST_FAKETIME
 cluster=$(mktemp -d)
 trap 'end_cluster "$cluster"' EXIT
 start_cluster "$cluster"

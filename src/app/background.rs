@@ -9,9 +9,9 @@ use tokio::{
     time::{Instant, sleep, timeout},
 };
 
-use super::{SystemClock, sweeper::sweep};
+use super::sweeper::sweep;
 use crate::{
-    domain::time::Clock as _,
+    domain::time::Timestamp,
     service::{LAST_USED_STEP, Service},
     store::{Engine, Store},
 };
@@ -44,7 +44,7 @@ impl Background {
         let (writing, stopped) = oneshot::channel();
         Self {
             sweeper: tokio::spawn(sweep(Arc::clone(service))),
-            count: tokio::spawn(count_grants(store.clone())),
+            count: tokio::spawn(count_grants(store.clone(), service.now())),
             last_used: tokio::spawn(write_uses(Arc::clone(service), stopped)),
             revocations: tokio::spawn(follow(Arc::clone(service))),
             writing,
@@ -92,8 +92,8 @@ async fn write_uses<S: Store>(service: Arc<Service<S>>, mut stopped: oneshot::Re
     }
 }
 
-async fn count_grants(store: Engine) {
-    if let Err(error) = store.count_grants(SystemClock.now()).await {
+async fn count_grants(store: Engine, opened: Timestamp) {
+    if let Err(error) = store.count_grants(opened).await {
         tracing::warn!(%error, "the grants could not be counted");
     }
 }

@@ -1,9 +1,12 @@
 //! Opens the store in a database that other instances may share.
 
+#[cfg(feature = "postgres")]
+use std::sync::Arc;
+
 use super::open::StartError;
 #[cfg(feature = "postgres")]
 use crate::{
-    app::SystemEntropy,
+    app::{SystemClock, SystemEntropy},
     store::postgres::{PostgresOptions, PostgresStore},
 };
 use crate::{config::StoreSettings, domain::secret::Secret, store::Engine};
@@ -11,7 +14,8 @@ use crate::{config::StoreSettings, domain::secret::Secret, store::Engine};
 /// Opens the store at `url`.
 #[cfg(feature = "postgres")]
 pub(super) async fn open(settings: &StoreSettings, url: &Secret) -> Result<Engine, StartError> {
-    let store = PostgresStore::open(&options(settings, url), &SystemEntropy).await?;
+    let (options, clock) = (options(settings, url), Arc::new(SystemClock));
+    let store = PostgresStore::open(&options, clock, &SystemEntropy).await?;
     Ok(store.into())
 }
 

@@ -10,7 +10,7 @@ use tokio::{
 };
 
 use super::{
-    Announce, KeyFiles, SystemClock,
+    Announce, KeyFiles,
     background::Background,
     build_info,
     commits::{can_commit, has_changed},
@@ -25,7 +25,6 @@ use super::{
 };
 use crate::{
     config::Settings,
-    domain::time::Clock as _,
     grpc::Health,
     metrics::Registry,
     ops::{Exposition, NotReady, Readiness},
@@ -108,7 +107,7 @@ pub async fn serve(settings: &Settings, hooks: Hooks) -> Result<(), ServeError> 
         exposition.add([store.metrics()]);
         exposition.add(service.metrics());
         if let Some(announce) = hooks.init_admin {
-            let present = first_admin(&store, SystemClock.now(), announce).await;
+            let present = first_admin(&store, service.now(), announce).await;
             present.map_err(StartError::FirstAdmin)?;
         }
         Ok::<_, StartError>(Up { tls, cores, listeners, serving, store, service })

@@ -1,10 +1,10 @@
 //! Moves a store from its data directory into a database, while no server has either of them open.
 
-use std::path::Path;
+use std::{path::Path, sync::Arc};
 
 use thiserror::Error;
 
-use super::SystemEntropy;
+use super::{SystemClock, SystemEntropy};
 use crate::{
     domain::key_ring::KeyId,
     store::{
@@ -67,7 +67,7 @@ pub async fn migrate(from: &Path, to: &PostgresOptions) -> Result<Migration, Mig
 }
 
 async fn fill(store: &SledStore, to: &PostgresOptions) -> Result<Migration, MigrateError> {
-    let fresh = FreshDatabase::begin(to, &SystemEntropy).await?;
+    let fresh = FreshDatabase::begin(to, Arc::new(SystemClock), &SystemEntropy).await?;
     let copied = copy(store, fresh.store()).await?;
     let keys = store.key_ids().await?;
     fresh.finish().await?;

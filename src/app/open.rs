@@ -9,6 +9,7 @@ use tokio::task::{JoinError, spawn_blocking};
 use super::{
     FirstAdminError, KeyFiles, KeyRingError, SystemClock, SystemEntropy, database,
     declared::{apply_client, apply_user},
+    doctor::clock::behind_store,
 };
 #[cfg(feature = "postgres")]
 use crate::store::postgres;
@@ -108,9 +109,9 @@ pub(super) async fn open(settings: &Settings) -> Result<Opened, StartError> {
     let hashes = HashPool::start(threads, settings.passwords.cost, Arc::clone(&entropy));
     let hashes =
         hashes.map_err(|error| StartError::System { what: "the hashing threads".into(), error })?;
-    declare(settings, &store, &hashes, SystemClock.now()).await?;
+    let clock = store.clock().unwrap_or_else(|| Arc::new(SystemClock));
+    declare(settings, &store, &hashes, clock.now()).await?;
     store.keep_free_space();
-    let clock = Arc::new(SystemClock);
     let policies = Policies {
         rotation: settings.tokens,
         passwords: settings.passwords.rules,
@@ -130,6 +131,12 @@ async fn open_store(settings: &Settings) -> Result<Engine, StartError> {
         return database::open(&settings.store, url).await;
     }
     let path = settings.store.path.clone();
+    if let Some(behind) = behind_store(&path, SystemClock.now()) {
+        tracing::warn!(
+            seconds = behind.as_secs(),
+            "the clock is behind the last write of the store: expiry is judged by it"
+        );
+    }
     let options = SledOptions {
         min_free_space: settings.store.min_free_space.as_u64(),
         ..SledOptions::new(path, settings.store.cache_bytes.as_u64())

@@ -51,7 +51,13 @@ fn store(store: v1::StoreStatus) -> Value {
     fields.add("free_bytes", known(store.free_bytes));
     fields.add("disk_bytes", known(store.disk_bytes));
     fields.add("grants", store.grants);
+    fields.add("clock_skew", store.clock_skew.map(skew));
     fields.into()
+}
+
+/// By how much the instance's clock is ahead of the database's, with a sign where it is behind.
+fn skew(skew: prost_types::Duration) -> String {
+    format!("{}ms", skew.seconds * 1_000 + i64::from(skew.nanos / 1_000_000))
 }
 
 fn key(key: v1::KeyStatus) -> Value {

@@ -3,8 +3,8 @@
 use std::sync::{Arc, Mutex, PoisonError};
 
 use prometheus::{
-    Encoder as _, Histogram, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGauge,
-    IntGaugeVec, Opts, TextEncoder, core::Collector, proto::MetricFamily,
+    Encoder as _, Gauge, Histogram, HistogramOpts, HistogramVec, IntCounter, IntCounterVec,
+    IntGauge, IntGaugeVec, Opts, TextEncoder, core::Collector, proto::MetricFamily,
 };
 
 /// The content type of [`text`].
@@ -48,6 +48,11 @@ impl Registry {
     /// A number that grows and shrinks.
     pub fn gauge(&self, name: &'static str, help: &'static str) -> IntGauge {
         self.add(IntGauge::new(name, help))
+    }
+
+    /// A length of time, in seconds.
+    pub fn seconds(&self, name: &'static str, help: &'static str) -> Gauge {
+        self.add(Gauge::new(name, help))
     }
 
     /// A number for each of a few clients.

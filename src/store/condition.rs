@@ -11,4 +11,7 @@ pub struct Condition {
     pub disk_bytes: u64,
     /// About how many grants it holds, those included that have ended and are not yet freed.
     pub grants: u64,
+    /// By how many milliseconds this process's own clock is ahead of the database's, where the
+    /// database's is what counts.
+    pub clock_skew: Option<i64>,
 }

@@ -2,6 +2,8 @@
 //!
 //! Which one it is is a branch that always goes the same way; a cache hit pays nothing else for it.
 
+use std::sync::Arc;
+
 use tokio::sync::watch;
 
 #[cfg(feature = "postgres")]
@@ -13,8 +15,15 @@ use super::{
 };
 use crate::{
     domain::{
-        attempts::Attempts, change::Change, client::Client, grant::Grant, grant_id::GrantId,
-        key_ring::KeyId, time::Timestamp, user::User, user_name::UserName,
+        attempts::Attempts,
+        change::Change,
+        client::Client,
+        grant::Grant,
+        grant_id::GrantId,
+        key_ring::KeyId,
+        time::{Clock, Timestamp},
+        user::User,
+        user_name::UserName,
     },
     metrics::Registry,
 };
@@ -118,6 +127,15 @@ impl Engine {
     /// What the engine counts.
     pub fn metrics(&self) -> Registry {
         either!(&self.store, store => store.metrics())
+    }
+
+    /// The clock to judge by, where several processes share the store: the database's.
+    pub fn clock(&self) -> Option<Arc<dyn Clock>> {
+        match &self.store {
+            OpenStore::Sled(_) => None,
+            #[cfg(feature = "postgres")]
+            OpenStore::Postgres(store) => Some(store.clock()),
+        }
     }
 
     /// Whether the store takes writes, and every change of that.

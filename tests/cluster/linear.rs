@@ -39,16 +39,16 @@ const OPERATIONS: usize = 30;
 const PATIENCE: Duration = Duration::from_secs(8);
 
 /// One grant, what is known of it and what was asked of it.
-struct Contested {
-    subject: String,
+pub(crate) struct Contested {
+    pub(crate) subject: String,
     /// By generation: access and refresh token.
     pairs: Mutex<BTreeMap<u32, (String, String)>>,
-    history: Mutex<Vec<Operation>>,
-    began: Instant,
+    pub(crate) history: Mutex<Vec<Operation>>,
+    pub(crate) began: Instant,
 }
 
 impl Contested {
-    async fn issue(caller: &Caller, began: Instant) -> Self {
+    pub(crate) async fn issue(caller: &Caller, began: Instant) -> Self {
         let login = answered("a login", async || caller.issue(by_password("alice")).await);
         let login = login.await;
         let told =
@@ -59,7 +59,7 @@ impl Contested {
     }
 
     /// The newest pair that anybody has seen, or one before it.
-    fn pair(&self, back: u32) -> (u32, (String, String)) {
+    pub(crate) fn pair(&self, back: u32) -> (u32, (String, String)) {
         let pairs = self.pairs.lock().expect("no panic");
         let newest = *pairs.keys().next_back().expect("one");
         let generation = newest.saturating_sub(back);
@@ -77,7 +77,12 @@ impl Contested {
         generation
     }
 
-    async fn ask(&self, caller: &Caller, asked: Asked, tokens: &(String, String)) -> Answered {
+    pub(crate) async fn ask(
+        &self,
+        caller: &Caller,
+        asked: Asked,
+        tokens: &(String, String),
+    ) -> Answered {
         let began = self.began.elapsed();
         let answered = match asked {
             Asked::Refresh(_) => {
@@ -99,7 +104,7 @@ impl Contested {
         answered
     }
 
-    fn note(&self, asked: Asked, answered: Answered, began: Duration) {
+    pub(crate) fn note(&self, asked: Asked, answered: Answered, began: Duration) {
         // A question that was not answered has changed nothing.
         if matches!((asked, answered), (Asked::Introspect(_), Answered::Nothing)) {
             return;

@@ -30,3 +30,4 @@ mod migrate;
 mod operations;
 mod primary;
 mod sharing;
+mod skew;

@@ -32,14 +32,33 @@ pub(super) fn examine(settings: &Settings, config: &Path, now: Timestamp, findin
     findings.good("clock", format!("it says {}", text(now)));
 }
 
-/// When which file was written. The floor is written with each batch.
+/// By how much the clock is behind the last write of the store in that directory, if it is.
+pub(in crate::app) fn behind_store(store: &Path, now: Timestamp) -> Option<Duration> {
+    let newest = times(store_files(store)).into_iter().map(|(time, _)| time).max()?;
+    Some(newest.since(now)).filter(|behind| *behind > TOLERANCE)
+}
+
+/// When which file was written.
 fn written(settings: &Settings, config: &Path) -> Vec<(Timestamp, PathBuf)> {
-    let store = &settings.store.path;
-    let mut files = vec![config.to_owned(), store.join("floor"), store.join("seal")];
-    for directory in [&store.join("store"), &settings.keys.path] {
-        let entries = fs::read_dir(directory).into_iter().flatten().flatten();
-        files.extend(entries.map(|entry| entry.path()));
-    }
+    let mut files = store_files(&settings.store.path);
+    files.push(config.to_owned());
+    files.extend(files_in(&settings.keys.path));
+    times(files)
+}
+
+/// The floor is written with each batch.
+fn store_files(store: &Path) -> Vec<PathBuf> {
+    let mut files = vec![store.join("floor"), store.join("seal")];
+    files.extend(files_in(&store.join("store")));
+    files
+}
+
+fn files_in(directory: &Path) -> impl Iterator<Item = PathBuf> {
+    let entries = fs::read_dir(directory).into_iter().flatten().flatten();
+    entries.map(|entry| entry.path())
+}
+
+fn times(files: Vec<PathBuf>) -> Vec<(Timestamp, PathBuf)> {
     let time = |path: &PathBuf| {
         let written = fs::metadata(path).and_then(|file| file.modified()).ok()?;
         Some(Timestamp::default().after(written.duration_since(UNIX_EPOCH).ok()?))

@@ -2,13 +2,20 @@
 
 use super::finding::Findings;
 #[cfg(feature = "postgres")]
-use crate::{app::database::options, store::postgres::look};
+use std::sync::Arc;
+
+#[cfg(feature = "postgres")]
+use crate::{app::SystemClock, app::database::options, store::postgres::look};
 use crate::{config::StoreSettings, domain::secret::Secret};
+
+/// How far apart two clocks may be, in milliseconds, before somebody should know.
+#[cfg(feature = "postgres")]
+const TOLERATED_SKEW: i64 = 1_000;
 
 /// Whether it answers, and whether what it acknowledges survives its machine.
 #[cfg(feature = "postgres")]
 pub(super) async fn examine(store: &StoreSettings, url: &Secret, findings: &mut Findings) {
-    let found = match look(&options(store, url)).await {
+    let found = match look(&options(store, url), Arc::new(SystemClock)).await {
         Ok(found) => found,
         Err(error) => {
             let remedy = "see that it runs and takes writes, and correct store.url";
@@ -18,10 +25,23 @@ pub(super) async fn examine(store: &StoreSettings, url: &Secret, findings: &mut 
     };
     let version = found.version;
     findings.good("store", format!("the database answers, and is version {version}"));
+    clock(found.clock_skew, findings);
     if found.synchronous == Some(false) {
         let found = "the database's commits wait for no standby: with its machine go tokens and \
                      revocations that were acknowledged";
         findings.warn("store", found, "set synchronous_standby_names (docs/cluster.md)");
+    }
+}
+
+/// Instances judge by the database's clock. One whose own is far from it is still wrong about
+/// certificates, and in its log.
+#[cfg(feature = "postgres")]
+fn clock(skew: i64, findings: &mut Findings) {
+    let apart = format!("this machine's clock and the database's are {} ms apart", skew.abs());
+    if skew.abs() < TOLERATED_SKEW {
+        findings.good("clock", apart);
+    } else {
+        findings.warn("clock", apart, "keep both set with NTP");
     }
 }
 

@@ -3,7 +3,7 @@
 //! It may run beside the server: the store is not opened, only looked at from outside.
 
 mod certificate;
-mod clock;
+pub(super) mod clock;
 mod credentials;
 mod database;
 mod exposure;

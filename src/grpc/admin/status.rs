@@ -14,6 +14,7 @@ pub(super) fn message(status: Status) -> v1::GetStatusResponse {
         free_bytes: status.store.free_bytes,
         disk_bytes: status.store.disk_bytes,
         grants: status.store.grants,
+        clock_skew: status.store.clock_skew.map(signed),
     };
     v1::GetStatusResponse {
         version: status.version.to_owned(),
@@ -24,6 +25,11 @@ pub(super) fn message(status: Status) -> v1::GetStatusResponse {
         minting_clients: status.minting_clients.iter().map(minting).collect(),
         sweeper_backlog: status.sweeper_backlog,
     }
+}
+
+fn signed(millis: i64) -> prost_types::Duration {
+    let nanos = i32::try_from(millis % 1_000 * 1_000_000).unwrap_or(0);
+    prost_types::Duration { seconds: millis / 1_000, nanos }
 }
 
 fn key(key: KeyState) -> v1::KeyStatus {

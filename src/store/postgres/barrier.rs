@@ -13,6 +13,7 @@ use tokio::{
 };
 
 use super::{
+    clock::DatabaseClock,
     connections::{Connection, Connections, rows},
     follower::Follower,
     instance::Instance,
@@ -21,6 +22,7 @@ use super::{
     session::Server,
 };
 use crate::{
+    domain::time::Clock as _,
     metrics::Histogram,
     store::{ReadError, Sequence},
 };
@@ -38,13 +40,16 @@ const COUNT_PERIOD: Duration = Duration::from_secs(1);
 
 /// The write is the barrier, and the head is read before it is committed: nothing that was
 /// committed before this statement began is missing from it.
+///
+/// The clock is read once the row is written and before the commit waits for the standbys.
 const PASS: &str = "WITH passed AS (
          INSERT INTO jeton_instances (number, barriers, grants, seen_at) VALUES ($1, 1, $2, now())
          ON CONFLICT (number) DO UPDATE SET
              barriers = jeton_instances.barriers + 1, grants = excluded.grants, seen_at = now()
          RETURNING number
      )
-     SELECT head, keys_version FROM jeton_feed, passed";
+     SELECT head, keys_version, (extract(epoch FROM clock_timestamp()) * 1000000)::bigint
+     FROM jeton_feed, passed";
 
 /// A barrier that was passed.
 #[derive(Clone, Copy)]
@@ -70,7 +75,7 @@ impl Barrier {
     /// and has `follower` follow each.
     pub(super) fn start(
         (connections, notices): (Connections, Notices),
-        instance: Arc<Instance>,
+        (instance, clock): (Arc<Instance>, Arc<DatabaseClock>),
         follower: Follower,
         (max_staleness, seconds): (Duration, Histogram),
     ) -> Self {
@@ -83,6 +88,7 @@ impl Barrier {
             connections,
             notices,
             instance,
+            clock,
             follower,
             seconds,
             held: None,
@@ -126,6 +132,7 @@ struct Passing {
     connections: Connections,
     notices: Notices,
     instance: Arc<Instance>,
+    clock: Arc<DatabaseClock>,
     follower: Follower,
     seconds: Histogram,
     /// The connection of the last barrier: the next one has not to wait for another.
@@ -226,10 +233,12 @@ impl Passing {
     async fn pass_on(&self, connection: &Connection) -> Result<Sequence, ReadError> {
         let parameters: [&(dyn tokio_postgres::types::ToSql + Sync); 2] =
             [&self.instance.number, &self.instance.own_grants()];
+        let began = self.clock.age();
         let rows = rows(connection, PASS, &parameters).await?;
         let row = rows.first().ok_or(ReadError::Corrupt)?;
         let head: i64 = row.try_get(0).map_err(|_| ReadError::Corrupt)?;
         let keys_version: i64 = row.try_get(1).map_err(|_| ReadError::Corrupt)?;
+        self.clock.look(began, row.try_get(2).map_err(|_| ReadError::Corrupt)?);
         // Before anybody hears of the barrier: whoever waits for it may ask for the keys.
         self.instance.follow_keys(connection, keys_version).await?;
         u64::try_from(head).map(Sequence).map_err(|_| ReadError::Corrupt)

@@ -1,17 +1,20 @@
 //! A store that is filled while no server serves from it: until it is whole, none opens it.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use deadpool_postgres::Transaction;
 use tokio::{task::JoinHandle, time::interval};
 
 use super::{
-    OpenError, PostgresOptions, PostgresStore,
+    DatabaseClock, OpenError, PostgresOptions, PostgresStore,
     connections::{Connection, Connections},
     lease::Lease,
     schema::{self, Identity},
 };
-use crate::domain::entropy::{Entropy, draw};
+use crate::domain::{
+    entropy::{Entropy, draw},
+    time::Clock,
+};
 
 /// How often the lease is renewed that keeps others from filling the same store.
 const RENEWAL: Duration = Duration::from_secs(2);
@@ -40,6 +43,7 @@ impl FreshDatabase {
     /// See [`OpenError`].
     pub async fn begin(
         options: &PostgresOptions,
+        own_clock: Arc<dyn Clock>,
         entropy: &dyn Entropy,
     ) -> Result<Self, OpenError> {
         let connections = Connections::to(options)?;
@@ -48,7 +52,8 @@ impl FreshDatabase {
         let mut connection = schema::connection(&connections).await?;
         take_over(&mut connection, &identity, &lease).await??;
         drop(connection);
-        let store = PostgresStore::over(connections.clone(), &identity, options);
+        let clock = Arc::new(DatabaseClock::new(own_clock));
+        let store = PostgresStore::over(connections.clone(), &identity, options, clock);
         let renewal = tokio::spawn(async move {
             let mut ticks = interval(RENEWAL);
             loop {

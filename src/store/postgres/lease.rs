@@ -16,10 +16,12 @@ use crate::store::ReadError;
 /// How long a lease is not asked for again once it was given: half of what it lasts.
 const RENEWAL: Duration = Duration::from_secs(5);
 
+/// A lease that ends much later than one given now was given before the database's clock was set back.
 const TAKE: &str = "INSERT INTO jeton_leases (name, holder, until_at)
      VALUES ($1, $2, now() + interval '10 seconds')
      ON CONFLICT (name) DO UPDATE SET holder = excluded.holder, until_at = excluded.until_at
-     WHERE jeton_leases.holder = excluded.holder OR jeton_leases.until_at < now()";
+     WHERE jeton_leases.holder = excluded.holder OR jeton_leases.until_at < now()
+     OR jeton_leases.until_at > now() + interval '1 minute'";
 
 /// One instance's share in it.
 pub(super) struct Lease {

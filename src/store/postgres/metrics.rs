@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::instance::Instance;
+use super::{clock::DatabaseClock, instance::Instance};
 use crate::metrics::{Histogram, Registry};
 
 /// Seconds: a commit that standbys of the same room confirm is in the first few, one that hangs in
@@ -18,7 +18,7 @@ pub(super) struct PostgresMetrics {
 }
 
 impl PostgresMetrics {
-    pub(super) fn new(instance: &Arc<Instance>) -> Self {
+    pub(super) fn new(instance: &Arc<Instance>, clock: &Arc<DatabaseClock>) -> Self {
         let registry = Registry::new();
         let grants = registry.gauge(
             "jeton_store_grants",
@@ -29,6 +29,12 @@ impl PostgresMetrics {
         registry.before_reading(move || {
             grants.set(i64::try_from(instance.grants()).unwrap_or(i64::MAX));
         });
+        let skew = registry.seconds(
+            "jeton_clock_skew_seconds",
+            "By how much this instance's clock is ahead of the database's, which all judge by.",
+        );
+        let clock = Arc::clone(clock);
+        registry.before_reading(move || skew.set(seconds(clock.skew())));
         let barrier = registry.histogram(
             "jeton_store_barrier_seconds",
             "How long barriers took: synchronous commits that prove what was read before.",
@@ -36,4 +42,9 @@ impl PostgresMetrics {
         );
         Self { registry, barrier }
     }
+}
+
+#[expect(clippy::cast_precision_loss, reason = "microseconds of centuries fit")]
+fn seconds(micros: i64) -> f64 {
+    micros as f64 / 1e6
 }

@@ -5,6 +5,7 @@
 
 mod barrier;
 mod cache;
+mod clock;
 mod columns;
 mod connections;
 mod feed;
@@ -50,6 +51,7 @@ use self::{
     versions::Versions,
 };
 pub use self::{
+    clock::DatabaseClock,
     fresh::FreshDatabase,
     look::{Look, look},
     open_error::OpenError,
@@ -70,7 +72,7 @@ use crate::{
         grant_id::GrantId,
         key_ring::KeyId,
         secret::Secret,
-        time::Timestamp,
+        time::{Clock, Timestamp},
         user::User,
         user_name::UserName,
     },
@@ -107,14 +109,20 @@ pub struct PostgresStore {
     id: StoreId,
     sweeping: Arc<Lease>,
     metrics: PostgresMetrics,
+    clock: Arc<DatabaseClock>,
 }
 
 impl PostgresStore {
-    /// Opens the store in a database, and makes it in one that has none.
+    /// Opens the store in a database, and makes it in one that has none. What is behind `own_clock`
+    /// tells how old the process is, and how far the database's clock is from it.
     ///
     /// # Errors
     /// See [`OpenError`].
-    pub async fn open(options: &PostgresOptions, entropy: &dyn Entropy) -> Result<Self, OpenError> {
+    pub async fn open(
+        options: &PostgresOptions,
+        own_clock: Arc<dyn Clock>,
+        entropy: &dyn Entropy,
+    ) -> Result<Self, OpenError> {
         let connections = Connections::to(options)?;
         let identity = schema::prepare(&connections, draw(entropy)).await?;
         if identity.filling {
@@ -127,11 +135,18 @@ impl PostgresStore {
                  acknowledged"
             );
         }
+        let clock = Arc::new(DatabaseClock::new(own_clock));
+        look::first_look(&connection, &clock).await?;
         drop(connection);
-        Ok(Self::over(connections, &identity, options))
+        Ok(Self::over(connections, &identity, options, clock))
     }
 
-    fn over(connections: Connections, identity: &Identity, options: &PostgresOptions) -> Self {
+    fn over(
+        connections: Connections,
+        identity: &Identity,
+        options: &PostgresOptions,
+        clock: Arc<DatabaseClock>,
+    ) -> Self {
         let freshness = Arc::new(Freshness::new(options.max_staleness));
         // Grants are the many; of the others a share is enough for a great number.
         let share = options.cache_bytes / 8;
@@ -146,11 +161,11 @@ impl PostgresStore {
             freshness: Arc::clone(&freshness),
         };
         let instance = Arc::new(Instance::new(identity.opening));
-        let metrics = PostgresMetrics::new(&instance);
+        let metrics = PostgresMetrics::new(&instance, &clock);
         let notices = Notices::default();
         let barrier = Barrier::start(
             (connections.clone(), notices.clone()),
-            Arc::clone(&instance),
+            (Arc::clone(&instance), Arc::clone(&clock)),
             Follower::new(caches),
             (options.max_staleness, metrics.barrier.clone()),
         );
@@ -167,8 +182,14 @@ impl PostgresStore {
             id: identity.id,
             sweeping: Arc::new(Lease::new("sweep", identity.opening)),
             metrics,
+            clock,
             shared,
         }
+    }
+
+    /// The database's clock: what all instances judge by.
+    pub fn clock(&self) -> Arc<DatabaseClock> {
+        Arc::clone(&self.clock)
     }
 
     /// Ends all connections. What was answered is durable already.
@@ -334,7 +355,8 @@ impl Store for PostgresStore {
     fn condition(&self) -> Condition {
         let writable = *self.shared.barrier.readiness().borrow() == Readiness::Ready;
         let grants = self.shared.instance.grants();
-        Condition { writable, grants, ..Condition::default() }
+        let clock_skew = Some(self.clock.skew() / 1_000);
+        Condition { writable, grants, clock_skew, ..Condition::default() }
     }
 
     fn id(&self) -> StoreId {

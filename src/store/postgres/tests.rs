@@ -1,6 +1,6 @@
 //! The engine against a real database, whose URL the script that starts it gives.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use tokio::{
     task::JoinSet,
@@ -9,7 +9,12 @@ use tokio::{
 
 use super::{PostgresOptions, PostgresStore, notices::Notices};
 use crate::{
-    domain::{entropy::Entropy, grant::EndCause, secret::Secret},
+    domain::{
+        entropy::Entropy,
+        grant::EndCause,
+        secret::Secret,
+        time::{Clock, Timestamp},
+    },
     store::{
         Records as _, Store as _, Write,
         conformance::{
@@ -25,6 +30,19 @@ struct Seven;
 impl Entropy for Seven {
     fn fill(&self, bytes: &mut [u8]) {
         bytes.fill(7);
+    }
+}
+
+/// The clock of a machine on which no time passes.
+struct Still;
+
+impl Clock for Still {
+    fn now(&self) -> Timestamp {
+        NOW
+    }
+
+    fn age(&self) -> Duration {
+        Duration::ZERO
     }
 }
 
@@ -54,7 +72,7 @@ async fn open(schema: &str) -> PostgresStore {
         cache_bytes: 32 << 20,
         max_staleness: Duration::from_secs(1),
     };
-    PostgresStore::open(&options, &Seven).await.expect("the store opens")
+    PostgresStore::open(&options, Arc::new(Still), &Seven).await.expect("the store opens")
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -211,6 +211,7 @@ impl Store for SledStore {
             free_bytes,
             disk_bytes,
             grants: u64::try_from(self.metrics.grants.get()).unwrap_or(0),
+            clock_skew: None,
         }
     }
 

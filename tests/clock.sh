@@ -1,0 +1,11 @@
+#!/usr/bin/env bash
+# clock.sh: a server whose clock is set by a hundred days, ahead and back, by libfaketime.
+#
+# What passes on the machine passes for the server; only the time of day is another.
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
+# shellcheck source=tests/postgres/cluster.sh
+source tests/postgres/cluster.sh
+JETON_TEST_FAKETIME=$(install_faketime)
+export JETON_TEST_FAKETIME
+cargo test --locked --test clock -- --ignored
