@@ -117,11 +117,33 @@ async fn one_line_a_finding_says_what_to_do() {
     assert_eq!(output.status.code(), Some(0));
     let said = String::from_utf8(output.stdout).expect("UTF-8");
     let data = home.data();
-    let line =
-        format!("warning store: {0} is open to others (mode 755): chmod 700 {0}", text(&data));
+    let line = format!(
+        "warning access: the data directory {0} is open to others (mode 755): chmod 700 {0}",
+        text(&data)
+    );
     assert!(said.lines().any(|said| said == line), "{said}");
     let level = |line: &str| ["good ", "warning ", "error "].iter().any(|l| line.starts_with(l));
     assert!(said.lines().all(level), "{said}");
+}
+
+#[tokio::test]
+async fn what_others_can_reach_is_warned_of_and_what_everybody_can_replace_is_refused() {
+    let home = left(&Settings::standard()).await;
+    for directory in [home.data(), home.keys()] {
+        chmod(&directory, 0o777);
+        Checked::run(&home, &[]).says("error", "access", "can be replaced by everybody here");
+        let said = Server::fail_to_start(&home, &Settings::standard()).await;
+        assert!(said.contains("can be replaced by everybody here (mode 777): chmod 700"), "{said}");
+        chmod(&directory, 0o750);
+    }
+    let server = Server::start_at(home, &Settings::standard()).await;
+    for words in ["the data directory", "the key ring"] {
+        let warned = |line: &str| {
+            line.contains("WARN") && line.contains(words) && line.contains("is open to others")
+        };
+        assert!(server.log().lines().any(warned), "{}", server.log());
+    }
+    server.stop().await;
 }
 
 #[tokio::test]
@@ -131,7 +153,7 @@ async fn what_others_can_read_is_told() {
     chmod(&home.keys(), 0o750);
     let checked = Checked::run(&home, &[]);
     checked.says("warning", "settings", "others can read it");
-    checked.says("warning", "keys", "open to others (mode 750)");
+    checked.says("warning", "access", "open to others (mode 750)");
     for entry in fs::read_dir(home.keys()).expect("the keys") {
         chmod(&entry.expect("an entry").path(), 0o644);
     }

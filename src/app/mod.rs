@@ -1,5 +1,6 @@
 //! The composition root: what starts in which order, and stops in the reverse.
 
+mod access;
 mod background;
 mod build_info;
 mod check;

@@ -7,7 +7,9 @@ use thiserror::Error;
 use tokio::task::{JoinError, spawn_blocking};
 
 use super::{
-    FirstAdminError, KeyFiles, KeyRingError, SystemClock, SystemEntropy, database,
+    FirstAdminError, KeyFiles, KeyRingError, SystemClock, SystemEntropy,
+    access::exposures,
+    database,
     declared::{apply_client, apply_user},
     doctor::clock::behind_store,
 };
@@ -89,6 +91,9 @@ pub enum StartError {
     /// The store failed right at the start.
     #[error("the store: {0}")]
     Read(#[from] ReadError),
+    /// Everybody on the machine can replace data or keys.
+    #[error("{0}: {1}")]
+    Exposed(String, String),
     /// A blocking part of the start panicked.
     #[error("starting panicked")]
     Panicked(#[from] JoinError),
@@ -102,6 +107,7 @@ pub(super) struct Opened {
 
 /// Opens everything. Nothing is served before all of it is done.
 pub(super) async fn open(settings: &Settings) -> Result<Opened, StartError> {
+    look_at_access(settings)?;
     let store = open_store(settings).await?;
     let keys = open_keys(settings, &store).await?;
     let entropy: Arc<dyn Entropy> = Arc::new(SystemEntropy);
@@ -119,6 +125,17 @@ pub(super) async fn open(settings: &Settings) -> Result<Opened, StartError> {
     };
     let service = Service::new(store.clone(), keys, hashes, clock, entropy, policies);
     Ok(Opened { store, service: Arc::new(service) })
+}
+
+/// Warns of what others can reach, and refuses what cannot be meant.
+fn look_at_access(settings: &Settings) -> Result<(), StartError> {
+    for exposure in exposures(settings) {
+        if exposure.is_error() {
+            return Err(StartError::Exposed(exposure.to_string(), exposure.remedy()));
+        }
+        tracing::warn!("{exposure}: {}", exposure.remedy());
+    }
+    Ok(())
 }
 
 /// One core is left to everything else.

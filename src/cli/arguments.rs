@@ -16,7 +16,7 @@ pub(super) fn read() -> Cli {
     let mut command = without_empty_variables(Cli::command());
     let read = command.try_get_matches_from_mut(&arguments);
     let read = read.and_then(|matches| Cli::from_arg_matches(&matches));
-    read.unwrap_or_else(|error| naming_variable(error, command, &arguments).exit())
+    read.unwrap_or_else(|error| without_urls(naming_variable(error, command, &arguments)).exit())
 }
 
 /// A variable that is set to nothing is an unset one: clap would read it as an empty value of a flag
@@ -49,6 +49,20 @@ fn naming_variable(mut error: Error, mut command: Command, arguments: &[OsString
     {
         let name = ContextValue::String(name.to_owned());
         error.insert(ContextKind::InvalidArg, name);
+    }
+    error
+}
+
+/// A URL may hold a password: none is repeated.
+fn without_urls(mut error: Error) -> Error {
+    let shown =
+        [ContextKind::InvalidValue, ContextKind::InvalidArg, ContextKind::InvalidSubcommand];
+    for kind in shown {
+        if let Some(ContextValue::String(text)) = error.get(kind)
+            && text.contains("://")
+        {
+            error.insert(kind, ContextValue::String("a URL".to_owned()));
+        }
     }
     error
 }

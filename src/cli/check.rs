@@ -61,7 +61,7 @@ impl Check {
             self.check_settings(config).await?;
         }
         if let Some(store) = &self.store {
-            if store::database(store).is_some() {
+            if store::is_database(store) {
                 return Err(CliError::Usage(
                     "a store in PostgreSQL is checked with PostgreSQL's own tools, such as pg_amcheck; \
                      jeton check --deep looks at it from outside",

@@ -110,7 +110,7 @@ impl Key {
 impl Remove {
     async fn run(self, files: &KeyFiles) -> Result<(), CliError> {
         if let Some(store) = &self.store {
-            if store::database(store).is_some() {
+            if store::is_database(store) {
                 return Err(CliError::Usage(
                     "leave --store out: of a store in PostgreSQL a running instance tells whether the \
                      key is needed",

@@ -23,7 +23,7 @@ pub(super) struct Migrate {
 
     /// The database, which holds no store yet. Without it that of `JETON_STORE_URL`: arguments
     /// are seen by everybody
-    #[arg(long, value_name = "URL", value_parser = crate::config::store_url)]
+    #[arg(long, value_name = "URL", value_parser = crate::config::unread_url)]
     to: Option<crate::domain::secret::Secret>,
 
     /// How the outcome is printed

@@ -33,6 +33,7 @@ mod words;
 use std::{
     convert::Infallible,
     io::{self, ErrorKind, Write as _},
+    net::SocketAddr,
     process::ExitCode,
     sync::mpsc,
     thread,
@@ -146,6 +147,12 @@ enum CliError {
     /// The server is there and not serving.
     #[error("not serving")]
     NotServing,
+    /// What is for a first look is where others reach it.
+    #[error(
+        "everybody knows the credentials of --dev, an administrator's among them, and other machines \
+         reach {0}: listen on 127.0.0.1, or declare clients of your own"
+    )]
+    EverybodyKnows(SocketAddr),
     /// A file.
     #[error("{0}: {1}")]
     File(String, io::Error),

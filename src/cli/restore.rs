@@ -36,7 +36,7 @@ pub(super) struct Restore {
 
 impl Restore {
     pub(super) async fn run(self) -> Result<(), CliError> {
-        if store::database(&self.store).is_some() {
+        if store::is_database(&self.store) {
             return Err(CliError::Usage(
                 "restore into a data directory, and bring that into the database with jeton migrate",
             ));

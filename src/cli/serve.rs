@@ -2,6 +2,7 @@
 
 use std::{
     io::{self, Write as _},
+    net::SocketAddr,
     path::{Path, PathBuf},
     sync::Arc,
 };
@@ -38,7 +39,7 @@ pub(super) struct Serve {
     init_admin: bool,
 
     /// As --store-url
-    #[arg(long, value_name = "URL", value_parser = config::store_url, conflicts_with = "store_url")]
+    #[arg(long, value_name = "URL", value_parser = config::unread_url, conflicts_with = "store_url")]
     store: Option<Secret>,
 
     #[command(flatten)]
@@ -51,9 +52,16 @@ impl Serve {
             self.overrides.store_url = Some(store);
         }
         let Loaded { settings, warnings } = self.settings(&ProcessEnvironment)?;
+        let reachable = reachable(&settings).filter(|_| self.dev);
+        if let Some(address) = reachable.filter(|_| !settings.serve.allow_plaintext) {
+            return Err(CliError::EverybodyKnows(address));
+        }
         let log = telemetry::start(&settings.log, &settings.audit, &settings.traces)?;
         for warning in warnings {
             tracing::warn!("{warning}");
+        }
+        if let Some(address) = reachable {
+            tracing::warn!("{}", CliError::EverybodyKnows(address));
         }
         let (dev, init_admin) = (self.dev, self.init_admin);
         let (switch, running) = (log.switch.clone(), settings.clone());
@@ -79,6 +87,12 @@ impl Serve {
         }
         Settings::load(self.config.as_deref(), &self.overrides, environment)
     }
+}
+
+/// Where other machines reach the service, if they do.
+fn reachable(settings: &Settings) -> Option<SocketAddr> {
+    let listeners = [settings.grpc.listen, settings.http.listen];
+    listeners.into_iter().find(|address| !address.ip().to_canonical().is_loopback())
 }
 
 /// Has the log follow the settings as they are now, and tells what else in them differs from those

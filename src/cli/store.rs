@@ -2,9 +2,8 @@
 
 use std::path::Path;
 
-use crate::{config, domain::secret::Secret};
-
-/// The URL, if it is one.
-pub(super) fn database(store: &Path) -> Option<Secret> {
-    config::store_url(store.to_str()?).ok()
+/// Returns whether it is the URL of a database, well-formed or not: it may hold a password, and what is
+/// said of a directory would show it.
+pub(super) fn is_database(store: &Path) -> bool {
+    store.to_string_lossy().contains("://")
 }

@@ -5,6 +5,7 @@
 //! | `settings` | [`Settings`] and how they are loaded |
 //! | `overrides` | [`Overrides`], the flags and `JETON_…` variables that beat the file |
 //! | `environment` | [`Environment`], where variables and files are read |
+//! | `database_url` | the URL of a database |
 //! | `regular_file` | [`RegularFile`], read whole without waiting for anybody |
 //! | `listeners`, `tls`, `limits`, `storage`, `tokens`, `passwords`, `lockout`, `log`, `audit`, `traces`, `serve` | one section of the file each |
 //! | `client`, `user` | one `[[client]]` or `[[user]]` each |
@@ -20,6 +21,7 @@ mod choice;
 mod client;
 mod cors;
 mod credential;
+mod database_url;
 mod duration;
 mod environment;
 mod fault;
@@ -49,6 +51,7 @@ mod warning;
 pub use self::{
     audit::AuditSettings,
     client::{DeclaredClient, DeclaredSecret},
+    database_url::{DatabaseIdentity, DatabaseTlsMode, DatabaseUrl},
     duration::any as duration,
     environment::{Environment, ProcessEnvironment, ServingEnvironment, TextFile},
     fault::{Fault, Faults, Place},
@@ -61,7 +64,7 @@ pub use self::{
     secret_text::secret_text,
     serve::{Runtime, ServeSettings},
     settings::{Loaded, Settings},
-    storage::{KeySettings, StoreSettings, url as store_url},
+    storage::{KeySettings, StoreSettings, unread_url},
     tls::{ClientAuth, ClientCertificates, TlsSettings},
     traces::TraceSettings,
     user::{DeclaredPassword, DeclaredUser},

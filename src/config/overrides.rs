@@ -84,7 +84,7 @@ pub struct Overrides {
 
     /// The database that several instances share: postgres://… A password in it is seen by everybody
     /// who sees the arguments: the variable and the file are for those
-    #[arg(long, env = "JETON_STORE_URL", hide_env_values = true, value_name = "URL", value_parser = storage::url)]
+    #[arg(long, env = "JETON_STORE_URL", hide_env_values = true, value_name = "URL", value_parser = storage::unread_url)]
     pub store_url: Option<Secret>,
 
     /// The CAs of the database's certificate: a PEM file [default: the system's]

@@ -1,19 +1,26 @@
 //! `[store]` and `[keys]`: where data and keys lie.
 
-use std::{path::PathBuf, time::Duration};
+use std::{
+    convert::Infallible,
+    path::{Path, PathBuf},
+    time::Duration,
+};
 
 use bytesize::ByteSize;
 
-use super::{duration, fields::Fields, overrides::Overrides, secret_text::secret_text, size};
+use super::{
+    database_url::DatabaseUrl, duration, fields::Fields, overrides::Overrides, report::Spot,
+    secret_text::secret_text, size,
+};
 use crate::domain::{invalid::Invalid, secret::Secret};
 
 /// `[store]`: the embedded store, or a database that several instances share.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct StoreSettings {
-    /// The database, `postgres://user:password@host:port,host:port/name`. `None`, the default, for
-    /// the embedded store; with it `path` and `min_free_space` are for nothing.
-    pub url: Option<Secret>,
-    /// The CAs of the database's certificate: a PEM file. `None`, the default, for the system's.
+    /// The database. `None`, the default, for the embedded store; with it `path` and `min_free_space` are for nothing.
+    pub url: Option<DatabaseUrl>,
+    /// The CAs of the database's certificate, unless the URL names others: a PEM file. `None`, the
+    /// default, for the system's.
     pub tls_ca: Option<PathBuf>,
     /// Connections to the database for calls, at most: 1 to 1000, default 16. One more is the
     /// process's own.
@@ -49,18 +56,19 @@ impl StoreSettings {
     /// Reads the section.
     pub(super) fn read(fields: &mut Fields<'_, '_>, overrides: &Overrides) -> Self {
         let default = Self::default();
-        let url = fields.text("url", URL_FORM, url);
-        if url.as_ref().is_some_and(|url| holds_password(&url.value)) {
-            fields.report().holds_secrets = true;
-        }
+        let url = read_url(fields, overrides);
         let tls_ca = fields.text("tls_ca", "a path", path);
         let connections = fields.count("connections", MOST_CONNECTIONS);
         let max_staleness = fields.text("max_staleness", duration::FORM, duration::staleness);
         let declared = fields.text("path", "a path", path);
+        if overrides.store_path.as_deref().is_some_and(is_url) {
+            let problem = "must be a path: the URL of a database is for JETON_STORE_URL";
+            fields.report().fault(Spot::Flag("--store-path (JETON_STORE_PATH)"), problem);
+        }
         let cache_bytes = fields.text("cache_bytes", size::FORM, size::cache);
         let min_free_space = fields.text("min_free_space", size::FORM, size::free_space);
         Self {
-            url: overrides.store_url.clone().or_else(|| url.map(|url| url.value)),
+            url,
             tls_ca: overrides.store_tls_ca.clone().or_else(|| tls_ca.map(|path| path.value)),
             connections: overrides
                 .store_connections
@@ -89,20 +97,29 @@ impl StoreSettings {
 
 const URL_FORM: &str = r#"a URL like "postgres://jeton@db/jeton""#;
 
-/// Reads where a database is. What a URL holds besides is told when it is opened.
+/// Takes what may be a URL with a password in it as it is: what refuses an argument shows it.
 ///
 /// # Errors
-/// When it is another kind of URL.
-pub fn url(text: &str) -> Result<Secret, Invalid> {
-    let text = secret_text(text);
-    let known = ["postgres://", "postgresql://"].iter().any(|scheme| text.starts_with(scheme));
-    if known { Ok(Secret::new(text)) } else { Err(Invalid("must begin with postgres://")) }
+/// None.
+pub fn unread_url(text: &str) -> Result<Secret, Infallible> {
+    Ok(Secret::new(text))
 }
 
-fn holds_password(url: &Secret) -> bool {
-    let authority = url.expose().split_once("//").map_or("", |(_, rest)| rest);
-    let user = authority.rsplit_once('@').map_or("", |(user, _)| user);
-    user.contains(':') || authority.contains("password=")
+/// The URL out of the file, or out of what overrides it.
+fn read_url(fields: &mut Fields<'_, '_>, overrides: &Overrides) -> Option<DatabaseUrl> {
+    const FLAG: &str = "--store-url (JETON_STORE_URL)";
+    let declared = fields.text("url", URL_FORM, DatabaseUrl::parse);
+    if declared.as_ref().is_some_and(|url| url.value.holds_password()) {
+        fields.report().holds_secrets = true;
+    }
+    let Some(given) = &overrides.store_url else { return declared.map(|url| url.value) };
+    match DatabaseUrl::parse(given.expose()) {
+        Ok(url) => Some(url),
+        Err(Invalid(problem)) => {
+            fields.report().fault(Spot::Flag(FLAG), problem);
+            None
+        }
+    }
 }
 
 /// More than this a PostgreSQL does not take from one of several.
@@ -131,15 +148,26 @@ impl KeySettings {
     /// Reads the section.
     pub(super) fn read(fields: &mut Fields<'_, '_>, overrides: &Overrides) -> Self {
         let declared = fields.text("path", "a path", path).map(|path| path.value);
+        if overrides.keys_path.as_deref().is_some_and(is_url) {
+            fields.report().fault(Spot::Flag("--keys-path (JETON_KEYS_PATH)"), "must be a path");
+        }
         let path = overrides.keys_path.clone().or(declared);
         path.map_or_else(Self::default, |path| Self { path })
     }
 }
 
-/// Reads a path; an empty one is a variable that was not filled in.
+fn is_url(path: &Path) -> bool {
+    path.to_string_lossy().contains("://")
+}
+
+/// Reads a path; an empty one is a variable that was not filled in, and a URL may hold a password, which
+/// what is said of a path would show.
 pub(super) fn path(text: &str) -> Result<PathBuf, Invalid> {
     if text.is_empty() || text.contains('\0') {
         return Err(Invalid("must be a path"));
+    }
+    if is_url(Path::new(text)) {
+        return Err(Invalid("must be a path: the URL of a database goes into store.url"));
     }
     Ok(text.into())
 }

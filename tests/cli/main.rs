@@ -9,6 +9,7 @@ mod administration;
 mod client;
 mod connection;
 mod documents;
+mod first_look;
 mod grant;
 mod jeton;
 mod profile;

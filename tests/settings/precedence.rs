@@ -38,7 +38,8 @@ fn overrides_beat_the_file_one_by_one() {
     let settings = environment.load(&flags.overrides).expect("good settings").settings;
     assert_eq!(settings.store.path, Path::new("flag"));
     assert_eq!(settings.store.min_free_space, ByteSize::mib(32));
-    assert_eq!(settings.store.url, Some(Secret::new("postgresql://flag/jeton")));
+    let url = settings.store.url.map(|database| database.url);
+    assert_eq!(url, Some(Secret::new("postgresql://flag/jeton")));
     assert_eq!(settings.store.connections, 2);
     assert_eq!(settings.store.max_staleness, Duration::from_secs(2));
     assert_eq!(settings.keys.path, Path::new("flag"));
@@ -92,4 +93,55 @@ fn flags_beat_variables_which_beat_the_file() {
         let store = place(expected).join("data");
         assert!(said.contains(&format!("the store at {}", store.display())), "{said}");
     }
+}
+
+/// What a setting that may hold a secret is refused for never repeats it: not in a library's words either.
+#[test]
+fn a_url_that_is_refused_is_never_shown() {
+    const PASSWORD: &str = "hunter2";
+    let home = tempfile::tempdir().expect("a directory");
+    let said = |arguments: &[&str], variable: Option<(&str, &str)>| {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_jeton"));
+        command.env_clear().current_dir(home.path()).args(arguments).envs(variable);
+        let output = command.output().expect("it runs");
+        let said = [output.stdout, output.stderr].concat();
+        let said = String::from_utf8(said).expect("UTF-8");
+        assert!(!output.status.success(), "{arguments:?} {variable:?}: {said}");
+        assert!(!said.is_empty(), "{arguments:?} {variable:?}");
+        said
+    };
+    let urls = [
+        "\"postgres://jeton:hunter2@db/jeton\"",
+        " postgres://jeton:hunter2@db/jeton",
+        "mysql://jeton:hunter2@db/jeton",
+        "postgres://jeton:hunter2@db/jeton?sslmode=hunter2",
+        "postgres://jeton:hunter2@db/jeton?hunter2=1",
+        "postgres://jeton:x@hunter2@db/jeton",
+        "postgres://jeton:x@127.0.0.1:hunter2/jeton",
+    ];
+    for url in urls {
+        for variable in ["JETON_STORE_URL", "JETON_STORE_PATH", "JETON_KEYS_PATH"] {
+            let said = said(&["serve"], Some((variable, url)));
+            assert!(!said.contains(PASSWORD), "{variable}={url}: {said}");
+        }
+        for arguments in [
+            &["serve", "--store", url][..],
+            &["serve", "--store-url", url],
+            &["serve", url],
+            &["serve", "--grpc-listen", url],
+            &["migrate", "--from", "sled:data", "--to", url],
+            &["check", "--store", url],
+            &["restore", "--from", "file", "--store", url],
+            &["key", "remove", "01234567", "--store", url],
+        ] {
+            let said = said(arguments, None);
+            assert!(!said.contains(PASSWORD), "{arguments:?}: {said}");
+        }
+    }
+    let quoted = said(&["serve"], Some(("JETON_STORE_URL", urls[0])));
+    assert_eq!(
+        quoted,
+        "jeton: --store-url (JETON_STORE_URL): must begin with postgres:// or postgresql://, without \
+         quotes or spaces around it\n"
+    );
 }

@@ -12,7 +12,6 @@ use jeton::{
         client::{ClientType, IntrospectReach},
         client_secret::StoredSecret,
         grant_type::GrantType,
-        secret::Secret,
     },
 };
 
@@ -111,7 +110,7 @@ fn every_section_is_read() {
     assert_eq!(settings.store.path, Path::new("/data"));
     assert_eq!(settings.store.cache_bytes, ByteSize::gib(1));
     assert_eq!(settings.store.min_free_space, ByteSize(0));
-    let url = settings.store.url.as_ref().map(Secret::expose);
+    let url = settings.store.url.as_ref().map(|database| database.url.expose());
     assert_eq!(url, Some("postgres://jeton@db.example/jeton"));
     assert_eq!(settings.store.tls_ca.as_deref(), Some(Path::new("/ca.pem")));
     assert_eq!(settings.store.connections, 4);

@@ -1,12 +1,12 @@
 //! The database that takes the data directory's place.
 
 use super::finding::Findings;
+use crate::config::{DatabaseUrl, StoreSettings};
 #[cfg(feature = "postgres")]
 use std::sync::Arc;
 
 #[cfg(feature = "postgres")]
 use crate::{app::SystemClock, app::database::options, store::postgres::look};
-use crate::{config::StoreSettings, domain::secret::Secret};
 
 /// How far apart two clocks may be, in milliseconds, before somebody should know.
 #[cfg(feature = "postgres")]
@@ -14,7 +14,7 @@ const TOLERATED_SKEW: i64 = 1_000;
 
 /// Whether it answers, and whether what it acknowledges survives its machine.
 #[cfg(feature = "postgres")]
-pub(super) async fn examine(store: &StoreSettings, url: &Secret, findings: &mut Findings) {
+pub(super) async fn examine(store: &StoreSettings, url: &DatabaseUrl, findings: &mut Findings) {
     let found = match look(&options(store, url), Arc::new(SystemClock)).await {
         Ok(found) => found,
         Err(error) => {
@@ -47,7 +47,7 @@ fn clock(skew: i64, findings: &mut Findings) {
 
 /// There is nothing in this build to look with.
 #[cfg(not(feature = "postgres"))]
-pub(super) async fn examine(_: &StoreSettings, _: &Secret, findings: &mut Findings) {
+pub(super) async fn examine(_: &StoreSettings, _: &DatabaseUrl, findings: &mut Findings) {
     let found = "store.url: jeton was built without the feature postgres";
     findings.error("store", found, "install a build that has it");
 }

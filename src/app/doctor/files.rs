@@ -1,18 +1,17 @@
 //! Settings file, data directory, key ring and audit file: whose they are, and who else can read them.
 
 use std::{
-    fs::{self, File, Metadata, TryLockError},
+    fs::{self, File, TryLockError},
     io,
-    os::unix::fs::MetadataExt as _,
     path::{Path, PathBuf},
 };
 
-use rustix::{
-    fs::{Access, access},
-    process::geteuid,
-};
+use rustix::fs::{self as posix, Access};
 
-use super::{super::KeyFiles, finding::Findings};
+use super::{
+    super::{KeyFiles, access::exposures},
+    finding::Findings,
+};
 use crate::{
     config::{AuditSettings, Settings, Warning},
     store::sled::SledStore,
@@ -36,7 +35,7 @@ pub(super) fn settings(config: &Path, warnings: &[Warning], findings: &mut Findi
 /// The data directory. Tells whether a server has it open.
 pub(super) fn store(path: &Path, findings: &mut Findings) -> bool {
     let shown = path.display();
-    let directory = match fs::metadata(path) {
+    match fs::metadata(path) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => {
             absent("store", path, findings);
             return false;
@@ -49,9 +48,8 @@ pub(super) fn store(path: &Path, findings: &mut Findings) -> bool {
             findings.error("store", format!("{shown} is no directory"), "name another");
             return false;
         }
-        Ok(directory) => directory,
-    };
-    owner("store", path, &directory, findings);
+        Ok(_) => {}
+    }
     if !SledStore::exists(path) {
         findings.good("store", format!("{shown} is empty: a start makes a new store in it"));
         return false;
@@ -78,9 +76,6 @@ pub(super) fn keys(settings: &Settings, findings: &mut Findings) {
         }
         Ok(None) => absent("keys", path, findings),
     }
-    if let Ok(directory) = fs::metadata(path) {
-        owner("keys", path, &directory, findings);
-    }
     if settings.store.url.is_none() && resolved(path).starts_with(resolved(store)) {
         let found = format!("{shown} lies in the data directory: a copy of one is a copy of both");
         findings.warn("keys", found, "move it elsewhere and change keys.path");
@@ -92,7 +87,7 @@ pub(super) fn audit(audit: &AuditSettings, findings: &mut Findings) {
     let AuditSettings::File(path) = audit else { return };
     let shown = path.display();
     let target = if path.exists() { path.clone() } else { parent(path) };
-    match access(&target, Access::WRITE_OK) {
+    match posix::access(&target, Access::WRITE_OK) {
         Ok(()) => findings.good("audit", format!("{shown} can be written")),
         Err(error) => findings.error(
             "audit",
@@ -107,7 +102,7 @@ fn absent(subject: &'static str, path: &Path, findings: &mut Findings) {
     let nearest = path.ancestors().skip(1).map(or_here).find(|parent| parent.exists());
     let nearest = nearest.unwrap_or_else(|| PathBuf::from("/"));
     let shown = path.display();
-    match access(&nearest, Access::WRITE_OK | Access::EXEC_OK) {
+    match posix::access(&nearest, Access::WRITE_OK | Access::EXEC_OK) {
         Ok(()) => findings.good(subject, format!("{shown} is not there: a start makes it")),
         Err(error) => {
             let found = format!("{shown} cannot be made in {}: {error}", nearest.display());
@@ -116,18 +111,19 @@ fn absent(subject: &'static str, path: &Path, findings: &mut Findings) {
     }
 }
 
-/// What holds data or keys belongs to the user that serves, and to nobody else. Root's own may be
-/// open to its group, as Kubernetes hands secrets over.
-fn owner(subject: &'static str, path: &Path, directory: &Metadata, findings: &mut Findings) {
-    let (shown, user) = (path.display(), geteuid().as_raw());
-    if directory.uid() != user && directory.uid() != 0 {
-        let found = format!("{shown} belongs to user {}, and this is user {user}", directory.uid());
-        findings.warn(subject, found, "run this as the user that serves");
+/// What others can reach of data, keys and the private key of TLS.
+pub(super) fn access(settings: &Settings, findings: &mut Findings) {
+    let exposures = exposures(settings);
+    if exposures.is_empty() {
+        findings.good("access", "nobody else can change data or keys, or read a private key");
     }
-    let handed_over = directory.uid() == 0 && user != 0;
-    if !handed_over && directory.mode() & 0o077 != 0 {
-        let found = format!("{shown} is open to others (mode {:o})", directory.mode() & 0o777);
-        findings.warn(subject, found, format!("chmod 700 {shown}"));
+    for exposure in exposures {
+        let (found, remedy) = (exposure.to_string(), exposure.remedy());
+        if exposure.is_error() {
+            findings.error("access", found, remedy);
+        } else {
+            findings.warn("access", found, remedy);
+        }
     }
 }
 

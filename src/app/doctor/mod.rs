@@ -33,6 +33,7 @@ pub async fn examine(loaded: &Loaded, config: &Path) -> Vec<Finding> {
     };
     files::keys(settings, &mut findings);
     files::audit(&settings.audit, &mut findings);
+    files::access(settings, &mut findings);
     certificate::examine(settings, SystemClock.now(), &mut findings);
     clock::examine(settings, config, SystemClock.now(), &mut findings);
     if settings.store.url.is_none() {

@@ -20,7 +20,6 @@ use tokio_postgres_rustls::MakeRustlsConnect;
 use super::{
     OpenError, PostgresOptions, outcome,
     session::{Server, Sessions},
-    tls,
 };
 use crate::store::ReadError;
 
@@ -54,8 +53,9 @@ pub(super) struct Connections {
 impl Connections {
     /// Up to as many as the options allow, made when they are needed.
     pub(super) fn to(options: &PostgresOptions) -> Result<Self, OpenError> {
-        let url = options.url.expose();
-        let mut config = Config::from_str(url).map_err(OpenError::Url)?;
+        // What the driver says of a URL that it cannot read may repeat some of it.
+        let config = Config::from_str(options.url.expose());
+        let mut config = config.map_err(|_| OpenError::Url)?;
         config
             .application_name("jeton")
             // Of several hosts the one that takes writes; in any order, since a primary that hangs
@@ -66,11 +66,9 @@ impl Connections {
             .tcp_user_timeout(SILENCE)
             .keepalives_idle(SILENCE)
             .keepalives_interval(Duration::from_secs(1));
-        if !url.contains("sslmode=") {
-            config.ssl_mode(tls::default_mode(&config));
-        }
+        config.ssl_mode(options.tls.ssl_mode(&config));
         let recycling = ManagerConfig { recycling_method: RecyclingMethod::Fast };
-        let connector = tls::connector(options.tls_ca.as_deref())?;
+        let connector = options.tls.connector()?;
         let manager = Manager::from_config(config.clone(), connector.clone(), recycling);
         let current = Arc::default();
         let pool = Pool::builder(Sessions::new(manager, &current))

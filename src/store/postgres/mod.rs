@@ -3,6 +3,7 @@
 //! Every write is a single conditional statement, or that statement and its event in one
 //! transaction; whatever is read is proven by the barrier before anybody rests on it.
 
+mod any_name;
 mod barrier;
 mod cache;
 mod clock;
@@ -30,7 +31,7 @@ mod tests;
 mod tls;
 mod versions;
 
-use std::{path::PathBuf, sync::Arc, time::Duration};
+use std::{sync::Arc, time::Duration};
 
 use tokio::sync::{Semaphore, watch};
 
@@ -57,6 +58,7 @@ pub use self::{
     open_error::OpenError,
     readiness::Readiness,
     records::PostgresRecords,
+    tls::{ClientCertificate, TlsMode, TlsOptions},
 };
 use super::{
     Condition, FeedError, GrantOwner, ReadError, Record as _, Sequence, Store, StoreId, Stored,
@@ -88,8 +90,8 @@ const SETTLE_PASSES: usize = 4;
 pub struct PostgresOptions {
     /// `postgres://user:password@host,host/database`.
     pub url: Secret,
-    /// The CAs that the server's certificate may come from, in PEM; `None` for those of the system.
-    pub tls_ca: Option<PathBuf>,
+    /// How connections are encrypted.
+    pub tls: TlsOptions,
     /// Most connections at a time.
     pub connections: usize,
     /// Bytes of records kept in memory, at most.

@@ -6,8 +6,8 @@ use thiserror::Error;
 #[derive(Debug, Error)]
 pub enum OpenError {
     /// The URL is none of PostgreSQL's.
-    #[error("the store's URL cannot be read: {0}")]
-    Url(#[source] tokio_postgres::Error),
+    #[error("the store's URL cannot be read")]
+    Url,
     /// Nobody answers there, or not to this user.
     #[error("the database cannot be reached: {0}")]
     Unreachable(Box<str>),

@@ -7,7 +7,7 @@ use tokio::{
     time::{Instant, timeout},
 };
 
-use super::{PostgresOptions, PostgresStore, notices::Notices};
+use super::{PostgresOptions, PostgresStore, TlsOptions, notices::Notices};
 use crate::{
     domain::{
         entropy::Entropy,
@@ -67,7 +67,7 @@ async fn empty(schema: &str) -> PostgresStore {
 async fn open(schema: &str) -> PostgresStore {
     let options = PostgresOptions {
         url: Secret::new(format!("{}?options=-csearch_path%3D{schema}", url())),
-        tls_ca: None,
+        tls: TlsOptions::default(),
         connections: 16,
         cache_bytes: 32 << 20,
         max_staleness: Duration::from_secs(1),

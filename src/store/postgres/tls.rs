@@ -1,11 +1,19 @@
 //! TLS to the database: with rustls, and always unless the database is on this machine or the URL says else.
 
-use std::{net::IpAddr, path::Path, sync::Arc};
+use std::{
+    fs,
+    net::IpAddr,
+    os::unix::fs::MetadataExt as _,
+    path::{Path, PathBuf},
+    sync::Arc,
+};
 
+use rustix::process::geteuid;
 use rustls::{
     ClientConfig, RootCertStore,
-    crypto::ring,
-    pki_types::{CertificateDer, pem::PemObject as _},
+    client::WebPkiServerVerifier,
+    crypto::{CryptoProvider, ring},
+    pki_types::{CertificateDer, PrivateKeyDer, pem::PemObject as _},
 };
 use tokio_postgres::{
     Config,
@@ -13,41 +21,129 @@ use tokio_postgres::{
 };
 use tokio_postgres_rustls::MakeRustlsConnect;
 
-use super::OpenError;
+use super::{OpenError, any_name::AnyName};
 
-/// What connections are encrypted with. The server's certificate must be good for its host name, by
-/// the CAs in the PEM file `ca` or by those of the system.
-pub(super) fn connector(ca: Option<&Path>) -> Result<MakeRustlsConnect, OpenError> {
-    let failed = |problem: String| OpenError::Tls(problem.into());
+/// How the database's server shows who it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TlsMode {
+    /// Connections are not encrypted.
+    Disable,
+    /// They are where the server can; then as [`Self::VerifyFull`].
+    Prefer,
+    /// By a certificate of a CA that is trusted, whatever its name.
+    VerifyCa,
+    /// By such a certificate for the host name.
+    VerifyFull,
+}
+
+/// A certificate that the server is shown: PEM files.
+#[derive(Clone, Debug)]
+pub struct ClientCertificate {
+    /// The certificate, and behind it those that lead to its CA.
+    pub cert: PathBuf,
+    /// Its private key.
+    pub key: PathBuf,
+}
+
+/// How connections are encrypted.
+#[derive(Clone, Debug, Default)]
+pub struct TlsOptions {
+    /// `None`: not to this machine, and to any other with [`TlsMode::VerifyFull`].
+    pub mode: Option<TlsMode>,
+    /// The CAs that the server's certificate may come from, in PEM; `None` for those of the system.
+    pub ca: Option<PathBuf>,
+    /// Shown where the server asks for one.
+    pub identity: Option<ClientCertificate>,
+}
+
+impl TlsOptions {
+    /// What connections are encrypted with.
+    pub(super) fn connector(&self) -> Result<MakeRustlsConnect, OpenError> {
+        let provider = Arc::new(ring::default_provider());
+        let roots = Arc::new(roots(self.ca.as_deref())?);
+        let builder = ClientConfig::builder_with_provider(Arc::clone(&provider))
+            .with_safe_default_protocol_versions()
+            .map_err(failed)?;
+        let builder = if self.mode == Some(TlsMode::VerifyCa) {
+            let verifier = any_name(&roots, provider)?;
+            builder.dangerous().with_custom_certificate_verifier(verifier)
+        } else {
+            builder.with_root_certificates(roots)
+        };
+        let config = match &self.identity {
+            None => builder.with_no_client_auth(),
+            Some(identity) => {
+                let (certificates, key) = identity.read()?;
+                builder.with_client_auth_cert(certificates, key).map_err(failed)?
+            }
+        };
+        Ok(MakeRustlsConnect::new(config))
+    }
+
+    /// What the driver asks the server for.
+    pub(super) fn ssl_mode(&self, config: &Config) -> SslMode {
+        match self.mode {
+            None if config.get_hosts().iter().all(is_local) => SslMode::Disable,
+            Some(TlsMode::Disable) => SslMode::Disable,
+            Some(TlsMode::Prefer) => SslMode::Prefer,
+            None | Some(TlsMode::VerifyCa | TlsMode::VerifyFull) => SslMode::Require,
+        }
+    }
+}
+
+impl ClientCertificate {
+    fn read(&self) -> Result<(Vec<CertificateDer<'static>>, PrivateKeyDer<'static>), OpenError> {
+        let certificates = certificates(&self.cert)?;
+        let shown = self.key.display();
+        let file = fs::metadata(&self.key).map_err(|error| failed(format!("{shown}: {error}")))?;
+        let handed_over = file.uid() == 0 && !geteuid().is_root();
+        if file.mode() & if handed_over { 0o037 } else { 0o077 } != 0 {
+            let problem = "must not be readable by group or others: chmod 600";
+            return Err(failed(format!("{shown}: {problem}")));
+        }
+        let key = PrivateKeyDer::from_pem_file(&self.key);
+        Ok((certificates, key.map_err(|error| failed(format!("{shown}: {error}")))?))
+    }
+}
+
+#[expect(clippy::needless_pass_by_value, reason = "errors are handed over by `map_err`")]
+fn failed(problem: impl ToString) -> OpenError {
+    OpenError::Tls(problem.to_string().into())
+}
+
+fn certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, OpenError> {
+    let shown = path.display();
+    let found =
+        CertificateDer::pem_file_iter(path).and_then(Iterator::collect::<Result<Vec<_>, _>>);
+    let found = found.map_err(|error| failed(format!("{shown}: {error}")))?;
+    if found.is_empty() {
+        return Err(failed(format!("{shown} holds no certificate")));
+    }
+    Ok(found)
+}
+
+fn roots(ca: Option<&Path>) -> Result<RootCertStore, OpenError> {
     let mut roots = RootCertStore::empty();
-    if let Some(path) = ca {
-        let shown = path.display();
-        let certificates = CertificateDer::pem_file_iter(path)
-            .map_err(|error| failed(format!("{shown}: {error}")))?;
-        for certificate in certificates {
-            let certificate = certificate.map_err(|error| failed(format!("{shown}: {error}")))?;
-            roots.add(certificate).map_err(|error| failed(format!("{shown}: {error}")))?;
-        }
-        if roots.is_empty() {
-            return Err(failed(format!("{shown} holds no certificate")));
-        }
-    } else {
+    let Some(path) = ca else {
         // None at all shows when a connection is made.
         let found = rustls_native_certs::load_native_certs().certs;
         let _counts = roots.add_parsable_certificates(found);
+        return Ok(roots);
+    };
+    for certificate in certificates(path)? {
+        let added = roots.add(certificate);
+        added.map_err(|error| failed(format!("{}: {error}", path.display())))?;
     }
-    let config = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))
-        .with_safe_default_protocol_versions()
-        .map_err(|error| failed(error.to_string()))?
-        .with_root_certificates(roots)
-        .with_no_client_auth();
-    Ok(MakeRustlsConnect::new(config))
+    Ok(roots)
 }
 
-/// What holds where the URL says nothing of `sslmode`.
-pub(super) fn default_mode(config: &Config) -> SslMode {
-    let local = config.get_hosts().iter().all(is_local);
-    if local { SslMode::Disable } else { SslMode::Require }
+fn any_name(
+    roots: &Arc<RootCertStore>,
+    provider: Arc<CryptoProvider>,
+) -> Result<Arc<AnyName>, OpenError> {
+    let algorithms = provider.signature_verification_algorithms;
+    let inner = WebPkiServerVerifier::builder_with_provider(Arc::clone(roots), provider).build();
+    Ok(Arc::new(AnyName::new(inner.map_err(failed)?, Arc::clone(roots), algorithms)))
 }
 
 fn is_local(host: &Host) -> bool {
@@ -65,6 +161,11 @@ mod tests {
 
     use super::*;
 
+    fn ssl_mode(hosts: &str, mode: Option<TlsMode>) -> SslMode {
+        let config = Config::from_str(&format!("postgres://jeton@{hosts}/tokens"));
+        TlsOptions { mode, ..TlsOptions::default() }.ssl_mode(&config.expect("a URL"))
+    }
+
     #[test]
     fn without_a_word_on_it_whatever_leaves_the_machine_is_encrypted() {
         for (hosts, expected) in [
@@ -74,8 +175,21 @@ mod tests {
             ("db.example.internal", SslMode::Require),
             ("127.0.0.1,10.0.0.7", SslMode::Require),
         ] {
-            let config = Config::from_str(&format!("postgres://jeton@{hosts}/tokens"));
-            assert_eq!(default_mode(&config.expect("a URL")), expected, "{hosts}");
+            assert_eq!(ssl_mode(hosts, None), expected, "{hosts}");
+        }
+    }
+
+    #[test]
+    fn what_the_url_says_of_it_holds_for_every_host() {
+        for hosts in ["127.0.0.1", "db.example.internal"] {
+            for (mode, expected) in [
+                (TlsMode::Disable, SslMode::Disable),
+                (TlsMode::Prefer, SslMode::Prefer),
+                (TlsMode::VerifyCa, SslMode::Require),
+                (TlsMode::VerifyFull, SslMode::Require),
+            ] {
+                assert_eq!(ssl_mode(hosts, Some(mode)), expected, "{hosts} {mode:?}");
+            }
         }
     }
 }
