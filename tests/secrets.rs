@@ -6,12 +6,14 @@ mod common;
 
 use base64::{Engine as _, prelude::BASE64_STANDARD};
 use jeton::proto::v1::{
-    IntrospectRequest, IssueTokenRequest, PasswordGrant, TokenKind, issue_token_request::Grant,
+    IntrospectRequest, IssueTokenRequest, PasswordGrant, RefreshTokenRequest, TokenKind,
+    issue_token_request::Grant,
 };
 use tonic::Request;
 
 use crate::common::{
     caller::{Caller, by_password, client_credentials, for_jeton},
+    forms::Written,
     home::Home,
     server::Server,
     settings::{Settings, Table},
@@ -41,12 +43,9 @@ impl Secrets {
 
     /// Those of them that `bytes` hold, whole or half.
     fn found_in(&self, bytes: &[u8]) -> Vec<&str> {
-        let text = String::from_utf8_lossy(bytes);
-        let leaks = |secret: &&str| {
-            // Half of a token names its grant, which is no secret; a bit more does not.
-            let most = secret.len().min(40);
-            text.contains(&secret[..most]) || text.contains(&secret[secret.len() - most..])
-        };
+        let written = Written::new(bytes);
+        // Half of a token names its grant, which is no secret; a bit more does not.
+        let leaks = |secret: &&str| written.leaks(secret, 40);
         self.0.iter().map(String::as_str).filter(leaks).collect()
     }
 }
@@ -69,7 +68,6 @@ async fn every_success(shop: &Caller, secrets: &mut Secrets) {
     let for_jeton = shop.issue(for_jeton()).await.expect("a token").access_token;
     let bearer = format!("Bearer {for_jeton}");
     request.metadata_mut().insert("authorization", bearer.parse().expect("a header"));
-    request.metadata_mut().insert("x-request-id", SHOWN.parse().expect("a header"));
     shop.stub.clone().introspect(request).await.expect("an answer");
     shop.revoke(&own.access_token).await.expect("revoked");
     for token in [&first.access_token, &first.refresh_token, &second.access_token] {
@@ -102,10 +100,18 @@ async fn every_failure(shop: &Caller, rival: &Caller, secrets: &mut Secrets) {
     secrets.add("typed-in-the-name");
     let misplaced = Caller { id: "secret-in-the-id".to_owned(), ..shop.clone() };
     misplaced.refresh("jrt_garbage-token").await.expect_err("nobody");
-    shop.refresh("jrt_garbage-token").await.expect_err("garbage");
+    let mut garbage = Request::new(RefreshTokenRequest {
+        client_id: shop.id.clone(),
+        client_secret: shop.secret.clone(),
+        refresh_token: "jrt_garbage-token".to_owned(),
+        scopes: vec![],
+    });
+    garbage.metadata_mut().insert("x-request-id", SHOWN.parse().expect("a header"));
+    shop.stub.clone().refresh_token(garbage).await.expect_err("garbage");
     secrets.add("secret-in-the-id");
     secrets.add("jrt_garbage-token");
-    let mut request = Request::new(IntrospectRequest::default());
+    let message = IntrospectRequest { token: "jat_not-a-bearer".to_owned(), ..Default::default() };
+    let mut request = Request::new(message);
     let bearer = "Bearer jat_not-a-bearer".parse().expect("a header");
     request.metadata_mut().insert("authorization", bearer);
     shop.stub.clone().introspect(request).await.expect_err("no bearer");
@@ -143,8 +149,12 @@ async fn the_log_of_a_whole_run_at_trace_level_and_the_disk_hold_no_secret() {
     let (home, second_log) = server.ended().await;
     log.push_str(&second_log);
 
-    assert!(log.contains("\"TRACE\""), "the log is at trace level");
+    assert!(log.contains("\"DEBUG\""), "the log is as detailed as it gets");
     assert_eq!(secrets.found_in(log.as_bytes()), [""; 0], "in the log");
+    // Where hashes lie they may be; in the log they are nobody's to guess at.
+    let mut hashes = Secrets::default();
+    hashes.add("$argon2id$v=19$");
+    assert_eq!(hashes.found_in(log.as_bytes()), [""; 0], "in the log");
     let files = home.at_rest();
     assert!(files.len() >= 3);
     for (path, bytes) in files {
@@ -155,6 +165,18 @@ async fn the_log_of_a_whole_run_at_trace_level_and_the_disk_hold_no_secret() {
     let mut control = Secrets::default();
     control.add(SHOWN);
     assert_eq!(control.found_in(log.as_bytes()), [SHOWN]);
+    let decimal = SHOWN.bytes().map(|byte| byte.to_string()).collect::<Vec<_>>().join(", ");
+    let hexadecimal: String = SHOWN.bytes().map(|byte| format!("{byte:02x}")).collect();
+    let escaped: String = SHOWN.bytes().map(|byte| format!("\\x{byte:02x}")).collect();
+    // Within other text, at each of the three places.
+    let encoded = ["", "x", "xy"].map(|before| BASE64_STANDARD.encode(format!("{before}{SHOWN}z")));
+    for form in [decimal, hexadecimal, escaped].into_iter().chain(encoded) {
+        assert_eq!(
+            control.found_in(format!("a line {form} of a log").as_bytes()),
+            [SHOWN],
+            "{form}"
+        );
+    }
     let written = home.at_rest().values().any(|bytes| {
         let mut control = Secrets::default();
         control.add("alice@example.com");

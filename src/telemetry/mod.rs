@@ -109,6 +109,7 @@ pub fn start(
     layers.extend(sent);
     tracing_subscriber::registry().with(layers).try_init()?;
     panic_hook::install(writer);
+    bound_libraries();
     let audit_gates = audit_gates.filter(|_| *audit == AuditSettings::Log);
     let switch = LogSwitch { gates, audit_gates };
     Ok(Log { switch, metrics, _traces: exporter, _audit: audit_thread, _lines: lines.thread })
@@ -149,8 +150,13 @@ impl LogSwitch {
         if let Some(audit) = &self.audit_gates {
             audit.change(form, audit_gate());
         }
-        log::set_max_level(LevelFilter::current().as_log());
+        bound_libraries();
     }
+}
+
+/// Libraries that log by `log` are not even asked for what no gate lets through.
+fn bound_libraries() {
+    log::set_max_level(LevelFilter::current().min(LevelFilter::INFO).as_log());
 }
 
 fn form(format: LogFormat) -> Form {
@@ -165,7 +171,8 @@ fn form(format: LogFormat) -> Form {
 // lines for each write would be asked about one by one, which took a tenth of a write's time.
 
 fn log_gate(filter: &str) -> Gate {
-    let own = filter_fn(|met| !is_audit(met) && met.target() != TRACES && !is_at_will(met));
+    let others = |met: &Metadata<'_>| is_audit(met) || met.target() == TRACES;
+    let own = filter_fn(move |met| !others(met) && !is_at_will(met) && !is_detail(met));
     Box::new(EnvFilter::new(filter).and(own.with_max_level_hint(LevelFilter::TRACE)))
 }
 
@@ -173,6 +180,13 @@ fn log_gate(filter: &str) -> Gate {
 /// at the default level. What ends a connection is told by the listener.
 fn is_at_will(event: &Metadata<'_>) -> bool {
     *event.level() == Level::WARN && event.target().starts_with("h2::")
+}
+
+/// What libraries say in detail holds what passes through them: the driver of a database writes out the
+/// parameters of its statements, the embedded store the records. No filter lets it through.
+fn is_detail(met: &Metadata<'_>) -> bool {
+    let own = met.target().split("::").next() == Some("jeton");
+    *met.level() > Level::INFO && !own
 }
 
 /// The spans too, for the request id.
@@ -190,6 +204,7 @@ fn is_audit(event: &Metadata<'_>) -> bool {
 #[cfg(test)]
 mod tests {
     use tracing::Subscriber as _;
+    use tracing_log::AsTrace as _;
 
     use super::*;
 
@@ -204,5 +219,21 @@ mod tests {
         assert_eq!(hint("error"), Some(LevelFilter::INFO), "the audit is of that level");
         assert_eq!(hint("info"), Some(LevelFilter::INFO));
         assert_eq!(hint("info,sled=trace"), Some(LevelFilter::TRACE));
+    }
+
+    #[test]
+    fn libraries_are_heard_from_info_on_and_jeton_at_any_level() {
+        let is_heard = |target: &str, level: log::Level| {
+            let met = log::Metadata::builder().target(target).level(level).build();
+            !is_detail(&met.as_trace())
+        };
+        for target in ["jeton", "jeton::store::sled"] {
+            assert!(is_heard(target, log::Level::Trace), "{target}");
+        }
+        for target in ["sled::tree", "tokio_postgres::query", "h2::codec", "jetonish", "log"] {
+            assert!(!is_heard(target, log::Level::Trace), "{target}");
+            assert!(!is_heard(target, log::Level::Debug), "{target}");
+            assert!(is_heard(target, log::Level::Info), "{target}");
+        }
     }
 }

@@ -3,6 +3,7 @@
 pub(crate) mod admin;
 pub(crate) mod caller;
 pub(crate) mod command;
+pub(crate) mod forms;
 pub(crate) mod home;
 pub(crate) mod load;
 pub(crate) mod ops;
