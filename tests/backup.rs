@@ -6,10 +6,10 @@ mod common;
 
 use std::{
     fs,
-    io::Read as _,
-    os::unix::fs::PermissionsExt as _,
+    io::{Read as _, Write as _},
+    os::unix::fs::{FileTypeExt as _, PermissionsExt as _, symlink},
     path::PathBuf,
-    process::Stdio,
+    process::{Command, Stdio},
     sync::{
         Arc,
         atomic::{AtomicBool, Ordering},
@@ -40,6 +40,24 @@ fn assert_dead<T>(outcome: Result<T, Status>) {
 
 fn file(home: &Home) -> PathBuf {
     home.path().join("store.backup")
+}
+
+/// What backups in the making have left.
+fn partials(home: &Home) -> Vec<String> {
+    let names = fs::read_dir(home.path()).expect("the home").map(|entry| {
+        let name = entry.expect("an entry").file_name();
+        name.to_string_lossy().into_owned()
+    });
+    names.filter(|name| name.contains("partial")).collect()
+}
+
+/// The command that backs up a running server as `root`.
+fn backing_up(server: &Server, to: &str) -> Command {
+    let url = format!("http://{}", server.address());
+    let arguments = ["backup", "--to", to, "--server", &url, "--client-id", "root"];
+    let mut command = jeton(server.home(), &arguments);
+    command.env("JETON_CLIENT_SECRET", "root-secret").stdin(Stdio::null());
+    command
 }
 
 /// Backs up a running server to a file in its home, as `root`.
@@ -85,7 +103,7 @@ async fn grants_live_on_elsewhere_with_the_backup_and_the_keys() {
     assert_eq!(said["grants"], 2);
     let mode = fs::metadata(file(server.home())).expect("the file").permissions().mode();
     assert_eq!(mode & 0o777, 0o600);
-    assert!(!server.home().path().join("store.backup.partial").exists());
+    assert_eq!(partials(server.home()), [""; 0]);
 
     let old = server.stop().await;
     let (home, said) = restore(&old, &["--keep-grants"]);
@@ -365,7 +383,106 @@ async fn a_backup_to_standard_output_is_the_file_itself_and_a_failed_one_leaves_
     let refused = to(text(&target), "wrong");
     assert_eq!(refused.status.code(), Some(1));
     assert_eq!(fs::read(&target).expect("the one before"), output.stdout);
-    assert!(!server.home().path().join("store.backup.partial").exists());
+    assert_eq!(partials(server.home()), [""; 0]);
     let home = server.stop().await;
     restore(&home, &[]);
+}
+
+#[tokio::test]
+async fn a_backup_goes_through_no_link_and_into_no_file_of_anybody_elses() {
+    let server = Server::start(&with_admin()).await;
+    let (home, target) = (server.home(), file(server.home()));
+    let victim = home.path().join("victim");
+    fs::write(&victim, "letter").expect("a file");
+    symlink(&victim, home.path().join("store.backup.partial")).expect("a link");
+    back_up(&server).await;
+    assert_eq!(fs::read(&victim).expect("the file"), b"letter");
+    fs::remove_file(home.path().join("store.backup.partial")).expect("removed");
+    // One that was left open to others is another file afterwards.
+    fs::set_permissions(&target, fs::Permissions::from_mode(0o666)).expect("chmod");
+    back_up(&server).await;
+    let mode = fs::metadata(&target).expect("the file").permissions().mode();
+    assert_eq!(mode & 0o777, 0o600);
+    let link = home.path().join("link");
+    symlink(&victim, &link).expect("a link");
+    let directory = home.path().join("directory");
+    fs::create_dir(&directory).expect("a directory");
+    for (to, words) in [(&link, "is a link"), (&directory, "is no file and no pipe")] {
+        let output = backing_up(&server, text(to)).output().expect("jeton runs");
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.code() == Some(1) && said.contains(words), "{said}");
+    }
+    assert_eq!(fs::read(&victim).expect("the file"), b"letter");
+    assert_eq!(partials(home), [""; 0]);
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn a_device_that_takes_nothing_is_told_of_and_stays_a_device() {
+    let server = Server::start(&with_admin()).await;
+    let output = backing_up(&server, "/dev/full").output().expect("jeton runs");
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.code() == Some(1) && said.contains("No space left"), "{said}");
+    let kind = fs::symlink_metadata("/dev/full").expect("the device").file_type();
+    assert!(kind.is_char_device());
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn a_backup_goes_through_pipes_in_both_directions() {
+    let server = Server::start(&with_admin()).await;
+    let shop = server.caller("shop").await;
+    let first = shop.log_in().await;
+    let (home, data) = (Home::new(), server.home().path().join("other"));
+    let pipe = server.home().path().join("pipe");
+    let made = Command::new("mkfifo").arg(&pipe).status().expect("mkfifo runs");
+    assert!(made.success());
+    let mut writer = backing_up(&server, text(&pipe)).spawn().expect("jeton runs");
+    let arguments = ["restore", "--from", text(&pipe), "--store", text(&data)];
+    let output = jeton(server.home(), &arguments).output().expect("jeton runs");
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    assert!(writer.wait().expect("it ends").success());
+    let kind = fs::symlink_metadata(&pipe).expect("the pipe").file_type();
+    assert!(kind.is_fifo());
+
+    let mut writer = backing_up(&server, "-").stdout(Stdio::piped()).spawn().expect("jeton runs");
+    let store = home.data();
+    let arguments = ["restore", "--from", "-", "--store", text(&store), "--keep-grants"];
+    let stdout = writer.stdout.take().expect("a pipe");
+    let output = jeton(&home, &arguments).stdin(stdout).output().expect("jeton runs");
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    assert!(writer.wait().expect("it ends").success());
+    copy_tree(&server.home().keys(), &home.keys());
+    for entry in fs::read_dir(home.keys()).expect("the key ring") {
+        let path = entry.expect("an entry").path();
+        fs::set_permissions(path, fs::Permissions::from_mode(0o600)).expect("chmod");
+    }
+    server.stop().await;
+    let server = Server::start_at(home, &with_admin()).await;
+    assert!(server.caller("shop").await.is_active(&first.access_token).await);
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn a_backup_that_breaks_off_in_a_pipe_leaves_no_store() {
+    let server = Server::start(&with_admin()).await;
+    for _ in 0..20 {
+        server.caller("shop").await.log_in().await;
+    }
+    back_up(&server).await;
+    let home = server.stop().await;
+    let whole = fs::read(file(&home)).expect("the file");
+    let data = home.path().join("other");
+    for kept in [whole.len() - 1, whole.len() / 2] {
+        let arguments = ["restore", "--from", "-", "--store", text(&data)];
+        let mut command = jeton(&home, &arguments);
+        let command = command.stdin(Stdio::piped()).stderr(Stdio::piped());
+        let mut child = command.spawn().expect("jeton runs");
+        // It may have given up by then.
+        let _broken = child.stdin.take().expect("a pipe").write_all(&whole[..kept]);
+        let output = child.wait_with_output().expect("it ends");
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.code() == Some(1) && said.contains("is damaged"), "{said}");
+        assert!(!data.join("store").exists() && !data.join("filling").exists(), "{said}");
+    }
 }

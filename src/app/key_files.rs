@@ -1,9 +1,9 @@
 //! The key ring on disk: one file a key, readable by whom it is for alone, and one that names the active key.
 
 use std::{
-    fs::{self, DirBuilder, File, Metadata, OpenOptions},
+    fs::{self, DirBuilder, File, Metadata},
     io::{self, Write as _},
-    os::unix::fs::{DirBuilderExt as _, MetadataExt as _, OpenOptionsExt as _},
+    os::unix::fs::{DirBuilderExt as _, MetadataExt as _},
     path::{Path, PathBuf},
     str,
 };
@@ -19,6 +19,7 @@ use crate::{
         entropy::{Entropy, draw},
         key_ring::{KEY_BYTES, KeyId, KeyRing, ServerKey},
     },
+    store::new_file,
 };
 
 const EXTENSION: &str = "key";
@@ -223,9 +224,7 @@ impl KeyFiles {
     /// Puts a whole file in place, durably.
     fn write(&self, name: &str, bytes: &[u8]) -> Result<(), KeyRingError> {
         let half_made = self.path.join(format!("{name}.{HALF_MADE}"));
-        let options = &mut OpenOptions::new();
-        let open = options.write(true).create(true).truncate(true).mode(0o600).open(&half_made);
-        let written = open.and_then(|mut file| {
+        let written = new_file::create(&half_made).and_then(|mut file| {
             file.write_all(bytes)?;
             file.sync_all()?;
             fs::rename(&half_made, self.path.join(name))

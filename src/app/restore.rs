@@ -1,6 +1,11 @@
 //! Makes a store out of a backup file, or tells what is wrong with the file.
 
-use std::{fs::File, io::BufReader, path::Path, time::Duration};
+use std::{
+    fs::File,
+    io::{BufReader, Seek as _, SeekFrom},
+    path::Path,
+    time::Duration,
+};
 
 use thiserror::Error;
 
@@ -38,38 +43,48 @@ pub struct Restoration {
     pub age: Duration,
 }
 
-/// Reads a whole backup and tells what it says of itself.
+/// Reads the rest of `file`, which is a whole backup, and tells what it says of itself.
 ///
 /// # Errors
 /// When anything of it is missing, changed or added.
-pub fn verify_backup(file: &Path) -> Result<Summary, BackupError> {
+pub fn verify_backup(file: &File) -> Result<Summary, BackupError> {
     read(file)?.verify()
 }
 
-/// Restores the backup in `file` into the empty or absent directory `store`. The file is read
-/// twice: nothing is written before all of it was found to be right. The store gets an id of its
-/// own, whether or not grants live on: its feed of changes begins anew, and a cursor of the old
+/// Restores the backup that `file` is, or whose writer is at its other end, into the empty or absent
+/// directory `store`. A file is read twice: nothing is written before all of it was found to be right. A
+/// pipe is read once, and what was written is removed if its end is not right. The store gets an id of
+/// its own, whether or not grants live on: its feed of changes begins anew, and a cursor of the old
 /// store would point nowhere in it.
 ///
 /// # Errors
 /// See [`RestoreError`]. Unless this returns `Ok`, there is no store in the directory.
 pub async fn restore(
-    file: &Path,
+    mut file: File,
     store: &Path,
     grants: Grants,
 ) -> Result<Restoration, RestoreError> {
-    verify_backup(file)?;
+    if file.metadata().map_err(BackupError::from)?.is_file() {
+        let begin = file.stream_position().map_err(BackupError::from)?;
+        verify_backup(&file)?;
+        file.seek(SeekFrom::Start(begin)).map_err(BackupError::from)?;
+    }
+    let backup = read(&file)?;
     let fresh = FreshStore::begin(store, &SystemEntropy)?;
     let now = SystemClock.now();
-    let written = backup::restore(read(file)?, fresh.store(), grants, &SystemEntropy, now).await;
-    let (summary, restored) = written?;
+    let written = backup::restore(backup, fresh.store(), grants, &SystemEntropy, now).await;
+    let (summary, restored) = match written {
+        Ok(written) => written,
+        Err(error) => {
+            fresh.abandon().await;
+            return Err(error.into());
+        }
+    };
     fresh.finish().await?;
     let age = now.since(summary.header.begin_time);
     Ok(Restoration { summary, restored, age })
 }
 
-fn read(file: &Path) -> Result<BackupReader<BufReader<File>>, BackupError> {
-    let file = File::open(file)?;
-    let length = file.metadata()?.len();
-    BackupReader::new(BufReader::new(file), length)
+fn read(file: &File) -> Result<BackupReader<BufReader<&File>>, BackupError> {
+    BackupReader::new(BufReader::new(file))
 }

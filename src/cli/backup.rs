@@ -1,15 +1,15 @@
 //! `jeton backup`.
 
 use std::{
-    ffi::OsString,
-    fs::{self, File, OpenOptions},
-    io::{self, Write},
-    os::unix::fs::OpenOptionsExt as _,
+    fs::{self, File},
+    io::{self, Seek as _, Write as _},
+    os::{fd::AsFd as _, unix::fs::FileTypeExt as _},
     path::{Path, PathBuf},
 };
 
 use clap::Args;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use tempfile::{Builder, NamedTempFile};
 use tonic::Streaming;
 
 use super::{
@@ -25,45 +25,80 @@ use crate::{
 
 #[derive(Args, Debug)]
 pub(super) struct Backup {
-    /// Where the backup goes: a file, which is replaced once the new one is whole, or - for standard
-    /// output
+    /// Where the backup goes: a file, which is replaced once the new one is whole, a pipe, or - for
+    /// standard output
     #[arg(long, value_name = "FILE")]
     to: PathBuf,
 
     #[command(flatten)]
     caller: Caller,
 
-    /// How the outcome is printed; never beside a backup on standard output
+    /// How the outcome is printed; never beside a backup that goes to a pipe
     #[arg(long, value_enum, default_value = "table")]
     output: Format,
 }
 
+/// Where a backup goes.
+enum Target {
+    /// A pipe or a device: it is written to as it is.
+    Stream(File),
+    /// A file, in whose place the new one is put.
+    File,
+}
+
+impl Target {
+    /// # Errors
+    /// When something is at `path` that a file must not take the place of.
+    fn at(path: &Path) -> io::Result<Self> {
+        if path == Path::new("-") {
+            return Ok(Self::Stream(io::stdout().as_fd().try_clone_to_owned()?.into()));
+        }
+        let refused = |problem| Err(io::Error::new(io::ErrorKind::InvalidInput, problem));
+        let link = match fs::symlink_metadata(path) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Self::File),
+            found => found?.is_symlink(),
+        };
+        // Standard output and what a shell makes of >(…) have names too, which are links.
+        let kind = fs::metadata(path)?.file_type();
+        if kind.is_fifo() || kind.is_char_device() {
+            return Ok(Self::Stream(File::options().write(true).open(path)?));
+        }
+        if link {
+            return refused("is a link: name the file that it points to, or - for standard output");
+        }
+        if kind.is_file() { Ok(Self::File) } else { refused("is no file and no pipe") }
+    }
+}
+
 impl Backup {
     pub(super) async fn run(self) -> Result<(), CliError> {
+        let target = Target::at(&self.to).map_err(|error| self.failed(error))?;
         let (mut admin, _) = self.caller.administer().await?;
         let pieces = admin.backup(BackupRequest {}).await?.into_inner();
-        if self.to == Path::new("-") {
-            return to_standard_output(pieces).await;
+        match target {
+            Target::Stream(output) => self.stream(pieces, output).await,
+            Target::File => self.write(pieces).await,
         }
-        let partial = partial(&self.to);
-        let written = self.write(pieces, &partial).await;
-        if written.is_err() {
-            // What is cut short is of no use. That it could not be made is said below.
-            drop(fs::remove_file(&partial));
-        }
-        written
     }
 
-    async fn write(&self, pieces: Streaming<BackupResponse>, part: &Path) -> Result<(), CliError> {
-        let failed = |error| CliError::File(part.display().to_string(), error);
-        let options = &mut OpenOptions::new();
-        let open = options.write(true).create(true).truncate(true).mode(0o600).open(part);
-        let mut file = open.map_err(failed)?;
-        receive(pieces, |data| file.write_all(data).map_err(failed)).await?;
-        file.sync_all().map_err(failed)?;
+    /// Writes a file that nobody else can have made, and puts it in place. One that is cut short is
+    /// removed as it is dropped.
+    async fn write(&self, pieces: Streaming<BackupResponse>) -> Result<(), CliError> {
+        let failed = |error| self.failed(error);
+        let mut part = partial(&self.to).map_err(failed)?;
+        receive(pieces, |data| part.write_all(data).map_err(failed)).await?;
+        let file = part.as_file_mut();
+        file.sync_all().and_then(|()| file.rewind()).map_err(failed)?;
         // What is on the disk is read, not what was sent.
-        let summary = app::verify_backup(part)?;
-        fs::rename(part, &self.to).and_then(|()| sync_directory(&self.to)).map_err(failed)?;
+        let summary = app::verify_backup(file)?;
+        let Target::File = Target::at(&self.to).map_err(failed)? else {
+            return Err(failed(io::Error::new(
+                io::ErrorKind::AlreadyExists,
+                "is no file any more",
+            )));
+        };
+        part.persist(&self.to).map_err(|error| failed(error.error))?;
+        sync_directory(&self.to).map_err(failed)?;
         let mut fields = Fields::default();
         fields.add("file", self.to.display().to_string());
         fields.add("backup_begin_time", time(summary.header.begin_time.as_millis()));
@@ -75,19 +110,27 @@ impl Backup {
         fields.add("keys", keys);
         fields.print(self.output)
     }
-}
 
-async fn to_standard_output(pieces: Streaming<BackupResponse>) -> Result<(), CliError> {
-    let failed = |error| CliError::Io("standard output", error);
-    let mut checksum = PassingChecksum::default();
-    let mut output = io::stdout();
-    receive(pieces, |data| {
-        checksum.update(data);
-        output.write_all(data).map_err(failed)
-    })
-    .await?;
-    output.flush().map_err(failed)?;
-    if checksum.is_right() { Ok(()) } else { Err(CUT_OFF.into()) }
+    async fn stream(
+        &self,
+        pieces: Streaming<BackupResponse>,
+        mut output: File,
+    ) -> Result<(), CliError> {
+        let mut checksum = PassingChecksum::default();
+        receive(pieces, |data| {
+            checksum.update(data);
+            output.write_all(data).map_err(|error| self.failed(error))
+        })
+        .await?;
+        if checksum.is_right() { Ok(()) } else { Err(CUT_OFF.into()) }
+    }
+
+    fn failed(&self, error: io::Error) -> CliError {
+        if self.to == Path::new("-") {
+            return CliError::Io("standard output", error);
+        }
+        CliError::File(self.to.display().to_string(), error)
+    }
 }
 
 const CUT_OFF: BackupError = BackupError::Damaged("it was cut off");
@@ -111,14 +154,20 @@ async fn receive(
     Ok(())
 }
 
-fn partial(path: &Path) -> PathBuf {
-    let mut name = OsString::from(path);
-    name.push(".partial");
-    name.into()
+/// A file beside `path`, for its owner alone, with a name that nobody could foresee.
+fn partial(path: &Path) -> io::Result<NamedTempFile> {
+    let mut prefix = path.file_name().unwrap_or_default().to_owned();
+    prefix.push(".");
+    let mut options = Builder::new();
+    options.prefix(&prefix).suffix(".partial").tempfile_in(directory_of(path))
+}
+
+fn directory_of(file: &Path) -> &Path {
+    let parent = file.parent().filter(|parent| !parent.as_os_str().is_empty());
+    parent.unwrap_or(Path::new("."))
 }
 
 /// The rename is durable only when the directory is.
 fn sync_directory(file: &Path) -> io::Result<()> {
-    let parent = file.parent().filter(|parent| !parent.as_os_str().is_empty());
-    File::open(parent.unwrap_or(Path::new(".")))?.sync_all()
+    File::open(directory_of(file))?.sync_all()
 }

@@ -1,6 +1,9 @@
 //! `jeton completions` and `jeton man`: what the command line says of itself.
 
-use std::path::{Path, PathBuf};
+use std::{
+    fs, io,
+    path::{Path, PathBuf},
+};
 
 use clap::{Args, CommandFactory as _};
 use clap_complete::Shell;
@@ -47,8 +50,18 @@ fn page() -> Result<(), CliError> {
 }
 
 fn pages(dir: &Path) -> Result<(), CliError> {
-    let written = clap_mangen::generate_to(Cli::command(), dir);
-    written.map_err(|error| CliError::Io("the manual's directory", error))
+    put_pages(dir).map_err(|error| CliError::Io("the manual's directory", error))
+}
+
+/// Pages take the place of what bears their names: they are not written through a link that was put there.
+fn put_pages(dir: &Path) -> io::Result<()> {
+    let aside = tempfile::tempdir_in(dir)?;
+    clap_mangen::generate_to(Cli::command(), aside.path())?;
+    for page in fs::read_dir(aside.path())? {
+        let page = page?;
+        fs::rename(page.path(), dir.join(page.file_name()))?;
+    }
+    aside.close()
 }
 
 fn print(text: &[u8]) -> Result<(), CliError> {

@@ -1,7 +1,10 @@
 //! `jeton restore`.
 
 use std::{
-    path::PathBuf,
+    fs::File,
+    io,
+    os::fd::AsFd as _,
+    path::{Path, PathBuf},
     time::{Duration, SystemTime},
 };
 
@@ -16,7 +19,7 @@ use crate::app::{self, Grants, Restoration};
 
 #[derive(Args, Debug)]
 pub(super) struct Restore {
-    /// The backup
+    /// The backup: a file, a pipe, or - for standard input
     #[arg(long, value_name = "FILE")]
     from: PathBuf,
 
@@ -42,10 +45,19 @@ impl Restore {
             ));
         }
         let grants = if self.keep_grants { Grants::Keep } else { Grants::End };
-        let restored = app::restore(&self.from, &self.store, grants).await?;
+        let restored = app::restore(self.open()?, &self.store, grants).await?;
         fields(&restored).print(self.output)?;
         eprintln!("{}", advice(&restored, grants));
         Ok(())
+    }
+
+    fn open(&self) -> Result<File, CliError> {
+        if self.from == Path::new("-") {
+            let standard = io::stdin().as_fd().try_clone_to_owned();
+            return standard.map(File::from).map_err(|error| CliError::Io("standard input", error));
+        }
+        let failed = |error| CliError::File(self.from.display().to_string(), error);
+        File::open(&self.from).map_err(failed)
     }
 }
 

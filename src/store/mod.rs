@@ -41,6 +41,7 @@ mod engine;
 pub mod faulty;
 mod feed;
 pub mod memory;
+pub mod new_file;
 #[cfg(feature = "postgres")]
 pub mod postgres;
 mod record;

@@ -86,8 +86,8 @@ async fn finished(service: &Service<MemoryStore>, mut backup: Backup) -> Vec<u8>
 }
 
 async fn restored(bytes: &[u8]) -> (MemoryStore, Summary) {
-    let (store, length) = (MemoryStore::new(), bytes.len() as u64);
-    let reader = BackupReader::new(bytes, length).expect("a backup");
+    let store = MemoryStore::new();
+    let reader = BackupReader::new(bytes).expect("a backup");
     let restored = restore(reader, &store, Grants::Keep, &Fixed, NOW).await;
     (store, restored.expect("restored").0)
 }

@@ -13,6 +13,7 @@
 //!
 //! The checksum finds damage, not forgery: who can write the file can write a checksum.
 
+mod body;
 mod checksum;
 mod frame;
 mod reader;
@@ -176,7 +177,7 @@ mod tests {
     }
 
     fn reader(bytes: &[u8]) -> Result<BackupReader<&[u8]>, BackupError> {
-        BackupReader::new(bytes, bytes.len() as u64)
+        BackupReader::new(bytes)
     }
 
     fn verify(bytes: &[u8]) -> Result<Summary, BackupError> {

@@ -1,38 +1,21 @@
 //! Reads a backup and believes none of it before its checksum was right.
 
-use std::io::{self, BufRead as _, BufReader, Read, Take};
+use std::io::{self, BufRead as _, BufReader, Read};
 
 use flate2::bufread::DeflateDecoder;
-use sha2::{Digest as _, Sha256};
 
 use super::{
     BackupError, Counts, Entry, Header, Summary,
+    body::Body,
     frame::{Frame, HEAD_BYTES, MAGIC_BYTES, MAX_PAYLOAD_BYTES, check_magic},
 };
 use crate::domain::key_ring::KeyId;
-
-/// Bytes of the checksum.
-const CHECKSUM_BYTES: usize = 32;
-
-/// Hashes what is read through it.
-struct Hashed<R> {
-    inner: R,
-    hash: Sha256,
-}
-
-impl<R: Read> Read for Hashed<R> {
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        let read = self.inner.read(buffer)?;
-        self.hash.update(&buffer[..read]);
-        Ok(read)
-    }
-}
 
 /// A backup that is being read. Its entries count for nothing before [`Self::next_entry`] has come to
 /// the end: only there the checksum is compared.
 pub struct BackupReader<R: Read> {
     /// Everything but the checksum.
-    body: DeflateDecoder<BufReader<Hashed<Take<R>>>>,
+    body: DeflateDecoder<BufReader<Body<R>>>,
     header: Header,
     counts: Counts,
     keys: Vec<KeyId>,
@@ -42,17 +25,16 @@ pub struct BackupReader<R: Read> {
 }
 
 impl<R: Read> BackupReader<R> {
-    /// Begins to read a file of `length` bytes.
+    /// Begins to read a file or a stream, which the backup is the whole of.
     ///
     /// # Errors
     /// When its beginning is not a backup's.
-    pub fn new(file: R, length: u64) -> Result<Self, BackupError> {
-        let body = length.checked_sub(CHECKSUM_BYTES as u64).ok_or(BackupError::NotABackup)?;
-        let mut hashed = Hashed { inner: file.take(body), hash: Sha256::new() };
+    pub fn new(file: R) -> Result<Self, BackupError> {
+        let mut body = Body::new(file);
         let mut magic = [0; MAGIC_BYTES];
-        hashed.read_exact(&mut magic).map_err(|error| cut_off(error, BackupError::NotABackup))?;
+        body.read_exact(&mut magic).map_err(|error| cut_off(error, BackupError::NotABackup))?;
         check_magic(&magic)?;
-        let mut body = DeflateDecoder::new(BufReader::with_capacity(64 << 10, hashed));
+        let mut body = DeflateDecoder::new(BufReader::with_capacity(64 << 10, body));
         let mut payload = Vec::new();
         let Frame::Header(header) = read_frame(&mut body, &mut payload)? else {
             return Err(BackupError::Damaged("it has no header"));
@@ -111,12 +93,7 @@ impl<R: Read> BackupReader<R> {
         if !file.fill_buf()?.is_empty() {
             return Err(BackupError::Damaged("something follows its end"));
         }
-        let file = file.get_mut();
-        let mut expected = [0; CHECKSUM_BYTES];
-        let file_hash = file.hash.clone().finalize();
-        let mut rest = file.inner.get_mut().take(CHECKSUM_BYTES as u64 + 1);
-        rest.read_exact(&mut expected).map_err(|error| cut_off(error, TRUNCATED))?;
-        if *file_hash != expected || rest.read(&mut [0])? != 0 {
+        if !file.get_ref().is_right() {
             return Err(BackupError::Damaged("its checksum is wrong"));
         }
         Ok(())

@@ -25,6 +25,7 @@ use std::{
 use sled::Db;
 
 use super::{OpenError, floor::Floor, seal};
+use crate::store::new_file::{self, NOFOLLOW};
 
 /// Bytes of log between two syncs must stay below a segment: sled frees and reuses segments on the
 /// strength of its own flush, which does not reach the disk. And a page beyond a quarter of a
@@ -52,7 +53,9 @@ impl DataDirectory {
     /// Makes the directory where there is none, for its owner only, and locks it.
     pub(super) fn lock(path: &Path) -> Result<Self, OpenError> {
         make_durably(path)?;
-        let lock = File::options().create(true).append(true).mode(0o600).open(path.join("lock"))?;
+        let options = &mut File::options();
+        let options = options.create(true).append(true).mode(0o600).custom_flags(NOFOLLOW);
+        let lock = options.open(path.join("lock"))?;
         lock.try_lock().map_err(|error| match error {
             TryLockError::WouldBlock => OpenError::InUse,
             TryLockError::Error(error) => OpenError::Io(error),
@@ -101,7 +104,7 @@ impl DataDirectory {
     fn copy_snapshot(&self) -> io::Result<()> {
         remove_snapshots(&self.path)?;
         for name in snapshots(&self.store())? {
-            let mut copy = File::create(self.path.join(&name))?;
+            let mut copy = new_file::create(&self.path.join(&name))?;
             copy.write_all(&fs::read(self.store().join(&name))?)?;
             copy.sync_all()?;
         }

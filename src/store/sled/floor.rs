@@ -9,12 +9,13 @@
 use std::{
     fs::{self, File},
     io,
-    os::unix::fs::{FileExt as _, OpenOptionsExt as _},
+    os::unix::fs::FileExt as _,
     path::Path,
     sync::atomic::{AtomicBool, Ordering},
 };
 
 use super::OpenError;
+use crate::store::new_file;
 
 const NAME: &str = "floor";
 
@@ -46,9 +47,8 @@ impl Floor {
     pub(super) fn put(directory: &Path, batch: u64) -> io::Result<Self> {
         let (path, new) = (directory.join(NAME), directory.join("floor.new"));
         let is_new = !path.exists();
-        let options = &mut File::options();
-        let options = options.create(true).truncate(is_new).write(true).mode(0o600);
-        let file = options.open(if is_new { &new } else { &path })?;
+        let open = || File::options().write(true).open(&path);
+        let file = if is_new { new_file::create(&new)? } else { open()? };
         let floor = Self { file, raised: AtomicBool::new(false) };
         floor.raise(batch)?;
         floor.file.sync_all()?;

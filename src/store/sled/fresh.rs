@@ -1,6 +1,10 @@
 //! A store that is filled aside and put in place whole: a crash meanwhile leaves no half of one to be served.
 
-use std::{ffi::OsStr, fs, io, path::Path};
+use std::{
+    ffi::OsStr,
+    fs, io,
+    path::{Path, PathBuf},
+};
 
 use thiserror::Error;
 use tokio::task::spawn_blocking;
@@ -40,6 +44,8 @@ impl From<io::Error> for FreshError {
 /// A new store, with an id of its own, in a directory that had none.
 pub struct FreshStore {
     directory: DataDirectory,
+    /// Where the store lies until it is whole.
+    filling: PathBuf,
     store: SledStore,
 }
 
@@ -55,14 +61,21 @@ impl FreshStore {
         check_empty(path)?;
         let filling = path.join(FILLING);
         remove(&filling)?;
-        let options = SledOptions::new(filling, CACHE_BYTES);
+        let options = SledOptions::new(filling.clone(), CACHE_BYTES);
         let store = SledStore::open(&options, entropy)?;
-        Ok(Self { directory, store })
+        Ok(Self { directory, filling, store })
     }
 
     /// The store to be filled.
     pub fn store(&self) -> &SledStore {
         &self.store
+    }
+
+    /// Gives up, and leaves nothing of what was filled.
+    pub async fn abandon(self) {
+        // Why it is given up matters more than what is left of it, which the next attempt removes.
+        drop(self.store.close().await);
+        drop(remove(&self.filling));
     }
 
     /// Puts the store in place.

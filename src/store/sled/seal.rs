@@ -16,13 +16,13 @@ use std::{
     collections::BTreeMap,
     fs::{self, File},
     io::{self, Read as _, Write as _},
-    os::unix::fs::OpenOptionsExt as _,
     path::{Path, PathBuf},
 };
 
 use serde::{Deserialize, Serialize};
 
 use super::OpenError;
+use crate::store::new_file;
 
 /// Bytes under one checksum: damage is told as precisely.
 const BLOCK_BYTES: usize = 1 << 20;
@@ -45,8 +45,7 @@ pub(super) fn put(directory: &Path, files: &Path) -> io::Result<()> {
     let seal = serde_json::to_string(&Seal::of(files)?)?;
     let text = format!("{seal}\n{:08x}\n", crc32fast::hash(seal.as_bytes()));
     let new = directory.join("seal.new");
-    let options = &mut File::options();
-    let mut file = options.write(true).create(true).truncate(true).mode(0o600).open(&new)?;
+    let mut file = new_file::create(&new)?;
     file.write_all(text.as_bytes())?;
     file.sync_all()?;
     fs::rename(&new, directory.join(NAME))?;

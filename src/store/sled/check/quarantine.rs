@@ -8,6 +8,8 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use crate::store::new_file::NOFOLLOW;
+
 /// The file's name in the data directory.
 pub(super) const QUARANTINE: &str = "quarantine.jsonl";
 
@@ -38,7 +40,9 @@ impl Quarantine {
             return Ok(());
         }
         let path = self.directory.join(QUARANTINE);
-        let mut file = OpenOptions::new().create(true).append(true).mode(0o600).open(path)?;
+        let options = &mut OpenOptions::new();
+        let options = options.create(true).append(true).mode(0o600).custom_flags(NOFOLLOW);
+        let mut file = options.open(path)?;
         file.write_all(lines.as_bytes())?;
         file.sync_all()?;
         File::open(&self.directory)?.sync_all()
