@@ -9,8 +9,7 @@ use std::{
 use bytesize::ByteSize;
 
 use super::{
-    database_url::DatabaseUrl, duration, fields::Fields, overrides::Overrides, report::Spot,
-    secret_text::secret_text, size,
+    database_url::DatabaseUrl, duration, fields::Fields, overrides::Overrides, report::Spot, size,
 };
 use crate::domain::{invalid::Invalid, secret::Secret};
 

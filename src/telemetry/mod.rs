@@ -110,6 +110,7 @@ pub fn start(
     tracing_subscriber::registry().with(layers).try_init()?;
     panic_hook::install(writer);
     bound_libraries();
+    tracing::trace!(filter = settings.filter, "the log begins");
     let audit_gates = audit_gates.filter(|_| *audit == AuditSettings::Log);
     let switch = LogSwitch { gates, audit_gates };
     Ok(Log { switch, metrics, _traces: exporter, _audit: audit_thread, _lines: lines.thread })
