@@ -122,3 +122,15 @@ async fn an_administrator_who_disables_itself_is_out_at_once() {
     assert_refused(refused, Code::Unauthenticated, "INVALID_CLIENT");
     server.stop().await;
 }
+
+#[tokio::test]
+async fn an_administrator_whose_secret_cannot_be_shown_is_not_made() {
+    let (home, settings) = (Home::new(), Settings::standard());
+    let full = fs::File::options().write(true).open("/dev/full").expect("/dev/full");
+    let mut child = jeton(&home, &settings);
+    let ran = child.arg("--init-admin").stdout(full).output().expect("it ends");
+    assert_eq!(ran.status.code(), Some(1));
+    assert!(String::from_utf8_lossy(&ran.stderr).contains("it cannot be shown"), "{ran:?}");
+    let (stdout, _) = printed(&home, &settings).await;
+    assert_eq!(field(&stdout, "client_id"), Some("admin"), "{stdout}");
+}

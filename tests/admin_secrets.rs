@@ -5,7 +5,9 @@ mod common;
 
 use std::sync::Arc;
 
-use jeton::proto::v1::{Client, RotateClientSecretRequest, RotateClientSecretResponse};
+use jeton::proto::v1::{
+    Client, CreateClientRequest, RotateClientSecretRequest, RotateClientSecretResponse,
+};
 use tokio::{
     sync::{Barrier, watch},
     task::JoinSet,
@@ -188,5 +190,142 @@ async fn what_cannot_be_rotated_is_refused_and_a_chosen_secret_is_not_shown() {
     let newest = &client.expect("the client").secrets[1];
     let (start, end) = (newest.create_time.expect("set"), newest.expire_time.expect("an end"));
     assert_eq!((newest.generated, end.seconds - start.seconds), (false, 60));
+    server.stop().await;
+}
+
+fn repeatable(request_id: &str) -> RotateClientSecretRequest {
+    RotateClientSecretRequest { request_id: request_id.into(), ..of_shop() }
+}
+
+#[tokio::test]
+async fn a_rotation_whose_answer_was_lost_is_repeated_and_the_secret_in_use_stays_good() {
+    let server = Server::start(&with_admin()).await;
+    let (admin, shop) = (Admin::of(&server).await, server.caller("shop").await);
+    let etag = admin.client("shop").await.etag;
+    let first = RotateClientSecretRequest { etag, ..repeatable("r-1") };
+    let lost = admin.rotate(first.clone()).await.expect("rotated").client_secret;
+    // Also after a restart: what a repeat is known by is in the record.
+    let server = Server::start_at(server.stop().await, &with_admin()).await;
+    let (admin, shop) = (Admin::of(&server).await, Caller { ..shop });
+    let shop = Caller { stub: server.caller("shop").await.stub, ..shop };
+    let mut answers = vec![lost];
+    for _ in 0..3 {
+        let answer =
+            admin.rotate(first.clone()).await.expect("the state that it speaks of is its own");
+        assert_eq!(answer.client.expect("the client").secrets.len(), 2);
+        answers.push(answer.client_secret);
+    }
+    let newest = answers.pop().expect("an answer");
+    assert!(is_let_in(&shop, "shop-secret").await && is_let_in(&shop, &newest).await);
+    for lost in answers {
+        assert!(!is_let_in(&shop, &lost).await, "nobody was shown it");
+    }
+    let ttl = Some(prost_types::Duration { seconds: 60, nanos: 0 });
+    let chosen = "another-secret-of-shop".to_owned();
+    for other in [
+        RotateClientSecretRequest { secret_ttl: ttl, ..repeatable("r-1") },
+        RotateClientSecretRequest { client_secret: chosen, ..repeatable("r-1") },
+        repeatable("two words"),
+    ] {
+        assert_refused(admin.rotate(other).await, Code::InvalidArgument, "INVALID_REQUEST");
+    }
+    admin.rotate(repeatable("r-2")).await.expect("rotated");
+    assert_refused(admin.rotate(repeatable("r-1")).await, Code::Aborted, "CONFLICT");
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn the_same_secret_once_more_is_no_rotation_and_ends_the_one_before_no_later() {
+    let server = Server::start(&with_admin()).await;
+    let (admin, shop) = (Admin::of(&server).await, server.caller("shop").await);
+    let generated = format!("jcs_{}", "0".repeat(44));
+    for secret in ["a-new-secret-of-shop", generated.as_str()] {
+        let rotate = async |client_secret: &str, previous_ttl| {
+            let client_secret = client_secret.to_owned();
+            let request = RotateClientSecretRequest { client_secret, previous_ttl, ..of_shop() };
+            admin.rotate(request).await
+        };
+        rotate("the-secret-that-is-in-use", None).await.expect("rotated");
+        let first = rotate(secret, None).await.expect("rotated").client;
+        let again = rotate(secret, None).await.expect("the same").client;
+        assert_eq!(first, again, "nothing was written");
+        assert!(is_let_in(&shop, "the-secret-that-is-in-use").await);
+        let older = rotate("the-secret-that-is-in-use", None).await;
+        assert_refused(older, Code::Aborted, "CONFLICT");
+        rotate(secret, Some(prost_types::Duration::default())).await.expect("the same");
+        assert!(!is_let_in(&shop, "the-secret-that-is-in-use").await);
+        assert!(is_let_in(&shop, secret).await);
+    }
+    server.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn of_rotations_at_the_same_time_one_wins_and_the_others_are_told() {
+    let server = Server::start(&with_admin()).await;
+    let (admin, shop) = (Admin::of(&server).await, server.caller("shop").await);
+    let stale = admin.client("shop").await.etag;
+    for round in 0..20 {
+        let kept = admin.rotate(of_shop()).await.expect("rotated").client_secret;
+        let (etag, start) = (admin.client("shop").await.etag, Arc::new(Barrier::new(8)));
+        let mut rotating = JoinSet::new();
+        for number in 0..8 {
+            let (admin, start) = (admin.clone(), Arc::clone(&start));
+            // With and without the state that they mean, with one request id and with different ones.
+            let request = match round % 3 {
+                0 => of_shop(),
+                1 => RotateClientSecretRequest { etag: etag.clone(), ..of_shop() },
+                _ => repeatable(&format!("r-{round}-{}", number % 2)),
+            };
+            rotating.spawn(async move {
+                start.wait().await;
+                admin.rotate(request).await
+            });
+        }
+        let answers = within("the rotations", rotating.join_all()).await;
+        let (won, told): (Vec<_>, Vec<_>) = answers.into_iter().partition(Result::is_ok);
+        for told in told {
+            assert_refused(told, Code::Aborted, "CONFLICT");
+        }
+        // One that came late found the winner's state, and was the next rotation of it.
+        if round % 3 == 1 {
+            assert_eq!(won.len(), 1);
+            assert!(is_let_in(&shop, &kept).await, "the one before the winner's is good");
+        }
+        let mut good = 0;
+        for answer in won {
+            let secret = answer.expect("won").client_secret;
+            good += usize::from(is_let_in(&shop, &secret).await);
+        }
+        assert!((1..=2).contains(&good), "{good} of the secrets that were answered are good");
+    }
+    let late = RotateClientSecretRequest { etag: stale, ..of_shop() };
+    assert_refused(admin.rotate(late).await, Code::Aborted, "CONFLICT");
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn what_would_be_refused_is_told_and_what_would_not_changes_nothing() {
+    let server = Server::start(&with_admin()).await;
+    let admin = Admin::of(&server).await;
+    let before = admin.client("shop").await;
+    let ask = |client_id: &str| RotateClientSecretRequest {
+        client_id: client_id.into(),
+        validate_only: true,
+        ..Default::default()
+    };
+    assert_eq!(admin.rotate(ask("shop")).await.expect("it would"), Default::default());
+    assert_refused(admin.rotate(ask("app")).await, Code::InvalidArgument, "INVALID_REQUEST");
+    assert_refused(admin.rotate(ask("nobody")).await, Code::NotFound, "NOT_FOUND");
+    assert_eq!(admin.client("shop").await, before);
+
+    let create = async |client_id: &str, validate_only| {
+        let client = Some(Client { client_id: client_id.into(), ..Default::default() });
+        let request = CreateClientRequest { client, validate_only, ..Default::default() };
+        admin.stub.clone().create_client(admin.signed(request)).await
+    };
+    let answer = create("new", true).await.expect("it would").into_inner();
+    assert!(answer.client.is_none() && answer.client_secret.is_empty());
+    create("new", false).await.expect("it was not there");
+    assert_refused(create("new", true).await, Code::AlreadyExists, "ALREADY_EXISTS");
     server.stop().await;
 }

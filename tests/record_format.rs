@@ -22,6 +22,7 @@ use jeton::domain::{
     record::Corrupt,
     refresh::{Refresh, RefreshRequest, refresh},
     request_limit::RequestLimit,
+    rotation_mark::RotationMark,
     scopes::Scopes,
     subject::{Subject, UserId},
     time::Timestamp,
@@ -49,6 +50,7 @@ fn client() -> Client {
             stored: StoredSecret::Generated(SecretHash::parse_hex(&"ab".repeat(32)).expect("hex")),
             create_time: NOW,
             expire_time: Some(NOW.after(Duration::from_secs(60))),
+            made_by: None,
         }],
         grant_types: GrantType::ALL.into_iter().collect(),
         default_scopes: Scopes::parse("read write").expect("scopes"),
@@ -150,6 +152,27 @@ fn a_clients_bytes_are_those_of_format_1() {
     let bytes = client().to_bytes();
     assert_eq!(hex(&bytes), include_str!("record_format/client.hex").trim());
     assert_eq!(Client::from_bytes(client().id, &bytes), Ok(client()));
+}
+
+/// Of few clients, so that an older release reads all others.
+#[test]
+fn a_client_whose_secret_was_rotated_repeatably_has_format_2_which_is_format_1_and_marks() {
+    let plain = client();
+    let mut marked = plain.clone();
+    let mark = RotationMark::new("request-1", None, Duration::from_secs(60));
+    marked.secrets[0].made_by = Some(mark);
+    let bytes = marked.to_bytes();
+    assert_eq!(bytes[0], 2);
+    assert_eq!(bytes[1..plain.to_bytes().len()], plain.to_bytes()[1..]);
+    let marks = "010108dc21d8192c1c7def6f39708d0b10e389c7657406d4c604f9b58ae3dfcd4467";
+    assert_eq!(hex(&bytes[plain.to_bytes().len()..]), marks);
+    assert_eq!(Client::from_bytes(plain.id.clone(), &bytes), Ok(marked));
+    for length in 0..bytes.len() {
+        let cut = Client::from_bytes(plain.id.clone(), &bytes[..length]);
+        assert_eq!(cut, Err(Corrupt), "{length} bytes");
+    }
+    let longer = [bytes.as_slice(), &[0]].concat();
+    assert_eq!(Client::from_bytes(plain.id, &longer), Err(Corrupt));
 }
 
 #[test]

@@ -55,6 +55,7 @@ impl World {
             stored: StoredSecret::Generated(SecretHash::of(&secret)),
             create_time: Timestamp::default(),
             expire_time: None,
+            made_by: None,
         };
         let client = Client {
             id: ClientId::parse("shop").expect("a client id"),

@@ -156,6 +156,7 @@ fn client(secret: &Secret, lifetimes: Lifetimes, now: Timestamp) -> Client {
             stored: StoredSecret::Generated(SecretHash::of(secret)),
             create_time: now,
             expire_time: None,
+            made_by: None,
         }],
         grant_types: GrantType::ALL.into_iter().collect(),
         default_scopes: scopes.clone(),

@@ -83,7 +83,7 @@ pub(super) async fn first_admin(
     if let Some(admin) = present(store).await? {
         return Ok(tell(announce, FirstAdmin::Present { client_id: admin.to_string() }).await?);
     }
-    let client_secret = client_secret::generate(&SystemEntropy);
+    let client_secret = new_client_secret();
     let client = client(&client_secret, now)?;
     if store.clients().get(&client.id).await?.is_some() {
         return Err(FirstAdminError::Taken);
@@ -95,6 +95,11 @@ pub(super) async fn first_admin(
 
 async fn tell(announce: Announce, admin: FirstAdmin) -> io::Result<()> {
     spawn_blocking(move || announce(admin)).await.map_err(io::Error::other)?
+}
+
+/// A client secret, for whoever is to see it before a client has it.
+pub fn new_client_secret() -> Secret {
+    client_secret::generate(&SystemEntropy)
 }
 
 /// A client that may call `AdminService`, if there is one.
@@ -128,6 +133,6 @@ fn client(secret: &Secret, now: Timestamp) -> Result<Client, Refusal> {
         ClientEdit::Permissions(Permissions { admin: true, inactive_reason: true }),
     ];
     let stored = StoredSecret::Generated(SecretHash::of(secret));
-    let new = NewSecret { stored, ttl: None, previous_ttl: Duration::ZERO };
+    let new = NewSecret { stored, ttl: None, previous_ttl: Duration::ZERO, mark: None };
     blank.edited(&fields, &SystemEntropy, now)?.with_secret(new, now)
 }

@@ -32,7 +32,7 @@ pub use self::{
     check::{StoreCheckError, check_store},
     declared::{apply_client, apply_user},
     doctor::{Finding, Level, examine},
-    first_admin::{Announce, FirstAdmin, FirstAdminError},
+    first_admin::{Announce, FirstAdmin, FirstAdminError, new_client_secret},
     hangup::OnHangup,
     key_files::{KeyFiles, KeyRingError},
     key_removal::{KeyRemovalError, remove_key},

@@ -78,12 +78,12 @@ impl Check {
             return self.print_findings(&app::examine(&loaded, config).await);
         }
         for warning in &loaded.warnings {
-            eprintln!("warning: {warning}");
+            output::note(&format!("warning: {warning}"));
         }
         let settings = loaded.settings;
         let (clients, users) = (settings.clients.len(), settings.users.len());
-        println!("{}: good ({clients} clients, {users} users)", config.display());
-        Ok(())
+        let config = config.display();
+        output::write(&format!("{config}: good ({clients} clients, {users} users)\n"))
     }
 
     /// One a line, or one list of objects.
@@ -104,18 +104,18 @@ impl Check {
     fn check_store(&self, store: &Path) -> Result<(), CliError> {
         let report = app::check_store(store, self.keys.as_deref(), self.repair)?;
         for finding in &report.findings {
-            eprintln!("{finding}");
+            output::note(&format!("{finding}"));
         }
         let untold = report.faults - report.findings.len() as u64;
         if untold > 0 {
-            eprintln!("and {untold} more");
+            output::note(&format!("and {untold} more"));
         }
         for joined in &report.joined {
-            eprintln!("{joined}: rename one of them");
+            output::note(&format!("{joined}: rename one of them"));
         }
         let untold = report.names_joined - report.joined.len() as u64;
         if untold > 0 {
-            eprintln!("and {untold} more such pairs");
+            output::note(&format!("and {untold} more such pairs"));
         }
         let mut fields = Fields::default();
         fields.add("clients", report.clients);

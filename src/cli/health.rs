@@ -5,7 +5,7 @@ use tonic_health::pb::{
     HealthCheckRequest, health_check_response::ServingStatus, health_client::HealthClient,
 };
 
-use super::{CliError, connection::Server};
+use super::{CliError, connection::Server, output};
 
 #[derive(Args, Debug)]
 pub(super) struct Health {
@@ -22,8 +22,7 @@ impl Health {
         let mut health = HealthClient::new(self.server.connect().await?);
         let answer = health.check(HealthCheckRequest { service: self.service }).await?;
         if answer.into_inner().status() == ServingStatus::Serving {
-            println!("serving");
-            Ok(())
+            output::write("serving\n")
         } else {
             Err(CliError::NotServing)
         }

@@ -6,7 +6,7 @@ use clap::Args;
 
 use super::{
     CliError,
-    output::{Fields, Format},
+    output::{self, Fields, Format},
 };
 use crate::{
     app,
@@ -59,10 +59,10 @@ impl Migrate {
         let needed = keys.join(" ");
         fields.add("keys", keys);
         fields.print(self.output)?;
-        eprintln!(
+        output::note(&format!(
             "Grants live on. Every instance's key ring must hold {needed}. Do not serve from the \
              directory again: it knows nothing of what is revoked from now on."
-        );
+        ));
         Ok(())
     }
 }

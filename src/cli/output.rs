@@ -85,6 +85,38 @@ pub(super) fn print_row(cells: &[(&str, usize)]) -> Result<(), CliError> {
     write(&format!("{}\n", row.trim_end()))
 }
 
+/// An answer of which one field has been printed before the others are known.
+pub(super) struct Begun(Format);
+
+impl Begun {
+    /// Prints the field.
+    pub(super) fn with(name: &'static str, value: &str, format: Format) -> Result<Self, CliError> {
+        let mut first = Fields::default();
+        first.add(name, value);
+        match format {
+            Format::Json => write(Value::from(first).to_string().trim_end_matches('}'))?,
+            Format::Table => first.print(format)?,
+        }
+        Ok(Self(format))
+    }
+
+    /// Prints the others: of JSON, the rest of one object.
+    pub(super) fn end(self, others: Fields) -> Result<(), CliError> {
+        match self.0 {
+            Format::Json => {
+                let others = Value::from(others).to_string();
+                write(&format!(",{}\n", others.trim_start_matches('{')))
+            }
+            Format::Table => others.print(self.0),
+        }
+    }
+}
+
+/// Tells a person something beside the answer, if anybody can be told.
+pub(super) fn note(text: &str) {
+    drop(writeln!(io::stderr(), "{text}"));
+}
+
 /// Writes to standard output what is ready to be read.
 pub(super) fn write(text: &str) -> Result<(), CliError> {
     let mut out = io::stdout().lock();

@@ -12,7 +12,7 @@ use clap::Args;
 
 use super::{
     CliError,
-    output::{Fields, Format},
+    output::{self, Fields, Format},
     store,
 };
 use crate::app::{self, Grants, Restoration};
@@ -47,7 +47,7 @@ impl Restore {
         let grants = if self.keep_grants { Grants::Keep } else { Grants::End };
         let restored = app::restore(self.open()?, &self.store, grants).await?;
         fields(&restored).print(self.output)?;
-        eprintln!("{}", advice(&restored, grants));
+        output::note(&advice(&restored, grants));
         Ok(())
     }
 

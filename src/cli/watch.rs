@@ -12,7 +12,7 @@ use tonic::{Code, Status, transport::Channel};
 use super::{
     CliError,
     connection::{Caller, Session},
-    output::{Fields, Format, print_row},
+    output::{self, Fields, Format, print_row},
     time,
 };
 use crate::{
@@ -63,7 +63,7 @@ impl Watch {
             pressed = ctrl_c() => pressed.map_err(|error| CliError::Io("signals", error)),
         };
         if !tail.cursor.is_empty() {
-            eprintln!("jeton: to go on from here: --cursor {}", tail.cursor);
+            output::note(&format!("jeton: to go on from here: --cursor {}", tail.cursor));
         }
         stopped
     }
@@ -98,7 +98,7 @@ impl Tail<'_> {
     async fn reconnect(&mut self, mut cut: String) -> Result<Channel, CliError> {
         loop {
             let place = if self.cursor.is_empty() { "the end" } else { &self.cursor };
-            eprintln!("jeton: {cut}; going on from {place}");
+            output::note(&format!("jeton: {cut}; going on from {place}"));
             sleep(self.pause).await;
             self.pause = PAUSES.1.min(2 * self.pause);
             match self.caller.reconnect().await {

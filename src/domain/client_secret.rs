@@ -9,6 +9,7 @@ use super::{
     base62,
     digest::{DIGEST_BYTES, Digest},
     entropy::{Entropy, draw},
+    rotation_mark::RotationMark,
     secret::Secret,
     time::Timestamp,
 };
@@ -84,6 +85,9 @@ pub struct ClientSecret {
     pub create_time: Timestamp,
     /// From when on it is refused; `None` never.
     pub expire_time: Option<Timestamp>,
+    /// The request that made it, if it was one that may be repeated.
+    #[serde(skip)]
+    pub made_by: Option<RotationMark>,
 }
 
 impl ClientSecret {

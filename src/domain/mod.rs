@@ -34,6 +34,7 @@ pub mod record;
 pub mod refresh;
 pub mod request_limit;
 pub mod revoke;
+pub mod rotation_mark;
 pub mod scopes;
 pub mod secret;
 pub mod secret_rotation;

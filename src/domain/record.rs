@@ -10,13 +10,15 @@ use super::{
     client_id::ClientId,
     grant::Grant,
     grant_id::GrantId,
+    rotation_mark::RotationMark,
     subject::UserId,
     user::User,
 };
 
 /// The format that is written. Reading goes through [`decode`], which knows every older one.
 const FORMAT: u8 = 1;
-/// The same, followed by what few records have. Of grants: the root that a repeat has made.
+/// The same, followed by what few records have. Of grants: the root that a repeat has made. Of clients:
+/// for each secret the request that made it.
 const EXTENDED: u8 = 2;
 
 /// A record that cannot be read: damage, or a newer release wrote it.
@@ -79,7 +81,14 @@ impl Grant {
 impl Client {
     /// The record's bytes, without its id, which is its key.
     pub fn to_bytes(&self) -> Vec<u8> {
-        encode(self)
+        let bytes = encode(self);
+        let made_by: Vec<_> = self.secrets.iter().map(|secret| secret.made_by).collect();
+        if made_by.iter().all(Option::is_none) {
+            return bytes;
+        }
+        let mut extended = encode_after(bytes, &made_by);
+        extended[0] = EXTENDED;
+        extended
     }
 
     /// Reads the record stored under `id`.
@@ -87,7 +96,18 @@ impl Client {
     /// # Errors
     /// [`Corrupt`] when the bytes are not a client's.
     pub fn from_bytes(id: ClientId, bytes: &[u8]) -> Result<Self, Corrupt> {
-        decode(bytes).map(|client| Self { id, ..client })
+        let Some((&EXTENDED, body)) = bytes.split_first() else {
+            return decode(bytes).map(|client| Self { id, ..client });
+        };
+        let (mut client, rest): (Self, _) = postcard::take_from_bytes(body).map_err(|_| Corrupt)?;
+        let made_by: Vec<Option<RotationMark>> = whole(rest)?;
+        if made_by.len() != client.secrets.len() {
+            return Err(Corrupt);
+        }
+        for (secret, made_by) in client.secrets.iter_mut().zip(made_by) {
+            secret.made_by = made_by;
+        }
+        Ok(Self { id, ..client })
     }
 }
 

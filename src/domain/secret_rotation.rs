@@ -6,6 +6,8 @@ use super::{
     client::{Client, ClientType},
     client_secret::{ClientSecret, StoredSecret},
     error::Error,
+    issue::REPEAT_WINDOW,
+    rotation_mark::RotationMark,
     time::Timestamp,
 };
 
@@ -18,6 +20,8 @@ pub struct NewSecret {
     pub ttl: Option<Duration>,
     /// For how long the newest secret before it stays good, unless it expires before.
     pub previous_ttl: Duration,
+    /// What a repeat of the request is recognised by, if it may be repeated.
+    pub mark: Option<RotationMark>,
 }
 
 impl Client {
@@ -34,9 +38,64 @@ impl Client {
         let newest = self.secrets.iter().rfind(|secret| secret.is_live(now));
         let kept = newest.map(|newest| ends_by(newest, now.after(new.previous_ttl)));
         let expire_time = new.ttl.map(|ttl| now.after(ttl));
-        let added = ClientSecret { stored: new.stored, create_time: now, expire_time };
+        let added =
+            ClientSecret { stored: new.stored, create_time: now, expire_time, made_by: new.mark };
         let secrets = kept.filter(|kept| kept.is_live(now)).into_iter().chain([added]).collect();
         Ok(Self { secrets, update_time: now, ..self.clone() })
+    }
+
+    /// The client with another secret; or, for a repeat within [`REPEAT_WINDOW`] of the request that
+    /// made its newest one, with another in the place of that, which nobody may have been shown. The
+    /// secrets before it are then left alone.
+    ///
+    /// # Errors
+    /// `InvalidRequest` for a public client, and for a request id that was used for another request or
+    /// too long ago; `Changed` for a repeat after which another secret was set.
+    pub fn rotated(&self, new: NewSecret, now: Timestamp) -> Result<Self, Error> {
+        let Some(mark) = new.mark.filter(|mark| self.was_asked(mark)) else {
+            return self.with_secret(new, now);
+        };
+        let mut next = self.clone();
+        let newest = next.secrets.last_mut().filter(|newest| newest.is_of(&mark));
+        let newest = newest.ok_or(Error::Changed)?;
+        let early = now.since(newest.create_time) < REPEAT_WINDOW;
+        if newest.made_by != Some(mark) || !early || !newest.is_live(now) {
+            return Err(Self::request_id_used());
+        }
+        newest.stored = new.stored;
+        next.update_time = now;
+        Ok(next)
+    }
+
+    /// Whether a secret that the client has was made by the request of that mark.
+    pub fn was_asked(&self, mark: &RotationMark) -> bool {
+        self.secrets.iter().any(|secret| secret.is_of(mark))
+    }
+
+    /// The refusal of a request id that stands for another request.
+    pub fn request_id_used() -> Error {
+        let problem = "was used before, for another request or too long ago";
+        Error::InvalidRequest { field: "request_id", problem }
+    }
+
+    /// The client with the same newest secret. The one before it is good for `previous_ttl` at most.
+    #[must_use]
+    pub fn with_previous_ending(&self, previous_ttl: Duration, now: Timestamp) -> Self {
+        let mut next = self.clone();
+        let newest = self.secrets.iter().rposition(|secret| secret.is_live(now));
+        for secret in next.secrets.iter_mut().take(newest.unwrap_or(0)) {
+            *secret = ends_by(secret, now.after(previous_ttl));
+        }
+        if next != *self {
+            next.update_time = now;
+        }
+        next
+    }
+}
+
+impl ClientSecret {
+    fn is_of(&self, mark: &RotationMark) -> bool {
+        self.made_by.is_some_and(|made_by| made_by.is_of_same_request(mark))
     }
 }
 
@@ -70,7 +129,12 @@ mod tests {
 
     fn secret(name: &str) -> NewSecret {
         let stored = StoredSecret::Chosen(name.into());
-        NewSecret { stored, ttl: None, previous_ttl: 24 * HOUR }
+        NewSecret { stored, ttl: None, previous_ttl: 24 * HOUR, mark: None }
+    }
+
+    fn asked(name: &str, request_id: &str) -> NewSecret {
+        let mark = Some(RotationMark::new(request_id, None, 24 * HOUR));
+        NewSecret { mark, ..secret(name) }
     }
 
     /// The names of the secrets that are good.
@@ -119,6 +183,38 @@ mod tests {
         }
         let next = first.with_secret(secret("c"), at(2)).expect("set");
         assert_eq!(live(&next, at(2)), ["a", "c"]);
+    }
+
+    #[test]
+    fn a_repeat_replaces_the_secret_that_was_lost_and_ends_none_in_use() {
+        let first = client(ClientType::Confidential).with_secret(secret("a"), at(0)).expect("set");
+        let lost = first.rotated(asked("b", "r"), at(1)).expect("set");
+        let minutes = |count: u64| at(1).after(Duration::from_secs(60 * count));
+        // A clock that went back takes nothing away.
+        for now in [minutes(0), minutes(9), at(0)] {
+            let repeated = lost.rotated(asked("c", "r"), now).expect("repeated");
+            assert_eq!(live(&repeated, at(24)), ["a", "c"]);
+            assert_eq!(live(&repeated, at(25)), ["c"]);
+        }
+        let late = lost.rotated(asked("c", "r"), minutes(10));
+        assert_eq!(late, Err(Client::request_id_used()));
+        let other = NewSecret {
+            mark: Some(RotationMark::new("r", Some(HOUR), 24 * HOUR)),
+            ..asked("c", "r")
+        };
+        assert_eq!(lost.rotated(other, minutes(1)), Err(Client::request_id_used()));
+        let next = lost.rotated(asked("c", "s"), minutes(1)).expect("another request");
+        assert_eq!(live(&next, minutes(1)), ["b", "c"]);
+        assert_eq!(next.rotated(asked("d", "r"), minutes(2)), Err(Error::Changed));
+    }
+
+    #[test]
+    fn keeping_the_newest_secret_ends_the_one_before_sooner_and_never_later() {
+        let first = client(ClientType::Confidential).with_secret(secret("a"), at(0)).expect("set");
+        let second = first.with_secret(secret("b"), at(1)).expect("set");
+        assert_eq!(second.with_previous_ending(24 * HOUR, at(2)), second);
+        let ended = second.with_previous_ending(Duration::ZERO, at(2));
+        assert_eq!(live(&ended, at(2)), ["b"]);
     }
 
     #[test]

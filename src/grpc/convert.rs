@@ -101,7 +101,9 @@ fn ttl(ttl: prost_types::Duration) -> Result<Duration, Error> {
     ttl.ok_or(Error::InvalidRequest { field: "ttl", problem: "must be at least 1 s" })
 }
 
-fn request_id(text: &str) -> Result<Option<Box<str>>, Error> {
+/// # Errors
+/// `InvalidRequest` for what no request id may be.
+pub(super) fn request_id(text: &str) -> Result<Option<Box<str>>, Error> {
     let plain = text.bytes().all(|byte| byte.is_ascii_graphic());
     if text.len() > MAX_REQUEST_ID_CHARS || !plain {
         let problem = "must be at most 128 graphic ASCII characters";

@@ -7,12 +7,14 @@ use crate::{
     domain::{
         client::{Client, ClientType},
         client_id::ClientId,
-        client_secret::{self, SecretHash, StoredSecret},
+        client_secret::{self, ClientSecret, SecretHash, StoredSecret, is_generated},
         error::Error,
+        rotation_mark::RotationMark,
         secret::Secret,
         secret_rotation::NewSecret,
+        time::Timestamp,
     },
-    store::{Store, Stored},
+    store::{Store, Stored, Version},
 };
 
 /// For how long the secret before stays good when nobody says: a day, for every instance of the
@@ -30,30 +32,128 @@ pub struct ChosenOrGenerated {
     pub previous_ttl: Duration,
 }
 
+/// What is asked of [`Service::rotate_client_secret`].
+#[derive(Clone, Debug)]
+pub struct RotateSecret {
+    /// Whose secret.
+    pub id: ClientId,
+    /// The secret.
+    pub secret: ChosenOrGenerated,
+    /// Makes the request repeatable.
+    pub request_id: Option<Box<str>>,
+    /// The state that is to be changed, when it may be no other.
+    pub expected: Option<Version>,
+}
+
+/// A rotation that may be carried out.
+struct Rotation {
+    /// The client that it was decided on.
+    found: Stored<Client>,
+    change: SecretChange,
+    /// The secret, if it was generated.
+    generated: Option<Secret>,
+    /// The state that is to be changed, when it may be no other.
+    expected: Option<Version>,
+}
+
+/// What becomes of a client's secrets.
+enum SecretChange {
+    /// The newest one is the one that was asked for: the one before is good for so long at most.
+    Kept(Duration),
+    New(NewSecret),
+}
+
+impl SecretChange {
+    fn apply(&self, client: &Client, now: Timestamp) -> Result<Client, Error> {
+        match self {
+            Self::Kept(previous_ttl) => Ok(client.with_previous_ending(*previous_ttl, now)),
+            Self::New(new) => client.rotated(new.clone(), now),
+        }
+    }
+}
+
 impl<S: Store> Service<S> {
     /// Gives a client another secret beside the newest one it has. Answers, once that is durable,
-    /// the client and the secret, if it was generated. Grants live on.
+    /// the client and the secret, if it was generated. Grants live on. A repeat, known by its request
+    /// id or by the secret that it brings, ends nothing. Of rotations at the same time one wins.
     ///
     /// # Errors
-    /// `NotFound`; `InvalidRequest` for a public client; `Overloaded`, `Conflict`, `Unavailable`.
+    /// `NotFound`; `InvalidRequest` for a public client, for a secret that is none, and for a request
+    /// id that stands for another request; `Changed` when another secret was set meanwhile, or the
+    /// client is in another state than expected; `Overloaded`, `Conflict`, `Unavailable`.
     pub async fn rotate_client_secret(
         &self,
         admin: &Admin,
-        id: &ClientId,
-        request: ChosenOrGenerated,
+        request: RotateSecret,
     ) -> Result<(Stored<Client>, Option<Secret>), Error> {
-        let found = self.existing_client(id).await?;
+        let id = request.id.clone();
+        let Rotation { found, change, generated, expected } = self.rotation(request).await?;
+        let rotated = self
+            .change_client(&id, expected, |client| {
+                if client.secrets != found.secrets {
+                    return Err(Error::Changed);
+                }
+                change.apply(client, self.now())
+            })
+            .await?;
+        admin.note("rotate client secret", &id);
+        Ok((rotated, generated))
+    }
+
+    /// Whether [`Self::rotate_client_secret`] would be refused. Changes nothing.
+    ///
+    /// # Errors
+    /// As there.
+    pub async fn check_rotation(&self, _: &Admin, request: RotateSecret) -> Result<(), Error> {
+        let Rotation { found, change, .. } = self.rotation(request).await?;
+        change.apply(&found, self.now()).map(drop)
+    }
+
+    async fn rotation(&self, request: RotateSecret) -> Result<Rotation, Error> {
+        let RotateSecret { id, secret, request_id, expected } = request;
+        let ChosenOrGenerated { chosen, ttl, previous_ttl } = secret;
+        let found = self.existing_client(&id).await?;
+        let mark = request_id.map(|request_id| RotationMark::new(&request_id, ttl, previous_ttl));
+        let repeated = mark.as_ref().is_some_and(|mark| found.was_asked(mark));
         // A public client is refused before a chosen secret costs a hash.
         let costs = found.client_type == ClientType::Confidential;
-        let chosen = request.chosen.filter(|_| costs);
-        let (stored, generated) = self.make_secret(chosen).await?;
-        let ChosenOrGenerated { ttl, previous_ttl, .. } = request;
-        let new = NewSecret { stored, ttl, previous_ttl };
-        let rotated = self
-            .change_client(id, None, |client| client.with_secret(new.clone(), self.now()))
-            .await?;
-        admin.note("rotate client secret", id);
-        Ok((rotated, generated))
+        if let Some(chosen) = chosen.as_ref().filter(|_| costs) {
+            let live: Vec<_> =
+                found.secrets.iter().filter(|held| held.is_live(self.now())).collect();
+            match self.place(&live, chosen).await? {
+                Some(place) if place + 1 == live.len() => {
+                    let change = SecretChange::Kept(previous_ttl);
+                    return Ok(Rotation { found, change, generated: None, expected: None });
+                }
+                Some(_) => return Err(Error::Changed),
+                None if repeated => return Err(Client::request_id_used()),
+                None => {}
+            }
+        }
+        // Its own first attempt has changed the state that a repeat speaks of.
+        let expected = expected.filter(|_| !repeated);
+        if expected.is_some_and(|expected| expected != found.version()) {
+            return Err(Error::Changed);
+        }
+        let (stored, generated) = self.make_secret(chosen.filter(|_| costs)).await?;
+        let change = SecretChange::New(NewSecret { stored, ttl, previous_ttl, mark });
+        Ok(Rotation { found, change, generated, expected })
+    }
+
+    /// Which of the secrets `secret` is.
+    async fn place(&self, held: &[&ClientSecret], secret: &Secret) -> Result<Option<usize>, Error> {
+        let generated = is_generated(secret).then(|| SecretHash::of(secret));
+        for (place, held) in held.iter().enumerate().rev() {
+            let same = match (&held.stored, &generated) {
+                (StoredSecret::Generated(hash), Some(generated)) => hash == generated,
+                (StoredSecret::Chosen(phc), None) => self.hashes.verify(secret, phc).await?,
+                (StoredSecret::Generated(_), None) | (StoredSecret::Chosen(_), Some(_)) => false,
+            };
+            if same {
+                return Ok(Some(place));
+            }
+        }
+        Ok(None)
     }
 
     /// How a secret is kept, and the secret itself where it was generated.
@@ -71,7 +171,7 @@ impl<S: Store> Service<S> {
         }
         // What is presented is taken by its form: a secret that reads like a generated one must be
         // kept like one.
-        if client_secret::is_generated(&chosen) {
+        if is_generated(&chosen) {
             return Ok((StoredSecret::Generated(SecretHash::of(&chosen)), None));
         }
         let chosen = prepared("client_secret", &chosen)?;

@@ -76,6 +76,27 @@ impl<S: Store> Service<S> {
         admin: &Admin,
         request: CreateClient,
     ) -> Result<(Stored<Client>, Option<Secret>), Error> {
+        let (client, shown) = self.new_client(request).await?;
+        let written = self.store.clients().write(Write::Insert(client.clone())).await;
+        let version = match written {
+            Ok(version) => version,
+            Err(WriteError::Conflict) => return Err(Error::AlreadyExists("client")),
+            Err(error) => return Err(self.write_failed(error)),
+        };
+        admin.note("create client", &client.id);
+        Ok((Stored::new(version, client), shown))
+    }
+
+    /// Whether [`Self::create_client`] would be refused. Changes nothing.
+    ///
+    /// # Errors
+    /// As there.
+    pub async fn check_client(&self, _: &Admin, request: CreateClient) -> Result<(), Error> {
+        self.new_client(request).await.map(drop)
+    }
+
+    /// The client that is asked for, and its secret, if it was generated.
+    async fn new_client(&self, request: CreateClient) -> Result<(Client, Option<Secret>), Error> {
         let client_type = match request.secret {
             Some(_) => ClientType::Confidential,
             None => ClientType::Public,
@@ -91,18 +112,11 @@ impl<S: Store> Service<S> {
         if let Some(secret) = request.secret {
             let ttl = secret.ttl;
             let (stored, generated) = self.make_secret(secret.chosen).await?;
-            let new = NewSecret { stored, ttl, previous_ttl: secret.previous_ttl };
+            let new = NewSecret { stored, ttl, previous_ttl: secret.previous_ttl, mark: None };
             client = client.with_secret(new, now)?;
             shown = generated;
         }
-        let written = self.store.clients().write(Write::Insert(client.clone())).await;
-        let version = match written {
-            Ok(version) => version,
-            Err(WriteError::Conflict) => return Err(Error::AlreadyExists("client")),
-            Err(error) => return Err(self.write_failed(error)),
-        };
-        admin.note("create client", &client.id);
-        Ok((Stored::new(version, client), shown))
+        Ok((client, shown))
     }
 
     /// A client.

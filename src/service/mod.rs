@@ -58,7 +58,7 @@ pub use self::{
     admin::Admin,
     backup::{Backup, BackupPiece},
     caller::{Caller, Credentials, IdAndSecret},
-    client_secrets::{ChosenOrGenerated, STANDARD_OVERLAP},
+    client_secrets::{ChosenOrGenerated, RotateSecret, STANDARD_OVERLAP},
     clients::{ClientFilter, CreateClient, UpdateClient},
     cursor::Cursor,
     end_all::{COUNTED, Ended},

@@ -185,3 +185,43 @@ async fn a_public_client_has_no_secret() {
     assert_eq!(both.code, Some(2), "{both:?}");
     server.stop().await;
 }
+
+/// Runs a command with what it prints going where nothing fits.
+fn run_full(jeton: &Jeton) -> std::process::Output {
+    let full = std::fs::File::options().write(true).open("/dev/full").expect("/dev/full");
+    jeton.command().stdout(full).output().expect("jeton runs")
+}
+
+#[tokio::test]
+async fn a_secret_that_cannot_be_shown_does_not_count() {
+    let server = Administered::start().await;
+    for output in ["", " --output json"] {
+        let ran = run_full(&server.jeton(&format!("client create mint{output}")));
+        assert_eq!(ran.status.code(), Some(1), "{ran:?}");
+        server.jeton("client get mint").run().failed(1, &["NOT_FOUND"]);
+        let before = server.jeton("client get shop").json();
+        let ran = run_full(&server.jeton(&format!("client rotate-secret shop{output}")));
+        assert_eq!(ran.status.code(), Some(1), "{ran:?}");
+        assert_eq!(server.jeton("client get shop").json(), before);
+    }
+    // Nor is it lost when only the remark beside it cannot be shown.
+    let jeton = server.jeton("client create mint --grant client_credentials --scope read");
+    let full = std::fs::File::options().write(true).open("/dev/full").expect("/dev/full");
+    let ran = jeton.command().stderr(full).output().expect("jeton runs");
+    assert_eq!(ran.status.code(), Some(0), "{ran:?}");
+    let out = String::from_utf8(ran.stdout).expect("UTF-8");
+    let secret = out.lines().find_map(|line| line.strip_prefix("client_secret")).expect("shown");
+    assert!(issues(&server, "mint", secret.trim()));
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn a_rotation_may_insist_on_the_state_that_it_means() {
+    let server = Administered::start().await;
+    let etag = server.jeton("client get shop").json()["etag"].as_str().map(str::to_owned);
+    let etag = etag.expect("an etag");
+    let rotate = || server.jeton("client rotate-secret shop --etag").and(&etag);
+    rotate().text();
+    rotate().run().failed(1, &["CONFLICT"]);
+    server.stop().await;
+}

@@ -41,6 +41,7 @@ pub(crate) fn client(
             stored: StoredSecret::Generated(SecretHash::of(secret)),
             create_time: now,
             expire_time: None,
+            made_by: None,
         }],
         grant_types: GrantType::ALL.into_iter().collect(),
         default_scopes: scopes.clone(),

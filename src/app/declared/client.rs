@@ -105,7 +105,8 @@ async fn apply_secret(
         }
     }
     if let Some(stored) = changed {
-        client.secrets = vec![ClientSecret { stored, create_time: now, expire_time: None }];
+        client.secrets =
+            vec![ClientSecret { stored, create_time: now, expire_time: None, made_by: None }];
     }
     let client_type = declaration.client_type();
     let mut switched = None;

@@ -50,16 +50,6 @@ pub(super) fn fields(client: Client) -> Fields {
     fields
 }
 
-/// All of it, and the secret where the server has generated one.
-pub(super) fn with_secret(client: Client, secret: String) -> Fields {
-    let mut fields = fields(client);
-    if !secret.is_empty() {
-        eprintln!("This is the only time that the client secret is shown.");
-        fields.add("client_secret", secret);
-    }
-    fields
-}
-
 fn secret(secret: ClientSecret) -> Value {
     let mut fields = Fields::default();
     fields.add("create_time", time::moment(secret.create_time));

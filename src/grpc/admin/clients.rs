@@ -18,9 +18,11 @@ use crate::{
         secret::Secret,
         time::Timestamp,
     },
-    grpc::convert::{duration, timestamp},
+    grpc::convert::{self, duration, timestamp},
     proto::v1,
-    service::{ChosenOrGenerated, ClientFilter, CreateClient, STANDARD_OVERLAP, UpdateClient},
+    service::{
+        ChosenOrGenerated, ClientFilter, CreateClient, RotateSecret, STANDARD_OVERLAP, UpdateClient,
+    },
     store::Stored,
 };
 
@@ -82,13 +84,20 @@ pub(super) fn filter(request: &v1::ListClientsRequest) -> Result<ClientFilter, E
 }
 
 /// # Errors
-/// `InvalidRequest` for durations beyond their limits.
-pub(super) fn rotate(request: v1::RotateClientSecretRequest) -> Result<ChosenOrGenerated, Error> {
+/// `InvalidRequest` for values beyond their limits; `NotFound` for text that names no client.
+pub(super) fn rotate(request: v1::RotateClientSecretRequest) -> Result<RotateSecret, Error> {
+    let id = names::client_id(&request.client_id)?;
     let previous_ttl = fields::duration("previous_ttl", request.previous_ttl)?;
-    Ok(ChosenOrGenerated {
+    let secret = ChosenOrGenerated {
         chosen: chosen(request.client_secret),
         ttl: lifetime(request.secret_ttl)?,
         previous_ttl: previous_ttl.unwrap_or(STANDARD_OVERLAP),
+    };
+    Ok(RotateSecret {
+        id,
+        secret,
+        request_id: convert::request_id(&request.request_id)?,
+        expected: names::expected("etag", &request.etag)?,
     })
 }
 

@@ -19,7 +19,12 @@ impl<S: Store> AdminService for Administration<S> {
     ) -> Result<Response<v1::CreateClientResponse>, Status> {
         answer(async {
             let (service, admin, asked) = self.admit(request).await?;
+            let validate_only = asked.validate_only;
             let asked = clients::create(asked)?;
+            if validate_only {
+                service.check_client(&admin, asked).await?;
+                return Ok(v1::CreateClientResponse::default());
+            }
             let (client, secret) = service.create_client(&admin, asked).await?;
             let client_secret = clients::shown(secret.as_ref());
             let client = Some(clients::message(&client, service.now()));
@@ -90,9 +95,13 @@ impl<S: Store> AdminService for Administration<S> {
     ) -> Result<Response<v1::RotateClientSecretResponse>, Status> {
         answer(async {
             let (service, admin, asked) = self.admit(request).await?;
-            let id = names::client_id(&asked.client_id)?;
+            let validate_only = asked.validate_only;
             let asked = clients::rotate(asked)?;
-            let (client, secret) = service.rotate_client_secret(&admin, &id, asked).await?;
+            if validate_only {
+                service.check_rotation(&admin, asked).await?;
+                return Ok(v1::RotateClientSecretResponse::default());
+            }
+            let (client, secret) = service.rotate_client_secret(&admin, asked).await?;
             let client_secret = clients::shown(secret.as_ref());
             let client = Some(clients::message(&client, service.now()));
             Ok(v1::RotateClientSecretResponse { client, client_secret })

@@ -1,0 +1,96 @@
+//! How a client gets a secret: one that is generated is shown before it counts.
+
+use clap::Args;
+use tonic::Status;
+
+use super::shown;
+use crate::{
+    app,
+    cli::{
+        CliError, input,
+        output::{self, Begun, Format},
+        time,
+    },
+    client::Admin,
+    proto::v1,
+};
+
+/// A secret, generated unless it is said to be chosen.
+#[derive(Args, Debug)]
+pub(super) struct NewSecret {
+    /// The secret is yours: asked for, or read from standard input
+    #[arg(long)]
+    chosen_secret: bool,
+
+    /// How long the secret is good; for ever unless given
+    #[arg(long, value_name = "DURATION", value_parser = time::parse)]
+    pub(super) secret_ttl: Option<prost_types::Duration>,
+}
+
+impl NewSecret {
+    /// Gives a client the secret by `send`, which takes it, and whether the server is only to say if
+    /// it would. Prints the client.
+    pub(super) async fn give(
+        &self,
+        output: Format,
+        mut send: impl AsyncFnMut(String, bool) -> Result<Option<v1::Client>, Status>,
+    ) -> Result<(), CliError> {
+        if self.chosen_secret {
+            let secret = input::new_secret("client secret")?.expose().to_owned();
+            let client = send(secret, false).await?;
+            return shown::fields(client.unwrap_or_default()).print(output);
+        }
+        let secret = app::new_client_secret();
+        // What would be refused is refused before anything is shown. A server of version 0.1 does not
+        // know the question and does what is asked at once.
+        let done = send(secret.expose().to_owned(), true).await?;
+        output::note("This is the only time that the client secret is shown.");
+        let begun = Begun::with("client_secret", secret.expose(), output)?;
+        let client = match done {
+            Some(client) => Ok(client),
+            None => send(secret.expose().to_owned(), false).await.map(Option::unwrap_or_default),
+        };
+        if client.is_err() {
+            output::note(
+                "The secret that was printed may not count. To give it once more, which is safe: \
+                 --chosen-secret.",
+            );
+        }
+        begun.end(shown::fields(client?))
+    }
+}
+
+#[derive(Args, Debug)]
+pub(super) struct RotateSecret {
+    /// The client
+    id: String,
+
+    #[command(flatten)]
+    secret: NewSecret,
+
+    /// Only if the client is still as it was when this was its etag
+    #[arg(long, value_name = "ETAG", default_value = "")]
+    etag: String,
+
+    /// How long the newest secret of before stays good, 0s to end it at once; 24h unless given
+    #[arg(long, value_name = "DURATION", value_parser = time::parse)]
+    previous_ttl: Option<prost_types::Duration>,
+}
+
+impl RotateSecret {
+    pub(super) async fn run(self, admin: &mut Admin, output: Format) -> Result<(), CliError> {
+        let request = v1::RotateClientSecretRequest {
+            client_id: self.id,
+            previous_ttl: self.previous_ttl,
+            secret_ttl: self.secret.secret_ttl,
+            etag: self.etag,
+            ..v1::RotateClientSecretRequest::default()
+        };
+        let rotate = async |client_secret: String, validate_only| {
+            let request =
+                v1::RotateClientSecretRequest { client_secret, validate_only, ..request.clone() };
+            Ok(admin.rotate_client_secret(request).await?.into_inner().client)
+        };
+        self.secret.give(output, rotate).await
+    }
+}
