@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # Runs the examples of clients and of services against a real server, and compares what they say.
 #
-# Needs Rust, Go, Python and Node 20; everything else is installed at pinned versions under
+# Needs Rust, Go, Python, Node 20 and a C++ compiler. The protoc and the gRPC of C++ are those of the
+# system's packages (on Debian 12 protoc 3.21); everything else is installed at pinned versions under
 # target/tools. JETON may name a binary to test instead of the release build.
 set -euo pipefail
 # shellcheck source=tests/clients/env.sh
@@ -57,6 +58,22 @@ prepare_node() {
     npm ci --prefix "$installed" --silent --no-fund --no-audit
 }
 
+# The API as an old protoc compiles it, all of its files.
+prepare_cpp() {
+    command -v protoc grpc_cpp_plugin >/dev/null && pkg-config --exists grpc++ || {
+        apt-get update --quiet=2
+        DEBIAN_FRONTEND=noninteractive apt-get install --quiet=2 --yes --no-install-recommends \
+            protobuf-compiler protobuf-compiler-grpc libgrpc++-dev libprotobuf-dev pkg-config
+    }
+    mkdir -p "$home/cpp"
+    protoc --version
+    protoc -I proto --cpp_out="$home/cpp" --grpc_out="$home/cpp" \
+        --plugin=protoc-gen-grpc="$(command -v grpc_cpp_plugin)" proto/jeton/v1/*.proto
+    # shellcheck disable=SC2046  # a list of flags
+    c++ -std=c++17 -I "$home/cpp" -o "$home/bin/session-cpp" examples/cpp/session.cc \
+        "$home"/cpp/jeton/v1/token_service.{pb,grpc.pb}.cc $(pkg-config --cflags --libs grpc++ protobuf)
+}
+
 # Starts the server with the settings of --dev in a directory of its own, at free ports.
 start_server() {
     work=$(mktemp -d)
@@ -86,7 +103,7 @@ session() {
     printf '%s: as expected\n' "$name"
 }
 
-require cargo go node npm python3
+require c++ cargo go node npm python3
 target=${CARGO_TARGET_DIR:-$PWD/target}
 jeton=${JETON:-}
 if [[ -z $jeton ]]; then
@@ -100,6 +117,7 @@ install_protoc
 prepare_python
 prepare_go
 prepare_node
+prepare_cpp
 start_server
 cat >"$work/expected" <<'END'
 active: alice read write
@@ -109,6 +127,7 @@ active now: false
 END
 session python env PYTHONPATH="$home/python" "$home/python/bin/python" examples/python/session.py "$address"
 session go "$home/bin/session" "$address"
+session c++ "$home/bin/session-cpp" "$address"
 session node node "$home/node/session.mjs" "$address" "$PWD/proto"
 
 # Both are built on the same validator; each gets its own.

@@ -32,8 +32,9 @@ use crate::{
 pub(super) const MAX_NAME_BYTES: usize = 4 << 10;
 
 /// What describes the services, each method of which can be found in one of these.
-const DESCRIPTORS: [&[u8]; 4] = [
+const DESCRIPTORS: [&[u8]; 5] = [
     FILE_DESCRIPTOR_SET,
+    tonic_types::pb::FILE_DESCRIPTOR_SET,
     tonic_health::pb::FILE_DESCRIPTOR_SET,
     v1::FILE_DESCRIPTOR_SET,
     v1alpha::FILE_DESCRIPTOR_SET,

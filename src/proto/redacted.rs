@@ -5,13 +5,18 @@ use std::fmt;
 use super::v1;
 
 macro_rules! redacted {
-    ($($message:ty => $name:literal),* $(,)?) => {$(
+    ($($message:ty => $name:literal),* $(,)?) => {
+        /// Names of the messages whose `Debug` shows no field.
+        #[cfg(test)]
+        const REDACTED: &[&str] = &[$($name),*];
+        $(
         impl fmt::Debug for $message {
             fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
                 f.debug_struct($name).finish_non_exhaustive()
             }
         }
-    )*};
+        )*
+    };
 }
 
 redacted! {
@@ -34,7 +39,35 @@ redacted! {
 
 #[cfg(test)]
 mod tests {
+    use prost::Message as _;
+    use prost_types::FileDescriptorSet;
+
     use super::*;
+    use crate::proto::FILE_DESCRIPTOR_SET;
+
+    /// Names of fields that carry a secret, wherever they stand.
+    const SECRET_FIELDS: [&str; 6] =
+        ["access_token", "client_secret", "password", "refresh_token", "token", "tokens"];
+
+    #[test]
+    fn every_message_with_a_secret_field_is_redacted() {
+        let set = FileDescriptorSet::decode(FILE_DESCRIPTOR_SET).expect("the build wrote it");
+        let ours = set.file.iter().filter(|file| file.package() == "jeton.v1");
+        let messages: Vec<_> = ours.flat_map(|file| &file.message_type).collect();
+        let secret = |name: &str| {
+            let text = prost_types::field_descriptor_proto::Type::String;
+            let message =
+                messages.iter().find(|message| message.name() == name).expect("a message");
+            let mut fields = message.field.iter();
+            fields.any(|field| SECRET_FIELDS.contains(&field.name()) && field.r#type() == text)
+        };
+        let names = messages.iter().map(|message| message.name());
+        let bearing: Vec<&str> = names.filter(|name| secret(name)).collect();
+        assert!(bearing.len() > 10, "{bearing:?}");
+        for name in bearing {
+            assert!(REDACTED.contains(&name), "{name}");
+        }
+    }
 
     #[test]
     fn no_message_shows_what_it_carries() {

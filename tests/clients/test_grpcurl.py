@@ -101,3 +101,16 @@ def test_grpcurl_runs_all_four_calls(curl, known, orders, alice):
     assert curl.call("RevokeToken", {**orders, "token": renewed["accessToken"]}) == {}
     dead = curl.call("Introspect", {"token": renewed["accessToken"]}, authorization)
     assert "active" not in dead
+
+
+def test_grpcurl_shows_the_reason_of_a_refusal(grpcurl, server, known):
+    request = {"client_id": "orders", "client_secret": known.orders, "refresh_token": "none"}
+    finished = subprocess.run(
+        [grpcurl, "-plaintext", "-d", json.dumps(request), server.address]
+        + [f"{TOKEN_SERVICE}/RefreshToken"],
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert finished.returncode != 0
+    assert '"reason": "INVALID_GRANT"' in finished.stderr, finished.stderr
