@@ -15,7 +15,7 @@ use crate::{
     service::Ready,
     store::Engine,
     telemetry::RequestIds,
-    transport::{Cores, Protocol, Stage, Tls, Transport},
+    transport::{Carriage, Cores, Pending, Protocol, Stage, Tls, Transport, WhenFull},
 };
 
 /// Where the process listens.
@@ -73,10 +73,18 @@ pub(super) fn listen(
         connections: most_connections(settings.limits.connections),
         ..settings.limits.clone()
     };
+    let pending = Pending::limited(bytes(limits.pending_bytes));
     let transport = |protocol| {
-        let spread = u64::from_be_bytes(draw(&SystemEntropy));
-        let carried = (protocol, tls.cloned());
-        (Transport::new(carried, limits.clone(), cores.cloned(), spread), stage.clone())
+        let carriage = Carriage {
+            protocol,
+            tls: tls.cloned(),
+            limits: limits.clone(),
+            pending: Arc::clone(&pending),
+            when_full: WhenFull::Refuse,
+            cores: cores.cloned(),
+            spread: u64::from_be_bytes(draw(&SystemEntropy)),
+        };
+        (Transport::new(carriage), stage.clone())
     };
     let options =
         GrpcOptions { limits: call_limits(&limits), reflection: settings.grpc.reflection };
@@ -145,6 +153,7 @@ fn http_options(settings: &Settings, tls: bool, address: SocketAddr) -> HttpOpti
             bytes: bytes(settings.limits.body_bytes),
             timeout: settings.limits.body_timeout,
         },
+        request_timeout: settings.limits.request_timeout,
     }
 }
 

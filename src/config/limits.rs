@@ -25,6 +25,9 @@ pub struct LimitSettings {
     pub response_bytes: ByteSize,
     /// The longest body of an HTTP request that is read: 1 KiB to 1 MiB, default 64 KiB.
     pub body_bytes: ByteSize,
+    /// What requests that are not answered and answers that their peers have not taken may keep in
+    /// memory, gRPC and HTTP together: 32 MiB to 1 TiB, default 48 MiB.
+    pub pending_bytes: ByteSize,
     /// How long a gRPC call may take until it is answered, or its stream begins; less where the
     /// caller says so. At least 1 s, default 30 s.
     pub request_timeout: Duration,
@@ -49,6 +52,8 @@ pub struct LimitSettings {
     pub header_timeout: Duration,
     /// How long an HTTP peer may take for the body of a request. At least 1 s, default 10 s.
     pub body_timeout: Duration,
+    /// How long a peer may let lie what it is sent. At least 1 s, default 30 s.
+    pub write_timeout: Duration,
 }
 
 impl Default for LimitSettings {
@@ -61,6 +66,7 @@ impl Default for LimitSettings {
             request_bytes: ByteSize::kib(256),
             response_bytes: ByteSize::mib(1),
             body_bytes: ByteSize::kib(64),
+            pending_bytes: ByteSize::mib(48),
             request_timeout: Duration::from_secs(30),
             admin_request_timeout: Duration::from_secs(5 * 60),
             keepalive_interval: Duration::from_secs(60),
@@ -71,6 +77,7 @@ impl Default for LimitSettings {
             preface_timeout: Duration::from_secs(10),
             header_timeout: Duration::from_secs(10),
             body_timeout: Duration::from_secs(10),
+            write_timeout: Duration::from_secs(30),
         }
     }
 }
@@ -94,6 +101,7 @@ pub(super) fn read(fields: &mut Fields<'_, '_>) -> LimitSettings {
     let request_bytes = size("request_bytes", size::request, default.request_bytes);
     let response_bytes = size("response_bytes", size::response, default.response_bytes);
     let body_bytes = size("body_bytes", size::body, default.body_bytes);
+    let pending_bytes = size("pending_bytes", size::pending, default.pending_bytes);
     let mut time = |key, default| {
         fields.text(key, duration::FORM, duration::limit).map_or(default, |time| time.value)
     };
@@ -106,6 +114,7 @@ pub(super) fn read(fields: &mut Fields<'_, '_>) -> LimitSettings {
     let preface_timeout = time("preface_timeout", default.preface_timeout);
     let header_timeout = time("header_timeout", default.header_timeout);
     let body_timeout = time("body_timeout", default.body_timeout);
+    let write_timeout = time("write_timeout", default.write_timeout);
     let age = fields.text("connection_age", duration::FORM, duration::age);
     LimitSettings {
         connections,
@@ -115,6 +124,7 @@ pub(super) fn read(fields: &mut Fields<'_, '_>) -> LimitSettings {
         request_bytes,
         response_bytes,
         body_bytes,
+        pending_bytes,
         request_timeout,
         admin_request_timeout,
         keepalive_interval,
@@ -125,5 +135,6 @@ pub(super) fn read(fields: &mut Fields<'_, '_>) -> LimitSettings {
         preface_timeout,
         header_timeout,
         body_timeout,
+        write_timeout,
     }
 }

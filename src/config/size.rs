@@ -41,6 +41,11 @@ pub(super) fn body(text: &str) -> Result<ByteSize, Invalid> {
     within(text, ByteSize::kib(1), ByteSize::mib(1), "must be 1KiB to 1MiB")
 }
 
+/// What is kept for peers: from 32 MiB, twice the longest message, to 1 TiB.
+pub(super) fn pending(text: &str) -> Result<ByteSize, Invalid> {
+    within(text, ByteSize::mib(32), ByteSize::tib(1), "must be 32MiB to 1TiB")
+}
+
 fn within(
     text: &str,
     least: ByteSize,

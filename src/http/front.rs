@@ -1,9 +1,10 @@
 //! Takes requests to the endpoint of their path.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use axum::{Router, extract::Request, middleware::map_response, response::Response, routing::any};
 use http::{Method, StatusCode, Uri};
+use tokio::time::timeout;
 
 use super::{
     answer, cors,
@@ -13,7 +14,11 @@ use super::{
     options::{BodyLimits, HttpOptions},
     routes::{Endpoint, ROUTES, Route, STANDARD},
 };
-use crate::{domain::invalid::Invalid, service::Ready, store::Store};
+use crate::{
+    domain::{error::Error, invalid::Invalid},
+    service::Ready,
+    store::Store,
+};
 
 /// What every endpoint shares.
 pub(super) struct Front<S> {
@@ -23,6 +28,7 @@ pub(super) struct Front<S> {
     pub(super) issuer: Box<str>,
     /// How much of a request's body is read.
     pub(super) body: BodyLimits,
+    request_timeout: Duration,
     metrics: HttpMetrics,
     metadata: String,
     description: String,
@@ -42,6 +48,7 @@ pub fn router<S: Store>(
         service,
         issuer: options.issuer.as_str().into(),
         body: options.body,
+        request_timeout: options.request_timeout,
         metrics: metrics.clone(),
         metadata: metadata::text(options),
         description: openapi::text(options),
@@ -78,18 +85,26 @@ fn paths(route: &Route, options: &HttpOptions) -> Vec<String> {
     paths
 }
 
+/// What a request that took too long is answered: it may have been done, or not.
+const TOO_LONG: Error = Error::Unavailable { retry_after: Duration::from_secs(1) };
+
 impl<S: Store> Front<S> {
     async fn answer(&self, route: &Route, request: Request) -> Response {
         let call = self.metrics.begin(route.endpoint);
-        let answered = match route.endpoint {
+        let answering = timeout(self.request_timeout, self.ask(route.endpoint, request)).await;
+        let answered = answering.unwrap_or_else(|_| Err(TOO_LONG.into()));
+        call.end(outcome(&answered));
+        answered.unwrap_or_else(|failure| failure.response(route.statuses))
+    }
+
+    async fn ask(&self, endpoint: Endpoint, request: Request) -> Result<Response, Failure> {
+        match endpoint {
             Endpoint::Token => self.token(request).await,
             Endpoint::Revoke(revoked) => self.revoke(request, revoked).await,
             Endpoint::Introspect => self.introspect(request).await,
             Endpoint::Metadata => document(&request, &self.metadata),
             Endpoint::OpenApi => document(&request, &self.description),
-        };
-        call.end(outcome(&answered));
-        answered.unwrap_or_else(|failure| failure.response(route.statuses))
+        }
     }
 }
 

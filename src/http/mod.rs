@@ -28,5 +28,6 @@ pub use self::{
     front::router,
     measured::HttpMetrics,
     options::{BodyLimits, CorsOptions, HttpOptions},
+    routes::paths,
     server::HttpServer,
 };

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 /// The settings of the front end.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct HttpOptions {
     /// The URL clients know this server by (RFC 8414 §2): in the metadata and in introspection,
     /// never taken from a request.
@@ -16,6 +16,22 @@ pub struct HttpOptions {
     pub scopes_supported: Vec<String>,
     /// How much of a request's body is read.
     pub body: BodyLimits,
+    /// How long a request may take in all, until it is answered.
+    pub request_timeout: Duration,
+}
+
+impl Default for HttpOptions {
+    /// Without an issuer; 30 s for a request.
+    fn default() -> Self {
+        Self {
+            issuer: String::new(),
+            cors: CorsOptions::default(),
+            client_certificates: false,
+            scopes_supported: Vec::new(),
+            body: BodyLimits::default(),
+            request_timeout: Duration::from_secs(30),
+        }
+    }
 }
 
 /// Calls from pages in browsers (the CORS protocol of the Fetch standard).

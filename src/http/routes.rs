@@ -94,6 +94,11 @@ pub(super) const ROUTES: [Route; 13] = [
     standard("/openapi.json", Endpoint::OpenApi),
 ];
 
+/// Every path, without the slash after it that may stand there as well.
+pub fn paths() -> impl Iterator<Item = &'static str> {
+    ROUTES.iter().map(|route| route.path)
+}
+
 const fn standard(path: &'static str, endpoint: Endpoint) -> Route {
     Route { path, endpoint, statuses: STANDARD }
 }

@@ -11,6 +11,6 @@ mod server;
 
 pub use self::{
     readiness::{NotReady, Readiness},
-    router::Exposition,
+    router::{Exposition, paths},
     server::OpsServer,
 };

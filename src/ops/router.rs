@@ -19,6 +19,28 @@ const MAX_MESSAGE_BYTES: usize = 4 << 10;
 const STUCK: &str = "the runtime is stuck\n";
 const PLAIN: HeaderValue = HeaderValue::from_static("text/plain; charset=utf-8");
 
+/// What is answered.
+#[derive(Clone, Copy)]
+enum Answer {
+    Livez,
+    Readyz,
+    Metrics,
+    Health,
+}
+
+/// Every path, and what is answered there.
+const ROUTES: [(&str, Answer); 4] = [
+    ("/livez", Answer::Livez),
+    ("/readyz", Answer::Readyz),
+    ("/metrics", Answer::Metrics),
+    ("/grpc.health.v1.Health/{method}", Answer::Health),
+];
+
+/// Every path that is answered; `{method}` stands for the name of one.
+pub fn paths() -> impl Iterator<Item = &'static str> {
+    ROUTES.iter().map(|(path, _)| *path)
+}
+
 /// The metrics that are served: those of the layers that have started. Cloning shares them.
 #[derive(Clone, Default)]
 pub struct Exposition(Arc<Mutex<Vec<Registry>>>);
@@ -42,21 +64,29 @@ impl Exposition {
 
 /// The probes, the metrics, and grpc.health.v1 beside them.
 pub(super) fn router(
-    liveness: Liveness,
-    readiness: Readiness,
-    exposition: Exposition,
+    liveness: &Liveness,
+    readiness: &Readiness,
+    exposition: &Exposition,
     health: &Health,
 ) -> Router {
-    let probes = Router::new()
-        .route("/livez", get(livez).with_state(liveness.clone()))
-        .route("/readyz", get(readyz).with_state((liveness, readiness)))
-        .route("/metrics", get(expose).with_state(exposition));
-    let health = Router::new()
-        .route_service("/grpc.health.v1.Health/{method}", health.service(MAX_MESSAGE_BYTES))
-        .layer(from_fn(grpc_only));
-    // tonic's own router would answer every other path with 200, and so every probe that is
-    // misspelt.
-    probes.merge(health).fallback(async || {
+    let mut router = Router::new();
+    for (path, answer) in ROUTES {
+        router = match answer {
+            Answer::Livez => router.route(path, get(livez).with_state(liveness.clone())),
+            Answer::Readyz => {
+                let state = (liveness.clone(), readiness.clone());
+                router.route(path, get(readyz).with_state(state))
+            }
+            Answer::Metrics => router.route(path, get(expose).with_state(exposition.clone())),
+            // tonic's own router would answer every other path with 200, and so every probe that is
+            // misspelt.
+            Answer::Health => {
+                let health = Router::new().route_service(path, health.service(MAX_MESSAGE_BYTES));
+                router.merge(health.layer(from_fn(grpc_only)))
+            }
+        };
+    }
+    router.fallback(async || {
         plain(StatusCode::NOT_FOUND, "there is nothing at this path\n".to_owned())
     })
 }

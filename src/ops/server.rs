@@ -1,48 +1,52 @@
-//! The ops listener: its thread, its connections and their limits.
+//! The ops listener: its thread, and what its connections may take.
 
-use std::{
-    convert::Infallible, future::pending, io, net::SocketAddr, sync::Arc, thread, time::Duration,
-};
+use std::{convert::Infallible, io, net::SocketAddr, thread, time::Duration};
 
 use axum::{Router, response::Response};
-use hyper::{body::Incoming, service::service_fn};
-use hyper_util::{
-    rt::{TokioExecutor, TokioIo, TokioTimer},
-    server::conn::auto,
-};
+use bytesize::ByteSize;
+use http::Request;
 use tokio::{
-    net::{TcpListener, TcpStream},
     runtime,
-    sync::{OwnedSemaphorePermit, Semaphore, oneshot, watch},
-    time::{sleep, timeout},
+    sync::{oneshot, watch},
+    time::timeout,
 };
-use tower::ServiceExt as _;
+use tonic::Status;
+use tower::{ServiceExt as _, service_fn};
 
 use super::{Exposition, Readiness, liveness::Liveness, router::router};
-use crate::{grpc::Health, transport::Cores};
+use crate::{
+    config::LimitSettings,
+    grpc::Health,
+    transport::{Bound, Carriage, Cores, Protocol, Received, Stage, Transport, WhenFull},
+};
 
-/// Connections at one time: probes and scrapers are few. One more is closed at once.
-const MAX_CONNECTIONS: usize = 128;
-/// How long a connection may take to its first request, whichever protocol it turns out to speak,
-/// and on HTTP/1 to the headers of each next one.
-const REQUEST_TIMEOUT: Duration = Duration::from_secs(10);
-/// Longest request line and headers together, in bytes.
-const MAX_HEADER_BYTES: u16 = 16 << 10;
-/// Concurrent calls on one HTTP/2 connection.
-const MAX_STREAMS: u32 = 16;
-/// Streams that a peer may have us reset before its connection is closed (CVE-2023-44487 and kin).
-const MAX_RESETS: usize = 16;
-/// How often an HTTP/2 peer that says nothing is asked whether it is there, and for how long.
-const PING_INTERVAL: Duration = Duration::from_secs(30);
-const PING_TIMEOUT: Duration = Duration::from_secs(10);
-/// How long to wait before accepting again when the process is out of file descriptors.
-const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+/// How long a call may take until it is answered. Only health reads a message, which may not come.
+const CALL_TIMEOUT: Duration = Duration::from_secs(10);
 /// How often the runtime that answers calls shows that it runs.
 const HEARTBEAT: Duration = Duration::from_secs(1);
 
+/// What connections may take: probes and scrapers are few, and ask for little.
+fn limits() -> LimitSettings {
+    LimitSettings {
+        connections: 128,
+        streams: 16,
+        resets: 16,
+        header_bytes: ByteSize::kib(16),
+        pending_bytes: ByteSize::mib(8),
+        keepalive_interval: Duration::from_secs(30),
+        keepalive_timeout: Duration::from_secs(10),
+        connection_age: Duration::from_secs(5 * 60),
+        connection_age_grace: Duration::from_secs(10),
+        preface_timeout: Duration::from_secs(10),
+        header_timeout: Duration::from_secs(10),
+        write_timeout: Duration::from_secs(10),
+        ..LimitSettings::default()
+    }
+}
+
 /// A bound listener, not yet serving.
 pub struct OpsServer {
-    listener: std::net::TcpListener,
+    socket: Bound,
 }
 
 impl OpsServer {
@@ -51,9 +55,7 @@ impl OpsServer {
     /// # Errors
     /// When the address cannot be bound.
     pub fn bind(address: SocketAddr) -> io::Result<Self> {
-        let listener = std::net::TcpListener::bind(address)?;
-        listener.set_nonblocking(true)?;
-        Ok(Self { listener })
+        Ok(Self { socket: Bound::at(address)? })
     }
 
     /// The address that was bound, with its real port.
@@ -61,7 +63,7 @@ impl OpsServer {
     /// # Errors
     /// When the operating system does not tell.
     pub fn local_address(&self) -> io::Result<SocketAddr> {
-        self.listener.local_addr()
+        self.socket.local_address()
     }
 
     /// Serves on a thread of its own for as long as the runtime that this is called on lives:
@@ -91,18 +93,26 @@ impl OpsServer {
         (health, cores): (&Health, Option<Cores>),
     ) -> io::Result<()> {
         let liveness = Liveness::default();
-        let router = router(liveness.clone(), readiness, exposition, health);
+        let router = router(&liveness, &readiness, &exposition, health);
         let own = runtime::Builder::new_current_thread().enable_all().build()?;
         let listener = {
             let _within = own.enter();
-            TcpListener::from_std(self.listener)?
+            self.socket.listen()?
         };
+        let transport = Transport::new(Carriage {
+            when_full: WhenFull::MakeRoom,
+            ..Carriage::plain(Protocol::Either, limits())
+        });
+        let service = service_fn(move |request| answer(router.clone(), request));
+        // It is never asked to drain: it answers until the process ends.
+        let (serves, stage) = watch::channel(Stage::Serving);
         // Dropped with the runtime that the heart beats on.
         let (alive, ended) = oneshot::channel::<Infallible>();
         let beating = liveness.clone().beat(period, cores);
         let serving = async move {
+            let _serves = serves;
             tokio::select! {
-                () = accept(listener, router) => {}
+                () = transport.serve(listener, service, stage) => {}
                 () = liveness.look(period) => {}
                 _ = ended => {}
             }
@@ -116,64 +126,11 @@ impl OpsServer {
     }
 }
 
-async fn accept(listener: TcpListener, router: Router) {
-    let places = Arc::new(Semaphore::new(MAX_CONNECTIONS));
-    loop {
-        match listener.accept().await {
-            Ok((stream, _)) => {
-                if let Ok(place) = Arc::clone(&places).try_acquire_owned() {
-                    tokio::spawn(connection(stream, router.clone(), place));
-                }
-            }
-            Err(error) => {
-                tracing::warn!(%error, "an ops connection could not be accepted");
-                sleep(ACCEPT_PAUSE).await;
-            }
-        }
+async fn answer(router: Router, request: Request<Received>) -> Result<Response, Infallible> {
+    match timeout(CALL_TIMEOUT, router.oneshot(request)).await {
+        Ok(answer) => answer,
+        Err(_) => Ok(Status::deadline_exceeded("the call took too long").into_http()),
     }
-}
-
-async fn connection(stream: TcpStream, router: Router, _place: OwnedSemaphorePermit) {
-    let (asked, mut first) = watch::channel(false);
-    let service = service_fn(move |request| {
-        asked.send_replace(true);
-        answer(router.clone(), request)
-    });
-    let mut builder = auto::Builder::new(TokioExecutor::new());
-    builder
-        .http1()
-        .timer(TokioTimer::new())
-        .header_read_timeout(REQUEST_TIMEOUT)
-        .max_buf_size(MAX_HEADER_BYTES.into());
-    builder
-        .http2()
-        .timer(TokioTimer::new())
-        .max_concurrent_streams(MAX_STREAMS)
-        .max_pending_accept_reset_streams(MAX_RESETS)
-        .max_local_error_reset_streams(MAX_RESETS)
-        .max_header_list_size(MAX_HEADER_BYTES.into())
-        .keep_alive_interval(PING_INTERVAL)
-        .keep_alive_timeout(PING_TIMEOUT);
-    let serving = builder.serve_connection(TokioIo::new(stream), service);
-    // hyper waits for ever for the bytes that tell HTTP/1 from HTTP/2.
-    let too_late = async {
-        let in_time = timeout(REQUEST_TIMEOUT, first.wait_for(|asked| *asked)).await.is_ok();
-        if in_time {
-            pending::<()>().await;
-        }
-    };
-    tokio::select! {
-        ended = serving => {
-            if let Err(error) = ended {
-                tracing::debug!(error, "an ops connection ended early");
-            }
-        }
-        () = too_late => tracing::debug!("an ops connection asked nothing"),
-    }
-}
-
-async fn answer(router: Router, request: http::Request<Incoming>) -> Result<Response, Infallible> {
-    router.oneshot(request.map(axum::body::Body::new)).await
 }
 
 #[cfg(test)]

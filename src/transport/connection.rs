@@ -1,20 +1,13 @@
 //! One connection: TLS handshake, first bytes, age, end.
 
-use std::{
-    convert::Infallible,
-    error::Error,
-    net::SocketAddr,
-    pin::{Pin, pin},
-    sync::Arc,
-    time::Duration,
-};
+use std::{convert::Infallible, error::Error, net::SocketAddr, pin::pin, sync::Arc};
 
 use http::{Request, Response};
 use hyper::{
     body::{Body, Bytes, Incoming},
     service::service_fn,
 };
-use hyper_util::{rt::TokioIo, server::graceful::GracefulConnection};
+use hyper_util::rt::TokioIo;
 use tokio::{
     io::{AsyncRead, AsyncWrite},
     net::TcpStream,
@@ -24,11 +17,14 @@ use tokio::{
 use tower::{Service, ServiceExt as _};
 
 use super::{
-    Peer, Protocol, Stage, Transport, first_bytes::FirstBytes, lull::Calls, protocol, tls,
+    Peer, Protocol, Received, Stage, Transport,
+    bodies::Sent,
+    first_bytes::FirstBytes,
+    life::{Life, live},
+    lull::Calls,
+    protocol, tls,
+    writes::Watched,
 };
-
-/// A connection that is called without a pause gets older by its age divided by this.
-const PATIENCE: u32 = 20;
 
 /// Serves one connection to its end.
 pub(super) async fn connection<S, B>(
@@ -36,7 +32,7 @@ pub(super) async fn connection<S, B>(
     service: S,
     (transport, mut stage): (Arc<Transport>, watch::Receiver<Stage>),
 ) where
-    S: Service<Request<Incoming>, Response = Response<B>, Error = Infallible>,
+    S: Service<Request<Received>, Response = Response<B>, Error = Infallible>,
     S: Clone + Send + 'static,
     S::Future: Send,
     B: Body<Data = Bytes> + Send + 'static,
@@ -80,7 +76,7 @@ async fn serve<T, S, B>(
     mut stage: watch::Receiver<Stage>,
 ) where
     T: AsyncRead + AsyncWrite + Send + Unpin + 'static,
-    S: Service<Request<Incoming>, Response = Response<B>, Error = Infallible>,
+    S: Service<Request<Received>, Response = Response<B>, Error = Infallible>,
     S: Clone + Send + 'static,
     S::Future: Send,
     B: Body<Data = Bytes> + Send + 'static,
@@ -88,23 +84,30 @@ async fn serve<T, S, B>(
 {
     let limits = &transport.limits;
     let address = peer.address;
+    let (stream, writes) = Watched::of(stream);
+    let opened = transport.pending.open();
+    let account = opened.account();
     let calls = Arc::new(Calls::default());
-    let counted = Arc::clone(&calls);
-    let service = service_fn(move |mut request: Request<Incoming>| {
+    let (counted, kept_for) = (Arc::clone(&calls), Arc::clone(account));
+    let service = service_fn(move |request: Request<Incoming>| {
         let call = counted.begin();
+        let (mut request, kept) = Received::counted(request, &kept_for);
         request.extensions_mut().insert(peer.clone());
+        let account = Arc::clone(&kept_for);
         let answer = service.clone().oneshot(request);
         async move {
-            let _call = call;
-            answer.await
+            let _until_answered = call;
+            let answer = answer.await?;
+            Ok::<_, Infallible>(answer.map(|body| Sent::counted(body, account, kept)))
         }
     });
-    let age = transport.ages.next();
+    let life = Life { limits, calls: &calls, account, writes: &writes, age: transport.ages.next() };
+    let not_begun = || tracing::debug!(peer = %address, "a connection never began to speak");
     let ended = match transport.protocol {
         Protocol::Http1 => {
             let connection =
                 protocol::http1(limits).serve_connection(TokioIo::new(stream), service);
-            live(pin!(connection), &calls, (age, limits.connection_age_grace), stage).await
+            live(pin!(connection), &life, stage).await
         }
         Protocol::Http2 => {
             let (stream, spoken) = FirstBytes::of(stream);
@@ -113,61 +116,36 @@ async fn serve<T, S, B>(
             let mut connection = pin!(connection);
             tokio::select! {
                 biased;
-                ended = connection.as_mut() => return ended_early(address, ended),
+                ended = connection.as_mut() => return ended_early(address, ended.map_err(Into::into)),
                 () = spoken.notified() => {}
-                () = sleep(limits.preface_timeout) => {
-                    return tracing::debug!(peer = %address, "a connection never began to speak");
-                }
+                () = sleep(limits.preface_timeout) => return not_begun(),
                 () = Stage::Draining.reached(&mut stage) => return,
             }
-            live(connection, &calls, (age, limits.connection_age_grace), stage).await
+            live(connection, &life, stage).await
+        }
+        Protocol::Either => {
+            let builder = protocol::either(limits);
+            let connection = builder.serve_connection(TokioIo::new(stream), service);
+            let mut connection = pin!(connection);
+            // hyper waits for ever for the bytes that tell one from the other, and HTTP/2 for a call.
+            tokio::select! {
+                biased;
+                ended = connection.as_mut() => return ended_early(address, ended),
+                () = calls.first() => {}
+                () = sleep(limits.preface_timeout) => return not_begun(),
+                () = life.given_up() => return,
+                () = Stage::Draining.reached(&mut stage) => return,
+            }
+            return ended_early(address, live(connection, &life, stage).await);
         }
     };
-    ended_early(address, ended);
+    ended_early(address, ended.map_err(Into::into));
 }
 
-fn ended_early<E: Error>(peer: SocketAddr, ended: Result<(), E>) {
+fn ended_early(peer: SocketAddr, ended: Result<(), Box<dyn Error + Send + Sync>>) {
     if let Err(error) = ended {
         // hyper says what failed, its source says why.
         let reason = error.source().map(ToString::to_string);
         tracing::debug!(%peer, %error, reason, "a connection ended early");
-    }
-}
-
-/// Drives a connection until it ends by itself, or has answered what was under way when it came to
-/// its age or the process to its end, or is out of time for that.
-async fn live<C: GracefulConnection>(
-    mut connection: Pin<&mut C>,
-    calls: &Calls,
-    (age, grace): (Option<Duration>, Duration),
-    mut stage: watch::Receiver<Stage>,
-) -> Result<(), C::Error> {
-    let aged = async {
-        match age {
-            Some(age) => {
-                sleep(age).await;
-                calls.lull(age / PATIENCE).await;
-            }
-            None => std::future::pending().await,
-        }
-    };
-    let draining = async {
-        Stage::Draining.reached(&mut stage).await;
-        calls.lull(Duration::ZERO).await;
-    };
-    // The connection first: what it makes of a call's first bytes is what a lull waits for.
-    tokio::select! {
-        biased;
-        ended = connection.as_mut() => return ended,
-        () = aged => {}
-        () = draining => {}
-    }
-    // No more calls from now on: GOAWAY on HTTP/2, `connection: close` on HTTP/1.1.
-    connection.as_mut().graceful_shutdown();
-    tokio::select! {
-        biased;
-        ended = connection.as_mut() => ended,
-        () = sleep(grace) => Ok(()),
-        () = Stage::Cut.reached(&mut stage) => Ok(()),
     }
 }

@@ -3,37 +3,77 @@
 use std::{convert::Infallible, error::Error, io, net::SocketAddr, sync::Arc, time::Duration};
 
 use http::{Request, Response};
-use hyper::body::{Body, Bytes, Incoming};
+use hyper::body::{Body, Bytes};
 use tokio::{
     net::{TcpListener, TcpSocket, TcpStream},
-    sync::{Semaphore, watch},
+    sync::{OwnedSemaphorePermit, Semaphore, watch},
     time::timeout,
 };
 use tower::Service;
 
-use super::{Cores, Protocol, Stage, Tls, age::Ages, connection::connection, refusals::Refusals};
+use super::{
+    Cores, Pending, Protocol, Received, Stage, Tls, age::Ages, connection::connection,
+    refusals::Refusals,
+};
 use crate::config::LimitSettings;
 
 /// How many connections the kernel keeps until they are accepted.
 const BACKLOG: u32 = 1024;
+/// What the kernel keeps of what was sent and not taken, and came and was not read, for each connection.
+const SOCKET_BYTES: u32 = 256 << 10;
 /// How long to wait before accepting again when the process is out of file descriptors.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+/// How long a connection that is cut off for another may take to let go of its place.
+const ROOM_TIMEOUT: Duration = Duration::from_secs(1);
 
-/// A bound socket, not yet serving.
+/// A bound socket, which nobody can connect to yet.
 #[derive(Debug)]
-pub struct Listener(TcpListener);
+pub struct Bound(TcpSocket);
 
-impl Listener {
+impl Bound {
     /// Binds it.
     ///
     /// # Errors
     /// When the address cannot be bound.
-    pub fn bind(address: SocketAddr) -> io::Result<Self> {
+    pub fn at(address: SocketAddr) -> io::Result<Self> {
         let socket = if address.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }?;
         // Connections of the process before that are not quite gone must not keep this one out.
         socket.set_reuseaddr(true)?;
+        // What a peer does not take lies in the kernel first, megabytes of it unless it is told.
+        socket.set_send_buffer_size(SOCKET_BYTES)?;
+        socket.set_recv_buffer_size(SOCKET_BYTES)?;
         socket.bind(address)?;
-        Ok(Self(socket.listen(BACKLOG)?))
+        Ok(Self(socket))
+    }
+
+    /// The address that was bound, with its real port.
+    ///
+    /// # Errors
+    /// When the operating system does not tell.
+    pub fn local_address(&self) -> io::Result<SocketAddr> {
+        self.0.local_addr()
+    }
+
+    /// Lets connections come, to be served by the runtime that this is called on.
+    ///
+    /// # Errors
+    /// When another socket listens there.
+    pub fn listen(self) -> io::Result<Listener> {
+        self.0.listen(BACKLOG).map(Listener)
+    }
+}
+
+/// A socket that is listened on, not yet serving.
+#[derive(Debug)]
+pub struct Listener(TcpListener);
+
+impl Listener {
+    /// Binds it and listens.
+    ///
+    /// # Errors
+    /// When the address cannot be bound.
+    pub fn bind(address: SocketAddr) -> io::Result<Self> {
+        Bound::at(address)?.listen()
     }
 
     /// The address that was bound, with its real port.
@@ -45,33 +85,64 @@ impl Listener {
     }
 }
 
+/// What becomes of a connection beyond the limit.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum WhenFull {
+    /// It is closed.
+    Refuse,
+    /// It takes the place of the one on which the last call began the longest ago.
+    MakeRoom,
+}
+
+/// How one listener's connections are to be carried.
+pub struct Carriage {
+    /// What they speak.
+    pub protocol: Protocol,
+    /// The certificate; without one there is no TLS.
+    pub tls: Option<Tls>,
+    /// What each may take.
+    pub limits: LimitSettings,
+    /// What is kept for their peers, together with those of other listeners that share it.
+    pub pending: Arc<Pending>,
+    /// What becomes of one more than there may be.
+    pub when_full: WhenFull,
+    /// Where they are served, if not on the runtime that accepts them.
+    pub cores: Option<Cores>,
+    /// Any number: from it on, connections get a little older or younger than the limit.
+    pub spread: u64,
+}
+
+impl Carriage {
+    /// Without TLS, on the runtime that accepts them, with nothing shared.
+    pub fn plain(protocol: Protocol, limits: LimitSettings) -> Self {
+        let most = usize::try_from(limits.pending_bytes.as_u64()).unwrap_or(usize::MAX);
+        let (pending, when_full) = (Pending::limited(most), WhenFull::Refuse);
+        Self { protocol, tls: None, limits, pending, when_full, cores: None, spread: 0 }
+    }
+}
+
 /// How one listener's connections are carried.
 pub struct Transport {
     pub(super) protocol: Protocol,
     pub(super) tls: Option<Tls>,
     pub(super) limits: LimitSettings,
+    pub(super) pending: Arc<Pending>,
     pub(super) ages: Ages,
     pub(super) refused: Refusals,
-    /// Where connections are served, if not on the runtime that accepts them.
+    when_full: WhenFull,
     cores: Option<Cores>,
     /// One for each connection, which keeps it for as long as it lives.
     places: Arc<Semaphore>,
 }
 
 impl Transport {
-    /// Connections that speak `protocol`, over TLS if there is a certificate, and are dealt to the
-    /// cores if there are any. `spread` is any number: from it on, connections get a little older or
-    /// younger than the limit.
-    pub fn new(
-        (protocol, tls): (Protocol, Option<Tls>),
-        limits: LimitSettings,
-        cores: Option<Cores>,
-        spread: u64,
-    ) -> Arc<Self> {
+    /// Connections that are carried so.
+    pub fn new(carriage: Carriage) -> Arc<Self> {
+        let Carriage { protocol, tls, limits, pending, when_full, cores, spread } = carriage;
         let ages = Ages::about(limits.connection_age, spread);
         let places = usize::try_from(limits.connections).unwrap_or(Semaphore::MAX_PERMITS);
-        let places = Arc::new(Semaphore::new(places));
-        Arc::new(Self { protocol, tls, limits, ages, refused: Refusals::new(), cores, places })
+        let (places, refused) = (Arc::new(Semaphore::new(places)), Refusals::new());
+        Arc::new(Self { protocol, tls, limits, pending, ages, refused, when_full, cores, places })
     }
 
     /// Accepts connections and serves what comes over them until the stage says otherwise, and
@@ -83,7 +154,7 @@ impl Transport {
         service: S,
         mut stage: watch::Receiver<Stage>,
     ) where
-        S: Service<Request<Incoming>, Response = Response<B>, Error = Infallible>,
+        S: Service<Request<Received>, Response = Response<B>, Error = Infallible>,
         S: Clone + Send + 'static,
         S::Future: Send,
         B: Body<Data = Bytes> + Send + 'static,
@@ -97,8 +168,8 @@ impl Transport {
                 () = Stage::Draining.reached(&mut stage) => break,
             };
             match accepted {
-                Ok((stream, address)) => match Arc::clone(&self.places).try_acquire_owned() {
-                    Ok(place) => {
+                Ok((stream, address)) => match self.place().await {
+                    Some(place) => {
                         let (service, transport) = (service.clone(), Arc::clone(&self));
                         let stage = heard.clone();
                         self.put(stream, move |stream| async move {
@@ -106,7 +177,7 @@ impl Transport {
                             drop(place);
                         });
                     }
-                    Err(_) => self.is_full(address),
+                    None => self.is_full(address),
                 },
                 Err(error) => {
                     if not_accepted(&error) {
@@ -128,6 +199,18 @@ impl Transport {
         }
         told.send_replace(Stage::Cut);
         self.all_are_closed().await;
+    }
+
+    /// A place for one more connection, if there is one or room can be made.
+    async fn place(&self) -> Option<OwnedSemaphorePermit> {
+        if let Ok(place) = Arc::clone(&self.places).try_acquire_owned() {
+            return Some(place);
+        }
+        if self.when_full == WhenFull::Refuse || !self.pending.cut_the_quietest() {
+            return None;
+        }
+        let freed = timeout(ROOM_TIMEOUT, Arc::clone(&self.places).acquire_owned()).await;
+        freed.ok()?.ok()
     }
 
     /// Waits until no connection is left.
@@ -205,8 +288,8 @@ mod tests {
         for _ in 0..300 {
             let listener = Listener::bind((Ipv4Addr::LOCALHOST, 0).into()).expect("bound");
             let address = listener.local_address().expect("an address");
-            let limits = LimitSettings::default();
-            let transport = Transport::new((Protocol::Http1, None), limits, None, 0);
+            let carriage = Carriage::plain(Protocol::Http1, LimitSettings::default());
+            let transport = Transport::new(carriage);
             let (stage, heard) = watch::channel(Stage::Serving);
             let service = service_fn(async |_| Ok(Response::new(String::new())));
             let serving = tokio::spawn(transport.serve(listener, service, heard));

@@ -7,7 +7,7 @@
 use std::{
     sync::{
         Arc,
-        atomic::{AtomicUsize, Ordering},
+        atomic::{AtomicBool, AtomicUsize, Ordering},
     },
     time::Duration,
 };
@@ -25,6 +25,8 @@ const LULL: Duration = Duration::from_millis(100);
 pub(super) struct Calls {
     begun: Notify,
     under_way: AtomicUsize,
+    any: AtomicBool,
+    first: Notify,
 }
 
 /// A call, until it is dropped.
@@ -35,7 +37,15 @@ impl Calls {
     pub(super) fn begin(self: &Arc<Self>) -> Call {
         self.under_way.fetch_add(1, Ordering::Relaxed);
         self.begun.notify_waiters();
+        if !self.any.load(Ordering::Relaxed) && !self.any.swap(true, Ordering::Relaxed) {
+            self.first.notify_one();
+        }
         Call(Arc::clone(self))
+    }
+
+    /// Waits, once, until the first has begun.
+    pub(super) async fn first(&self) {
+        self.first.notified().await;
     }
 
     /// Waits until a call begins while no other is under way, or there is none for a while; when

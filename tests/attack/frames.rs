@@ -26,15 +26,13 @@ pub(crate) fn frame(kind: u8, flags: u8, stream: u32, payload: &[u8]) -> Vec<u8>
     frame
 }
 
-/// The headers of a call to `Introspect`, with nothing indexed.
-pub(crate) fn call() -> Vec<u8> {
+/// The headers of a call to `path`, with nothing indexed.
+pub(crate) fn call(path: &str) -> Vec<u8> {
     // POST and http are in the static table.
     let mut block = vec![0x83, 0x86];
-    for (index, value) in [
-        (&[0x04][..], &b"/jeton.v1.TokenService/Introspect"[..]),
-        (&[0x01], b"test"),
-        (&[0x0f, 0x10], b"application/grpc"),
-    ] {
+    for (index, value) in
+        [(&[0x04][..], path.as_bytes()), (&[0x01], b"test"), (&[0x0f, 0x10], b"application/grpc")]
+    {
         block.extend(index);
         block.push(u8::try_from(value.len()).expect("a short value"));
         block.extend(value);
@@ -43,8 +41,8 @@ pub(crate) fn call() -> Vec<u8> {
 }
 
 /// Few bytes for many headers: one long header goes into the table, and is then named again and again.
-pub(crate) fn bomb() -> Vec<u8> {
-    let mut block = call();
+pub(crate) fn bomb(path: &str) -> Vec<u8> {
+    let mut block = call(path);
     // With incremental indexing: the name `x`, and a value of 3,900 bytes (RFC 7541 §5.1).
     block.extend([0x40, 1, b'x', 0x7f]);
     block.extend([0xbd, 0x1d]);

@@ -1,12 +1,15 @@
-//! Attacks from outside, each bounded in count and time: meanwhile a well-behaved client is answered,
-//! and the server's memory stays bounded.
+//! Attacks from outside on everything that is served, each bounded in count and time: meanwhile a
+//! well-behaved client is answered, and the server's memory stays bounded.
 
 #[path = "../common/mod.rs"]
 #[expect(dead_code, reason = "the harness is every test file's")]
 mod common;
 mod frames;
 mod honest;
+mod messages;
 mod peers;
+mod plain;
+mod served;
 
 use std::{fs, time::Duration};
 
@@ -14,13 +17,25 @@ use rustix::process::{Pid, Resource, Rlimit, getrlimit, prlimit, setrlimit};
 use tokio::{net::TcpStream, time::Instant};
 
 use crate::{
-    common::{caller::client_credentials, server::Server, settings::Settings, wait::until},
+    common::{
+        admin::Admin,
+        caller::client_credentials,
+        server::Server,
+        settings::{Settings, Table},
+        wait::until,
+    },
     honest::Honest,
+    messages::Caller,
     peers::Attack,
+    served::served,
 };
 
-/// What the server may take more than it did before anybody attacked it.
-const MORE_MEMORY_KIB: u64 = 256 << 10;
+/// What the server may take, whatever is done to it.
+const MOST_MEMORY_KIB: u64 = 96 << 10;
+/// A build without optimisation begins with about twice as much as the other, and each call takes several
+/// times as much: from where on a server is one, and what it may take more than it begins with.
+const UNOPTIMISED_KIB: u64 = 48 << 10;
+const MORE_MEMORY_KIB: u64 = 160 << 10;
 
 /// Lines that an attack may bring into the log: what tells of it is rationed.
 const MORE_LINES: usize = 1_000;
@@ -58,13 +73,25 @@ async fn serves_newcomers(server: &Server) {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_well_behaved_client_is_answered_whatever_others_do() {
     many_descriptors();
-    let settings = Settings::standard().set("limits", "preface_timeout", "2s");
+    let root = Table::confidential("root").toml("permissions", r#"["admin"]"#);
+    let settings = Settings::standard().and(root.text("introspect", "any"));
+    let settings = settings.set("limits", "preface_timeout", "2s");
+    let settings = settings.set("limits", "request_timeout", "5s");
+    let settings = settings.set("limits", "write_timeout", "3s");
+    let settings = settings.set("limits", "body_timeout", "2s");
     let settings = settings.set("limits", "header_timeout", "2s");
     let settings = settings.set("limits", "keepalive_interval", "1s");
-    let server = Server::start(&settings.set("limits", "keepalive_timeout", "1s")).await;
+    let server = Server::start(&settings.set("limits", "keepalive_timeout", "3s")).await;
     let shop = server.caller("shop").await;
     let token = shop.issue(client_credentials()).await.expect("a token").access_token;
     let before = peak_kib(server.pid());
+    let most = if before < UNOPTIMISED_KIB { MOST_MEMORY_KIB } else { before + MORE_MEMORY_KIB };
+    let mut faults = Vec::new();
+    let served = served(&server).await;
+    let signed = Admin::of(&server).await.signed(());
+    let authorization = signed.metadata().get("authorization").expect("credentials");
+    let authorization = authorization.to_str().expect("text").to_owned();
+    let attacker = Caller { authorization, token: token.clone() };
     let calm = Honest::start(&shop, &token);
     until("to be answered", async || {
         assert!(shop.is_active(&token).await);
@@ -73,25 +100,31 @@ async fn a_well_behaved_client_is_answered_whatever_others_do() {
     .await;
     println!("| attack | counted | calls of others | p50 | p99 | longest | peak memory |");
     println!("| none | | {} | {} MiB |", calm.stop().await, peak_kib(server.pid()) >> 10);
-    for attack in Attack::ALL {
+    for attack in Attack::asked() {
         let honest = Honest::start(&shop, &token);
         forget_peak(server.pid());
         let lines = server.log().lines().count();
         let began = Instant::now();
-        let mut counted = attack.run(&server).await;
+        let mut counted = attack.run(&served, &attacker).await;
         let mut rounds = 1;
         while honest.answered() < ENOUGH_CALLS && began.elapsed() < LONG_ENOUGH {
-            counted = attack.run(&server).await;
+            counted = attack.run(&served, &attacker).await;
             rounds += 1;
         }
         assert!(began.elapsed() < Duration::from_secs(60), "{attack:?}: {:?}", began.elapsed());
         let (times, memory) = (honest.stop().await, peak_kib(server.pid()));
         println!("| {attack:?} | {counted}, {rounds} times | {times} | {} MiB |", memory >> 10);
-        assert!(memory < before + MORE_MEMORY_KIB, "{attack:?}: from {before} to {memory} KiB");
+        if memory > most {
+            faults.push(format!("{attack:?}: {memory} KiB of {most}"));
+        }
         let lines = server.log().lines().count() - lines;
-        assert!(lines < MORE_LINES, "{attack:?}: {lines} lines in the log");
+        if lines > MORE_LINES && !attack.is_audited() {
+            faults.push(format!("{attack:?}: {lines} lines in the log"));
+        }
         serves_newcomers(&server).await;
+        assert_eq!(server.ops().await.get("/livez").await.0, 200, "{attack:?}");
     }
+    assert!(faults.is_empty(), "{faults:#?}");
     server.stop().await;
 }
 

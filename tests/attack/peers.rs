@@ -3,7 +3,6 @@
 use std::{io::Write as _, time::Duration};
 
 use flate2::{Compression, write::GzEncoder};
-use jeton::proto::v1::IntrospectRequest;
 use tokio::{
     io::{AsyncReadExt as _, AsyncWriteExt as _},
     net::TcpStream,
@@ -12,11 +11,13 @@ use tokio::{
 };
 
 use crate::{
-    common::server::Server,
     frames::{
         ACK, CONTINUATION, DATA, END_HEADERS, END_STREAM, GREETING, HEADERS, NO_FLAGS, PING, RESET,
         SETTINGS, bomb, call, frame,
     },
+    messages::{self, Caller, Message},
+    plain::{self, Request},
+    served::Listener,
 };
 
 /// No peer lasts longer.
@@ -35,13 +36,17 @@ pub(crate) enum Attack {
     PingFlood,
     SettingsFlood,
     UnaskedAcks,
-    LongMessage,
     GzipBomb,
     ManyStreams,
+    LongMessages,
+    HalfMessages,
+    UnreadAnswers,
+    HalfBodies,
+    UnreadHttp,
 }
 
 impl Attack {
-    pub(crate) const ALL: [Self; 14] = [
+    const ALL: [Self; 18] = [
         Self::IdleConnections,
         Self::SlowPreface,
         Self::SlowHeaders,
@@ -53,70 +58,124 @@ impl Attack {
         Self::PingFlood,
         Self::SettingsFlood,
         Self::UnaskedAcks,
-        Self::LongMessage,
         Self::GzipBomb,
         Self::ManyStreams,
+        Self::LongMessages,
+        Self::HalfMessages,
+        Self::UnreadAnswers,
+        Self::HalfBodies,
+        Self::UnreadHttp,
     ];
 
-    /// Runs it to its end, and says what was counted.
-    pub(crate) async fn run(self, server: &Server) -> String {
-        let (grpc, http) = (server.address().to_owned(), server.http());
+    /// All of them, or the one that `JETON_TEST_ATTACK` names.
+    pub(crate) fn asked() -> Vec<Self> {
+        #[expect(clippy::disallowed_methods, reason = "what a person asks of a test run")]
+        let asked = std::env::var("JETON_TEST_ATTACK").ok();
+        let named =
+            |attack: &Self| asked.as_ref().is_none_or(|name| *name == format!("{attack:?}"));
+        let attacks: Vec<_> = Self::ALL.into_iter().filter(named).collect();
+        assert!(!attacks.is_empty(), "there is no such attack");
+        attacks
+    }
+
+    /// Whether it makes calls as an administrator, each of which is in the audit.
+    pub(crate) fn is_audited(self) -> bool {
+        matches!(self, Self::UnreadAnswers)
+    }
+
+    /// Runs it to its end against everything that is served, and says what was counted.
+    pub(crate) async fn run(self, served: &[Listener], caller: &Caller) -> String {
         match self {
-            Self::IdleConnections => idle(&grpc, 2_000).await,
-            Self::SlowPreface => slow(&grpc, 200, GREETING[..24].to_vec()).await,
+            Self::GzipBomb => gzip_bombs(served).await,
+            Self::LongMessages => messages::attack(served, caller, Message::Long).await,
+            Self::HalfMessages => messages::attack(served, caller, Message::Half).await,
+            Self::UnreadAnswers => messages::attack(served, caller, Message::Unread).await,
+            Self::HalfBodies => plain::attack(served, Request::Half).await,
+            Self::UnreadHttp => plain::attack(served, Request::Unread).await,
+            _ => self.run_on_each(served).await,
+        }
+    }
+
+    /// Runs one that does not depend on the path, against all listeners at the same time.
+    async fn run_on_each(self, served: &[Listener]) -> String {
+        let mut attacks = JoinSet::new();
+        for Listener { name, address, http1, http2 } in served.iter().cloned() {
+            attacks.spawn(async move {
+                let over_http1 = matches!(self, Self::SlowHttpHeaders);
+                let paths = if over_http1 { &http1 } else { &http2 };
+                let path = match (self, paths.first()) {
+                    (Self::IdleConnections, _) => "",
+                    (_, Some(path)) => path,
+                    (_, None) => return String::new(),
+                };
+                format!("{name}: {}; ", self.run_on(&address, path).await)
+            });
+        }
+        attacks.join_all().await.concat()
+    }
+
+    async fn run_on(self, address: &str, path: &str) -> String {
+        let opened = call(path);
+        match self {
+            Self::IdleConnections => idle(address, 1_000).await,
+            Self::SlowPreface => slow(address, 100, GREETING[..24].to_vec()).await,
             Self::SlowHeaders => {
-                let words = [GREETING, &frame(HEADERS, NO_FLAGS, 1, &call())].concat();
+                let words = [GREETING, &frame(HEADERS, NO_FLAGS, 1, &opened)].concat();
                 let drop_by_drop = frame(CONTINUATION, NO_FLAGS, 1, b"").repeat(64);
-                trickle(&grpc, 200, words, drop_by_drop).await
+                trickle(address, 100, words, drop_by_drop).await
             }
             Self::SlowHttpHeaders => {
-                let request = format!("POST /oauth/token HTTP/1.1\r\nx: {}", "y".repeat(1_000));
-                slow(&http, 200, request.into_bytes()).await
+                let request = format!("POST {path} HTTP/1.1\r\nx: {}", "y".repeat(1_000));
+                slow(address, 100, request.into_bytes()).await
             }
             Self::HeaderBomb => {
-                let words = frame(HEADERS, END_HEADERS | END_STREAM, 1, &bomb());
-                flood(&grpc, 50, "blocks of 46 MB", move |_| words.clone(), 1).await
+                let words = frame(HEADERS, END_HEADERS | END_STREAM, 1, &bomb(path));
+                flood(address, 25, "blocks of 46 MB", move |_| words.clone(), 1).await
             }
             Self::RapidReset => {
-                let of = |number| {
+                let of = move |number| {
                     let stream = 2 * number + 1;
-                    let opened = frame(HEADERS, END_HEADERS | END_STREAM, stream, &call());
+                    let opened = frame(HEADERS, END_HEADERS | END_STREAM, stream, &opened);
                     [opened, frame(RESET, NO_FLAGS, stream, &[0, 0, 0, 8])].concat()
                 };
-                flood(&grpc, 10, "streams opened and reset", of, 10_000).await
+                flood(address, 5, "streams opened and reset", of, 10_000).await
             }
             Self::ContinuationFlood => {
-                let of = |number| match number {
-                    0 => frame(HEADERS, NO_FLAGS, 1, &call()),
+                let of = move |number| match number {
+                    0 => frame(HEADERS, NO_FLAGS, 1, &opened),
                     _ => frame(CONTINUATION, NO_FLAGS, 1, &[0x00, 1, b'a', 1, b'b']),
                 };
-                flood(&grpc, 10, "CONTINUATION frames", of, 50_000).await
+                flood(address, 5, "CONTINUATION frames", of, 50_000).await
             }
             Self::EmptyDataFlood => {
-                let of = |number| match number {
-                    0 => frame(HEADERS, END_HEADERS, 1, &call()),
+                let of = move |number| match number {
+                    0 => frame(HEADERS, END_HEADERS, 1, &opened),
                     _ => frame(DATA, NO_FLAGS, 1, b""),
                 };
-                flood(&grpc, 10, "empty DATA frames", of, 50_000).await
+                flood(address, 5, "empty DATA frames", of, 50_000).await
             }
             Self::PingFlood => {
                 let ping = frame(PING, NO_FLAGS, 0, &[0; 8]);
-                flood(&grpc, 10, "PING frames", move |_| ping.clone(), 50_000).await
+                flood(address, 5, "PING frames", move |_| ping.clone(), 50_000).await
             }
             Self::SettingsFlood => {
                 let settings = frame(SETTINGS, NO_FLAGS, 0, b"");
-                flood(&grpc, 10, "SETTINGS frames", move |_| settings.clone(), 50_000).await
+                flood(address, 5, "SETTINGS frames", move |_| settings.clone(), 50_000).await
             }
             Self::UnaskedAcks => {
                 let ack = frame(PING, ACK, 0, &[0; 8]);
-                flood(&grpc, 10, "answers to no PING", move |_| ack.clone(), 50_000).await
+                flood(address, 5, "answers to no PING", move |_| ack.clone(), 50_000).await
             }
-            Self::LongMessage => long_messages(server, 20).await,
-            Self::GzipBomb => gzip_bombs(&grpc, &http, 20).await,
             Self::ManyStreams => {
-                let of = |number| frame(HEADERS, END_HEADERS, 2 * number + 1, &call());
-                flood(&grpc, 5, "streams opened", of, 10_000).await
+                let of = move |number| frame(HEADERS, END_HEADERS, 2 * number + 1, &opened);
+                flood(address, 5, "streams opened", of, 10_000).await
             }
+            Self::GzipBomb
+            | Self::LongMessages
+            | Self::HalfMessages
+            | Self::UnreadAnswers
+            | Self::HalfBodies
+            | Self::UnreadHttp => unreachable!("it goes from path to path"),
         }
     }
 }
@@ -213,52 +272,64 @@ async fn flood(
     format!("{sent} of {most} {what}; {closed} of {peers} connections cut before their end")
 }
 
-async fn long_messages(server: &Server, count: usize) -> String {
-    let shop = server.caller("shop").await;
-    let mut refused = 0;
-    for _ in 0..count {
-        let request = IntrospectRequest { token: "x".repeat(4 << 20), ..Default::default() };
-        let answer = shop.stub.clone().introspect(shop.signed(request)).await;
-        refused += usize::from(answer.is_err());
-    }
-    assert_eq!(refused, count);
-    format!("{refused} of {count} messages of 4 MiB refused")
-}
-
-/// 64 MiB that are 64 KiB on the wire, for gRPC and for HTTP.
-async fn gzip_bombs(grpc: &str, http: &str, count: usize) -> String {
+/// 64 MiB that are 64 KiB on the wire, to every path.
+async fn gzip_bombs(served: &[Listener]) -> String {
     let mut encoder = GzEncoder::new(Vec::new(), Compression::best());
     encoder.write_all(&vec![0; 64 << 20]).expect("memory");
     let bomb = encoder.finish().expect("memory");
-    let length = u32::try_from(bomb.len()).expect("it is short").to_be_bytes();
-    let mut refused = 0;
-    for _ in 0..count {
-        let stream = TcpStream::connect(grpc).await.expect("a connection");
-        let (mut sender, connection) = h2::client::handshake(stream).await.expect("a handshake");
-        let driving = tokio::spawn(connection);
-        let url = format!("http://{grpc}/jeton.v1.TokenService/Introspect");
-        let request = http::Request::post(url).header("content-type", "application/grpc");
-        let request = request.header("grpc-encoding", "gzip").body(()).expect("a request");
-        let (answer, mut body) = sender.send_request(request, false).expect("sent");
-        let message = [&[1][..], &length, &bomb].concat();
-        // It may be answered before all of it is sent.
-        drop(body.send_data(message.into(), true));
-        let answer = answer.await.expect("an answer");
-        refused += usize::from(answer.headers().contains_key("grpc-status"));
-        driving.abort();
-
-        let mut stream = TcpStream::connect(http).await.expect("a connection");
-        let head = format!(
-            "POST /oauth/token HTTP/1.1\r\nhost: a\r\ncontent-encoding: gzip\r\nconnection: close\r\n\
-             content-type: application/x-www-form-urlencoded\r\ncontent-length: {}\r\n\r\n",
-            bomb.len()
-        );
-        stream.write_all(head.as_bytes()).await.expect("a head");
-        drop(stream.write_all(&bomb).await);
-        let mut said = Vec::new();
-        drop(timeout(LONGEST, stream.read_to_end(&mut said)).await);
-        refused += usize::from(said.starts_with(b"HTTP/1.1 4"));
+    let (mut sent, mut answered) = (0, 0);
+    for Listener { address, http1, http2, .. } in served {
+        for path in http2 {
+            sent += 1;
+            answered += usize::from(grpc_bomb(address, path, &bomb).await);
+        }
+        for path in http1 {
+            sent += 1;
+            answered += usize::from(http_bomb(address, path, &bomb).await);
+        }
     }
-    assert_eq!(refused, 2 * count);
-    format!("{refused} of {} compressed messages refused", 2 * count)
+    assert_eq!(answered, sent, "some are not answered");
+    format!("{answered} of {sent} compressed messages answered at once")
+}
+
+/// Whether the message is refused, or its stream is.
+async fn grpc_bomb(address: &str, path: &str, bomb: &[u8]) -> bool {
+    let length = u32::try_from(bomb.len()).expect("it is short").to_be_bytes();
+    let stream = TcpStream::connect(address).await.expect("a connection");
+    let (mut sender, connection) = h2::client::handshake(stream).await.expect("a handshake");
+    let driving = tokio::spawn(connection);
+    let url = format!("http://{address}{path}");
+    let request = http::Request::post(url).header("content-type", "application/grpc");
+    let request = request.header("grpc-encoding", "gzip").body(()).expect("a request");
+    let (answer, mut body) = sender.send_request(request, false).expect("sent");
+    let message = [&[1][..], &length, bomb].concat();
+    // It may be answered before all of it is sent.
+    drop(body.send_data(message.into(), true));
+    let answered = match timeout(LONGEST, answer).await {
+        Ok(Ok(answer)) if answer.headers().contains_key("grpc-status") => true,
+        // A stream has begun, or the path speaks no gRPC.
+        Ok(Ok(answer)) => {
+            let mut body = answer.into_body();
+            timeout(LONGEST, async { while let Some(Ok(_)) = body.data().await {} }).await.is_ok()
+        }
+        Ok(Err(_)) => true,
+        Err(_) => false,
+    };
+    driving.abort();
+    answered
+}
+
+/// Whether the body is refused, or the request answered without a look at it.
+async fn http_bomb(address: &str, path: &str, bomb: &[u8]) -> bool {
+    let mut stream = TcpStream::connect(address).await.expect("a connection");
+    let head = format!(
+        "POST {path} HTTP/1.1\r\nhost: a\r\ncontent-encoding: gzip\r\nconnection: close\r\n\
+         content-type: application/x-www-form-urlencoded\r\ncontent-length: {}\r\n\r\n",
+        bomb.len()
+    );
+    stream.write_all(head.as_bytes()).await.expect("a head");
+    drop(stream.write_all(bomb).await);
+    let mut said = Vec::new();
+    // One whose body is not read is reset once it is answered.
+    timeout(LONGEST, stream.read_to_end(&mut said)).await.is_ok()
 }

@@ -32,7 +32,7 @@ use jeton::{
         secret::Secret,
         time::{Clock, Timestamp},
     },
-    http::{BodyLimits, CorsOptions, HttpMetrics, HttpOptions, router},
+    http::{HttpMetrics, HttpOptions, router},
     service::{Credentials, HashPool, Issue, IssueGrant, Ready, Service},
     store::memory::MemoryStore,
     transport::Peer,
@@ -209,10 +209,8 @@ pub(crate) struct Server {
 pub(crate) fn options() -> HttpOptions {
     HttpOptions {
         issuer: ISSUER.to_owned(),
-        cors: CorsOptions::default(),
-        client_certificates: false,
         scopes_supported: vec!["read".to_owned(), "write".to_owned()],
-        body: BodyLimits::default(),
+        ..HttpOptions::default()
     }
 }
 

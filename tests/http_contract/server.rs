@@ -11,7 +11,7 @@ use jeton::{
     config::LimitSettings,
     http::{HttpMetrics, HttpServer},
     telemetry::RequestIds,
-    transport::{Protocol, Stage, Transport},
+    transport::{Carriage, Protocol, Stage, Transport},
 };
 use tokio::{
     sync::watch,
@@ -35,7 +35,7 @@ impl Live {
         let http = HttpServer::bind((Ipv4Addr::LOCALHOST, 0).into()).expect("a listener");
         let address = http.local_address().expect("an address");
         let (stop, stage) = watch::channel(Stage::Serving);
-        let transport = Transport::new((Protocol::Http1, None), LimitSettings::default(), None, 7);
+        let transport = Transport::new(Carriage::plain(Protocol::Http1, LimitSettings::default()));
         let serving = tokio::spawn(async move {
             let ids = RequestIds::new(&SystemEntropy);
             let (ready, over) = (server.ready.clone(), (transport, stage));

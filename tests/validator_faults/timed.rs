@@ -23,7 +23,7 @@ use jeton::{
     grpc::{CallLimits, GrpcMetrics, GrpcOptions, GrpcServer, Health},
     service::{HashPool, Ready, Service},
     store::{Records as _, Store as _, Write, memory::MemoryStore},
-    transport::{Protocol, Stage, Transport},
+    transport::{Carriage, Protocol, Stage, Transport},
 };
 use tokio::{sync::watch, task::JoinSet};
 
@@ -84,7 +84,7 @@ impl Timed {
         };
         let options = GrpcOptions { limits: calls, reflection: false };
         let (stage, staged) = watch::channel(Stage::Serving);
-        let transport = Transport::new((Protocol::Http2, None), limits, None, 0);
+        let transport = Transport::new(Carriage::plain(Protocol::Http2, limits));
         let health = Health::starting().await;
         let mut tasks = JoinSet::new();
         tasks.spawn(async move { match service.follow_revocations().await {} });

@@ -29,7 +29,7 @@ use jeton::{
         secret::Secret,
         time::{Clock, Timestamp},
     },
-    http::{BodyLimits, HttpMetrics, HttpOptions, router},
+    http::{HttpMetrics, HttpOptions, router},
     service::{Credentials, HashPool, Issue, IssueGrant, Ready, Service},
     store::{Records as _, Store as _, Write, memory::MemoryStore},
     transport::Peer,
@@ -183,9 +183,7 @@ async fn start() -> (Router, Secret, Secret) {
     ready.set(Arc::new(service));
     let options = HttpOptions {
         issuer: "https://tokens.example".to_owned(),
-        cors_allowed_origins: Vec::new(),
-        scopes_supported: Vec::new(),
-        body: BodyLimits::default(),
+        ..HttpOptions::default()
     };
     let router = router(ready, &options, &HttpMetrics::new()).expect("good options");
     (router, tokens.access_token, tokens.refresh.expect("a refresh token").0)

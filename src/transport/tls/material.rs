@@ -65,7 +65,7 @@ impl Material {
         let identity = SingleCertAndKey::from(Arc::clone(&self.identity));
         let mut config = builder.with_cert_resolver(Arc::new(identity));
         let spoken: &[u8] = match protocol {
-            Protocol::Http1 => b"http/1.1",
+            Protocol::Http1 | Protocol::Either => b"http/1.1",
             Protocol::Http2 => b"h2",
         };
         config.alpn_protocols = vec![spoken.to_owned()];

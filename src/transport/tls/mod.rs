@@ -136,7 +136,7 @@ impl Tls {
     ) -> io::Result<(TlsStream<TcpStream>, Option<Arc<[CertificateIdentity]>>)> {
         let used = self.0.used.load_full();
         let acceptor = match protocol {
-            Protocol::Http1 => &used.http1,
+            Protocol::Http1 | Protocol::Either => &used.http1,
             Protocol::Http2 => &used.http2,
         };
         let stream = acceptor.accept(stream).await?;

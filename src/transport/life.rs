@@ -1,0 +1,99 @@
+//! How long a connection lives, and what ends it when it does not end by itself.
+
+use std::{pin::Pin, time::Duration};
+
+use hyper_util::server::graceful::GracefulConnection;
+use tokio::{sync::watch, time::sleep};
+
+use super::{Stage, lull::Calls, pending::Account, writes::Writes};
+use crate::config::LimitSettings;
+
+/// A connection that is called without a pause gets older by its age divided by this.
+const PATIENCE: u32 = 20;
+/// How often it is looked whether a peer takes what it is sent: so many times in the time it has.
+const LOOKS: u32 = 4;
+
+/// What the life of one connection depends on.
+pub(super) struct Life<'a> {
+    pub(super) limits: &'a LimitSettings,
+    pub(super) calls: &'a Calls,
+    pub(super) account: &'a Account,
+    pub(super) writes: &'a Writes,
+    /// `None` for any age.
+    pub(super) age: Option<Duration>,
+}
+
+impl Life<'_> {
+    /// Waits for a moment to end the connection at its age.
+    async fn aged(&self) {
+        match self.age {
+            Some(age) => {
+                sleep(age).await;
+                self.calls.lull(age / PATIENCE).await;
+            }
+            None => std::future::pending().await,
+        }
+    }
+
+    /// Waits until the peer has let an answer lie for longer than it may. Others on the same
+    /// connection may have been taken.
+    async fn lets_lie(&self) {
+        let patience = self.limits.write_timeout;
+        loop {
+            sleep(patience / LOOKS).await;
+            if self.account.lets_lie(patience) {
+                return;
+            }
+        }
+    }
+
+    /// Waits until there is nothing to be hoped for: the peer takes nothing of what is written, or
+    /// too much is kept for all peers and for this one the longest.
+    pub(super) async fn given_up(&self) {
+        let patience = self.limits.write_timeout;
+        let stuck = async {
+            loop {
+                sleep(patience / LOOKS).await;
+                if self.writes.stuck(patience) {
+                    return;
+                }
+            }
+        };
+        tokio::select! {
+            () = self.account.to_be_cut() => tracing::debug!("a connection is cut off to make room"),
+            () = stuck => tracing::debug!("a connection is cut off: its peer takes nothing"),
+        }
+    }
+}
+
+/// Drives a connection until it ends by itself, or has answered what was under way when it came to
+/// its age or the process to its end, or is out of time for that.
+pub(super) async fn live<C: GracefulConnection>(
+    mut connection: Pin<&mut C>,
+    life: &Life<'_>,
+    mut stage: watch::Receiver<Stage>,
+) -> Result<(), C::Error> {
+    let draining = async {
+        Stage::Draining.reached(&mut stage).await;
+        life.calls.lull(Duration::ZERO).await;
+    };
+    // The connection first: what it makes of a call's first bytes is what a lull waits for.
+    tokio::select! {
+        biased;
+        ended = connection.as_mut() => return ended,
+        () = life.aged() => {}
+        () = life.lets_lie() => {}
+        () = draining => {}
+        () = life.given_up() => return Ok(()),
+    }
+    // No more calls from now on: GOAWAY on HTTP/2, `connection: close` on HTTP/1.1.
+    connection.as_mut().graceful_shutdown();
+    tokio::select! {
+        biased;
+        ended = connection.as_mut() => ended,
+        () = sleep(life.limits.connection_age_grace) => Ok(()),
+        () = life.lets_lie() => Ok(()),
+        () = life.given_up() => Ok(()),
+        () = Stage::Cut.reached(&mut stage) => Ok(()),
+    }
+}
