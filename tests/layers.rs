@@ -18,10 +18,7 @@ const LAYERS: [(&str, &[&str]); 14] = [
     ("transport", &["config", "domain", "metrics"]),
     ("grpc", &["service", "store", "domain", "proto", "telemetry", "transport", "metrics"]),
     ("http", &["service", "store", "domain", "telemetry", "transport", "metrics"]),
-    (
-        "ops",
-        &["grpc::Health", "grpc::grpc_only", "transport", "config::LimitSettings", "metrics"],
-    ),
+    ("ops", &["grpc::Health", "grpc::grpc_only", "transport", "config::LimitSettings", "metrics"]),
     ("client", &["proto", "domain::secret"]),
     (
         "app",
