@@ -96,11 +96,14 @@ async fn answers_that_nobody_takes_end_their_connection() {
     let began = Instant::now();
     let mut open = Vec::new();
     for _ in 0..16 {
-        let request = batch(&address, &authorization);
-        let (answer, mut body) = sender.send_request(request, false).expect("sent");
-        body.send_data(message.clone(), true).expect("sent");
-        open.push(within("to be answered", answer).await.expect("an answer").into_body());
+        // On a slow machine the first is given up before the last is asked for.
+        let asked = sender.send_request(batch(&address, &authorization), false);
+        let Ok((answer, mut body)) = asked else { break };
+        drop(body.send_data(message.clone(), true));
+        let Ok(answer) = within("to be answered", answer).await else { break };
+        open.push(answer.into_body());
     }
+    assert!(!open.is_empty());
     drop(sender);
     drop(within("to be closed", connection).await);
     let after = began.elapsed();
