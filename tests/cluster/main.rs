@@ -23,6 +23,7 @@ mod database;
 mod encrypted;
 mod fleet;
 mod history;
+mod hung;
 mod instances;
 mod keys;
 mod linear;

@@ -4,6 +4,7 @@
 //! seed is printed at the start and with every failure.
 
 mod answers;
+#[expect(dead_code, reason = "nobody sets the clock here")]
 #[path = "../service_model/clock.rs"]
 mod clock;
 #[expect(dead_code, reason = "no chance in a hundred is taken here")]

@@ -9,7 +9,7 @@ use super::{
     connections::{Connection, READ_TIMEOUT, rows},
     notices::Notices,
     outcome::{self, Failed},
-    records::{READ_ATTEMPTS, Shared},
+    records::{READ_ATTEMPTS, Shared, WRITE_TIMEOUT},
 };
 use crate::{
     domain::change::Change,
@@ -130,5 +130,9 @@ async fn move_edge(shared: &Shared, through: Sequence, limit: usize) -> Result<u
         client.execute("DELETE FROM jeton_changes WHERE sequence <= $1", &[&edge]).await?;
         Ok(usize::try_from(edge - trimmed).unwrap_or(limit))
     };
-    moved.await.map_err(|error: tokio_postgres::Error| outcome::of_write(&error))
+    let Ok(moved) = timeout(WRITE_TIMEOUT, moved).await else {
+        drop(Connection::take(client));
+        return Err(Failed::Unknown);
+    };
+    moved.map_err(|error: tokio_postgres::Error| outcome::of_write(&error))
 }

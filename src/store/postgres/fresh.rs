@@ -33,6 +33,7 @@ const FILLED: [&str; 6] = [
 /// opened; the next attempt begins anew.
 pub struct FreshDatabase {
     store: PostgresStore,
+    lease: Arc<Lease>,
     renewal: JoinHandle<()>,
 }
 
@@ -48,21 +49,22 @@ impl FreshDatabase {
     ) -> Result<Self, OpenError> {
         let connections = Connections::to(options)?;
         let identity = schema::prepare(&connections, draw(entropy)).await?;
-        let lease = Lease::new("fill", identity.opening);
+        let lease = Arc::new(Lease::new("fill", identity.opening));
         let mut connection = schema::connection(&connections).await?;
         take_over(&mut connection, &identity, &lease).await??;
         drop(connection);
         let clock = Arc::new(DatabaseClock::new(own_clock));
         let store = PostgresStore::over(connections.clone(), &identity, options, clock);
+        let renewed = Arc::clone(&lease);
         let renewal = tokio::spawn(async move {
             let mut ticks = interval(RENEWAL);
             loop {
                 ticks.tick().await;
                 // What fails is tried again, long before the lease ends.
-                let _tried = lease.take(&connections).await;
+                let _tried = renewed.take(&connections).await;
             }
         });
-        Ok(Self { store, renewal })
+        Ok(Self { store, lease, renewal })
     }
 
     /// The store to be filled.
@@ -73,11 +75,18 @@ impl FreshDatabase {
     /// Makes the store one that servers open.
     ///
     /// # Errors
-    /// When that cannot be written, durably.
+    /// [`OpenError::InUse`] when the lease was lost meanwhile: another process has emptied what was
+    /// filled. When that cannot be written, durably.
     pub async fn finish(self) -> Result<(), OpenError> {
-        let connection = schema::connection(&self.store.shared.connections).await?;
-        connection.execute("DELETE FROM jeton_leases WHERE name = 'fill'", &[]).await?;
-        connection.execute("UPDATE jeton_store SET filling = false", &[]).await?;
+        let mut connection = schema::connection(&self.store.shared.connections).await?;
+        let transaction = connection.transaction().await?;
+        // As whoever takes over locks it.
+        transaction.query_one("SELECT filling FROM jeton_store FOR UPDATE", &[]).await?;
+        if !self.lease.give_up_in(&transaction).await? {
+            return Err(OpenError::InUse);
+        }
+        transaction.execute("UPDATE jeton_store SET filling = false", &[]).await?;
+        transaction.commit().await?;
         drop(connection);
         self.store.close();
         Ok(())

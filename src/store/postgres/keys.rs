@@ -1,10 +1,12 @@
 //! The list of the server keys that records may name, and which instance makes tokens with which.
 
 use deadpool_postgres::Transaction;
+use tokio::time::timeout;
 
 use super::{
+    connections::Connection,
     outcome::{self, Failed},
-    records::Shared,
+    records::{Shared, WRITE_TIMEOUT},
 };
 use crate::{domain::key_ring::KeyId, store::WriteError};
 
@@ -43,7 +45,11 @@ pub(super) async fn claim(
         transaction.commit().await?;
         Ok(Ok(()))
     };
-    let claimed = claimed.await.map_err(|error| failed(&error))?;
+    let Ok(claimed) = timeout(WRITE_TIMEOUT, claimed).await else {
+        drop(Connection::take(client));
+        return Err(WriteError::Unknown);
+    };
+    let claimed = claimed.map_err(|error| failed(&error))?;
     drop(client);
     // From now on this instance's own list has it.
     shared.barrier.pass().await?;
@@ -68,7 +74,11 @@ pub(super) async fn remove(shared: &Shared, id: KeyId) -> Result<(), WriteError>
         transaction.commit().await?;
         Ok(Ok(()))
     };
-    removed.await.map_err(|error| failed(&error))??;
+    let Ok(removed) = timeout(WRITE_TIMEOUT, removed).await else {
+        drop(Connection::take(client));
+        return Err(WriteError::Unknown);
+    };
+    removed.map_err(|error| failed(&error))??;
     drop(client);
     shared.barrier.pass().await.map(drop).map_err(Into::into)
 }

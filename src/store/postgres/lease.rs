@@ -8,9 +8,14 @@ use std::{
 };
 
 use deadpool_postgres::Transaction;
-use tokio::time::Instant;
+use tokio::time::{Instant, timeout};
+use tokio_postgres::types::ToSql;
 
-use super::{connections::Connections, outcome};
+use super::{
+    connections::{Connection, Connections},
+    outcome,
+    records::WRITE_TIMEOUT,
+};
 use crate::store::ReadError;
 
 /// How long a lease is not asked for again once it was given: half of what it lasts.
@@ -22,6 +27,8 @@ const TAKE: &str = "INSERT INTO jeton_leases (name, holder, until_at)
      ON CONFLICT (name) DO UPDATE SET holder = excluded.holder, until_at = excluded.until_at
      WHERE jeton_leases.holder = excluded.holder OR jeton_leases.until_at < now()
      OR jeton_leases.until_at > now() + interval '1 minute'";
+
+const GIVE_UP: &str = "DELETE FROM jeton_leases WHERE name = $1 AND holder = $2";
 
 /// One instance's share in it.
 pub(super) struct Lease {
@@ -45,6 +52,14 @@ impl Lease {
         Ok(transaction.execute(TAKE, &[&self.name, &self.holder]).await? == 1)
     }
 
+    /// Gives it up in a transaction of the caller's; `false` when it is not its own any more.
+    pub(super) async fn give_up_in(
+        &self,
+        transaction: &Transaction<'_>,
+    ) -> Result<bool, tokio_postgres::Error> {
+        Ok(transaction.execute(GIVE_UP, &[&self.name, &self.holder]).await? == 1)
+    }
+
     /// Takes or renews it; `false` while another instance has it.
     pub(super) async fn take(&self, connections: &Connections) -> Result<bool, ReadError> {
         let given = *self.given.lock().unwrap_or_else(PoisonError::into_inner);
@@ -53,7 +68,12 @@ impl Lease {
         }
         let connection = connections.get().await.map_err(|_| ReadError::Unavailable)?;
         let asked = Instant::now();
-        let taken = connection.execute(TAKE, &[&self.name, &self.holder]).await;
+        let parameters: [&(dyn ToSql + Sync); 2] = [&self.name, &self.holder];
+        let taken = timeout(WRITE_TIMEOUT, connection.execute(TAKE, &parameters)).await;
+        let Ok(taken) = taken else {
+            drop(Connection::take(connection));
+            return Err(ReadError::Unavailable);
+        };
         let taken = taken.map_err(|error| outcome::of_read(&error))? == 1;
         *self.given.lock().unwrap_or_else(PoisonError::into_inner) = taken.then_some(asked);
         Ok(taken)

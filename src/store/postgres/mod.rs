@@ -33,20 +33,24 @@ mod versions;
 
 use std::{sync::Arc, time::Duration};
 
-use tokio::sync::{Semaphore, watch};
+use tokio::{
+    sync::{Semaphore, watch},
+    time::timeout,
+};
+use tokio_postgres::types::ToSql;
 
 pub(super) use self::columns::Tabled;
 use self::{
     barrier::Barrier,
     cache::{Cache, Freshness},
     columns::to_sql,
-    connections::Connections,
+    connections::{Connection, Connections},
     follower::{Caches, Follower},
     instance::Instance,
     lease::Lease,
     metrics::PostgresMetrics,
     notices::Notices,
-    records::{EVENTS_AT_ONCE, Shared},
+    records::{EVENTS_AT_ONCE, Shared, WRITE_TIMEOUT},
     rows::keyed,
     schema::Identity,
     versions::Versions,
@@ -229,8 +233,12 @@ impl PostgresStore {
         let sql = "UPDATE jeton_grants SET due_at = $3 WHERE key = $1 AND version = $2";
         for grant in unsettled {
             let (key, version) = (grant.id.as_bytes().as_slice(), grant.version().as_u64());
-            let due = to_sql(grant.spent_time());
-            let moved = client.execute(sql, &[&key, &version.cast_signed(), &due]).await;
+            let (version, due) = (version.cast_signed(), to_sql(grant.spent_time()));
+            let parameters: [&(dyn ToSql + Sync); 3] = [&key, &version, &due];
+            let Ok(moved) = timeout(WRITE_TIMEOUT, client.execute(sql, &parameters)).await else {
+                drop(Connection::take(client));
+                return Err(ReadError::Unavailable);
+            };
             moved.map_err(|error| outcome::of_read(&error))?;
         }
         Ok(())

@@ -27,7 +27,7 @@ use crate::{
 };
 
 /// How long a write may take, its standbys included, before nobody knows.
-const TIMEOUT: Duration = Duration::from_secs(5);
+pub(super) const WRITE_TIMEOUT: Duration = Duration::from_secs(5);
 /// How often something is read that another server than the barrier's has shown.
 pub(super) const READ_ATTEMPTS: usize = 8;
 /// How often a write is tried that lost a race inside the database or a connection.
@@ -83,7 +83,7 @@ impl Shared {
 
     /// Waits until another write with an event may begin; `None` when that takes too long.
     async fn event_turn(&self) -> Option<SemaphorePermit<'_>> {
-        timeout(TIMEOUT, self.events.acquire()).await.ok()?.ok()
+        timeout(WRITE_TIMEOUT, self.events.acquire()).await.ok()?.ok()
     }
 }
 
@@ -135,7 +135,7 @@ impl<R: Tabled> PostgresRecords<R> {
             None => None,
         };
         let mut client = self.shared.connections.get().await.map_err(|_| unreached)?;
-        let written = timeout(TIMEOUT, async {
+        let written = timeout(WRITE_TIMEOUT, async {
             let statement = client.prepare_cached(self.statements.of_write(write)).await?;
             let Some(change) = change else {
                 return execute(&***client, &statement, write, version).await;

@@ -7,7 +7,9 @@ use tokio::{
     time::{Instant, timeout},
 };
 
-use super::{PostgresOptions, PostgresStore, TlsOptions, notices::Notices};
+use super::{
+    FreshDatabase, OpenError, PostgresOptions, PostgresStore, TlsOptions, notices::Notices,
+};
 use crate::{
     domain::{
         entropy::Entropy,
@@ -65,14 +67,17 @@ async fn empty(schema: &str) -> PostgresStore {
 }
 
 async fn open(schema: &str) -> PostgresStore {
-    let options = PostgresOptions {
+    PostgresStore::open(&options(schema), Arc::new(Still), &Seven).await.expect("the store opens")
+}
+
+fn options(schema: &str) -> PostgresOptions {
+    PostgresOptions {
         url: Secret::new(format!("{}?options=-csearch_path%3D{schema}", url())),
         tls: TlsOptions::default(),
         connections: 16,
         cache_bytes: 32 << 20,
         max_staleness: Duration::from_secs(1),
-    };
-    PostgresStore::open(&options, Arc::new(Still), &Seven).await.expect("the store opens")
+    }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -135,6 +140,34 @@ async fn the_position_is_not_ahead_of_what_another_instance_shows() {
     let one = empty("position").await;
     let other = open("position").await;
     the_position_is_never_ahead_of_what_is_read_later(&one, &other).await;
+}
+
+/// As long as it was paused, another one has emptied the store and begins to fill it.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "needs PostgreSQL: tests/postgres.sh"]
+async fn whoever_has_lost_the_lease_does_not_finish_what_another_one_fills() {
+    drop(empty("filled").await);
+    let (client, connection) =
+        tokio_postgres::connect(&url(), tokio_postgres::NoTls).await.expect("a connection");
+    tokio::spawn(connection);
+    client.batch_execute("DROP SCHEMA filled CASCADE; CREATE SCHEMA filled").await.expect("empty");
+    let fresh = FreshDatabase::begin(&options("filled"), Arc::new(Still), &Seven)
+        .await
+        .expect("a store to fill");
+    let taken = "UPDATE filled.jeton_leases SET holder = holder + 1,
+                 until_at = now() + interval '1 hour'";
+    client.batch_execute(taken).await.expect("the lease is another's");
+    let refused = fresh.finish().await;
+    assert!(matches!(refused, Err(OpenError::InUse)), "{refused:?}");
+    let opened = PostgresStore::open(&options("filled"), Arc::new(Still), &Seven).await.map(drop);
+    assert!(matches!(opened, Err(OpenError::Unfinished)), "{opened:?}");
+    // Nobody has taken this one's.
+    client.batch_execute("DROP SCHEMA filled CASCADE; CREATE SCHEMA filled").await.expect("empty");
+    let fresh = FreshDatabase::begin(&options("filled"), Arc::new(Still), &Seven)
+        .await
+        .expect("a store to fill");
+    fresh.finish().await.expect("it is whole");
+    drop(open("filled").await);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
