@@ -1,9 +1,9 @@
 //! The key ring on disk: one file a key, readable by whom it is for alone, and one that names the active key.
 
 use std::{
-    fs::{self, DirBuilder, File, Metadata},
+    fs::{self, File, Metadata},
     io::{self, Write as _},
-    os::unix::fs::{DirBuilderExt as _, MetadataExt as _},
+    os::unix::fs::MetadataExt as _,
     path::{Path, PathBuf},
     str,
 };
@@ -19,7 +19,7 @@ use crate::{
         entropy::{Entropy, draw},
         key_ring::{KEY_BYTES, KeyId, KeyRing, ServerKey},
     },
-    store::new_file,
+    store::{new_file, sled::make_durably},
 };
 
 const EXTENSION: &str = "key";
@@ -176,8 +176,7 @@ impl KeyFiles {
     }
 
     fn make_key(&self, entropy: &dyn Entropy) -> Result<ServerKey, KeyRingError> {
-        let made = DirBuilder::new().recursive(true).mode(0o700).create(&self.path);
-        made.map_err(|error| io_error(&self.path, error))?;
+        make_durably(&self.path).map_err(|error| io_error(&self.path, error))?;
         let bytes = Zeroizing::new(draw::<KEY_BYTES>(entropy));
         let key = ServerKey::new(&bytes);
         self.write(&format!("{}.{EXTENSION}", key.id()), key_text::write(&bytes).as_bytes())?;

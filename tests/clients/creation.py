@@ -1,6 +1,6 @@
 """What the kernel saw of a first start: all that it made is on the disk before anything is served.
 
-The data directory is made below directories that are missing too. When the server says that it is
+The data directory and the key ring are made below directories that are missing too. When the server says that it is
 serving, every file of the store must have been synced after its last write, and every directory after
 the last name that was made, moved or removed in it; save the floor, which is synced when it is made
 and may then lag behind. Prints the counts, exits 1 otherwise.
@@ -99,7 +99,10 @@ def main() -> int:
             settings,
             log="info",
             prefix=[*strace, "-o", os.fspath(trace)],
-            environment={"JETON_STORE_PATH": os.fspath(top / "a/b/data")},
+            environment={
+                "JETON_STORE_PATH": os.fspath(top / "a/b/data"),
+                "JETON_KEYS_PATH": os.fspath(top / "c/d/keys"),
+            },
         )
         server.start()
         server.stop()

@@ -38,7 +38,7 @@ use crate::{
 const QUEUE: usize = 4096;
 /// Commands in a batch. With 300-byte records sled's log takes at most 3.4 KiB for each, measured:
 /// a tenth of a segment in all.
-const MAX_BATCH: usize = 256;
+pub(super) const MAX_BATCH: usize = 256;
 /// Bytes of records in a batch. A leaf of sled's tree holds some sixteen records and may be written
 /// anew for each of them, and the log of a batch must stay below a segment.
 const MAX_BATCH_BYTES: usize = SEGMENT_BYTES / 2 / 16;

@@ -123,27 +123,32 @@ impl DataDirectory {
         Ok(())
     }
 
-    /// A store that was begun to be filled is none before it is in place; afterwards what is left of
-    /// the filling is rubbish.
+    /// A store that was begun to be filled is none before it is in place.
     fn check_filling(&self) -> Result<(), OpenError> {
         let filling = self.path.join(FILLING);
         match (filling.exists(), self.store().exists()) {
             (false, _) => Ok(()),
-            (true, true) => Ok(fs::remove_dir_all(filling)?),
+            // The placing was cut short.
+            (true, true) => Ok(self.place_rest()?),
             (true, false) => Err(OpenError::Unfinished),
         }
     }
 
-    /// Puts the closed store of the data directory within this one in place. The data come first:
-    /// without the rest they are a whole store, which the next opening reads through.
+    /// Puts the closed store of the data directory within this one in place. The data come first: once
+    /// they are there the next opening puts the rest in place, if this is cut short.
     pub(super) fn place_filled(&self) -> io::Result<()> {
+        fs::rename(self.path.join(FILLING).join("store"), self.store())?;
+        File::open(&self.path)?.sync_all()?;
+        self.place_rest()
+    }
+
+    /// Puts in place what belongs to the data, and says how far they must come and what they are.
+    fn place_rest(&self) -> io::Result<()> {
         let filling = self.path.join(FILLING);
-        for name in ["store", "floor", "seal"] {
+        for name in ["floor", "seal"] {
             match fs::rename(filling.join(name), self.path.join(name)) {
-                // A store that could not be sealed has no seal.
-                Err(error) if name == "store" || error.kind() != io::ErrorKind::NotFound => {
-                    return Err(error);
-                }
+                // It was placed before, or the store could not be sealed.
+                Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
                 Ok(()) | Err(_) => File::open(&self.path)?.sync_all()?,
             }
         }
@@ -237,7 +242,11 @@ pub(super) struct Opened {
 }
 
 /// Makes a directory for its owner only, and those it lies in, each synced into its parent.
-fn make_durably(path: &Path) -> io::Result<()> {
+/// Makes a directory, and those above it, where there is none: for its owner only, and durably.
+///
+/// # Errors
+/// When it cannot be made or synced.
+pub fn make_durably(path: &Path) -> io::Result<()> {
     if path.is_dir() {
         return Ok(());
     }

@@ -39,6 +39,7 @@ use tokio::{sync::watch, task::spawn_blocking};
 pub(super) use self::index::Indexed;
 pub use self::{
     check::{CheckError, CheckOptions, Finding, JoinedNames, MAX_FINDINGS, Named, Report, check},
+    directory::make_durably,
     fresh::{FreshError, FreshStore},
     handle::Failure,
     open::SledOptions,

@@ -178,6 +178,12 @@ impl<R: Indexed> Table<R> {
         Ok(())
     }
 
+    /// A record as it was before the open batch, which writes it.
+    pub(super) fn find_before_open_batch(&self, is: impl Fn(&R) -> bool) -> Option<Stored<R>> {
+        let open = self.open.read().unwrap_or_else(PoisonError::into_inner);
+        open.values().flatten().find(|before| is(before)).cloned()
+    }
+
     #[expect(clippy::option_option, reason = "not written by the batch, or absent before it")]
     fn before_open_batch(&self, key: &R::Key) -> Option<Option<Stored<R>>> {
         self.open.read().unwrap_or_else(PoisonError::into_inner).get(key).cloned()

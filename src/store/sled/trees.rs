@@ -45,10 +45,15 @@ impl Trees {
         users: &Table<User>,
     ) -> Result<Option<Stored<User>>, ReadError> {
         let key = index::by_name(name);
-        let id = self.index.get(&key).map_err(read_error)?;
-        let Some(id) = id else { return Ok(None) };
-        let user = users.read(&User::parse_key(&id)?)?;
-        Ok(user.filter(|user| user.name == *name))
+        if let Some(id) = self.index.get(&key).map_err(read_error)?
+            && let Some(user) = users.read(&User::parse_key(&id)?)?
+            && user.name == *name
+        {
+            return Ok(Some(user));
+        }
+        // Order matters: the index first, then this look. The open batch may have taken the entry away
+        // of a name that its user bears until the batch is published.
+        Ok(users.find_before_open_batch(|user| user.name == *name))
     }
 
     /// Up to `limit` grants of `owner` after `after`, in order. May wait for the disk.

@@ -48,6 +48,7 @@ impl Check {
         if self.repair {
             for key in dropped {
                 self.index.remove(key)?;
+                self.mending.wrote()?;
             }
         }
         Ok(())

@@ -1,6 +1,6 @@
 //! The changes feed: every event decodes, and none is missing between where it begins and its last one.
 
-use super::{Check, Finding, OpenError, Tree};
+use super::{Check, Finding, Mending, OpenError, Tree};
 use crate::{
     domain::change::Change,
     store::{
@@ -57,7 +57,9 @@ impl Check {
             broken = Some(broken.unwrap_or_default().max(next.map_or(0, |next| next - 1)));
         }
         match broken {
-            Some(last) if self.repair => begin_anew(changes, Sequence(last), meta, new_id),
+            Some(last) if self.repair => {
+                begin_anew(&mut self.mending, changes, Sequence(last), meta, new_id)
+            }
             Some(_) | None => Ok(()),
         }
     }
@@ -66,6 +68,7 @@ impl Check {
 /// Has the feed begin after `last`. First the id: a cursor from before the gap must not be taken
 /// for one behind it.
 fn begin_anew(
+    mending: &mut Mending,
     changes: &Tree,
     last: Sequence,
     meta: &Meta,
@@ -75,6 +78,7 @@ fn begin_anew(
     changes.insert(feed::to_key(EDGE_KEY), &feed::to_key(last))?;
     for key in changes.range(feed::to_key(Sequence(1))..=feed::to_key(last))?.keys() {
         changes.remove(key?)?;
+        mending.wrote()?;
     }
     Ok(())
 }

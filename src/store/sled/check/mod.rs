@@ -25,6 +25,7 @@ mod tests;
 
 use std::{
     collections::BTreeSet,
+    fs::File,
     path::{Path, PathBuf},
 };
 
@@ -37,6 +38,7 @@ pub use self::{
 };
 use super::{
     OpenError, SledStore,
+    committer::MAX_BATCH,
     directory::{DataDirectory, Opened},
     engine::Engine,
     guard::guarded,
@@ -145,7 +147,8 @@ fn run(options: &CheckOptions, new_id: StoreId) -> Result<Report, OpenError> {
     if floor.is_some_and(|floor| meta.batches() < floor) {
         return Err(OpenError::damaged("the end of its log is missing"));
     }
-    let mut check = Check::begin(&engine, &options.path, options.repair)?;
+    let mending = Mending { engine: engine.clone(), file: directory.file()?, unsynced: 0 };
+    let mut check = Check::begin(mending, &options.path, options.repair)?;
     check.grants()?;
     check.clients()?;
     check.users()?;
@@ -153,9 +156,9 @@ fn run(options: &CheckOptions, new_id: StoreId) -> Result<Report, OpenError> {
     check.entries()?;
     check.feed(&engine.tree("changes")?, &meta, new_id)?;
     check.keys(&meta, options.ring.as_deref())?;
+    check.mending.sync()?;
     let report = check.report;
-    engine.flush()?;
-    directory.file()?.sync_data()?;
+    drop(check.mending);
     engine.close();
     // What was sealed was only read or mended. What was not is sealed when all of it was found to be
     // right: otherwise the next opening must see for itself.
@@ -165,7 +168,31 @@ fn run(options: &CheckOptions, new_id: StoreId) -> Result<Report, OpenError> {
     Ok(report)
 }
 
+/// What a repair writes: the log between two syncs must stay below a segment of sled's.
+struct Mending {
+    engine: Engine,
+    file: File,
+    /// Writes since the last sync.
+    unsynced: usize,
+}
+
+impl Mending {
+    /// Something was written.
+    fn wrote(&mut self) -> Result<(), OpenError> {
+        self.unsynced += 1;
+        if self.unsynced < MAX_BATCH { Ok(()) } else { self.sync() }
+    }
+
+    fn sync(&mut self) -> Result<(), OpenError> {
+        self.engine.flush()?;
+        self.file.sync_data()?;
+        self.unsynced = 0;
+        Ok(())
+    }
+}
+
 struct Check {
+    mending: Mending,
     grants: Tree,
     clients: Tree,
     users: Tree,
@@ -181,7 +208,8 @@ struct Check {
 }
 
 impl Check {
-    fn begin(engine: &Engine, path: &Path, repair: bool) -> Result<Self, OpenError> {
+    fn begin(mending: Mending, path: &Path, repair: bool) -> Result<Self, OpenError> {
+        let engine = mending.engine.clone();
         let mut check = Self {
             grants: engine.tree("grants")?,
             clients: engine.tree("clients")?,
@@ -193,6 +221,7 @@ impl Check {
             report: Report::default(),
             named: BTreeSet::new(),
             expiring: Vec::new(),
+            mending,
         };
         check.collect_expiring()?;
         Ok(check)
@@ -205,6 +234,7 @@ impl Check {
             if !noted.contains(&id) {
                 if self.repair {
                     meta.set_key(id, true)?;
+                    self.mending.wrote()?;
                 }
                 self.report.add(Finding::KeyNotNoted(id), self.repair);
             }

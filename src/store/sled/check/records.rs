@@ -98,7 +98,7 @@ impl Check {
     }
 
     fn set_aside(
-        &self,
+        &mut self,
         name: &str,
         tree: &Tree,
         records: &[(IVec, IVec)],
@@ -107,6 +107,7 @@ impl Check {
             .keep(name, records.iter().map(|(key, value)| (key.as_ref(), value.as_ref())))?;
         for (key, _) in records {
             tree.remove(key)?;
+            self.mending.wrote()?;
         }
         Ok(())
     }
@@ -129,6 +130,7 @@ impl Check {
         }
         if self.repair {
             self.index.insert(entry.key.as_slice(), entry.value.as_slice())?;
+            self.mending.wrote()?;
         }
         let entry = entry.key.as_slice().into();
         self.report.add(Finding::NotIndexed { tree, key: key.into(), entry }, self.repair);
