@@ -4,6 +4,7 @@
 #
 # postgres.sh [ROUNDS [all]]: so many histories of refreshes and revocations are recorded, by default 4, and
 # 25 times as many refreshes for each difference between clocks.
+# Validators behind a balancer are tried for JETON_TEST_SOAK_SECONDS, by default 10.
 # With `all` every test that starts a server, those of HTTP too (tests/http.sh), is run with one, two and
 # three instances behind one database, without it some of them with three. What is left out is in tests/postgres/excluded.txt.
 set -euo pipefail

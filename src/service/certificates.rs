@@ -14,7 +14,7 @@ use crate::{
         certificate::CertificateIdentity, change::Change, client::Client, client_id::ClientId,
         error::Error,
     },
-    store::{FeedError, ReadError, Records as _, Sequence, Store, Stored},
+    store::{FeedError, ReadError, Records as _, Sequence, Store, StoreId, Stored},
 };
 
 /// Records that are read at a time.
@@ -32,8 +32,8 @@ pub(super) struct CertificateIndex {
 
 #[derive(Clone, Default)]
 struct Known {
-    /// `None` before anything was read.
-    as_of: Option<Sequence>,
+    /// Whose feed that is, and how far into it; `None` before anything was read.
+    as_of: Option<(StoreId, Sequence)>,
     holders: Arc<Holders>,
 }
 
@@ -42,15 +42,15 @@ impl CertificateIndex {
     /// write that it speaks of is answered.
     async fn at<S: Store>(&self, store: &S, head: Sequence) -> Result<Arc<Known>, ReadError> {
         let known = self.known.load_full();
-        if known.as_of.is_some_and(|as_of| as_of >= head) {
+        if known.covers(store.id(), head) {
             return Ok(known);
         }
         let _turn = self.turn.lock().await;
         let mut known = Known::clone(&self.known.load());
-        while known.as_of.is_none_or(|as_of| as_of < head) {
+        while !known.covers(store.id(), head) {
             let next = match known.as_of {
-                Some(as_of) => known.caught_up(store, as_of).await?,
-                None => Some(Known::read(store).await?),
+                Some((of, as_of)) if of == store.id() => known.caught_up(store, as_of).await?,
+                Some(_) | None => Some(Known::read(store).await?),
             };
             match next {
                 Some(next) => known = next,
@@ -64,10 +64,16 @@ impl CertificateIndex {
 }
 
 impl Known {
+    /// Whether it lacks nothing that happened up to `head` in the feed of `store`.
+    fn covers(&self, store: StoreId, head: Sequence) -> bool {
+        self.as_of.is_some_and(|(of, as_of)| of == store && as_of >= head)
+    }
+
     /// Reads every client.
     async fn read<S: Store>(store: &S) -> Result<Self, ReadError> {
         // Before the first page: what changes meanwhile is met in the feed.
-        let as_of = store.head().await?;
+        let of = store.id();
+        let as_of = (of, store.head().await?);
         let mut holders = Holders::new();
         let mut after = None;
         loop {
@@ -109,7 +115,7 @@ impl Known {
                 add(holders, &client);
             }
         }
-        Ok(Some(Self { as_of: Some(last), holders }))
+        Ok(self.as_of.map(|(of, _)| Self { as_of: Some((of, last)), holders }))
     }
 }
 

@@ -78,8 +78,13 @@ impl Database {
 
     /// Runs a statement at the primary.
     pub(crate) fn run(&self, statement: &str) -> String {
+        self.run_at("primary", statement)
+    }
+
+    /// Runs a statement at a node.
+    pub(crate) fn run_at(&self, node: &str, statement: &str) -> String {
         let (_, name) = self.url.rsplit_once('/').expect("a database");
-        control(&["sql"], &self.cluster, &["primary", statement, name])
+        control(&["sql"], &self.cluster, &[node, statement, name])
     }
 }
 

@@ -27,6 +27,7 @@ mod hung;
 mod instances;
 mod keys;
 mod linear;
+mod lost;
 mod migrate;
 mod operations;
 mod primary;

@@ -7,7 +7,7 @@ use tokio::time::sleep;
 use super::{super::Service, event::Event};
 use crate::{
     domain::error::Error,
-    store::{FeedError, Sequence, Store},
+    store::{FeedError, Sequence, Store, StoreId},
 };
 
 /// How often it is made sure, while nothing happens, that nothing has: more than once a heartbeat,
@@ -17,6 +17,10 @@ const ROUND: Duration = Duration::from_millis(200);
 const PAUSE: Duration = Duration::from_secs(1);
 /// Events read at once.
 pub(super) const PAGE: usize = 256;
+
+/// The store has lost a part of its feed, and makes its numbers again: watches end, and are told that
+/// their cursors are of no use when they are resumed.
+const ANOTHER_FEED: Error = Error::UNAVAILABLE;
 
 impl<S: Store> Service<S> {
     /// Reads the feed for every watch, for as long as the process serves. One task does it.
@@ -35,12 +39,16 @@ impl<S: Store> Service<S> {
     async fn read_while_watched(&self) -> Result<(), Error> {
         let feed = &self.watching.feed;
         let mut end = self.head().await?;
+        let store = self.store.id();
         feed.restart(end);
         while feed.is_watched() {
             let round = feed.begin_round();
             let head = self.head().await?;
             while end < head {
-                end = self.read_on(end).await?;
+                end = self.read_on(end, store).await?;
+            }
+            if self.store.id() != store {
+                return Err(ANOTHER_FEED);
             }
             feed.end_round(round, end);
             tokio::select! {
@@ -53,8 +61,9 @@ impl<S: Store> Service<S> {
         Ok(())
     }
 
-    /// Adds the next events after `end`, once they are shown, and says which was the last.
-    async fn read_on(&self, end: Sequence) -> Result<Sequence, Error> {
+    /// Adds the next events after `end` in the feed of `store`, once they are shown, and says which was
+    /// the last.
+    async fn read_on(&self, end: Sequence, store: StoreId) -> Result<Sequence, Error> {
         // The head moves a moment before its events are shown.
         self.store.changed(end).await.map_err(|error| self.read_failed(error))?;
         let events = match self.store.changes(end, PAGE).await {
@@ -69,6 +78,9 @@ impl<S: Store> Service<S> {
                 return Err(self.feed_failed(error));
             }
         };
+        if self.store.id() != store {
+            return Err(ANOTHER_FEED);
+        }
         let last = events.last().map_or(end, |(sequence, _)| *sequence);
         let events = events.into_iter();
         let events = events.map(|(sequence, change)| Arc::new(Event::new(sequence, change)));

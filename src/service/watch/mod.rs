@@ -44,7 +44,7 @@ use super::{Caller, Credentials, Cursor, Service};
 use crate::{
     domain::{client::IntrospectReach, error::Error, time::Timestamp},
     metrics::Registry,
-    store::{FeedError, Sequence, Store},
+    store::{FeedError, Sequence, Store, StoreId},
 };
 
 /// The time between two checkpoints while nothing happens. Half of what is promised, for a busy
@@ -81,6 +81,8 @@ pub enum WatchFrom {
 
 /// A watch under way. It goes on as what it tells is fetched.
 pub struct Watch {
+    /// Whose feed it is.
+    store: StoreId,
     credentials: Credentials,
     /// As far as the caller reached when its registration last changed, or farther.
     reach: IntrospectReach,
@@ -140,12 +142,14 @@ impl<S: Store> Service<S> {
         if self.watching.feed.is_closed() {
             return Err(Error::UNAVAILABLE);
         }
+        let store = self.store.id();
         let first_round = self.watching.feed.rounds();
         let tips = self.watching.feed.join();
         let position = self.position(from).await?;
         let end = self.head().await?;
         let position = position.unwrap_or(end);
         Ok(Watch {
+            store,
             credentials,
             reach: caller.client().introspect,
             position,
@@ -186,6 +190,10 @@ impl<S: Store> Service<S> {
         loop {
             watch.look()?;
             let page = self.page(watch).await?;
+            // What was read may be another feed's, by the same numbers.
+            if self.store.id() != watch.store {
+                return Err(self.out_of_range(FeedError::Ahead).await);
+            }
             let due = !watch.begun || watch.next_checkpoint <= Instant::now();
             if page.is_empty() && !(due && watch.is_at_end()) {
                 watch.wait().await;
@@ -197,7 +205,7 @@ impl<S: Store> Service<S> {
             // Whoever waits for a search is told that the watch goes on.
             if !told.is_empty() || due || paused {
                 let checkpoint = watch.checkpoint(self.watching.feed.rounds());
-                let cursor = Cursor::new(self.store.id(), watch.position);
+                let cursor = Cursor::new(watch.store, watch.position);
                 return Ok(Watched { told, cursor, checkpoint });
             }
         }
@@ -213,8 +221,7 @@ impl<S: Store> Service<S> {
         {
             return Ok(events);
         }
-        let events = self.store.changes(position, PAGE).await;
-        let events = match events {
+        let events = match self.store.changes(position, PAGE).await {
             Ok(events) => events,
             Err(error) => return Err(self.out_of_range(error).await),
         };

@@ -41,8 +41,11 @@ struct Remembered {
     order: VecDeque<Sequence>,
 }
 
-/// How a search stands.
-struct Search(Mutex<State>);
+/// A search for those who may hear of `change`.
+struct Search {
+    change: Change,
+    state: Mutex<State>,
+}
 
 enum State {
     /// Nobody has begun it, or the store could not be read.
@@ -64,7 +67,7 @@ impl Searches {
         sequence: Sequence,
         change: &Change,
     ) -> Finding {
-        let search = self.search(sequence);
+        let search = self.search(sequence, change);
         let mut state = search.lock();
         let progress = match &mut *state {
             State::Begun(finding) => return finding.clone(),
@@ -91,9 +94,11 @@ impl Searches {
         finding
     }
 
-    fn search(&self, sequence: Sequence) -> Arc<Search> {
+    fn search(&self, sequence: Sequence, change: &Change) -> Arc<Search> {
         let mut remembered = self.remembered.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(search) = remembered.searches.get(&sequence) {
+        // Another event has the number where a store has lost its last ones.
+        let known = remembered.searches.get(&sequence).filter(|search| search.change == *change);
+        if let Some(search) = known {
             return Arc::clone(search);
         }
         if remembered.order.len() == REMEMBERED
@@ -101,7 +106,8 @@ impl Searches {
         {
             remembered.searches.remove(&oldest);
         }
-        let search = Arc::new(Search(Mutex::new(State::Paused(Progress::default()))));
+        let state = Mutex::new(State::Paused(Progress::default()));
+        let search = Arc::new(Search { change: change.clone(), state });
         remembered.order.push_back(sequence);
         remembered.searches.insert(sequence, Arc::clone(&search));
         search
@@ -111,6 +117,6 @@ impl Searches {
 impl Search {
     fn lock(&self) -> MutexGuard<'_, State> {
         // A panic while it is held leaves it as it was.
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -19,12 +19,13 @@ use super::{
     instance::Instance,
     notices::Notices,
     readiness::Readiness,
+    schema,
     session::Server,
 };
 use crate::{
     domain::time::Clock as _,
     metrics::Histogram,
-    store::{ReadError, Sequence},
+    store::{ReadError, Sequence, StoreId},
 };
 
 /// Reads that wait for one barrier. More are refused.
@@ -48,8 +49,8 @@ const PASS: &str = "WITH passed AS (
              barriers = jeton_instances.barriers + 1, grants = excluded.grants, seen_at = now()
          RETURNING number
      )
-     SELECT head, keys_version, (extract(epoch FROM clock_timestamp()) * 1000000)::bigint
-     FROM jeton_feed, passed";
+     SELECT head, keys_version, id, (extract(epoch FROM clock_timestamp()) * 1000000)::bigint
+     FROM jeton_feed, jeton_store, passed";
 
 /// A barrier that was passed.
 #[derive(Clone, Copy)]
@@ -182,8 +183,8 @@ impl Passing {
             if let Ok(passed) = passed {
                 self.follow(passed, began).await;
                 head.send_if_modified(|head| {
-                    let moved = passed.head > *head;
-                    *head = passed.head.max(*head);
+                    let moved = passed.head != *head;
+                    *head = passed.head;
                     moved
                 });
             }
@@ -230,7 +231,7 @@ impl Passing {
         }
     }
 
-    async fn pass_on(&self, connection: &Connection) -> Result<Sequence, ReadError> {
+    async fn pass_on(&mut self, connection: &Connection) -> Result<Sequence, ReadError> {
         let parameters: [&(dyn tokio_postgres::types::ToSql + Sync); 2] =
             [&self.instance.number, &self.instance.own_grants()];
         let began = self.clock.age();
@@ -238,10 +239,37 @@ impl Passing {
         let row = rows.first().ok_or(ReadError::Corrupt)?;
         let head: i64 = row.try_get(0).map_err(|_| ReadError::Corrupt)?;
         let keys_version: i64 = row.try_get(1).map_err(|_| ReadError::Corrupt)?;
-        self.clock.look(began, row.try_get(2).map_err(|_| ReadError::Corrupt)?);
-        // Before anybody hears of the barrier: whoever waits for it may ask for the keys.
+        self.clock.look(began, row.try_get(3).map_err(|_| ReadError::Corrupt)?);
+        let id: &[u8] = row.try_get(2).map_err(|_| ReadError::Corrupt)?;
+        let id = id.try_into().map_err(|_| ReadError::Corrupt)?;
+        let head = u64::try_from(head).map(Sequence).map_err(|_| ReadError::Corrupt)?;
+        // Before anybody hears of the barrier: whoever waits for it may ask for the keys, and goes on
+        // in a feed that is still the same.
         self.instance.follow_keys(connection, keys_version).await?;
-        u64::try_from(head).map(Sequence).map_err(|_| ReadError::Corrupt)
+        self.follow_id(connection, id, head).await?;
+        Ok(head)
+    }
+
+    /// Sees to it that no number of an event means another event than before. A standby that took over
+    /// without some commits makes these numbers again: the store gets another id then, so that cursors
+    /// from before are told as another store's.
+    async fn follow_id(
+        &mut self,
+        connection: &Connection,
+        id: StoreId,
+        head: Sequence,
+    ) -> Result<(), ReadError> {
+        let mut id = id;
+        if id == self.instance.id() {
+            if self.follower.goes_on_at(connection, head).await? {
+                return Ok(());
+            }
+            tracing::error!("the database has lost commits: all caches of answers begin again");
+            id = schema::renew_id(connection, id).await?;
+        }
+        self.follower.begin_again();
+        self.instance.set_id(id);
+        Ok(())
     }
 
     /// Brings to the caches what a barrier has shown that began at `began`.

@@ -67,6 +67,13 @@ impl Freshness {
         self.passed.store(head.0, Ordering::SeqCst);
     }
 
+    /// The feed is another one from now on, whose end a barrier tells.
+    pub(super) fn end(&self) {
+        self.until.store(0, Ordering::SeqCst);
+        self.passed.store(0, Ordering::SeqCst);
+        self.applied.store(0, Ordering::SeqCst);
+    }
+
     /// What every read reflects that begins from now on.
     pub(super) fn position(&self) -> Sequence {
         // While nothing that is kept may be used, everything is read from the database. It may be used

@@ -8,6 +8,7 @@ use super::{
     cache::{Cache, Freshness},
     connections::Connection,
     feed,
+    session::Server,
 };
 use crate::{
     domain::{change::Change, client::Client, grant::Grant, user::User},
@@ -30,16 +31,46 @@ pub(super) struct Follower {
     caches: Caches,
     /// `None` at first.
     applied: Option<Sequence>,
+    /// The event there, where there is one, and the server that has shown it.
+    last: Option<(Change, Server)>,
 }
 
 impl Follower {
     pub(super) const fn new(caches: Caches) -> Self {
-        Self { caches, applied: None }
+        Self { caches, applied: None, last: None }
     }
 
     /// A barrier has found the feed's end at `head`.
     pub(super) fn passed(&self, head: Sequence) {
         self.caches.freshness.passed(head);
+    }
+
+    /// Whether the feed that ends at `head` on this connection is the one that was applied. The same
+    /// server never loses a commit; another one has the same event at the same place.
+    pub(super) async fn goes_on_at(
+        &self,
+        connection: &Connection,
+        head: Sequence,
+    ) -> Result<bool, ReadError> {
+        let Some((applied, (last, server))) = self.applied.zip(self.last.as_ref()) else {
+            return Ok(true);
+        };
+        if *server == connection.server {
+            return Ok(true);
+        }
+        let before = Sequence(applied.0.saturating_sub(1));
+        match feed::events(connection, before, 1).await {
+            Ok(events) => Ok(head >= applied && events == [(applied, last.clone())]),
+            Err(FeedError::Ahead | FeedError::TooOld { .. } | FeedError::Corrupt) => Ok(false),
+            Err(FeedError::Unavailable) => Err(ReadError::Unavailable),
+        }
+    }
+
+    /// The feed is another one now: nothing that is kept is of any use.
+    pub(super) fn begin_again(&mut self) {
+        self.forget_all();
+        (self.applied, self.last) = (None, None);
+        self.caches.freshness.end();
     }
 
     /// Applies every event up to `head`, which a barrier has found on this connection that began at
@@ -61,20 +92,36 @@ impl Follower {
                     for (sequence, change) in events {
                         self.apply(&change);
                         applied = sequence;
+                        self.last = Some((change, connection.server));
                     }
                 }
                 // Trimmed, or another store's: what was missed is not known.
                 Ok(_) | Err(FeedError::TooOld { .. } | FeedError::Ahead | FeedError::Corrupt) => {
                     self.forget_all();
-                    applied = head;
+                    (applied, self.last) = (head, None);
                 }
                 Err(FeedError::Unavailable) => return Err(ReadError::Unavailable),
             }
             self.applied = Some(applied);
         }
         self.applied = Some(applied);
+        self.look_at_last(connection, applied).await;
         self.caches.freshness.prove(began, applied);
         Ok(())
+    }
+
+    /// Keeps the last event, to know the feed by it at another server.
+    async fn look_at_last(&mut self, connection: &Connection, applied: Sequence) {
+        match &mut self.last {
+            Some((_, server)) => *server = connection.server,
+            None if applied > Sequence::default() => {
+                let before = Sequence(applied.0 - 1);
+                let found = feed::events(connection, before, 1).await.unwrap_or_default();
+                let found = found.into_iter().next();
+                self.last = found.map(|(_, change)| (change, connection.server));
+            }
+            None => {}
+        }
     }
 
     fn forget_all(&self) {

@@ -13,7 +13,7 @@ use tokio_postgres::Row;
 use super::connections::{Connection, rows};
 use crate::{
     domain::key_ring::KeyId,
-    store::{ReadError, Record, Write},
+    store::{ReadError, Record, StoreId, Write},
 };
 
 /// One opening of the store.
@@ -25,6 +25,8 @@ pub(super) struct Instance {
     /// Grants of all instances, less its own, when they were last counted.
     others: AtomicI64,
     keys: Mutex<Keys>,
+    /// Of the store, as of the last barrier.
+    id: Mutex<StoreId>,
 }
 
 #[derive(Default)]
@@ -35,13 +37,23 @@ struct Keys {
 }
 
 impl Instance {
-    pub(super) fn new(number: i64) -> Self {
+    pub(super) fn new(number: i64, id: StoreId) -> Self {
         Self {
             number,
             grants: AtomicI64::new(0),
             others: AtomicI64::new(0),
             keys: Mutex::default(),
+            id: Mutex::new(id),
         }
+    }
+
+    /// The store's id, as of the last barrier.
+    pub(super) fn id(&self) -> StoreId {
+        *self.id.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(super) fn set_id(&self, id: StoreId) {
+        *self.id.lock().unwrap_or_else(PoisonError::into_inner) = id;
     }
 
     /// A write of a grant was done: there may be one more or less.

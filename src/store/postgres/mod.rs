@@ -112,7 +112,6 @@ pub struct PostgresStore {
     clients: PostgresRecords<Client>,
     users: PostgresRecords<User>,
     attempts: PostgresRecords<Attempts>,
-    id: StoreId,
     sweeping: Arc<Lease>,
     metrics: PostgresMetrics,
     clock: Arc<DatabaseClock>,
@@ -166,7 +165,7 @@ impl PostgresStore {
             users: Arc::clone(&users),
             freshness: Arc::clone(&freshness),
         };
-        let instance = Arc::new(Instance::new(identity.opening));
+        let instance = Arc::new(Instance::new(identity.opening, identity.id));
         let metrics = PostgresMetrics::new(&instance, &clock);
         let notices = Notices::default();
         let barrier = Barrier::start(
@@ -185,7 +184,6 @@ impl PostgresStore {
             clients: PostgresRecords::new(&shared, clients),
             users: PostgresRecords::new(&shared, users),
             attempts: PostgresRecords::new(&shared, none_kept),
-            id: identity.id,
             sweeping: Arc::new(Lease::new("sweep", identity.opening)),
             metrics,
             clock,
@@ -370,7 +368,7 @@ impl Store for PostgresStore {
     }
 
     fn id(&self) -> StoreId {
-        self.id
+        self.shared.instance.id()
     }
 
     async fn key_ids(&self) -> Result<Vec<KeyId>, ReadError> {

@@ -4,14 +4,15 @@ use std::error::Error;
 
 use deadpool::managed::PoolError;
 use deadpool_postgres::Transaction;
+use sha2::{Digest as _, Sha256};
 use tokio_postgres::error::SqlState;
 
 use super::{
     OpenError,
-    connections::{Connection, Connections},
-    outcome::told,
+    connections::{Connection, Connections, rows},
+    outcome::{self, told},
 };
-use crate::store::StoreId;
+use crate::store::{ReadError, StoreId};
 
 /// What brings the tables from each version to the next. Each may be cut off and run again.
 const STEPS: [&str; 1] = [include_str!("schema.sql")];
@@ -120,6 +121,21 @@ async fn attempt(
     let id: &[u8] = row.try_get(1)?;
     let Ok(id) = id.try_into() else { return Ok(Err(OpenError::Damaged)) };
     Ok(Ok(Identity { id, opening, filling: row.try_get(3)? }))
+}
+
+/// Gives the store another id in the place of `old`, and hands back the one that it has then: of several
+/// instances one does it.
+pub(super) async fn renew_id(connection: &Connection, old: StoreId) -> Result<StoreId, ReadError> {
+    let mut new = Sha256::new();
+    new.update(old);
+    new.update(connection.server.to_bytes());
+    let new = new.finalize();
+    let sql = "UPDATE jeton_store SET id = $2 WHERE id = $1";
+    let renewed = connection.execute(sql, &[&old.as_slice(), &&new[..old.len()]]).await;
+    renewed.map_err(|error| outcome::of_read(&error))?;
+    let found = rows(connection, "SELECT id FROM jeton_store", &[]).await?;
+    let id: &[u8] = found.first().and_then(|row| row.try_get(0).ok()).ok_or(ReadError::Corrupt)?;
+    id.try_into().map_err(|_| ReadError::Corrupt)
 }
 
 /// Puts the grants of instances that were not seen for a week into one row.

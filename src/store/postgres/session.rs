@@ -30,6 +30,12 @@ const SERVER: &str = "SELECT (extract(epoch FROM pg_postmaster_start_time()) * 1
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Server(i64);
 
+impl Server {
+    pub(super) const fn to_bytes(self) -> [u8; 8] {
+        self.0.to_be_bytes()
+    }
+}
+
 /// One connection.
 pub(super) struct Session {
     client: ClientWrapper,

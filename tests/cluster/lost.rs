@@ -1,0 +1,49 @@
+//! A standby that takes over without some commits makes the numbers of their events again: nobody who has
+//! seen the first ones takes the second ones for them.
+
+use tonic::Code;
+
+use crate::{
+    common::{admin::with_admin, home::Home, refusal::assert_refused, wait::until},
+    database::Database,
+    fleet::{answered, introspected, start_at},
+    watcher::{Watcher, after},
+};
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "needs PostgreSQL: tests/postgres.sh"]
+async fn a_watch_of_events_that_a_failover_has_lost_begins_again() {
+    let database = Database::alone();
+    database.run("ALTER SYSTEM SET synchronous_standby_names = ''");
+    database.run("SELECT pg_reload_conf()");
+    let server = start_at(&database, Home::new(), &with_admin()).await;
+    let (shop, gateway) = (server.caller("shop").await, server.caller("gateway").await);
+    let (lost, other) = (shop.log_in().await, shop.log_in().await);
+    let mut watch = Watcher::of(&gateway).await;
+    let kept = gateway.cursor().await;
+    let behind = "SELECT count(*) FROM pg_stat_replication WHERE replay_lsn < sent_lsn";
+    until("the standbys to have all", async || database.run(behind) == "0").await;
+    for standby in ["standby1", "standby2"] {
+        database.run_at(standby, "ALTER SYSTEM SET primary_conninfo = ''");
+        database.run_at(standby, "SELECT pg_reload_conf()");
+        let receiving = "SELECT count(*) FROM pg_stat_wal_receiver";
+        until("it to be cut off", async || database.run_at(standby, receiving) == "0").await;
+    }
+    // Both are in memory, and the revocation in the feed of this primary only.
+    assert!(gateway.is_active(&other.access_token).await);
+    shop.revoke(&lost.access_token).await.expect("revoked");
+    let seen = gateway.cursor().await;
+    watch.reach(&seen).await;
+    database.signal("primary", "KILL");
+    database.promote();
+    // It takes the number of the event that is lost.
+    answered("a revocation", async || shop.revoke(&other.access_token).await).await;
+    let found = answered("an answer", async || introspected(&gateway, &other.access_token).await);
+    assert!(!found.await.active);
+    let refused = Watcher::start(&gateway, after(&seen)).await;
+    assert_refused(refused.map(drop), Code::OutOfRange, "CURSOR_OUT_OF_RANGE");
+    // So is one from before the loss: nobody can tell that nothing came between.
+    let refused = Watcher::start(&gateway, after(&kept)).await;
+    assert_refused(refused.map(drop), Code::OutOfRange, "CURSOR_OUT_OF_RANGE");
+    server.stop().await;
+}
