@@ -56,6 +56,10 @@ if [[ ${2:-} == all ]]; then
 else
     run_suites 3 introspect issue refresh revoke admin_grants
 fi
+# A validator is told by one instance what another one, which may be behind, does not know yet.
+for instances in 2 3; do
+    JETON_TEST_MAX_STALENESS=1s run_suites "$instances" validator_faults
+done
 # Those that kill a database start one each.
 export JETON_TEST_ROUNDS=${1:-4}
 cargo test --locked --test cluster -- --ignored --test-threads 2

@@ -9,12 +9,19 @@ use fastrand::Rng;
 use jeton::{
     client::{Basic, Credentials, TokenClient, Validator, endpoint, validator::Options},
     domain::secret::Secret,
+    proto::v1::RevokeGrantsRequest,
 };
 use tokio::time::{Instant, interval, sleep};
 use tonic::transport::Channel;
 
 use crate::{
-    common::{admin::with_admin, caller::Caller, home::Home, server::Server, wait::within},
+    common::{
+        admin::{Admin, with_admin},
+        caller::Caller,
+        home::Home,
+        server::Server,
+        wait::within,
+    },
     database::Database,
     fleet::beside,
     ledger::Ledger,
@@ -78,6 +85,47 @@ async fn behind_two_instances_no_revoked_token_is_accepted_for_longer_than_promi
 #[ignore = "needs PostgreSQL: tests/postgres.sh"]
 async fn behind_three_instances_no_revoked_token_is_accepted_for_longer_than_promised() {
     soak("three_balanced", 3).await;
+}
+
+/// How far away the database is, there and back.
+const FAR: Duration = Duration::from_millis(10);
+
+/// Who may hear of it is found out by looking at all of the user's grants.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "needs PostgreSQL: tests/postgres.sh"]
+async fn a_user_with_many_grants_is_ended_in_time_for_who_hears_of_its_own_only() {
+    const GRANTS: usize = 300;
+    let database = Database::shared("far");
+    let instance = Instance::start(&database, Home::new()).await;
+    let shop = instance.server.caller("shop").await;
+    let mut newest = String::new();
+    for _ in 0..GRANTS {
+        newest = shop.log_in().await.access_token;
+    }
+    let subject = shop.introspect(&newest).await.subject;
+    instance.database.delay(FAR);
+    let guard = Guard::start("shop", std::slice::from_ref(&instance));
+    let proven = async {
+        while guard.validator.staleness().is_none() {
+            sleep(Duration::from_millis(1)).await;
+        }
+    };
+    within("to follow", proven).await;
+    guard.validator.validate(&newest).await.expect("active");
+    let request = RevokeGrantsRequest { subject, ..RevokeGrantsRequest::default() };
+    Admin::of(&instance.server).await.revoke_grants(request).await.expect("revoked");
+    let revoked = Instant::now();
+    let heard = async {
+        while guard.validator.counts().revocations == 0 {
+            sleep(Duration::from_millis(1)).await;
+        }
+    };
+    within("to hear of it", heard).await;
+    println!("heard after {:?}, {:?}", revoked.elapsed(), guard.validator.counts());
+    assert_eq!(guard.validator.counts().begun_anew, 0);
+    assert_eq!(guard.validator.counts().resumed, 0, "the watch was silent");
+    assert!(guard.validator.validate(&newest).await.is_err());
+    instance.server.stop().await;
 }
 
 async fn soak(name: &str, count: usize) {

@@ -3,11 +3,12 @@
 use std::{
     path::{Path, PathBuf},
     process::Command,
+    time::Duration,
 };
 
 use tempfile::TempDir;
 
-use crate::authority::Issued;
+use crate::{authority::Issued, proxy::Proxy};
 
 /// A database of its own for one test.
 pub(crate) struct Database {
@@ -15,6 +16,8 @@ pub(crate) struct Database {
     url: String,
     /// Of a cluster of its own.
     made: Option<TempDir>,
+    /// What lies between instances and the nodes, if anything does.
+    ways: Vec<Proxy>,
 }
 
 impl Database {
@@ -26,14 +29,30 @@ impl Database {
         for statement in ["DROP DATABASE IF EXISTS ", "CREATE DATABASE "] {
             control(&["sql"], &cluster, &["primary", &format!("{statement}{name}")]);
         }
-        Self { cluster, url: format!("{servers}/{name}"), made: None }
+        Self { cluster, url: format!("{servers}/{name}"), made: None, ways: Vec::new() }
     }
 
     /// One in a cluster of its own, for tests that do it harm.
     pub(crate) fn alone() -> Self {
         let made = tempfile::tempdir().expect("a directory");
         let url = control(&["start"], made.path(), &[]);
-        Self { cluster: made.path().to_owned(), url, made: Some(made) }
+        Self { cluster: made.path().to_owned(), url, made: Some(made), ways: Vec::new() }
+    }
+
+    /// The same, as far from instances as a piece takes that is on its way for up to so long.
+    pub(crate) async fn at_a_distance(mut self, longest: Duration) -> Self {
+        let (user, nodes) = self.url.split_once('@').expect("a user");
+        let (nodes, name) = nodes.rsplit_once('/').expect("a database");
+        let mut ways = Vec::new();
+        for node in nodes.split(',') {
+            let way = Proxy::to(node.to_owned()).await;
+            way.delay(longest);
+            ways.push(way);
+        }
+        let nodes: Vec<&str> = ways.iter().map(Proxy::address).collect();
+        self.url = format!("{user}@{}/{name}", nodes.join(","));
+        self.ways.extend(ways);
+        self
     }
 
     /// What instances are given.

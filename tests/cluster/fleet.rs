@@ -40,12 +40,16 @@ pub(crate) fn beside(server: &Server) -> Home {
 
 /// Three instances with one key ring and the standard settings.
 pub(crate) async fn three(database: &Database) -> [Server; 3] {
+    several(database, 3).await.try_into().unwrap_or_else(|_| panic!("three were started"))
+}
+
+/// The same with so many.
+pub(crate) async fn several(database: &Database, count: usize) -> Vec<Server> {
     let settings = with_admin();
     let first = start_at(database, Home::new(), &settings).await;
-    let (second, third) = (beside(&first), beside(&first));
-    let (second, third) =
-        tokio::join!(start_at(database, second, &settings), start_at(database, third, &settings));
-    [first, second, third]
+    let others = (1..count).map(|_| start_at(database, beside(&first), &settings));
+    let others = futures_util::future::join_all(others).await;
+    std::iter::once(first).chain(others).collect()
 }
 
 /// The same client at each of them.

@@ -1,4 +1,4 @@
-//! Refreshes and revocations at three instances, with everything dying that can, are one history.
+//! Refreshes and revocations at several instances, with everything dying that can, are one history.
 
 use std::{
     collections::BTreeMap,
@@ -25,7 +25,7 @@ use crate::{
         wait::rounds,
     },
     database::Database,
-    fleet::{MAX_STALENESS, answered, introspected, start_at, three},
+    fleet::{MAX_STALENESS, answered, introspected, several, start_at},
     history::{Answered, Asked, Operation, explain},
 };
 
@@ -162,6 +162,14 @@ impl Fleet {
         self.callers.lock().expect("no panic")[at].clone()
     }
 
+    fn len(&self) -> usize {
+        self.callers.lock().expect("no panic").len()
+    }
+
+    fn any(&self, dice: &mut Rng) -> Caller {
+        self.caller(dice.usize(..self.len()))
+    }
+
     fn admin(&self, at: usize) -> Admin {
         self.admins.lock().expect("no panic")[at].clone()
     }
@@ -178,7 +186,7 @@ async fn contest(grant: Arc<Contested>, fleet: Arc<Fleet>, mut dice: Rng, stop: 
     let mut asked = 0;
     while !stop.load(Ordering::Relaxed) && asked < OPERATIONS {
         asked += 1;
-        let caller = fleet.caller(dice.usize(..3));
+        let caller = fleet.any(&mut dice);
         let (back, kind) = match dice.usize(..100) {
             0..45 => (0, Kind::Refresh),
             45..60 => (1, Kind::Refresh),
@@ -194,7 +202,7 @@ async fn contest(grant: Arc<Contested>, fleet: Arc<Fleet>, mut dice: Rng, stop: 
         };
         if grant.ask(&caller, operation, &tokens).await == Answered::Nothing {
             // Until there is somebody to ask again.
-            while introspected(&fleet.caller(dice.usize(..3)), &tokens.0).await.is_err() {}
+            while introspected(&fleet.any(&mut dice), &tokens.0).await.is_err() {}
         }
     }
 }
@@ -219,14 +227,32 @@ async fn end_all(fleet: &Fleet, grants: &[Arc<Contested>], at: usize) {
     }
 }
 
+/// The longest that a piece is on its way between an instance and a node of the database.
+const DISTANCE: Duration = Duration::from_millis(20);
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 #[ignore = "needs PostgreSQL: tests/postgres.sh"]
 async fn every_history_has_an_order_that_explains_it() {
+    explained(Database::alone(), 3).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "needs PostgreSQL: tests/postgres.sh"]
+async fn every_history_of_two_instances_at_a_distance_has_an_order_that_explains_it() {
+    explained(Database::alone().at_a_distance(DISTANCE).await, 2).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "needs PostgreSQL: tests/postgres.sh"]
+async fn every_history_of_three_instances_at_a_distance_has_an_order_that_explains_it() {
+    explained(Database::alone().at_a_distance(DISTANCE).await, 3).await;
+}
+
+async fn explained(database: Database, count: usize) {
     let seed = fastrand::u64(..);
     println!("seed {seed}");
     let mut dice = Rng::with_seed(seed);
-    let database = Database::alone();
-    let mut servers = Vec::from(three(&database).await);
+    let mut servers = several(&database, count).await;
     let fleet = Arc::new(Fleet::of(&servers).await);
     let rounds = rounds();
     let (mut histories, mut operations) = (0, 0);
@@ -234,7 +260,8 @@ async fn every_history_has_an_order_that_explains_it() {
         let began = Instant::now();
         let mut grants = Vec::new();
         for number in 0..GRANTS {
-            grants.push(Arc::new(Contested::issue(&fleet.caller(number % 3), began).await));
+            grants
+                .push(Arc::new(Contested::issue(&fleet.caller(number % fleet.len()), began).await));
         }
         let stop = Arc::new(AtomicBool::new(false));
         let mut callers = JoinSet::new();
@@ -248,7 +275,7 @@ async fn every_history_has_an_order_that_explains_it() {
         let last = round + 1 == rounds;
         harm(&database, &mut servers, &fleet, if last { 3 } else { round % 3 }, &mut dice).await;
         if dice.bool() {
-            end_all(&fleet, &grants, dice.usize(..3)).await;
+            end_all(&fleet, &grants, dice.usize(..servers.len())).await;
         }
         stop.store(true, Ordering::Relaxed);
         while let Some(ended) = callers.join_next().await {
@@ -271,7 +298,7 @@ impl Contested {
     /// Asks every instance what became of it, and takes no answer for none.
     async fn settle(&self, fleet: &Fleet) {
         let (generation, tokens) = self.pair(0);
-        for at in [0, 1, 2] {
+        for at in 0..fleet.len() {
             let caller = fleet.caller(at);
             for asked in [Asked::Introspect(generation), Asked::Refresh(generation)] {
                 while self.ask(&caller, asked, &tokens).await == Answered::Nothing {}
@@ -290,7 +317,7 @@ async fn harm(
 ) {
     match kind {
         0 => {
-            let at = dice.usize(..3);
+            let at = dice.usize(..servers.len());
             let home = servers.remove(at).kill().await;
             let back = start_at(database, home, &with_admin()).await;
             fleet.replace(at, &back).await;
@@ -306,7 +333,7 @@ async fn harm(
         2 => {
             database.signal("primary", "STOP");
             // As long as a few questions take that nobody can answer.
-            let caller = fleet.caller(dice.usize(..3));
+            let caller = fleet.any(dice);
             while caller.issue(by_password("bob")).await.is_ok() {}
             database.signal("primary", "CONT");
         }

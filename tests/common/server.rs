@@ -153,6 +153,11 @@ impl Server {
         &self.next().address
     }
 
+    /// Where each instance listens for gRPC.
+    pub(crate) fn addresses(&self) -> Vec<String> {
+        self.instances.iter().map(|instance| instance.address.clone()).collect()
+    }
+
     /// Where it listens for HTTP.
     pub(crate) fn http_address(&self) -> String {
         let serving = self.next().log();

@@ -19,7 +19,7 @@ async fn a_server_whose_clock_is_set_keeps_the_promise_and_the_watch() {
         scene.revoke_unheard(&unheard).await;
         scene.outlast(&unheard).await;
         scene.was_trusted(&unheard);
-        scene.proxy.release();
+        scene.ways.release();
         scene.outlast(&heard).await;
     }
     scene.accepted_again(&good).await;

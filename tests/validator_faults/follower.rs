@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use tonic::transport::Endpoint;
+
 use crate::{
     common::{server::Server, settings::Settings, wait},
     scene::{Scene, start},
@@ -13,12 +15,15 @@ async fn a_service_that_is_too_slow_for_its_watch_is_cut_off_resumes_and_keeps_t
     let server = Server::start(&Settings::standard()).await;
     let ops = server.ops().await;
     let stallable = Stallable::start();
-    let scene = Scene::with(server.address(), |endpoint| {
+    let scene = Scene::with(&server.addresses(), |endpoints| {
         let _entered = stallable.handle.enter();
         // A window smaller than a response, and a connection that outlives the stall: what the
         // server can say ends with what is read, and the watch ends before the connection.
         let hour = Duration::from_secs(60 * 60);
-        start(&endpoint.initial_stream_window_size(16).http2_keep_alive_interval(hour))
+        let slow = |endpoint: Endpoint| {
+            endpoint.initial_stream_window_size(16).http2_keep_alive_interval(hour)
+        };
+        start(endpoints.into_iter().map(slow).collect())
     })
     .await;
     let (token, other) = (scene.token().await, scene.token().await);

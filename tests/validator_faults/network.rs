@@ -16,7 +16,7 @@ use crate::{
 #[tokio::test]
 async fn a_revocation_is_heard_while_all_is_well() {
     let server = Server::start(&Settings::standard()).await;
-    let scene = Scene::at(server.address()).await;
+    let scene = Scene::of(&server).await;
     let token = scene.token().await;
     scene.revoke(&token).await;
     scene.refused(&token).await;
@@ -28,9 +28,9 @@ async fn a_revocation_is_heard_while_all_is_well() {
 #[tokio::test]
 async fn a_connection_that_is_cut_without_a_word_is_found_dead_and_replaced() {
     let server = Server::start(&Settings::standard()).await;
-    let scene = Scene::at(server.address()).await;
+    let scene = Scene::of(&server).await;
     let (token, other) = (scene.token().await, scene.token().await);
-    scene.proxy.cut();
+    scene.ways.cut();
     scene.revoke(&token).await;
     scene.outlast(&token).await;
     scene.was_trusted(&token);
@@ -42,14 +42,14 @@ async fn a_connection_that_is_cut_without_a_word_is_found_dead_and_replaced() {
 #[tokio::test]
 async fn a_network_that_swallows_every_answer_costs_the_tokens_and_not_the_promise() {
     let server = Server::start(&Settings::standard()).await;
-    let scene = Scene::at(server.address()).await;
+    let scene = Scene::of(&server).await;
     let (token, other) = (scene.token().await, scene.token().await);
     scene.revoke_unheard(&token).await;
     scene.outlast(&token).await;
     scene.was_trusted(&token);
     scene.refused(&other).await;
     // What comes now is old, and says of the past only.
-    scene.proxy.release();
+    scene.ways.release();
     scene.accepted_again(&other).await;
     scene.outlast(&token).await;
     scene.check();
@@ -58,10 +58,10 @@ async fn a_network_that_swallows_every_answer_costs_the_tokens_and_not_the_promi
 #[tokio::test]
 async fn a_way_whose_delay_changes_keeps_the_promise_and_the_watch() {
     let server = Server::start(&Settings::standard()).await;
-    let scene = Scene::at(server.address()).await;
+    let scene = Scene::of(&server).await;
     let good = scene.token().await;
     for delay in [20, 0, 100, 5] {
-        scene.proxy.delay(Duration::from_millis(delay));
+        scene.ways.delay(Duration::from_millis(delay));
         let token = scene.token().await;
         scene.revoke(&token).await;
         scene.refused(&token).await;
@@ -77,7 +77,7 @@ const RECONNECTS: usize = 600;
 #[tokio::test]
 async fn a_hundred_reconnects_a_second_keep_the_promise() {
     let server = Server::start(&Settings::standard()).await;
-    let scene = Scene::at(server.address()).await;
+    let scene = Scene::of(&server).await;
     let tokens = [scene.token().await, scene.token().await, scene.token().await];
     let mut ticks = interval(Duration::from_millis(10));
     let began = Instant::now();
@@ -85,7 +85,7 @@ async fn a_hundred_reconnects_a_second_keep_the_promise() {
         let mut others = JoinSet::new();
         for _ in 0..RECONNECTS {
             ticks.tick().await;
-            scene.proxy.hang_up();
+            scene.ways.hang_up();
             others.spawn(come_and_go(server.caller("gateway").await));
         }
         others.join_all().await;

@@ -13,7 +13,7 @@ use tokio::time::sleep;
 use tonic::transport::{Channel, Endpoint};
 
 use crate::{
-    common::{caller::Caller, wait::within},
+    common::{caller::Caller, server::Server, wait::within},
     ledger::Ledger,
     proxy::Proxy,
 };
@@ -26,38 +26,86 @@ fn promise() -> Duration {
 }
 
 pub(crate) struct Scene {
-    /// Where the server is, for whoever goes around the proxy.
-    direct: Endpoint,
-    pub(crate) proxy: Proxy,
+    /// Where each instance of the server is, for whoever goes around the proxies.
+    direct: Vec<Endpoint>,
+    pub(crate) ways: Ways,
     pub(crate) validator: Validator,
     pub(crate) ledger: Ledger,
 }
 
-/// A validator as a service starts it.
-pub(crate) fn start(endpoint: &Endpoint) -> Validator {
+/// The ways to all instances: what happens to one happens to each.
+pub(crate) struct Ways(Vec<Proxy>);
+
+impl Ways {
+    pub(crate) fn delay(&self, longest: Duration) {
+        self.each(|way| way.delay(longest));
+    }
+
+    pub(crate) fn cut(&self) {
+        self.each(Proxy::cut);
+    }
+
+    pub(crate) fn hang_up(&self) {
+        self.each(Proxy::hang_up);
+    }
+
+    pub(crate) fn release(&self) {
+        self.each(Proxy::release);
+    }
+
+    pub(crate) fn lose(&self) {
+        self.each(Proxy::lose);
+    }
+
+    fn each(&self, order: impl Fn(&Proxy)) {
+        for way in &self.0 {
+            order(way);
+        }
+    }
+}
+
+/// A validator as a service starts it, behind a balancer where there are several instances.
+pub(crate) fn start(endpoints: Vec<Endpoint>) -> Validator {
     let basic = Basic::new("gateway", &Secret::new("gateway-secret"));
-    let client = TokenClient::new(endpoint.connect_lazy(), Credentials::Basic(basic));
-    Validator::start(client, Options::default())
+    let channel = match &endpoints[..] {
+        [endpoint] => endpoint.connect_lazy(),
+        _ => Channel::balance_list(endpoints.into_iter()),
+    };
+    Validator::start(TokenClient::new(channel, Credentials::Basic(basic)), Options::default())
 }
 
 impl Scene {
     /// In front of the server at `address`.
     pub(crate) async fn at(address: &str) -> Self {
-        Self::with(address, |endpoint| start(&endpoint)).await
+        Self::with(&[address.to_owned()], start).await
+    }
+
+    /// In front of all instances of a server.
+    pub(crate) async fn of(server: &Server) -> Self {
+        Self::with(&server.addresses(), start).await
     }
 
     /// With a validator that is started in a way of its own.
-    pub(crate) async fn with(address: &str, start: impl FnOnce(Endpoint) -> Validator) -> Self {
-        let proxy = Proxy::to(address.to_owned()).await;
-        let validator = start(endpoint(proxy.url()).expect("a URL"));
-        let direct = Endpoint::from_shared(format!("http://{address}")).expect("a URL");
-        let scene = Self { direct, proxy, validator, ledger: Ledger::default() };
+    pub(crate) async fn with(
+        addresses: &[String],
+        start: impl FnOnce(Vec<Endpoint>) -> Validator,
+    ) -> Self {
+        let (mut ways, mut direct) = (Vec::new(), Vec::new());
+        for address in addresses {
+            ways.push(Proxy::to(address.clone()).await);
+            let endpoint = Endpoint::from_shared(format!("http://{address}"));
+            direct.push(endpoint.expect("a URL"));
+        }
+        let endpoints = ways.iter().map(|way| endpoint(way.url()).expect("a URL"));
+        let validator = start(endpoints.collect());
+        let scene = Self { direct, ways: Ways(ways), validator, ledger: Ledger::default() };
         until("to follow", || scene.validator.staleness().is_some()).await;
         scene
     }
 
     async fn connect(&self) -> Channel {
-        within("to connect", self.direct.connect()).await.expect("a connection")
+        let any = &self.direct[fastrand::usize(..self.direct.len())];
+        within("to connect", any.connect()).await.expect("a connection")
     }
 
     pub(crate) async fn caller(&self, client_id: &'static str) -> Caller {
@@ -95,7 +143,7 @@ impl Scene {
     /// Revokes `token` while nothing that the server says comes through: the validator cannot know.
     /// Nothing comes through until the proxy is told else.
     pub(crate) async fn revoke_unheard(&self, token: &str) {
-        self.proxy.hold();
+        self.ways.each(Proxy::hold);
         self.revoke(token).await;
     }
 

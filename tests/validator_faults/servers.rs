@@ -23,11 +23,11 @@ async fn come_back(home: Home, address: String) -> Server {
 #[tokio::test]
 async fn a_server_that_is_paused_is_not_believed() {
     let server = Server::start(&Settings::standard()).await;
-    let scene = Scene::at(server.address()).await;
+    let scene = Scene::of(&server).await;
     let (token, other) = (scene.token().await, scene.token().await);
     scene.revoke_unheard(&token).await;
     server.signal("STOP");
-    scene.proxy.lose();
+    scene.ways.lose();
     scene.outlast(&token).await;
     scene.was_trusted(&token);
     scene.refused(&other).await;
@@ -46,7 +46,7 @@ async fn a_server_that_is_killed_and_comes_back_is_followed_again() {
     scene.revoke_unheard(&token).await;
     let address = server.address().to_owned();
     let home = server.kill().await;
-    scene.proxy.lose();
+    scene.ways.lose();
     scene.outlast(&token).await;
     scene.was_trusted(&token);
     scene.refused(&other).await;
@@ -101,7 +101,7 @@ async fn a_server_that_has_freed_what_was_to_be_told_is_followed_anew() {
     scene.revoke(&put_by).await;
     let address = server.address().to_owned();
     let home = server.kill().await;
-    scene.proxy.lose();
+    scene.ways.lose();
     trim(&home).await;
     let _server = come_back(home, address).await;
     until("to begin anew", || scene.validator.counts().begun_anew > 0).await;
