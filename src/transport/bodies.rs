@@ -25,8 +25,9 @@ pub struct Received {
     waits: Option<Pin<Box<Sleep>>>,
 }
 
-/// How long to wait until it is looked again whether there is room to read more.
-const WAIT: Duration = Duration::from_millis(5);
+/// How long to wait until it is looked again whether there is room to read more. Thousands of calls may
+/// wait at a time.
+const WAIT: Duration = Duration::from_millis(250);
 
 /// Most of one body that counts: no message and no body may be longer.
 const MOST_COUNTED: usize = 16 << 20;

@@ -6,14 +6,14 @@ use tokio::{
     io::{AsyncReadExt as _, AsyncWriteExt as _},
     net::TcpSocket,
     task::JoinSet,
-    time::timeout,
+    time::{Instant, timeout},
 };
 
 use crate::served::Listener;
 
 /// Peers at each path.
 const PEERS: usize = 2;
-/// How long a peer goes on at most.
+/// How long a peer waits for the server at most.
 const LONGEST: Duration = Duration::from_secs(40);
 
 /// What each peer does.
@@ -38,7 +38,18 @@ impl Request {
     }
 }
 
-/// Some peers at each path of each listener, all at the same time: how many of them were cut off.
+/// How a peer ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum End {
+    /// The server has closed its connection.
+    Cut,
+    /// The server still took its requests.
+    Served,
+    /// The server neither took anything nor closed the connection.
+    Kept,
+}
+
+/// Some peers at each path of each listener, all at the same time: how they ended.
 pub(crate) async fn attack(served: &[Listener], request: Request) -> String {
     let mut peers = JoinSet::new();
     let mut paths = 0;
@@ -47,27 +58,37 @@ pub(crate) async fn attack(served: &[Listener], request: Request) -> String {
             paths += 1;
             for _ in 0..PEERS {
                 let (address, text) = (listener.address.clone(), request.text(path));
-                peers.spawn(async move { timeout(LONGEST, peer(&address, &text, request)).await });
+                peers.spawn(async move { peer(&address, &text, request).await });
             }
         }
     }
-    let peers = peers.join_all().await;
-    let cut = peers.iter().filter(|cut| cut.is_ok()).count();
-    assert_eq!(cut, peers.len(), "{request:?}: the server keeps connections");
-    format!("{cut} of {} peers at {paths} paths cut", peers.len())
+    let ends = peers.join_all().await;
+    let count = |end| ends.iter().filter(|ended| **ended == end).count();
+    assert_eq!(count(End::Kept), 0, "{request:?}: the server keeps connections");
+    format!("{} of {} peers at {paths} paths cut", count(End::Cut), ends.len())
 }
 
-/// Returns when the server has ended the connection.
-async fn peer(address: &str, text: &[u8], request: Request) {
+async fn peer(address: &str, text: &[u8], request: Request) -> End {
     // With little room for what it is sent, so that it soon takes nothing more.
     let socket = TcpSocket::new_v4().expect("a socket");
     socket.set_recv_buffer_size(4 << 10).expect("a buffer");
     let address = address.parse().expect("an address");
     let mut stream = socket.connect(address).await.expect("a connection");
-    drop(stream.write_all(text).await);
+    let began = Instant::now();
     match request {
-        // What is said is not read either, but the end is seen.
-        Request::Half => while stream.read(&mut [0; 1024]).await.is_ok_and(|read| read > 0) {},
-        Request::Unread => while stream.write_all(text).await.is_ok() {},
+        Request::Half => {
+            drop(stream.write_all(text).await);
+            let closed =
+                async { while stream.read(&mut [0; 1024]).await.is_ok_and(|read| read > 0) {} };
+            if timeout(LONGEST, closed).await.is_ok() { End::Cut } else { End::Kept }
+        }
+        Request::Unread => loop {
+            match timeout(LONGEST, stream.write_all(text)).await {
+                Ok(Ok(())) if began.elapsed() > LONGEST / 2 => return End::Served,
+                Ok(Ok(())) => {}
+                Ok(Err(_)) => return End::Cut,
+                Err(_) => return End::Kept,
+            }
+        },
     }
 }
