@@ -136,6 +136,12 @@ async fn what_others_can_reach_is_warned_of_and_what_everybody_can_replace_is_re
         assert!(said.contains("can be replaced by everybody here (mode 777): chmod 700"), "{said}");
         chmod(&directory, 0o750);
     }
+    let key = home.path().join("server.key");
+    fs::write(&key, "").expect("a file");
+    chmod(&key, 0o644);
+    let tls = [("JETON_TLS_CERT", text(&key)), ("JETON_TLS_KEY", text(&key))];
+    let found = "the private key of TLS";
+    Checked::run(&home, &tls).says("warning", "access", found);
     let server = Server::start_at(home, &Settings::standard()).await;
     for words in ["the data directory", "the key ring"] {
         let warned = |line: &str| {

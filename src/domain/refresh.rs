@@ -88,10 +88,9 @@ pub fn refresh(
     };
     let recorded = grant.generation_of(token).is_some();
     match token.generation.cmp(&grant.current.number) {
-        Ordering::Equal if recorded => match cut_to(grant, client) {
-            Ok(cut) => rotate(&cut, RefreshRequest { client, ..request }, keys.active(), now),
-            Err(error) => Refresh::Refuse(error),
-        },
+        Ordering::Equal if recorded => {
+            rotate(grant, RefreshRequest { client, ..request }, keys.active(), now)
+        }
         Ordering::Less if recorded => match RetryWindow::of(grant, policy, now) {
             RetryWindow::Open => repeat(grant, request, keys, now),
             RetryWindow::Untold => Refresh::Refuse(Error::InvalidGrant),
@@ -128,6 +127,11 @@ fn rotate(grant: &Grant, request: RefreshRequest<'_>, key: &ServerKey, now: Time
     if refresh.is_none_or(|slot| now >= slot.expire_time) {
         return Refresh::Refuse(Error::InvalidGrant);
     }
+    let cut = match cut_to(grant, request.client) {
+        Ok(cut) => cut,
+        Err(error) => return Refresh::Refuse(error),
+    };
+    let grant = &cut;
     if !request.scopes.is_within(&grant.scopes) {
         return Refresh::Refuse(Error::InvalidScope);
     }

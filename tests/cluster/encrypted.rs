@@ -91,6 +91,8 @@ async fn the_url_says_how_by_the_names_that_libpq_has_for_it() {
              WHERE application_name = 'jeton'"
         ))
     };
+    // The server keys are the store's.
+    let mut serving = Home::new();
     for (host, parameters, encrypted) in [
         ("localhost", format!("sslmode=verify-full&sslrootcert={known}"), "t"),
         ("127.0.0.1", format!("sslmode=verify-ca&sslrootcert={known}"), "t"),
@@ -101,23 +103,25 @@ async fn the_url_says_how_by_the_names_that_libpq_has_for_it() {
     ] {
         let url = url(host, &parameters);
         let environment = [("JETON_STORE_URL", &*url)];
-        let server = Server::start_with(Home::new(), &settings, &environment).await;
+        let server = Server::start_with(serving, &settings, &environment).await;
         server.caller("shop").await.log_in().await;
         assert_eq!(sessions("ssl"), encrypted, "{parameters}");
-        server.stop().await;
+        serving = server.stop().await;
     }
     // A server that has a CA for clients asks for a certificate, and is shown ours.
-    database.run(&format!("ALTER SYSTEM SET ssl_ca_file = '{}'", readable(&known)));
+    let copy = readable(&known);
+    database.run(&format!("ALTER SYSTEM SET ssl_ca_file = '{copy}'"));
     database.run("SELECT pg_reload_conf()");
     let parameters = format!("sslmode=verify-full&sslrootcert={known}&sslcert={cert}&sslkey={key}");
     let url = url("localhost", &parameters);
     let environment = [("JETON_STORE_URL", &*url)];
-    let server = Server::start_with(Home::new(), &settings, &environment).await;
+    let server = Server::start_with(serving, &settings, &environment).await;
     assert_eq!(sessions("client_serial"), "2");
     server.stop().await;
     fs::set_permissions(&key, fs::Permissions::from_mode(0o644)).expect("chmod");
     let said = Server::fail_to_start_with(&home, &settings, &environment).await;
     assert!(said.contains("must not be readable by group or others"), "{said}");
+    fs::remove_file(copy).expect("the copy");
 }
 
 /// A copy where the database's user can read it.
