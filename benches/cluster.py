@@ -31,7 +31,7 @@ CONNECTIONS = 16
 IN_FLIGHT = 96
 RAW_ROWS = 100_000
 RAW_UPDATE = f"\\set id random(1, {RAW_ROWS})\nUPDATE raw SET n = n + 1 WHERE id = :id;\n"
-CLIENT_ID, CLIENT_SECRET = "gateway", "gateway-secret"
+CLIENT_ID, CLIENT_SECRET = "gateway", "kx7vqzmw2nfd9tr-4"
 USER, PASSWORD = "alice", "correct horse battery staple"
 # Hashes are cheap: it is not their time that is measured.
 SETTINGS = f"""

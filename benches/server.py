@@ -11,7 +11,7 @@ import urllib.request
 from pathlib import Path
 
 SERVER_CORE = 0
-CLIENT_ID, CLIENT_SECRET = "gateway", "gateway-secret"
+CLIENT_ID, CLIENT_SECRET = "gateway", "kx7vqzmw2nfd9tr-4"
 USER, PASSWORD = "alice", "correct horse battery staple"
 SETTINGS = f"""
 [audit]

@@ -103,13 +103,13 @@ async fn a_chosen_secret_is_not_shown_and_a_public_client_has_none() {
     let server = Server::start(&with_admin()).await;
     let admin = Admin::of(&server).await;
     let client = Client { client_id: "chosen".into(), ..full() };
-    let client_secret = "chosen-by-somebody".to_owned();
+    let client_secret = "violet tram 84 linden".to_owned();
     let request = CreateClientRequest { client: Some(client), client_secret, secret_ttl: None };
     let answer = admin.stub.clone().create_client(admin.signed(request.clone())).await;
     let answer = answer.expect("a client").into_inner();
     assert_eq!(answer.client_secret, "");
     assert!(!answer.client.expect("the client").secrets[0].generated);
-    let chosen = as_caller(&server, "chosen", "chosen-by-somebody").await;
+    let chosen = as_caller(&server, "chosen", "violet tram 84 linden").await;
     chosen.issue(client_credentials()).await.expect("a token");
 
     let client_type = ClientType::Public.into();

@@ -27,7 +27,7 @@ fn found_in(bytes: &[u8], secrets: &[String]) -> Vec<String> {
 async fn every_success(admin: &Admin) -> Vec<String> {
     let client = |client_id: &str| Client { client_id: client_id.into(), ..Client::default() };
     let (_, generated) = admin.create_client(client("generated")).await;
-    let chosen = "chosen-secret-one".to_owned();
+    let chosen = "copper window 57 meadow".to_owned();
     let request = CreateClientRequest {
         client: Some(client("chosen")),
         client_secret: chosen.clone(),
@@ -36,7 +36,7 @@ async fn every_success(admin: &Admin) -> Vec<String> {
     admin.stub.clone().create_client(admin.signed(request)).await.expect("a client");
     let rotated = RotateClientSecretRequest { client_id: "chosen".into(), ..Default::default() };
     let rotated = admin.rotate(rotated).await.expect("rotated").client_secret;
-    let later = "later-secret-two".to_owned();
+    let later = "teal lantern 31 harbour".to_owned();
     let request = RotateClientSecretRequest {
         client_id: "generated".into(),
         client_secret: later.clone(),

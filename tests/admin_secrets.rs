@@ -13,6 +13,7 @@ use tokio::{
     task::JoinSet,
 };
 use tonic::Code;
+use tonic_types::StatusExt as _;
 
 use crate::common::{
     admin::{Admin, with_admin},
@@ -83,7 +84,7 @@ async fn a_secret_is_rotated_to_a_generated_one_while_100_clients_refresh() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_secret_is_rotated_to_a_chosen_one_while_100_clients_refresh() {
-    let client_secret = "a-new-secret-of-shop".to_owned();
+    let client_secret = "copper window 57 meadow".to_owned();
     let request = RotateClientSecretRequest { client_secret, ..of_shop() };
     no_refresh_fails_while_the_secret_is_rotated(request).await;
 }
@@ -135,7 +136,7 @@ async fn a_remembered_secret_ends_with_its_expiry_its_rotation_and_its_client() 
     let server = Server::start(&with_admin()).await;
     let (admin, shop) = (Admin::of(&server).await, server.caller("shop").await);
     let second = prost_types::Duration { seconds: 1, nanos: 0 };
-    let next = "chosen-for-later".to_owned();
+    let next = "teal lantern 31 harbour".to_owned();
     let request = RotateClientSecretRequest {
         client_secret: next.clone(),
         previous_ttl: Some(second),
@@ -157,6 +158,41 @@ async fn a_remembered_secret_ends_with_its_expiry_its_rotation_and_its_client() 
     let replaced = RotateClientSecretRequest { previous_ttl: at_once, ..of_shop() };
     admin.rotate(replaced).await.expect("rotated");
     assert!(!is_let_in(&shop, &next).await);
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn a_chosen_secret_is_long_and_uncommon_and_the_refusal_says_so_with_the_numbers() {
+    let server = Server::start(&with_admin().set_number("secrets", "min_length", 20)).await;
+    let admin = Admin::of(&server).await;
+    let common = "must not be a common password, nor made of the client's id: \
+                  fewer than 100000000 guesses find it";
+    for (weak, problem) in [
+        ("x", "must have at least 20 characters"),
+        ("kx7vqzmw2nfd9tr", "must have at least 20 characters"),
+        ("passwordpasswordpassword", common),
+        ("shop-shop-shop-shop-shop", common),
+        (&"kx7vqzmw ".repeat(120), "must be at most 1024 bytes"),
+    ] {
+        let client_secret = weak.to_owned();
+        let rotated = admin.rotate(RotateClientSecretRequest { client_secret, ..of_shop() }).await;
+        let client = Client { client_id: "shop-2".to_owned(), ..Client::default() };
+        let request = CreateClientRequest {
+            client: Some(client),
+            client_secret: weak.to_owned(),
+            ..CreateClientRequest::default()
+        };
+        let created = admin.stub.clone().create_client(admin.signed(request)).await;
+        for refused in [rotated.map(drop), created.map(drop)] {
+            let status = assert_refused(refused, Code::InvalidArgument, "INVALID_REQUEST");
+            assert_eq!(status.message(), format!("client_secret: {problem}"));
+            let details = status.get_details_bad_request().expect("BadRequest");
+            assert_eq!(details.field_violations[0].field, "client_secret");
+            assert_eq!(details.field_violations[0].description, problem);
+        }
+    }
+    let client_secret = "violet tram 84 linden".to_owned();
+    admin.rotate(RotateClientSecretRequest { client_secret, ..of_shop() }).await.expect("rotated");
     server.stop().await;
 }
 
@@ -185,7 +221,7 @@ async fn what_cannot_be_rotated_is_refused_and_a_chosen_secret_is_not_shown() {
     let Client { secrets, .. } = admin.client("shop").await;
     assert_eq!(secrets.len(), 1, "nothing was changed");
     let RotateClientSecretResponse { client_secret, client } =
-        rotate("shop", "chosen-by-somebody".into(), 60).await.expect("rotated");
+        rotate("shop", "violet tram 84 linden".into(), 60).await.expect("rotated");
     assert_eq!(client_secret, "");
     let newest = &client.expect("the client").secrets[1];
     let (start, end) = (newest.create_time.expect("set"), newest.expire_time.expect("an end"));

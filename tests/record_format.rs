@@ -3,7 +3,7 @@
 use std::{collections::BTreeMap, num::NonZeroU32, time::Duration};
 
 use jeton::domain::{
-    attempts::{Attempts, AttemptsId},
+    attempts::{Attempts, AttemptsId, UnderWay},
     attributes::Attributes,
     audience::Audience,
     certificate::CertificateIdentity,
@@ -186,7 +186,7 @@ fn a_users_bytes_are_those_of_format_1() {
 fn the_bytes_of_attempts_are_those_of_format_1() {
     let client_id = ClientId::parse("orders").expect("a client id");
     let id = AttemptsId::of(&client_id, &UserName::parse("Alice").expect("a name"));
-    let attempts = Attempts { id, failures: 5, last_failure: NOW };
+    let attempts = Attempts { id, failures: 5, last_failure: NOW, under_way: UnderWay::default() };
     let bytes = attempts.to_bytes();
     assert_eq!(
         hex(&[id.as_bytes().as_slice(), &bytes].concat()),

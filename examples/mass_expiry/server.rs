@@ -15,6 +15,9 @@ use tokio::{
 
 /// The client that introspects.
 const SETTINGS: &str = r#"
+[secrets]
+weak_declared = "warn"
+
 [[client]]
 id = "gateway"
 secret = "gateway-secret"

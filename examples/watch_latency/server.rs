@@ -13,6 +13,9 @@ use tonic::transport::{Channel, Endpoint};
 
 /// Who issues and revokes, and who watches everything.
 const SETTINGS: &str = r#"
+[secrets]
+weak_declared = "warn"
+
 [audit]
 target = "off"
 

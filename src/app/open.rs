@@ -122,6 +122,8 @@ pub(super) async fn open(settings: &Settings) -> Result<Opened, StartError> {
         rotation: settings.tokens,
         passwords: settings.passwords.rules,
         lockout: settings.lockout,
+        guesses: settings.secrets.guesses,
+        secrets: settings.secrets.rules,
     };
     let service = Service::new(store.clone(), keys, hashes, clock, entropy, policies);
     Ok(Opened { store, service: Arc::new(service) })

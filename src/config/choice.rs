@@ -1,6 +1,6 @@
 //! Values that are one word out of a few.
 
-use super::serve::Runtime;
+use super::{secrets::WeakDeclared, serve::Runtime};
 use crate::domain::{
     client::{IntrospectReach, Permissions, WhenFull},
     grant_type::{GrantType, GrantTypes},
@@ -23,6 +23,15 @@ pub(super) fn when_full(text: &str) -> Result<WhenFull, Invalid> {
         "evict" => Ok(WhenFull::EvictOldest),
         "refuse" => Ok(WhenFull::Refuse),
         _ => Err(Invalid(r#"must be "evict" or "refuse""#)),
+    }
+}
+
+/// Reads `refuse` or `warn`.
+pub(super) fn weak_declared(text: &str) -> Result<WeakDeclared, Invalid> {
+    match text {
+        "refuse" => Ok(WeakDeclared::Refuse),
+        "warn" => Ok(WeakDeclared::Warn),
+        _ => Err(Invalid(r#"must be "refuse" or "warn""#)),
     }
 }
 

@@ -4,11 +4,13 @@ use std::{num::NonZeroU32, time::Duration};
 
 use super::{
     choice,
-    credential::{self, Given, Keys},
+    credential::{self, Clear, Given, Keys},
     duration,
     environment::Environment,
     fields::{Fields, Placed},
     phc,
+    secrets::{SecretSettings, WeakDeclared},
+    warning::Warning,
 };
 use crate::domain::{
     attributes::Attributes,
@@ -88,6 +90,7 @@ impl DeclaredClient {
     pub(super) fn read(
         fields: &mut Fields<'_, '_>,
         environment: &dyn Environment,
+        secrets: &SecretSettings,
     ) -> Option<Placed<Self>> {
         let id = fields.required("id", "a string", ClientId::parse_new);
         let secret = credential::read(fields, &SECRET, environment, secret_hash);
@@ -116,10 +119,13 @@ impl DeclaredClient {
         let disabled = fields.flag("disabled");
 
         let Placed { at, value: id } = id?;
+        if let Given::Clear(clear) = &secret {
+            judge(fields, &id, clear, secrets);
+        }
         let client = Self {
             id,
             secret: match secret {
-                Given::Clear(secret) => Some(DeclaredSecret::Clear(secret)),
+                Given::Clear(clear) => Some(DeclaredSecret::Clear(clear.text)),
                 Given::Hash(hash) => Some(DeclaredSecret::Hash(hash)),
                 Given::Nothing | Given::Fault => None,
             },
@@ -149,6 +155,25 @@ impl DeclaredClient {
             ClientType::Confidential
         } else {
             ClientType::Public
+        }
+    }
+}
+
+/// Refuses a secret that is not what is asked of those that are chosen, or warns of it.
+fn judge(
+    fields: &mut Fields<'_, '_>,
+    id: &ClientId,
+    Clear { at, key, text }: &Clear,
+    secrets: &SecretSettings,
+) {
+    let Err(problem) = secrets.rules.check(id, text) else { return };
+    match secrets.weak_declared {
+        WeakDeclared::Refuse => {
+            let way_out = r#"; secrets.weak_declared = "warn" lets it be"#;
+            fields.fault(*at, key, &format!("{problem}{way_out}"));
+        }
+        WeakDeclared::Warn => {
+            fields.report().warn(Warning::Secret { id: id.clone(), problem });
         }
     }
 }

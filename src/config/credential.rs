@@ -30,10 +30,17 @@ pub(super) struct Keys {
 /// What was given.
 pub(super) enum Given<H> {
     Nothing,
-    Clear(Secret),
+    Clear(Clear),
     Hash(H),
     /// Reported.
     Fault,
+}
+
+/// A credential in clear, and where it was given.
+pub(super) struct Clear {
+    pub(super) at: usize,
+    pub(super) key: &'static str,
+    pub(super) text: Secret,
 }
 
 /// Reads whichever key is there.
@@ -61,10 +68,10 @@ pub(super) fn read<H>(
     let file = file.and_then(|path| from_file(fields, keys, &path, environment));
     let hash = fields.text(keys.hash, "a string", parse_hash);
 
-    match (places.len(), clear.map(|clear| clear.value).or(variable).or(file), hash) {
-        (0, _, _) => Given::Nothing,
-        (1, Some(clear), _) => Given::Clear(clear),
-        (1, None, Some(hash)) => Given::Hash(hash.value),
+    match (&*places, clear.map(|clear| clear.value).or(variable).or(file), hash) {
+        ([], _, _) => Given::Nothing,
+        (&[(at, key)], Some(text), _) => Given::Clear(Clear { at, key, text }),
+        ([_], None, Some(hash)) => Given::Hash(hash.value),
         _ => Given::Fault,
     }
 }

@@ -2,7 +2,9 @@
 
 use std::{ops::RangeInclusive, time::Duration};
 
-use crate::domain::{invalid::Invalid, lockout::LockoutPolicy, policy::RotationPolicy};
+use crate::domain::{
+    guesses::GuessPolicy, invalid::Invalid, lockout::LockoutPolicy, policy::RotationPolicy,
+};
 
 /// What a duration looks like, for whoever wrote something else.
 pub(super) const FORM: &str = r#"a duration like "60s""#;
@@ -88,6 +90,15 @@ pub(super) fn lockout(text: &str) -> Result<Duration, Invalid> {
     Ok(duration)
 }
 
+/// A pause between guesses: at most [`GuessPolicy::LONGEST_PAUSE`], or zero for none.
+pub(super) fn guess_pause(text: &str) -> Result<Duration, Invalid> {
+    let duration = any(text)?;
+    if duration > GuessPolicy::LONGEST_PAUSE {
+        return Err(Invalid("must be at most 1m"));
+    }
+    Ok(duration)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -118,6 +129,8 @@ mod tests {
         assert!(age("0s").is_ok() && age("1ms").is_err() && age("24h").is_ok());
         assert!(staleness("200ms").is_ok() && staleness("1m").is_ok() && staleness("0s").is_ok());
         assert!(staleness("199ms").is_err() && staleness("61s").is_err());
+        assert!(guess_pause("0s").is_ok() && guess_pause("1m").is_ok());
+        assert!(guess_pause("61s").is_err());
         assert!(lockout("7d").is_ok() && lockout("7d 1s").is_err() && lockout("0s").is_err());
     }
 }

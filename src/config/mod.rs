@@ -7,7 +7,7 @@
 //! | `environment` | [`Environment`], where variables and files are read |
 //! | `database_url` | the URL of a database |
 //! | `regular_file` | [`RegularFile`], read whole without waiting for anybody |
-//! | `listeners`, `tls`, `limits`, `storage`, `tokens`, `passwords`, `lockout`, `log`, `audit`, `traces`, `serve` | one section of the file each |
+//! | `listeners`, `tls`, `limits`, `storage`, `tokens`, `passwords`, `secrets`, `lockout`, `log`, `audit`, `traces`, `serve` | one section of the file each |
 //! | `client`, `user` | one `[[client]]` or `[[user]]` each |
 //! | `credential`, `secret_text`, `phc` | the ways to give a secret or password, and its hash |
 //! | `fields` | typed values out of one TOML table |
@@ -37,6 +37,7 @@ mod regular_file;
 mod report;
 mod restart;
 mod secret_text;
+mod secrets;
 mod serve;
 mod settings;
 mod size;
@@ -62,6 +63,7 @@ pub use self::{
     passwords::PasswordSettings,
     regular_file::RegularFile,
     secret_text::secret_text,
+    secrets::{SecretSettings, WeakDeclared},
     serve::{Runtime, ServeSettings},
     settings::{Loaded, Settings},
     storage::{KeySettings, StoreSettings, unread_url},

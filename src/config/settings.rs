@@ -15,6 +15,7 @@ use super::{
     overrides::Overrides,
     passwords::PasswordSettings,
     report::Report,
+    secrets::SecretSettings,
     serve::ServeSettings,
     storage::{KeySettings, StoreSettings},
     syntax,
@@ -51,6 +52,8 @@ pub struct Settings {
     pub tokens: RotationPolicy,
     /// `[passwords]`.
     pub passwords: PasswordSettings,
+    /// `[secrets]`.
+    pub secrets: SecretSettings,
     /// `[lockout]`.
     pub lockout: LockoutPolicy,
     /// `[log]`.
@@ -132,6 +135,8 @@ impl Settings {
         };
         let passwords = root.section("passwords", PasswordSettings::read);
         let users = read_users(root, environment, passwords.rules);
+        let secrets = root.section("secrets", SecretSettings::read);
+        let clients = read_clients(root, environment, &secrets);
         Self {
             grpc: root.section("grpc", |fields| GrpcSettings::read(fields, overrides, plaintext)),
             http: root.section("http", |fields| HttpSettings::read(fields, overrides, plaintext)),
@@ -142,12 +147,13 @@ impl Settings {
             keys: root.section("keys", |fields| KeySettings::read(fields, overrides)),
             tokens: root.section("tokens", |fields| tokens::read(fields, overrides)),
             passwords,
+            secrets,
             lockout: root.section("lockout", lockout::read),
             log: root.section("log", |fields| LogSettings::read(fields, overrides)),
             audit: root.section("audit", AuditSettings::read),
             traces: root.section("traces", |fields| TraceSettings::read(fields, overrides)),
             serve,
-            clients: read_clients(root, environment),
+            clients,
             users,
         }
     }
@@ -157,10 +163,14 @@ fn fault_of_file(path: &Path, problem: &str) -> Faults {
     Faults(vec![Fault { place: Place::File(path.to_owned()), problem: problem.to_owned() }])
 }
 
-fn read_clients(root: &mut Fields<'_, '_>, environment: &dyn Environment) -> Vec<DeclaredClient> {
+fn read_clients(
+    root: &mut Fields<'_, '_>,
+    environment: &dyn Environment,
+    secrets: &SecretSettings,
+) -> Vec<DeclaredClient> {
     let mut taken = BTreeMap::new();
     root.records("client", |fields| {
-        let Placed { at, value: client } = DeclaredClient::read(fields, environment)?;
+        let Placed { at, value: client } = DeclaredClient::read(fields, environment, secrets)?;
         refuse_twice(fields, "id", &mut taken, Placed { at, value: client.id.clone() });
         Some(client)
     })

@@ -74,7 +74,7 @@ impl DeclaredUser {
         let Placed { at, value: typed_name } = typed_name?;
         let name = Placed { at, value: typed_name.name().ok()?.clone() };
         let password = match password {
-            Given::Clear(password) => Some(DeclaredPassword::Clear(password)),
+            Given::Clear(clear) => Some(DeclaredPassword::Clear(clear.text)),
             Given::Hash(hash) => Some(DeclaredPassword::Hash(PasswordHash(hash))),
             Given::Nothing | Given::Fault => None,
         };

@@ -4,7 +4,7 @@ use std::{net::SocketAddr, path::PathBuf};
 
 use thiserror::Error;
 
-use crate::domain::{invalid::Invalid, user_name::UserName};
+use crate::domain::{client_id::ClientId, user_name::UserName, weakness::Weakness};
 
 /// One thing to log once at start.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
@@ -29,7 +29,16 @@ pub enum Warning {
         /// Whose.
         name: UserName,
         /// What it should be.
-        problem: Invalid,
+        problem: Weakness,
+    },
+    /// A declared client secret is not what `[secrets]` asks of those that are set elsewhere, and
+    /// `weak_declared` lets it be.
+    #[error("the secret of client {id} {problem}")]
+    Secret {
+        /// Whose.
+        id: ClientId,
+        /// What it should be.
+        problem: Weakness,
     },
     /// There is a collector to send traces to, and nothing in this build that could.
     #[error("traces.endpoint is for nothing: jeton was built without the feature otlp")]

@@ -52,6 +52,29 @@ pub struct Attempts {
     pub failures: u32,
     /// When the last one was.
     pub last_failure: Timestamp,
+    /// Those that are being checked; always none where one process has the store to itself. Written
+    /// behind the others, and only where there are some.
+    #[serde(skip)]
+    pub under_way: UnderWay,
+}
+
+/// Logins that have begun to be checked, and whose end is not written down yet.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct UnderWay {
+    /// How many.
+    pub count: u32,
+    /// When the last one began.
+    pub last_begin: Timestamp,
+}
+
+impl UnderWay {
+    /// One fewer.
+    pub(super) fn ended(self) -> Self {
+        match self.count {
+            0 | 1 => Self::default(),
+            count => Self { count: count - 1, ..self },
+        }
+    }
 }
 
 /// The record's key names it; the decoder puts it in place of this.

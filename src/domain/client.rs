@@ -108,7 +108,7 @@ pub struct Client {
     pub id: ClientId,
     /// Confidential or public.
     pub client_type: ClientType,
-    /// At most two live ones, so that a secret is rotated without downtime.
+    /// At most [`Self::MOST_LIVE_SECRETS`] live ones, so that a secret is rotated without downtime.
     pub secrets: Vec<ClientSecret>,
     /// The grant types it may use.
     pub grant_types: GrantTypes,

@@ -4,6 +4,8 @@ use std::time::Duration;
 
 use thiserror::Error;
 
+use super::weakness::Weakness;
+
 /// Names one failure in the log, for whoever reports it: random, tells nothing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Incident(pub u64);
@@ -19,6 +21,15 @@ pub enum Error {
         field: &'static str,
         /// What it should have been.
         problem: &'static str,
+    },
+    /// A password or secret that somebody chose is not what is asked of one (as [`Self::InvalidRequest`]
+    /// on every wire): choose another.
+    #[error("{field}: {weakness}")]
+    TooWeak {
+        /// The field at fault, as the wire names it.
+        field: &'static str,
+        /// What it should have been.
+        weakness: Weakness,
     },
     /// Client authentication failed or is missing (`invalid_client`).
     #[error("client authentication failed")]
@@ -122,6 +133,7 @@ impl Error {
             // Whoever lost the race may run again at once, whoever was too slow may go on.
             Self::Conflict | Self::TooSlow => Some(Duration::ZERO),
             Self::InvalidRequest { .. }
+            | Self::TooWeak { .. }
             | Self::InvalidClient
             | Self::InvalidGrant
             | Self::UnauthorizedClient

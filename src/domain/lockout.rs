@@ -49,7 +49,8 @@ impl LockoutPolicy {
     /// What is to be remembered after one more failure at `now`.
     pub fn failed(&self, attempts: Option<&Attempts>, id: AttemptsId, now: Timestamp) -> Attempts {
         let failures = self.counted(attempts, now).saturating_add(1);
-        Attempts { id, failures, last_failure: now }
+        let under_way = attempts.map(|attempts| attempts.under_way.ended()).unwrap_or_default();
+        Attempts { id, failures, last_failure: now, under_way }
     }
 
     /// Whether `attempts` make no difference any more.
@@ -57,7 +58,7 @@ impl LockoutPolicy {
         now.since(attempts.last_failure) >= self.forget_after
     }
 
-    fn counted(&self, attempts: Option<&Attempts>, now: Timestamp) -> u32 {
+    pub(super) fn counted(&self, attempts: Option<&Attempts>, now: Timestamp) -> u32 {
         let remembered = attempts.filter(|attempts| !self.is_forgotten(attempts, now));
         remembered.map_or(0, |attempts| attempts.failures)
     }
@@ -101,6 +102,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::domain::attempts::UnderWay;
 
     const ID: AttemptsId = AttemptsId::from_bytes([1; 16]);
     const NOW: Timestamp = Timestamp::from_millis(1_800_000_000_000);
@@ -110,7 +112,7 @@ mod tests {
     }
 
     fn attempts(failures: u32) -> Attempts {
-        Attempts { id: ID, failures, last_failure: NOW }
+        Attempts { id: ID, failures, last_failure: NOW, under_way: UnderWay::default() }
     }
 
     #[test]

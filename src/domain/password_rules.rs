@@ -1,9 +1,10 @@
-//! What a new password must be (NIST SP 800-63B §3.1.1.2): long and not guessable, of whatever characters.
+//! What a new password must be: long and not guessable, of whatever characters.
 
-use zeroize::Zeroizing;
-use zxcvbn::zxcvbn;
-
-use super::{invalid::Invalid, secret::Secret, user_name::UserName};
+use super::{
+    secret::Secret,
+    user_name::UserName,
+    weakness::{self, Chosen, Weakness},
+};
 
 /// What is asked of passwords when they are set. Whatever was set before goes on being good.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -17,40 +18,18 @@ impl PasswordRules {
     /// factor.
     pub const FEWEST: u32 = 8;
 
-    /// Fewer guesses than these make a password a common one. Whoever guesses at a login gets
-    /// through a few dozen a day.
-    const GUESSES: u64 = 100_000_000;
-
-    /// Checks a new password for the user of that name. What is estimated is how soon somebody who
-    /// knows common passwords, words, names, dates, keyboards and this user's name comes upon it.
+    /// Checks a new password for the user of that name.
     ///
     /// # Errors
-    /// When it is too short, too long, too easily guessed, or holds what nobody sees. Nothing of it is in the text.
-    pub fn check(&self, name: &UserName, password: &Secret) -> Result<(), Invalid> {
+    /// When it is too short, too long, too easily guessed, or holds what nobody sees. Nothing of it is
+    /// in the text.
+    pub fn check(&self, name: &UserName, password: &Secret) -> Result<(), Weakness> {
         if password.is_too_long() {
-            return Err(Invalid("must be at most 1024 bytes"));
+            return Err(Weakness::TooLong);
         }
         let password = password.prepared()?;
-        let length = password.expose().chars().count();
-        if u32::try_from(length).is_ok_and(|length| length < self.min_length) {
-            return Err(Invalid("must have more characters"));
-        }
-        if zxcvbn(&without_expected(name, &password), &[]).guesses() < Self::GUESSES {
-            return Err(Invalid("must not be a common password, nor made of the user's name"));
-        }
-        Ok(())
+        weakness::check(Chosen::Password, &password, name.as_str(), self.min_length)
     }
-}
-
-/// What is left of a password without what anybody would try first: the words of the user's name,
-/// and this service's. In lower case, which the estimate makes little of.
-fn without_expected(name: &UserName, password: &Secret) -> Zeroizing<String> {
-    const SHORTEST: usize = 3;
-    let words = name.as_str().split(|letter: char| !letter.is_alphanumeric());
-    let words = words.filter(|word| word.chars().count() >= SHORTEST);
-    let lower = Zeroizing::new(password.expose().to_lowercase());
-    let cut = |rest: Zeroizing<String>, word: &str| Zeroizing::new(rest.replace(word, ""));
-    [name.as_str()].into_iter().chain(words).chain(["jeton"]).fold(lower, cut)
 }
 
 impl Default for PasswordRules {
@@ -64,7 +43,7 @@ impl Default for PasswordRules {
 mod tests {
     use super::*;
 
-    fn check(password: &str) -> Result<(), Invalid> {
+    fn check(password: &str) -> Result<(), Weakness> {
         let name = UserName::parse("maria.lindqvist@example.com").expect("a name");
         PasswordRules::default().check(&name, &Secret::new(password))
     }

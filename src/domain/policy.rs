@@ -2,7 +2,10 @@
 
 use std::time::Duration;
 
-use super::{lockout::LockoutPolicy, password_rules::PasswordRules};
+use super::{
+    guesses::GuessPolicy, lockout::LockoutPolicy, password_rules::PasswordRules,
+    secret_rules::SecretRules,
+};
 
 /// Everything that a service is told of its rules.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -11,8 +14,12 @@ pub struct Policies {
     pub rotation: RotationPolicy,
     /// What new passwords must be.
     pub passwords: PasswordRules,
+    /// What client secrets that are chosen must be.
+    pub secrets: SecretRules,
     /// What failed logins lead to.
     pub lockout: LockoutPolicy,
+    /// What wrong client secrets lead to.
+    pub guesses: GuessPolicy,
 }
 
 impl From<RotationPolicy> for Policies {

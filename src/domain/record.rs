@@ -4,7 +4,7 @@ use serde::{Serialize, de::DeserializeOwned};
 use thiserror::Error;
 
 use super::{
-    attempts::{Attempts, AttemptsId},
+    attempts::{Attempts, AttemptsId, UnderWay},
     change::Change,
     client::Client,
     client_id::ClientId,
@@ -18,7 +18,7 @@ use super::{
 /// The format that is written. Reading goes through [`decode`], which knows every older one.
 const FORMAT: u8 = 1;
 /// The same, followed by what few records have. Of grants: the root that a repeat has made. Of clients:
-/// for each secret the request that made it.
+/// for each secret the request that made it. Of attempts: those under way.
 const EXTENDED: u8 = 2;
 
 /// A record that cannot be read: damage, or a newer release wrote it.
@@ -129,7 +129,13 @@ impl User {
 impl Attempts {
     /// The record's bytes, without its id, which is its key.
     pub fn to_bytes(&self) -> Vec<u8> {
-        encode(self)
+        let bytes = encode(self);
+        if self.under_way == UnderWay::default() {
+            return bytes;
+        }
+        let mut extended = encode_after(bytes, &self.under_way);
+        extended[0] = EXTENDED;
+        extended
     }
 
     /// Reads the record stored under `id`.
@@ -137,7 +143,11 @@ impl Attempts {
     /// # Errors
     /// [`Corrupt`] when the bytes are not such a record's.
     pub fn from_bytes(id: AttemptsId, bytes: &[u8]) -> Result<Self, Corrupt> {
-        decode(bytes).map(|attempts| Self { id, ..attempts })
+        let Some((&EXTENDED, body)) = bytes.split_first() else {
+            return decode(bytes).map(|attempts| Self { id, ..attempts });
+        };
+        let (attempts, rest): (Self, _) = postcard::take_from_bytes(body).map_err(|_| Corrupt)?;
+        Ok(Self { id, under_way: whole(rest)?, ..attempts })
     }
 }
 

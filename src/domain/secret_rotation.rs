@@ -25,6 +25,9 @@ pub struct NewSecret {
 }
 
 impl Client {
+    /// How many secrets are live at a time.
+    pub const MOST_LIVE_SECRETS: usize = 2;
+
     /// The client with another secret beside the newest one it has; those before that one end.
     /// Its grants live on: the epoch stays.
     ///

@@ -28,7 +28,8 @@ pub(super) fn from_metadata(
         (Some(_), Some(_)) => return Err(Credentials::two_ways()),
     };
     let peer = extensions.get::<Peer>();
-    Ok(presented.over(peer.and_then(|peer| peer.certificate.clone())))
+    let presented = presented.over(peer.and_then(|peer| peer.certificate.clone()));
+    Ok(presented.sent_from(peer.map(|peer| peer.address.ip())))
 }
 
 /// Credentials in metadata or in the request's own fields, never in both; without any, those of the
@@ -45,5 +46,6 @@ pub(super) fn from_request(
 ) -> Result<Credentials, Error> {
     let given = |text: String| (!text.is_empty()).then_some(text);
     let secret = given(client_secret).map(Secret::from);
-    from_metadata(metadata, extensions)?.joined_with(given(client_id), secret)
+    let joined = from_metadata(metadata, extensions)?.joined_with(given(client_id), secret)?;
+    Ok(joined.sent_from(extensions.get::<Peer>().map(|peer| peer.address.ip())))
 }

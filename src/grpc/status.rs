@@ -20,6 +20,9 @@ pub(super) fn status(error: &Error) -> Status {
     if let Error::InvalidRequest { field, problem } = error {
         details.add_bad_request_violation(*field, *problem);
     }
+    if let Error::TooWeak { field, weakness } = error {
+        details.add_bad_request_violation(*field, weakness.to_string());
+    }
     if let Error::Internal { incident } = error {
         let incident = format!("{:016x}", incident.0);
         let metadata = HashMap::from([("incident".to_owned(), incident)]);
@@ -43,7 +46,9 @@ pub(super) fn status(error: &Error) -> Status {
 
 fn code_and_reason(error: &Error) -> (Code, ErrorReason) {
     match error {
-        Error::InvalidRequest { .. } => (Code::InvalidArgument, ErrorReason::InvalidRequest),
+        Error::InvalidRequest { .. } | Error::TooWeak { .. } => {
+            (Code::InvalidArgument, ErrorReason::InvalidRequest)
+        }
         Error::InvalidClient => (Code::Unauthenticated, ErrorReason::InvalidClient),
         Error::InvalidGrant => (Code::Unauthenticated, ErrorReason::InvalidGrant),
         Error::UnauthorizedClient => (Code::PermissionDenied, ErrorReason::UnauthorizedClient),

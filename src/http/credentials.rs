@@ -20,7 +20,8 @@ pub(super) fn from_request(
     let certificate = peer.and_then(|peer| peer.certificate.clone());
     let presented = from_header(&parts.headers)?.over(certificate);
     let client_id = parameters.take("client_id").map(|id| id.expose().to_owned());
-    presented.joined_with(client_id, parameters.take("client_secret"))
+    let joined = presented.joined_with(client_id, parameters.take("client_secret"))?;
+    Ok(joined.sent_from(peer.map(|peer| peer.address.ip())))
 }
 
 fn from_header(headers: &HeaderMap) -> Result<Credentials, Error> {

@@ -113,7 +113,9 @@ impl Failure {
 /// The table.
 fn of_error(error: &Error, statuses: Statuses) -> (StatusCode, &'static str) {
     match error {
-        Error::InvalidRequest { .. } => (StatusCode::BAD_REQUEST, "invalid_request"),
+        Error::InvalidRequest { .. } | Error::TooWeak { .. } => {
+            (StatusCode::BAD_REQUEST, "invalid_request")
+        }
         Error::InvalidClient => (statuses.invalid_client, "invalid_client"),
         Error::InvalidGrant => (statuses.invalid_grant, "invalid_grant"),
         Error::UnauthorizedClient => (StatusCode::BAD_REQUEST, "unauthorized_client"),
@@ -194,7 +196,10 @@ mod tests {
             Error::Overloaded { .. } => 10,
             Error::Unavailable { .. } => 11,
             Error::Conflict => 12,
-            Error::NotFound(_) | Error::AlreadyExists(_) | Error::Changed => {
+            Error::TooWeak { .. }
+            | Error::NotFound(_)
+            | Error::AlreadyExists(_)
+            | Error::Changed => {
                 unreachable!("of administration")
             }
             Error::CursorOutOfRange { .. } | Error::TooSlow => unreachable!("of watching"),

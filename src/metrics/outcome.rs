@@ -120,7 +120,7 @@ impl Outcome {
     /// The outcome of a call that ends with this error.
     pub const fn of_error(error: &Error) -> Self {
         match error {
-            Error::InvalidRequest { .. } => Self::InvalidRequest,
+            Error::InvalidRequest { .. } | Error::TooWeak { .. } => Self::InvalidRequest,
             Error::InvalidClient => Self::InvalidClient,
             Error::InvalidGrant => Self::InvalidGrant,
             Error::UnauthorizedClient => Self::UnauthorizedClient,

@@ -5,6 +5,7 @@ use std::fmt::Display;
 use super::{
     Caller, Service,
     audit::{self, Outcome},
+    holder::{Account, Holder},
 };
 use crate::{
     domain::{client::ClientType, client_id::ClientId, error::Error, grant::Origin},
@@ -23,6 +24,12 @@ impl Admin {
     /// The administrating client.
     pub fn id(&self) -> &ClientId {
         self.caller.id()
+    }
+
+    /// On whose account it is that something is hashed.
+    pub(super) fn account(&self) -> Account {
+        let client = Holder::client(self.id());
+        Account { party: client, member: client }
     }
 
     /// Notes what was done, and to what: never a secret, a password or what a person typed.

@@ -215,7 +215,7 @@ impl<S: Store> Service<S> {
 /// The reason as the wires name it.
 fn reason(error: &Error) -> &'static str {
     match error {
-        Error::InvalidRequest { .. } => "INVALID_REQUEST",
+        Error::InvalidRequest { .. } | Error::TooWeak { .. } => "INVALID_REQUEST",
         Error::InvalidClient => "INVALID_CLIENT",
         Error::InvalidGrant => "INVALID_GRANT",
         Error::UnauthorizedClient => "UNAUTHORIZED_CLIENT",

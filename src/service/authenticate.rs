@@ -1,7 +1,11 @@
 //! Authenticates callers: by secret, by name alone for public clients, by our own access tokens.
 
 use super::{
-    Caller, Credentials, IdAndSecret, Service, certificates::lists, introspect::TokenRecords,
+    Caller, Credentials, IdAndSecret, Service,
+    certificates::lists,
+    client_check::{Found, Turn},
+    holder::Holder,
+    introspect::TokenRecords,
     rehash::Shown,
 };
 use crate::{
@@ -24,9 +28,11 @@ impl<S: Store> Service<S> {
     /// Authenticates a client that asks for tokens, or revokes them (RFC 6749 §2.3).
     ///
     /// # Errors
-    /// `InvalidRequest` for a secret with a line break. `InvalidClient` unless it shows a live secret or a certificate of an enabled client, or is a
-    /// public one. Bearers are no client authentication. `RateLimited` beyond the client's request limit.
-    /// `Overloaded`, `Unavailable`.
+    /// `InvalidRequest` for a secret with a line break. `InvalidClient` unless it shows a live secret
+    /// or a certificate of an enabled client, or is a public one. Bearers are no client
+    /// authentication. `RateLimited` beyond the client's request limit, and where too many of its
+    /// secrets were wrong. `Overloaded`, also when too many calls of the client are under way;
+    /// `Unavailable`.
     pub async fn authenticate_client(&self, credentials: &Credentials) -> Result<Caller, Error> {
         let caller = match credentials {
             Credentials::Nothing | Credentials::Bearer(_) => Err(Error::InvalidClient),
@@ -37,7 +43,8 @@ impl<S: Store> Service<S> {
             }
         }?;
         self.budgets.spend(caller.client())?;
-        Ok(caller)
+        let place = self.calls.take(Holder::client(caller.id()));
+        Ok(caller.in_place(place.ok_or(Error::OVERLOADED)?))
     }
 
     /// Authenticates a caller of an RPC that reads: a client by its secret or its certificate, or the
@@ -45,8 +52,9 @@ impl<S: Store> Service<S> {
     ///
     /// # Errors
     /// `InvalidClient`, also for public clients: a name proves nothing. `InvalidToken` for a
-    /// bearer that is not good, or good elsewhere only, or speaks for a user. `RateLimited` beyond the client's request
-    /// limit. `Overloaded`, `Unavailable`.
+    /// bearer that is not good, or good elsewhere only, or speaks for a user. `RateLimited` beyond
+    /// the client's request limit, and where too many of its secrets were wrong. `Overloaded`,
+    /// `Unavailable`.
     pub async fn authenticate_caller(&self, credentials: &Credentials) -> Result<Caller, Error> {
         let caller = self.identify(credentials).await?;
         self.budgets.spend(caller.client())?;
@@ -56,7 +64,7 @@ impl<S: Store> Service<S> {
     /// As [`Self::authenticate_caller`], and no request of the client's: for a call that goes on.
     ///
     /// # Errors
-    /// As there, save `RateLimited`.
+    /// As there, save for the request limit.
     pub(super) async fn identify(&self, credentials: &Credentials) -> Result<Caller, Error> {
         // Order matters: before the caller's own record, which says what may be told.
         let position = self.store.position();
@@ -78,13 +86,13 @@ impl<S: Store> Service<S> {
             return Ok(caller);
         }
         let mut refusal = Error::InvalidClient;
-        for IdAndSecret { client_id, secret } in readings {
-            if secret.has_line_break() {
+        for reading in readings {
+            if reading.secret.has_line_break() {
                 let problem = "must not hold line breaks";
                 refusal = Error::InvalidRequest { field: "client_secret", problem };
                 continue;
             }
-            match self.confidential_client(client_id, secret).await {
+            match self.confidential_client(reading).await {
                 Err(Error::InvalidClient) => {}
                 answer => return answer,
             }
@@ -98,7 +106,8 @@ impl<S: Store> Service<S> {
         let client = self.store.clients().cached(&id).filter(|client| !client.disabled)?;
         let hashes = chosen_hashes(&client, self.now());
         let known = !hashes.is_empty()
-            && self.verified.knows(&self.verified.proof(&hashes, &reading.secret));
+            && self.verified.recall(&self.verified.proof(id.as_str(), &hashes, &reading.secret))
+                == Some(true);
         known.then(|| Caller::new(client))
     }
 
@@ -159,14 +168,14 @@ impl<S: Store> Service<S> {
         self.certified(certificate, named).await
     }
 
-    async fn confidential_client(&self, client_id: &str, secret: &Secret) -> Result<Caller, Error> {
-        if secret.is_too_long() {
+    async fn confidential_client(&self, shown: &IdAndSecret) -> Result<Caller, Error> {
+        if shown.secret.is_too_long() {
             return Err(Error::InvalidClient);
         }
-        let id = ClientId::parse(client_id).ok();
+        let id = ClientId::parse(&shown.client_id).ok();
         let kept = id.as_ref().and_then(|id| self.store.clients().cached(id));
         if let Some(kept) = &kept
-            && self.holds(client_id, Some(kept), secret).await?
+            && self.holds(shown, Some(kept)).await?
         {
             return Ok(Caller::new(kept.clone()));
         }
@@ -180,7 +189,7 @@ impl<S: Store> Service<S> {
         if kept.is_some() && version(&kept) == version(&current) {
             return Err(Error::InvalidClient);
         }
-        let matches = self.holds(client_id, current.as_ref(), secret).await?;
+        let matches = self.holds(shown, current.as_ref()).await?;
         current.filter(|_| matches).map(Caller::new).ok_or(Error::InvalidClient)
     }
 
@@ -189,45 +198,44 @@ impl<S: Store> Service<S> {
     /// nothing.
     async fn holds(
         &self,
-        client_id: &str,
+        shown: &IdAndSecret,
         client: Option<&Stored<Client>>,
-        secret: &Secret,
     ) -> Result<bool, Error> {
         let client = client.filter(|client| !client.disabled);
+        let secret = &shown.secret;
         if is_generated(secret) {
             return Ok(client.is_some_and(|client| holds_generated(client, secret, self.now())));
         }
-        self.holds_chosen(client_id, client, secret).await
+        self.holds_chosen(shown, client).await
     }
 
     async fn holds_chosen(
         &self,
-        client_id: &str,
+        IdAndSecret { client_id, secret, address }: &IdAndSecret,
         client: Option<&Stored<Client>>,
-        secret: &Secret,
     ) -> Result<bool, Error> {
         let hashes = client.map(|client| chosen_hashes(client, self.now())).unwrap_or_default();
-        let Some(client) = client.filter(|_| !hashes.is_empty()) else {
-            let mut check = self.client_checks.turn(client_id, || false).await?;
-            let check = check.as_mut().ok_or(Error::InvalidClient)?;
-            return Ok(check.verify(secret, None).await?.is_some());
-        };
-        let proof = self.verified.proof(&hashes, secret);
-        let known = || self.verified.knows(&proof);
-        if known() {
-            return Ok(true);
+        let proof = self.verified.proof(client_id, &hashes, secret);
+        let known = || self.verified.recall(&proof);
+        if let Some(right) = known() {
+            return Ok(right);
         }
-        let Some(mut check) = self.client_checks.turn(client_id, known).await? else {
-            return Ok(true);
-        };
-        for phc in &hashes {
-            if let Some(reading) = check.verify(secret, Some(phc)).await? {
-                self.verified.remember(proof);
-                self.renew_secret(client, phc, Shown { secret: secret.clone(), reading });
-                return Ok(true);
+        let check = match self.client_checks.turn(client_id, *address, known).await {
+            Ok(Turn::Check(check)) => check,
+            Ok(Turn::Known(right)) => return Ok(right),
+            Err(error) => {
+                let throttled = matches!(error, Error::RateLimited { .. });
+                self.metrics.over_guesses.inc_by(throttled.into());
+                return Err(error);
             }
+        };
+        let found = check.find(secret, &hashes).await?;
+        let right = found.is_some();
+        self.verified.remember(proof, right);
+        if let (Some(client), Some(Found { phc, reading })) = (client, found) {
+            self.renew_secret(client, phc, Shown { secret: secret.clone(), reading });
         }
-        Ok(false)
+        Ok(right)
     }
 
     async fn bearer(&self, text: &Secret) -> Result<Caller, Error> {

@@ -1,6 +1,6 @@
 //! Reads the `Authorization` header, which both wires carry alike (RFC 7617, RFC 6750 §2.1).
 
-use std::sync::Arc;
+use std::{net::IpAddr, sync::Arc};
 
 use base64::{Engine as _, prelude::BASE64_STANDARD};
 use percent_encoding::percent_decode_str;
@@ -30,7 +30,7 @@ impl Credentials {
 impl Credentials {
     /// A client's id and secret, of which there is one reading.
     pub fn of_secret(client_id: String, secret: Secret) -> Self {
-        Self::Secret(vec![IdAndSecret { client_id, secret }])
+        Self::Secret(vec![IdAndSecret { client_id, secret, address: None }])
     }
 
     /// The same over a connection whose peer has shown this certificate: it counts where nothing else
@@ -116,6 +116,17 @@ impl Credentials {
         }
     }
 
+    /// The same from this address.
+    #[must_use]
+    pub fn sent_from(mut self, from: Option<IpAddr>) -> Self {
+        if let Self::Secret(readings) = &mut self {
+            for reading in readings {
+                reading.address = from;
+            }
+        }
+        self
+    }
+
     /// More than one way of authenticating at once.
     pub fn two_ways() -> Error {
         let problem = "must be the only way of authenticating";
@@ -169,7 +180,7 @@ fn basic(value: &str) -> Result<Credentials, Error> {
     }
     Ok(Credentials::Secret(each(|writing| {
         let (client_id, secret) = (writing.read(id)?, Secret::new(writing.read(secret)?));
-        Some(IdAndSecret { client_id, secret })
+        Some(IdAndSecret { client_id, secret, address: None })
     })))
 }
 
@@ -195,7 +206,8 @@ mod tests {
     fn readings(credentials: Credentials) -> Vec<(String, String)> {
         match credentials {
             Credentials::Secret(readings) => {
-                let read = |IdAndSecret { client_id, secret }| pair(&client_id, secret.expose());
+                let read =
+                    |IdAndSecret { client_id, secret, .. }| pair(&client_id, secret.expose());
                 readings.into_iter().map(read).collect()
             }
             Credentials::Bearer(token) => vec![pair("bearer", token.expose())],

@@ -1,7 +1,8 @@
 //! Who is calling: the credentials as they came, and the caller that they proved to be.
 
-use std::sync::Arc;
+use std::{net::IpAddr, sync::Arc};
 
+use super::shares::Share;
 use crate::{
     domain::{
         certificate::CertificateIdentity, client::Client, client_id::ClientId, secret::Secret,
@@ -37,6 +38,8 @@ pub struct IdAndSecret {
     pub client_id: String,
     /// The secret presented.
     pub secret: Secret,
+    /// Where the request comes from: a place from which many secrets are guessed waits.
+    pub address: Option<IpAddr>,
 }
 
 impl Credentials {
@@ -61,16 +64,23 @@ pub struct Caller {
     client: Stored<Client>,
     /// Noted before anything was read for the caller.
     position: Sequence,
+    #[expect(dead_code, reason = "held: its place among the calls that make or end tokens")]
+    place: Option<Arc<Share>>,
 }
 
 impl Caller {
     pub(super) const fn new(client: Stored<Client>) -> Self {
-        Self { client, position: Sequence(0) }
+        Self { client, position: Sequence(0), place: None }
     }
 
     /// The caller of a call for which nothing was read before the store's position was this one.
     pub(super) fn read_at(self, position: Sequence) -> Self {
         Self { position, ..self }
+    }
+
+    /// The caller in a place that it holds for as long as it lasts.
+    pub(super) fn in_place(self, place: Share) -> Self {
+        Self { place: Some(Arc::new(place)), ..self }
     }
 
     /// Every event of the feed up to this one is in whatever was read for the call.

@@ -1,93 +1,179 @@
-//! Checks chosen client secrets so that wrong guesses keep nobody else from being checked.
+//! Checks chosen client secrets: at the same cost whatever there is to be matched, and slower where many were wrong.
 
-use std::sync::Arc;
+use std::{iter, net::IpAddr, sync::Arc, time::Duration};
 
-use sha2::{Digest as _, Sha256};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use quick_cache::sync::Cache;
+use tokio::time::{Instant, sleep, timeout};
 
 use super::{
-    hash_pool::{HashPool, Seat, soon},
-    turns::{Key, Presence, Turns},
+    fair_queue::{FairQueue, Permit},
+    hash_pool::{HashPool, PATIENCE, Seat, soon},
+    holder::{Account, Holder},
+    turns::{Presence, Turns},
 };
-use crate::domain::{error::Error, secret::Secret, typed_secret::Reading};
+use crate::domain::{
+    client::Client,
+    error::Error,
+    guesses::{GuessPolicy, Guesses},
+    secret::Secret,
+    typed_secret::Reading,
+};
 
-/// How many callers may be at the check of one client's secrets: one is checked, the others wait,
-/// often for nothing more than to see that theirs was the right one too.
-const MOST_AT_ONE_CLIENT: usize = 1_024;
+/// How many wait at most to have a secret checked. Each holds a request in memory.
+const MOST_WAITING: usize = 1_024;
 
-/// One check at a time for each client, whether or not it exists, and for all clients together half
-/// of the pool: logins get the other half.
+/// Clients and addresses whose wrong secrets are remembered: some 64 bytes each. One that is pushed
+/// out starts without any; a guesser would have to name as many clients to be so.
+const REMEMBERED: usize = 16_384;
+
+/// The longest pause that a request sits out. Where it is longer, the caller is told to come back.
+const LONGEST_STAY: Duration = Duration::from_secs(2);
+
+/// One check at a time for each client and address, whether or not there is such a client, and for
+/// all together half of the pool: logins get the other half.
 pub(super) struct ClientChecks {
     hashes: Arc<HashPool>,
     turns: Arc<Turns>,
-    share: Arc<Semaphore>,
+    share: Arc<FairQueue>,
+    policy: GuessPolicy,
+    /// By client and address.
+    guesses: Cache<Holder, Guesses>,
+    /// What times are counted from.
+    began: Instant,
 }
 
-/// A client's turn, with a thread for its first hash.
+/// The turn of a client at an address, with a thread for its first hash.
 pub(super) struct ClientCheck<'a> {
-    hashes: &'a HashPool,
+    checks: &'a ClientChecks,
+    client: Holder,
+    address: Holder,
     /// Lasts until the last hash is done, even when the caller has gone.
-    turn: Arc<(Presence, OwnedSemaphorePermit)>,
+    turn: Arc<(Presence, Permit)>,
     seat: Option<Seat>,
 }
 
+/// A stored hash that is of a secret.
+pub(super) struct Found<'h> {
+    pub(super) phc: &'h str,
+    /// How the secret matched.
+    pub(super) reading: Reading,
+}
+
+/// What waiting for a turn has come to.
+pub(super) enum Turn<'a> {
+    /// The secret may be checked.
+    Check(ClientCheck<'a>),
+    /// Another caller's check has told meanwhile whether it is right.
+    Known(bool),
+}
+
 impl ClientChecks {
-    pub(super) fn new(hashes: Arc<HashPool>) -> Self {
-        let share = Arc::new(Semaphore::new((hashes.threads() / 2).max(1)));
-        Self { hashes, turns: Arc::default(), share }
+    pub(super) fn new(hashes: Arc<HashPool>, policy: GuessPolicy) -> Self {
+        let share = FairQueue::new((hashes.threads() / 2).max(1), MOST_WAITING);
+        Self {
+            hashes,
+            turns: Arc::default(),
+            share,
+            policy,
+            guesses: Cache::new(REMEMBERED),
+            began: Instant::now(),
+        }
     }
 
-    /// Waits for the turn of who calls itself `client_id`. `None` when `known` says so then: another
-    /// caller's check has told meanwhile what this one would.
+    /// Waits for the turn of who calls itself `client_id`, from `address`. `known` says whether the
+    /// secret is right, where that has come to be known.
     ///
     /// # Errors
-    /// `Overloaded` when too many wait for this client's turn, or none comes soon.
+    /// `RateLimited` when too many secrets were wrong; `Overloaded` when too many wait for such a
+    /// turn, or none comes soon.
     pub(super) async fn turn(
         &self,
         client_id: &str,
-        known: impl Fn() -> bool,
-    ) -> Result<Option<ClientCheck<'_>>, Error> {
-        let mut turn = self.turns.join(key(client_id), MOST_AT_ONE_CLIENT)?;
-        soon(async {
+        address: Option<IpAddr>,
+        known: impl Fn() -> Option<bool>,
+    ) -> Result<Turn<'_>, Error> {
+        let (client, address) = (Holder::claimed(client_id), Holder::address(address));
+        let key = client.and(address);
+        let mut turn = self.turns.join(address, key)?;
+        let coming = async {
             turn.look();
             while !turn.begin(1).await {
                 turn.look();
             }
-            if known() {
-                return Ok(None);
+            if let Some(right) = known() {
+                return Ok(Turn::Known(right));
             }
-            let share = Arc::clone(&self.share).acquire_owned().await;
-            let turn = Arc::new((turn, share.map_err(|_| Error::UNAVAILABLE)?));
-            let seat = Some(self.hashes.seat().await?);
-            Ok(Some(ClientCheck { hashes: &self.hashes, turn, seat }))
-        })
-        .await
+            self.sit_out(key).await?;
+            let share = self.share.permit(Account { party: address, member: client }).await?;
+            let seat = self.hashes.seat(Account::stranger(address)).await?;
+            let turn = Arc::new((turn, share));
+            Ok(Turn::Check(ClientCheck { checks: self, client, address, turn, seat: Some(seat) }))
+        };
+        let patience = PATIENCE + self.pace(key).min(LONGEST_STAY);
+        timeout(patience, coming).await.unwrap_or_else(|_| Err(self.too_late(key)))
+    }
+
+    /// Sits out the pause after wrong secrets.
+    ///
+    /// # Errors
+    /// `RateLimited` when it is too long for that.
+    async fn sit_out(&self, key: Holder) -> Result<(), Error> {
+        let wait = self.policy.wait(self.guesses.get(&key), self.began.elapsed());
+        if wait > LONGEST_STAY {
+            return Err(Error::RateLimited { retry_after: wait });
+        }
+        sleep(wait).await;
+        Ok(())
+    }
+
+    /// The pause between two checks.
+    fn pace(&self, key: Holder) -> Duration {
+        self.policy.pace(self.guesses.get(&key), self.began.elapsed())
+    }
+
+    /// Why no turn has come.
+    fn too_late(&self, key: Holder) -> Error {
+        let pace = self.pace(key);
+        if pace.is_zero() { Error::OVERLOADED } else { Error::RateLimited { retry_after: pace } }
     }
 }
 
 impl ClientCheck<'_> {
-    /// As [`HashPool::verify_on`].
+    /// The one of `hashes` that is of this secret. Where none is, it takes as many hashes as a client
+    /// in rotation has, whatever there is to be matched: time tells nothing. That counts as a wrong
+    /// secret.
     ///
     /// # Errors
-    /// As there.
-    pub(super) async fn verify(
+    /// As [`HashPool::verify_on`].
+    pub(super) async fn find<'h>(
+        mut self,
+        secret: &Secret,
+        hashes: &[&'h str],
+    ) -> Result<Option<Found<'h>>, Error> {
+        let all = hashes.iter().copied().map(Some).chain(iter::repeat(None));
+        for phc in all.take(hashes.len().max(Client::MOST_LIVE_SECRETS)) {
+            let reading = self.verify(secret, phc).await?;
+            if let Some((phc, reading)) = phc.zip(reading) {
+                return Ok(Some(Found { phc, reading }));
+            }
+        }
+        let ClientChecks { policy, guesses, began, .. } = self.checks;
+        let key = self.client.and(self.address);
+        guesses.insert(key, policy.wrong(guesses.get(&key), began.elapsed()));
+        Ok(None)
+    }
+
+    async fn verify(
         &mut self,
         secret: &Secret,
         phc: Option<&str>,
     ) -> Result<Option<Reading>, Error> {
+        let hashes = &self.checks.hashes;
         let seat = match self.seat.take() {
             Some(seat) => seat,
-            None => soon(self.hashes.seat()).await?,
+            None => soon(hashes.seat(Account::stranger(self.address))).await?,
         };
         let seat = seat.holding(Arc::clone(&self.turn));
-        self.hashes.verify_on(seat, secret, phc).await
+        hashes.verify_on(seat, secret, phc).await
     }
-}
-
-/// Callers name clients as they like: what is kept of a name is of one size.
-fn key(client_id: &str) -> Key {
-    let digest: [u8; 32] = Sha256::digest(client_id.as_bytes()).into();
-    let mut key = Key::default();
-    key.copy_from_slice(&digest[..16]);
-    key
 }

@@ -24,7 +24,7 @@ pub const STANDARD_OVERLAP: Duration = Duration::from_secs(24 * 60 * 60);
 /// A secret that a client shall have.
 #[derive(Clone, Debug)]
 pub struct ChosenOrGenerated {
-    /// The secret itself, 1 to [`Secret::MAX_BYTES`] bytes; `None` has one generated.
+    /// The secret itself; `None` has one generated.
     pub chosen: Option<Secret>,
     /// Its life; `None` for ever.
     pub ttl: Option<Duration>,
@@ -78,8 +78,8 @@ impl<S: Store> Service<S> {
     /// id or by the secret that it brings, ends nothing. Of rotations at the same time one wins.
     ///
     /// # Errors
-    /// `NotFound`; `InvalidRequest` for a public client, for a secret that is none, and for a request
-    /// id that stands for another request; `Changed` when another secret was set meanwhile, or the
+    /// `NotFound`; `InvalidRequest` for a public client, and for a request id that stands for another
+    /// request; `TooWeak` for a chosen secret; `Changed` when another secret was set meanwhile, or the
     /// client is in another state than expected; `Overloaded`, `Conflict`, `Unavailable`.
     pub async fn rotate_client_secret(
         &self,
@@ -87,7 +87,7 @@ impl<S: Store> Service<S> {
         request: RotateSecret,
     ) -> Result<(Stored<Client>, Option<Secret>), Error> {
         let id = request.id.clone();
-        let Rotation { found, change, generated, expected } = self.rotation(request).await?;
+        let Rotation { found, change, generated, expected } = self.rotation(admin, request).await?;
         let rotated = self
             .change_client(&id, expected, |client| {
                 if client.secrets != found.secrets {
@@ -104,12 +104,12 @@ impl<S: Store> Service<S> {
     ///
     /// # Errors
     /// As there.
-    pub async fn check_rotation(&self, _: &Admin, request: RotateSecret) -> Result<(), Error> {
-        let Rotation { found, change, .. } = self.rotation(request).await?;
+    pub async fn check_rotation(&self, admin: &Admin, request: RotateSecret) -> Result<(), Error> {
+        let Rotation { found, change, .. } = self.rotation(admin, request).await?;
         change.apply(&found, self.now()).map(drop)
     }
 
-    async fn rotation(&self, request: RotateSecret) -> Result<Rotation, Error> {
+    async fn rotation(&self, admin: &Admin, request: RotateSecret) -> Result<Rotation, Error> {
         let RotateSecret { id, secret, request_id, expected } = request;
         let ChosenOrGenerated { chosen, ttl, previous_ttl } = secret;
         let found = self.existing_client(&id).await?;
@@ -135,7 +135,8 @@ impl<S: Store> Service<S> {
         if expected.is_some_and(|expected| expected != found.version()) {
             return Err(Error::Changed);
         }
-        let (stored, generated) = self.make_secret(chosen.filter(|_| costs)).await?;
+        let chosen = chosen.filter(|_| costs);
+        let (stored, generated) = self.make_secret(admin, &id, chosen).await?;
         let change = SecretChange::New(NewSecret { stored, ttl, previous_ttl, mark });
         Ok(Rotation { found, change, generated, expected })
     }
@@ -159,22 +160,22 @@ impl<S: Store> Service<S> {
     /// How a secret is kept, and the secret itself where it was generated.
     pub(super) async fn make_secret(
         &self,
+        admin: &Admin,
+        client: &ClientId,
         chosen: Option<Secret>,
     ) -> Result<(StoredSecret, Option<Secret>), Error> {
         let Some(chosen) = chosen else {
             let secret = client_secret::generate(&*self.entropy);
             return Ok((StoredSecret::Generated(SecretHash::of(&secret)), Some(secret)));
         };
-        if chosen.is_empty() || chosen.is_too_long() {
-            let problem = "must be 1 to 1024 bytes";
-            return Err(Error::InvalidRequest { field: "client_secret", problem });
-        }
+        self.check_new_secret(client, &chosen)?;
         // What is presented is taken by its form: a secret that reads like a generated one must be
         // kept like one.
         if is_generated(&chosen) {
             return Ok((StoredSecret::Generated(SecretHash::of(&chosen)), None));
         }
         let chosen = prepared("client_secret", &chosen)?;
-        Ok((StoredSecret::Chosen(self.hashes.hash(chosen).await?), None))
+        let hash = self.hashes.hash_for(admin.account(), chosen).await?;
+        Ok((StoredSecret::Chosen(hash), None))
     }
 }

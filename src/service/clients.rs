@@ -69,14 +69,14 @@ impl<S: Store> Service<S> {
     /// generated for it, if one was.
     ///
     /// # Errors
-    /// `AlreadyExists`; `InvalidRequest` when the fields do not fit together; `Overloaded`,
-    /// `Unavailable`.
+    /// `AlreadyExists`; `InvalidRequest` when the fields do not fit together; `TooWeak` for a
+    /// chosen secret; `Overloaded`, `Unavailable`.
     pub async fn create_client(
         &self,
         admin: &Admin,
         request: CreateClient,
     ) -> Result<(Stored<Client>, Option<Secret>), Error> {
-        let (client, shown) = self.new_client(request).await?;
+        let (client, shown) = self.new_client(admin, request).await?;
         let written = self.store.clients().write(Write::Insert(client.clone())).await;
         let version = match written {
             Ok(version) => version,
@@ -91,12 +91,16 @@ impl<S: Store> Service<S> {
     ///
     /// # Errors
     /// As there.
-    pub async fn check_client(&self, _: &Admin, request: CreateClient) -> Result<(), Error> {
-        self.new_client(request).await.map(drop)
+    pub async fn check_client(&self, admin: &Admin, request: CreateClient) -> Result<(), Error> {
+        self.new_client(admin, request).await.map(drop)
     }
 
     /// The client that is asked for, and its secret, if it was generated.
-    async fn new_client(&self, request: CreateClient) -> Result<(Client, Option<Secret>), Error> {
+    async fn new_client(
+        &self,
+        admin: &Admin,
+        request: CreateClient,
+    ) -> Result<(Client, Option<Secret>), Error> {
         let client_type = match request.secret {
             Some(_) => ClientType::Confidential,
             None => ClientType::Public,
@@ -111,7 +115,7 @@ impl<S: Store> Service<S> {
         let mut shown = None;
         if let Some(secret) = request.secret {
             let ttl = secret.ttl;
-            let (stored, generated) = self.make_secret(secret.chosen).await?;
+            let (stored, generated) = self.make_secret(admin, &client.id, secret.chosen).await?;
             let new = NewSecret { stored, ttl, previous_ttl: secret.previous_ttl, mark: None };
             client = client.with_secret(new, now)?;
             shown = generated;

@@ -1,10 +1,8 @@
 //! What the threads that hash count.
 
-use std::sync::{
-    Arc,
-    atomic::{AtomicUsize, Ordering},
-};
+use std::sync::Arc;
 
+use super::fair_queue::FairQueue;
 use crate::metrics::{Counter, Histogram, Registry};
 
 /// Seconds that one secret takes: a millisecond at the least cost, much more at a high one.
@@ -18,13 +16,12 @@ pub(super) struct HashMetrics {
 }
 
 impl HashMetrics {
-    pub(super) fn new(waiting: Arc<AtomicUsize>) -> Self {
+    pub(super) fn new(seats: Arc<FairQueue>) -> Self {
         let registry = Registry::new();
         let depth =
             registry.gauge("jeton_hash_queue_depth", "Requests that wait for a thread to hash on.");
         registry.before_reading(move || {
-            let waiting = waiting.load(Ordering::Relaxed);
-            depth.set(i64::try_from(waiting).unwrap_or(i64::MAX));
+            depth.set(i64::try_from(seats.waiting()).unwrap_or(i64::MAX));
         });
         let refused = registry.counter(
             "jeton_hashes_refused_total",

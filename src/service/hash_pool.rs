@@ -4,7 +4,6 @@ use std::{
     io,
     sync::{
         Arc, Mutex, PoisonError,
-        atomic::{AtomicUsize, Ordering},
         mpsc::{Receiver, RecvTimeoutError, Sender, channel},
     },
     thread,
@@ -12,13 +11,12 @@ use std::{
 };
 
 use rustix::process::{getpriority_process, setpriority_process};
-use tokio::{
-    sync::{OwnedSemaphorePermit, Semaphore, oneshot},
-    time::timeout,
-};
+use tokio::{sync::oneshot, time::timeout};
 
 use super::{
+    fair_queue::{FairQueue, Permit},
     hash_metrics::HashMetrics,
+    holder::Account,
     phc::{self, Memory},
 };
 use crate::{
@@ -37,8 +35,9 @@ use crate::{
 /// the rest is told to come back, well within a second.
 pub(super) const PATIENCE: Duration = Duration::from_millis(750);
 
-/// How many wait at most. Each holds a request in memory.
-const MOST_WAITING: usize = 1_024;
+/// How many wait at most. Each holds a request in memory. A third of them may be of one client from
+/// one address: a proxy, say, and the only client that there is.
+const MOST_WAITING: usize = 3_072;
 
 /// How much nicer the threads are than all others, where there are fewer cores than work: by 5 a thread
 /// gets a third of what an ordinary one gets. A login waits for its hash anyway; introspection must not.
@@ -59,8 +58,7 @@ pub struct HashPool {
     jobs: Sender<Job>,
     threads: usize,
     /// One for each thread.
-    seats: Arc<Semaphore>,
-    waiting: Arc<AtomicUsize>,
+    seats: Arc<FairQueue>,
     cost: HashCost,
     entropy: Arc<dyn Entropy>,
     /// Checked in the place of a hash that does not exist, so that both take as long.
@@ -70,13 +68,13 @@ pub struct HashPool {
 
 /// A thread of the pool, for one secret.
 pub(super) struct Seat {
-    _thread: OwnedSemaphorePermit,
+    _thread: Permit,
     /// Whatever else is held until the hash is done.
     _held: Option<Box<dyn Send>>,
 }
 
 impl Seat {
-    fn new(thread: OwnedSemaphorePermit) -> Self {
+    fn new(thread: Permit) -> Self {
         Self { _thread: thread, _held: None }
     }
 
@@ -102,10 +100,9 @@ impl HashPool {
             let work = move || work(&queue, cost, IDLE);
             thread::Builder::new().name(format!("hash-{number}")).spawn(work)?;
         }
-        let seats = Arc::new(Semaphore::new(threads));
-        let waiting = Arc::<AtomicUsize>::default();
-        let metrics = HashMetrics::new(Arc::clone(&waiting));
-        Ok(Self { jobs, threads, seats, waiting, cost, entropy, decoy, metrics })
+        let seats = FairQueue::new(threads, MOST_WAITING);
+        let metrics = HashMetrics::new(Arc::clone(&seats));
+        Ok(Self { jobs, threads, seats, cost, entropy, decoy, metrics })
     }
 
     /// What the pool counts.
@@ -113,24 +110,36 @@ impl HashPool {
         self.metrics.registry.clone()
     }
 
-    /// Hashes a text, as [`Secret::prepared`] has made it of what a person chose, with the cost of the
-    /// settings and a fresh salt.
+    /// Hashes a text for the server itself, as [`Secret::prepared`] has made it of what a person chose,
+    /// with the cost of the settings and a fresh salt.
     ///
     /// # Errors
     /// `Overloaded` when no thread is free soon.
     pub async fn hash(&self, secret: Secret) -> Result<Box<str>, Error> {
+        self.hash_for(Account::server(), secret).await
+    }
+
+    /// [`Self::hash`] for somebody.
+    ///
+    /// # Errors
+    /// As there.
+    pub(super) async fn hash_for(
+        &self,
+        account: Account,
+        secret: Secret,
+    ) -> Result<Box<str>, Error> {
         let (cost, salt) = (self.cost, draw(&*self.entropy));
-        let seat = soon(self.seat()).await?;
+        let seat = soon(self.seat(account)).await?;
         let hashed = self.run(seat, move |memory| phc::hash(&secret, cost, salt, memory)).await?;
         hashed.map_err(|_| Error::UNAVAILABLE)
     }
 
-    /// Whether `typed` is, in one of its readings, the secret behind `phc`.
+    /// Whether `typed` is, in one of its readings, the secret behind `phc`; for the server itself.
     ///
     /// # Errors
     /// `Overloaded` when no thread is free soon.
     pub async fn verify(&self, typed: &Secret, phc: &str) -> Result<bool, Error> {
-        let seat = soon(self.seat()).await?;
+        let seat = soon(self.seat(Account::server())).await?;
         Ok(self.verify_on(seat, typed, Some(phc)).await?.is_some())
     }
 
@@ -138,14 +147,11 @@ impl HashPool {
     ///
     /// # Errors
     /// `Overloaded` when too many wait.
-    pub(super) async fn seat(&self) -> Result<Seat, Error> {
-        if let Ok(seat) = Arc::clone(&self.seats).try_acquire_owned() {
-            return Ok(Seat::new(seat));
-        }
-        let mut waiting = Waiting::count(&self.waiting, &self.metrics.refused)?;
-        let seat = Arc::clone(&self.seats).acquire_owned().await;
-        waiting.in_vain = false;
-        seat.map(Seat::new).map_err(|_| Error::UNAVAILABLE)
+    pub(super) async fn seat(&self, account: Account) -> Result<Seat, Error> {
+        let mut vain = InVain(Some(&self.metrics.refused));
+        let thread = self.seats.permit(account).await?;
+        vain.0 = None;
+        Ok(Seat::new(thread))
     }
 
     /// The reading of `typed` that is the secret behind `phc`, on a thread that was waited for. Without
@@ -161,8 +167,9 @@ impl HashPool {
     ) -> Result<Option<Reading>, Error> {
         let (exists, readings) = (phc.is_some(), typed.readings());
         let phc: Box<str> = phc.unwrap_or(&self.decoy).into();
+        let cost = self.cost;
         let found = self.run(seat, move |memory| {
-            let mut matches = |text: &Secret| phc::verify(text, &phc, memory) == Ok(true);
+            let mut matches = |text: &Secret| phc::verify(text, &phc, cost, memory) == Ok(true);
             readings.into_iter().find(|reading| matches(&reading.text))
         });
         Ok(found.await?.filter(|_| exists))
@@ -206,27 +213,14 @@ pub(super) async fn soon<T>(awaited: impl Future<Output = Result<T, Error>>) -> 
     timeout(PATIENCE, awaited).await.unwrap_or(Err(Error::OVERLOADED))
 }
 
-/// One of those who wait, until it is dropped.
-struct Waiting<'a> {
-    count: &'a AtomicUsize,
-    refused: &'a Counter,
-    in_vain: bool,
-}
+/// Counts one that gets no thread, when it is dropped.
+struct InVain<'a>(Option<&'a Counter>);
 
-impl<'a> Waiting<'a> {
-    fn count(count: &'a AtomicUsize, refused: &'a Counter) -> Result<Self, Error> {
-        let counted = Self { count, refused, in_vain: true };
-        if count.fetch_add(1, Ordering::Relaxed) >= MOST_WAITING {
-            return Err(Error::OVERLOADED);
-        }
-        Ok(counted)
-    }
-}
-
-impl Drop for Waiting<'_> {
+impl Drop for InVain<'_> {
     fn drop(&mut self) {
-        self.count.fetch_sub(1, Ordering::Relaxed);
-        self.refused.inc_by(self.in_vain.into());
+        if let Some(refused) = self.0 {
+            refused.inc();
+        }
     }
 }
 
@@ -300,7 +294,7 @@ mod tests {
     }
 
     async fn seat(pool: &HashPool) -> Seat {
-        pool.seat().await.expect("a seat")
+        pool.seat(Account::server()).await.expect("a seat")
     }
 
     #[tokio::test]
@@ -335,32 +329,13 @@ mod tests {
         // Both callers are gone and both threads at work: nobody else gets one.
         hashes.recv().expect("the first began");
         hashes.recv().expect("the second began");
-        assert_eq!(pool.seats.available_permits(), 0);
+        assert_eq!(pool.seats.free(), 0);
         finish.pop();
         drop(seat(&pool).await);
-        assert!(pool.seats.available_permits() <= 1);
+        assert!(pool.seats.free() <= 1);
         finish.pop();
         let (first, second) = (seat(&pool).await, seat(&pool).await);
         drop((first, second));
-    }
-
-    #[tokio::test]
-    async fn as_many_wait_as_may_and_who_has_gone_waits_no_more() {
-        let pool = pool(1);
-        let taken = seat(&pool).await;
-        let mut calls = JoinSet::new();
-        for _ in 0..MOST_WAITING {
-            let pool = Arc::clone(&pool);
-            calls.spawn(async move { pool.seat().await.map(drop) });
-        }
-        while pool.waiting.load(Ordering::Relaxed) < MOST_WAITING {
-            tokio::task::yield_now().await;
-        }
-        assert_eq!(pool.seat().await.err(), Some(Error::OVERLOADED));
-        calls.shutdown().await;
-        assert_eq!(pool.waiting.load(Ordering::Relaxed), 0);
-        drop(taken);
-        seat(&pool).await;
     }
 
     #[tokio::test(start_paused = true)]

@@ -4,7 +4,12 @@ use std::{ptr, time::Duration};
 
 use futures_util::future::try_join_all;
 
-use super::{Caller, Service, grants::MAX_READ_TOGETHER, met::Met};
+use super::{
+    Caller, Service,
+    grants::MAX_READ_TOGETHER,
+    holder::{Account, Holder},
+    met::Met,
+};
 use crate::{
     domain::{
         attributes::Attributes,
@@ -122,10 +127,10 @@ impl<S: Store> Service<S> {
 
     /// Introspects access tokens, in their order; `None` for a text that is no token. Those that memory
     /// does not answer are looked up together: a store at the end of a wire takes about as long for
-    /// many as for one.
+    /// many as for one. Clients take turns at that.
     ///
     /// # Errors
-    /// As [`Self::introspect`], whichever token it was.
+    /// As [`Self::introspect`], whichever token it was; `Overloaded` when too many wait.
     pub async fn introspect_all(
         &self,
         caller: &Caller,
@@ -143,7 +148,10 @@ impl<S: Store> Service<S> {
             }
             found.push(active.unwrap_or_else(|| told(caller, InactiveReason::Unknown)));
         }
+        let client = Holder::client(caller.id());
         for together in unknown.chunks(MAX_READ_TOGETHER) {
+            let account = Account { party: client, member: client };
+            let _look_up = self.look_ups.permit(account).await?;
             for (at, answer) in self.introspect_together(caller, together).await? {
                 found[at] = answer;
             }

@@ -5,6 +5,7 @@ use std::time::Duration;
 use super::{
     Caller, Service, Tokens,
     audit::{self, Concerned, Event, Outcome},
+    login::Login,
     race,
 };
 use crate::{
@@ -111,7 +112,9 @@ impl<S: Store> Service<S> {
         let user = match request.grant {
             IssueGrant::ClientCredentials => None,
             IssueGrant::Password { username, password } => {
-                Some(self.log_in(client, &username, &password, concerned).await?)
+                let address = asked.origin.peer.as_deref().and_then(|peer| peer.parse().ok());
+                let login = Login { username: &username, password: &password, address };
+                Some(self.log_in(client, login, concerned).await?)
             }
         };
         if let Some(user) = &user {

@@ -1,31 +1,43 @@
 //! Logs users in: failures slow the next login down, in the same way whether or not there is such a user.
 
-use std::sync::Arc;
+use std::{net::IpAddr, sync::Arc, time::Duration};
+
+use tokio::time::{Instant, sleep};
 
 use super::{
     HashPool, MAX_RACES, Service,
     audit::Concerned,
-    hash_pool::{Seat, soon},
+    hash_pool::{PATIENCE, Seat, soon},
+    holder::{Account, Holder},
     turns::Presence,
 };
 use crate::{
     domain::{
-        attempts::AttemptsId,
+        attempts::{Attempts, AttemptsId},
         client::Client,
         error::Error,
         lockout::{LockoutPolicy, Verdict},
         secret::Secret,
         time::Clock,
         typed_secret::Reading,
+        under_way::Begin,
         user::User,
         user_name::TypedName,
     },
     store::{Records as _, Store, Stored, Write, WriteError},
 };
 
-/// How many logins of one name at one client may be under way. As many are checked at once as may
-/// fail before there is a wait; the others wait for them.
-const MOST_AT_ONE_NAME: usize = 1_024;
+/// The pause before a login looks again that waits for checks at other instances: some hashes.
+const LOOK_AGAIN: Duration = Duration::from_millis(50);
+
+/// What somebody shows to be logged in.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Login<'a> {
+    pub(super) username: &'a str,
+    pub(super) password: &'a Secret,
+    /// Where from.
+    pub(super) address: Option<IpAddr>,
+}
 
 impl<S: Store> Service<S> {
     /// The user behind a name and password. An unknown name takes as long as a wrong password, is
@@ -37,10 +49,10 @@ impl<S: Store> Service<S> {
     pub(super) async fn log_in(
         &self,
         client: &Client,
-        username: &str,
-        password: &Secret,
+        login: Login<'_>,
         concerned: &mut Concerned,
     ) -> Result<Stored<User>, Error> {
+        let Login { username, password, address } = login;
         if username.is_empty() {
             return Err(Error::missing("username"));
         }
@@ -60,45 +72,59 @@ impl<S: Store> Service<S> {
             Some(name) => AttemptsId::of(&client.id, &name),
             None => AttemptsId::of_no_name(&client.id, username),
         };
-        let (turn, seat) = self.turn(id).await?;
-        let user = self.user_named(&name).await?;
-        if let Some(user) = &user {
-            concerned.user(user.id);
+        let account =
+            Account { party: Holder::client(&client.id), member: Holder::address(address) };
+        let until = Instant::now() + PATIENCE;
+        let (user, reading) = loop {
+            let (turn, seat) = self.turn(id, account).await?;
+            let user = self.user_named(&name).await?;
+            if let Some(user) = &user {
+                concerned.user(user.id);
+            }
+            let guess = Guess {
+                store: Arc::clone(&self.store),
+                hashes: Arc::clone(&self.hashes),
+                clock: Arc::clone(&self.clock),
+                policy: self.lockout,
+                id,
+                password: password.clone(),
+                user: user.clone(),
+                _turn: turn,
+            };
+            // A caller that goes away does not take the failure with it.
+            let checked = tokio::spawn(guess.check(seat)).await.map_err(|_| Error::UNAVAILABLE)?;
+            match checked.map_err(|error| self.write_failed(error))? {
+                Checked::Right(reading) => break user.map(|user| (user, reading)),
+                Checked::Wrong => break None,
+                Checked::LockedOut(retry_after) => return Err(self.locked_out(retry_after)),
+                Checked::Busy if Instant::now() < until => sleep(LOOK_AGAIN).await,
+                Checked::Busy => return Err(Error::OVERLOADED),
+            }
         }
-        let guess = Guess {
-            store: Arc::clone(&self.store),
-            hashes: Arc::clone(&self.hashes),
-            clock: Arc::clone(&self.clock),
-            policy: self.lockout,
-            id,
-            password: password.clone(),
-            user: user.clone(),
-            _turn: turn,
-        };
-        // A caller that goes away does not take the failure with it.
-        let checked = tokio::spawn(guess.check(seat)).await.map_err(|_| Error::UNAVAILABLE)?;
-        let right = checked.map_err(|error| self.write_failed(error))?;
-        let (user, reading) = user.zip(right).ok_or(Error::InvalidGrant)?;
+        .ok_or(Error::InvalidGrant)?;
         self.renew_password(&user, reading);
         Ok(user)
     }
 
-    /// Waits for a turn at the name, and then for a thread to hash on.
+    fn locked_out(&self, retry_after: Duration) -> Error {
+        self.metrics.over_failures.inc();
+        Error::RateLimited { retry_after }
+    }
+
+    /// Waits for a turn at the name, and then for a thread to hash on. As many are checked at once as
+    /// may fail before there is a wait; the others wait for them.
     ///
     /// # Errors
     /// `RateLimited` while the name is locked out, `Overloaded` when no turn comes soon.
-    async fn turn(&self, id: AttemptsId) -> Result<(Presence, Seat), Error> {
-        let mut turn = self.login_turns.join(*id.as_bytes(), MOST_AT_ONE_NAME)?;
+    async fn turn(&self, id: AttemptsId, account: Account) -> Result<(Presence, Seat), Error> {
+        let mut turn = self.login_turns.join(account.party, Holder::name(id))?;
         soon(async {
             loop {
                 turn.look();
                 let attempts = self.store.attempts().get(&id).await;
                 let attempts = attempts.map_err(|error| self.read_failed(error))?;
                 match self.lockout.judge(attempts.as_deref(), self.now()) {
-                    Verdict::Wait(retry_after) => {
-                        self.metrics.over_failures.inc();
-                        return Err(Error::RateLimited { retry_after });
-                    }
+                    Verdict::Wait(retry_after) => return Err(self.locked_out(retry_after)),
                     Verdict::Try { at_once } => {
                         if turn.begin(at_once).await {
                             break;
@@ -106,14 +132,25 @@ impl<S: Store> Service<S> {
                     }
                 }
             }
-            Ok((turn, self.hashes.seat().await?))
+            Ok((turn, self.hashes.seat(account).await?))
         })
         .await
     }
 }
 
+/// What a check has come to.
+enum Checked {
+    /// How the password is the right one.
+    Right(Reading),
+    Wrong,
+    /// As many are being checked, here and at other instances, as may fail.
+    Busy,
+    LockedOut(Duration),
+}
+
 /// One check of a password, whose outcome is written down before the turn ends: of all guesses that
-/// run or have failed there are never more than may fail.
+/// run or have failed there are never more than may fail. Where several processes share the store,
+/// the check is written down before it begins, too, since each knows its own turns only.
 struct Guess<S> {
     store: Arc<S>,
     hashes: Arc<HashPool>,
@@ -126,31 +163,47 @@ struct Guess<S> {
 }
 
 impl<S: Store> Guess<S> {
-    /// How the password is the right one, if it is.
-    async fn check(self, seat: Seat) -> Result<Option<Reading>, WriteError> {
+    async fn check(self, seat: Seat) -> Result<Checked, WriteError> {
+        if self.store.is_shared() {
+            match self.begin().await? {
+                Begin::Yes(_) => {}
+                Begin::Busy => return Ok(Checked::Busy),
+                Begin::Wait(left) => return Ok(Checked::LockedOut(left)),
+            }
+        }
         let hash = self.user.as_ref().map(|user| &*user.password.0);
         let matches = self.hashes.verify_on(seat, &self.password, hash).await;
         let matches = matches.map_err(|_| WriteError::Unavailable)?;
         let right = matches.filter(|_| self.user.as_ref().is_some_and(|user| !user.disabled));
-        if right.is_some() {
+        if let Some(reading) = right {
             self.forget_failures().await;
-        } else {
-            self.count_failure().await?;
+            return Ok(Checked::Right(reading));
         }
-        Ok(right)
+        self.count_failure().await?;
+        Ok(Checked::Wrong)
+    }
+
+    /// Writes down that the check begins, unless it may not.
+    async fn begin(&self) -> Result<Begin, WriteError> {
+        for _ in 0..MAX_RACES {
+            let found = self.store.attempts().get(&self.id).await?;
+            let begin = self.policy.begin(found.as_deref(), self.id, self.clock.now());
+            let Begin::Yes(next) = begin else { return Ok(begin) };
+            match self.put(found, Some(next)).await {
+                Err(WriteError::Conflict) => {}
+                written => return written.map(|()| begin),
+            }
+        }
+        Err(WriteError::Conflict)
     }
 
     async fn count_failure(&self) -> Result<(), WriteError> {
         for _ in 0..MAX_RACES {
             let found = self.store.attempts().get(&self.id).await?;
             let failed = self.policy.failed(found.as_deref(), self.id, self.clock.now());
-            let write = match found {
-                None => Write::Insert(failed),
-                Some(found) => Write::Replace(found.version(), failed),
-            };
-            match self.store.attempts().write(write).await {
+            match self.put(found, Some(failed)).await {
                 Err(WriteError::Conflict) => {}
-                written => return written.map(drop),
+                written => return written,
             }
         }
         Err(WriteError::Conflict)
@@ -158,16 +211,36 @@ impl<S: Store> Guess<S> {
 
     /// A success that cannot be written down is a success all the same.
     async fn forget_failures(&self) {
-        let forgotten = match self.store.attempts().get(&self.id).await {
-            Ok(None) => return,
-            Ok(Some(found)) => {
-                let write = Write::Delete(found.version(), self.id);
-                self.store.attempts().write(write).await.map(drop)
+        let mut forgotten = Err(WriteError::Conflict);
+        for _ in 0..MAX_RACES {
+            forgotten = self.forget_once().await;
+            if forgotten != Err(WriteError::Conflict) {
+                break;
             }
-            Err(error) => Err(error.into()),
-        };
+        }
         if let Err(error) = forgotten {
             tracing::debug!(%error, "failed logins are remembered after a success");
         }
+    }
+
+    async fn forget_once(&self) -> Result<(), WriteError> {
+        let Some(found) = self.store.attempts().get(&self.id).await? else { return Ok(()) };
+        let rest = LockoutPolicy::succeeded(&found);
+        self.put(Some(found), rest).await
+    }
+
+    /// Puts `next` in the place of what was found; `None` leaves nothing.
+    async fn put(
+        &self,
+        found: Option<Stored<Attempts>>,
+        next: Option<Attempts>,
+    ) -> Result<(), WriteError> {
+        let write = match (found, next) {
+            (None, None) => return Ok(()),
+            (None, Some(next)) => Write::Insert(next),
+            (Some(found), Some(next)) => Write::Replace(found.version(), next),
+            (Some(found), None) => Write::Delete(found.version(), self.id),
+        };
+        self.store.attempts().write(write).await.map(drop)
     }
 }

@@ -24,6 +24,8 @@ pub(super) struct ServiceMetrics {
     pub(super) over_requests: Counter,
     /// Logins refused because too many had failed before.
     pub(super) over_failures: Counter,
+    /// Client secrets not looked at because too many were wrong before.
+    pub(super) over_guesses: Counter,
     /// Logins refused because their user has too many grants.
     pub(super) over_grants: Counter,
     /// Grants whose records the sweeper freed.
@@ -67,6 +69,7 @@ impl ServiceMetrics {
         Self {
             over_requests: throttled_by("requests"),
             over_failures: throttled_by("failed_logins"),
+            over_guesses: throttled_by("client_secrets"),
             over_grants: throttled_by("grants"),
             password: calls.expected(GrantType::Password.name()),
             refresh_token: calls.expected(GrantType::RefreshToken.name()),

@@ -15,9 +15,11 @@ mod client_secrets;
 mod clients;
 mod cursor;
 mod end_all;
+mod fair_queue;
 mod grants;
 mod hash_metrics;
 mod hash_pool;
+mod holder;
 mod horizon;
 mod introspect;
 mod issue;
@@ -38,6 +40,7 @@ mod rehash;
 mod request_budget;
 mod retention;
 mod revoke;
+mod shares;
 mod status;
 mod sweep;
 mod tokens;
@@ -52,7 +55,6 @@ use std::{
 };
 
 use arc_swap::ArcSwap;
-use tokio::sync::Semaphore;
 
 pub use self::{
     admin::Admin,
@@ -82,9 +84,10 @@ pub use self::{
     watch::{Event, Told, Watch, WatchFrom, Watched},
 };
 use self::{
-    certificates::CertificateIndex, client_check::ClientChecks, horizon::Horizon, keys::KeyUse,
-    last_used::LastUsed, metrics::ServiceMetrics, minting::Minting, request_budget::RequestBudgets,
-    retention::Retention, turns::Turns, verified::VerifiedSecrets, watch::Watching,
+    backup::MOST_BACKUPS, certificates::CertificateIndex, client_check::ClientChecks,
+    fair_queue::FairQueue, horizon::Horizon, keys::KeyUse, last_used::LastUsed,
+    metrics::ServiceMetrics, minting::Minting, request_budget::RequestBudgets,
+    retention::Retention, shares::Shares, turns::Turns, verified::VerifiedSecrets, watch::Watching,
 };
 use crate::{
     domain::{
@@ -95,6 +98,7 @@ use crate::{
         lockout::LockoutPolicy,
         password_rules::PasswordRules,
         policy::{Policies, RotationPolicy},
+        secret_rules::SecretRules,
         time::{Clock, Timestamp},
         token::Token,
     },
@@ -107,13 +111,25 @@ use crate::{
 /// many concurrent writers of one grant.
 const MAX_RACES: usize = 128;
 
+/// Look-ups of many tokens at once that are under way at a time, of 64 tokens each. More wait.
+const MOST_LOOK_UPS: usize = 8;
+/// How many of them wait.
+const MOST_WAITING: usize = 4_096;
+
+/// Calls under way that make or end tokens: as many as may wait for the store's committer.
+const MOST_CALLS: usize = 4_096;
+
 /// What every request shares.
 pub struct Service<S> {
     store: Arc<S>,
     keys: ArcSwap<KeyRing>,
     key_use: KeyUse,
-    /// The one place for a backup under way.
-    backups: Arc<Semaphore>,
+    /// The places for backups under way.
+    backups: Arc<Shares>,
+    /// Look-ups of many tokens at once.
+    look_ups: Arc<FairQueue>,
+    /// Places for calls that make or end tokens.
+    calls: Arc<Shares>,
     hashes: Arc<HashPool>,
     client_checks: ClientChecks,
     certificates: CertificateIndex,
@@ -128,6 +144,7 @@ pub struct Service<S> {
     entropy: Arc<dyn Entropy>,
     policy: RotationPolicy,
     password_rules: PasswordRules,
+    secret_rules: SecretRules,
     retention: Mutex<Retention>,
     minting: Minting,
     last_used: LastUsed,
@@ -146,7 +163,7 @@ impl<S: Store> Service<S> {
         entropy: Arc<dyn Entropy>,
         policies: impl Into<Policies>,
     ) -> Self {
-        let Policies { rotation: policy, passwords: password_rules, lockout } = policies.into();
+        let policies = policies.into();
         let hashes = Arc::new(hashes);
         let minting = Minting::new();
         let metrics = ServiceMetrics::new(minting.clone(), Arc::clone(&clock));
@@ -155,21 +172,24 @@ impl<S: Store> Service<S> {
             store: Arc::new(store),
             keys: ArcSwap::from_pointee(keys),
             key_use: KeyUse::default(),
-            backups: Arc::new(Semaphore::new(1)),
-            client_checks: ClientChecks::new(Arc::clone(&hashes)),
+            backups: Arc::new(Shares::new(MOST_BACKUPS)),
+            look_ups: FairQueue::new(MOST_LOOK_UPS, MOST_WAITING),
+            calls: Arc::new(Shares::new(MOST_CALLS)),
+            client_checks: ClientChecks::new(Arc::clone(&hashes), policies.guesses),
             certificates: CertificateIndex::default(),
             hashes,
             verified: Arc::new(VerifiedSecrets::new(&*entropy)),
             login_turns: Arc::default(),
-            lockout,
+            lockout: policies.lockout,
             attempts_swept: Mutex::default(),
             budgets: RequestBudgets::new(metrics.over_requests.clone()),
             retention: Mutex::default(),
             clock,
             horizon: Horizon::default(),
             entropy,
-            policy,
-            password_rules,
+            policy: policies.rotation,
+            password_rules: policies.passwords,
+            secret_rules: policies.secrets,
             minting,
             last_used: LastUsed::new(),
             watching: Watching::new(&metrics.registry),

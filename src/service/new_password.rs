@@ -2,7 +2,9 @@
 
 use super::Service;
 use crate::{
-    domain::{error::Error, invalid::Invalid, secret::Secret, user_name::UserName},
+    domain::{
+        client_id::ClientId, error::Error, invalid::Invalid, secret::Secret, user_name::UserName,
+    },
     store::Store,
 };
 
@@ -11,10 +13,19 @@ impl<S: Store> Service<S> {
     /// its [`Secret::prepared`] form, which is what logging in compares.
     ///
     /// # Errors
-    /// `InvalidRequest` of the field `password`; its text shows nothing of it.
+    /// `TooWeak`, of the field `password`; its text shows nothing of it.
     pub fn check_new_password(&self, name: &UserName, password: &Secret) -> Result<(), Error> {
         let checked = self.password_rules.check(name, password);
-        checked.map_err(|invalid| Error::InvalidRequest { field: "password", problem: invalid.0 })
+        checked.map_err(|weakness| Error::TooWeak { field: "password", weakness })
+    }
+
+    /// Whether `secret` may become one of the client's.
+    ///
+    /// # Errors
+    /// `TooWeak`, of the field `client_secret`; its text shows nothing of it.
+    pub(super) fn check_new_secret(&self, client: &ClientId, secret: &Secret) -> Result<(), Error> {
+        let checked = self.secret_rules.check(client, secret);
+        checked.map_err(|weakness| Error::TooWeak { field: "client_secret", weakness })
     }
 }
 

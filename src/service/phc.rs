@@ -89,11 +89,22 @@ pub(super) fn assemble(cost: HashCost, salt: &[u8], hash: &[u8]) -> Result<Box<s
     Ok(phc.to_string().into())
 }
 
-/// Whether `secret` is the one behind the PHC string; an unusable string matches nothing.
-pub(super) fn verify(secret: &Secret, phc: &str, memory: &mut Memory) -> Result<bool, Invalid> {
-    let (params, salt, expected) = parse(phc)?;
-    let output = run(params, secret, salt.as_ref(), memory)?;
-    Ok(output.ct_eq(expected.as_bytes()).into())
+/// Whether `secret` is the one behind the PHC string; an unusable string matches nothing. A "no" costs
+/// no less than a hash of `least`: one that was made when hashes were cheaper is not known by its time.
+pub(super) fn verify(
+    secret: &Secret,
+    phc: &str,
+    least: HashCost,
+    memory: &mut Memory,
+) -> Result<bool, Invalid> {
+    let (stored, salt, expected) = parse(phc)?;
+    let cost = cost_of(&stored);
+    let output = run(stored, secret, salt.as_ref(), memory)?;
+    let matches = bool::from(output.ct_eq(expected.as_bytes()));
+    if let Some(missing) = cost.missing_to(least).filter(|_| !matches) {
+        run(params(missing, OUTPUT_BYTES)?, secret, salt.as_ref(), memory)?;
+    }
+    Ok(matches)
 }
 
 /// What the hash in a PHC string cost.
@@ -135,15 +146,28 @@ mod tests {
         let mut memory = Memory::default();
         let phc = hash(&Secret::new("right"), CHEAP, [1; 16], &mut memory).expect("a hash");
         assert!(phc.starts_with("$argon2id$v=19$m=8,t=1,p=1$"), "{phc}");
-        assert_eq!(verify(&Secret::new("right"), &phc, &mut memory), Ok(true));
-        assert_eq!(verify(&Secret::new("wrong"), &phc, &mut memory), Ok(false));
+        assert_eq!(verify(&Secret::new("right"), &phc, CHEAP, &mut memory), Ok(true));
+        assert_eq!(verify(&Secret::new("wrong"), &phc, CHEAP, &mut memory), Ok(false));
     }
 
     /// Made by the reference implementation's command line tool.
     #[test]
     fn hashes_of_other_implementations_are_understood() {
         let phc = "$argon2id$v=19$m=64,t=2,p=1$cmVmZXJlbmNlLXNhbHQ$jTRHu3umcVTjnT6gfEyzlJl/FMWS8aeWnCTmZ6GxfAs";
-        assert_eq!(verify(&Secret::new("password"), phc, &mut Memory::default()), Ok(true));
+        assert_eq!(verify(&Secret::new("password"), phc, CHEAP, &mut Memory::default()), Ok(true));
+    }
+
+    /// A hash of the settings' cost leaves so much working memory behind.
+    #[test]
+    fn a_no_of_a_cheaper_hash_costs_what_is_missing_too() {
+        let whole = HashCost { memory_kib: 64, ..CHEAP };
+        let phc = hash(&Secret::new("right"), CHEAP, [1; 16], &mut Memory::default());
+        let phc = phc.expect("a hash");
+        let mut memory = Memory::default();
+        assert_eq!(verify(&Secret::new("right"), &phc, whole, &mut memory), Ok(true));
+        assert_eq!(memory.kib(), 8);
+        assert_eq!(verify(&Secret::new("wrong"), &phc, whole, &mut memory), Ok(false));
+        assert_eq!(memory.kib(), 64 - 8);
     }
 
     #[test]
@@ -158,7 +182,7 @@ mod tests {
             format!("$argon2id$v=19$m=64,t=1000,p=1${hash}"),
             "$argon2id$v=19$m=64,t=2,p=1".into(),
         ] {
-            let outcome = verify(&Secret::new("password"), &phc, &mut Memory::default());
+            let outcome = verify(&Secret::new("password"), &phc, CHEAP, &mut Memory::default());
             assert!(outcome.is_err(), "{phc}");
         }
     }

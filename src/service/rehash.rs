@@ -62,7 +62,8 @@ impl<S: Store> Service<S> {
             for held in renewed.secrets.iter_mut().filter(|held| held.stored == old) {
                 held.stored = StoredSecret::Chosen(hash.clone());
             }
-            verified.remember(verified.proof(&chosen_hashes(&renewed, now), &secret));
+            let hashes = chosen_hashes(&renewed, now);
+            verified.remember(verified.proof(client.id.as_str(), &hashes, &secret), true);
             let written = store.clients().write(Write::Replace(client.version(), renewed)).await;
             report("a client secret", written.map(drop));
         };

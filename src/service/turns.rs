@@ -7,24 +7,22 @@ use std::{
 
 use tokio::sync::Notify;
 
+use super::{
+    holder::Holder,
+    shares::{Share, Shares},
+};
 use crate::domain::error::Error;
-
-/// What turns are taken of.
-pub(super) type Key = [u8; 16];
 
 /// How many may be at all keys together.
 const MOST: usize = 4_096;
 
-/// Everybody at a key, by key. A key without anybody takes no memory.
-#[derive(Default)]
-pub(super) struct Turns {
-    all: Mutex<All>,
-}
+/// How many may be at one key.
+const MOST_AT_ONE: usize = 1_024;
 
-#[derive(Default)]
-struct All {
-    lines: HashMap<Key, Line>,
-    present: usize,
+/// Everybody at a key, by key. A key without anybody takes no memory.
+pub(super) struct Turns {
+    places: Arc<Shares>,
+    lines: Mutex<HashMap<Holder, Line>>,
 }
 
 /// Those at one key.
@@ -38,41 +36,45 @@ struct Line {
     next: Arc<Notify>,
 }
 
+impl Default for Turns {
+    fn default() -> Self {
+        Self { places: Arc::new(Shares::new(MOST)), lines: Mutex::default() }
+    }
+}
+
 impl Turns {
-    /// Joins those at `key`.
+    /// Joins those at `key`, in a place of the share of `party`.
     ///
     /// # Errors
-    /// `Overloaded` when `most` are there, or 4,096 at all keys.
-    pub(super) fn join(self: &Arc<Self>, key: Key, most: usize) -> Result<Presence, Error> {
-        let mut all = self.lock();
-        if all.present >= MOST {
-            return Err(Error::OVERLOADED);
-        }
-        let line = all.lines.entry(key).or_default();
-        if line.present >= most {
+    /// `Overloaded` when 1,024 are there, or when the party has no place left at all keys together.
+    pub(super) fn join(self: &Arc<Self>, party: Holder, key: Holder) -> Result<Presence, Error> {
+        let place = self.places.take(party).ok_or(Error::OVERLOADED)?;
+        let mut lines = self.lock();
+        let line = lines.entry(key).or_default();
+        if line.present >= MOST_AT_ONE {
             return Err(Error::OVERLOADED);
         }
         line.present += 1;
         let (seen, next) = (line.ended, Arc::clone(&line.next));
-        all.present += 1;
-        drop(all);
-        Ok(Presence { turns: Arc::clone(self), key, seen, next, running: false })
+        drop(lines);
+        Ok(Presence { turns: Arc::clone(self), key, seen, next, running: false, _place: place })
     }
 
-    fn lock(&self) -> MutexGuard<'_, All> {
+    fn lock(&self) -> MutexGuard<'_, HashMap<Holder, Line>> {
         // Nothing under the lock can panic halfway.
-        self.all.lock().unwrap_or_else(PoisonError::into_inner)
+        self.lines.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 /// One that waits for a turn or has one. Dropping it ends either.
 pub(super) struct Presence {
     turns: Arc<Turns>,
-    key: Key,
+    key: Holder,
     /// The turns that had ended at the last look.
     seen: u64,
     next: Arc<Notify>,
     running: bool,
+    _place: Share,
 }
 
 /// What trying to begin came to.
@@ -85,7 +87,7 @@ enum Begun {
 impl Presence {
     /// To be called before what decides on the turn is read.
     pub(super) fn look(&mut self) {
-        if let Some(line) = self.turns.lock().lines.get(&self.key) {
+        if let Some(line) = self.turns.lock().get(&self.key) {
             self.seen = line.ended;
         }
     }
@@ -104,8 +106,8 @@ impl Presence {
     }
 
     fn try_begin(&mut self, at_once: u32) -> Begun {
-        let mut all = self.turns.lock();
-        let Some(line) = all.lines.get_mut(&self.key) else { return Begun::LookAgain };
+        let mut lines = self.turns.lock();
+        let Some(line) = lines.get_mut(&self.key) else { return Begun::LookAgain };
         if line.ended != self.seen {
             return Begun::LookAgain;
         }
@@ -124,16 +126,15 @@ impl Presence {
 
 impl Drop for Presence {
     fn drop(&mut self) {
-        let mut all = self.turns.lock();
-        all.present -= 1;
-        let Some(line) = all.lines.get_mut(&self.key) else { return };
+        let mut lines = self.turns.lock();
+        let Some(line) = lines.get_mut(&self.key) else { return };
         line.present -= 1;
         if self.running {
             line.running -= 1;
             line.ended += 1;
         }
         if line.present == 0 {
-            all.lines.remove(&self.key);
+            lines.remove(&self.key);
         } else {
             line.next.notify_one();
         }
@@ -148,28 +149,41 @@ mod tests {
 
     use super::*;
 
-    const KEY: Key = [1; 16];
+    fn party() -> Holder {
+        Holder::claimed("a party")
+    }
 
     fn join(turns: &Arc<Turns>) -> Presence {
-        turns.join(KEY, 8).expect("room")
+        turns.join(party(), Holder::claimed("a name")).expect("room")
     }
 
     #[tokio::test]
     async fn no_more_are_there_than_may_and_who_leaves_takes_no_memory() {
-        let turns = Arc::new(Turns::default());
-        let mut present: Vec<_> = (0..8).map(|_| join(&turns)).collect();
-        assert_eq!(turns.join(KEY, 8).err(), Some(Error::OVERLOADED));
-        assert!(turns.join([2; 16], 8).is_ok());
+        let turns = Arc::<Turns>::default();
+        let mut present: Vec<_> = (0..MOST_AT_ONE).map(|_| join(&turns)).collect();
+        let refused = turns.join(party(), Holder::claimed("a name"));
+        assert_eq!(refused.err(), Some(Error::OVERLOADED));
+        assert!(turns.join(party(), Holder::claimed("another name")).is_ok());
         for presence in present.iter_mut().take(3) {
             assert!(presence.begin(3).await);
         }
         drop(present);
-        assert!(turns.lock().lines.is_empty() && turns.lock().present == 0);
+        assert!(turns.lock().is_empty());
+    }
+
+    #[test]
+    fn a_party_at_many_keys_leaves_others_their_places() {
+        let turns = Arc::<Turns>::default();
+        let keys = (0..).map(|number| Holder::claimed(&format!("a name {number}")));
+        let present: Vec<_> = keys.map_while(|key| turns.join(party(), key).ok()).collect();
+        assert_eq!(present.len(), MOST / 2);
+        let other = turns.join(Holder::claimed("another party"), Holder::claimed("a name 0"));
+        assert!(other.is_ok());
     }
 
     #[tokio::test]
     async fn what_ended_since_the_look_must_be_looked_at_again() {
-        let turns = Arc::new(Turns::default());
+        let turns = Arc::<Turns>::default();
         let (mut first, mut second) = (join(&turns), join(&turns));
         assert!(first.begin(1).await);
         drop(first);
@@ -180,12 +194,12 @@ mod tests {
 
     #[tokio::test]
     async fn everybody_has_a_turn_and_no_more_at_once_than_may_even_if_some_give_up() {
-        let turns = Arc::new(Turns::default());
+        let turns = Arc::<Turns>::default();
         let (running, most) = (Arc::new(AtomicU32::new(0)), Arc::new(AtomicU32::new(0)));
         let mut calls = JoinSet::new();
         for number in 0..500 {
             let (running, most) = (Arc::clone(&running), Arc::clone(&most));
-            let mut presence = turns.join(KEY, 500).expect("room");
+            let mut presence = join(&turns);
             calls.spawn(async move {
                 presence.look();
                 while !presence.begin(5).await {
@@ -201,6 +215,6 @@ mod tests {
         }
         calls.join_all().await;
         assert_eq!(most.load(Ordering::Relaxed), 5);
-        assert!(turns.lock().lines.is_empty());
+        assert!(turns.lock().is_empty());
     }
 }

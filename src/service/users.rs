@@ -88,7 +88,7 @@ impl<S: Store> Service<S> {
         let name = new_name(&request.name)?;
         // Before the password costs a hash.
         self.name_is_free(&request.name, None).await?;
-        let password = self.hash_new_password(&name, &request.password).await?;
+        let password = self.hash_new_password(admin, &name, &request.password).await?;
         let now = self.now();
         let blank = User::new(name, password, &*self.entropy, now);
         let mut user = blank.edited(&[UserEdit::Attributes(request.attributes)], now);
@@ -167,7 +167,7 @@ impl<S: Store> Service<S> {
     ) -> Result<Stored<User>, Error> {
         // Before the password costs a hash.
         let name = self.existing_user(id).await?.name.clone();
-        let hash = self.hash_new_password(&name, password).await?;
+        let hash = self.hash_new_password(admin, &name, password).await?;
         let next =
             |user: &User| user.with_password(hash.clone(), grants, &*self.entropy, self.now());
         let changed = self.change_user(id, None, next).await?;
@@ -237,11 +237,13 @@ impl<S: Store> Service<S> {
 
     async fn hash_new_password(
         &self,
+        admin: &Admin,
         name: &UserName,
         password: &Secret,
     ) -> Result<PasswordHash, Error> {
         self.check_new_password(name, password)?;
-        Ok(PasswordHash(self.hashes.hash(prepared("password", password)?).await?))
+        let password = prepared("password", password)?;
+        Ok(PasswordHash(self.hashes.hash_for(admin.account(), password).await?))
     }
 
     /// Puts what `change` makes of a user in their place; nothing is written where that is the same.

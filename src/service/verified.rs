@@ -1,4 +1,4 @@
-//! Remembers which chosen client secrets were verified lately, so that argon2 runs once and not on each call.
+//! Remembers which chosen client secrets were looked at lately, so that argon2 runs once and not on each call.
 
 use hmac::{Hmac, KeyInit as _, Mac as _};
 use quick_cache::sync::Cache;
@@ -9,44 +9,55 @@ use crate::domain::{
     secret::Secret,
 };
 
-/// Secrets remembered; one entry is 32 bytes and its share of a table.
+/// Secrets remembered of each kind; one entry is 32 bytes and its share of a table.
 const CAPACITY: usize = 4096;
 
-/// Entries are MACs, under a key of this process alone, over the stored hashes that are live and the
-/// secret. When a secret is added, expires or ends, the live hashes are others, so what was
-/// remembered is never found again: nothing has to be dropped. It is all of them, not the one that
-/// matched: callers with the older of two secrets would else run argon2 against the newer on each
-/// call. Whether the client is still good is checked elsewhere, on each call.
+/// Stands for a client, the stored hashes of its that are live, and a secret.
+pub(super) type Proof = [u8; 32];
+
+/// Entries are MACs, under a key of this process alone. When a secret is added, expires or ends, the
+/// live hashes are others, so what was remembered is never found again: nothing has to be dropped.
+/// It is all of them, not the one that matched: callers with the older of two secrets would else run
+/// argon2 against the newer on each call. Whether the client is still good is checked elsewhere, on
+/// each call.
+///
+/// Wrong secrets are remembered beside right ones and never in their place: a client that goes on with
+/// a secret that has ended costs a look-up, and takes no turn from those behind its address.
 pub(super) struct VerifiedSecrets {
     key: Hmac<Sha256>,
-    known: Cache<[u8; 32], ()>,
+    right: Cache<Proof, ()>,
+    wrong: Cache<Proof, ()>,
 }
 
 impl VerifiedSecrets {
     pub(super) fn new(entropy: &dyn Entropy) -> Self {
         let key = Hmac::new(&draw::<64>(entropy).into());
-        Self { key, known: Cache::new(CAPACITY) }
+        Self { key, right: Cache::new(CAPACITY), wrong: Cache::new(CAPACITY) }
     }
 
-    /// What stands for "this secret matches one of these stored hashes".
-    pub(super) fn proof(&self, hashes: &[&str], secret: &Secret) -> [u8; 32] {
+    /// What stands for "this secret of this client matches one of these stored hashes".
+    pub(super) fn proof(&self, client_id: &str, hashes: &[&str], secret: &Secret) -> Proof {
         let mut mac = self.key.clone();
         mac.update(&(hashes.len() as u64).to_be_bytes());
-        for phc in hashes {
-            mac.update(&(phc.len() as u64).to_be_bytes());
-            mac.update(phc.as_bytes());
+        for field in [client_id].iter().chain(hashes) {
+            mac.update(&(field.len() as u64).to_be_bytes());
+            mac.update(field.as_bytes());
         }
         mac.update(secret.expose().as_bytes());
         mac.finalize().into_bytes().into()
     }
 
-    /// Notes that the secret behind `proof` matches.
-    pub(super) fn remember(&self, proof: [u8; 32]) {
-        self.known.insert(proof, ());
+    /// Notes whether the secret behind `proof` matches.
+    pub(super) fn remember(&self, proof: Proof, matches: bool) {
+        let kind = if matches { &self.right } else { &self.wrong };
+        kind.insert(proof, ());
     }
 
-    /// Whether the secret behind `proof` is known to match.
-    pub(super) fn knows(&self, proof: &[u8; 32]) -> bool {
-        self.known.get(proof).is_some()
+    /// Whether the secret behind `proof` matches; `None` when that is not known.
+    pub(super) fn recall(&self, proof: &Proof) -> Option<bool> {
+        if self.right.get(proof).is_some() {
+            return Some(true);
+        }
+        self.wrong.get(proof).map(|()| false)
     }
 }

@@ -349,6 +349,10 @@ impl Store for Engine {
         either!(&self.store, store => store.remove_key_id(id).await)
     }
 
+    fn is_shared(&self) -> bool {
+        either!(&self.store, store => store.is_shared())
+    }
+
     async fn may_sweep(&self) -> Result<bool, ReadError> {
         either!(&self.store, store => store.may_sweep().await)
     }

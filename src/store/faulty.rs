@@ -332,6 +332,10 @@ impl<S: Store> Store for FaultyStore<S> {
         self.write(self.store.remove_key_id(id)).await
     }
 
+    fn is_shared(&self) -> bool {
+        self.store.is_shared()
+    }
+
     async fn may_sweep(&self) -> Result<bool, ReadError> {
         self.store.may_sweep().await
     }

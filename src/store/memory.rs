@@ -37,12 +37,18 @@ struct State {
 pub struct MemoryStore {
     state: Arc<Mutex<State>>,
     head: Arc<watch::Sender<Sequence>>,
+    shared: bool,
 }
 
 impl MemoryStore {
     /// An empty store.
     pub fn new() -> Self {
         Self::default()
+    }
+
+    /// An empty store that several services are to write to, as processes do to a database.
+    pub fn shared() -> Self {
+        Self { shared: true, ..Self::default() }
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
@@ -261,6 +267,10 @@ impl Store for MemoryStore {
     fn condition(&self) -> Condition {
         let grants = self.lock().grants.len() as u64;
         Condition { writable: true, grants, ..Condition::default() }
+    }
+
+    fn is_shared(&self) -> bool {
+        self.shared
     }
 
     fn id(&self) -> StoreId {

@@ -279,6 +279,11 @@ pub trait Store: Send + Sync + 'static {
     /// How it is at the moment, as far as is known without a write.
     fn condition(&self) -> Condition;
 
+    /// Whether other processes may write to it meanwhile.
+    fn is_shared(&self) -> bool {
+        false
+    }
+
     /// The store's own id.
     fn id(&self) -> StoreId;
 

@@ -91,6 +91,8 @@ async fn a_chosen_secret_is_read_from_standard_input_and_never_printed() {
     let another = "another secret that somebody has chosen";
     server.jeton("client rotate-secret mint --chosen-secret").input(another).text();
     assert!(issues(&server, "mint", another) && issues(&server, "mint", chosen));
+    let short = server.jeton("client create void --chosen-secret").input("x\n").run();
+    short.failed(1, &["client_secret: must have at least 15 characters"]);
     server.jeton("client create void --chosen-secret").run().failed(2, &["no secret"]);
     let lines = server.jeton("client create void --chosen-secret").input("one\ntwo\n");
     lines.run().failed(2, &["one line"]);

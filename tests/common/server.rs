@@ -1,13 +1,17 @@
 //! `jeton serve` as a process that can be stopped, killed and started again.
 
 use std::{
-    iter,
+    io, iter,
+    net::SocketAddr,
     process::{Command, Stdio},
     sync::atomic::{AtomicUsize, Ordering},
 };
 
+use hyper_util::rt::TokioIo;
+use tokio::net::TcpSocket;
 use tonic::transport::{Channel, Endpoint};
 use tonic_health::pb::{HealthCheckRequest, health_client::HealthClient};
+use tower::service_fn;
 
 use super::{
     caller::Caller,
@@ -146,6 +150,23 @@ impl Server {
     /// A caller of its own connection.
     pub(crate) async fn caller(&self, client_id: &'static str) -> Caller {
         Caller::new(self.connect().await, client_id)
+    }
+
+    /// A caller whose connection comes from another loopback address, `127.0.0.` and `last`.
+    pub(crate) async fn caller_from(&self, last: u8, client_id: &'static str) -> Caller {
+        let to = self.address().to_owned();
+        let connector = service_fn(move |_| {
+            let to = to.clone();
+            async move {
+                let socket = TcpSocket::new_v4()?;
+                socket.bind(SocketAddr::from(([127, 0, 0, last], 0)))?;
+                let stream = socket.connect(to.parse().expect("an address")).await?;
+                Ok::<_, io::Error>(TokioIo::new(stream))
+            }
+        });
+        let endpoint = Endpoint::from_shared(self.url()).expect("a URL");
+        let connected = within("to connect", endpoint.connect_with_connector(connector)).await;
+        Caller::new(connected.expect("a connection"), client_id)
     }
 
     /// Where it listens for gRPC.

@@ -57,7 +57,7 @@ def _table(head: str, values: dict[str, Any]) -> str:
 
 def settings() -> str:
     """The settings of the server under test. Its users fail to log in on every path."""
-    tables = [SEEDS.read_text(), "[lockout]\nfailures = 100\n"]
+    tables = [SEEDS.read_text(), "[lockout]\nfailures = 100\n", '[secrets]\nweak_declared = "warn"\n']
     for client in _EXTRA_CLIENTS:
         secret = {"secret": client.secret} if client.secret else {}
         rest = {

@@ -48,6 +48,9 @@ const CHEAP: HashCost = HashCost { memory_kib: 8, iterations: 1, parallelism: 1 
 
 /// Who is there.
 const DECLARED: &str = r#"
+[secrets]
+weak_declared = "warn"
+
 [[client]]
 id = "test_client_id"
 secret = "test_client_secret"

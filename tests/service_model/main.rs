@@ -8,10 +8,12 @@ mod clock;
 mod dice;
 mod honest;
 mod last_use;
+mod lockout;
 mod parties;
 mod rules;
 mod scene;
 mod seen;
+mod shares;
 mod watch;
 mod world;
 

@@ -36,6 +36,9 @@ use super::{
     rules::{OVERLAP, WINDOW},
 };
 
+const COST: HashCost = HashCost { memory_kib: 8, iterations: 1, parallelism: 1 };
+const POLICY: RotationPolicy = RotationPolicy { retry_window: WINDOW, access_overlap: OVERLAP };
+
 /// One client, one user, and a clock.
 pub(crate) struct Scene {
     pub(crate) clock: Arc<HandClock>,
@@ -49,9 +52,8 @@ pub(crate) struct Scene {
 impl Scene {
     pub(crate) async fn new() -> Self {
         let entropy = Arc::new(DiceEntropy(Mutex::new(Dice::new(Dice::fresh_seed()))));
-        let (store, clock) = (MemoryStore::new(), Arc::new(HandClock::new()));
-        let cost = HashCost { memory_kib: 8, iterations: 1, parallelism: 1 };
-        let hashes = HashPool::start(1, cost, entropy.clone()).expect("a pool");
+        let (store, clock) = (MemoryStore::shared(), Arc::new(HandClock::new()));
+        let hashes = HashPool::start(1, COST, entropy.clone()).expect("a pool");
         let password = hashes.hash(Secret::new("password")).await.expect("a hash");
         let secret = client_secret::generate(&*entropy);
         let permissions = Permissions { admin: true, inactive_reason: false };
@@ -60,8 +62,7 @@ impl Scene {
         let user = user(0, &password, &*entropy, clock.now());
         store.users().write(Write::Insert(user)).await.expect("a user");
         let keys = KeyRing::new(ServerKey::new(&[7; 32]), []);
-        let policy = RotationPolicy { retry_window: WINDOW, access_overlap: OVERLAP };
-        let service = Service::new(store.clone(), keys, hashes, clock.clone(), entropy, policy);
+        let service = Service::new(store.clone(), keys, hashes, clock.clone(), entropy, POLICY);
         let service = Arc::new(service);
         let client_id = client_id(0).to_string();
         let credentials = Credentials::of_secret(client_id, secret);
@@ -69,6 +70,15 @@ impl Scene {
         let admin = service.authorize_admin(caller.clone(), Origin::default());
         let admin = admin.expect("an administrator");
         Self { clock, store, service, caller, credentials, admin }
+    }
+
+    /// Another instance over the same store.
+    pub(crate) fn instance(&self) -> Arc<Service<MemoryStore>> {
+        let entropy = Arc::new(DiceEntropy(Mutex::new(Dice::new(Dice::fresh_seed()))));
+        let hashes = HashPool::start(1, COST, entropy.clone()).expect("a pool");
+        let keys = KeyRing::new(ServerKey::new(&[7; 32]), []);
+        let (store, clock) = (self.store.clone(), self.clock.clone());
+        Arc::new(Service::new(store, keys, hashes, clock, entropy, POLICY))
     }
 
     /// The user logs in.

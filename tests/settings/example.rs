@@ -7,7 +7,9 @@ use super::fake::Fake;
 pub(crate) const EXAMPLE: &str = include_str!("../../examples/jeton.toml");
 
 pub(crate) fn with_example_variables(text: &str) -> Fake {
-    Fake::with_settings(text).variable("ORDERS_SECRET", "s").variable("ALICE_PASSWORD", "p")
+    Fake::with_settings(text)
+        .variable("ORDERS_SECRET", "kx7vqzmw2nfd9tr")
+        .variable("ALICE_PASSWORD", "p")
 }
 
 #[test]
@@ -63,6 +65,7 @@ fn the_example_names_every_key() {
         "keys",
         "tokens",
         "passwords",
+        "secrets",
         "lockout",
         "log",
         "audit",

@@ -110,13 +110,16 @@ fn no_fault_shows_a_secret() {
         "secret = 'Tr0ub4dor'\nsecret = 'Tr0ub4dor'",
         "secret = 'Tr0ub4dor'\nsecret_hash = 'Tr0ub4dor'",
         "secrett = 'Tr0ub4dor'",
+        // Too short.
+        "secret = 'Tr0ub4dor'",
     ];
     for text in texts {
         let environment = Fake::with_settings(&format!("[[client]]\nid = 'a'\n{text}"));
         let faults = environment.load(&Overrides::default()).expect_err(text);
         assert!(!format!("{faults} {faults:?}").contains(SECRET), "{text}\n{faults}");
     }
-    let loaded = Fake::with_settings("[[client]]\nid = 'a'\nsecret = 'Tr0ub4dor'").settings();
+    let loaded = Fake::with_settings("[[client]]\nid = 'a'\nsecret = 'Tr0ub4dor kx7vqzmw2nfd9tr'")
+        .settings();
     assert!(!format!("{loaded:?}").contains(SECRET));
 }
 

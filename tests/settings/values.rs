@@ -159,12 +159,12 @@ fn a_client_is_read_field_by_field() {
         disabled = true
         "#,
     )
-    .variable("ORDERS_SECRET", "correct horse");
+    .variable("ORDERS_SECRET", "correct horse battery staple");
     let [client] = &*environment.settings().clients else { panic!("one client") };
 
     assert_eq!(client.id.as_str(), "orders");
     let Some(DeclaredSecret::Clear(secret)) = &client.secret else { panic!("a clear secret") };
-    assert_eq!(secret.expose(), "correct horse");
+    assert_eq!(secret.expose(), "correct horse battery staple");
     let grants = client.grant_types.expect("grants");
     assert!(grants.contains(GrantType::Password) && !grants.contains(GrantType::ClientCredentials));
     assert_eq!(client.default_scopes.as_ref().expect("scopes").as_str(), "write read");
@@ -235,16 +235,16 @@ fn a_secret_is_taken_from_wherever_it_is_given() {
     let environment = Fake::with_settings(
         r#"
         client = [
-            { id = "clear", secret = "a \"quoted\" one" },
+            { id = "clear", secret = "violet \"tram\" 84 linden" },
             { id = "variable", secret_env = "SECRET" },
             { id = "file", secret_file = "/run/secret" },
             { id = "marked", secret_file = "/run/marked" },
         ]
         "#,
     )
-    .variable("SECRET", "from the variable\n")
-    .file("/run/secret", "from the file\n", false)
-    .file("/run/marked", "\u{feff}from a file with a mark\r\n", false);
+    .variable("SECRET", "violet tram from the variable\n")
+    .file("/run/secret", "violet tram from the file\n", false)
+    .file("/run/marked", "\u{feff}violet tram from a file with a mark\r\n", false);
     let clients = environment.settings().clients;
     let secrets: Vec<&str> = clients
         .iter()
@@ -253,8 +253,12 @@ fn a_secret_is_taken_from_wherever_it_is_given() {
             other => panic!("{other:?}"),
         })
         .collect();
-    let expected =
-        ["a \"quoted\" one", "from the variable", "from the file", "from a file with a mark"];
+    let expected = [
+        "violet \"tram\" 84 linden",
+        "violet tram from the variable",
+        "violet tram from the file",
+        "violet tram from a file with a mark",
+    ];
     assert_eq!(secrets, expected);
 }
 

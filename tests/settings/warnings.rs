@@ -11,14 +11,15 @@ fn files_with_secrets_that_others_can_read_are_warned_of() {
     let exposed = |path: &str| Warning::Exposed { path: path.into() };
     let with_file = "client = [{ id = 'a', secret_file = '/s' }, { id = 'b', secret_file = '/s' }]";
     for (text, expected) in [
-        ("client = [{ id = 'a', secret = 'x' }]", vec![exposed(FILE)]),
+        ("client = [{ id = 'a', secret = 'kx7vqzmw2nfd9tr' }]", vec![exposed(FILE)]),
         ("user = [{ name = 'a', password = 'kx7vqzmw2nfd9tr' }]", vec![exposed(FILE)]),
         ("client = [{ id = 'a' }]", vec![]),
         ("[store]\nurl = 'postgres://jeton:x@db/jeton'", vec![exposed(FILE)]),
         ("[store]\nurl = 'postgres://jeton@db/jeton'", vec![]),
         (with_file, vec![exposed("/s")]),
     ] {
-        let environment = Fake::default().file(FILE, text, true).file("/s", "x", true);
+        let environment =
+            Fake::default().file(FILE, text, true).file("/s", "kx7vqzmw2nfd9tr", true);
         let loaded = environment.load(&Overrides::default()).expect(text);
         assert_eq!(loaded.warnings, expected, "{text}");
     }
@@ -36,13 +37,48 @@ fn a_declared_password_that_could_not_be_set_elsewhere_is_warned_of() {
         loaded.warnings.iter().map(ToString::to_string).collect()
     };
     let short = "password = 'kx7vqzmw'";
-    assert_eq!(told("", short), ["the password of user alice must have more characters"]);
+    assert_eq!(told("", short), ["the password of user alice must have at least 15 characters"]);
     assert_eq!(told("min_length = 8", short), [""; 0]);
-    let common =
-        "the password of user alice must not be a common password, nor made of the user's name";
+    let common = "the password of user alice must not be a common password, nor made of the user's \
+                  name: fewer than 100000000 guesses find it";
     assert_eq!(told("min_length = 8", "password = 'alicealice'"), [common]);
     // Of a hash nothing is known.
     assert_eq!(told("", &format!("password_hash = '{PHC}'")), [""; 0]);
+}
+
+#[test]
+fn a_declared_client_secret_that_could_not_be_set_elsewhere_is_refused_unless_the_settings_let_it_be()
+ {
+    let file = |secrets: &str, secret: &str| {
+        let text = format!("[secrets]\n{secrets}\n[[client]]\nid = 'Orders'\n{secret}");
+        let variable = Fake::with_settings(&text).variable("S", "x");
+        variable.file("/s", "orders-orders-orders\n", false)
+    };
+    let way_out = r#"; secrets.weak_declared = "warn" lets it be"#;
+    let common = "must not be a common password, nor made of the client's id: fewer than 100000000 guesses find it";
+    let warn = "weak_declared = 'warn'";
+    for (secrets, secret, key, problem) in [
+        ("", "secret = 'x'", "secret", "must have at least 15 characters"),
+        (
+            "min_length = 20",
+            "secret = 'kx7vqzmw2nfd9tr'",
+            "secret",
+            "must have at least 20 characters",
+        ),
+        ("", "secret_env = 'S'", "secret_env", "must have at least 15 characters"),
+        ("", "secret_file = '/s'", "secret_file", common),
+    ] {
+        let faults = file(secrets, secret).faults();
+        assert_eq!(faults, format!("jeton.toml:5:1: client.{key}: {problem}{way_out}"));
+        let loaded = file(&format!("{warn}\n{secrets}"), secret).load(&Overrides::default());
+        let told: Vec<_> =
+            loaded.expect("let be").warnings.iter().map(ToString::to_string).collect();
+        assert_eq!(told, [format!("the secret of client Orders {problem}")]);
+    }
+    for good in ["secret = 'kx7vqzmw2nfd9tr'", &format!("secret_hash = '{PHC}'")] {
+        let loaded = file("", good).load(&Overrides::default()).expect("good");
+        assert_eq!(loaded.warnings, []);
+    }
 }
 
 #[test]

@@ -10,6 +10,7 @@ mod clock;
 #[expect(dead_code, reason = "no chance in a hundred is taken here")]
 #[path = "../service_model/dice.rs"]
 mod dice;
+mod look_ups;
 #[path = "../service_model/parties.rs"]
 mod parties;
 mod retries;

@@ -40,6 +40,9 @@ use tower::ServiceExt as _;
 /// What no answer may hold.
 pub(crate) const SECRETS: [&str; 2] = ["orders-s3cr3t", "alice-s3cr3t"];
 const DECLARED: &str = r#"
+[secrets]
+weak_declared = "warn"
+
 [[client]]
 id = "orders"
 secret = "orders-s3cr3t"

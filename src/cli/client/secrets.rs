@@ -18,7 +18,8 @@ use crate::{
 /// A secret, generated unless it is said to be chosen.
 #[derive(Args, Debug)]
 pub(super) struct NewSecret {
-    /// The secret is yours: asked for, or read from standard input
+    /// The secret is yours: asked for, or read from standard input. It must have at least 15
+    /// characters, unless the server's settings say else, and be no common one
     #[arg(long)]
     chosen_secret: bool,
 

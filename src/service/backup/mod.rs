@@ -20,16 +20,17 @@
 //! and is refused and ends the grant, as after any restore.
 //!
 //! Memory is bounded by a page and a piece; the work goes on only as the pieces are fetched. Each
-//! backup reads the whole store past the cache, so that there is one at a time.
+//! backup reads the whole store past the cache, so that there are two at a time, each of another
+//! administrator: one whose pieces are fetched slowly keeps nobody else from theirs.
 
 #[cfg(test)]
 mod tests;
 
-use std::{collections::BTreeSet, mem, sync::Arc, time::Duration};
+use std::{collections::BTreeSet, mem, time::Duration};
 
-use tokio::{sync::OwnedSemaphorePermit, task::spawn_blocking};
+use tokio::task::spawn_blocking;
 
-use super::{Admin, Service};
+use super::{Admin, Service, holder::Holder, shares::Share};
 use crate::{
     domain::{
         change::Change, client_id::ClientId, error::Error, grant_id::GrantId, key_ring::KeyId,
@@ -46,7 +47,10 @@ const PAGE: usize = 256;
 /// Longest piece, in bytes.
 const PIECE_BYTES: usize = 64 << 10;
 
-/// What whoever asks for a backup while another is under way is told to wait.
+/// Backups at a time.
+pub(super) const MOST_BACKUPS: usize = 2;
+
+/// The pause that is asked of a caller for whom there is no place.
 const PAUSE: Duration = Duration::from_secs(10);
 
 /// A piece of a backup.
@@ -82,7 +86,7 @@ pub struct Backup {
     ready: Vec<u8>,
     records: u64,
     #[expect(dead_code, reason = "held: when it is dropped the next backup may begin")]
-    place: OwnedSemaphorePermit,
+    place: Share,
 }
 
 impl<S: Store> Service<S> {
@@ -90,15 +94,16 @@ impl<S: Store> Service<S> {
     /// in it.
     ///
     /// # Errors
-    /// `Overloaded` while another backup is under way, `Unavailable` when the store cannot be read.
+    /// `Overloaded` while another backup of the same administrator, or two, are under way;
+    /// `Unavailable` when the store cannot be read.
     pub async fn begin_backup(&self, admin: &Admin) -> Result<Backup, Error> {
         admin.note("back up the store", &"everything");
-        self.start_backup().await
+        self.start_backup(admin.id()).await
     }
 
-    async fn start_backup(&self) -> Result<Backup, Error> {
-        let place = Arc::clone(&self.backups).try_acquire_owned();
-        let place = place.map_err(|_| Error::Overloaded { retry_after: PAUSE })?;
+    async fn start_backup(&self, of: &ClientId) -> Result<Backup, Error> {
+        let place = self.backups.take(Holder::client(of));
+        let place = place.ok_or(Error::Overloaded { retry_after: PAUSE })?;
         // The time last: nothing that was answered before it is missing.
         let seen = self.store.head().await.map_err(|error| self.read_failed(error))?;
         let keys = self.store.key_ids().await.map_err(|error| self.read_failed(error))?;

@@ -69,6 +69,10 @@ async fn replace<R: Record>(store: &impl Records<R>, record: R) {
     store.write(Write::Replace(before.version(), record)).await.expect("replaced");
 }
 
+fn root() -> ClientId {
+    ClientId::parse("root").expect("an id")
+}
+
 fn service(store: &MemoryStore) -> Service<MemoryStore> {
     let keys = KeyRing::new(ServerKey::new(&[1; KEY_BYTES]), []);
     let hashes = HashPool::start(1, HashCost::default(), Arc::new(Fixed)).expect("a thread");
@@ -103,7 +107,7 @@ async fn what_ends_behind_the_page_that_held_it_is_ended_in_the_file() {
         insert(&store, client(number)).await;
         insert(&store, user(number)).await;
     }
-    let mut backup = service.start_backup().await.expect("begun");
+    let mut backup = service.start_backup(&root()).await.expect("begun");
     while !matches!(backup.step, Step::Grants(Some(_))) {
         service.step(&mut backup).await.expect("a step");
     }
@@ -135,7 +139,7 @@ async fn a_piece_waits_for_the_one_before_to_be_fetched() {
     for number in 0..40 * PAGE {
         insert::<Grant>(&store, numbered(number)).await;
     }
-    let mut backup = service.start_backup().await.expect("begun");
+    let mut backup = service.start_backup(&root()).await.expect("begun");
     let piece = service.continue_backup(&mut backup).await.expect("a piece").expect("data");
     assert_eq!(piece.data.len(), PIECE_BYTES);
     assert!(piece.records < 40 * PAGE as u64, "the rest is not read yet");
@@ -144,14 +148,18 @@ async fn a_piece_waits_for_the_one_before_to_be_fetched() {
 }
 
 #[tokio::test]
-async fn the_second_backup_waits_until_the_first_is_whole_or_given_up() {
+async fn an_administrator_has_one_backup_at_a_time_and_all_together_two() {
     let store = MemoryStore::new();
     let service = service(&store);
-    let first = service.start_backup().await.expect("begun");
-    let refused = service.start_backup().await.map(drop);
-    assert_eq!(refused, Err(Error::Overloaded { retry_after: PAUSE }));
+    let other = ClientId::parse("other").expect("an id");
+    let first = service.start_backup(&root()).await.expect("begun");
+    let busy = Error::Overloaded { retry_after: PAUSE };
+    assert_eq!(service.start_backup(&root()).await.map(drop), Err(busy.clone()));
+    let second = service.start_backup(&other).await.expect("begun");
+    let third = ClientId::parse("third").expect("an id");
+    assert_eq!(service.start_backup(&third).await.map(drop), Err(busy));
     finished(&service, first).await;
-    let given_up = service.start_backup().await.expect("begun");
-    drop(given_up);
-    service.start_backup().await.expect("begun");
+    let given_up = service.start_backup(&root()).await.expect("begun");
+    drop((given_up, second));
+    service.start_backup(&root()).await.expect("begun");
 }

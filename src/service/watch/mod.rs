@@ -40,7 +40,7 @@ use self::{
     places::{Place, Places},
     searches::Searches,
 };
-use super::{Caller, Credentials, Cursor, Service};
+use super::{Caller, Credentials, Cursor, Service, holder::Holder};
 use crate::{
     domain::{client::IntrospectReach, error::Error, time::Timestamp},
     metrics::Registry,
@@ -132,7 +132,8 @@ impl<S: Store> Service<S> {
     /// Begins a watch for `caller`, whose `credentials` are judged again for as long as it lasts.
     ///
     /// # Errors
-    /// `CursorOutOfRange`, `Overloaded` when there are too many watches, `Unavailable`.
+    /// `CursorOutOfRange`, `Overloaded` when there are too many watches, of all or of the caller's
+    /// client, `Unavailable`.
     pub async fn watch_revocations(
         &self,
         caller: &Caller,
@@ -160,7 +161,7 @@ impl<S: Store> Service<S> {
             first_round,
             begun: false,
             next_checkpoint: Instant::now(),
-            place: self.watching.places.take(position)?,
+            place: self.watching.places.take(Holder::client(caller.id()), position)?,
         })
     }
 

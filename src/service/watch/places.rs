@@ -5,9 +5,13 @@ use std::sync::{
     atomic::{AtomicU64, Ordering},
 };
 
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
-
-use super::feed::Feed;
+use super::{
+    super::{
+        holder::Holder,
+        shares::{Share, Shares},
+    },
+    feed::Feed,
+};
 use crate::{
     domain::error::Error,
     metrics::{Counter, Counters, Gauge, Outcome, Registry},
@@ -20,7 +24,7 @@ pub(super) const MOST_WATCHES: usize = 4_096;
 
 /// Who watches. Names and help texts are the table of docs/operating.md.
 pub(super) struct Places {
-    free: Arc<Semaphore>,
+    shares: Arc<Shares>,
     positions: Arc<Mutex<Vec<Weak<AtomicU64>>>>,
     watchers: Gauge,
     ended: Counters,
@@ -33,7 +37,7 @@ pub(super) struct Place {
     outcome: Outcome,
     watchers: Gauge,
     ended: Counters,
-    _permit: OwnedSemaphorePermit,
+    _share: Share,
 }
 
 impl Places {
@@ -60,7 +64,7 @@ impl Places {
         // Served as a zero from the start.
         ended.with_label_values(&[Outcome::Cancelled.text()]);
         Self {
-            free: Arc::new(Semaphore::new(MOST_WATCHES)),
+            shares: Arc::new(Shares::new(MOST_WATCHES)),
             positions,
             watchers: registry.gauge("jeton_watchers", "Watches of revocations under way."),
             ended,
@@ -69,11 +73,12 @@ impl Places {
         }
     }
 
+    /// A place for a watch of `holder`, which begins at `start`.
+    ///
     /// # Errors
-    /// `Overloaded` when there are [`MOST_WATCHES`].
-    pub(super) fn take(&self, start: Sequence) -> Result<Place, Error> {
-        let permit = Arc::clone(&self.free).try_acquire_owned();
-        let permit = permit.map_err(|_| Error::TOO_MANY_WATCHES)?;
+    /// `Overloaded` when there are [`MOST_WATCHES`], or the holder has as many as are free.
+    pub(super) fn take(&self, holder: Holder, start: Sequence) -> Result<Place, Error> {
+        let share = self.shares.take(holder).ok_or(Error::TOO_MANY_WATCHES)?;
         let position = Arc::new(AtomicU64::new(start.0));
         let mut positions = self.positions.lock().unwrap_or_else(PoisonError::into_inner);
         if positions.len() >= MOST_WATCHES {
@@ -86,7 +91,7 @@ impl Places {
             outcome: Outcome::Cancelled,
             watchers: self.watchers.clone(),
             ended: self.ended.clone(),
-            _permit: permit,
+            _share: share,
         })
     }
 }

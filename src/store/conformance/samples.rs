@@ -1,7 +1,7 @@
 //! Records that tests can tell apart.
 
 use crate::domain::{
-    attempts::{Attempts, AttemptsId},
+    attempts::{Attempts, AttemptsId, UnderWay},
     attributes::Attributes,
     audience::Audience,
     client::{Client, ClientType, GrantLimit, IntrospectReach, Lifetimes, Permissions},
@@ -85,5 +85,10 @@ pub(crate) fn grant(number: u8) -> Grant {
 }
 
 pub(crate) fn attempts(number: u8, failures: u32) -> Attempts {
-    Attempts { id: AttemptsId::from_bytes([number; 16]), failures, last_failure: NOW }
+    Attempts {
+        id: AttemptsId::from_bytes([number; 16]),
+        failures,
+        last_failure: NOW,
+        under_way: UnderWay::default(),
+    }
 }

@@ -384,6 +384,10 @@ impl Store for PostgresStore {
         keys::remove(&self.shared, id).await
     }
 
+    fn is_shared(&self) -> bool {
+        true
+    }
+
     async fn may_sweep(&self) -> Result<bool, ReadError> {
         self.sweeping.take(&self.shared.connections).await
     }
