@@ -136,6 +136,8 @@ impl TypedName {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     fn name(text: &str) -> UserName {
@@ -226,5 +228,23 @@ mod tests {
             assert!(first.is_some() && counted.all(|next| next == first), "{texts:?}");
         }
         assert_eq!(TypedName::new("a\nb").counted_as(), None);
+    }
+
+    proptest! {
+        /// Otherwise one text would reach two users, as it is typed and as it is stored.
+        #[test]
+        fn a_name_reads_back_as_itself(text in any::<String>(), greek in "[Α-ωΣςσ .']{0,12}") {
+            for text in [text, greek] {
+                if let Ok(name) = UserName::parse(&text) {
+                    prop_assert_eq!(UserName::parse(name.as_str()), Ok(name));
+                }
+                let typed = TypedName::new(&text);
+                for reading in typed.readings() {
+                    let again = TypedName::new(reading.as_str());
+                    prop_assert_eq!(again.counted_as(), typed.counted_as());
+                    prop_assert_eq!(again.readings().next(), Some(reading));
+                }
+            }
+        }
     }
 }

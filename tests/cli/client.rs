@@ -200,6 +200,7 @@ async fn a_secret_that_cannot_be_shown_does_not_count() {
     for output in ["", " --output json"] {
         let ran = run_full(&server.jeton(&format!("client create mint{output}")));
         assert_eq!(ran.status.code(), Some(1), "{ran:?}");
+        assert!(String::from_utf8_lossy(&ran.stderr).contains("nothing was changed"), "{ran:?}");
         server.jeton("client get mint").run().failed(1, &["NOT_FOUND"]);
         let before = server.jeton("client get shop").json();
         let ran = run_full(&server.jeton(&format!("client rotate-secret shop{output}")));

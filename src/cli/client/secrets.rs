@@ -46,7 +46,11 @@ impl NewSecret {
         // know the question and does what is asked at once.
         let done = send(secret.expose().to_owned(), true).await?;
         output::note("This is the only time that the client secret is shown.");
-        let begun = Begun::with("client_secret", secret.expose(), output)?;
+        let begun = Begun::with("client_secret", secret.expose(), output);
+        if begun.is_err() && done.is_none() {
+            output::note("The secret cannot be printed, so nothing was changed.");
+        }
+        let begun = begun?;
         let client = match done {
             Some(client) => Ok(client),
             None => send(secret.expose().to_owned(), false).await.map(Option::unwrap_or_default),
