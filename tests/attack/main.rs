@@ -77,11 +77,11 @@ async fn a_well_behaved_client_is_answered_whatever_others_do() {
     let settings = Settings::standard().and(root.text("introspect", "any"));
     let settings = settings.set("limits", "preface_timeout", "2s");
     let settings = settings.set("limits", "request_timeout", "5s");
-    let settings = settings.set("limits", "write_timeout", "3s");
+    let settings = settings.set("limits", "write_timeout", "10s");
     let settings = settings.set("limits", "body_timeout", "2s");
     let settings = settings.set("limits", "header_timeout", "2s");
     let settings = settings.set("limits", "keepalive_interval", "1s");
-    let server = Server::start(&settings.set("limits", "keepalive_timeout", "3s")).await;
+    let server = Server::start(&settings.set("limits", "keepalive_timeout", "10s")).await;
     let shop = server.caller("shop").await;
     let token = shop.issue(client_credentials()).await.expect("a token").access_token;
     let before = peak_kib(server.pid());
