@@ -1,5 +1,5 @@
 //! What runs beside the calls: the sweeper, the writer of last uses, the count of grants, the reader
-//! of the feed.
+//! of the feed, the sums of the audit.
 
 use std::{sync::Arc, time::Duration};
 
@@ -24,6 +24,8 @@ const BREATH: Duration = Duration::from_millis(10);
 const REST: u32 = 4;
 /// The pause when fewer were noted: so many uses share a sync.
 const PAUSE: Duration = Duration::from_secs(1);
+/// How often what strangers were refused is summed up.
+const SUMS: Duration = Duration::from_secs(10);
 /// How long the last uses may take to be written when the process stops: a few batches.
 const FLUSH_TIMEOUT: Duration = Duration::from_secs(5);
 
@@ -33,6 +35,7 @@ pub(super) struct Background {
     count: JoinHandle<()>,
     last_used: JoinHandle<()>,
     revocations: JoinHandle<()>,
+    sums: JoinHandle<()>,
     /// Dropped to stop the writer of last uses, which must not be cut off between taking uses from
     /// their queue and writing them.
     writing: oneshot::Sender<()>,
@@ -47,6 +50,7 @@ impl Background {
             count: tokio::spawn(count_grants(store.clone(), service.now())),
             last_used: tokio::spawn(write_uses(Arc::clone(service), stopped)),
             revocations: tokio::spawn(follow(Arc::clone(service))),
+            sums: tokio::spawn(sum_up(Arc::clone(service))),
             writing,
         }
     }
@@ -56,6 +60,8 @@ impl Background {
         self.sweeper.abort();
         self.count.abort();
         self.revocations.abort();
+        self.sums.abort();
+        service.sum_up_strangers();
         drop(self.writing);
         let flush = async {
             // An error is a panic, which has been told.
@@ -72,6 +78,13 @@ impl Background {
 
 async fn follow(service: Arc<Service<Engine>>) {
     match service.follow_revocations().await {}
+}
+
+async fn sum_up<S: Store>(service: Arc<Service<S>>) {
+    loop {
+        sleep(SUMS).await;
+        service.sum_up_strangers();
+    }
 }
 
 async fn write_uses<S: Store>(service: Arc<Service<S>>, mut stopped: oneshot::Receiver<()>) {

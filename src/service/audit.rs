@@ -4,13 +4,17 @@
 //! Who: `client_id`, `peer`. What: `grant_id`, `subject`; for administration `action` and `record`.
 //! With what outcome: `outcome`, and `reason` for a refusal. Never a token, secret, password or
 //! user name: people type passwords where names go. A name that a client gives itself is shown only
-//! when there is such a client.
+//! when there is such a client. What strangers are refused is told a few times a second, and summed up
+//! beyond that.
 
 use std::fmt::Display;
 
+#[cfg(doc)]
+use super::stranger_audit::StrangerAudit;
 use super::{Caller, Credentials, Service};
 use crate::{
     domain::{
+        client::ClientType,
         client_id::ClientId,
         error::Error,
         grant::{Grant, Origin},
@@ -21,7 +25,7 @@ use crate::{
 };
 
 /// The target of audit events, which the log sorts them by.
-const TARGET: &str = "jeton::audit";
+pub(super) const TARGET: &str = "jeton::audit";
 
 /// What was done or asked for.
 #[derive(Clone, Copy, Debug)]
@@ -116,25 +120,43 @@ impl Concerned {
     }
 }
 
-/// Writes one event of a caller's.
-pub(super) fn write(
-    event: Event,
-    client_id: Option<&ClientId>,
-    origin: &Origin,
-    concerned: &Concerned,
-    outcome: &Outcome,
-) {
-    tracing::info!(
-        target: TARGET,
-        event = event.name(),
-        outcome = outcome.name(),
-        reason = outcome.reason(),
-        client_id = client_id.map(ClientId::as_str),
-        peer = origin.peer.as_deref(),
-        grant_id = concerned.grant_id.map(tracing::field::display),
-        subject = concerned.subject.as_deref(),
-        "audit"
-    );
+/// One event of a caller's.
+pub(super) struct Line<'a> {
+    pub(super) event: &'static str,
+    pub(super) outcome: &'static str,
+    pub(super) reason: Option<&'static str>,
+    pub(super) client_id: Option<&'a ClientId>,
+    pub(super) peer: Option<&'a str>,
+    pub(super) concerned: Option<&'a Concerned>,
+}
+
+impl<'a> Line<'a> {
+    fn new(event: Event, outcome: &Outcome, origin: &'a Origin) -> Self {
+        Self {
+            event: event.name(),
+            outcome: outcome.name(),
+            reason: outcome.reason(),
+            client_id: None,
+            peer: origin.peer.as_deref(),
+            concerned: None,
+        }
+    }
+
+    /// Writes it.
+    pub(super) fn write(&self) {
+        let grant_id = self.concerned.and_then(|concerned| concerned.grant_id);
+        tracing::info!(
+            target: TARGET,
+            event = self.event,
+            outcome = self.outcome,
+            reason = self.reason,
+            client_id = self.client_id.map(ClientId::as_str),
+            peer = self.peer,
+            grant_id = grant_id.map(tracing::field::display),
+            subject = self.concerned.and_then(|concerned| concerned.subject.as_deref()),
+            "audit"
+        );
+    }
 }
 
 /// Writes one event of an administrator's, or of one who is none. `action` says what was done,
@@ -160,6 +182,34 @@ pub(super) fn write_admin(
 }
 
 impl<S: Store> Service<S> {
+    /// Writes one event of a caller's. Anybody can be a public client: of what comes to nothing there,
+    /// some is [summed up](StrangerAudit).
+    pub(super) fn audit(
+        &self,
+        event: Event,
+        caller: &Caller,
+        origin: &Origin,
+        (concerned, outcome): (&Concerned, &Outcome),
+    ) {
+        let line = Line {
+            client_id: Some(caller.id()),
+            concerned: Some(concerned),
+            ..Line::new(event, outcome, origin)
+        };
+        let stranger = caller.client().client_type == ClientType::Public;
+        if stranger && matches!(outcome, Outcome::Refused(_) | Outcome::Nothing) {
+            self.strangers.write(&line, self.now());
+        } else {
+            line.write();
+        }
+    }
+
+    /// Writes what strangers were refused beyond their ration, summed up. To be called now and then, and
+    /// before the process ends.
+    pub fn sum_up_strangers(&self) {
+        self.strangers.sum_up();
+    }
+
     /// [`Self::authenticate_client`], with failures in the audit. `origin` is asked for then only.
     ///
     /// # Errors
@@ -207,7 +257,9 @@ impl<S: Store> Service<S> {
         };
         let client_id = known.as_ref().map(|client| &client.id);
         let outcome = Outcome::Refused(error.clone());
-        write(Event::Authenticate, client_id, &origin(), &Concerned::default(), &outcome);
+        let origin = origin();
+        let line = Line { client_id, ..Line::new(Event::Authenticate, &outcome, &origin) };
+        self.strangers.write(&line, self.now());
         Err(error)
     }
 }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::{
     Caller, Service, Tokens,
-    audit::{self, Concerned, Event, Outcome},
+    audit::{Concerned, Event, Outcome},
     login::Login,
     race,
 };
@@ -86,7 +86,7 @@ impl<S: Store> Service<S> {
             Ok(_) => Outcome::Done,
             Err(error) => Outcome::Refused(error.clone()),
         };
-        audit::write(Event::Issue, Some(caller.id()), &origin, &concerned, &outcome);
+        self.audit(Event::Issue, caller, &origin, (&concerned, &outcome));
         issued
     }
 

@@ -42,6 +42,7 @@ mod retention;
 mod revoke;
 mod shares;
 mod status;
+mod stranger_audit;
 mod sweep;
 mod tokens;
 mod turns;
@@ -87,7 +88,7 @@ use self::{
     backup::MOST_BACKUPS, certificates::CertificateIndex, client_check::ClientChecks,
     fair_queue::FairQueue, horizon::Horizon, keys::KeyUse, last_used::LastUsed,
     metrics::ServiceMetrics, minting::Minting, request_budget::RequestBudgets,
-    retention::Retention, shares::Shares, turns::Turns, verified::VerifiedSecrets, watch::Watching,
+    retention::Retention, shares::Shares, stranger_audit::StrangerAudit, turns::Turns, verified::VerifiedSecrets, watch::Watching,
 };
 use crate::{
     domain::{
@@ -150,6 +151,7 @@ pub struct Service<S> {
     last_used: LastUsed,
     watching: Watching,
     metrics: ServiceMetrics,
+    strangers: StrangerAudit,
     start_time: Timestamp,
 }
 
@@ -194,6 +196,7 @@ impl<S: Store> Service<S> {
             last_used: LastUsed::new(),
             watching: Watching::new(&metrics.registry),
             metrics,
+            strangers: StrangerAudit::new(),
             start_time,
         }
     }
@@ -238,7 +241,9 @@ impl<S: Store> Service<S> {
         }
         let named = self.store.key_ids().await.map_err(|error| self.read_failed(error))?;
         if named.contains(&token.key_id) {
-            tracing::error!(key_id = %token.key_id, "a token names a key that the ring lacks");
+            if self.strangers.may_tell() {
+                tracing::error!(key_id = %token.key_id, "a token names a key that the ring lacks");
+            }
             return Err(Error::UNAVAILABLE);
         }
         Ok(None)

@@ -2,7 +2,7 @@
 
 use super::{
     Caller, Service, Tokens,
-    audit::{self, Concerned, Event, Outcome},
+    audit::{Concerned, Event, Outcome},
     introspect::TokenRecords,
     race,
 };
@@ -62,7 +62,7 @@ impl<S: Store> Service<S> {
             }
             Err(error) => Answered { tokens: Err(error.clone()), outcome: Outcome::Refused(error) },
         };
-        audit::write(Event::Refresh, Some(caller.id()), &request.origin, &concerned, &outcome);
+        self.audit(Event::Refresh, caller, &request.origin, (&concerned, &outcome));
         call.end(metrics::Outcome::of(&tokens));
         tokens
     }

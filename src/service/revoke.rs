@@ -2,7 +2,7 @@
 
 use super::{
     Caller, Service,
-    audit::{self, Concerned, Event, Outcome},
+    audit::{Concerned, Event, Outcome},
     race,
 };
 use crate::{
@@ -45,7 +45,7 @@ impl<S: Store> Service<S> {
             Ok(None) => Outcome::Nothing,
             Err(error) => Outcome::Refused(error.clone()),
         };
-        audit::write(Event::Revoke, Some(caller.id()), &request.origin, &concerned, &outcome);
+        self.audit(Event::Revoke, caller, &request.origin, (&concerned, &outcome));
         revoked.map(drop)
     }
 

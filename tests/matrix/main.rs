@@ -14,6 +14,7 @@ mod not_grpc;
 mod odd_paths;
 mod raw;
 mod rpcs;
+mod strangers;
 
 use std::{collections::BTreeSet, fmt::Write as _};
 
