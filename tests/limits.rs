@@ -71,13 +71,14 @@ fn grpc_status(headers: &HeaderMap) -> Option<&str> {
 
 #[tokio::test]
 async fn connections_that_say_nothing_or_too_little_are_closed() {
-    let times = [("preface_timeout", "1s"), ("header_timeout", "2s")];
+    let times = [("preface_timeout", "1s"), ("header_timeout", "2s"), ("http_keepalive", "3s")];
     let server = Server::start(&limited(&times)).await;
     let (grpc, http) = (server.address().to_owned(), server.http());
     for (address, words, seconds) in [
         (&grpc, &b""[..], 1),
         (&grpc, b"PRI * HTTP/2.0\r\n", 1),
-        (&http, b"", 2),
+        // Two seconds longer than is told.
+        (&http, b"", 5),
         (&http, b"POST /oauth/token HTTP/1.1\r\nhost: a\r\n", 2),
     ] {
         let after = closes(address, words).await;

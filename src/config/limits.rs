@@ -47,9 +47,12 @@ pub struct LimitSettings {
     pub tls_handshake_timeout: Duration,
     /// How long a gRPC peer may take to begin to speak HTTP/2. At least 1 s, default 10 s.
     pub preface_timeout: Duration,
-    /// How long an HTTP peer may take for the headers of a request, the pause before it included.
-    /// At least 1 s, default 10 s.
+    /// How long an HTTP peer may take for the headers of a request, from their first byte. At least 1 s,
+    /// default 10 s.
     pub header_timeout: Duration,
+    /// How long an HTTP connection is kept for the next request. Clients that keep it for longer lose
+    /// requests. At least 1 s, default 120 s.
+    pub http_keepalive: Duration,
     /// How long an HTTP peer may take for the body of a request. At least 1 s, default 10 s.
     pub body_timeout: Duration,
     /// How long a peer may let lie what it is sent. At least 1 s, default 30 s.
@@ -76,6 +79,7 @@ impl Default for LimitSettings {
             tls_handshake_timeout: Duration::from_secs(10),
             preface_timeout: Duration::from_secs(10),
             header_timeout: Duration::from_secs(10),
+            http_keepalive: Duration::from_secs(120),
             body_timeout: Duration::from_secs(10),
             write_timeout: Duration::from_secs(30),
         }
@@ -113,6 +117,7 @@ pub(super) fn read(fields: &mut Fields<'_, '_>) -> LimitSettings {
     let tls_handshake_timeout = time("tls_handshake_timeout", default.tls_handshake_timeout);
     let preface_timeout = time("preface_timeout", default.preface_timeout);
     let header_timeout = time("header_timeout", default.header_timeout);
+    let http_keepalive = time("http_keepalive", default.http_keepalive);
     let body_timeout = time("body_timeout", default.body_timeout);
     let write_timeout = time("write_timeout", default.write_timeout);
     let age = fields.text("connection_age", duration::FORM, duration::age);
@@ -134,6 +139,7 @@ pub(super) fn read(fields: &mut Fields<'_, '_>) -> LimitSettings {
         tls_handshake_timeout,
         preface_timeout,
         header_timeout,
+        http_keepalive,
         body_timeout,
         write_timeout,
     }

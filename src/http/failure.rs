@@ -5,12 +5,15 @@ use std::time::Duration;
 use axum::response::Response;
 use http::{
     HeaderValue, StatusCode,
-    header::{ALLOW, RETRY_AFTER, WWW_AUTHENTICATE},
+    header::{ALLOW, CONNECTION, RETRY_AFTER, WWW_AUTHENTICATE},
 };
 use serde::Serialize;
 
 use super::{answer, routes::Statuses};
-use crate::domain::error::{Error, Incident};
+use crate::{
+    domain::error::{Error, Incident},
+    transport::Malformed,
+};
 
 /// Why a request has no other answer.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -31,6 +34,8 @@ pub(super) enum Failure {
     },
     /// The body did not arrive in time.
     TooSlow,
+    /// HTTP/1.1 does not allow such a request, or does not have it served.
+    Malformed(Malformed),
 }
 
 impl From<Error> for Failure {
@@ -56,6 +61,7 @@ impl Failure {
             (WWW_AUTHENTICATE, challenge),
             (RETRY_AFTER, self.retry_after().map(whole_seconds)),
             (ALLOW, self.allow()),
+            (CONNECTION, self.connection()),
         ];
         let present = headers.into_iter().filter_map(|(name, value)| Some((name, value?)));
         response.headers_mut().extend(present);
@@ -70,6 +76,10 @@ impl Failure {
             Self::Method { .. } => (StatusCode::METHOD_NOT_ALLOWED, "invalid_request"),
             Self::TooLarge { .. } => (StatusCode::PAYLOAD_TOO_LARGE, "invalid_request"),
             Self::TooSlow => (StatusCode::REQUEST_TIMEOUT, "invalid_request"),
+            Self::Malformed(Malformed::Host) => (StatusCode::BAD_REQUEST, "invalid_request"),
+            Self::Malformed(Malformed::TransferCoding) => {
+                (StatusCode::NOT_IMPLEMENTED, "invalid_request")
+            }
         }
     }
 
@@ -83,6 +93,10 @@ impl Failure {
             Self::Method { .. } => "the path is not for this method".to_owned(),
             Self::TooLarge { most } => format!("the body must be at most {most} bytes"),
             Self::TooSlow => "the body did not arrive in time".to_owned(),
+            Self::Malformed(Malformed::Host) => "there must be one Host header".to_owned(),
+            Self::Malformed(Malformed::TransferCoding) => {
+                "the transfer coding must be chunked".to_owned()
+            }
         }
     }
 
@@ -98,14 +112,26 @@ impl Failure {
     fn retry_after(&self) -> Option<Duration> {
         match self {
             Self::Refused(error) => error.retry_after(),
-            Self::NotFound | Self::Method { .. } | Self::TooLarge { .. } | Self::TooSlow => None,
+            Self::NotFound
+            | Self::Method { .. }
+            | Self::TooLarge { .. }
+            | Self::TooSlow
+            | Self::Malformed(_) => None,
         }
+    }
+
+    fn connection(&self) -> Option<HeaderValue> {
+        matches!(self, Self::Malformed(_)).then(|| HeaderValue::from_static("close"))
     }
 
     fn allow(&self) -> Option<HeaderValue> {
         match self {
             Self::Method { allow } => Some(HeaderValue::from_static(allow)),
-            Self::Refused(_) | Self::NotFound | Self::TooLarge { .. } | Self::TooSlow => None,
+            Self::Refused(_)
+            | Self::NotFound
+            | Self::TooLarge { .. }
+            | Self::TooSlow
+            | Self::Malformed(_) => None,
         }
     }
 }
@@ -218,7 +244,8 @@ mod tests {
     #[test]
     fn every_refusal_is_json_and_every_401_says_how_to_authenticate() {
         let own = [Failure::NotFound, Failure::TooLarge { most: 1 }, Failure::TooSlow];
-        for failure in every_kind().into_iter().chain(own) {
+        let malformed = [Malformed::Host, Malformed::TransferCoding].map(Failure::Malformed);
+        for failure in every_kind().into_iter().chain(own).chain(malformed) {
             let (status, headers) = answered(&failure);
             assert_eq!(headers[CONTENT_TYPE], "application/json");
             assert_eq!(headers.contains_key(WWW_AUTHENTICATE), status == 401, "{failure:?}");

@@ -2,7 +2,13 @@
 
 use std::{sync::Arc, time::Duration};
 
-use axum::{Router, extract::Request, middleware::map_response, response::Response, routing::any};
+use axum::{
+    Router,
+    extract::Request,
+    middleware::{Next, map_response},
+    response::Response,
+    routing::any,
+};
 use http::{Method, StatusCode, Uri};
 use tokio::time::timeout;
 
@@ -18,6 +24,7 @@ use crate::{
     domain::{error::Error, invalid::Invalid},
     service::Ready,
     store::Store,
+    transport::Malformed,
 };
 
 /// What every endpoint shares.
@@ -105,6 +112,14 @@ impl<S: Store> Front<S> {
             Endpoint::Metadata => document(&request, &self.metadata),
             Endpoint::OpenApi => document(&request, &self.description),
         }
+    }
+}
+
+/// Refuses what HTTP/1.1 does not allow, before anything reads it.
+pub(super) async fn well_formed(request: Request, next: Next) -> Response {
+    match Malformed::find(&request) {
+        Some(malformed) => answer::no_store(Failure::Malformed(malformed).response(STANDARD)).await,
+        None => next.run(request).await,
     }
 }
 

@@ -71,7 +71,8 @@ pub(super) fn outcome(answered: &Result<Response, Failure>) -> Outcome {
             Failure::NotFound
             | Failure::Method { .. }
             | Failure::TooLarge { .. }
-            | Failure::TooSlow,
+            | Failure::TooSlow
+            | Failure::Malformed(_),
         ) => Outcome::InvalidRequest,
     }
 }

@@ -2,9 +2,14 @@
 
 use std::{error, io, net::SocketAddr, sync::Arc};
 
+use axum::middleware::from_fn;
 use tokio::sync::watch;
 
-use super::{front::router, measured::HttpMetrics, options::HttpOptions};
+use super::{
+    front::{router, well_formed},
+    measured::HttpMetrics,
+    options::HttpOptions,
+};
 use crate::{
     service::Ready,
     store::Store,
@@ -47,7 +52,8 @@ impl HttpServer {
         request_ids: RequestIds,
         (transport, stage): (Arc<Transport>, watch::Receiver<Stage>),
     ) -> Result<(), Box<dyn error::Error + Send + Sync>> {
-        let router = router(service, &options, &metrics)?.layer(request_ids);
+        let router = router(service, &options, &metrics)?;
+        let router = router.layer(from_fn(well_formed)).layer(request_ids);
         transport.serve(self.listener, router, stage).await;
         Ok(())
     }

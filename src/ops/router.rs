@@ -2,16 +2,23 @@
 
 use std::sync::{Arc, Mutex, PoisonError};
 
-use axum::{Router, extract::State, middleware::from_fn, response::Response, routing::get};
+use axum::{
+    Router,
+    extract::{Request, State},
+    middleware::{Next, from_fn},
+    response::Response,
+    routing::get,
+};
 use http::{
     HeaderValue, StatusCode,
-    header::{CACHE_CONTROL, CONTENT_TYPE},
+    header::{CACHE_CONTROL, CONNECTION, CONTENT_TYPE},
 };
 
 use super::{Readiness, liveness::Liveness};
 use crate::{
     grpc::{Health, grpc_only},
     metrics::{self, Registry},
+    transport::Malformed,
 };
 
 /// Longest gRPC message that is read, in bytes: the name of a service.
@@ -86,9 +93,24 @@ pub(super) fn router(
             }
         };
     }
-    router.fallback(async || {
+    let all = router.fallback(async || {
         plain(StatusCode::NOT_FOUND, "there is nothing at this path\n".to_owned())
-    })
+    });
+    all.layer(from_fn(well_formed))
+}
+
+/// Refuses what HTTP/1.1 does not allow.
+async fn well_formed(request: Request, next: Next) -> Response {
+    let (status, text) = match Malformed::find(&request) {
+        None => return next.run(request).await,
+        Some(Malformed::Host) => (StatusCode::BAD_REQUEST, "there must be one Host header\n"),
+        Some(Malformed::TransferCoding) => {
+            (StatusCode::NOT_IMPLEMENTED, "the transfer coding must be chunked\n")
+        }
+    };
+    let mut refused = plain(status, text.to_owned());
+    refused.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+    refused
 }
 
 async fn livez(State(liveness): State<Liveness>) -> Response {

@@ -1,6 +1,8 @@
 //! One connection: TLS handshake, first bytes, age, end.
 
-use std::{convert::Infallible, error::Error, net::SocketAddr, pin::pin, sync::Arc};
+use std::{
+    convert::Infallible, error::Error, net::SocketAddr, pin::pin, sync::Arc, time::Duration,
+};
 
 use http::{Request, Response};
 use hyper::{
@@ -20,11 +22,16 @@ use super::{
     Peer, Protocol, Received, Stage, Transport,
     bodies::Sent,
     first_bytes::FirstBytes,
+    http1_pace::Pace,
+    keep_alive::KeptAlive,
     life::{Life, live},
     lull::Calls,
     protocol, tls,
     writes::Watched,
 };
+
+/// How long a connection that is closed for its slowness may take to take note.
+const LAST_BYTES: Duration = Duration::from_secs(1);
 
 /// Serves one connection to its end.
 pub(super) async fn connection<S, B>(
@@ -89,15 +96,21 @@ async fn serve<T, S, B>(
     let account = opened.account();
     let calls = Arc::new(Calls::default());
     let (counted, kept_for) = (Arc::clone(&calls), Arc::clone(account));
+    let pace = Pace::begin();
+    let kept_alive = KeptAlive::told(transport, &pace, stage.clone());
     let service = service_fn(move |request: Request<Incoming>| {
         let call = counted.begin();
+        let keeping = kept_alive.as_ref().map(|kept| kept.request(&request));
         let (mut request, kept) = Received::counted(request, &kept_for);
         request.extensions_mut().insert(peer.clone());
         let account = Arc::clone(&kept_for);
         let answer = service.clone().oneshot(request);
         async move {
             let _until_answered = call;
-            let answer = answer.await?;
+            let mut answer = answer.await?;
+            if let Some(keeping) = keeping {
+                keeping.tell(answer.headers_mut());
+            }
             Ok::<_, Infallible>(answer.map(|body| Sent::counted(body, account, kept)))
         }
     });
@@ -105,9 +118,17 @@ async fn serve<T, S, B>(
     let not_begun = || tracing::debug!(peer = %address, "a connection never began to speak");
     let ended = match transport.protocol {
         Protocol::Http1 => {
-            let connection =
-                protocol::http1(limits).serve_connection(TokioIo::new(stream), service);
-            live(pin!(connection), &life, stage).await
+            let stream = TokioIo::new(pace.over(stream));
+            let connection = protocol::http1(limits).serve_connection(stream, service);
+            let mut connection = pin!(connection);
+            tokio::select! {
+                biased;
+                ended = live(connection.as_mut(), &life, stage) => ended,
+                () = pace.too_slow(limits) => {
+                    connection.as_mut().graceful_shutdown();
+                    timeout(LAST_BYTES, connection).await.unwrap_or(Ok(()))
+                }
+            }
         }
         Protocol::Http2 => {
             let (stream, spoken) = FirstBytes::of(stream);

@@ -9,15 +9,19 @@
 //! | `cores` | runtimes of one thread each, to which connections are dealt |
 //! | `stage` | whether connections are served, drained or cut |
 //! | `protocol` | HTTP/1.1 or HTTP/2, with their limits |
+//! | `http1_rules` | what HTTP/1.1 has a server refuse |
 //! | `peer` | what each request is told of the other side |
 //! | `tls` | certificates and keys, read again when they change; who the peer is |
-//! | `age`, `first_bytes`, `lull`, `writes`, `refusals` | parts of a connection's life |
+//! | `age`, `first_bytes`, `http1_pace`, `keep_alive`, `lull`, `writes`, `refusals` | parts of a connection's life |
 
 mod age;
 mod bodies;
 mod connection;
 mod cores;
 mod first_bytes;
+mod http1_pace;
+mod http1_rules;
+mod keep_alive;
 mod life;
 mod listener;
 mod lull;
@@ -32,6 +36,7 @@ mod writes;
 pub use self::{
     bodies::Received,
     cores::Cores,
+    http1_rules::Malformed,
     listener::{Bound, Carriage, Listener, Transport, WhenFull},
     peer::Peer,
     pending::Pending,

@@ -27,8 +27,10 @@ pub(super) fn http1(limits: &LimitSettings) -> http1::Builder {
     let headers = usize::try_from(limits.header_bytes.as_u64()).unwrap_or(usize::MAX);
     let mut builder = http1::Builder::new();
     builder
-        .timer(TokioTimer::new())
-        .header_read_timeout(limits.header_timeout)
+        // `http1_pace` has the time.
+        .header_read_timeout(None)
+        // A client that has sent all that it has to say still hears the answer (RFC 9112 §9.6).
+        .half_close(true)
         .max_header_size(headers);
     builder
 }
@@ -58,6 +60,7 @@ pub(super) fn either(limits: &LimitSettings) -> auto::Builder<TokioExecutor> {
         .http1()
         .timer(TokioTimer::new())
         .header_read_timeout(limits.header_timeout)
+        .half_close(true)
         .max_buf_size(usize::try_from(headers).unwrap_or(usize::MAX));
     builder
         .http2()
