@@ -88,7 +88,8 @@ use self::{
     backup::MOST_BACKUPS, certificates::CertificateIndex, client_check::ClientChecks,
     fair_queue::FairQueue, horizon::Horizon, keys::KeyUse, last_used::LastUsed,
     metrics::ServiceMetrics, minting::Minting, request_budget::RequestBudgets,
-    retention::Retention, shares::Shares, stranger_audit::StrangerAudit, turns::Turns, verified::VerifiedSecrets, watch::Watching,
+    retention::Retention, shares::Shares, stranger_audit::StrangerAudit, turns::Turns,
+    verified::VerifiedSecrets, watch::Watching,
 };
 use crate::{
     domain::{
