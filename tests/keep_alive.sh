@@ -6,7 +6,7 @@
 #   JETON_KEEP_ALIVE_PAUSE     seconds between them, 10 unless it says else
 #   JETON_BINARY               the program, else the release build
 #
-# Needs Go, Python 3.11 and, for the first client, a JDK of 17 or later, beside Rust.
+# Needs curl, Go, Python 3.11 and, for the first client, a JDK of 17 or later, beside Rust.
 set -euo pipefail
 # shellcheck source=tests/clients/env.sh
 source "$(dirname "${BASH_SOURCE[0]}")/clients/env.sh"
@@ -29,6 +29,12 @@ address=
 until [[ -n $address ]]; do
     kill -0 "$server" || { cat "$log" >&2; exit 1; }
     address=$(sed -n 's/.*"message":"serving".*"http":"\([^"]*\)".*/\1/p' "$log")
+done
+
+# The first use of a chosen secret waits for a hash; a busy server refuses some of many at once.
+until curl --silent --fail --output /dev/null --user demo:demo-secret --data grant_type=client_credentials \
+    "http://$address/oauth/token"; do
+    kill -0 "$server"
 done
 
 arguments=("$address" "$workers" "$requests" "$pause")
