@@ -274,22 +274,22 @@ async fn a_rotation_whose_answer_was_lost_is_repeated_and_the_secret_in_use_stay
 async fn the_same_secret_once_more_is_no_rotation_and_ends_the_one_before_no_later() {
     let server = Server::start(&with_admin()).await;
     let (admin, shop) = (Admin::of(&server).await, server.caller("shop").await);
-    let generated = format!("jcs_{}", "0".repeat(44));
-    for secret in ["a-new-secret-of-shop", generated.as_str()] {
+    let generated = "jcs_C2XBYAdNIv429W6ctvsHReCMVoTr76BlTAszEXea38Ds";
+    for secret in ["kx7vqzmw2nfd9tr-newest", generated] {
         let rotate = async |client_secret: &str, previous_ttl| {
             let client_secret = client_secret.to_owned();
             let request = RotateClientSecretRequest { client_secret, previous_ttl, ..of_shop() };
             admin.rotate(request).await
         };
-        rotate("the-secret-that-is-in-use", None).await.expect("rotated");
+        rotate("wq4zt9mbvk2xjd7-in-use", None).await.expect("rotated");
         let first = rotate(secret, None).await.expect("rotated").client;
         let again = rotate(secret, None).await.expect("the same").client;
         assert_eq!(first, again, "nothing was written");
-        assert!(is_let_in(&shop, "the-secret-that-is-in-use").await);
-        let older = rotate("the-secret-that-is-in-use", None).await;
+        assert!(is_let_in(&shop, "wq4zt9mbvk2xjd7-in-use").await);
+        let older = rotate("wq4zt9mbvk2xjd7-in-use", None).await;
         assert_refused(older, Code::Aborted, "CONFLICT");
         rotate(secret, Some(prost_types::Duration::default())).await.expect("the same");
-        assert!(!is_let_in(&shop, "the-secret-that-is-in-use").await);
+        assert!(!is_let_in(&shop, "wq4zt9mbvk2xjd7-in-use").await);
         assert!(is_let_in(&shop, secret).await);
     }
     server.stop().await;
