@@ -19,6 +19,9 @@ use crate::{
 /// Calls of each RPC and of each endpoint.
 const CALLS: u64 = 150;
 
+/// Good at every endpoint, but for who sends it.
+const STRANGER: &str = "token=jat_made_up&grant_type=password&username=a&password=b";
+
 const ENDPOINTS: [&str; 3] = ["/oauth/token", "/oauth/revoke", "/oauth/introspect"];
 
 /// A request of a stranger, or of somebody with the name of a public client alone.
@@ -54,7 +57,7 @@ async fn refusals_of_strangers_are_rationed_and_summed_up_at_every_rpc_and_endpo
     let refreshed = "grant_type=refresh_token&client_id=kiosk&refresh_token=jrt_made_up";
     for endpoint in ENDPOINTS {
         for _ in 0..CALLS {
-            let answer = post(&http, endpoint, "token=jat_made_up&grant_type=password").await;
+            let answer = post(&http, endpoint, STRANGER).await;
             assert!(answer.starts_with("HTTP/1.1 401"), "{endpoint}: {answer}");
             calls += 1;
         }
