@@ -128,7 +128,7 @@ fn listen_for_ops(
     let (bound, server) = bound.map_err(|error| {
         system(&format!("ops on {address} (--ops-listen moves it or turns it off)"), error)
     })?;
-    let started = server.start(readiness.clone(), exposition.clone(), health, cores);
+    let started = server.start(readiness, exposition, health, cores);
     started.map_err(|error| system("the thread for probes", error))?;
     // Told now: nothing else can be asked while the store is being opened.
     tracing::info!(ops = %bound, "answering probes");

@@ -77,8 +77,8 @@ impl OpsServer {
     /// Outside of a runtime.
     pub fn start(
         self,
-        readiness: Readiness,
-        exposition: Exposition,
+        readiness: &Readiness,
+        exposition: &Exposition,
         health: &Health,
         cores: Option<Cores>,
     ) -> io::Result<()> {
@@ -88,12 +88,12 @@ impl OpsServer {
     fn start_looking_every(
         self,
         period: Duration,
-        readiness: Readiness,
-        exposition: Exposition,
+        readiness: &Readiness,
+        exposition: &Exposition,
         (health, cores): (&Health, Option<Cores>),
     ) -> io::Result<()> {
         let liveness = Liveness::default();
-        let router = router(&liveness, &readiness, &exposition, health);
+        let router = router(&liveness, readiness, exposition, health);
         let own = runtime::Builder::new_current_thread().enable_all().build()?;
         let listener = {
             let _within = own.enter();
@@ -178,7 +178,7 @@ mod tests {
             let (exposition, health) = (Exposition::new(), Health::starting().await);
             let period = Duration::from_millis(5);
             let started =
-                server.start_looking_every(period, readiness, exposition, (&health, None));
+                server.start_looking_every(period, &readiness, &exposition, (&health, None));
             started.expect("a thread");
         });
         until_it_says(address, "/livez", "200", "alive\n");
