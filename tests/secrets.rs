@@ -166,8 +166,8 @@ async fn the_log_of_a_whole_run_at_trace_level_and_the_disk_hold_no_secret() {
     control.add(SHOWN);
     assert_eq!(control.found_in(log.as_bytes()), [SHOWN]);
     let decimal = SHOWN.bytes().map(|byte| byte.to_string()).collect::<Vec<_>>().join(", ");
-    let hexadecimal: String = SHOWN.bytes().map(|byte| format!("{byte:02x}")).collect();
-    let escaped: String = SHOWN.bytes().map(|byte| format!("\\x{byte:02x}")).collect();
+    let digits: Vec<String> = SHOWN.bytes().map(|byte| format!("{byte:02x}")).collect();
+    let (hexadecimal, escaped) = (digits.concat(), format!("\\x{}", digits.join("\\x")));
     // Within other text, at each of the three places.
     let encoded = ["", "x", "xy"].map(|before| BASE64_STANDARD.encode(format!("{before}{SHOWN}z")));
     for form in [decimal, hexadecimal, escaped].into_iter().chain(encoded) {
