@@ -87,7 +87,7 @@ async fn a_well_behaved_client_is_answered_whatever_others_do() {
     let before = peak_kib(server.pid());
     let most = if before < UNOPTIMISED_KIB { MOST_MEMORY_KIB } else { before + MORE_MEMORY_KIB };
     let mut faults = Vec::new();
-    let served = served(&server).await;
+    let listeners = served(&server).await;
     let signed = Admin::of(&server).await.signed(());
     let authorization = signed.metadata().get("authorization").expect("credentials");
     let authorization = authorization.to_str().expect("text").to_owned();
@@ -105,10 +105,10 @@ async fn a_well_behaved_client_is_answered_whatever_others_do() {
         forget_peak(server.pid());
         let lines = server.log().lines().count();
         let began = Instant::now();
-        let mut counted = attack.run(&served, &attacker).await;
+        let mut counted = attack.run(&listeners, &attacker).await;
         let mut rounds = 1;
         while honest.answered() < ENOUGH_CALLS && began.elapsed() < LONG_ENOUGH {
-            counted = attack.run(&served, &attacker).await;
+            counted = attack.run(&listeners, &attacker).await;
             rounds += 1;
         }
         assert!(began.elapsed() < Duration::from_secs(60), "{attack:?}: {:?}", began.elapsed());

@@ -92,14 +92,26 @@ impl Attack {
             Self::UnreadAnswers => messages::attack(served, caller, Message::Unread).await,
             Self::HalfBodies => plain::attack(served, Request::Half).await,
             Self::UnreadHttp => plain::attack(served, Request::Unread).await,
-            _ => self.run_on_each(served).await,
+            Self::IdleConnections
+            | Self::SlowPreface
+            | Self::SlowHeaders
+            | Self::SlowHttpHeaders
+            | Self::HeaderBomb
+            | Self::RapidReset
+            | Self::ContinuationFlood
+            | Self::EmptyDataFlood
+            | Self::PingFlood
+            | Self::SettingsFlood
+            | Self::UnaskedAcks
+            | Self::ManyStreams => self.run_on_each(served).await,
         }
     }
 
     /// Runs one that does not depend on the path, against all listeners at the same time.
     async fn run_on_each(self, served: &[Listener]) -> String {
         let mut attacks = JoinSet::new();
-        for Listener { name, address, http1, http2 } in served.iter().cloned() {
+        for listener in served {
+            let Listener { name, address, http1, http2 } = listener.clone();
             attacks.spawn(async move {
                 let over_http1 = matches!(self, Self::SlowHttpHeaders);
                 let paths = if over_http1 { &http1 } else { &http2 };

@@ -31,7 +31,7 @@ impl Request {
             Self::Half => {
                 let head =
                     format!("POST {path} HTTP/1.1\r\nhost: a\r\ncontent-length: 60000\r\n\r\n");
-                [head.as_bytes(), &[b'x'; 30_000]].concat()
+                [head.as_bytes(), "x".repeat(30_000).as_bytes()].concat()
             }
             Self::Unread => format!("GET {path} HTTP/1.1\r\nhost: a\r\n\r\n").into_bytes(),
         }

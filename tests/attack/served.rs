@@ -49,7 +49,8 @@ pub(crate) async fn served(server: &Server) -> Vec<Listener> {
 /// The addresses of the line that says that the server serves.
 fn addresses(log: &str) -> Vec<(String, String)> {
     let lines = log.lines().filter_map(|line| serde_json::from_str::<serde_json::Value>(line).ok());
-    let serving = lines.filter(|line| line["message"] == "serving").last().expect("it serves");
+    let mut serving = lines.filter(|line| line["message"] == "serving");
+    let serving = serving.next_back().expect("it serves");
     let fields = serving.as_object().expect("a line of fields").clone();
     let addresses = fields.into_iter().filter_map(|(name, value)| {
         let address = value.as_str()?.parse::<SocketAddr>().ok()?;
