@@ -104,7 +104,8 @@ async fn a_chosen_secret_is_not_shown_and_a_public_client_has_none() {
     let admin = Admin::of(&server).await;
     let client = Client { client_id: "chosen".into(), ..full() };
     let client_secret = "violet tram 84 linden".to_owned();
-    let request = CreateClientRequest { client: Some(client), client_secret, secret_ttl: None };
+    let client = Some(client);
+    let request = CreateClientRequest { client, client_secret, ..Default::default() };
     let answer = admin.stub.clone().create_client(admin.signed(request.clone())).await;
     let answer = answer.expect("a client").into_inner();
     assert_eq!(answer.client_secret, "");

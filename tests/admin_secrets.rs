@@ -349,7 +349,8 @@ async fn what_would_be_refused_is_told_and_what_would_not_changes_nothing() {
         validate_only: true,
         ..Default::default()
     };
-    assert_eq!(admin.rotate(ask("shop")).await.expect("it would"), Default::default());
+    let answer = admin.rotate(ask("shop")).await.expect("it would");
+    assert_eq!(answer, RotateClientSecretResponse::default());
     assert_refused(admin.rotate(ask("app")).await, Code::InvalidArgument, "INVALID_REQUEST");
     assert_refused(admin.rotate(ask("nobody")).await, Code::NotFound, "NOT_FOUND");
     assert_eq!(admin.client("shop").await, before);

@@ -4,11 +4,12 @@
 #[expect(dead_code, reason = "the harness is every test file's")]
 mod common;
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use tokio::{
     io::{AsyncReadExt as _, AsyncWriteExt as _},
     net::TcpStream,
+    time::Instant,
 };
 
 use crate::common::{server::Server, settings::Settings, wait::within};

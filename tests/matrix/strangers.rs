@@ -1,12 +1,13 @@
 //! A flood of strangers at every RPC and every HTTP endpoint: each call is refused, few are a line of the
 //! audit each, and the sums beside them account for every other one.
 
-use std::{fs, time::Instant};
+use std::fs;
 
 use serde_json::Value;
 use tokio::{
     io::{AsyncReadExt as _, AsyncWriteExt as _},
     net::TcpStream,
+    time::Instant,
 };
 
 use crate::{
