@@ -33,6 +33,7 @@
 //! What fails is typed by what the caller may do next: see [`ReadError`] and [`WriteError`].
 
 pub mod backup;
+mod cache;
 mod condition;
 #[cfg(test)]
 pub(crate) mod conformance;

@@ -9,7 +9,7 @@
 //! | when an insert, a replace, a delete succeeds | `records` |
 //! | of several writers exactly one succeeds, the others see its state | `rivals::of_many_writers…` |
 //! | what returned `Ok` is durable | `durable::survives` |
-//! | readers see durable states, and every answered one | `rivals::readers_never…`, `pages` |
+//! | readers see durable states, and every answered one | `readers`, `rivals::readers_never…`, `pages` |
 //! | pages: order, what is in them | `pages` |
 //! | a name is unique | `users` |
 //! | the record type decides what is an event | `feed::revocations_and_changes…` |
@@ -28,6 +28,7 @@ mod feed;
 mod grants;
 mod identity;
 mod pages;
+mod readers;
 mod records;
 mod rivals;
 mod samples;
@@ -74,6 +75,7 @@ pub(crate) async fn run<S: Store + Clone>(store: &S) {
     rivals::of_many_writers_that_expect_one_version_one_succeeds(store).await;
     rivals::of_many_writers_each_round_has_one_winner(store).await;
     rivals::readers_never_see_a_state_twice_removed(store).await;
+    readers::of_many_readers_none_sees_an_older_state_than_another_before(store).await;
     rivals::the_head_is_never_behind_what_was_read(store).await;
     the_position_is_never_ahead_of_what_is_read_later(store, store).await;
     feed::revocations_and_changes_are_events_and_rotations_are_not(store).await;

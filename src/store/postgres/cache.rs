@@ -4,34 +4,24 @@
 //! more than the staleness that is allowed: whoever reads it may say "active" and nothing else.
 
 use std::{
-    hash::{BuildHasher as _, BuildHasherDefault, DefaultHasher},
     sync::{
-        Arc, Mutex, MutexGuard, PoisonError,
+        Arc,
         atomic::{AtomicU64, Ordering},
     },
     time::Duration,
 };
 
-use quick_cache::{Weighter, sync::Cache as Kept};
 use tokio::time::Instant;
 
 use super::columns::Tabled;
-use crate::store::{Sequence, Stored};
+use crate::store::{
+    Sequence, Stored,
+    cache::{self, RecordCache, Weighed},
+};
 
 /// How long a record is kept: rotations are no events, and a token rotated out must run out here
 /// too.
 const KEPT: Duration = Duration::from_secs(60);
-/// Counters of what was dropped. Records that share one lose a fill now and then.
-const STRIPES: usize = 256;
-
-#[derive(Clone)]
-struct MemoryBytes;
-
-impl<R: Tabled> Weighter<R::Key, Entry<R>> for MemoryBytes {
-    fn weight(&self, _key: &R::Key, entry: &Entry<R>) -> u64 {
-        entry.record.memory_bytes() as u64
-    }
-}
 
 struct Entry<R> {
     record: Stored<R>,
@@ -41,6 +31,12 @@ struct Entry<R> {
 impl<R> Clone for Entry<R> {
     fn clone(&self) -> Self {
         Self { record: self.record.clone(), read: self.read }
+    }
+}
+
+impl<R: Tabled> Weighed for Entry<R> {
+    fn memory_bytes(&self) -> usize {
+        self.record.memory_bytes()
     }
 }
 
@@ -101,29 +97,20 @@ fn millis(duration: Duration) -> u64 {
 
 /// The kept records of one type.
 pub(super) struct Cache<R: Tabled> {
-    kept: Kept<R::Key, Entry<R>, MemoryBytes>,
-    /// Each counts what was dropped. Held while an entry is put in or dropped, never by a look-up: what
-    /// a reader finds was never dropped.
-    drops: Box<[Mutex<u64>]>,
+    kept: RecordCache<R::Key, Entry<R>>,
     freshness: Arc<Freshness>,
 }
 
-/// What a fill must find unchanged, or it loses.
+/// A read whose result is to be kept.
 #[derive(Clone, Copy)]
 pub(super) struct Fill {
-    drops: u64,
+    fill: cache::Fill,
     began: Instant,
 }
 
 impl<R: Tabled> Cache<R> {
     pub(super) fn new(bytes: u64, freshness: Arc<Freshness>) -> Self {
-        // The estimate sizes the cache's index up front: small, it grows by itself.
-        const ESTIMATED_RECORDS: usize = 1_000;
-        Self {
-            kept: Kept::with_weighter(ESTIMATED_RECORDS, bytes, MemoryBytes),
-            drops: (0..STRIPES).map(|_| Mutex::default()).collect(),
-            freshness,
-        }
+        Self { kept: RecordCache::new(bytes), freshness }
     }
 
     /// The record, if it is kept and fresh.
@@ -142,40 +129,23 @@ impl<R: Tabled> Cache<R> {
 
     /// Begins to read a record that is to be kept.
     pub(super) fn begin(&self, key: &R::Key) -> Fill {
-        Fill { drops: *lock(self.drops_of(key)), began: Instant::now() }
+        Fill { fill: self.kept.begin(key), began: Instant::now() }
     }
 
     /// Keeps what was read, unless it was dropped since the reading began.
     pub(super) fn fill(&self, fill: Fill, key: &R::Key, record: Stored<R>) {
-        let drops = lock(self.drops_of(key));
-        if *drops == fill.drops {
-            self.kept.insert(key.clone(), Entry { record, read: fill.began });
-        }
+        self.kept.fill(fill.fill, key, Entry { record, read: fill.began });
     }
 
     /// Forgets a record whose state is another now.
     pub(super) fn forget(&self, key: &R::Key) {
-        let mut drops = lock(self.drops_of(key));
-        *drops += 1;
-        self.kept.remove(key);
+        self.kept.forget(key);
     }
 
     /// Forgets everything: nobody knows what was missed.
     pub(super) fn clear(&self) {
-        for drops in &self.drops {
-            *lock(drops) += 1;
-        }
         self.kept.clear();
     }
-
-    fn drops_of(&self, key: &R::Key) -> &Mutex<u64> {
-        let hash = BuildHasherDefault::<DefaultHasher>::default().hash_one(key);
-        &self.drops[usize::try_from(hash % STRIPES as u64).unwrap_or(0)]
-    }
-}
-
-fn lock(drops: &Mutex<u64>) -> MutexGuard<'_, u64> {
-    drops.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 #[cfg(test)]

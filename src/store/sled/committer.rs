@@ -257,7 +257,7 @@ impl Committer {
         {
             return Ok(Err(WriteError::Conflict));
         }
-        table.open(key.clone(), old.clone());
+        table.open(&key, old.clone());
         batch.reindex(reindex);
         batch.changes.extend(change);
         Ok(Ok(Staged::new(key, new, self.meta.next_version())))

@@ -19,6 +19,8 @@ mod meta;
 mod metrics;
 mod open;
 mod open_error;
+#[cfg(test)]
+mod readers;
 mod records;
 mod schema;
 mod seal;

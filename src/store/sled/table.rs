@@ -2,7 +2,8 @@
 //!
 //! A batch goes through three moments: [`Table::open`] for each key it will write, the writes to
 //! the tree and their sync, [`Table::publish`] for each key. In between readers are served the
-//! state from before the batch, whether or not the cache still holds it.
+//! state from before the batch: the cache holds nothing of an open key. A key becomes visible in one
+//! step, when it leaves the map of open keys.
 
 use std::{
     collections::{BTreeMap, HashMap},
@@ -10,32 +11,25 @@ use std::{
     sync::{Arc, PoisonError, RwLock},
 };
 
-use quick_cache::{
-    Weighter,
-    sync::{Cache, GuardResult},
-};
-
 use super::{OpenError, index::Indexed, metrics::Lookups, tree::Tree};
-use crate::store::{ReadError, Stored, Version};
-#[derive(Clone)]
-struct MemoryBytes;
-
-impl<R: Indexed> Weighter<R::Key, Stored<R>> for MemoryBytes
-where
-    R::Key: Clone,
-{
-    fn weight(&self, _key: &R::Key, record: &Stored<R>) -> u64 {
-        record.memory_bytes() as u64
-    }
-}
+use crate::store::{
+    ReadError, Stored, Version,
+    cache::{Fill, RecordCache},
+};
 
 /// The records of one type.
 pub(super) struct Table<R: Indexed> {
     tree: Tree,
-    cache: Cache<R::Key, Stored<R>, MemoryBytes>,
+    cache: RecordCache<R::Key, Stored<R>>,
     /// What the keys of the open batch held before it; empty between batches.
     open: RwLock<HashMap<R::Key, Option<Stored<R>>>>,
     pub(super) lookups: Arc<Lookups>,
+}
+
+/// What the tree held at some moment.
+pub(super) struct Reading<R> {
+    fill: Fill,
+    found: Option<Stored<R>>,
 }
 
 /// Bytes in front of a record in the tree: its version, big-endian.
@@ -44,15 +38,13 @@ pub(super) const VERSION_BYTES: usize = 8;
 impl<R: Indexed> Table<R> {
     /// A table over `tree` whose cache holds at most `cache_bytes` of records.
     pub(super) fn new(tree: Tree, cache_bytes: u64) -> Arc<Self> {
-        // The estimate sizes the cache's index up front: small, it grows by itself.
-        const ESTIMATED_RECORDS: usize = 1_000;
-        let cache = Cache::with_weighter(ESTIMATED_RECORDS, cache_bytes, MemoryBytes);
+        let cache = RecordCache::new(cache_bytes);
         Arc::new(Self { tree, cache, open: RwLock::default(), lookups: Arc::default() })
     }
 
-    /// The published record if the cache holds it.
+    /// The published record if memory holds it.
     pub(super) fn cached(&self, key: &R::Key) -> Option<Stored<R>> {
-        let record = self.cache.get(key);
+        let record = self.cache.get(key).or_else(|| self.before_open_batch(key).flatten());
         if record.is_some() {
             self.lookups.hit(R::key_bytes(key));
         }
@@ -61,24 +53,30 @@ impl<R: Indexed> Table<R> {
 
     /// The published record. May wait for the disk: never on a runtime thread.
     pub(super) fn read(&self, key: &R::Key) -> Result<Option<Stored<R>>, ReadError> {
-        loop {
-            let guard = match self.cache.get_value_or_guard(key, None) {
-                GuardResult::Value(record) => return Ok(Some(record)),
-                GuardResult::Guard(guard) => guard,
-                GuardResult::Timeout => continue,
-            };
-            // Order matters: the guard first, then this look. A batch that opens the key later
-            // takes the guard's place in the cache, and the fill below loses to it.
-            if let Some(before) = self.before_open_batch(key) {
-                return Ok(before);
-            }
-            match self.load(key)? {
-                // The tree may have lost the record to a batch opened since the look.
-                None => return Ok(self.before_open_batch(key).flatten()),
-                Some(record) if guard.insert(record.clone()).is_ok() => return Ok(Some(record)),
-                Some(_) => {}
-            }
+        if let Some(record) = self.cache.get(key) {
+            return Ok(Some(record));
         }
+        let reading = self.begin(key)?;
+        Ok(self.finish(key, reading))
+    }
+
+    /// Reads what the tree holds, published or not.
+    pub(super) fn begin(&self, key: &R::Key) -> Result<Reading<R>, ReadError> {
+        let fill = self.cache.begin(key);
+        Ok(Reading { fill, found: self.load(key)? })
+    }
+
+    /// Makes the published record of what was read. Order matters: the tree first, then this look.
+    /// What the tree held of a batch that is not open any more has been published; what an open one
+    /// did to it is not shown.
+    pub(super) fn finish(&self, key: &R::Key, reading: Reading<R>) -> Option<Stored<R>> {
+        if let Some(before) = self.before_open_batch(key) {
+            return before;
+        }
+        if let Some(record) = &reading.found {
+            self.cache.fill(reading.fill, key, record.clone());
+        }
+        reading.found
     }
 
     /// The published records after `after` in key order, at most `limit`. May wait for the disk:
@@ -127,17 +125,14 @@ impl<R: Indexed> Table<R> {
 
     /// Begins to write `key`: readers go on seeing `before`, and fills under way lose.
     /// `false` when the open batch writes the key already.
-    pub(super) fn open(&self, key: R::Key, before: Option<Stored<R>>) -> bool {
+    pub(super) fn open(&self, key: &R::Key, before: Option<Stored<R>>) -> bool {
         let mut open = self.open.write().unwrap_or_else(PoisonError::into_inner);
-        if open.contains_key(&key) {
+        if open.contains_key(key) {
             return false;
         }
-        open.insert(key.clone(), before.clone());
+        open.insert(key.clone(), before);
         drop(open);
-        match before {
-            Some(before) => self.cache.insert(key, before),
-            None => drop(self.cache.remove(&key)),
-        }
+        self.cache.forget(key);
         true
     }
 
@@ -161,11 +156,12 @@ impl<R: Indexed> Table<R> {
 
     /// Makes the synced state of an opened key visible.
     pub(super) fn publish(&self, key: &R::Key, new: Option<Stored<R>>) {
-        match new {
-            Some(record) => self.cache.insert(key.clone(), record),
-            None => drop(self.cache.remove(key)),
-        }
+        // Fills that began while the key was open lose, whatever they read.
+        self.cache.forget(key);
         self.open.write().unwrap_or_else(PoisonError::into_inner).remove(key);
+        if let Some(record) = new {
+            self.cache.fill(self.cache.begin(key), key, record);
+        }
     }
 
     /// Reads every record, past the cache.
