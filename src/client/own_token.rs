@@ -20,10 +20,13 @@ use crate::proto::v1::{ClientCredentialsGrant, IssueTokenRequest, issue_token_re
 const AUDIENCE: &str = "jeton";
 /// For how long a failure stands for those who ask meanwhile: they would only ask for the same.
 const FAILURE: Duration = Duration::from_millis(500);
+/// The same where the server asks for a longer wait, at most.
+const LONGEST_FAILURE: Duration = Duration::from_secs(30);
 
 /// A client's own access token, good at the token service and nowhere else: issued by client
 /// credentials when it is first needed, and again, once for all who need it, when 70 to 80 % of its
-/// life is over. Clones share it.
+/// life is over. A renewal that fails is tried again after 5 to 10 % of what is left of that life, or
+/// after the wait that the server asks for. Clones share it.
 #[derive(Clone)]
 pub struct OwnToken(Arc<Inner>);
 
@@ -130,9 +133,18 @@ impl OwnToken {
                 Ok(header)
             }
             Err(error) => {
-                // A token that is still good stays, and the next who needs it tries again.
-                if !matches!(&*held, Held::Token { end, .. } if Instant::now() < *end) {
-                    *held = Held::Failure { error: error.clone(), end: Instant::now() + FAILURE };
+                let now = Instant::now();
+                let wait = error.wait().unwrap_or_default().min(LONGEST_FAILURE);
+                match &mut *held {
+                    // A token that is still good stays, and is renewed later.
+                    Held::Token { renew, end, .. } if now < *end => {
+                        let part = (*end - now).mul_f64(0.05 + 0.05 * fastrand::f64());
+                        *renew = now + part.max(wait).max(FAILURE);
+                    }
+                    failed => {
+                        let end = now + wait.max(FAILURE);
+                        *failed = Held::Failure { error: error.clone(), end };
+                    }
                 }
                 Err(error)
             }

@@ -3,7 +3,7 @@
 use std::{fmt, sync::Arc, time::Duration};
 
 use backon::{ExponentialBuilder, Retryable as _};
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout};
 use tower::retry::budget::{Budget as _, TpsBudget};
 
 use super::Error;
@@ -23,7 +23,8 @@ pub struct Limits {
     /// How often a call is sent again at most; 0 for never. 4 by default.
     pub retries: usize,
     /// How long the first pause is at most; each further one is up to twice as long. The pause is
-    /// drawn evenly from nothing to that. What the server asks for stands instead. 50 ms by default.
+    /// drawn evenly from nothing to that. What the server asks for stands instead; if that is longer
+    /// than is left until the deadline, the call fails at once. 50 ms by default.
     pub first_pause: Duration,
     /// How long any pause is at most. 2 s by default.
     pub longest_pause: Duration,
@@ -73,13 +74,19 @@ impl Retry {
         F: Future<Output = Result<T, Error>>,
     {
         self.budget.deposit();
-        let welcome =
-            |error: &Error| repeat == Repeat::Safely && error.is_temporary() && !error.is_final();
+        let end = Instant::now() + self.limits.deadline;
+        // A pause beyond the deadline ends in nothing: the caller hears of the failure at once.
+        let fits = |pause: Duration| pause < end.saturating_duration_since(Instant::now());
+        let welcome = |error: &Error| {
+            let repeatable = error.is_temporary() && !error.is_final();
+            repeat == Repeat::Safely && repeatable && error.wait().is_none_or(fits)
+        };
         let attempts = send
             .retry(pauses(&self.limits).with_max_times(self.limits.retries))
             .when(|error| welcome(error) && self.budget.withdraw())
             .adjust(|error, pause| {
-                pause.map(|pause| error.wait().unwrap_or_else(|| some_of(pause)))
+                let pause = pause.map(|pause| error.wait().unwrap_or_else(|| some_of(pause)));
+                pause.filter(|pause| fits(*pause))
             });
         timeout(self.limits.deadline, attempts).await.unwrap_or_else(|_| Err(Error::deadline()))
     }

@@ -72,6 +72,17 @@ async fn the_pause_is_the_one_that_the_server_asks_for() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_wait_that_is_longer_than_the_deadline_is_told_at_once() {
+    let fake = failing(9, pushing_back("20000"));
+    let began = Instant::now();
+    let failed = fake.client().introspect(IntrospectRequest::default()).await;
+    let error = failed.expect_err("unavailable");
+    assert_eq!(error.wait(), Some(Duration::from_secs(20)), "{error:?}");
+    assert!(began.elapsed() < Duration::from_millis(50), "{:?}", began.elapsed());
+    assert_eq!(fake.world().calls("Introspect"), 1);
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_server_that_wants_no_second_attempt_gets_none() {
     for pushback in ["-1", "never"] {
         let fake = failing(9, pushing_back(pushback));

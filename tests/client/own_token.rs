@@ -66,6 +66,26 @@ async fn one_that_cannot_be_renewed_is_used_until_it_ends() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_renewal_that_failed_is_tried_again_after_a_pause() {
+    let fake = Fake::start();
+    let client = bearing(&fake);
+    call(&client).await.expect("a call");
+    sleep(Duration::from_secs(900 * 81 / 100)).await;
+    let refused = refusal(Code::PermissionDenied, "UNAUTHORIZED_CLIENT");
+    fake.change(|world| (world.fault, world.faults) = (Some(refused), None));
+    for _ in 0..600 {
+        call(&client).await.expect_err("refused");
+        sleep(Duration::from_millis(10)).await;
+    }
+    let tried = fake.world().calls("IssueToken") - 1;
+    assert!((1..=2).contains(&tried), "{tried} renewals in 6 s");
+    fake.change(|world| world.fault = None);
+    sleep(Duration::from_secs(30)).await;
+    call(&client).await.expect("a call");
+    until("to be renewed", || fake.world().calls("IssueToken") > tried + 1).await;
+}
+
+#[tokio::test(start_paused = true)]
 async fn one_that_is_refused_is_replaced_within_the_call() {
     let fake = Fake::start();
     let client = bearing(&fake);
