@@ -40,6 +40,9 @@ const CLOSE_TIMEOUT: Duration = Duration::from_secs(30);
 /// its health.
 const FAREWELL: Duration = Duration::from_secs(1);
 
+/// How long requests whose callers are gone may take to end, so that what they wrote is in the audit.
+const UNATTENDED: Duration = Duration::from_secs(5);
+
 /// What [`serve`] needs of its caller besides the settings. Each function is called on a thread where it
 /// may wait for a reader or for the disk.
 pub struct Hooks {
@@ -163,6 +166,9 @@ pub async fn serve(settings: &Settings, hooks: Hooks) -> Result<(), ServeError> 
             drain(patience, &health, &stage, serving).await;
         }
         background.stop(&service).await;
+        if timeout(UNATTENDED, ready.unattended_ended()).await.is_err() {
+            tracing::warn!("some requests without a caller did not end in time");
+        }
         close(&store).await
     };
     tokio::select! {

@@ -25,7 +25,7 @@ use super::{
 use crate::{
     domain::error::Error,
     proto::v1,
-    service::{Introspection, Ready},
+    service::{Carried, Introspection, Ready},
     store::Store,
 };
 
@@ -33,7 +33,8 @@ use crate::{
 const INTROSPECT: &str = "/jeton.v1.TokenService/Introspect";
 const BATCH_INTROSPECT: &str = "/jeton.v1.TokenService/BatchIntrospect";
 
-/// Answers the two calls, and hands all others on to `next`.
+/// Answers the two calls, and hands all others on to `next`: those may write, and go on to their end
+/// when they have and their caller is gone.
 pub(super) struct Introspections<S, N> {
     service: Ready<S>,
     limits: CallLimits,
@@ -58,12 +59,13 @@ impl<S, N, A> Service<Request<A>> for Introspections<S, N>
 where
     S: Store,
     N: Service<Request<A>, Response = Response<Body>, Error = Infallible>,
+    N::Future: Send + 'static,
     A: HttpBody<Data = Bytes> + Send + 'static,
     A::Error: Into<Box<dyn StdError + Send + Sync>> + Send,
 {
     type Response = Response<Body>;
     type Error = Infallible;
-    type Future = Either<Answering, N::Future>;
+    type Future = Either<Answering, Carried<N::Future>>;
 
     fn poll_ready(&mut self, context: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
         self.next.poll_ready(context)
@@ -80,7 +82,7 @@ where
                 let method = service_fn(|request| batch_introspect(service.clone(), request));
                 Ok(limited(IntrospectionCodec::of_batches(), limits).unary(method, request).await)
             })),
-            _ => Either::Right(self.next.call(request)),
+            _ => Either::Right(self.service.carry(self.next.call(request))),
         }
     }
 }

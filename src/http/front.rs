@@ -64,8 +64,8 @@ pub fn router<S: Store>(
     for route in &ROUTES {
         for path in paths(route, options) {
             let front = Arc::clone(&front);
-            let answer = async move |request: Request| front.answer(route, request).await;
-            router = router.route(&path, any(answer));
+            let answer = async move |request: Request| answer(&front, route, request).await;
+            router = router.route(&path, any(answering));
         }
     }
     if let Some(cors) = cors::layer(&options.cors)? {
@@ -95,15 +95,23 @@ fn paths(route: &Route, options: &HttpOptions) -> Vec<String> {
 /// What a request that took too long is answered: it may have been done, or not.
 const TOO_LONG: Error = Error::Unavailable { retry_after: Duration::from_secs(1) };
 
-impl<S: Store> Front<S> {
-    async fn answer(&self, route: &Route, request: Request) -> Response {
-        let call = self.metrics.begin(route.endpoint);
-        let answering = timeout(self.request_timeout, self.ask(route.endpoint, request)).await;
-        let answered = answering.unwrap_or_else(|_| Err(TOO_LONG.into()));
-        call.end(outcome(&answered));
-        answered.unwrap_or_else(|failure| failure.response(route.statuses))
-    }
+/// Answers a request and counts the answer. A request that has lost its caller, or took too long, and
+/// has written goes on to its end; it is counted as cancelled, or as too late, all the same.
+async fn answer<S: Store>(
+    front: &Arc<Front<S>>,
+    route: &'static Route,
+    request: Request,
+) -> Response {
+    let call = front.metrics.begin(route.endpoint);
+    let asked = Arc::clone(front);
+    let asking = front.service.carry(async move { asked.ask(route.endpoint, request).await });
+    let answering = timeout(front.request_timeout, asking).await;
+    let answered = answering.unwrap_or_else(|_| Err(TOO_LONG.into()));
+    call.end(outcome(&answered));
+    answered.unwrap_or_else(|failure| failure.response(route.statuses))
+}
 
+impl<S: Store> Front<S> {
     async fn ask(&self, endpoint: Endpoint, request: Request) -> Result<Response, Failure> {
         match endpoint {
             Endpoint::Token => self.token(request).await,

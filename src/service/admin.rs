@@ -32,10 +32,20 @@ impl Admin {
         Account { party: client, member: client }
     }
 
-    /// Notes what was done, and to what: never a secret, a password or what a person typed.
-    pub(super) fn note(&self, action: &'static str, target: &dyn Display) {
-        let outcome = Outcome::Done;
-        audit::write_admin(self.id(), &self.origin, Some(action), Some(target), &outcome);
+    /// Notes how an action ended, and what it was done to: never a secret, a password or what a person
+    /// typed. One that failed may have been done in part, or may be done yet. Hands the outcome on.
+    pub(super) fn noted<T>(
+        &self,
+        action: &'static str,
+        target: Option<&dyn Display>,
+        outcome: Result<T, Error>,
+    ) -> Result<T, Error> {
+        let told = match &outcome {
+            Ok(_) => Outcome::Done,
+            Err(error) => Outcome::Refused(error.clone()),
+        };
+        audit::write_admin(self.id(), &self.origin, Some(action), target, &told);
+        outcome
     }
 }
 

@@ -87,6 +87,16 @@ impl<S: Store> Service<S> {
         request: RotateSecret,
     ) -> Result<(Stored<Client>, Option<Secret>), Error> {
         let id = request.id.clone();
+        let rotated = self.rotate(admin, request).await;
+        admin.noted("rotate client secret", Some(&id), rotated)
+    }
+
+    async fn rotate(
+        &self,
+        admin: &Admin,
+        request: RotateSecret,
+    ) -> Result<(Stored<Client>, Option<Secret>), Error> {
+        let id = request.id.clone();
         let Rotation { found, change, generated, expected } = self.rotation(admin, request).await?;
         let rotated = self
             .change_client(&id, expected, |client| {
@@ -96,7 +106,6 @@ impl<S: Store> Service<S> {
                 change.apply(client, self.now())
             })
             .await?;
-        admin.note("rotate client secret", &id);
         Ok((rotated, generated))
     }
 

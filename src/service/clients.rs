@@ -1,5 +1,7 @@
 //! Administers clients: creates, shows, lists, changes and deletes them.
 
+use std::fmt::Display;
+
 use super::{Admin, Page, PageRequest, Service, client_secrets::ChosenOrGenerated, page, race};
 use crate::{
     domain::{
@@ -76,6 +78,16 @@ impl<S: Store> Service<S> {
         admin: &Admin,
         request: CreateClient,
     ) -> Result<(Stored<Client>, Option<Secret>), Error> {
+        let created = self.insert_client(admin, request).await;
+        let id = created.as_ref().ok().map(|(client, _)| client.id.clone());
+        admin.noted("create client", id.as_ref().map(|id| id as &dyn Display), created)
+    }
+
+    async fn insert_client(
+        &self,
+        admin: &Admin,
+        request: CreateClient,
+    ) -> Result<(Stored<Client>, Option<Secret>), Error> {
         let (client, shown) = self.new_client(admin, request).await?;
         let written = self.store.clients().write(Write::Insert(client.clone())).await;
         let version = match written {
@@ -83,7 +95,6 @@ impl<S: Store> Service<S> {
             Err(WriteError::Conflict) => return Err(Error::AlreadyExists("client")),
             Err(error) => return Err(self.write_failed(error)),
         };
-        admin.note("create client", &client.id);
         Ok((Stored::new(version, client), shown))
     }
 
@@ -160,9 +171,8 @@ impl<S: Store> Service<S> {
             .change_client(&request.id, request.expected, |client| {
                 client.edited(&request.fields, &*self.entropy, self.now())
             })
-            .await?;
-        admin.note("update client", &request.id);
-        Ok(changed)
+            .await;
+        admin.noted("update client", Some(&request.id), changed)
     }
 
     /// Deletes a client; its grants are dead with it.
@@ -170,15 +180,14 @@ impl<S: Store> Service<S> {
     /// # Errors
     /// `NotFound`, `Overloaded`, `Conflict`, `Unavailable`.
     pub async fn delete_client(&self, admin: &Admin, id: &ClientId) -> Result<(), Error> {
-        race(async || {
+        let deleted = race(async || {
             let found = self.existing_client(id).await?;
             let write = Write::Delete(found.version(), id.clone());
             let written = self.store.clients().write(write).await;
             self.won(written.map(drop)).map(|won| won.then_some(()))
         })
-        .await?;
-        admin.note("delete client", id);
-        Ok(())
+        .await;
+        admin.noted("delete client", Some(id), deleted)
     }
 
     pub(super) async fn existing_client(&self, id: &ClientId) -> Result<Stored<Client>, Error> {

@@ -53,39 +53,37 @@ impl<S: Store> Service<S> {
     /// `Overloaded`, `Conflict`, `Unavailable`: then grants may still be alive. Asking again ends
     /// the rest.
     pub async fn revoke_grants(&self, admin: &Admin, of: &GrantSelector) -> Result<Ended, Error> {
-        let ended = match of {
+        match of {
             GrantSelector::Subject(SubjectName::User(user)) => {
-                let count = self.count(of).await?;
-                self.end_all_of_user(*user).await?;
-                admin.note("revoke all grants of a user", user);
-                count
+                let ended = self.end_counted(of, self.end_all_of_user(*user)).await;
+                admin.noted("revoke all grants of a user", Some(user), ended)
             }
             GrantSelector::Client(client) => {
-                let count = self.count(of).await?;
-                self.end_all_of_client(client).await?;
-                admin.note("revoke all grants of a client", client);
-                count
+                let ended = self.end_counted(of, self.end_all_of_client(client)).await;
+                admin.noted("revoke all grants of a client", Some(client), ended)
             }
-            GrantSelector::Subject(SubjectName::Client(client)) => {
-                let ended = self.end_one_by_one(of).await?;
-                admin.note("revoke all grants that a client asked for itself", client);
-                ended
+            GrantSelector::Both(SubjectName::User(user), client) => {
+                let ended = self.end_one_by_one(of).await;
+                let target = format!("{user} with {client}");
+                admin.noted("revoke all grants of a user with a client", Some(&target), ended)
             }
-            GrantSelector::Both(subject, client) => {
-                let ended = self.end_one_by_one(of).await?;
-                match subject {
-                    SubjectName::User(user) => {
-                        let target = format_args!("{user} with {client}");
-                        admin.note("revoke all grants of a user with a client", &target);
-                    }
-                    SubjectName::Client(_) => {
-                        admin.note("revoke all grants that a client asked for itself", client);
-                    }
-                }
-                ended
+            GrantSelector::Subject(SubjectName::Client(client))
+            | GrantSelector::Both(SubjectName::Client(_), client) => {
+                let ended = self.end_one_by_one(of).await;
+                admin.noted("revoke all grants that a client asked for itself", Some(client), ended)
             }
-        };
-        Ok(ended)
+        }
+    }
+
+    /// Ends with one write what is counted before.
+    async fn end_counted(
+        &self,
+        of: &GrantSelector,
+        end: impl Future<Output = Result<bool, Error>>,
+    ) -> Result<Ended, Error> {
+        let count = self.count(of).await?;
+        end.await?;
+        Ok(count)
     }
 
     async fn count(&self, of: &GrantSelector) -> Result<Ended, Error> {

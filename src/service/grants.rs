@@ -78,11 +78,9 @@ impl<S: Store> Service<S> {
     /// # Errors
     /// `NotFound`; `Overloaded`, `Conflict`, `Unavailable`: then it may still be alive.
     pub async fn revoke_grant(&self, admin: &Admin, id: GrantId) -> Result<(), Error> {
-        if !self.end_grant(id).await? {
-            return Err(Error::NotFound("grant"));
-        }
-        admin.note("revoke grant", &id);
-        Ok(())
+        let ended = self.end_grant(id).await;
+        let ended = ended.and_then(|found| found.then_some(()).ok_or(Error::NotFound("grant")));
+        admin.noted("revoke grant", Some(&id), ended)
     }
 
     /// Ends a grant, if it is there.

@@ -24,7 +24,7 @@ use crate::{
         user::User,
         user_name::TypedName,
     },
-    store::{Records as _, Store, Stored, Write, WriteError},
+    store::{Records as _, Store, Stored, Write, WriteError, queued},
 };
 
 /// The pause before a login looks again that waits for checks at other instances: some hashes.
@@ -91,7 +91,8 @@ impl<S: Store> Service<S> {
                 user: user.clone(),
                 _turn: turn,
             };
-            // A caller that goes away does not take the failure with it.
+            // A caller that goes away does not take the failure with it, nor its line in the audit.
+            queued::note();
             let checked = tokio::spawn(guess.check(seat)).await.map_err(|_| Error::UNAVAILABLE)?;
             match checked.map_err(|error| self.write_failed(error))? {
                 Checked::Right(reading) => break user.map(|user| (user, reading)),

@@ -46,6 +46,7 @@ mod stranger_audit;
 mod sweep;
 mod tokens;
 mod turns;
+mod unattended;
 mod users;
 mod verified;
 mod watch;
@@ -81,6 +82,7 @@ pub use self::{
     status::{KeyState, Status},
     sweep::SWEEP_STEP,
     tokens::Tokens,
+    unattended::{Carried, Unattended},
     users::{CreateUser, UpdateUser, UserFilter, UserKey},
     watch::{Event, Told, Watch, WatchFrom, Watched},
 };

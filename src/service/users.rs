@@ -1,5 +1,7 @@
 //! Administers users: creates, shows, lists, changes, disables and deletes them.
 
+use std::fmt::Display;
+
 use super::{Admin, Page, PageRequest, Service, new_password::prepared, page, race};
 use crate::{
     domain::{
@@ -85,6 +87,13 @@ impl<S: Store> Service<S> {
         admin: &Admin,
         request: CreateUser,
     ) -> Result<Stored<User>, Error> {
+        let created = self.insert_user(admin, request).await;
+        // Who is not there is not named: people type passwords where names go.
+        let id = created.as_ref().ok().map(|user| user.id);
+        admin.noted("create user", id.as_ref().map(|id| id as &dyn Display), created)
+    }
+
+    async fn insert_user(&self, admin: &Admin, request: CreateUser) -> Result<Stored<User>, Error> {
         let name = new_name(&request.name)?;
         // Before the password costs a hash.
         self.name_is_free(&request.name, None).await?;
@@ -101,7 +110,6 @@ impl<S: Store> Service<S> {
             Err(WriteError::Conflict) => return Err(Error::AlreadyExists("user")),
             Err(error) => return Err(self.write_failed(error)),
         };
-        admin.note("create user", &user.id);
         Ok(Stored::new(version, user))
     }
 
@@ -142,15 +150,18 @@ impl<S: Store> Service<S> {
         admin: &Admin,
         request: &UpdateUser,
     ) -> Result<Stored<User>, Error> {
+        let changed = self.edit_user(request).await;
+        admin.noted("update user", Some(&request.id), changed)
+    }
+
+    async fn edit_user(&self, request: &UpdateUser) -> Result<Stored<User>, Error> {
         let mut fields = request.fields.clone();
         if let Some(name) = &request.name {
             fields.push(UserEdit::Name(new_name(name)?));
             self.name_is_free(name, Some(request.id)).await?;
         }
         let next = |user: &User| user.edited(&fields, self.now());
-        let changed = self.change_user(request.id, request.expected, next).await?;
-        admin.note("update user", &request.id);
-        Ok(changed)
+        self.change_user(request.id, request.expected, next).await
     }
 
     /// Sets a user's password.
@@ -165,14 +176,23 @@ impl<S: Store> Service<S> {
         password: &Secret,
         grants: OldGrants,
     ) -> Result<Stored<User>, Error> {
+        let changed = self.replace_password(admin, id, password, grants).await;
+        admin.noted("set user password", Some(&id), changed)
+    }
+
+    async fn replace_password(
+        &self,
+        admin: &Admin,
+        id: UserId,
+        password: &Secret,
+        grants: OldGrants,
+    ) -> Result<Stored<User>, Error> {
         // Before the password costs a hash.
         let name = self.existing_user(id).await?.name.clone();
         let hash = self.hash_new_password(admin, &name, password).await?;
         let next =
             |user: &User| user.with_password(hash.clone(), grants, &*self.entropy, self.now());
-        let changed = self.change_user(id, None, next).await?;
-        admin.note("set user password", &id);
-        Ok(changed)
+        self.change_user(id, None, next).await
     }
 
     /// Disables a user, which ends every grant of theirs by this one write.
@@ -181,9 +201,8 @@ impl<S: Store> Service<S> {
     /// `NotFound`, `Overloaded`, `Conflict`, `Unavailable`.
     pub async fn disable_user(&self, admin: &Admin, id: UserId) -> Result<Stored<User>, Error> {
         let next = |user: &User| user.disabled(&*self.entropy, self.now());
-        let changed = self.change_user(id, None, next).await?;
-        admin.note("disable user", &id);
-        Ok(changed)
+        let changed = self.change_user(id, None, next).await;
+        admin.noted("disable user", Some(&id), changed)
     }
 
     /// Enables a user again. What had ended stays ended.
@@ -191,9 +210,8 @@ impl<S: Store> Service<S> {
     /// # Errors
     /// `NotFound`, `Overloaded`, `Conflict`, `Unavailable`.
     pub async fn enable_user(&self, admin: &Admin, id: UserId) -> Result<Stored<User>, Error> {
-        let changed = self.change_user(id, None, |user| user.enabled(self.now())).await?;
-        admin.note("enable user", &id);
-        Ok(changed)
+        let changed = self.change_user(id, None, |user| user.enabled(self.now())).await;
+        admin.noted("enable user", Some(&id), changed)
     }
 
     /// Deletes a user; their grants are dead with them.
@@ -201,14 +219,13 @@ impl<S: Store> Service<S> {
     /// # Errors
     /// `NotFound`, `Overloaded`, `Conflict`, `Unavailable`.
     pub async fn delete_user(&self, admin: &Admin, id: UserId) -> Result<(), Error> {
-        race(async || {
+        let deleted = race(async || {
             let found = self.existing_user(id).await?;
             let written = self.store.users().write(Write::Delete(found.version(), id)).await;
             self.won(written.map(drop)).map(|won| won.then_some(()))
         })
-        .await?;
-        admin.note("delete user", &id);
-        Ok(())
+        .await;
+        admin.noted("delete user", Some(&id), deleted)
     }
 
     async fn existing_user(&self, id: UserId) -> Result<Stored<User>, Error> {

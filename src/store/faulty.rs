@@ -13,7 +13,7 @@ use tokio::{sync::watch, time::sleep};
 
 use super::{
     Condition, FeedError, GrantOwner, ReadError, Record, Records, Sequence, Store, StoreId, Stored,
-    Version, Write, WriteError,
+    Version, Write, WriteError, queued,
 };
 use crate::domain::{
     attempts::Attempts, change::Change, client::Client, grant::Grant, grant_id::GrantId,
@@ -153,6 +153,7 @@ impl<S> FaultyStore<S> {
         &self,
         write: impl Future<Output = Result<T, WriteError>>,
     ) -> Result<T, WriteError> {
+        queued::note();
         let fault = (self.lock().writes)();
         match fault {
             None => write.await,

@@ -10,7 +10,7 @@ use tokio::sync::watch;
 
 use super::{
     Condition, FeedError, GrantOwner, MAX_RECORD_BYTES, ReadError, Record, Records, Sequence,
-    Store, StoreId, Stored, Version, Write, WriteError,
+    Store, StoreId, Stored, Version, Write, WriteError, queued,
 };
 use crate::domain::{
     attempts::Attempts, change::Change, client::Client, grant::Grant, grant_id::GrantId,
@@ -153,6 +153,7 @@ impl<R: Mapped> Records<R> for MemoryStore {
     }
 
     async fn write(&self, write: Write<R>) -> Result<Version, WriteError> {
+        queued::note();
         let mut state = self.lock();
         let written = state.write(write);
         self.head.send_replace(state.head());

@@ -45,6 +45,7 @@ pub mod memory;
 pub mod new_file;
 #[cfg(feature = "postgres")]
 pub mod postgres;
+pub mod queued;
 mod record;
 pub mod sled;
 mod stored;
@@ -173,7 +174,7 @@ pub trait Records<R: Record>: Send + Sync + 'static {
     ) -> impl Future<Output = Result<Vec<Stored<R>>, ReadError>> + Send;
 
     /// Carries out one intent and returns, once it is durable, the record's new version. A write
-    /// whose future is dropped may still happen.
+    /// whose future is dropped may still happen: before that is so, [`queued::note`] is called.
     fn write(&self, write: Write<R>) -> impl Future<Output = Result<Version, WriteError>> + Send;
 }
 

@@ -97,8 +97,8 @@ impl<S: Store> Service<S> {
     /// `Overloaded` while another backup of the same administrator, or two, are under way;
     /// `Unavailable` when the store cannot be read.
     pub async fn begin_backup(&self, admin: &Admin) -> Result<Backup, Error> {
-        admin.note("back up the store", &"everything");
-        self.start_backup(admin.id()).await
+        let begun = self.start_backup(admin.id()).await;
+        admin.noted("back up the store", Some(&"everything"), begun)
     }
 
     async fn start_backup(&self, of: &ClientId) -> Result<Backup, Error> {

@@ -23,7 +23,7 @@ use super::{
 };
 use crate::{
     domain::change::Change,
-    store::{MAX_RECORD_BYTES, ReadError, Records, Stored, Version, Write, WriteError},
+    store::{MAX_RECORD_BYTES, ReadError, Records, Stored, Version, Write, WriteError, queued},
 };
 
 /// How long a write may take, its standbys included, before nobody knows.
@@ -249,6 +249,7 @@ impl<R: Tabled> Records<R> for PostgresRecords<R> {
         {
             return Err(WriteError::TooLarge);
         }
+        queued::note();
         let written = self.try_write(&write).await;
         self.cache.forget(&write.key());
         if R::COUNTED && written.is_ok() {

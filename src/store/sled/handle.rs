@@ -9,7 +9,7 @@ use thiserror::Error;
 use tokio::sync::{mpsc, oneshot, watch};
 
 use super::committer::{Command, Reply};
-use crate::store::{ReadError, Sequence, WriteError};
+use crate::store::{ReadError, Sequence, WriteError, queued};
 
 /// Why the committer stopped acknowledging for good.
 #[derive(Clone, Debug, Error)]
@@ -79,6 +79,7 @@ impl Handle {
             return Err(WriteError::Unavailable);
         }
         let (reply, outcome) = oneshot::channel();
+        queued::note();
         self.queue.try_send(command(reply)).map_err(|error| match error {
             mpsc::error::TrySendError::Full(_) => WriteError::Busy,
             mpsc::error::TrySendError::Closed(_) => WriteError::Unavailable,
