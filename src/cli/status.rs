@@ -52,6 +52,7 @@ fn store(store: v1::StoreStatus) -> Value {
     fields.add("disk_bytes", known(store.disk_bytes));
     fields.add("grants", store.grants);
     fields.add("clock_skew", store.clock_skew.map(skew));
+    fields.add("damaged_records", store.damaged_records);
     fields.into()
 }
 

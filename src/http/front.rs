@@ -64,8 +64,8 @@ pub fn router<S: Store>(
     for route in &ROUTES {
         for path in paths(route, options) {
             let front = Arc::clone(&front);
-            let answer = async move |request: Request| answer(&front, route, request).await;
-            router = router.route(&path, any(answering));
+            let respond = async move |request: Request| respond(&front, route, request).await;
+            router = router.route(&path, any(respond));
         }
     }
     if let Some(cors) = cors::layer(&options.cors)? {
@@ -97,7 +97,7 @@ const TOO_LONG: Error = Error::Unavailable { retry_after: Duration::from_secs(1)
 
 /// Answers a request and counts the answer. A request that has lost its caller, or took too long, and
 /// has written goes on to its end; it is counted as cancelled, or as too late, all the same.
-async fn answer<S: Store>(
+async fn respond<S: Store>(
     front: &Arc<Front<S>>,
     route: &'static Route,
     request: Request,

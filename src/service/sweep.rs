@@ -34,12 +34,13 @@ impl<S: Store> Service<S> {
             return Ok(0);
         }
         let step = step.min(SWEEP_STEP);
+        // One that fails does not keep the other from its turn.
         let grants = match horizon {
-            Some(horizon) => self.free_spent_grants(horizon, step).await?,
-            None => 0,
+            Some(horizon) => self.free_spent_grants(horizon, step).await,
+            None => Ok(0),
         };
-        let events = self.trim_feed(step).await?;
-        Ok(grants.max(events))
+        let events = self.trim_feed(step).await;
+        Ok(grants?.max(events?))
     }
 
     async fn may_sweep(&self) -> Result<bool, Error> {

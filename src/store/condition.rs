@@ -14,4 +14,6 @@ pub struct Condition {
     /// By how many milliseconds this process's own clock is ahead of the database's, where the
     /// database's is what counts.
     pub clock_skew: Option<i64>,
+    /// How many records were met since the process began that do not decode.
+    pub damaged: u64,
 }

@@ -45,6 +45,10 @@ pub async fn copy(from: &impl Store, to: &impl Store) -> Result<Copied, CopyErro
         grants: copy_records(from.grants(), to.grants()).await?,
     };
     copy_records(from.attempts(), to.attempts()).await?;
+    // A page passes over what is damaged: here that would lose it unseen.
+    if from.condition().damaged > 0 {
+        return Err(ReadError::Corrupt.into());
+    }
     Ok(copied)
 }
 

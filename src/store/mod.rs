@@ -38,6 +38,7 @@ mod condition;
 #[cfg(test)]
 pub(crate) mod conformance;
 mod copy;
+mod damage;
 mod engine;
 pub mod faulty;
 mod feed;
@@ -50,7 +51,7 @@ mod record;
 pub mod sled;
 mod stored;
 
-use std::future::Future;
+use std::{future::Future, time::Duration};
 
 use thiserror::Error;
 
@@ -70,6 +71,9 @@ use crate::domain::{
 
 /// Longest encoding of a record, in bytes.
 pub const MAX_RECORD_BYTES: usize = 64 << 10;
+
+/// For how long the sweeper leaves a damaged grant alone: those behind it are not to wait for it.
+const POSTPONED: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// One atomic intent.
 #[derive(Clone, Debug)]
@@ -166,7 +170,8 @@ pub trait Records<R: Record>: Send + Sync + 'static {
     ) -> impl Future<Output = Vec<Result<Option<Stored<R>>, ReadError>>> + Send;
 
     /// The records that come after `after` in key order, or the first ones: at most `limit`, and
-    /// fewer only when there are no more. May wait for the disk.
+    /// fewer only when there are no more. Damaged records are passed over and counted in
+    /// [`Condition::damaged`]. May wait for the disk.
     fn page(
         &self,
         after: Option<&R::Key>,
@@ -233,7 +238,8 @@ pub trait Store: Send + Sync + 'static {
     ) -> impl Future<Output = Result<Vec<GrantId>, ReadError>> + Send;
 
     /// Grants of which nothing can be used any more at `now`: at most `limit`, the longest
-    /// expired first, with the version to delete each by.
+    /// expired first, with the version to delete each by. A damaged one is passed over, counted, and
+    /// not looked at again for a day.
     fn spent_grants(
         &self,
         now: Timestamp,

@@ -19,6 +19,9 @@ pub trait Record: Clone + Debug + PartialEq + Send + Sync + 'static {
     /// What it is found by.
     type Key: Clone + Debug + Eq + Hash + Ord + Send + Sync + 'static;
 
+    /// The records of this type, in one word.
+    const NAME: &'static str;
+
     /// The key of this record.
     fn key(&self) -> Self::Key;
 
@@ -53,6 +56,8 @@ const CACHE_OVERHEAD: usize = 160;
 
 impl Record for Grant {
     type Key = GrantId;
+
+    const NAME: &'static str = "grants";
 
     fn key(&self) -> GrantId {
         self.id
@@ -90,6 +95,8 @@ impl Record for Grant {
 impl Record for Client {
     type Key = ClientId;
 
+    const NAME: &'static str = "clients";
+
     fn key(&self) -> ClientId {
         self.id.clone()
     }
@@ -124,6 +131,8 @@ impl Record for Client {
 impl Record for User {
     type Key = UserId;
 
+    const NAME: &'static str = "users";
+
     fn key(&self) -> UserId {
         self.id
     }
@@ -156,6 +165,8 @@ impl Record for User {
 
 impl Record for Attempts {
     type Key = AttemptsId;
+
+    const NAME: &'static str = "attempts";
 
     fn key(&self) -> AttemptsId {
         self.id

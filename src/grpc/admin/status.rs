@@ -15,6 +15,7 @@ pub(super) fn message(status: Status) -> v1::GetStatusResponse {
         disk_bytes: status.store.disk_bytes,
         grants: status.store.grants,
         clock_skew: status.store.clock_skew.map(signed),
+        damaged_records: status.store.damaged,
     };
     v1::GetStatusResponse {
         version: status.version.to_owned(),

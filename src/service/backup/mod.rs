@@ -174,6 +174,10 @@ impl<S: Store> Service<S> {
         let end_time = self.now();
         let head = self.store.head().await.map_err(|error| self.read_failed(error))?;
         self.follow(backup, Some(head)).await?;
+        let damaged = self.store.condition().damaged;
+        if damaged > 0 {
+            tracing::warn!(damaged, "the backup is without the records that are damaged");
+        }
         backup.keys.extend(self.store.key_ids().await.map_err(|error| self.read_failed(error))?);
         backup.finish(end_time).await
     }

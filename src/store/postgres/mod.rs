@@ -37,7 +37,7 @@ use tokio::{
     sync::{Semaphore, watch},
     time::timeout,
 };
-use tokio_postgres::types::ToSql;
+use tokio_postgres::{Row, types::ToSql};
 
 pub(super) use self::columns::Tabled;
 use self::{
@@ -51,7 +51,7 @@ use self::{
     metrics::PostgresMetrics,
     notices::Notices,
     records::{EVENTS_AT_ONCE, Shared, WRITE_TIMEOUT},
-    rows::keyed,
+    rows::{keyed, readable},
     schema::Identity,
     versions::Versions,
 };
@@ -65,8 +65,8 @@ pub use self::{
     tls::{ClientCertificate, TlsMode, TlsOptions},
 };
 use super::{
-    Condition, FeedError, GrantOwner, ReadError, Record as _, Sequence, Store, StoreId, Stored,
-    WriteError,
+    Condition, FeedError, GrantOwner, POSTPONED, ReadError, Record as _, Sequence, Store, StoreId,
+    Stored, WriteError, damage::Damage,
 };
 use crate::{
     domain::{
@@ -176,8 +176,10 @@ impl PostgresStore {
         );
         let versions = Versions::of(identity.opening);
         let events = Semaphore::new(EVENTS_AT_ONCE);
+        let damage = Damage::default();
+        damage.serve(&metrics.registry);
         let shared =
-            Shared { connections, barrier, versions, instance, notices, freshness, events };
+            Shared { connections, barrier, versions, instance, notices, freshness, damage, events };
         let shared = Arc::new(shared);
         Self {
             grants: PostgresRecords::new(&shared, grants),
@@ -237,6 +239,18 @@ impl PostgresStore {
                 drop(Connection::take(client));
                 return Err(ReadError::Unavailable);
             };
+            moved.map_err(|error| outcome::of_read(&error))?;
+        }
+        Ok(())
+    }
+
+    /// Moves the due times of the damaged grants among these rows.
+    async fn postpone(&self, rows: &[Row], due: Timestamp) -> Result<(), ReadError> {
+        let client = self.shared.connections.get().await.map_err(|_| ReadError::Unavailable)?;
+        let sql = "UPDATE jeton_grants SET due_at = $2 WHERE key = $1";
+        for row in rows.iter().filter(|row| keyed::<Grant>(row).is_err()) {
+            let key: &[u8] = row.try_get(0).map_err(|_| ReadError::Corrupt)?;
+            let moved = client.execute(sql, &[&key, &to_sql(due)]).await;
             moved.map_err(|error| outcome::of_read(&error))?;
         }
         Ok(())
@@ -314,14 +328,19 @@ impl Store for PostgresStore {
         let mut spent = Vec::new();
         for _ in 0..SETTLE_PASSES {
             let (rows, _) = self.shared.connections.read(sql, &[&to_sql(now), &rows_limit]).await?;
-            let due: Vec<Stored<Grant>> = rows.iter().map(keyed).collect::<Result<_, _>>()?;
+            let due: Vec<Stored<Grant>> =
+                rows.iter().filter_map(|row| readable(row, &self.shared.damage)).collect();
+            let damaged = due.len() < rows.len();
             let (found, unsettled): (Vec<_>, Vec<_>) =
                 due.into_iter().partition(|grant| grant.spent_time() <= now);
             spent = found;
-            if unsettled.is_empty() {
+            if unsettled.is_empty() && !damaged {
                 break;
             }
             self.settle(&unsettled).await?;
+            if damaged {
+                self.postpone(&rows, now.after(POSTPONED)).await?;
+            }
         }
         spent.sort_by_key(|grant| grant.spent_time());
         Ok(spent)
@@ -364,7 +383,8 @@ impl Store for PostgresStore {
         let writable = *self.shared.barrier.readiness().borrow() == Readiness::Ready;
         let grants = self.shared.instance.grants();
         let clock_skew = Some(self.clock.skew() / 1_000);
-        Condition { writable, grants, clock_skew, ..Condition::default() }
+        let damaged = self.shared.damage.count();
+        Condition { writable, grants, clock_skew, damaged, ..Condition::default() }
     }
 
     fn id(&self) -> StoreId {

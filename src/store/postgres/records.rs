@@ -17,13 +17,16 @@ use super::{
     instance::Instance,
     notices::Notices,
     outcome::{self, Failed},
-    rows::{keyed, stored},
+    rows::{readable, stored},
     statement::Statements,
     versions::Versions,
 };
 use crate::{
     domain::change::Change,
-    store::{MAX_RECORD_BYTES, ReadError, Records, Stored, Version, Write, WriteError, queued},
+    store::{
+        MAX_RECORD_BYTES, ReadError, Records, Stored, Version, Write, WriteError, damage::Damage,
+        queued,
+    },
 };
 
 /// How long a write may take, its standbys included, before nobody knows.
@@ -51,6 +54,7 @@ pub(super) struct Shared {
     pub(super) instance: Arc<Instance>,
     pub(super) notices: Notices,
     pub(super) freshness: Arc<Freshness>,
+    pub(super) damage: Damage,
     /// Turns of writes with an event, [`EVENTS_AT_ONCE`] of them.
     pub(super) events: Semaphore,
 }
@@ -196,7 +200,8 @@ impl<R: Tabled> Records<R> for PostgresRecords<R> {
     async fn get(&self, key: &R::Key) -> Result<Option<Stored<R>>, ReadError> {
         let fill = self.cache.begin(key);
         let rows = self.shared.read(&self.statements.get, &[&R::key_bytes(key)]).await?;
-        let found = rows.first().map(|row| stored::<R>(key, row, 0)).transpose()?;
+        let found = rows.first().map(|row| stored::<R>(key, row, 0)).transpose();
+        let found = found.inspect_err(|_| self.shared.damage.met::<R>(R::key_bytes(key)))?;
         if let Some(found) = &found {
             self.cache.fill(fill, key, found.clone());
         }
@@ -217,7 +222,8 @@ impl<R: Tabled> Records<R> for PostgresRecords<R> {
         let by_key: HashMap<&[u8], &Row> = by_key.collect();
         let found = keys.iter().zip(fills).map(|(key, fill)| {
             let row = by_key.get(R::key_bytes(key));
-            let found = row.map(|row| stored::<R>(key, row, 1)).transpose()?;
+            let found = row.map(|row| stored::<R>(key, row, 1)).transpose();
+            let found = found.inspect_err(|_| self.shared.damage.met::<R>(R::key_bytes(key)))?;
             if let Some(found) = &found {
                 self.cache.fill(fill, key, found.clone());
             }
@@ -231,15 +237,23 @@ impl<R: Tabled> Records<R> for PostgresRecords<R> {
         after: Option<&R::Key>,
         limit: usize,
     ) -> Result<Vec<Stored<R>>, ReadError> {
-        let limit = i64::try_from(limit).unwrap_or(i64::MAX);
-        let rows = match after {
-            None => self.shared.read(&self.statements.first_page, &[&limit]).await?,
-            Some(after) => {
-                let after = R::key_bytes(after);
-                self.shared.read(&self.statements.page, &[&after, &limit]).await?
+        let rows_limit = i64::try_from(limit).unwrap_or(i64::MAX);
+        let mut after: Option<Vec<u8>> = after.map(|after| R::key_bytes(after).to_vec());
+        let mut page = Vec::new();
+        loop {
+            let rows = match &after {
+                None => self.shared.read(&self.statements.first_page, &[&rows_limit]).await?,
+                Some(after) => {
+                    self.shared.read(&self.statements.page, &[after, &rows_limit]).await?
+                }
+            };
+            page.extend(rows.iter().filter_map(|row| readable(row, &self.shared.damage)));
+            if rows.len() < limit || page.len() >= limit {
+                page.truncate(limit);
+                return Ok(page);
             }
-        };
-        rows.iter().map(keyed).collect()
+            after = rows.last().and_then(|row| row.try_get(0).ok());
+        }
     }
 
     /// Whatever came of it, what was kept of the record is not its state any more, or may not be.

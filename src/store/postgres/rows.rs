@@ -2,7 +2,17 @@
 
 use tokio_postgres::Row;
 
-use crate::store::{ReadError, Record, Stored, Version};
+use crate::store::{ReadError, Record, Stored, Version, damage::Damage};
+
+/// The record in a row of key, version, record; `None` for a damaged one, which keeps nobody from the
+/// others.
+pub(super) fn readable<R: Record>(row: &Row, damage: &Damage) -> Option<Stored<R>> {
+    let record = keyed(row);
+    if record.is_err() {
+        damage.met::<R>(row.try_get(0).unwrap_or_default());
+    }
+    record.ok()
+}
 
 /// The record in a row of key, version, record.
 pub(super) fn keyed<R: Record>(row: &Row) -> Result<Stored<R>, ReadError> {

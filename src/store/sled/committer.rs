@@ -29,8 +29,11 @@ use super::{
     watchdog::Watchdog,
 };
 use crate::{
-    domain::{attempts::Attempts, client::Client, grant::Grant, key_ring::KeyId, user::User},
-    store::{MAX_RECORD_BYTES, Sequence, Stored, Version, Write, WriteError},
+    domain::{
+        attempts::Attempts, client::Client, grant::Grant, key_ring::KeyId, time::Timestamp,
+        user::User,
+    },
+    store::{MAX_RECORD_BYTES, ReadError, Sequence, Stored, Version, Write, WriteError},
 };
 
 /// Commands that wait while a batch is being synced. More are refused as `Busy`: at the speed of a
@@ -63,8 +66,9 @@ pub enum Command {
     Client(Write<Client>, Reply<Version>),
     User(Write<User>, Reply<Version>),
     Attempts(Write<Attempts>, Reply<Version>),
-    /// Expiry entries that do not say what their grant says: move or drop them.
-    Settle(Vec<ExpiryEntry>, Reply<()>),
+    /// Expiry entries that do not say what their grant says: move or drop them. Those of damaged
+    /// grants go to the time that is given.
+    Settle(Vec<ExpiryEntry>, Timestamp, Reply<()>),
     /// Forget the oldest events up to this one, so many at most.
     Trim(Sequence, usize, Reply<usize>),
     /// Note whether records may name a server key from now on.
@@ -184,7 +188,7 @@ impl Committer {
                 let staged = self.decide(&self.tables.attempts, write, batch)?;
                 batch.attempts.add(staged, reply);
             }
-            Command::Settle(_, reply) | Command::SetKey(_, _, reply)
+            Command::Settle(_, _, reply) | Command::SetKey(_, _, reply)
                 if self.space.refuses(false) =>
             {
                 let _gone = reply.send(Err(WriteError::NoSpace));
@@ -192,9 +196,9 @@ impl Committer {
             Command::Trim(_, _, reply) if self.space.refuses(false) => {
                 let _gone = reply.send(Err(WriteError::NoSpace));
             }
-            Command::Settle(entries, reply) => {
+            Command::Settle(entries, postponed, reply) => {
                 for entry in entries {
-                    self.settle(entry, batch);
+                    self.settle(entry, postponed, batch);
                 }
                 batch.done.push(reply);
             }
@@ -275,16 +279,19 @@ impl Committer {
         Ok(trees::user_behind(entry, &id, &self.tables.users).is_some())
     }
 
-    /// Puts an expiry entry where its grant says, or drops it when there is no grant.
-    fn settle(&self, entry: ExpiryEntry, batch: &mut Batch) {
+    /// Puts an expiry entry where its grant says, or at `postponed` when that cannot be read, or drops
+    /// it when there is no grant.
+    fn settle(&self, entry: ExpiryEntry, postponed: Timestamp, batch: &mut Batch) {
         // A grant in this very batch settles with the next sweep.
         if self.tables.grants.is_open(&entry.grant_id) {
             return;
         }
-        let Ok(grant) = self.tables.grants.read(&entry.grant_id) else {
-            return;
+        let time = match self.tables.grants.read(&entry.grant_id) {
+            Ok(grant) => grant.map(|grant| grant.spent_time()),
+            Err(ReadError::Corrupt) => Some(postponed),
+            Err(ReadError::Unavailable) => return,
         };
-        let moved = grant.map(|grant| ExpiryEntry { time: grant.spent_time(), ..entry });
+        let moved = time.map(|time| ExpiryEntry { time, ..entry });
         if moved != Some(entry) {
             batch.move_expiry(entry, moved);
         }

@@ -5,6 +5,8 @@ mod check;
 mod cleaner;
 mod committer;
 mod count;
+#[cfg(test)]
+mod damaged;
 mod directory;
 mod engine;
 #[cfg(test)]
@@ -54,7 +56,8 @@ use self::{
     metrics::SledMetrics, records::blocking, space::Space, table::Table, trees::Trees,
 };
 use super::{
-    Condition, FeedError, GrantOwner, ReadError, Sequence, Store, StoreId, Stored, WriteError,
+    Condition, FeedError, GrantOwner, POSTPONED, ReadError, Sequence, Store, StoreId, Stored,
+    WriteError, damage::Damage,
 };
 use crate::domain::{
     attempts::Attempts, change::Change, client::Client, grant::Grant, grant_id::GrantId,
@@ -71,9 +74,13 @@ pub struct SledStore {
     trees: Trees,
     meta: Arc<Meta>,
     committer: Handle,
-    #[expect(dead_code, reason = "held: what a store that failed has shown can still be read")]
+    #[cfg_attr(
+        not(test),
+        expect(dead_code, reason = "held: what a store that failed has shown can still be read")
+    )]
     engine: Engine,
     space: Arc<Space>,
+    damage: Damage,
     metrics: Arc<SledMetrics>,
 }
 
@@ -166,7 +173,7 @@ impl Store for SledStore {
             if due.unsettled.is_empty() {
                 break;
             }
-            self.settle(due.unsettled).await?;
+            self.settle(due.unsettled, now.after(POSTPONED)).await?;
         }
         Ok(spent)
     }
@@ -215,6 +222,7 @@ impl Store for SledStore {
             disk_bytes,
             grants: u64::try_from(self.metrics.grants.get()).unwrap_or(0),
             clock_skew: None,
+            damaged: self.damage.count(),
         }
     }
 
@@ -240,9 +248,14 @@ impl Store for SledStore {
 const SETTLE_PASSES: usize = 8;
 
 impl SledStore {
-    /// Moves or drops expiry entries. What is not settled now is met again by the next scan.
-    async fn settle(&self, entries: Vec<ExpiryEntry>) -> Result<(), ReadError> {
-        match self.committer.ask(|reply| Command::Settle(entries, reply)).await {
+    /// Moves or drops expiry entries; those of damaged grants go to `postponed`. What is not settled
+    /// now is met again by the next scan.
+    async fn settle(
+        &self,
+        entries: Vec<ExpiryEntry>,
+        postponed: Timestamp,
+    ) -> Result<(), ReadError> {
+        match self.committer.ask(|reply| Command::Settle(entries, postponed, reply)).await {
             Ok(()) | Err(WriteError::Busy | WriteError::Conflict | WriteError::NoSpace) => Ok(()),
             Err(WriteError::Unavailable | WriteError::Unknown) => Err(ReadError::Unavailable),
             Err(WriteError::TooLarge | WriteError::Corrupt) => Err(ReadError::Corrupt),
@@ -253,7 +266,7 @@ impl SledStore {
 /// What lies behind due expiry entries.
 struct Due {
     spent: Vec<Stored<Grant>>,
-    /// Entries of grants that have since been refreshed or freed.
+    /// Entries of grants that have since been refreshed or freed, or are damaged.
     unsettled: Vec<ExpiryEntry>,
 }
 
@@ -265,9 +278,10 @@ fn sort_due(
 ) -> Result<Due, ReadError> {
     let mut due = Due { spent: Vec::new(), unsettled: Vec::new() };
     for entry in trees.due(now, limit)? {
-        match grants.read(&entry.grant_id)? {
-            Some(grant) if grant.spent_time() <= now => due.spent.push(grant),
-            Some(_) | None => due.unsettled.push(entry),
+        match grants.read(&entry.grant_id) {
+            Ok(Some(grant)) if grant.spent_time() <= now => due.spent.push(grant),
+            Ok(Some(_) | None) | Err(ReadError::Corrupt) => due.unsettled.push(entry),
+            Err(error @ ReadError::Unavailable) => return Err(error),
         }
     }
     Ok(due)

@@ -119,6 +119,8 @@ impl SledStore {
         let lookups = [&tables.grants.lookups, &tables.clients.lookups, &tables.users.lookups];
         serve_lookups(&metrics.registry, lookups.map(Arc::clone));
         serve_space(&metrics.registry, &space);
+        let damage = tables.damage.clone();
+        damage.serve(&metrics.registry);
         let committer = Committer {
             tables: tables.clone(),
             trees: trees.clone(),
@@ -150,6 +152,7 @@ impl SledStore {
             committer,
             engine,
             space,
+            damage,
             metrics,
         })
     }

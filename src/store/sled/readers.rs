@@ -11,7 +11,7 @@ use std::{
 use super::{engine::Engine, table::Table};
 use crate::{
     domain::{grant::Grant, grant_id::GrantId},
-    store::{Stored, Version, conformance::grant},
+    store::{Stored, Version, conformance::grant, damage::Damage},
 };
 
 /// A key in one batch, unless a longer proof is asked for.
@@ -82,7 +82,7 @@ impl Scene {
 fn table() -> (Engine, Arc<Table<Grant>>) {
     let db = sled::Config::new().temporary(true).open().expect("sled");
     let engine = Engine::new(db);
-    let table = Table::new(engine.tree("grants").expect("a tree"), 1 << 20);
+    let table = Table::new(engine.tree("grants").expect("a tree"), 1 << 20, &Damage::default());
     (engine, table)
 }
 

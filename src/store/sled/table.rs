@@ -15,6 +15,7 @@ use super::{OpenError, index::Indexed, metrics::Lookups, tree::Tree};
 use crate::store::{
     ReadError, Stored, Version,
     cache::{Fill, RecordCache},
+    damage::Damage,
 };
 
 /// The records of one type.
@@ -23,6 +24,7 @@ pub(super) struct Table<R: Indexed> {
     cache: RecordCache<R::Key, Stored<R>>,
     /// What the keys of the open batch held before it; empty between batches.
     open: RwLock<HashMap<R::Key, Option<Stored<R>>>>,
+    damage: Damage,
     pub(super) lookups: Arc<Lookups>,
 }
 
@@ -36,10 +38,12 @@ pub(super) struct Reading<R> {
 pub(super) const VERSION_BYTES: usize = 8;
 
 impl<R: Indexed> Table<R> {
-    /// A table over `tree` whose cache holds at most `cache_bytes` of records.
-    pub(super) fn new(tree: Tree, cache_bytes: u64) -> Arc<Self> {
+    /// A table over `tree` whose cache holds at most `cache_bytes` of records, and which notes in
+    /// `damage` what does not decode.
+    pub(super) fn new(tree: Tree, cache_bytes: u64, damage: &Damage) -> Arc<Self> {
         let cache = RecordCache::new(cache_bytes);
-        Arc::new(Self { tree, cache, open: RwLock::default(), lookups: Arc::default() })
+        let damage = damage.clone();
+        Arc::new(Self { tree, cache, open: RwLock::default(), damage, lookups: Arc::default() })
     }
 
     /// The published record if memory holds it.
@@ -83,30 +87,31 @@ impl<R: Indexed> Table<R> {
     /// never on a runtime thread. Leaves the cache to those who ask for one record.
     pub(super) fn page(
         &self,
-        mut after: Option<R::Key>,
+        after: Option<R::Key>,
         limit: usize,
     ) -> Result<Vec<Stored<R>>, ReadError> {
         let mut page = Vec::new();
+        let mut after: Option<Vec<u8>> = after.map(|key| R::key_bytes(&key).to_vec());
         while page.len() < limit {
             let mut found = BTreeMap::new();
-            let start =
-                after.as_ref().map_or(Bound::Unbounded, |key| Bound::Excluded(R::key_bytes(key)));
-            let entries =
-                self.tree.range::<&[u8]>((start, Bound::Unbounded)).map_err(read_error)?;
-            for entry in entries.take(limit) {
+            let (mut entries, mut last) = (0, None);
+            let start = after.as_deref().map_or(Bound::Unbounded, Bound::Excluded);
+            let range = self.tree.range::<&[u8]>((start, Bound::Unbounded)).map_err(read_error)?;
+            for entry in range.take(limit) {
                 let (key, bytes) = entry.map_err(read_error)?;
-                let key = R::parse_key(&key)?;
-                let record = decode(&key, &bytes)?;
-                found.insert(key, record);
+                found.extend(self.readable(&key, &bytes));
+                entries += 1;
+                last = Some(key.to_vec());
             }
-            let more = found.len() == limit;
-            let last = found.last_key_value().map(|(key, _)| key.clone()).filter(|_| more);
+            let more = entries == limit;
+            let last = last.filter(|_| more);
             // Order matters: the tree first, then this look. What the tree held of a batch that is
             // not open any more has been published; what an open one did to it is undone here.
             let open = self.open.read().unwrap_or_else(PoisonError::into_inner);
             for (key, before) in open.iter() {
-                let follows = after.as_ref().is_none_or(|after| key > after);
-                if follows && last.as_ref().is_none_or(|last| key <= last) {
+                let place = R::key_bytes(key);
+                let follows = after.as_deref().is_none_or(|after| place > after);
+                if follows && last.as_deref().is_none_or(|last| place <= last) {
                     match before {
                         Some(before) => found.insert(key.clone(), before.clone()),
                         None => found.remove(key),
@@ -121,6 +126,19 @@ impl<R: Indexed> Table<R> {
             after = last;
         }
         Ok(page)
+    }
+
+    /// A record of a page; `None` for a damaged one, which keeps nobody from the others.
+    fn readable(&self, key: &[u8], bytes: &[u8]) -> Option<(R::Key, Stored<R>)> {
+        let record = R::parse_key(key).map_err(ReadError::from);
+        let record = record.and_then(|key| Ok((decode(&key, bytes)?, key)));
+        match record {
+            Ok((record, key)) => Some((key, record)),
+            Err(_) => {
+                self.damage.met::<R>(key);
+                None
+            }
+        }
     }
 
     /// Begins to write `key`: readers go on seeing `before`, and fills under way lose.
@@ -187,7 +205,11 @@ impl<R: Indexed> Table<R> {
 
     fn load(&self, key: &R::Key) -> Result<Option<Stored<R>>, ReadError> {
         let bytes = self.tree.get(R::key_bytes(key)).map_err(read_error)?;
-        bytes.map(|bytes| decode(key, &bytes)).transpose()
+        let record = bytes.map(|bytes| decode(key, &bytes)).transpose();
+        if record.is_err() {
+            self.damage.met::<R>(R::key_bytes(key));
+        }
+        record
     }
 }
 

@@ -3,7 +3,10 @@
 use std::sync::Arc;
 
 use super::{OpenError, engine::Engine, table::Table};
-use crate::domain::{attempts::Attempts, client::Client, grant::Grant, user::User};
+use crate::{
+    domain::{attempts::Attempts, client::Client, grant::Grant, user::User},
+    store::damage::Damage,
+};
 
 /// Cloning shares them.
 #[derive(Clone)]
@@ -12,6 +15,7 @@ pub(super) struct Tables {
     pub(super) clients: Arc<Table<Client>>,
     pub(super) users: Arc<Table<User>>,
     pub(super) attempts: Arc<Table<Attempts>>,
+    pub(super) damage: Damage,
 }
 
 impl Tables {
@@ -21,11 +25,13 @@ impl Tables {
         // A login's failures are looked at by that login alone.
         let least = cache_bytes / 32;
         let most = cache_bytes - 2 * few - least;
+        let damage = Damage::default();
         Ok(Self {
-            grants: Table::new(engine.tree("grants")?, most),
-            clients: Table::new(engine.tree("clients")?, few),
-            users: Table::new(engine.tree("users")?, few),
-            attempts: Table::new(engine.tree("attempts")?, least),
+            grants: Table::new(engine.tree("grants")?, most, &damage),
+            clients: Table::new(engine.tree("clients")?, few, &damage),
+            users: Table::new(engine.tree("users")?, few, &damage),
+            attempts: Table::new(engine.tree("attempts")?, least, &damage),
+            damage,
         })
     }
 
