@@ -2,7 +2,6 @@
 
 use std::{io, sync::Arc, thread};
 
-use futures_util::future::join_all;
 use thiserror::Error;
 use tokio::task::{JoinError, spawn_blocking};
 
@@ -28,6 +27,7 @@ use crate::{
     service::{HashPool, Service},
     store::{
         Engine, ReadError, Record, Records, Store, Stored, Write, WriteError,
+        bulk::in_turn,
         sled::{OpenError, SledOptions, SledStore},
     },
     transport::TlsError,
@@ -258,19 +258,11 @@ fn change<R: Record>(existing: Option<Stored<R>>, new: R) -> Option<Write<R>> {
     }
 }
 
-/// A group at a time: more would not fit the store's queue.
 async fn write_all<R: Record>(
     records: &impl Records<R>,
     writes: Vec<Write<R>>,
 ) -> Result<(), StartError> {
-    const GROUP: usize = 256;
-    let mut writes = writes.into_iter();
-    loop {
-        let group: Vec<_> = writes.by_ref().take(GROUP).collect();
-        if group.is_empty() {
-            return Ok(());
-        }
-        let written = join_all(group.into_iter().map(|write| records.write(write))).await;
-        written.into_iter().collect::<Result<Vec<_>, _>>()?;
-    }
+    let written = in_turn(writes.into_iter().map(|write| records.write(write))).await;
+    written.into_iter().collect::<Result<Vec<_>, _>>()?;
+    Ok(())
 }

@@ -1,11 +1,10 @@
 //! Copies everything of one store into another, empty one of whatever engine.
 
-use futures_util::future::join_all;
 use thiserror::Error;
 
-use super::{ReadError, Record, Records, Store, Write, WriteError};
+use super::{ReadError, Record, Records, Store, Write, WriteError, bulk::in_turn};
 
-/// Records read and written at once.
+/// Records read at once.
 const PAGE: usize = 256;
 
 /// How many records were copied.
@@ -60,7 +59,7 @@ async fn copy_records<R: Record>(
     loop {
         let page = from.page(after.as_ref(), PAGE).await?;
         let inserts = page.iter().map(|record| to.write(Write::Insert(R::clone(record))));
-        for written in join_all(inserts).await {
+        for written in in_turn(inserts).await {
             written?;
             copied += 1;
         }

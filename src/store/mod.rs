@@ -33,6 +33,7 @@
 //! What fails is typed by what the caller may do next: see [`ReadError`] and [`WriteError`].
 
 pub mod backup;
+pub mod bulk;
 mod cache;
 mod condition;
 #[cfg(test)]
