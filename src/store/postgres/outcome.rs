@@ -25,7 +25,9 @@ pub(super) enum Failed {
 pub(super) fn of_write(error: &Error) -> Failed {
     let Some(state) = told(error) else { return Failed::Unknown };
     match *state {
-        SqlState::T_R_SERIALIZATION_FAILURE | SqlState::T_R_DEADLOCK_DETECTED => Failed::Again,
+        SqlState::T_R_SERIALIZATION_FAILURE
+        | SqlState::T_R_DEADLOCK_DETECTED
+        | SqlState::IDLE_IN_TRANSACTION_SESSION_TIMEOUT => Failed::Again,
         SqlState::UNIQUE_VIOLATION => Failed::NotWritten(WriteError::Conflict),
         SqlState::DISK_FULL => Failed::NotWritten(WriteError::NoSpace),
         SqlState::TOO_MANY_CONNECTIONS | SqlState::LOCK_NOT_AVAILABLE => {

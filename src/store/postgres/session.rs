@@ -16,9 +16,12 @@ use super::outcome::told;
 /// No statement may be cut off by the server: a commit that is cancelled while it waits for the
 /// standbys is answered with a warning, like one that they have. Commits wait for the standbys,
 /// whatever the database's default is.
+///
+/// An instance that is frozen in a transaction may hold the feed's row, which every revocation needs: the
+/// server takes it away after two seconds, before those who wait for it give up.
 const SESSION: &str = "SET statement_timeout = 0;
      SET lock_timeout = '5s';
-     SET idle_in_transaction_session_timeout = '30s';
+     SET idle_in_transaction_session_timeout = '2s';
      SELECT set_config('synchronous_commit', 'on', false)
          WHERE current_setting('synchronous_commit') IN ('off', 'local', 'remote_write')";
 

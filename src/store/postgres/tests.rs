@@ -170,6 +170,20 @@ async fn whoever_has_lost_the_lease_does_not_finish_what_another_one_fills() {
     drop(open("filled").await);
 }
 
+/// What a frozen instance holds: the feed's row, in a transaction in which nothing more comes.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "needs PostgreSQL: tests/postgres.sh"]
+async fn an_instance_that_is_frozen_in_a_revocation_does_not_keep_others_from_theirs() {
+    let store = empty("frozen").await;
+    let version = store.grants().write(Write::Insert(grant(1))).await.expect("an insert");
+    let frozen = store.shared.connections.get().await.expect("a connection");
+    frozen.batch_execute("BEGIN; SELECT head FROM jeton_feed FOR UPDATE").await.expect("the row");
+    let ended = grant(1).ended(EndCause::Revoked, NOW);
+    let revoked = store.grants().write(Write::Replace(version, ended)).await;
+    assert!(revoked.is_ok(), "{revoked:?}");
+    drop(frozen);
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 #[ignore = "needs PostgreSQL: tests/postgres.sh"]
 async fn it_survives_being_closed() {
