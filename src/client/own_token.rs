@@ -135,16 +135,15 @@ impl OwnToken {
             Err(error) => {
                 let now = Instant::now();
                 let wait = error.wait().unwrap_or_default().min(LONGEST_FAILURE);
-                match &mut *held {
+                if let Held::Token { renew, end, .. } = &mut *held
+                    && now < *end
+                {
                     // A token that is still good stays, and is renewed later.
-                    Held::Token { renew, end, .. } if now < *end => {
-                        let part = (*end - now).mul_f64(0.05 + 0.05 * fastrand::f64());
-                        *renew = now + part.max(wait).max(FAILURE);
-                    }
-                    failed => {
-                        let end = now + wait.max(FAILURE);
-                        *failed = Held::Failure { error: error.clone(), end };
-                    }
+                    let part = (*end - now).mul_f64(0.05 + 0.05 * fastrand::f64());
+                    *renew = now + part.max(wait).max(FAILURE);
+                } else {
+                    let end = now + wait.max(FAILURE);
+                    *held = Held::Failure { error: error.clone(), end };
                 }
                 Err(error)
             }

@@ -293,6 +293,15 @@ impl Store for Engine {
         either!(&self.store, store => store.grant_ids(of, after, limit).await)
     }
 
+    async fn newest_grant_ids(
+        &self,
+        of: &GrantOwner,
+        before: Option<GrantId>,
+        limit: usize,
+    ) -> Result<Vec<GrantId>, ReadError> {
+        either!(&self.store, store => store.newest_grant_ids(of, before, limit).await)
+    }
+
     async fn spent_grants(
         &self,
         now: Timestamp,

@@ -271,6 +271,16 @@ impl<S: Store> Store for FaultyStore<S> {
         self.store.grant_ids(of, after, limit).await
     }
 
+    async fn newest_grant_ids(
+        &self,
+        of: &GrantOwner,
+        before: Option<GrantId>,
+        limit: usize,
+    ) -> Result<Vec<GrantId>, ReadError> {
+        self.read().await?;
+        self.store.newest_grant_ids(of, before, limit).await
+    }
+
     async fn spent_grants(
         &self,
         now: Timestamp,

@@ -206,6 +206,19 @@ impl Store for MemoryStore {
         Ok(listed.filter(|id| after.is_none_or(|after| *id > after)).take(limit).collect())
     }
 
+    async fn newest_grant_ids(
+        &self,
+        of: &GrantOwner,
+        before: Option<GrantId>,
+        limit: usize,
+    ) -> Result<Vec<GrantId>, ReadError> {
+        let mut ids = self.grant_ids(of, None, usize::MAX).await?;
+        ids.retain(|id| before.is_none_or(|before| *id < before));
+        ids.reverse();
+        ids.truncate(limit);
+        Ok(ids)
+    }
+
     async fn spent_grants(
         &self,
         now: Timestamp,

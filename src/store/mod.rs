@@ -238,6 +238,15 @@ pub trait Store: Send + Sync + 'static {
         limit: usize,
     ) -> impl Future<Output = Result<Vec<GrantId>, ReadError>> + Send;
 
+    /// The same from the other end, the newest mostly first: at most `limit` that come before
+    /// `before`. Grants that a write has ended may be left out.
+    fn newest_grant_ids(
+        &self,
+        of: &GrantOwner,
+        before: Option<GrantId>,
+        limit: usize,
+    ) -> impl Future<Output = Result<Vec<GrantId>, ReadError>> + Send;
+
     /// Grants of which nothing can be used any more at `now`: at most `limit`, the longest
     /// expired first, with the version to delete each by. A damaged one is passed over, counted, and
     /// not looked at again for a day.

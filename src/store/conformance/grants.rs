@@ -29,6 +29,12 @@ pub(super) async fn grants_are_listed_by_their_owners_in_pages(store: &impl Stor
         }
         assert_eq!(listed, expected);
     }
+    for of in [GrantOwner::User(user(8).id), GrantOwner::Client(owner(20).client_id)] {
+        let newest = store.newest_grant_ids(&of, None, 2).await.expect("the newest");
+        assert_eq!(newest, [expected[4], expected[3]]);
+        let rest = store.newest_grant_ids(&of, Some(newest[1]), 10).await.expect("the rest");
+        assert_eq!(rest, [expected[2], expected[1], expected[0]]);
+    }
     let shorter = GrantOwner::Client(client(1).id);
     let others = store.grant_ids(&shorter, None, 100).await.expect("a page");
     assert!(!others.is_empty() && others.iter().all(|id| !expected.contains(id)));

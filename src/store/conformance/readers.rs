@@ -35,7 +35,7 @@ fn rounds() -> usize {
 }
 
 fn in_state(number: usize, state: u32) -> Grant {
-    let id = GrantId::from_bytes((0xd000_0000_u128 << 96 | number as u128).to_be_bytes());
+    let id = GrantId::from_bytes(((0xd000_0000_u128 << 96) | number as u128).to_be_bytes());
     let mut grant = Grant { id, ..grant(1) };
     grant.current.number = state;
     grant

@@ -9,9 +9,11 @@ mod cache;
 mod clock;
 mod columns;
 mod connections;
+mod due;
 mod feed;
 mod follower;
 mod fresh;
+mod grant_ids;
 mod instance;
 mod keys;
 mod lease;
@@ -33,24 +35,20 @@ mod versions;
 
 use std::{sync::Arc, time::Duration};
 
-use tokio::{
-    sync::{Semaphore, watch},
-    time::timeout,
-};
-use tokio_postgres::{Row, types::ToSql};
+use tokio::sync::{Semaphore, watch};
 
 pub(super) use self::columns::Tabled;
 use self::{
     barrier::Barrier,
     cache::{Cache, Freshness},
     columns::to_sql,
-    connections::{Connection, Connections},
+    connections::Connections,
     follower::{Caches, Follower},
     instance::Instance,
     lease::Lease,
     metrics::PostgresMetrics,
     notices::Notices,
-    records::{EVENTS_AT_ONCE, Shared, WRITE_TIMEOUT},
+    records::{EVENTS_AT_ONCE, Shared},
     rows::{keyed, readable},
     schema::Identity,
     versions::Versions,
@@ -65,8 +63,8 @@ pub use self::{
     tls::{ClientCertificate, TlsMode, TlsOptions},
 };
 use super::{
-    Condition, FeedError, GrantOwner, POSTPONED, ReadError, Record as _, Sequence, Store, StoreId,
-    Stored, WriteError, damage::Damage,
+    Condition, FeedError, GrantOwner, POSTPONED, ReadError, Sequence, Store, StoreId, Stored,
+    WriteError, damage::Damage,
 };
 use crate::{
     domain::{
@@ -225,36 +223,6 @@ impl PostgresStore {
     ) -> Result<Result<(), KeyId>, WriteError> {
         keys::claim(&self.shared, active, Some(held)).await
     }
-
-    /// Moves the due times of grants that were refreshed since they were set. A grant that changes
-    /// meanwhile is met again.
-    async fn settle(&self, unsettled: &[Stored<Grant>]) -> Result<(), ReadError> {
-        let client = self.shared.connections.get().await.map_err(|_| ReadError::Unavailable)?;
-        let sql = "UPDATE jeton_grants SET due_at = $3 WHERE key = $1 AND version = $2";
-        for grant in unsettled {
-            let (key, version) = (grant.id.as_bytes().as_slice(), grant.version().as_u64());
-            let (version, due) = (version.cast_signed(), to_sql(grant.spent_time()));
-            let parameters: [&(dyn ToSql + Sync); 3] = [&key, &version, &due];
-            let Ok(moved) = timeout(WRITE_TIMEOUT, client.execute(sql, &parameters)).await else {
-                drop(Connection::take(client));
-                return Err(ReadError::Unavailable);
-            };
-            moved.map_err(|error| outcome::of_read(&error))?;
-        }
-        Ok(())
-    }
-
-    /// Moves the due times of the damaged grants among these rows.
-    async fn postpone(&self, rows: &[Row], due: Timestamp) -> Result<(), ReadError> {
-        let client = self.shared.connections.get().await.map_err(|_| ReadError::Unavailable)?;
-        let sql = "UPDATE jeton_grants SET due_at = $2 WHERE key = $1";
-        for row in rows.iter().filter(|row| keyed::<Grant>(row).is_err()) {
-            let key: &[u8] = row.try_get(0).map_err(|_| ReadError::Corrupt)?;
-            let moved = client.execute(sql, &[&key, &to_sql(due)]).await;
-            moved.map_err(|error| outcome::of_read(&error))?;
-        }
-        Ok(())
-    }
 }
 
 impl Store for PostgresStore {
@@ -295,26 +263,16 @@ impl Store for PostgresStore {
         after: Option<GrantId>,
         limit: usize,
     ) -> Result<Vec<GrantId>, ReadError> {
-        // No grant has the id of all zeros: it would be one of 1970.
-        let after = after.map_or([0; 16], |after| *after.as_bytes());
-        let (after, limit) = (after.as_slice(), i64::try_from(limit).unwrap_or(i64::MAX));
-        let rows = match of {
-            GrantOwner::User(user) => {
-                let sql = "SELECT key FROM jeton_grants WHERE user_id = $1 AND key > $2 \
-                           ORDER BY key LIMIT $3";
-                self.shared.read(sql, &[&user.as_bytes().as_slice(), &after, &limit]).await?
-            }
-            GrantOwner::Client(client) => {
-                let sql = "SELECT key FROM jeton_grants WHERE client_id = $1 AND key > $2 \
-                           ORDER BY key LIMIT $3";
-                self.shared.read(sql, &[&client.as_str(), &after, &limit]).await?
-            }
-        };
-        let ids = rows.iter().map(|row| {
-            let key: &[u8] = row.try_get(0).map_err(|_| ReadError::Corrupt)?;
-            Ok(Grant::parse_key(key)?)
-        });
-        ids.collect()
+        grant_ids::after(&self.shared, of, after, limit).await
+    }
+
+    async fn newest_grant_ids(
+        &self,
+        of: &GrantOwner,
+        before: Option<GrantId>,
+        limit: usize,
+    ) -> Result<Vec<GrantId>, ReadError> {
+        grant_ids::newest(&self.shared, of, before, limit).await
     }
 
     async fn spent_grants(
@@ -337,9 +295,9 @@ impl Store for PostgresStore {
             if unsettled.is_empty() && !damaged {
                 break;
             }
-            self.settle(&unsettled).await?;
+            due::settle(&self.shared, &unsettled).await?;
             if damaged {
-                self.postpone(&rows, now.after(POSTPONED)).await?;
+                due::postpone(&self.shared, &rows, now.after(POSTPONED)).await?;
             }
         }
         spent.sort_by_key(|grant| grant.spent_time());

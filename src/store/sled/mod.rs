@@ -160,6 +160,16 @@ impl Store for SledStore {
         blocking(move || trees.grant_ids(&owner, after, limit)).await
     }
 
+    async fn newest_grant_ids(
+        &self,
+        of: &GrantOwner,
+        before: Option<GrantId>,
+        limit: usize,
+    ) -> Result<Vec<GrantId>, ReadError> {
+        let (trees, owner) = (self.trees.clone(), of.clone());
+        blocking(move || trees.newest_grant_ids(&owner, before, limit)).await
+    }
+
     async fn spent_grants(
         &self,
         now: Timestamp,

@@ -132,13 +132,10 @@ impl<R: Indexed> Table<R> {
     fn readable(&self, key: &[u8], bytes: &[u8]) -> Option<(R::Key, Stored<R>)> {
         let record = R::parse_key(key).map_err(ReadError::from);
         let record = record.and_then(|key| Ok((decode(&key, bytes)?, key)));
-        match record {
-            Ok((record, key)) => Some((key, record)),
-            Err(_) => {
-                self.damage.met::<R>(key);
-                None
-            }
+        if record.is_err() {
+            self.damage.met::<R>(key);
         }
+        record.ok().map(|(record, key)| (key, record))
     }
 
     /// Begins to write `key`: readers go on seeing `before`, and fills under way lose.

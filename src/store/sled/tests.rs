@@ -81,7 +81,7 @@ async fn while_a_rename_is_being_synced_the_user_is_found_by_the_old_name() {
     let renamed = User { name: new.clone(), ..old.clone() };
     let table = &store.users.table;
     let before = table.read(&old.id).expect("a read").expect("the user");
-    assert!(table.open(old.id, Some(before)));
+    assert!(table.open(&old.id, Some(before)));
     let reindex = User::reindex(Some(&old), Some(&renamed));
     for entry in &reindex.put {
         store.trees.index.insert(entry.key.as_slice(), entry.value.as_slice()).expect("written");

@@ -77,6 +77,28 @@ impl Trees {
         Ok(ids)
     }
 
+    /// Up to `limit` grants of `owner` before `before`, in reverse order. May wait for the disk.
+    pub(super) fn newest_grant_ids(
+        &self,
+        owner: &GrantOwner,
+        before: Option<GrantId>,
+        limit: usize,
+    ) -> Result<Vec<GrantId>, ReadError> {
+        let prefix = index::owned_by(owner);
+        let last = [prefix.as_slice(), &[0xff; 16]].concat();
+        let before = before.map(|id| [prefix.as_slice(), id.as_bytes()].concat());
+        let end = before.map_or(Bound::Included(last), Bound::Excluded);
+        let range = (Bound::Included(prefix.clone()), end);
+        let newest = self.index.range(range).map_err(read_error)?.rev();
+        let mut ids = Vec::new();
+        for entry in newest.take(limit) {
+            let (key, _) = entry.map_err(read_error)?;
+            let id = key.strip_prefix(prefix.as_slice()).ok_or(ReadError::Corrupt)?;
+            ids.push(Grant::parse_key(id)?);
+        }
+        Ok(ids)
+    }
+
     /// Up to `limit` expiry entries that are due at `now`, oldest first. May wait for the disk.
     pub(super) fn due(&self, now: Timestamp, limit: usize) -> Result<Vec<ExpiryEntry>, ReadError> {
         let entries = self.index.range(ExpiryEntry::due(now)).map_err(read_error)?;
