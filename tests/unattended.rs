@@ -95,7 +95,7 @@ async fn wrong_password_over_http(server: &Server) {
     let body = "grant_type=password&client_id=shop&client_secret=shop-secret&username=alice\
                 &password=wrong";
     let request = format!(
-        "POST /token HTTP/1.1\r\nhost: jeton\r\ncontent-type: application/x-www-form-urlencoded\r\n\
+        "POST /oauth/token HTTP/1.1\r\nhost: jeton\r\ncontent-type: application/x-www-form-urlencoded\r\n\
          content-length: {}\r\n\r\n{body}",
         body.len()
     );
@@ -107,7 +107,7 @@ async fn wrong_password_over_http(server: &Server) {
 /// A hash that takes some milliseconds: time to go away in.
 fn slow_hashes() -> Settings {
     let settings = Settings::standard().set("passwords", "memory", "16MiB");
-    settings.set("passwords", "threads", "1").set("passwords", "iterations", "1")
+    settings.hash_threads(1).set_number("passwords", "iterations", 1)
 }
 
 #[tokio::test]
@@ -133,7 +133,7 @@ async fn whoever_is_locked_out_by_cancelled_logins_finds_each_in_the_audit() {
         .await;
         let locked_out = shop.issue(by_password("alice")).await.expect_err("locked out");
         assert_eq!(locked_out.code(), Code::ResourceExhausted);
-        server.stop().await;
+        let _home = server.stop().await;
         let refused = lines(&path, "issue", "refused");
         let failures = refused.iter().filter(|line| line["reason"] == "INVALID_GRANT").count();
         assert_eq!(failures, 5, "over HTTP: {over_http}");

@@ -188,7 +188,7 @@ mod tests {
         let reflection = "/grpc.reflection.v1.ServerReflection/ServerReflectionInfo";
         for (path, seconds) in [("/grpc.health.v1.Health/Watch", 3_600), (reflection, 30)] {
             let service = answering().layer(service_fn(endless));
-            let request = Request::builder().uri(path).header("grpc-timeout", "1H");
+            let request = request(path).header("grpc-timeout", "1H");
             let began = Instant::now();
             let answer = service.oneshot(request.body(()).expect("a request")).await;
             let mut body = answer.expect("an answer").into_body();
