@@ -126,10 +126,7 @@ mod tests {
         (request, word, ended)
     }
 
-    async fn begin_and_drop(
-        unattended: &Unattended,
-        request: impl Future<Output = ()> + Send + 'static,
-    ) {
+    fn begin_and_drop(unattended: &Unattended, request: impl Future<Output = ()> + Send + 'static) {
         let mut carried = unattended.carry(request);
         assert!((&mut carried).now_or_never().is_none());
     }
@@ -138,7 +135,7 @@ mod tests {
     async fn a_request_that_has_queued_a_write_goes_on_without_its_caller_and_is_waited_for() {
         let unattended = Unattended::new();
         let (request, word, ended) = request(true);
-        begin_and_drop(&unattended, request).await;
+        begin_and_drop(&unattended, request);
         let mut none_left = Box::pin(unattended.ended());
         assert!((&mut none_left).now_or_never().is_none());
         word.send(()).expect("it goes on");
@@ -150,7 +147,7 @@ mod tests {
     async fn a_request_that_has_queued_nothing_ends_with_its_caller() {
         let unattended = Unattended::new();
         let (request, word, _ended) = request(false);
-        begin_and_drop(&unattended, request).await;
+        begin_and_drop(&unattended, request);
         word.send(()).expect_err("nobody waits for it");
         unattended.ended().await;
     }
