@@ -74,9 +74,12 @@ impl Retry {
         F: Future<Output = Result<T, Error>>,
     {
         self.budget.deposit();
-        let end = Instant::now() + self.limits.deadline;
+        // None where the deadline is beyond all time.
+        let end = Instant::now().checked_add(self.limits.deadline);
         // A pause beyond the deadline ends in nothing: the caller hears of the failure at once.
-        let fits = |pause: Duration| pause < end.saturating_duration_since(Instant::now());
+        let fits = |pause: Duration| {
+            end.is_none_or(|end| pause < end.saturating_duration_since(Instant::now()))
+        };
         let welcome = |error: &Error| {
             let repeatable = error.is_temporary() && !error.is_final();
             repeat == Repeat::Safely && repeatable && error.wait().is_none_or(fits)
@@ -109,4 +112,16 @@ pub(super) fn pauses(limits: &Limits) -> ExponentialBuilder {
 /// Anything from nothing to `pause`, evenly: callers that failed together do not come back together.
 pub(super) fn some_of(pause: Duration) -> Duration {
     pause.mul_f64(fastrand::f64())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_deadline_beyond_all_time_is_none() {
+        let retry = Retry::new(Limits { deadline: Duration::MAX, ..Limits::default() });
+        let answer = retry.run(Repeat::Safely, async || Ok(7)).await;
+        assert_eq!(answer.ok(), Some(7));
+    }
 }
