@@ -220,8 +220,10 @@ impl<S: Store> Service<S> {
     /// # Errors
     /// `Unavailable` when the store cannot tell.
     pub async fn revocation_cursor(&self, _caller: &Caller) -> Result<Cursor, Error> {
+        // Order matters: a cursor of a feed that ends in between is refused, never misread.
+        let store = self.store.id();
         let head = self.store.head().await.map_err(|error| self.read_failed(error))?;
-        Ok(Cursor::new(self.store.id(), head))
+        Ok(Cursor::new(store, head))
     }
 
     /// What the process's clock says.

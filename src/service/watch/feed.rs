@@ -11,7 +11,7 @@ use std::{
 use tokio::sync::{Notify, watch};
 
 use super::event::Event;
-use crate::store::Sequence;
+use crate::store::{Sequence, StoreId};
 
 /// Events in memory: about 5 MiB. A watch that is further behind reads the store.
 const MOST_EVENTS: usize = 16_384;
@@ -29,6 +29,8 @@ pub(super) enum Course {
 /// How far the feed was read.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Tip {
+    /// Whose feed that is; `None` before anything was read.
+    pub(super) store: Option<StoreId>,
     /// The last event that was read: at some moment of the round, the feed's end.
     pub(super) end: Sequence,
     /// The last round that is done: see [`Feed::begin_round`].
@@ -46,6 +48,8 @@ pub(super) struct Feed {
 }
 
 struct Newest {
+    /// Whose feed they are of: another one has other events by the same numbers.
+    store: Option<StoreId>,
     /// The last event before those in memory.
     floor: Sequence,
     events: VecDeque<Arc<Event>>,
@@ -53,9 +57,10 @@ struct Newest {
 
 impl Feed {
     pub(super) fn new() -> Self {
-        let tip = Tip { end: Sequence::default(), round: 0, course: Course::Following };
+        let (store, floor) = (None, Sequence::default());
+        let tip = Tip { store, end: floor, round: 0, course: Course::Following };
         Self {
-            newest: Mutex::new(Newest { floor: Sequence::default(), events: VecDeque::new() }),
+            newest: Mutex::new(Newest { store, floor, events: VecDeque::new() }),
             tip: watch::Sender::new(tip),
             rounds: AtomicU64::new(0),
             joined: Notify::new(),
@@ -90,17 +95,18 @@ impl Feed {
         self.rounds.fetch_add(1, Ordering::SeqCst) + 1
     }
 
-    /// The round is done: everything up to `end` was added. Wakes the watches when that is news.
-    pub(super) fn end_round(&self, round: u64, end: Sequence) {
-        self.publish(Tip { end, round, course: Course::Following });
+    /// The round is done: everything up to `end` in the feed of `store` was added. Wakes the watches
+    /// when that is news.
+    pub(super) fn end_round(&self, round: u64, store: StoreId, end: Sequence) {
+        self.publish(Tip { store: Some(store), end, round, course: Course::Following });
     }
 
     /// The store cannot be read: every watch that has begun ends. A round of its own, since there
     /// may not have been one since then.
     pub(super) fn fail(&self) {
         let round = self.begin_round();
-        let Tip { end, .. } = *self.tip.borrow();
-        self.publish(Tip { end, round, course: Course::Failed });
+        let tip = *self.tip.borrow();
+        self.publish(Tip { round, course: Course::Failed, ..tip });
     }
 
     /// Ends every watch, and lets none begin.
@@ -117,7 +123,8 @@ impl Feed {
             if tip.course == Course::Closed {
                 return false;
             }
-            let news = tip.end != new.end || tip.course != new.course;
+            let moved = (tip.store, tip.end) != (new.store, new.end);
+            let news = moved || tip.course != new.course;
             *tip = new;
             news
         });
@@ -128,9 +135,10 @@ impl Feed {
         self.tip.borrow().end
     }
 
-    /// Begins anew behind `floor`.
-    pub(super) fn restart(&self, floor: Sequence) {
+    /// Begins anew behind `floor` in the feed of `store`.
+    pub(super) fn restart(&self, store: StoreId, floor: Sequence) {
         let mut newest = self.lock();
+        newest.store = Some(store);
         newest.floor = floor;
         newest.events.clear();
     }
@@ -148,9 +156,18 @@ impl Feed {
         }
     }
 
-    /// At most `limit` events after `after`. `None` when some of them are in memory no more.
-    pub(super) fn after(&self, after: Sequence, limit: usize) -> Option<Vec<Arc<Event>>> {
+    /// At most `limit` events after `after` in the feed of `store`. `None` when some of them are in
+    /// memory no more, or those of another feed are.
+    pub(super) fn after(
+        &self,
+        store: StoreId,
+        after: Sequence,
+        limit: usize,
+    ) -> Option<Vec<Arc<Event>>> {
         let newest = self.lock();
+        if newest.store != Some(store) {
+            return None;
+        }
         let skipped = usize::try_from(after.0.checked_sub(newest.floor.0)?).ok()?;
         Some(newest.events.iter().skip(skipped).take(limit).cloned().collect())
     }
@@ -158,5 +175,39 @@ impl Feed {
     fn lock(&self) -> MutexGuard<'_, Newest> {
         // A panic while the lock is held leaves whole events behind.
         self.newest.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::{
+        change::{Change, UserChange},
+        subject::UserId,
+    };
+
+    fn event(number: u64) -> Arc<Event> {
+        let user_id = UserId::from_bytes([1; 16]);
+        let change = Change::UserChanged(UserChange { user_id, refused: false, time: None });
+        Arc::new(Event::new(Sequence(number), change))
+    }
+
+    #[test]
+    fn events_that_the_store_has_lost_are_shown_to_no_watch_of_its_next_feed() {
+        let feed = Feed::new();
+        let shown = |store, after| {
+            let events = feed.after(store, Sequence(after), 10);
+            events.map(|events| events.len())
+        };
+        let (lost, next) = ([1; 16], [2; 16]);
+        assert_eq!(shown(lost, 0), None);
+        feed.restart(lost, Sequence(7));
+        feed.add([event(8), event(9)].into_iter());
+        feed.end_round(feed.begin_round(), lost, Sequence(9));
+        feed.fail();
+        assert_eq!((shown(lost, 7), shown(next, 7)), (Some(2), None));
+        assert_eq!(feed.join().borrow().store, Some(lost));
+        feed.restart(next, Sequence(8));
+        assert_eq!((shown(lost, 8), shown(next, 8)), (None, Some(0)));
     }
 }

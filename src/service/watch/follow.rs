@@ -38,9 +38,10 @@ impl<S: Store> Service<S> {
     /// Until nobody watches any more.
     async fn read_while_watched(&self) -> Result<(), Error> {
         let feed = &self.watching.feed;
-        let mut end = self.head().await?;
+        // Order matters: where another feed begins in between, the next look at the id tells.
         let store = self.store.id();
-        feed.restart(end);
+        let mut end = self.head().await?;
+        feed.restart(store, end);
         while feed.is_watched() {
             let round = feed.begin_round();
             let head = self.head().await?;
@@ -50,7 +51,7 @@ impl<S: Store> Service<S> {
             if self.store.id() != store {
                 return Err(ANOTHER_FEED);
             }
-            feed.end_round(round, end);
+            feed.end_round(round, store, end);
             tokio::select! {
                 changed = self.store.changed(end) => {
                     changed.map_err(|error| self.read_failed(error))?;
@@ -71,7 +72,7 @@ impl<S: Store> Service<S> {
             // Trimmed before they were read: nobody can be told of them. Whoever needs them meets
             // the same at the store.
             Err(FeedError::TooOld { oldest }) => {
-                self.watching.feed.restart(oldest);
+                self.watching.feed.restart(store, oldest);
                 return Ok(oldest);
             }
             Err(error @ (FeedError::Ahead | FeedError::Unavailable | FeedError::Corrupt)) => {

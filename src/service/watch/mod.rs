@@ -218,8 +218,8 @@ impl<S: Store> Service<S> {
         if position >= watch.end {
             return Ok(Vec::new());
         }
-        if let Some(events) = self.watching.feed.after(position, PAGE).filter(|new| !new.is_empty())
-        {
+        let known = self.watching.feed.after(watch.store, position, PAGE);
+        if let Some(events) = known.filter(|new| !new.is_empty()) {
             return Ok(events);
         }
         let events = match self.store.changes(position, PAGE).await {
@@ -290,13 +290,17 @@ impl<S: Store> Service<S> {
 
     async fn out_of_range(&self, error: FeedError) -> Error {
         match error {
-            FeedError::TooOld { .. } | FeedError::Ahead => match self.head().await {
-                Ok(head) => {
-                    let restart = Cursor::new(self.store.id(), head).to_text();
-                    Error::CursorOutOfRange { restart: restart.into() }
+            FeedError::TooOld { .. } | FeedError::Ahead => {
+                // Order matters: a cursor of a feed that ends in between is refused, never misread.
+                let store = self.store.id();
+                match self.head().await {
+                    Ok(head) => {
+                        let restart = Cursor::new(store, head).to_text();
+                        Error::CursorOutOfRange { restart: restart.into() }
+                    }
+                    Err(error) => error,
                 }
-                Err(error) => error,
-            },
+            }
             FeedError::Unavailable | FeedError::Corrupt => self.feed_failed(error),
         }
     }
@@ -335,8 +339,11 @@ impl Watch {
             Course::Failed if tip.round > self.first_round => return Err(Error::UNAVAILABLE),
             Course::Failed | Course::Following => {}
         }
-        self.end = self.end.max(tip.end);
-        self.looked_up |= tip.course == Course::Following && tip.round > self.rounds;
+        // The end of another feed says nothing of this one's.
+        if tip.store == Some(self.store) {
+            self.end = self.end.max(tip.end);
+            self.looked_up |= tip.course == Course::Following && tip.round > self.rounds;
+        }
         Ok(())
     }
 
