@@ -9,7 +9,7 @@ use std::{
 
 use futures_util::{
     FutureExt as _,
-    future::{BoxFuture, Shared},
+    future::{self, BoxFuture, Shared},
 };
 use tokio::sync::Semaphore;
 
@@ -21,7 +21,8 @@ use crate::{
 
 /// Searches that read at a time: calls have their share of the store too.
 const AT_A_TIME: usize = 4;
-/// Searches that are remembered, found or not: more than a watch takes at once.
+/// Searches that are remembered, found or not: more than a watch takes at once. As many are begun
+/// and have not ended at most.
 const REMEMBERED: usize = 1_024;
 
 type Outcome = Result<Arc<Holders>, ReadError>;
@@ -31,6 +32,7 @@ pub(super) type Finding = Shared<BoxFuture<'static, Outcome>>;
 /// The searches of one process, by the event that each is for.
 pub(super) struct Searches {
     remembered: Mutex<Remembered>,
+    places: Arc<Semaphore>,
     turns: Arc<Semaphore>,
 }
 
@@ -56,17 +58,28 @@ enum State {
 
 impl Searches {
     pub(super) fn new() -> Self {
-        Self { remembered: Mutex::default(), turns: Arc::new(Semaphore::new(AT_A_TIME)) }
+        Self {
+            remembered: Mutex::default(),
+            places: Arc::new(Semaphore::new(REMEMBERED)),
+            turns: Arc::new(Semaphore::new(AT_A_TIME)),
+        }
     }
 
     /// Who may hold tokens that the event `sequence`, which says `change`, ends or changes. Begins the
     /// search, or goes on with it, if nobody else has. It does not end when the caller waits no longer.
+    /// Where as many have begun as may, what is returned never ends: whoever has waited asks again.
     pub(super) fn find<S: Store>(
         &self,
         store: &Arc<S>,
         sequence: Sequence,
         change: &Change,
     ) -> Finding {
+        if let Some(finding) = self.begun(sequence, change) {
+            return finding;
+        }
+        let Ok(place) = Arc::clone(&self.places).try_acquire_owned() else {
+            return future::pending().boxed().shared();
+        };
         let search = self.search(sequence, change);
         let mut state = search.lock();
         let progress = match &mut *state {
@@ -76,6 +89,7 @@ impl Searches {
         let (store, turns) = (Arc::clone(store), Arc::clone(&self.turns));
         let (change, paused) = (change.clone(), Arc::clone(&search));
         let task = tokio::spawn(async move {
+            let _place = place;
             let _turn = turns.acquire().await;
             let mut progress = progress;
             let gone_on = progress.go_on(&*store, &change).await;
@@ -94,8 +108,19 @@ impl Searches {
         finding
     }
 
+    /// What a search comes to that goes on or has ended.
+    fn begun(&self, sequence: Sequence, change: &Change) -> Option<Finding> {
+        let remembered = self.lock();
+        let known = remembered.searches.get(&sequence).filter(|search| search.change == *change)?;
+        let state = known.lock();
+        match &*state {
+            State::Begun(finding) => Some(finding.clone()),
+            State::Paused(_) => None,
+        }
+    }
+
     fn search(&self, sequence: Sequence, change: &Change) -> Arc<Search> {
-        let mut remembered = self.remembered.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut remembered = self.lock();
         // Another event has the number where a store has lost its last ones.
         let known = remembered.searches.get(&sequence).filter(|search| search.change == *change);
         if let Some(search) = known {
@@ -112,11 +137,50 @@ impl Searches {
         remembered.searches.insert(sequence, Arc::clone(&search));
         search
     }
+
+    fn lock(&self) -> MutexGuard<'_, Remembered> {
+        // A panic while it is held leaves at worst a search that is found by its number alone.
+        self.remembered.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
 impl Search {
     fn lock(&self) -> MutexGuard<'_, State> {
         // A panic while it is held leaves it as it was.
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        domain::{change::UserChange, subject::UserId},
+        store::memory::MemoryStore,
+    };
+
+    fn few(number: usize) -> u32 {
+        u32::try_from(number).expect("a small number")
+    }
+
+    #[tokio::test]
+    async fn no_more_searches_are_under_way_than_are_remembered_and_whoever_asks_again_is_answered()
+    {
+        let (searches, store) = (Searches::new(), Arc::new(MemoryStore::default()));
+        let user_id = UserId::from_bytes([1; 16]);
+        let change = Change::UserChanged(UserChange { user_id, refused: false, time: None });
+        let find = |number| searches.find(&store, Sequence(number), &change);
+        let busy = searches.turns.acquire_many(few(AT_A_TIME)).await.expect("it is open");
+        let first = find(1);
+        for number in 2..3_000 {
+            drop(find(number));
+        }
+        assert_eq!(searches.places.available_permits(), 0);
+        assert_eq!(searches.lock().order.len(), REMEMBERED);
+        drop(busy);
+        first.await.expect("memory does not fail");
+        // All of them have ended.
+        drop(searches.places.acquire_many(few(REMEMBERED)).await.expect("it is open"));
+        find(2_999).await.expect("memory does not fail");
     }
 }
