@@ -110,13 +110,15 @@ async fn two_ways_of_authenticating_at_once_are_an_invalid_request() {
         client_secret: "shop-secret".to_owned(),
         ..client_credentials()
     };
+    let differing =
+        IssueTokenRequest { client_secret: "another-secret".to_owned(), ..both.clone() };
     let another = IssueTokenRequest { client_id: "rival".to_owned(), ..client_credentials() };
     let mut twice = shop.signed(client_credentials());
     twice.metadata_mut().append("authorization", "Bearer x".parse().expect("a header"));
     for (request, field) in [
         (Request::new(secret_alone), "client_id"),
-        (shop.signed(both.clone()), "authorization"),
-        (with_header(both, "Bearer x"), "authorization"),
+        (shop.signed(differing), "authorization"),
+        (with_header(both.clone(), "Bearer x"), "authorization"),
         (shop.signed(another), "client_id"),
         (twice, "authorization"),
     ] {
@@ -127,6 +129,7 @@ async fn two_ways_of_authenticating_at_once_are_an_invalid_request() {
     }
     let same = IssueTokenRequest { client_id: "shop".to_owned(), ..client_credentials() };
     shop.stub.clone().issue_token(shop.signed(same)).await.expect("the same client twice is one");
+    shop.stub.clone().issue_token(shop.signed(both)).await.expect("the same secret twice is one");
     server.stop().await;
 }
 

@@ -83,9 +83,8 @@ fn security(endpoint: Endpoint) -> Value {
 fn responses(route: &Route) -> Value {
     let (status, success) = match route.endpoint {
         Endpoint::Token => (200, success("The tokens", "application/json", "TokenAnswer")),
-        Endpoint::Revoke(Revoked::EmptyJson) => {
-            (200, success("Revoked", "application/json", "Empty"))
-        }
+        // Its type is JSON and its body empty, which no schema of JSON describes.
+        Endpoint::Revoke(Revoked::EmptyJson) => (200, json!({ "description": "Revoked" })),
         Endpoint::Revoke(Revoked::EmptyHtml) => (200, success("Revoked", "text/html", "Empty")),
         Endpoint::Revoke(Revoked::NoContent) => (204, json!({ "description": "Revoked" })),
         Endpoint::Introspect | Endpoint::Metadata | Endpoint::OpenApi => {

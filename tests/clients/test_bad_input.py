@@ -126,10 +126,15 @@ CASES = [
     client_credentials("no client", "INVALID_CLIENT", client_id="", client_secret=""),
     client_credentials("a public client with a secret", "INVALID_CLIENT", client_id="mobile"),
     Case(
-        "secret in the request and Basic at once",
+        "a secret in the request and another by Basic",
         "IssueToken",
         "INVALID_REQUEST",
-        lambda w: {**w.orders, "client_credentials": {}, "metadata": w.as_orders},
+        lambda w: {
+            **w.orders,
+            "client_secret": "another",
+            "client_credentials": {},
+            "metadata": w.as_orders,
+        },
     ),
     Case(
         "Basic and bearer at once",

@@ -285,6 +285,10 @@ impl Server {
         let media_type = answer.header(&CONTENT_TYPE).split(';').next();
         let media_type = media_type.filter(|text| !text.is_empty()).map(str::to_owned);
         let described = response["content"].as_object().and_then(|content| content.keys().next());
+        // A body of which the description says nothing is an empty one.
+        if described.is_none() && answer.body.is_empty() {
+            return;
+        }
         assert_eq!(media_type.as_ref(), described, "{method} {path} {}", answer.status);
     }
 

@@ -35,7 +35,10 @@ impl Live {
         let http = HttpServer::bind((Ipv4Addr::LOCALHOST, 0).into()).expect("a listener");
         let address = http.local_address().expect("an address");
         let (stop, stage) = watch::channel(Stage::Serving);
-        let transport = Transport::new(Carriage::plain(Protocol::Http1, LimitSettings::default()));
+        // A connection that asks nothing is kept as long as one that waits for its next request.
+        let http_keepalive = Duration::from_secs(10);
+        let limits = LimitSettings { http_keepalive, ..LimitSettings::default() };
+        let transport = Transport::new(Carriage::plain(Protocol::Http1, limits));
         let serving = tokio::spawn(async move {
             let ids = RequestIds::new(&SystemEntropy);
             let (ready, over) = (server.ready.clone(), (transport, stage));
