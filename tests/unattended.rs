@@ -4,7 +4,12 @@
 #[expect(dead_code, reason = "the harness is every test file's")]
 mod common;
 
-use std::{fs, path::Path, time::Duration};
+use std::{
+    fs,
+    path::Path,
+    sync::atomic::{AtomicUsize, Ordering},
+    time::Duration,
+};
 
 use futures_util::future::join_all;
 use jeton::proto::v1::{
@@ -21,7 +26,7 @@ use tonic::Code;
 
 use crate::common::{
     admin::{Admin, with_admin},
-    caller::by_password,
+    caller::{Caller, by_password, client_credentials},
     home::Home,
     server::Server,
     settings::Settings,
@@ -138,4 +143,37 @@ async fn whoever_is_locked_out_by_cancelled_logins_finds_each_in_the_audit() {
         let failures = refused.iter().filter(|line| line["reason"] == "INVALID_GRANT").count();
         assert_eq!(failures, 5, "over HTTP: {over_http}");
     }
+}
+
+#[tokio::test]
+async fn guesses_at_a_clients_secret_whose_caller_goes_away_are_audited_and_slowed_down() {
+    let home = Home::new();
+    let path = home.path().join("audit.jsonl");
+    let server = Server::start_at(home, &audited_to(slow_hashes(), &path)).await;
+    let shop = server.caller("shop").await;
+    let audited = || {
+        let refused = lines(&path, "authenticate", "refused");
+        refused.iter().filter(|line| line["reason"] == "INVALID_CLIENT").count()
+    };
+    let guesses = AtomicUsize::new(0);
+    until("ten guesses to be counted that nobody waited for", async || {
+        let number = guesses.fetch_add(1, Ordering::Relaxed);
+        let guesser = Caller { secret: format!("a wrong guess {number}"), ..shop.clone() };
+        drop(timeout(Duration::from_millis(3), guesser.issue(client_credentials())).await);
+        audited() >= 10
+    })
+    .await;
+    // The free ones are spent: a guess that is waited for comes after a pause, or is refused for it.
+    until("to be slowed down", async || {
+        let together = (0..8).map(|number| {
+            let guesser = Caller { secret: format!("another guess {number}"), ..shop.clone() };
+            async move { guesser.issue(client_credentials()).await }
+        });
+        let answers = join_all(together).await;
+        answers
+            .into_iter()
+            .any(|answer| answer.expect_err("a wrong guess").code() == Code::ResourceExhausted)
+    })
+    .await;
+    server.stop().await;
 }

@@ -11,12 +11,15 @@ use super::{
     holder::{Account, Holder},
     turns::{Presence, Turns},
 };
-use crate::domain::{
-    client::Client,
-    error::Error,
-    guesses::{GuessPolicy, Guesses},
-    secret::Secret,
-    typed_secret::Reading,
+use crate::{
+    domain::{
+        client::Client,
+        error::Error,
+        guesses::{GuessPolicy, Guesses},
+        secret::Secret,
+        typed_secret::Reading,
+    },
+    store::queued,
 };
 
 /// How many wait at most to have a secret checked. Each holds a request in memory.
@@ -150,6 +153,9 @@ impl ClientCheck<'_> {
         secret: &Secret,
         hashes: &[&'h str],
     ) -> Result<Option<Found<'h>>, Error> {
+        // A right secret is answered after one hash and a wrong one after two: a caller that goes away
+        // in between has guessed, and its guess is counted and audited.
+        queued::note();
         let all = hashes.iter().copied().map(Some).chain(iter::repeat(None));
         for phc in all.take(hashes.len().max(Client::MOST_LIVE_SECRETS)) {
             let reading = self.verify(secret, phc).await?;

@@ -31,8 +31,9 @@ impl Queued {
     }
 }
 
-/// Notes that a write of the current request is queued, or is certain to be by a task of its own. Every
-/// engine calls this before the first moment in which a write may be dropped and happen all the same.
+/// Notes that a write of the current request is queued, is certain to be by a task of its own, or that the
+/// request must come to its end for another reason. Every engine calls this before the first moment in
+/// which a write may be dropped and happen all the same.
 pub fn note() {
     // Elsewhere, as in the sweeper, nobody asks.
     let _nobody = QUEUED.try_with(|queued| queued.0.store(true, Ordering::Relaxed));

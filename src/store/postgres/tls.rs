@@ -83,7 +83,7 @@ impl TlsOptions {
     /// What the driver asks the server for.
     pub(super) fn ssl_mode(&self, config: &Config) -> SslMode {
         match self.mode {
-            None if config.get_hosts().iter().all(is_local) => SslMode::Disable,
+            None if is_here(config) => SslMode::Disable,
             Some(TlsMode::Disable) => SslMode::Disable,
             Some(TlsMode::Prefer) => SslMode::Prefer,
             None | Some(TlsMode::VerifyCa | TlsMode::VerifyFull) => SslMode::Require,
@@ -146,6 +146,12 @@ fn any_name(
     Ok(Arc::new(AnyName::new(inner.map_err(failed)?, Arc::clone(roots), algorithms)))
 }
 
+/// Returns whether no connection leaves the machine. `hostaddr` says where they go, whatever `host` is.
+fn is_here(config: &Config) -> bool {
+    config.get_hosts().iter().all(is_local)
+        && config.get_hostaddrs().iter().all(IpAddr::is_loopback)
+}
+
 fn is_local(host: &Host) -> bool {
     match host {
         Host::Unix(_) => true,
@@ -176,6 +182,17 @@ mod tests {
             ("127.0.0.1,10.0.0.7", SslMode::Require),
         ] {
             assert_eq!(ssl_mode(hosts, None), expected, "{hosts}");
+        }
+    }
+
+    #[test]
+    fn an_address_beside_a_local_name_decides() {
+        for (address, expected) in
+            [("127.0.0.1", SslMode::Disable), ("192.0.2.7", SslMode::Require)]
+        {
+            let url = format!("postgres://jeton@localhost/tokens?hostaddr={address}");
+            let config = Config::from_str(&url).expect("a URL");
+            assert_eq!(TlsOptions::default().ssl_mode(&config), expected, "{address}");
         }
     }
 
