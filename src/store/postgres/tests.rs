@@ -155,7 +155,7 @@ async fn whoever_has_lost_the_lease_does_not_finish_what_another_one_fills() {
         .await
         .expect("a store to fill");
     let taken = "UPDATE filled.jeton_leases SET holder = holder + 1,
-                 until_at = now() + interval '1 hour'";
+                 until_at = now() + interval '30 seconds'";
     client.batch_execute(taken).await.expect("the lease is another's");
     let refused = fresh.finish().await;
     assert!(matches!(refused, Err(OpenError::InUse)), "{refused:?}");
