@@ -155,9 +155,9 @@ async fn guesses_at_a_clients_secret_whose_caller_goes_away_are_audited_and_slow
         let refused = lines(&path, "authenticate", "refused");
         refused.iter().filter(|line| line["reason"] == "INVALID_CLIENT").count()
     };
-    let guesses = AtomicUsize::new(0);
+    let count = AtomicUsize::new(0);
     until("ten guesses to be counted that nobody waited for", async || {
-        let number = guesses.fetch_add(1, Ordering::Relaxed);
+        let number = count.fetch_add(1, Ordering::Relaxed);
         let guesser = Caller { secret: format!("a wrong guess {number}"), ..shop.clone() };
         drop(timeout(Duration::from_millis(3), guesser.issue(client_credentials())).await);
         audited() >= 10
