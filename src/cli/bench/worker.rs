@@ -74,7 +74,7 @@ pub(super) struct Worker {
     access: Access,
     batch: u32,
     mix: Mix,
-    /// The end of the stream's own chain of refreshes.
+    /// The end of the stream's own chain of refreshes, which its last login began.
     refresh_token: String,
 }
 
@@ -147,7 +147,12 @@ impl Worker {
                 self.caller.introspect_all(tokens).await.map_err(refused).and_then(good)
             }
             Call::Issue => self.caller.issue().await.map(drop).map_err(refused),
-            Call::Password => self.caller.log_in().await.map(drop).map_err(refused),
+            Call::Password => {
+                let answer = self.caller.log_in().await;
+                // Logins end the user's oldest grants once there are `max_grants`: the chain goes
+                // on from the newest.
+                answer.map(|token| self.refresh_token = token).map_err(refused)
+            }
             Call::Refresh => {
                 let answer = self.caller.refresh(self.refresh_token.clone()).await;
                 // After a refusal the same token is presented again: that is what a client does.
