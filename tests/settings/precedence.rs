@@ -69,8 +69,9 @@ fn flags_beat_variables_which_beat_the_file() {
     }
     let settings = place("jeton.toml");
     let store = place("file").join("data");
-    let listeners = "[grpc]\nlisten = '127.0.0.1:0'\n[http]\nlisten = '127.0.0.1:0'\n";
-    let text = format!("{listeners}[store]\npath = '{}'\n", store.display());
+    let listeners =
+        ["grpc", "http", "ops"].map(|name| format!("[{name}]\nlisten = '127.0.0.1:0'\n"));
+    let text = format!("{}[store]\npath = '{}'\n", listeners.concat(), store.display());
     fs::write(&settings, text).expect("the settings");
 
     let serve = |variable: bool, flag: bool| {
