@@ -6,11 +6,15 @@
 #   JETON_KEEP_ALIVE_PAUSE     seconds between them, 10 unless it says else
 #   JETON_BINARY               the program, else the release build
 #
-# Needs curl, Go, Python 3.11 and, for the first client, a JDK of 17 or later, beside Rust.
+# Needs curl, Go and Python 3.11 beside Rust. A JDK is installed from the system's packages where there is none.
 set -euo pipefail
 # shellcheck source=tests/clients/env.sh
 source "$(dirname "${BASH_SOURCE[0]}")/clients/env.sh"
 requests=${JETON_KEEP_ALIVE_REQUESTS:-2} pause=${JETON_KEEP_ALIVE_PAUSE:-10} workers=8
+command -v java >/dev/null || {
+    apt-get update --quiet=2
+    DEBIAN_FRONTEND=noninteractive apt-get install --quiet=2 --yes --no-install-recommends default-jdk-headless
+}
 install_venv tests/keep_alive/requirements.txt "$tools/keep_alive"
 if [[ -z ${JETON_BINARY:-} ]]; then
     build_jeton
@@ -44,12 +48,8 @@ clients=()
 clients+=($!)
 "$tools/keep_alive/bin/python" tests/keep_alive/posts.py "${arguments[@]}" &
 clients+=($!)
-if command -v java >/dev/null; then
-    java tests/keep_alive/Posts.java "${arguments[@]}" &
-    clients+=($!)
-else
-    echo "JDK HttpClient: left out, there is no java here"
-fi
+java tests/keep_alive/Posts.java "${arguments[@]}" &
+clients+=($!)
 failed=0
 for client in "${clients[@]}"; do
     wait "$client" || failed=1

@@ -27,8 +27,11 @@ class Posts {
                         if (number > 0) {
                             Thread.sleep(pause * 1000L);
                         }
-                        if (client.send(request, BodyHandlers.ofString()).statusCode() == 200) {
+                        int status = client.send(request, BodyHandlers.ofString()).statusCode();
+                        if (status == 200) {
                             answered.incrementAndGet();
+                        } else {
+                            System.err.println("JDK: " + status);
                         }
                     } catch (Exception error) {
                         System.err.println("JDK: " + error);

@@ -48,6 +48,8 @@ func main() {
 				answer.Body.Close()
 				if answer.StatusCode == http.StatusOK {
 					answered.Add(1)
+				} else {
+					fmt.Fprintln(os.Stderr, "Go:", answer.Status)
 				}
 			}
 		}()

@@ -16,9 +16,14 @@ def work(client: httpx.Client) -> int:
         if number:
             time.sleep(PAUSE)
         try:
-            answered += client.post(f"http://{ADDRESS}/oauth/token", data=FORM).status_code == 200
+            answer = client.post(f"http://{ADDRESS}/oauth/token", data=FORM)
         except httpx.HTTPError as error:
             print(f"httpx: {error!r}", file=sys.stderr)
+            continue
+        if answer.status_code == 200:
+            answered += 1
+        else:
+            print(f"httpx: {answer.status_code}", file=sys.stderr)
     return answered
 
 
