@@ -4,15 +4,19 @@
 #[expect(dead_code, reason = "the harness is every test file's")]
 mod common;
 
+use std::{fs, time::Duration};
+
 use jeton::{
     client::with_basic,
     domain::secret::Secret,
-    proto::v1::{InactiveReason, IssueTokenRequest, IssueTokenResponse, TokenKind},
+    proto::v1::{Client, InactiveReason, IssueTokenRequest, IssueTokenResponse, TokenKind},
 };
 use tonic::Code;
 
 use crate::common::{
+    admin::{Admin, with_admin},
     caller::{Caller, by_password, client_credentials},
+    command::{run, text},
     home::Home,
     refusal::assert_refused,
     server::Server,
@@ -77,22 +81,138 @@ async fn a_changed_field_is_applied_and_the_grants_live_on() {
 }
 
 #[tokio::test]
-async fn a_field_or_record_that_is_no_longer_declared_stays_as_it_was() {
+async fn a_field_that_is_no_longer_declared_stays_as_it_was() {
     let settings = Settings::standard().declare("shop", "access_token_ttl", r#""5m""#);
     let server = Server::start(&settings).await;
-    let (shop, rival) = (server.caller("shop").await, server.caller("rival").await);
-    let first = shop.log_in().await;
-    let of_bob = rival.issue(by_password("bob")).await.expect("a grant");
+    let first = server.caller("shop").await.log_in().await;
     let settings = settings.undeclare("shop", "access_token_ttl").undeclare("shop", "attributes");
-    let settings = settings.undeclare("shop", "grants").without("rival").without("bob");
-    let server = restart(server, &settings).await;
-    let (shop, rival) = (server.caller("shop").await, server.caller("rival").await);
+    let server = restart(server, &settings.undeclare("shop", "grants")).await;
+    let shop = server.caller("shop").await;
     assert_eq!(shop.introspect(&first.access_token).await.attributes["team"], "payments");
     assert_eq!(shop.log_in().await.expires_in, 300);
     shop.issue(client_credentials()).await.expect("the grant types stayed");
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn a_client_or_user_that_is_no_longer_declared_stays_where_the_settings_keep_it() {
+    let settings = Settings::standard().set("serve", "undeclared", "keep");
+    let server = Server::start(&settings).await;
+    let of_bob = server.caller("rival").await.issue(by_password("bob")).await.expect("a grant");
+    let server = restart(server, &settings.without("rival").without("bob")).await;
+    let rival = server.caller("rival").await;
     rival.refresh(&of_bob.refresh_token).await.expect("client and user stayed");
     rival.issue(by_password("bob")).await.expect("the password stayed");
+    for name in ["client rival", "user bob"] {
+        server.logs(&format!("the {name} is declared no more: it stays as it is")).await;
+    }
     server.stop().await;
+}
+
+#[tokio::test]
+async fn a_client_and_a_user_taken_out_of_the_file_end_and_can_be_declared_again() {
+    let settings = with_admin();
+    let server = Server::start(&settings).await;
+    let (shop, rival) = (server.caller("shop").await, server.caller("rival").await);
+    let at_rival = rival.log_in().await;
+    let of_bob = shop.issue(by_password("bob")).await.expect("a grant");
+    let of_alice = shop.log_in().await;
+    let admin = Admin::of(&server).await;
+    admin.create_user("carol").await.expect("made by an administrator");
+
+    let less = settings.clone().without("rival").without("bob");
+    let config = server.home().path().join("less.toml");
+    fs::write(&config, less.render(server.home().path())).expect("the settings");
+    let output = run(server.home(), &["check", "--config", text(&config)]);
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    for name in ["client rival", "user bob"] {
+        assert!(said.contains(&format!("the {name} was declared at the last start")), "{said}");
+    }
+    assert_eq!(said.lines().filter(|line| line.contains("last start")).count(), 2, "{said}");
+
+    let server = restart(server, &less).await;
+    for name in ["client rival", "user bob"] {
+        server.logs(&format!("the {name} is declared no more: it is disabled")).await;
+    }
+    let (shop, rival) = (server.caller("shop").await, server.caller("rival").await);
+    assert_dead_everywhere(&server, &rival, &at_rival, InactiveReason::ClientEnded).await;
+    assert_dead_everywhere(&server, &shop, &of_bob, InactiveReason::SubjectEnded).await;
+    assert_refused(
+        rival.issue(client_credentials()).await,
+        Code::Unauthenticated,
+        "INVALID_CLIENT",
+    );
+    assert_refused(shop.issue(by_password("bob")).await, Code::Unauthenticated, "INVALID_GRANT");
+    shop.refresh(&of_alice.refresh_token).await.expect("the others go on");
+    let admin = Admin::of(&server).await;
+    assert!(!admin.user("carol").await.expect("carol").disabled, "never declared");
+
+    let server = restart(server, &settings).await;
+    let (shop, rival) = (server.caller("shop").await, server.caller("rival").await);
+    rival.issue(by_password("bob")).await.expect("both are back");
+    assert_dead_everywhere(&server, &shop, &of_bob, InactiveReason::SubjectEnded).await;
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn what_an_administrator_does_to_one_that_was_taken_out_is_not_undone() {
+    let settings = with_admin();
+    let server = Server::start(&settings).await;
+    Admin::of(&server).await.set_disabled("rival", true).await;
+    let less = settings.clone().without("rival").without("kiosk");
+    let server = restart(server, &less).await;
+    let admin = Admin::of(&server).await;
+    admin.set_disabled("kiosk", false).await;
+    let server = restart(server, &less).await;
+    server.caller("kiosk").await.log_in().await;
+    let server = restart(server, &settings).await;
+    assert!(Admin::of(&server).await.client("rival").await.disabled, "the administrator's");
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn a_declaration_that_does_not_fit_what_an_administrator_changed_is_refused_and_disabling_never()
+ {
+    let settings = with_admin();
+    let server = Server::start(&settings).await;
+    let (minutes, fields) = (Duration::from_secs(600), ["access_token_ttl", "grant_ttl"]);
+    let minutes = prost_types::Duration::try_from(minutes).ok();
+    let client = Client {
+        client_id: "shop".to_owned(),
+        access_token_ttl: minutes,
+        grant_ttl: minutes,
+        ..Client::default()
+    };
+    Admin::of(&server).await.update_client(client, &fields).await.expect("it fits");
+    let home = server.stop().await;
+    let settings = settings.declare("shop", "access_token_ttl", r#""1h""#);
+    let said = Server::fail_to_start(&home, &settings).await;
+    assert!(
+        said.contains("the declared client shop: client.access_token_ttl: must be at most"),
+        "{said}"
+    );
+    let settings = settings.declare("shop", "disabled", "true");
+    let server = Server::start_at(home, &settings).await;
+    let refused = server.caller("shop").await.issue(client_credentials()).await;
+    assert_refused(refused, Code::Unauthenticated, "INVALID_CLIENT");
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn a_restart_hashes_once_for_all_declared_passwords_and_again_for_those_that_changed() {
+    let server = Server::start(&Settings::standard()).await;
+    let hashed = async |server: &Server| {
+        server.ops().await.metrics().await.count("jeton_hash_seconds_count")
+    };
+    let secrets = ["shop", "rival", "billing", "gateway", "alice", "bob"].len() as u64;
+    assert_eq!(hashed(&server).await, secrets + 2, "and a seal for clients and one for users");
+    let server = restart(server, &Settings::standard()).await;
+    assert_eq!(hashed(&server).await, 2);
+    let changed = Settings::standard().declare("bob", "password", r#""another""#);
+    let server = restart(server, &changed).await;
+    // The clients' seal; the users', which does not hold; each of them; bob's new hash and the new seal.
+    assert_eq!(hashed(&server).await, 1 + 1 + 2 + 2);
+    assert_eq!(hashed(&restart(server, &changed).await).await, 2);
 }
 
 #[tokio::test]

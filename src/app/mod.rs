@@ -30,7 +30,7 @@ mod tls_watch;
 pub use self::{
     build_info::VERSION,
     check::{StoreCheckError, check_store},
-    declared::{apply_client, apply_user},
+    declared::{DeclareError, apply_client, apply_user, left_out},
     doctor::{Finding, Level, examine},
     first_admin::{Announce, FirstAdmin, FirstAdminError, new_client_secret},
     hangup::OnHangup,

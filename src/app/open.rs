@@ -9,7 +9,7 @@ use super::{
     FirstAdminError, KeyFiles, KeyRingError, SystemClock, SystemEntropy,
     access::exposures,
     database,
-    declared::{apply_client, apply_user},
+    declared::{DeclareError, declare},
     doctor::clock::behind_store,
 };
 #[cfg(feature = "postgres")]
@@ -18,16 +18,13 @@ use crate::{
     config::Settings,
     domain::{
         entropy::Entropy,
-        error::Error as Refusal,
-        grant_type::GrantType,
         key_ring::{KeyId, KeyRing},
         policy::Policies,
-        time::{Clock as _, Timestamp},
+        time::Clock as _,
     },
     service::{HashPool, Service},
     store::{
-        Engine, ReadError, Record, Records, Store, Stored, Write, WriteError,
-        bulk::in_turn,
+        Engine, ReadError, Store as _, WriteError,
         sled::{OpenError, SledOptions, SledStore},
     },
     transport::TlsError,
@@ -75,13 +72,8 @@ pub enum StartError {
     )]
     MissingKey(KeyId),
     /// What is declared cannot be applied.
-    #[error("the declared {what}: {error}")]
-    Declared {
-        /// Which client or user.
-        what: String,
-        /// Why not.
-        error: Refusal,
-    },
+    #[error(transparent)]
+    Declared(#[from] DeclareError),
     /// There is no administrator, and none can be made.
     #[error("the first administrator: {0}")]
     FirstAdmin(#[from] FirstAdminError),
@@ -178,9 +170,7 @@ async fn open_keys(settings: &Settings, store: &Engine) -> Result<KeyRing, Start
     });
     let keys = keys.await??;
     let held: Vec<_> = keys.ids().collect();
-    if !named.is_empty() && !named.iter().any(|id| held.contains(id)) {
-        return Err(StartError::ForeignKeys);
-    }
+    refuse_foreign(&named, &held)?;
     // Before the first record names the key.
     store.claim_keys(keys.active().id(), &held).await?.map_err(StartError::MissingKey)?;
     for id in named.iter().filter(|id| !held.contains(id)) {
@@ -189,80 +179,8 @@ async fn open_keys(settings: &Settings, store: &Engine) -> Result<KeyRing, Start
     Ok(keys)
 }
 
-/// How often the declarations are applied anew because another instance has applied its own.
-const DECLARATIONS: usize = 16;
-
-/// Brings every declared client and user into the store. Instances that start at the same time are in
-/// each other's way: whoever comes second finds it done.
-async fn declare(
-    settings: &Settings,
-    store: &Engine,
-    hashes: &HashPool,
-    now: Timestamp,
-) -> Result<(), StartError> {
-    for _ in 1..DECLARATIONS {
-        match declare_once(settings, store, hashes, now).await {
-            Err(StartError::Write(WriteError::Conflict)) => {}
-            declared => return declared,
-        }
-    }
-    declare_once(settings, store, hashes, now).await
-}
-
-/// Brings every declared client and user into the store, in as few syncs as the store can.
-async fn declare_once(
-    settings: &Settings,
-    store: &Engine,
-    hashes: &HashPool,
-    now: Timestamp,
-) -> Result<(), StartError> {
-    let mut clients = Vec::new();
-    for declaration in &settings.clients {
-        let existing = store.clients().get(&declaration.id).await?;
-        let client = apply_client(declaration, existing.as_deref(), hashes, &SystemEntropy, now);
-        let client = client.await.map_err(|error| StartError::Declared {
-            what: format!("client {}", declaration.id),
-            error,
-        })?;
-        if client.grant_types.contains(GrantType::Password) {
-            tracing::warn!(
-                client_id = %client.id,
-                "the client may use the password grant, which RFC 9700 §2.4 forbids"
-            );
-        }
-        clients.extend(change(existing, client));
-    }
-    let mut users = Vec::new();
-    for declaration in &settings.users {
-        let mut existing = None;
-        for name in declaration.typed_name.readings() {
-            existing = existing.or(store.user_by_name(name).await?);
-        }
-        let user = apply_user(declaration, existing.as_deref(), hashes, &SystemEntropy, now);
-        let user = user.await.map_err(|error| StartError::Declared {
-            what: format!("user {}", declaration.name),
-            error,
-        })?;
-        users.extend(change(existing, user));
-    }
-    write_all(store.clients(), clients).await?;
-    write_all(store.users(), users).await
-}
-
-/// The write that puts `new` in the place of `existing`, if it is another.
-fn change<R: Record>(existing: Option<Stored<R>>, new: R) -> Option<Write<R>> {
-    match existing {
-        None => Some(Write::Insert(new)),
-        Some(old) if *old == new => None,
-        Some(old) => Some(Write::Replace(old.version(), new)),
-    }
-}
-
-async fn write_all<R: Record>(
-    records: &impl Records<R>,
-    writes: Vec<Write<R>>,
-) -> Result<(), StartError> {
-    let written = in_turn(writes.into_iter().map(|write| records.write(write))).await;
-    written.into_iter().collect::<Result<Vec<_>, _>>()?;
-    Ok(())
+/// Refuses a ring that holds none of the keys that a store's records name.
+pub(super) fn refuse_foreign(named: &[KeyId], held: &[KeyId]) -> Result<(), StartError> {
+    let foreign = !named.is_empty() && !named.iter().any(|id| held.contains(id));
+    if foreign { Err(StartError::ForeignKeys) } else { Ok(()) }
 }

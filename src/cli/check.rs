@@ -11,7 +11,7 @@ use super::{
 };
 use crate::{
     app::{self, Finding, Level},
-    config::{Environment as _, Overrides, ProcessEnvironment, Settings},
+    config::{Environment as _, Overrides, ProcessEnvironment, Settings, Undeclared},
 };
 
 /// What is checked is what is named: the settings, the store, or both.
@@ -81,6 +81,14 @@ impl Check {
             output::note(&format!("warning: {warning}"));
         }
         let settings = loaded.settings;
+        if settings.serve.undeclared == Undeclared::Disable {
+            for name in app::left_out(&settings) {
+                output::note(&format!(
+                    "warning: the {name} was declared at the last start and is no more: the next one \
+                     disables it and ends its grants (serve.undeclared)"
+                ));
+            }
+        }
         let (clients, users) = (settings.clients.len(), settings.users.len());
         let config = config.display();
         output::write(&format!("{config}: good ({clients} clients, {users} users)\n"))

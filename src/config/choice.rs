@@ -1,6 +1,9 @@
 //! Values that are one word out of a few.
 
-use super::{secrets::WeakDeclared, serve::Runtime};
+use super::{
+    secrets::WeakDeclared,
+    serve::{Runtime, Undeclared},
+};
 use crate::domain::{
     client::{IntrospectReach, Permissions, WhenFull},
     grant_type::{GrantType, GrantTypes},
@@ -41,6 +44,15 @@ pub(super) fn runtime(text: &str) -> Result<Runtime, Invalid> {
         "per-core" => Ok(Runtime::PerCore),
         "shared" => Ok(Runtime::Shared),
         _ => Err(Invalid(r#"must be "per-core" or "shared""#)),
+    }
+}
+
+/// Reads `disable` or `keep`.
+pub(super) fn undeclared(text: &str) -> Result<Undeclared, Invalid> {
+    match text {
+        "disable" => Ok(Undeclared::Disable),
+        "keep" => Ok(Undeclared::Keep),
+        _ => Err(Invalid(r#"must be "disable" or "keep""#)),
     }
 }
 

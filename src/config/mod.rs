@@ -64,7 +64,7 @@ pub use self::{
     regular_file::RegularFile,
     secret_text::secret_text,
     secrets::{SecretSettings, WeakDeclared},
-    serve::{Runtime, ServeSettings},
+    serve::{Runtime, ServeSettings, Undeclared},
     settings::{Loaded, Settings},
     storage::{KeySettings, StoreSettings, unread_url},
     tls::{ClientAuth, ClientCertificates, TlsSettings},

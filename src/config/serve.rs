@@ -13,6 +13,15 @@ pub enum Runtime {
     Shared,
 }
 
+/// What becomes of clients and users that the settings file declared, and declares no more.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Undeclared {
+    /// The next start disables them and ends their grants.
+    Disable,
+    /// They stay as they are; each start names them.
+    Keep,
+}
+
 /// `[serve]`: what holds for all listeners.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ServeSettings {
@@ -21,6 +30,9 @@ pub struct ServeSettings {
     pub allow_plaintext: bool,
     /// How connections are divided among threads. Default `PerCore`.
     pub runtime: Runtime,
+    /// What becomes of clients and users that the file declared once and declares no more. Default
+    /// `Disable`.
+    pub undeclared: Undeclared,
     /// How long to go on serving after health says `NOT_SERVING`, so that load balancers see it
     /// first: at most 1h, default none.
     pub drain_delay: Duration,
@@ -33,6 +45,7 @@ impl Default for ServeSettings {
         Self {
             allow_plaintext: false,
             runtime: Runtime::PerCore,
+            undeclared: Undeclared::Disable,
             drain_delay: Duration::ZERO,
             drain_timeout: Duration::from_secs(10),
         }
@@ -45,6 +58,7 @@ impl ServeSettings {
         let default = Self::default();
         let allow_plaintext = fields.flag("allow_plaintext");
         let runtime = fields.text("runtime", "a string", choice::runtime);
+        let undeclared = fields.text("undeclared", "a string", choice::undeclared);
         let drain_delay = fields.text("drain_delay", duration::FORM, duration::shutdown);
         let drain_timeout = fields.text("drain_timeout", duration::FORM, duration::shutdown);
         Self {
@@ -56,6 +70,7 @@ impl ServeSettings {
                 .runtime
                 .or_else(|| runtime.map(|runtime| runtime.value))
                 .unwrap_or(default.runtime),
+            undeclared: undeclared.map_or(default.undeclared, |undeclared| undeclared.value),
             drain_delay: overrides
                 .drain_delay
                 .or_else(|| drain_delay.map(|delay| delay.value))

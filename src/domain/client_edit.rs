@@ -88,7 +88,8 @@ impl Client {
     /// Without any difference it is the same state, its `update_time` included.
     ///
     /// # Errors
-    /// `InvalidRequest` when the fields do not fit together, or not the client's type.
+    /// `InvalidRequest` when the fields do not fit together, or not the client's type. Disabling alone is
+    /// never refused.
     pub fn edited(
         &self,
         edits: &[ClientEdit],
@@ -99,7 +100,9 @@ impl Client {
         for edit in edits {
             next.apply(edit.clone());
         }
-        next.check(self)?;
+        if !self.is_only_ended_in(&next) {
+            next.check(self)?;
+        }
         if next.disabled && !self.disabled {
             next.epoch = Epoch::generate(entropy);
         }
@@ -138,7 +141,17 @@ impl Client {
         }
     }
 
-    fn check(&self, before: &Self) -> Result<(), Error> {
+    /// Whether `next` is this client, disabled: whatever else is wrong with a client is no reason to let it
+    /// go on.
+    fn is_only_ended_in(&self, next: &Self) -> bool {
+        next.disabled && Self { disabled: self.disabled, ..next.clone() } == *self
+    }
+
+    /// Whether the fields fit together, and the client's type; `before` is what it was.
+    ///
+    /// # Errors
+    /// `InvalidRequest`, of the field that does not.
+    pub fn check(&self, before: &Self) -> Result<(), Error> {
         let refuse = |field, problem| Err(Error::InvalidRequest { field, problem });
         if !self.default_scopes.is_within(&self.allowed_scopes) {
             return refuse("client.scopes", "each must also be one of allowed_scopes");
@@ -282,6 +295,21 @@ mod tests {
             assert_eq!(refused_field(&client(ClientType::Public), &edits), field);
             assert!(edited(&client(ClientType::Confidential), &edits).is_ok());
         }
+    }
+
+    #[test]
+    fn a_client_that_breaks_a_rule_can_be_disabled_and_not_enabled_again() {
+        let mut broken = client(ClientType::Confidential);
+        broken.lifetimes.grant = Duration::from_secs(60);
+        let disable = [ClientEdit::Disabled(true)];
+        let disabled = edited(&broken, &disable).expect("disabled");
+        assert!(disabled.disabled && disabled.epoch != broken.epoch);
+        let all = [ClientEdit::Disabled(true), ClientEdit::AccessTtl(broken.lifetimes.access)];
+        assert_eq!(edited(&broken, &all), Ok(disabled.clone()), "all fields written back");
+        let enable = [ClientEdit::Disabled(false)];
+        assert_eq!(refused_field(&disabled, &enable), "client.access_token_ttl");
+        let worse = [ClientEdit::Disabled(true), ClientEdit::GrantTtl(Duration::ZERO)];
+        assert_eq!(refused_field(&broken, &worse), "client.grant_ttl");
     }
 
     #[test]

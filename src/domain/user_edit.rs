@@ -57,7 +57,12 @@ impl User {
         let mut next = self.clone();
         for edit in edits {
             match edit.clone() {
-                UserEdit::Name(name) => next.name = name,
+                // What the settings file declares under the old name is another user from now on.
+                UserEdit::Name(name) if name != next.name => {
+                    next.name = name;
+                    next.declared.clear();
+                }
+                UserEdit::Name(_) => {}
                 UserEdit::Attributes(attributes) => next.attributes = attributes,
             }
         }

@@ -181,7 +181,7 @@ impl HashPool {
     }
 
     /// How many hash at a time.
-    pub(super) fn threads(&self) -> usize {
+    pub fn threads(&self) -> usize {
         self.threads
     }
 

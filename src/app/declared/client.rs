@@ -1,6 +1,9 @@
 //! Applies one declared client.
 
-use super::field::{apply, apply_chosen};
+use super::{
+    field::{Typed, apply, apply_chosen},
+    removed::is_back,
+};
 use crate::{
     config::{DeclaredClient, DeclaredSecret},
     domain::{
@@ -17,7 +20,7 @@ use crate::{
 /// The record that `declaration` makes of `existing`, or of a new client.
 ///
 /// # Errors
-/// When a secret cannot be hashed.
+/// When a secret cannot be hashed, or what is declared does not fit what is stored.
 pub async fn apply_client(
     declaration: &DeclaredClient,
     existing: Option<&Client>,
@@ -25,10 +28,25 @@ pub async fn apply_client(
     entropy: &dyn Entropy,
     now: Timestamp,
 ) -> Result<Client, Error> {
+    let typed = Typed { hashes, unchanged: false };
+    merge_client(declaration, existing, typed, entropy, now).await
+}
+
+/// [`apply_client`], for whom the secrets in clear may be known to be the ones last applied.
+pub(super) async fn merge_client(
+    declaration: &DeclaredClient,
+    existing: Option<&Client>,
+    typed: Typed<'_>,
+    entropy: &dyn Entropy,
+    now: Timestamp,
+) -> Result<Client, Error> {
     let mut client = existing
         .cloned()
         .unwrap_or_else(|| Client::new(declaration.id.clone(), ClientType::Public, entropy, now));
-    apply_secret(declaration, &mut client, hashes, now).await?;
+    if is_back(&mut client.declared) {
+        client.disabled = false;
+    }
+    apply_secret(declaration, &mut client, typed, now).await?;
     apply_plain(declaration, &mut client);
     if client.client_type == ClientType::Public {
         client.drop_what_needs_a_secret();
@@ -37,9 +55,14 @@ pub async fn apply_client(
     if client.disabled && !was_disabled {
         client.epoch = Epoch::generate(entropy);
     }
-    if existing != Some(&client) {
-        client.update_time = now;
+    if existing == Some(&client) {
+        return Ok(client);
     }
+    // What an administrator changed and what the file declares must fit together. Disabled it does no harm.
+    if !client.disabled {
+        client.check(existing.unwrap_or(&client))?;
+    }
+    client.update_time = now;
     Ok(client)
 }
 
@@ -82,7 +105,7 @@ fn apply_plain(declaration: &DeclaredClient, client: &mut Client) {
 async fn apply_secret(
     declaration: &DeclaredClient,
     client: &mut Client,
-    hashes: &HashPool,
+    typed: Typed<'_>,
     now: Timestamp,
 ) -> Result<(), Error> {
     const FIELD: &str = "secret";
@@ -97,7 +120,7 @@ async fn apply_secret(
             apply(declared, FIELD, Some(&stored), |stored| changed = Some(stored));
         }
         Some(DeclaredSecret::Clear(secret)) => {
-            let hash = apply_chosen(declared, FIELD, secret, hashes).await?;
+            let hash = apply_chosen(declared, FIELD, secret, typed).await?;
             changed = hash.map(StoredSecret::Chosen);
         }
         Some(DeclaredSecret::Hash(stored)) => {

@@ -27,17 +27,27 @@ pub(super) fn apply<T: Serialize + Clone>(
     true
 }
 
+/// What is known of the secrets in clear, and what hashes them.
+#[derive(Clone, Copy)]
+pub(super) struct Typed<'a> {
+    /// What hashes and verifies.
+    pub(super) hashes: &'a HashPool,
+    /// Whether each of them is known to be the one last applied.
+    pub(super) unchanged: bool,
+}
+
 /// The hash to set for a secret that somebody chose, or `None` when it is the one last applied.
 /// Nothing faster than argon2 may be kept of it.
 pub(super) async fn apply_chosen(
     declared: &mut Declared,
     field: &'static str,
     secret: &Secret,
-    hashes: &HashPool,
+    typed: Typed<'_>,
 ) -> Result<Option<Box<str>>, Error> {
+    let Typed { hashes, unchanged } = typed;
     let last = declared.get(field).and_then(|last| std::str::from_utf8(last).ok());
     if let Some(last) = last
-        && hashes.verify(secret, last).await?
+        && (unchanged || hashes.verify(secret, last).await?)
     {
         return Ok(None);
     }

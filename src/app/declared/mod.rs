@@ -3,9 +3,18 @@
 //! A declared field is applied only when its declared value has changed since it was last applied,
 //! so that a restart never undoes what an administrator did. What was last applied is kept, field
 //! by field, on the record: a fingerprint, or for secrets that people chose an argon2id hash.
+//!
+//! A record that was declared and is so no more is disabled, unless the settings keep it.
 
 mod client;
+mod declarations;
 mod field;
+mod list;
+mod removed;
+mod seal;
 mod user;
 
-pub use self::{client::apply_client, user::apply_user};
+pub(super) use self::declarations::declare;
+pub use self::{
+    client::apply_client, declarations::DeclareError, list::left_out, user::apply_user,
+};

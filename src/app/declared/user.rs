@@ -1,6 +1,9 @@
 //! Applies one declared user.
 
-use super::field::{apply, apply_chosen};
+use super::{
+    field::{Typed, apply, apply_chosen},
+    removed::is_back,
+};
 use crate::{
     config::{DeclaredPassword, DeclaredUser},
     domain::{
@@ -25,13 +28,29 @@ pub async fn apply_user(
     entropy: &dyn Entropy,
     now: Timestamp,
 ) -> Result<User, Error> {
+    let typed = Typed { hashes, unchanged: false };
+    merge_user(declaration, existing, typed, entropy, now).await
+}
+
+/// [`apply_user`], for whom the passwords in clear may be known to be the ones last applied.
+pub(super) async fn merge_user(
+    declaration: &DeclaredUser,
+    existing: Option<&User>,
+    typed: Typed<'_>,
+    entropy: &dyn Entropy,
+    now: Timestamp,
+) -> Result<User, Error> {
     let mut declared = existing.map(|user| user.declared.clone()).unwrap_or_default();
-    let password = apply_password(&declaration.password, &mut declared, hashes).await?;
+    let back = is_back(&mut declared);
+    let password = apply_password(&declaration.password, &mut declared, typed).await?;
     let mut user = match existing {
         Some(existing) => existing.clone(),
         // A password is always declared, so a new user's is set below.
         None => User::new(declaration.name.clone(), PasswordHash("".into()), entropy, now),
     };
+    if back {
+        user.disabled = false;
+    }
     let mut ended = false;
     if let Some(password) = password {
         user.password = password;
@@ -56,12 +75,12 @@ pub async fn apply_user(
 async fn apply_password(
     password: &DeclaredPassword,
     declared: &mut Declared,
-    hashes: &HashPool,
+    typed: Typed<'_>,
 ) -> Result<Option<PasswordHash>, Error> {
     const FIELD: &str = "password";
     match password {
         DeclaredPassword::Clear(password) => {
-            let hash = apply_chosen(declared, FIELD, password, hashes).await?;
+            let hash = apply_chosen(declared, FIELD, password, typed).await?;
             Ok(hash.map(PasswordHash))
         }
         DeclaredPassword::Hash(hash) => {

@@ -6,6 +6,7 @@ mod certificate;
 pub(super) mod clock;
 mod credentials;
 mod database;
+mod declared;
 mod exposure;
 mod files;
 mod finding;
@@ -43,6 +44,7 @@ pub async fn examine(loaded: &Loaded, config: &Path) -> Vec<Finding> {
     ports::examine(settings, serving, &mut findings);
     exposure::examine(settings, warnings, &mut findings);
     credentials::password_grant(settings, &mut findings);
+    declared::examine(settings, &mut findings);
     credentials::known_to_all(settings, &mut findings).await;
     findings.into()
 }

@@ -1,0 +1,247 @@
+//! Everything that the settings declare, brought into the store in as few syncs as it can.
+
+use std::{collections::BTreeSet, fmt::Display};
+
+use futures_util::stream::{self, StreamExt as _, TryStreamExt as _};
+use thiserror::Error;
+
+use super::{
+    super::SystemEntropy,
+    client::merge_client,
+    field::Typed,
+    list,
+    removed::{Declarable, removed},
+    seal::{self, Clear},
+    user::merge_user,
+};
+use crate::{
+    config::{DeclaredPassword, DeclaredSecret, Settings, Undeclared},
+    domain::{
+        client::Client, client_secret::is_generated, error::Error as Refusal,
+        grant_type::GrantType, time::Timestamp, user::User,
+    },
+    service::HashPool,
+    store::{Engine, ReadError, Record, Records, Store, Stored, Write, WriteError, bulk::in_turn},
+};
+
+/// How often the declarations are applied anew because another instance has applied its own.
+const ATTEMPTS: usize = 16;
+
+/// Why what is declared cannot be applied.
+#[derive(Debug, Error)]
+pub enum DeclareError {
+    /// It is refused, or does not fit what an administrator has changed.
+    #[error(
+        "the declared {what}: {error}. What an administrator changed counts as well: see jeton \
+         client get, and declare the field or change it back"
+    )]
+    Refused {
+        /// Which client or user.
+        what: String,
+        /// Why not.
+        error: Refusal,
+    },
+    /// The store failed.
+    #[error("the store: {0}")]
+    Write(#[from] WriteError),
+    /// The store failed.
+    #[error("the store: {0}")]
+    Read(#[from] ReadError),
+}
+
+/// Brings every declared client and user into the store, and disables those that were declared before, if
+/// the settings do not keep them. Instances that start together may write the same records: the one that
+/// loses a race reads again.
+///
+/// # Errors
+/// See [`DeclareError`].
+pub(in crate::app) async fn declare(
+    settings: &Settings,
+    store: &Engine,
+    hashes: &HashPool,
+    now: Timestamp,
+) -> Result<(), DeclareError> {
+    let round = Round { settings, store, hashes, now };
+    for _ in 1..ATTEMPTS {
+        match round.run().await {
+            Err(DeclareError::Write(WriteError::Conflict)) => {}
+            declared => return declared,
+        }
+    }
+    round.run().await
+}
+
+/// One attempt.
+struct Round<'a> {
+    settings: &'a Settings,
+    store: &'a Engine,
+    hashes: &'a HashPool,
+    now: Timestamp,
+}
+
+impl Round<'_> {
+    async fn run(&self) -> Result<(), DeclareError> {
+        let clients = self.clients().await?;
+        let users = self.users().await?;
+        let gone_clients = self.removed(self.store.clients(), &clients).await?;
+        let gone_users = self.removed(self.store.users(), &users).await?;
+        write_all(self.store.clients(), changes(clients).chain(changes(gone_clients))).await?;
+        write_all(self.store.users(), changes(users).chain(changes(gone_users))).await?;
+        if self.settings.store.url.is_none()
+            && let Err(error) = list::put(&self.settings.store.path, self.settings)
+        {
+            tracing::warn!(%error, "the list of what is declared was not written: jeton check cannot read it");
+        }
+        Ok(())
+    }
+
+    async fn clients(&self) -> Result<Vec<Merged<Client>>, DeclareError> {
+        let declared = &self.settings.clients;
+        let mut existing = Vec::new();
+        for declaration in declared {
+            existing.push(self.store.clients().get(&declaration.id).await?);
+        }
+        let clear = declared.iter().enumerate().filter_map(|(record, client)| {
+            let Some(DeclaredSecret::Clear(secret)) = &client.secret else { return None };
+            let clear = Clear { record, name: client.id.as_str(), field: "secret", secret };
+            Some(clear).filter(|_| !is_generated(secret))
+        });
+        let clear: Vec<_> = clear.collect();
+        let typed = self.typed(&clear, &existing).await?;
+        let merging = declared.iter().zip(&existing).map(async |(declaration, existing)| {
+            let client =
+                merge_client(declaration, existing.as_deref(), typed, &SystemEntropy, self.now);
+            client.await.map_err(|error| refused("client", &declaration.id, error))
+        });
+        let clients = stream::iter(merging).buffered(self.hashes.threads()).try_collect().await?;
+        for client in &clients {
+            look_at(client);
+        }
+        self.sealed(&clear, typed, existing, clients).await
+    }
+
+    async fn users(&self) -> Result<Vec<Merged<User>>, DeclareError> {
+        let declared = &self.settings.users;
+        let mut existing = Vec::new();
+        for declaration in declared {
+            let mut found = None;
+            for name in declaration.typed_name.readings() {
+                found = found.or(self.store.user_by_name(name).await?);
+            }
+            existing.push(found);
+        }
+        let clear = declared.iter().enumerate().filter_map(|(record, user)| {
+            let DeclaredPassword::Clear(secret) = &user.password else { return None };
+            Some(Clear { record, name: user.name.as_str(), field: "password", secret })
+        });
+        let clear: Vec<_> = clear.collect();
+        let typed = self.typed(&clear, &existing).await?;
+        let merging = declared.iter().zip(&existing).map(async |(declaration, existing)| {
+            let user =
+                merge_user(declaration, existing.as_deref(), typed, &SystemEntropy, self.now);
+            user.await.map_err(|error| refused("user", &declaration.name, error))
+        });
+        let users = stream::iter(merging).buffered(self.hashes.threads()).try_collect().await?;
+        self.sealed(&clear, typed, existing, users).await
+    }
+
+    async fn typed<R: Declarable>(
+        &self,
+        clear: &[Clear<'_>],
+        existing: &[Option<Stored<R>>],
+    ) -> Result<Typed<'_>, DeclareError> {
+        let declared =
+            |record: usize| existing[record].as_ref().map(|found| found.declared().clone());
+        let unchanged = seal::holds(clear, declared, self.hashes).await;
+        let unchanged = unchanged.map_err(|error| refused("secrets", "in clear", error))?;
+        Ok(Typed { hashes: self.hashes, unchanged })
+    }
+
+    async fn sealed<R: Declarable>(
+        &self,
+        clear: &[Clear<'_>],
+        typed: Typed<'_>,
+        existing: Vec<Option<Stored<R>>>,
+        mut records: Vec<R>,
+    ) -> Result<Vec<Merged<R>>, DeclareError> {
+        if !typed.unchanged {
+            let put = seal::put(clear, &mut records, self.hashes).await;
+            put.map_err(|error| refused("secrets", "in clear", error))?;
+        }
+        let merged = existing.into_iter().zip(records);
+        Ok(merged.map(|(existing, record)| Merged { existing, record }).collect())
+    }
+
+    /// What becomes of the records that are declared no more.
+    async fn removed<R: Declarable>(
+        &self,
+        records: &impl Records<R>,
+        declared: &[Merged<R>],
+    ) -> Result<Vec<Merged<R>>, DeclareError> {
+        let declared: BTreeSet<_> = declared.iter().map(|merged| merged.record.key()).collect();
+        let mut gone = Vec::new();
+        for found in removed(records, &declared).await? {
+            let what = found.title();
+            if self.settings.serve.undeclared == Undeclared::Keep {
+                tracing::warn!(
+                    "the {what} is declared no more: it stays as it is (serve.undeclared)"
+                );
+                continue;
+            }
+            if found.is_disabled() {
+                tracing::info!("the {what} is declared no more, and was disabled before");
+            } else {
+                tracing::warn!(
+                    "the {what} is declared no more: it is disabled and its grants are ended \
+                     (serve.undeclared)"
+                );
+            }
+            let record = found.left_out(&SystemEntropy, self.now);
+            gone.push(Merged { existing: Some(found), record });
+        }
+        Ok(gone)
+    }
+}
+
+/// What is stored, and what takes its place.
+struct Merged<R: Record> {
+    existing: Option<Stored<R>>,
+    record: R,
+}
+
+fn refused(kind: &str, name: impl Display, error: Refusal) -> DeclareError {
+    DeclareError::Refused { what: format!("{kind} {name}"), error }
+}
+
+/// Warns of what a start accepts and nobody should mean.
+fn look_at(client: &Client) {
+    if client.grant_types.contains(GrantType::Password) {
+        tracing::warn!(
+            client_id = %client.id,
+            "the client may use the password grant, which RFC 9700 §2.4 forbids"
+        );
+    }
+    if let Err(error) = client.check(client) {
+        tracing::warn!(
+            client_id = %client.id,
+            "the client's stored record breaks a rule, and no edit but disabling it is taken: {error}"
+        );
+    }
+}
+
+/// The writes that put each record in the place of what is stored, if it is another.
+fn changes<R: Record>(merged: Vec<Merged<R>>) -> impl Iterator<Item = Write<R>> {
+    merged.into_iter().filter_map(|Merged { existing, record }| match existing {
+        None => Some(Write::Insert(record)),
+        Some(old) if *old == record => None,
+        Some(old) => Some(Write::Replace(old.version(), record)),
+    })
+}
+
+async fn write_all<R: Record>(
+    records: &impl Records<R>,
+    writes: impl Iterator<Item = Write<R>>,
+) -> Result<(), WriteError> {
+    let written = in_turn(writes.map(|write| records.write(write))).await;
+    written.into_iter().map(|written| written.map(drop)).collect()
+}

@@ -1,0 +1,115 @@
+//! Records that the settings file declared, and declares no more.
+
+use std::collections::BTreeSet;
+
+use crate::{
+    domain::{
+        client::{Client, Declared},
+        entropy::Entropy,
+        epoch::Epoch,
+        time::Timestamp,
+        user::User,
+    },
+    store::{ReadError, Record, Records, Stored},
+};
+
+/// Stands among the fields of a record that was taken out of the file; holds whether that disabled it.
+const REMOVED: &str = "removed";
+/// Records that are read at a time.
+const STEP: usize = 1024;
+
+/// A record that a settings file may declare.
+pub(super) trait Declarable: Record {
+    /// What the file last applied.
+    fn declared(&self) -> &Declared;
+
+    /// The same, to be changed.
+    fn declared_mut(&mut self) -> &mut Declared;
+
+    /// What it is and how it is called, for people.
+    fn title(&self) -> String;
+
+    /// Whether it is refused everywhere.
+    fn is_disabled(&self) -> bool;
+
+    /// The record without a declaration: disabled, and its grants ended.
+    fn left_out(&self, entropy: &dyn Entropy, now: Timestamp) -> Self;
+}
+
+impl Declarable for Client {
+    fn declared(&self) -> &Declared {
+        &self.declared
+    }
+
+    fn declared_mut(&mut self) -> &mut Declared {
+        &mut self.declared
+    }
+
+    fn title(&self) -> String {
+        format!("client {}", self.id)
+    }
+
+    fn is_disabled(&self) -> bool {
+        self.disabled
+    }
+
+    fn left_out(&self, entropy: &dyn Entropy, now: Timestamp) -> Self {
+        let epoch = if self.disabled { self.epoch } else { Epoch::generate(entropy) };
+        let declared = mark(self.disabled);
+        Self { disabled: true, epoch, declared, update_time: now, ..self.clone() }
+    }
+}
+
+impl Declarable for User {
+    fn declared(&self) -> &Declared {
+        &self.declared
+    }
+
+    fn declared_mut(&mut self) -> &mut Declared {
+        &mut self.declared
+    }
+
+    fn title(&self) -> String {
+        format!("user {}", self.name)
+    }
+
+    fn is_disabled(&self) -> bool {
+        self.disabled
+    }
+
+    fn left_out(&self, entropy: &dyn Entropy, now: Timestamp) -> Self {
+        let declared = mark(self.disabled);
+        Self { declared, update_time: now, ..self.disabled(entropy, now) }
+    }
+}
+
+/// Takes the mark of a record that was taken out of the file, now that it is declared again. Tells whether
+/// that is what had disabled it.
+pub(super) fn is_back(declared: &mut Declared) -> bool {
+    declared.remove(REMOVED).is_some_and(|disabled| *disabled == [1])
+}
+
+/// The records that were declared and are not among the `declared` ones, in order of their keys.
+pub(super) async fn removed<R: Declarable>(
+    records: &impl Records<R>,
+    declared: &BTreeSet<R::Key>,
+) -> Result<Vec<Stored<R>>, ReadError> {
+    let (mut after, mut found) = (None, Vec::new());
+    loop {
+        let page = records.page(after.as_ref(), STEP).await?;
+        let Some(last) = page.last().map(|record| record.key()) else { return Ok(found) };
+        let gone = page
+            .into_iter()
+            .filter(|record| is_declared(record.declared()) && !declared.contains(&record.key()));
+        found.extend(gone);
+        after = Some(last);
+    }
+}
+
+fn is_declared(declared: &Declared) -> bool {
+    !declared.is_empty() && !declared.contains_key(REMOVED)
+}
+
+fn mark(was_disabled: bool) -> Declared {
+    [(REMOVED.into(), [u8::from(!was_disabled)].into())].into()
+}
