@@ -50,7 +50,7 @@ async fn a_key_that_a_grant_names_and_the_ring_lacks_is_a_fault() {
     server.caller("shop").await.log_in().await;
     let home = server.stop().await;
     let (data, other) = (home.data(), home.path().join("other-keys"));
-    succeed(&home, &["key", "add", "--keys", text(&other)]);
+    succeed(&home, &["key", "add", "--new", "--keys", text(&other)]);
     let said = fail(&home, &["check", "--store", text(&data), "--keys", text(&other), "--repair"]);
     assert!(said.contains("not in the key ring") && said.contains("the store is faulty"), "{said}");
 }

@@ -5,9 +5,9 @@
 mod common;
 
 use std::{
-    fs::{self, OpenOptions},
+    fs::{self, OpenOptions, Permissions},
     io::Write as _,
-    os::unix::fs::OpenOptionsExt as _,
+    os::unix::fs::{OpenOptionsExt as _, PermissionsExt as _},
     path::{Path, PathBuf},
 };
 
@@ -354,4 +354,105 @@ async fn the_ring_is_listed_without_a_key_being_shown() {
     assert_eq!(listed["others"][0], added.as_str());
     let secret = fs::read_to_string(file_of(&home, &added)).expect("the key");
     assert!(!listed.to_string().contains(secret.trim()));
+}
+
+/// What administrators are told is wrong with the key ring.
+async fn fault(server: &Server) -> String {
+    let admin = Admin::of(server).await;
+    let answer = admin.stub.clone().get_status(admin.signed(GetStatusRequest {})).await;
+    answer.expect("a status").into_inner().key_ring_fault
+}
+
+async fn usable(server: &Server, usable: u64) {
+    let ops = server.ops().await;
+    until("the metric to follow", async || {
+        ops.metrics().await.count("jeton_key_ring_usable") == usable
+    })
+    .await;
+    let (code, ready) = ops.get("/readyz").await;
+    assert_eq!(
+        (code, ready.contains("the key ring on disk is not what a start needs")),
+        (200, usable == 0)
+    );
+}
+
+#[tokio::test]
+async fn a_key_that_is_missing_or_unreadable_shows_wherever_an_operator_looks_until_it_is_back() {
+    let settings = with_admin();
+    let server = Server::start(&settings).await;
+    let old = active(server.home());
+    usable(&server, 1).await;
+    assert_eq!(fault(&server).await, "");
+
+    let path = file_of(server.home(), &old);
+    fs::set_permissions(&path, Permissions::from_mode(0o644)).expect("chmod");
+    usable(&server, 0).await;
+    assert!(fault(&server).await.contains("must not be readable by group or others"));
+    fs::set_permissions(&path, Permissions::from_mode(0o600)).expect("chmod");
+    usable(&server, 1).await;
+    assert_eq!(fault(&server).await, "");
+
+    server.caller("shop").await.log_in().await;
+    rotate(&server).await;
+    let bytes = fs::read(&path).expect("the key");
+    fs::remove_file(&path).expect("removed by mistake");
+    usable(&server, 0).await;
+    assert!(fault(&server).await.contains("put it back"));
+    let server = Server::start_at(server.kill().await, &settings).await;
+    usable(&server, 0).await;
+    assert!(fault(&server).await.contains(&format!("records name: {old}")));
+    distribute(&path, &bytes);
+    usable(&server, 1).await;
+
+    let keys = server.home().keys();
+    fs::rename(&keys, server.home().path().join("aside")).expect("moved");
+    usable(&server, 0).await;
+    assert_eq!(fault(&server).await, "it is empty");
+    server.caller("shop").await.log_in().await;
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn a_ring_is_found_by_the_settings_file_and_none_is_made_unasked() {
+    let home = Home::new();
+    let config = home.path().join("settings.toml");
+    let settings = "[keys]\npath = \"ring\"\n[[client]]\nid = \"orders\"\nsecret_env = \"UNSET\"\n";
+    fs::write(&config, settings).expect("the settings");
+    let ring = home.path().join("ring");
+    for action in [&["add"][..], &["list"], &["activate", "01234567"]] {
+        let said = fail(&home, &[&["key", "--config", text(&config)], action].concat());
+        assert!(
+            said.contains("ring: there is no key ring") || said.contains("holds no key"),
+            "{said}"
+        );
+    }
+    assert!(!ring.exists(), "nothing was made");
+    let made = succeed(&home, &["key", "add", "--new", "--config", text(&config)]);
+    assert_eq!(made["active"], true);
+    let again = fail(&home, &["key", "add", "--new", "--config", text(&config)]);
+    assert!(again.contains("there is a key ring already"), "{again}");
+    let mut list = jeton(&home, &["key", "list", "--output", "json"]);
+    let output = list.env("JETON_CONFIG", &config).output().expect("jeton runs");
+    let listed: serde_json::Value = serde_json::from_slice(&output.stdout).expect("JSON");
+    assert_eq!(listed["active"], made["key_id"]);
+    let absent = fail(&home, &["key", "list", "--keys", "elsewhere", "--config", text(&config)]);
+    assert!(absent.contains("elsewhere: there is no key ring"), "a flag beats the file: {absent}");
+}
+
+#[tokio::test]
+async fn activate_returns_when_the_running_server_makes_tokens_with_the_key() {
+    let server = Server::start(&with_admin()).await;
+    let added = add(server.home());
+    let (keys, url) = (server.home().keys(), format!("http://{}", server.address()));
+    let asked = ["key", "activate", &added, "--keys", text(&keys), "--server", &url];
+    let mut command =
+        jeton(server.home(), &[&asked[..], &["--client-id", "root", "--output", "json"]].concat());
+    command.env("JETON_CLIENT_SECRET", "root-secret");
+    let output = spawn_blocking(move || command.output()).await.expect("it ended");
+    let output = output.expect("jeton runs");
+    let said: serde_json::Value = serde_json::from_slice(&output.stdout).expect("JSON");
+    assert_eq!((said["active"].as_bool(), said["confirmed"].as_bool()), (Some(true), Some(true)));
+    let token = server.caller("shop").await.log_in().await.access_token;
+    assert_eq!(key_of(&token), added);
+    server.stop().await;
 }

@@ -3,7 +3,7 @@
 use std::{
     fs::{self, File, Metadata},
     io::{self, Write as _},
-    os::unix::fs::MetadataExt as _,
+    os::unix::fs::{MetadataExt as _, fchown},
     path::{Path, PathBuf},
     str,
 };
@@ -54,6 +54,12 @@ pub enum KeyRingError {
     /// Several keys and no word on which one is active.
     #[error("{}: holds several keys and no file 'active' that names one of them", .0.display())]
     NoneActive(PathBuf),
+    /// There is no ring to add to, and none is made unasked: it may lie elsewhere.
+    #[error("{}: there is no key ring: is it the right directory? --new makes a new one there", .0.display())]
+    NoRing(PathBuf),
+    /// A new ring was asked for where there is one.
+    #[error("{}: there is a key ring already: leave --new out to add a key to it", .0.display())]
+    RingExists(PathBuf),
     /// A key that was active is missing.
     #[error("{}: the active key {id} has no file", path.display())]
     ActiveMissing {
@@ -121,15 +127,31 @@ impl KeyFiles {
         Ok(KeyRing::new(key, []))
     }
 
-    /// Adds a new key, which nothing uses before it is activated. In an empty ring it is the only
-    /// key and so the active one.
+    /// Makes a new ring with one key, which is the active one.
     ///
     /// # Errors
-    /// When the ring is not in order, or the key cannot be written, durably.
+    /// When there is a ring, or it cannot be written, durably.
+    pub fn begin(&self, entropy: &dyn Entropy) -> Result<KeyId, KeyRingError> {
+        match self.load()? {
+            Some(_) => Err(KeyRingError::RingExists(self.path.clone())),
+            None => self.create(entropy).map(|ring| ring.active().id()),
+        }
+    }
+
+    /// The ring that there must be.
+    ///
+    /// # Errors
+    /// [`KeyRingError::NoRing`] when there is no key at all; see there.
+    pub fn existing(&self) -> Result<KeyRing, KeyRingError> {
+        self.load()?.ok_or_else(|| KeyRingError::NoRing(self.path.clone()))
+    }
+
+    /// Adds a new key, which nothing uses before it is activated.
+    ///
+    /// # Errors
+    /// When there is no ring, it is not in order, or the key cannot be written, durably.
     pub fn add(&self, entropy: &dyn Entropy) -> Result<KeyId, KeyRingError> {
-        let Some(ring) = self.load()? else {
-            return self.create(entropy).map(|ring| ring.active().id());
-        };
+        let ring = self.existing()?;
         // A key that is active because it is the only one stays active beside another.
         if self.read_active()?.is_none() {
             self.activate(ring.active().id())?;
@@ -224,12 +246,23 @@ impl KeyFiles {
     fn write(&self, name: &str, bytes: &[u8]) -> Result<(), KeyRingError> {
         let half_made = self.path.join(format!("{name}.{HALF_MADE}"));
         let written = new_file::create(&half_made).and_then(|mut file| {
+            self.hand_over(&file)?;
             file.write_all(bytes)?;
             file.sync_all()?;
             fs::rename(&half_made, self.path.join(name))
         });
         written.map_err(|error| io_error(&half_made, error))?;
         self.sync()
+    }
+
+    /// Gives a new file to the owner of the directory: root adds keys for a server that is not root, which
+    /// could not read them otherwise.
+    fn hand_over(&self, file: &File) -> io::Result<()> {
+        let directory = fs::metadata(&self.path)?;
+        if geteuid().is_root() && directory.uid() != 0 {
+            fchown(file, Some(directory.uid()), Some(directory.gid()))?;
+        }
+        Ok(())
     }
 
     fn sync(&self) -> Result<(), KeyRingError> {
@@ -263,125 +296,4 @@ fn io_error(path: &Path, error: io::Error) -> KeyRingError {
 }
 
 #[cfg(test)]
-mod tests {
-    use std::os::unix::fs::PermissionsExt as _;
-
-    use super::*;
-    use crate::app::SystemEntropy;
-
-    fn ring() -> (tempfile::TempDir, KeyFiles) {
-        let directory = tempfile::tempdir().expect("a directory");
-        let files = KeyFiles::new(&directory.path().join("keys"));
-        (directory, files)
-    }
-
-    #[test]
-    fn a_ring_that_was_made_is_read_back_and_closed_to_others() {
-        let (_directory, files) = ring();
-        assert!(files.load().expect("no directory is no ring").is_none());
-        let made = files.create(&SystemEntropy).expect("a ring");
-        let read = files.load().expect("it loads").expect("a ring");
-        assert_eq!(read.active().id(), made.active().id());
-        for entry in fs::read_dir(&files.path).expect("the directory") {
-            let metadata = entry.expect("an entry").metadata().expect("its metadata");
-            assert_eq!(metadata.mode() & 0o777, 0o600);
-        }
-    }
-
-    #[test]
-    fn a_key_that_others_can_read_is_refused() {
-        let (_directory, files) = ring();
-        let made = files.create(&SystemEntropy).expect("a ring");
-        let path = files.path.join(format!("{}.key", made.active().id()));
-        fs::set_permissions(&path, fs::Permissions::from_mode(0o640)).expect("chmod");
-        assert!(matches!(files.load(), Err(KeyRingError::Exposed(_))));
-    }
-
-    #[test]
-    fn roots_own_key_may_be_read_by_its_group_and_by_no_other() {
-        let (_directory, files) = ring();
-        let made = files.create(&SystemEntropy).expect("a ring");
-        let path = files.path.join(format!("{}.key", made.active().id()));
-        let owner = fs::metadata(&path).expect("the key").uid();
-        for (mode, exposed) in
-            [(0o400, false), (0o600, false), (0o440, true), (0o640, true), (0o604, true)]
-        {
-            fs::set_permissions(&path, fs::Permissions::from_mode(mode)).expect("chmod");
-            let key = fs::metadata(&path).expect("the key");
-            assert_eq!(is_exposed(&key, owner), exposed, "{mode:o}");
-            // Only where the tests' user is root is the file root's.
-            let handed_over = owner == 0 && matches!(mode, 0o440 | 0o640);
-            assert_eq!(is_exposed(&key, 65_532), exposed && !handed_over, "{mode:o}");
-        }
-    }
-
-    #[test]
-    fn a_ring_without_its_active_key_or_with_a_broken_one_is_refused() {
-        let (_directory, files) = ring();
-        let made = files.create(&SystemEntropy).expect("a ring");
-        let path = files.path.join(format!("{}.key", made.active().id()));
-        fs::write(&path, "0123").expect("a broken key");
-        assert!(matches!(files.load(), Err(KeyRingError::Malformed { .. })));
-        fs::remove_file(&path).expect("a missing key");
-        assert!(matches!(files.load(), Err(KeyRingError::ActiveMissing { .. })));
-    }
-    #[test]
-    fn a_key_is_added_then_activated_and_the_old_one_is_removed_last() {
-        let (_directory, files) = ring();
-        let first = files.add(&SystemEntropy).expect("a first key");
-        let second = files.add(&SystemEntropy).expect("a second key");
-        let loaded = files.load().expect("it loads").expect("a ring");
-        assert_eq!(loaded.active().id(), first, "what is added is not active");
-        assert!(matches!(files.remove(first), Err(KeyRingError::IsActive(_))));
-        files.activate(second).expect("active");
-        let loaded = files.load().expect("it loads").expect("a ring");
-        assert_eq!(loaded.ids().collect::<Vec<_>>(), [second, first]);
-        files.remove(first).expect("removed");
-        assert!(matches!(files.remove(first), Err(KeyRingError::Absent { .. })));
-        assert!(matches!(files.activate(first), Err(KeyRingError::Absent { .. })));
-        let loaded = files.load().expect("it loads").expect("a ring");
-        assert_eq!(loaded.ids().collect::<Vec<_>>(), [second]);
-    }
-
-    #[test]
-    fn a_lone_key_that_no_file_calls_active_stays_active_when_another_is_added() {
-        let (_directory, files) = ring();
-        let first = files.add(&SystemEntropy).expect("a first key");
-        fs::remove_file(files.path.join(ACTIVE)).expect("it is there");
-        files.add(&SystemEntropy).expect("a second key");
-        assert_eq!(files.load().expect("it loads").expect("a ring").active().id(), first);
-    }
-
-    #[test]
-    fn what_a_crash_left_half_made_is_no_key() {
-        let (_directory, files) = ring();
-        let first = files.add(&SystemEntropy).expect("a first key");
-        for name in ["01234567.key.new", "active.new"] {
-            fs::write(files.path.join(name), "012").expect("half a file");
-        }
-        let loaded = files.load().expect("it loads").expect("a ring");
-        assert_eq!(loaded.ids().collect::<Vec<_>>(), [first]);
-        files.activate(first).expect("what is left over is in nobody's way");
-    }
-
-    #[test]
-    fn every_change_of_the_ring_changes_its_fingerprint() {
-        let (_directory, files) = ring();
-        let mut seen = vec![files.fingerprint()];
-        let first = files.add(&SystemEntropy).expect("a key");
-        seen.push(files.fingerprint());
-        let second = files.add(&SystemEntropy).expect("a key");
-        seen.push(files.fingerprint());
-        files.activate(second).expect("active");
-        seen.push(files.fingerprint());
-        files.remove(first).expect("removed");
-        seen.push(files.fingerprint());
-        let path = files.path.join(format!("{second}.key"));
-        fs::set_permissions(&path, fs::Permissions::from_mode(0o640)).expect("chmod");
-        seen.push(files.fingerprint());
-        assert_eq!(files.fingerprint(), seen[5]);
-        for pair in seen.windows(2) {
-            assert_ne!(pair[0], pair[1]);
-        }
-    }
-}
+mod tests;

@@ -8,75 +8,137 @@ use tokio::{
     time::{MissedTickBehavior, interval},
 };
 
-use super::{KeyFiles, hangup::Reread, key_files::Fingerprint};
+use super::{
+    KeyFiles, KeyRingError, hangup::Reread, key_files::Fingerprint, named_keys::NamedKeys,
+};
 use crate::{
-    domain::key_ring::KeyRing,
+    domain::key_ring::{KeyId, KeyRing},
+    ops::Readiness,
     service::{RingRefused, Service},
     store::Store,
 };
 
 /// How often the directory is looked at.
 const PERIOD: Duration = Duration::from_secs(1);
+/// Looks between two questions to the store which keys its records name.
+const LOOKS: u32 = 5;
 
 /// Brings each change of the ring to the service, until it is dropped. A ring that cannot be read
-/// or used is told of once, and the keys before stay in use.
+/// or used is named once in the log, and everywhere else as long as it is so; the keys before stay in use.
 pub(super) async fn follow_keys<S: Store>(
     files: KeyFiles,
+    mut named: NamedKeys,
     service: Arc<Service<S>>,
+    readiness: Readiness,
     mut hangups: mpsc::Receiver<Reread>,
 ) {
     let mut ticks = interval(PERIOD);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     // Unlike any directory's: what changed since the start is not missed.
     let mut seen = Fingerprint::default();
-    loop {
+    let mut fault = Fault::default();
+    for look in (0..LOOKS).cycle() {
         let _until_read = tokio::select! {
             _ = ticks.tick() => None,
             Some(asked) = hangups.recv() => Some(asked),
         };
         let (looked_at, before) = (files.clone(), seen.clone());
-        let look = spawn_blocking(move || {
+        let read = spawn_blocking(move || {
             let found = looked_at.fingerprint();
             // The fingerprint comes first: a change in between is met by the next look.
             (found != before).then(|| (found, looked_at.load()))
         });
-        let Ok(Some((found, loaded))) = look.await else { continue };
-        match loaded {
-            Ok(Some(ring)) => {
-                if take(&service, ring).await {
-                    seen = found;
-                }
-            }
-            Ok(None) => {
-                tracing::error!("the key ring on disk is empty: the keys before stay in use");
+        let Ok(changed) = read.await else { continue };
+        if let Some((found, loaded)) = changed {
+            if let Some(refused) = judge(&service, loaded).await {
                 seen = found;
+                fault.refused = refused;
             }
-            Err(error) => {
-                tracing::error!(%error, "the key ring on disk is refused: the keys before stay in use");
-                seen = found;
+        } else if look != 0 {
+            continue;
+        }
+        if let Ok(keys) = service.named_keys().await {
+            fault.compare(&keys, &service.key_ids());
+            named.put(&keys);
+        }
+        let text = fault.text();
+        readiness.set_next_start(text.is_none());
+        service.set_key_ring_fault(text);
+    }
+}
+
+/// What is wrong with the ring on disk.
+#[derive(Default)]
+struct Fault {
+    /// Why it was refused.
+    refused: Option<String>,
+    /// Which key it lacks that records name.
+    missing: Option<String>,
+}
+
+impl Fault {
+    /// Looks for keys that records name and the ring in use lacks.
+    fn compare(&mut self, named: &[KeyId], used: &[KeyId]) {
+        let missing = named.iter().filter(|id| !used.contains(id));
+        let ids: Vec<_> = missing.map(ToString::to_string).collect();
+        let missing = (!ids.is_empty()).then(|| {
+            format!(
+                "the key ring lacks keys that records name: {}: copy them to it (or, where \
+                 nothing needs them, jeton key remove --store while no server runs)",
+                ids.join(", ")
+            )
+        });
+        if missing != self.missing {
+            if let Some(missing) = &missing {
+                tracing::error!("{missing}");
             }
+            self.missing = missing;
+        }
+    }
+
+    fn text(&self) -> Option<String> {
+        self.refused.clone().or_else(|| self.missing.clone())
+    }
+}
+
+/// Why what was read was refused, or `None` in that when it is in use; `None` at all when it is to be
+/// tried again.
+async fn judge<S: Store>(
+    service: &Service<S>,
+    loaded: Result<Option<KeyRing>, KeyRingError>,
+) -> Option<Option<String>> {
+    const STAY: &str = "the keys before stay in use, and the next start would fail";
+    match loaded {
+        Ok(Some(ring)) => take(service, ring).await,
+        Ok(None) => {
+            tracing::error!("the key ring on disk is empty: {STAY}");
+            Some(Some("it is empty".to_owned()))
+        }
+        Err(error) => {
+            tracing::error!(%error, "the key ring on disk is refused: {STAY}");
+            Some(Some(error.to_string()))
         }
     }
 }
 
-/// Whether this ring was judged for good; otherwise it is to be tried again.
-async fn take<S: Store>(service: &Service<S>, ring: KeyRing) -> bool {
+/// As [`judge`], of a ring that was read.
+async fn take<S: Store>(service: &Service<S>, ring: KeyRing) -> Option<Option<String>> {
     if is_same(&ring, service) {
-        return true;
+        return Some(None);
     }
     let (active, keys) = (ring.active().id(), ring.ids().count());
     match service.use_keys(ring).await {
         Ok(()) => {
             tracing::info!(%active, keys, "the key ring has changed");
-            true
+            Some(None)
         }
         Err(error @ RingRefused::Missing { .. }) => {
             tracing::error!(%error, "the key ring on disk is refused: the keys before stay in use");
-            true
+            Some(Some(error.to_string()))
         }
         Err(error) => {
             tracing::warn!(%error, "the key ring on disk is not in use yet");
-            false
+            None
         }
     }
 }

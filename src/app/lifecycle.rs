@@ -18,6 +18,7 @@ use super::{
     hangup::{Hangups, OnHangup},
     key_watch::follow_keys,
     listen::{Listeners, Serving, cores, listen, system},
+    named_keys::NamedKeys,
     open::{Opened, StartError, open},
     service_manager::ServiceManager,
     signals::StopSignals,
@@ -126,7 +127,9 @@ pub async fn serve(settings: &Settings, hooks: Hooks) -> Result<(), ServeError> 
     let background = Background::start(&store, &service);
     let keys = KeyFiles::new(&settings.keys.path);
     let mut watches = JoinSet::new();
-    watches.spawn(follow_keys(keys, Arc::clone(&service), hangups.follower()));
+    let data = settings.store.url.is_none().then(|| settings.store.path.clone());
+    let (named, used) = (NamedKeys::in_directory(data), Arc::clone(&service));
+    watches.spawn(follow_keys(keys, named, used, readiness.clone(), hangups.follower()));
     if let Some(tls) = tls {
         watches.spawn(follow_certificates(tls, hangups.follower()));
     }

@@ -18,6 +18,7 @@ mod lifecycle;
 mod listen;
 #[cfg(feature = "postgres")]
 mod migrate;
+mod named_keys;
 mod open;
 mod open_files;
 mod restore;

@@ -115,6 +115,11 @@ impl Caller {
         Ok(Session { channel: self.server.reach(&profile).await?, client_id, secret })
     }
 
+    /// Whether it is said which client to call as.
+    pub(super) fn is_named(&self) -> Result<bool, CliError> {
+        Ok(self.client_id.is_some() || self.server.profile()?.client_id.is_some())
+    }
+
     /// Another connection to the same server.
     pub(super) async fn reconnect(&self) -> Result<Channel, CliError> {
         self.server.connect().await

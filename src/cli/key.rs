@@ -1,35 +1,40 @@
 //! `jeton key`.
 
-use std::path::PathBuf;
+use std::{path::PathBuf, time::Duration};
 
 use clap::{Args, Subcommand};
+use tokio::time::{Instant, sleep};
 
 use super::{
     CliError,
     connection::Caller,
-    output::{Fields, Format},
+    output::{self, Fields, Format},
     store,
 };
 use crate::{
     app::{self, KeyFiles, KeyId, SystemEntropy},
+    config::{KeySettings, ProcessEnvironment, Settings},
     proto::v1::GetStatusRequest,
 };
 
 /// How often a server is asked about a key at once: each asking has it look at some more grants.
 const ASKED: usize = 100;
 
+/// How long a server may take to use a key that was activated: it looks at the ring each second.
+const LONGEST: Duration = Duration::from_secs(30);
+/// The pause between two questions whether it does.
+const PAUSE: Duration = Duration::from_millis(200);
+
 /// The keys that derive and tag tokens: distribute first, activate second, remove last.
 #[derive(Args, Debug)]
 pub(super) struct Key {
-    /// The directory of the key ring
-    #[arg(
-        long,
-        env = "JETON_KEYS_PATH",
-        value_name = "DIR",
-        default_value = "jeton-keys",
-        global = true
-    )]
-    keys: PathBuf,
+    /// The directory of the key ring; unless given, what the settings say, or else jeton-keys
+    #[arg(long, env = "JETON_KEYS_PATH", value_name = "DIR", global = true)]
+    keys: Option<PathBuf>,
+
+    /// The server's settings file, for keys.path
+    #[arg(long, env = "JETON_CONFIG", value_name = "FILE", global = true)]
+    config: Option<PathBuf>,
 
     /// How the outcome is printed
     #[arg(long, value_enum, default_value = "table", global = true)]
@@ -42,17 +47,32 @@ pub(super) struct Key {
 #[derive(Debug, Subcommand)]
 enum Action {
     /// Makes a new key, which nothing uses yet: copy its file to wherever the ring lies
-    Add,
-    /// Has new tokens made with a key; a running server notices within a second or two
-    Activate {
-        /// The key's id
-        #[arg(value_name = "ID", value_parser = id)]
-        id: KeyId,
+    Add {
+        /// Makes a new ring, whose only key is active; refused where there is one
+        #[arg(long)]
+        new: bool,
     },
+    /// Has new tokens made with a key, and waits until a running server does
+    Activate(Activate),
     /// Lists the keys
     List,
     /// Removes a key that nothing live names any more
     Remove(Remove),
+}
+
+/// The server is asked by an administrator; without one nobody is asked.
+#[derive(Args, Debug)]
+struct Activate {
+    /// The key's id
+    #[arg(value_name = "ID", value_parser = id)]
+    id: KeyId,
+
+    /// Returns at once, as for a server that does not run
+    #[arg(long)]
+    no_wait: bool,
+
+    #[command(flatten)]
+    caller: Caller,
 }
 
 /// Either the store, while no server runs, or the running server tells whether the key is needed.
@@ -76,25 +96,26 @@ fn id(text: &str) -> Result<KeyId, &'static str> {
 
 impl Key {
     pub(super) async fn run(self) -> Result<(), CliError> {
-        let files = KeyFiles::new(&self.keys);
+        let files = KeyFiles::new(&self.directory()?);
         let mut fields = Fields::default();
         match self.action {
-            Action::Add => {
-                let id = files.add(&SystemEntropy)?;
+            Action::Add { new } => {
+                let id = if new { files.begin(&SystemEntropy) } else { files.add(&SystemEntropy) }?;
                 fields.add("key_id", id.to_string());
-                fields.add("active", files.load()?.is_some_and(|ring| ring.active().id() == id));
+                fields.add("active", files.existing()?.active().id() == id);
             }
-            Action::Activate { id } => {
-                files.activate(id)?;
-                fields.add("key_id", id.to_string());
+            Action::Activate(activate) => {
+                files.activate(activate.id)?;
+                let confirmed = activate.confirm().await?;
+                fields.add("key_id", activate.id.to_string());
                 fields.add("active", true);
+                fields.add("confirmed", confirmed);
             }
             Action::List => {
-                if let Some(ring) = files.load()? {
-                    fields.add("active", ring.active().id().to_string());
-                    let others: Vec<_> = ring.ids().skip(1).map(|id| id.to_string()).collect();
-                    fields.add("others", others);
-                }
+                let ring = files.existing()?;
+                fields.add("active", ring.active().id().to_string());
+                let others: Vec<_> = ring.ids().skip(1).map(|id| id.to_string()).collect();
+                fields.add("others", others);
             }
             Action::Remove(remove) => {
                 let id = remove.id;
@@ -104,6 +125,43 @@ impl Key {
             }
         }
         fields.print(self.output)
+    }
+
+    /// A flag beats its variable, which beats the settings file, which beats the default.
+    fn directory(&self) -> Result<PathBuf, CliError> {
+        match (&self.keys, &self.config) {
+            (Some(keys), _) => Ok(keys.clone()),
+            (None, Some(config)) => Ok(Settings::keys(config, &ProcessEnvironment)?.path),
+            (None, None) => Ok(KeySettings::default().path),
+        }
+    }
+}
+
+impl Activate {
+    /// Waits until the server makes tokens with the key. Tells whether one was asked at all.
+    async fn confirm(&self) -> Result<bool, CliError> {
+        if self.no_wait {
+            return Ok(false);
+        }
+        if !self.caller.is_named()? {
+            output::note(
+                "no server was asked whether it uses the key: say which administrator asks \
+                 (--client-id, --profile), or look for 'the key ring has changed' in its log",
+            );
+            return Ok(false);
+        }
+        let (mut admin, _) = self.caller.administer().await?;
+        let (name, until) = (self.id.to_string(), Instant::now() + LONGEST);
+        loop {
+            let status = admin.get_status(GetStatusRequest {}).await?.into_inner();
+            if status.keys.iter().any(|key| key.active && key.key_id == name) {
+                return Ok(true);
+            }
+            if Instant::now() > until {
+                return Err(CliError::KeyNotUsed(status.key_ring_fault));
+            }
+            sleep(PAUSE).await;
+        }
     }
 }
 

@@ -178,6 +178,11 @@ enum CliError {
     /// The key ring is not in order, or not to be changed so.
     #[error("the key ring: {0}")]
     Keys(#[from] KeyRingError),
+    /// A key was activated on disk, and a server goes on without it.
+    #[error(
+        "the key is active on disk, and the server does not use it. What it says of its key ring: {0}"
+    )]
+    KeyNotUsed(String),
     /// A key was not removed.
     #[error(transparent)]
     KeyRemoval(#[from] KeyRemovalError),

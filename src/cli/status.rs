@@ -36,6 +36,7 @@ fn fields(status: v1::GetStatusResponse) -> Fields {
     fields.add("server_time", time::moment(status.server_time));
     fields.add("store", status.store.map(store));
     fields.add("keys", status.keys.into_iter().map(key).collect::<Value>());
+    fields.add("key_ring_fault", Some(status.key_ring_fault).filter(|fault| !fault.is_empty()));
     fields
         .add("minting_clients", status.minting_clients.into_iter().map(minting).collect::<Value>());
     fields.add("sweeper_backlog", status.sweeper_backlog);

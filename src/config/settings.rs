@@ -93,11 +93,26 @@ impl Settings {
         let Some(path) = file else {
             return Self::from_text(Path::new(""), "", false, overrides, environment);
         };
-        let unreadable =
-            |error: io::Error| fault_of_file(path, &format!("cannot be read: {error}"));
-        let TextFile { bytes, exposed } = environment.read(path).map_err(unreadable)?;
-        let text = str::from_utf8(&bytes).map_err(|_| fault_of_file(path, "is not UTF-8"))?;
-        Self::from_text(path, text, exposed, overrides, environment)
+        let file = file_of(path, environment)?;
+        Self::from_text(path, text_of(path, &file)?, file.exposed, overrides, environment)
+    }
+
+    /// Reads `[keys]` alone out of a settings file: a command that changes the key ring needs none of the
+    /// secrets that the rest may name.
+    ///
+    /// # Errors
+    /// Every fault of the section, or that the file cannot be read or is no TOML.
+    pub fn keys(path: &Path, environment: &dyn Environment) -> Result<KeySettings, Faults> {
+        let file = file_of(path, environment)?;
+        let text = text_of(path, &file)?;
+        let mut report = Report::new(path, text);
+        let root = match toml_span::parse(text) {
+            Ok(root) => root,
+            Err(error) => return Err(syntax::fault(&error, report)),
+        };
+        let keys = Fields::root(root, &mut report)
+            .section("keys", |fields| KeySettings::read(fields, &Overrides::default()));
+        report.finish().map(|_| keys)
     }
 
     fn from_text(
@@ -157,6 +172,15 @@ impl Settings {
             users,
         }
     }
+}
+
+fn file_of(path: &Path, environment: &dyn Environment) -> Result<TextFile, Faults> {
+    let unreadable = |error: io::Error| fault_of_file(path, &format!("cannot be read: {error}"));
+    environment.read(path).map_err(unreadable)
+}
+
+fn text_of<'a>(path: &Path, file: &'a TextFile) -> Result<&'a str, Faults> {
+    str::from_utf8(&file.bytes).map_err(|_| fault_of_file(path, "is not UTF-8"))
 }
 
 fn fault_of_file(path: &Path, problem: &str) -> Faults {

@@ -1,5 +1,10 @@
 //! Whether callers should be sent here, and if not, why not.
 
+use std::sync::{
+    Arc,
+    atomic::{AtomicBool, Ordering},
+};
+
 use tokio::sync::watch;
 
 use crate::metrics::Registry;
@@ -32,19 +37,35 @@ impl NotReady {
     }
 }
 
-/// The readiness of the process. Cloning shares it.
+/// The readiness of the process, and whether another start would succeed. Cloning shares it.
 #[derive(Clone, Debug)]
-pub struct Readiness(watch::Sender<Result<(), NotReady>>);
+pub struct Readiness {
+    now: watch::Sender<Result<(), NotReady>>,
+    /// Cleared while the key ring on disk is not fit for a start.
+    next_start: Arc<AtomicBool>,
+}
 
 impl Readiness {
     /// Not ready yet.
     pub fn starting() -> Self {
-        Self(watch::Sender::new(Err(NotReady::Starting)))
+        let now = watch::Sender::new(Err(NotReady::Starting));
+        Self { now, next_start: Arc::new(AtomicBool::new(true)) }
     }
 
     /// From now on it is this.
     pub fn set(&self, readiness: Result<(), NotReady>) {
-        let _before = self.0.send_replace(readiness);
+        let _before = self.now.send_replace(readiness);
+    }
+
+    /// Says whether the key ring on disk is fit for another start. The process is as ready as it is: the
+    /// keys that it has read stay in use.
+    pub fn set_next_start(&self, fit: bool) {
+        self.next_start.store(fit, Ordering::Relaxed);
+    }
+
+    /// Whether the key ring on disk is fit for another start, as far as is known.
+    pub fn is_next_start_fit(&self) -> bool {
+        self.next_start.load(Ordering::Relaxed)
     }
 
     /// What it is now.
@@ -52,7 +73,7 @@ impl Readiness {
     /// # Errors
     /// Why the process is not ready.
     pub fn now(&self) -> Result<(), NotReady> {
-        *self.0.borrow()
+        *self.now.borrow()
     }
 
     /// The readiness as a metric.
@@ -60,7 +81,14 @@ impl Readiness {
         let registry = Registry::new();
         let gauge = registry.gauge("jeton_ready", "Whether /readyz says ready: 1 or 0.");
         let readiness = self.clone();
-        registry.before_reading(move || gauge.set(readiness.now().is_ok().into()));
+        let keys = registry.gauge(
+            "jeton_key_ring_usable",
+            "Whether the key ring on disk is what a start needs: 1 or 0.",
+        );
+        registry.before_reading(move || {
+            gauge.set(readiness.now().is_ok().into());
+            keys.set(readiness.is_next_start_fit().into());
+        });
         registry
     }
 }

@@ -24,6 +24,9 @@ use crate::{
 /// Longest gRPC message that is read, in bytes: the name of a service.
 const MAX_MESSAGE_BYTES: usize = 4 << 10;
 const STUCK: &str = "the runtime is stuck\n";
+/// Callers are served, so they are sent here all the same.
+const NEXT_START: &str =
+    "warning: the key ring on disk is not what a start needs: see jeton status and the log";
 const PLAIN: HeaderValue = HeaderValue::from_static("text/plain; charset=utf-8");
 
 /// What is answered.
@@ -123,6 +126,9 @@ async fn livez(State(liveness): State<Liveness>) -> Response {
 async fn readyz(State((liveness, readiness)): State<(Liveness, Readiness)>) -> Response {
     match readiness.now() {
         Ok(()) if liveness.is_stuck() => plain(StatusCode::SERVICE_UNAVAILABLE, STUCK.to_owned()),
+        Ok(()) if !readiness.is_next_start_fit() => {
+            plain(StatusCode::OK, format!("ready\n{NEXT_START}\n"))
+        }
         Ok(()) => plain(StatusCode::OK, "ready\n".to_owned()),
         Err(reason) => plain(StatusCode::SERVICE_UNAVAILABLE, format!("{}\n", reason.text())),
     }

@@ -56,6 +56,8 @@ pub(super) struct KeyUse {
     searches: tokio::sync::Mutex<BTreeMap<KeyId, KeySearch>>,
     /// Rings that requests may still hold.
     retired: Mutex<Vec<Arc<KeyRing>>>,
+    /// What is wrong with the ring on disk, of which the one in use may be an earlier state.
+    fault: Mutex<Option<String>>,
 }
 
 impl KeyUse {
@@ -85,6 +87,25 @@ impl<S: Store> Service<S> {
     /// The names of the keys in use, the active one first.
     pub fn key_ids(&self) -> Vec<KeyId> {
         self.keys.load().ids().collect()
+    }
+
+    /// The keys that records of the store may name. Tokens of those that the ring in use lacks are answered
+    /// with `Unavailable`.
+    ///
+    /// # Errors
+    /// When the store cannot tell.
+    pub async fn named_keys(&self) -> Result<Vec<KeyId>, ReadError> {
+        self.store.key_ids().await
+    }
+
+    /// Notes what is wrong with the ring on disk, for [`Self::status`].
+    pub fn set_key_ring_fault(&self, fault: Option<String>) {
+        *self.key_use.fault.lock().unwrap_or_else(PoisonError::into_inner) = fault;
+    }
+
+    /// What is wrong with the ring on disk, if anything is.
+    pub(super) fn key_ring_fault(&self) -> Option<String> {
+        self.key_use.fault.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// Uses another ring from now on. Its active key is noted in the store, durably, before the

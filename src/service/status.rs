@@ -21,6 +21,8 @@ pub struct Status {
     pub store: Condition,
     /// The key ring.
     pub keys: Vec<KeyState>,
+    /// Why a start would refuse the key ring on disk, or what it lacks.
+    pub key_ring_fault: Option<String>,
     /// Grants that are due to be freed.
     pub sweeper_backlog: u64,
     /// Clients that ask for tokens for themselves faster than they expire, at most 20.
@@ -56,6 +58,7 @@ impl<S: Store> Service<S> {
             engine: self.store.engine(),
             store: self.store.condition(),
             keys,
+            key_ring_fault: self.key_ring_fault(),
             sweeper_backlog: self.sweeper_backlog(),
             minting_clients: self.minting_clients(),
         })

@@ -20,15 +20,31 @@ use crate::{
     fleet::{beside, introspected, start_at},
 };
 
+/// What a start says that fails, and a check as well.
 async fn fails_at(database: &Database, home: &Home) -> String {
-    let url = [("JETON_STORE_URL", database.url())];
-    Server::fail_to_start_with(home, &with_admin(), &url).await
+    fails_with(database.url(), home).await
+}
+
+async fn fails_with(url: &str, home: &Home) -> String {
+    let environment = [("JETON_STORE_URL", url)];
+    let log = Server::fail_to_start_with(home, &with_admin(), &environment).await;
+    let words = log.lines().last().and_then(|line| line.strip_prefix("jeton: "));
+    let words = words.expect("why it ended").to_owned();
+    let config = home.path().join("jeton.toml");
+    let mut check = jeton(home, &["check", "--deep", "--config", text(&config)]);
+    let free = ["JETON_GRPC_LISTEN", "JETON_HTTP_LISTEN", "JETON_OPS_LISTEN"];
+    check.env("JETON_STORE_URL", url).envs(free.map(|name| (name, "127.0.0.1:0")));
+    let output = spawn_blocking(move || check.output()).await.expect("it ended");
+    let checked = String::from_utf8(output.expect("jeton runs").stdout).expect("UTF-8");
+    assert!(checked.contains(&words), "{words:?} is not in {checked}");
+    log
 }
 
 /// Adds a key to the ring of an instance.
 fn add(home: &Home) -> String {
     let keys = home.keys();
-    let added = succeed(home, &["key", "add", "--keys", text(&keys)]);
+    let new: &[&str] = if keys.exists() { &[] } else { &["--new"] };
+    let added = succeed(home, &[&["key", "add", "--keys", text(&keys)], new].concat());
     added["key_id"].as_str().expect("an id").to_owned()
 }
 
@@ -157,4 +173,15 @@ async fn a_key_stays_while_a_grant_of_another_instance_names_it_and_then_goes() 
     let none_left = first.stop().await;
     let back = start_at(&database, none_left, &with_admin()).await;
     assert!(back.caller("shop").await.is_active(&there.log_in().await.access_token).await);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "needs PostgreSQL: tests/postgres.sh"]
+async fn a_user_that_may_not_create_tables_is_refused_by_a_start_and_by_a_check_alike() {
+    let database = Database::shared("no_create");
+    database.run("DROP ROLE IF EXISTS weak");
+    database.run("CREATE ROLE weak LOGIN");
+    let url = database.url().replacen("jeton@", "weak@", 1);
+    let log = fails_with(&url, &Home::new()).await;
+    assert!(log.contains("the database refuses: "), "{log}");
 }

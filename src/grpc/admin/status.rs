@@ -25,6 +25,7 @@ pub(super) fn message(status: Status) -> v1::GetStatusResponse {
         keys: status.keys.into_iter().map(key).collect(),
         minting_clients: status.minting_clients.iter().map(minting).collect(),
         sweeper_backlog: status.sweeper_backlog,
+        key_ring_fault: status.key_ring_fault.unwrap_or_default(),
     }
 }
 
