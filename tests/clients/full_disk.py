@@ -7,7 +7,8 @@ revokes, is backed up, sweeps what has expired, or starts. Rounds alternate betw
 
 * With `min_free_space`, writes are refused before the disk is full, with how long to wait; what was
   refused has not happened. Introspection goes on, and revocation until a quarter is left. Health says
-  so, and all of it is over when the space comes back, without a restart.
+  so, and all of it is over when the space comes back, without a restart. With no byte left a restart
+  serves introspection as well.
 * Without, the first write that fails ends the server with exit code 1 and a line that says why.
 
 Either way everything that was acknowledged is there after the next start, and nothing that was
@@ -429,6 +430,8 @@ class Round:
         self.check_low()
         self.disk.fill(FULL)
         self.check_full()
+        if self.kind == "start":
+            self.check_restarts()
         if self.kind == "backup":
             self.check_backups()
         self.disk.free()
@@ -438,7 +441,9 @@ class Round:
         self.refresh(api, 0)
         self.revoke(api, next(iter(self.ledger.alive)))
         api.close()
-        for text in ("below store.min_free_space", "below a quarter", "space again"):
+        texts = ["below store.min_free_space", "below a quarter", "space again"]
+        # The last of several starts found no space at all.
+        for text in texts[self.kind == "start" :]:
             count = self.log().count(text)
             require(count == 1, f"{text!r} is logged once, not {count} times")
         self.server.stop()
@@ -465,6 +470,16 @@ class Round:
         require(self.active(api, [token]) == [True], "what was refused has not happened")
         require(not any(self.active(api, sorted(self.ledger.revoked))), "introspection goes on")
         api.close()
+
+    def check_restarts(self) -> None:
+        """With the disk full to its last byte, after a stop and after a kill."""
+        for end in (self.server.stop, self.server.kill, self.server.stop):
+            end()
+            self.disk.fill(0)
+            self.spawn()
+            wait_until(lambda: '"serving"' in self.log(), "to start on a full disk", LONGEST)
+            self.check_full()
+            self.tally["restarts on a full disk"] += 1
 
     def check_backups(self) -> None:
         """With the disk full to its last byte."""

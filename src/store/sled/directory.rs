@@ -6,6 +6,7 @@
 //! | `floor` | how far the store has come at least, see [`Floor`]; where there is one no new store is made |
 //! | `seal` | what a store that was closed in order consists of, see [`seal`] |
 //! | `store` | sled's own files |
+//! | `ballast` | space for a start on a full disk, see [`Ballast`] |
 //! | `filling` | a store that is being restored, see [`FreshStore`](super::FreshStore) |
 //!
 //! sled alone does not see to all of this. It never syncs its `conf` file nor any directory, it
@@ -24,7 +25,7 @@ use std::{
 
 use sled::Db;
 
-use super::{OpenError, floor::Floor, seal};
+use super::{OpenError, ballast::Ballast, floor::Floor, seal};
 use crate::store::new_file::{self, NOFOLLOW};
 
 /// Bytes of log between two syncs must stay below a segment: sled frees and reuses segments on the
@@ -45,6 +46,8 @@ const CLOSE_ATTEMPTS: u32 = 10_000;
 /// The data directory, locked for this process until it is dropped.
 pub(super) struct DataDirectory {
     path: PathBuf,
+    /// Whether some space is held for a full disk.
+    holds_space: bool,
     #[expect(dead_code, reason = "held, never looked at: dropping it is what unlocks")]
     lock: File,
 }
@@ -60,7 +63,18 @@ impl DataDirectory {
             TryLockError::WouldBlock => OpenError::InUse,
             TryLockError::Error(error) => OpenError::Io(error),
         })?;
-        Ok(Self { path: path.to_owned(), lock })
+        Ok(Self { path: path.to_owned(), holds_space: false, lock })
+    }
+
+    /// From now on some space is held for a start on a full disk; it is used where the disk is full now.
+    pub(super) fn hold_space(&mut self) {
+        self.holds_space = true;
+        self.ballast().release();
+    }
+
+    /// The space that is to be held, as large as the store makes it.
+    pub(super) fn ballast(&self) -> Ballast {
+        Ballast::of(&self.path, &self.store())
     }
 
     /// The file that sled keeps everything in.
@@ -71,19 +85,12 @@ impl DataDirectory {
     /// Opens sled, making an empty store where there never was one. What was closed in order is
     /// refused if it has changed since, before anything is written.
     pub(super) fn open(&self, cache_bytes: u64) -> Result<Opened, OpenError> {
-        self.check_filling()?;
-        let floor = Floor::read(&self.path)?;
-        let was_made = floor.is_some();
-        match (was_made, self.store().exists()) {
-            (true, false) => return Err(OpenError::damaged("its directory `store` is gone")),
-            (false, false) => self.create()?,
-            (_, true) => {}
+        self.finish_placing()?;
+        let Judged { floor, was_sealed } = judge(&self.path)?;
+        if !self.store().exists() {
+            self.create()?;
         }
         self.put_back_snapshot()?;
-        if was_made {
-            self.check_parts()?;
-        }
-        let was_sealed = seal::check(&self.path, &self.store())?;
         seal::break_off(&self.path)?;
         remove_half_written_snapshots(&self.store())?;
         // What the last process left in the page cache alone must be on the disk before recovery
@@ -123,15 +130,10 @@ impl DataDirectory {
         Ok(())
     }
 
-    /// A store that was begun to be filled is none before it is in place.
-    fn check_filling(&self) -> Result<(), OpenError> {
-        let filling = self.path.join(FILLING);
-        match (filling.exists(), self.store().exists()) {
-            (false, _) => Ok(()),
-            // The placing was cut short.
-            (true, true) => Ok(self.place_rest()?),
-            (true, false) => Err(OpenError::Unfinished),
-        }
+    /// Puts the rest of a restored store in place, if that was cut short.
+    fn finish_placing(&self) -> io::Result<()> {
+        let begun = self.path.join(FILLING).exists() && self.store().exists();
+        if begun { self.place_rest() } else { Ok(()) }
     }
 
     /// Puts the closed store of the data directory within this one in place. The data come first: once
@@ -163,9 +165,15 @@ impl DataDirectory {
     /// Seals the store once sled has let go of it. Without a seal the next opening takes longer and
     /// sees less.
     pub(super) fn seal(&self) {
+        if self.holds_space {
+            self.ballast().release();
+        }
         match self.until_closed().and_then(|()| seal::put(&self.path, &self.store())) {
             Ok(()) => tracing::debug!("the store is sealed"),
             Err(error) => tracing::warn!(%error, "the store could not be sealed"),
+        }
+        if self.holds_space {
+            self.ballast().hold();
         }
     }
 
@@ -180,24 +188,6 @@ impl DataDirectory {
             }
         }
         Err(io::Error::new(io::ErrorKind::TimedOut, "sled is still at work"))
-    }
-
-    /// sled makes what it misses of its files, as if the store were new.
-    fn check_parts(&self) -> Result<(), OpenError> {
-        for name in ["db", "conf"] {
-            let found = fs::metadata(self.store().join(name));
-            if found.map_or(0, |found| found.len()) == 0 {
-                return Err(OpenError::damaged(format!("its file {name} is gone or empty")));
-            }
-        }
-        for entry in fs::read_dir(self.store())? {
-            let name = entry?.file_name();
-            let name = name.to_string_lossy();
-            if name.starts_with("snap.") && !name.ends_with(".generating") {
-                return Ok(());
-            }
-        }
-        Err(OpenError::damaged("its snapshot is gone"))
     }
 
     /// A crash at any moment leaves either no store, and a leftover that the next start removes, or
@@ -230,6 +220,51 @@ impl DataDirectory {
     fn store(&self) -> PathBuf {
         self.path.join("store")
     }
+}
+
+/// What was found of a store before anything of it was written.
+pub(super) struct Judged {
+    /// The batch that it must have reached; `None` for a store that is new.
+    floor: Option<u64>,
+    /// Whether it was closed in order and has not changed since.
+    was_sealed: bool,
+}
+
+/// Refuses the data directory `path` where the store in it is not whole, or not as it was left. Writes
+/// nothing.
+pub(super) fn judge(path: &Path) -> Result<Judged, OpenError> {
+    let store = path.join("store");
+    // A store that was begun to be filled is none before it is in place.
+    if path.join(FILLING).exists() && !store.exists() {
+        return Err(OpenError::Unfinished);
+    }
+    let floor = Floor::read(path)?;
+    match (floor, store.exists()) {
+        (Some(_), false) => return Err(OpenError::damaged("its directory `store` is gone")),
+        (None, false) if path.join("seal").exists() => {
+            return Err(OpenError::damaged("its directory `store` is gone"));
+        }
+        (None, false) => return Ok(Judged { floor, was_sealed: false }),
+        (Some(_), true) => check_parts(path, &store)?,
+        (None, true) => {}
+    }
+    let was_sealed = seal::check(path, &store)?;
+    Ok(Judged { floor, was_sealed })
+}
+
+/// sled makes what it misses of its files, as if the store were new. A snapshot may lie beside the store
+/// still, as [`DataDirectory::copy_snapshot`] has left it.
+fn check_parts(path: &Path, store: &Path) -> Result<(), OpenError> {
+    for name in ["db", "conf"] {
+        let found = fs::metadata(store.join(name));
+        if found.map_or(0, |found| found.len()) == 0 {
+            return Err(OpenError::damaged(format!("its file {name} is gone or empty")));
+        }
+    }
+    if snapshots(store)?.is_empty() && snapshots(path)?.is_empty() {
+        return Err(OpenError::damaged("its snapshot is gone"));
+    }
+    Ok(())
 }
 
 /// sled, and what it was opened on.

@@ -1,5 +1,6 @@
 //! The embedded engine: sled behind one committer, so that `Ok` means on the disk.
 
+mod ballast;
 mod batch;
 mod check;
 mod cleaner;
@@ -17,6 +18,7 @@ mod fresh;
 mod guard;
 mod handle;
 mod index;
+mod look;
 mod meta;
 mod metrics;
 mod open;
@@ -46,6 +48,7 @@ pub use self::{
     directory::make_durably,
     fresh::{FreshError, FreshStore},
     handle::Failure,
+    look::look,
     open::SledOptions,
     open_error::OpenError,
     records::SledRecords,

@@ -4,6 +4,7 @@ use std::{fs::File, io, path::PathBuf, sync::Arc};
 
 use super::{
     OpenError, SledRecords, SledStore,
+    ballast::Ballast,
     cleaner::Cleaner,
     committer::Committer,
     directory::{DataDirectory, Opened},
@@ -102,7 +103,10 @@ impl SledStore {
         new_id: StoreId,
         synced: impl FnOnce(&DataDirectory) -> io::Result<File>,
     ) -> Result<Self, OpenError> {
-        let directory = DataDirectory::lock(&options.path)?;
+        let mut directory = DataDirectory::lock(&options.path)?;
+        if options.min_free_space > 0 {
+            directory.hold_space();
+        }
         let Opened { db, floor, was_sealed } = directory.open(options.cache_bytes / 4)?;
         let engine = Engine::new(db);
         let file = directory.file()?;
@@ -114,6 +118,9 @@ impl SledStore {
         }
         sync(&engine, &file)?;
         let floor = Arc::new(directory.put_floor(meta.batches())?);
+        // Taken again before anything is served: what another process writes meanwhile may take it all.
+        let ballast = (options.min_free_space > 0).then(|| directory.ballast());
+        ballast.iter().for_each(Ballast::hold);
         let space = Space::new(directory.file()?, options.min_free_space);
         let metrics = Arc::new(SledMetrics::new());
         let lookups = [&tables.grants.lookups, &tables.clients.lookups, &tables.users.lookups];
@@ -133,6 +140,9 @@ impl SledStore {
                 let (space, floor) = (Arc::clone(&space), Arc::clone(&floor));
                 move || {
                     space.look();
+                    if space.is_ready() {
+                        ballast.iter().for_each(Ballast::hold);
+                    }
                     floor.sync();
                 }
             })?,

@@ -78,6 +78,11 @@ impl Space {
         }
     }
 
+    /// Whether there was enough of it when it was last looked at.
+    pub(super) fn is_ready(&self) -> bool {
+        *self.readiness.borrow() == Readiness::Ready
+    }
+
     /// Bytes that are to stay free.
     pub(super) fn min_free(&self) -> u64 {
         self.min_free
