@@ -14,11 +14,13 @@ use jeton::proto::v1::{
     IssueTokenRequest, PasswordGrant, RevokeTokenRequest, issue_token_request::Grant,
 };
 use serde_json::Value;
+use tonic::transport::Endpoint;
 
 use crate::common::{
     admin::{Admin, PASSWORD, with_admin},
     caller::{Caller, by_password, client_credentials},
     home::Home,
+    ops::Ops,
     server::Server,
     settings::Settings,
 };
@@ -223,4 +225,34 @@ async fn a_full_disk_under_the_audit_stops_nothing_and_is_told() {
     server.terminate();
     let (_, log) = server.ended().await;
     assert_eq!(log.matches("audit lines cannot be written and are lost").count(), 1, "{log}");
+}
+
+#[tokio::test]
+async fn a_listener_for_both_families_shows_each_peer_by_its_own_and_itself_by_name() {
+    let home = Home::new();
+    let path = home.path().join("audit.jsonl");
+    let environment = [
+        ("JETON_GRPC_LISTEN", "[::]:0"),
+        ("JETON_HTTP_LISTEN", "[::]:0"),
+        ("JETON_ALLOW_PLAINTEXT", "true"),
+    ];
+    let server = Server::start_with(home, &audited_to(&path), &environment).await;
+    let port = |address: &str| address.rsplit_once(':').expect("a port").1.to_owned();
+    let grpc = port(server.address());
+    for address in ["127.0.0.1", "[::1]"] {
+        let endpoint = Endpoint::from_shared(format!("http://{address}:{grpc}")).expect("a URL");
+        let channel = endpoint.connect().await.expect("a connection");
+        Caller::new(channel, "shop").issue(client_credentials()).await.expect("a token");
+    }
+    let http = Ops { address: format!("127.0.0.1:{}", port(&server.http_address())) };
+    let (_, metadata) = http.get("/.well-known/oauth-authorization-server").await;
+    let metadata: Value = serde_json::from_str(&metadata).expect("JSON");
+    let issuer = metadata["issuer"].as_str().expect("an issuer");
+    let name = issuer.strip_prefix("http://").and_then(|rest| rest.rsplit_once(':'));
+    let (name, _) = name.expect("a name and a port");
+    assert!(!name.is_empty() && name.parse::<std::net::IpAddr>().is_err(), "{issuer}");
+    assert!(!name.contains(':'), "{issuer}");
+    let _home = server.stop().await;
+    let peers: Vec<_> = read(&path).iter().map(|line| line["peer"].clone()).collect();
+    assert_eq!(peers, ["127.0.0.1", "::1"]);
 }

@@ -222,3 +222,34 @@ async fn the_service_manager_is_told_of_start_reload_and_stop() {
     server.stop().await;
     assert_eq!(manager.told(), ["STOPPING=1\n"]);
 }
+
+#[tokio::test]
+async fn a_service_manager_under_an_abstract_name_hears_of_the_start_and_of_life() {
+    let home = Home::new();
+    let name = format!("jeton-{}", home.path().display());
+    let manager = ServiceManager::listen_abstract(&name);
+    let watched = [("WATCHDOG_USEC", "100000")];
+    let server = manager.start_with(home, &Settings::standard(), &watched).await;
+    let ops = server.ops().await;
+    until("to say that it lives", async || {
+        // Paces the asking.
+        ops.get("/livez").await;
+        manager.told().len() > 5
+    })
+    .await;
+    let told = manager.told();
+    assert_eq!(told[0], "READY=1\n");
+    assert!(told[1..].iter().all(|told| told == "WATCHDOG=1\n"), "{told:?}");
+    server.stop().await;
+    assert_eq!(manager.told().last().map(String::as_str), Some("STOPPING=1\n"));
+}
+
+#[test]
+fn the_unit_is_started_again_for_as_long_as_its_database_is_away_and_is_watched() {
+    let unit = include_str!("../deploy/systemd/jeton.service");
+    let (head, service) = unit.split_once("[Service]").expect("two sections");
+    assert!(head.lines().any(|line| line == "StartLimitIntervalSec=0"), "in [Unit], and no limit");
+    for line in ["Restart=on-failure", "WatchdogSec=30s"] {
+        assert!(service.lines().any(|found| found == line), "{line}");
+    }
+}

@@ -116,7 +116,7 @@ pub async fn serve(settings: &Settings, hooks: Hooks) -> Result<(), ServeError> 
         }
         Ok::<_, StartError>(Up { tls, cores, listeners, serving, store, service })
     };
-    let Up { tls, cores: _cores, listeners, mut serving, store, service } = tokio::select! {
+    let Up { tls, cores, listeners, mut serving, store, service } = tokio::select! {
         up = starting => up?,
         signal = signals.next() => {
             tracing::info!(signal, "stopped while starting");
@@ -138,6 +138,9 @@ pub async fn serve(settings: &Settings, hooks: Hooks) -> Result<(), ServeError> 
     let ops = listeners.ops.map(tracing::field::display);
     tracing::info!(grpc = %listeners.grpc, http = %listeners.http, ops, "serving");
     manager.ready();
+    if let Some(watchdog) = manager.watchdog(cores.clone()) {
+        watches.spawn(watchdog);
+    }
     drop(spawn_blocking(move || (hooks.started)(listeners)));
 
     let ended = tokio::select! {

@@ -1,8 +1,14 @@
 //! Binds the listeners and serves on them.
 
-use std::{collections::BTreeSet, net::SocketAddr, sync::Arc, thread::available_parallelism};
+use std::{
+    collections::BTreeSet,
+    net::{IpAddr, SocketAddr},
+    sync::Arc,
+    thread::available_parallelism,
+};
 
 use bytesize::ByteSize;
+use rustix::system::uname;
 use tokio::{sync::watch, task::JoinHandle};
 
 use super::{SystemEntropy, open::StartError, open_files::most_connections};
@@ -125,9 +131,7 @@ fn listen_for_ops(
 ) -> Result<Option<SocketAddr>, StartError> {
     let Some(address) = settings.ops.listen else { return Ok(None) };
     let bound = OpsServer::bind(address).and_then(|server| Ok((server.local_address()?, server)));
-    let (bound, server) = bound.map_err(|error| {
-        system(&format!("ops on {address} (--ops-listen moves it or turns it off)"), error)
-    })?;
+    let (bound, server) = bound.map_err(|error| system(&format!("ops on {address}"), error))?;
     let started = server.start(readiness, exposition, health, cores);
     started.map_err(|error| system("the thread for probes", error))?;
     // Told now: nothing else can be asked while the store is being opened.
@@ -135,10 +139,11 @@ fn listen_for_ops(
     Ok(Some(bound))
 }
 
-/// Without an issuer in the settings clients know the server by the address it listens on.
+/// Without an issuer in the settings clients know the server by the name of its machine.
 fn http_options(settings: &Settings, tls: bool, address: SocketAddr) -> HttpOptions {
     let scheme = if tls { "https" } else { "http" };
-    let issuer = settings.http.issuer.clone().unwrap_or_else(|| format!("{scheme}://{address}"));
+    let default = || format!("{scheme}://{}:{}", name_of(address.ip()), address.port());
+    let issuer = settings.http.issuer.clone().unwrap_or_else(default);
     let scopes = settings.clients.iter().filter_map(|client| client.allowed_scopes.as_ref());
     let scopes: BTreeSet<&str> = scopes.flat_map(Scopes::values).collect();
     HttpOptions {
@@ -155,6 +160,18 @@ fn http_options(settings: &Settings, tls: bool, address: SocketAddr) -> HttpOpti
         },
         request_timeout: settings.limits.request_timeout,
     }
+}
+
+/// What others call the machine, or it calls itself where no others reach it: a certificate holds a name,
+/// and an address such as 0.0.0.0 leads nobody here.
+fn name_of(address: IpAddr) -> String {
+    const HERE: &str = "localhost";
+    if address.to_canonical().is_loopback() {
+        return HERE.to_owned();
+    }
+    let system = uname();
+    let name = system.nodename().to_str().unwrap_or_default();
+    if name.is_empty() || name == "(none)" { HERE.to_owned() } else { name.to_owned() }
 }
 
 fn bytes(size: ByteSize) -> usize {

@@ -2,13 +2,28 @@
 
 use std::{
     convert::Infallible,
+    env,
+    ffi::OsStr,
     io,
+    os::{
+        linux::net::SocketAddrExt as _,
+        unix::{
+            ffi::OsStrExt as _,
+            net::{SocketAddr, UnixDatagram},
+        },
+    },
     sync::mpsc::{self, Receiver, SyncSender},
     thread,
     time::Duration,
 };
 
 use sd_notify::NotifyState;
+use tokio::time::interval;
+
+use crate::transport::Cores;
+
+/// Where the service manager listens.
+const SOCKET: &str = "NOTIFY_SOCKET";
 
 /// Messages that may wait until the service manager takes them.
 const MOST_WAITING: usize = 64;
@@ -37,7 +52,7 @@ impl ServiceManager {
         let (alive, ended) = mpsc::channel();
         thread::Builder::new().name("notify".into()).spawn(move || {
             for message in waiting {
-                told(sd_notify::notify(&message));
+                told(notify(&message));
             }
             drop(alive);
         })?;
@@ -64,6 +79,26 @@ impl ServiceManager {
         }
     }
 
+    /// Says twice in each period of the watchdog that the process is alive: only once the runtime that calls
+    /// this and all of the cores have run something. `None` when nobody watches.
+    pub(super) fn watchdog(
+        &self,
+        cores: Option<Cores>,
+    ) -> Option<impl Future<Output = ()> + use<>> {
+        let (period, messages) = (sd_notify::watchdog_enabled()?, self.messages.clone()?);
+        Some(async move {
+            let mut ticks = interval((period / 2).max(Duration::from_millis(1)));
+            loop {
+                ticks.tick().await;
+                if let Some(cores) = &cores {
+                    cores.respond().await;
+                }
+                // A queue that is full holds a word of life already.
+                drop(messages.try_send(vec![NotifyState::Watchdog]));
+            }
+        })
+    }
+
     fn tell(&self, message: Message) {
         let sent = self.messages.as_ref().map(|messages| messages.try_send(message));
         if let Some(Err(error)) = sent {
@@ -77,6 +112,23 @@ impl Drop for ServiceManager {
         drop(self.messages.take());
         // An error is what is awaited: the other side is dropped.
         let _ended = self.ended.recv_timeout(PATIENCE);
+    }
+}
+
+/// Sends a datagram to the socket that the environment names: a path, or with `@` in front a name of the
+/// kernel's (`unix(7)`, abstract), as user managers and containers have it.
+fn notify(message: &[NotifyState<'_>]) -> io::Result<()> {
+    #[expect(clippy::disallowed_methods, reason = "the service manager's, and no setting of ours")]
+    let Some(socket) = env::var_os(SOCKET) else { return Ok(()) };
+    let text: String = message.iter().map(|state| format!("{state}\n")).collect();
+    let address = address(&socket)?;
+    UnixDatagram::unbound()?.send_to_addr(text.as_bytes(), &address).map(drop)
+}
+
+fn address(socket: &OsStr) -> io::Result<SocketAddr> {
+    match socket.as_bytes().strip_prefix(b"@") {
+        Some(name) => SocketAddr::from_abstract_name(name),
+        None => SocketAddr::from_pathname(socket),
     }
 }
 

@@ -167,6 +167,10 @@ impl Transport {
                 accepted = listener.accept() => accepted,
                 () = Stage::Draining.reached(&mut stage) => break,
             };
+            // One socket for both families shows peers of the older one as ::ffff:192.0.2.1.
+            let accepted = accepted.map(|(stream, address)| {
+                (stream, SocketAddr::new(address.ip().to_canonical(), address.port()))
+            });
             match accepted {
                 Ok((stream, address)) => match self.place().await {
                     Some(place) => {

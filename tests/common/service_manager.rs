@@ -2,15 +2,19 @@
 
 use std::{
     cell::RefCell,
-    os::unix::net::UnixDatagram,
-    path::{Path, PathBuf},
+    os::{
+        linux::net::SocketAddrExt as _,
+        unix::net::{SocketAddr, UnixDatagram},
+    },
+    path::Path,
 };
 
 use super::{home::Home, server::Server, settings::Settings, wait::until};
 
 /// Its socket, and what it was told.
 pub(crate) struct ServiceManager {
-    path: PathBuf,
+    /// As the environment names it.
+    name: String,
     socket: UnixDatagram,
     told: RefCell<Vec<String>>,
 }
@@ -20,16 +24,36 @@ impl ServiceManager {
     pub(crate) fn listen(directory: &Path) -> Self {
         let path = directory.join("notify");
         let socket = UnixDatagram::bind(&path).expect("a socket");
+        Self::of(path.to_str().expect("a path in UTF-8").to_owned(), socket)
+    }
+
+    /// One that listens under a name of the kernel's.
+    pub(crate) fn listen_abstract(name: &str) -> Self {
+        let address = SocketAddr::from_abstract_name(name).expect("a name");
+        Self::of(format!("@{name}"), UnixDatagram::bind_addr(&address).expect("a socket"))
+    }
+
+    fn of(name: String, socket: UnixDatagram) -> Self {
         socket.set_nonblocking(true).expect("a socket");
-        Self { path, socket, told: RefCell::default() }
+        Self { name, socket, told: RefCell::default() }
     }
 
     /// A server in `home` that it has started.
     pub(crate) async fn start(&self, home: Home, settings: &Settings) -> Server {
-        let path = self.path.to_str().expect("a path in UTF-8");
-        let server = Server::start_with(home, settings, &[("NOTIFY_SOCKET", path)]).await;
+        let server = self.start_with(home, settings, &[]).await;
         self.hears(&server, &["READY=1\n"]).await;
         server
+    }
+
+    /// The same with environment variables of its own, and without having heard of it.
+    pub(crate) async fn start_with(
+        &self,
+        home: Home,
+        settings: &Settings,
+        environment: &[(&str, &str)],
+    ) -> Server {
+        let environment = [&[("NOTIFY_SOCKET", self.name.as_str())], environment].concat();
+        Server::start_with(home, settings, &environment).await
     }
 
     /// Everything that it was told since it last [heard](Self::hears) something, one datagram each.
