@@ -81,6 +81,7 @@ fn restore(from: &Home, arguments: &[&str]) -> (Home, serde_json::Value) {
     let (file, data) = (file(from), home.data());
     let fixed = ["restore", "--from", text(&file), "--store", text(&data)];
     let said = succeed(&home, &[&fixed[..], arguments].concat());
+    assert_eq!(succeed(&home, &["check", "--store", text(&data)])["faults"], 0);
     copy_tree(&from.keys(), &home.keys());
     for entry in fs::read_dir(home.keys()).expect("the key ring") {
         let path = entry.expect("an entry").path();

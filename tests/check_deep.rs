@@ -15,7 +15,7 @@ use std::{
 use serde_json::Value;
 
 use crate::common::{
-    command::{jeton, text},
+    command::{jeton, succeed, text},
     home::Home,
     server::Server,
     settings::Settings,
@@ -171,7 +171,11 @@ async fn keys_that_are_gone_or_lie_beside_the_data_are_told() {
     let home = left(&Settings::standard()).await;
     let inside = home.data().join("keys");
     fs::rename(home.keys(), &inside).expect("moved");
-    Checked::run(&home, &[]).says("error", "keys", "holds none, and there is a store");
+    Checked::run(&home, &[]).says(
+        "error",
+        "keys",
+        "has none of the keys that the store's records name",
+    );
     let checked = Checked::run(&home, &[("JETON_KEYS_PATH", text(&inside))]);
     checked.says("warning", "keys", "lies in the data directory");
     checked.has_no_errors();
@@ -202,13 +206,13 @@ async fn a_port_that_another_has_or_two_listeners_share_is_an_error() {
     let other = TcpListener::bind("127.0.0.1:0").expect("a port");
     let address = other.local_addr().expect("its address").to_string();
     let checked = Checked::run(&home, &[("JETON_HTTP_LISTEN", &address)]);
-    checked.says("error", "ports", &format!("http cannot listen on {address}"));
+    checked.says("error", "ports", &format!("HTTP on {address}: "));
     drop(other);
     let both = [("JETON_HTTP_LISTEN", &*address), ("JETON_OPS_LISTEN", &address)];
-    Checked::run(&home, &both).says("error", "ports", &format!("ops cannot listen on {address}"));
+    Checked::run(&home, &both).says("error", "ports", &format!("ops on {address}: "));
     // An address of documentation (RFC 5737): nobody has it.
     let foreign = [("JETON_OPS_LISTEN", "192.0.2.1:9090")];
-    Checked::run(&home, &foreign).says("error", "ports", "ops cannot listen on 192.0.2.1:9090");
+    Checked::run(&home, &foreign).says("error", "ports", "ops on 192.0.2.1:9090: ");
 }
 
 #[tokio::test]
@@ -259,4 +263,149 @@ fn it_needs_settings_and_no_store() {
     assert_eq!(nothing.status.code(), Some(2));
     let both = jeton(&home, &["check", "--deep", "--store", "a"]).output().expect("jeton runs");
     assert_eq!(both.status.code(), Some(2));
+}
+
+/// Breaks something of a home, and names what a check looks at there, with variables for both.
+struct Broken {
+    subject: &'static str,
+    environment: Vec<(&'static str, String)>,
+    of: Box<dyn Fn(&Home)>,
+}
+
+impl Broken {
+    fn of(subject: &'static str, of: impl Fn(&Home) + 'static) -> Self {
+        Self { subject, environment: Vec::new(), of: Box::new(of) }
+    }
+
+    fn with(mut self, name: &'static str, value: &str) -> Self {
+        self.environment.push((name, value.to_owned()));
+        self
+    }
+}
+
+fn append(path: &Path) {
+    let file = File::options().append(true).open(path).expect("a file");
+    file.set_len(file.metadata().expect("its length").len() + 1).expect("longer");
+}
+
+#[tokio::test]
+async fn where_a_start_refuses_the_check_refuses_with_the_same_words() {
+    let settings = Settings::standard();
+    let other = left(&settings).await;
+    let other_keys = other.keys();
+    let taken = TcpListener::bind("127.0.0.1:0").expect("a port");
+    let taken = (taken.local_addr().expect("its address").to_string(), taken);
+    let cases = [
+        Broken::of("store", |home| append(&home.data().join("store/db"))),
+        Broken::of("store", |home| append(&home.data().join("store/stranger.created"))),
+        Broken::of("store", |home| fs::remove_dir_all(home.data().join("store")).expect("gone")),
+        Broken::of("store", |home| fs::write(home.data().join("floor"), "").expect("damage")),
+        Broken::of("store", |home| {
+            let data = home.data();
+            fs::create_dir(data.join("filling")).expect("a restore that was cut short");
+            for name in ["store", "floor", "seal"] {
+                fs::rename(data.join(name), data.join("filling").join(name)).expect("moved");
+            }
+        }),
+        Broken::of("keys", |home| fs::remove_dir_all(home.keys()).expect("gone")),
+        Broken::of("keys", |home| chmod(&the_key(home), 0o640)),
+        Broken::of("keys", |home| fs::write(the_key(home), "half a k").expect("a broken key")),
+        Broken::of("keys", |_| {}).with("JETON_KEYS_PATH", text(&other_keys)),
+        Broken::of("access", |home| chmod(&home.data(), 0o777)),
+        Broken::of("ports", |_| {}).with("JETON_HTTP_LISTEN", &taken.0),
+        Broken::of("certificate", |_| {})
+            .with("JETON_TLS_CERT", "absent.pem")
+            .with("JETON_TLS_KEY", "absent.key"),
+    ];
+    for (number, case) in cases.into_iter().enumerate() {
+        let home = left(&settings).await;
+        if number == 1 {
+            fs::write(home.data().join("store/stranger.created"), "").expect("a file");
+        }
+        (case.of)(&home);
+        refused_alike(&home, &settings, &case).await;
+    }
+    let directory = tempfile::tempdir().expect("a directory");
+    let audited = settings.set("audit", "target", &format!("file:{}", directory.path().display()));
+    let home = Home::new();
+    home.write(&audited);
+    refused_alike(&home, &audited, &Broken::of("audit", |_| {})).await;
+}
+
+fn the_key(home: &Home) -> std::path::PathBuf {
+    let mut keys = fs::read_dir(home.keys()).expect("the ring").flatten().map(|entry| entry.path());
+    keys.find(|path| path.extension().is_some_and(|name| name == "key")).expect("a key")
+}
+
+async fn refused_alike(home: &Home, settings: &Settings, case: &Broken) {
+    let environment: Vec<_> =
+        case.environment.iter().map(|(name, value)| (*name, value.as_str())).collect();
+    let checked = Checked::run(home, &environment);
+    let errors = checked.findings.iter().filter(|finding| finding["level"] == "error");
+    let errors: Vec<_> = errors.filter(|finding| finding["subject"] == case.subject).collect();
+    let [error] = &*errors else { panic!("{}: {:#?}", case.subject, checked.findings) };
+    let words = error["found"].as_str().expect("what was found");
+    let said = Server::fail_to_start_with(home, settings, &environment).await;
+    let last = said.lines().last().unwrap_or_default();
+    assert!(last.contains(words), "{}: {words:?} is not in {last:?}", case.subject);
+    assert_eq!(checked.code, Some(1));
+}
+
+#[tokio::test]
+async fn a_certificate_for_another_name_than_the_issuers_is_warned_of() {
+    let home = left(&Settings::standard()).await;
+    let key = rcgen::KeyPair::generate().expect("a key");
+    let names = vec!["tokens.example".to_owned(), "*.internal".to_owned()];
+    let parameters = rcgen::CertificateParams::new(names).expect("names");
+    let (cert, path) = (home.path().join("tls.pem"), home.path().join("tls.key"));
+    fs::write(&cert, parameters.self_signed(&key).expect("a certificate").pem()).expect("written");
+    fs::write(&path, key.serialize_pem()).expect("written");
+    chmod(&path, 0o600);
+    for (issuer, named) in [
+        ("https://tokens.example", true),
+        ("https://tokens.internal/t", true),
+        ("https://tokens.example.net", false),
+    ] {
+        let checked = Checked::run(
+            &home,
+            &[
+                ("JETON_TLS_CERT", text(&cert)),
+                ("JETON_TLS_KEY", text(&path)),
+                ("JETON_HTTP_ISSUER", issuer),
+            ],
+        );
+        if named {
+            let warned =
+                |finding: &Value| finding["subject"] == "certificate" && finding["level"] != "good";
+            assert!(!checked.findings.iter().any(warned), "{:#?}", checked.findings);
+        } else {
+            checked.says("warning", "certificate", "does not name tokens.example.net");
+        }
+        checked.has_no_errors();
+    }
+}
+
+#[tokio::test]
+async fn a_key_that_records_name_is_missed_and_what_is_declared_no_more_is_named() {
+    let settings = Settings::standard();
+    let server = Server::start(&settings).await;
+    let old = the_key(server.home());
+    server.caller("shop").await.log_in().await;
+    let keys = server.home().keys();
+    let added = succeed(server.home(), &["key", "add", "--keys", text(&keys)]);
+    let added = added["key_id"].as_str().expect("an id").to_owned();
+    succeed(server.home(), &["key", "activate", &added, "--keys", text(&keys)]);
+    server.logs(&format!(r#""active":"{added}""#)).await;
+    let home = server.stop().await;
+    fs::rename(&old, home.path().join("aside")).expect("moved");
+    let checked = Checked::run(&home, &[]);
+    let id = old.file_stem().and_then(|name| name.to_str()).expect("an id");
+    checked.says("warning", "keys", &format!("lacks the key {id} that records name"));
+
+    home.write(&settings.without("kiosk").without("bob"));
+    let checked = Checked::run(&home, &[]);
+    for name in ["client kiosk", "user bob"] {
+        checked.says("warning", "declared", &format!("the {name} was declared at the last start"));
+    }
+    checked.has_no_errors();
 }

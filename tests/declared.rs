@@ -318,7 +318,7 @@ async fn changing_a_secret_shuts_the_old_one_out_and_ends_no_grant() {
 #[tokio::test]
 async fn a_secret_is_declared_in_clear_by_a_variable_or_by_a_file_alike() {
     let secret_file = tempfile::NamedTempFile::new().expect("a file");
-    std::fs::write(secret_file.path(), "secret of the file\n").expect("the secret");
+    fs::write(secret_file.path(), "secret of the file\n").expect("the secret");
     let path = secret_file.path().display().to_string();
     let grants = r#"["client_credentials"]"#;
     let of_file = Table::client("of-file").text("secret_file", &path).toml("grants", grants);

@@ -77,7 +77,7 @@ impl Home {
     }
 
     /// Writes the settings file, which only its owner can read, and tells where.
-    pub(super) fn write(&self, settings: &Settings) -> PathBuf {
+    pub(crate) fn write(&self, settings: &Settings) -> PathBuf {
         let (path, new) = (self.path().join("jeton.toml"), self.path().join("jeton.toml.new"));
         let options = &mut fs::OpenOptions::new();
         let open = options.write(true).create(true).truncate(true).mode(0o600).open(&new);

@@ -2,7 +2,12 @@
 
 use std::time::Duration;
 
-use super::{super::tls_watch, finding::Findings};
+use http::Uri;
+
+use super::{
+    super::{StartError, tls_watch},
+    finding::Findings,
+};
 use crate::{config::Settings, domain::time::Timestamp, transport::CertificateMetrics};
 
 /// What is left of a certificate's time when somebody should renew it: two weeks.
@@ -13,7 +18,10 @@ pub(super) fn examine(settings: &Settings, now: Timestamp, findings: &mut Findin
     let tls = match tls_watch::load(settings.tls.clone(), CertificateMetrics::new()) {
         Ok(None) => return,
         Ok(Some(tls)) => tls,
-        Err(error) => return findings.error("certificate", error.to_string(), "replace the file"),
+        Err(error) => {
+            let error = StartError::from(error).to_string();
+            return findings.error("certificate", error, "replace the file");
+        }
     };
     let left = tls.expire_time().since(now);
     let found = format!("it can be used for {}", humantime::format_duration(whole_hours(left)));
@@ -21,6 +29,12 @@ pub(super) fn examine(settings: &Settings, now: Timestamp, findings: &mut Findin
         findings.warn("certificate", found, "renew it: it is read again without a restart");
     } else {
         findings.good("certificate", found);
+    }
+    let issuer = settings.http.issuer.as_deref().and_then(|issuer| issuer.parse::<Uri>().ok());
+    if let Some(host) = issuer.as_ref().and_then(Uri::host).filter(|host| !tls.names(host)) {
+        let found = format!("it does not name {host}, where http.issuer says that clients find it");
+        let remedy = "have one issued for that name, unless something in front has its own";
+        findings.warn("certificate", found, remedy);
     }
 }
 

@@ -1,12 +1,16 @@
 //! The database that takes the data directory's place.
 
 use super::finding::Findings;
-use crate::config::{DatabaseUrl, StoreSettings};
+use crate::config::{DatabaseUrl, Settings};
 #[cfg(feature = "postgres")]
 use std::sync::Arc;
 
 #[cfg(feature = "postgres")]
-use crate::{app::SystemClock, app::database::options, store::postgres::look};
+use crate::{
+    app::{KeyFiles, StartError, SystemClock, database::options, open::refuse_foreign},
+    domain::key_ring::KeyRing,
+    store::postgres::look,
+};
 
 /// How far apart two clocks may be, in milliseconds, before somebody should know.
 #[cfg(feature = "postgres")]
@@ -14,15 +18,26 @@ const TOLERATED_SKEW: i64 = 1_000;
 
 /// Whether it answers, and whether what it acknowledges survives its machine.
 #[cfg(feature = "postgres")]
-pub(super) async fn examine(store: &StoreSettings, url: &DatabaseUrl, findings: &mut Findings) {
+pub(super) async fn examine(settings: &Settings, url: &DatabaseUrl, findings: &mut Findings) {
+    let store = &settings.store;
     let found = match look(&options(store, url), Arc::new(SystemClock)).await {
         Ok(found) => found,
         Err(error) => {
             let remedy = "see that it runs and takes writes, and correct store.url";
-            findings.error("store", error.to_string(), remedy);
+            findings.error("store", StartError::from(error).to_string(), remedy);
             return;
         }
     };
+    // A ring that cannot be read is told of beside it.
+    if let Ok(ring) = KeyFiles::new(&settings.keys.path).load() {
+        let held: Vec<_> = ring.iter().flat_map(KeyRing::ids).collect();
+        if let Err(error) = refuse_foreign(&found.keys, &held) {
+            findings.error("keys", error.to_string(), "restore the key ring, or correct keys.path");
+        } else if let Some(id) = found.keys.iter().find(|id| !held.contains(id)) {
+            let error = StartError::MissingKey(*id).to_string();
+            findings.error("keys", error, "copy it from another instance");
+        }
+    }
     let version = found.version;
     findings.good("store", format!("the database answers, and is version {version}"));
     clock(found.clock_skew, findings);
@@ -47,7 +62,7 @@ fn clock(skew: i64, findings: &mut Findings) {
 
 /// There is nothing in this build to look with.
 #[cfg(not(feature = "postgres"))]
-pub(super) async fn examine(_: &StoreSettings, _: &DatabaseUrl, findings: &mut Findings) {
+pub(super) async fn examine(_: &Settings, _: &DatabaseUrl, findings: &mut Findings) {
     let found = "store.url: jeton was built without the feature postgres";
     findings.error("store", found, "install a build that has it");
 }

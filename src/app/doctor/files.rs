@@ -3,18 +3,24 @@
 use std::{
     fs::{self, File, TryLockError},
     io,
+    os::unix::fs::MetadataExt as _,
     path::{Path, PathBuf},
 };
 
-use rustix::fs::{self as posix, Access};
+use rustix::{
+    fs::{self as posix, Access},
+    process::geteuid,
+};
 
 use super::{
-    super::{KeyFiles, access::exposures},
+    super::{KeyFiles, StartError, access::exposures, named_keys::NamedKeys, open::refuse_foreign},
     finding::Findings,
 };
 use crate::{
     config::{AuditSettings, Settings, Warning},
-    store::sled::SledStore,
+    domain::key_ring::KeyId,
+    store::sled::{SledStore, look},
+    telemetry::LogError,
 };
 
 /// The settings file, and those that it names, as far as reading them has told.
@@ -32,6 +38,17 @@ pub(super) fn settings(config: &Path, warnings: &[Warning], findings: &mut Findi
     }
 }
 
+/// Who runs this, and who will serve: what root may do tells nothing of another user.
+pub(super) fn user(settings: &Settings, findings: &mut Findings) {
+    let owned = [&settings.store.path, &settings.keys.path];
+    let owner = owned.into_iter().find_map(|path| fs::metadata(path).ok()).map(|file| file.uid());
+    if let Some(owner) = owner.filter(|owner| *owner != 0 && geteuid().is_root()) {
+        let found = format!("root looks at what belongs to user {owner}, and may do everything");
+        let remedy = format!("run it as that user: setpriv --reuid {owner} --clear-groups");
+        findings.warn("user", found, remedy);
+    }
+}
+
 /// The data directory. Tells whether a server has it open.
 pub(super) fn store(path: &Path, findings: &mut Findings) -> bool {
     let shown = path.display();
@@ -41,7 +58,8 @@ pub(super) fn store(path: &Path, findings: &mut Findings) -> bool {
             return false;
         }
         Err(error) => {
-            findings.error("store", format!("{shown}: {error}"), "make it readable");
+            let error = StartError::Store { path: shown.to_string(), error: error.into() };
+            findings.error("store", error.to_string(), "make it readable");
             return false;
         }
         Ok(file) if !file.is_dir() => {
@@ -50,28 +68,46 @@ pub(super) fn store(path: &Path, findings: &mut Findings) -> bool {
         }
         Ok(_) => {}
     }
-    if !SledStore::exists(path) {
-        findings.good("store", format!("{shown} is empty: a start makes a new store in it"));
-        return false;
-    }
     let serving = is_locked(&path.join("lock"));
-    let state = if serving { "in use by a server" } else { "in use by nobody" };
-    findings.good("store", format!("{shown} holds a store, {state}"));
-    serving
+    if serving {
+        findings.good("store", format!("{shown} holds a store, in use by a server"));
+        return true;
+    }
+    match look(path) {
+        Ok(()) if SledStore::exists(path) => {
+            findings.good("store", format!("{shown} holds a store, in use by nobody"));
+        }
+        Ok(()) => {
+            let found = format!("{shown} is empty: a start makes a new store in it");
+            findings.good("store", found);
+        }
+        Err(error) => {
+            let error = StartError::Store { path: shown.to_string(), error };
+            let remedy = "give it to the user that serves, or see docs/operating.md";
+            findings.error("store", error.to_string(), remedy);
+        }
+    }
+    false
 }
 
 /// The key ring, which a start needs unless there is no store yet.
 pub(super) fn keys(settings: &Settings, findings: &mut Findings) {
     let (path, store) = (&settings.keys.path, &settings.store.path);
     let shown = path.display();
+    let embedded = settings.store.url.is_none();
     match KeyFiles::new(path).load() {
-        Err(error) => findings.error("keys", error.to_string(), "mend it, or restore the key ring"),
+        Err(error) => {
+            let error = StartError::from(error).to_string();
+            findings.error("keys", error, "mend it, or restore the key ring");
+        }
         Ok(Some(ring)) => {
             let (count, active) = (ring.ids().count(), ring.active().id());
             findings.good("keys", format!("{shown} holds {count}, {active} is active"));
+            let named = if embedded { NamedKeys::read(store) } else { Vec::new() };
+            compare(&named, &ring.ids().collect::<Vec<_>>(), findings);
         }
-        Ok(None) if settings.store.url.is_none() && SledStore::exists(store) => {
-            let found = format!("{shown} holds none, and there is a store");
+        Ok(None) if embedded && SledStore::exists(store) => {
+            let found = StartError::ForeignKeys.to_string();
             findings.error("keys", found, "restore the key ring, or correct keys.path");
         }
         Ok(None) => absent("keys", path, findings),
@@ -82,18 +118,33 @@ pub(super) fn keys(settings: &Settings, findings: &mut Findings) {
     }
 }
 
-/// The audit's file, if it has one.
+/// The keys that records name, beside those of the ring.
+pub(super) fn compare(named: &[KeyId], held: &[KeyId], findings: &mut Findings) {
+    if let Err(error) = refuse_foreign(named, held) {
+        findings.error("keys", error.to_string(), "restore the key ring, or correct keys.path");
+        return;
+    }
+    for id in named.iter().filter(|id| !held.contains(id)) {
+        let found = format!("the key ring lacks the key {id} that records name");
+        findings.warn("keys", found, "copy it to the ring: its tokens are UNAVAILABLE without it");
+    }
+}
+
+/// The audit's file, if it has one: opened as a start opens it, but not made.
 pub(super) fn audit(audit: &AuditSettings, findings: &mut Findings) {
     let AuditSettings::File(path) = audit else { return };
-    let shown = path.display();
-    let target = if path.exists() { path.clone() } else { parent(path) };
-    match posix::access(&target, Access::WRITE_OK) {
-        Ok(()) => findings.good("audit", format!("{shown} can be written")),
-        Err(error) => findings.error(
-            "audit",
-            format!("{shown} cannot be written: {error}"),
-            "give it to the user that serves",
-        ),
+    let opened = if path.exists() {
+        File::options().append(true).open(path).map(drop)
+    } else {
+        let writable = posix::access(parent(path), Access::WRITE_OK | Access::EXEC_OK);
+        writable.map_err(io::Error::from)
+    };
+    match opened {
+        Ok(()) => findings.good("audit", format!("{} can be written", path.display())),
+        Err(error) => {
+            let error = LogError::Audit { path: path.clone(), error };
+            findings.error("audit", error.to_string(), "give it to the user that serves");
+        }
     }
 }
 

@@ -25,10 +25,11 @@ pub async fn examine(loaded: &Loaded, config: &Path) -> Vec<Finding> {
     let Loaded { settings, warnings } = loaded;
     let mut findings = Findings::default();
     files::settings(config, warnings, &mut findings);
+    files::user(settings, &mut findings);
     let serving = match &settings.store.url {
         None => files::store(&settings.store.path, &mut findings),
         Some(url) => {
-            database::examine(&settings.store, url, &mut findings).await;
+            database::examine(settings, url, &mut findings).await;
             false
         }
     };
@@ -43,8 +44,8 @@ pub async fn examine(loaded: &Loaded, config: &Path) -> Vec<Finding> {
     space::descriptors(&mut findings);
     ports::examine(settings, serving, &mut findings);
     exposure::examine(settings, warnings, &mut findings);
-    credentials::password_grant(settings, &mut findings);
     declared::examine(settings, &mut findings);
+    credentials::password_grant(settings, &mut findings);
     credentials::known_to_all(settings, &mut findings).await;
     findings.into()
 }

@@ -1,6 +1,11 @@
 //! A look at a database from outside: what it is, and what a crash of it would take.
 
-use std::sync::Arc;
+use std::{
+    hash::{BuildHasher as _, RandomState},
+    sync::Arc,
+};
+
+use tokio_postgres::{Row, SimpleQueryMessage};
 
 use super::{
     DatabaseClock, OpenError, PostgresOptions,
@@ -8,7 +13,7 @@ use super::{
     connections::{Connection, Connections},
     schema,
 };
-use crate::domain::time::Clock;
+use crate::domain::{key_ring::KeyId, time::Clock};
 
 /// What was seen.
 #[derive(Clone, Debug)]
@@ -19,21 +24,64 @@ pub struct Look {
     pub synchronous: Option<bool>,
     /// By how many milliseconds this machine's clock is ahead of the server's.
     pub clock_skew: i64,
+    /// The keys that records name; none where there is no store yet.
+    pub keys: Vec<KeyId>,
 }
 
 /// Looks at the database and changes nothing.
 ///
 /// # Errors
-/// When it cannot be reached.
+/// When it cannot be reached, or an opening would be refused.
 pub async fn look(options: &PostgresOptions, own_clock: Arc<dyn Clock>) -> Result<Look, OpenError> {
     let connections = Connections::to(options)?;
-    let connection = schema::connection(&connections).await?;
+    refuse_pooler(&connections).await?;
+    let mut connection = schema::connection(&connections).await?;
+    may_create(&mut connection).await?;
+    let keys = keys(&connection).await?;
     let version = connection.query_one("SHOW server_version", &[]).await?.try_get(0)?;
     let synchronous = is_synchronous(&connection).await?;
     let clock = DatabaseClock::new(own_clock);
     read_clock(&connection, &clock).await?;
     connections.close();
-    Ok(Look { version, synchronous, clock_skew: clock.skew() / 1_000 })
+    Ok(Look { version, synchronous, clock_skew: clock.skew() / 1_000, keys })
+}
+
+/// Refuses a pooler that gives each transaction a session of its own: notices and locks are lost in it, and
+/// what one instance revokes another would not hear of. A session's mark is looked for in another one.
+pub(super) async fn refuse_pooler(connections: &Connections) -> Result<(), OpenError> {
+    let first = schema::connection(connections).await?;
+    let mark = format!("SET jeton.session = '{:016x}'", RandomState::new().hash_one(0));
+    first.batch_execute(&mark).await?;
+    let (second, driver) = connections.apart().await?;
+    let driving = tokio::spawn(driver);
+    let sql = "SELECT coalesce(current_setting('jeton.session', true), '')";
+    let found = second.simple_query(sql).await;
+    drop(second);
+    driving.abort();
+    first.batch_execute("RESET jeton.session").await?;
+    let found = found?.into_iter().find_map(|message| match message {
+        SimpleQueryMessage::Row(row) => row.get(0).map(str::to_owned),
+        _ => None,
+    });
+    if found.is_some_and(|found| !found.is_empty()) { Err(OpenError::Pooled) } else { Ok(()) }
+}
+
+/// Tries what an opening does first, and takes it back.
+async fn may_create(connection: &mut Connection) -> Result<(), OpenError> {
+    let transaction = connection.transaction().await?;
+    let create = "CREATE TABLE IF NOT EXISTS jeton_store (single boolean PRIMARY KEY)";
+    transaction.batch_execute(create).await?;
+    Ok(transaction.rollback().await?)
+}
+
+async fn keys(connection: &Connection) -> Result<Vec<KeyId>, OpenError> {
+    let there = "SELECT to_regclass('jeton_keys') IS NOT NULL";
+    if !connection.query_one(there, &[]).await?.try_get::<_, bool>(0)? {
+        return Ok(Vec::new());
+    }
+    let rows = connection.query("SELECT key_id FROM jeton_keys", &[]).await?;
+    let key = |row: &Row| row.try_get::<_, &[u8]>(0).ok()?.try_into().ok().map(KeyId::from_bytes);
+    Ok(rows.iter().filter_map(key).collect())
 }
 
 /// Looks at the database's clock for the first time, and tells of one that is behind what instances

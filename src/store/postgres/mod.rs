@@ -127,6 +127,7 @@ impl PostgresStore {
         entropy: &dyn Entropy,
     ) -> Result<Self, OpenError> {
         let connections = Connections::to(options)?;
+        look::refuse_pooler(&connections).await?;
         let identity = schema::prepare(&connections, draw(entropy)).await?;
         if identity.filling {
             return Err(OpenError::Unfinished);

@@ -34,6 +34,12 @@ pub enum OpenError {
     /// The store's own row makes no sense.
     #[error("the store is damaged: its id is unreadable; restore a backup")]
     Damaged,
+    /// Something in between gives each transaction another session.
+    #[error(
+        "a connection pooler in transaction mode is in between, in which notices and locks are lost: \
+         connect past it, or have it pool sessions"
+    )]
+    Pooled,
     /// The database refused.
     #[error("the database refuses: {0}")]
     Refused(#[from] tokio_postgres::Error),

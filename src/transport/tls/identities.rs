@@ -1,5 +1,7 @@
 //! What a certificate says of whoever holds its key, in the words of client records.
 
+use std::net::IpAddr;
+
 use rustls::pki_types::CertificateDer;
 use sha2::{Digest as _, Sha256};
 use x509_cert::{
@@ -19,10 +21,37 @@ pub(super) fn identities(certificate: &CertificateDer<'_>) -> Vec<CertificateIde
     std::iter::once(hash).chain(names).collect()
 }
 
-fn names(certificate: &CertificateDer<'_>) -> Vec<String> {
+/// The hosts that a server's certificate is for: DNS names, with their wildcards, and addresses.
+pub(super) fn hosts(certificate: &CertificateDer<'_>) -> Vec<String> {
+    let host = |name: &GeneralName| match name {
+        GeneralName::DnsName(name) => Some(name.to_string()),
+        GeneralName::IpAddress(address) => {
+            let bytes = address.as_bytes();
+            let v4 = <[u8; 4]>::try_from(bytes).map(IpAddr::from);
+            let address = v4.or_else(|_| <[u8; 16]>::try_from(bytes).map(IpAddr::from));
+            address.ok().map(|address| address.to_string())
+        }
+        _ => None,
+    };
+    alternatives(certificate).iter().filter_map(host).collect()
+}
+
+/// Whether `host` is what a certificate calls `name`: without regard to case, and `*.` for one label.
+pub(super) fn is_for(name: &str, host: &str) -> bool {
+    let host = host.trim_start_matches('[').trim_end_matches(']');
+    let within = name.strip_prefix("*.").zip(host.split_once('.'));
+    name.eq_ignore_ascii_case(host)
+        || within.is_some_and(|(domain, (_, rest))| domain.eq_ignore_ascii_case(rest))
+}
+
+fn alternatives(certificate: &CertificateDer<'_>) -> Vec<GeneralName> {
     let Ok(parsed) = Certificate::from_der(certificate) else { return Vec::new() };
     let found = parsed.tbs_certificate().get_extension::<SubjectAltName>();
     let Ok(Some((_, SubjectAltName(names)))) = found else { return Vec::new() };
+    names
+}
+
+fn names(certificate: &CertificateDer<'_>) -> Vec<String> {
     let name = |name: &GeneralName| match name {
         GeneralName::DnsName(name) => Some(format!("dns:{name}")),
         GeneralName::UniformResourceIdentifier(uri) => Some(format!("uri:{uri}")),
@@ -33,7 +62,7 @@ fn names(certificate: &CertificateDer<'_>) -> Vec<String> {
         | GeneralName::IpAddress(_)
         | GeneralName::RegisteredId(_) => None,
     };
-    names.iter().filter_map(name).collect()
+    alternatives(certificate).iter().filter_map(name).collect()
 }
 
 #[cfg(test)]
@@ -59,6 +88,20 @@ mod tests {
         assert_eq!(found.len(), 3, "{found:?}");
         assert!(found[0].starts_with("sha256:"));
         assert_eq!(found[1..], ["dns:orders.example", "uri:spiffe://example/orders"]);
+    }
+
+    #[test]
+    fn a_wildcard_stands_for_one_label_and_case_for_nothing() {
+        for (name, host, is) in [
+            ("Tokens.Example", "tokens.example", true),
+            ("*.example", "tokens.example", true),
+            ("*.example", "a.tokens.example", false),
+            ("*.example", "example", false),
+            ("tokens.example", "tokens.example.net", false),
+            ("::1", "[::1]", true),
+        ] {
+            assert_eq!(is_for(name, host), is, "{name} {host}");
+        }
     }
 
     #[test]

@@ -15,7 +15,7 @@ use rustls::{
 };
 use x509_cert::{Certificate, der::Decode as _};
 
-use super::{TlsError, client_verifier::Discreet, files::Contents};
+use super::{TlsError, client_verifier::Discreet, files::Contents, identities::hosts};
 use crate::{
     config::{ClientCertificates, TlsSettings},
     domain::time::Timestamp,
@@ -29,6 +29,8 @@ pub(super) struct Material {
     clients: Option<Arc<dyn ClientCertVerifier>>,
     /// When the certificate expires.
     pub(super) expire_time: Timestamp,
+    /// The hosts that it names.
+    pub(super) hosts: Vec<String>,
 }
 
 impl Material {
@@ -41,12 +43,13 @@ impl Material {
         let provider = Arc::new(ring::default_provider());
         let chain = certificates(&settings.cert, &contents.cert)?;
         let expire_time = check_validity(&settings.cert, &chain, now)?;
+        let hosts = chain.first().map(hosts).unwrap_or_default();
         let identity = identity(settings, &contents.key, chain, &provider)?;
         let clients = match &settings.clients {
             Some(clients) => Some(verifier(clients, contents, &provider)?),
             None => None,
         };
-        Ok(Self { provider, identity: Arc::new(identity), clients, expire_time })
+        Ok(Self { provider, identity: Arc::new(identity), clients, expire_time, hosts })
     }
 
     /// TLS 1.3 and 1.2 for one protocol.

@@ -15,7 +15,11 @@ use tokio_rustls::{TlsAcceptor, server::TlsStream};
 
 pub(super) use self::client_verifier::reason;
 pub use self::error::TlsError;
-use self::{files::Contents, identities::identities, material::Material};
+use self::{
+    files::Contents,
+    identities::{identities, is_for},
+    material::Material,
+};
 use super::Protocol;
 use crate::{
     config::TlsSettings,
@@ -73,6 +77,8 @@ struct Used {
     http1: TlsAcceptor,
     http2: TlsAcceptor,
     expire_time: Timestamp,
+    /// The hosts that the certificate names.
+    hosts: Vec<String>,
 }
 
 /// What a look at the files came to.
@@ -125,6 +131,11 @@ impl Tls {
         self.0.used.load().expire_time
     }
 
+    /// Whether the certificate in use names that host, a DNS name or an address (RFC 9525 §6.3).
+    pub fn names(&self, host: &str) -> bool {
+        self.0.used.load().hosts.iter().any(|name| is_for(name, host))
+    }
+
     /// Shakes hands. Tells who the peer is, if it has shown a certificate.
     ///
     /// # Errors
@@ -160,8 +171,8 @@ impl Used {
             Ok::<_, TlsError>(TlsAcceptor::from(Arc::new(config)))
         };
         let (http1, http2) = (acceptor(Protocol::Http1)?, acceptor(Protocol::Http2)?);
-        let expire_time = material.expire_time;
-        Ok(Self { fingerprint: contents.fingerprint(), http1, http2, expire_time })
+        let Material { expire_time, hosts, .. } = material;
+        Ok(Self { fingerprint: contents.fingerprint(), http1, http2, expire_time, hosts })
     }
 }
 

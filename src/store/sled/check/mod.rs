@@ -149,6 +149,10 @@ fn run(options: &CheckOptions, new_id: StoreId) -> Result<Report, OpenError> {
     }
     let mending = Mending { engine: engine.clone(), file: directory.file()?, unsynced: 0 };
     let mut check = Check::begin(mending, &options.path, options.repair)?;
+    check.known = meta.keys().into_iter().collect();
+    if let Some(ring) = &options.ring {
+        check.known.retain(|id| ring.contains(id));
+    }
     check.grants()?;
     check.clients()?;
     check.users()?;
@@ -201,7 +205,9 @@ struct Check {
     repair: bool,
     quarantine: Quarantine,
     report: Report,
-    /// The keys that live grants name.
+    /// The keys that are listed, and held where a ring was given.
+    known: BTreeSet<KeyId>,
+    /// The others that live grants name.
     named: BTreeSet<KeyId>,
     /// The grants that have an expiry entry, in order.
     expiring: Vec<GrantId>,
@@ -219,6 +225,7 @@ impl Check {
             repair,
             quarantine: Quarantine::new(path),
             report: Report::default(),
+            known: BTreeSet::new(),
             named: BTreeSet::new(),
             expiring: Vec::new(),
             mending,

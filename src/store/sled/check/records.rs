@@ -4,9 +4,18 @@ use sled::IVec;
 
 use super::{Check, Finding, OpenError, Tree, joined::Renamed};
 use crate::{
-    domain::{attempts::Attempts, client::Client, grant::Grant, record::is_newer, user::User},
+    domain::{
+        attempts::Attempts,
+        client::Client,
+        grant::Grant,
+        liveness::{Parties, is_over},
+        record::is_newer,
+        subject::Subject,
+        time::Timestamp,
+        user::User,
+    },
     store::{
-        ReadError, Stored,
+        ReadError, Record as _, Stored,
         sled::{
             index::{self, Entry, ExpiryEntry, Indexed},
             table::{VERSION_BYTES, decode},
@@ -19,16 +28,34 @@ impl Check {
         self.report.grants =
             self.records::<Grant>(&self.grants.clone(), "grants", |check, grant| {
                 let generations = [Some(&grant.current), grant.previous.as_ref()];
-                if grant.end.is_none() {
-                    check.named.extend(generations.into_iter().flatten().map(|pair| pair.key_id));
+                let named = generations.into_iter().flatten().map(|pair| pair.key_id);
+                let unknown: Vec<_> = named.filter(|id| !check.known.contains(id)).collect();
+                if !unknown.is_empty() && !check.is_over(grant)? {
+                    check.named.extend(unknown);
                 }
+                Ok(())
             })?;
         Ok(())
     }
 
+    /// Whether nothing can make the grant good again, whatever the time is: a restore ends all of them by
+    /// moving the epochs of their clients and users, and none needs its key any more.
+    fn is_over(&self, grant: &Grant) -> Result<bool, OpenError> {
+        let client = find::<Client>(&self.clients, Client::key_bytes(&grant.client_id))?;
+        let user = match &grant.subject {
+            Subject::User { id, .. } => find::<User>(&self.users, User::key_bytes(id))?,
+            Subject::Client => Found::Nothing,
+        };
+        let (Some(client), Some(user)) = (client.readable(), user.readable()) else {
+            return Ok(false);
+        };
+        let parties = Parties { client: client.as_deref(), user: user.as_deref() };
+        Ok(is_over(grant, parties, Timestamp::default()))
+    }
+
     pub(super) fn clients(&mut self) -> Result<(), OpenError> {
         self.report.clients =
-            self.records::<Client>(&self.clients.clone(), "clients", |_, _| {})?;
+            self.records::<Client>(&self.clients.clone(), "clients", |_, _| Ok(()))?;
         Ok(())
     }
 
@@ -36,13 +63,14 @@ impl Check {
         let mut renamed = Vec::new();
         self.report.users = self.records::<User>(&self.users.clone(), "users", |_, user| {
             renamed.extend(Renamed::of(user));
+            Ok(())
         })?;
         self.joined(renamed)
     }
 
     /// Failed logins are in no index and in no backup: that each decodes is all there is to check.
     pub(super) fn attempts(&mut self) -> Result<(), OpenError> {
-        self.records::<Attempts>(&self.attempts.clone(), "attempts", |_, _| {}).map(drop)
+        self.records::<Attempts>(&self.attempts.clone(), "attempts", |_, _| Ok(())).map(drop)
     }
 
     /// The grants that the sweeper will meet.
@@ -59,7 +87,7 @@ impl Check {
         &mut self,
         tree: &Tree,
         name: &'static str,
-        mut also: impl FnMut(&mut Self, &R),
+        mut also: impl FnMut(&mut Self, &R) -> Result<(), OpenError>,
     ) -> Result<u64, OpenError> {
         let (mut count, mut undecodable) = (0, Vec::new());
         for record in tree.entries()? {
@@ -73,7 +101,7 @@ impl Check {
             for entry in R::reindex(None, Some(&record)).put {
                 self.expect(name, &key, &entry)?;
             }
-            also(self, &record);
+            also(self, &record)?;
         }
         self.set_aside(name, tree, &undecodable)?;
         Ok(count)
@@ -160,4 +188,15 @@ pub(super) enum Found<R> {
     Nothing,
     Unreadable,
     Record(Stored<R>),
+}
+
+impl<R> Found<R> {
+    /// The record, if there is one; `None` where it cannot be read.
+    fn readable(self) -> Option<Option<Stored<R>>> {
+        match self {
+            Self::Nothing => Some(None),
+            Self::Record(record) => Some(Some(record)),
+            Self::Unreadable => None,
+        }
+    }
 }
