@@ -7,7 +7,7 @@ use clap::{
     error::{ContextKind, ContextValue},
 };
 
-use super::Cli;
+use super::{Cli, meant};
 use crate::config::{Environment as _, ProcessEnvironment};
 
 /// The command that the process's arguments name. Where they name none, says so and ends the process.
@@ -16,7 +16,7 @@ pub(super) fn read() -> Cli {
     let mut command = without_empty_variables(Cli::command());
     let read = command.try_get_matches_from_mut(&arguments);
     let read = read.and_then(|matches| Cli::from_arg_matches(&matches));
-    read.unwrap_or_else(|error| without_urls(naming_variable(error, command, &arguments)).exit())
+    read.unwrap_or_else(|error| without_secrets(naming_variable(error, command, &arguments)).exit())
 }
 
 /// A variable that is set to nothing is an unset one: clap would read it as an empty value of a flag
@@ -53,16 +53,17 @@ fn naming_variable(mut error: Error, mut command: Command, arguments: &[OsString
     error
 }
 
-/// A URL may hold a password: none is repeated.
-fn without_urls(mut error: Error) -> Error {
+/// A URL may hold a password: none is repeated, nor is a token or a secret that was typed here.
+fn without_secrets(mut error: Error) -> Error {
     let shown =
         [ContextKind::InvalidValue, ContextKind::InvalidArg, ContextKind::InvalidSubcommand];
     for kind in shown {
-        if let Some(ContextValue::String(text)) = error.get(kind)
-            && text.contains("://")
-        {
-            error.insert(kind, ContextValue::String("a URL".to_owned()));
-        }
+        let shown = match error.get(kind) {
+            Some(ContextValue::String(text)) if text.contains("://") => "a URL",
+            Some(ContextValue::String(text)) if meant::is_secret(text) => "a token or a secret",
+            Some(_) | None => continue,
+        };
+        error.insert(kind, ContextValue::String(shown.to_owned()));
     }
     error
 }

@@ -5,7 +5,7 @@ use clap::{Args, Subcommand};
 use super::{
     CliError,
     connection::Caller,
-    input,
+    input, meant,
     output::{Fields, Format, print_list},
     pages, time, user,
     words::Word as _,
@@ -57,11 +57,13 @@ enum Action {
     /// Shows a grant
     Get {
         /// The grant
+        #[arg(value_parser = meant::given)]
         grant_id: String,
     },
     /// Ends a grant and every token of it
     Revoke {
         /// The grant
+        #[arg(value_parser = meant::given)]
         grant_id: String,
     },
     /// Ends every grant of a user, of a client, or of that user with that client
@@ -83,15 +85,15 @@ enum Action {
 #[group(required = true, multiple = true)]
 struct Whose {
     /// Those of the user with this login name
-    #[arg(long, value_name = "NAME", conflicts_with = "subject")]
+    #[arg(long, value_name = "NAME", conflicts_with = "subject", value_parser = meant::given)]
     user: Option<String>,
 
     /// Those of this user id, or of this client that asked for itself
-    #[arg(long, value_name = "ID")]
+    #[arg(long, value_name = "ID", value_parser = meant::given)]
     subject: Option<String>,
 
     /// Those that were issued to this client
-    #[arg(long, value_name = "ID")]
+    #[arg(long, value_name = "ID", value_parser = meant::given)]
     client: Option<String>,
 }
 

@@ -7,7 +7,7 @@ use std::{
 
 use zeroize::Zeroizing;
 
-use super::CliError;
+use super::{CliError, meant};
 use crate::{
     config::{Environment as _, ProcessEnvironment, secret_text},
     domain::secret::Secret,
@@ -45,7 +45,9 @@ pub(super) fn password() -> Result<Secret, CliError> {
 /// A secret that is to be set: asked for twice on the terminal, or else a line of standard input.
 pub(super) fn new_secret(what: &str) -> Result<Secret, CliError> {
     if !io::stdin().is_terminal() {
-        return line();
+        let secret = line()?;
+        meant::secret(secret.expose())?;
+        return Ok(secret);
     }
     let secret = prompt(&format!("New {what}"))?;
     if prompt(&format!("New {what} again"))? != secret {
@@ -54,15 +56,22 @@ pub(super) fn new_secret(what: &str) -> Result<Secret, CliError> {
     if secret.is_empty() {
         return Err(CliError::Usage("nothing was typed"));
     }
+    meant::secret(secret.expose())?;
     Ok(secret)
 }
 
 /// A token from standard input, or asked for when that is a terminal.
 pub(super) fn token() -> Result<Secret, CliError> {
-    if io::stdin().is_terminal() {
-        return prompt("Token");
-    }
-    Ok(Secret::new(read()?.trim()))
+    Ok(Secret::new(meant::token(token_text("Token")?.expose())?))
+}
+
+/// As [`token`], a refresh token.
+pub(super) fn refresh_token() -> Result<Secret, CliError> {
+    Ok(Secret::new(meant::refresh_token(token_text("Refresh token")?.expose())?))
+}
+
+fn token_text(what: &str) -> Result<Secret, CliError> {
+    if io::stdin().is_terminal() { prompt(what) } else { Ok(Secret::new(read()?.as_str())) }
 }
 
 /// Whether the person at the terminal agrees to what `question` says. Where nobody can be asked,

@@ -14,6 +14,7 @@ mod grant;
 mod health;
 mod input;
 mod key;
+mod meant;
 #[cfg(feature = "postgres")]
 mod migrate;
 mod output;
@@ -45,7 +46,7 @@ use thiserror::Error;
 use tokio::runtime::Runtime;
 use tonic::Status;
 
-use self::{profile::ProfileError, refusal::Refusal};
+use self::{meant::NotMeant, profile::ProfileError, refusal::Refusal};
 use crate::{
     app::{
         BackupError, KeyRemovalError, KeyRingError, RestoreError, ServeError, StoreCheckError,
@@ -144,6 +145,14 @@ enum CliError {
     /// What is missing from the command line.
     #[error("{0}")]
     Usage(&'static str),
+    /// What was given is something else.
+    #[error("{0}")]
+    NotMeant(#[from] NotMeant),
+    /// Nothing has such a token.
+    #[error(
+        "nothing was revoked: this server knows no such token; is it the right server, and all of the token?"
+    )]
+    UnknownToken,
     /// The server is there and not serving.
     #[error("not serving")]
     NotServing,
@@ -216,7 +225,7 @@ pub fn main() -> ExitCode {
         Err(CliError::Io(_, error)) if error.kind() == ErrorKind::BrokenPipe => ExitCode::FAILURE,
         Err(error) => {
             say(format!("jeton: {error}\n"));
-            let usage = matches!(error, CliError::Usage(_));
+            let usage = matches!(error, CliError::Usage(_) | CliError::NotMeant(_));
             if usage { ExitCode::from(2) } else { ExitCode::FAILURE }
         }
     }

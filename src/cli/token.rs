@@ -5,7 +5,7 @@ use clap::{Args, Subcommand};
 use super::{
     CliError, attributes,
     connection::{Caller, Session},
-    input,
+    input, meant,
     output::{Fields, Format},
     time,
     watch::Watch,
@@ -86,8 +86,8 @@ struct Issue {
     ttl: Option<prost_types::Duration>,
 
     /// Makes the call repeatable
-    #[arg(long, value_name = "ID", default_value = "")]
-    request_id: String,
+    #[arg(long, value_name = "ID", value_parser = meant::given)]
+    request_id: Option<String>,
 }
 
 impl Token {
@@ -115,7 +115,7 @@ impl Ask {
                 let request = v1::RefreshTokenRequest {
                     client_id: client_id.to_owned(),
                     client_secret: client_secret.to_owned(),
-                    refresh_token: input::token()?.expose().to_owned(),
+                    refresh_token: input::refresh_token()?.expose().to_owned(),
                     scopes,
                 };
                 refreshed(&mut fields, service.refresh_token(request).await?.into_inner());
@@ -133,8 +133,8 @@ impl Ask {
                     token_type_hint: v1::TokenTypeHint::Unspecified.into(),
                     revoke_scope: revoke_scope.into(),
                 };
-                service.revoke_token(request).await?;
-                fields.add("revoked", true);
+                let answer = service.revoke_token(request).await?.into_inner();
+                revoked(&mut fields, answer.outcome())?;
             }
             Self::Introspect { refresh_token } => {
                 let kind =
@@ -172,7 +172,7 @@ impl Issue {
             scopes: self.scopes,
             audience: self.audience,
             ttl: self.ttl,
-            request_id: self.request_id,
+            request_id: self.request_id.unwrap_or_default(),
         })
     }
 }
@@ -203,6 +203,21 @@ fn refreshed(fields: &mut Fields, tokens: v1::RefreshTokenResponse) {
             grant_id: tokens.grant_id,
         },
     );
+}
+
+/// Says what happened, which is nothing where the token is of no use already.
+fn revoked(fields: &mut Fields, outcome: v1::RevokeOutcome) -> Result<(), CliError> {
+    match outcome {
+        v1::RevokeOutcome::Revoked => fields.add("revoked", true),
+        v1::RevokeOutcome::AlreadyRevoked => {
+            fields.add("revoked", false);
+            fields.add("reason", "already_revoked");
+        }
+        v1::RevokeOutcome::Unknown => return Err(CliError::UnknownToken),
+        // An older server takes what it does not know without a word.
+        v1::RevokeOutcome::Unspecified => fields.add("accepted", true),
+    }
+    Ok(())
 }
 
 fn introspected(fields: &mut Fields, found: v1::IntrospectResponse) {

@@ -6,7 +6,7 @@ use prost_types::FieldMask;
 use super::{
     CliError, attributes,
     connection::Caller,
-    input,
+    input, meant,
     output::{Fields, Format, print_list},
     pages, time,
 };
@@ -36,7 +36,7 @@ enum Action {
     /// Creates a user; the password is asked for, or read from standard input
     Create {
         /// The login name
-        #[arg(long, value_name = "NAME")]
+        #[arg(long, value_name = "NAME", value_parser = meant::given)]
         name: String,
 
         /// What introspection tells of the user; may be repeated
@@ -88,11 +88,11 @@ enum Action {
 #[group(required = true, multiple = false)]
 struct Which {
     /// The user's id
-    #[arg(value_name = "USER_ID")]
+    #[arg(value_name = "USER_ID", value_parser = meant::given)]
     user_id: Option<String>,
 
     /// The user's login name, in place of the id
-    #[arg(long, value_name = "NAME")]
+    #[arg(long, value_name = "NAME", value_parser = meant::given)]
     name: Option<String>,
 }
 
@@ -117,11 +117,11 @@ struct Update {
     which: Which,
 
     /// Only if the user is still as when this was the etag
-    #[arg(long, value_name = "ETAG", default_value = "")]
-    etag: String,
+    #[arg(long, value_name = "ETAG", value_parser = meant::given)]
+    etag: Option<String>,
 
     /// The new login name
-    #[arg(long, value_name = "NAME")]
+    #[arg(long, value_name = "NAME", value_parser = meant::given)]
     new_name: Option<String>,
 
     /// What introspection tells of the user; may be repeated
@@ -232,7 +232,7 @@ impl Update {
             user_id: self.which.id(admin).await?,
             username: self.new_name.unwrap_or_default(),
             attributes: self.attributes.into_iter().collect(),
-            etag: self.etag,
+            etag: self.etag.unwrap_or_default(),
             ..v1::User::default()
         };
         let update_mask = Some(FieldMask { paths });

@@ -12,6 +12,7 @@ use tonic::{Code, Status, transport::Channel};
 use super::{
     CliError,
     connection::{Caller, Session},
+    meant,
     output::{self, Fields, Format, print_row},
     time,
 };
@@ -35,8 +36,8 @@ const EVENT_WIDTH: usize = 20;
 #[derive(Args, Debug)]
 pub(super) struct Watch {
     /// Goes on behind the cursor that an earlier watch named when it ended. Left out: from now on
-    #[arg(long, value_name = "CURSOR", default_value = "")]
-    cursor: String,
+    #[arg(long, value_name = "CURSOR", value_parser = meant::given)]
+    cursor: Option<String>,
 
     /// Begins with what the server still keeps: the last 10 minutes at least
     #[arg(long, conflicts_with = "cursor")]
@@ -52,7 +53,7 @@ impl Watch {
         format: Format,
     ) -> Result<(), CliError> {
         let Session { channel, client_id, secret } = session;
-        let Self { cursor, snapshot } = self;
+        let (cursor, snapshot) = (self.cursor.unwrap_or_default(), self.snapshot);
         let mut tail =
             Tail { caller, client_id, secret, format, cursor, snapshot, pause: PAUSES.0 };
         if let Format::Table = format {

@@ -25,8 +25,21 @@ pub enum Revoke {
     Write(Box<Grant>),
     /// Nothing is left to write; answer.
     Nothing,
+    /// The token was never made for this grant; answer.
+    Unknown,
     /// Another client's token: it stays alive.
     Refuse(Error),
+}
+
+/// What a revocation found. Either way the token is of no use.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Revoked {
+    /// It took something: the grant, or access tokens of it.
+    Now,
+    /// There was nothing left to take.
+    Before,
+    /// No grant has such a token: it was never made, or its grant was freed.
+    Unknown,
 }
 
 /// Decides what `client` revoking `token`, which names `grant`, does. Any token that this service
@@ -43,7 +56,7 @@ pub fn revoke(
 ) -> Revoke {
     let ours = grant.generation_of(token).is_some() || key.is_some_and(|key| token.is_genuine(key));
     if !ours {
-        return Revoke::Nothing;
+        return Revoke::Unknown;
     }
     if grant.client_id != *client {
         return Revoke::Refuse(Error::InvalidGrant);

@@ -6,8 +6,15 @@ use tonic::{Request, metadata::MetadataMap};
 
 use crate::{
     domain::{
-        audience::Audience, error::Error, grant::Origin, liveness::InactiveReason,
-        revoke::RevokeScope, scopes::Scopes, secret::Secret, time::Timestamp, token::TokenKind,
+        audience::Audience,
+        error::Error,
+        grant::Origin,
+        liveness::InactiveReason,
+        revoke::{RevokeScope, Revoked},
+        scopes::Scopes,
+        secret::Secret,
+        time::Timestamp,
+        token::TokenKind,
     },
     proto::v1,
     service::{Introspect, Issue, IssueGrant, Refresh, Revoke, Tokens},
@@ -59,6 +66,16 @@ pub(super) fn revoke(request: v1::RevokeTokenRequest, origin: Origin) -> Result<
         }
     };
     Ok(Revoke { token: Secret::new(request.token), scope, origin })
+}
+
+/// The answer to a revocation.
+pub(super) const fn revoked(revoked: Revoked) -> v1::RevokeTokenResponse {
+    let outcome = match revoked {
+        Revoked::Now => v1::RevokeOutcome::Revoked,
+        Revoked::Before => v1::RevokeOutcome::AlreadyRevoked,
+        Revoked::Unknown => v1::RevokeOutcome::Unknown,
+    };
+    v1::RevokeTokenResponse { outcome: outcome as i32 }
 }
 
 /// # Errors

@@ -54,8 +54,8 @@ impl<S: Store> Tokens<S> {
         request: Request<v1::RevokeTokenRequest>,
     ) -> Result<v1::RevokeTokenResponse, Error> {
         let (caller, body, origin) = client(&self.service, request).await?;
-        self.service.get()?.revoke(&caller, &convert::revoke(body, origin)?).await?;
-        Ok(v1::RevokeTokenResponse {})
+        let revoked = self.service.get()?.revoke(&caller, &convert::revoke(body, origin)?).await?;
+        Ok(convert::revoked(revoked))
     }
 
     async fn watch(&self, request: Request<v1::WatchRevocationsRequest>) -> Result<Watch, Error> {

@@ -15,5 +15,6 @@ mod jeton;
 mod profile;
 mod status;
 mod terminal;
+mod token;
 mod user;
 mod watch;

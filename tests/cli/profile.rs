@@ -50,7 +50,9 @@ async fn a_profile_holds_server_and_credentials() {
         let profiles = Profiles::new(&text(&server), mode);
         profiles.jeton("client list --profile prod").text();
         profiles.jeton("client list").with("JETON_PROFILE", "prod").text();
-        profiles.jeton("token introspect --profile prod").input("jat_x").text();
+        let token = server.as_client("shop", "token issue").json();
+        let token = token["access_token"].as_str().expect("a token");
+        profiles.jeton("token introspect --profile prod").input(token).text();
         profiles.jeton("health --profile prod").text();
     }
     let profiles = Profiles::new(&text(&server), 0o600);

@@ -14,7 +14,7 @@ use self::{
 use super::{
     CliError,
     connection::Caller,
-    input,
+    input, meant,
     output::{Fields, Format, print_list},
     pages,
     words::Word as _,
@@ -41,6 +41,7 @@ enum Action {
     /// Shows a client
     Get {
         /// The client
+        #[arg(value_parser = meant::given)]
         id: String,
     },
     /// Lists clients in the order of their ids
@@ -57,6 +58,7 @@ enum Action {
     /// Serves a client again; what was ended stays ended
     Enable {
         /// The client
+        #[arg(value_parser = meant::given)]
         id: String,
     },
 }
@@ -64,6 +66,7 @@ enum Action {
 #[derive(Args, Debug)]
 struct Create {
     /// The new client
+    #[arg(value_parser = meant::given)]
     id: String,
 
     /// It has no secret; its id alone names it
@@ -103,10 +106,11 @@ struct List {
 #[derive(Args, Debug)]
 struct Update {
     /// The client
+    #[arg(value_parser = meant::given)]
     id: String,
 
     /// Only if it is still as it was when this was its etag
-    #[arg(long, value_name = "ETAG")]
+    #[arg(long, value_name = "ETAG", value_parser = meant::given)]
     etag: Option<String>,
 
     /// A value to empty; may be repeated
@@ -150,6 +154,7 @@ impl Clear {
 #[derive(Args, Debug)]
 struct Certain {
     /// The client
+    #[arg(value_parser = meant::given)]
     id: String,
 
     /// Does not ask

@@ -7,7 +7,7 @@ use super::shown;
 use crate::{
     app,
     cli::{
-        CliError, input,
+        CliError, input, meant,
         output::{self, Begun, Format},
         time,
     },
@@ -68,14 +68,15 @@ impl NewSecret {
 #[derive(Args, Debug)]
 pub(super) struct RotateSecret {
     /// The client
+    #[arg(value_parser = meant::given)]
     id: String,
 
     #[command(flatten)]
     secret: NewSecret,
 
     /// Only if the client is still as it was when this was its etag
-    #[arg(long, value_name = "ETAG", default_value = "")]
-    etag: String,
+    #[arg(long, value_name = "ETAG", value_parser = meant::given)]
+    etag: Option<String>,
 
     /// How long the newest secret of before stays good, 0s to end it at once; 24h unless given
     #[arg(long, value_name = "DURATION", value_parser = time::parse)]
@@ -88,7 +89,7 @@ impl RotateSecret {
             client_id: self.id,
             previous_ttl: self.previous_ttl,
             secret_ttl: self.secret.secret_ttl,
-            etag: self.etag,
+            etag: self.etag.unwrap_or_default(),
             ..v1::RotateClientSecretRequest::default()
         };
         let rotate = async |client_secret: String, validate_only| {
