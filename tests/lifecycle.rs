@@ -110,6 +110,8 @@ async fn calls_are_answered_for_the_drain_delay_after_health_says_not_serving() 
         answer.status() == ServingStatus::NotServing
     })
     .await;
+    let answer = health.check(about("")).await.expect("still answered");
+    assert_eq!(answer.metadata().get("jeton-not-serving").expect("a reason"), "draining");
     shop.issue(client_credentials()).await.expect("it is still answered");
     drop(health.check(about("")).await);
     server.ended().await;

@@ -154,9 +154,10 @@ pub async fn serve(settings: &Settings, hooks: Hooks) -> Result<(), ServeError> 
         never = hangups.follow(hooks.reread, &manager) => match never {},
     };
     let stopped = matches!(ended, Err(ServeError::Store(_)));
-    readiness.set(Err(if stopped { NotReady::CannotCommit } else { NotReady::Draining }));
+    let why = if stopped { NotReady::CannotCommit } else { NotReady::Draining };
+    readiness.set(Err(why));
     manager.stopping();
-    health.not_serving().await;
+    health.not_serving(why.text()).await;
     watches.abort_all();
     let leaving = async {
         let patience = if ended.is_ok() {
@@ -216,7 +217,7 @@ async fn say(commits: Result<(), NotReady>, health: &Health, readiness: &Readine
     readiness.set(commits);
     match commits {
         Ok(()) => health.serving().await,
-        Err(_) => health.not_serving().await,
+        Err(why) => health.not_serving(why.text()).await,
     }
 }
 

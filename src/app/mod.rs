@@ -8,6 +8,7 @@ mod commits;
 mod database;
 mod declared;
 mod doctor;
+mod expiry;
 mod first_admin;
 mod hangup;
 mod key_files;
@@ -49,6 +50,11 @@ pub use self::{
     migrate::{MigrateError, Migration, migrate},
 };
 pub use crate::{
-    domain::key_ring::KeyId,
+    domain::{
+        client_secret::is_generated,
+        key_ring::KeyId,
+        token::{TOKEN_CHARS, Token, TokenKind},
+    },
+    grpc::NOT_SERVING,
     store::backup::{BackupError, Grants, PassingChecksum},
 };

@@ -8,9 +8,10 @@ use tokio::{
     time::{Instant, MissedTickBehavior, interval},
 };
 
-use super::{SystemClock, hangup::Reread};
+use super::{SystemClock, expiry::Expiry, hangup::Reread};
 use crate::{
     config::TlsSettings,
+    domain::time::Clock as _,
     transport::{CertificateMetrics, Reload, Tls, TlsError},
 };
 
@@ -33,11 +34,13 @@ pub(super) async fn follow_certificates(tls: Tls, mut hangups: mpsc::Receiver<Re
     let mut ticks = interval(PERIOD);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let mut wrong: Option<Wrong> = None;
+    let mut expiry = Expiry::default();
     loop {
         let _until_read = tokio::select! {
             _ = ticks.tick() => None,
             Some(asked) = hangups.recv() => Some(asked),
         };
+        expiry.tell(tls.expire_time(), SystemClock.now());
         let looking = tls.clone();
         let Ok(looked) = spawn_blocking(move || looking.reload()).await else { continue };
         wrong = match looked {

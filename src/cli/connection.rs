@@ -1,11 +1,11 @@
 //! Which server a command talks to, and as which client: flags, then the environment, then a profile.
 
-use std::error::Error as _;
+use std::{error::Error as _, sync::OnceLock};
 
 use clap::Args;
 use tonic::transport::{Channel, Endpoint, Error};
 
-use super::{CliError, encryption::Encryption, input, profile::Profile};
+use super::{CliError, encryption::Encryption, input, profile::Profile, refusal::Refusal, trouble};
 use crate::{
     client::{self, Admin, Basic},
     domain::secret::Secret,
@@ -16,6 +16,9 @@ const DEFAULT_SERVER: &str = "http://127.0.0.1:50051";
 
 /// What help puts the flags of this file under.
 pub(super) const HEADING: &str = "Connection";
+
+/// The server that this process has connected to, for [`explain`]: an error of a call does not say.
+static SERVER: OnceLock<String> = OnceLock::new();
 
 /// The server.
 #[derive(Args, Debug)]
@@ -68,6 +71,7 @@ impl Server {
             None => Ok(endpoint),
         });
         let endpoint = endpoint.map_err(|error| unreachable(url.clone(), &error))?;
+        let _first = SERVER.get_or_init(|| url.clone());
         Ok((url, endpoint))
     }
 
@@ -162,5 +166,15 @@ fn unreachable(server: String, error: &Error) -> CliError {
         why = error.to_string();
         cause = error.source();
     }
-    CliError::Connect { server, why }
+    let advice = trouble::of_connecting(&server, error);
+    CliError::Connect { server, why, advice }
+}
+
+/// Says of a call that no gRPC server answered what did, where that shows.
+pub(super) async fn explain(refusal: Box<Refusal>) -> CliError {
+    let Some(server) = SERVER.get() else { return CliError::Refused(refusal) };
+    match trouble::of_calling(server).await {
+        Some(advice) => CliError::NotGrpc { server: server.clone(), refusal, advice },
+        None => CliError::Refused(refusal),
+    }
 }

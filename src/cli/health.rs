@@ -6,6 +6,7 @@ use tonic_health::pb::{
 };
 
 use super::{CliError, connection::Server, output};
+use crate::app::NOT_SERVING;
 
 #[derive(Args, Debug)]
 pub(super) struct Health {
@@ -21,10 +22,10 @@ impl Health {
     pub(super) async fn run(self) -> Result<(), CliError> {
         let mut health = HealthClient::new(self.server.connect().await?);
         let answer = health.check(HealthCheckRequest { service: self.service }).await?;
-        if answer.into_inner().status() == ServingStatus::Serving {
-            output::write("serving\n")
-        } else {
-            Err(CliError::NotServing)
+        if answer.get_ref().status() == ServingStatus::Serving {
+            return output::write("serving\n");
         }
+        let why = answer.metadata().get(NOT_SERVING).and_then(|why| why.to_str().ok());
+        Err(CliError::NotServing(why.map(|why| format!(": {why}")).unwrap_or_default()))
     }
 }

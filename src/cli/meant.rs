@@ -2,10 +2,9 @@
 
 use thiserror::Error;
 
-use crate::domain::{
-    client_secret,
-    secret::Secret,
-    token::{TOKEN_CHARS, Token, TokenKind},
+use crate::{
+    app::{TOKEN_CHARS, Token, TokenKind, is_generated},
+    domain::secret::Secret,
 };
 
 /// Why a text is not what a command asks for. None of these quotes it: it may hold a secret.
@@ -81,7 +80,7 @@ pub(super) fn token(text: &str) -> Result<&str, NotMeant> {
     if text.starts_with(quote) || text.ends_with(quote) {
         return Err(NotMeant::Quoted);
     }
-    if client_secret::is_generated(&Secret::new(text)) {
+    if is_generated(&Secret::new(text)) {
         return Err(NotMeant::ClientSecret);
     }
     if !["jat_", "jrt_"].iter().any(|prefix| text.starts_with(prefix)) {
@@ -137,7 +136,7 @@ pub(super) fn is_secret(text: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::app::SystemEntropy;
+    use crate::app::new_client_secret;
 
     #[test]
     fn a_text_that_is_no_token_is_said_to_be_what_it_is() {
@@ -156,7 +155,7 @@ mod tests {
         }
         let garbled = format!("jat_{}", "-".repeat(TOKEN_CHARS - 4));
         assert_eq!(token(&garbled), Err(NotMeant::Garbled));
-        let generated = client_secret::generate(&SystemEntropy);
+        let generated = new_client_secret();
         assert_eq!(token(generated.expose()), Err(NotMeant::ClientSecret));
         assert_eq!(given(generated.expose()), Err(NotMeant::Exposed));
     }

@@ -27,6 +27,7 @@ mod status;
 mod store;
 mod time;
 mod token;
+mod trouble;
 mod user;
 mod watch;
 mod words;
@@ -122,14 +123,30 @@ enum CliError {
     Io(&'static str, io::Error),
     /// Nothing answers.
     #[error(
-        "cannot reach {server}: {why}\nIs jeton serving there? Another address: --server or JETON_SERVER."
+        "cannot reach {server}: {why}\n{}",
+        advice.as_deref().unwrap_or("Is jeton serving there? Another address: --server or JETON_SERVER.")
     )]
     Connect {
         /// Where it should be.
         server: String,
         /// Why not.
         why: String,
+        /// What to do, where the cause says so.
+        advice: Option<String>,
     },
+    /// What answers is no gRPC server.
+    #[error("{server} does not answer in gRPC: {refusal}\n{advice}")]
+    NotGrpc {
+        /// Where that is.
+        server: String,
+        /// What came in place of an answer.
+        refusal: Box<Refusal>,
+        /// What it is, and where else to look.
+        advice: String,
+    },
+    /// The log has said why the process ends.
+    #[error("see the log")]
+    Logged,
     /// The server refused.
     #[error("{0}")]
     Refused(Box<Refusal>),
@@ -153,9 +170,9 @@ enum CliError {
         "nothing was revoked: this server knows no such token; is it the right server, and all of the token?"
     )]
     UnknownToken,
-    /// The server is there and not serving.
-    #[error("not serving")]
-    NotServing,
+    /// The server is there and not serving, for this reason.
+    #[error("not serving{0}")]
+    NotServing(String),
     /// What is for a first look is where others reach it.
     #[error(
         "everybody knows the credentials of --dev, an administrator's among them, and other machines \
@@ -222,6 +239,7 @@ pub fn main() -> ExitCode {
     match run(cli.command) {
         Ok(()) => ExitCode::SUCCESS,
         // Whoever read the output has read enough: `jeton user list | head`.
+        Err(CliError::Logged) => ExitCode::FAILURE,
         Err(CliError::Io(_, error)) if error.kind() == ErrorKind::BrokenPipe => ExitCode::FAILURE,
         Err(error) => {
             say(format!("jeton: {error}\n"));
@@ -267,6 +285,12 @@ fn run(command: Command) -> Result<(), CliError> {
             Command::Man(manual) => manual.run(),
         }
     });
+    let done = match done {
+        Err(CliError::Refused(refusal)) if refusal.is_foreign() => {
+            Err(runtime.block_on(connection::explain(refusal)))
+        }
+        done => done,
+    };
     // Nothing that is still on threads of its own is waited for: whoever asks a second time to stop
     // is in a hurry, and a disk that hangs would keep the process for ever.
     runtime.shutdown_background();

@@ -30,6 +30,20 @@ impl Refusal {
         )
     }
 
+    /// Whether something else than the service may have refused: a proxy, or another listener.
+    pub(super) fn is_foreign(&self) -> bool {
+        let details = self.0.get_error_details();
+        details.error_info().is_none()
+            && matches!(
+                self.0.code(),
+                Code::Unknown
+                    | Code::Internal
+                    | Code::Unavailable
+                    | Code::Unimplemented
+                    | Code::Cancelled
+            )
+    }
+
     /// The reason that the server gives, or the code where another gave it.
     pub(super) fn reason(&self) -> String {
         let details = self.0.get_error_details();
@@ -83,6 +97,13 @@ fn advice(reason: Option<&str>, code: Code) -> Option<&'static str> {
             "What happened since cannot be told any more: watch without a cursor, or with \
              --snapshot.",
         ),
+        (Some("NO_SPACE"), _) => Some(
+            "The disk of the server's data directory is nearly full: make space there, and it goes on by \
+             itself.",
+        ),
+        (Some("TEMPORARILY_UNAVAILABLE"), _) => {
+            Some("Why it is: jeton health, the path /readyz of its ops listener, or its log.")
+        }
         (_, Code::Unimplemented) => Some("This server is of a release that does not offer it."),
         (None, Code::Unavailable) => Some("The connection broke: is the server still there?"),
         (None, Code::Cancelled | Code::DeadlineExceeded) => Some(

@@ -77,7 +77,15 @@ impl Serve {
             }),
             reread: Arc::new(reread),
         };
-        Ok(app::serve(&settings, hooks).await?)
+        let served = app::serve(&settings, hooks).await.map_err(CliError::from);
+        match served {
+            // A line that no reader of the log could parse would be the one that matters most.
+            Err(error) if telemetry::is_json(settings.log.format) => {
+                tracing::error!("{error}");
+                Err(CliError::Logged)
+            }
+            served => served,
+        }
     }
 
     fn settings(&self, environment: &dyn Environment) -> Result<Loaded, Faults> {

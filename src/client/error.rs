@@ -133,6 +133,7 @@ impl From<Status> for Error {
             ErrorReason::UnauthorizedClient | ErrorReason::AccessDenied => Self::Forbidden(status),
             ErrorReason::RateLimited
             | ErrorReason::Overloaded
+            | ErrorReason::NoSpace
             | ErrorReason::TooSlow
             | ErrorReason::Conflict => {
                 let wait = wait(&status);

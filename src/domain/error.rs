@@ -68,9 +68,15 @@ pub enum Error {
         /// How long.
         retry_after: Duration,
     },
-    /// A bounded queue or the disk is full: nothing was done, retry after a moment.
+    /// A bounded queue is full: nothing was done, retry after a moment.
     #[error("the service is overloaded")]
     Overloaded {
+        /// How long.
+        retry_after: Duration,
+    },
+    /// The store has too little space left: nothing was done, retry when somebody has made some.
+    #[error("the server has too little disk space to store anything new")]
+    NoSpace {
         /// How long.
         retry_after: Duration,
     },
@@ -119,7 +125,7 @@ impl Error {
     pub const OVERLOADED: Self = Self::Overloaded { retry_after: Duration::from_millis(500) };
 
     /// There is too little space to write; the pause is one in which somebody may make some.
-    pub const NO_SPACE: Self = Self::Overloaded { retry_after: Duration::from_secs(5) };
+    pub const NO_SPACE: Self = Self::NoSpace { retry_after: Duration::from_secs(5) };
 
     /// As many watch as can; the pause is one in which somebody may leave.
     pub const TOO_MANY_WATCHES: Self = Self::Overloaded { retry_after: Duration::from_secs(5) };
@@ -129,6 +135,7 @@ impl Error {
         match self {
             Self::RateLimited { retry_after }
             | Self::Overloaded { retry_after }
+            | Self::NoSpace { retry_after }
             | Self::Unavailable { retry_after } => Some(*retry_after),
             // Whoever lost the race may run again at once, whoever was too slow may go on.
             Self::Conflict | Self::TooSlow => Some(Duration::ZERO),

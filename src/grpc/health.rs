@@ -1,12 +1,17 @@
 //! What grpc.health.v1 answers: for the server as a whole and for each service.
 
-use std::{future::ready, pin::Pin};
+use std::{future::ready, pin::Pin, sync::Arc};
 
+use arc_swap::ArcSwap;
 use futures_util::{
     StreamExt as _,
     stream::{self, Stream},
 };
-use tonic::{Code, Request, Response, Status, server::NamedService};
+use tonic::{
+    Code, Request, Response, Status,
+    metadata::{Ascii, MetadataValue},
+    server::NamedService,
+};
 use tonic_health::{
     ServingStatus,
     pb::{
@@ -34,13 +39,16 @@ const SERVICES: [&str; 3] = [
 #[derive(Clone)]
 pub struct Health {
     reporter: HealthReporter,
+    /// Why it is not serving, as answers say while it is not.
+    why: Arc<ArcSwap<MetadataValue<Ascii>>>,
 }
 
 impl Health {
     /// Not serving yet. `tonic_health` would begin with the server as serving.
     pub async fn starting() -> Self {
-        let health = Self { reporter: HealthReporter::new() };
-        health.set(ServingStatus::NotServing).await;
+        let why = Arc::new(ArcSwap::from_pointee(MetadataValue::from_static("")));
+        let health = Self { reporter: HealthReporter::new(), why };
+        health.not_serving("starting").await;
         health
     }
 
@@ -49,8 +57,9 @@ impl Health {
         self.set(ServingStatus::Serving).await;
     }
 
-    /// From now on callers should go elsewhere.
-    pub async fn not_serving(&self) {
+    /// From now on callers should go elsewhere, for this reason: a few words in ASCII.
+    pub async fn not_serving(&self, why: &'static str) {
+        self.why.store(Arc::new(MetadataValue::from_static(why)));
         self.set(ServingStatus::NotServing).await;
     }
 
@@ -66,7 +75,7 @@ impl Health {
     /// the name of a service takes.
     pub fn service(&self, request_bytes: usize) -> HealthServer<impl HealthRpcs> {
         let service = HealthService::from_health_reporter(self.reporter.clone());
-        HealthServer::new(Watchable(service))
+        HealthServer::new(Watchable { service, why: Arc::clone(&self.why) })
             .max_decoding_message_size(request_bytes.min(MAX_NAME_BYTES))
             .max_encoding_message_size(MAX_NAME_BYTES)
     }
@@ -78,9 +87,16 @@ impl Health {
     }
 }
 
-/// `tonic_health`'s answers, save one: a watch of a service that is not known is told so and stays
-/// open (gRPC health checking protocol); `tonic_health` refuses it.
-struct Watchable(HealthService);
+/// `tonic_health`'s answers, save two. A watch of a service that is not known is told so and stays
+/// open (gRPC health checking protocol); `tonic_health` refuses it. A check that finds the server not
+/// serving says why, in the metadata [`NOT_SERVING`].
+struct Watchable {
+    service: HealthService,
+    why: Arc<ArcSwap<MetadataValue<Ascii>>>,
+}
+
+/// The name under which the answer of a health check says why the server is not serving.
+pub const NOT_SERVING: &str = "jeton-not-serving";
 
 type Statuses = Pin<Box<dyn Stream<Item = Result<HealthCheckResponse, Status>> + Send>>;
 
@@ -92,20 +108,25 @@ impl HealthRpcs for Watchable {
         &self,
         request: Request<HealthCheckRequest>,
     ) -> Result<Response<HealthCheckResponse>, Status> {
-        self.0.check(request).await
+        let mut answer = self.service.check(request).await?;
+        if answer.get_ref().status() == WireStatus::NotServing {
+            let why = MetadataValue::clone(&self.why.load());
+            answer.metadata_mut().insert(NOT_SERVING, why);
+        }
+        Ok(answer)
     }
 
     async fn watch(
         &self,
         request: Request<HealthCheckRequest>,
     ) -> Result<Response<Statuses>, Status> {
-        match self.0.watch(request).await {
+        match self.service.watch(request).await {
             Ok(watch) => Ok(watch.map(|statuses| -> Statuses { Box::pin(statuses) })),
             Err(refused) if refused.code() == Code::NotFound => {
                 let unknown = HealthCheckResponse { status: WireStatus::ServiceUnknown.into() };
                 // The services do not change while the process runs: nothing more is said, until
                 // every watch ends, that of the server among them.
-                let server = self.0.watch(Request::new(HealthCheckRequest::default())).await;
+                let server = self.service.watch(Request::new(HealthCheckRequest::default())).await;
                 let server = stream::iter(server.ok().map(Response::into_inner)).flatten();
                 let silence = server.filter(|_| ready(false));
                 Ok(Response::new(Box::pin(stream::once(ready(Ok(unknown))).chain(silence))))

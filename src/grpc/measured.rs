@@ -115,6 +115,7 @@ mod tests {
             Error::AlreadyExists("user"),
             Error::RateLimited { retry_after },
             Error::Overloaded { retry_after },
+            Error::NoSpace { retry_after },
             Error::Unavailable { retry_after },
             Error::CursorOutOfRange { restart: "cursor".into() },
             Error::TooSlow,

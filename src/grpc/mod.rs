@@ -23,7 +23,7 @@ mod watch;
 
 pub use self::{
     grpc_only::grpc_only,
-    health::Health,
+    health::{Health, NOT_SERVING},
     measured::GrpcMetrics,
     server::{CallLimits, GrpcOptions, GrpcServer},
 };

@@ -61,6 +61,7 @@ fn code_and_reason(error: &Error) -> (Code, ErrorReason) {
         Error::AlreadyExists(_) => (Code::AlreadyExists, ErrorReason::AlreadyExists),
         Error::RateLimited { .. } => (Code::ResourceExhausted, ErrorReason::RateLimited),
         Error::Overloaded { .. } => (Code::ResourceExhausted, ErrorReason::Overloaded),
+        Error::NoSpace { .. } => (Code::ResourceExhausted, ErrorReason::NoSpace),
         Error::Unavailable { .. } => (Code::Unavailable, ErrorReason::TemporarilyUnavailable),
         Error::CursorOutOfRange { .. } => (Code::OutOfRange, ErrorReason::CursorOutOfRange),
         Error::TooSlow => (Code::ResourceExhausted, ErrorReason::TooSlow),

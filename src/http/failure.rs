@@ -157,7 +157,7 @@ fn of_error(error: &Error, statuses: Statuses) -> (StatusCode, &'static str) {
         Error::CursorOutOfRange { .. } | Error::TooSlow => {
             (StatusCode::CONFLICT, "invalid_request")
         }
-        Error::RateLimited { .. } | Error::Overloaded { .. } => {
+        Error::RateLimited { .. } | Error::Overloaded { .. } | Error::NoSpace { .. } => {
             (StatusCode::TOO_MANY_REQUESTS, "temporarily_unavailable")
         }
         Error::Unavailable { .. } | Error::Conflict => {
@@ -174,7 +174,7 @@ fn whole_seconds(pause: Duration) -> HeaderValue {
 }
 
 /// One failure of each kind that an endpoint may answer with.
-pub(super) fn every_kind() -> [Failure; 14] {
+pub(super) fn every_kind() -> [Failure; 15] {
     let pause = Duration::from_millis(1500);
     [
         Error::InvalidRequest { field: "field", problem: "problem" },
@@ -191,6 +191,7 @@ pub(super) fn every_kind() -> [Failure; 14] {
         Error::Unavailable { retry_after: pause },
         Error::Conflict,
         Error::Internal { incident: Incident(1) },
+        Error::NoSpace { retry_after: pause },
     ]
     .map(Failure::Refused)
 }
@@ -230,6 +231,7 @@ mod tests {
             }
             Error::CursorOutOfRange { .. } | Error::TooSlow => unreachable!("of watching"),
             Error::Internal { .. } => 13,
+            Error::NoSpace { .. } => 14,
         }
     }
 

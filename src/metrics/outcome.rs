@@ -38,6 +38,8 @@ pub enum Outcome {
     RateLimited,
     /// See [`Error::Overloaded`].
     Overloaded,
+    /// See [`Error::NoSpace`].
+    NoSpace,
     /// See [`Error::Unavailable`].
     TemporarilyUnavailable,
     /// See [`Error::CursorOutOfRange`].
@@ -52,7 +54,7 @@ pub enum Outcome {
 
 impl Outcome {
     /// All of them, in the order of their numbers.
-    pub(super) const ALL: [Self; 21] = [
+    pub(super) const ALL: [Self; 22] = [
         Self::Ok,
         Self::Cancelled,
         Self::Other,
@@ -69,6 +71,7 @@ impl Outcome {
         Self::AlreadyExists,
         Self::RateLimited,
         Self::Overloaded,
+        Self::NoSpace,
         Self::TemporarilyUnavailable,
         Self::CursorOutOfRange,
         Self::TooSlow,
@@ -95,6 +98,7 @@ impl Outcome {
             Self::AlreadyExists => "ALREADY_EXISTS",
             Self::RateLimited => "RATE_LIMITED",
             Self::Overloaded => "OVERLOADED",
+            Self::NoSpace => "NO_SPACE",
             Self::TemporarilyUnavailable => "TEMPORARILY_UNAVAILABLE",
             Self::CursorOutOfRange => "CURSOR_OUT_OF_RANGE",
             Self::TooSlow => "TOO_SLOW",
@@ -133,6 +137,7 @@ impl Outcome {
             Error::AlreadyExists(_) => Self::AlreadyExists,
             Error::RateLimited { .. } => Self::RateLimited,
             Error::Overloaded { .. } => Self::Overloaded,
+            Error::NoSpace { .. } => Self::NoSpace,
             Error::Unavailable { .. } => Self::TemporarilyUnavailable,
             Error::CursorOutOfRange { .. } => Self::CursorOutOfRange,
             Error::TooSlow => Self::TooSlow,

@@ -283,6 +283,7 @@ fn reason(error: &Error) -> &'static str {
         Error::TooSlow => "TOO_SLOW",
         Error::RateLimited { .. } => "RATE_LIMITED",
         Error::Overloaded { .. } => "OVERLOADED",
+        Error::NoSpace { .. } => "NO_SPACE",
         Error::Unavailable { .. } => "TEMPORARILY_UNAVAILABLE",
         Error::Conflict => "CONFLICT",
         Error::Internal { .. } => "SERVER_ERROR",

@@ -160,6 +160,11 @@ fn bound_libraries() {
     log::set_max_level(LevelFilter::current().min(LevelFilter::INFO).as_log());
 }
 
+/// Whether the log's lines are JSON.
+pub fn is_json(format: LogFormat) -> bool {
+    matches!(form(format), Form::Json)
+}
+
 fn form(format: LogFormat) -> Form {
     match format {
         LogFormat::Auto if io::stderr().is_terminal() => Form::Human,

@@ -23,6 +23,20 @@ fn a_server_that_is_not_there_is_named_with_the_cause() {
     }
 }
 
+#[tokio::test]
+async fn what_answers_in_place_of_grpc_is_named_with_what_to_give_instead() {
+    let server = Administered::start().await;
+    let at = |url: &str| server.jeton("status").with("JETON_SERVER", url).run();
+    let ops = format!("http://{}", server.server.ops().await.address);
+    at(&ops).failed(1, &["probes and metrics", "grpc.listen"]);
+    let http = format!("http://{}", server.server.http_address());
+    at(&http).failed(1, &["is for HTTP", "grpc.listen"]);
+    let bare = server.server.address().to_owned();
+    at(&format!("https://{bare}")).failed(1, &["speaks no TLS: http://"]);
+    at(&bare).failed(1, &[&format!("Write http://{bare}")]);
+    server.stop().await;
+}
+
 #[test]
 fn who_calls_must_be_said_and_the_secret_cannot_be_asked_for_without_a_terminal() {
     Jeton::new("client list").run().failed(2, &["--client-id", "JETON_CLIENT_ID", "--profile"]);

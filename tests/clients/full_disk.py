@@ -324,7 +324,7 @@ class Round:
             self.tally[f"{what} refused ahead"] += 1
             kept = (
                 refused.code is FULL_CODE
-                and refused.reason == "OVERLOADED"
+                and refused.reason == "NO_SPACE"
                 and refused.retry_after == refused.pushback == 5.0
             )
             require(kept, f"{what} is refused with how long to wait: {refused}")

@@ -165,5 +165,11 @@ impl World {
 
 /// Whether the answer says no more than that the store failed.
 pub(crate) fn is_failure(error: &Error) -> bool {
-    matches!(error, Error::Unavailable { .. } | Error::Overloaded { .. } | Error::Internal { .. })
+    matches!(
+        error,
+        Error::Unavailable { .. }
+            | Error::Overloaded { .. }
+            | Error::NoSpace { .. }
+            | Error::Internal { .. }
+    )
 }

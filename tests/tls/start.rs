@@ -132,8 +132,17 @@ async fn the_command_line_connects_with_a_ca() {
     assert_eq!(code, Some(0), "{said}");
     let (code, said) = health(&["health", "--server", &url]);
     assert_eq!(code, Some(1), "a CA that nobody knows: {said}");
-    let (code, _) = health(&["health", "--server", &plain]);
+    assert!(said.contains("name its CA with --ca"), "{said}");
+    let (code, said) = health(&["health", "--server", &plain]);
     assert_eq!(code, Some(1), "without TLS");
+    assert!(said.contains("speaks TLS: https://"), "{said}");
+    let other = format!("https://127.0.0.1:{port}");
+    let (_, said) = health(&["health", "--server", &other, "--ca", text(&ca)]);
+    assert!(said.contains("is for another name"), "{said}");
+    let http = server.http_address().replace("127.0.0.1", "localhost");
+    let http = format!("https://{}", http.rsplit('/').next().expect("an address"));
+    let (_, said) = health(&["health", "--server", &http, "--ca", text(&ca)]);
+    assert!(said.contains("not the gRPC listener"), "{said}");
     // For probes that speak none.
     let ops = format!("http://{}", server.ops().await.address);
     let (code, said) = health(&["health", "--server", &ops]);

@@ -18,7 +18,9 @@ use tokio_postgres::{
 use tokio_postgres_rustls::MakeRustlsConnect;
 
 use super::{
-    OpenError, PostgresOptions, outcome,
+    OpenError, PostgresOptions,
+    outcome::{self, Said},
+    refusals::Refusals,
     session::{Server, Sessions},
 };
 use crate::store::ReadError;
@@ -48,6 +50,7 @@ pub(super) struct Connections {
     connector: MakeRustlsConnect,
     /// The server that the last barrier was passed at.
     current: Arc<Mutex<Option<Server>>>,
+    refusals: Arc<Refusals>,
 }
 
 impl Connections {
@@ -78,7 +81,8 @@ impl Connections {
             .runtime(Runtime::Tokio1)
             .build()
             .map_err(|error| OpenError::Unreachable(error.to_string().into()))?;
-        Ok(Self { pool, config: Arc::new(config), connector, current })
+        let refusals = Arc::default();
+        Ok(Self { pool, config: Arc::new(config), connector, current, refusals })
     }
 
     /// A connection that is none of the pool's, with what the server says on it unasked.
@@ -88,7 +92,11 @@ impl Connections {
 
     /// One of them.
     pub(super) async fn get(&self) -> Result<Connection, PoolError<tokio_postgres::Error>> {
-        self.pool.get().await
+        self.pool.get().await.inspect_err(|error| {
+            if let PoolError::Backend(error) = error {
+                self.refusals.tell(&Said(error).to_string());
+            }
+        })
     }
 
     /// The rows of a query, as the server shows them that is named with them.

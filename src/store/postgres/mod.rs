@@ -24,6 +24,7 @@ mod open_error;
 mod outcome;
 mod readiness;
 mod records;
+mod refusals;
 mod rows;
 mod schema;
 mod session;

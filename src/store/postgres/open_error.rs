@@ -2,6 +2,8 @@
 
 use thiserror::Error;
 
+use super::outcome::Said;
+
 /// Why a store could not be opened.
 #[derive(Debug, Error)]
 pub enum OpenError {
@@ -41,6 +43,6 @@ pub enum OpenError {
     )]
     Pooled,
     /// The database refused.
-    #[error("the database refuses: {0}")]
+    #[error("the database refuses: {}", Said(.0))]
     Refused(#[from] tokio_postgres::Error),
 }

@@ -1,5 +1,7 @@
 //! What an error of the database means for whoever asked: happened, did not, or nobody knows.
 
+use std::{error::Error as _, fmt};
+
 use tokio_postgres::{Error, error::SqlState};
 
 use crate::store::{ReadError, WriteError};
@@ -7,6 +9,21 @@ use crate::store::{ReadError, WriteError};
 /// What the server said, if it said anything.
 pub(super) fn told(error: &Error) -> Option<&SqlState> {
     error.code()
+}
+
+/// The database's own message and hint, or the driver's where the database said nothing. The detail is
+/// left out: it may hold what is stored.
+pub(super) struct Said<'a>(pub(super) &'a Error);
+
+impl fmt::Display for Said<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Some(told) = self.0.as_db_error() else {
+            write!(f, "{}", self.0)?;
+            return self.0.source().map_or(Ok(()), |cause| write!(f, ": {cause}"));
+        };
+        write!(f, "{} (SQLSTATE {})", told.message(), told.code().code())?;
+        told.hint().map_or(Ok(()), |hint| write!(f, "; hint: {hint}"))
+    }
 }
 
 /// How a statement ended that was to write.
@@ -38,7 +55,7 @@ pub(super) fn of_write(error: &Error) -> Failed {
         _ if state.code().starts_with("57") => Failed::Unknown,
         SqlState::T_R_STATEMENT_COMPLETION_UNKNOWN => Failed::Unknown,
         _ => {
-            tracing::error!(code = state.code(), "the database refuses a write");
+            tracing::error!(code = state.code(), said = %Said(error), "the database refuses a write");
             Failed::NotWritten(WriteError::Unavailable)
         }
     }
@@ -47,7 +64,7 @@ pub(super) fn of_write(error: &Error) -> Failed {
 /// What a read that ended with `error` has for an answer.
 pub(super) fn of_read(error: &Error) -> ReadError {
     if let Some(state) = told(error) {
-        tracing::error!(code = state.code(), "the database refuses a read");
+        tracing::error!(code = state.code(), said = %Said(error), "the database refuses a read");
     }
     ReadError::Unavailable
 }
