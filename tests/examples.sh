@@ -74,12 +74,13 @@ prepare_cpp() {
         "$home"/cpp/jeton/v1/token_service.{pb,grpc.pb}.cc $(pkg-config --cflags --libs grpc++ protobuf)
 }
 
-# Starts the server with the settings of --dev in a directory of its own, at free ports.
+# start_server ARGUMENTS...: starts the server with the settings of --dev in a directory of its own, at
+# free ports, and says where in `address`.
 start_server() {
     work=$(mktemp -d)
     trap 'kill $(jobs -p) 2>/dev/null; wait; rm -rf "$work"' EXIT
     (cd "$work" && JETON_GRPC_LISTEN=127.0.0.1:0 JETON_HTTP_LISTEN=127.0.0.1:0 \
-        JETON_OPS_LISTEN=127.0.0.1:0 JETON_LOG_FORMAT=json exec "$jeton" serve --dev) \
+        JETON_OPS_LISTEN=127.0.0.1:0 JETON_LOG_FORMAT=json exec "$jeton" serve --dev "$@") \
         >"$work/out" 2>"$work/log" &
     server=$!
     until grep --quiet '"message":"serving"' "$work/log"; do
@@ -89,6 +90,31 @@ start_server() {
     address=$(python3 -c 'import json, sys
 lines = map(json.loads, sys.stdin)
 print(next(line["grpc"] for line in lines if line.get("message") == "serving"))' <"$work/log")
+}
+
+# make_certificate DIRECTORY: a CA in ca.pem, and what it has issued for localhost in server.pem.
+make_certificate() {
+    (cd "$1" && {
+        openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 1 \
+            -keyout ca.key -out ca.pem -subj /CN=examples
+        openssl req -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -keyout server.key \
+            -out server.csr -subj /CN=localhost
+        openssl x509 -req -in server.csr -CA ca.pem -CAkey ca.key -days 1 -out server.pem \
+            -extfile <(printf 'subjectAltName=DNS:localhost')
+    } 2>/dev/null)
+}
+
+# sessions ADDRESS: each language's says the same.
+sessions() {
+    cat >"$work/expected" <<'END'
+active: alice read write
+revoked: the watch says so
+resumed: nothing was missed
+active now: false
+END
+    session python env PYTHONPATH="$home/python" "$home/python/bin/python" examples/python/session.py "$1"
+    session go "$home/bin/session" "$1"
+    session node node "$home/node/session.mjs" "$1" "$PWD/proto"
 }
 
 free_port() {
@@ -103,7 +129,7 @@ session() {
     printf '%s: as expected\n' "$name"
 }
 
-require c++ cargo go node npm python3
+require c++ cargo go node npm openssl python3
 target=${CARGO_TARGET_DIR:-$PWD/target}
 jeton=${JETON:-}
 if [[ -z $jeton ]]; then
@@ -118,17 +144,20 @@ prepare_python
 prepare_go
 prepare_node
 prepare_cpp
+export JETON_CLIENT_ID=demo JETON_CLIENT_SECRET=demo-secret JETON_USER=alice JETON_PASSWORD=demo-password
+
+certificates=$(mktemp -d)
+make_certificate "$certificates"
+start_server --tls-cert "$certificates/server.pem" --tls-key "$certificates/server.key"
+JETON_CA=$certificates/ca.pem sessions "localhost:${address##*:}"
+printf 'over TLS: as expected\n'
+kill "$server"
+wait "$server"
+rm -rf "$work" "$certificates"
+
 start_server
-cat >"$work/expected" <<'END'
-active: alice read write
-revoked: the watch says so
-resumed: nothing was missed
-active now: false
-END
-session python env PYTHONPATH="$home/python" "$home/python/bin/python" examples/python/session.py "$address"
-session go "$home/bin/session" "$address"
+sessions "$address"
 session c++ "$home/bin/session-cpp" "$address"
-session node node "$home/node/session.mjs" "$address" "$PWD/proto"
 
 # Both are built on the same validator; each gets its own.
 axum=127.0.0.1:$(free_port)

@@ -1,28 +1,20 @@
 // Issues, introspects and revokes tokens, and hears of revocations, also of those that it missed.
 //
-// Takes the server's address. The package jetonv1 is generated from proto/ by protoc-gen-go and
+// Takes the server's address. The environment names the client, as the package tokens says, and JETON_USER
+// and JETON_PASSWORD the user. The package jetonv1 is generated from proto/ by protoc-gen-go and
 // protoc-gen-go-grpc.
 package main
 
 import (
 	"context"
-	"encoding/base64"
 	"fmt"
 	"log"
 	"os"
 	"strings"
 	"time"
 
-	"google.golang.org/grpc"
-	"google.golang.org/grpc/credentials/insecure"
-	"google.golang.org/grpc/metadata"
-
 	jetonv1 "jeton.example/jeton/v1"
-)
-
-const (
-	clientID     = "demo"
-	clientSecret = "demo-secret"
+	"jeton.example/tokens"
 )
 
 type session struct {
@@ -33,18 +25,21 @@ type session struct {
 }
 
 func (s session) logIn() (*jetonv1.IssueTokenResponse, error) {
-	password := &jetonv1.PasswordGrant{Username: "alice", Password: "demo-password"}
+	password := &jetonv1.PasswordGrant{
+		Username: os.Getenv("JETON_USER"),
+		Password: os.Getenv("JETON_PASSWORD"),
+	}
 	return s.service.IssueToken(s.plain, &jetonv1.IssueTokenRequest{
-		ClientId:     clientID,
-		ClientSecret: clientSecret,
+		ClientId:     tokens.ClientID,
+		ClientSecret: tokens.ClientSecret,
 		Grant:        &jetonv1.IssueTokenRequest_Password{Password: password},
 	})
 }
 
 func (s session) revoke(token string) error {
 	_, err := s.service.RevokeToken(s.plain, &jetonv1.RevokeTokenRequest{
-		ClientId:     clientID,
-		ClientSecret: clientSecret,
+		ClientId:     tokens.ClientID,
+		ClientSecret: tokens.ClientSecret,
 		Token:        token,
 	})
 	return err
@@ -77,17 +72,16 @@ func waitFor(watch jetonv1.TokenService_WatchRevocationsClient, grantID string) 
 }
 
 func run(address string) error {
-	connection, err := grpc.NewClient(address, grpc.WithTransportCredentials(insecure.NewCredentials()))
+	connection, err := tokens.Dial(address)
 	if err != nil {
 		return err
 	}
 	defer connection.Close()
 	plain, cancel := context.WithTimeout(context.Background(), 20*time.Second)
 	defer cancel()
-	basic := "Basic " + base64.StdEncoding.EncodeToString([]byte(clientID+":"+clientSecret))
 	s := session{
 		service: jetonv1.NewTokenServiceClient(connection),
-		basic:   metadata.AppendToOutgoingContext(plain, "authorization", basic),
+		basic:   tokens.Authenticated(plain),
 		plain:   plain,
 	}
 

@@ -1,20 +1,20 @@
 """A service that lets nobody through without a token for billing with the scope read.
 
 Takes the address of the token service and its own. It asks the token service about each request;
-docs/clients.md says what it takes to answer from memory. The modules under jeton/ are generated from
-proto/ by grpcio-tools.
+docs/clients.md says what it takes to answer from memory. The environment names the client, as connection.py
+says. The modules under jeton/ are generated from proto/ by grpcio-tools.
 """
 
-import base64
 import sys
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import grpc
 
+from connection import basic, channel
 from jeton.v1 import token_service_pb2 as pb
 from jeton.v1 import token_service_pb2_grpc
 
-BASIC = [("authorization", "Basic " + base64.b64encode(b"demo:demo-secret").decode())]
+BASIC = basic()
 AUDIENCE, SCOPE = "billing", "read"
 SECONDS = 10
 
@@ -58,7 +58,7 @@ class Guarded(BaseHTTPRequestHandler):
 
 def main():
     tokens, listen = sys.argv[1:]
-    Guarded.tokens = token_service_pb2_grpc.TokenServiceStub(grpc.insecure_channel(tokens))
+    Guarded.tokens = token_service_pb2_grpc.TokenServiceStub(channel(tokens))
     host, _, port = listen.rpartition(":")
     ThreadingHTTPServer((host, int(port)), Guarded).serve_forever()
 

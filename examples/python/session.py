@@ -1,27 +1,28 @@
 """Issues, introspects and revokes tokens, and hears of revocations, also of those that it missed.
 
-Takes the server's address. The modules under jeton/ are generated from proto/ by grpcio-tools.
+Takes the server's address. The environment names the client, as connection.py says, and JETON_USER and
+JETON_PASSWORD the user. The modules under jeton/ are generated from proto/ by grpcio-tools.
 """
 
-import base64
+import os
 import sys
 
-import grpc
-
+from connection import CLIENT_ID, CLIENT_SECRET, basic, channel
 from jeton.v1 import token_service_pb2 as pb
 from jeton.v1 import token_service_pb2_grpc
 
-CLIENT = {"client_id": "demo", "client_secret": "demo-secret"}
-BASIC = [("authorization", "Basic " + base64.b64encode(b"demo:demo-secret").decode())]
+CLIENT = {"client_id": CLIENT_ID, "client_secret": CLIENT_SECRET}
+USER = {"username": os.environ["JETON_USER"], "password": os.environ["JETON_PASSWORD"]}
+BASIC = basic()
 SECONDS = 10
 
 
 class Session:
     def __init__(self, address):
-        self.stub = token_service_pb2_grpc.TokenServiceStub(grpc.insecure_channel(address))
+        self.stub = token_service_pb2_grpc.TokenServiceStub(channel(address))
 
     def log_in(self, scopes=()):
-        password = pb.PasswordGrant(username="alice", password="demo-password")
+        password = pb.PasswordGrant(**USER)
         request = pb.IssueTokenRequest(password=password, scopes=scopes, **CLIENT)
         return self.stub.IssueToken(request, timeout=SECONDS)
 

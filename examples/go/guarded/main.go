@@ -1,11 +1,11 @@
 // A service that lets nobody through without a token for billing with the scope read.
 //
 // Takes the address of the token service and its own. It asks the token service about each request;
-// docs/clients.md says what it takes to answer from memory.
+// docs/clients.md says what it takes to answer from memory. The environment names the client, as the
+// package tokens says.
 package main
 
 import (
-	"encoding/base64"
 	"fmt"
 	"log"
 	"net/http"
@@ -13,19 +13,14 @@ import (
 	"slices"
 	"strings"
 
-	"google.golang.org/grpc"
-	"google.golang.org/grpc/credentials/insecure"
-	"google.golang.org/grpc/metadata"
-
 	jetonv1 "jeton.example/jeton/v1"
+	"jeton.example/tokens"
 )
 
 const (
 	audience = "billing"
 	scope    = "read"
 )
-
-var basic = "Basic " + base64.StdEncoding.EncodeToString([]byte("demo:demo-secret"))
 
 // refuse answers as RFC 6750 §3 has it.
 func refuse(w http.ResponseWriter, status int, problem string) {
@@ -39,15 +34,15 @@ func unavailable(w http.ResponseWriter, err error) {
 }
 
 // guard lets requests pass whose token is active, meant for this service and has the scope.
-func guard(tokens jetonv1.TokenServiceClient, next func(http.ResponseWriter, *jetonv1.IntrospectResponse)) http.Handler {
+func guard(service jetonv1.TokenServiceClient, next func(http.ResponseWriter, *jetonv1.IntrospectResponse)) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		token, found := strings.CutPrefix(r.Header.Get("Authorization"), "Bearer ")
 		if !found {
 			refuse(w, http.StatusUnauthorized, "")
 			return
 		}
-		ctx := metadata.AppendToOutgoingContext(r.Context(), "authorization", basic)
-		answer, err := tokens.Introspect(ctx, &jetonv1.IntrospectRequest{Token: token})
+		ctx := tokens.Authenticated(r.Context())
+		answer, err := service.Introspect(ctx, &jetonv1.IntrospectRequest{Token: token})
 		switch {
 		case err != nil: // Not known to be bad: never a 401.
 			unavailable(w, err)
@@ -62,7 +57,7 @@ func guard(tokens jetonv1.TokenServiceClient, next func(http.ResponseWriter, *je
 }
 
 func main() {
-	connection, err := grpc.NewClient(os.Args[1], grpc.WithTransportCredentials(insecure.NewCredentials()))
+	connection, err := tokens.Dial(os.Args[1])
 	if err != nil {
 		log.Fatal(err)
 	}
