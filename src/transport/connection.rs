@@ -21,7 +21,7 @@ use tower::{Service, ServiceExt as _};
 use super::{
     Peer, Protocol, Received, Stage, Transport,
     bodies::Sent,
-    first_bytes::FirstBytes,
+    first_bytes::first_bytes,
     http1_pace::Pace,
     keep_alive::KeptAlive,
     life::{Life, live},
@@ -131,7 +131,7 @@ async fn serve<T, S, B>(
             }
         }
         Protocol::Http2 => {
-            let (stream, spoken) = FirstBytes::of(stream);
+            let (stream, spoken) = first_bytes(stream);
             let connection =
                 protocol::http2(limits).serve_connection(TokioIo::new(stream), service);
             let mut connection = pin!(connection);

@@ -2,18 +2,13 @@
 //! rest of a request that has begun much less. hyper has one timeout for both.
 
 use std::{
-    io,
-    pin::Pin,
     sync::{Arc, Mutex, PoisonError},
-    task::{Context, Poll, ready},
     time::Duration,
 };
 
-use tokio::{
-    io::{AsyncRead, AsyncWrite, ReadBuf},
-    time::{Instant, sleep_until},
-};
+use tokio::time::{Instant, sleep_until};
 
+use super::heard::Heard;
 use crate::config::LimitSettings;
 
 /// How much later than told a connection is closed: a request that its client sends at the last moment is
@@ -51,8 +46,9 @@ impl Pace {
     }
 
     /// The connection's stream, which notes when a request begins.
-    pub(super) fn over<T>(&self, stream: T) -> Paced<T> {
-        Paced { stream, pace: self.clone() }
+    pub(super) fn over<T>(&self, stream: T) -> Heard<T, impl FnMut(usize) + Unpin + use<T>> {
+        let pace = self.clone();
+        Heard::of(stream, move |_| pace.bytes_came())
     }
 
     /// The headers of a request are there.
@@ -99,57 +95,6 @@ impl Pace {
 impl Drop for Request {
     fn drop(&mut self) {
         self.0.set(Phase::Idle);
-    }
-}
-
-/// A stream that notes when a request begins.
-pub(super) struct Paced<T> {
-    stream: T,
-    pace: Pace,
-}
-
-impl<T: AsyncRead + Unpin> AsyncRead for Paced<T> {
-    fn poll_read(
-        mut self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-        buffer: &mut ReadBuf<'_>,
-    ) -> Poll<io::Result<()>> {
-        let before = buffer.filled().len();
-        ready!(Pin::new(&mut self.stream).poll_read(context, buffer))?;
-        if buffer.filled().len() > before {
-            self.pace.bytes_came();
-        }
-        Poll::Ready(Ok(()))
-    }
-}
-
-impl<T: AsyncWrite + Unpin> AsyncWrite for Paced<T> {
-    fn poll_write(
-        mut self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-        bytes: &[u8],
-    ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.stream).poll_write(context, bytes)
-    }
-
-    fn poll_write_vectored(
-        mut self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-        slices: &[io::IoSlice<'_>],
-    ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.stream).poll_write_vectored(context, slices)
-    }
-
-    fn is_write_vectored(&self) -> bool {
-        self.stream.is_write_vectored()
-    }
-
-    fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_flush(context)
-    }
-
-    fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_shutdown(context)
     }
 }
 

@@ -12,13 +12,14 @@
 //! | `http1_rules` | what HTTP/1.1 has a server refuse |
 //! | `peer` | what each request is told of the other side |
 //! | `tls` | certificates and keys, read again when they change; who the peer is |
-//! | `age`, `first_bytes`, `http1_pace`, `keep_alive`, `lull`, `writes`, `refusals` | parts of a connection's life |
+//! | `age`, `heard`, `first_bytes`, `http1_pace`, `keep_alive`, `lull`, `writes`, `refusals` | parts of a connection's life |
 
 mod age;
 mod bodies;
 mod connection;
 mod cores;
 mod first_bytes;
+mod heard;
 mod http1_pace;
 mod http1_rules;
 mod keep_alive;
