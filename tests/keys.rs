@@ -162,6 +162,35 @@ async fn the_active_key_is_not_removed() {
     assert!(file_of(&home, &id).exists());
 }
 
+/// For all that a store without a newer record knows, the machine's clock may be ahead.
+#[tokio::test]
+async fn a_key_of_grants_that_have_expired_since_the_newest_record_is_not_removed() {
+    let mut settings = Settings::standard();
+    for ttl in ["access_token_ttl", "refresh_token_ttl", "grant_ttl"] {
+        settings = settings.declare("shop", ttl, r#""2s""#);
+    }
+    let server = Server::start(&settings).await;
+    let shop = server.caller("shop").await;
+    let login = shop.log_in().await;
+    let old = key_of(&login.access_token);
+    rotate(&server).await;
+    until("to expire", async || !shop.is_active(&login.refresh_token).await).await;
+    let home = server.stop().await;
+    let removal = remove_offline(&home, &old);
+    let removal: Vec<_> = removal.iter().map(String::as_str).collect();
+    for _ in 0..2 {
+        let said = refused(&home, &removal);
+        assert!(said.contains(&login.grant_id), "{said}");
+        assert!(file_of(&home, &old).exists());
+    }
+    // A server has lived until now.
+    let server = Server::start_at(home, &settings).await;
+    server.caller("rival").await.log_in().await;
+    let home = server.stop().await;
+    key(&home, &removal);
+    assert!(!file_of(&home, &old).exists());
+}
+
 #[tokio::test]
 async fn a_key_goes_only_when_nothing_live_names_it_and_its_tokens_are_unknown_then() {
     let settings = Settings::standard();

@@ -6,16 +6,25 @@ use thiserror::Error;
 
 use super::{KeyFiles, KeyRingError, SystemClock, SystemEntropy};
 use crate::{
-    domain::{grant_id::GrantId, key_ring::KeyId, time::Clock as _},
+    domain::{
+        client::Client,
+        grant::Grant,
+        grant_id::GrantId,
+        key_ring::KeyId,
+        time::{Clock as _, Timestamp},
+        user::User,
+    },
     service::KeySearch,
     store::{
-        ReadError, Store as _, WriteError,
+        ReadError, Record, Records, Store as _, WriteError,
         sled::{Failure, OpenError, SledOptions, SledStore},
     },
 };
 
 /// Bytes of cache for one pass over all grants.
 const CACHE_BYTES: u64 = 64 << 20;
+/// Records read at a time.
+const PAGE: usize = 256;
 
 /// Why a key was not removed.
 #[derive(Debug, Error)]
@@ -49,7 +58,8 @@ pub enum KeyRemovalError {
 }
 
 /// Removes the key `id` from the ring, and from the list of keys that the store's records may name.
-/// What an earlier attempt left undone is done.
+/// What an earlier attempt left undone is done. A grant that has expired since the newest record of the
+/// store counts as live: the clock may be wrong.
 ///
 /// # Errors
 /// See [`KeyRemovalError`]. The key's file is the last thing to go.
@@ -73,10 +83,35 @@ pub async fn remove_key(files: &KeyFiles, store: &Path, id: KeyId) -> Result<(),
 
 /// Takes the key off the store's list; tells whether it was there.
 async fn forget(store: &SledStore, id: KeyId) -> Result<bool, KeyRemovalError> {
-    if let Some(grant) = KeySearch::new(id).finish(store, SystemClock.now()).await? {
+    let spent_by = newest(store).await?.min(SystemClock.now());
+    if let Some(grant) = KeySearch::new(id).finish(store, spent_by).await? {
         return Err(KeyRemovalError::Needed { id, grant });
     }
     let was_listed = store.key_ids().await?.contains(&id);
     store.remove_key_id(id).await?;
     Ok(was_listed)
+}
+
+/// The newest time in the store's records. What expired before it was expired by the clock of a server that
+/// served; what has expired since may have done so by a clock that is ahead at this moment only.
+async fn newest(store: &SledStore) -> Result<Timestamp, ReadError> {
+    let grants = newest_of(store.grants(), |grant: &Grant| grant.current.issue_time);
+    let clients = newest_of(store.clients(), |client: &Client| client.update_time);
+    let users = newest_of(store.users(), |user: &User| user.update_time);
+    Ok(grants.await?.max(clients.await?).max(users.await?))
+}
+
+async fn newest_of<R: Record>(
+    records: &impl Records<R>,
+    time: impl Fn(&R) -> Timestamp,
+) -> Result<Timestamp, ReadError> {
+    let (mut newest, mut after) = (Timestamp::default(), None);
+    loop {
+        let page = records.page(after.as_ref(), PAGE).await?;
+        newest = page.iter().map(|record| time(record)).fold(newest, Timestamp::max);
+        if page.len() < PAGE {
+            return Ok(newest);
+        }
+        after = page.last().map(|record| record.key());
+    }
 }
