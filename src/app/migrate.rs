@@ -1,8 +1,9 @@
 //! Moves a store from its data directory into a database, while no server has either of them open.
 
-use std::{path::Path, sync::Arc};
+use std::{path::Path, sync::Arc, time::Duration};
 
 use thiserror::Error;
+use tokio::time::Instant;
 
 use super::{SystemClock, SystemEntropy};
 use crate::{
@@ -16,6 +17,9 @@ use crate::{
 
 /// Bytes of cache on both sides: what is copied is not read again.
 const CACHE_BYTES: u64 = 32 << 20;
+
+/// How often it is told how far it is.
+const EVERY: Duration = Duration::from_secs(2);
 
 /// Why a store was not moved. The data directory is as it was.
 #[derive(Debug, Error)]
@@ -51,24 +55,39 @@ pub struct Migration {
 
 /// Copies the store at `from` into the database at `to`, which holds none. Grants live on. The
 /// directory is left as it is: a server that is started on it again would be another service with the
-/// same tokens.
+/// same tokens. `watch` is called every other second with what was copied so far.
 ///
 /// # Errors
 /// See [`MigrateError`].
-pub async fn migrate(from: &Path, to: &PostgresOptions) -> Result<Migration, MigrateError> {
+pub async fn migrate(
+    from: &Path,
+    to: &PostgresOptions,
+    watch: impl Fn(Copied),
+) -> Result<Migration, MigrateError> {
     if !SledStore::exists(from) {
         return Err(MigrateError::NoStore(from.display().to_string()));
     }
     let options = SledOptions::new(from.to_owned(), CACHE_BYTES);
     let store = SledStore::open(&options, &SystemEntropy)?;
-    let migrated = fill(&store, to).await;
+    let migrated = fill(&store, to, watch).await;
     store.close().await?;
     migrated
 }
 
-async fn fill(store: &SledStore, to: &PostgresOptions) -> Result<Migration, MigrateError> {
+async fn fill(
+    store: &SledStore,
+    to: &PostgresOptions,
+    watch: impl Fn(Copied),
+) -> Result<Migration, MigrateError> {
     let fresh = FreshDatabase::begin(to, Arc::new(SystemClock), &SystemEntropy).await?;
-    let copied = copy(store, fresh.store()).await?;
+    let mut told = Instant::now();
+    let copied = copy(store, fresh.store(), |copied| {
+        if told.elapsed() >= EVERY {
+            watch(copied);
+            told = Instant::now();
+        }
+    });
+    let copied = copied.await?;
     let keys = store.key_ids().await?;
     fresh.finish().await?;
     Ok(Migration { copied, keys })

@@ -22,6 +22,7 @@ mod migrate;
 mod named_keys;
 mod open;
 mod open_files;
+mod progress;
 mod restore;
 mod service_manager;
 mod signals;

@@ -50,7 +50,13 @@ impl Migrate {
                 "name the database: --to postgres://…, or JETON_STORE_URL",
             ));
         };
-        let moved = app::migrate(&self.from, &to).await?;
+        let moved = app::migrate(&self.from, &to, |copied| {
+            output::note(&format!(
+                "copied so far: {} clients, {} users, {} grants",
+                copied.clients, copied.users, copied.grants
+            ));
+        });
+        let moved = moved.await?;
         let mut fields = Fields::default();
         fields.add("clients", moved.copied.clients);
         fields.add("users", moved.copied.users);

@@ -10,7 +10,7 @@ use crate::{
         grant_selector::{GrantSelector, SubjectName},
         subject::UserId,
     },
-    store::{Records as _, Store, Write, WriteError, bulk::in_turn},
+    store::{Records as _, Store, Write, WriteError, bulk::do_all},
 };
 
 /// Where counting stops: enough to know that it is many.
@@ -102,34 +102,14 @@ impl<S: Store> Service<S> {
         let (mut count, mut after) = (0, None);
         loop {
             let (active, last, more) = self.active_after(of, after, &mut met).await?;
-            self.end_all(&active).await?;
             count += active.len() as u64;
+            let end = |id| async move { self.end_grant(id).await.map(drop) };
+            do_all(active, end, || ()).await?;
             if !more {
                 return Ok(Ended::new(count));
             }
             after = last;
         }
-    }
-
-    /// Ends these grants. What fails is tried again as long as others are ended meanwhile: then the
-    /// store works, and is only asked for much.
-    async fn end_all(&self, ids: &[GrantId]) -> Result<(), Error> {
-        let mut left = ids.to_vec();
-        while !left.is_empty() {
-            let ended = in_turn(left.iter().map(|id| self.end_grant(*id))).await;
-            let (mut failed, mut why) = (Vec::new(), None);
-            for (id, ended) in left.iter().zip(ended) {
-                if let Err(error) = ended {
-                    failed.push(*id);
-                    why = Some(error);
-                }
-            }
-            match why {
-                Some(error) if failed.len() == left.len() => return Err(error),
-                Some(_) | None => left = failed,
-            }
-        }
-        Ok(())
     }
 
     /// The active ones among the next grants, the last grant looked at, and whether there are more.

@@ -2,7 +2,7 @@
 
 use thiserror::Error;
 
-use super::{ReadError, Record, Records, Store, Write, WriteError, bulk::in_turn};
+use super::{ReadError, Record, Records, Store, Write, WriteError, bulk::do_all};
 
 /// Records read at once.
 const PAGE: usize = 256;
@@ -30,20 +30,35 @@ pub enum CopyError {
 }
 
 /// Copies keys, clients, users, grants and failed logins from a store that nobody writes to. The feed
-/// of changes is none of them: it begins anew.
+/// of changes is none of them: it begins anew. `watch` is called with what was copied so far, after each.
 ///
 /// # Errors
 /// See [`CopyError`]. The store that was being filled is of no use then.
-pub async fn copy(from: &impl Store, to: &impl Store) -> Result<Copied, CopyError> {
+pub async fn copy(
+    from: &impl Store,
+    to: &impl Store,
+    mut watch: impl FnMut(Copied),
+) -> Result<Copied, CopyError> {
     for id in from.key_ids().await? {
         to.add_key_id(id).await?;
     }
-    let copied = Copied {
-        clients: copy_records(from.clients(), to.clients()).await?,
-        users: copy_records(from.users(), to.users()).await?,
-        grants: copy_records(from.grants(), to.grants()).await?,
+    let mut copied = Copied::default();
+    let clients = || {
+        copied.clients += 1;
+        watch(copied);
     };
-    copy_records(from.attempts(), to.attempts()).await?;
+    copy_records(from.clients(), to.clients(), clients).await?;
+    let users = || {
+        copied.users += 1;
+        watch(copied);
+    };
+    copy_records(from.users(), to.users(), users).await?;
+    let grants = || {
+        copied.grants += 1;
+        watch(copied);
+    };
+    copy_records(from.grants(), to.grants(), grants).await?;
+    copy_records(from.attempts(), to.attempts(), || ()).await?;
     // A page passes over what is damaged: here that would lose it unseen.
     if from.condition().damaged > 0 {
         return Err(ReadError::Corrupt.into());
@@ -54,20 +69,30 @@ pub async fn copy(from: &impl Store, to: &impl Store) -> Result<Copied, CopyErro
 async fn copy_records<R: Record>(
     from: &impl Records<R>,
     to: &impl Records<R>,
-) -> Result<u64, CopyError> {
-    let (mut after, mut copied) = (None, 0);
+    mut copied: impl FnMut(),
+) -> Result<(), CopyError> {
+    let mut after = None;
     loop {
         let page = from.page(after.as_ref(), PAGE).await?;
-        let inserts = page.iter().map(|record| to.write(Write::Insert(R::clone(record))));
-        for written in in_turn(inserts).await {
-            written?;
-            copied += 1;
-        }
+        do_all(&page, |record| insert(to, record), &mut copied).await?;
         if page.len() < PAGE {
-            return Ok(copied);
+            return Ok(());
         }
         after = page.last().map(|record| record.key());
     }
+}
+
+/// Puts the record there. An attempt before, of which nobody knows what became, may have done so.
+async fn insert<R: Record>(to: &impl Records<R>, record: &R) -> Result<(), CopyError> {
+    match to.write(Write::Insert(record.clone())).await {
+        Err(WriteError::Conflict) if is_there(to, record).await? => Ok(()),
+        written => Ok(written.map(drop)?),
+    }
+}
+
+async fn is_there<R: Record>(to: &impl Records<R>, record: &R) -> Result<bool, CopyError> {
+    let found = to.get(&record.key()).await?;
+    Ok(found.is_some_and(|found| *found == *record))
 }
 
 #[cfg(test)]
@@ -90,8 +115,10 @@ mod tests {
         let client = conformance::client(1);
         from.clients().write(Write::Insert(client.clone())).await.expect("inserted");
         from.users().write(Write::Insert(conformance::user(2))).await.expect("inserted");
-        let copied = copy(&from, &to).await.expect("copied");
+        let mut seen = Vec::new();
+        let copied = copy(&from, &to, |copied| seen.push(copied)).await.expect("copied");
         assert_eq!(copied, Copied { clients: 1, users: 1, grants: 256 });
+        assert_eq!((seen.len(), seen.last()), (258, Some(&copied)), "each is told of");
         assert_eq!(to.key_ids().await, from.key_ids().await);
         let found = to.clients().get(&client.id).await.expect("a read");
         assert_eq!(found.as_deref(), Some(&client));

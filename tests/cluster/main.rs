@@ -19,6 +19,7 @@ mod proxy;
 mod watcher;
 
 mod balanced;
+mod bulk;
 mod database;
 mod encrypted;
 mod fleet;

@@ -6,7 +6,7 @@ use futures_util::stream::{self, StreamExt as _, TryStreamExt as _};
 use thiserror::Error;
 
 use super::{
-    super::SystemEntropy,
+    super::{SystemEntropy, progress::Progress},
     client::merge_client,
     field::Typed,
     list,
@@ -21,7 +21,7 @@ use crate::{
         grant_type::GrantType, time::Timestamp, user::User,
     },
     service::HashPool,
-    store::{Engine, ReadError, Record, Records, Store, Stored, Write, WriteError, bulk::in_turn},
+    store::{Engine, ReadError, Record, Records, Store, Stored, Write, WriteError, bulk::do_all},
 };
 
 /// How often the declarations are applied anew because another instance has applied its own.
@@ -85,8 +85,10 @@ impl Round<'_> {
         let users = self.users().await?;
         let gone_clients = self.removed(self.store.clients(), &clients).await?;
         let gone_users = self.removed(self.store.users(), &users).await?;
-        write_all(self.store.clients(), changes(clients).chain(changes(gone_clients))).await?;
-        write_all(self.store.users(), changes(users).chain(changes(gone_users))).await?;
+        let clients = changes(clients).chain(changes(gone_clients));
+        write_all(self.store.clients(), clients, "writing declared clients").await?;
+        let users = changes(users).chain(changes(gone_users));
+        write_all(self.store.users(), users, "writing declared users").await?;
         if self.settings.store.url.is_none()
             && let Err(error) = list::put(&self.settings.store.path, self.settings)
         {
@@ -122,13 +124,14 @@ impl Round<'_> {
 
     async fn users(&self) -> Result<Vec<Merged<User>>, DeclareError> {
         let declared = &self.settings.users;
-        let mut existing = Vec::new();
+        let (mut existing, mut progress) = (Vec::new(), Progress::of("reading declared users"));
         for declaration in declared {
             let mut found = None;
             for name in declaration.typed_name.readings() {
                 found = found.or(self.store.user_by_name(name).await?);
             }
             existing.push(found);
+            progress.step(declared.len());
         }
         let clear = declared.iter().enumerate().filter_map(|(record, user)| {
             let DeclaredPassword::Clear(secret) = &user.password else { return None };
@@ -241,7 +244,10 @@ fn changes<R: Record>(merged: Vec<Merged<R>>) -> impl Iterator<Item = Write<R>> 
 async fn write_all<R: Record>(
     records: &impl Records<R>,
     writes: impl Iterator<Item = Write<R>>,
+    what: &'static str,
 ) -> Result<(), WriteError> {
-    let written = in_turn(writes.map(|write| records.write(write))).await;
-    written.into_iter().map(|written| written.map(drop)).collect()
+    let writes: Vec<_> = writes.collect();
+    let (all, mut progress) = (writes.len(), Progress::of(what));
+    let write = |write| async move { records.write(write).await.map(drop) };
+    do_all(writes, write, || progress.step(all)).await
 }
