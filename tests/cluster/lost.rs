@@ -1,6 +1,7 @@
 //! A standby that takes over without some commits makes the numbers of their events again: nobody who has
 //! seen the first ones takes the second ones for them.
 
+use jeton::service::Cursor;
 use tonic::Code;
 
 use crate::{
@@ -9,6 +10,10 @@ use crate::{
     fleet::{answered, introspected, start_at},
     watcher::{Watcher, after},
 };
+
+fn position_of(cursor: &str) -> u64 {
+    Cursor::parse(cursor).expect("a cursor").position().0
+}
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 #[ignore = "needs PostgreSQL: tests/postgres.sh"]
@@ -40,6 +45,11 @@ async fn a_watch_of_events_that_a_failover_has_lost_begins_again() {
     answered("a revocation", async || shop.revoke(&other.access_token).await).await;
     let found = answered("an answer", async || introspected(&gateway, &other.access_token).await);
     assert!(!found.await.active);
+    // Of an answer of the feed that was lost, and of one of the next, the position tells which is newer.
+    let kept_alive = shop.log_in().await;
+    let answer = gateway.introspect(&kept_alive.access_token).await;
+    let (position, lost) = (answer.feed_position, position_of(&seen));
+    assert!(position > lost + u64::from(u32::MAX), "{position} comes after {lost}");
     let refused = Watcher::start(&gateway, after(&seen)).await;
     assert_refused(refused.map(drop), Code::OutOfRange, "CURSOR_OUT_OF_RANGE");
     // So is one from before the loss: nobody can tell that nothing came between.

@@ -15,7 +15,7 @@ use tokio::{
 use super::{
     clock::DatabaseClock,
     connections::{Connection, Connections, rows},
-    follower::Follower,
+    follower::{End, Follower},
     instance::Instance,
     notices::Notices,
     readiness::Readiness,
@@ -40,7 +40,8 @@ const TIMEOUT: Duration = Duration::from_secs(3);
 const COUNT_PERIOD: Duration = Duration::from_secs(1);
 
 /// The write is the barrier, and the head is read before it is committed: nothing that was
-/// committed before this statement began is missing from it.
+/// committed before this statement began is missing from it. The event there comes with it, by which the
+/// feed is known again at another server.
 ///
 /// The clock is read once the row is written and before the commit waits for the standbys.
 const PASS: &str = "WITH passed AS (
@@ -49,8 +50,8 @@ const PASS: &str = "WITH passed AS (
              barriers = jeton_instances.barriers + 1, grants = excluded.grants, seen_at = now()
          RETURNING number
      )
-     SELECT head, keys_version, id, (extract(epoch FROM clock_timestamp()) * 1000000)::bigint
-     FROM jeton_feed, jeton_store, passed";
+     SELECT head, keys_version, id, (extract(epoch FROM clock_timestamp()) * 1000000)::bigint, change
+     FROM jeton_store, passed, jeton_feed LEFT JOIN jeton_changes ON sequence = head";
 
 /// A barrier that was passed.
 #[derive(Clone, Copy)]
@@ -243,33 +244,43 @@ impl Passing {
         let id: &[u8] = row.try_get(2).map_err(|_| ReadError::Corrupt)?;
         let id = id.try_into().map_err(|_| ReadError::Corrupt)?;
         let head = u64::try_from(head).map(Sequence).map_err(|_| ReadError::Corrupt)?;
+        let event: Option<&[u8]> = row.try_get(4).map_err(|_| ReadError::Corrupt)?;
+        let end = End { head, event: event.map(Into::into), server: connection.server };
         // Before anybody hears of the barrier: whoever waits for it may ask for the keys, and goes on
         // in a feed that is still the same.
         self.instance.follow_keys(connection, keys_version).await?;
-        self.follow_id(connection, id, head).await?;
-        Ok(head)
+        self.follow_id(connection, id, end).await
     }
 
-    /// Sees to it that no number of an event means another event than before. A standby that took over
-    /// without some commits makes these numbers again: the store gets another id then, so that cursors
-    /// from before are told as another store's.
+    /// Sees to it that no number of an event means another event than before, and hands back the head.
+    /// A standby that took over without some commits makes these numbers again: the store gets another
+    /// id then, so that cursors from before are told as another store's.
     async fn follow_id(
         &mut self,
         connection: &Connection,
         id: StoreId,
-        head: Sequence,
-    ) -> Result<(), ReadError> {
-        let mut id = id;
-        if id == self.instance.id() {
-            if self.follower.goes_on_at(connection, head).await? {
-                return Ok(());
-            }
+        end: End,
+    ) -> Result<Sequence, ReadError> {
+        let own = self.instance.id();
+        // An id that another instance has given comes with a head beyond every one from before.
+        let goes_on = match id == own {
+            true => self.follower.goes_on_at(connection, end.head).await?,
+            false => !self.follower.has_seen_beyond(end.head),
+        };
+        let (id, end) = if goes_on {
+            (id, end)
+        } else {
             tracing::error!("the database has lost commits: all caches of answers begin again");
-            id = schema::renew_id(connection, id).await?;
+            let (id, head) = schema::begin_feed(connection, id, own).await?;
+            (id, End { head, event: None, ..end })
+        };
+        if id != own {
+            self.follower.begin_again();
+            self.instance.set_id(id);
         }
-        self.follower.begin_again();
-        self.instance.set_id(id);
-        Ok(())
+        let head = end.head;
+        self.follower.saw(end);
+        Ok(head)
     }
 
     /// Brings to the caches what a barrier has shown that began at `began`.

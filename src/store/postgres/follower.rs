@@ -6,7 +6,7 @@ use tokio::time::Instant;
 
 use super::{
     cache::{Cache, Freshness},
-    connections::Connection,
+    connections::{Connection, rows},
     feed,
     session::Server,
 };
@@ -26,18 +26,27 @@ pub(super) struct Caches {
     pub(super) freshness: Arc<Freshness>,
 }
 
-/// How far the feed was applied to the caches.
+/// The feed's end as a barrier has found it, and with it all who were told of that barrier.
+pub(super) struct End {
+    pub(super) head: Sequence,
+    /// The event there, as it is stored; `None` where it was trimmed, or there was none yet.
+    pub(super) event: Option<Box<[u8]>>,
+    /// Where.
+    pub(super) server: Server,
+}
+
+/// How far the feed was seen, and how far it was applied to the caches.
 pub(super) struct Follower {
     caches: Caches,
     /// `None` at first.
     applied: Option<Sequence>,
-    /// The event there, where there is one, and the server that has shown it.
-    last: Option<(Change, Server)>,
+    /// At the last barrier, which may be further than what was applied. `None` at first.
+    seen: Option<End>,
 }
 
 impl Follower {
     pub(super) const fn new(caches: Caches) -> Self {
-        Self { caches, applied: None, last: None }
+        Self { caches, applied: None, seen: None }
     }
 
     /// A barrier has found the feed's end at `head`.
@@ -45,31 +54,46 @@ impl Follower {
         self.caches.freshness.passed(head);
     }
 
-    /// Whether the feed that ends at `head` on this connection is the one that was applied. The same
-    /// server never loses a commit; another one has the same event at the same place.
+    /// A barrier has found the feed's end, of the same feed as before or of the one that
+    /// [`Self::begin_again`] has begun.
+    pub(super) fn saw(&mut self, end: End) {
+        self.seen = Some(end);
+    }
+
+    /// Whether there were events beyond `head`, the end of a feed that takes this one's place.
+    pub(super) fn has_seen_beyond(&self, head: Sequence) -> bool {
+        self.seen.as_ref().is_some_and(|seen| seen.head > head)
+    }
+
+    /// Whether the feed that ends at `head` on this connection is the one that was seen, all of it: also
+    /// what was not applied yet, since a watch may have told it. The same server never loses a commit;
+    /// another one has the same event at the same place.
     pub(super) async fn goes_on_at(
         &self,
         connection: &Connection,
         head: Sequence,
     ) -> Result<bool, ReadError> {
-        let Some((applied, (last, server))) = self.applied.zip(self.last.as_ref()) else {
-            return Ok(true);
-        };
-        if *server == connection.server {
+        let Some(seen) = &self.seen else { return Ok(true) };
+        if seen.server == connection.server {
             return Ok(true);
         }
-        let before = Sequence(applied.0.saturating_sub(1));
-        match feed::events(connection, before, 1).await {
-            Ok(events) => Ok(head >= applied && events == [(applied, last.clone())]),
-            Err(FeedError::Ahead | FeedError::TooOld { .. } | FeedError::Corrupt) => Ok(false),
-            Err(FeedError::Unavailable) => Err(ReadError::Unavailable),
+        if self.has_seen_beyond(head) {
+            return Ok(false);
         }
+        let Some(event) = &seen.event else { return Ok(true) };
+        let number = i64::try_from(seen.head.0).map_err(|_| ReadError::Corrupt)?;
+        let sql = "SELECT change FROM jeton_changes WHERE sequence = $1";
+        let found = rows(connection, sql, &[&number]).await?;
+        // What is trimmed there is older than any commit that a standby may lack.
+        let Some(found) = found.first() else { return Ok(true) };
+        let found: &[u8] = found.try_get(0).map_err(|_| ReadError::Corrupt)?;
+        Ok(*found == **event)
     }
 
     /// The feed is another one now: nothing that is kept is of any use.
     pub(super) fn begin_again(&mut self) {
         self.forget_all();
-        (self.applied, self.last) = (None, None);
+        (self.applied, self.seen) = (None, None);
         self.caches.freshness.end();
     }
 
@@ -87,41 +111,27 @@ impl Follower {
         }
         let mut applied = self.applied.unwrap_or(head);
         while applied < head {
-            match feed::events(connection, applied, STEP).await {
+            // None beyond the head: another barrier is to find what comes after it.
+            let missing = usize::try_from(head.0 - applied.0).unwrap_or(STEP);
+            match feed::events(connection, applied, STEP.min(missing)).await {
                 Ok(events) if !events.is_empty() => {
                     for (sequence, change) in events {
                         self.apply(&change);
                         applied = sequence;
-                        self.last = Some((change, connection.server));
                     }
                 }
                 // Trimmed, or another store's: what was missed is not known.
                 Ok(_) | Err(FeedError::TooOld { .. } | FeedError::Ahead | FeedError::Corrupt) => {
                     self.forget_all();
-                    (applied, self.last) = (head, None);
+                    applied = head;
                 }
                 Err(FeedError::Unavailable) => return Err(ReadError::Unavailable),
             }
             self.applied = Some(applied);
         }
         self.applied = Some(applied);
-        self.look_at_last(connection, applied).await;
         self.caches.freshness.prove(began, applied);
         Ok(())
-    }
-
-    /// Keeps the last event, to know the feed by it at another server.
-    async fn look_at_last(&mut self, connection: &Connection, applied: Sequence) {
-        match &mut self.last {
-            Some((_, server)) => *server = connection.server,
-            None if applied > Sequence::default() => {
-                let before = Sequence(applied.0 - 1);
-                let found = feed::events(connection, before, 1).await.unwrap_or_default();
-                let found = found.into_iter().next();
-                self.last = found.map(|(_, change)| (change, connection.server));
-            }
-            None => {}
-        }
     }
 
     fn forget_all(&self) {

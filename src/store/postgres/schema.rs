@@ -10,9 +10,9 @@ use tokio_postgres::error::SqlState;
 use super::{
     OpenError,
     connections::{Connection, Connections, rows},
-    outcome::{self, told},
+    outcome::told,
 };
-use crate::store::{ReadError, StoreId};
+use crate::store::{ReadError, Sequence, StoreId};
 
 /// What brings the tables from each version to the next. Each may be cut off and run again.
 const STEPS: [&str; 1] = [include_str!("schema.sql")];
@@ -123,19 +123,34 @@ async fn attempt(
     Ok(Ok(Identity { id, opening, filling: row.try_get(3)? }))
 }
 
-/// Gives the store another id in the place of `old`, and hands back the one that it has then: of several
-/// instances one does it.
-pub(super) async fn renew_id(connection: &Connection, old: StoreId) -> Result<StoreId, ReadError> {
+/// By how much the head moves where a feed begins in another one's place: beyond whatever was lost. So
+/// of two positions that of the newer feed is the greater one, also for those who know no ids.
+const FEEDS_APART: i64 = 1 << 32;
+
+/// Begins another feed in the place of that of the store `old`, and hands back the id and the head that
+/// the store has then. The id depends on `known`, that of the feed before it.
+///
+/// # Errors
+/// `Unavailable` also when another instance came first: the next barrier finds what it has begun.
+pub(super) async fn begin_feed(
+    connection: &Connection,
+    old: StoreId,
+    known: StoreId,
+) -> Result<(StoreId, Sequence), ReadError> {
+    let mut id = StoreId::default();
     let mut new = Sha256::new();
-    new.update(old);
+    new.update(known);
     new.update(connection.server.to_bytes());
-    let new = new.finalize();
-    let sql = "UPDATE jeton_store SET id = $2 WHERE id = $1";
-    let renewed = connection.execute(sql, &[&old.as_slice(), &&new[..old.len()]]).await;
-    renewed.map_err(|error| outcome::of_read(&error))?;
-    let found = rows(connection, "SELECT id FROM jeton_store", &[]).await?;
-    let id: &[u8] = found.first().and_then(|row| row.try_get(0).ok()).ok_or(ReadError::Corrupt)?;
-    id.try_into().map_err(|_| ReadError::Corrupt)
+    id.copy_from_slice(&new.finalize()[..known.len()]);
+    let sql = "WITH renewed AS (UPDATE jeton_store SET id = $2 WHERE id = $1 RETURNING id)
+               UPDATE jeton_feed SET head = head + $3, trimmed = head + $3 FROM renewed
+               WHERE jeton_feed.single RETURNING head";
+    let (old, new) = (old.as_slice(), id.as_slice());
+    let begun = rows(connection, sql, &[&old, &new, &FEEDS_APART]).await?;
+    let head: i64 =
+        begun.first().ok_or(ReadError::Unavailable)?.try_get(0).map_err(|_| ReadError::Corrupt)?;
+    let head = u64::try_from(head).map_err(|_| ReadError::Corrupt)?;
+    Ok((id, Sequence(head)))
 }
 
 /// Puts the grants of instances that were not seen for a week into one row.

@@ -18,10 +18,11 @@ use super::outcome::told;
 /// whatever the database's default is.
 ///
 /// An instance that is frozen in a transaction may hold the feed's row, which every revocation needs: the
-/// server takes it away after two seconds, before those who wait for it give up.
+/// server takes it away after a second. Another transaction of the same instance may be the next to hold it,
+/// so that others wait for two seconds, and do not give up.
 const SESSION: &str = "SET statement_timeout = 0;
      SET lock_timeout = '5s';
-     SET idle_in_transaction_session_timeout = '2s';
+     SET idle_in_transaction_session_timeout = '1s';
      SELECT set_config('synchronous_commit', 'on', false)
          WHERE current_setting('synchronous_commit') IN ('off', 'local', 'remote_write')";
 
@@ -36,6 +37,12 @@ pub(super) struct Server(i64);
 impl Server {
     pub(super) const fn to_bytes(self) -> [u8; 8] {
         self.0.to_be_bytes()
+    }
+
+    /// One that takes this one's place.
+    #[cfg(test)]
+    pub(super) const fn next(self) -> Self {
+        Self(self.0 + 1)
     }
 }
 

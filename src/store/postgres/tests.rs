@@ -8,19 +8,24 @@ use tokio::{
 };
 
 use super::{
-    FreshDatabase, OpenError, PostgresOptions, PostgresStore, TlsOptions, notices::Notices,
+    FreshDatabase, OpenError, PostgresOptions, PostgresStore, TlsOptions,
+    cache::{Cache, Freshness},
+    follower::{Caches, End, Follower},
+    notices::Notices,
+    schema,
 };
 use crate::{
     domain::{
         entropy::Entropy,
-        grant::EndCause,
+        grant::{EndCause, Grant},
         secret::Secret,
         time::{Clock, Timestamp},
     },
     store::{
-        Records as _, Store as _, Write,
+        FeedError, ReadError, Records as _, Sequence, Store as _, Stored, Write,
         conformance::{
-            NOW, grant, run, survives, the_position_is_never_ahead_of_what_is_read_later, user,
+            NOW, client, grant, run, survives, the_position_is_never_ahead_of_what_is_read_later,
+            user,
         },
     },
 };
@@ -182,6 +187,101 @@ async fn an_instance_that_is_frozen_in_a_revocation_does_not_keep_others_from_th
     let revoked = store.grants().write(Write::Replace(version, ended)).await;
     assert!(revoked.is_ok(), "{revoked:?}");
     drop(frozen);
+}
+
+/// What a failover does that loses the last event: the standby makes another one of that number.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "needs PostgreSQL: tests/postgres.sh"]
+async fn an_event_that_was_announced_and_not_yet_applied_is_known_again_after_a_failover() {
+    let store = empty("announced").await;
+    for number in 0..2 {
+        store.clients().write(Write::Insert(client(number))).await.expect("an event");
+    }
+    let mut connection = store.shared.connections.get().await.expect("a connection");
+    let sql = "SELECT change FROM jeton_changes WHERE sequence = 2";
+    let event: Vec<u8> = connection.query_one(sql, &[]).await.expect("it").get(0);
+    let mut follower = follower();
+    let (head, server) = (Sequence(2), connection.server);
+    follower.saw(End { head, event: Some(event.into()), server });
+    connection.server = server.next();
+    for head in [2, 3].map(Sequence) {
+        assert_eq!(follower.goes_on_at(&connection, head).await, Ok(true), "nothing was lost");
+    }
+    assert_eq!(follower.goes_on_at(&connection, Sequence(1)).await, Ok(false), "one is lost");
+    let other = "UPDATE jeton_changes SET change =
+                 (SELECT change FROM jeton_changes WHERE sequence = 1) WHERE sequence = 2";
+    connection.batch_execute(other).await.expect("another event");
+    for head in [2, 3].map(Sequence) {
+        assert_eq!(follower.goes_on_at(&connection, head).await, Ok(false), "one is another");
+    }
+    connection.server = server;
+    assert_eq!(follower.goes_on_at(&connection, head).await, Ok(true), "a server loses nothing");
+}
+
+fn follower() -> Follower {
+    let freshness = Arc::new(Freshness::new(Duration::from_secs(1)));
+    let (grants, clients, users) = (
+        Arc::new(Cache::new(1 << 20, Arc::clone(&freshness))),
+        Arc::new(Cache::new(1 << 20, Arc::clone(&freshness))),
+        Arc::new(Cache::new(1 << 20, Arc::clone(&freshness))),
+    );
+    Follower::new(Caches { grants, clients, users, freshness })
+}
+
+/// Whoever compares positions alone takes no answer of the feed that was lost for one of the next.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "needs PostgreSQL: tests/postgres.sh"]
+async fn a_feed_that_takes_anothers_place_begins_far_beyond_it_and_once() {
+    let (store, other) = (empty("begun").await, open("begun").await);
+    store.clients().write(Write::Insert(client(1))).await.expect("an event");
+    let (old, end) = (store.id(), store.head().await.expect("a head"));
+    let connection = store.shared.connections.get().await.expect("a connection");
+    let (id, head) = schema::begin_feed(&connection, old, old).await.expect("another feed");
+    assert!(id != old && head > Sequence(end.0 + u64::from(u32::MAX)), "{head:?} after {end:?}");
+    let again = schema::begin_feed(&connection, old, old).await;
+    assert_eq!(again, Err(ReadError::Unavailable), "another instance came first");
+    for store in [&store, &other] {
+        assert_eq!((store.head().await, store.id()), (Ok(head), id));
+        assert_eq!(store.changes(end, 1).await, Err(FeedError::TooOld { oldest: head }));
+    }
+    other.clients().write(Write::Insert(client(2))).await.expect("an event");
+    let told = store.changes(head, 2).await.expect("it goes on");
+    assert_eq!((told.len(), told[0].0), (1, Sequence(head.0 + 1)));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "needs PostgreSQL: tests/postgres.sh"]
+async fn a_record_that_does_not_decode_keeps_nobody_from_the_others() {
+    let store = empty("damaged").await;
+    for number in 1..=3 {
+        store.grants().write(Write::Insert(grant(number))).await.expect("an insert");
+    }
+    let (client, connection) =
+        tokio_postgres::connect(&url(), tokio_postgres::NoTls).await.expect("a connection");
+    tokio::spawn(connection);
+    // The first that a sweeper looks at.
+    let damage = "UPDATE damaged.jeton_grants SET record = '\\x00',
+                  due_at = due_at - interval '1 day' WHERE key = $1";
+    let key = grant(2).id;
+    client.execute(damage, &[&key.as_bytes().as_slice()]).await.expect("damaged");
+    let store = open("damaged").await;
+    assert_eq!(store.grants().get(&key).await.map(drop), Err(ReadError::Corrupt));
+    let numbers = |found: Vec<Stored<Grant>>| {
+        let mut ids: Vec<_> = found.iter().map(|grant| grant.id).collect();
+        ids.sort_unstable();
+        ids
+    };
+    let others = vec![grant(1).id, grant(3).id];
+    let page = store.grants().page(None, 2).await.expect("a page");
+    assert_eq!(numbers(page), others, "a backup goes on");
+    let later = NOW.after(Duration::from_secs(1_000 * 86_400));
+    let spent = store.spent_grants(later, 2).await.expect("a scan");
+    assert_eq!(numbers(spent), others, "sweeping goes on");
+    assert_eq!(store.condition().damaged, 1);
+    let left = "SELECT count(*) FROM damaged.jeton_grants WHERE due_at <= $1";
+    let at = std::time::UNIX_EPOCH + Duration::from_millis(later.as_millis());
+    let due: i64 = client.query_one(left, &[&at]).await.expect("a count").get(0);
+    assert_eq!(due, 2, "it is looked at again a day later");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
