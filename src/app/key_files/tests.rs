@@ -132,7 +132,7 @@ fn what_a_crash_left_half_made_is_no_key() {
 fn every_change_of_the_ring_changes_its_fingerprint() {
     let (_directory, files) = ring();
     let mut seen = vec![files.fingerprint()];
-    let first = files.add(&SystemEntropy).expect("a key");
+    let first = files.begin(&SystemEntropy).expect("a ring");
     seen.push(files.fingerprint());
     let second = files.add(&SystemEntropy).expect("a key");
     seen.push(files.fingerprint());
