@@ -10,24 +10,30 @@ use crate::{
 /// What faults in the built-in settings would be reported under.
 pub(super) const SETTINGS_NAME: &str = "examples/dev.toml";
 
-/// The demo client and user, and those of the documented APIs that the HTTP endpoints stand in for.
-const SETTINGS: &str =
+/// The demo client and user, and an administrator.
+const SETTINGS: &str = include_str!("../../examples/dev.toml");
+/// These, and those of the documented APIs that the HTTP endpoints stand in for.
+const WITH_SEEDS: &str =
     concat!(include_str!("../../examples/dev.toml"), include_str!("../../examples/seeds.toml"));
 
 /// An environment with the built-in settings file in it.
-pub(super) struct DevEnvironment<'a>(pub(super) &'a dyn Environment);
+pub(super) struct DevEnvironment<'a> {
+    pub(super) around: &'a dyn Environment,
+    pub(super) seeds: bool,
+}
 
 impl Environment for DevEnvironment<'_> {
     fn variable(&self, name: &str) -> Option<OsString> {
-        self.0.variable(name)
+        self.around.variable(name)
     }
 
     fn read(&self, path: &Path) -> io::Result<TextFile> {
         if path == Path::new(SETTINGS_NAME) {
-            let bytes = SETTINGS.as_bytes().to_vec().into();
+            let settings = if self.seeds { WITH_SEEDS } else { SETTINGS };
+            let bytes = settings.as_bytes().to_vec().into();
             return Ok(TextFile { bytes, exposed: false });
         }
-        self.0.read(path)
+        self.around.read(path)
     }
 }
 
@@ -48,7 +54,7 @@ jeton is serving gRPC on {grpc} and HTTP on {http}. In another terminal:
   REFRESH=$(echo "$REPLY" | sed -n 's/.*"refreshToken": "\(.*\)".*/\1/p')
 
   # introspect: is it good, whose is it
-  grpcurl -plaintext -H "authorization: Basic $(printf demo:demo-secret | base64)" -d '{{"token":"'$ACCESS'"}}' {grpc} jeton.v1.TokenService/Introspect
+  grpcurl -plaintext -H "authorization: Basic $(printf demo:demo-secret | base64 | tr -d '\n')" -d '{{"token":"'$ACCESS'"}}' {grpc} jeton.v1.TokenService/Introspect
 
   # refresh: the next pair; the same command within a minute gives the same pair again
   grpcurl -plaintext -d '{{"client_id":"demo","client_secret":"demo-secret","refresh_token":"'$REFRESH'"}}' {grpc} jeton.v1.TokenService/RefreshToken

@@ -30,6 +30,10 @@ pub(super) struct Serve {
     #[arg(long, conflicts_with = "config")]
     dev: bool,
 
+    /// With --dev, also the clients and users of the documented APIs that the HTTP endpoints stand in for
+    #[arg(long, requires = "dev")]
+    seeds: bool,
+
     /// The settings file
     #[arg(long, env = "JETON_CONFIG", value_name = "FILE")]
     config: Option<PathBuf>,
@@ -91,7 +95,10 @@ impl Serve {
     fn settings(&self, environment: &dyn Environment) -> Result<Loaded, Faults> {
         if self.dev {
             let settings = Path::new(dev::SETTINGS_NAME);
-            return Settings::load(Some(settings), &self.overrides, &DevEnvironment(environment));
+            let environment = DevEnvironment { around: environment, seeds: self.seeds };
+            let mut loaded = Settings::load(Some(settings), &self.overrides, &environment)?;
+            loaded.settings.serve.first_look = true;
+            return Ok(loaded);
         }
         Settings::load(self.config.as_deref(), &self.overrides, environment)
     }

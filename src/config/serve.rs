@@ -38,6 +38,8 @@ pub struct ServeSettings {
     pub drain_delay: Duration,
     /// How long calls under way may take to finish after that: at most 1h, default 10s.
     pub drain_timeout: Duration,
+    /// Whether this is a first look (`serve --dev`), whose own clients are not warned of. No setting says so.
+    pub first_look: bool,
 }
 
 impl Default for ServeSettings {
@@ -48,6 +50,7 @@ impl Default for ServeSettings {
             undeclared: Undeclared::Disable,
             drain_delay: Duration::ZERO,
             drain_timeout: Duration::from_secs(10),
+            first_look: false,
         }
     }
 }
@@ -79,6 +82,7 @@ impl ServeSettings {
                 .drain_timeout
                 .or_else(|| drain_timeout.map(|timeout| timeout.value))
                 .unwrap_or(default.drain_timeout),
+            first_look: default.first_look,
         }
     }
 }

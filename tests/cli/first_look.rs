@@ -60,3 +60,38 @@ fn why_a_server_ends_is_said_in_the_form_of_its_log() {
         assert_eq!(read.is_ok_and(|line| line["level"] == "ERROR"), json, "{said}");
     }
 }
+
+/// What a first server says of itself must not read like a list of faults.
+#[test]
+fn a_first_look_has_a_demo_client_and_no_warnings_of_it_and_the_seeds_only_when_asked() {
+    for (arguments, seeds) in [(&[][..], false), (&["--seeds"][..], true)] {
+        let directory = tempfile::tempdir().expect("a directory");
+        let mut command = Command::new(env!("CARGO_BIN_EXE_jeton"));
+        let ports = ["--grpc-listen", "127.0.0.1:0", "--http-listen", "127.0.0.1:0"];
+        command.args(["serve", "--dev"]).args(ports).args(arguments).env_clear();
+        command.env("JETON_LOG_FORMAT", "json").env("JETON_OPS_LISTEN", "off");
+        command.current_dir(&directory).stdout(Stdio::null()).stderr(Stdio::piped());
+        let mut child = command.spawn().expect("it starts");
+        let stderr = child.stderr.take().expect("its standard error is piped");
+        let lines = BufReader::new(stderr).lines().map_while(Result::ok);
+        let mut said = Vec::new();
+        let mut address = None;
+        for line in lines {
+            let read: serde_json::Value = serde_json::from_str(&line).expect("JSON");
+            if read["message"] == "serving" {
+                address = read["grpc"].as_str().map(str::to_owned);
+                break;
+            }
+            said.push(line);
+        }
+        let url = format!("http://{}", address.expect("it serves"));
+        let list = crate::jeton::Jeton::new("client list --field client_id");
+        let list = list.with("JETON_SERVER", url).with("JETON_CLIENT_ID", "admin");
+        let clients = list.with("JETON_CLIENT_SECRET", "admin-secret").text();
+        child.kill().expect("it served");
+        child.wait().expect("it ends");
+        assert_eq!(clients == "admin\ndemo\n", !seeds, "{clients}");
+        assert_eq!(clients.contains("test_client_id"), seeds, "{clients}");
+        assert!(!said.iter().any(|line| line.contains("RFC 9700")), "{said:?}");
+    }
+}

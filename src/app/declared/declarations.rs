@@ -117,7 +117,7 @@ impl Round<'_> {
         });
         let clients = stream::iter(merging).buffered(self.hashes.threads()).try_collect().await?;
         for client in &clients {
-            look_at(client);
+            look_at(client, self.settings.serve.first_look);
         }
         self.sealed(&clear, typed, existing, clients).await
     }
@@ -216,9 +216,9 @@ fn refused(kind: &str, name: impl Display, error: Refusal) -> DeclareError {
     DeclareError::Refused { what: format!("{kind} {name}"), error }
 }
 
-/// Warns of what a start accepts and nobody should mean.
-fn look_at(client: &Client) {
-    if client.grant_types.contains(GrantType::Password) {
+/// Warns of what a start accepts and nobody should mean; of its own clients a first look is not.
+fn look_at(client: &Client, first_look: bool) {
+    if client.grant_types.contains(GrantType::Password) && !first_look {
         tracing::warn!(
             client_id = %client.id,
             "the client may use the password grant, which RFC 9700 §2.4 forbids"
