@@ -107,6 +107,12 @@ async fn grants_live_on_elsewhere_with_the_backup_and_the_keys() {
     assert_eq!(partials(server.home()), [""; 0]);
 
     let old = server.stop().await;
+    let path = file(&old);
+    let inspected = succeed(&old, &["backup", "inspect", text(&path)]);
+    assert_eq!(inspected["verified"], true);
+    for name in ["clients", "users", "grants", "keys", "backup_begin_time", "backup_end_time"] {
+        assert_eq!(inspected[name], said[name], "{name}");
+    }
     let (home, said) = restore(&old, &["--keep-grants"]);
     assert_eq!(
         (&said["clients"], &said["users"], &said["grants"]),
@@ -253,7 +259,9 @@ async fn a_damaged_backup_is_refused_and_nothing_is_written() {
     let (damaged, data) = (home.path().join("damaged"), home.path().join("new"));
     let refused = |bytes: &[u8]| {
         fs::write(&damaged, bytes).expect("written");
+        let inspected = fail(&home, &["backup", "inspect", text(&damaged)]);
         let said = fail(&home, &["restore", "--from", text(&damaged), "--store", text(&data)]);
+        assert_eq!(inspected, said);
         assert!(!data.exists(), "{said}");
         said
     };

@@ -54,8 +54,9 @@ pub use crate::{
     domain::{
         client_secret::is_generated,
         key_ring::KeyId,
+        subject::UserId,
         token::{TOKEN_CHARS, Token, TokenKind},
     },
     grpc::NOT_SERVING,
-    store::backup::{BackupError, Grants, PassingChecksum},
+    store::backup::{BackupError, Grants, PassingChecksum, Summary},
 };

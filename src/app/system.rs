@@ -29,6 +29,13 @@ impl Clock for SystemClock {
     }
 }
 
+impl SystemClock {
+    /// The time since 1970, for what is shown to a person.
+    pub fn since_epoch() -> Duration {
+        Duration::from_millis(Self.now().as_millis())
+    }
+}
+
 /// The operating system's randomness.
 #[derive(Clone, Copy, Debug)]
 pub struct SystemEntropy;

@@ -7,15 +7,23 @@ use clap::{
     error::{ContextKind, ContextValue},
 };
 
-use super::{Cli, meant};
+use super::{Cli, examples, meant, presentation};
 use crate::config::{Environment as _, ProcessEnvironment};
+
+/// The command line, with what all commands share.
+pub(super) fn command() -> Command {
+    examples::add(presentation::flags(Cli::command()))
+}
 
 /// The command that the process's arguments name. Where they name none, says so and ends the process.
 pub(super) fn read() -> Cli {
     let arguments: Vec<_> = std::env::args_os().collect();
-    let mut command = without_empty_variables(Cli::command());
+    let mut command = without_empty_variables(command());
     let read = command.try_get_matches_from_mut(&arguments);
-    let read = read.and_then(|matches| Cli::from_arg_matches(&matches));
+    let read = read.and_then(|matches| {
+        presentation::keep(&matches);
+        Cli::from_arg_matches(&matches)
+    });
     read.unwrap_or_else(|error| without_secrets(naming_variable(error, command, &arguments)).exit())
 }
 
@@ -68,9 +76,10 @@ fn without_secrets(mut error: Error) -> Error {
     error
 }
 
-/// The argument that errors call so.
+/// The argument that errors call so, of those that a variable stands in for.
 fn find<'a>(command: &'a Command, shown: &str) -> Option<&'a Arg> {
-    let own = command.get_arguments().find(|argument| argument.to_string() == shown);
+    let is_blamed = |argument: &&Arg| argument.get_env().is_some() && argument.to_string() == shown;
+    let own = command.get_arguments().find(is_blamed);
     own.or_else(|| command.get_subcommands().find_map(|command| find(command, shown)))
 }
 

@@ -1,13 +1,13 @@
 //! `jeton backup`.
 
 use std::{
-    fs::{self, File},
+    fs::{self, File, Metadata},
     io::{self, Seek as _, Write as _},
     os::{fd::AsFd as _, unix::fs::FileTypeExt as _},
     path::{Path, PathBuf},
 };
 
-use clap::Args;
+use clap::{Args, Subcommand};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use tempfile::{Builder, NamedTempFile};
 use tonic::Streaming;
@@ -16,25 +16,45 @@ use super::{
     CliError,
     connection::Caller,
     output::{Fields, Format},
-    restore::time,
+    restore::{self, time},
 };
 use crate::{
-    app::{self, BackupError, PassingChecksum},
+    app::{self, BackupError, PassingChecksum, Summary},
     proto::v1::{BackupRequest, BackupResponse},
 };
 
 #[derive(Args, Debug)]
+#[command(subcommand_negates_reqs = true)]
 pub(super) struct Backup {
     /// Where the backup goes: a file, which is replaced once the new one is whole, a pipe, or - for
     /// standard output
-    #[arg(long, value_name = "FILE")]
-    to: PathBuf,
+    #[arg(long, value_name = "FILE", required = true)]
+    to: Option<PathBuf>,
 
     #[command(flatten)]
     caller: Caller,
 
     /// How the outcome is printed; never beside a backup that goes to a pipe
-    #[arg(long, value_enum, default_value = "table")]
+    #[arg(long, value_enum, default_value = "table", global = true)]
+    output: Format,
+
+    #[command(subcommand)]
+    action: Option<Action>,
+}
+
+#[derive(Debug, Subcommand)]
+enum Action {
+    /// Reads all of a backup, checks it, and tells what it holds and which keys it needs. No server is
+    /// asked
+    Inspect {
+        /// The backup: a file, a pipe, or - for standard input
+        file: PathBuf,
+    },
+}
+
+/// A backup that is to be made.
+struct Making {
+    to: PathBuf,
     output: Format,
 }
 
@@ -72,15 +92,47 @@ impl Target {
 
 impl Backup {
     pub(super) async fn run(self) -> Result<(), CliError> {
-        let target = Target::at(&self.to).map_err(|error| self.failed(error))?;
+        let to = match (self.to, self.action) {
+            (None, Some(Action::Inspect { file })) => return inspect(&file, self.output),
+            (Some(to), None) => to,
+            _ => return Err(CliError::Usage("either --to or inspect")),
+        };
+        let making = Making { to, output: self.output };
+        let target = Target::at(&making.to).map_err(|error| making.failed(error))?;
         let (mut admin, _) = self.caller.administer().await?;
         let pieces = admin.backup(BackupRequest {}).await?.into_inner();
         match target {
-            Target::Stream(output) => self.stream(pieces, output).await,
-            Target::File => self.write(pieces).await,
+            Target::Stream(output) => making.stream(pieces, output).await,
+            Target::File => making.write(pieces).await,
         }
     }
+}
 
+/// Tells what is in a backup, all of which was read and found right.
+fn inspect(path: &Path, output: Format) -> Result<(), CliError> {
+    let file = restore::open(path)?;
+    let bytes = file.metadata().ok().filter(Metadata::is_file).map(|metadata| metadata.len());
+    let summary = app::verify_backup(&file)?;
+    let mut fields = Fields::default();
+    fields.add("file", path.display().to_string());
+    fields.add("file_bytes", bytes);
+    held(&mut fields, &summary);
+    fields.add("verified", true);
+    fields.print(output)
+}
+
+/// What a whole backup says of itself.
+fn held(fields: &mut Fields, summary: &Summary) {
+    fields.add("backup_begin_time", time(summary.header.begin_time.as_millis()));
+    fields.add("backup_end_time", time(summary.end_time.as_millis()));
+    fields.add("clients", summary.counts.clients);
+    fields.add("users", summary.counts.users);
+    fields.add("grants", summary.counts.grants);
+    let keys: Vec<_> = summary.keys.iter().map(ToString::to_string).collect();
+    fields.add("keys", keys);
+}
+
+impl Making {
     /// Writes a file that nobody else can have made, and puts it in place. One that is cut short is
     /// removed as it is dropped.
     async fn write(&self, pieces: Streaming<BackupResponse>) -> Result<(), CliError> {
@@ -101,13 +153,7 @@ impl Backup {
         sync_directory(&self.to).map_err(failed)?;
         let mut fields = Fields::default();
         fields.add("file", self.to.display().to_string());
-        fields.add("backup_begin_time", time(summary.header.begin_time.as_millis()));
-        fields.add("backup_end_time", time(summary.end_time.as_millis()));
-        fields.add("clients", summary.counts.clients);
-        fields.add("users", summary.counts.users);
-        fields.add("grants", summary.counts.grants);
-        let keys: Vec<_> = summary.keys.iter().map(ToString::to_string).collect();
-        fields.add("keys", keys);
+        held(&mut fields, &summary);
         fields.print(self.output)
     }
 

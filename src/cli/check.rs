@@ -6,7 +6,8 @@ use clap::Args;
 
 use super::{
     CliError,
-    output::{self, Fields, Format},
+    output::{self, Columns, Fields, Format},
+    presentation::Presentation,
     store,
 };
 use crate::{
@@ -97,12 +98,13 @@ impl Check {
     /// One a line, or one list of objects.
     fn print_findings(&self, findings: &[Finding]) -> Result<(), CliError> {
         match self.output {
-            Format::Table => {
+            Format::Table if Presentation::current().field.is_none() => {
                 let lines = findings.iter().map(|finding| format!("{finding}\n"));
                 output::write(&lines.collect::<String>())?;
             }
-            Format::Json => {
-                output::print_list(findings.iter().map(fields).collect(), &[], self.output)?;
+            Format::Table | Format::Json | Format::Yaml => {
+                let columns = Columns::new(&[], &[]);
+                output::print_list(findings.iter().map(fields).collect(), &columns, self.output)?;
             }
         }
         let errors = findings.iter().filter(|finding| finding.level == Level::Error).count();

@@ -5,11 +5,11 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use clap::{Args, CommandFactory as _};
+use clap::Args;
 use clap_complete::Shell;
 use clap_mangen::Man;
 
-use super::{Cli, CliError, output};
+use super::{CliError, arguments, output};
 
 #[derive(Args, Debug)]
 pub(super) struct Completions {
@@ -20,7 +20,7 @@ pub(super) struct Completions {
 impl Completions {
     pub(super) fn run(&self) -> Result<(), CliError> {
         let mut script = Vec::new();
-        clap_complete::generate(self.shell, &mut Cli::command(), "jeton", &mut script);
+        clap_complete::generate(self.shell, &mut arguments::command(), "jeton", &mut script);
         print(&script)
     }
 }
@@ -44,7 +44,7 @@ impl Manual {
 
 fn page() -> Result<(), CliError> {
     let mut page = Vec::new();
-    let rendered = Man::new(Cli::command().disable_help_subcommand(true)).render(&mut page);
+    let rendered = Man::new(arguments::command().disable_help_subcommand(true)).render(&mut page);
     rendered.map_err(|error| CliError::Io("the manual", error))?;
     print(&page)
 }
@@ -56,7 +56,7 @@ fn pages(dir: &Path) -> Result<(), CliError> {
 /// Pages take the place of what bears their names: they are not written through a link that was put there.
 fn put_pages(dir: &Path) -> io::Result<()> {
     let aside = tempfile::tempdir_in(dir)?;
-    clap_mangen::generate_to(Cli::command(), aside.path())?;
+    clap_mangen::generate_to(arguments::command(), aside.path())?;
     for page in fs::read_dir(aside.path())? {
         let page = page?;
         fs::rename(page.path(), dir.join(page.file_name()))?;

@@ -6,25 +6,28 @@ use super::{
     CliError,
     connection::Caller,
     input, meant,
-    output::{Fields, Format, print_list},
+    output::{Columns, Fields, Format, print_list},
     pages, time, user,
     words::Word as _,
 };
 use crate::{client::Admin, proto::v1};
 
 /// Of a list, for people.
-const COLUMNS: [&str; 10] = [
-    "grant_id",
-    "client_id",
-    "subject",
-    "scopes",
-    "active",
-    "inactive_reason",
-    "issue_time",
-    "expire_time",
-    "last_used_time",
-    "peer",
-];
+const COLUMNS: Columns = Columns::new(
+    &["grant_id", "client_id", "active", "issue_time", "last_used_time"],
+    &[
+        "grant_id",
+        "client_id",
+        "subject",
+        "scopes",
+        "active",
+        "inactive_reason",
+        "issue_time",
+        "expire_time",
+        "last_used_time",
+        "peer",
+    ],
+);
 
 #[derive(Args, Debug)]
 pub(super) struct Grant {
@@ -84,8 +87,8 @@ enum Action {
 #[derive(Args, Debug)]
 #[group(required = true, multiple = true)]
 struct Whose {
-    /// Those of the user with this login name
-    #[arg(long, value_name = "NAME", conflicts_with = "subject", value_parser = meant::given)]
+    /// Those of this user, by login name or id
+    #[arg(long, value_name = "USER", conflicts_with = "subject", value_parser = meant::given)]
     user: Option<String>,
 
     /// Those of this user id, or of this client that asked for itself

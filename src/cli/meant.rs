@@ -14,7 +14,7 @@ pub(super) enum NotMeant {
     #[error("there is no token on standard input")]
     NoToken,
     /// What `--output json` prints.
-    #[error("that is JSON, not a token: give the token alone")]
+    #[error("that is JSON, not a token: print the token alone, with --field access_token")]
     Json,
     /// An HTTP header, or the value of one.
     #[error("a token is given alone, without Bearer before it")]

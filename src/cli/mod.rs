@@ -10,6 +10,7 @@ mod connection;
 mod dev;
 mod documents;
 mod encryption;
+mod examples;
 mod grant;
 mod health;
 mod input;
@@ -19,18 +20,21 @@ mod meant;
 mod migrate;
 mod output;
 mod pages;
+mod presentation;
 mod profile;
 mod refusal;
 mod restore;
 mod serve;
 mod status;
 mod store;
+mod table;
 mod time;
 mod token;
 mod trouble;
 mod user;
 mod watch;
 mod words;
+mod yaml;
 
 use std::{
     convert::Infallible,
@@ -165,6 +169,14 @@ enum CliError {
     /// What was given is something else.
     #[error("{0}")]
     NotMeant(#[from] NotMeant),
+    /// The answer has no field of that name.
+    #[error("the answer has no field {field}; it has {known}")]
+    NoSuchField {
+        /// What was asked for.
+        field: String,
+        /// Those that it has.
+        known: String,
+    },
     /// Nothing has such a token.
     #[error(
         "nothing was revoked: this server knows no such token; is it the right server, and all of the token?"
@@ -299,9 +311,9 @@ fn run(command: Command) -> Result<(), CliError> {
 
 #[cfg(test)]
 mod tests {
-    use clap::{Command, CommandFactory as _};
+    use clap::Command;
 
-    use super::Cli;
+    use super::arguments;
 
     /// Arguments are seen by every process of the machine.
     fn takes_a_secret(command: &Command, path: &str, found: &mut Vec<String>) {
@@ -322,12 +334,12 @@ mod tests {
     #[test]
     fn no_argument_takes_a_secret_a_password_or_a_token() {
         let mut found = Vec::new();
-        takes_a_secret(&Cli::command(), "jeton", &mut found);
+        takes_a_secret(&arguments::command(), "jeton", &mut found);
         assert_eq!(found, [""; 0]);
     }
 
     #[test]
     fn the_command_line_contradicts_itself_nowhere() {
-        Cli::command().debug_assert();
+        arguments::command().debug_assert();
     }
 }

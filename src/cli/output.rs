@@ -1,26 +1,42 @@
-//! Prints an answer: aligned text for people, JSON for scripts.
+//! Prints an answer: aligned text for people, JSON or YAML for scripts, or one field of it.
 
 use std::io::{self, Write as _};
 
 use clap::ValueEnum;
-use comfy_table::{Table, presets};
 use serde_json::{Map, Value};
 
-use super::CliError;
+use super::{CliError, presentation::Presentation, table, yaml};
 
 /// How an answer is printed.
-#[derive(Clone, Copy, Debug, ValueEnum)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(super) enum Format {
     /// A line for each field, or for each entry of a list
     Table,
     /// One JSON object, or an array of them for a list
     Json,
+    /// The same as a YAML document
+    Yaml,
 }
 
 /// Named values in the order they are shown. What is not known is left out, and in a table what is
 /// empty too.
 #[derive(Default)]
 pub(super) struct Fields(Vec<(&'static str, Value)>);
+
+/// The columns of a list, for people.
+pub(super) struct Columns {
+    /// Those that fit side by side.
+    usual: &'static [&'static str],
+    /// Those of `--wide`.
+    wide: &'static [&'static str],
+}
+
+impl Columns {
+    /// Few usually, more with `--wide`.
+    pub(super) const fn new(usual: &'static [&'static str], wide: &'static [&'static str]) -> Self {
+        Self { usual, wide }
+    }
+}
 
 impl Fields {
     pub(super) fn add(&mut self, name: &'static str, value: impl Into<Value>) {
@@ -31,19 +47,20 @@ impl Fields {
     }
 
     pub(super) fn print(self, format: Format) -> Result<(), CliError> {
+        if let Some(field) = &Presentation::current().field {
+            return print_field(&[self.named()], field);
+        }
         match format {
             Format::Json => write(&format!("{}\n", Value::from(self))),
-            Format::Table => write(&self.lines()),
+            Format::Yaml => write(&yaml::document(self.into())),
+            Format::Table => {
+                write(&table::fields(self.0.iter().map(|(name, value)| (*name, value))))
+            }
         }
     }
 
-    fn lines(self) -> String {
-        let shown = self.0.into_iter().filter(|(_, value)| !is_empty(value));
-        let mut table = plain();
-        for (name, value) in shown {
-            table.add_row([name.to_owned(), text(&value, " ")]);
-        }
-        render(table)
+    fn named(&self) -> Vec<(&str, &Value)> {
+        self.0.iter().map(|(name, value)| (*name, value)).collect()
     }
 
     fn get(&self, name: &str) -> Option<&Value> {
@@ -58,29 +75,109 @@ impl From<Fields> for Value {
     }
 }
 
+/// Prints an object that has a table of its own.
+pub(super) fn print_value(
+    value: Value,
+    format: Format,
+    table: impl FnOnce() -> String,
+) -> Result<(), CliError> {
+    if let (Some(field), Value::Object(entries)) = (&Presentation::current().field, &value) {
+        let answers = [entries.iter().map(|(name, value)| (&**name, value)).collect()];
+        return print_field(&answers, field);
+    }
+    match format {
+        Format::Json => write(&format!("{value}\n")),
+        Format::Yaml => write(&yaml::document(value)),
+        Format::Table => write(&table()),
+    }
+}
+
 /// Prints a list: all of its fields for scripts, for people those that `columns` names.
 pub(super) fn print_list(
     list: Vec<Fields>,
-    columns: &[&str],
+    columns: &Columns,
     format: Format,
 ) -> Result<(), CliError> {
-    if let Format::Json = format {
-        return write(&format!("{}\n", list.into_iter().map(Value::from).collect::<Value>()));
+    let presentation = Presentation::current();
+    if let Some(field) = &presentation.field {
+        return print_field(&list.iter().map(Fields::named).collect::<Vec<_>>(), field);
     }
-    let mut table = plain();
-    table.set_header(columns.iter().map(|name| name.replace('_', " ").to_uppercase()));
-    for fields in list {
-        let shown = |name: &&str| fields.get(name).filter(|value| !is_empty(value));
-        let cell = |name| shown(name).map_or_else(|| "-".to_owned(), |value| text(value, ","));
-        table.add_row(columns.iter().map(cell));
+    let array = |list: Vec<Fields>| list.into_iter().map(Value::from).collect::<Value>();
+    match format {
+        Format::Json => write(&format!("{}\n", array(list))),
+        Format::Yaml => write(&yaml::document(array(list))),
+        Format::Table => {
+            let columns = if presentation.wide { columns.wide } else { columns.usual };
+            let entries = list.iter().map(|fields| columns.iter().map(|name| fields.get(name)));
+            write(&table::rows(columns, entries.map(Iterator::collect)))
+        }
     }
-    write(&render(table))
+}
+
+/// Prints the values of one field of each answer, a line each and nothing around them; of several fields,
+/// which commas part, a line for each answer with tabs between them. An answer without the field has no
+/// line, unless that is all of them.
+fn print_field(answers: &[Vec<(&str, &Value)>], fields: &str) -> Result<(), CliError> {
+    let mut lines = Vec::new();
+    let names: Vec<_> = fields.split(',').collect();
+    for name in &names {
+        let known = answers.iter().any(|answer| !values(answer, name).is_empty());
+        if !known && !answers.is_empty() {
+            let known = known_fields(answers).join(", ");
+            return Err(CliError::NoSuchField { field: (*name).to_owned(), known });
+        }
+    }
+    for answer in answers {
+        if let [name] = names[..] {
+            lines.extend(values(answer, name).into_iter().map(|value| table::text(value, "\n")));
+            continue;
+        }
+        let cell = |name: &&str| {
+            let values = values(answer, name);
+            values.into_iter().map(|value| table::text(value, ",")).collect::<Vec<_>>().join(",")
+        };
+        lines.push(names.iter().map(cell).collect::<Vec<_>>().join("\t"));
+    }
+    let lines = lines.into_iter().filter(|line| !line.is_empty());
+    write(&lines.map(|line| format!("{line}\n")).collect::<String>())
+}
+
+/// What an answer has under a name, or within it: `store.engine`.
+fn values<'a>(answer: &[(&str, &'a Value)], name: &str) -> Vec<&'a Value> {
+    let mut parts = name.split('.');
+    let first = parts.next().unwrap_or_default();
+    let within: Vec<_> = parts.collect();
+    let named = answer.iter().filter(|(known, _)| *known == first);
+    named.flat_map(|(_, value)| inner(value, &within)).collect()
+}
+
+fn known_fields<'a>(answers: &[Vec<(&'a str, &Value)>]) -> Vec<&'a str> {
+    let mut known = Vec::new();
+    for (name, _) in answers.iter().flatten() {
+        if !known.contains(name) {
+            known.push(*name);
+        }
+    }
+    known
+}
+
+/// What is at the end of the names, of every item of a list on the way.
+fn inner<'a>(value: &'a Value, names: &[&str]) -> Vec<&'a Value> {
+    match (names.split_first(), value) {
+        (None, _) => vec![value],
+        (Some(_), Value::Array(items)) => {
+            items.iter().flat_map(|item| inner(item, names)).collect()
+        }
+        (Some((first, rest)), value) => {
+            value.get(first).map(|value| inner(value, rest)).unwrap_or_default()
+        }
+    }
 }
 
 /// Prints a row of a list that has no end, so that nobody can know how wide its columns get: each
 /// text comes with the least width of its column.
 pub(super) fn print_row(cells: &[(&str, usize)]) -> Result<(), CliError> {
-    let cells = cells.iter().map(|(text, width)| format!("{:width$}", printable(text)));
+    let cells = cells.iter().map(|(text, width)| format!("{:width$}", table::printable(text)));
     let row = cells.collect::<Vec<_>>().join("  ");
     write(&format!("{}\n", row.trim_end()))
 }
@@ -93,19 +190,35 @@ impl Begun {
     pub(super) fn with(name: &'static str, value: &str, format: Format) -> Result<Self, CliError> {
         let mut first = Fields::default();
         first.add(name, value);
+        if Presentation::current().field.is_some() {
+            first.print(format)?;
+            return Ok(Self(format));
+        }
         match format {
             Format::Json => write(Value::from(first).to_string().trim_end_matches('}'))?,
-            Format::Table => first.print(format)?,
+            Format::Table | Format::Yaml => first.print(format)?,
         }
         Ok(Self(format))
     }
 
+    /// Whether the field that is asked for, if one is, is the one that is printed first.
+    pub(super) fn is_asked_for(name: &str) -> bool {
+        Presentation::current().field.as_ref().is_none_or(|field| field == name)
+    }
+
     /// Prints the others: of JSON, the rest of one object.
     pub(super) fn end(self, others: Fields) -> Result<(), CliError> {
+        if Presentation::current().field.is_some() {
+            return Ok(());
+        }
         match self.0 {
             Format::Json => {
                 let others = Value::from(others).to_string();
                 write(&format!(",{}\n", others.trim_start_matches('{')))
+            }
+            Format::Yaml => {
+                let others = yaml::document(others.into());
+                write(others.trim_start_matches("---\n"))
             }
             Format::Table => others.print(self.0),
         }
@@ -124,57 +237,6 @@ pub(super) fn write(text: &str) -> Result<(), CliError> {
     written.map_err(|error| CliError::Io("standard output", error))
 }
 
-fn plain() -> Table {
-    let mut table = Table::new();
-    table.load_style(presets::NOTHING);
-    table
-}
-
-/// Columns two spaces apart and nothing around them.
-fn render(mut table: Table) -> String {
-    for column in table.column_iter_mut() {
-        column.set_padding((0, 2));
-    }
-    format!("{}\n", table.trim_fmt())
-}
-
-fn is_empty(value: &Value) -> bool {
-    match value {
-        Value::Null => true,
-        Value::String(text) => text.is_empty(),
-        Value::Array(items) => items.is_empty(),
-        Value::Object(entries) => entries.is_empty(),
-        Value::Bool(_) | Value::Number(_) => false,
-    }
-}
-
-/// Objects of a list take a line each.
-fn text(value: &Value, between: &str) -> String {
-    match value {
-        Value::String(text) => printable(text),
-        Value::Array(items) => {
-            let between = if items.iter().any(Value::is_object) { "\n" } else { between };
-            items.iter().map(|item| text(item, " ")).collect::<Vec<_>>().join(between)
-        }
-        Value::Object(entries) => {
-            let entries = entries
-                .iter()
-                .map(|(name, value)| format!("{}={}", printable(name), text(value, ",")));
-            entries.collect::<Vec<_>>().join(between)
-        }
-        Value::Null | Value::Bool(_) | Value::Number(_) => value.to_string(),
-    }
-}
-
-/// What others chose, such as the name their program gives itself, must not steer the terminal, nor
-/// turn the direction of what stands behind it.
-fn printable(text: &str) -> String {
-    let steers =
-        |c: char| c.is_control() || matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
-    let shown = |c: char| if steers(c) { c.escape_unicode().to_string() } else { c.into() };
-    text.chars().map(shown).collect()
-}
-
 #[cfg(test)]
 mod tests {
     use serde_json::json;
@@ -182,29 +244,9 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_others_chose_does_not_steer_the_terminal() {
-        assert_eq!(text(&json!("Zoë 鈴木"), " "), "Zoë 鈴木");
-        let hostile = json!(["a\u{1b}[2J", {"b\n": "c\u{9b}1m\u{202e}"}]);
-        let shown = "a\\u{1b}[2J\nb\\u{a}=c\\u{9b}1m\\u{202e}";
-        assert_eq!(text(&hostile, " "), shown);
-    }
-
-    #[test]
-    fn a_line_of_fields_is_aligned_and_leaves_out_what_is_empty() {
-        let mut fields = Fields::default();
-        fields.add("name", "alice");
-        fields.add("unknown", None::<String>);
-        fields.add("empty", "");
-        fields.add("keys", json!([{"id": 1, "good": true}, {"id": 2, "good": false}]));
-        assert_eq!(fields.lines(), "name  alice\nkeys  good=true id=1\n      good=false id=2\n");
-    }
-
-    #[test]
-    fn wide_characters_take_two_columns() {
-        let mut table = plain();
-        table.set_header(["NAME", "ID"]);
-        table.add_row(["鈴木", "1"]);
-        table.add_row(["al", "2"]);
-        assert_eq!(render(table), "NAME  ID\n鈴木  1\nal    2\n");
+    fn a_field_within_another_is_found_in_every_item_of_a_list() {
+        let value = json!([{"a": {"b": 1}}, {"c": 2}, {"a": {"b": [3, 4]}}]);
+        assert_eq!(inner(&value, &["a", "b"]), [&json!(1), &json!([3, 4])]);
+        assert_eq!(inner(&value, &["a", "x"]), [&json!(1); 0]);
     }
 }

@@ -45,20 +45,20 @@ impl Restore {
             ));
         }
         let grants = if self.keep_grants { Grants::Keep } else { Grants::End };
-        let restored = app::restore(self.open()?, &self.store, grants).await?;
+        let restored = app::restore(open(&self.from)?, &self.store, grants).await?;
         fields(&restored).print(self.output)?;
         output::note(&advice(&restored, grants));
         Ok(())
     }
+}
 
-    fn open(&self) -> Result<File, CliError> {
-        if self.from == Path::new("-") {
-            let standard = io::stdin().as_fd().try_clone_to_owned();
-            return standard.map(File::from).map_err(|error| CliError::Io("standard input", error));
-        }
-        let failed = |error| CliError::File(self.from.display().to_string(), error);
-        File::open(&self.from).map_err(failed)
+/// A backup that is to be read: a file, or a pipe at whose other end its writer is.
+pub(super) fn open(from: &Path) -> Result<File, CliError> {
+    if from == Path::new("-") {
+        let standard = io::stdin().as_fd().try_clone_to_owned();
+        return standard.map(File::from).map_err(|error| CliError::Io("standard input", error));
     }
+    File::open(from).map_err(|error| CliError::File(from.display().to_string(), error))
 }
 
 fn fields(restoration: &Restoration) -> Fields {

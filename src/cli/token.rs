@@ -70,7 +70,7 @@ enum Ask {
 struct Issue {
     /// The user; the password is read from the variable `JETON_PASSWORD`, asked for, or read from
     /// standard input. Left out: tokens for the client itself
-    #[arg(long, value_name = "NAME")]
+    #[arg(long = "user", alias = "username", value_name = "NAME", value_parser = meant::given)]
     username: Option<String>,
 
     /// A scope to ask for; may be repeated

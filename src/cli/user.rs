@@ -7,16 +7,20 @@ use super::{
     CliError, attributes,
     connection::Caller,
     input, meant,
-    output::{Fields, Format, print_list},
+    output::{Columns, Fields, Format, print_list},
     pages, time,
 };
 use crate::{
+    app::UserId,
     client::Admin,
     proto::v1::{self, get_user_request::Name},
 };
 
 /// Of a list, for people.
-const COLUMNS: [&str; 5] = ["user_id", "username", "disabled", "create_time", "update_time"];
+const COLUMNS: Columns = Columns::new(
+    &["username", "user_id", "disabled", "create_time"],
+    &["user_id", "username", "disabled", "create_time", "update_time"],
+);
 
 #[derive(Args, Debug)]
 pub(super) struct User {
@@ -35,9 +39,8 @@ pub(super) struct User {
 enum Action {
     /// Creates a user; the password is asked for, or read from standard input
     Create {
-        /// The login name
-        #[arg(long, value_name = "NAME", value_parser = meant::given)]
-        name: String,
+        #[command(flatten)]
+        name: NewName,
 
         /// What introspection tells of the user; may be repeated
         #[arg(long = "attribute", value_name = "NAME=VALUE", value_parser = attributes::parse)]
@@ -83,16 +86,35 @@ enum Action {
     },
 }
 
-/// One user, by id or by name.
+/// The login name that a new user gets.
+#[derive(Args, Debug)]
+#[group(required = true, multiple = false)]
+struct NewName {
+    /// The login name
+    #[arg(value_name = "NAME", value_parser = meant::given)]
+    positional: Option<String>,
+
+    /// The same
+    #[arg(long, value_name = "NAME", value_parser = meant::given, hide = true)]
+    name: Option<String>,
+}
+
+impl NewName {
+    fn text(self) -> String {
+        self.positional.or(self.name).unwrap_or_default()
+    }
+}
+
+/// One user, by login name or by id.
 #[derive(Args, Debug)]
 #[group(required = true, multiple = false)]
 struct Which {
-    /// The user's id
-    #[arg(value_name = "USER_ID", value_parser = meant::given)]
-    user_id: Option<String>,
+    /// The user: the login name, or the id
+    #[arg(value_name = "USER", value_parser = meant::given)]
+    user: Option<String>,
 
-    /// The user's login name, in place of the id
-    #[arg(long, value_name = "NAME", value_parser = meant::given)]
+    /// The login name, even if it looks like an id
+    #[arg(long, value_name = "NAME", value_parser = meant::given, hide = true)]
     name: Option<String>,
 }
 
@@ -145,6 +167,7 @@ impl User {
         let admin = &mut admin;
         let user = match self.action {
             Action::Create { name, attributes } => {
+                let name = name.text();
                 let password = input::new_secret("password")?;
                 let attributes = attributes.into_iter().collect();
                 let user = v1::User { username: name, attributes, ..v1::User::default() };
@@ -181,23 +204,26 @@ impl User {
 
 impl Which {
     async fn get(self, admin: &mut Admin) -> Result<v1::User, CliError> {
-        let name = self.user_id.map(Name::UserId).or(self.name.map(Name::Username));
-        let answer = admin.get_user(v1::GetUserRequest { name }).await?;
+        let named = match self.user {
+            Some(id) if UserId::parse(&id).is_some() => Some(Name::UserId(id)),
+            user => user.or(self.name).map(Name::Username),
+        };
+        let answer = admin.get_user(v1::GetUserRequest { name: named }).await?;
         Ok(answer.into_inner().user.unwrap_or_default())
     }
 
     /// Asks only where it is not given.
     async fn id(self, admin: &mut Admin) -> Result<String, CliError> {
-        match self.user_id {
-            Some(id) => Ok(id),
-            None => Ok(self.get(admin).await?.user_id),
+        match self.user {
+            Some(id) if UserId::parse(&id).is_some() => Ok(id),
+            user => Ok(Self { user, ..self }.get(admin).await?.user_id),
         }
     }
 }
 
-/// The id of the user of that login name.
-pub(super) async fn id_of(name: String, admin: &mut Admin) -> Result<String, CliError> {
-    Which { user_id: None, name: Some(name) }.id(admin).await
+/// The id of the user of that login name or id.
+pub(super) async fn id_of(user: String, admin: &mut Admin) -> Result<String, CliError> {
+    Which { user: Some(user), name: None }.id(admin).await
 }
 
 impl List {

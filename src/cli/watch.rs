@@ -14,6 +14,7 @@ use super::{
     connection::{Caller, Session},
     meant,
     output::{self, Fields, Format, print_row},
+    presentation::Presentation,
     time,
 };
 use crate::{
@@ -56,7 +57,7 @@ impl Watch {
         let (cursor, snapshot) = (self.cursor.unwrap_or_default(), self.snapshot);
         let mut tail =
             Tail { caller, client_id, secret, format, cursor, snapshot, pause: PAUSES.0 };
-        if let Format::Table = format {
+        if is_rows(format) {
             print_row(&[("TIME", TIME_WIDTH), ("EVENT", EVENT_WIDTH), ("NAMES", 0)])?;
         }
         let stopped = tokio::select! {
@@ -68,6 +69,11 @@ impl Watch {
         }
         stopped
     }
+}
+
+/// Whether each event is a row for people.
+fn is_rows(format: Format) -> bool {
+    format == Format::Table && Presentation::current().field.is_none()
 }
 
 /// Where the watch is, and how it is shown.
@@ -137,7 +143,7 @@ impl Tail<'_> {
     fn print(&self, revocation: &Revocation, cursor: Option<&String>) -> Result<(), CliError> {
         let shown = Shown::of(revocation.event.as_ref());
         let moment = time::moment(revocation.event_time);
-        if let Format::Table = self.format {
+        if is_rows(self.format) {
             let moment = moment.as_deref().unwrap_or("-");
             return print_row(&[
                 (moment, TIME_WIDTH),
@@ -152,7 +158,7 @@ impl Tail<'_> {
         fields.add("refused", shown.refused);
         fields.add("event_time", moment);
         fields.add("cursor", cursor.cloned());
-        fields.print(Format::Json)
+        fields.print(self.format)
     }
 }
 

@@ -11,6 +11,7 @@ use tracing_subscriber::{
 };
 
 use super::Lines;
+use crate::config::{Environment as _, ProcessEnvironment};
 
 /// How lines look.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -46,7 +47,9 @@ where
     };
     let (human_gate, human) = reload::Layer::new(human_gate);
     let (json_gate, json) = reload::Layer::new(json_gate);
-    let colours = io::stderr().is_terminal();
+    // https://no-color.org
+    let plain = ProcessEnvironment.variable("NO_COLOR").is_some();
+    let colours = io::stderr().is_terminal() && !plain;
     let layers: Vec<Lines> = vec![
         Box::new(fmt::layer().with_writer(writer()).with_ansi(colours).with_filter(human_gate)),
         Box::new(

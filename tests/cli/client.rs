@@ -150,12 +150,12 @@ async fn a_client_is_deleted_only_after_a_yes() {
 #[tokio::test]
 async fn clients_are_listed_as_a_table_with_headers_and_as_one_array() {
     let server = Administered::start().await;
-    let text = server.jeton("client list").text();
+    let text = server.jeton("client list --wide").text();
     let rows = table(&text);
     let headers = ["CLIENT ID", "CLIENT TYPE", "GRANT TYPES", "SCOPES", "PERMISSIONS", "DISABLED"];
     assert_eq!(rows[0], headers, "{text}");
     let app = rows.iter().find(|row| row[0] == "app").expect("a line for app");
-    assert_eq!(app[1..], ["public", "password,refresh_token", "read,write", "-", "false"]);
+    assert_eq!(app[1..], ["public", "password, refresh_token", "read, write", "-", "false"]);
     let column = text.lines().next().and_then(|line| line.find("CLIENT TYPE")).expect("a column");
     let aligned = |line: &str| {
         ["confidential", "public", "CLIENT TYPE"]

@@ -38,7 +38,7 @@ async fn grants_are_found_by_user_by_client_and_by_both() {
     assert_eq!(list("grant list --client shop --limit 2").as_array().map(Vec::len), Some(2));
     assert_eq!(list("grant list --client kiosk"), json!([]));
 
-    let text = server.jeton("grant list --user bob").text();
+    let text = server.jeton("grant list --wide --user").and(&server.user_id("bob")).text();
     let rows = table(&text);
     assert_eq!(rows[0][..5], ["GRANT ID", "CLIENT ID", "SUBJECT", "SCOPES", "ACTIVE"], "{text}");
     assert_eq!((rows[1][0], rows[1][1], rows[1][4]), (c.as_str(), "shop", "true"), "{text}");

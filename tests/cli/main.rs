@@ -12,6 +12,7 @@ mod documents;
 mod first_look;
 mod grant;
 mod jeton;
+mod output;
 mod profile;
 mod status;
 mod terminal;

@@ -88,7 +88,7 @@ pub(super) struct Bench {
 
     /// The user for `password` and `refresh`; the password is read from the variable
     /// `JETON_PASSWORD`, asked for, or read from standard input
-    #[arg(long, value_name = "NAME")]
+    #[arg(long = "user", alias = "username", value_name = "NAME")]
     username: Option<String>,
 }
 
@@ -110,7 +110,7 @@ impl Bench {
         match &self.username {
             Some(name) => Ok(Some((name.clone(), input::password()?))),
             None if self.mix.needs_user() => {
-                Err(CliError::Usage("password and refresh need --username"))
+                Err(CliError::Usage("password and refresh need --user"))
             }
             None => Ok(None),
         }

@@ -11,7 +11,7 @@ use super::{
 };
 use crate::cli::{
     CliError,
-    output::{Format, write},
+    output::{Format, print_value},
 };
 
 /// The quantiles that are shown.
@@ -48,10 +48,7 @@ impl Report {
     }
 
     pub(super) fn print(&self, format: Format) -> Result<(), CliError> {
-        match format {
-            Format::Json => write(&format!("{}\n", self.json())),
-            Format::Table => write(&self.table()),
-        }
+        print_value(self.json(), format, || self.table())
     }
 
     fn json(&self) -> Value {

@@ -41,6 +41,11 @@ impl NewSecret {
             let client = send(secret, false).await?;
             return shown::fields(client.unwrap_or_default()).print(output);
         }
+        if !Begun::is_asked_for("client_secret") {
+            return Err(CliError::Usage(
+                "the secret is shown this once: --field client_secret, or without --field",
+            ));
+        }
         let secret = app::new_client_secret();
         // What would be refused is refused before anything is shown. A server of version 0.1 does not
         // know the question and does what is asked at once.

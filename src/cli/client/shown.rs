@@ -5,7 +5,7 @@ use serde_json::Value;
 use crate::{
     cli::{
         attributes,
-        output::Fields,
+        output::{Columns, Fields},
         time,
         words::{Word as _, words},
     },
@@ -15,8 +15,10 @@ use crate::{
 };
 
 /// Of a list, for people.
-pub(super) const COLUMNS: [&str; 6] =
-    ["client_id", "client_type", "grant_types", "scopes", "permissions", "disabled"];
+pub(super) const COLUMNS: Columns = Columns::new(
+    &["client_id", "client_type", "scopes", "permissions", "disabled"],
+    &["client_id", "client_type", "grant_types", "scopes", "permissions", "disabled"],
+);
 
 /// All of it.
 pub(super) fn fields(client: Client) -> Fields {

@@ -1,0 +1,64 @@
+//! What of an answer is shown, and how wide: `--field` and `--wide` of every command that prints one.
+
+use std::sync::OnceLock;
+
+use clap::{Arg, ArgAction, ArgMatches, Command};
+use rustix::termios::tcgetwinsize;
+
+/// What a table fits into where there is no terminal.
+const WIDTH: u16 = 80;
+
+const FIELD: &str = "field";
+const WIDE: &str = "wide";
+
+/// That of this process.
+static CURRENT: OnceLock<Presentation> = OnceLock::new();
+
+/// How the answer of this process is shown.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Presentation {
+    /// The one field that is asked for.
+    pub(super) field: Option<String>,
+    /// All columns, and no line is broken.
+    pub(super) wide: bool,
+}
+
+impl Presentation {
+    /// As the arguments say; all of an answer, as wide as a terminal, where they say nothing.
+    pub(super) fn current() -> &'static Self {
+        CURRENT.get_or_init(Self::default)
+    }
+
+    /// Columns of text that a line may take; `None` for any number.
+    pub(super) fn width(&self) -> Option<u16> {
+        let terminal = tcgetwinsize(std::io::stdout()).ok().map(|size| size.ws_col);
+        (!self.wide).then(|| terminal.filter(|width| *width >= WIDTH).unwrap_or(WIDTH))
+    }
+}
+
+/// Gives both flags to every command that has `--output`.
+pub(super) fn flags(command: Command) -> Command {
+    let prints = command.get_arguments().any(|argument| argument.get_id() == "output");
+    let command = command.mut_subcommands(flags);
+    if !prints {
+        return command;
+    }
+    let field = Arg::new(FIELD).long(FIELD).value_name("NAME").global(true).help(
+        "Prints this field of the answer alone, a line for each value, in place of --output; one \
+         within another is written store.engine, and several, with tabs between them, a,b",
+    );
+    let wide = Arg::new(WIDE).long(WIDE).action(ArgAction::SetTrue).global(true);
+    command.arg(field).arg(wide.help("Shows all columns of a table, and breaks no line"))
+}
+
+/// Keeps what the command was given, for [`Presentation::current`].
+pub(super) fn keep(matches: &ArgMatches) {
+    let mut leaf = matches;
+    while let Some((_, below)) = leaf.subcommand() {
+        leaf = below;
+    }
+    // A command that prints no answer has neither flag.
+    let field = leaf.try_get_one::<String>(FIELD).ok().flatten().cloned();
+    let wide = leaf.try_get_one::<bool>(WIDE).ok().flatten().copied().unwrap_or_default();
+    let _first = CURRENT.set(Presentation { field, wide });
+}

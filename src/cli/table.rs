@@ -1,0 +1,222 @@
+//! Answers as text for people: aligned, no wider than is wanted, sizes and times in words.
+
+use std::time::{Duration, SystemTime};
+
+use bytesize::ByteSize;
+use comfy_table::{ContentArrangement, Table, presets};
+use serde_json::Value;
+
+use super::presentation::Presentation;
+use crate::app::SystemClock;
+
+/// Between two columns.
+const GAP: usize = 2;
+
+/// A line for each name and value; one that is too long goes on below itself.
+pub(super) fn fields<'a>(shown: impl Iterator<Item = (&'a str, &'a Value)>) -> String {
+    let shown: Vec<_> = shown.filter(|(_, value)| !is_empty(value)).collect();
+    let names = shown.iter().map(|(name, _)| name.len()).max().unwrap_or_default();
+    let width = Presentation::current().width();
+    let width = width.map(|width| usize::from(width).saturating_sub(names + GAP));
+    let mut table = plain();
+    for (name, value) in shown {
+        table.add_row([name.to_owned(), broken(&in_words(name, value, " "), width)]);
+    }
+    render(table)
+}
+
+/// A heading, and a line for each entry.
+pub(super) fn rows<'a>(
+    columns: &[&str],
+    entries: impl Iterator<Item = Vec<Option<&'a Value>>>,
+) -> String {
+    let mut table = plain();
+    if let Some(width) = Presentation::current().width() {
+        // Each column but the last ends with its gap, and the last has one that is cut off.
+        let width = width + u16::try_from(GAP).unwrap_or_default();
+        table.set_content_arrangement(ContentArrangement::Dynamic).set_width(width);
+    }
+    table.set_header(columns.iter().map(|name| name.replace('_', " ").to_uppercase()));
+    for entry in entries {
+        let cells = columns.iter().zip(entry).map(|(name, value)| match value {
+            Some(value) if !is_empty(value) => cell(name, value),
+            Some(_) | None => "-".to_owned(),
+        });
+        table.add_row(cells);
+    }
+    render(table)
+}
+
+fn plain() -> Table {
+    let mut table = Table::new();
+    table.load_style(presets::NOTHING);
+    table
+}
+
+/// Columns two spaces apart and nothing around them.
+fn render(mut table: Table) -> String {
+    for column in table.column_iter_mut() {
+        column.set_padding((0, 2));
+    }
+    format!("{}\n", table.trim_fmt())
+}
+
+fn is_empty(value: &Value) -> bool {
+    match value {
+        Value::Null => true,
+        Value::String(text) => text.is_empty(),
+        Value::Array(items) => items.is_empty(),
+        Value::Object(entries) => entries.is_empty(),
+        Value::Bool(_) | Value::Number(_) => false,
+    }
+}
+
+/// In a list a moment is its age alone.
+fn cell(name: &str, value: &Value) -> String {
+    let wide = Presentation::current().wide;
+    let age = age_of(name, value).filter(|_| !wide);
+    age.unwrap_or_else(|| in_words(name, value, ", "))
+}
+
+/// A size in units, a moment with its age; everything else as [`text`] has it.
+fn in_words(name: &str, value: &Value, between: &str) -> String {
+    if let (true, Some(bytes)) = (name.ends_with("_bytes"), value.as_u64()) {
+        return ByteSize::b(bytes).to_string();
+    }
+    if let Value::Object(entries) = value {
+        let entries = entries.iter().map(|(name, value)| {
+            let value = match value {
+                Value::Number(_) => in_words(name, value, ",").replace(' ', ""),
+                value => text(value, ","),
+            };
+            format!("{}={value}", printable(name))
+        });
+        return entries.collect::<Vec<_>>().join(between);
+    }
+    let plain = text(value, between);
+    age_of(name, value).map_or_else(|| plain.clone(), |age| format!("{plain} ({age})"))
+}
+
+fn age_of(name: &str, value: &Value) -> Option<String> {
+    let moment = value.as_str().filter(|_| name.ends_with("_time"))?;
+    let moment = humantime::parse_rfc3339(moment).ok()?;
+    Some(age(moment, SystemTime::UNIX_EPOCH + SystemClock::since_epoch()))
+}
+
+/// `3m ago`, `in 2d`: the largest unit alone.
+fn age(moment: SystemTime, now: SystemTime) -> String {
+    match now.duration_since(moment) {
+        Ok(past) if past.as_secs() == 0 => "now".to_owned(),
+        Ok(past) => format!("{} ago", largest(past)),
+        Err(ahead) => format!("in {}", largest(ahead.duration())),
+    }
+}
+
+fn largest(duration: Duration) -> String {
+    let seconds = duration.as_secs();
+    let units = [(365 * 24 * 60 * 60, "y"), (24 * 60 * 60, "d"), (60 * 60, "h"), (60, "m")];
+    // Two of a unit at least, but for years: 36 hours say more than one day.
+    let fits = |(unit, _): &&(u64, &str)| seconds >= 2 * unit;
+    let (unit, name) = units.iter().find(fits).unwrap_or(&(1, "s"));
+    format!("{}{name}", seconds / unit)
+}
+
+/// Lines of at most `width` characters, broken at spaces: a token or an id stays whole.
+fn broken(text: &str, width: Option<usize>) -> String {
+    let Some(width) = width else { return text.to_owned() };
+    let lines = text.split('\n').map(|line| {
+        let mut broken = String::new();
+        let mut length = 0;
+        for word in line.split(' ') {
+            let word_length = word.chars().count();
+            if length > 0 && length + 1 + word_length > width {
+                broken.push('\n');
+                length = 0;
+            } else if length > 0 {
+                broken.push(' ');
+                length += 1;
+            }
+            broken.push_str(word);
+            length += word_length;
+        }
+        broken
+    });
+    lines.collect::<Vec<_>>().join("\n")
+}
+
+/// Objects of a list take a line each.
+pub(super) fn text(value: &Value, between: &str) -> String {
+    match value {
+        Value::String(text) => printable(text),
+        Value::Array(items) => {
+            let between = if items.iter().any(Value::is_object) { "\n" } else { between };
+            items.iter().map(|item| text(item, " ")).collect::<Vec<_>>().join(between)
+        }
+        Value::Object(entries) => {
+            let entries = entries
+                .iter()
+                .map(|(name, value)| format!("{}={}", printable(name), text(value, ",")));
+            entries.collect::<Vec<_>>().join(between)
+        }
+        Value::Null | Value::Bool(_) | Value::Number(_) => value.to_string(),
+    }
+}
+
+/// What others chose, such as the name their program gives itself, must not steer the terminal, nor
+/// turn the direction of what stands behind it.
+pub(super) fn printable(text: &str) -> String {
+    let steers =
+        |c: char| c.is_control() || matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
+    let shown = |c: char| if steers(c) { c.escape_unicode().to_string() } else { c.into() };
+    text.chars().map(shown).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn what_others_chose_does_not_steer_the_terminal() {
+        assert_eq!(text(&json!("Zoë 鈴木"), " "), "Zoë 鈴木");
+        let hostile = json!(["a\u{1b}[2J", {"b\n": "c\u{9b}1m\u{202e}"}]);
+        let shown = "a\\u{1b}[2J\nb\\u{a}=c\\u{9b}1m\\u{202e}";
+        assert_eq!(text(&hostile, " "), shown);
+    }
+
+    #[test]
+    fn a_line_of_fields_is_aligned_and_leaves_out_what_is_empty() {
+        let keys = json!([{"id": 1, "good": true}, {"id": 2, "good": false}]);
+        let [name, empty, bytes] = [json!("alice"), json!(""), json!({"free_bytes": 3_u64 << 30})];
+        let shown = [("name", &name), ("empty", &empty), ("keys", &keys), ("disk", &bytes)];
+        let expected =
+            "name  alice\nkeys  good=true id=1\n      good=false id=2\ndisk  free_bytes=3.0GiB\n";
+        assert_eq!(fields(shown.into_iter()), expected);
+    }
+
+    #[test]
+    fn wide_characters_take_two_columns() {
+        let values = [json!("鈴木"), json!("1"), json!("al"), json!("2")];
+        let entries = values.chunks(2).map(|row| row.iter().map(Some).collect());
+        assert_eq!(rows(&["name", "id"], entries), "NAME  ID\n鈴木  1\nal    2\n");
+    }
+
+    #[test]
+    fn a_long_line_is_broken_at_spaces_and_a_long_word_is_not() {
+        assert_eq!(broken("aa bb cc", Some(5)), "aa bb\ncc");
+        assert_eq!(broken("aaaaaaaa bb", Some(5)), "aaaaaaaa\nbb");
+        assert_eq!(broken("aa bb cc", None), "aa bb cc");
+    }
+
+    #[test]
+    fn a_moment_is_as_old_as_it_is() {
+        let now = SystemTime::UNIX_EPOCH + Duration::from_secs(1_000_000_000);
+        let ages = [(0, "now"), (59, "59s ago"), (150, "2m ago"), (40 * 3600, "40h ago")];
+        for (seconds, words) in ages {
+            assert_eq!(age(now - Duration::from_secs(seconds), now), words);
+        }
+        assert_eq!(age(now + Duration::from_secs(900), now), "in 15m");
+        assert_eq!(age(now + Duration::from_secs(30 * 24 * 3600), now), "in 30d");
+    }
+}
