@@ -2,6 +2,7 @@
 
 use std::{io, time::Duration};
 
+use sha2::{Digest as _, Sha256};
 use thiserror::Error;
 use tokio::task::spawn_blocking;
 
@@ -100,6 +101,13 @@ async fn tell(announce: Announce, admin: FirstAdmin) -> io::Result<()> {
 /// A client secret, for whoever is to see it before a client has it.
 pub fn new_client_secret() -> Secret {
     client_secret::generate(&SystemEntropy)
+}
+
+/// A generated secret's hash, as the settings take it for `secret_hash`.
+pub fn secret_hash(secret: &Secret) -> String {
+    let hash = Sha256::digest(secret.expose());
+    let digits: String = hash.iter().map(|byte| format!("{byte:02x}")).collect();
+    format!("sha256:{digits}")
 }
 
 /// A client that may call `AdminService`, if there is one.

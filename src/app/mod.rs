@@ -35,7 +35,7 @@ pub use self::{
     check::{StoreCheckError, check_store},
     declared::{DeclareError, apply_client, apply_user, left_out},
     doctor::{Finding, Level, examine},
-    first_admin::{Announce, FirstAdmin, FirstAdminError, new_client_secret},
+    first_admin::{Announce, FirstAdmin, FirstAdminError, new_client_secret, secret_hash},
     hangup::OnHangup,
     key_files::{KeyFiles, KeyRingError},
     key_removal::{KeyRemovalError, remove_key},

@@ -9,6 +9,7 @@ use super::{CliError, encryption::Encryption, input, profile::Profile, refusal::
 use crate::{
     client::{self, Admin, Basic},
     domain::secret::Secret,
+    proto::v1::GetStatusRequest,
 };
 
 /// Where a server listens unless it was told otherwise.
@@ -35,7 +36,7 @@ pub(super) struct Server {
     url: Option<String>,
 
     /// The profile to use: a table of the file jeton/profiles.toml below `XDG_CONFIG_HOME` or
-    /// ~/.config, with `server`, `ca`, `cert`, `key`, `client_id` and `client_secret` for what neither
+    /// ~/.config, with `server` or `servers`, `ca`, `cert`, `key`, `client_id` and `client_secret` for what neither
     /// flags nor the environment say. The file must be its owner's alone (chmod 600)
     #[arg(long, env = "JETON_PROFILE", value_name = "NAME", global = true, help_heading = HEADING)]
     profile: Option<String>,
@@ -62,9 +63,18 @@ impl Server {
         endpoint.connect().await.map_err(|error| unreachable(url, &error))
     }
 
+    /// Every server that is named, and how to get there.
+    fn endpoints(&self, profile: &Profile) -> Result<Vec<(String, Endpoint)>, CliError> {
+        let urls = self.urls(profile).into_iter();
+        urls.map(|url| self.endpoint_at(url, profile)).collect()
+    }
+
     /// Where the server is, and how to get there.
     fn endpoint(&self, profile: &Profile) -> Result<(String, Endpoint), CliError> {
-        let url = self.url(profile);
+        self.endpoint_at(self.urls(profile).swap_remove(0), profile)
+    }
+
+    fn endpoint_at(&self, url: String, profile: &Profile) -> Result<(String, Endpoint), CliError> {
         let tls = self.encryption.towards(&url, profile)?;
         let endpoint = client::endpoint(url.clone()).and_then(|endpoint| match tls {
             Some(tls) => endpoint.tls_config(tls),
@@ -75,15 +85,37 @@ impl Server {
         Ok((url, endpoint))
     }
 
+    /// Connects to each server that is named.
+    pub(super) async fn connect_each(&self) -> Result<Vec<Instance<Channel>>, CliError> {
+        let mut instances = Vec::new();
+        for (url, endpoint) in self.endpoints(&self.profile()?)? {
+            let connected = endpoint.connect().await;
+            let to = connected.map_err(|error| unreachable(url.clone(), &error));
+            instances.push(Instance { url, to });
+        }
+        Ok(instances)
+    }
+
     /// Whether it is shown a certificate.
     fn shows(&self, profile: &Profile) -> bool {
         self.encryption.cert.is_some() || profile.encryption.cert.is_some()
     }
 
-    fn url(&self, profile: &Profile) -> String {
-        let url = self.url.clone().or_else(|| profile.server.clone());
-        url.unwrap_or_else(|| DEFAULT_SERVER.to_owned())
+    /// One at least.
+    fn urls(&self, profile: &Profile) -> Vec<String> {
+        match &self.url {
+            Some(url) => vec![url.clone()],
+            None if profile.servers.is_empty() => vec![DEFAULT_SERVER.to_owned()],
+            None => profile.servers.clone(),
+        }
     }
+}
+
+/// One of several servers.
+pub(super) struct Instance<T> {
+    pub(super) url: String,
+    /// The connection to it.
+    pub(super) to: Result<T, CliError>,
 }
 
 /// The server, and the client on whose behalf a command calls.
@@ -138,6 +170,47 @@ impl Caller {
         let connected = client::administer(endpoint, Basic::new(&client_id, &secret)).await;
         let admin = connected.map_err(|error| unreachable(url.clone(), &error))?;
         Ok((admin, url))
+    }
+
+    /// As [`Self::administer`], at each server that is named.
+    pub(super) async fn administer_each(&self) -> Result<Vec<Instance<Admin>>, CliError> {
+        let profile = self.server.profile()?;
+        let (client_id, known) = self.credentials(&profile)?;
+        let secret = known.map_or_else(input::client_secret, Ok)?;
+        let mut instances = Vec::new();
+        for (url, endpoint) in self.server.endpoints(&profile)? {
+            let connected = client::administer(endpoint, Basic::new(&client_id, &secret)).await;
+            let to = connected.map_err(|error| unreachable(url.clone(), &error));
+            instances.push(Instance { url, to });
+        }
+        Ok(instances)
+    }
+
+    /// What the flags and the environment say, as a profile.
+    pub(super) fn to_keep(&self, secret: Secret) -> Result<Profile, CliError> {
+        let client_id = self.client_id.clone();
+        let client_id =
+            client_id.ok_or(CliError::Usage("which client to log in as? Give --client-id"))?;
+        Ok(Profile {
+            servers: self.server.urls(&Profile::default()),
+            encryption: self.server.encryption.absolute()?,
+            client_id: Some(client_id),
+            client_secret: Some(secret),
+        })
+    }
+
+    /// Asks the first server of the profile whether it knows the client by that secret.
+    pub(super) async fn prove(&self, profile: &Profile) -> Result<(), CliError> {
+        let (url, endpoint) = self.server.endpoint(profile)?;
+        let (id, secret) = (profile.client_id.clone(), profile.client_secret.clone());
+        let basic = Basic::new(&id.unwrap_or_default(), &secret.unwrap_or_else(|| Secret::new("")));
+        let connected = client::administer(endpoint, basic).await;
+        let mut admin = connected.map_err(|error| unreachable(url, &error))?;
+        match admin.get_status(GetStatusRequest {}).await.map_err(CliError::from) {
+            // Known, and no administrator.
+            Err(CliError::Refused(refusal)) if refusal.reason() == "ACCESS_DENIED" => Ok(()),
+            answer => answer.map(drop),
+        }
     }
 
     /// Who calls, and the secret where it need not be asked for. A profile's secret is shown for

@@ -26,6 +26,16 @@ pub(super) struct Encryption {
 }
 
 impl Encryption {
+    /// The same files, named from the root.
+    pub(super) fn absolute(&self) -> Result<Self, CliError> {
+        let named = |path: &Option<PathBuf>| {
+            let path = path.as_ref().filter(|path| !path.as_os_str().is_empty());
+            let named = path.map(std::path::absolute).transpose();
+            named.map_err(|error| CliError::Io("the working directory", error))
+        };
+        Ok(Self { ca: named(&self.ca)?, cert: named(&self.cert)?, key: named(&self.key)? })
+    }
+
     /// TLS to the server at `url`, or `None` where none is wanted. What flags and environment leave
     /// open the profile may say.
     pub(super) fn towards(

@@ -4,6 +4,14 @@ use clap::Command;
 
 /// By the command's words: one or more lines, which work as they stand where their files and names exist.
 const EXAMPLES: &[(&str, &str)] = &[
+    (
+        "init",
+        "jeton init /etc/jeton\njeton init /etc/jeton --yes --grpc-listen 0.0.0.0:50051 --tls-cert server.pem --tls-key server.key",
+    ),
+    (
+        "login",
+        "jeton login prod --server https://tokens.example:50051 --client-id operator\njeton login prod --client-id operator < secret",
+    ),
     ("serve", "jeton serve --dev\njeton serve --config jeton.toml"),
     ("token", "jeton token issue --user alice --field access_token"),
     (

@@ -1,11 +1,16 @@
 //! `jeton health`, for container probes.
 
 use clap::Args;
+use tonic::transport::Channel;
 use tonic_health::pb::{
     HealthCheckRequest, health_check_response::ServingStatus, health_client::HealthClient,
 };
 
-use super::{CliError, connection::Server, output};
+use super::{
+    CliError,
+    connection::{Instance, Server},
+    output,
+};
 use crate::app::NOT_SERVING;
 
 #[derive(Args, Debug)]
@@ -20,12 +25,37 @@ pub(super) struct Health {
 
 impl Health {
     pub(super) async fn run(self) -> Result<(), CliError> {
-        let mut health = HealthClient::new(self.server.connect().await?);
-        let answer = health.check(HealthCheckRequest { service: self.service }).await?;
-        if answer.get_ref().status() == ServingStatus::Serving {
-            return output::write("serving\n");
+        let mut instances = self.server.connect_each().await?;
+        if instances.len() == 1 {
+            return match check(instances.remove(0).to?, self.service).await? {
+                None => output::write("serving\n"),
+                Some(why) => Err(CliError::NotServing(why)),
+            };
         }
-        let why = answer.metadata().get(NOT_SERVING).and_then(|why| why.to_str().ok());
-        Err(CliError::NotServing(why.map(|why| format!(": {why}")).unwrap_or_default()))
+        let mut failed = 0;
+        for Instance { url, to } in instances {
+            let found = match to {
+                Ok(channel) => check(channel, self.service.clone()).await,
+                Err(error) => Err(error),
+            };
+            let words = match found {
+                Ok(None) => "serving".to_owned(),
+                Ok(Some(why)) => format!("not serving{why}"),
+                Err(error) => error.to_string().lines().next().unwrap_or_default().to_owned(),
+            };
+            failed += usize::from(words != "serving");
+            output::write(&format!("{url}  {words}\n"))?;
+        }
+        if failed == 0 { Ok(()) } else { Err(CliError::SomeFailed(failed)) }
     }
+}
+
+/// Why a server is not serving: `: ` and the reason where it gives one. `None` while it serves.
+async fn check(channel: Channel, service: String) -> Result<Option<String>, CliError> {
+    let answer = HealthClient::new(channel).check(HealthCheckRequest { service }).await?;
+    if answer.get_ref().status() == ServingStatus::Serving {
+        return Ok(None);
+    }
+    let why = answer.metadata().get(NOT_SERVING).and_then(|why| why.to_str().ok());
+    Ok(Some(why.map(|why| format!(": {why}")).unwrap_or_default()))
 }

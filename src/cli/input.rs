@@ -42,6 +42,31 @@ pub(super) fn password() -> Result<Secret, CliError> {
     }
 }
 
+/// A secret that exists, for a program to keep: asked for on the terminal, or else a line of standard input.
+pub(super) fn known_secret(what: &str) -> Result<Secret, CliError> {
+    if io::stdin().is_terminal() { prompt(what) } else { line() }
+}
+
+/// What a person answers on the terminal, `default` for an empty line, and where nothing is to be asked.
+pub(super) fn ask(question: &str, default: &str, nothing: bool) -> Result<String, CliError> {
+    if nothing {
+        return Ok(default.to_owned());
+    }
+    if !io::stdin().is_terminal() {
+        return Err(CliError::Usage(
+            "no terminal to ask on: give --yes, and flags for what differs",
+        ));
+    }
+    let failed = |error| CliError::Io("the terminal", error);
+    let shown = if default.is_empty() { String::new() } else { format!(" [{default}]") };
+    let mut out = io::stderr();
+    write!(out, "{question}{shown}: ").and_then(|()| out.flush()).map_err(failed)?;
+    let mut answer = String::new();
+    io::stdin().read_line(&mut answer).map_err(failed)?;
+    let answer = answer.trim();
+    Ok(if answer.is_empty() { default } else { answer }.to_owned())
+}
+
 /// A secret that is to be set: asked for twice on the terminal, or else a line of standard input.
 pub(super) fn new_secret(what: &str) -> Result<Secret, CliError> {
     if !io::stdin().is_terminal() {

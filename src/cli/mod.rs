@@ -13,8 +13,10 @@ mod encryption;
 mod examples;
 mod grant;
 mod health;
+mod init;
 mod input;
 mod key;
+mod login;
 mod meant;
 #[cfg(feature = "postgres")]
 mod migrate;
@@ -22,6 +24,7 @@ mod output;
 mod pages;
 mod presentation;
 mod profile;
+mod profiles;
 mod refusal;
 mod restore;
 mod serve;
@@ -80,6 +83,10 @@ struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    /// Makes a directory ready to serve from: settings, keys and a first administrator
+    Init(Box<init::Init>),
+    /// Keeps server and credentials under a name, for --profile
+    Login(Box<login::Login>),
     /// Runs the service
     Serve(Box<serve::Serve>),
     /// Asks a running server for tokens, or about them
@@ -138,6 +145,9 @@ enum CliError {
         /// What to do, where the cause says so.
         advice: Option<String>,
     },
+    /// Of several servers some did not answer as they should.
+    #[error("servers that do not answer, or do not serve: {0}")]
+    SomeFailed(usize),
     /// What answers is no gRPC server.
     #[error("{server} does not answer in gRPC: {refusal}\n{advice}")]
     NotGrpc {
@@ -279,6 +289,8 @@ fn run(command: Command) -> Result<(), CliError> {
     let runtime = Runtime::new().map_err(|error| CliError::Io("the runtime", error))?;
     let done = runtime.block_on(async {
         match command {
+            Command::Init(init) => init.run(),
+            Command::Login(login) => login.run().await,
             Command::Serve(serve) => serve.run().await,
             Command::Token(token) => token.run().await,
             Command::Health(health) => health.run().await,

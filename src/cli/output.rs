@@ -46,6 +46,11 @@ impl Fields {
         }
     }
 
+    /// The others behind these.
+    pub(super) fn extend(&mut self, others: Self) {
+        self.0.extend(others.0);
+    }
+
     pub(super) fn print(self, format: Format) -> Result<(), CliError> {
         if let Some(field) = &Presentation::current().field {
             return print_field(&[self.named()], field);

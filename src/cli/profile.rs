@@ -22,7 +22,8 @@ const MAX_BYTES: u64 = 1024 * 1024;
 /// What a profile says. All of it is optional.
 #[derive(Debug, Default)]
 pub(super) struct Profile {
-    pub(super) server: Option<String>,
+    /// The first is the one that commands call; status and health ask all of them.
+    pub(super) servers: Vec<String>,
     pub(super) encryption: Encryption,
     pub(super) client_id: Option<String>,
     pub(super) client_secret: Option<Secret>,
@@ -43,6 +44,14 @@ pub(super) enum ProfileError {
     Unknown { path: PathBuf, name: String },
     #[error("{}:{line}: {problem}", .path.display())]
     Faulty { path: PathBuf, line: usize, problem: &'static str },
+    #[error("there is a profile [{0}] already: choose another with --profile")]
+    Taken(String),
+    #[error("a profile's name is letters, digits, - and _")]
+    Name,
+    #[error("what a profile holds has no control characters, and paths are UTF-8")]
+    Text,
+    #[error("{}: {error}", .path.display())]
+    Unwritable { path: PathBuf, error: io::Error },
 }
 
 impl Profile {
@@ -65,9 +74,15 @@ impl Profile {
         };
         let mut profile = Self::default();
         for (key, mut value) in entries {
+            if &*key.name == "servers" {
+                let servers = strings(value);
+                profile.servers =
+                    servers.ok_or_else(|| fault(key.span.start, "not a list of strings"))?;
+                continue;
+            }
             let text = string(&mut value).ok_or_else(|| fault(key.span.start, "not a string"))?;
             match &*key.name {
-                "server" => profile.server = Some(text),
+                "server" => profile.servers = vec![text],
                 "ca" => profile.encryption.ca = Some(text.into()),
                 "cert" => profile.encryption.cert = Some(text.into()),
                 "key" => profile.encryption.key = Some(text.into()),
@@ -80,7 +95,7 @@ impl Profile {
                     profile.client_secret = Some(secret);
                 }
                 _ => {
-                    let problem = "a profile has server, ca, cert, key, client_id and \
+                    let problem = "a profile has server or servers, ca, cert, key, client_id and \
                                    client_secret, nothing else";
                     return Err(fault(key.span.start, problem));
                 }
@@ -94,8 +109,13 @@ fn string(value: &mut Value<'_>) -> Option<String> {
     if let ValueInner::String(text) = value.take() { Some(text.into_owned()) } else { None }
 }
 
+fn strings(mut value: Value<'_>) -> Option<Vec<String>> {
+    let ValueInner::Array(items) = value.take() else { return None };
+    items.into_iter().map(|mut item| string(&mut item)).collect()
+}
+
 /// By the XDG base directory specification, which says that a relative path is to be ignored.
-fn path() -> Option<PathBuf> {
+pub(super) fn path() -> Option<PathBuf> {
     let absolute = |name| {
         let path = ProcessEnvironment.variable(name).map(PathBuf::from)?;
         path.is_absolute().then_some(path)
@@ -105,7 +125,7 @@ fn path() -> Option<PathBuf> {
 }
 
 /// The file's owner and mode are those of what was opened, whatever its name means a moment later.
-fn read(path: &Path, name: &str) -> Result<Zeroizing<String>, ProfileError> {
+pub(super) fn read(path: &Path, name: &str) -> Result<Zeroizing<String>, ProfileError> {
     let unreadable = |error| {
         let (path, name) = (path.to_owned(), name.to_owned());
         ProfileError::Unreadable { path, name, error }

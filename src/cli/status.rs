@@ -5,11 +5,11 @@ use serde_json::Value;
 
 use super::{
     CliError,
-    connection::Caller,
-    output::{Fields, Format},
+    connection::{Caller, Instance},
+    output::{Columns, Fields, Format, print_list},
     time,
 };
-use crate::proto::v1;
+use crate::{client::Admin, proto::v1};
 
 #[derive(Args, Debug)]
 pub(super) struct Status {
@@ -23,10 +23,50 @@ pub(super) struct Status {
 
 impl Status {
     pub(super) async fn run(self) -> Result<(), CliError> {
-        let (mut admin, _) = self.caller.administer().await?;
-        let status = admin.get_status(v1::GetStatusRequest {}).await?.into_inner();
-        fields(status).print(self.output)
+        let mut instances = self.caller.administer_each().await?;
+        if instances.len() == 1 {
+            return fields(ask(instances.remove(0).to?).await?).print(self.output);
+        }
+        let mut failed = 0;
+        let mut answers = Vec::new();
+        for Instance { url, to } in instances {
+            let status = match to {
+                Ok(admin) => ask(admin).await,
+                Err(error) => Err(error),
+            };
+            let mut answer = Fields::default();
+            answer.add("server", url);
+            match status {
+                Ok(status) => answer.extend(fields(status)),
+                Err(error) => {
+                    failed += 1;
+                    answer.add("error", error.to_string());
+                }
+            }
+            answers.push(answer);
+        }
+        print_list(answers, &COLUMNS, self.output)?;
+        if failed == 0 { Ok(()) } else { Err(CliError::SomeFailed(failed)) }
     }
+}
+
+/// Of several servers, for people.
+const COLUMNS: Columns = Columns::new(
+    &["server", "version", "start_time", "error"],
+    &[
+        "server",
+        "version",
+        "start_time",
+        "server_time",
+        "store",
+        "keys",
+        "sweeper_backlog",
+        "error",
+    ],
+);
+
+async fn ask(mut admin: Admin) -> Result<v1::GetStatusResponse, CliError> {
+    Ok(admin.get_status(v1::GetStatusRequest {}).await?.into_inner())
 }
 
 fn fields(status: v1::GetStatusResponse) -> Fields {

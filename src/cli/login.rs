@@ -1,0 +1,58 @@
+//! `jeton login`: keeps server and credentials under a name, for every later command.
+
+use clap::Args;
+
+use super::{
+    CliError,
+    connection::Caller,
+    input,
+    output::{self, Fields, Format},
+    profiles,
+};
+
+#[derive(Args, Debug)]
+pub(super) struct Login {
+    /// The profile to keep it under; one that is there is replaced
+    #[arg(value_name = "NAME", default_value = "default")]
+    name: String,
+
+    /// A further server of the same store, which status and health ask too; may be repeated
+    #[arg(long, value_name = "URL")]
+    also: Vec<String>,
+
+    /// Keeps it without asking the server whether the secret is right
+    #[arg(long)]
+    unchecked: bool,
+
+    #[command(flatten)]
+    caller: Caller,
+
+    /// How the outcome is printed
+    #[arg(long, value_enum, default_value = "table")]
+    output: Format,
+}
+
+impl Login {
+    /// The secret comes from a prompt or from standard input, and lies in the profile's file alone, which
+    /// nobody else can read.
+    pub(super) async fn run(self) -> Result<(), CliError> {
+        let secret = match input::client_secret_variable()? {
+            Some(secret) => secret,
+            None => input::known_secret("Client secret")?,
+        };
+        let mut profile = self.caller.to_keep(secret)?;
+        profile.servers.extend(self.also);
+        if !self.unchecked {
+            self.caller.prove(&profile).await?;
+        }
+        let file = profiles::keep(&self.name, &profile)?;
+        let mut fields = Fields::default();
+        fields.add("profile", self.name.clone());
+        fields.add("file", file.display().to_string());
+        fields.add("servers", profile.servers);
+        fields.add("client_id", profile.client_id);
+        fields.print(self.output)?;
+        output::note(&format!("Use it: --profile {0}, or JETON_PROFILE={0}", self.name));
+        Ok(())
+    }
+}
