@@ -227,7 +227,8 @@ fn look_at(client: &Client, first_look: bool) {
     if let Err(error) = client.check(client) {
         tracing::warn!(
             client_id = %client.id,
-            "the client's stored record breaks a rule, and no edit but disabling it is taken: {error}"
+            "the client's stored record breaks a rule: edits are refused until one mends it, save \
+             disabling it: {error}"
         );
     }
 }
