@@ -23,6 +23,7 @@ fi
 
 directory=$(mktemp -d)
 log=$directory/log
+: >"$log"
 cd "$directory"
 "$JETON_BINARY" serve --dev --grpc-listen 127.0.0.1:0 --http-listen 127.0.0.1:0 --ops-listen 127.0.0.1:0 \
     2>"$log" >/dev/null &
