@@ -199,7 +199,8 @@ impl World {
     fn decide(&self, token: &Token, scopes: &Scopes) -> Refresh {
         let salt = Salt::from_bytes([self.salts; 16]);
         let (client, audience) = (&self.client, &Audience::default());
-        let request = RefreshRequest { token, scopes, audience, client, salt };
+        let since_rotation = self.now.since(self.grant.current.issue_time);
+        let request = RefreshRequest { token, scopes, audience, client, salt, since_rotation };
         let parties = Parties { client: Some(&self.client), user: None };
         refresh(&self.grant, request, parties, &self.keys, &self.policy, self.now)
     }

@@ -109,6 +109,7 @@ fn grant() -> Grant {
         audience: &Audience::default(),
         client: &client,
         salt,
+        since_rotation: Duration::ZERO,
     };
     let parties = Parties { client: Some(&client), user: Some(&alive) };
     let later = NOW.after(Duration::from_secs(10));

@@ -2,7 +2,7 @@
 //!
 //! Order comes from the generation counter, never from a clock.
 
-use std::cmp::Ordering;
+use std::{cmp::Ordering, time::Duration};
 
 use super::{
     audience::Audience,
@@ -33,6 +33,8 @@ pub struct RefreshRequest<'a> {
     pub client: &'a Client,
     /// Drawn for this rotation; written with it.
     pub salt: Salt,
+    /// How much time has passed since the grant's last rotation, whatever was done to the clock since.
+    pub since_rotation: Duration,
 }
 
 /// What is to be done about a refresh.
@@ -91,11 +93,13 @@ pub fn refresh(
         Ordering::Equal if recorded => {
             rotate(grant, RefreshRequest { client, ..request }, keys.active(), now)
         }
-        Ordering::Less if recorded => match RetryWindow::of(grant, policy, now) {
-            RetryWindow::Open => repeat(grant, request, keys, now),
-            RetryWindow::Untold => Refresh::Refuse(Error::InvalidGrant),
-            RetryWindow::Over => end(grant, EndCause::Replayed, now),
-        },
+        Ordering::Less if recorded => {
+            match RetryWindow::of(grant, request.since_rotation, policy, now) {
+                RetryWindow::Open => repeat(grant, request, keys, now),
+                RetryWindow::Untold => Refresh::Refuse(Error::InvalidGrant),
+                RetryWindow::Over => end(grant, EndCause::Replayed, now),
+            }
+        }
         _ if !token.is_genuine(token_key) => Refresh::Refuse(Error::InvalidGrant),
         _ if grant.was_replaced_by_repeat(token) => Refresh::Refuse(Error::InvalidGrant),
         Ordering::Less => end(grant, EndCause::Replayed, now),
@@ -169,10 +173,10 @@ enum RetryWindow {
 }
 
 impl RetryWindow {
-    fn of(grant: &Grant, policy: &RotationPolicy, now: Timestamp) -> Self {
+    fn of(grant: &Grant, since: Duration, policy: &RotationPolicy, now: Timestamp) -> Self {
         let (rotated, window) = (grant.current.issue_time, policy.retry_window);
-        // A clock that is behind the rotation says that no time has passed.
-        if now.since(rotated) >= window {
+        // To a clock that is behind the rotation no time has passed.
+        if since >= window {
             Self::Over
         } else if rotated.since(now) > window || grant.salt.is_none() {
             // So far behind it says nothing at all. Without its salt the pair was given up by

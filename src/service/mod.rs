@@ -14,6 +14,7 @@ mod client_check;
 mod client_secrets;
 mod clients;
 mod cursor;
+mod elapsed;
 mod end_all;
 mod fair_queue;
 mod grants;
@@ -88,7 +89,7 @@ pub use self::{
 };
 use self::{
     backup::MOST_BACKUPS, certificates::CertificateIndex, client_check::ClientChecks,
-    fair_queue::FairQueue, horizon::Horizon, keys::KeyUse, last_used::LastUsed,
+    elapsed::Elapsed, fair_queue::FairQueue, horizon::Horizon, keys::KeyUse, last_used::LastUsed,
     metrics::ServiceMetrics, minting::Minting, request_budget::RequestBudgets,
     retention::Retention, shares::Shares, stranger_audit::StrangerAudit, turns::Turns,
     verified::VerifiedSecrets, watch::Watching,
@@ -144,6 +145,7 @@ pub struct Service<S> {
     attempts_swept: Mutex<Option<AttemptsId>>,
     budgets: RequestBudgets,
     clock: Arc<dyn Clock>,
+    elapsed: Elapsed,
     horizon: Horizon,
     entropy: Arc<dyn Entropy>,
     policy: RotationPolicy,
@@ -190,6 +192,7 @@ impl<S: Store> Service<S> {
             budgets: RequestBudgets::new(metrics.over_requests.clone()),
             retention: Mutex::default(),
             clock,
+            elapsed: Elapsed::default(),
             horizon: Horizon::default(),
             entropy,
             policy: policies.rotation,

@@ -111,6 +111,7 @@ impl<S: Store> Service<S> {
             audience: &asked.audience,
             client: caller.client(),
             salt,
+            since_rotation: self.elapsed.since(held.grant.current.issue_time, &*self.clock),
         };
         let parties = held.parties();
         match refresh::refresh(&held.grant, request, parties, keys, &self.policy, now) {

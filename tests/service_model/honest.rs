@@ -106,6 +106,37 @@ async fn a_retry_by_a_clock_that_is_behind_by_more_than_the_window_is_refused_an
 }
 
 #[tokio::test]
+async fn a_retry_by_a_clock_that_was_set_ahead_is_answered_again() {
+    let scene = Scene::new().await;
+    for ahead in [5, 61_000, 300_000] {
+        let (first, lost) = scene.lost_answer().await;
+        scene.clock.set_ahead(ahead);
+        assert_same(scene.refresh(&first).await, &lost);
+        scene.goes_on(&lost).await;
+    }
+    // Time that has passed closes the window all the same, after the jump too.
+    for ahead in [0, 61_000] {
+        let (first, lost) = scene.lost_answer().await;
+        scene.clock.set_ahead(ahead);
+        scene.pass(WINDOW);
+        assert_refused(scene.refresh(&first).await);
+        scene.has_ended(&lost).await;
+    }
+}
+
+#[tokio::test]
+async fn a_retry_by_a_clock_that_is_far_ahead_is_refused_and_ends_nothing() {
+    let scene = Scene::new().await;
+    let (first, lost) = scene.lost_answer().await;
+    let days = 100 * 86_400_000;
+    scene.clock.set_ahead(days);
+    assert_refused(scene.refresh(&first).await);
+    scene.clock.set_back(days);
+    assert_same(scene.refresh(&first).await, &lost);
+    scene.goes_on(&lost).await;
+}
+
+#[tokio::test]
 async fn refreshes_at_the_same_time_are_given_one_pair_however_the_clocks_differ() {
     let scene = Scene::new().await;
     let first = scene.log_in().await;
