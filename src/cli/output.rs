@@ -24,6 +24,7 @@ pub(super) enum Format {
 pub(super) struct Fields(Vec<(&'static str, Value)>);
 
 /// The columns of a list, for people.
+#[derive(Clone, Copy)]
 pub(super) struct Columns {
     /// Those that fit side by side.
     usual: &'static [&'static str],
@@ -35,6 +36,19 @@ impl Columns {
     /// Few usually, more with `--wide`.
     pub(super) const fn new(usual: &'static [&'static str], wide: &'static [&'static str]) -> Self {
         Self { usual, wide }
+    }
+}
+
+/// Few enough for every width.
+impl<const N: usize> From<&'static [&'static str; N]> for Columns {
+    fn from(columns: &'static [&'static str; N]) -> Self {
+        Self::new(columns, columns)
+    }
+}
+
+impl From<&Self> for Columns {
+    fn from(columns: &Self) -> Self {
+        *columns
     }
 }
 
@@ -100,7 +114,7 @@ pub(super) fn print_value(
 /// Prints a list: all of its fields for scripts, for people those that `columns` names.
 pub(super) fn print_list(
     list: Vec<Fields>,
-    columns: &Columns,
+    columns: impl Into<Columns>,
     format: Format,
 ) -> Result<(), CliError> {
     let presentation = Presentation::current();
@@ -112,7 +126,8 @@ pub(super) fn print_list(
         Format::Json => write(&format!("{}\n", array(list))),
         Format::Yaml => write(&yaml::document(array(list))),
         Format::Table => {
-            let columns = if presentation.wide { columns.wide } else { columns.usual };
+            let Columns { usual, wide } = columns.into();
+            let columns = if presentation.wide { wide } else { usual };
             let entries = list.iter().map(|fields| columns.iter().map(|name| fields.get(name)));
             write(&table::rows(columns, entries.map(Iterator::collect)))
         }

@@ -36,7 +36,7 @@ pub(super) fn rows<'a>(
         let width = width + u16::try_from(GAP).unwrap_or_default();
         table.set_content_arrangement(ContentArrangement::Dynamic).set_width(width);
     }
-    table.set_header(columns.iter().map(|name| name.replace('_', " ").to_uppercase()));
+    table.set_header(columns.iter().map(|name| heading(name)));
     for entry in entries {
         let cells = columns.iter().zip(entry).map(|(name, value)| match value {
             Some(value) if !is_empty(value) => cell(name, value),
@@ -45,6 +45,12 @@ pub(super) fn rows<'a>(
         table.add_row(cells);
     }
     render(table)
+}
+
+/// Over ages there is no word for a moment.
+fn heading(name: &str) -> String {
+    let aged = name.strip_suffix("_time").filter(|_| !Presentation::current().wide);
+    aged.unwrap_or(name).replace('_', " ").to_uppercase()
 }
 
 fn plain() -> Table {

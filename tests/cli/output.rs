@@ -70,6 +70,9 @@ async fn tables_fit_80_columns_unless_they_are_to_be_wide() {
     assert!(width(&wide) > 80 && wide.contains("SUBJECT"), "{wide}");
     let usual = server.jeton("grant list --user alice").text();
     assert!(usual.contains(" ago") || usual.contains("now"), "{usual}");
+    for id in server.jeton("grant list --user alice --field grant_id").text().lines() {
+        assert!(usual.lines().any(|line| line.starts_with(id)), "an id is in one piece: {usual}");
+    }
     let status = server.jeton("status").text();
     assert!(status.contains("free_bytes=") && status.contains("iB"), "{status}");
     server.stop().await;
