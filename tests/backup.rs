@@ -297,6 +297,12 @@ async fn a_restore_needs_an_empty_directory_and_takes_up_one_that_was_cut_short(
     fs::write(stranger.join("letter"), "").expect("a file");
     assert!(run(server.home(), text(&stranger)).contains("is not empty"));
 
+    let open = server.home().path().join("open");
+    fs::create_dir(&open).expect("a directory");
+    fs::set_permissions(&open, fs::Permissions::from_mode(0o777)).expect("ours");
+    assert!(run(server.home(), text(&open)).contains("can be replaced by everybody here"));
+    assert!(fs::read_dir(&open).expect("a directory").next().is_none(), "nothing is written");
+
     // A restore that was killed leaves this, and a server does not take it for a store.
     let home = Home::new();
     let filling = home.data().join("filling");

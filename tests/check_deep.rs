@@ -153,6 +153,25 @@ async fn what_others_can_reach_is_warned_of_and_what_everybody_can_replace_is_re
 }
 
 #[tokio::test]
+async fn a_directory_above_where_everybody_can_put_another_in_its_place_is_warned_of() {
+    let home = left(&Settings::standard()).await;
+    chmod(home.path(), 0o777);
+    let checked = Checked::run(&home, &[]);
+    checked.says("warning", "access", "the data directory lies below");
+    checked.says("warning", "access", "the key ring lies below");
+    checked.has_no_errors();
+    // In one like /tmp nobody renames what is another's.
+    chmod(home.path(), 0o1777);
+    let checked = Checked::run(&home, &[]);
+    assert!(!format!("{:?}", checked.findings).contains("lies below"), "{:#?}", checked.findings);
+    chmod(home.path(), 0o777);
+    let server = Server::start_at(home, &Settings::standard()).await;
+    let warned = |line: &str| line.contains("WARN") && line.contains("the key ring lies below");
+    assert!(server.log().lines().any(warned), "{}", server.log());
+    server.stop().await;
+}
+
+#[tokio::test]
 async fn what_others_can_read_is_told() {
     let home = left(&Settings::standard()).await;
     chmod(&home.path().join("jeton.toml"), 0o644);

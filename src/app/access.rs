@@ -22,6 +22,8 @@ enum Kind {
     Foreign,
     /// Others may read a file.
     Readable,
+    /// Everybody on the machine may put another directory in its place.
+    Moved,
 }
 
 /// Something that others can reach.
@@ -46,6 +48,7 @@ impl Exposure {
             Kind::Everybody | Kind::Others => format!("chmod 700 {path}"),
             Kind::Foreign => "give it to the user that serves".to_owned(),
             Kind::Readable => format!("chmod 600 {path}"),
+            Kind::Moved => format!("chmod o-w {path}, or chmod +t {path}"),
         }
     }
 }
@@ -61,6 +64,11 @@ impl fmt::Display for Exposure {
             Kind::Others => write!(f, "{what} {path} is open to others (mode {mode:o})"),
             Kind::Foreign => write!(f, "{what} {path} belongs to another user"),
             Kind::Readable => write!(f, "{what} {path} can be read by others (mode {mode:o})"),
+            Kind::Moved => write!(
+                f,
+                "{what} lies below {path}, where everybody here can put another in its place (mode \
+                 {mode:o})"
+            ),
         }
     }
 }
@@ -71,7 +79,9 @@ pub(super) fn exposures(settings: &Settings) -> Vec<Exposure> {
     let data = Some(&settings.store.path).filter(|_| settings.store.url.is_none());
     let directories = [("the data directory", data), ("the key ring", Some(&settings.keys.path))];
     let directories = directories.into_iter().filter_map(|(what, path)| Some((what, path?)));
-    let directories = directories.filter_map(|(what, path)| directory(what, path, user));
+    let directories = directories.flat_map(|(what, path)| {
+        [directory(what, path, user), above(what, path)].into_iter().flatten()
+    });
     let key = settings.tls.as_ref().and_then(|tls| private_key(&tls.key, user));
     directories.chain(key).collect()
 }
@@ -80,6 +90,25 @@ fn directory(what: &'static str, path: &Path, user: u32) -> Option<Exposure> {
     let found = fs::metadata(path).ok().filter(Metadata::is_dir)?;
     let kind = of_directory(found.uid(), found.mode(), user)?;
     Some(Exposure { kind, what, path: path.to_owned(), mode: found.mode() & 0o7777 })
+}
+
+/// Why nothing is to be put into the directory at `path`, if everybody can replace what is in it.
+pub(super) fn replaceable(what: &'static str, path: &Path) -> Option<Exposure> {
+    directory(what, path, geteuid().as_raw()).filter(Exposure::is_error)
+}
+
+/// The nearest directory above `path` where everybody may rename what lies in it. Kubernetes has volumes
+/// of this mode, which no other container sees: it is no error.
+fn above(what: &'static str, path: &Path) -> Option<Exposure> {
+    let path = std::path::absolute(path).ok()?;
+    // What is not there yet is made in the nearest directory that is.
+    let made = path.ancestors().find_map(|path| fs::canonicalize(path).ok())?;
+    let itself = fs::symlink_metadata(&path).is_ok();
+    made.ancestors().skip(itself.into()).find_map(|above| {
+        let mode = fs::metadata(above).ok()?.mode() & 0o7777;
+        let open = mode & 0o1002 == 0o002;
+        open.then(|| Exposure { kind: Kind::Moved, what, path: above.to_owned(), mode })
+    })
 }
 
 /// A directory of root's may be open to its group: that is how Kubernetes hands volumes over

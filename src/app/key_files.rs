@@ -12,7 +12,7 @@ use rustix::process::geteuid;
 use thiserror::Error;
 use zeroize::Zeroizing;
 
-use super::key_text;
+use super::{access::replaceable, key_text};
 use crate::{
     config::RegularFile,
     domain::{
@@ -43,6 +43,9 @@ pub enum KeyRingError {
     /// A key that others can read is nobody's secret.
     #[error("{}: must not be readable by group or others: chmod 600", .0.display())]
     Exposed(PathBuf),
+    /// Everybody on the machine could replace a key.
+    #[error("{0}")]
+    Replaceable(String),
     /// A file is not what it should be. What it holds is not said.
     #[error("{}: {problem}", path.display())]
     Malformed {
@@ -132,6 +135,7 @@ impl KeyFiles {
     /// # Errors
     /// When there is a ring, or it cannot be written, durably.
     pub fn begin(&self, entropy: &dyn Entropy) -> Result<KeyId, KeyRingError> {
+        self.not_replaceable()?;
         match self.load()? {
             Some(_) => Err(KeyRingError::RingExists(self.path.clone())),
             None => self.create(entropy).map(|ring| ring.active().id()),
@@ -146,11 +150,23 @@ impl KeyFiles {
         self.load()?.ok_or_else(|| KeyRingError::NoRing(self.path.clone()))
     }
 
+    /// What is written into a directory in which everybody can replace it is not this ring's for long.
+    fn not_replaceable(&self) -> Result<(), KeyRingError> {
+        match replaceable("the key ring", &self.path) {
+            Some(exposure) => {
+                let told = format!("{exposure}: {}", exposure.remedy());
+                Err(KeyRingError::Replaceable(told))
+            }
+            None => Ok(()),
+        }
+    }
+
     /// Adds a new key, which nothing uses before it is activated.
     ///
     /// # Errors
     /// When there is no ring, it is not in order, or the key cannot be written, durably.
     pub fn add(&self, entropy: &dyn Entropy) -> Result<KeyId, KeyRingError> {
+        self.not_replaceable()?;
         let ring = self.existing()?;
         // A key that is active because it is the only one stays active beside another.
         if self.read_active()?.is_none() {

@@ -9,7 +9,7 @@ use std::{
 
 use thiserror::Error;
 
-use super::{SystemClock, SystemEntropy};
+use super::{SystemClock, SystemEntropy, access::replaceable};
 use crate::{
     domain::time::Clock as _,
     store::{
@@ -27,6 +27,9 @@ pub enum RestoreError {
     /// The directory is at fault.
     #[error("the store: {0}")]
     Fresh(#[from] FreshError),
+    /// Everybody on the machine could replace what is restored.
+    #[error("{0}")]
+    Exposed(String),
     /// Writing failed halfway. What was written is not put in place.
     #[error(transparent)]
     Write(#[from] backup::RestoreError),
@@ -68,6 +71,9 @@ pub async fn restore(
         let begin = file.stream_position().map_err(BackupError::from)?;
         verify_backup(&file)?;
         file.seek(SeekFrom::Start(begin)).map_err(BackupError::from)?;
+    }
+    if let Some(exposure) = replaceable("the data directory", store) {
+        return Err(RestoreError::Exposed(format!("{exposure}: {}", exposure.remedy())));
     }
     let backup = read(&file)?;
     let fresh = FreshStore::begin(store, &SystemEntropy)?;
