@@ -4,13 +4,15 @@
 //! store is open until the process ends. It has a thread and a runtime of its own: it answers, and
 //! says so, when the runtime that answers calls does not.
 
+mod exposition;
 mod liveness;
 mod readiness;
 mod router;
 mod server;
 
 pub use self::{
+    exposition::Exposition,
     readiness::{NotReady, Readiness},
-    router::{Exposition, paths},
+    router::paths,
     server::OpsServer,
 };

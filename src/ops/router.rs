@@ -1,9 +1,8 @@
 //! What the ops listener answers.
 
-use std::sync::{Arc, Mutex, PoisonError};
-
 use axum::{
     Router,
+    body::Bytes,
     extract::{Request, State},
     middleware::{Next, from_fn},
     response::Response,
@@ -14,10 +13,10 @@ use http::{
     header::{CACHE_CONTROL, CONNECTION, CONTENT_TYPE},
 };
 
-use super::{Readiness, liveness::Liveness};
+use super::{Exposition, Readiness, liveness::Liveness};
 use crate::{
     grpc::{Health, grpc_only},
-    metrics::{self, Registry},
+    metrics,
     transport::Malformed,
 };
 
@@ -49,27 +48,6 @@ const ROUTES: [(&str, Answer); 4] = [
 /// Every path that is answered; `{method}` stands for the name of one.
 pub fn paths() -> impl Iterator<Item = &'static str> {
     ROUTES.iter().map(|(path, _)| *path)
-}
-
-/// The metrics that are served: those of the layers that have started. Cloning shares them.
-#[derive(Clone, Default)]
-pub struct Exposition(Arc<Mutex<Vec<Registry>>>);
-
-impl Exposition {
-    /// Serves no metrics yet.
-    pub fn new() -> Self {
-        Self::default()
-    }
-
-    /// From now on these are served too.
-    pub fn add(&self, registries: impl IntoIterator<Item = Registry>) {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).extend(registries);
-    }
-
-    fn text(&self) -> Vec<u8> {
-        let registries = self.0.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        metrics::text(&registries)
-    }
 }
 
 /// The probes, the metrics, and grpc.health.v1 beside them.
@@ -140,10 +118,10 @@ async fn expose(State(exposition): State<Exposition>) -> Response {
 }
 
 fn plain(status: StatusCode, text: String) -> Response {
-    typed(status, PLAIN, text.into_bytes())
+    typed(status, PLAIN, text.into())
 }
 
-fn typed(status: StatusCode, content_type: HeaderValue, body: Vec<u8>) -> Response {
+fn typed(status: StatusCode, content_type: HeaderValue, body: Bytes) -> Response {
     let mut response = Response::new(body.into());
     *response.status_mut() = status;
     response.headers_mut().insert(CONTENT_TYPE, content_type);
