@@ -1,14 +1,19 @@
 //! Reads the command line and the variables that stand in for flags.
 
-use std::ffi::{OsStr, OsString};
+use std::{
+    any::TypeId,
+    ffi::{OsStr, OsString},
+    path::PathBuf,
+};
 
 use clap::{
     Arg, Command, CommandFactory as _, Error, FromArgMatches as _,
-    error::{ContextKind, ContextValue},
+    builder::{OsStringValueParser, TypedValueParser as _},
+    error::{ContextKind, ContextValue, ErrorKind},
 };
 
 use super::{Cli, examples, meant, presentation};
-use crate::config::{Environment as _, ProcessEnvironment};
+use crate::config::{Environment as _, ProcessEnvironment, says_where_a_database_is};
 
 /// The command line, with what all commands share.
 pub(super) fn command() -> Command {
@@ -18,7 +23,7 @@ pub(super) fn command() -> Command {
 /// The command that the process's arguments name. Where they name none, says so and ends the process.
 pub(super) fn read() -> Cli {
     let arguments: Vec<_> = std::env::args_os().collect();
-    let mut command = without_empty_variables(command());
+    let mut command = checked_paths(without_empty_variables(command()));
     let read = command.try_get_matches_from_mut(&arguments);
     let read = read.and_then(|matches| {
         presentation::keep(&matches);
@@ -61,19 +66,83 @@ fn naming_variable(mut error: Error, mut command: Command, arguments: &[OsString
     error
 }
 
-/// A URL may hold a password: none is repeated, nor is a token or a secret that was typed here.
+/// What stands for a value that an error is not to repeat.
+fn not_shown(text: &str) -> &'static str {
+    if meant::is_secret(text) {
+        "a token or a secret"
+    } else if text.contains("://") {
+        "a URL"
+    } else {
+        "(not shown)"
+    }
+}
+
+/// Secrets are no arguments, but people type and paste some where others belong: what may be one is not
+/// repeated.
 fn without_secrets(mut error: Error) -> Error {
-    let shown =
-        [ContextKind::InvalidValue, ContextKind::InvalidArg, ContextKind::InvalidSubcommand];
-    for kind in shown {
-        let shown = match error.get(kind) {
-            Some(ContextValue::String(text)) if text.contains("://") => "a URL",
-            Some(ContextValue::String(text)) if meant::is_secret(text) => "a token or a secret",
-            Some(_) | None => continue,
-        };
-        error.insert(kind, ContextValue::String(shown.to_owned()));
+    let hide = |error: &mut Error, context, may_be_shown: fn(&str) -> bool| {
+        if let Some(ContextValue::String(text)) = error.get(context)
+            && !may_be_shown(text)
+        {
+            let instead = not_shown(text).to_owned();
+            error.insert(context, ContextValue::String(instead));
+            // Suggestions repeat it too.
+            error.insert(ContextKind::Suggested, ContextValue::StyledStrs(Vec::new()));
+        }
+    };
+    hide(&mut error, ContextKind::InvalidValue, is_plain);
+    hide(&mut error, ContextKind::InvalidSubcommand, is_word);
+    if error.kind() == ErrorKind::UnknownArgument {
+        hide(&mut error, ContextKind::InvalidArg, is_flag);
     }
     error
+}
+
+/// Whether it is a value of the kind that can be mistyped, like a number or a time: no URL, no connection
+/// string, no token and no key.
+fn is_plain(text: &str) -> bool {
+    const MOST: usize = 32;
+    text.len() <= MOST
+        && !text.starts_with("postgres")
+        && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b" .:,+-[]".contains(&byte))
+}
+
+fn is_word(text: &str) -> bool {
+    const MOST: usize = 24;
+    text.len() <= MOST && text.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'-')
+}
+
+fn is_flag(text: &str) -> bool {
+    text.starts_with('-') && is_word(text)
+}
+
+/// The content of a file in the place of its name, and a URL with its password: none is taken for a path,
+/// since what is said of a path shows it.
+fn checked_paths(command: Command) -> Command {
+    let checked = |argument: Arg| {
+        if argument.get_value_parser().type_id() != TypeId::of::<PathBuf>() {
+            return argument;
+        }
+        // What takes a store says itself what is to be done about a database.
+        let check = if argument.get_long() == Some("store") { one_line } else { path };
+        argument.value_parser(OsStringValueParser::new().try_map(check))
+    };
+    command.mut_args(checked).mut_subcommands(checked_paths)
+}
+
+fn one_line(given: OsString) -> Result<PathBuf, &'static str> {
+    if given.to_string_lossy().contains(['\n', '\r']) {
+        return Err("must be the path of a file, not what is in it");
+    }
+    Ok(given.into())
+}
+
+fn path(given: OsString) -> Result<PathBuf, &'static str> {
+    let text = given.to_string_lossy();
+    if says_where_a_database_is(&text) {
+        return Err("must be a path: the URL of a database is for JETON_STORE_URL");
+    }
+    one_line(given)
 }
 
 /// The argument that errors call so, of those that a variable stands in for.

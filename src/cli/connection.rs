@@ -3,6 +3,7 @@
 use std::{error::Error as _, sync::OnceLock};
 
 use clap::Args;
+use http::Uri;
 use tonic::transport::{Channel, Endpoint, Error};
 
 use super::{CliError, encryption::Encryption, input, profile::Profile, refusal::Refusal, trouble};
@@ -75,6 +76,7 @@ impl Server {
     }
 
     fn endpoint_at(&self, url: String, profile: &Profile) -> Result<(String, Endpoint), CliError> {
+        may_be_shown(&url)?;
         let tls = self.encryption.towards(&url, profile)?;
         let endpoint = client::endpoint(url.clone()).and_then(|endpoint| match tls {
             Some(tls) => endpoint.tls_config(tls),
@@ -109,6 +111,26 @@ impl Server {
             None => profile.servers.clone(),
         }
     }
+}
+
+/// What is said of a server shows its URL: one that may hold a secret is refused.
+fn may_be_shown(url: &str) -> Result<(), CliError> {
+    if url.contains('@') {
+        return Err(CliError::Usage(
+            "the URL of a server has no user and no password in it: who calls is said by \
+             JETON_CLIENT_ID and JETON_CLIENT_SECRET, or by a profile",
+        ));
+    }
+    let is_web = url.parse().is_ok_and(|uri: Uri| {
+        matches!(uri.scheme_str(), Some("http" | "https")) && uri.query().is_none()
+    });
+    if !is_web {
+        return Err(CliError::Usage(
+            "the server (--server, JETON_SERVER, or the profile's) must be a URL like \
+             http://127.0.0.1:50051 or https://tokens.example:50051",
+        ));
+    }
+    Ok(())
 }
 
 /// One of several servers.

@@ -1,6 +1,10 @@
 //! TLS to the server: whom a command trusts, and what it proves itself with.
 
-use std::{fs, path::PathBuf};
+use std::{
+    fmt::Display,
+    fs,
+    path::{Path, PathBuf},
+};
 
 use clap::Args;
 use tonic::transport::{Certificate, ClientTlsConfig, Identity};
@@ -59,12 +63,14 @@ impl Encryption {
             return Ok(None);
         }
         let config = match ca {
-            Some(ca) => ClientTlsConfig::new().ca_certificate(Certificate::from_pem(&*read(&ca)?)),
+            Some(ca) => ClientTlsConfig::new()
+                .ca_certificate(Certificate::from_pem(&*read(&ca, &ca.display())?)),
             None => ClientTlsConfig::new().with_native_roots(),
         };
         match (cert, key) {
             (Some(cert), Some(key)) => {
-                let identity = Identity::from_pem(&*read(&cert)?, &*read(&key)?);
+                let identity =
+                    Identity::from_pem(&*read(&cert, &cert.display())?, &*read(&key, &KEY)?);
                 Ok(Some(config.identity(identity)))
             }
             (None, None) => Ok(Some(config)),
@@ -73,8 +79,10 @@ impl Encryption {
     }
 }
 
-fn read(path: &PathBuf) -> Result<Zeroizing<Vec<u8>>, CliError> {
-    let bytes =
-        fs::read(path).map_err(|error| CliError::File(path.display().to_string(), error))?;
+/// What is said of the file of a key: what was given for its path may be the key.
+const KEY: &str = "the private key (--key, JETON_KEY, or the profile's)";
+
+fn read(path: &Path, shown: &dyn Display) -> Result<Zeroizing<Vec<u8>>, CliError> {
+    let bytes = fs::read(path).map_err(|error| CliError::File(shown.to_string(), error))?;
     Ok(Zeroizing::new(bytes))
 }

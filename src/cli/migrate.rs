@@ -19,7 +19,7 @@ use crate::{
 pub(super) struct Migrate {
     /// The store to move
     #[arg(long, value_name = "sled:DIR", value_parser = directory)]
-    from: PathBuf,
+    from: Directory,
 
     /// The database, which holds no store yet. Without it that of `JETON_STORE_URL`: arguments
     /// are seen by everybody
@@ -34,9 +34,13 @@ pub(super) struct Migrate {
     overrides: Overrides,
 }
 
-fn directory(text: &str) -> Result<PathBuf, &'static str> {
+/// The data directory of a store.
+#[derive(Clone, Debug)]
+struct Directory(PathBuf);
+
+fn directory(text: &str) -> Result<Directory, &'static str> {
     let directory = text.strip_prefix("sled:").filter(|directory| !directory.is_empty());
-    directory.map(PathBuf::from).ok_or("must be sled: and a data directory")
+    directory.map(|path| Directory(path.into())).ok_or("must be sled: and a data directory")
 }
 
 impl Migrate {
@@ -50,7 +54,7 @@ impl Migrate {
                 "name the database: --to postgres://…, or JETON_STORE_URL",
             ));
         };
-        let moved = app::migrate(&self.from, &to, |copied| {
+        let moved = app::migrate(&self.from.0, &to, |copied| {
             output::note(&format!(
                 "copied so far: {} clients, {} users, {} grants",
                 copied.clients, copied.users, copied.grants

@@ -85,7 +85,7 @@ fn checked(secret: Secret) -> Result<Secret, Invalid> {
     Ok(secret)
 }
 
-/// The name is shown when the variable is not set, so it must not be a secret under the wrong key.
+/// A secret under the wrong key is no name.
 fn variable_name(text: &str) -> Result<String, Invalid> {
     let word = text.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_');
     let number = text.bytes().next().is_none_or(|first| first.is_ascii_digit());
@@ -103,7 +103,8 @@ fn from_variable(
 ) -> Option<Secret> {
     let variable = &name.value;
     let secret = match environment.variable(variable).map(OsString::into_string) {
-        None => Err(format!("the environment variable {variable} is not set, or empty")),
+        // What names nothing may be the secret itself, under the wrong key.
+        None => Err("the environment variable that it names is not set, or empty".to_owned()),
         Some(Err(_)) => Err(format!("the environment variable {variable} is not UTF-8")),
         Some(Ok(text)) => checked(Secret::new(secret_text(&Zeroizing::new(text))))
             .map_err(|invalid| format!("the environment variable {variable} {invalid}")),
@@ -111,7 +112,7 @@ fn from_variable(
     secret.map_err(|problem| fields.fault(name.at, keys.variable, &problem)).ok()
 }
 
-/// The path is shown when the file cannot be read, so it must not be a secret under the wrong key.
+/// A secret under the wrong key is no path.
 fn file_path(text: &str) -> Result<PathBuf, Invalid> {
     if client_secret::is_generated(&Secret::new(text)) {
         return Err(Invalid("must be a path"));
@@ -127,7 +128,7 @@ fn from_file(
 ) -> Option<Secret> {
     let shown = path.value.display();
     let secret = match environment.read(&path.value) {
-        Err(error) => Err(format!("{shown} cannot be read: {error}")),
+        Err(error) => Err(format!("the file that it names cannot be read: {error}")),
         Ok(file) => {
             warn_if_exposed(fields, &path.value, &file);
             text_of(&file).and_then(checked).map_err(|invalid| format!("{shown} {invalid}"))

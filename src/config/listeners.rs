@@ -183,7 +183,9 @@ pub(super) fn issuer(text: &str) -> Result<String, Invalid> {
     let fault = Invalid("must be an https:// or http:// URL without query and fragment");
     let uri: Uri = text.parse().map_err(|_| fault)?;
     let web = matches!(uri.scheme_str(), Some("https" | "http"));
-    if !web || uri.authority().is_none() || text.contains(['?', '#']) {
+    // Everybody is shown it.
+    let named = uri.authority().is_some_and(|authority| !authority.as_str().contains('@'));
+    if !web || !named || text.contains(['?', '#']) {
         return Err(fault);
     }
     Ok(text.to_owned())
@@ -198,9 +200,15 @@ mod tests {
         for text in ["https://tokens.example", "http://127.0.0.1:8080", "https://a.example/t"] {
             assert_eq!(issuer(text), Ok(text.to_owned()));
         }
-        for text in
-            ["", "tokens.example", "ftp://a.example", "https://", "https://a/?x", "https://a/#x"]
-        {
+        for text in [
+            "",
+            "tokens.example",
+            "ftp://a.example",
+            "https://",
+            "https://a/?x",
+            "https://a/#x",
+            "https://a:b@c/",
+        ] {
             assert!(issuer(text).is_err(), "{text}");
         }
     }

@@ -66,7 +66,7 @@ pub use self::{
     secrets::{SecretSettings, WeakDeclared},
     serve::{Runtime, ServeSettings, Undeclared},
     settings::{Loaded, Settings},
-    storage::{KeySettings, StoreSettings, unread_url},
+    storage::{KeySettings, StoreSettings, says_where_a_database_is, unread_url},
     tls::{ClientAuth, ClientCertificates, TlsSettings},
     traces::TraceSettings,
     user::{DeclaredPassword, DeclaredUser},

@@ -44,7 +44,8 @@ pub(super) fn endpoint(text: &str) -> Result<String, Invalid> {
     let fault = Invalid(r#"must be the URL of a collector like "http://127.0.0.1:4317""#);
     let uri: Uri = text.parse().map_err(|_| fault)?;
     let plain = uri.scheme_str() == Some("http") && uri.path() == "/" && uri.query().is_none();
-    if !plain || uri.authority().is_none() {
+    // It is shown where it cannot be reached, so it holds no password.
+    if !plain || uri.authority().is_none_or(|authority| authority.as_str().contains('@')) {
         return Err(fault);
     }
     Ok(text.to_owned())
@@ -59,7 +60,14 @@ mod tests {
         for text in ["http://127.0.0.1:4317", "http://collector.observability:4317/"] {
             assert_eq!(endpoint(text), Ok(text.to_owned()));
         }
-        for text in ["", "127.0.0.1:4317", "https://a:4317", "http://a:4317/v1/traces", "http://"] {
+        for text in [
+            "",
+            "127.0.0.1:4317",
+            "https://a:4317",
+            "http://a:4317/v1/traces",
+            "http://",
+            "http://a:b@c:4317",
+        ] {
             assert!(endpoint(text).is_err(), "{text}");
         }
     }

@@ -110,3 +110,80 @@ fn a_variable_that_cannot_be_used_is_blamed_by_its_own_name() {
     let ran = given.with("JETON_GRPC_LISTEN", "127.0.0.1:1").run();
     assert!(ran.err.contains("for '--grpc-listen <ADDRESS>'"), "{ran:?}");
 }
+
+/// Neither our words nor a library's repeat what may be a secret, whichever place it was put into.
+#[test]
+fn what_may_be_a_secret_in_the_wrong_place_is_not_repeated() {
+    const SECRET: &str = "hunter2";
+    let refused = |jeton: Jeton| {
+        let ran = jeton.with("JETON_CLIENT_ID", "root").with("JETON_CLIENT_SECRET", "x").run();
+        assert!(ran.code == Some(2) || ran.code == Some(1), "{ran:?}");
+        assert!(!ran.out.contains(SECRET) && !ran.err.contains(SECRET), "{ran:?}");
+        assert!(!ran.err.is_empty(), "{ran:?}");
+    };
+    let urls = [
+        "postgres:/jeton:hunter2@db/jeton",
+        "postgres://jeton:hunter2@db/jeton",
+        "host=db user=jeton password=hunter2",
+        "postgres:jeton:hunter2",
+        "http://jeton:hunter2@127.0.0.1:1",
+        "jat_0123456789hunter2",
+        "-----BEGIN PRIVATE KEY-----\nhunter2\n-----END PRIVATE KEY-----\n",
+    ];
+    for given in urls {
+        for line in ["migrate --from", "migrate --from sled:/nowhere --to", "serve --store-url"] {
+            refused(Jeton::new(line).and(given));
+        }
+        for line in
+            ["serve --config", "check --store", "serve --http-issuer", "serve --grpc-listen"]
+        {
+            // A token may be the name of a file.
+            if !given.starts_with("jat_") {
+                refused(Jeton::new(line).and(given));
+            }
+        }
+        for line in [
+            "token introspect",
+            "token",
+            "token revoke --access-token-only",
+            "client rotate-secret orders",
+            "user set-password alice",
+            "serve --access-overlap",
+            "serve --store-connections",
+            "status --output",
+            "token issue --ttl",
+            "health",
+        ] {
+            refused(Jeton::new(line).and(given));
+        }
+        for variable in ["JETON_SERVER", "JETON_ACCESS_OVERLAP", "JETON_STORE_URL"] {
+            let line = if variable == "JETON_SERVER" { "client list" } else { "serve" };
+            refused(Jeton::new(line).with(variable, given));
+        }
+    }
+    for variable in ["JETON_TLS_KEY", "JETON_TLS_CERT", "JETON_STORE_TLS_CA", "JETON_STORE_PATH"] {
+        for given in [urls[0], urls[2], urls[6]] {
+            refused(Jeton::new("serve").with(variable, given));
+        }
+    }
+    for flag in ["--secret", "--password", "--client-secret", "--hunter2"] {
+        refused(Jeton::new("token introspect").and(flag).and(SECRET));
+        refused(Jeton::new("token introspect").and(&format!("{flag}={SECRET}")));
+    }
+    for key in [SECRET, urls[6]] {
+        let shown = Jeton::new("status").with("JETON_SERVER", "https://127.0.0.1:1");
+        refused(shown.with("JETON_KEY", key).with("JETON_CERT", "/dev/null"));
+    }
+}
+
+#[test]
+fn what_was_mistyped_is_still_named() {
+    for (line, named) in [
+        ("serve --access-overlap soon", "'soon'"),
+        ("clinet list", "'clinet'"),
+        ("client list --limt 3", "'--limt'"),
+    ] {
+        let ran = Jeton::new(line).run();
+        assert!(ran.code == Some(2) && ran.err.contains(named), "{ran:?}");
+    }
+}

@@ -104,6 +104,9 @@ fn no_fault_shows_a_secret() {
         "secret.Tr0ub4dor = 1",
         "secret_env = ['Tr0ub4dor']",
         "secret_env = 'Tr0ub4dor-3'",
+        "secret_env = 'Tr0ub4dor'",
+        "secret_file = 'Tr0ub4dor'",
+        "secret_file = '/run/Tr0ub4dor'",
         "secret_hash = 'Tr0ub4dor'",
         "secret_hash = '$Tr0ub4dor'",
         "secret_hash = 'sha256:Tr0ub4dor'",
@@ -115,6 +118,23 @@ fn no_fault_shows_a_secret() {
     ];
     for text in texts {
         let environment = Fake::with_settings(&format!("[[client]]\nid = 'a'\n{text}"));
+        let faults = environment.load(&Overrides::default()).expect_err(text);
+        assert!(!format!("{faults} {faults:?}").contains(SECRET), "{text}\n{faults}");
+    }
+    for text in [
+        "[[user]]\nname = 'a'\npassword_env = 'Tr0ub4dor'",
+        "[[user]]\nname = 'a'\npassword_file = 'Tr0ub4dor'",
+        "[tls]\ncert = '/c'\nkey = \"\"\"-----BEGIN\nTr0ub4dor\n\"\"\"",
+        "[store]\nurl = 'Tr0ub4dor'",
+        "[store]\nurl = 'postgres:/a:Tr0ub4dor@b/c'",
+        "[store]\nurl = 'host=a password=Tr0ub4dor'",
+        "[store]\npath = 'postgres://a:Tr0ub4dor@b/c'",
+        "[traces]\nendpoint = 'http://a:Tr0ub4dor@b:4317'",
+        "[http]\nissuer = 'https://a:Tr0ub4dor@b'",
+        "[http]\ncors_allowed_origins = ['https://a:Tr0ub4dor@b']",
+        "[grpc]\nlisten = 'Tr0ub4dor'",
+    ] {
+        let environment = Fake::with_settings(text);
         let faults = environment.load(&Overrides::default()).expect_err(text);
         assert!(!format!("{faults} {faults:?}").contains(SECRET), "{text}\n{faults}");
     }
