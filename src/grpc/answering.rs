@@ -15,13 +15,13 @@ use tower::{Layer, Service};
 
 use super::{
     arriving::Arriving,
-    deadlines::{Deadlines, exceeded},
+    deadlines::{Deadline, Deadlines, exceeded},
     grpc_only::refusal,
     measured::{GrpcMetrics, outcome},
     own_errors::complete,
     panics::Panics,
 };
-use crate::metrics::Outcome;
+use crate::{metrics::Outcome, transport::Made};
 
 /// What all calls share.
 pub(super) struct Answering {
@@ -82,7 +82,7 @@ where
         let answer = AssertUnwindSafe(self.service.call(request)).catch_unwind();
         Box::pin(async move {
             let answer = match timeout_at(deadline.answer, answer).await {
-                Ok(Ok(answer)) => deadline.bound(complete(answer?)),
+                Ok(Ok(answer)) => weighed(deadline.bound(complete(answer?)), &deadline),
                 Ok(Err(panic)) => answering.panics.answer(&*panic),
                 Err(_) => exceeded().into_http(),
             };
@@ -90,6 +90,18 @@ where
             Ok(answer)
         })
     }
+}
+
+/// Most of what a method that is asked by stream, which is reflection's, keeps of its answers: it makes two
+/// of them ahead of its peer, each of which lies in buffers of twice its size.
+const MADE_AHEAD: usize = 128 << 10;
+
+/// The answer, which says what it keeps.
+fn weighed(mut answer: Response<Body>, deadline: &Deadline) -> Response<Body> {
+    if deadline.asks_by_stream() {
+        answer.extensions_mut().insert(Made(MADE_AHEAD));
+    }
+    answer
 }
 
 #[cfg(test)]

@@ -91,6 +91,11 @@ impl Deadline {
         request.map(|body| Arriving::until(self.request, body))
     }
 
+    /// Whether the call's request is a stream.
+    pub(super) const fn asks_by_stream(&self) -> bool {
+        self.request.is_some()
+    }
+
     /// The answer, whose stream ends in time.
     pub(super) fn bound(&self, answer: Response<Body>) -> Response<Body> {
         match self.stream {

@@ -4,13 +4,11 @@ use std::{
     pin::Pin,
     sync::Arc,
     task::{Context, Poll, ready},
-    time::Duration,
 };
 
-use http::{HeaderMap, Request};
+use http::{HeaderMap, Request, Response};
 use hyper::body::{Body, Bytes, Frame, Incoming, SizeHint};
 use pin_project_lite::pin_project;
-use tokio::time::{Sleep, sleep};
 
 use super::pending::{Account, Kept};
 
@@ -18,16 +16,10 @@ use super::pending::{Account, Kept};
 #[derive(Debug)]
 pub struct Received {
     body: Incoming,
-    account: Arc<Account>,
     kept: Arc<Kept>,
     /// How much more of it counts: a stream is read and let go message by message.
     room: usize,
-    waits: Option<Pin<Box<Sleep>>>,
 }
-
-/// How long to wait until it is looked again whether there is room to read more. Thousands of calls may
-/// wait at a time.
-const WAIT: Duration = Duration::from_millis(250);
 
 /// Most of one body that counts: no message and no body may be longer.
 const MOST_COUNTED: usize = 16 << 20;
@@ -38,14 +30,9 @@ impl Received {
         request: Request<Incoming>,
         account: &Arc<Account>,
     ) -> (Request<Self>, Arc<Kept>) {
-        let kept = Arc::new(account.call(length(request.headers())));
-        let received = |body| Self {
-            body,
-            account: Arc::clone(account),
-            kept: Arc::clone(&kept),
-            room: MOST_COUNTED,
-            waits: None,
-        };
+        let is_whole = request.body().is_end_stream();
+        let kept = Arc::new(account.call(length(request.headers()), is_whole));
+        let received = |body| Self { body, kept: Arc::clone(&kept), room: MOST_COUNTED };
         let request = request.map(received);
         (request, kept)
     }
@@ -64,12 +51,6 @@ impl Body for Received {
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, hyper::Error>>> {
-        // What is not read lies in a window of HTTP/2 or in the kernel, and the peer sends no more.
-        while self.account.must_wait() {
-            let waits = self.waits.get_or_insert_with(|| Box::pin(sleep(WAIT)));
-            ready!(waits.as_mut().poll(context));
-            self.waits = None;
-        }
         let frame = ready!(Pin::new(&mut self.body).poll_frame(context));
         if let Some(Ok(frame)) = &frame
             && let Some(data) = frame.data_ref()
@@ -77,6 +58,9 @@ impl Body for Received {
             let counts = data.len().min(self.room);
             self.room -= counts;
             self.kept.grow(counts);
+        }
+        if frame.is_none() || self.body.is_end_stream() {
+            self.kept.is_whole();
         }
         Poll::Ready(frame)
     }
@@ -90,6 +74,11 @@ impl Body for Received {
     }
 }
 
+/// How much an answer keeps in memory beside what was taken from it, in bytes: an extension of the
+/// response whose stream makes parts ahead of its peer.
+#[derive(Clone, Copy, Debug)]
+pub struct Made(pub usize);
+
 pin_project! {
     /// The body of an answer, each part of which counts until the last copy of it is dropped: that is
     /// when it was written to the peer, or never will be.
@@ -102,10 +91,15 @@ pin_project! {
 }
 
 impl<B> Sent<B> {
-    /// The body of the answer to a call, which counts until it is over.
-    pub(super) fn counted(body: B, account: Arc<Account>, call: Arc<Kept>) -> Self {
-        call.answered();
-        Self { body, account, call }
+    /// The answer to a call, whose body counts until it is over.
+    pub(super) fn counted(
+        answer: Response<B>,
+        account: Arc<Account>,
+        call: Arc<Kept>,
+    ) -> Response<Self> {
+        let made = answer.extensions().get().map_or(0, |Made(bytes)| *bytes);
+        call.answered(made);
+        answer.map(|body| Self { body, account, call })
     }
 }
 

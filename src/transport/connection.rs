@@ -22,11 +22,14 @@ use super::{
     Peer, Protocol, Received, Stage, Transport,
     bodies::Sent,
     first_bytes::first_bytes,
-    http1_pace::Pace,
+    http1_pace::{LEEWAY, Pace},
     keep_alive::KeptAlive,
     life::{Life, live},
     lull::Calls,
-    protocol, tls,
+    pending::Opened,
+    protocol,
+    reads::Admitted,
+    tls,
     writes::Watched,
 };
 
@@ -49,8 +52,52 @@ pub(super) async fn connection<S, B>(
         tracing::debug!(%error, "a connection answers with delay");
     }
     let peer = Peer::at(address);
+    let opened = transport.pending.open();
+    let silence = silence(&transport);
+    let spoken = async {
+        let spoken = matches!(timeout(silence, stream.readable()).await, Ok(Ok(())));
+        spoken && timeout(silence, opened.account().room()).await.is_ok()
+    };
+    tokio::select! {
+        spoken = spoken => if !spoken {
+            tracing::debug!(peer = %address, "a connection never began to speak");
+            return;
+        },
+        () = opened.account().to_be_cut() => return,
+        () = Stage::Draining.reached(&mut stage) => return,
+    }
+    // Boxed, so that a connection that says nothing takes next to nothing.
+    Box::pin(speak((stream, peer), opened, service, (transport, stage))).await;
+}
+
+/// How long a peer may say nothing at first.
+fn silence(transport: &Transport) -> Duration {
+    let limits = &transport.limits;
+    match (&transport.tls, transport.protocol) {
+        (Some(_), _) => limits.tls_handshake_timeout,
+        // Clients open some before they have anything to ask.
+        (None, Protocol::Http1) => limits.http_keepalive + LEEWAY,
+        (None, Protocol::Http2 | Protocol::Either) => limits.preface_timeout,
+    }
+}
+
+/// Serves a connection whose peer has begun to speak.
+async fn speak<S, B>(
+    (stream, peer): (TcpStream, Peer),
+    opened: Opened,
+    service: S,
+    (transport, mut stage): (Arc<Transport>, watch::Receiver<Stage>),
+) where
+    S: Service<Request<Received>, Response = Response<B>, Error = Infallible>,
+    S: Clone + Send + 'static,
+    S::Future: Send,
+    B: Body<Data = Bytes> + Send + 'static,
+    B::Error: Into<Box<dyn Error + Send + Sync>>,
+{
+    let address = peer.address;
+    let stream = Admitted::of(stream, opened.account());
     let Some(tls) = &transport.tls else {
-        return serve(stream, peer, service, &transport, stage).await;
+        return serve(stream, peer, opened, service, (&transport, stage)).await;
     };
     let accepting = tls.accept(stream, transport.protocol);
     let accepted = tokio::select! {
@@ -60,7 +107,7 @@ pub(super) async fn connection<S, B>(
     match accepted {
         Ok(Ok((stream, certificate))) => {
             let peer = Peer { certificate, ..peer };
-            serve(stream, peer, service, &transport, stage).await;
+            serve(stream, peer, opened, service, (&transport, stage)).await;
         }
         Ok(Err(error)) => not_shaken(&transport, address, &tls::reason(&error)),
         Err(_) => not_shaken(&transport, address, "it took too long"),
@@ -78,9 +125,9 @@ fn not_shaken(transport: &Transport, peer: SocketAddr, reason: &str) {
 async fn serve<T, S, B>(
     stream: T,
     peer: Peer,
+    opened: Opened,
     service: S,
-    transport: &Transport,
-    mut stage: watch::Receiver<Stage>,
+    (transport, mut stage): (&Transport, watch::Receiver<Stage>),
 ) where
     T: AsyncRead + AsyncWrite + Send + Unpin + 'static,
     S: Service<Request<Received>, Response = Response<B>, Error = Infallible>,
@@ -92,7 +139,6 @@ async fn serve<T, S, B>(
     let limits = &transport.limits;
     let address = peer.address;
     let (stream, writes) = Watched::of(stream);
-    let opened = transport.pending.open();
     let account = opened.account();
     let calls = Arc::new(Calls::default());
     let (counted, kept_for) = (Arc::clone(&calls), Arc::clone(account));
@@ -111,7 +157,7 @@ async fn serve<T, S, B>(
             if let Some(keeping) = keeping {
                 keeping.tell(answer.headers_mut());
             }
-            Ok::<_, Infallible>(answer.map(|body| Sent::counted(body, account, kept)))
+            Ok::<_, Infallible>(Sent::counted(answer, account, kept))
         }
     });
     let life = Life { limits, calls: &calls, account, writes: &writes, age: transport.ages.next() };

@@ -13,7 +13,7 @@ use crate::config::LimitSettings;
 
 /// How much later than told a connection is closed: a request that its client sends at the last moment is
 /// still on its way then.
-const LEEWAY: Duration = Duration::from_secs(2);
+pub(super) const LEEWAY: Duration = Duration::from_secs(2);
 
 /// What a connection waits for, and since when.
 #[derive(Clone, Copy, Debug)]

@@ -16,6 +16,8 @@ use crate::served::Listener;
 
 /// Calls on each connection: as many as the server allows by default.
 const STREAMS: usize = 256;
+/// The method of reflection.
+const REFLECTION: &str = "/ServerReflectionInfo";
 /// How long a peer waits for the server to act.
 const HELD: Duration = Duration::from_secs(5);
 
@@ -65,6 +67,26 @@ pub(crate) async fn attack(served: &[Listener], caller: &Caller, message: Messag
     let cut = peers.iter().filter(|(_, cut)| *cut).count();
     assert!(calls > peers.len(), "{message:?}: {calls} calls");
     format!("{calls} calls at {} paths; {cut} connections cut", peers.len())
+}
+
+/// Peers of each reflection service, whose answers are long and made ahead.
+const REFLECTING: usize = 20;
+
+/// Some peers at each path of reflection that take no answer: how many of them were cut off.
+pub(crate) async fn unread_reflection(served: &[Listener], caller: &Caller) -> String {
+    let mut peers = JoinSet::new();
+    for Listener { address, http2, .. } in served {
+        for path in http2.iter().filter(|path| path.ends_with(REFLECTION)) {
+            for _ in 0..REFLECTING {
+                let (address, path, caller) = (address.clone(), path.clone(), caller.clone());
+                peers.spawn(async move { peer(&address, &path, &caller, Message::Unread).await });
+            }
+        }
+    }
+    let peers = peers.join_all().await;
+    let cut = peers.iter().filter(|(_, cut)| *cut).count();
+    assert!(!peers.is_empty(), "reflection is not served");
+    format!("{cut} of {} connections cut", peers.len())
 }
 
 /// How many calls it made, and whether the server has ended the connection.
@@ -133,7 +155,7 @@ fn question(path: &str, caller: &Caller) -> Vec<u8> {
         let tokens = vec![caller.token.clone(); 1_000];
         return BatchIntrospectRequest { tokens }.encode_to_vec();
     }
-    if path.ends_with("/ServerReflectionInfo") {
+    if path.ends_with(REFLECTION) {
         let service = "jeton.v1.AdminService".to_owned();
         let message_request = Some(MessageRequest::FileContainingSymbol(service));
         return ServerReflectionRequest { host: "h".repeat(3 << 10), message_request }

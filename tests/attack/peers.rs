@@ -11,6 +11,7 @@ use tokio::{
 };
 
 use crate::{
+    crowds::{crowd, half_body, half_message},
     frames::{
         ACK, CONTINUATION, DATA, END_HEADERS, END_STREAM, GREETING, HEADERS, NO_FLAGS, PING, RESET,
         SETTINGS, bomb, call, frame,
@@ -43,10 +44,14 @@ pub(crate) enum Attack {
     UnreadAnswers,
     HalfBodies,
     UnreadHttp,
+    ManyHalfBodies,
+    LongHalfBodies,
+    ManyHalfMessages,
+    UnreadReflection,
 }
 
 impl Attack {
-    const ALL: [Self; 18] = [
+    const ALL: [Self; 22] = [
         Self::IdleConnections,
         Self::SlowPreface,
         Self::SlowHeaders,
@@ -65,6 +70,10 @@ impl Attack {
         Self::UnreadAnswers,
         Self::HalfBodies,
         Self::UnreadHttp,
+        Self::ManyHalfBodies,
+        Self::LongHalfBodies,
+        Self::ManyHalfMessages,
+        Self::UnreadReflection,
     ];
 
     /// All of them, or the one that `JETON_TEST_ATTACK` names.
@@ -92,6 +101,7 @@ impl Attack {
             Self::UnreadAnswers => messages::attack(served, caller, Message::Unread).await,
             Self::HalfBodies => plain::attack(served, Request::Half).await,
             Self::UnreadHttp => plain::attack(served, Request::Unread).await,
+            Self::UnreadReflection => messages::unread_reflection(served, caller).await,
             Self::IdleConnections
             | Self::SlowPreface
             | Self::SlowHeaders
@@ -103,7 +113,10 @@ impl Attack {
             | Self::PingFlood
             | Self::SettingsFlood
             | Self::UnaskedAcks
-            | Self::ManyStreams => self.run_on_each(served).await,
+            | Self::ManyStreams
+            | Self::ManyHalfBodies
+            | Self::LongHalfBodies
+            | Self::ManyHalfMessages => self.run_on_each(served).await,
         }
     }
 
@@ -113,7 +126,10 @@ impl Attack {
         for listener in served {
             let Listener { name, address, http1, http2 } = listener.clone();
             attacks.spawn(async move {
-                let over_http1 = matches!(self, Self::SlowHttpHeaders);
+                let over_http1 = matches!(
+                    self,
+                    Self::SlowHttpHeaders | Self::ManyHalfBodies | Self::LongHalfBodies
+                );
                 let paths = if over_http1 { &http1 } else { &http2 };
                 let path = match (self, paths.first()) {
                     (Self::IdleConnections, _) => "",
@@ -182,11 +198,15 @@ impl Attack {
                 let of = move |number| frame(HEADERS, END_HEADERS, 2 * number + 1, &opened);
                 flood(address, 5, "streams opened", of, 10_000).await
             }
+            Self::ManyHalfBodies => crowd(address, 9_000, half_body(path, 30_000)).await,
+            Self::LongHalfBodies => crowd(address, 600, half_body(path, 65_000)).await,
+            Self::ManyHalfMessages => crowd(address, 4_000, half_message(path)).await,
             Self::GzipBomb
             | Self::LongMessages
             | Self::HalfMessages
             | Self::UnreadAnswers
             | Self::HalfBodies
+            | Self::UnreadReflection
             | Self::UnreadHttp => unreachable!("it goes from path to path"),
         }
     }

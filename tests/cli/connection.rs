@@ -166,6 +166,8 @@ fn what_may_be_a_secret_in_the_wrong_place_is_not_repeated() {
             refused(Jeton::new("serve").with(variable, given));
         }
     }
+    let file = concat!(env!("CARGO_MANIFEST_DIR"), "/Cargo.toml");
+    refused(Jeton::new("serve").with("JETON_TLS_CERT", file).with("JETON_TLS_KEY", SECRET));
     for flag in ["--secret", "--password", "--client-secret", "--hunter2"] {
         refused(Jeton::new("token introspect").and(flag).and(SECRET));
         refused(Jeton::new("token introspect").and(&format!("{flag}={SECRET}")));

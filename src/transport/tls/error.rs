@@ -15,6 +15,9 @@ pub enum TlsError {
         /// Why not.
         error: io::Error,
     },
+    /// What is given for the file of the key names none. It is not shown: it may be the key.
+    #[error("the file of the private key, which tls.key names: {0}")]
+    NoKey(io::Error),
     /// A file does not hold what it should.
     #[error("{}: {problem}", path.display())]
     Unfit {

@@ -32,7 +32,7 @@ impl Contents {
         let clients = settings.clients.as_ref();
         Ok(Self {
             cert: read(Some(&settings.cert))?,
-            key: read(Some(&settings.key))?,
+            key: read(Some(&settings.key)).map_err(without_key)?,
             client_ca: read(clients.map(|clients| &*clients.ca))?,
             crl: read(clients.and_then(|clients| clients.crl.as_deref()))?,
         })
@@ -46,5 +46,14 @@ impl Contents {
             hash.update(Sha256::digest(&**file));
         }
         hash.finalize().into()
+    }
+}
+
+/// What was given for the path of a key, and lies in no directory that there is, may be the key.
+fn without_key(error: TlsError) -> TlsError {
+    let lies = |path: &Path| path.parent().is_some_and(|above| above.is_dir());
+    match error {
+        TlsError::Unreadable { path, error } if !lies(&path) => TlsError::NoKey(error),
+        error => error,
     }
 }

@@ -10,7 +10,7 @@ use std::{io, sync::Arc};
 
 use arc_swap::ArcSwap;
 use rustls::{ServerConfig, pki_types::UnixTime, time_provider::TimeProvider};
-use tokio::net::TcpStream;
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio_rustls::{TlsAcceptor, server::TlsStream};
 
 pub(super) use self::client_verifier::reason;
@@ -140,11 +140,11 @@ impl Tls {
     ///
     /// # Errors
     /// When the peer and we do not come to terms; [`reason`] tells why.
-    pub(super) async fn accept(
+    pub(super) async fn accept<T: AsyncRead + AsyncWrite + Unpin>(
         &self,
-        stream: TcpStream,
+        stream: T,
         protocol: Protocol,
-    ) -> io::Result<(TlsStream<TcpStream>, Option<Arc<[CertificateIdentity]>>)> {
+    ) -> io::Result<(TlsStream<T>, Option<Arc<[CertificateIdentity]>>)> {
         let used = self.0.used.load_full();
         let acceptor = match protocol {
             Protocol::Http1 | Protocol::Either => &used.http1,
