@@ -102,9 +102,9 @@ pub(super) fn replaceable(what: &'static str, path: &Path) -> Option<Exposure> {
 fn above(what: &'static str, path: &Path) -> Option<Exposure> {
     let path = std::path::absolute(path).ok()?;
     // What is not there yet is made in the nearest directory that is.
-    let made = path.ancestors().find_map(|path| fs::canonicalize(path).ok())?;
+    let nearest = path.ancestors().find_map(|path| fs::canonicalize(path).ok())?;
     let itself = fs::symlink_metadata(&path).is_ok();
-    made.ancestors().skip(itself.into()).find_map(|above| {
+    nearest.ancestors().skip(itself.into()).find_map(|above| {
         let mode = fs::metadata(above).ok()?.mode() & 0o7777;
         let open = mode & 0o1002 == 0o002;
         open.then(|| Exposure { kind: Kind::Moved, what, path: above.to_owned(), mode })

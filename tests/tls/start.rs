@@ -24,7 +24,7 @@ async fn a_server_does_not_start_with_certificates_that_are_no_good() {
     let settings = with_certificate(Settings::standard());
     for (certificate, key, reason) in [
         (None, Some(&*good.key), "server.pem: No such file"),
-        (Some(&*good.certificate), None, "server.key: No such file"),
+        (Some(&*good.certificate), None, "which tls.key names: No such file"),
         (Some(""), Some(&*good.key), "server.pem: holds no certificate in PEM"),
         (Some("-----BEGIN CERTIFICATE-----\n!"), Some(&*good.key), "server.pem: is not PEM"),
         (Some(&*good.certificate), Some(""), "server.key: holds no private key"),

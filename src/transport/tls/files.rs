@@ -32,7 +32,7 @@ impl Contents {
         let clients = settings.clients.as_ref();
         Ok(Self {
             cert: read(Some(&settings.cert))?,
-            key: read(Some(&settings.key)).map_err(without_key)?,
+            key: key(&settings.key)?,
             client_ca: read(clients.map(|clients| &*clients.ca))?,
             crl: read(clients.and_then(|clients| clients.crl.as_deref()))?,
         })
@@ -49,11 +49,14 @@ impl Contents {
     }
 }
 
-/// What was given for the path of a key, and lies in no directory that there is, may be the key.
-fn without_key(error: TlsError) -> TlsError {
-    let lies = |path: &Path| path.parent().is_some_and(|above| above.is_dir());
-    match error {
-        TlsError::Unreadable { path, error } if !lies(&path) => TlsError::NoKey(error),
-        error => error,
-    }
+/// The private key. What was given for its path, and lies in no directory that there is, may be the key.
+fn key(path: &Path) -> Result<Zeroizing<Vec<u8>>, TlsError> {
+    let file = RegularFile::read(path, MAX_BYTES).map_err(|error| {
+        if path.parent().is_some_and(Path::is_dir) {
+            TlsError::Unreadable { path: path.to_owned(), error }
+        } else {
+            TlsError::NoKey(error)
+        }
+    });
+    Ok(file?.bytes)
 }
