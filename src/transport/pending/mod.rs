@@ -20,11 +20,12 @@ use tokio::time::Instant;
 
 pub(super) use self::account::{Account, Kept, WAIT};
 
-/// With more than half of the limit kept, connections are cut off whose peer has let something lie for so
-/// long: half a request, or an answer.
+/// With more than half of the limit kept, connections are cut off that have more than a step, and whose peer
+/// has let something lie for so long: half a request, or an answer. With more than three quarters of it,
+/// those that have less, too.
 const PATIENCE: Duration = Duration::from_secs(1);
-/// With more than three quarters of it, those for which anything has lain for so long, a stream too. What
-/// the server has yet to answer is no reason: no more of it is read meanwhile.
+/// With more than three quarters of it, those go that have more than a step and for which anything has lain
+/// for so long, a stream too. What the server has yet to answer is no reason: no more of it is read meanwhile.
 const HASTE: Duration = Duration::from_millis(200);
 /// How often connections are looked through while less than all of the limit is kept, or nothing was found.
 const BETWEEN_LOOKS: Duration = Duration::from_millis(10);
@@ -132,14 +133,19 @@ impl Pending {
         burdens.sort_unstable_by_key(|(burden, _)| Reverse(burden.weight()));
         let mut found = false;
         for (burden, account) in burdens {
-            let staying = self.staying();
-            if staying < Level::High {
-                break;
-            }
-            let may_be_cut = if level == Level::High {
-                burden.waits_for_its_peer_for(PATIENCE)
-            } else {
-                burden.lies_for(HASTE) || (staying == Level::Full && burden.is_much())
+            // Who has little goes last, and only where there is hardly any room: a server that is short
+            // of time may be late to write the answers of clients that behave.
+            let may_be_cut = match self.staying() {
+                Level::Low | Level::Middling => break,
+                Level::High if level == Level::High => {
+                    burden.is_much() && burden.waits_for_its_peer_for(PATIENCE)
+                }
+                Level::High => burden.is_much() && burden.lies_for(HASTE),
+                Level::Higher => {
+                    burden.is_much() && burden.lies_for(HASTE)
+                        || burden.waits_for_its_peer_for(PATIENCE)
+                }
+                Level::Full => burden.is_much() || burden.waits_for_its_peer_for(PATIENCE),
             };
             if may_be_cut {
                 account.cut_off();

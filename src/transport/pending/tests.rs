@@ -100,7 +100,7 @@ async fn beyond_half_of_it_nobody_is_cut_off_for_what_the_server_is_slow_to_answ
     let (waits, lets_lie, quick) = (pending.open(), pending.open(), pending.open());
     let questions: Vec<_> = (0..20).map(|_| waits.account().call(KIB, true)).collect();
     pass(Duration::from_secs(20)).await;
-    let _half = lets_lie.account().call(KIB, false);
+    let _half = half(&lets_lie, 2);
     pass(Duration::from_millis(1_500)).await;
     drop(half(&quick, 6));
     assert!(is_cut(&lets_lie) && !is_cut(&waits) && !is_cut(&quick));
@@ -155,7 +155,7 @@ async fn many_that_have_little_each_are_bounded_as_few_that_have_much_are() {
         let opened = pending.open();
         let kept = opened.account().call(1, false);
         open.push((opened, kept));
-        pass(Duration::from_millis(20)).await;
+        pass(Duration::from_millis(100)).await;
         let staying = kept_and_staying(&pending);
         assert!(staying <= MOST, "{staying}");
     }
@@ -176,6 +176,22 @@ async fn a_burst_of_small_calls_cuts_nobody_off() {
     calls.iter().for_each(Kept::is_whole);
     drop(calls);
     assert!(!open.iter().any(is_cut));
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_has_little_is_cut_off_only_where_there_is_hardly_any_room_and_after_a_second() {
+    let pending = Pending::limited(MOST);
+    let (little, much) = (pending.open(), pending.open());
+    let _late = little.account().answer(KIB);
+    pass(Duration::from_millis(900)).await;
+    let lies = half(&much, 19);
+    pass(Duration::from_millis(50)).await;
+    drop(pending.open().account().call(KIB, false));
+    assert!(!is_cut(&little) && !is_cut(&much));
+    pass(Duration::from_secs(1)).await;
+    drop(pending.open().account().call(KIB, false));
+    assert!(!is_cut(&little) && is_cut(&much), "it goes first");
+    drop(lies);
 }
 
 #[tokio::test(start_paused = true)]
