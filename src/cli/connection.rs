@@ -121,10 +121,13 @@ fn may_be_shown(url: &str) -> Result<(), CliError> {
              JETON_CLIENT_ID and JETON_CLIENT_SECRET, or by a profile",
         ));
     }
-    let is_web = url.parse().is_ok_and(|uri: Uri| {
-        matches!(uri.scheme_str(), Some("http" | "https")) && uri.query().is_none()
+    // A host and a port alone are told what they lack, which is no secret.
+    let is_place = url.parse().is_ok_and(|uri: Uri| match uri.scheme_str() {
+        Some("http" | "https") => uri.query().is_none(),
+        Some(_) => false,
+        None => uri.port_u16().is_some(),
     });
-    if !is_web {
+    if !is_place {
         return Err(CliError::Usage(
             "the server (--server, JETON_SERVER, or the profile's) must be a URL like \
              http://127.0.0.1:50051 or https://tokens.example:50051",
