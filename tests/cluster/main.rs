@@ -23,6 +23,7 @@ mod bulk;
 mod database;
 mod encrypted;
 mod fleet;
+mod frozen;
 mod history;
 mod hung;
 mod instances;
