@@ -134,9 +134,8 @@ impl<R: Tabled> PostgresRecords<R> {
         change: Option<&Change>,
     ) -> Result<Attempt, Failed> {
         let unreached = Failed::NotWritten(WriteError::Unavailable);
-        let busy = Failed::NotWritten(WriteError::Busy);
         let _turn = match change {
-            Some(_) => Some(self.shared.event_turn().await.ok_or(busy)?),
+            Some(_) => Some(self.shared.event_turn().await.ok_or(unreached)?),
             None => None,
         };
         let mut client = self.shared.connections.get().await.map_err(|_| unreached)?;
