@@ -106,8 +106,8 @@ pub fn new_client_secret() -> Secret {
 /// A generated secret's hash, as the settings take it for `secret_hash`.
 pub fn secret_hash(secret: &Secret) -> String {
     let hash = Sha256::digest(secret.expose());
-    let digits: String = hash.iter().map(|byte| format!("{byte:02x}")).collect();
-    format!("sha256:{digits}")
+    let digits: Vec<_> = hash.iter().map(|byte| format!("{byte:02x}")).collect();
+    format!("sha256:{}", digits.concat())
 }
 
 /// A client that may call `AdminService`, if there is one.

@@ -104,7 +104,7 @@ impl Check {
             }
             Format::Table | Format::Json | Format::Yaml => {
                 let columns = Columns::new(&[], &[]);
-                output::print_list(findings.iter().map(fields).collect(), &columns, self.output)?;
+                output::print_list(findings.iter().map(fields).collect(), columns, self.output)?;
             }
         }
         let errors = findings.iter().filter(|finding| finding.level == Level::Error).count();

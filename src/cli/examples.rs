@@ -104,8 +104,7 @@ fn below(command: Command, path: &str) -> Command {
         let command = below(command, &path);
         match EXAMPLES.iter().find(|(name, _)| *name == path) {
             Some((_, lines)) => {
-                let lines: String = lines.lines().map(|line| format!("\n  {line}")).collect();
-                command.after_help(format!("Examples:{lines}"))
+                command.after_help(format!("Examples:\n  {}", lines.replace('\n', "\n  ")))
             }
             None => command,
         }

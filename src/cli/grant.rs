@@ -115,7 +115,7 @@ impl Grant {
         let fields = match self.action {
             Action::List { whose, active, limit } => {
                 let grants = list(admin, whose, active, limit).await?;
-                return print_list(grants, &COLUMNS, self.output);
+                return print_list(grants, COLUMNS, self.output);
             }
             Action::Get { grant_id } => {
                 let answer = admin.get_grant(v1::GetGrantRequest { grant_id }).await?;

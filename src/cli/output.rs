@@ -46,12 +46,6 @@ impl<const N: usize> From<&'static [&'static str; N]> for Columns {
     }
 }
 
-impl From<&Self> for Columns {
-    fn from(columns: &Self) -> Self {
-        *columns
-    }
-}
-
 impl Fields {
     pub(super) fn add(&mut self, name: &'static str, value: impl Into<Value>) {
         let value = value.into();
@@ -159,7 +153,7 @@ fn print_field(answers: &[Vec<(&str, &Value)>], fields: &str) -> Result<(), CliE
         lines.push(names.iter().map(cell).collect::<Vec<_>>().join("\t"));
     }
     let lines = lines.into_iter().filter(|line| !line.is_empty());
-    write(&lines.map(|line| format!("{line}\n")).collect::<String>())
+    write(&lines.map(|line| line + "\n").collect::<String>())
 }
 
 /// What an answer has under a name, or within it: `store.engine`.

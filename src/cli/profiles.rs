@@ -72,8 +72,8 @@ fn table(name: &str, profile: &Profile) -> Result<Zeroizing<String>, ProfileErro
     let servers = servers.collect::<Result<Vec<_>, _>>()?;
     match &servers[..] {
         [] => {}
-        [server] => table.push_str(&format!("server = {server}\n")),
-        servers => table.push_str(&format!("servers = [{}]\n", servers.join(", "))),
+        [server] => table.extend(["server = ", server, "\n"]),
+        servers => table.extend(["servers = [", &servers.join(", "), "]\n"]),
     }
     let encryption = &profile.encryption;
     for (key, path) in
@@ -81,11 +81,11 @@ fn table(name: &str, profile: &Profile) -> Result<Zeroizing<String>, ProfileErro
     {
         if let Some(path) = path {
             let path = path.to_str().ok_or(ProfileError::Text)?;
-            table.push_str(&format!("{key} = {}\n", quoted(path)?));
+            table.extend([key, " = ", &quoted(path)?, "\n"]);
         }
     }
     if let Some(id) = &profile.client_id {
-        table.push_str(&format!("client_id = {}\n", quoted(id)?));
+        table.extend(["client_id = ", &quoted(id)?, "\n"]);
     }
     if let Some(secret) = profile.client_secret.as_ref().filter(|secret| !secret.is_empty()) {
         let secret = Zeroizing::new(quoted(secret.expose())?);

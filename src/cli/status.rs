@@ -45,7 +45,7 @@ impl Status {
             }
             answers.push(answer);
         }
-        print_list(answers, &COLUMNS, self.output)?;
+        print_list(answers, COLUMNS, self.output)?;
         if failed == 0 { Ok(()) } else { Err(CliError::SomeFailed(failed)) }
     }
 }

@@ -91,9 +91,10 @@ fn in_words(name: &str, value: &Value, between: &str) -> String {
     }
     if let Value::Object(entries) = value {
         let entries = entries.iter().map(|(name, value)| {
-            let value = match value {
-                Value::Number(_) => in_words(name, value, ",").replace(' ', ""),
-                value => text(value, ","),
+            let value = if value.is_number() {
+                in_words(name, value, ",").replace(' ', "")
+            } else {
+                text(value, ",")
             };
             format!("{}={value}", printable(name))
         });

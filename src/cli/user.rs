@@ -177,7 +177,7 @@ impl User {
             }
             Action::Get { which } => Some(which.get(admin).await?),
             Action::List(list) => {
-                return print_list(list.run(admin).await?, &COLUMNS, self.output);
+                return print_list(list.run(admin).await?, COLUMNS, self.output);
             }
             Action::Update(change) => change.run(admin).await?,
             Action::SetPassword { which, keep_grants } => {

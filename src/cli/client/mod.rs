@@ -171,7 +171,7 @@ impl Client {
             Action::Get { id } => shown::fields(get(admin, id).await?),
             Action::List(list) => {
                 let clients = list.run(admin).await?;
-                return print_list(clients, &shown::COLUMNS, self.output);
+                return print_list(clients, shown::COLUMNS, self.output);
             }
             Action::Update(change) => change.run(admin).await?,
             Action::Delete(certain) => {
