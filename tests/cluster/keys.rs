@@ -28,15 +28,21 @@ async fn fails_at(database: &Database, home: &Home) -> String {
 async fn fails_with(url: &str, home: &Home) -> String {
     let environment = [("JETON_STORE_URL", url)];
     let log = Server::fail_to_start_with(home, &with_admin(), &environment).await;
-    let words = log.lines().last().and_then(|line| line.strip_prefix("jeton: "));
-    let words = words.expect("why it ended").to_owned();
+    let last = log.lines().last().expect("why it ended");
     let config = home.path().join("jeton.toml");
-    let mut check = jeton(home, &["check", "--deep", "--config", text(&config)]);
+    let arguments = ["check", "--deep", "--output", "json", "--config", text(&config)];
+    let mut check = jeton(home, &arguments);
     let free = ["JETON_GRPC_LISTEN", "JETON_HTTP_LISTEN", "JETON_OPS_LISTEN"];
     check.env("JETON_STORE_URL", url).envs(free.map(|name| (name, "127.0.0.1:0")));
     let output = spawn_blocking(move || check.output()).await.expect("it ended");
-    let checked = String::from_utf8(output.expect("jeton runs").stdout).expect("UTF-8");
-    assert!(checked.contains(&words), "{words:?} is not in {checked}");
+    let checked = output.expect("jeton runs").stdout;
+    let checked: serde_json::Value = serde_json::from_slice(&checked).expect("JSON");
+    let mut findings = checked.as_array().expect("a list").iter();
+    let refused = findings.any(|finding| {
+        let found = finding["found"].as_str().unwrap_or_default();
+        finding["level"] == "error" && last.contains(found)
+    });
+    assert!(refused, "{last} is not in {checked:#}");
     log
 }
 
