@@ -33,7 +33,7 @@ impl NamedKeys {
         if self.written.as_deref() == Some(named) {
             return;
         }
-        let text: String = named.iter().map(|id| format!("{id}\n")).collect();
+        let text: String = named.iter().map(|id| id.to_string() + "\n").collect();
         let half_made = directory.join(HALF_MADE);
         let written = new_file::create(&half_made)
             .and_then(|mut file| file.write_all(text.as_bytes()))

@@ -120,7 +120,7 @@ impl Drop for ServiceManager {
 fn notify(message: &[NotifyState<'_>]) -> io::Result<()> {
     #[expect(clippy::disallowed_methods, reason = "the service manager's, and no setting of ours")]
     let Some(socket) = env::var_os(SOCKET) else { return Ok(()) };
-    let text: String = message.iter().map(|state| format!("{state}\n")).collect();
+    let text: String = message.iter().map(|state| state.to_string() + "\n").collect();
     let address = address(&socket)?;
     UnixDatagram::unbound()?.send_to_addr(text.as_bytes(), &address).map(drop)
 }

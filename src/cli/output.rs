@@ -261,6 +261,6 @@ mod tests {
     fn a_field_within_another_is_found_in_every_item_of_a_list() {
         let value = json!([{"a": {"b": 1}}, {"c": 2}, {"a": {"b": [3, 4]}}]);
         assert_eq!(inner(&value, &["a", "b"]), [&json!(1), &json!([3, 4])]);
-        assert_eq!(inner(&value, &["a", "x"]), [&json!(1); 0]);
+        assert!(inner(&value, &["a", "x"]).is_empty());
     }
 }

@@ -40,8 +40,8 @@ pub(super) fn settings(config: &Path, warnings: &[Warning], findings: &mut Findi
 
 /// Who runs this, and who will serve: what root may do tells nothing of another user.
 pub(super) fn user(settings: &Settings, findings: &mut Findings) {
-    let owned = [&settings.store.path, &settings.keys.path];
-    let owner = owned.into_iter().find_map(|path| fs::metadata(path).ok()).map(|file| file.uid());
+    let paths = [&settings.store.path, &settings.keys.path];
+    let owner = paths.into_iter().find_map(|path| fs::metadata(path).ok()).map(|file| file.uid());
     if let Some(owner) = owner.filter(|owner| *owner != 0 && geteuid().is_root()) {
         let found = format!("root looks at what belongs to user {owner}, and may do everything");
         let remedy = format!("run it as that user: setpriv --reuid {owner} --clear-groups");

@@ -263,9 +263,10 @@ impl Passing {
     ) -> Result<Sequence, ReadError> {
         let own = self.instance.id();
         // An id that another instance has given comes with a head beyond every one from before.
-        let goes_on = match id == own {
-            true => self.follower.goes_on_at(connection, end.head).await?,
-            false => !self.follower.has_seen_beyond(end.head),
+        let goes_on = if id == own {
+            self.follower.goes_on_at(connection, end.head).await?
+        } else {
+            !self.follower.has_seen_beyond(end.head)
         };
         let (id, end) = if goes_on {
             (id, end)

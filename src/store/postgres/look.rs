@@ -59,9 +59,9 @@ pub(super) async fn refuse_pooler(connections: &Connections) -> Result<(), OpenE
     drop(second);
     driving.abort();
     first.batch_execute("RESET jeton.session").await?;
-    let found = found?.into_iter().find_map(|message| match message {
-        SimpleQueryMessage::Row(row) => row.get(0).map(str::to_owned),
-        _ => None,
+    let found = found?.into_iter().find_map(|message| {
+        let SimpleQueryMessage::Row(row) = message else { return None };
+        row.get(0).map(str::to_owned)
     });
     if found.is_some_and(|found| !found.is_empty()) { Err(OpenError::Pooled) } else { Ok(()) }
 }

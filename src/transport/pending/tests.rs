@@ -125,7 +125,9 @@ async fn beyond_three_quarters_the_greatest_burden_of_all_goes_and_it_may_be_idl
     let pending = Pending::limited(MOST);
     let (idle, waits) = (pending.open(), pending.open());
     let streams: Vec<_> = (0..50).map(|_| idle.account().call(0, true)).collect();
-    streams.iter().for_each(|stream| stream.answered(0));
+    for stream in &streams {
+        stream.answered(0);
+    }
     pass(Duration::from_secs(3_600)).await;
     let _few = half(&waits, 1);
     assert!(!is_cut(&idle), "streams go on while there is room");
@@ -139,7 +141,9 @@ async fn a_stream_that_goes_on_does_not_grow_older() {
     let pending = Pending::limited(MOST);
     let (follows, floods) = (pending.open(), pending.open());
     let streams: Vec<_> = (0..16).map(|_| follows.account().call(0, true)).collect();
-    streams.iter().for_each(|stream| stream.answered(0));
+    for stream in &streams {
+        stream.answered(0);
+    }
     pass(Duration::from_secs(3_600)).await;
     let _half = half(&floods, 16);
     pass(Duration::from_secs(2)).await;

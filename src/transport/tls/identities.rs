@@ -31,7 +31,12 @@ pub(super) fn hosts(certificate: &CertificateDer<'_>) -> Vec<String> {
             let address = v4.or_else(|_| <[u8; 16]>::try_from(bytes).map(IpAddr::from));
             address.ok().map(|address| address.to_string())
         }
-        _ => None,
+        GeneralName::OtherName(_)
+        | GeneralName::Rfc822Name(_)
+        | GeneralName::DirectoryName(_)
+        | GeneralName::EdiPartyName(_)
+        | GeneralName::UniformResourceIdentifier(_)
+        | GeneralName::RegisteredId(_) => None,
     };
     alternatives(certificate).iter().filter_map(host).collect()
 }

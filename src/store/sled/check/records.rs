@@ -46,7 +46,7 @@ impl Check {
             Subject::User { id, .. } => find::<User>(&self.users, User::key_bytes(id))?,
             Subject::Client => Found::Nothing,
         };
-        let (Some(client), Some(user)) = (client.readable(), user.readable()) else {
+        let (Ok(client), Ok(user)) = (client.readable(), user.readable()) else {
             return Ok(false);
         };
         let parties = Parties { client: client.as_deref(), user: user.as_deref() };
@@ -190,13 +190,16 @@ pub(super) enum Found<R> {
     Record(Stored<R>),
 }
 
+/// A record that does not decode.
+struct Unreadable;
+
 impl<R> Found<R> {
-    /// The record, if there is one; `None` where it cannot be read.
-    fn readable(self) -> Option<Option<Stored<R>>> {
+    /// The record, if there is one.
+    fn readable(self) -> Result<Option<Stored<R>>, Unreadable> {
         match self {
-            Self::Nothing => Some(None),
-            Self::Record(record) => Some(Some(record)),
-            Self::Unreadable => None,
+            Self::Nothing => Ok(None),
+            Self::Record(record) => Ok(Some(record)),
+            Self::Unreadable => Err(Unreadable),
         }
     }
 }
