@@ -47,7 +47,8 @@ async fn the_sweeper_goes_round_and_frees_what_is_forgotten_a_step_at_a_time() {
         id[..8].copy_from_slice(&number.to_be_bytes());
         let last_failure = if number % 3 == 0 { kept } else { forgotten };
         let id = AttemptsId::from_bytes(id);
-        let attempts = Attempts { id, failures: 5, last_failure, under_way: UnderWay::default() };
+        let under_way = UnderWay::default();
+        let attempts = Attempts { id, failures: 5, last_failure, under_way, of: None };
         store.attempts().write(Write::Insert(attempts)).await.expect("a record");
     }
     let cost = HashCost { memory_kib: 8, iterations: 1, parallelism: 1 };

@@ -3,7 +3,7 @@
 use std::{collections::BTreeMap, num::NonZeroU32, time::Duration};
 
 use jeton::domain::{
-    attempts::{Attempts, AttemptsId, UnderWay},
+    attempts::{Attempts, AttemptsId, AttemptsOf, UnderWay},
     attributes::Attributes,
     audience::Audience,
     certificate::CertificateIdentity,
@@ -187,13 +187,34 @@ fn a_users_bytes_are_those_of_format_1() {
 fn the_bytes_of_attempts_are_those_of_format_1() {
     let client_id = ClientId::parse("orders").expect("a client id");
     let id = AttemptsId::of(&client_id, &UserName::parse("Alice").expect("a name"));
-    let attempts = Attempts { id, failures: 5, last_failure: NOW, under_way: UnderWay::default() };
+    let under_way = UnderWay::default();
+    let attempts = Attempts { id, failures: 5, last_failure: NOW, under_way, of: None };
     let bytes = attempts.to_bytes();
     assert_eq!(
         hex(&[id.as_bytes().as_slice(), &bytes].concat()),
         include_str!("record_format/attempts.hex").trim()
     );
     assert_eq!(Attempts::from_bytes(id, &bytes), Ok(attempts));
+}
+
+#[test]
+fn attempts_that_say_where_and_as_whom_have_format_2_which_is_format_1_and_more() {
+    let client = ClientId::parse("orders").expect("a client id");
+    let id = AttemptsId::of(&client, &UserName::parse("Alice").expect("a name"));
+    let under_way = UnderWay::default();
+    let plain = Attempts { id, failures: 5, last_failure: NOW, under_way, of: None };
+    let checked = Attempts { under_way: UnderWay { count: 1, last_begin: NOW }, ..plain.clone() };
+    let of = Some(AttemptsOf { client, user: Some(UserId::from_bytes([7; 16])) });
+    let whole = Attempts { of, ..checked.clone() };
+    let [plain, start, bytes] = [&plain, &checked, &whole].map(Attempts::to_bytes);
+    assert_eq!((start[0], &start[1..plain.len()]), (2, &plain[1..]));
+    assert_eq!(bytes[..start.len()], start);
+    assert_eq!(hex(&bytes[start.len()..]), format!("066f726465727301{}", "07".repeat(16)));
+    assert_eq!(Attempts::from_bytes(id, &start), Ok(checked));
+    assert_eq!(Attempts::from_bytes(id, &bytes), Ok(whole));
+    for length in start.len() + 1..bytes.len() {
+        assert_eq!(Attempts::from_bytes(id, &bytes[..length]), Err(Corrupt), "{length} bytes");
+    }
 }
 
 #[test]

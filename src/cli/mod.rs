@@ -16,6 +16,7 @@ mod health;
 mod init;
 mod input;
 mod key;
+mod lockout;
 mod login;
 mod meant;
 #[cfg(feature = "postgres")]
@@ -95,6 +96,8 @@ enum Command {
     Client(client::Client),
     /// Administers the users of a running server
     User(user::User),
+    /// Shows and lifts lockouts after failed logins
+    Lockout(lockout::Lockout),
     /// Shows and ends what a running server has granted
     Grant(grant::Grant),
     /// Tells what runs at a running server, and how it is
@@ -303,6 +306,7 @@ fn run(command: Command) -> Result<(), CliError> {
             Command::Migrate(migrate) => migrate.run().await,
             Command::Client(client) => client.run().await,
             Command::User(user) => user.run().await,
+            Command::Lockout(lockout) => lockout.run().await,
             Command::Grant(grant) => grant.run().await,
             Command::Status(status) => status.run().await,
             Command::Completions(completions) => completions.run(),

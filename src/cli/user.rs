@@ -6,7 +6,7 @@ use prost_types::FieldMask;
 use super::{
     CliError, attributes,
     connection::Caller,
-    input, meant,
+    input, lockout, meant,
     output::{Columns, Fields, Format, print_list},
     pages, time,
 };
@@ -175,7 +175,12 @@ impl User {
                 let request = v1::CreateUserRequest { user: Some(user), password };
                 admin.create_user(request).await?.into_inner().user
             }
-            Action::Get { which } => Some(which.get(admin).await?),
+            Action::Get { which } => {
+                let found = which.find(admin).await?;
+                let mut fields = fields(found.user.unwrap_or_default());
+                fields.add("lockouts", lockout::of_user(found.lockouts));
+                return fields.print(self.output);
+            }
             Action::List(list) => {
                 return print_list(list.run(admin).await?, COLUMNS, self.output);
             }
@@ -203,13 +208,16 @@ impl User {
 }
 
 impl Which {
-    async fn get(self, admin: &mut Admin) -> Result<v1::User, CliError> {
+    async fn find(self, admin: &mut Admin) -> Result<v1::GetUserResponse, CliError> {
         let named = match self.user {
             Some(id) if UserId::parse(&id).is_some() => Some(Name::UserId(id)),
             user => user.or(self.name).map(Name::Username),
         };
-        let answer = admin.get_user(v1::GetUserRequest { name: named }).await?;
-        Ok(answer.into_inner().user.unwrap_or_default())
+        Ok(admin.get_user(v1::GetUserRequest { name: named }).await?.into_inner())
+    }
+
+    async fn get(self, admin: &mut Admin) -> Result<v1::User, CliError> {
+        Ok(self.find(admin).await?.user.unwrap_or_default())
     }
 
     /// Asks only where it is not given.

@@ -1,9 +1,14 @@
 //! Failed logins of one name at one client: what throttling remembers, whether or not there is such a user.
 
+use std::fmt;
+
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
-use super::{client_id::ClientId, time::Timestamp, transcript::absorb, user_name::UserName};
+use super::{
+    base62, client_id::ClientId, subject::UserId, time::Timestamp, transcript::absorb,
+    user_name::UserName,
+};
 
 /// Names the pair: a hash, so that a password typed in the wrong place is not kept.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -40,10 +45,33 @@ impl AttemptsId {
     pub const fn as_bytes(&self) -> &[u8; 16] {
         &self.0
     }
+
+    /// Reads the text of an id; `None` when it is not one.
+    pub fn parse(text: &str) -> Option<Self> {
+        base62::decode(text.as_bytes()).map(Self)
+    }
+}
+
+impl fmt::Display for AttemptsId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut text = String::with_capacity(base62::text_len(self.0.len()));
+        base62::encode_into(&self.0, &mut text);
+        f.write_str(&text)
+    }
+}
+
+/// Where somebody tried to log in, and as which user. Never the name that was typed: people type
+/// passwords where names go.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AttemptsOf {
+    /// The client that asked.
+    pub client: ClientId,
+    /// The user of that name; `None` when there was none.
+    pub user: Option<UserId>,
 }
 
 /// The failures since the last success.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Attempts {
     /// Whose.
     #[serde(skip, default = "unnamed")]
@@ -56,6 +84,9 @@ pub struct Attempts {
     /// behind the others, and only where there are some.
     #[serde(skip)]
     pub under_way: UnderWay,
+    /// Where, and as whom; `None` in records of earlier releases.
+    #[serde(skip)]
+    pub of: Option<AttemptsOf>,
 }
 
 /// Logins that have begun to be checked, and whose end is not written down yet.

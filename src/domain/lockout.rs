@@ -50,7 +50,15 @@ impl LockoutPolicy {
     pub fn failed(&self, attempts: Option<&Attempts>, id: AttemptsId, now: Timestamp) -> Attempts {
         let failures = self.counted(attempts, now).saturating_add(1);
         let under_way = attempts.map(|attempts| attempts.under_way.ended()).unwrap_or_default();
-        Attempts { id, failures, last_failure: now, under_way }
+        let of = attempts.and_then(|attempts| attempts.of.clone());
+        Attempts { id, failures, last_failure: now, under_way, of }
+    }
+
+    /// What is left of `attempts` when an administrator lifts the lockout: the checks under way, or
+    /// `None` for nothing.
+    pub fn cleared(attempts: &Attempts) -> Option<Attempts> {
+        let left = attempts.under_way.count > 0;
+        left.then(|| Attempts { failures: 0, ..attempts.clone() })
     }
 
     /// Whether `attempts` make no difference any more.
@@ -112,7 +120,17 @@ mod tests {
     }
 
     fn attempts(failures: u32) -> Attempts {
-        Attempts { id: ID, failures, last_failure: NOW, under_way: UnderWay::default() }
+        let under_way = UnderWay::default();
+        Attempts { id: ID, failures, last_failure: NOW, under_way, of: None }
+    }
+
+    #[test]
+    fn a_lockout_that_is_lifted_leaves_the_checks_under_way() {
+        let under_way = UnderWay { count: 2, last_begin: NOW };
+        let checked = Attempts { under_way, ..attempts(7) };
+        let left = LockoutPolicy::cleared(&checked).expect("checks under way");
+        assert_eq!((left.failures, left.under_way), (0, under_way));
+        assert_eq!(LockoutPolicy::cleared(&attempts(7)), None);
     }
 
     #[test]
@@ -173,14 +191,14 @@ mod tests {
         ) {
             let (mut now, mut record) = (NOW, None::<Attempts>);
             for step in steps {
-                let before = record;
+                let before = record.clone();
                 match policy.judge(record.as_ref(), now) {
                     Verdict::Try { at_once } => {
                         prop_assert!((1..=policy.failures).contains(&at_once));
                         for _ in 0..at_once {
                             record = Some(policy.failed(record.as_ref(), ID, now));
                         }
-                        let failures = record.map_or(0, |record| record.failures);
+                        let failures = record.as_ref().map_or(0, |record| record.failures);
                         prop_assert!(failures >= policy.failures);
                         if let Verdict::Try { .. } = policy.judge(record.as_ref(), now) {
                             prop_assert!(policy.first_wait.is_zero());
@@ -188,7 +206,7 @@ mod tests {
                     }
                     Verdict::Wait(left) => {
                         prop_assert!(!left.is_zero() && left <= policy.longest_wait);
-                        prop_assert_eq!(record, before);
+                        prop_assert_eq!(&record, &before);
                         let over = now.after(left);
                         let verdict = policy.judge(record.as_ref(), over);
                         prop_assert!(matches!(verdict, Verdict::Try { .. }), "{:?}", verdict);

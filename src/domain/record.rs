@@ -18,7 +18,8 @@ use super::{
 /// The format that is written. Reading goes through [`decode`], which knows every older one.
 const FORMAT: u8 = 1;
 /// The same, followed by what few records have. Of grants: the root that a repeat has made. Of clients:
-/// for each secret the request that made it. Of attempts: those under way.
+/// for each secret the request that made it. Of attempts: those under
+/// way, and, behind them, where they were made and as whom.
 const EXTENDED: u8 = 2;
 
 /// A record that cannot be read: damage, or a newer release wrote it.
@@ -130,10 +131,13 @@ impl Attempts {
     /// The record's bytes, without its id, which is its key.
     pub fn to_bytes(&self) -> Vec<u8> {
         let bytes = encode(self);
-        if self.under_way == UnderWay::default() {
+        if self.under_way == UnderWay::default() && self.of.is_none() {
             return bytes;
         }
         let mut extended = encode_after(bytes, &self.under_way);
+        if let Some(of) = &self.of {
+            extended = encode_after(extended, of);
+        }
         extended[0] = EXTENDED;
         extended
     }
@@ -147,7 +151,9 @@ impl Attempts {
             return decode(bytes).map(|attempts| Self { id, ..attempts });
         };
         let (attempts, rest): (Self, _) = postcard::take_from_bytes(body).map_err(|_| Corrupt)?;
-        Ok(Self { id, under_way: whole(rest)?, ..attempts })
+        let (under_way, rest) = postcard::take_from_bytes(rest).map_err(|_| Corrupt)?;
+        let of = if rest.is_empty() { None } else { Some(whole(rest)?) };
+        Ok(Self { id, under_way, of, ..attempts })
     }
 }
 

@@ -9,7 +9,7 @@ use super::{
 };
 
 /// Whether the check of a login may begin.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Begin {
     /// Yes, once this is written.
     Yes(Attempts),
@@ -30,21 +30,22 @@ impl LockoutPolicy {
             Verdict::Wait(left) => return Begin::Wait(left),
             Verdict::Try { at_once } => at_once,
         };
-        let under_way = settled.map(|attempts| attempts.under_way).unwrap_or_default();
+        let under_way = settled.as_ref().map(|attempts| attempts.under_way).unwrap_or_default();
         if under_way.count >= at_once {
             return Begin::Busy;
         }
         let failures = self.counted(settled.as_ref(), now);
+        let of = settled.as_ref().and_then(|before| before.of.clone());
         let last_failure =
             settled.filter(|_| failures > 0).map_or(now, |before| before.last_failure);
         let under_way = UnderWay { count: under_way.count + 1, last_begin: now };
-        Begin::Yes(Attempts { id, failures, last_failure, under_way })
+        Begin::Yes(Attempts { id, failures, last_failure, under_way, of })
     }
 
     /// What is to be remembered after a login that succeeded: `None` for nothing.
     pub fn succeeded(attempts: &Attempts) -> Option<Attempts> {
         let under_way = attempts.under_way.ended();
-        (under_way.count > 0).then_some(Attempts { failures: 0, under_way, ..*attempts })
+        (under_way.count > 0).then(|| Attempts { failures: 0, under_way, ..attempts.clone() })
     }
 
     /// The attempts, where what was given up on has failed. A beginning that lies further ahead than
@@ -53,12 +54,32 @@ impl LockoutPolicy {
         let UnderWay { count, last_begin } = attempts.under_way;
         let passed = now.since(last_begin).max(last_begin.since(now));
         if count == 0 || passed < Self::LONGEST_CHECK {
-            return *attempts;
+            return attempts.clone();
         }
         let failures = self.counted(Some(attempts), now).saturating_add(count);
         let last_failure = attempts.last_failure.max(last_begin.min(now));
-        Attempts { failures, last_failure, under_way: UnderWay::default(), ..*attempts }
+        Attempts { failures, last_failure, under_way: UnderWay::default(), ..attempts.clone() }
     }
+
+    /// How many failures `attempts` count at `now`, and how long they keep the next login waiting;
+    /// zero where it may be tried.
+    pub fn standing(&self, attempts: &Attempts, now: Timestamp) -> Standing {
+        let settled = self.settled(attempts, now);
+        let wait = match self.judge(Some(&settled), now) {
+            Verdict::Wait(left) => left,
+            Verdict::Try { .. } => Duration::ZERO,
+        };
+        Standing { failures: self.counted(Some(&settled), now), wait }
+    }
+}
+
+/// What failures amount to at the moment.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Standing {
+    /// Those that are remembered.
+    pub failures: u32,
+    /// How long no password is tried; zero: it is.
+    pub wait: Duration,
 }
 
 #[cfg(test)]
@@ -66,6 +87,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::domain::{attempts::AttemptsOf, client_id::ClientId, subject::UserId};
 
     const ID: AttemptsId = AttemptsId::from_bytes([1; 16]);
     const NOW: Timestamp = Timestamp::from_millis(1_800_000_000_000);
@@ -146,7 +168,7 @@ mod tests {
                     (running, failed) = (running - 1, 0);
                 }
                 prop_assert!(running + failed <= failures);
-                let count = record.map_or(0, |record| record.under_way.count);
+                let count = record.as_ref().map_or(0, |record| record.under_way.count);
                 prop_assert_eq!(count, running);
             }
         }
@@ -156,9 +178,13 @@ mod tests {
             failures in any::<u32>(),
             count in any::<u32>(),
             millis in any::<u64>(),
+            client in proptest::option::of("[!-~]{1,255}"),
+            user in any::<Option<[u8; 16]>>(),
         ) {
             let under_way = UnderWay { count, last_begin: Timestamp::from_millis(millis) };
-            let attempts = Attempts { id: ID, failures, last_failure: NOW, under_way };
+            let of = client.and_then(|client| ClientId::parse(&client).ok());
+            let of = of.map(|client| AttemptsOf { client, user: user.map(UserId::from_bytes) });
+            let attempts = Attempts { id: ID, failures, last_failure: NOW, under_way, of };
             prop_assert_eq!(Attempts::from_bytes(ID, &attempts.to_bytes()), Ok(attempts));
         }
     }

@@ -13,7 +13,7 @@ use super::{
 };
 use crate::{
     domain::{
-        attempts::{Attempts, AttemptsId},
+        attempts::{Attempts, AttemptsId, AttemptsOf},
         client::Client,
         error::Error,
         lockout::{LockoutPolicy, Verdict},
@@ -76,7 +76,7 @@ impl<S: Store> Service<S> {
             Account { party: Holder::client(&client.id), member: Holder::address(address) };
         let until = Instant::now() + PATIENCE;
         let (user, reading) = loop {
-            let (turn, seat) = self.turn(id, account).await?;
+            let (turn, seat) = self.turn(id, account, concerned).await?;
             let user = self.user_named(&name).await?;
             if let Some(user) = &user {
                 concerned.user(user.id);
@@ -87,6 +87,10 @@ impl<S: Store> Service<S> {
                 clock: Arc::clone(&self.clock),
                 policy: self.lockout,
                 id,
+                of: AttemptsOf {
+                    client: client.id.clone(),
+                    user: user.as_ref().map(|user| user.id),
+                },
                 password: password.clone(),
                 user: user.clone(),
                 _turn: turn,
@@ -117,7 +121,12 @@ impl<S: Store> Service<S> {
     ///
     /// # Errors
     /// `RateLimited` while the name is locked out, `Overloaded` when no turn comes soon.
-    async fn turn(&self, id: AttemptsId, account: Account) -> Result<(Presence, Seat), Error> {
+    async fn turn(
+        &self,
+        id: AttemptsId,
+        account: Account,
+        concerned: &mut Concerned,
+    ) -> Result<(Presence, Seat), Error> {
         let mut turn = self.login_turns.join(account.party, Holder::name(id))?;
         soon(async {
             loop {
@@ -125,7 +134,13 @@ impl<S: Store> Service<S> {
                 let attempts = self.store.attempts().get(&id).await;
                 let attempts = attempts.map_err(|error| self.read_failed(error))?;
                 match self.lockout.judge(attempts.as_deref(), self.now()) {
-                    Verdict::Wait(retry_after) => return Err(self.locked_out(retry_after)),
+                    Verdict::Wait(retry_after) => {
+                        let of = attempts.as_ref().and_then(|attempts| attempts.of.as_ref());
+                        if let Some(user) = of.and_then(|of| of.user) {
+                            concerned.user(user);
+                        }
+                        return Err(self.locked_out(retry_after));
+                    }
                     Verdict::Try { at_once } => {
                         if turn.begin(at_once).await {
                             break;
@@ -158,6 +173,7 @@ struct Guess<S> {
     clock: Arc<dyn Clock>,
     policy: LockoutPolicy,
     id: AttemptsId,
+    of: AttemptsOf,
     password: Secret,
     user: Option<Stored<User>>,
     _turn: Presence,
@@ -189,7 +205,8 @@ impl<S: Store> Guess<S> {
         for _ in 0..MAX_RACES {
             let found = self.store.attempts().get(&self.id).await?;
             let begin = self.policy.begin(found.as_deref(), self.id, self.clock.now());
-            let Begin::Yes(next) = begin else { return Ok(begin) };
+            let Begin::Yes(next) = &begin else { return Ok(begin) };
+            let next = Attempts { of: Some(self.of.clone()), ..next.clone() };
             match self.put(found, Some(next)).await {
                 Err(WriteError::Conflict) => {}
                 written => return written.map(|()| begin),
@@ -202,6 +219,7 @@ impl<S: Store> Guess<S> {
         for _ in 0..MAX_RACES {
             let found = self.store.attempts().get(&self.id).await?;
             let failed = self.policy.failed(found.as_deref(), self.id, self.clock.now());
+            let failed = Attempts { of: Some(self.of.clone()), ..failed };
             match self.put(found, Some(failed)).await {
                 Err(WriteError::Conflict) => {}
                 written => return written,

@@ -28,6 +28,7 @@ mod key_search;
 mod keys;
 mod last_used;
 mod limit;
+mod lockouts;
 mod login;
 mod met;
 mod metrics;
@@ -74,6 +75,7 @@ pub use self::{
     key_search::{KeyNamed, KeySearch},
     keys::RingRefused,
     last_used::{LAST_USED_STEP, Use},
+    lockouts::{ClearLockouts, Lockout, LockoutFilter, forget_failures},
     minting::MintingClient,
     new_password::prepared,
     page::{Page, PageRequest},

@@ -77,7 +77,7 @@ impl UserFilter {
 }
 
 impl<S: Store> Service<S> {
-    /// Creates a user. Answers once that is durable.
+    /// Creates a user, for whom failed logins of that name do not count. Answers once that is durable.
     ///
     /// # Errors
     /// `AlreadyExists` when the name is taken; `InvalidRequest` for a name or a password that is none;
@@ -98,6 +98,8 @@ impl<S: Store> Service<S> {
         // Before the password costs a hash.
         self.name_is_free(&request.name, None).await?;
         let password = self.hash_new_password(admin, &name, &request.password).await?;
+        // Failures of a name that nobody had are no failures of this user's.
+        self.forget_failures(&name, None).await?;
         let now = self.now();
         let blank = User::new(name, password, &*self.entropy, now);
         let mut user = blank.edited(&[UserEdit::Attributes(request.attributes)], now);
@@ -160,11 +162,16 @@ impl<S: Store> Service<S> {
             fields.push(UserEdit::Name(new_name(name)?));
             self.name_is_free(name, Some(request.id)).await?;
         }
+        if let Some(Ok(name)) = request.name.as_ref().map(TypedName::name)
+            && self.existing_user(request.id).await?.name != *name
+        {
+            self.forget_failures(name, None).await?;
+        }
         let next = |user: &User| user.edited(&fields, self.now());
         self.change_user(request.id, request.expected, next).await
     }
 
-    /// Sets a user's password.
+    /// Sets a user's password, and lifts the lockouts of the user's name.
     ///
     /// # Errors
     /// `NotFound`; `InvalidRequest` for a password that is none; `Overloaded`, `Conflict`,
@@ -192,7 +199,10 @@ impl<S: Store> Service<S> {
         let hash = self.hash_new_password(admin, &name, password).await?;
         let next =
             |user: &User| user.with_password(hash.clone(), grants, &*self.entropy, self.now());
-        self.change_user(id, None, next).await
+        let changed = self.change_user(id, None, next).await?;
+        // After the write: who guessed meanwhile guessed at the old one.
+        self.forget_failures(&changed.name, None).await?;
+        Ok(changed)
     }
 
     /// Disables a user, which ends every grant of theirs by this one write.
@@ -205,13 +215,19 @@ impl<S: Store> Service<S> {
         admin.noted("disable user", Some(&id), changed)
     }
 
-    /// Enables a user again. What had ended stays ended.
+    /// Enables a user again, and lifts the lockouts of the user's name. What had ended stays ended.
     ///
     /// # Errors
     /// `NotFound`, `Overloaded`, `Conflict`, `Unavailable`.
     pub async fn enable_user(&self, admin: &Admin, id: UserId) -> Result<Stored<User>, Error> {
-        let changed = self.change_user(id, None, |user| user.enabled(self.now())).await;
-        admin.noted("enable user", Some(&id), changed)
+        let enabled = self.let_in(id).await;
+        admin.noted("enable user", Some(&id), enabled)
+    }
+
+    async fn let_in(&self, id: UserId) -> Result<Stored<User>, Error> {
+        let enabled = self.change_user(id, None, |user| user.enabled(self.now())).await?;
+        self.forget_failures(&enabled.name, None).await?;
+        Ok(enabled)
     }
 
     /// Deletes a user; their grants are dead with them.

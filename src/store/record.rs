@@ -194,6 +194,7 @@ impl Record for Attempts {
     }
 
     fn memory_bytes(&self) -> usize {
-        size_of::<Self>() + CACHE_OVERHEAD
+        let client = self.of.as_ref().map_or(0, |of| of.client.as_str().len());
+        size_of::<Self>() + CACHE_OVERHEAD + client
     }
 }

@@ -13,6 +13,7 @@ mod first_look;
 mod grant;
 mod init;
 mod jeton;
+mod lockout;
 mod login;
 mod output;
 mod profile;

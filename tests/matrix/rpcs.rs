@@ -76,6 +76,8 @@ pub(crate) const TABLE: &[Rpc] = &[
     admin("/jeton.v1.AdminService/DisableUser", "INVALID_REQUEST"),
     admin("/jeton.v1.AdminService/EnableUser", "INVALID_REQUEST"),
     admin("/jeton.v1.AdminService/DeleteUser", "INVALID_REQUEST"),
+    admin("/jeton.v1.AdminService/ListLockouts", "OK"),
+    admin("/jeton.v1.AdminService/ClearLockout", "INVALID_REQUEST"),
     admin("/jeton.v1.AdminService/GetGrant", "INVALID_REQUEST"),
     admin("/jeton.v1.AdminService/ListGrants", "INVALID_REQUEST"),
     admin("/jeton.v1.AdminService/RevokeGrant", "INVALID_REQUEST"),

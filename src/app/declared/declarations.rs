@@ -20,7 +20,7 @@ use crate::{
         client::Client, client_secret::is_generated, error::Error as Refusal,
         grant_type::GrantType, time::Timestamp, user::User,
     },
-    service::HashPool,
+    service::{HashPool, forget_failures},
     store::{Engine, ReadError, Record, Records, Store, Stored, Write, WriteError, bulk::do_all},
 };
 
@@ -87,6 +87,10 @@ impl Round<'_> {
         let gone_users = self.removed(self.store.users(), &users).await?;
         let clients = changes(clients).chain(changes(gone_clients));
         write_all(self.store.clients(), clients, "writing declared clients").await?;
+        // Before the users are written: a start that is cut short does it again.
+        for anew in users.iter().filter(|user| begins_anew(user)) {
+            forget_failures(self.store, &anew.record.name, None).await?;
+        }
         let users = changes(users).chain(changes(gone_users));
         write_all(self.store.users(), users, "writing declared users").await?;
         if self.settings.store.url.is_none()
@@ -210,6 +214,15 @@ impl Round<'_> {
 struct Merged<R: Record> {
     existing: Option<Stored<R>>,
     record: R,
+}
+
+/// Whether failed logins of before are none of the user's any more: as after a password that an
+/// administrator sets, and after enabling.
+fn begins_anew(user: &Merged<User>) -> bool {
+    let Merged { existing, record } = user;
+    existing.as_ref().is_none_or(|before| {
+        before.password != record.password || (before.disabled && !record.disabled)
+    })
 }
 
 fn refused(kind: &str, name: impl Display, error: Refusal) -> DeclareError {

@@ -4,6 +4,7 @@ mod backup;
 mod clients;
 mod fields;
 mod grants;
+mod lockouts;
 mod names;
 mod rpcs;
 mod status;

@@ -5,7 +5,9 @@ use std::pin::Pin;
 use tokio_stream::Stream;
 use tonic::{Request, Response, Status};
 
-use super::{Administration, answer, backup, clients, grants, names, refusal, status, users};
+use super::{
+    Administration, answer, backup, clients, grants, lockouts, names, refusal, status, users,
+};
 use crate::{
     proto::v1::{self, admin_service_server::AdminService},
     store::Store,
@@ -128,7 +130,9 @@ impl<S: Store> AdminService for Administration<S> {
         answer(async {
             let (service, admin, asked) = self.admit(request).await?;
             let user = service.get_user(&admin, &users::key(asked)?).await?;
-            Ok(v1::GetUserResponse { user: Some(users::message(&user)) })
+            let found = service.user_lockouts(&admin, &user).await?;
+            let lockouts = found.iter().map(lockouts::message).collect();
+            Ok(v1::GetUserResponse { user: Some(users::message(&user)), lockouts })
         })
         .await
     }
@@ -209,6 +213,33 @@ impl<S: Store> AdminService for Administration<S> {
             let (service, admin, asked) = self.admit(request).await?;
             service.delete_user(&admin, names::user_id(&asked.user_id)?).await?;
             Ok(v1::DeleteUserResponse {})
+        })
+        .await
+    }
+
+    async fn list_lockouts(
+        &self,
+        request: Request<v1::ListLockoutsRequest>,
+    ) -> Result<Response<v1::ListLockoutsResponse>, Status> {
+        answer(async {
+            let (service, admin, asked) = self.admit(request).await?;
+            let filter = lockouts::filter(&asked)?;
+            let page = names::page(asked.page_size, asked.page_token)?;
+            let page = service.list_lockouts(&admin, &filter, &page).await?;
+            let lockouts = page.entries.iter().map(lockouts::message).collect();
+            Ok(v1::ListLockoutsResponse { lockouts, next_page_token: page.next_token })
+        })
+        .await
+    }
+
+    async fn clear_lockout(
+        &self,
+        request: Request<v1::ClearLockoutRequest>,
+    ) -> Result<Response<v1::ClearLockoutResponse>, Status> {
+        answer(async {
+            let (service, admin, asked) = self.admit(request).await?;
+            let count = service.clear_lockouts(&admin, &lockouts::which(&asked)?).await?;
+            Ok(v1::ClearLockoutResponse { count })
         })
         .await
     }

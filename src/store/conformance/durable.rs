@@ -33,7 +33,7 @@ pub(crate) async fn survives<S: Store>(store: S, reopen: impl AsyncFn(S) -> S) {
     let found = store.user_by_name(&user(1).name).await.expect("a read").expect("the user");
     assert_eq!(*found, user(1));
     let found = store.attempts().page(None, 10).await.expect("a page");
-    assert_eq!(found.iter().map(|found| **found).collect::<Vec<_>>(), [attempts(1, 2)]);
+    assert_eq!(found.iter().map(|found| &**found).collect::<Vec<_>>(), [&attempts(1, 2)]);
     let ids = store.grant_ids(&GrantOwner::User(user(1).id), None, 10).await.expect("the ids");
     assert_eq!(ids, [grant(1).id, grant(2).id]);
     assert_eq!(store.head().await, Ok(head));

@@ -68,9 +68,9 @@ pub(super) async fn records_come_back_as_they_were_written(store: &impl Store) {
     let found = store.users().get(&user(50).id).await.expect("a read").expect("the user");
     assert_eq!((found.version(), &*found), (version, &user(50)));
     let written = attempts(50, 3);
-    let version = store.attempts().write(Write::Insert(written)).await.expect("an insert");
+    let version = store.attempts().write(Write::Insert(written.clone())).await.expect("an insert");
     let found = store.attempts().get(&written.id).await.expect("a read").expect("the record");
-    assert_eq!((found.version(), *found), (version, written));
+    assert_eq!((found.version(), &*found), (version, &written));
     store.attempts().write(Write::Delete(version, written.id)).await.expect("the delete");
     assert!(store.attempts().get(&written.id).await.expect("a read").is_none());
 }

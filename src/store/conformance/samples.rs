@@ -1,7 +1,7 @@
 //! Records that tests can tell apart.
 
 use crate::domain::{
-    attempts::{Attempts, AttemptsId, UnderWay},
+    attempts::{Attempts, AttemptsId, AttemptsOf, UnderWay},
     attributes::Attributes,
     audience::Audience,
     client::{Client, ClientType, GrantLimit, IntrospectReach, Lifetimes, Permissions},
@@ -90,5 +90,6 @@ pub(crate) fn attempts(number: u8, failures: u32) -> Attempts {
         failures,
         last_failure: NOW,
         under_way: UnderWay::default(),
+        of: Some(AttemptsOf { client: client(number).id, user: Some(user(number).id) }),
     }
 }

@@ -1,0 +1,139 @@
+//! `jeton lockout`.
+
+use clap::{Args, Subcommand};
+use serde_json::Value;
+
+use super::{
+    CliError,
+    connection::Caller,
+    output::{Fields, Format, print_list},
+    pages, time, user,
+};
+use crate::{client::Admin, proto::v1};
+
+/// Of a list, for people.
+const COLUMNS: [&str; 5] = ["username", "client_id", "failures", "retry_time", "lockout_id"];
+
+/// What an id of a user begins with, and no client's id does.
+const USER_PREFIX: &str = "usr_";
+
+#[derive(Args, Debug)]
+pub(super) struct Lockout {
+    #[command(flatten)]
+    caller: Caller,
+
+    /// How the answer is printed
+    #[arg(long, value_enum, value_name = "FORMAT", default_value = "table", global = true)]
+    output: Format,
+
+    #[command(subcommand)]
+    action: Action,
+}
+
+#[derive(Debug, Subcommand)]
+enum Action {
+    /// Lists who is locked out after failed logins, at which client and until when
+    List {
+        /// Only the lockouts of this user, by login name or by id
+        #[arg(long, value_name = "USER")]
+        user: Option<String>,
+
+        /// Only the lockouts at this client
+        #[arg(long, value_name = "ID", default_value = "")]
+        client: String,
+
+        /// Also failed logins that keep nobody waiting
+        #[arg(long)]
+        all: bool,
+
+        /// Stops after so many
+        #[arg(long, value_name = "COUNT")]
+        limit: Option<usize>,
+    },
+    /// Forgets failed logins, so that the next password is tried
+    Clear(Clear),
+}
+
+#[derive(Args, Debug)]
+struct Clear {
+    /// The lockout, as "jeton lockout list" shows it
+    #[arg(value_name = "LOCKOUT_ID", required_unless_present = "user", conflicts_with = "user")]
+    lockout_id: Option<String>,
+
+    /// The lockouts of this user, by login name or by id
+    #[arg(long, value_name = "USER")]
+    user: Option<String>,
+
+    /// Only the one at this client
+    #[arg(long, value_name = "ID", requires = "user")]
+    client: Option<String>,
+}
+
+impl Lockout {
+    pub(super) async fn run(self) -> Result<(), CliError> {
+        let (mut admin, _) = self.caller.administer().await?;
+        let admin = &mut admin;
+        match self.action {
+            Action::List { user, client, all, limit } => {
+                let subject = subject(user, admin).await?;
+                let lockouts = pages::collect(limit, async |page_size, page_token| {
+                    let request = v1::ListLockoutsRequest {
+                        page_size,
+                        page_token,
+                        subject: subject.clone(),
+                        client_id: client.clone(),
+                        all,
+                    };
+                    let page = admin.list_lockouts(request).await?.into_inner();
+                    Ok((page.lockouts, page.next_page_token))
+                });
+                let lockouts = lockouts.await?.into_iter().map(fields).collect();
+                print_list(lockouts, &COLUMNS, self.output)
+            }
+            Action::Clear(clear) => {
+                let request = v1::ClearLockoutRequest {
+                    lockout_id: clear.lockout_id.unwrap_or_default(),
+                    subject: subject(clear.user, admin).await?,
+                    client_id: clear.client.unwrap_or_default(),
+                };
+                let cleared = admin.clear_lockout(request).await?.into_inner();
+                let mut fields = Fields::default();
+                fields.add("cleared", cleared.count);
+                fields.print(self.output)
+            }
+        }
+    }
+}
+
+/// The id of a user who is named by login name or by id; empty for nobody.
+async fn subject(user: Option<String>, admin: &mut Admin) -> Result<String, CliError> {
+    match user {
+        None => Ok(String::new()),
+        Some(id) if id.starts_with(USER_PREFIX) => Ok(id),
+        Some(name) => user::id_of(name, admin).await,
+    }
+}
+
+fn fields(lockout: v1::Lockout) -> Fields {
+    let mut fields = Fields::default();
+    fields.add("lockout_id", lockout.lockout_id);
+    fields.add("client_id", lockout.client_id);
+    fields.add("subject", lockout.subject);
+    fields.add("username", lockout.username);
+    fields.add("failures", lockout.failures);
+    fields.add("last_failure_time", time::moment(lockout.last_failure_time));
+    fields.add("retry_time", time::moment(lockout.retry_time));
+    fields
+}
+
+/// The failed logins of one user.
+pub(super) fn of_user(lockouts: Vec<v1::Lockout>) -> Value {
+    let of_client = |lockout: v1::Lockout| {
+        let mut fields = Fields::default();
+        fields.add("client_id", lockout.client_id);
+        fields.add("failures", lockout.failures);
+        fields.add("retry_time", time::moment(lockout.retry_time));
+        Value::from(fields)
+    };
+    lockouts.into_iter().map(of_client).collect()
+}
