@@ -12,7 +12,7 @@ use std::{
 use prost::Message as _;
 
 /// Messages that carry passwords, secrets or tokens: their `Debug` is written by hand, redacted.
-const SECRET_BEARING: [&str; 15] = [
+const SECRET_BEARING: [&str; 17] = [
     "PasswordGrant",
     "IssueTokenRequest",
     "IssueTokenResponse",
@@ -28,6 +28,8 @@ const SECRET_BEARING: [&str; 15] = [
     "RotateClientSecretResponse",
     "CreateUserRequest",
     "SetUserPasswordRequest",
+    "ExplainTokenRequest",
+    "ExplainTokenRequest.what",
 ];
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {

@@ -339,7 +339,7 @@ fn name(decision: &Refresh) -> &'static str {
         Refresh::Rotate { .. } => "Rotate",
         Refresh::Repeat { .. } => "Repeat",
         Refresh::End { .. } => "End",
-        Refresh::Refuse(Error::InvalidGrant) => "InvalidGrant",
+        Refresh::Refuse(Error::InvalidGrant(_)) => "InvalidGrant",
         Refresh::Refuse(Error::InvalidRequest { .. }) => "InvalidRequest",
         Refresh::Refuse(_) => "another refusal",
     }

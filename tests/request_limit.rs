@@ -11,6 +11,7 @@ use jeton::{
     domain::{
         attributes::Attributes,
         audience::Audience,
+        cause::Cause,
         client::{Client, ClientType, GrantLimit, IntrospectReach, Lifetimes, Permissions},
         client_id::ClientId,
         client_secret::{ClientSecret, SecretHash, StoredSecret, generate},
@@ -116,7 +117,9 @@ async fn beyond_the_burst_a_request_is_told_the_true_wait_on_every_path() {
     }
     for reads in [false, true] {
         let refused = world.call(&world.secret, reads).await;
-        let Err(Error::RateLimited { retry_after }) = refused else { panic!("{refused:?}") };
+        let Err(Error::RateLimited { cause: Cause::Requests, retry_after }) = refused else {
+            panic!("{refused:?}")
+        };
         assert!(!retry_after.is_zero() && retry_after <= Duration::from_secs(1));
     }
 }
@@ -126,7 +129,7 @@ async fn who_fails_to_authenticate_spends_nothing() {
     let world = World::new(Some(limit(1))).await;
     for _ in 0..10 {
         let refused = world.call(&generate(&SystemEntropy), false).await;
-        assert_eq!(refused, Err(Error::InvalidClient));
+        assert_eq!(refused, Err(Error::InvalidClient(Cause::WrongSecret)));
     }
     assert_eq!(world.call(&world.secret, false).await, Ok(()));
 }

@@ -209,7 +209,7 @@ pub(super) fn count(found: &v1::RevokeGrantsResponse) -> String {
     format!("{least}{} active {grants}", found.count)
 }
 
-fn fields(grant: v1::Grant) -> Fields {
+pub(super) fn fields(grant: v1::Grant) -> Fields {
     let mut fields = Fields::default();
     fields.add("grant_id", grant.grant_id);
     fields.add("client_id", grant.client_id);

@@ -11,6 +11,7 @@ mod dev;
 mod documents;
 mod encryption;
 mod examples;
+mod explain;
 mod grant;
 mod health;
 mod init;

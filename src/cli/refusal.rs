@@ -69,6 +69,10 @@ impl fmt::Display for Refusal {
                 write!(f, "\n{fault}")?;
             }
         }
+        let cause = details.error_info().and_then(|info| info.metadata.get("cause"));
+        if let Some(cause) = cause {
+            write!(f, "\ncause: {cause}")?;
+        }
         if let Some(advice) = advice(reason, self.0.code()) {
             write!(f, "\n{advice}")?;
         }
@@ -128,6 +132,14 @@ mod tests {
 
     fn because(reason: &str) -> ErrorDetails {
         ErrorDetails::with_error_info(reason, "jeton.v1", HashMap::new())
+    }
+
+    #[test]
+    fn an_administrator_reads_the_cause() {
+        let cause = HashMap::from([("cause".to_owned(), "wrong_password".to_owned())]);
+        let details = ErrorDetails::with_error_info("INVALID_GRANT", "jeton.v1", cause);
+        let shown = shown(Code::Unauthenticated, details);
+        assert!(shown.contains("\ncause: wrong_password"), "{shown}");
     }
 
     #[test]

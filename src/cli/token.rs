@@ -5,6 +5,7 @@ use clap::{Args, Subcommand};
 use super::{
     CliError, attributes,
     connection::{Caller, Session},
+    explain::Explain,
     input, meant,
     output::{Fields, Format},
     time,
@@ -39,6 +40,8 @@ enum Action {
     Ask(Ask),
     /// Prints revocations as they happen, until Ctrl-C
     Watch(Watch),
+    /// Tells an administrator the whole story of a token, read from standard input, or of a grant
+    Explain(Explain),
 }
 
 /// What has one answer.
@@ -92,10 +95,16 @@ struct Issue {
 
 impl Token {
     pub(super) async fn run(self) -> Result<(), CliError> {
-        let session = self.caller.connect(self.public).await?;
         match self.action {
-            Action::Ask(ask) => ask.run(session, self.output).await,
-            Action::Watch(watch) => watch.run(&self.caller, session, self.output).await,
+            Action::Ask(ask) => {
+                let session = self.caller.connect(self.public).await?;
+                ask.run(session, self.output).await
+            }
+            Action::Watch(watch) => {
+                let session = self.caller.connect(self.public).await?;
+                watch.run(&self.caller, session, self.output).await
+            }
+            Action::Explain(explain) => explain.run(&self.caller, self.output).await,
         }
     }
 }

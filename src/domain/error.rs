@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use thiserror::Error;
 
-use super::weakness::Weakness;
+use super::{cause::Cause, weakness::Weakness};
 
 /// Names one failure in the log, for whoever reports it: random, tells nothing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -33,11 +33,11 @@ pub enum Error {
     },
     /// Client authentication failed or is missing (`invalid_client`).
     #[error("client authentication failed")]
-    InvalidClient,
+    InvalidClient(Cause),
     /// Password, refresh token or its owner is not, or no longer, good (`invalid_grant`): log in
     /// again. One text for all reasons.
     #[error("the credentials or token are invalid, expired or revoked")]
-    InvalidGrant,
+    InvalidGrant(Cause),
     /// The client may not use this grant type (`unauthorized_client`).
     #[error("the client may not use this grant type")]
     UnauthorizedClient,
@@ -52,7 +52,7 @@ pub enum Error {
     InvalidTarget,
     /// The caller's bearer token is no good here (RFC 6750 §3.1 `invalid_token`).
     #[error("the bearer token is invalid, expired or not meant for this service")]
-    InvalidToken,
+    InvalidToken(Cause),
     /// The caller is known and may not do this.
     #[error("the caller may not do this")]
     AccessDenied,
@@ -65,6 +65,8 @@ pub enum Error {
     /// Too many attempts: wait.
     #[error("too many attempts")]
     RateLimited {
+        /// Of what.
+        cause: Cause,
         /// How long.
         retry_after: Duration,
     },
@@ -130,10 +132,38 @@ impl Error {
     /// As many watch as can; the pause is one in which somebody may leave.
     pub const TOO_MANY_WATCHES: Self = Self::Overloaded { retry_after: Duration::from_secs(5) };
 
+    /// What lies behind it, where its reason is the same for many causes: for administrators and the
+    /// audit.
+    pub const fn cause(&self) -> Option<Cause> {
+        match self {
+            Self::InvalidClient(cause)
+            | Self::InvalidGrant(cause)
+            | Self::InvalidToken(cause)
+            | Self::RateLimited { cause, .. } => Some(*cause),
+            Self::InvalidRequest { .. }
+            | Self::TooWeak { .. }
+            | Self::UnauthorizedClient
+            | Self::UnsupportedGrantType
+            | Self::InvalidScope
+            | Self::InvalidTarget
+            | Self::AccessDenied
+            | Self::NotFound(_)
+            | Self::AlreadyExists(_)
+            | Self::Overloaded { .. }
+            | Self::NoSpace { .. }
+            | Self::Unavailable { .. }
+            | Self::CursorOutOfRange { .. }
+            | Self::TooSlow
+            | Self::Changed
+            | Self::Conflict
+            | Self::Internal { .. } => None,
+        }
+    }
+
     /// How long to wait before trying again, where waiting helps.
     pub fn retry_after(&self) -> Option<Duration> {
         match self {
-            Self::RateLimited { retry_after }
+            Self::RateLimited { retry_after, .. }
             | Self::Overloaded { retry_after }
             | Self::NoSpace { retry_after }
             | Self::Unavailable { retry_after } => Some(*retry_after),
@@ -141,13 +171,13 @@ impl Error {
             Self::Conflict | Self::TooSlow => Some(Duration::ZERO),
             Self::InvalidRequest { .. }
             | Self::TooWeak { .. }
-            | Self::InvalidClient
-            | Self::InvalidGrant
+            | Self::InvalidClient(_)
+            | Self::InvalidGrant(_)
             | Self::UnauthorizedClient
             | Self::UnsupportedGrantType
             | Self::InvalidScope
             | Self::InvalidTarget
-            | Self::InvalidToken
+            | Self::InvalidToken(_)
             | Self::AccessDenied
             | Self::NotFound(_)
             | Self::AlreadyExists(_)

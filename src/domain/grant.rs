@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     audience::Audience,
+    cause::Cause,
     client_id::ClientId,
     epoch::Epoch,
     grant_id::GrantId,
@@ -74,6 +75,18 @@ pub enum EndCause {
     StoreWentBack,
     /// Pushed out by newer grants of the same subject and client.
     Evicted,
+}
+
+impl EndCause {
+    /// The same among all causes.
+    pub const fn cause(self) -> Cause {
+        match self {
+            Self::Revoked => Cause::Revoked,
+            Self::Replayed => Cause::Replayed,
+            Self::StoreWentBack => Cause::StoreWentBack,
+            Self::Evicted => Cause::Evicted,
+        }
+    }
 }
 
 /// When and why a grant was ended.

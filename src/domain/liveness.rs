@@ -1,9 +1,10 @@
 //! Whether a grant is alive at all: asked on every path before anything else of it is believed.
 
 use super::{
+    cause::Cause,
     client::Client,
     epoch::Epoch,
-    grant::Grant,
+    grant::{EndCause, Grant},
     subject::{Subject, UserId},
     time::Timestamp,
     user::User,
@@ -41,6 +42,33 @@ pub struct Parties<'a> {
     pub user: Option<&'a User>,
 }
 
+impl InactiveReason {
+    /// What lies behind the reason, for a token of `grant`, which `parties` are those of.
+    pub fn cause(self, grant: &Grant, parties: Parties<'_>) -> Cause {
+        match self {
+            Self::Unknown => Cause::Forged,
+            Self::WrongKind => Cause::WrongKind,
+            Self::NotVisible => Cause::WrongClient,
+            Self::Expired => Cause::Expired,
+            Self::Superseded => Cause::Superseded,
+            // Without an end of the grant, the access token was revoked alone.
+            Self::Revoked | Self::Replayed => {
+                grant.end.map_or(Cause::Revoked, |end| end.cause.cause())
+            }
+            Self::ClientEnded => match parties.client {
+                None => Cause::DeletedClient,
+                Some(client) if client.disabled => Cause::DisabledClient,
+                Some(_) => Cause::ClientEnded,
+            },
+            Self::SubjectEnded => match parties.user {
+                None => Cause::DeletedUser,
+                Some(user) if user.disabled => Cause::DisabledUser,
+                Some(_) => Cause::UserEnded,
+            },
+        }
+    }
+}
+
 /// Whether anything of `grant` may be used at `now`.
 ///
 /// # Errors
@@ -48,10 +76,10 @@ pub struct Parties<'a> {
 pub fn check(grant: &Grant, parties: Parties<'_>, now: Timestamp) -> Result<(), InactiveReason> {
     if let Some(end) = grant.end {
         return Err(match end.cause {
-            super::grant::EndCause::Replayed => InactiveReason::Replayed,
-            super::grant::EndCause::Revoked
-            | super::grant::EndCause::StoreWentBack
-            | super::grant::EndCause::Evicted => InactiveReason::Revoked,
+            EndCause::Replayed => InactiveReason::Replayed,
+            EndCause::Revoked | EndCause::StoreWentBack | EndCause::Evicted => {
+                InactiveReason::Revoked
+            }
         });
     }
     if now >= grant.expire_time {

@@ -4,6 +4,7 @@ pub mod attempts;
 pub mod attributes;
 pub mod audience;
 pub(crate) mod base62;
+pub mod cause;
 pub mod certificate;
 pub mod change;
 pub mod client;

@@ -6,6 +6,7 @@ use std::{cmp::Ordering, time::Duration};
 
 use super::{
     audience::Audience,
+    cause::Cause,
     client::Client,
     error::Error,
     grant::{EndCause, Grant},
@@ -62,6 +63,12 @@ pub enum Refresh {
     Refuse(Error),
 }
 
+impl Refresh {
+    const fn no_good(cause: Cause) -> Self {
+        Self::Refuse(Error::InvalidGrant(cause))
+    }
+}
+
 /// Decides what presenting `request.token` does to `grant`, which it names. That the client may
 /// refresh at all was checked before.
 pub fn refresh(
@@ -73,12 +80,14 @@ pub fn refresh(
     now: Timestamp,
 ) -> Refresh {
     let token = request.token;
-    let foreign = grant.client_id != request.client.id;
-    if foreign || token.kind != TokenKind::Refresh {
-        return Refresh::Refuse(Error::InvalidGrant);
+    if grant.client_id != request.client.id {
+        return Refresh::no_good(Cause::WrongClient);
     }
-    if liveness::check(grant, parties, now).is_err() {
-        return Refresh::Refuse(Error::InvalidGrant);
+    if token.kind != TokenKind::Refresh {
+        return Refresh::no_good(Cause::WrongKind);
+    }
+    if let Err(reason) = liveness::check(grant, parties, now) {
+        return Refresh::no_good(reason.cause(grant, parties));
     }
     // What it may now: the record that the caller authenticated by may be older.
     let client = parties.client.unwrap_or(request.client);
@@ -96,12 +105,12 @@ pub fn refresh(
         Ordering::Less if recorded => {
             match RetryWindow::of(grant, request.since_rotation, policy, now) {
                 RetryWindow::Open => repeat(grant, request, keys, now),
-                RetryWindow::Untold => Refresh::Refuse(Error::InvalidGrant),
+                RetryWindow::Untold => Refresh::no_good(Cause::Superseded),
                 RetryWindow::Over => end(grant, EndCause::Replayed, now),
             }
         }
-        _ if !token.is_genuine(token_key) => Refresh::Refuse(Error::InvalidGrant),
-        _ if grant.was_replaced_by_repeat(token) => Refresh::Refuse(Error::InvalidGrant),
+        _ if !token.is_genuine(token_key) => Refresh::no_good(Cause::Forged),
+        _ if grant.was_replaced_by_repeat(token) => Refresh::no_good(Cause::Superseded),
         Ordering::Less => end(grant, EndCause::Replayed, now),
         // Rule 12, and its twin: another life of this very generation.
         Ordering::Equal | Ordering::Greater => end(grant, EndCause::StoreWentBack, now),
@@ -129,7 +138,7 @@ fn cut_to(grant: &Grant, client: &Client) -> Result<Grant, Error> {
 fn rotate(grant: &Grant, request: RefreshRequest<'_>, key: &ServerKey, now: Timestamp) -> Refresh {
     let refresh = grant.current.refresh.as_ref();
     if refresh.is_none_or(|slot| now >= slot.expire_time) {
-        return Refresh::Refuse(Error::InvalidGrant);
+        return Refresh::no_good(Cause::Expired);
     }
     let cut = match cut_to(grant, request.client) {
         Ok(cut) => cut,
@@ -143,14 +152,14 @@ fn rotate(grant: &Grant, request: RefreshRequest<'_>, key: &ServerKey, now: Time
         return Refresh::Refuse(Error::InvalidTarget);
     }
     let Some(number) = grant.current.number.checked_add(1) else {
-        return Refresh::Refuse(Error::InvalidGrant);
+        return Refresh::no_good(Cause::Expired);
     };
     let pair = TokenPair::successor(request.token, number, key, &request.salt);
     let narrowed = narrowed(grant, request.scopes);
     let lifetimes = &request.client.lifetimes;
     let current = pair.record(lifetimes, None, narrowed, grant.expire_time, now);
     if !current.access.is_worth_answering(now) {
-        return Refresh::Refuse(Error::InvalidGrant);
+        return Refresh::no_good(Cause::Expired);
     }
     let grant = Grant {
         current,
@@ -205,7 +214,7 @@ fn repeat(grant: &Grant, request: RefreshRequest<'_>, keys: &KeyRing, now: Times
     }
     // Whoever is late has nothing of a pair whose access token has run out.
     if !grant.current.access.is_worth_answering(now) {
-        return Refresh::Refuse(Error::InvalidGrant);
+        return Refresh::no_good(Cause::Expired);
     }
     // The recorded key, not the active one: a rotation of keys between the two calls changes nothing.
     let Some((key, salt)) = keys.get(grant.current.key_id).zip(grant.salt) else {

@@ -1,6 +1,7 @@
 //! The transition that ends a grant, or one access token of it (RFC 7009).
 
 use super::{
+    cause::Cause,
     client_id::ClientId,
     error::Error,
     grant::{EndCause, Generation, Grant},
@@ -59,7 +60,7 @@ pub fn revoke(
         return Revoke::Unknown;
     }
     if grant.client_id != *client {
-        return Revoke::Refuse(Error::InvalidGrant);
+        return Revoke::Refuse(Error::InvalidGrant(Cause::WrongClient));
     }
     if grant.end.is_some() {
         return Revoke::Nothing;

@@ -4,7 +4,7 @@ use http::Extensions;
 use tonic::metadata::MetadataMap;
 
 use crate::{
-    domain::{error::Error, secret::Secret},
+    domain::{cause::Cause, error::Error, secret::Secret},
     service::Credentials,
     transport::Peer,
 };
@@ -22,7 +22,8 @@ pub(super) fn from_metadata(
     let presented = match (headers.next(), headers.next()) {
         (None, _) => Credentials::Nothing,
         (Some(header), None) => {
-            let header = header.to_str().map_err(|_| Error::InvalidClient)?;
+            let header =
+                header.to_str().map_err(|_| Error::InvalidClient(Cause::UnreadableCredentials))?;
             Credentials::from_authorization(header)?
         }
         (Some(_), Some(_)) => return Err(Credentials::two_ways()),

@@ -96,24 +96,27 @@ mod tests {
     use std::time::Duration;
 
     use super::{super::status, *};
-    use crate::domain::error::{Error, Incident};
+    use crate::domain::{
+        cause::Cause,
+        error::{Error, Incident},
+    };
 
     #[test]
     fn every_error_is_counted_under_the_reason_that_it_gives() {
         let retry_after = Duration::from_secs(1);
         for error in [
             Error::missing("token"),
-            Error::InvalidClient,
-            Error::InvalidGrant,
+            Error::InvalidClient(Cause::WrongSecret),
+            Error::InvalidGrant(Cause::WrongPassword),
             Error::UnauthorizedClient,
             Error::UnsupportedGrantType,
             Error::InvalidScope,
             Error::InvalidTarget,
-            Error::InvalidToken,
+            Error::InvalidToken(Cause::Garbage),
             Error::AccessDenied,
             Error::NotFound("user"),
             Error::AlreadyExists("user"),
-            Error::RateLimited { retry_after },
+            Error::RateLimited { cause: Cause::Requests, retry_after },
             Error::Overloaded { retry_after },
             Error::NoSpace { retry_after },
             Error::Unavailable { retry_after },

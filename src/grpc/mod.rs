@@ -15,6 +15,7 @@ mod introspection_codec;
 mod measured;
 mod own_errors;
 mod panics;
+mod refusal;
 mod server;
 mod services;
 mod status;

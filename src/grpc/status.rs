@@ -13,10 +13,20 @@ pub(super) const DOMAIN: &str = "jeton.v1";
 /// What gRPC clients' retry policies read; they know nothing of `RetryInfo`.
 const PUSHBACK: &str = "grpc-retry-pushback-ms";
 
+/// The status of an error for an administrator, who is told its cause.
+pub(super) fn explained(error: &Error) -> Status {
+    let cause = error.cause().map(|cause| ("cause".to_owned(), cause.name().to_owned()));
+    with_metadata(error, cause.into_iter().collect())
+}
+
 /// The status of an error, with the details that its kind promises.
 pub(super) fn status(error: &Error) -> Status {
+    with_metadata(error, HashMap::new())
+}
+
+fn with_metadata(error: &Error, metadata: HashMap<String, String>) -> Status {
     let (code, reason) = code_and_reason(error);
-    let mut details = details(reason);
+    let mut details = ErrorDetails::with_error_info(reason_text(reason), DOMAIN, metadata);
     if let Error::InvalidRequest { field, problem } = error {
         details.add_bad_request_violation(*field, *problem);
     }
@@ -49,13 +59,13 @@ fn code_and_reason(error: &Error) -> (Code, ErrorReason) {
         Error::InvalidRequest { .. } | Error::TooWeak { .. } => {
             (Code::InvalidArgument, ErrorReason::InvalidRequest)
         }
-        Error::InvalidClient => (Code::Unauthenticated, ErrorReason::InvalidClient),
-        Error::InvalidGrant => (Code::Unauthenticated, ErrorReason::InvalidGrant),
+        Error::InvalidClient(_) => (Code::Unauthenticated, ErrorReason::InvalidClient),
+        Error::InvalidGrant(_) => (Code::Unauthenticated, ErrorReason::InvalidGrant),
         Error::UnauthorizedClient => (Code::PermissionDenied, ErrorReason::UnauthorizedClient),
         Error::UnsupportedGrantType => (Code::InvalidArgument, ErrorReason::UnsupportedGrantType),
         Error::InvalidScope => (Code::InvalidArgument, ErrorReason::InvalidScope),
         Error::InvalidTarget => (Code::InvalidArgument, ErrorReason::InvalidTarget),
-        Error::InvalidToken => (Code::Unauthenticated, ErrorReason::InvalidToken),
+        Error::InvalidToken(_) => (Code::Unauthenticated, ErrorReason::InvalidToken),
         Error::AccessDenied => (Code::PermissionDenied, ErrorReason::AccessDenied),
         Error::NotFound(_) => (Code::NotFound, ErrorReason::NotFound),
         Error::AlreadyExists(_) => (Code::AlreadyExists, ErrorReason::AlreadyExists),

@@ -9,6 +9,7 @@ use super::{
     caller::{caller, client},
     convert,
     credentials::from_metadata,
+    refusal::Refusal,
     status, watch,
 };
 use crate::{
@@ -34,28 +35,32 @@ impl<S: Store> Tokens<S> {
     async fn issue(
         &self,
         request: Request<v1::IssueTokenRequest>,
-    ) -> Result<v1::IssueTokenResponse, Error> {
+    ) -> Result<v1::IssueTokenResponse, Refusal> {
         let (caller, body, origin) = client(&self.service, request).await?;
-        let tokens = self.service.get()?.issue(&caller, convert::issue(body, origin)?).await?;
+        let issued = self.service.get()?.issue(&caller, convert::issue(body, origin)?).await;
+        let tokens = issued.map_err(Refusal::to(&caller))?;
         Ok(convert::issued(&tokens))
     }
 
     async fn refresh(
         &self,
         request: Request<v1::RefreshTokenRequest>,
-    ) -> Result<v1::RefreshTokenResponse, Error> {
+    ) -> Result<v1::RefreshTokenResponse, Refusal> {
         let (caller, body, origin) = client(&self.service, request).await?;
-        let tokens = self.service.get()?.refresh(&caller, &convert::refresh(body, origin)?).await?;
+        let asked = convert::refresh(body, origin)?;
+        let refreshed = self.service.get()?.refresh(&caller, &asked).await;
+        let tokens = refreshed.map_err(Refusal::to(&caller))?;
         Ok(convert::refreshed(&tokens))
     }
 
     async fn revoke(
         &self,
         request: Request<v1::RevokeTokenRequest>,
-    ) -> Result<v1::RevokeTokenResponse, Error> {
+    ) -> Result<v1::RevokeTokenResponse, Refusal> {
         let (caller, body, origin) = client(&self.service, request).await?;
-        let revoked = self.service.get()?.revoke(&caller, &convert::revoke(body, origin)?).await?;
-        Ok(convert::revoked(revoked))
+        let asked = convert::revoke(body, origin)?;
+        let revoked = self.service.get()?.revoke(&caller, &asked).await;
+        Ok(convert::revoked(revoked.map_err(Refusal::to(&caller))?))
     }
 
     async fn watch(&self, request: Request<v1::WatchRevocationsRequest>) -> Result<Watch, Error> {
@@ -76,8 +81,8 @@ impl<S: Store> Tokens<S> {
     }
 }
 
-fn answer<T>(outcome: Result<T, Error>) -> Result<Response<T>, Status> {
-    outcome.map(Response::new).map_err(|error| status::status(&error))
+fn answer<T>(outcome: Result<T, impl Into<Refusal>>) -> Result<Response<T>, Status> {
+    outcome.map(Response::new).map_err(|error| error.into().status())
 }
 
 #[tonic::async_trait]

@@ -3,7 +3,11 @@
 use http::{HeaderMap, header::AUTHORIZATION, request::Parts};
 
 use super::parameters::Parameters;
-use crate::{domain::error::Error, service::Credentials, transport::Peer};
+use crate::{
+    domain::{cause::Cause, error::Error},
+    service::Credentials,
+    transport::Peer,
+};
 
 /// Credentials in the `Authorization` header or in the parameters, never in both
 /// (RFC 6749 §2.3); without any, those of the connection's certificate (RFC 8705 §2). A `client_id`
@@ -29,7 +33,8 @@ fn from_header(headers: &HeaderMap) -> Result<Credentials, Error> {
     match (values.next(), values.next()) {
         (None, _) => Ok(Credentials::Nothing),
         (Some(value), None) => {
-            let value = value.to_str().map_err(|_| Error::InvalidClient)?;
+            let value =
+                value.to_str().map_err(|_| Error::InvalidClient(Cause::UnreadableCredentials))?;
             Credentials::from_authorization(value)
         }
         (Some(_), Some(_)) => Err(Credentials::two_ways()),

@@ -11,7 +11,11 @@ use serde::Serialize;
 
 use super::{answer, routes::Statuses};
 use crate::{
-    domain::error::{Error, Incident},
+    domain::{
+        cause::Cause,
+        error::{Error, Incident},
+    },
+    service::Caller,
     transport::Malformed,
 };
 
@@ -20,6 +24,8 @@ use crate::{
 pub(super) enum Failure {
     /// The service refused it, or what was asked cannot be asked.
     Refused(Error),
+    /// The service refused it to an administrator, who is told the cause.
+    Explained(Error),
     /// There is nothing at this path.
     NotFound,
     /// The path is not for this method.
@@ -38,6 +44,14 @@ pub(super) enum Failure {
     Malformed(Malformed),
 }
 
+impl Failure {
+    /// A refusal for this caller.
+    pub(super) fn to(caller: &Caller) -> impl Fn(Error) -> Self {
+        let explained = caller.may_administer();
+        move |error| if explained { Self::Explained(error) } else { Self::Refused(error) }
+    }
+}
+
 impl From<Error> for Failure {
     fn from(error: Error) -> Self {
         Self::Refused(error)
@@ -49,13 +63,17 @@ impl From<Error> for Failure {
 struct Body {
     error: &'static str,
     error_description: String,
+    /// What lies behind it, for administrators.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    cause: Option<&'static str>,
 }
 
 impl Failure {
     /// The answer of a path that refuses with these statuses.
     pub(super) fn response(&self, statuses: Statuses) -> Response {
         let (status, error) = self.status_and_code(statuses);
-        let mut response = answer::json(status, &Body { error, error_description: self.text() });
+        let body = Body { error, error_description: self.text(), cause: self.cause() };
+        let mut response = answer::json(status, &body);
         let challenge = (status == StatusCode::UNAUTHORIZED).then(|| self.challenge());
         let headers = [
             (WWW_AUTHENTICATE, challenge),
@@ -71,7 +89,7 @@ impl Failure {
     /// The table's own part for what HTTP itself refuses.
     pub(super) fn status_and_code(&self, statuses: Statuses) -> (StatusCode, &'static str) {
         match self {
-            Self::Refused(error) => of_error(error, statuses),
+            Self::Refused(error) | Self::Explained(error) => of_error(error, statuses),
             Self::NotFound => (StatusCode::NOT_FOUND, "invalid_request"),
             Self::Method { .. } => (StatusCode::METHOD_NOT_ALLOWED, "invalid_request"),
             Self::TooLarge { .. } => (StatusCode::PAYLOAD_TOO_LARGE, "invalid_request"),
@@ -83,12 +101,18 @@ impl Failure {
         }
     }
 
+    fn cause(&self) -> Option<&'static str> {
+        let Self::Explained(error) = self else { return None };
+        error.cause().map(Cause::name)
+    }
+
     fn text(&self) -> String {
         match self {
-            Self::Refused(Error::Internal { incident }) => {
+            Self::Refused(Error::Internal { incident })
+            | Self::Explained(Error::Internal { incident }) => {
                 format!("internal error, incident {:016x}", incident.0)
             }
-            Self::Refused(error) => error.to_string(),
+            Self::Refused(error) | Self::Explained(error) => error.to_string(),
             Self::NotFound => "there is nothing at this path".to_owned(),
             Self::Method { .. } => "the path is not for this method".to_owned(),
             Self::TooLarge { most } => format!("the body must be at most {most} bytes"),
@@ -102,7 +126,7 @@ impl Failure {
 
     /// How to authenticate, which every 401 must say (RFC 9110 §11.6.1).
     fn challenge(&self) -> HeaderValue {
-        HeaderValue::from_static(if *self == Self::Refused(Error::InvalidToken) {
+        HeaderValue::from_static(if matches!(self, Self::Refused(Error::InvalidToken(_))) {
             r#"Bearer realm="jeton", error="invalid_token""#
         } else {
             r#"Basic realm="jeton""#
@@ -111,7 +135,7 @@ impl Failure {
 
     fn retry_after(&self) -> Option<Duration> {
         match self {
-            Self::Refused(error) => error.retry_after(),
+            Self::Refused(error) | Self::Explained(error) => error.retry_after(),
             Self::NotFound
             | Self::Method { .. }
             | Self::TooLarge { .. }
@@ -128,6 +152,7 @@ impl Failure {
         match self {
             Self::Method { allow } => Some(HeaderValue::from_static(allow)),
             Self::Refused(_)
+            | Self::Explained(_)
             | Self::NotFound
             | Self::TooLarge { .. }
             | Self::TooSlow
@@ -142,13 +167,13 @@ fn of_error(error: &Error, statuses: Statuses) -> (StatusCode, &'static str) {
         Error::InvalidRequest { .. } | Error::TooWeak { .. } => {
             (StatusCode::BAD_REQUEST, "invalid_request")
         }
-        Error::InvalidClient => (statuses.invalid_client, "invalid_client"),
-        Error::InvalidGrant => (statuses.invalid_grant, "invalid_grant"),
+        Error::InvalidClient(_) => (statuses.invalid_client, "invalid_client"),
+        Error::InvalidGrant(_) => (statuses.invalid_grant, "invalid_grant"),
         Error::UnauthorizedClient => (StatusCode::BAD_REQUEST, "unauthorized_client"),
         Error::UnsupportedGrantType => (StatusCode::BAD_REQUEST, "unsupported_grant_type"),
         Error::InvalidScope => (StatusCode::BAD_REQUEST, "invalid_scope"),
         Error::InvalidTarget => (StatusCode::BAD_REQUEST, "invalid_target"),
-        Error::InvalidToken => (statuses.invalid_client, "invalid_token"),
+        Error::InvalidToken(_) => (statuses.invalid_client, "invalid_token"),
         Error::AccessDenied => (StatusCode::FORBIDDEN, "access_denied"),
         // Of administration, which has no HTTP endpoint.
         Error::NotFound(_) => (StatusCode::NOT_FOUND, "invalid_request"),
@@ -178,15 +203,15 @@ pub(super) fn every_kind() -> [Failure; 15] {
     let pause = Duration::from_millis(1500);
     [
         Error::InvalidRequest { field: "field", problem: "problem" },
-        Error::InvalidClient,
-        Error::InvalidGrant,
+        Error::InvalidClient(Cause::WrongSecret),
+        Error::InvalidGrant(Cause::WrongPassword),
         Error::UnauthorizedClient,
         Error::UnsupportedGrantType,
         Error::InvalidScope,
         Error::InvalidTarget,
-        Error::InvalidToken,
+        Error::InvalidToken(Cause::Garbage),
         Error::AccessDenied,
-        Error::RateLimited { retry_after: pause },
+        Error::RateLimited { cause: Cause::Requests, retry_after: pause },
         Error::Overloaded { retry_after: pause },
         Error::Unavailable { retry_after: pause },
         Error::Conflict,
@@ -211,13 +236,13 @@ mod tests {
     fn place(error: &Error) -> usize {
         match error {
             Error::InvalidRequest { .. } => 0,
-            Error::InvalidClient => 1,
-            Error::InvalidGrant => 2,
+            Error::InvalidClient(_) => 1,
+            Error::InvalidGrant(_) => 2,
             Error::UnauthorizedClient => 3,
             Error::UnsupportedGrantType => 4,
             Error::InvalidScope => 5,
             Error::InvalidTarget => 6,
-            Error::InvalidToken => 7,
+            Error::InvalidToken(_) => 7,
             Error::AccessDenied => 8,
             Error::RateLimited { .. } => 9,
             Error::Overloaded { .. } => 10,
@@ -262,7 +287,7 @@ mod tests {
         {
             let retry_after = Duration::from_millis(millis);
             for (error, expected) in [
-                (Error::RateLimited { retry_after }, 429),
+                (Error::RateLimited { cause: Cause::Requests, retry_after }, 429),
                 (Error::Overloaded { retry_after }, 429),
                 (Error::Unavailable { retry_after }, 503),
             ] {

@@ -20,7 +20,8 @@ impl<S: Store> Front<S> {
         let token = parameters.require("token")?;
         let service = self.service.get()?;
         let caller = service.audited_client(&credentials, || origin.clone()).await?;
-        service.revoke(&caller, &Revoke { token, scope: RevokeScope::WholeGrant, origin }).await?;
+        let asked = Revoke { token, scope: RevokeScope::WholeGrant, origin };
+        service.revoke(&caller, &asked).await.map_err(Failure::to(&caller))?;
         Ok(response(revoked))
     }
 }

@@ -165,6 +165,10 @@ fn error() -> Value {
         "properties": {
             "error": { "type": "string" },
             "error_description": { "type": "string" },
+            "cause": {
+                "type": "string",
+                "description": "What lies behind `error`; told to clients that may administer",
+            },
         },
     })
 }

@@ -45,11 +45,13 @@ impl<S: Store> Front<S> {
         let service = self.service.get()?;
         let caller = service.audited_client(&credentials, || origin).await?;
         let tokens = match asked {
-            Asked::Issue(issue) => service.issue(&caller, issue).await?,
+            Asked::Issue(issue) => {
+                service.issue(&caller, issue).await.map_err(Failure::to(&caller))?
+            }
             Asked::Refresh(refresh) => {
                 // A client that may not refresh is told so whatever token it shows.
                 check_grant_type(GrantType::RefreshToken, caller.client())?;
-                service.refresh(&caller, &refresh).await?
+                service.refresh(&caller, &refresh).await.map_err(Failure::to(&caller))?
             }
         };
         Ok(answer::json(StatusCode::OK, &token_answer(&tokens)))

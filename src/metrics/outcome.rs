@@ -125,13 +125,13 @@ impl Outcome {
     pub const fn of_error(error: &Error) -> Self {
         match error {
             Error::InvalidRequest { .. } | Error::TooWeak { .. } => Self::InvalidRequest,
-            Error::InvalidClient => Self::InvalidClient,
-            Error::InvalidGrant => Self::InvalidGrant,
+            Error::InvalidClient(_) => Self::InvalidClient,
+            Error::InvalidGrant(_) => Self::InvalidGrant,
             Error::UnauthorizedClient => Self::UnauthorizedClient,
             Error::UnsupportedGrantType => Self::UnsupportedGrantType,
             Error::InvalidScope => Self::InvalidScope,
             Error::InvalidTarget => Self::InvalidTarget,
-            Error::InvalidToken => Self::InvalidToken,
+            Error::InvalidToken(_) => Self::InvalidToken,
             Error::AccessDenied => Self::AccessDenied,
             Error::NotFound(_) => Self::NotFound,
             Error::AlreadyExists(_) => Self::AlreadyExists,

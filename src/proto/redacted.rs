@@ -35,6 +35,8 @@ redacted! {
     v1::RotateClientSecretResponse => "RotateClientSecretResponse",
     v1::CreateUserRequest => "CreateUserRequest",
     v1::SetUserPasswordRequest => "SetUserPasswordRequest",
+    v1::ExplainTokenRequest => "ExplainTokenRequest",
+    v1::explain_token_request::What => "What",
 }
 
 #[cfg(test)]

@@ -8,7 +8,7 @@ use super::{
     holder::{Account, Holder},
 };
 use crate::{
-    domain::{client::ClientType, client_id::ClientId, error::Error, grant::Origin},
+    domain::{client_id::ClientId, error::Error, grant::Origin},
     store::Store,
 };
 
@@ -50,15 +50,12 @@ impl Admin {
 }
 
 impl<S: Store> Service<S> {
-    /// Lets a caller administer: a confidential client with the permission. A client that has no secret
-    /// to keep is no administrator. `origin` is for the audit.
+    /// Lets a caller administer: see [`Caller::may_administer`]. `origin` is for the audit.
     ///
     /// # Errors
     /// `AccessDenied`.
     pub fn authorize_admin(&self, caller: Caller, origin: Origin) -> Result<Admin, Error> {
-        let client = caller.client();
-        let confidential = client.client_type == ClientType::Confidential;
-        if client.permissions.admin && confidential {
+        if caller.may_administer() {
             return Ok(Admin { caller, origin });
         }
         let refused = Outcome::Refused(Error::AccessDenied);

@@ -2,7 +2,8 @@
 //! is reused, or an administrator changes something.
 //!
 //! Who: `client_id`, `peer`. What: `grant_id`, `subject`; for administration `action` and `record`.
-//! With what outcome: `outcome`, and `reason` for a refusal. Never a token, secret, password or
+//! With what outcome: `outcome`, and for a refusal `reason`, as its caller was told, and `cause`, what lies
+//! behind it. Never a token, secret, password or
 //! user name: people type passwords where names go. A name that a client gives itself is shown only
 //! when there is such a client. What strangers are refused is told a few times a second, and summed up
 //! beyond that.
@@ -14,6 +15,7 @@ use super::stranger_audit::StrangerAudit;
 use super::{Caller, Credentials, Service};
 use crate::{
     domain::{
+        cause::Cause,
         client::ClientType,
         client_id::ClientId,
         error::Error,
@@ -90,6 +92,17 @@ impl Outcome {
     }
 }
 
+impl Outcome {
+    fn cause(&self) -> Option<Cause> {
+        match self {
+            Self::Refused(error) => error.cause(),
+            Self::Replayed => Some(Cause::Replayed),
+            Self::StoreWentBack => Some(Cause::StoreWentBack),
+            Self::Done | Self::Repeated | Self::Nothing => None,
+        }
+    }
+}
+
 /// What is known of the tokens concerned, gathered on the way.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Concerned {
@@ -125,6 +138,7 @@ pub(super) struct Line<'a> {
     pub(super) event: &'static str,
     pub(super) outcome: &'static str,
     pub(super) reason: Option<&'static str>,
+    pub(super) cause: Option<Cause>,
     pub(super) client_id: Option<&'a ClientId>,
     pub(super) peer: Option<&'a str>,
     pub(super) concerned: Option<&'a Concerned>,
@@ -136,6 +150,7 @@ impl<'a> Line<'a> {
             event: event.name(),
             outcome: outcome.name(),
             reason: outcome.reason(),
+            cause: outcome.cause(),
             client_id: None,
             peer: origin.peer.as_deref(),
             concerned: None,
@@ -150,6 +165,7 @@ impl<'a> Line<'a> {
             event = self.event,
             outcome = self.outcome,
             reason = self.reason,
+            cause = self.cause.map(Cause::name),
             client_id = self.client_id.map(ClientId::as_str),
             peer = self.peer,
             grant_id = grant_id.map(tracing::field::display),
@@ -201,6 +217,18 @@ impl<S: Store> Service<S> {
             self.strangers.write(&line, self.now());
         } else {
             line.write();
+        }
+    }
+
+    /// Notes who a refused token speaks for, where it is one of ours.
+    pub(super) async fn note_grant(&self, concerned: &mut Concerned, refused: &Error) {
+        if matches!(refused.cause(), None | Some(Cause::Garbage | Cause::Forged)) {
+            return;
+        }
+        if let Some(id) = concerned.grant_id
+            && let Ok(Some(grant)) = self.grant(id).await
+        {
+            concerned.grant(&grant);
         }
     }
 
@@ -268,13 +296,13 @@ impl<S: Store> Service<S> {
 fn reason(error: &Error) -> &'static str {
     match error {
         Error::InvalidRequest { .. } | Error::TooWeak { .. } => "INVALID_REQUEST",
-        Error::InvalidClient => "INVALID_CLIENT",
-        Error::InvalidGrant => "INVALID_GRANT",
+        Error::InvalidClient(_) => "INVALID_CLIENT",
+        Error::InvalidGrant(_) => "INVALID_GRANT",
         Error::UnauthorizedClient => "UNAUTHORIZED_CLIENT",
         Error::UnsupportedGrantType => "UNSUPPORTED_GRANT_TYPE",
         Error::InvalidScope => "INVALID_SCOPE",
         Error::InvalidTarget => "INVALID_TARGET",
-        Error::InvalidToken => "INVALID_TOKEN",
+        Error::InvalidToken(_) => "INVALID_TOKEN",
         Error::AccessDenied => "ACCESS_DENIED",
         Error::NotFound(_) => "NOT_FOUND",
         Error::AlreadyExists(_) => "ALREADY_EXISTS",

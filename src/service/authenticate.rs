@@ -10,6 +10,7 @@ use super::{
 };
 use crate::{
     domain::{
+        cause::Cause,
         certificate::CertificateIdentity,
         client::{Client, ClientType},
         client_id::ClientId,
@@ -35,8 +36,12 @@ impl<S: Store> Service<S> {
     /// `Unavailable`.
     pub async fn authenticate_client(&self, credentials: &Credentials) -> Result<Caller, Error> {
         let caller = match credentials {
-            Credentials::Nothing | Credentials::Bearer(_) => Err(Error::InvalidClient),
-            Credentials::ClientId(client_ids) => self.public_client(client_ids).await,
+            Credentials::Nothing => Err(Error::InvalidClient(Cause::NoCredentials)),
+            Credentials::Bearer(_) => Err(Error::InvalidClient(Cause::BearerNotAccepted)),
+            Credentials::ClientId(client_ids) => match self.public_client(client_ids).await? {
+                Some(caller) => Ok(caller),
+                None => Err(self.not_public(client_ids).await?),
+            },
             Credentials::Secret(readings) => self.by_secret(readings).await,
             Credentials::Certificate { identities, client_ids } => {
                 self.certified_or_public(identities, client_ids).await
@@ -69,7 +74,8 @@ impl<S: Store> Service<S> {
         // Order matters: before the caller's own record, which says what may be told.
         let position = self.store.position();
         let caller = match credentials {
-            Credentials::Nothing | Credentials::ClientId(_) => Err(Error::InvalidClient),
+            Credentials::Nothing => Err(Error::InvalidClient(Cause::NoCredentials)),
+            Credentials::ClientId(_) => Err(Error::InvalidClient(Cause::MissingSecret)),
             Credentials::Secret(readings) => self.by_secret(readings).await,
             Credentials::Certificate { identities, client_ids } => {
                 self.certified(identities, client_ids).await
@@ -85,7 +91,7 @@ impl<S: Store> Service<S> {
         if let Some(caller) = readings.iter().find_map(|reading| self.remembered(reading)) {
             return Ok(caller);
         }
-        let mut refusal = Error::InvalidClient;
+        let mut refusal = UNKNOWN;
         for reading in readings {
             if reading.secret.has_line_break() {
                 let problem = "must not hold line breaks";
@@ -93,7 +99,8 @@ impl<S: Store> Service<S> {
                 continue;
             }
             match self.confidential_client(reading).await {
-                Err(Error::InvalidClient) => {}
+                Err(Error::InvalidClient(_)) if refusal != UNKNOWN => {}
+                Err(error @ Error::InvalidClient(_)) => refusal = error,
                 answer => return answer,
             }
         }
@@ -111,14 +118,26 @@ impl<S: Store> Service<S> {
         known.then(|| Caller::new(client))
     }
 
-    async fn public_client(&self, client_ids: &[String]) -> Result<Caller, Error> {
+    async fn public_client(&self, client_ids: &[String]) -> Result<Option<Caller>, Error> {
         let good = |client: &Client| !client.disabled && client.client_type == ClientType::Public;
         for client_id in client_ids.iter().filter_map(|id| ClientId::parse(id).ok()) {
             if let Some(client) = self.client_that(&client_id, good).await? {
-                return Ok(Caller::new(client));
+                return Ok(Some(Caller::new(client)));
             }
         }
-        Err(Error::InvalidClient)
+        Ok(None)
+    }
+
+    /// Why a name alone is no credentials.
+    async fn not_public(&self, client_ids: &[String]) -> Result<Error, Error> {
+        for client_id in client_ids.iter().filter_map(|id| ClientId::parse(id).ok()) {
+            if let Some(client) = self.client(&client_id).await? {
+                let disabled = client.disabled;
+                let cause = if disabled { Cause::DisabledClient } else { Cause::MissingSecret };
+                return Ok(Error::InvalidClient(cause));
+            }
+        }
+        Ok(UNKNOWN)
     }
 
     /// The client, if it is `good`. What lies in memory may be behind what another process has
@@ -145,7 +164,7 @@ impl<S: Store> Service<S> {
     ) -> Result<Caller, Error> {
         if named.is_empty() {
             let only = self.certified_client(certificate).await?;
-            return only.map(Caller::new).ok_or(Error::InvalidClient);
+            return only.map(Caller::new).ok_or(WRONG_CERTIFICATE);
         }
         for client_id in named.iter().filter_map(|id| ClientId::parse(id).ok()) {
             let lists = |client: &Client| lists(client, certificate);
@@ -153,7 +172,7 @@ impl<S: Store> Service<S> {
                 return Ok(Caller::new(client));
             }
         }
-        Err(Error::InvalidClient)
+        Err(WRONG_CERTIFICATE)
     }
 
     /// A public client is one by its name alone, whatever its connection has shown.
@@ -162,7 +181,7 @@ impl<S: Store> Service<S> {
         certificate: &[CertificateIdentity],
         named: &[String],
     ) -> Result<Caller, Error> {
-        if let Ok(public) = self.public_client(named).await {
+        if let Ok(Some(public)) = self.public_client(named).await {
             return Ok(public);
         }
         self.certified(certificate, named).await
@@ -170,7 +189,7 @@ impl<S: Store> Service<S> {
 
     async fn confidential_client(&self, shown: &IdAndSecret) -> Result<Caller, Error> {
         if shown.secret.is_too_long() {
-            return Err(Error::InvalidClient);
+            return Err(Error::InvalidClient(Cause::WrongSecret));
         }
         let id = ClientId::parse(&shown.client_id).ok();
         let kept = id.as_ref().and_then(|id| self.store.clients().cached(id));
@@ -186,11 +205,12 @@ impl<S: Store> Service<S> {
         let current = current.map_err(|error| self.read_failed(error))?;
         // Another process may have rotated the secret, or enabled the client, since it was read.
         let version = |client: &Option<Stored<Client>>| client.as_ref().map(Stored::version);
-        if kept.is_some() && version(&kept) == version(&current) {
-            return Err(Error::InvalidClient);
+        let known = kept.is_some() && version(&kept) == version(&current);
+        let matches = !known && self.holds(shown, current.as_ref()).await?;
+        match current {
+            Some(client) if matches => Ok(Caller::new(client)),
+            client => Err(not_held(client.as_deref(), &shown.secret, self.now())),
         }
-        let matches = self.holds(shown, current.as_ref()).await?;
-        current.filter(|_| matches).map(Caller::new).ok_or(Error::InvalidClient)
     }
 
     /// Whether the client is enabled and the secret is one of its live ones. The form of what was
@@ -239,26 +259,68 @@ impl<S: Store> Service<S> {
     }
 
     async fn bearer(&self, text: &Secret) -> Result<Caller, Error> {
-        let token = Token::parse(text.expose()).filter(|token| token.kind == TokenKind::Access);
-        let token = token.ok_or(Error::InvalidToken)?;
+        let token = Token::parse(text.expose()).ok_or(Error::InvalidToken(Cause::Garbage))?;
+        if token.kind != TokenKind::Access {
+            return Err(Error::InvalidToken(Cause::WrongKind));
+        }
         let kept = self.kept_records(&token, None);
-        if let Some(caller) = kept.and_then(|kept| self.holder(&token, kept)) {
+        if let Some(Ok(caller)) = kept.map(|kept| self.holder(&token, kept)) {
             return Ok(caller);
         }
-        let held = self.token_records(&token).await?;
-        held.and_then(|held| self.holder(&token, held)).ok_or(Error::InvalidToken)
+        match self.token_records(&token).await? {
+            Some(held) => self.holder(&token, held).map_err(Error::InvalidToken),
+            None => Err(Error::InvalidToken(self.why_unknown(&token).await?)),
+        }
     }
 
     /// Who holds `token`, if it is active, its client got it for itself and for jeton, and may still get
     /// such a one: a user's token, which goes to other services, is nobody's reach.
-    fn holder(&self, token: &Token, held: TokenRecords) -> Option<Caller> {
+    ///
+    /// # Errors
+    /// Why not.
+    fn holder(&self, token: &Token, held: TokenRecords) -> Result<Caller, Cause> {
         let now = self.now();
-        let active = judge(&held.grant, token, held.parties(), &self.policy, now).ok()?;
-        let own = held.grant.subject == Subject::Client && active.audience.names_jeton();
-        let client = held.client.filter(|client| own && client.may_call_by_token())?;
+        let active = judge(&held.grant, token, held.parties(), &self.policy, now);
+        let active = active.map_err(|reason| reason.cause(&held.grant, held.parties()))?;
+        if held.grant.subject != Subject::Client {
+            return Err(Cause::UsersToken);
+        }
+        let named = active.audience.names_jeton();
+        let client = held.client.filter(|client| named && client.may_call_by_token());
+        let client = client.ok_or(Cause::NotForJeton)?;
         self.last_used.note(&held.grant, now);
-        Some(Caller::new(client))
+        Ok(Caller::new(client))
     }
+}
+
+const UNKNOWN: Error = Error::InvalidClient(Cause::UnknownClient);
+
+const WRONG_CERTIFICATE: Error = Error::InvalidClient(Cause::WrongCertificate);
+
+/// Why `secret` is none of the client's. An expired one that was chosen is known only where no other is
+/// live: to look for it would cost a hash.
+fn not_held(client: Option<&Client>, secret: &Secret, now: Timestamp) -> Error {
+    let Some(client) = client else { return UNKNOWN };
+    let expired = || {
+        let presented = is_generated(secret).then(|| SecretHash::of(secret));
+        let ended = client.secrets.iter().filter(|held| !held.is_live(now));
+        let mut ended = ended.map(|held| &held.stored);
+        let none_is_live = !client.secrets.iter().any(|held| held.is_live(now));
+        none_is_live
+            || ended.any(|stored| match stored {
+                StoredSecret::Generated(hash) => Some(hash) == presented.as_ref(),
+                StoredSecret::Chosen(_) => false,
+            })
+    };
+    Error::InvalidClient(if client.disabled {
+        Cause::DisabledClient
+    } else if client.secrets.is_empty() {
+        Cause::NoSecret
+    } else if expired() {
+        Cause::ExpiredSecret
+    } else {
+        Cause::WrongSecret
+    })
 }
 
 fn holds_generated(client: &Client, secret: &Secret, now: Timestamp) -> bool {

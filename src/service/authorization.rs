@@ -6,7 +6,7 @@ use base64::{Engine as _, prelude::BASE64_STANDARD};
 use percent_encoding::percent_decode_str;
 
 use super::{Credentials, IdAndSecret};
-use crate::domain::{certificate::CertificateIdentity, error::Error, secret::Secret};
+use crate::domain::{cause::Cause, certificate::CertificateIdentity, error::Error, secret::Secret};
 
 impl Credentials {
     /// What an `Authorization` header presents. The scheme's case does not matter.
@@ -15,14 +15,15 @@ impl Credentials {
     /// `InvalidClient` for another scheme, and for Basic credentials that are not base64 of UTF-8
     /// with a colon.
     pub fn from_authorization(header: &str) -> Result<Self, Error> {
-        let (scheme, value) = header.split_once(' ').ok_or(Error::InvalidClient)?;
+        let (scheme, value) =
+            header.split_once(' ').ok_or(Error::InvalidClient(Cause::UnreadableCredentials))?;
         let value = value.trim_matches(' ');
         if scheme.eq_ignore_ascii_case("basic") {
             basic(value)
         } else if scheme.eq_ignore_ascii_case("bearer") {
             Ok(Self::Bearer(Secret::new(value)))
         } else {
-            Err(Error::InvalidClient)
+            Err(Error::InvalidClient(Cause::UnreadableCredentials))
         }
     }
 }
@@ -171,9 +172,14 @@ impl Writing {
 }
 
 fn basic(value: &str) -> Result<Credentials, Error> {
-    let bytes = BASE64_STANDARD.decode(value).map_err(|_| Error::InvalidClient)?;
-    let text = Secret::new(String::from_utf8(bytes).map_err(|_| Error::InvalidClient)?);
-    let (id, secret) = text.expose().split_once(':').ok_or(Error::InvalidClient)?;
+    let bytes = BASE64_STANDARD
+        .decode(value)
+        .map_err(|_| Error::InvalidClient(Cause::UnreadableCredentials))?;
+    let text = Secret::new(
+        String::from_utf8(bytes).map_err(|_| Error::InvalidClient(Cause::UnreadableCredentials))?,
+    );
+    let (id, secret) =
+        text.expose().split_once(':').ok_or(Error::InvalidClient(Cause::UnreadableCredentials))?;
     // An empty secret is an omitted one: what is left is the name of a client, perhaps a public one.
     if secret.is_empty() {
         return Ok(Credentials::ClientId(each(|writing| writing.read(id))));
@@ -331,7 +337,11 @@ mod tests {
     fn anything_else_is_an_invalid_client_and_no_panic() {
         let no_utf8 = format!("Basic {}", BASE64_STANDARD.encode([0xff, b':', 0xfe]));
         for header in ["", "Basic", "Basic !", "Digest x", &header("no colon"), &no_utf8] {
-            assert_eq!(read(header), Err(Error::InvalidClient), "{header}");
+            assert_eq!(
+                read(header),
+                Err(Error::InvalidClient(Cause::UnreadableCredentials)),
+                "{header}"
+            );
         }
     }
 }

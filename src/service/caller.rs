@@ -5,7 +5,10 @@ use std::{net::IpAddr, sync::Arc};
 use super::shares::Share;
 use crate::{
     domain::{
-        certificate::CertificateIdentity, client::Client, client_id::ClientId, secret::Secret,
+        certificate::CertificateIdentity,
+        client::{Client, ClientType},
+        client_id::ClientId,
+        secret::Secret,
     },
     store::{Sequence, Stored},
 };
@@ -91,6 +94,13 @@ impl Caller {
     /// The client's record as it was when it authenticated.
     pub fn client(&self) -> &Stored<Client> {
         &self.client
+    }
+
+    /// Whether it may administer: a confidential client with the permission. A client that has no
+    /// secret to keep is no administrator.
+    pub fn may_administer(&self) -> bool {
+        let confidential = self.client.client_type == ClientType::Confidential;
+        self.client.permissions.admin && confidential
     }
 
     /// The client's name.

@@ -13,6 +13,7 @@ use super::{
 };
 use crate::{
     domain::{
+        cause::Cause,
         client::Client,
         error::Error,
         guesses::{GuessPolicy, Guesses},
@@ -123,7 +124,7 @@ impl ClientChecks {
     async fn sit_out(&self, key: Holder) -> Result<(), Error> {
         let wait = self.policy.wait(self.guesses.get(&key), self.began.elapsed());
         if wait > LONGEST_STAY {
-            return Err(Error::RateLimited { retry_after: wait });
+            return Err(Error::RateLimited { cause: Cause::ClientSecrets, retry_after: wait });
         }
         sleep(wait).await;
         Ok(())
@@ -137,7 +138,10 @@ impl ClientChecks {
     /// Why no turn has come.
     fn too_late(&self, key: Holder) -> Error {
         let pace = self.pace(key);
-        if pace.is_zero() { Error::OVERLOADED } else { Error::RateLimited { retry_after: pace } }
+        if pace.is_zero() {
+            return Error::OVERLOADED;
+        }
+        Error::RateLimited { cause: Cause::ClientSecrets, retry_after: pace }
     }
 }
 

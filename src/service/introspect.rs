@@ -13,6 +13,7 @@ use super::{
 use crate::{
     domain::{
         attributes::Attributes,
+        cause::Cause,
         client::{Client, IntrospectReach},
         client_id::ClientId,
         error::Error,
@@ -297,6 +298,12 @@ impl<S: Store> Service<S> {
     /// The grant that `token` names. Only a token that one of our keys made costs a store read.
     pub(super) async fn grant_of(&self, token: &Token) -> Result<Option<Stored<Grant>>, Error> {
         if self.may_name_grant(token).await? { self.grant(token.grant_id).await } else { Ok(None) }
+    }
+
+    /// Why no grant was found for `token`: no key of ours made it, or its grant is gone.
+    pub(super) async fn why_unknown(&self, token: &Token) -> Result<Cause, Error> {
+        let genuine = self.may_name_grant(token).await?;
+        Ok(if genuine { Cause::UnknownGrant } else { Cause::Forged })
     }
 
     /// Whether a read may find the grant that `token` names: it lies in memory, or one of our keys made

@@ -3,6 +3,7 @@
 use super::Service;
 use crate::{
     domain::{
+        cause::Cause,
         client::{Client, WhenFull},
         error::Error,
         grant::{EndCause, Grant},
@@ -36,7 +37,7 @@ impl<S: Store> Service<S> {
                 let soonest = live.iter().map(|grant| grant.spent_time()).min();
                 let retry_after = soonest.unwrap_or_default().since(self.now());
                 self.metrics.over_grants.inc();
-                Err(Error::RateLimited { retry_after })
+                Err(Error::RateLimited { cause: Cause::Grants, retry_after })
             }
             WhenFull::EvictOldest => {
                 live.sort_by_key(|grant| grant.issue_time);

@@ -14,6 +14,7 @@ use super::{
 use crate::{
     domain::{
         attempts::{Attempts, AttemptsId, AttemptsOf},
+        cause::Cause,
         client::Client,
         error::Error,
         lockout::{LockoutPolicy, Verdict},
@@ -99,21 +100,23 @@ impl<S: Store> Service<S> {
             queued::note();
             let checked = tokio::spawn(guess.check(seat)).await.map_err(|_| Error::UNAVAILABLE)?;
             match checked.map_err(|error| self.write_failed(error))? {
-                Checked::Right(reading) => break user.map(|user| (user, reading)),
-                Checked::Wrong => break None,
+                Checked::Right(reading) => {
+                    break user.map(|user| (user, reading)).ok_or(Cause::UnknownUser);
+                }
+                Checked::Wrong => break Err(wrong(user.as_deref())),
                 Checked::LockedOut(retry_after) => return Err(self.locked_out(retry_after)),
                 Checked::Busy if Instant::now() < until => sleep(LOOK_AGAIN).await,
                 Checked::Busy => return Err(Error::OVERLOADED),
             }
         }
-        .ok_or(Error::InvalidGrant)?;
+        .map_err(Error::InvalidGrant)?;
         self.renew_password(&user, reading);
         Ok(user)
     }
 
     fn locked_out(&self, retry_after: Duration) -> Error {
         self.metrics.over_failures.inc();
-        Error::RateLimited { retry_after }
+        Error::RateLimited { cause: Cause::FailedLogins, retry_after }
     }
 
     /// Waits for a turn at the name, and then for a thread to hash on. As many are checked at once as
@@ -151,6 +154,15 @@ impl<S: Store> Service<S> {
             Ok((turn, self.hashes.seat(account).await?))
         })
         .await
+    }
+}
+
+/// Why a password that was not right for a user is not.
+fn wrong(user: Option<&User>) -> Cause {
+    match user {
+        None => Cause::UnknownUser,
+        Some(user) if user.disabled => Cause::DisabledUser,
+        Some(_) => Cause::WrongPassword,
     }
 }
 

@@ -16,6 +16,7 @@ mod clients;
 mod cursor;
 mod elapsed;
 mod end_all;
+mod explain;
 mod fair_queue;
 mod grants;
 mod hash_metrics;
@@ -68,6 +69,7 @@ pub use self::{
     clients::{ClientFilter, CreateClient, UpdateClient},
     cursor::Cursor,
     end_all::{COUNTED, Ended},
+    explain::{Explain, ExplainedToken, Explanation},
     grants::ShownGrant,
     hash_pool::HashPool,
     introspect::{ActiveToken, Introspect, Introspection},

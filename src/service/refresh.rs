@@ -9,6 +9,7 @@ use super::{
 use crate::{
     domain::{
         audience::Audience,
+        cause::Cause,
         entropy::draw,
         error::Error,
         grant::{EndCause, Grant, Origin},
@@ -60,7 +61,10 @@ impl<S: Store> Service<S> {
                 concerned.grant(&grant);
                 answered
             }
-            Err(error) => Answered { tokens: Err(error.clone()), outcome: Outcome::Refused(error) },
+            Err(error) => {
+                self.note_grant(&mut concerned, &error).await;
+                Answered { tokens: Err(error.clone()), outcome: Outcome::Refused(error) }
+            }
         };
         self.audit(Event::Refresh, caller, &request.origin, (&concerned, &outcome));
         call.end(metrics::Outcome::of(&tokens));
@@ -77,16 +81,18 @@ impl<S: Store> Service<S> {
         if request.refresh_token.is_empty() {
             return Err(Error::missing("refresh_token"));
         }
-        let token = Token::parse(request.refresh_token.expose()).ok_or(Error::InvalidGrant)?;
+        let token = Token::parse(request.refresh_token.expose());
+        let token = token.ok_or(Error::InvalidGrant(Cause::Garbage))?;
         if token.kind != TokenKind::Refresh {
-            return Err(Error::InvalidGrant);
+            return Err(Error::InvalidGrant(Cause::WrongKind));
         }
         concerned.named(token.grant_id);
         let keys = self.keys.load();
         let salt = Salt::from_bytes(draw(&*self.entropy));
         race(async || {
-            let found = self.token_records(&token).await?;
-            let held = found.ok_or(Error::InvalidGrant)?;
+            let Some(held) = self.token_records(&token).await? else {
+                return Err(Error::InvalidGrant(self.why_unknown(&token).await?));
+            };
             let tried = self.try_refresh(caller, &token, &held, request, &keys, salt);
             Ok(tried.await?.map(|answered| (held.grant.clone(), answered)))
         })
@@ -103,7 +109,7 @@ impl<S: Store> Service<S> {
         salt: Salt,
     ) -> Result<Option<Answered>, Error> {
         // The keys that the token and the record name must be at hand before anything is decided.
-        self.key_of(keys, token).await?.ok_or(Error::InvalidGrant)?;
+        self.key_of(keys, token).await?.ok_or(Error::InvalidGrant(Cause::Forged))?;
         let now = self.now();
         let request = RefreshRequest {
             token,
@@ -139,8 +145,12 @@ impl<S: Store> Service<S> {
                         "a token is newer than its grant's record: the store went back in time"
                     );
                 }
-                let outcome = if lost { Outcome::StoreWentBack } else { Outcome::Replayed };
-                let tokens = Err(Error::InvalidGrant);
+                let (outcome, cause) = if lost {
+                    (Outcome::StoreWentBack, Cause::StoreWentBack)
+                } else {
+                    (Outcome::Replayed, Cause::Replayed)
+                };
+                let tokens = Err(Error::InvalidGrant(cause));
                 Ok(written.then_some(Answered { tokens, outcome }))
             }
             refresh::Refresh::Refuse(error) => Err(error),

@@ -11,7 +11,10 @@ use governor::{
 use quick_cache::sync::Cache;
 
 use crate::{
-    domain::{client::Client, client_id::ClientId, error::Error, request_limit::RequestLimit},
+    domain::{
+        cause::Cause, client::Client, client_id::ClientId, error::Error,
+        request_limit::RequestLimit,
+    },
     metrics::Counter,
 };
 
@@ -71,7 +74,8 @@ impl RequestBudgets {
             self.refused.inc();
             let wait = not_until.wait_time_from(MonotonicClock.now());
             // A wait of nothing would be told as no wait at all.
-            Error::RateLimited { retry_after: wait.max(Duration::from_millis(1)) }
+            let retry_after = wait.max(Duration::from_millis(1));
+            Error::RateLimited { cause: Cause::Requests, retry_after }
         })
     }
 }

@@ -50,7 +50,10 @@ impl<S: Store> Service<S> {
                 Outcome::Done
             }
             Ok(Taken::Nothing | Taken::Unknown) => Outcome::Nothing,
-            Err(error) => Outcome::Refused(error.clone()),
+            Err(error) => {
+                self.note_grant(&mut concerned, error).await;
+                Outcome::Refused(error.clone())
+            }
         };
         self.audit(Event::Revoke, caller, &request.origin, (&concerned, &outcome));
         revoked.map(|taken| match taken {

@@ -18,7 +18,7 @@ use governor::{
 };
 
 use super::audit::{Line, TARGET};
-use crate::domain::{client_id::ClientId, time::Timestamp};
+use crate::domain::{cause::Cause, client_id::ClientId, time::Timestamp};
 
 /// Lines a second in the long run.
 const LINES: NonZeroU32 = NonZeroU32::new(10).expect("10 is not 0");
@@ -46,6 +46,7 @@ struct Sum {
     event: &'static str,
     outcome: &'static str,
     reason: Option<&'static str>,
+    cause: Option<Cause>,
     client_id: Option<ClientId>,
     peer: Option<Box<str>>,
     count: u64,
@@ -111,6 +112,7 @@ impl Sum {
             event: line.event,
             outcome: line.outcome,
             reason: line.reason,
+            cause: line.cause,
             client_id: client_id.cloned(),
             peer: peer.map(Into::into),
             count: 1,
@@ -120,7 +122,8 @@ impl Sum {
     }
 
     fn is_of(&self, line: &Line<'_>, client_id: Option<&ClientId>, peer: Option<&str>) -> bool {
-        (self.event, self.outcome, self.reason) == (line.event, line.outcome, line.reason)
+        (self.event, self.outcome) == (line.event, line.outcome)
+            && (self.reason, self.cause) == (line.reason, line.cause)
             && self.client_id.as_ref() == client_id
             && self.peer.as_deref() == peer
     }
@@ -137,6 +140,7 @@ impl Sum {
             event = self.event,
             outcome = self.outcome,
             reason = self.reason,
+            cause = self.cause.map(Cause::name),
             client_id = self.client_id.as_ref().map(ClientId::as_str),
             peer = self.peer.as_deref(),
             count = self.count,
@@ -161,6 +165,7 @@ mod tests {
             event: "authenticate",
             outcome: "refused",
             reason: Some(reason),
+            cause: None,
             client_id: None,
             peer: Some(peer),
             concerned: None,

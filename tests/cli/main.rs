@@ -9,6 +9,7 @@ mod administration;
 mod client;
 mod connection;
 mod documents;
+mod explain;
 mod first_look;
 mod grant;
 mod init;

@@ -82,6 +82,7 @@ pub(crate) const TABLE: &[Rpc] = &[
     admin("/jeton.v1.AdminService/ListGrants", "INVALID_REQUEST"),
     admin("/jeton.v1.AdminService/RevokeGrant", "INVALID_REQUEST"),
     admin("/jeton.v1.AdminService/RevokeGrants", "INVALID_REQUEST"),
+    admin("/jeton.v1.AdminService/ExplainToken", "INVALID_REQUEST"),
     admin("/jeton.v1.AdminService/Backup", ""),
     admin("/jeton.v1.AdminService/GetStatus", "OK"),
     open("/grpc.health.v1.Health/Check"),

@@ -53,7 +53,7 @@ async fn guesses_at_two_instances_at_once_are_counted_as_one() {
         let mut looked_at = 0;
         for answer in answers {
             match answer {
-                Err(Error::InvalidGrant) => looked_at += 1,
+                Err(Error::InvalidGrant(_)) => looked_at += 1,
                 // On a machine that is busy some wait in vain for their turn.
                 Err(Error::RateLimited { .. } | Error::Overloaded { .. }) => {}
                 other => panic!("{other:?}"),
@@ -61,7 +61,7 @@ async fn guesses_at_two_instances_at_once_are_counted_as_one() {
         }
         loop {
             match log_in(&scene.service, &scene.caller, name, "a wrong guess").await {
-                Err(Error::InvalidGrant) => looked_at += 1,
+                Err(Error::InvalidGrant(_)) => looked_at += 1,
                 Err(Error::RateLimited { .. }) => break,
                 other => panic!("{other:?}"),
             }

@@ -8,6 +8,7 @@ use std::{
 use jeton::{
     domain::{
         audience::Audience,
+        cause::Cause,
         client::{Client, Permissions},
         client_secret,
         epoch::Epoch,
@@ -248,7 +249,7 @@ impl World {
         let refused = user.is_some_and(|user| wrong || self.users[user].disabled);
         match self.service.issue(&caller, request).await {
             Err(error) => {
-                assert_eq!((error, refused), (Error::InvalidGrant, true), "{context}");
+                assert!(refused && matches!(error, Error::InvalidGrant(_)), "{context}: {error:?}");
             }
             Ok(tokens) => {
                 assert!(!refused, "{context}");
@@ -329,8 +330,8 @@ impl World {
             (Expected::OtherScopes, Err(Error::InvalidRequest { .. })) => {
                 self.seen.other_scopes += 1;
             }
-            (Expected::Refused, Err(Error::InvalidGrant)) => self.seen.refused += 1,
-            (Expected::Ends, Err(Error::InvalidGrant)) => {
+            (Expected::Refused, Err(Error::InvalidGrant(_))) => self.seen.refused += 1,
+            (Expected::Ends, Err(Error::InvalidGrant(_))) => {
                 grant.ended = true;
                 self.seen.ended_by_replay += 1;
             }
@@ -356,7 +357,11 @@ impl World {
         let answer = self.service.revoke(&caller, &Revoke { token, scope, origin }).await;
         let grant = &mut self.grants[at];
         if let Err(error) = answer {
-            assert_eq!((error, foreign), (Error::InvalidGrant, true), "{context}");
+            assert_eq!(
+                (error, foreign),
+                (Error::InvalidGrant(Cause::WrongClient), true),
+                "{context}"
+            );
         } else {
             assert!(!foreign || swept, "{context}: a foreign token was revoked");
             if !foreign && !grant.ended {

@@ -4,7 +4,7 @@ use std::{future::Future as _, pin::pin, task::Poll};
 
 use futures_util::future::poll_fn;
 use jeton::{
-    domain::{error::Error, grant::Origin},
+    domain::{cause::Cause, error::Error, grant::Origin},
     store::{
         MAX_RECORD_BYTES, ReadError, WriteError,
         faulty::{Gate, ReadFault, WriteFault},
@@ -121,7 +121,11 @@ async fn a_replay_whose_ending_cannot_be_written_is_unavailable() {
         let happened = matches!(fault, WriteFault::Acknowledgement);
         assert_eq!(world.is_active(&third.access).await, Ok(!happened), "{fault:?}");
         world.store.mend();
-        assert_eq!(world.refresh(&first.refresh).await, Err(Error::InvalidGrant), "{fault:?}");
+        assert_eq!(
+            world.refresh(&first.refresh).await,
+            Err(Error::InvalidGrant(Cause::Replayed)),
+            "{fault:?}"
+        );
         assert_eq!(world.is_active(&third.access).await, Ok(false), "{fault:?}");
     }
 }

@@ -216,7 +216,7 @@ impl Soak {
                 held.pairs.push(pair);
                 None
             }
-            Err(Error::InvalidGrant) => {
+            Err(Error::InvalidGrant(_)) => {
                 assert!(self.grants[at].ending, "{}: the newest token is lost", self.here());
                 None
             }
@@ -242,7 +242,7 @@ impl Soak {
                 self.seen.repeated += 1;
                 None
             }
-            Err(Error::InvalidGrant) => {
+            Err(Error::InvalidGrant(_)) => {
                 assert!(self.grants[at].ending, "{}: a retry was refused", self.here());
                 None
             }
@@ -259,7 +259,7 @@ impl Soak {
         held.ending = true;
         let old = held.pairs[held.pairs.len() - 3].refresh.clone();
         let outcome = match self.world.refresh(&old).await {
-            Err(Error::InvalidGrant) => Ok(()),
+            Err(Error::InvalidGrant(_)) => Ok(()),
             Err(error) => Err(error),
             Ok(pair) => panic!("{}: an old token gave {pair:?}", self.here()),
         };

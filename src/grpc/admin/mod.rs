@@ -2,6 +2,7 @@
 
 mod backup;
 mod clients;
+mod explained;
 mod fields;
 mod grants;
 mod lockouts;

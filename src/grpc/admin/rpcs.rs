@@ -6,7 +6,8 @@ use tokio_stream::Stream;
 use tonic::{Request, Response, Status};
 
 use super::{
-    Administration, answer, backup, clients, grants, lockouts, names, refusal, status, users,
+    Administration, answer, backup, clients, explained, grants, lockouts, names, refusal, status,
+    users,
 };
 use crate::{
     proto::v1::{self, admin_service_server::AdminService},
@@ -296,6 +297,18 @@ impl<S: Store> AdminService for Administration<S> {
                 service.revoke_grants(&admin, &of).await?
             };
             Ok(grants::ended(ended))
+        })
+        .await
+    }
+
+    async fn explain_token(
+        &self,
+        request: Request<v1::ExplainTokenRequest>,
+    ) -> Result<Response<v1::ExplainTokenResponse>, Status> {
+        answer(async {
+            let (service, admin, asked) = self.admit(request).await?;
+            let found = service.explain(&admin, &explained::what(asked)?).await?;
+            Ok(explained::message(&found))
         })
         .await
     }

@@ -1,0 +1,31 @@
+//! A refusal on its way out, with or without its cause.
+
+use tonic::Status;
+
+use super::status::{explained, status};
+use crate::{domain::error::Error, service::Caller};
+
+/// An error, and whether its caller may be told what lies behind it.
+pub(super) struct Refusal {
+    error: Error,
+    is_explained: bool,
+}
+
+impl Refusal {
+    /// A refusal for this caller.
+    pub(super) fn to(caller: &Caller) -> impl Fn(Error) -> Self {
+        let is_explained = caller.may_administer();
+        move |error| Self { error, is_explained }
+    }
+
+    /// What is answered.
+    pub(super) fn status(&self) -> Status {
+        if self.is_explained { explained(&self.error) } else { status(&self.error) }
+    }
+}
+
+impl From<Error> for Refusal {
+    fn from(error: Error) -> Self {
+        Self { error, is_explained: false }
+    }
+}

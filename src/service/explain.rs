@@ -1,0 +1,156 @@
+//! The whole story of a token or a grant, for administrators.
+
+use super::{Admin, Service, grants::ShownGrant, introspect::TokenRecords};
+use crate::{
+    domain::{
+        cause::Cause,
+        client::Client,
+        error::Error,
+        grant_id::GrantId,
+        judge::judge,
+        key_ring::KeyId,
+        liveness,
+        secret::Secret,
+        time::Timestamp,
+        token::{Token, TokenKind},
+        user::User,
+    },
+    store::{Store, Stored},
+};
+
+/// What is to be explained.
+#[derive(Clone, Debug)]
+pub enum Explain {
+    /// A token.
+    Token(Secret),
+    /// A grant.
+    Grant(GrantId),
+}
+
+/// A token, as far as its text and its grant's record tell.
+#[derive(Clone, Debug)]
+pub struct ExplainedToken {
+    /// Access or refresh.
+    pub kind: TokenKind,
+    /// How many refreshes came before it.
+    pub generation: u32,
+    /// The grant that it names.
+    pub grant_id: GrantId,
+    /// The key that it names.
+    pub key_id: KeyId,
+    /// Whether the key ring holds that key.
+    pub key_held: bool,
+    /// When it was made; `None` where its generation is no longer recorded.
+    pub issue_time: Option<Timestamp>,
+    /// From when on it is refused, if nothing ends it before.
+    pub expire_time: Option<Timestamp>,
+}
+
+/// Why a token or a grant is good or not, and all that is known of it.
+#[derive(Clone, Debug)]
+pub struct Explanation {
+    /// Why it is no good; `None`: it is good.
+    pub cause: Option<Cause>,
+    /// The token, if one was shown.
+    pub token: Option<ExplainedToken>,
+    /// The grant, if the store has it.
+    pub grant: Option<ShownGrant>,
+    /// The grant's client, if there still is one.
+    pub client: Option<Stored<Client>>,
+    /// The grant's user, if there is one.
+    pub user: Option<Stored<User>>,
+}
+
+impl Explanation {
+    fn of_token(cause: Cause, token: Option<ExplainedToken>) -> Self {
+        Self { cause: Some(cause), token, grant: None, client: None, user: None }
+    }
+}
+
+impl<S: Store> Service<S> {
+    /// Explains a token or a grant. Nothing changes by it: a refresh token that is explained is not used.
+    ///
+    /// # Errors
+    /// `InvalidRequest` without a token; `NotFound` for a grant that there is not; `Unavailable`.
+    pub async fn explain(&self, _: &Admin, what: &Explain) -> Result<Explanation, Error> {
+        match what {
+            Explain::Grant(id) => {
+                let records = self.records_of(*id).await?.ok_or(Error::NotFound("grant"))?;
+                let why = liveness::check_use(&records.grant, records.parties(), self.now()).err();
+                let cause = why.map(|reason| reason.cause(&records.grant, records.parties()));
+                Ok(self.explanation(cause, None, records))
+            }
+            Explain::Token(text) if text.is_empty() => Err(Error::missing("token")),
+            Explain::Token(text) => match Token::parse(text.expose()) {
+                Some(token) => self.explain_token(&token).await,
+                None => Ok(Explanation::of_token(Cause::Garbage, None)),
+            },
+        }
+    }
+
+    async fn explain_token(&self, token: &Token) -> Result<Explanation, Error> {
+        let keys = self.keys.load();
+        let key = keys.get(token.key_id);
+        let genuine = key.is_some_and(|key| token.is_genuine(key));
+        let mut told = ExplainedToken {
+            kind: token.kind,
+            generation: token.generation,
+            grant_id: token.grant_id,
+            key_id: token.key_id,
+            key_held: key.is_some(),
+            issue_time: None,
+            expire_time: None,
+        };
+        let Some(records) = self.records_of(token.grant_id).await? else {
+            let cause = if genuine { Cause::UnknownGrant } else { Cause::Forged };
+            return Ok(Explanation::of_token(cause, Some(told)));
+        };
+        let grant = &records.grant;
+        let recorded = grant.generation_of(token);
+        if recorded.is_none() && !genuine {
+            return Ok(Explanation::of_token(Cause::Forged, Some(told)));
+        }
+        if let Some(generation) = recorded {
+            told.issue_time = Some(generation.issue_time);
+            told.expire_time = match token.kind {
+                TokenKind::Access => Some(generation.access.expire_time),
+                TokenKind::Refresh => generation.refresh.as_ref().map(|slot| slot.expire_time),
+            };
+        }
+        let judged = judge(grant, token, records.parties(), &self.policy, self.now());
+        let cause = judged.err().map(|reason| match reason {
+            // A repeat of the request made another pair.
+            liveness::InactiveReason::Unknown
+                if token.generation == 0 && grant.request.is_some() =>
+            {
+                Cause::Superseded
+            }
+            // One of ours that the record cannot have made.
+            liveness::InactiveReason::Unknown => Cause::StoreWentBack,
+            reason => reason.cause(grant, records.parties()),
+        });
+        Ok(self.explanation(cause, Some(told), records))
+    }
+
+    /// The records of a grant, whoever asks.
+    async fn records_of(&self, id: GrantId) -> Result<Option<TokenRecords>, Error> {
+        let Some(grant) = self.grant(id).await? else { return Ok(None) };
+        let client = self.client(&grant.client_id).await?;
+        let user = match grant.subject.user_id() {
+            None => None,
+            Some(id) => self.user(id).await?,
+        };
+        Ok(Some(TokenRecords { grant, client, user }))
+    }
+
+    fn explanation(
+        &self,
+        cause: Option<Cause>,
+        token: Option<ExplainedToken>,
+        records: TokenRecords,
+    ) -> Explanation {
+        let inactive = liveness::check_use(&records.grant, records.parties(), self.now()).err();
+        let TokenRecords { grant, client, user } = records;
+        Explanation { cause, token, grant: Some(ShownGrant { grant, inactive }), client, user }
+    }
+}

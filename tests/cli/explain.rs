@@ -1,0 +1,34 @@
+//! `jeton token explain`, and the cause of a refusal.
+
+use crate::jeton::Administered;
+
+#[tokio::test]
+async fn a_token_is_explained_from_standard_input_and_a_grant_by_its_id() {
+    let server = Administered::start().await;
+    let shop = server.server.caller("shop").await;
+    let tokens = shop.log_in().await;
+    let good = server.jeton("token explain").input(&tokens.access_token).json();
+    assert_eq!((&good["active"], &good["username"]), (&true.into(), &"alice".into()));
+    assert_eq!(good["grant"]["client_id"], "shop", "{good}");
+
+    server.jeton("grant revoke").and(&tokens.grant_id).text();
+    let text = server.jeton("token explain").and(&tokens.grant_id).text();
+    for told in ["active     false", "cause      revoked", "end_cause  revoked", &tokens.grant_id] {
+        assert!(text.contains(told), "{told}: {text}");
+    }
+    let explain = server.as_client("shop", "token explain").input(&tokens.access_token);
+    explain.run().failed(1, &["ACCESS_DENIED"]);
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn an_administrator_reads_why_a_login_was_refused() {
+    let server = Administered::start().await;
+    let root = server.jeton("token issue --username alice").with("JETON_PASSWORD", "wrong");
+    root.run().failed(1, &["UNAUTHORIZED_CLIENT"]);
+    let grant = "client update root --grant password";
+    server.jeton(grant).text();
+    let root = server.jeton("token issue --username alice").with("JETON_PASSWORD", "wrong");
+    root.run().failed(1, &["INVALID_GRANT", "cause: wrong_password"]);
+    server.stop().await;
+}
