@@ -6,13 +6,24 @@ use serde_json::Value;
 use super::{
     CliError,
     connection::Caller,
-    output::{Fields, Format, print_list},
+    output::{Columns, Fields, Format, print_list},
     pages, time, user,
 };
 use crate::{client::Admin, proto::v1};
 
 /// Of a list, for people.
-const COLUMNS: [&str; 5] = ["username", "client_id", "failures", "retry_time", "lockout_id"];
+const COLUMNS: Columns = Columns::new(
+    &["username", "client_id", "failures", "retry_time", "lockout_id"],
+    &[
+        "username",
+        "subject",
+        "client_id",
+        "failures",
+        "last_failure_time",
+        "retry_time",
+        "lockout_id",
+    ],
+);
 
 /// What an id of a user begins with, and no client's id does.
 const USER_PREFIX: &str = "usr_";

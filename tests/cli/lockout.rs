@@ -19,7 +19,6 @@ async fn a_lockout_is_seen_and_lifted_by_command() {
 
     let text = server.jeton("lockout list").text();
     let rows = table(&text);
-    assert_eq!(rows[0], ["USERNAME", "CLIENT ID", "FAILURES", "RETRY TIME", "LOCKOUT ID"]);
     assert_eq!(rows[1][..3], ["alice", "shop", "5"], "{text}");
     let user = server.jeton("user get --name alice").json();
     assert_eq!(user["lockouts"][0]["client_id"], "shop");
