@@ -147,7 +147,7 @@ impl World {
     pub(crate) async fn revoke(&self, token: &str) -> Result<(), Error> {
         let (token, origin) = (Secret::new(token), Origin::default());
         let request = Revoke { token, scope: RevokeScope::WholeGrant, origin };
-        self.service.revoke(&self.caller, &request).await
+        self.service.revoke(&self.caller, &request).await.map(drop)
     }
 
     pub(crate) async fn is_active(&self, access: &str) -> Result<bool, Error> {
