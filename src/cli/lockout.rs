@@ -99,7 +99,7 @@ impl Lockout {
                     Ok((page.lockouts, page.next_page_token))
                 });
                 let lockouts = lockouts.await?.into_iter().map(fields).collect();
-                print_list(lockouts, &COLUMNS, self.output)
+                print_list(lockouts, COLUMNS, self.output)
             }
             Action::Clear(clear) => {
                 let request = v1::ClearLockoutRequest {
