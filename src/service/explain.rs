@@ -118,16 +118,14 @@ impl<S: Store> Service<S> {
             };
         }
         let judged = judge(grant, token, records.parties(), &self.policy, self.now());
-        let cause = judged.err().map(|reason| match reason {
-            // A repeat of the request made another pair.
-            liveness::InactiveReason::Unknown
-                if token.generation == 0 && grant.request.is_some() =>
-            {
-                Cause::Superseded
+        let cause = judged.err().map(|reason| {
+            if reason != liveness::InactiveReason::Unknown {
+                return reason.cause(grant, records.parties());
             }
-            // One of ours that the record cannot have made.
-            liveness::InactiveReason::Unknown => Cause::StoreWentBack,
-            reason => reason.cause(grant, records.parties()),
+            // One of ours that the record cannot have made, unless a repeat of the request made another
+            // pair.
+            let was_repeated = token.generation == 0 && grant.request.is_some();
+            if was_repeated { Cause::Superseded } else { Cause::StoreWentBack }
         });
         Ok(self.explanation(cause, Some(told), records))
     }
