@@ -28,7 +28,7 @@ pub(crate) fn half_body(path: &str, sent: usize) -> Vec<u8> {
 pub(crate) fn half_message(path: &str) -> Vec<u8> {
     let mut words = [GREETING, &frame(HEADERS, END_HEADERS, 1, &call(path))].concat();
     let length = (200_u32 << 10).to_be_bytes();
-    let message = [&[0][..], &length, &[b'x'; (64 << 10) - 6]].concat();
+    let message = [&[0][..], &length, &b"x".repeat((64 << 10) - 6)].concat();
     for part in message.chunks(16 << 10) {
         words.extend(frame(DATA, NO_FLAGS, 1, part));
     }
