@@ -31,7 +31,7 @@ const FAR: Duration = Duration::from_millis(10);
 /// Within so long of the others' revocations it is frozen.
 const MOMENTS: Duration = Duration::from_millis(50);
 /// The two seconds, and what the revocation itself takes on a busy machine.
-const LONGEST: Duration = Duration::from_millis(3_000);
+const LONGEST: Duration = Duration::from_secs(3);
 /// One that has waited for so long has met a frozen transaction.
 const HELD_UP: Duration = Duration::from_millis(500);
 /// Revocations under way at each instance.
