@@ -107,6 +107,6 @@ async fn calls_of_a_user_need_one() {
     let output = bench(&server, &["--mix", "refresh"]);
     assert!(!output.status.success());
     let said = String::from_utf8_lossy(&output.stderr).into_owned();
-    assert!(said.contains("--username"), "{said}");
+    assert!(said.contains("--user"), "{said}");
     server.stop().await;
 }

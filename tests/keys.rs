@@ -174,7 +174,7 @@ async fn a_key_of_grants_that_have_expired_since_the_newest_record_is_not_remove
     let login = shop.log_in().await;
     let old = key_of(&login.access_token);
     rotate(&server).await;
-    until("to expire", async || !shop.is_active(&login.refresh_token).await).await;
+    until("to expire", async || !shop.is_active(&login.access_token).await).await;
     let home = server.stop().await;
     let removal = remove_offline(&home, &old);
     let removal: Vec<_> = removal.iter().map(String::as_str).collect();

@@ -28,9 +28,10 @@ fn holds_hash(home: &Home, cost: &str) -> bool {
     home.at_rest().values().any(|bytes| String::from_utf8_lossy(bytes).contains(cost))
 }
 
-/// Starts a server that nobody is declared to any more, with another cost.
+/// Starts a server that nobody is declared to any more, with another cost, and that keeps them.
 async fn restart(home: Home, memory: &str) -> Server {
-    let mut settings = Settings::standard().set("passwords", "memory", memory);
+    let settings = Settings::standard().set("passwords", "memory", memory);
+    let mut settings = settings.set("serve", "undeclared", "keep");
     for name in ["shop", "rival", "app", "kiosk", "billing", "gateway", "alice", "bob"] {
         settings = settings.without(name);
     }

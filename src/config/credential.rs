@@ -2,6 +2,7 @@
 
 use std::{
     ffi::OsString,
+    io,
     path::{Path, PathBuf},
     str,
 };
@@ -120,6 +121,11 @@ fn file_path(text: &str) -> Result<PathBuf, Invalid> {
     storage::path(text)
 }
 
+/// Whether a file that cannot be read is there, so that its path is one.
+fn is_there(error: &io::Error) -> bool {
+    matches!(error.kind(), io::ErrorKind::InvalidInput | io::ErrorKind::PermissionDenied)
+}
+
 fn from_file(
     fields: &mut Fields<'_, '_>,
     keys: &Keys,
@@ -128,6 +134,8 @@ fn from_file(
 ) -> Option<Secret> {
     let shown = path.value.display();
     let secret = match environment.read(&path.value) {
+        Err(error) if is_there(&error) => Err(format!("{shown} cannot be read: {error}")),
+        // What names nothing may be the secret itself, under the wrong key.
         Err(error) => Err(format!("the file that it names cannot be read: {error}")),
         Ok(file) => {
             warn_if_exposed(fields, &path.value, &file);
