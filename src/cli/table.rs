@@ -12,6 +12,9 @@ use crate::app::SystemClock;
 /// Between two columns.
 const GAP: usize = 2;
 
+/// What is younger is shown as of now.
+const NOW: Duration = Duration::from_secs(10);
+
 /// A line for each name and value; one that is too long goes on below itself.
 pub(super) fn fields<'a>(shown: impl Iterator<Item = (&'a str, &'a Value)>) -> String {
     let shown: Vec<_> = shown.filter(|(_, value)| !is_empty(value)).collect();
@@ -113,7 +116,7 @@ fn age_of(name: &str, value: &Value) -> Option<String> {
 /// `3m ago`, `in 2d`: the largest unit alone.
 fn age(moment: SystemTime, now: SystemTime) -> String {
     match now.duration_since(moment) {
-        Ok(past) if past.as_secs() == 0 => "now".to_owned(),
+        Ok(past) if past < NOW => "now".to_owned(),
         Ok(past) => format!("{} ago", largest(past)),
         Err(ahead) => format!("in {}", largest(ahead.duration())),
     }
@@ -219,7 +222,14 @@ mod tests {
     #[test]
     fn a_moment_is_as_old_as_it_is() {
         let now = SystemTime::UNIX_EPOCH + Duration::from_secs(1_000_000_000);
-        let ages = [(0, "now"), (59, "59s ago"), (150, "2m ago"), (40 * 3600, "40h ago")];
+        let ages = [
+            (0, "now"),
+            (9, "now"),
+            (10, "10s ago"),
+            (59, "59s ago"),
+            (150, "2m ago"),
+            (40 * 3600, "40h ago"),
+        ];
         for (seconds, words) in ages {
             assert_eq!(age(now - Duration::from_secs(seconds), now), words);
         }

@@ -72,9 +72,9 @@ def test_a_client_issues_a_token_for_itself_by_command(commands):
     assert commands.token("introspect", token=issued["access_token"])["active"] is True
 
 
-def test_a_refused_command_exits_1_and_does_not_repeat_the_token(commands, ledger):
+def test_what_cannot_be_a_token_exits_2_and_is_not_repeated(commands, ledger):
     finished = commands.run("token", "refresh", token=ledger.add("jrt_not1a2real3token4"))
-    assert finished.returncode == 1
+    assert finished.returncode == 2
     assert finished.stderr.startswith("jeton: ")
     assert "not1a2real3token4" not in finished.stderr
 

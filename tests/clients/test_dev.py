@@ -71,7 +71,7 @@ def test_every_printed_command_works_when_it_is_pasted(printed: str, grpcurl: Pa
     assert introspected["active"] and introspected["username"] == "alice"
     assert refreshed["grantId"] == issued["grantId"]
     assert refreshed["refreshToken"] != issued["refreshToken"]
-    assert revoked == {}
+    assert revoked == {"outcome": "REVOKE_OUTCOME_REVOKED"}
     assert over_http["access_token"].startswith("jat_") and over_http["scope"] == "read write"
     assert after == {"active": False}, "its grant was revoked two commands before"
 
