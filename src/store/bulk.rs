@@ -5,9 +5,9 @@ use std::future::Future;
 
 use futures_util::stream::{self, StreamExt as _};
 
-/// Writes that are under way at a time. An engine over a network has some sixteen connections, each of
+/// Reads or writes that are under way at a time. An engine over a network has some sixteen connections, each of
 /// which is waited for two seconds; a committer takes what has come.
-const AT_ONCE: usize = 32;
+pub const AT_ONCE: usize = 32;
 
 /// Does `work` on each of `items`, and calls `done` after each that it succeeds on. What fails is tried
 /// again as long as others are done meanwhile: then the store works, and is only asked for much.

@@ -21,7 +21,10 @@ use crate::{
         grant_type::GrantType, time::Timestamp, user::User,
     },
     service::{HashPool, forget_failures},
-    store::{Engine, ReadError, Record, Records, Store, Stored, Write, WriteError, bulk::do_all},
+    store::{
+        Engine, ReadError, Record, Records, Store, Stored, Write, WriteError,
+        bulk::{AT_ONCE, do_all},
+    },
 };
 
 /// How often the declarations are applied anew because another instance has applied its own.
@@ -88,9 +91,9 @@ impl Round<'_> {
         let clients = changes(clients).chain(changes(gone_clients));
         write_all(self.store.clients(), clients, "writing declared clients").await?;
         // Before the users are written: a start that is cut short does it again.
-        for anew in users.iter().filter(|user| begins_anew(user)) {
-            forget_failures(self.store, &anew.record.name, None).await?;
-        }
+        let anew = users.iter().filter(|user| begins_anew(user)).map(|user| &user.record.name);
+        let forget = async |name| forget_failures(self.store, name, None).await.map(drop);
+        do_all(anew, forget, || ()).await?;
         let users = changes(users).chain(changes(gone_users));
         write_all(self.store.users(), users, "writing declared users").await?;
         if self.settings.store.url.is_none()
@@ -129,11 +132,15 @@ impl Round<'_> {
     async fn users(&self) -> Result<Vec<Merged<User>>, DeclareError> {
         let declared = &self.settings.users;
         let (mut existing, mut progress) = (Vec::new(), Progress::of("reading declared users"));
-        for declaration in declared {
+        let reads = declared.iter().map(async |declaration| {
             let mut found = None;
             for name in declaration.typed_name.readings() {
                 found = found.or(self.store.user_by_name(name).await?);
             }
+            Ok::<_, ReadError>(found)
+        });
+        let mut reads = stream::iter(reads).buffered(AT_ONCE);
+        while let Some(found) = reads.try_next().await? {
             existing.push(found);
             progress.step(declared.len());
         }
