@@ -1,16 +1,11 @@
 //! The keys that the store's records name, in a file beside it: a check compares them with the key ring while
 //! a server has the store open, and without opening it.
 
-use std::{
-    fs,
-    io::Write as _,
-    path::{Path, PathBuf},
-};
+use std::path::{Path, PathBuf};
 
 use crate::{config::RegularFile, domain::key_ring::KeyId, store::new_file};
 
 const FILE: &str = "named-keys";
-const HALF_MADE: &str = "named-keys.new";
 /// Most bytes that are read: a thousand keys.
 const MAX_BYTES: u64 = 16 << 10;
 
@@ -27,18 +22,14 @@ impl NamedKeys {
         Self { directory, written: None }
     }
 
-    /// Writes the names, if they are others than before. Nothing rests on it, so it is not synced.
+    /// Writes the names, if they are others than before.
     pub(super) fn put(&mut self, named: &[KeyId]) {
         let Some(directory) = &self.directory else { return };
         if self.written.as_deref() == Some(named) {
             return;
         }
         let text: String = named.iter().map(|id| id.to_string() + "\n").collect();
-        let half_made = directory.join(HALF_MADE);
-        let written = new_file::create(&half_made)
-            .and_then(|mut file| file.write_all(text.as_bytes()))
-            .and_then(|()| fs::rename(&half_made, directory.join(FILE)));
-        match written {
+        match new_file::replace(directory, FILE, text.as_bytes()) {
             Ok(()) => self.written = Some(named.to_vec()),
             Err(error) => tracing::debug!(%error, "the names of the keys were not written"),
         }

@@ -2,7 +2,7 @@
 
 use std::{
     fs::{self, File},
-    io,
+    io::{self, Write as _},
     os::unix::fs::OpenOptionsExt as _,
     path::Path,
 };
@@ -24,6 +24,20 @@ pub fn create(path: &Path) -> io::Result<File> {
     }
     // O_EXCL follows no link.
     File::options().write(true).create_new(true).mode(0o600).open(path)
+}
+
+/// Puts a file of these bytes under a name in a directory, in one step: whoever reads it finds the one before
+/// or this one, also after a power failure.
+///
+/// # Errors
+/// When it cannot be written, synced or renamed: then the one before is there.
+pub fn replace(directory: &Path, name: &str, bytes: &[u8]) -> io::Result<()> {
+    let half_made = directory.join(format!("{name}.new"));
+    let mut file = create(&half_made)?;
+    file.write_all(bytes)?;
+    file.sync_all()?;
+    fs::rename(half_made, directory.join(name))?;
+    File::open(directory)?.sync_all()
 }
 
 #[cfg(test)]

@@ -1,12 +1,7 @@
 //! The names that the last start found declared, in a file beside the store: a check reads it while a
 //! server has the store open.
 
-use std::{
-    collections::BTreeSet,
-    fs,
-    io::{self, Write as _},
-    path::Path,
-};
+use std::{collections::BTreeSet, io, path::Path};
 
 use crate::{
     config::{DeclaredClient, DeclaredUser, RegularFile, Settings},
@@ -14,11 +9,10 @@ use crate::{
 };
 
 const FILE: &str = "declared";
-const HALF_MADE: &str = "declared.new";
 /// Most bytes that are read: a hundred thousand names.
 const MAX_BYTES: u64 = 16 << 20;
 
-/// Writes the list. Nothing rests on it, so it is not synced.
+/// Writes the list, if it is another than before.
 pub(super) fn put(directory: &Path, settings: &Settings) -> io::Result<()> {
     let mut text = names(settings).into_iter().collect::<Vec<_>>().join("\n");
     text.push('\n');
@@ -26,9 +20,7 @@ pub(super) fn put(directory: &Path, settings: &Settings) -> io::Result<()> {
     if before.is_ok_and(|before| *before.bytes == *text.as_bytes()) {
         return Ok(());
     }
-    let half_made = directory.join(HALF_MADE);
-    new_file::create(&half_made)?.write_all(text.as_bytes())?;
-    fs::rename(half_made, directory.join(FILE))
+    new_file::replace(directory, FILE, text.as_bytes())
 }
 
 /// The clients and users that the last start found declared and that `settings` do not declare, such as
