@@ -4,10 +4,12 @@
 //! `transport` → `grpc` → `service` → `domain` → `store`. `app` puts them together, `main` runs them.
 //!
 //! A service that is shown tokens depends on this crate without its default features and with the
-//! feature `client`: [`client`] and [`proto`] are then all there is.
+//! feature `client`: [`client`], [`bearer`] and [`proto`] are then all there is.
 
 #[cfg(feature = "server")]
 pub mod app;
+#[cfg(feature = "client")]
+pub mod bearer;
 #[cfg(feature = "server")]
 pub mod cli;
 #[cfg(feature = "client")]

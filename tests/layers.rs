@@ -7,9 +7,10 @@ use std::{
 };
 
 /// Every folder of `src`, with the folders of `src` that it may import. Generated types are `proto`.
-const LAYERS: [(&str, &[&str]); 14] = [
+const LAYERS: [(&str, &[&str]); 15] = [
     ("proto", &[]),
     ("domain", &[]),
+    ("bearer", &[]),
     ("metrics", &["domain"]),
     ("store", &["domain", "metrics"]),
     ("service", &["store", "domain", "metrics"]),
@@ -19,7 +20,7 @@ const LAYERS: [(&str, &[&str]); 14] = [
     ("grpc", &["service", "store", "domain", "proto", "telemetry", "transport", "metrics"]),
     ("http", &["service", "store", "domain", "telemetry", "transport", "metrics"]),
     ("ops", &["grpc::Health", "grpc::grpc_only", "transport", "config::LimitSettings", "metrics"]),
-    ("client", &["proto", "domain::secret"]),
+    ("client", &["proto", "bearer", "domain::secret"]),
     (
         "app",
         &[

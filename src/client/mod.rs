@@ -7,8 +7,8 @@
 //! * [`layer`] puts a validator in front of a tonic or axum service.
 
 mod basic;
-mod claims;
 mod connection;
+mod convert;
 mod error;
 pub mod layer;
 mod own_token;
@@ -18,7 +18,6 @@ pub mod validator;
 
 pub use self::{
     basic::{Basic, with_basic},
-    claims::Claims,
     connection::{Admin, administer, connect, endpoint},
     error::Error,
     own_token::OwnToken,
@@ -26,3 +25,4 @@ pub use self::{
     token_client::{Credentials, TokenClient},
     validator::{Refusal, Validator},
 };
+pub use crate::bearer::Claims;

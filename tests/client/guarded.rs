@@ -3,16 +3,22 @@
 use std::{convert::Infallible, sync::Arc};
 
 use http::{HeaderMap, Request, Response, StatusCode};
-use jeton::client::{Claims, Validator, layer::RequireToken, validator::Options};
+use jeton::{
+    bearer::{Bearer, Introspector, NotGood, check},
+    client::{Claims, Validator, layer::RequireToken, validator::Options},
+};
 use tonic::{Code, Status};
 use tower::{Layer as _, ServiceExt as _, service_fn};
 
-use crate::fake::{Fake, refusal, until};
+use crate::{
+    bearers::{Case, cases},
+    fake::{Fake, refusal, until},
+};
 
-/// Tells whose token it was shown.
+/// Answers with the subject of the token that it was shown, or `nobody`.
 async fn whose(request: Request<()>) -> Result<Response<String>, Infallible> {
-    let claims = request.extensions().get::<Arc<Claims>>().expect("claims");
-    Ok(Response::new(claims.subject.clone()))
+    let claims = request.extensions().get::<Arc<Claims>>();
+    Ok(Response::new(claims.map_or("nobody".to_owned(), |claims| claims.subject.clone())))
 }
 
 async fn answer(require: &RequireToken, request: Request<()>) -> Response<String> {
@@ -125,4 +131,51 @@ async fn what_cannot_be_told_is_unavailable_and_never_a_bad_token() {
     let grpc = answer(&require, request(&["Bearer jat_good"], "application/grpc")).await;
     let trailers = Status::from_header_map(grpc.headers()).expect("a status");
     assert_eq!(trailers.code(), Code::Unavailable);
+}
+
+/// What the table decides of, without a wire.
+struct Table(Arc<Claims>);
+
+impl Introspector for Table {
+    async fn claims(&self, token: &str) -> Result<Arc<Claims>, NotGood> {
+        if token == "jat_good" { Ok(Arc::clone(&self.0)) } else { Err(NotGood::Inactive) }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_layer_decides_every_case_as_the_table_does() {
+    let fake = Fake::start();
+    let validator = Validator::start(fake.client(), Options::default());
+    until("to follow", || validator.staleness().is_some()).await;
+    let table = Table(validator.validate("jat_good").await.expect("claims"));
+    for Case { requirement, authorizations } in cases("jat_good", "jat_bad") {
+        let values = authorizations.iter().map(String::as_bytes);
+        let decided = check(&table, &requirement, values).await;
+        let require = RequireToken::of(validator.clone(), requirement.clone());
+        let shown: Vec<&str> = authorizations.iter().map(String::as_str).collect();
+        let http = answer(&require, request(&shown, "application/json")).await;
+        let grpc = answer(&require, request(&shown, "application/grpc")).await;
+        let code = Status::from_header_map(grpc.headers()).map(|status| status.code());
+        let case = format!("{requirement:?} {shown:?}");
+        match decided {
+            Ok(bearer) => {
+                let whose = match &bearer {
+                    Bearer::Of(claims) => claims.subject.as_str(),
+                    Bearer::Nobody => "nobody",
+                };
+                assert_eq!(
+                    (http.status(), http.body().as_str()),
+                    (StatusCode::OK, whose),
+                    "{case}"
+                );
+                assert_eq!((code, grpc.body().as_str()), (None, whose), "{case}");
+            }
+            Err(denial) => {
+                assert_eq!(http.status(), denial.http(), "{case}");
+                let expected = requirement.challenge(denial).unwrap_or_default();
+                assert_eq!(challenge(http.headers()), expected, "{case}");
+                assert_eq!(code, Some(denial.code()), "{case}");
+            }
+        }
+    }
 }

@@ -1,5 +1,7 @@
 //! The client against a server that misbehaves on command, in time that the tests make pass.
 
+#[path = "../common/bearers.rs"]
+mod bearers;
 mod calls;
 mod fake;
 mod guarded;

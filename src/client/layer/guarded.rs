@@ -4,16 +4,20 @@ use std::{
     pin::Pin,
     sync::Arc,
     task::{Context, Poll},
+    time::Duration,
 };
 
 use futures_util::future::BoxFuture;
-use http::{Request, Response};
+use http::{HeaderMap, HeaderValue, Request, Response, header::AUTHORIZATION};
 use pin_project_lite::pin_project;
 use tonic::server::NamedService;
 use tower::Service;
 
-use super::{Denied, RequireToken, bearer, denied::Dialect};
-use crate::client::Claims;
+use super::{RequireToken, answer::Dialect};
+use crate::{
+    bearer::{Bearer, Denial, Introspector, NotGood, check},
+    client::{Claims, Refusal, Validator},
+};
 
 /// A service behind [`RequireToken`].
 #[derive(Clone, Debug)]
@@ -50,11 +54,11 @@ where
 
     fn call(&mut self, request: Request<B>) -> Self::Future {
         let state = match self.require.recall(&request) {
-            Ok(Some(claims)) => State::Passed { future: self.inner.call(admit(request, claims)) },
+            Ok(Some(bearer)) => State::Passed { future: self.inner.call(admit(request, bearer)) },
             Ok(None) => State::Asking { future: self.ask(request) },
-            Err(denied) => {
-                let answer = self.require.answer(denied, Dialect::of(request.headers()));
-                State::Denied { answer: Some(answer) }
+            Err(denial) => {
+                let dialect = Dialect::of(request.headers());
+                State::Denied { answer: Some(dialect.answer(denial, &self.require.requirement)) }
             }
         };
         ResponseFuture { state }
@@ -62,7 +66,7 @@ where
 }
 
 impl<S> Guarded<S> {
-    /// For a token that memory does not tell about.
+    /// For a token that memory knows nothing of.
     fn ask<B, R>(
         &mut self,
         request: Request<B>,
@@ -80,37 +84,52 @@ impl<S> Guarded<S> {
         Box::pin(async move {
             let dialect = Dialect::of(request.headers());
             let (parts, body) = request.into_parts();
-            match require.validate(&parts.headers).await {
-                Ok(claims) => inner.call(admit(Request::from_parts(parts, body), claims)).await,
-                Err(denied) => Ok(require.answer(denied, dialect)),
+            let authorizations = authorizations(&parts.headers);
+            match check(&require.validator, &require.requirement, authorizations).await {
+                Ok(bearer) => inner.call(admit(Request::from_parts(parts, body), bearer)).await,
+                Err(denial) => Ok(dialect.answer(denial, &require.requirement)),
             }
         })
     }
 }
 
-fn admit<B>(mut request: Request<B>, claims: Arc<Claims>) -> Request<B> {
-    request.extensions_mut().insert(claims);
+/// The request, with the claims of its token if it has one.
+fn admit<B>(mut request: Request<B>, bearer: Bearer) -> Request<B> {
+    match bearer {
+        Bearer::Of(claims) => drop(request.extensions_mut().insert(claims)),
+        Bearer::Nobody => drop(request.extensions_mut().remove::<Arc<Claims>>()),
+    }
     request
 }
 
+fn authorizations(headers: &HeaderMap) -> impl Iterator<Item = &[u8]> {
+    headers.get_all(AUTHORIZATION).iter().map(HeaderValue::as_bytes)
+}
+
 impl RequireToken {
-    /// Whether the request passes; `None` when the server has to be asked.
-    fn recall<B>(&self, request: &Request<B>) -> Result<Option<Arc<Claims>>, Denied> {
-        let token = bearer::token(request.headers())?;
+    /// The decision as far as it needs no question; `None` where the server has to be asked.
+    fn recall<B>(&self, request: &Request<B>) -> Result<Option<Bearer>, Denial> {
+        let Some(token) = self.requirement.token(authorizations(request.headers()))? else {
+            return Ok(Some(Bearer::Nobody));
+        };
         let Some(known) = self.validator.recall(token) else { return Ok(None) };
-        let claims = known?;
-        self.required.check(&claims)?;
-        Ok(Some(claims))
+        self.requirement.judge(known.map_err(|refusal| not_good(&refusal))).map(Some)
     }
+}
 
-    async fn validate(&self, headers: &http::HeaderMap) -> Result<Arc<Claims>, Denied> {
-        let claims = self.validator.validate(bearer::token(headers)?).await?;
-        self.required.check(&claims)?;
-        Ok(claims)
+impl Introspector for Validator {
+    async fn claims(&self, token: &str) -> Result<Arc<Claims>, NotGood> {
+        self.validate(token).await.map_err(|refusal| not_good(&refusal))
     }
+}
 
-    fn answer<R: Default>(&self, denied: Denied, dialect: Dialect) -> Response<R> {
-        self.required.challenges.answer(denied, dialect)
+/// How long a caller is asked to wait where the token service names no time.
+const PAUSE: Duration = Duration::from_secs(1);
+
+fn not_good(refusal: &Refusal) -> NotGood {
+    match refusal {
+        Refusal::Inactive => NotGood::Inactive,
+        Refusal::Unknown(error) => NotGood::Unknown { retry_after: error.wait().unwrap_or(PAUSE) },
     }
 }
 

@@ -1,13 +1,6 @@
 //! What a token is good for.
 
-use std::{
-    collections::HashMap,
-    time::{Duration, SystemTime, UNIX_EPOCH},
-};
-
-use prost_types::Timestamp;
-
-use crate::proto::v1::IntrospectResponse;
+use std::{collections::HashMap, time::SystemTime};
 
 /// What an access token is good for (RFC 7662 §2.2), as the token service told it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -42,28 +35,4 @@ impl Claims {
     pub fn is_for(&self, service: &str) -> bool {
         self.audience.iter().any(|name| name == service)
     }
-}
-
-impl From<IntrospectResponse> for Claims {
-    /// Of an answer that says that the token is active.
-    fn from(answer: IntrospectResponse) -> Self {
-        Self {
-            client_id: answer.client_id,
-            subject: answer.subject,
-            username: Some(answer.username).filter(|name| !name.is_empty()),
-            scopes: answer.scopes,
-            audience: answer.audience,
-            issue_time: answer.issue_time.as_ref().and_then(time),
-            expire_time: answer.expire_time.as_ref().and_then(time),
-            grant_id: answer.grant_id,
-            attributes: answer.attributes,
-        }
-    }
-}
-
-/// `None` before 1970 and for what is no time: the service never says such.
-fn time(timestamp: &Timestamp) -> Option<SystemTime> {
-    let seconds = timestamp.seconds.try_into().ok()?;
-    let nanos = timestamp.nanos.try_into().ok()?;
-    UNIX_EPOCH.checked_add(Duration::from_secs(seconds) + Duration::from_nanos(nanos))
 }

@@ -1,0 +1,82 @@
+//! Finds the token of a request.
+
+use super::Denial;
+
+/// The token in `authorization: Bearer …` (RFC 6750 §2.1), the scheme in whatever case. Proxies join
+/// several headers to one with commas, which no token has: such a one is several as well.
+///
+/// # Errors
+/// When there is none, or more than one header.
+pub(super) fn token<'v>(mut values: impl Iterator<Item = &'v [u8]>) -> Result<&'v str, Denial> {
+    let Some(value) = values.next() else { return Err(Denial::NoToken) };
+    if values.next().is_some() {
+        return Err(Denial::Malformed);
+    }
+    let text = text(value).ok_or(Denial::Malformed)?;
+    let (scheme, token) = text.split_once(' ').unwrap_or((text, ""));
+    if !is_bearer(scheme) {
+        let joined = text.split(',').skip(1).filter_map(|part| part.split_whitespace().next());
+        let more = joined.into_iter().any(is_bearer);
+        return Err(if more { Denial::Malformed } else { Denial::NoToken });
+    }
+    let token = token.trim_matches(' ');
+    if token.is_empty() || token.contains([' ', '\t', ',']) {
+        return Err(Denial::Malformed);
+    }
+    Ok(token)
+}
+
+/// Visible ASCII and blanks; other bytes are in no credentials.
+fn text(value: &[u8]) -> Option<&str> {
+    let legal = value.iter().all(|byte| matches!(byte, b' '..=b'~' | b'\t'));
+    legal.then(|| str::from_utf8(value).ok()).flatten()
+}
+
+fn is_bearer(scheme: &str) -> bool {
+    scheme.eq_ignore_ascii_case("bearer")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read<'v>(values: &[&'v str]) -> Result<&'v str, Denial> {
+        token(values.iter().map(|value| value.as_bytes()))
+    }
+
+    #[test]
+    fn the_scheme_is_found_in_any_case() {
+        for value in ["Bearer jat_1", "bearer jat_1", "BEARER  jat_1 "] {
+            assert_eq!(read(&[value]), Ok("jat_1"));
+        }
+    }
+
+    #[test]
+    fn another_scheme_is_no_token() {
+        for values in [&[][..], &[""], &["Basic YTpi"], &["Bearerjat_1"], &["Digest a=\"b\", c=d"]]
+        {
+            assert_eq!(read(values), Err(Denial::NoToken), "{values:?}");
+        }
+    }
+
+    #[test]
+    fn no_text_several_texts_and_several_headers_are_malformed() {
+        for values in [
+            &["Bearer"][..],
+            &["Bearer "],
+            &["Bearer a b"],
+            &["Bearer a\tb"],
+            &["Bearer é"],
+            &["Bearer a", "Bearer a"],
+            &["", "Bearer a"],
+            &["Bearer a,Bearer b"],
+            &["Bearer a, Bearer b"],
+            &["Bearer a,b"],
+            &["Basic YTpi,Bearer a"],
+            &["Basic YTpi, bearer a"],
+            &["Digest a=\"b\",c=d,BEARER a"],
+        ] {
+            assert_eq!(read(values), Err(Denial::Malformed), "{values:?}");
+        }
+    }
+}

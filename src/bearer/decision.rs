@@ -1,0 +1,181 @@
+//! The decision: pure but for the question about the token, which an [`Introspector`] answers.
+
+use std::{future::Future, sync::Arc, time::Duration};
+
+use super::{Claims, Denial, Requirement, authorization};
+
+/// Knows what access tokens are good for: the service in its own process, a validator in a client's.
+pub trait Introspector {
+    /// What `token` is good for.
+    ///
+    /// # Errors
+    /// When it is good for nothing, or that cannot be found out at present.
+    fn claims(&self, token: &str) -> impl Future<Output = Result<Arc<Claims>, NotGood>> + Send;
+}
+
+/// Why there are no claims to a token.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum NotGood {
+    /// The token is good for nothing, or not the introspector's to see.
+    Inactive,
+    /// That cannot be found out at present.
+    Unknown {
+        /// How long to wait before asking again.
+        retry_after: Duration,
+    },
+}
+
+/// The bearer of a request that may pass.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Bearer {
+    /// The bearer of a good token.
+    Of(Arc<Claims>),
+    /// The request has no token, and none is required.
+    Nobody,
+}
+
+/// Decides whether a request with these values of `Authorization` may pass.
+///
+/// # Errors
+/// Why it may not.
+pub async fn check<'v>(
+    introspector: &impl Introspector,
+    requirement: &Requirement,
+    authorizations: impl Iterator<Item = &'v [u8]>,
+) -> Result<Bearer, Denial> {
+    match requirement.token(authorizations)? {
+        Some(token) => requirement.judge(introspector.claims(token).await),
+        None => Ok(Bearer::Nobody),
+    }
+}
+
+impl Requirement {
+    /// The token to ask about; `None` for a request that passes as nobody's.
+    ///
+    /// # Errors
+    /// When the request is refused without asking.
+    pub fn token<'v>(
+        &self,
+        authorizations: impl Iterator<Item = &'v [u8]>,
+    ) -> Result<Option<&'v str>, Denial> {
+        match authorization::token(authorizations) {
+            Ok(token) => Ok(Some(token)),
+            Err(Denial::NoToken) if self.is_optional() => Ok(None),
+            Err(denial) => Err(denial),
+        }
+    }
+
+    /// Decides by what was found about the request's token.
+    ///
+    /// # Errors
+    /// Why the request may not pass.
+    pub fn judge(&self, found: Result<Arc<Claims>, NotGood>) -> Result<Bearer, Denial> {
+        let claims = found.map_err(Denial::from)?;
+        if self.audience().is_some_and(|audience| !claims.is_for(audience)) {
+            return Err(Denial::NotGoodHere);
+        }
+        if !self.scopes().iter().all(|scope| claims.has_scope(scope)) {
+            return Err(Denial::LacksScope);
+        }
+        Ok(Bearer::Of(claims))
+    }
+}
+
+impl From<NotGood> for Denial {
+    fn from(not_good: NotGood) -> Self {
+        match not_good {
+            NotGood::Inactive => Self::NotGoodHere,
+            NotGood::Unknown { retry_after } => Self::Undecided { retry_after },
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashMap;
+
+    use futures_util::FutureExt as _;
+
+    use super::*;
+
+    /// Knows one token, `jat_good`, and cannot say anything of `jat_lost`.
+    struct One;
+
+    const PAUSE: Duration = Duration::from_millis(1_500);
+
+    impl Introspector for One {
+        async fn claims(&self, token: &str) -> Result<Arc<Claims>, NotGood> {
+            match token {
+                "jat_good" => Ok(Arc::new(Claims {
+                    client_id: "shop".to_owned(),
+                    subject: "usr_1".to_owned(),
+                    username: None,
+                    scopes: vec!["read".to_owned(), "list".to_owned()],
+                    audience: vec!["billing".to_owned(), "stock".to_owned()],
+                    issue_time: None,
+                    expire_time: None,
+                    grant_id: "grant".to_owned(),
+                    attributes: HashMap::new(),
+                })),
+                "jat_lost" => Err(NotGood::Unknown { retry_after: PAUSE }),
+                _ => Err(NotGood::Inactive),
+            }
+        }
+    }
+
+    /// Who passes, or why nobody does.
+    fn decided(requirement: &Requirement, values: &[&str]) -> Result<Option<String>, Denial> {
+        let values = values.iter().map(|value| value.as_bytes());
+        let bearer = check(&One, requirement, values).now_or_never().expect("it waits for nothing");
+        bearer.map(|bearer| match bearer {
+            Bearer::Of(claims) => Some(claims.subject.clone()),
+            Bearer::Nobody => None,
+        })
+    }
+
+    #[test]
+    fn a_request_passes_if_its_one_token_is_good_here_and_has_every_scope() {
+        let here = Requirement::new(Some("billing".to_owned()));
+        let known = Ok(Some("usr_1".to_owned()));
+        for (scopes, values, expected) in [
+            (&[][..], &["Bearer jat_good"][..], known.clone()),
+            (&["read"], &["bearer jat_good"], known.clone()),
+            (&["list", "read"], &["Bearer jat_good"], known.clone()),
+            (&["read", "write"], &["Bearer jat_good"], Err(Denial::LacksScope)),
+            (&[], &[], Err(Denial::NoToken)),
+            (&[], &["Basic YTpi"], Err(Denial::NoToken)),
+            (&[], &["Bearer jat_bad"], Err(Denial::NotGoodHere)),
+            (&[], &["Bearer jat_lost"], Err(Denial::Undecided { retry_after: PAUSE })),
+            (&[], &["Bearer jat_good", "Bearer jat_good"], Err(Denial::Malformed)),
+            (&[], &["Bearer jat_good,Bearer jat_good"], Err(Denial::Malformed)),
+            (&[], &["Basic YTpi", "Bearer jat_good"], Err(Denial::Malformed)),
+            (&[], &["Bearer"], Err(Denial::Malformed)),
+        ] {
+            let requirement = here.clone().with_scopes(scopes.iter().copied());
+            assert_eq!(decided(&requirement, values), expected, "{scopes:?} {values:?}");
+        }
+        let elsewhere = Requirement::new(Some("payroll".to_owned())).with_scopes(["write"]);
+        // Whoever has no business here does not learn which scopes it takes.
+        assert_eq!(decided(&elsewhere, &["Bearer jat_good"]), Err(Denial::NotGoodHere));
+        assert_eq!(decided(&Requirement::new(None), &["Bearer jat_good"]), known);
+    }
+
+    #[test]
+    fn where_a_token_is_optional_only_a_request_without_any_passes_as_nobodys() {
+        let requirement = Requirement::new(Some("billing".to_owned())).optional(true);
+        for values in [&[][..], &[""], &["Basic YTpi"]] {
+            assert_eq!(decided(&requirement, values), Ok(None), "{values:?}");
+        }
+        for (values, denial) in [
+            (&["Bearer jat_bad"][..], Denial::NotGoodHere),
+            (&["Bearer jat_lost"], Denial::Undecided { retry_after: PAUSE }),
+            (&["Bearer"], Denial::Malformed),
+            (&["Basic YTpi,Bearer jat_good"], Denial::Malformed),
+            (&["Basic YTpi", "Basic YTpi"], Denial::Malformed),
+        ] {
+            assert_eq!(decided(&requirement, values), Err(denial), "{values:?}");
+        }
+        let known = Ok(Some("usr_1".to_owned()));
+        assert_eq!(decided(&requirement, &["Bearer jat_good"]), known);
+    }
+}

@@ -1,0 +1,32 @@
+//! Makes claims of the answers of the token service.
+
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use prost_types::Timestamp;
+
+use super::Claims;
+use crate::proto::v1::IntrospectResponse;
+
+impl From<IntrospectResponse> for Claims {
+    /// Of an answer that says that the token is active.
+    fn from(answer: IntrospectResponse) -> Self {
+        Self {
+            client_id: answer.client_id,
+            subject: answer.subject,
+            username: Some(answer.username).filter(|name| !name.is_empty()),
+            scopes: answer.scopes,
+            audience: answer.audience,
+            issue_time: answer.issue_time.as_ref().and_then(time),
+            expire_time: answer.expire_time.as_ref().and_then(time),
+            grant_id: answer.grant_id,
+            attributes: answer.attributes,
+        }
+    }
+}
+
+/// `None` before 1970 and for what is no time: the service never says such.
+fn time(timestamp: &Timestamp) -> Option<SystemTime> {
+    let seconds = timestamp.seconds.try_into().ok()?;
+    let nanos = timestamp.nanos.try_into().ok()?;
+    UNIX_EPOCH.checked_add(Duration::from_secs(seconds) + Duration::from_nanos(nanos))
+}
