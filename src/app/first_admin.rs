@@ -11,8 +11,8 @@ use crate::{
     domain::{
         audience::{Audience, SELF_AUDIENCE},
         client::{Client, ClientType, IntrospectReach, Permissions},
-        client_edit::ClientEdit,
         client_id::ClientId,
+        client_patch::ClientPatch,
         client_secret::{self, SecretHash, StoredSecret},
         error::Error as Refusal,
         grant_type::GrantType,
@@ -134,13 +134,14 @@ fn client(secret: &Secret, now: Timestamp) -> Result<Client, Refusal> {
     let id = ClientId::parse(ID).expect("a constant that is a client id");
     let audience = Audience::from_names([SELF_AUDIENCE]).expect("a constant that is an audience");
     let blank = Client::new(id, ClientType::Confidential, &SystemEntropy, now);
-    let fields = [
-        ClientEdit::GrantTypes([GrantType::ClientCredentials].into_iter().collect()),
-        ClientEdit::Audience(audience),
-        ClientEdit::Introspect(IntrospectReach::Any),
-        ClientEdit::Permissions(Permissions { admin: true, inactive_reason: true }),
-    ];
+    let patch = ClientPatch {
+        grant_types: Some([GrantType::ClientCredentials].into_iter().collect()),
+        audience: Some(audience),
+        introspect: Some(IntrospectReach::Any),
+        permissions: Some(Permissions { admin: true, inactive_reason: true }),
+        ..ClientPatch::default()
+    };
     let stored = StoredSecret::Generated(SecretHash::of(secret));
     let new = NewSecret { stored, ttl: None, previous_ttl: Duration::ZERO, mark: None };
-    blank.edited(&fields, &SystemEntropy, now)?.with_secret(new, now)
+    blank.edited(&patch, &SystemEntropy, now)?.with_secret(new, now)
 }

@@ -144,7 +144,7 @@ fn http_options(settings: &Settings, tls: bool, address: SocketAddr) -> HttpOpti
     let scheme = if tls { "https" } else { "http" };
     let default = || format!("{scheme}://{}:{}", name_of(address.ip()), address.port());
     let issuer = settings.http.issuer.clone().unwrap_or_else(default);
-    let scopes = settings.clients.iter().filter_map(|client| client.allowed_scopes.as_ref());
+    let scopes = settings.clients.iter().filter_map(|client| client.patch.allowed_scopes.as_ref());
     let scopes: BTreeSet<&str> = scopes.flat_map(Scopes::values).collect();
     HttpOptions {
         issuer,

@@ -12,21 +12,14 @@ use crate::domain::{
 
 /// Reads `own`, `audience` or `any`.
 pub(super) fn introspect(text: &str) -> Result<IntrospectReach, Invalid> {
-    match text {
-        "own" => Ok(IntrospectReach::Own),
-        "audience" => Ok(IntrospectReach::Audience),
-        "any" => Ok(IntrospectReach::Any),
-        _ => Err(Invalid(r#"must be "own", "audience" or "any""#)),
-    }
+    let named = IntrospectReach::ALL.into_iter().find(|reach| reach.name() == text);
+    named.ok_or(Invalid(r#"must be "own", "audience" or "any""#))
 }
 
 /// Reads `evict` or `refuse`.
 pub(super) fn when_full(text: &str) -> Result<WhenFull, Invalid> {
-    match text {
-        "evict" => Ok(WhenFull::EvictOldest),
-        "refuse" => Ok(WhenFull::Refuse),
-        _ => Err(Invalid(r#"must be "evict" or "refuse""#)),
-    }
+    let named = WhenFull::ALL.into_iter().find(|choice| choice.name() == text);
+    named.ok_or(Invalid(r#"must be "evict" or "refuse""#))
 }
 
 /// Reads `refuse` or `warn`.

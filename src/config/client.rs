@@ -1,6 +1,6 @@
 //! `[[client]]`: the clients that the file declares.
 
-use std::{num::NonZeroU32, time::Duration};
+use std::num::NonZeroU32;
 
 use super::{
     choice,
@@ -13,13 +13,13 @@ use super::{
     warning::Warning,
 };
 use crate::domain::{
-    attributes::Attributes,
     audience::Audience,
     certificate::CertificateIdentity,
-    client::{ClientType, GrantLimit, IntrospectReach, Lifetimes, Permissions, WhenFull},
+    client::{ClientType, GrantLimit},
     client_id::ClientId,
+    client_patch::ClientPatch,
+    client_rules::BrokenRule,
     client_secret::{SecretHash, StoredSecret},
-    grant_type::{GrantType, GrantTypes},
     invalid::Invalid,
     request_limit::RequestLimit,
     scopes::Scopes,
@@ -43,45 +43,16 @@ pub enum DeclaredSecret {
     Hash(StoredSecret),
 }
 
-/// A client as the file declares it. A field that is `None` is not declared: it is the default of
-/// a new client, and whatever it is of one that exists.
+/// A client as the file declares it. A field that is not declared is the default of a new client, and
+/// whatever it is of one that exists.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct DeclaredClient {
     /// Its name; no two declarations share one.
     pub id: ClientId,
     /// `None` declares a public client, unless it has certificates.
     pub secret: Option<DeclaredSecret>,
-    /// `grants`. Never client credentials for a public client.
-    pub grant_types: Option<GrantTypes>,
-    /// `scopes`: granted when none is asked, in this order. Within [`Self::allowed_scopes`].
-    pub default_scopes: Option<Scopes>,
-    /// What may be asked. Where the file declares `scopes` alone, these are the same.
-    pub allowed_scopes: Option<Scopes>,
-    /// What may be asked; granted when none is asked, save jeton. Never jeton for a public client.
-    pub audience: Option<Audience>,
-    /// Of an access token: at least 1s and, after defaults, at most [`Self::grant_ttl`].
-    pub access_token_ttl: Option<Duration>,
-    /// Of a refresh token that is not used: at least 1s.
-    pub refresh_token_ttl: Option<Duration>,
-    /// Of the grant and all of it: at least 1s.
-    pub grant_ttl: Option<Duration>,
-    /// How many live grants each of its users may have: 1 to [`GrantLimit::MOST`].
-    pub max_grants: Option<u32>,
-    /// What happens to the next login.
-    pub when_full: Option<WhenFull>,
-    /// `requests_per_second` and `request_burst`, by default the same: each at most
-    /// [`RequestLimit::MOST`].
-    pub request_limit: Option<RequestLimit>,
-    /// The certificates that are as good as a secret: at most [`CertificateIdentity::MAX`].
-    pub certificates: Option<Vec<CertificateIdentity>>,
-    /// Whose tokens it may introspect. Never more than its own for a public client.
-    pub introspect: Option<IntrospectReach>,
-    /// What else it may do. Never admin for a public client.
-    pub permissions: Option<Permissions>,
-    /// What introspection tells of it.
-    pub attributes: Option<Attributes>,
-    /// Refused everywhere, and its grants are dead.
-    pub disabled: Option<bool>,
+    /// The other fields. Where the file declares `scopes` alone, the allowed ones are the same.
+    pub patch: ClientPatch,
 }
 
 impl DeclaredClient {
@@ -94,63 +65,33 @@ impl DeclaredClient {
     ) -> Option<Placed<Self>> {
         let id = fields.required("id", "a string", ClientId::parse_new);
         let secret = credential::read(fields, &SECRET, environment, secret_hash);
-        let certified = fields.place("certificates").is_some();
-        let certificates = fields.texts("certificates", certificates);
+        let patch = read_patch(fields);
         // Certificates at fault may have been meant to be some.
-        let certified =
-            certified && certificates.as_ref().is_none_or(|list| !list.value.is_empty());
-        let public = matches!(secret, Given::Nothing) && !certified;
-        let grants = fields.texts("grants", choice::grants);
-        check_grants(fields, grants.filter(|_| public));
-        let [default_scopes, allowed_scopes] = read_scopes(fields);
-        let audience =
-            fields.texts("audience", |names| Audience::from_names(names.iter().copied()));
-        check_audience(fields, audience.as_ref().filter(|_| public));
-        let [access, refresh, grant] = read_lifetimes(fields);
-        let max_grants = fields.count("max_grants", GrantLimit::MOST);
-        let when_full = fields.text("when_full", "a string", choice::when_full);
-        let request_limit = read_request_limit(fields);
-        let introspect = fields.text("introspect", "a string", choice::introspect);
-        check_reach(fields, introspect.as_ref().filter(|_| public));
-        let permissions = fields.texts("permissions", choice::permissions);
-        check_permissions(fields, permissions.filter(|_| public));
-        let attributes = fields
-            .entries("attributes", |entries| Attributes::from_entries(entries.iter().copied()));
-        let disabled = fields.flag("disabled");
+        let certified = fields.place("certificates").is_some()
+            && patch.certificates.as_ref().is_none_or(|list| !list.is_empty());
+        let client_type = match secret {
+            Given::Nothing if !certified => ClientType::Public,
+            _ => ClientType::Confidential,
+        };
+        for rule in patch.clone().broken_rules(client_type) {
+            refuse(fields, &patch, rule);
+        }
 
         let Placed { at, value: id } = id?;
         if let Given::Clear(clear) = &secret {
             judge(fields, &id, clear, secrets);
         }
-        let client = Self {
-            id,
-            secret: match secret {
-                Given::Clear(clear) => Some(DeclaredSecret::Clear(clear.text)),
-                Given::Hash(hash) => Some(DeclaredSecret::Hash(hash)),
-                Given::Nothing | Given::Fault => None,
-            },
-            grant_types: grants.map(|grants| grants.value),
-            default_scopes,
-            allowed_scopes,
-            audience: audience.map(|audience| audience.value),
-            access_token_ttl: access,
-            refresh_token_ttl: refresh,
-            grant_ttl: grant,
-            max_grants: max_grants.map(|max| max.value),
-            when_full: when_full.map(|choice| choice.value),
-            request_limit,
-            certificates: certificates.map(|certificates| certificates.value),
-            introspect: introspect.map(|reach| reach.value),
-            permissions: permissions.map(|permissions| permissions.value),
-            attributes: attributes.map(|attributes| attributes.value),
-            disabled,
+        let secret = match secret {
+            Given::Clear(clear) => Some(DeclaredSecret::Clear(clear.text)),
+            Given::Hash(hash) => Some(DeclaredSecret::Hash(hash)),
+            Given::Nothing | Given::Fault => None,
         };
-        Some(Placed { at, value: client })
+        Some(Placed { at, value: Self { id, secret, patch } })
     }
 
     /// A client that has nothing to authenticate with is public.
     pub fn client_type(&self) -> ClientType {
-        let certified = self.certificates.as_ref().is_some_and(|list| !list.is_empty());
+        let certified = self.patch.certificates.as_ref().is_some_and(|list| !list.is_empty());
         if self.secret.is_some() || certified {
             ClientType::Confidential
         } else {
@@ -191,35 +132,67 @@ fn secret_hash(text: &str) -> Result<StoredSecret, Invalid> {
     Err(Invalid("must be an argon2id PHC string, or sha256: and 64 hexadecimal digits"))
 }
 
-/// Whoever knows a public client's id could ask in its name (RFC 6749 §4.4).
-fn check_grants(fields: &mut Fields<'_, '_>, of_public: Option<Placed<GrantTypes>>) {
-    let own = |grants: &Placed<GrantTypes>| grants.value.contains(GrantType::ClientCredentials);
-    if let Some(grants) = of_public.filter(own) {
-        let problem = "a public client, one without a secret, may not use client_credentials";
-        fields.fault(grants.at, "grants", problem);
-    }
+fn read_patch(fields: &mut Fields<'_, '_>) -> ClientPatch {
+    let scopes = |values: &[&str]| Scopes::from_values(values.iter().copied());
+    let lifetime = |fields: &mut Fields<'_, '_>, key| {
+        fields.text(key, duration::FORM, duration::lifetime).map(Placed::value)
+    };
+    let mut patch = ClientPatch {
+        certificates: fields
+            .texts("certificates", |texts| CertificateIdentity::parse_all(texts.iter().copied()))
+            .map(Placed::value),
+        grant_types: fields.texts("grants", choice::grants).map(Placed::value),
+        default_scopes: fields.texts("scopes", scopes).map(Placed::value),
+        allowed_scopes: fields.texts("allowed_scopes", scopes).map(Placed::value),
+        audience: fields
+            .texts("audience", |names| Audience::from_names(names.iter().copied()))
+            .map(Placed::value),
+        access_token_ttl: lifetime(fields, "access_token_ttl"),
+        refresh_token_ttl: lifetime(fields, "refresh_token_ttl"),
+        grant_ttl: lifetime(fields, "grant_ttl"),
+        max_grants: fields.count("max_grants", GrantLimit::MOST).map(Placed::value),
+        when_full: fields.text("when_full", "a string", choice::when_full).map(Placed::value),
+        request_limit: read_request_limit(fields).map(Some),
+        introspect: fields.text("introspect", "a string", choice::introspect).map(Placed::value),
+        permissions: fields.texts("permissions", choice::permissions).map(Placed::value),
+        attributes: fields.attributes(),
+        disabled: fields.flag("disabled"),
+    };
+    patch.allowed_scopes = patch.allowed_scopes.or_else(|| patch.default_scopes.clone());
+    patch
 }
 
-fn check_permissions(fields: &mut Fields<'_, '_>, of_public: Option<Placed<Permissions>>) {
-    if let Some(permissions) = of_public.filter(|permissions| permissions.value.admin) {
-        let problem = "a public client, one without a secret, may not be admin";
-        fields.fault(permissions.at, "permissions", problem);
-    }
-}
-
-/// The name `jeton` is for tokens that a client gets for itself, which a public one cannot.
-fn check_audience(fields: &mut Fields<'_, '_>, of_public: Option<&Placed<Audience>>) {
-    if let Some(audience) = of_public.filter(|audience| audience.value.names_jeton()) {
-        let problem = "a public client, one without a secret, may not have jeton in its audience";
-        fields.fault(audience.at, "audience", problem);
-    }
-}
-
-/// Whoever knows a public client's id could ask in its name.
-fn check_reach(fields: &mut Fields<'_, '_>, of_public: Option<&Placed<IntrospectReach>>) {
-    if let Some(reach) = of_public.filter(|reach| reach.value != IntrospectReach::Own) {
-        let problem = "a public client, one without a secret, may not introspect";
-        fields.fault(reach.at, "introspect", problem);
+/// Reports a rule that the declaration breaks, in the words of the file.
+fn refuse(fields: &mut Fields<'_, '_>, patch: &ClientPatch, rule: BrokenRule) {
+    let (key, problem) = match rule {
+        BrokenRule::AccessBeyondGrant if patch.access_token_ttl.is_none() => {
+            ("grant_ttl", "must be at least access_token_ttl, 15m by default")
+        }
+        BrokenRule::AccessBeyondGrant if patch.grant_ttl.is_none() => {
+            ("access_token_ttl", "must be at most grant_ttl, 90d by default")
+        }
+        BrokenRule::PublicGrantTypes => {
+            ("grants", "a public client, one without a secret, may not use client_credentials")
+        }
+        BrokenRule::PublicPermissions => {
+            ("permissions", "a public client, one without a secret, may not be admin")
+        }
+        BrokenRule::PublicReach => {
+            ("introspect", "a public client, one without a secret, may not introspect")
+        }
+        BrokenRule::PublicAudience => (
+            "audience",
+            "a public client, one without a secret, may not have jeton in its audience",
+        ),
+        BrokenRule::DefaultScopes => ("scopes", "each must also be one of allowed_scopes"),
+        BrokenRule::AccessBeyondGrant => ("access_token_ttl", "must be at most grant_ttl"),
+        BrokenRule::ManyCertificates => ("certificates", "must be at most 16"),
+        // No table says these: a lifetime is read as at least a second, and certificates make a client
+        // confidential.
+        BrokenRule::ShortTtl(_) | BrokenRule::PublicCertificates => return,
+    };
+    if let Some(at) = fields.place(key) {
+        fields.fault(at, key, problem);
     }
 }
 
@@ -234,62 +207,4 @@ fn read_request_limit(fields: &mut Fields<'_, '_>) -> Option<RequestLimit> {
     let whole = |count: Placed<u32>| NonZeroU32::new(count.value);
     let per_second = per_second.and_then(whole)?;
     Some(RequestLimit { per_second, burst: burst.and_then(whole).unwrap_or(per_second) })
-}
-
-/// One that is repeated counts once.
-fn certificates(texts: &[&str]) -> Result<Vec<CertificateIdentity>, Invalid> {
-    let mut identities = Vec::new();
-    for text in texts {
-        let identity = CertificateIdentity::parse(text)?;
-        if !identities.contains(&identity) {
-            identities.push(identity);
-        }
-    }
-    if identities.len() > CertificateIdentity::MAX {
-        return Err(Invalid("must be at most 16"));
-    }
-    Ok(identities)
-}
-
-/// Default and allowed scopes.
-fn read_scopes(fields: &mut Fields<'_, '_>) -> [Option<Scopes>; 2] {
-    let parse = |values: &[&str]| Scopes::from_values(values.iter().copied());
-    let default = fields.texts("scopes", parse);
-    let allowed = fields.texts("allowed_scopes", parse).map(|allowed| allowed.value);
-    if let (Some(default), Some(allowed)) = (&default, &allowed)
-        && !default.value.is_within(allowed)
-    {
-        fields.fault(default.at, "scopes", "each must also be one of allowed_scopes");
-    }
-    let default = default.map(|default| default.value);
-    let allowed = allowed.or_else(|| default.clone());
-    [default, allowed]
-}
-
-/// Lifetimes of access token, refresh token and grant.
-fn read_lifetimes(fields: &mut Fields<'_, '_>) -> [Option<Duration>; 3] {
-    let mut read = |key| fields.text(key, duration::FORM, duration::lifetime);
-    let access = read("access_token_ttl");
-    let refresh = read("refresh_token_ttl");
-    let grant = read("grant_ttl");
-
-    let standard = Lifetimes::default();
-    match (access, grant) {
-        (Some(access), None) if access.value > standard.grant => {
-            fields.fault(
-                access.at,
-                "access_token_ttl",
-                "must be at most grant_ttl, 90d by default",
-            );
-        }
-        (Some(access), Some(grant)) if access.value > grant.value => {
-            fields.fault(access.at, "access_token_ttl", "must be at most grant_ttl");
-        }
-        (None, Some(grant)) if grant.value < standard.access => {
-            let problem = "must be at least access_token_ttl, 15m by default";
-            fields.fault(grant.at, "grant_ttl", problem);
-        }
-        _ => {}
-    }
-    [access, refresh, grant].map(|ttl| ttl.map(|ttl| ttl.value))
 }

@@ -7,13 +7,20 @@ use toml_span::{
 use zeroize::Zeroizing;
 
 use super::report::{Report, Spot};
-use crate::domain::invalid::Invalid;
+use crate::domain::{attributes::Attributes, invalid::Invalid};
 
 /// A value and the byte where its key begins.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Placed<T> {
     pub(super) at: usize,
     pub(super) value: T,
+}
+
+impl<T> Placed<T> {
+    /// The value alone.
+    pub(super) fn value(self) -> T {
+        self.value
+    }
 }
 
 /// One table of the file. A value that is missing or at fault comes back as `None`; a fault has
@@ -26,6 +33,8 @@ pub(super) struct Fields<'t, 'r> {
     table: Table<'t>,
     /// The keys that were asked for: the only ones there are.
     known: Vec<&'static str>,
+    /// Those of them that were there, each with the byte where it begins.
+    taken: Vec<(&'static str, usize)>,
     report: &'r mut Report<'t>,
 }
 
@@ -47,7 +56,7 @@ impl<'t, 'r> Fields<'t, 'r> {
             report.fault(Spot::Byte(at), format!("{name}: must be a table, not {found}"));
             Table::new()
         };
-        Self { name, at, table, known: Vec::new(), report }
+        Self { name, at, table, known: Vec::new(), taken: Vec::new(), report }
     }
 
     /// Reads the table `[name]`, as an empty one when it is missing.
@@ -93,8 +102,9 @@ impl<'t, 'r> Fields<'t, 'r> {
     /// Takes a value whatever its type.
     fn take(&mut self, key: &'static str) -> Option<Placed<ValueInner<'t>>> {
         self.known.push(key);
-        let (key, mut value) = self.table.remove_entry(key)?;
-        Some(Placed { at: key.span.start, value: value.take() })
+        let (found, mut value) = self.table.remove_entry(key)?;
+        self.taken.push((key, found.span.start));
+        Some(Placed { at: found.span.start, value: value.take() })
     }
 
     /// Takes text; `form` says what it is, for whoever wrote a number.
@@ -133,7 +143,8 @@ impl<'t, 'r> Fields<'t, 'r> {
 
     /// Where `key` stands, if it is there.
     pub(super) fn place(&self, key: &str) -> Option<usize> {
-        self.table.get_key_value(key).map(|(key, _)| key.span.start)
+        let taken = self.taken.iter().find(|(taken, _)| *taken == key).map(|(_, at)| *at);
+        taken.or_else(|| self.table.get_key_value(key).map(|(key, _)| key.span.start))
     }
 
     /// Takes a list of texts.
@@ -156,7 +167,7 @@ impl<'t, 'r> Fields<'t, 'r> {
     }
 
     /// Takes a table of free names, each with a text.
-    pub(super) fn entries<T>(
+    fn entries<T>(
         &mut self,
         key: &'static str,
         parse: impl FnOnce(&[(&str, &str)]) -> Result<T, Invalid>,
@@ -173,6 +184,12 @@ impl<'t, 'r> Fields<'t, 'r> {
             Err(format!("must be a table of strings, not {found}"))
         };
         self.keep(at, key, parsed)
+    }
+
+    /// Takes the attributes of a client or user.
+    pub(super) fn attributes(&mut self) -> Option<Attributes> {
+        let parse = |entries: &[(&str, &str)]| Attributes::from_entries(entries.iter().copied());
+        self.entries("attributes", parse).map(Placed::value)
     }
 
     /// Takes `true` or `false`.

@@ -8,11 +8,11 @@ use super::{
     warning::Warning,
 };
 use crate::domain::{
-    attributes::Attributes,
     password_rules::PasswordRules,
     secret::Secret,
     user::PasswordHash,
     user_name::{TypedName, UserName},
+    user_patch::UserPatch,
 };
 
 const PASSWORD: Keys = Keys {
@@ -32,8 +32,8 @@ pub enum DeclaredPassword {
     Hash(PasswordHash),
 }
 
-/// A user as the file declares it. A field that is `None` is not declared: it is the default of a
-/// new user, and whatever it is of one that exists.
+/// A user as the file declares it. A field that is not declared is the default of a new user, and
+/// whatever it is of one that exists.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct DeclaredUser {
     /// The login name; no two declarations share one.
@@ -42,10 +42,8 @@ pub struct DeclaredUser {
     pub typed_name: TypedName,
     /// The password.
     pub password: DeclaredPassword,
-    /// What introspection tells of the user.
-    pub attributes: Option<Attributes>,
-    /// Cannot log in, and the user's grants are dead.
-    pub disabled: Option<bool>,
+    /// The other fields.
+    pub patch: UserPatch,
 }
 
 impl DeclaredUser {
@@ -67,9 +65,11 @@ impl DeclaredUser {
                 "needs one of password, password_env, password_file and password_hash",
             );
         }
-        let attributes = fields
-            .entries("attributes", |entries| Attributes::from_entries(entries.iter().copied()));
-        let disabled = fields.flag("disabled");
+        let patch = UserPatch {
+            name: None,
+            attributes: fields.attributes(),
+            disabled: fields.flag("disabled"),
+        };
 
         let Placed { at, value: typed_name } = typed_name?;
         let name = Placed { at, value: typed_name.name().ok()?.clone() };
@@ -84,13 +84,8 @@ impl DeclaredUser {
             let name = name.value.clone();
             fields.report().warn(Warning::Password { name, problem });
         }
-        let user = password.map(|password| Self {
-            name: name.value.clone(),
-            typed_name,
-            password,
-            attributes: attributes.map(|attributes| attributes.value),
-            disabled,
-        });
+        let user =
+            password.map(|password| Self { name: name.value.clone(), typed_name, password, patch });
         Some((name, user))
     }
 }

@@ -40,6 +40,21 @@ impl CertificateIdentity {
             _ => Err(FORM),
         }
     }
+
+    /// Reads several. One that is repeated counts once.
+    ///
+    /// # Errors
+    /// As [`Self::parse`].
+    pub fn parse_all<'a>(texts: impl IntoIterator<Item = &'a str>) -> Result<Vec<Self>, Invalid> {
+        let mut identities = Vec::new();
+        for text in texts {
+            let identity = Self::parse(text)?;
+            if !identities.contains(&identity) {
+                identities.push(identity);
+            }
+        }
+        Ok(identities)
+    }
 }
 
 /// Hexadecimal digits, with or without the colons that openssl prints between bytes.

@@ -1,6 +1,6 @@
 //! The client record: who may ask for tokens, of which kind, and for how long.
 
-use std::{collections::BTreeMap, time::Duration};
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
@@ -10,6 +10,8 @@ use super::{
     certificate::CertificateIdentity,
     client_id::ClientId,
     client_secret::ClientSecret,
+    declared::Declared,
+    entropy::Entropy,
     epoch::Epoch,
     grant_type::{GrantType, GrantTypes},
     request_limit::RequestLimit,
@@ -36,6 +38,20 @@ pub enum IntrospectReach {
     Audience,
     /// Every access token.
     Any,
+}
+
+impl IntrospectReach {
+    /// Every reach, in their order.
+    pub const ALL: [Self; 3] = [Self::Own, Self::Audience, Self::Any];
+
+    /// The name in settings.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Own => "own",
+            Self::Audience => "audience",
+            Self::Any => "any",
+        }
+    }
 }
 
 /// What else a client may do.
@@ -96,9 +112,18 @@ pub enum WhenFull {
     Refuse,
 }
 
-/// Fingerprints of the values that the settings file last applied, by field: a field is applied
-/// again only when its declared value has changed since.
-pub type Declared = BTreeMap<Box<str>, Box<[u8]>>;
+impl WhenFull {
+    /// Either.
+    pub const ALL: [Self; 2] = [Self::EvictOldest, Self::Refuse];
+
+    /// The name in settings.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::EvictOldest => "evict",
+            Self::Refuse => "refuse",
+        }
+    }
+}
 
 /// A registered client (RFC 6749 §2).
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -145,6 +170,36 @@ pub struct Client {
 }
 
 impl Client {
+    /// A client that may do nothing yet, with the lifetimes and limits of the defaults.
+    pub fn new(
+        id: ClientId,
+        client_type: ClientType,
+        entropy: &dyn Entropy,
+        now: Timestamp,
+    ) -> Self {
+        Self {
+            id,
+            client_type,
+            secrets: Vec::new(),
+            grant_types: GrantTypes::default(),
+            default_scopes: Scopes::default(),
+            allowed_scopes: Scopes::default(),
+            audience: Audience::default(),
+            lifetimes: Lifetimes::default(),
+            grant_limit: GrantLimit::default(),
+            request_limit: None,
+            certificates: Vec::new(),
+            introspect: IntrospectReach::default(),
+            permissions: Permissions::default(),
+            attributes: Attributes::default(),
+            create_time: now,
+            update_time: now,
+            epoch: Epoch::generate(entropy),
+            disabled: false,
+            declared: Declared::default(),
+        }
+    }
+
     /// Whether an access token that it got for itself is good at jeton's own RPCs: it has a secret to
     /// keep, and may still ask for such a token.
     pub fn may_call_by_token(&self) -> bool {

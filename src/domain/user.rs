@@ -5,7 +5,7 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    attributes::Attributes, client::Declared, epoch::Epoch, subject::UserId, time::Timestamp,
+    attributes::Attributes, declared::Declared, epoch::Epoch, subject::UserId, time::Timestamp,
     user_name::UserName,
 };
 

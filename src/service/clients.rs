@@ -6,8 +6,8 @@ use super::{Admin, Page, PageRequest, Service, client_secrets::ChosenOrGenerated
 use crate::{
     domain::{
         client::{Client, ClientType, Permissions},
-        client_edit::ClientEdit,
         client_id::ClientId,
+        client_patch::ClientPatch,
         error::Error,
         page_token::ListId,
         secret::Secret,
@@ -24,7 +24,7 @@ pub struct CreateClient {
     /// Whether it has a secret, and which; `None` makes a public client.
     pub secret: Option<ChosenOrGenerated>,
     /// What differs from a client that may do nothing.
-    pub fields: Vec<ClientEdit>,
+    pub patch: ClientPatch,
 }
 
 /// What is asked of [`Service::update_client`].
@@ -33,7 +33,7 @@ pub struct UpdateClient {
     /// Its name.
     pub id: ClientId,
     /// The fields to change.
-    pub fields: Vec<ClientEdit>,
+    pub patch: ClientPatch,
     /// The state that is to be changed, when it may be no other.
     pub expected: Option<Version>,
 }
@@ -122,7 +122,7 @@ impl<S: Store> Service<S> {
         }
         let now = self.now();
         let blank = Client::new(request.id, client_type, &*self.entropy, now);
-        let mut client = blank.edited(&request.fields, &*self.entropy, now)?;
+        let mut client = blank.edited(&request.patch, &*self.entropy, now)?;
         let mut shown = None;
         if let Some(secret) = request.secret {
             let ttl = secret.ttl;
@@ -169,7 +169,7 @@ impl<S: Store> Service<S> {
     ) -> Result<Stored<Client>, Error> {
         let changed = self
             .change_client(&request.id, request.expected, |client| {
-                client.edited(&request.fields, &*self.entropy, self.now())
+                client.edited(&request.patch, &*self.entropy, self.now())
             })
             .await;
         admin.noted("update client", Some(&request.id), changed)

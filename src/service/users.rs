@@ -5,15 +5,14 @@ use std::fmt::Display;
 use super::{Admin, Page, PageRequest, Service, new_password::prepared, page, race};
 use crate::{
     domain::{
-        attributes::Attributes,
         error::Error,
         invalid::Invalid,
         page_token::ListId,
         secret::Secret,
         subject::UserId,
         user::{PasswordHash, User},
-        user_edit::{OldGrants, UserEdit},
         user_name::{TypedName, UserName},
+        user_patch::{OldGrants, UserPatch},
     },
     store::{Records as _, Store, Stored, Version, Write, WriteError},
 };
@@ -23,10 +22,8 @@ use crate::{
 pub struct CreateUser {
     /// The login name.
     pub name: TypedName,
-    /// What introspection tells of the user.
-    pub attributes: Attributes,
-    /// Whether the user is disabled from the start.
-    pub disabled: bool,
+    /// The other fields.
+    pub patch: UserPatch,
     /// As it was typed.
     pub password: Secret,
 }
@@ -48,7 +45,7 @@ pub struct UpdateUser {
     /// The new login name, if it is to change.
     pub name: Option<TypedName>,
     /// The other fields to change.
-    pub fields: Vec<UserEdit>,
+    pub patch: UserPatch,
     /// The state that is to be changed, when it may be no other.
     pub expected: Option<Version>,
 }
@@ -102,10 +99,7 @@ impl<S: Store> Service<S> {
         self.forget_failures(&name, None).await?;
         let now = self.now();
         let blank = User::new(name, password, &*self.entropy, now);
-        let mut user = blank.edited(&[UserEdit::Attributes(request.attributes)], now);
-        if request.disabled {
-            user = user.disabled(&*self.entropy, now);
-        }
+        let user = blank.edited(&request.patch, &*self.entropy, now);
         let written = self.store.users().write(Write::Insert(user.clone())).await;
         let version = match written {
             Ok(version) => version,
@@ -157,9 +151,9 @@ impl<S: Store> Service<S> {
     }
 
     async fn edit_user(&self, request: &UpdateUser) -> Result<Stored<User>, Error> {
-        let mut fields = request.fields.clone();
+        let mut patch = request.patch.clone();
         if let Some(name) = &request.name {
-            fields.push(UserEdit::Name(new_name(name)?));
+            patch.name = Some(new_name(name)?);
             self.name_is_free(name, Some(request.id)).await?;
         }
         if let Some(Ok(name)) = request.name.as_ref().map(TypedName::name)
@@ -167,8 +161,7 @@ impl<S: Store> Service<S> {
         {
             self.forget_failures(name, None).await?;
         }
-        let next = |user: &User| user.edited(&fields, self.now());
-        self.change_user(request.id, request.expected, next).await
+        self.patch_user(request.id, request.expected, &patch).await
     }
 
     /// Sets a user's password, and lifts the lockouts of the user's name.
@@ -210,8 +203,7 @@ impl<S: Store> Service<S> {
     /// # Errors
     /// `NotFound`, `Overloaded`, `Conflict`, `Unavailable`.
     pub async fn disable_user(&self, admin: &Admin, id: UserId) -> Result<Stored<User>, Error> {
-        let next = |user: &User| user.disabled(&*self.entropy, self.now());
-        let changed = self.change_user(id, None, next).await;
+        let changed = self.patch_user(id, None, &UserPatch::disabled(true)).await;
         admin.noted("disable user", Some(&id), changed)
     }
 
@@ -225,7 +217,7 @@ impl<S: Store> Service<S> {
     }
 
     async fn let_in(&self, id: UserId) -> Result<Stored<User>, Error> {
-        let enabled = self.change_user(id, None, |user| user.enabled(self.now())).await?;
+        let enabled = self.patch_user(id, None, &UserPatch::disabled(false)).await?;
         self.forget_failures(&enabled.name, None).await?;
         Ok(enabled)
     }
@@ -277,6 +269,16 @@ impl<S: Store> Service<S> {
         self.check_new_password(name, password)?;
         let password = prepared("password", password)?;
         Ok(PasswordHash(self.hashes.hash_for(admin.account(), password).await?))
+    }
+
+    async fn patch_user(
+        &self,
+        id: UserId,
+        expected: Option<Version>,
+        patch: &UserPatch,
+    ) -> Result<Stored<User>, Error> {
+        let next = |user: &User| user.edited(patch, &*self.entropy, self.now());
+        self.change_user(id, expected, next).await
     }
 
     /// Puts what `change` makes of a user in their place; nothing is written where that is the same.

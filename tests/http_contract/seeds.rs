@@ -25,13 +25,13 @@ fn the_file_declares_one_client_and_user_per_document() {
     assert_eq!(ids, ["test_client_id", "332269999912132097", "client_id_example", "string"]);
     let names: Vec<&str> = settings.users.iter().map(|user| user.name.as_str()).collect();
     assert_eq!(names, ["test_api_user", "john@doe.com", "username_example", "string"]);
-    let access = settings.clients.iter().map(|client| client.access_token_ttl);
+    let access = settings.clients.iter().map(|client| client.patch.access_token_ttl);
     let seconds = |seconds| Some(Duration::from_secs(seconds));
     assert!(access.eq([seconds(36_000), seconds(31_622_400), None, seconds(600)]));
     let scopes: Vec<&str> = settings
         .clients
         .iter()
-        .map(|client| client.default_scopes.as_ref().map_or("", |scopes| scopes.as_str()))
+        .map(|client| client.patch.default_scopes.as_ref().map_or("", |scopes| scopes.as_str()))
         .collect();
     assert_eq!(scopes, ["read write", "", "", "write read"]);
 }

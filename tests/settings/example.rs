@@ -35,12 +35,15 @@ fn the_example_shows_the_real_defaults() {
     let mut settings = with_example_variables(&uncommented).settings();
     let [client] = &*settings.clients else { panic!("one client") };
     let lifetimes = jeton::domain::client::Lifetimes::default();
-    assert_eq!(client.access_token_ttl, Some(lifetimes.access));
-    assert_eq!(client.refresh_token_ttl, Some(lifetimes.refresh));
-    assert_eq!(client.grant_ttl, Some(lifetimes.grant));
-    assert_eq!(client.introspect, Some(IntrospectReach::default()));
-    assert_eq!(client.permissions.map(|some| some.admin || some.inactive_reason), Some(false));
-    assert_eq!(client.disabled, Some(false));
+    assert_eq!(client.patch.access_token_ttl, Some(lifetimes.access));
+    assert_eq!(client.patch.refresh_token_ttl, Some(lifetimes.refresh));
+    assert_eq!(client.patch.grant_ttl, Some(lifetimes.grant));
+    assert_eq!(client.patch.introspect, Some(IntrospectReach::default()));
+    assert_eq!(
+        client.patch.permissions.map(|some| some.admin || some.inactive_reason),
+        Some(false)
+    );
+    assert_eq!(client.patch.disabled, Some(false));
 
     // Those that have no default are shown with a value.
     assert!(settings.http.issuer.take().is_some());

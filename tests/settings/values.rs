@@ -165,25 +165,25 @@ fn a_client_is_read_field_by_field() {
     assert_eq!(client.id.as_str(), "orders");
     let Some(DeclaredSecret::Clear(secret)) = &client.secret else { panic!("a clear secret") };
     assert_eq!(secret.expose(), "correct horse battery staple");
-    let grants = client.grant_types.expect("grants");
+    let grants = client.patch.grant_types.expect("grants");
     assert!(grants.contains(GrantType::Password) && !grants.contains(GrantType::ClientCredentials));
-    assert_eq!(client.default_scopes.as_ref().expect("scopes").as_str(), "write read");
-    assert_eq!(client.allowed_scopes.as_ref().expect("scopes").as_str(), "read write audit");
-    assert!(client.audience.as_ref().expect("audience").names().eq(["billing"]));
-    assert_eq!(client.access_token_ttl, Some(Duration::from_secs(60)));
-    assert_eq!(client.refresh_token_ttl, Some(Duration::from_secs(86_400)));
-    assert_eq!(client.grant_ttl, Some(Duration::from_secs(2 * 86_400)));
-    let limit = client.request_limit.expect("a limit");
+    assert_eq!(client.patch.default_scopes.as_ref().expect("scopes").as_str(), "write read");
+    assert_eq!(client.patch.allowed_scopes.as_ref().expect("scopes").as_str(), "read write audit");
+    assert!(client.patch.audience.as_ref().expect("audience").names().eq(["billing"]));
+    assert_eq!(client.patch.access_token_ttl, Some(Duration::from_secs(60)));
+    assert_eq!(client.patch.refresh_token_ttl, Some(Duration::from_secs(86_400)));
+    assert_eq!(client.patch.grant_ttl, Some(Duration::from_secs(2 * 86_400)));
+    let limit = client.patch.request_limit.flatten().expect("a limit");
     assert_eq!((limit.per_second.get(), limit.burst.get()), (20, 50));
-    let certificates = client.certificates.as_ref().expect("certificates");
+    let certificates = client.patch.certificates.as_ref().expect("certificates");
     let certificates: Vec<String> = certificates.iter().map(ToString::to_string).collect();
     assert_eq!(certificates, ["dns:orders.example", "uri:spiffe://a/orders"]);
-    assert_eq!(client.introspect, Some(IntrospectReach::Audience));
-    let permissions = client.permissions.expect("permissions");
+    assert_eq!(client.patch.introspect, Some(IntrospectReach::Audience));
+    let permissions = client.patch.permissions.expect("permissions");
     assert!(permissions.inactive_reason && !permissions.admin);
-    let attributes = client.attributes.as_ref().expect("attributes");
+    let attributes = client.patch.attributes.as_ref().expect("attributes");
     assert!(attributes.entries().eq([("team", "payments")]));
-    assert_eq!(client.disabled, Some(true));
+    assert_eq!(client.patch.disabled, Some(true));
 }
 
 #[test]
@@ -193,11 +193,14 @@ fn what_is_not_declared_is_not_made_up() {
             .settings();
     let ([client], [user]) = (&*settings.clients, &*settings.users) else { panic!("one of each") };
     assert_eq!(client.secret, None, "public");
-    assert_eq!(client.grant_types, None);
-    assert_eq!((&client.default_scopes, &client.allowed_scopes), (&None, &None));
-    assert_eq!((client.access_token_ttl, client.grant_ttl), (None, None));
-    assert_eq!((client.introspect, client.permissions, client.disabled), (None, None, None));
-    assert_eq!((&user.attributes, user.disabled), (&None, None));
+    assert_eq!(client.patch.grant_types, None);
+    assert_eq!((&client.patch.default_scopes, &client.patch.allowed_scopes), (&None, &None));
+    assert_eq!((client.patch.access_token_ttl, client.patch.grant_ttl), (None, None));
+    assert_eq!(
+        (client.patch.introspect, client.patch.permissions, client.patch.disabled),
+        (None, None, None)
+    );
+    assert_eq!((&user.patch.attributes, user.patch.disabled), (&None, None));
 }
 
 #[test]
@@ -214,7 +217,7 @@ fn a_client_with_a_certificate_needs_no_secret_and_a_burst_is_the_limit_unless_d
     let [certified, public] = &*settings.clients else { panic!("two clients") };
     assert_eq!(certified.client_type(), ClientType::Confidential);
     assert_eq!(public.client_type(), ClientType::Public);
-    assert_eq!(public.request_limit.expect("a limit").burst.get(), 5);
+    assert_eq!(public.patch.request_limit.flatten().expect("a limit").burst.get(), 5);
 }
 
 #[test]
@@ -222,7 +225,7 @@ fn allowed_scopes_are_the_default_ones_unless_declared() {
     let scopes = |text: &str| {
         let settings = Fake::with_settings(&format!("[[client]]\nid = 'a'\n{text}")).settings();
         let [client] = &*settings.clients else { panic!("one client") };
-        [&client.default_scopes, &client.allowed_scopes]
+        [&client.patch.default_scopes, &client.patch.allowed_scopes]
             .map(|scopes| scopes.as_ref().map(ToString::to_string))
     };
     let text = |scopes: &str| Some(scopes.to_owned());

@@ -1,31 +1,7 @@
-//! Whether a declared value is another than the one last applied.
+//! Whether a declared secret in clear is another than the one last applied.
 
-use serde::Serialize;
-use sha2::{Digest as _, Sha256};
-
-use crate::domain::{client::Declared, error::Error, secret::Secret};
+use crate::domain::{declared::Declared, error::Error, secret::Secret};
 use crate::service::{HashPool, prepared};
-
-/// Applies a plain value through `apply` when it changed; an undeclared one is forgotten, so that
-/// declaring it again applies it again.
-pub(super) fn apply<T: Serialize + Clone>(
-    declared: &mut Declared,
-    field: &'static str,
-    value: Option<&T>,
-    apply: impl FnOnce(T),
-) -> bool {
-    let Some(value) = value else {
-        declared.remove(field);
-        return false;
-    };
-    let fingerprint = fingerprint(value);
-    if declared.get(field) == Some(&fingerprint) {
-        return false;
-    }
-    declared.insert(field.into(), fingerprint);
-    apply(value.clone());
-    true
-}
 
 /// What is known of the secrets in clear, and what hashes them.
 #[derive(Clone, Copy)]
@@ -54,9 +30,4 @@ pub(super) async fn apply_chosen(
     let hash = hashes.hash(prepared(field, secret)?).await?;
     declared.insert(field.into(), hash.as_bytes().into());
     Ok(Some(hash))
-}
-
-fn fingerprint<T: Serialize>(value: &T) -> Box<[u8]> {
-    let bytes = postcard::to_allocvec(value).expect("a value in memory always has an encoding");
-    Sha256::digest(bytes).as_slice().into()
 }

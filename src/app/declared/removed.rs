@@ -3,13 +3,7 @@
 use std::collections::BTreeSet;
 
 use crate::{
-    domain::{
-        client::{Client, Declared},
-        entropy::Entropy,
-        epoch::Epoch,
-        time::Timestamp,
-        user::User,
-    },
+    domain::{client::Client, declared::Declared, entropy::Entropy, time::Timestamp, user::User},
     store::{ReadError, Record, Records, Stored},
 };
 
@@ -54,9 +48,8 @@ impl Declarable for Client {
     }
 
     fn left_out(&self, entropy: &dyn Entropy, now: Timestamp) -> Self {
-        let epoch = if self.disabled { self.epoch } else { Epoch::generate(entropy) };
         let declared = mark(self.disabled);
-        Self { disabled: true, epoch, declared, update_time: now, ..self.clone() }
+        Self { disabled: true, declared, ..self.clone() }.following(self, entropy, now)
     }
 }
 
@@ -79,7 +72,7 @@ impl Declarable for User {
 
     fn left_out(&self, entropy: &dyn Entropy, now: Timestamp) -> Self {
         let declared = mark(self.disabled);
-        Self { declared, update_time: now, ..self.disabled(entropy, now) }
+        Self { disabled: true, declared, ..self.clone() }.following(self, entropy, now)
     }
 }
 

@@ -10,7 +10,7 @@ use zeroize::Zeroizing;
 
 use super::removed::Declarable;
 use crate::{
-    domain::{client::Declared, error::Error, secret::Secret},
+    domain::{declared::Declared, error::Error, secret::Secret},
     service::HashPool,
 };
 

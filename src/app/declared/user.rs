@@ -1,13 +1,13 @@
 //! Applies one declared user.
 
 use super::{
-    field::{Typed, apply, apply_chosen},
+    field::{Typed, apply_chosen},
     removed::is_back,
 };
 use crate::{
     config::{DeclaredPassword, DeclaredUser},
     domain::{
-        client::Declared,
+        declared::{Declared, is_new},
         entropy::Entropy,
         epoch::Epoch,
         error::Error,
@@ -40,35 +40,20 @@ pub(super) async fn merge_user(
     entropy: &dyn Entropy,
     now: Timestamp,
 ) -> Result<User, Error> {
-    let mut declared = existing.map(|user| user.declared.clone()).unwrap_or_default();
-    let back = is_back(&mut declared);
-    let password = apply_password(&declaration.password, &mut declared, typed).await?;
-    let mut user = match existing {
-        Some(existing) => existing.clone(),
-        // A password is always declared, so a new user's is set below.
-        None => User::new(declaration.name.clone(), PasswordHash("".into()), entropy, now),
-    };
-    if back {
+    // A password is always declared, so a new user's is set below.
+    let blank = User::new(declaration.name.clone(), PasswordHash("".into()), entropy, now);
+    let before = existing.unwrap_or(&blank);
+    let mut user = before.clone();
+    if is_back(&mut user.declared) {
         user.disabled = false;
     }
-    let mut ended = false;
-    if let Some(password) = password {
+    if let Some(password) = apply_password(&declaration.password, &mut user.declared, typed).await?
+    {
         user.password = password;
-        ended = existing.is_some();
-    }
-    apply(&mut declared, "attributes", declaration.attributes.as_ref(), |v| user.attributes = v);
-    apply(&mut declared, "disabled", declaration.disabled.as_ref(), |v| {
-        ended |= v && !user.disabled;
-        user.disabled = v;
-    });
-    user.declared = declared;
-    if ended {
         user.epoch = Epoch::generate(entropy);
     }
-    if existing != Some(&user) {
-        user.update_time = now;
-    }
-    Ok(user)
+    user.apply_declared(declaration.patch.clone());
+    Ok(user.following(before, entropy, now))
 }
 
 /// The password to set, if it is another than the one last applied.
@@ -84,9 +69,7 @@ async fn apply_password(
             Ok(hash.map(PasswordHash))
         }
         DeclaredPassword::Hash(hash) => {
-            let mut changed = None;
-            apply(declared, FIELD, Some(hash), |hash| changed = Some(hash));
-            Ok(changed)
+            Ok(Some(hash.clone()).filter(|hash| is_new(declared, FIELD, Some(hash))))
         }
     }
 }

@@ -24,7 +24,7 @@ const PASSWORDS: [&str; 5] =
 /// Clients that may use the password grant.
 pub(super) fn password_grant(settings: &Settings, findings: &mut Findings) {
     let may = |client: &&DeclaredClient| {
-        client.grant_types.is_some_and(|grants| grants.contains(GrantType::Password))
+        client.patch.grant_types.is_some_and(|grants| grants.contains(GrantType::Password))
     };
     let clients: Vec<_> = settings.clients.iter().filter(may).map(|c| c.id.as_str()).collect();
     if clients.is_empty() {

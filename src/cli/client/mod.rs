@@ -1,15 +1,14 @@
 //! `jeton client`.
 
+mod fields;
 mod secrets;
-mod shown;
-mod values;
 
-use clap::{Args, Subcommand, ValueEnum};
+use clap::{Args, Subcommand, builder::PossibleValuesParser};
 use prost_types::FieldMask;
 
 use self::{
+    fields::{CLEARABLE, COLUMNS, Values, shown},
     secrets::{NewSecret, RotateSecret},
-    values::Values,
 };
 use super::{
     CliError,
@@ -114,41 +113,11 @@ struct Update {
     etag: Option<String>,
 
     /// A value to empty; may be repeated
-    #[arg(long, value_name = "VALUE", value_enum)]
-    clear: Vec<Clear>,
+    #[arg(long, value_name = "VALUE", value_parser = PossibleValuesParser::new(CLEARABLE))]
+    clear: Vec<String>,
 
     #[command(flatten)]
     values: Values,
-}
-
-/// What can be empty.
-#[derive(Clone, Copy, Debug, ValueEnum)]
-#[value(rename_all = "snake_case")]
-enum Clear {
-    GrantTypes,
-    Scopes,
-    AllowedScopes,
-    Audience,
-    RequestLimit,
-    Certificates,
-    Permissions,
-    Attributes,
-}
-
-impl Clear {
-    /// The field's name in the protobuf message.
-    fn path(self) -> &'static str {
-        match self {
-            Self::GrantTypes => "grant_types",
-            Self::Scopes => "scopes",
-            Self::AllowedScopes => "allowed_scopes",
-            Self::Audience => "audience",
-            Self::RequestLimit => "request_limit",
-            Self::Certificates => "certificates",
-            Self::Permissions => "permissions",
-            Self::Attributes => "attributes",
-        }
-    }
 }
 
 #[derive(Args, Debug)]
@@ -168,10 +137,10 @@ impl Client {
         let admin = &mut admin;
         let fields = match self.action {
             Action::Create(create) => return create.run(admin, self.output).await,
-            Action::Get { id } => shown::fields(get(admin, id).await?),
+            Action::Get { id } => shown(get(admin, id).await?),
             Action::List(list) => {
                 let clients = list.run(admin).await?;
-                return print_list(clients, shown::COLUMNS, self.output);
+                return print_list(clients, COLUMNS, self.output);
             }
             Action::Update(change) => change.run(admin).await?,
             Action::Delete(certain) => {
@@ -219,7 +188,7 @@ impl Create {
         };
         if self.public {
             let client = create(String::new(), false).await?;
-            return shown::fields(client.unwrap_or_default()).print(output);
+            return shown(client.unwrap_or_default()).print(output);
         }
         self.secret.give(output, create).await
     }
@@ -239,7 +208,7 @@ impl List {
             let page = admin.list_clients(request).await?.into_inner();
             Ok((page.clients, page.next_page_token))
         });
-        Ok(clients.await?.into_iter().map(shown::fields).collect())
+        Ok(clients.await?.into_iter().map(shown).collect())
     }
 }
 
@@ -253,8 +222,8 @@ impl Update {
             v1::Client { client_id: self.id, ..v1::Client::default() }
         };
         client.etag = self.etag.unwrap_or(client.etag);
-        let mut paths: Vec<_> = self.clear.iter().map(|field| field.path()).collect();
-        if self.clear.iter().any(|field| matches!(field, Clear::RequestLimit)) {
+        let mut paths: Vec<_> = self.clear.iter().map(String::as_str).collect();
+        if paths.contains(&"request_limit") {
             client.request_limit = None;
         }
         for path in self.values.apply(&mut client) {
@@ -301,5 +270,5 @@ async fn update(admin: &mut Admin, client: v1::Client, paths: &[&str]) -> Result
     let update_mask = Some(FieldMask { paths });
     let request = v1::UpdateClientRequest { client: Some(client), update_mask };
     let answer = admin.update_client(request).await?;
-    Ok(shown::fields(answer.into_inner().client.unwrap_or_default()))
+    Ok(shown(answer.into_inner().client.unwrap_or_default()))
 }

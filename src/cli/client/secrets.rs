@@ -3,7 +3,7 @@
 use clap::Args;
 use tonic::Status;
 
-use super::shown;
+use super::fields::shown;
 use crate::{
     app,
     cli::{
@@ -39,7 +39,7 @@ impl NewSecret {
         if self.chosen_secret {
             let secret = input::new_secret("client secret")?.expose().to_owned();
             let client = send(secret, false).await?;
-            return shown::fields(client.unwrap_or_default()).print(output);
+            return shown(client.unwrap_or_default()).print(output);
         }
         if !Begun::is_asked_for("client_secret") {
             return Err(CliError::Usage(
@@ -66,7 +66,7 @@ impl NewSecret {
                  --chosen-secret.",
             );
         }
-        begun.end(shown::fields(client?))
+        begun.end(shown(client?))
     }
 }
 

@@ -1,82 +1,70 @@
-//! Reads the fields of a client that can be changed, each by its name in an update mask.
+//! The fields of a client: reads those that can be changed, and writes all.
 
 use std::{collections::HashMap, num::NonZeroU32, time::Duration};
 
-use super::names::refused;
+use super::{
+    enum_value::{EnumValue, unknown},
+    mask::Mask,
+    names::{self, refused},
+};
 use crate::{
     domain::{
         attributes::Attributes,
         audience::Audience,
         certificate::CertificateIdentity,
-        client::{GrantLimit, IntrospectReach, Lifetimes, Permissions, WhenFull},
-        client_edit::ClientEdit,
+        client::{Client, GrantLimit, IntrospectReach, Lifetimes, Permissions, WhenFull},
+        client_patch::ClientPatch,
+        client_secret::{ClientSecret, StoredSecret},
         error::Error,
         grant_type::{GrantType, GrantTypes},
         request_limit::RequestLimit,
         scopes::Scopes,
+        time::Timestamp,
     },
+    grpc::convert::{self, timestamp},
     proto::v1,
+    store::Stored,
 };
-
-/// Every field that can be changed.
-pub(super) const CHANGEABLE: [&str; 14] = [
-    "grant_types",
-    "scopes",
-    "allowed_scopes",
-    "audience",
-    "access_token_ttl",
-    "refresh_token_ttl",
-    "grant_ttl",
-    "grant_limit",
-    "request_limit",
-    "certificates",
-    "introspect",
-    "permissions",
-    "attributes",
-    "disabled",
-];
 
 /// Nothing here outlives a century; longer is a slip of the pen.
 const LONGEST: Duration = Duration::from_secs(100 * 365 * 24 * 60 * 60);
 
-/// The value of one field. What is absent is the default.
+/// The values of the fields that `mask` names. What is absent is the default.
 ///
 /// # Errors
-/// `InvalidRequest` for a value beyond its limits, and for a name that is none of [`CHANGEABLE`].
-pub(super) fn edit(field: &str, client: &v1::Client) -> Result<ClientEdit, Error> {
+/// `InvalidRequest` for a value beyond its limits, and for a field that cannot be changed.
+pub(super) fn patch(mut mask: Mask, client: &v1::Client) -> Result<ClientPatch, Error> {
     let standard = Lifetimes::default();
-    Ok(match field {
-        "grant_types" => ClientEdit::GrantTypes(grant_types(&client.grant_types)?),
-        "scopes" => ClientEdit::DefaultScopes(scopes("client.scopes", &client.scopes)?),
-        "allowed_scopes" => {
-            ClientEdit::AllowedScopes(scopes("client.allowed_scopes", &client.allowed_scopes)?)
-        }
-        "audience" => ClientEdit::Audience(audience(&client.audience)?),
-        "access_token_ttl" => ClientEdit::AccessTtl(
-            duration("client.access_token_ttl", client.access_token_ttl)?
-                .unwrap_or(standard.access),
-        ),
-        "refresh_token_ttl" => ClientEdit::RefreshTtl(
-            duration("client.refresh_token_ttl", client.refresh_token_ttl)?
-                .unwrap_or(standard.refresh),
-        ),
-        "grant_ttl" => ClientEdit::GrantTtl(
-            duration("client.grant_ttl", client.grant_ttl)?.unwrap_or(standard.grant),
-        ),
-        "grant_limit" => ClientEdit::GrantLimit(grant_limit(client.grant_limit)?),
-        "request_limit" => ClientEdit::RequestLimit(request_limit(client.request_limit)?),
-        "certificates" => ClientEdit::Certificates(certificates(&client.certificates)?),
-        "introspect" => ClientEdit::Introspect(introspect(client.introspect)?),
-        "permissions" => ClientEdit::Permissions(permissions(&client.permissions)?),
-        "attributes" => {
-            ClientEdit::Attributes(attributes("client.attributes", &client.attributes)?)
-        }
-        "disabled" => ClientEdit::Disabled(client.disabled),
-        _ => {
-            let problem = "must name fields that can be changed, of the top level";
-            return Err(Error::InvalidRequest { field: "update_mask", problem });
-        }
-    })
+    let ttl = |field, given, standard| Ok(duration(field, given)?.unwrap_or(standard));
+    let grant_limit = mask.read("grant_limit", || grant_limit(client.grant_limit))?;
+    let patch = ClientPatch {
+        grant_types: mask.read("grant_types", || grant_types(&client.grant_types))?,
+        default_scopes: mask.read("scopes", || scopes("client.scopes", &client.scopes))?,
+        allowed_scopes: mask
+            .read("allowed_scopes", || scopes("client.allowed_scopes", &client.allowed_scopes))?,
+        audience: mask.read("audience", || audience(&client.audience))?,
+        access_token_ttl: mask.read("access_token_ttl", || {
+            ttl("client.access_token_ttl", client.access_token_ttl, standard.access)
+        })?,
+        refresh_token_ttl: mask.read("refresh_token_ttl", || {
+            ttl("client.refresh_token_ttl", client.refresh_token_ttl, standard.refresh)
+        })?,
+        grant_ttl: mask
+            .read("grant_ttl", || ttl("client.grant_ttl", client.grant_ttl, standard.grant))?,
+        max_grants: grant_limit.map(|limit| limit.max),
+        when_full: grant_limit.map(|limit| limit.when_full),
+        request_limit: mask.read("request_limit", || request_limit(client.request_limit))?,
+        certificates: mask.read("certificates", || certificates(&client.certificates))?,
+        introspect: mask.read("introspect", || {
+            IntrospectReach::read_or("client.introspect", client.introspect, IntrospectReach::Own)
+        })?,
+        permissions: mask.read("permissions", || permissions(&client.permissions))?,
+        attributes: mask
+            .read("attributes", || attributes("client.attributes", &client.attributes))?,
+        disabled: mask.read("disabled", || Ok(client.disabled))?,
+    };
+    mask.finish("must name fields that can be changed, of the top level")?;
+    Ok(patch)
 }
 
 /// A duration, zero included; `None` when it is absent.
@@ -118,14 +106,8 @@ fn audience(names: &[String]) -> Result<Audience, Error> {
     audience.map_err(|invalid| refused("client.audience", invalid))
 }
 
-fn grant_types(values: &[i32]) -> Result<GrantTypes, Error> {
-    let known = values.iter().map(|value| match v1::GrantType::try_from(*value) {
-        Ok(v1::GrantType::Password) => Ok(GrantType::Password),
-        Ok(v1::GrantType::RefreshToken) => Ok(GrantType::RefreshToken),
-        Ok(v1::GrantType::ClientCredentials) => Ok(GrantType::ClientCredentials),
-        Ok(v1::GrantType::Unspecified) | Err(_) => Err(unknown("client.grant_types")),
-    });
-    known.collect()
+fn grant_types(numbers: &[i32]) -> Result<GrantTypes, Error> {
+    numbers.iter().map(|number| GrantType::read("client.grant_types", *number)).collect()
 }
 
 fn grant_limit(given: Option<v1::GrantLimit>) -> Result<GrantLimit, Error> {
@@ -135,11 +117,8 @@ fn grant_limit(given: Option<v1::GrantLimit>) -> Result<GrantLimit, Error> {
         let problem = "must be at most 1,000,000";
         return Err(Error::InvalidRequest { field: "client.grant_limit.max", problem });
     }
-    let when_full = match v1::WhenFull::try_from(given.when_full) {
-        Ok(v1::WhenFull::Unspecified | v1::WhenFull::EvictOldest) => WhenFull::EvictOldest,
-        Ok(v1::WhenFull::Refuse) => WhenFull::Refuse,
-        Err(_) => return Err(unknown("client.grant_limit.when_full")),
-    };
+    let field = "client.grant_limit.when_full";
+    let when_full = WhenFull::read_or(field, given.when_full, WhenFull::EvictOldest)?;
     Ok(GrantLimit { max, when_full })
 }
 
@@ -159,24 +138,8 @@ fn request_limit(given: Option<v1::RequestLimit>) -> Result<Option<RequestLimit>
 }
 
 fn certificates(texts: &[String]) -> Result<Vec<CertificateIdentity>, Error> {
-    let mut identities = Vec::new();
-    for text in texts {
-        let identity = CertificateIdentity::parse(text);
-        let identity = identity.map_err(|invalid| refused("client.certificates", invalid))?;
-        if !identities.contains(&identity) {
-            identities.push(identity);
-        }
-    }
-    Ok(identities)
-}
-
-fn introspect(value: i32) -> Result<IntrospectReach, Error> {
-    match v1::IntrospectReach::try_from(value) {
-        Ok(v1::IntrospectReach::Unspecified | v1::IntrospectReach::Own) => Ok(IntrospectReach::Own),
-        Ok(v1::IntrospectReach::Audience) => Ok(IntrospectReach::Audience),
-        Ok(v1::IntrospectReach::Any) => Ok(IntrospectReach::Any),
-        Err(_) => Err(unknown("client.introspect")),
-    }
+    let identities = CertificateIdentity::parse_all(texts.iter().map(String::as_str));
+    identities.map_err(|invalid| refused("client.certificates", invalid))
 }
 
 fn permissions(values: &[i32]) -> Result<Permissions, Error> {
@@ -193,7 +156,52 @@ fn permissions(values: &[i32]) -> Result<Permissions, Error> {
     Ok(permissions)
 }
 
-/// A value of an enum that the field does not take.
-pub(super) fn unknown(field: &'static str) -> Error {
-    Error::InvalidRequest { field, problem: "must be known values" }
+/// A client, with those of its secrets that are live at `now`.
+pub(super) fn message(client: &Stored<Client>, now: Timestamp) -> v1::Client {
+    let grant_types = GrantType::ALL.into_iter().filter(|each| client.grant_types.contains(*each));
+    let grant_limit = v1::GrantLimit {
+        max: client.grant_limit.max,
+        when_full: client.grant_limit.when_full.number(),
+    };
+    let attributes = client.attributes.entries();
+    let live = client.secrets.iter().filter(|secret| secret.is_live(now));
+    v1::Client {
+        client_id: client.id.to_string(),
+        client_type: client.client_type.number(),
+        grant_types: grant_types.map(EnumValue::number).collect(),
+        scopes: client.default_scopes.values().map(str::to_owned).collect(),
+        allowed_scopes: client.allowed_scopes.values().map(str::to_owned).collect(),
+        audience: client.audience.names().map(str::to_owned).collect(),
+        access_token_ttl: Some(convert::duration(client.lifetimes.access)),
+        refresh_token_ttl: Some(convert::duration(client.lifetimes.refresh)),
+        grant_ttl: Some(convert::duration(client.lifetimes.grant)),
+        grant_limit: Some(grant_limit),
+        request_limit: client.request_limit.map(|limit| v1::RequestLimit {
+            per_second: limit.per_second.get(),
+            burst: limit.burst.get(),
+        }),
+        certificates: client.certificates.iter().map(ToString::to_string).collect(),
+        introspect: client.introspect.number(),
+        permissions: held(client.permissions),
+        attributes: attributes.map(|(name, value)| (name.to_owned(), value.to_owned())).collect(),
+        disabled: client.disabled,
+        secrets: live.map(secret).collect(),
+        create_time: Some(timestamp(client.create_time)),
+        update_time: Some(timestamp(client.update_time)),
+        etag: names::etag(client.version()),
+    }
+}
+
+fn held(permissions: Permissions) -> Vec<i32> {
+    let Permissions { admin, inactive_reason } = permissions;
+    let all = [(admin, v1::Permission::Admin), (inactive_reason, v1::Permission::InactiveReason)];
+    all.into_iter().filter(|(held, _)| *held).map(|(_, permission)| permission.into()).collect()
+}
+
+fn secret(secret: &ClientSecret) -> v1::ClientSecret {
+    v1::ClientSecret {
+        create_time: Some(timestamp(secret.create_time)),
+        expire_time: secret.expire_time.map(timestamp),
+        generated: matches!(secret.stored, StoredSecret::Generated(_)),
+    }
 }

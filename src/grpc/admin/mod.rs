@@ -2,10 +2,12 @@
 
 mod backup;
 mod clients;
+mod enum_value;
 mod explained;
 mod fields;
 mod grants;
 mod lockouts;
+mod mask;
 mod names;
 mod rpcs;
 mod status;

@@ -6,8 +6,8 @@ use tokio_stream::Stream;
 use tonic::{Request, Response, Status};
 
 use super::{
-    Administration, answer, backup, clients, explained, grants, lockouts, names, refusal, status,
-    users,
+    Administration, answer, backup, clients, explained, fields, grants, lockouts, names, refusal,
+    status, users,
 };
 use crate::{
     proto::v1::{self, admin_service_server::AdminService},
@@ -30,7 +30,7 @@ impl<S: Store> AdminService for Administration<S> {
             }
             let (client, secret) = service.create_client(&admin, asked).await?;
             let client_secret = clients::shown(secret.as_ref());
-            let client = Some(clients::message(&client, service.now()));
+            let client = Some(fields::message(&client, service.now()));
             Ok(v1::CreateClientResponse { client, client_secret })
         })
         .await
@@ -44,7 +44,7 @@ impl<S: Store> AdminService for Administration<S> {
             let (service, admin, asked) = self.admit(request).await?;
             let id = names::client_id(&asked.client_id)?;
             let client = service.get_client(&admin, &id).await?;
-            let client = Some(clients::message(&client, service.now()));
+            let client = Some(fields::message(&client, service.now()));
             Ok(v1::GetClientResponse { client })
         })
         .await
@@ -60,7 +60,7 @@ impl<S: Store> AdminService for Administration<S> {
             let page = names::page(asked.page_size, asked.page_token)?;
             let page = service.list_clients(&admin, &filter, &page).await?;
             let now = service.now();
-            let clients = page.entries.iter().map(|client| clients::message(client, now)).collect();
+            let clients = page.entries.iter().map(|client| fields::message(client, now)).collect();
             Ok(v1::ListClientsResponse { clients, next_page_token: page.next_token })
         })
         .await
@@ -73,7 +73,7 @@ impl<S: Store> AdminService for Administration<S> {
         answer(async {
             let (service, admin, asked) = self.admit(request).await?;
             let client = service.update_client(&admin, &clients::update(asked)?).await?;
-            let client = Some(clients::message(&client, service.now()));
+            let client = Some(fields::message(&client, service.now()));
             Ok(v1::UpdateClientResponse { client })
         })
         .await
@@ -106,7 +106,7 @@ impl<S: Store> AdminService for Administration<S> {
             }
             let (client, secret) = service.rotate_client_secret(&admin, asked).await?;
             let client_secret = clients::shown(secret.as_ref());
-            let client = Some(clients::message(&client, service.now()));
+            let client = Some(fields::message(&client, service.now()));
             Ok(v1::RotateClientSecretResponse { client, client_secret })
         })
         .await

@@ -1,13 +1,16 @@
 //! Between the messages about users and the types of `service`.
 
-use super::{fields, names};
+use std::collections::HashMap;
+
+use super::{fields, mask::Mask, names};
 use crate::{
     domain::{
+        attributes::Attributes,
         error::Error,
         secret::Secret,
         user::User,
-        user_edit::{OldGrants, UserEdit},
         user_name::TypedName,
+        user_patch::{OldGrants, UserPatch},
     },
     grpc::convert::timestamp,
     proto::v1::{self, get_user_request::Name},
@@ -21,8 +24,10 @@ pub(super) fn create(request: v1::CreateUserRequest) -> Result<CreateUser, Error
     let user = request.user.ok_or(Error::missing("user"))?;
     Ok(CreateUser {
         name: typed_name("user.username", &user.username)?,
-        attributes: fields::attributes("user.attributes", &user.attributes)?,
-        disabled: user.disabled,
+        patch: UserPatch {
+            attributes: Some(attributes(&user.attributes)?),
+            ..UserPatch::disabled(user.disabled)
+        },
         password: password(request.password)?,
     })
 }
@@ -57,25 +62,12 @@ pub(super) fn filter(request: &v1::ListUsersRequest) -> Result<UserFilter, Error
 pub(super) fn update(request: v1::UpdateUserRequest) -> Result<UpdateUser, Error> {
     let user = request.user.ok_or(Error::missing("user"))?;
     let id = names::user_id(&user.user_id)?;
-    let mask = request.update_mask.unwrap_or_default();
-    if mask.paths.is_empty() {
-        return Err(Error::missing("update_mask"));
-    }
-    let (mut name, mut edits) = (None, Vec::new());
-    for field in &mask.paths {
-        match field.as_str() {
-            "username" => name = Some(typed_name("user.username", &user.username)?),
-            "attributes" => {
-                let attributes = fields::attributes("user.attributes", &user.attributes)?;
-                edits.push(UserEdit::Attributes(attributes));
-            }
-            _ => {
-                let problem = "must name username or attributes";
-                return Err(Error::InvalidRequest { field: "update_mask", problem });
-            }
-        }
-    }
-    Ok(UpdateUser { id, name, fields: edits, expected: names::expected("user.etag", &user.etag)? })
+    let mut mask = Mask::of(request.update_mask)?;
+    let name = mask.read("username", || typed_name("user.username", &user.username))?;
+    let attributes = mask.read("attributes", || attributes(&user.attributes))?;
+    mask.finish("must name username or attributes")?;
+    let patch = UserPatch { attributes, ..UserPatch::default() };
+    Ok(UpdateUser { id, name, patch, expected: names::expected("user.etag", &user.etag)? })
 }
 
 /// # Errors
@@ -88,6 +80,10 @@ pub(super) fn password(text: String) -> Result<Secret, Error> {
 /// What a new password does to the user's grants.
 pub(super) const fn old_grants(keep: bool) -> OldGrants {
     if keep { OldGrants::Keep } else { OldGrants::End }
+}
+
+fn attributes(entries: &HashMap<String, String>) -> Result<Attributes, Error> {
+    fields::attributes("user.attributes", entries)
 }
 
 fn typed_name(field: &'static str, text: &str) -> Result<TypedName, Error> {

@@ -1,8 +1,10 @@
-//! How an administrator's changes turn one state of a user into the next.
+//! Changes to a user: the same for the API and the settings file.
+
+use std::mem;
 
 use super::{
     attributes::Attributes,
-    client::Declared,
+    declared::{Assign, Declared},
     entropy::Entropy,
     epoch::Epoch,
     subject::UserId,
@@ -11,13 +13,32 @@ use super::{
     user_name::UserName,
 };
 
-/// The new value of one field of a user.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum UserEdit {
+/// New values of some fields of a user. A field that is `None` stays as it is.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct UserPatch {
     /// The login name.
-    Name(UserName),
+    pub name: Option<UserName>,
     /// What introspection tells of the user.
-    Attributes(Attributes),
+    pub attributes: Option<Attributes>,
+    /// Cannot log in, and the user's grants are dead.
+    pub disabled: Option<bool>,
+}
+
+impl UserPatch {
+    /// The patch that only disables a user, or enables them.
+    pub fn disabled(disabled: bool) -> Self {
+        Self { disabled: Some(disabled), ..Self::default() }
+    }
+
+    fn put(self, user: &mut User, mut assign: Assign<'_>) {
+        if let Some(name) = self.name.filter(|name| *name != user.name) {
+            // What the settings file declares under the old name is another user from then on.
+            user.name = name;
+            user.declared.clear();
+        }
+        assign.put("attributes", &mut user.attributes, self.attributes);
+        assign.put("disabled", &mut user.disabled, self.disabled);
+    }
 }
 
 /// What a new password does to what was issued before.
@@ -53,20 +74,29 @@ impl User {
     /// The user with some fields changed. Without any difference it is the same state, its
     /// `update_time` included.
     #[must_use]
-    pub fn edited(&self, edits: &[UserEdit], now: Timestamp) -> Self {
+    pub fn edited(&self, patch: &UserPatch, entropy: &dyn Entropy, now: Timestamp) -> Self {
         let mut next = self.clone();
-        for edit in edits {
-            match edit.clone() {
-                // What the settings file declares under the old name is another user from now on.
-                UserEdit::Name(name) if name != next.name => {
-                    next.name = name;
-                    next.declared.clear();
-                }
-                UserEdit::Name(_) => {}
-                UserEdit::Attributes(attributes) => next.attributes = attributes,
-            }
+        patch.clone().put(&mut next, Assign::All);
+        next.following(self, entropy, now)
+    }
+
+    /// Changes what the settings file declares otherwise than when it was last applied.
+    pub fn apply_declared(&mut self, patch: UserPatch) {
+        let mut declared = mem::take(&mut self.declared);
+        patch.put(self, Assign::Declared(&mut declared));
+        self.declared = declared;
+    }
+
+    /// This state of a user after another one: disabling ends their grants for good, since the epoch moves.
+    #[must_use]
+    pub fn following(mut self, before: &Self, entropy: &dyn Entropy, now: Timestamp) -> Self {
+        if self.disabled && !before.disabled {
+            self.epoch = Epoch::generate(entropy);
         }
-        next.changed_from(self, now)
+        if self != *before {
+            self.update_time = now;
+        }
+        self
     }
 
     /// The user with another password.
@@ -83,29 +113,6 @@ impl User {
             OldGrants::Keep => self.epoch,
         };
         Self { password, epoch, update_time: now, ..self.clone() }
-    }
-
-    /// The user, who cannot log in any more. Their grants end for good: the epoch moves.
-    #[must_use]
-    pub fn disabled(&self, entropy: &dyn Entropy, now: Timestamp) -> Self {
-        if self.disabled {
-            return self.clone();
-        }
-        let epoch = Epoch::generate(entropy);
-        Self { disabled: true, epoch, update_time: now, ..self.clone() }
-    }
-
-    /// The user, who can log in again. What had ended stays ended.
-    #[must_use]
-    pub fn enabled(&self, now: Timestamp) -> Self {
-        Self { disabled: false, ..self.clone() }.changed_from(self, now)
-    }
-
-    fn changed_from(mut self, before: &Self, now: Timestamp) -> Self {
-        if self != *before {
-            self.update_time = now;
-        }
-        self
     }
 }
 
@@ -143,10 +150,11 @@ mod tests {
 
     #[test]
     fn disabling_moves_the_epoch_once_and_enabling_leaves_it() {
-        let disabled = alice().disabled(&Fixed(2), NOW);
+        let disable = UserPatch::disabled(true);
+        let disabled = alice().edited(&disable, &Fixed(2), NOW);
         assert!(disabled.disabled && disabled.epoch != alice().epoch);
-        assert_eq!(disabled.disabled(&Fixed(3), Timestamp::from_millis(3)), disabled);
-        let enabled = disabled.enabled(NOW);
+        assert_eq!(disabled.edited(&disable, &Fixed(3), Timestamp::from_millis(3)), disabled);
+        let enabled = disabled.edited(&UserPatch::disabled(false), &Fixed(3), NOW);
         assert!(!enabled.disabled);
         assert_eq!(enabled.epoch, disabled.epoch);
     }
@@ -154,10 +162,11 @@ mod tests {
     #[test]
     fn what_is_not_named_stays_and_no_difference_is_no_change() {
         let name = UserName::parse("bob").expect("a name");
-        let renamed = alice().edited(&[UserEdit::Name(name.clone())], NOW);
+        let rename = UserPatch { name: Some(name.clone()), ..UserPatch::default() };
+        let renamed = alice().edited(&rename, &Fixed(2), NOW);
         assert_eq!(renamed, User { name, update_time: NOW, ..alice() });
-        let same = UserEdit::Attributes(Attributes::default());
-        assert_eq!(alice().edited(&[same], NOW), alice());
-        assert_eq!(alice().enabled(NOW), alice());
+        let attributes = Some(Attributes::default());
+        let same = UserPatch { attributes, ..UserPatch::disabled(false) };
+        assert_eq!(alice().edited(&same, &Fixed(2), NOW), alice());
     }
 }

@@ -1,0 +1,105 @@
+//! The rules between the fields of a client, the same however it is created, changed or declared.
+
+use std::time::Duration;
+
+use super::{
+    certificate::CertificateIdentity,
+    client::{Client, ClientType, IntrospectReach, Lifetimes},
+    error::Error,
+    grant_type::GrantType,
+};
+
+/// Shortest life of what a client gets: the wire counts `expires_in` in seconds.
+const SHORTEST: Duration = Duration::from_secs(1);
+
+/// A rule that a client breaks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum BrokenRule {
+    /// A default scope is none of the allowed ones.
+    DefaultScopes,
+    /// What this field bounds lives shorter than a second.
+    ShortTtl(&'static str),
+    /// An access token outlives its grant.
+    AccessBeyondGrant,
+    /// There are more than [`CertificateIdentity::MAX`].
+    ManyCertificates,
+    /// A public client may use client credentials: whoever knows its id could ask in its name
+    /// (RFC 6749 §4.4).
+    PublicGrantTypes,
+    /// A public client has certificates.
+    PublicCertificates,
+    /// A public client administers.
+    PublicPermissions,
+    /// A public client may introspect more than its own.
+    PublicReach,
+    /// A public client has `jeton` in its audience, which is for tokens that a client gets for itself.
+    PublicAudience,
+}
+
+impl From<BrokenRule> for Error {
+    fn from(rule: BrokenRule) -> Self {
+        const PUBLIC: &str = "not for a public client";
+        let (field, problem) = match rule {
+            BrokenRule::DefaultScopes => {
+                ("client.scopes", "each must also be one of allowed_scopes")
+            }
+            BrokenRule::ShortTtl(field) => (field, "must be at least 1 s"),
+            BrokenRule::AccessBeyondGrant => {
+                ("client.access_token_ttl", "must be at most grant_ttl")
+            }
+            BrokenRule::ManyCertificates => ("client.certificates", "must be at most 16"),
+            BrokenRule::PublicGrantTypes => ("client.grant_types", PUBLIC),
+            BrokenRule::PublicCertificates => ("client.certificates", PUBLIC),
+            BrokenRule::PublicPermissions => ("client.permissions", PUBLIC),
+            BrokenRule::PublicReach => ("client.introspect", PUBLIC),
+            BrokenRule::PublicAudience => ("client.audience", PUBLIC),
+        };
+        Self::InvalidRequest { field, problem }
+    }
+}
+
+impl Client {
+    /// The rules that this client breaks; `before` is what it was.
+    ///
+    /// A public client has no reach and no `jeton`: its id alone speaks in its name. An earlier release
+    /// let it have them, where they count for nothing: so that such a record can be disabled, they may stay.
+    pub fn broken_rules(&self, before: &Self) -> impl Iterator<Item = BrokenRule> + use<> {
+        let Lifetimes { access, refresh, grant } = self.lifetimes;
+        let public = self.client_type == ClientType::Public;
+        let own_tokens = self.grant_types.contains(GrantType::ClientCredentials);
+        let reaches = self.introspect > before.introspect.max(IntrospectReach::Own);
+        let names_jeton = self.audience.names_jeton() && !before.audience.names_jeton();
+        let rules = [
+            (!self.default_scopes.is_within(&self.allowed_scopes), BrokenRule::DefaultScopes),
+            (access < SHORTEST, BrokenRule::ShortTtl("client.access_token_ttl")),
+            (refresh < SHORTEST, BrokenRule::ShortTtl("client.refresh_token_ttl")),
+            (grant < SHORTEST, BrokenRule::ShortTtl("client.grant_ttl")),
+            (access > grant, BrokenRule::AccessBeyondGrant),
+            (self.certificates.len() > CertificateIdentity::MAX, BrokenRule::ManyCertificates),
+            (public && own_tokens, BrokenRule::PublicGrantTypes),
+            (public && !self.certificates.is_empty(), BrokenRule::PublicCertificates),
+            (public && self.permissions.admin, BrokenRule::PublicPermissions),
+            (public && reaches, BrokenRule::PublicReach),
+            (public && names_jeton, BrokenRule::PublicAudience),
+        ];
+        rules.into_iter().filter_map(|(broken, rule)| broken.then_some(rule))
+    }
+
+    /// Checks that the fields fit together, and the client's type; `before` is what it was.
+    ///
+    /// # Errors
+    /// `InvalidRequest`, of the first field that does not.
+    pub fn check(&self, before: &Self) -> Result<(), Error> {
+        self.broken_rules(before).next().map_or(Ok(()), |rule| Err(rule.into()))
+    }
+
+    /// Takes away what a public client must not have.
+    pub fn drop_what_needs_a_secret(&mut self) {
+        self.secrets.clear();
+        self.certificates.clear();
+        self.grant_types = self.grant_types.without(GrantType::ClientCredentials);
+        self.permissions.admin = false;
+        self.introspect = IntrospectReach::Own;
+        self.audience = self.audience.without_jeton();
+    }
+}
