@@ -32,6 +32,10 @@ const SECRET_BEARING: [&str; 17] = [
     "ExplainTokenRequest.what",
 ];
 
+/// Messages of proxies that carry what their visitors sent, tokens among it: the same goes for them.
+const SHOWN_BY_VISITORS: [&str; 2] =
+    ["envoy.service.auth.v3.AttributeContext.HttpRequest", "envoy.config.core.v3.HeaderValue"];
+
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     tell_commit();
     println!("cargo::rerun-if-changed=proto");
@@ -40,6 +44,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
             "jeton/v1/token_service.proto",
             "jeton/v1/admin_service.proto",
             "jeton/v1/error_reason.proto",
+            "envoy/service/auth/v3/external_auth.proto",
         ],
         ["proto"],
     )?;
@@ -48,6 +53,8 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     fs::write(out.join("jeton.v1.binpb"), files.encode_to_vec())?;
     tonic_prost_build::configure()
         .skip_debug(SECRET_BEARING.map(|message| format!("jeton.v1.{message}")))
+        .skip_debug(SHOWN_BY_VISITORS)
+        .extern_path(".google.rpc.Status", "::tonic_types::pb::Status")
         .compile_fds(files)?;
     Ok(())
 }

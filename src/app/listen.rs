@@ -13,9 +13,9 @@ use tokio::{sync::watch, task::JoinHandle};
 
 use super::{SystemEntropy, open::StartError, open_files::most_connections};
 use crate::{
-    config::{LimitSettings, Runtime, Settings},
+    config::{CheckSettings, EnvoyUndecided, LimitSettings, Runtime, Settings},
     domain::{entropy::draw, scopes::Scopes},
-    grpc::{CallLimits, GrpcMetrics, GrpcOptions, GrpcServer, Health},
+    grpc::{CallLimits, EnvoyOptions, GrpcMetrics, GrpcOptions, GrpcServer, Health},
     http::{BodyLimits, CorsOptions, HttpMetrics, HttpOptions, HttpServer},
     ops::{Exposition, OpsServer, Readiness},
     service::Ready,
@@ -92,8 +92,11 @@ pub(super) fn listen(
         };
         (Transport::new(carriage), stage.clone())
     };
-    let options =
-        GrpcOptions { limits: call_limits(&limits), reflection: settings.grpc.reflection };
+    let options = GrpcOptions {
+        limits: call_limits(&limits),
+        reflection: settings.grpc.reflection,
+        envoy: envoy_options(&settings.check),
+    };
     let called = (ready.clone(), options);
     let (health, entropy) = (health.clone(), Arc::new(SystemEntropy));
     let over = transport(Protocol::Http2);
@@ -184,6 +187,14 @@ fn call_limits(limits: &LimitSettings) -> CallLimits {
         response_bytes: bytes(limits.response_bytes),
         timeout: limits.request_timeout,
         admin_timeout: limits.admin_request_timeout,
+    }
+}
+
+fn envoy_options(settings: &CheckSettings) -> EnvoyOptions {
+    EnvoyOptions {
+        headers: settings.headers.clone(),
+        removes_authorization: settings.envoy_remove_authorization,
+        fails_undecided: settings.envoy_undecided == EnvoyUndecided::Fail,
     }
 }
 

@@ -16,11 +16,15 @@ mod authorization;
 mod claims;
 mod decision;
 mod denial;
+mod identity;
 mod requirement;
+mod route;
 
 pub use self::{
     claims::Claims,
     decision::{Bearer, Introspector, NotGood, check},
     denial::Denial,
+    identity::IdentityHeaders,
     requirement::Requirement,
+    route::RouteFault,
 };

@@ -1,6 +1,7 @@
 //! Values that are one word out of a few.
 
 use super::{
+    check::EnvoyUndecided,
     secrets::WeakDeclared,
     serve::{Runtime, Undeclared},
 };
@@ -46,6 +47,15 @@ pub(super) fn undeclared(text: &str) -> Result<Undeclared, Invalid> {
         "disable" => Ok(Undeclared::Disable),
         "keep" => Ok(Undeclared::Keep),
         _ => Err(Invalid(r#"must be "disable" or "keep""#)),
+    }
+}
+
+/// Reads `deny` or `fail`.
+pub(super) fn envoy_undecided(text: &str) -> Result<EnvoyUndecided, Invalid> {
+    match text {
+        "deny" => Ok(EnvoyUndecided::Deny),
+        "fail" => Ok(EnvoyUndecided::Fail),
+        _ => Err(Invalid(r#"must be "deny" or "fail""#)),
     }
 }
 

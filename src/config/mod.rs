@@ -7,7 +7,7 @@
 //! | `environment` | [`Environment`], where variables and files are read |
 //! | `database_url` | the URL of a database |
 //! | `regular_file` | [`RegularFile`], read whole without waiting for anybody |
-//! | `listeners`, `tls`, `limits`, `storage`, `tokens`, `passwords`, `secrets`, `lockout`, `log`, `audit`, `traces`, `serve` | one section of the file each |
+//! | `listeners`, `check`, `tls`, `limits`, `storage`, `tokens`, `passwords`, `secrets`, `lockout`, `log`, `audit`, `traces`, `serve` | one section of the file each |
 //! | `client`, `user` | one `[[client]]` or `[[user]]` each |
 //! | `credential`, `secret_text`, `phc` | the ways to give a secret or password, and its hash |
 //! | `fields` | typed values out of one TOML table |
@@ -17,6 +17,7 @@
 //! | `duration`, `size`, `choice` | values that are written as text |
 
 mod audit;
+mod check;
 mod choice;
 mod client;
 mod cors;
@@ -51,6 +52,7 @@ mod warning;
 
 pub use self::{
     audit::AuditSettings,
+    check::{CheckSettings, EnvoyUndecided},
     client::{DeclaredClient, DeclaredSecret},
     database_url::{DatabaseIdentity, DatabaseTlsMode, DatabaseUrl},
     duration::any as duration,

@@ -4,6 +4,7 @@ use std::{collections::BTreeMap, io, path::Path, str};
 
 use super::{
     audit::AuditSettings,
+    check::CheckSettings,
     client::DeclaredClient,
     environment::{Environment, TextFile},
     fault::{Fault, Faults, Place},
@@ -40,6 +41,8 @@ pub struct Settings {
     pub http: HttpSettings,
     /// `[ops]`.
     pub ops: OpsSettings,
+    /// `[check]`.
+    pub check: CheckSettings,
     /// `[tls]`; `None` is no TLS.
     pub tls: Option<TlsSettings>,
     /// `[limits]`.
@@ -156,6 +159,7 @@ impl Settings {
             grpc: root.section("grpc", |fields| GrpcSettings::read(fields, overrides, plaintext)),
             http: root.section("http", |fields| HttpSettings::read(fields, overrides, plaintext)),
             ops: root.section("ops", |fields| OpsSettings::read(fields, overrides)),
+            check: root.section("check", CheckSettings::read),
             tls,
             limits: root.section("limits", limits::read),
             store: root.section("store", |fields| StoreSettings::read(fields, overrides)),

@@ -23,15 +23,17 @@ use tonic_health::{
 };
 
 use super::services::MAX_NAME_BYTES;
-use crate::proto::v1::{
-    admin_service_server::AdminServiceServer, token_service_server::TokenServiceServer,
+use crate::proto::{
+    envoy::service::auth::v3::authorization_server::AuthorizationServer,
+    v1::{admin_service_server::AdminServiceServer, token_service_server::TokenServiceServer},
 };
 
 /// The services that health is asked about. The empty name stands for the server and comes last:
 /// once it is serving, everything is.
-const SERVICES: [&str; 3] = [
+const SERVICES: [&str; 4] = [
     <TokenServiceServer<()> as NamedService>::NAME,
     <AdminServiceServer<()> as NamedService>::NAME,
+    <AuthorizationServer<()> as NamedService>::NAME,
     "",
 ];
 

@@ -8,6 +8,7 @@ mod caller;
 mod convert;
 mod credentials;
 mod deadlines;
+mod envoy;
 mod grpc_only;
 mod health;
 mod introspection;
@@ -23,6 +24,7 @@ mod token_service;
 mod watch;
 
 pub use self::{
+    envoy::EnvoyOptions,
     grpc_only::grpc_only,
     health::{Health, NOT_SERVING},
     measured::GrpcMetrics,

@@ -8,6 +8,7 @@ use tower::ServiceBuilder;
 use super::{
     answering::{Answering, AnsweringLayer},
     deadlines::Deadlines,
+    envoy::EnvoyOptions,
     health::Health,
     introspection::Introspections,
     measured::GrpcMetrics,
@@ -36,12 +37,14 @@ pub struct CallLimits {
 }
 
 /// How calls are served.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct GrpcOptions {
     /// What each may take.
     pub limits: CallLimits,
     /// Whether `grpc.reflection` is served.
     pub reflection: bool,
+    /// How Envoy is answered.
+    pub envoy: EnvoyOptions,
 }
 
 /// A bound listener, not yet serving.

@@ -17,10 +17,14 @@ use tonic_reflection::{
 };
 use tower::Service;
 
-use super::{admin::Administration, health::Health, server::GrpcOptions, token_service::Tokens};
+use super::{
+    admin::Administration, envoy::EnvoyAuthorization, health::Health, server::GrpcOptions,
+    token_service::Tokens,
+};
 use crate::{
     proto::{
         FILE_DESCRIPTOR_SET,
+        envoy::service::auth::v3::authorization_server::AuthorizationServer,
         v1::{admin_service_server::AdminServiceServer, token_service_server::TokenServiceServer},
     },
     service::Ready,
@@ -65,7 +69,7 @@ pub(super) fn services<S: Store>(
     health: &Health,
     options: GrpcOptions,
 ) -> Result<Routes, tonic_reflection::server::Error> {
-    let GrpcOptions { limits, reflection } = options;
+    let GrpcOptions { limits, reflection, envoy } = options;
     let mut served = Served::default();
     served.add(
         TokenServiceServer::new(Tokens::new(service.clone()))
@@ -74,6 +78,11 @@ pub(super) fn services<S: Store>(
     );
     served.add(
         AdminServiceServer::new(Administration::new(service.clone()))
+            .max_decoding_message_size(limits.request_bytes)
+            .max_encoding_message_size(limits.response_bytes),
+    );
+    served.add(
+        AuthorizationServer::new(EnvoyAuthorization::new(service.clone(), envoy))
             .max_decoding_message_size(limits.request_bytes)
             .max_encoding_message_size(limits.response_bytes),
     );

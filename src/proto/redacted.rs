@@ -2,6 +2,10 @@
 
 use std::fmt;
 
+#[cfg(feature = "server")]
+use super::envoy::{
+    config::core::v3::HeaderValue, service::auth::v3::attribute_context::HttpRequest,
+};
 use super::v1;
 
 macro_rules! redacted {
@@ -39,13 +43,34 @@ redacted! {
     v1::explain_token_request::What => "What",
 }
 
+/// What visitors send is not shown: their tokens are among it.
+#[cfg(feature = "server")]
+impl fmt::Debug for HttpRequest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("HttpRequest").finish_non_exhaustive()
+    }
+}
+
+#[cfg(feature = "server")]
+impl fmt::Debug for HeaderValue {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("HeaderValue").field("key", &self.key).finish_non_exhaustive()
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use prost::Message as _;
     use prost_types::FileDescriptorSet;
 
     use super::*;
-    use crate::proto::FILE_DESCRIPTOR_SET;
+    use crate::proto::{
+        FILE_DESCRIPTOR_SET,
+        envoy::{
+            config::core::v3::HeaderMap,
+            service::auth::v3::{AttributeContext, CheckRequest, attribute_context},
+        },
+    };
 
     /// Names of fields that carry a secret, wherever they stand.
     const SECRET_FIELDS: [&str; 6] =
@@ -91,7 +116,24 @@ mod tests {
             refresh_token: "hidden-6".into(),
             ..Default::default()
         };
+        let header = |raw_value: &str| HeaderValue {
+            key: "authorization".into(),
+            value: "Bearer hidden-7".into(),
+            raw_value: raw_value.into(),
+        };
+        let visitor = CheckRequest {
+            attributes: Some(AttributeContext {
+                request: Some(attribute_context::Request {
+                    http: Some(HttpRequest {
+                        headers: [("authorization".into(), "Bearer hidden-8".into())].into(),
+                        header_map: Some(HeaderMap { headers: vec![header("hidden-9")] }),
+                    }),
+                }),
+                ..Default::default()
+            }),
+        };
         let shown = format!("{request:?} {:?} {refresh:?} {answer:?}", request.grant);
+        let shown = format!("{shown} {visitor:?} {:?}", header("hidden-10"));
         assert!(shown.contains("IssueTokenRequest"), "{shown}");
         assert!(!shown.contains("hidden"), "{shown}");
     }

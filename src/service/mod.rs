@@ -10,6 +10,7 @@ mod authorization;
 mod backup;
 mod caller;
 mod certificates;
+mod check;
 mod client_check;
 mod client_secrets;
 mod clients;
@@ -65,6 +66,7 @@ pub use self::{
     admin::Admin,
     backup::{Backup, BackupPiece},
     caller::{Caller, Credentials, IdAndSecret},
+    check::NotPassed,
     client_secrets::{ChosenOrGenerated, RotateSecret, STANDARD_OVERLAP},
     clients::{ClientFilter, CreateClient, UpdateClient},
     cursor::Cursor,
@@ -92,11 +94,11 @@ pub use self::{
     watch::{Event, Told, Watch, WatchFrom, Watched},
 };
 use self::{
-    backup::MOST_BACKUPS, certificates::CertificateIndex, client_check::ClientChecks,
-    elapsed::Elapsed, fair_queue::FairQueue, horizon::Horizon, keys::KeyUse, last_used::LastUsed,
-    metrics::ServiceMetrics, minting::Minting, request_budget::RequestBudgets,
-    retention::Retention, shares::Shares, stranger_audit::StrangerAudit, turns::Turns,
-    verified::VerifiedSecrets, watch::Watching,
+    backup::MOST_BACKUPS, certificates::CertificateIndex, check::Checks,
+    client_check::ClientChecks, elapsed::Elapsed, fair_queue::FairQueue, horizon::Horizon,
+    keys::KeyUse, last_used::LastUsed, metrics::ServiceMetrics, minting::Minting,
+    request_budget::RequestBudgets, retention::Retention, shares::Shares,
+    stranger_audit::StrangerAudit, turns::Turns, verified::VerifiedSecrets, watch::Watching,
 };
 use crate::{
     domain::{
@@ -159,6 +161,7 @@ pub struct Service<S> {
     minting: Minting,
     last_used: LastUsed,
     watching: Watching,
+    checks: Checks,
     metrics: ServiceMetrics,
     strangers: StrangerAudit,
     start_time: Timestamp,
@@ -205,6 +208,7 @@ impl<S: Store> Service<S> {
             minting,
             last_used: LastUsed::new(),
             watching: Watching::new(&metrics.registry),
+            checks: Checks::new(&metrics.registry),
             metrics,
             strangers: StrangerAudit::new(),
             start_time,

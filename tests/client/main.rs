@@ -1,6 +1,6 @@
 //! The client against a server that misbehaves on command, in time that the tests make pass.
 
-#[path = "../common/bearers.rs"]
+#[path = "../proxies/bearers.rs"]
 mod bearers;
 mod calls;
 mod fake;

@@ -104,6 +104,7 @@ impl Settings {
         Self {
             sections: [
                 "[grpc]",
+                "[check]",
                 "[tls]",
                 "[limits]",
                 "[tokens]",

@@ -85,6 +85,8 @@ pub(crate) const TABLE: &[Rpc] = &[
     admin("/jeton.v1.AdminService/ExplainToken", "INVALID_REQUEST"),
     admin("/jeton.v1.AdminService/Backup", ""),
     admin("/jeton.v1.AdminService/GetStatus", "OK"),
+    // A request that says nothing is refused, which is an answer.
+    reader("/envoy.service.auth.v3.Authorization/Check", "OK"),
     open("/grpc.health.v1.Health/Check"),
     open("/grpc.health.v1.Health/Watch"),
     open("/grpc.reflection.v1.ServerReflection/ServerReflectionInfo"),

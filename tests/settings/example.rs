@@ -62,6 +62,7 @@ fn the_example_names_every_key() {
         "grpc",
         "http",
         "ops",
+        "check",
         "tls",
         "limits",
         "store",

@@ -20,7 +20,7 @@ use jeton::{
         policy::RotationPolicy,
         time::{Clock, Timestamp},
     },
-    grpc::{CallLimits, GrpcMetrics, GrpcOptions, GrpcServer, Health},
+    grpc::{CallLimits, EnvoyOptions, GrpcMetrics, GrpcOptions, GrpcServer, Health},
     service::{HashPool, Ready, Service},
     store::{Records as _, Store as _, Write, memory::MemoryStore},
     transport::{Carriage, Protocol, Stage, Transport},
@@ -82,7 +82,8 @@ impl Timed {
             timeout: limits.request_timeout,
             admin_timeout: limits.admin_request_timeout,
         };
-        let options = GrpcOptions { limits: calls, reflection: false };
+        let options =
+            GrpcOptions { limits: calls, reflection: false, envoy: EnvoyOptions::default() };
         let (stage, staged) = watch::channel(Stage::Serving);
         let transport = Transport::new(Carriage::plain(Protocol::Http2, limits));
         let health = Health::starting().await;

@@ -1,0 +1,190 @@
+//! Decides whether requests that a proxy has received may pass, by their bearer tokens.
+
+use std::{
+    num::NonZeroU32,
+    sync::Arc,
+    time::{Duration, SystemTime, UNIX_EPOCH},
+};
+
+use governor::{
+    Quota, RateLimiter,
+    clock::MonotonicClock,
+    middleware::NoOpMiddleware,
+    state::{InMemoryState, NotKeyed},
+};
+
+use super::{ActiveToken, Caller, Introspect, Introspection, Service};
+use crate::{
+    bearer::{Bearer, Claims, Denial, Introspector, NotGood, Requirement, RouteFault, check},
+    domain::{
+        client::IntrospectReach, error::Error, secret::Secret, time::Timestamp, token::TokenKind,
+    },
+    metrics::{Counter, Registry},
+    store::Store,
+};
+
+/// Why a request does not pass.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum NotPassed {
+    /// It has no good token, or that cannot be decided at present.
+    Denied {
+        /// Which of these.
+        denial: Denial,
+        /// The value of `WWW-Authenticate`.
+        challenge: Option<String>,
+    },
+    /// Nothing passes there: the log says what is wrong with the route.
+    Misconfigured,
+}
+
+/// How long to wait where an error does not say it.
+const PAUSE: Duration = Duration::from_secs(1);
+/// Lines a second about routes that are set up wrongly.
+const LINES: NonZeroU32 = NonZeroU32::new(10).expect("10 is not 0");
+
+impl From<&Error> for Denial {
+    /// What a visitor is answered when the question about the token fails.
+    fn from(error: &Error) -> Self {
+        Self::Undecided { retry_after: error.retry_after().unwrap_or(PAUSE) }
+    }
+}
+
+impl<S: Store> Service<S> {
+    /// Decides on a request with these values of `Authorization`, on a route that its operator has given
+    /// these settings: see [`Requirement::of_route`]. `caller` is the proxy's client; it must be one that
+    /// may introspect tokens for the route's audience.
+    ///
+    /// # Errors
+    /// Why the request does not pass.
+    pub async fn check<'v, K: AsRef<str>, V: AsRef<str>>(
+        &self,
+        caller: &Caller,
+        route: impl IntoIterator<Item = (K, V)>,
+        authorizations: impl Iterator<Item = &'v [u8]>,
+    ) -> Result<Bearer, NotPassed> {
+        let requirement = Requirement::of_route(route).and_then(|requirement| {
+            let reached = reaches(caller, requirement.audience());
+            reached.then_some(requirement).ok_or(RouteFault::ForeignAudience)
+        });
+        let requirement = requirement.map_err(|fault| {
+            self.checks.misconfigured.inc();
+            if self.checks.may_tell() {
+                let (client_id, reason) = (caller.id(), fault.to_string());
+                tracing::warn!(%client_id, reason, "a route of a proxy lets nobody pass");
+            }
+            NotPassed::Misconfigured
+        })?;
+        let tokens = Tokens { service: self, caller };
+        let decided = check(&tokens, &requirement, authorizations).await;
+        self.checks.counter(decided.as_ref()).inc();
+        decided.map_err(|denial| NotPassed::Denied {
+            denial,
+            challenge: requirement.challenge(denial),
+        })
+    }
+}
+
+/// Whether the client may see the tokens of that audience, and not only its own among them.
+fn reaches(caller: &Caller, audience: Option<&str>) -> bool {
+    match caller.client().introspect {
+        IntrospectReach::Own => false,
+        IntrospectReach::Audience => audience == Some(caller.id().as_str()),
+        IntrospectReach::Any => true,
+    }
+}
+
+/// The access tokens of this process's store, as far as a caller may see them.
+struct Tokens<'s, S> {
+    service: &'s Service<S>,
+    caller: &'s Caller,
+}
+
+impl<S: Store> Introspector for Tokens<'_, S> {
+    async fn claims(&self, token: &str) -> Result<Arc<Claims>, NotGood> {
+        let token = Secret::new(token.to_owned());
+        let asked = Introspect { token, expected_kind: TokenKind::Access };
+        match self.service.introspect(self.caller, &asked).await {
+            Ok(Introspection::Active(active)) => Ok(Arc::new(claims(&active))),
+            Ok(Introspection::Inactive(_)) => Err(NotGood::Inactive),
+            Err(error) => {
+                Err(NotGood::Unknown { retry_after: error.retry_after().unwrap_or(PAUSE) })
+            }
+        }
+    }
+}
+
+fn claims(active: &ActiveToken) -> Claims {
+    let grant = active.grant();
+    let attributes = active.attributes();
+    Claims {
+        client_id: grant.client_id.to_string(),
+        subject: grant.subject.text(&grant.client_id),
+        username: active.user().map(|user| user.name.to_string()),
+        scopes: active.scopes().values().map(str::to_owned).collect(),
+        audience: grant.audience.names().map(str::to_owned).collect(),
+        issue_time: time(active.issue_time),
+        expire_time: time(active.expire_time),
+        grant_id: grant.id.to_string(),
+        attributes: attributes.map(|(name, value)| (name.to_owned(), value.to_owned())).collect(),
+    }
+}
+
+fn time(time: Timestamp) -> Option<SystemTime> {
+    UNIX_EPOCH.checked_add(Duration::from_millis(time.as_millis()))
+}
+
+/// Counts the decisions, and rations what the log says of routes.
+pub(super) struct Checks {
+    passed: Counter,
+    nobody: Counter,
+    no_token: Counter,
+    malformed: Counter,
+    not_good_here: Counter,
+    lacks_scope: Counter,
+    undecided: Counter,
+    misconfigured: Counter,
+    lines: RateLimiter<
+        NotKeyed,
+        InMemoryState,
+        MonotonicClock,
+        NoOpMiddleware<<MonotonicClock as governor::clock::Clock>::Instant>,
+    >,
+}
+
+impl Checks {
+    pub(super) fn new(registry: &Registry) -> Self {
+        let counters = registry.counters(
+            "jeton_checks_total",
+            "Decisions on requests that proxies have received, by outcome.",
+            &["outcome"],
+        );
+        let of = |outcome| counters.with_label_values(&[outcome]);
+        Self {
+            passed: of("passed"),
+            nobody: of("nobody"),
+            no_token: of("no_token"),
+            malformed: of("malformed"),
+            not_good_here: of("not_good_here"),
+            lacks_scope: of("lacks_scope"),
+            undecided: of("undecided"),
+            misconfigured: of("misconfigured"),
+            lines: RateLimiter::direct_with_clock(Quota::per_second(LINES), MonotonicClock),
+        }
+    }
+
+    fn may_tell(&self) -> bool {
+        self.lines.check().is_ok()
+    }
+
+    fn counter(&self, decided: Result<&Bearer, &Denial>) -> &Counter {
+        match decided {
+            Ok(Bearer::Of(_)) => &self.passed,
+            Ok(Bearer::Nobody) => &self.nobody,
+            Err(Denial::NoToken) => &self.no_token,
+            Err(Denial::Malformed) => &self.malformed,
+            Err(Denial::NotGoodHere) => &self.not_good_here,
+            Err(Denial::LacksScope) => &self.lacks_scope,
+            Err(Denial::Undecided { .. }) => &self.undecided,
+        }
+    }
+}
