@@ -13,7 +13,7 @@ use tokio::{
     io::{AsyncReadExt as _, AsyncWriteExt as _},
     net::TcpStream,
     task::{JoinHandle, JoinSet},
-    time::Instant,
+    time::{Instant, timeout},
 };
 use tokio_stream::{Stream, StreamExt as _};
 use tonic::{Code, transport::Endpoint};
@@ -176,28 +176,58 @@ async fn connections_come_to_an_age() {
     server.stop().await;
 }
 
-/// Calls without a pause, over a connection that is replaced when it ends, for so long: how many.
-async fn call(caller: Caller, lasts: Duration) -> u32 {
+/// Calls without a pause, over a connection that is replaced when it ends, for so long: how many, and
+/// the first that failed.
+async fn call(caller: Caller, lasts: Duration) -> (u32, Result<(), tonic::Status>) {
     let began = Instant::now();
     let mut calls = 0;
     while began.elapsed() < lasts {
-        caller.issue(client_credentials()).await.expect("a token, over whichever connection");
+        if let Err(failed) = caller.issue(client_credentials()).await {
+            return (calls, Err(failed));
+        }
         calls += 1;
     }
-    calls
+    (calls, Ok(()))
+}
+
+/// The longest that this process was not run for while `calls` were made: it looks every 10 ms.
+async fn standstill<T>(calls: impl Future<Output = T>) -> (T, Duration) {
+    let mut calls = std::pin::pin!(calls);
+    let (mut longest, mut looked) = (Duration::ZERO, Instant::now());
+    loop {
+        match timeout(Duration::from_millis(10), calls.as_mut()).await {
+            Ok(done) => return (done, longest.max(looked.elapsed())),
+            Err(_) => longest = longest.max(looked.elapsed()),
+        }
+        looked = Instant::now();
+    }
 }
 
 #[tokio::test]
 async fn no_call_fails_because_its_connection_comes_to_an_age() {
-    for runtime in ["per-core", "shared"] {
+    /// To the server a client that stands still for a second looks idle, and may then meet GOAWAY
+    /// halfway; one that stands still for less than this must not.
+    const STANDSTILL: Duration = Duration::from_millis(500);
+    let mut runtimes = vec!["per-core", "shared"];
+    let mut void = 0;
+    while let Some(runtime) = runtimes.last() {
         let age = limited(&[("connection_age", "1s")]);
         let server = Server::start(&age.set("serve", "runtime", runtime)).await;
         let mut callers = JoinSet::new();
         for _ in 0..16 {
             callers.spawn(call(server.caller("shop").await, Duration::from_secs(4)));
         }
-        let calls: u32 = within("to call", callers.join_all()).await.into_iter().sum();
-        println!("{runtime}: {calls} calls over 16 connections that get one second old");
+        let (calls, longest) = standstill(within("to call", callers.join_all())).await;
+        let answered: u32 = calls.iter().map(|(calls, _)| calls).sum();
+        println!("{runtime}: {answered} calls over 16 connections that get one second old");
+        match calls.into_iter().find_map(|(_, ended)| ended.err()) {
+            None => drop(runtimes.pop()),
+            Some(failed) => {
+                assert!(longest >= STANDSTILL, "a token, over whichever connection: {failed}");
+                void += 1;
+                assert!(void < 10, "the machine stands still for {longest:?} and longer");
+            }
+        }
         server.stop().await;
     }
 }

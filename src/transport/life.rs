@@ -10,6 +10,10 @@ use crate::config::LimitSettings;
 
 /// A connection that is called without a pause gets older by its age divided by this.
 const PATIENCE: u32 = 20;
+/// No call for so long: the client is not calling, rather than held up between two calls.
+const IDLE: Duration = Duration::from_secs(1);
+/// The same while the process drains, which waits for idle connections too.
+const IDLE_DRAINING: Duration = Duration::from_millis(100);
 /// How often it is looked whether a peer takes what it is sent: so many times in the time it has.
 const LOOKS: u32 = 4;
 
@@ -29,7 +33,7 @@ impl Life<'_> {
         match self.age {
             Some(age) => {
                 sleep(age).await;
-                self.calls.lull(age / PATIENCE).await;
+                self.calls.lull(IDLE, age / PATIENCE).await;
             }
             None => std::future::pending().await,
         }
@@ -75,7 +79,7 @@ pub(super) async fn live<C: GracefulConnection>(
 ) -> Result<(), C::Error> {
     let draining = async {
         Stage::Draining.reached(&mut stage).await;
-        life.calls.lull(Duration::ZERO).await;
+        life.calls.lull(IDLE_DRAINING, Duration::ZERO).await;
     };
     // The connection first: what it makes of a call's first bytes is what a lull waits for.
     tokio::select! {

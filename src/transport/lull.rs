@@ -17,9 +17,6 @@ use tokio::{
     time::{Instant, timeout},
 };
 
-/// No call for so long is a lull: longer than a busy client is held up between two calls.
-const LULL: Duration = Duration::from_millis(100);
-
 /// The calls of one connection. One whose answer has begun is over, though a stream may go on.
 #[derive(Debug, Default)]
 pub(super) struct Calls {
@@ -48,12 +45,14 @@ impl Calls {
         self.first.notified().await;
     }
 
-    /// Waits until a call begins while no other is under way, or there is none for a while; when
-    /// patience is over, until the next begins, or none does for a while.
-    pub(super) async fn lull(&self, patience: Duration) {
+    /// Waits for a moment to send GOAWAY: a call begins while no other is under way, or none begins
+    /// for as long as `idle`. After `patience` any call's beginning will do.
+    ///
+    /// `idle` should be longer than a busy client is held up between two calls.
+    pub(super) async fn lull(&self, idle: Duration, patience: Duration) {
         let patient = Instant::now() + patience;
         loop {
-            let begun = timeout(LULL, self.begun.notified()).await.is_ok();
+            let begun = timeout(idle, self.begun.notified()).await.is_ok();
             let others = self.under_way.load(Ordering::Relaxed).saturating_sub(begun.into());
             if others == 0 || Instant::now() >= patient {
                 return;
@@ -76,6 +75,7 @@ mod tests {
 
     use super::*;
 
+    const IDLE: Duration = Duration::from_millis(100);
     const PATIENCE: Duration = Duration::from_millis(250);
 
     async fn pass(milliseconds: u64) {
@@ -86,7 +86,7 @@ mod tests {
     async fn the_moment_is_when_a_call_begins_and_is_alone() {
         let calls = Arc::new(Calls::default());
         let first = calls.begin();
-        let mut lull = pin!(calls.lull(PATIENCE));
+        let mut lull = pin!(calls.lull(IDLE, PATIENCE));
         assert!(lull.as_mut().now_or_never().is_none(), "it began before");
         let second = calls.begin();
         assert!(lull.as_mut().now_or_never().is_none(), "there are two");
@@ -99,7 +99,7 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn no_call_under_way_for_a_while_is_a_lull() {
         let calls = Arc::new(Calls::default());
-        let mut lull = pin!(calls.lull(PATIENCE));
+        let mut lull = pin!(calls.lull(IDLE, PATIENCE));
         assert!(lull.as_mut().now_or_never().is_none());
         pass(99).await;
         assert!(lull.as_mut().now_or_never().is_none());
@@ -111,7 +111,7 @@ mod tests {
     async fn patience_with_calls_that_overlap_has_an_end() {
         let calls = Arc::new(Calls::default());
         let _long = calls.begin();
-        let mut lull = pin!(calls.lull(PATIENCE));
+        let mut lull = pin!(calls.lull(IDLE, PATIENCE));
         for _ in 0..2 {
             assert!(lull.as_mut().now_or_never().is_none());
             pass(101).await;
