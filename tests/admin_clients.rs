@@ -252,7 +252,7 @@ async fn a_deleted_client_is_gone_with_its_grants_and_its_name_is_free() {
     let (_, secret) = admin.create_client(full()).await;
     let orders = as_caller(&server, "orders", &secret).await;
     let grant = orders.log_in().await;
-    let request = DeleteClientRequest { client_id: "orders".into() };
+    let request = DeleteClientRequest { client_id: "orders".into(), ..Default::default() };
     admin.stub.clone().delete_client(admin.signed(request.clone())).await.expect("deleted");
     let again = admin.stub.clone().delete_client(admin.signed(request)).await;
     assert_refused(again, Code::NotFound, "NOT_FOUND");

@@ -10,11 +10,14 @@ use std::{
     process::{Command, Stdio},
 };
 
-use jeton::proto::v1::{Client, GetStatusRequest};
+use jeton::proto::v1::{
+    Client, ClientType, DeleteClientRequest, GetStatusRequest, Permission,
+    RotateClientSecretRequest, UpdateClientRequest,
+};
 use tonic::{Code, Status};
 
 use crate::common::{
-    admin::{Admin, with_admin},
+    admin::{Admin, mask, with_admin},
     home::Home,
     refusal::assert_refused,
     server::{Server, jeton},
@@ -111,15 +114,97 @@ async fn the_status_tells_what_runs() {
     server.stop().await;
 }
 
-/// The last administrator may leave; `--init-admin` lets the next one in.
+/// `--init-admin` and `jeton admin reset` let the next one in.
 #[tokio::test]
-async fn an_administrator_who_disables_itself_is_out_at_once() {
+async fn the_last_administrator_leaves_only_when_that_is_asked_for_and_is_out_at_once() {
     let server = Server::start(&with_admin()).await;
     let admin = Admin::of(&server).await;
-    admin.set_disabled("root", true).await;
-    let root = Client { client_id: "root".into(), ..Client::default() };
+    let root = Client { client_id: "root".into(), disabled: true, ..Client::default() };
+    for field in ["disabled", "permissions"] {
+        let refused = admin.update_client(root.clone(), &[field]).await;
+        let status = assert_refused(refused, Code::InvalidArgument, "INVALID_REQUEST");
+        assert!(status.message().starts_with("allow_no_administrator: "), "{status:?}");
+    }
+    let delete = DeleteClientRequest { client_id: "root".into(), ..Default::default() };
+    let refused = admin.stub.clone().delete_client(admin.signed(delete)).await;
+    assert_refused(refused, Code::InvalidArgument, "INVALID_REQUEST");
+
+    let request = UpdateClientRequest {
+        client: Some(root.clone()),
+        update_mask: Some(mask(&["disabled"])),
+        allow_no_administrator: true,
+    };
+    admin.stub.clone().update_client(admin.signed(request)).await.expect("disabled");
     let refused = admin.update_client(root, &["disabled"]).await;
     assert_refused(refused, Code::Unauthenticated, "INVALID_CLIENT");
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn one_of_two_administrators_may_leave() {
+    let second = Table::confidential("second").toml("permissions", r#"["admin"]"#);
+    let server = Server::start(&with_admin().and(second)).await;
+    let admin = Admin::of(&server).await;
+    admin.set_disabled("second", true).await;
+    let root = Client { client_id: "root".into(), disabled: true, ..Client::default() };
+    let refused = admin.update_client(root, &["disabled"]).await;
+    assert_refused(refused, Code::InvalidArgument, "INVALID_REQUEST");
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn of_two_administrators_who_take_each_other_away_one_is_refused() {
+    let second = Table::confidential("second").toml("permissions", r#"["admin"]"#);
+    let server = Server::start(&with_admin().and(second)).await;
+    let root = Admin::of(&server).await;
+    let second = Admin { id: "second".into(), secret: "second-secret".into(), ..root.clone() };
+    let disabled = |id: &str| Client { client_id: id.into(), disabled: true, ..Client::default() };
+    let (one, other) = tokio::join!(
+        root.update_client(disabled("second"), &["disabled"]),
+        second.update_client(disabled("root"), &["disabled"]),
+    );
+    // The one who is refused is out already, or is told that nobody else would be left.
+    assert!(one.is_ok() != other.is_ok(), "{one:?} {other:?}");
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn the_last_administrator_keeps_a_secret_that_lasts_unless_another_one_does() {
+    let server = Server::start(&with_admin()).await;
+    let admin = Admin::of(&server).await;
+    let short = |client_id: &str| RotateClientSecretRequest {
+        client_id: client_id.to_owned(),
+        secret_ttl: Some(prost_types::Duration { seconds: 3600, nanos: 0 }),
+        ..RotateClientSecretRequest::default()
+    };
+    for validate_only in [true, false] {
+        let refused = admin.rotate(RotateClientSecretRequest { validate_only, ..short("root") });
+        let status = assert_refused(refused.await, Code::InvalidArgument, "INVALID_REQUEST");
+        assert!(status.message().starts_with("allow_no_administrator: "), "{status:?}");
+    }
+    let lasting = RotateClientSecretRequest { secret_ttl: None, ..short("root") };
+    let secret = admin.rotate(lasting).await.expect("rotated").client_secret;
+    let admin = Admin { secret, ..admin };
+    let deputy = Client {
+        client_id: "deputy".to_owned(),
+        client_type: ClientType::Confidential.into(),
+        permissions: vec![Permission::Admin.into()],
+        ..Client::default()
+    };
+    admin.create_client(deputy).await;
+    admin.rotate(short("root")).await.expect("deputy lasts");
+    let refused = admin.rotate(short("deputy")).await;
+    assert_refused(refused, Code::InvalidArgument, "INVALID_REQUEST");
+    let asked = RotateClientSecretRequest { allow_no_administrator: true, ..short("deputy") };
+    admin.rotate(asked).await.expect("asked for");
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn a_server_without_an_administrator_says_so_at_start_with_the_command() {
+    let server = Server::start(&Settings::standard()).await;
+    server.logs("no client may administer").await;
+    server.logs("jeton admin reset").await;
     server.stop().await;
 }
 

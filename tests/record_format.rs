@@ -18,6 +18,7 @@ use jeton::domain::{
     issue::{IssueRequest, issue},
     key_ring::{KeyRing, Salt, ServerKey},
     liveness::Parties,
+    permission::Permission,
     policy::RotationPolicy,
     record::Corrupt,
     refresh::{Refresh, RefreshRequest, refresh},
@@ -61,7 +62,7 @@ fn client() -> Client {
         request_limit: Some(RequestLimit { per_second: ONE, burst: ONE }),
         certificates: vec![CertificateIdentity::parse("dns:a.example").expect("an identity")],
         introspect: IntrospectReach::Any,
-        permissions: Permissions { admin: true, inactive_reason: false },
+        permissions: Permissions { admin: true, ..Permissions::default() },
         attributes: Attributes::from_entries([("team", "payments")]).expect("attributes"),
         create_time: NOW,
         update_time: NOW,
@@ -174,6 +175,28 @@ fn a_client_whose_secret_was_rotated_repeatably_has_format_2_which_is_format_1_a
     }
     let longer = [bytes.as_slice(), &[0]].concat();
     assert_eq!(Client::from_bytes(plain.id, &longer), Err(Corrupt));
+}
+
+/// Of few clients, so that an older release reads all others.
+#[test]
+fn a_client_with_a_part_of_administration_has_format_3_which_is_format_2_and_a_byte() {
+    let plain = client();
+    let parts = [Permission::Backup, Permission::Status, Permission::AuditRead, Permission::Users];
+    for (part, byte) in parts.into_iter().zip([1, 2, 4, 8]) {
+        let permissions = plain.permissions.with(part);
+        let client = Client { permissions, ..plain.clone() };
+        let bytes = client.to_bytes();
+        assert_eq!(bytes[0], 3);
+        assert_eq!(bytes[1..plain.to_bytes().len()], plain.to_bytes()[1..]);
+        assert_eq!(bytes[plain.to_bytes().len()..], [1, 0, byte], "no mark of the one secret");
+        assert_eq!(Client::from_bytes(plain.id.clone(), &bytes), Ok(client));
+        for length in 0..bytes.len() {
+            let cut = Client::from_bytes(plain.id.clone(), &bytes[..length]);
+            assert_eq!(cut, Err(Corrupt), "{length} bytes");
+        }
+        let longer = [bytes.as_slice(), &[0]].concat();
+        assert_eq!(Client::from_bytes(plain.id.clone(), &longer), Err(Corrupt));
+    }
 }
 
 #[test]

@@ -11,10 +11,11 @@ use tokio::{
 
 use super::{
     Announce, KeyFiles,
+    admin_reset::follow_resets,
     background::Background,
     build_info,
     commits::{can_commit, has_changed},
-    first_admin::first_admin,
+    first_admin::{first_admin, look_for_administrator},
     hangup::{Hangups, OnHangup},
     key_watch::follow_keys,
     listen::{Listeners, Serving, cores, listen, system},
@@ -133,6 +134,10 @@ pub async fn serve(settings: &Settings, hooks: Hooks) -> Result<(), ServeError> 
     if let Some(tls) = tls {
         watches.spawn(follow_certificates(tls, hangups.follower()));
     }
+    if settings.store.url.is_none() {
+        watches.spawn(follow_resets(settings.store.path.clone(), Arc::clone(&service)));
+    }
+    watches.spawn(look_for_administrator(store.clone(), service.now()));
     let mut commits = store.readiness();
     say(can_commit(&mut commits), &health, &readiness).await;
     let ops = listeners.ops.map(tracing::field::display);

@@ -1,6 +1,7 @@
 //! The composition root: what starts in which order, and stops in the reverse.
 
 mod access;
+mod admin_reset;
 mod background;
 mod build_info;
 mod check;
@@ -31,6 +32,7 @@ mod system;
 mod tls_watch;
 
 pub use self::{
+    admin_reset::{AdminReset, ResetError},
     build_info::VERSION,
     check::{StoreCheckError, check_store},
     declared::{DeclareError, apply_client, apply_user, left_out},
@@ -52,6 +54,7 @@ pub use self::{
 };
 pub use crate::{
     domain::{
+        client_id::ClientId,
         client_secret::is_generated,
         key_ring::KeyId,
         subject::UserId,

@@ -76,6 +76,11 @@ const EXAMPLES: &[(&str, &str)] = &[
     ("status", "jeton status\njeton status --field store.engine"),
     ("health", "jeton health\njeton health --server https://tokens.example:50051 --ca ca.pem"),
     ("check", "jeton check --config jeton.toml --deep\njeton check --store jeton-data"),
+    ("admin", "jeton admin reset --config /etc/jeton/jeton.toml"),
+    (
+        "admin reset",
+        "jeton admin reset --config /etc/jeton/jeton.toml\njeton admin reset operator --store jeton-data --field client_secret > secret",
+    ),
     ("backup", "jeton backup --to jeton.backup\njeton backup inspect jeton.backup"),
     ("backup inspect", "jeton backup inspect jeton.backup --output json"),
     ("key", "jeton key list --keys jeton-keys"),

@@ -1,5 +1,6 @@
 //! The `jeton` command line.
 
+mod admin;
 mod arguments;
 mod attributes;
 mod backup;
@@ -59,8 +60,8 @@ use tonic::Status;
 use self::{meant::NotMeant, profile::ProfileError, refusal::Refusal};
 use crate::{
     app::{
-        BackupError, KeyRemovalError, KeyRingError, RestoreError, ServeError, StoreCheckError,
-        VERSION,
+        BackupError, KeyRemovalError, KeyRingError, ResetError, RestoreError, ServeError,
+        StoreCheckError, VERSION,
     },
     config::Faults,
     telemetry::LogError,
@@ -113,6 +114,8 @@ enum Command {
     Key(key::Key),
     /// Makes a store out of a backup
     Restore(restore::Restore),
+    /// Lets an administrator in whose secret is lost, or makes the first one
+    Admin(admin::Admin),
     /// Moves a store from its data directory to a database
     #[cfg(feature = "postgres")]
     Migrate(Box<migrate::Migrate>),
@@ -246,6 +249,9 @@ enum CliError {
     /// A key was not removed.
     #[error("the server's key ring holds no such key")]
     NoSuchKey,
+    /// An administrator has no new secret.
+    #[error(transparent)]
+    Reset(#[from] ResetError),
     /// There is no log.
     #[error(transparent)]
     Log(#[from] LogError),
@@ -303,6 +309,7 @@ fn run(command: Command) -> Result<(), CliError> {
             Command::Backup(backup) => backup.run().await,
             Command::Key(key) => key.run().await,
             Command::Restore(restore) => restore.run().await,
+            Command::Admin(admin) => admin.run().await,
             #[cfg(feature = "postgres")]
             Command::Migrate(migrate) => migrate.run().await,
             Command::Client(client) => client.run().await,

@@ -92,9 +92,9 @@ fn advice(reason: Option<&str>, code: Code) -> Option<&'static str> {
              JETON_CLIENT_SECRET, or those of the profile.",
         ),
         (Some("ACCESS_DENIED"), _) => Some(
-            "Administration needs a client with the permission admin: permissions = [\"admin\"] \
-             in the server's settings, or, by an administrator, \
-             jeton client update ID --permission admin.",
+            "Administration needs a client with the permission admin, or with one for a part of it: \
+             backup, status, audit.read or users. An administrator gives it with jeton client update \
+             ID --permission admin; where there is none: jeton admin reset.",
         ),
         (Some("CONFLICT"), _) => Some("Somebody else changed it meanwhile: look, then repeat."),
         (Some("CURSOR_OUT_OF_RANGE"), _) => Some(

@@ -47,8 +47,14 @@ impl Word for IntrospectReach {
 }
 
 impl Word for Permission {
-    const WORDS: &'static [(&'static str, Self)] =
-        &[("admin", Self::Admin), ("inactive_reason", Self::InactiveReason)];
+    const WORDS: &'static [(&'static str, Self)] = &[
+        ("admin", Self::Admin),
+        ("inactive_reason", Self::InactiveReason),
+        ("backup", Self::Backup),
+        ("status", Self::Status),
+        ("audit.read", Self::AuditRead),
+        ("users", Self::Users),
+    ];
 }
 
 impl Word for WhenFull {

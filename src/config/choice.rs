@@ -9,6 +9,7 @@ use crate::domain::{
     client::{IntrospectReach, Permissions, WhenFull},
     grant_type::{GrantType, GrantTypes},
     invalid::Invalid,
+    permission::Permission,
 };
 
 /// Reads `own`, `audience` or `any`.
@@ -67,15 +68,10 @@ pub(super) fn grants(names: &[&str]) -> Result<GrantTypes, Invalid> {
 
 /// Reads the names of permissions.
 pub(super) fn permissions(names: &[&str]) -> Result<Permissions, Invalid> {
-    let mut permissions = Permissions::default();
-    for name in names {
-        match *name {
-            "admin" => permissions.admin = true,
-            "inactive_reason" => permissions.inactive_reason = true,
-            _ => return Err(Invalid(r#"each must be "admin" or "inactive_reason""#)),
-        }
-    }
-    Ok(permissions)
+    let known = names.iter().map(|name| Permission::parse(name));
+    known.collect::<Option<Permissions>>().ok_or(Invalid(
+        r#"each must be "admin", "backup", "status", "audit.read", "users" or "inactive_reason""#,
+    ))
 }
 
 #[cfg(test)]
@@ -97,6 +93,9 @@ mod tests {
         assert_eq!(permissions(&[]), Ok(Permissions::default()));
         let both = permissions(&["inactive_reason", "admin"]).expect("both");
         assert!(both.admin && both.inactive_reason);
+        let parts = permissions(&["backup", "audit.read"]).expect("both");
+        assert!(parts.holds(Permission::Backup) && parts.holds(Permission::AuditRead));
+        assert!(!parts.admin && !parts.holds(Permission::Users));
         assert!(permissions(&["Admin"]).is_err());
     }
 

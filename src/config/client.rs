@@ -175,7 +175,7 @@ fn refuse(fields: &mut Fields<'_, '_>, patch: &ClientPatch, rule: BrokenRule) {
             ("grants", "a public client, one without a secret, may not use client_credentials")
         }
         BrokenRule::PublicPermissions => {
-            ("permissions", "a public client, one without a secret, may not be admin")
+            ("permissions", "a public client, one without a secret, may not administer")
         }
         BrokenRule::PublicReach => {
             ("introspect", "a public client, one without a secret, may not introspect")

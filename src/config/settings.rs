@@ -106,16 +106,41 @@ impl Settings {
     /// # Errors
     /// Every fault of the section, or that the file cannot be read or is no TOML.
     pub fn keys(path: &Path, environment: &dyn Environment) -> Result<KeySettings, Faults> {
-        let file = file_of(path, environment)?;
-        let text = text_of(path, &file)?;
+        Self::part(Some(path), environment, |root| {
+            root.section("keys", |fields| KeySettings::read(fields, &Overrides::default()))
+        })
+    }
+
+    /// Reads where the store lies and where the audit goes, and nothing else, as [`Self::keys`] does.
+    ///
+    /// # Errors
+    /// As there.
+    pub fn store(
+        path: Option<&Path>,
+        overrides: &Overrides,
+        environment: &dyn Environment,
+    ) -> Result<(StoreSettings, AuditSettings), Faults> {
+        Self::part(path, environment, |root| {
+            let store = root.section("store", |fields| StoreSettings::read(fields, overrides));
+            (store, root.section("audit", AuditSettings::read))
+        })
+    }
+
+    fn part<T>(
+        path: Option<&Path>,
+        environment: &dyn Environment,
+        read: impl FnOnce(&mut Fields<'_, '_>) -> T,
+    ) -> Result<T, Faults> {
+        let file = path.map(|path| file_of(path, environment)).transpose()?;
+        let path = path.unwrap_or(Path::new(""));
+        let text = file.as_ref().map_or(Ok(""), |file| text_of(path, file))?;
         let mut report = Report::new(path, text);
         let root = match toml_span::parse(text) {
             Ok(root) => root,
             Err(error) => return Err(syntax::fault(&error, report)),
         };
-        let keys = Fields::root(root, &mut report)
-            .section("keys", |fields| KeySettings::read(fields, &Overrides::default()));
-        report.finish().map(|_| keys)
+        let part = read(&mut Fields::root(root, &mut report));
+        report.finish().map(|_| part)
     }
 
     fn from_text(

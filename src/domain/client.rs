@@ -19,6 +19,8 @@ use super::{
     time::Timestamp,
 };
 
+pub use super::permission::Permissions;
+
 /// Whether a client can keep a secret (RFC 6749 §2.1).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum ClientType {
@@ -52,15 +54,6 @@ impl IntrospectReach {
             Self::Any => "any",
         }
     }
-}
-
-/// What else a client may do.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Permissions {
-    /// May call `AdminService`.
-    pub admin: bool,
-    /// Is told why a token is inactive.
-    pub inactive_reason: bool,
 }
 
 /// How long what a client gets is good for.

@@ -14,6 +14,7 @@ use super::{
     epoch::Epoch,
     error::Error,
     grant_type::GrantTypes,
+    permission::Delegated,
     request_limit::RequestLimit,
     scopes::Scopes,
     time::Timestamp,
@@ -49,7 +50,7 @@ pub struct ClientPatch {
     pub certificates: Option<Vec<CertificateIdentity>>,
     /// Whose tokens it may introspect. Never more than its own for a public client.
     pub introspect: Option<IntrospectReach>,
-    /// What else it may do. Never admin for a public client.
+    /// What else it may do. Never administration, or a part of it, for a public client.
     pub permissions: Option<Permissions>,
     /// What introspection tells of it.
     pub attributes: Option<Attributes>,
@@ -91,7 +92,16 @@ impl ClientPatch {
         }
         assign.put("certificates", &mut client.certificates, self.certificates);
         assign.put("introspect", &mut client.introspect, self.introspect);
-        assign.put("permissions", &mut client.permissions, self.permissions);
+        // Without parts of administration the fingerprint is that of releases that knew none.
+        let is_taken = match self.permissions {
+            Some(held) if held.delegated != Delegated::default() => {
+                assign.takes("permissions", Some(&(held, held.delegated)))
+            }
+            held => assign.takes("permissions", held.as_ref()),
+        };
+        if is_taken && let Some(permissions) = self.permissions {
+            client.permissions = permissions;
+        }
         assign.put("attributes", &mut client.attributes, self.attributes);
         assign.put("disabled", &mut client.disabled, self.disabled);
     }
@@ -255,7 +265,7 @@ mod tests {
     fn a_public_client_gets_nothing_that_needs_a_secret() {
         let own: GrantTypes = [GrantType::ClientCredentials].into_iter().collect();
         let certificate = CertificateIdentity::parse("dns:a.example").expect("an identity");
-        let admin = Permissions { admin: true, inactive_reason: false };
+        let admin = Permissions { admin: true, ..Permissions::default() };
         let jeton = Audience::from_names(["billing", "jeton"]).expect("an audience");
         for (patch, field) in [
             (ClientPatch { grant_types: Some(own), ..patch() }, "client.grant_types"),

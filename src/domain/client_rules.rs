@@ -28,7 +28,7 @@ pub enum BrokenRule {
     PublicGrantTypes,
     /// A public client has certificates.
     PublicCertificates,
-    /// A public client administers.
+    /// A public client may administer, or do a part of that.
     PublicPermissions,
     /// A public client may introspect more than its own.
     PublicReach,
@@ -78,7 +78,7 @@ impl Client {
             (self.certificates.len() > CertificateIdentity::MAX, BrokenRule::ManyCertificates),
             (public && own_tokens, BrokenRule::PublicGrantTypes),
             (public && !self.certificates.is_empty(), BrokenRule::PublicCertificates),
-            (public && self.permissions.admin, BrokenRule::PublicPermissions),
+            (public && self.permissions.let_into_administration(), BrokenRule::PublicPermissions),
             (public && reaches, BrokenRule::PublicReach),
             (public && names_jeton, BrokenRule::PublicAudience),
         ];
@@ -98,7 +98,7 @@ impl Client {
         self.secrets.clear();
         self.certificates.clear();
         self.grant_types = self.grant_types.without(GrantType::ClientCredentials);
-        self.permissions.admin = false;
+        self.permissions = self.permissions.without_administration();
         self.introspect = IntrospectReach::Own;
         self.audience = self.audience.without_jeton();
     }

@@ -1,5 +1,6 @@
 //! What tokens, grants, clients and users are, and how they change: pure, no I/O, no clock, no randomness.
 
+pub mod administrator;
 pub mod attempts;
 pub mod attributes;
 pub mod audience;
@@ -33,6 +34,7 @@ pub mod lockout;
 pub mod page_token;
 pub mod pair;
 pub mod password_rules;
+pub mod permission;
 pub mod policy;
 pub mod record;
 pub mod refresh;

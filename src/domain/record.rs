@@ -10,6 +10,7 @@ use super::{
     client_id::ClientId,
     grant::Grant,
     grant_id::GrantId,
+    permission::Delegated,
     rotation_mark::RotationMark,
     subject::UserId,
     user::User,
@@ -18,9 +19,12 @@ use super::{
 /// The format that is written. Reading goes through [`decode`], which knows every older one.
 const FORMAT: u8 = 1;
 /// The same, followed by what few records have. Of grants: the root that a repeat has made. Of clients:
-/// for each secret the request that made it. Of attempts: those under
-/// way, and, behind them, where they were made and as whom.
+/// for each secret the request that made it. Of attempts: those under way, and, behind them, where they
+/// were made and as whom.
 const EXTENDED: u8 = 2;
+/// Of clients, format 2 followed by the parts of administration that the client has: few have any, and an
+/// older release must not take them for clients without.
+const DELEGATED: u8 = 3;
 
 /// A record that cannot be read: damage, or a newer release wrote it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
@@ -53,7 +57,7 @@ fn whole<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Corrupt> {
 
 /// Whether a record is in the form of a newer release, as far as its first byte can be believed.
 pub fn is_newer(bytes: &[u8]) -> bool {
-    bytes.first().is_some_and(|format| *format > EXTENDED)
+    bytes.first().is_some_and(|format| *format > DELEGATED)
 }
 
 impl Grant {
@@ -84,11 +88,16 @@ impl Client {
     pub fn to_bytes(&self) -> Vec<u8> {
         let bytes = encode(self);
         let made_by: Vec<_> = self.secrets.iter().map(|secret| secret.made_by).collect();
-        if made_by.iter().all(Option::is_none) {
+        let delegated = self.permissions.delegated;
+        if made_by.iter().all(Option::is_none) && delegated == Delegated::default() {
             return bytes;
         }
         let mut extended = encode_after(bytes, &made_by);
         extended[0] = EXTENDED;
+        if delegated != Delegated::default() {
+            extended[0] = DELEGATED;
+            extended = encode_after(extended, &delegated);
+        }
         extended
     }
 
@@ -97,12 +106,19 @@ impl Client {
     /// # Errors
     /// [`Corrupt`] when the bytes are not a client's.
     pub fn from_bytes(id: ClientId, bytes: &[u8]) -> Result<Self, Corrupt> {
-        let Some((&EXTENDED, body)) = bytes.split_first() else {
+        let Some((&format @ (EXTENDED | DELEGATED), body)) = bytes.split_first() else {
             return decode(bytes).map(|client| Self { id, ..client });
         };
         let (mut client, rest): (Self, _) = postcard::take_from_bytes(body).map_err(|_| Corrupt)?;
-        let made_by: Vec<Option<RotationMark>> = whole(rest)?;
-        if made_by.len() != client.secrets.len() {
+        let (made_by, rest): (Vec<Option<RotationMark>>, _) =
+            postcard::take_from_bytes(rest).map_err(|_| Corrupt)?;
+        let rest_fits = if format == DELEGATED {
+            client.permissions.delegated = whole(rest)?;
+            client.permissions.delegated.is_recorded()
+        } else {
+            rest.is_empty()
+        };
+        if !rest_fits || made_by.len() != client.secrets.len() {
             return Err(Corrupt);
         }
         for (secret, made_by) in client.secrets.iter_mut().zip(made_by) {

@@ -14,7 +14,7 @@ pub(super) struct Refusal {
 impl Refusal {
     /// A refusal for this caller.
     pub(super) fn to(caller: &Caller) -> impl Fn(Error) -> Self {
-        let is_explained = caller.may_administer();
+        let is_explained = caller.may_know_causes();
         move |error| Self { error, is_explained }
     }
 

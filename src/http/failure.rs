@@ -47,7 +47,7 @@ pub(super) enum Failure {
 impl Failure {
     /// A refusal for this caller.
     pub(super) fn to(caller: &Caller) -> impl Fn(Error) -> Self {
-        let explained = caller.may_administer();
+        let explained = caller.may_know_causes();
         move |error| if explained { Self::Explained(error) } else { Self::Refused(error) }
     }
 }

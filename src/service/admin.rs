@@ -8,12 +8,14 @@ use super::{
     holder::{Account, Holder},
 };
 use crate::{
-    domain::{client_id::ClientId, error::Error, grant::Origin},
+    domain::{
+        client::ClientType, client_id::ClientId, error::Error, grant::Origin, permission::Task,
+    },
     store::Store,
 };
 
-/// A caller who may administer. Only [`Service::authorize_admin`] makes one, so a function that
-/// takes an administrator cannot be reached by anybody else.
+/// A caller who may ask for a task of administration. Only [`Service::authorize`] makes one, so a function
+/// that takes one cannot be reached by anybody else.
 #[derive(Clone, Debug)]
 pub struct Admin {
     caller: Caller,
@@ -24,6 +26,18 @@ impl Admin {
     /// The administrating client.
     pub fn id(&self) -> &ClientId {
         self.caller.id()
+    }
+
+    /// Whether it may ask for this as well: what it was let in for may reach further with some records.
+    pub(super) fn may(&self, task: Task) -> bool {
+        self.caller.client().permissions.allow(task)
+    }
+
+    /// The refusal of what it asked to see, which is in the audit.
+    pub(super) fn refused(&self) -> Error {
+        let refused = Outcome::Refused(Error::AccessDenied);
+        audit::write_admin(self.id(), &self.origin, None, None, &refused);
+        Error::AccessDenied
     }
 
     /// On whose account it is that something is hashed.
@@ -50,12 +64,23 @@ impl Admin {
 }
 
 impl<S: Store> Service<S> {
-    /// Lets a caller administer: see [`Caller::may_administer`]. `origin` is for the audit.
+    /// Lets a caller do everything that there is in administration: see [`Self::authorize`].
     ///
     /// # Errors
     /// `AccessDenied`.
     pub fn authorize_admin(&self, caller: Caller, origin: Origin) -> Result<Admin, Error> {
-        if caller.may_administer() {
+        self.authorize(caller, origin, Task::Administer)
+    }
+
+    /// Lets a caller ask for a task: a confidential client with a permission that allows it. A client that
+    /// has no secret to keep administers nothing. `origin` is for the audit.
+    ///
+    /// # Errors
+    /// `AccessDenied`.
+    pub fn authorize(&self, caller: Caller, origin: Origin, task: Task) -> Result<Admin, Error> {
+        let client = caller.client();
+        let confidential = client.client_type == ClientType::Confidential;
+        if confidential && client.permissions.allow(task) {
             return Ok(Admin { caller, origin });
         }
         let refused = Outcome::Refused(Error::AccessDenied);

@@ -23,7 +23,7 @@ use crate::{
         grant_id::GrantId,
         subject::{Subject, UserId},
     },
-    store::{Records as _, Store},
+    store::{Records as _, Store, WriteError},
 };
 
 /// The target of audit events, which the log sorts them by.
@@ -193,6 +193,20 @@ pub(super) fn write_admin(
         peer = origin.peer.as_deref(),
         action,
         record = record.map(tracing::field::display),
+        "audit"
+    );
+}
+
+/// Writes that the machine itself has given the administrator `id` a new secret. One that failed may have
+/// been done all the same.
+pub(super) fn write_reset(id: &ClientId, failed: Option<&WriteError>) {
+    tracing::info!(
+        target: TARGET,
+        event = "admin",
+        outcome = if failed.is_none() { "done" } else { "refused" },
+        error = failed.map(tracing::field::display),
+        action = "reset administrator",
+        record = %id,
         "audit"
     );
 }

@@ -8,6 +8,7 @@ use crate::{
         certificate::CertificateIdentity,
         client::{Client, ClientType},
         client_id::ClientId,
+        permission::Task,
         secret::Secret,
     },
     store::{Sequence, Stored},
@@ -96,11 +97,10 @@ impl Caller {
         &self.client
     }
 
-    /// Whether it may administer: a confidential client with the permission. A client that has no
-    /// secret to keep is no administrator.
-    pub fn may_administer(&self) -> bool {
+    /// Whether it is told why something was refused: it may administer, or read what administrators read.
+    pub fn may_know_causes(&self) -> bool {
         let confidential = self.client.client_type == ClientType::Confidential;
-        self.client.permissions.admin && confidential
+        confidential && self.client.permissions.allow(Task::ReadClients)
     }
 
     /// The client's name.

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::{Admin, Service, new_password::prepared};
+use super::{Admin, NoAdministrator, Service, new_password::prepared};
 use crate::{
     domain::{
         client::{Client, ClientType},
@@ -43,6 +43,8 @@ pub struct RotateSecret {
     pub request_id: Option<Box<str>>,
     /// The state that is to be changed, when it may be no other.
     pub expected: Option<Version>,
+    /// Whether the last administrator may be left with secrets that end.
+    pub no_administrator: NoAdministrator,
 }
 
 /// A rotation that may be carried out.
@@ -54,6 +56,7 @@ struct Rotation {
     generated: Option<Secret>,
     /// The state that is to be changed, when it may be no other.
     expected: Option<Version>,
+    no_administrator: NoAdministrator,
 }
 
 /// What becomes of a client's secrets.
@@ -78,8 +81,8 @@ impl<S: Store> Service<S> {
     /// id or by the secret that it brings, ends nothing. Of rotations at the same time one wins.
     ///
     /// # Errors
-    /// `NotFound`; `InvalidRequest` for a public client, and for a request id that stands for another
-    /// request; `TooWeak` for a chosen secret; `Changed` when another secret was set meanwhile, or the
+    /// `NotFound`; `InvalidRequest` for a public client, for a request id that stands for another
+    /// request, and when the last administrator would be left with secrets that end; `TooWeak` for a chosen secret; `Changed` when another secret was set meanwhile, or the
     /// client is in another state than expected; `Overloaded`, `Conflict`, `Unavailable`.
     pub async fn rotate_client_secret(
         &self,
@@ -97,9 +100,10 @@ impl<S: Store> Service<S> {
         request: RotateSecret,
     ) -> Result<(Stored<Client>, Option<Secret>), Error> {
         let id = request.id.clone();
-        let Rotation { found, change, generated, expected } = self.rotation(admin, request).await?;
+        let Rotation { found, change, generated, expected, no_administrator } =
+            self.rotation(admin, request).await?;
         let rotated = self
-            .change_client(&id, expected, |client| {
+            .change_client(&id, expected, no_administrator, |client| {
                 if client.secrets != found.secrets {
                     return Err(Error::Changed);
                 }
@@ -114,12 +118,14 @@ impl<S: Store> Service<S> {
     /// # Errors
     /// As there.
     pub async fn check_rotation(&self, admin: &Admin, request: RotateSecret) -> Result<(), Error> {
-        let Rotation { found, change, .. } = self.rotation(admin, request).await?;
-        change.apply(&found, self.now()).map(drop)
+        let Rotation { found, change, no_administrator, .. } =
+            self.rotation(admin, request).await?;
+        let next = change.apply(&found, self.now())?;
+        self.keep_administrator(&found, Some(&next), no_administrator).await.map(drop)
     }
 
     async fn rotation(&self, admin: &Admin, request: RotateSecret) -> Result<Rotation, Error> {
-        let RotateSecret { id, secret, request_id, expected } = request;
+        let RotateSecret { id, secret, request_id, expected, no_administrator } = request;
         let ChosenOrGenerated { chosen, ttl, previous_ttl } = secret;
         let found = self.existing_client(&id).await?;
         let mark = request_id.map(|request_id| RotationMark::new(&request_id, ttl, previous_ttl));
@@ -132,7 +138,13 @@ impl<S: Store> Service<S> {
             match self.place(&live, chosen).await? {
                 Some(place) if place + 1 == live.len() => {
                     let change = SecretChange::Kept(previous_ttl);
-                    return Ok(Rotation { found, change, generated: None, expected: None });
+                    return Ok(Rotation {
+                        found,
+                        change,
+                        generated: None,
+                        expected: None,
+                        no_administrator,
+                    });
                 }
                 Some(_) => return Err(Error::Changed),
                 None if repeated => return Err(Client::request_id_used()),
@@ -147,7 +159,7 @@ impl<S: Store> Service<S> {
         let chosen = chosen.filter(|_| costs);
         let (stored, generated) = self.make_secret(admin, &id, chosen).await?;
         let change = SecretChange::New(NewSecret { stored, ttl, previous_ttl, mark });
-        Ok(Rotation { found, change, generated, expected })
+        Ok(Rotation { found, change, generated, expected, no_administrator })
     }
 
     /// Which of the secrets `secret` is.

@@ -2,7 +2,10 @@
 
 use std::fmt::Display;
 
-use super::{Admin, Page, PageRequest, Service, client_secrets::ChosenOrGenerated, page, race};
+use super::{
+    Admin, NoAdministrator, Page, PageRequest, Service, client_secrets::ChosenOrGenerated, page,
+    race,
+};
 use crate::{
     domain::{
         client::{Client, ClientType, Permissions},
@@ -36,6 +39,8 @@ pub struct UpdateClient {
     pub patch: ClientPatch,
     /// The state that is to be changed, when it may be no other.
     pub expected: Option<Version>,
+    /// Whether it may take the last administrator away.
+    pub no_administrator: NoAdministrator,
 }
 
 /// Which clients are listed.
@@ -51,17 +56,17 @@ pub struct ClientFilter {
 
 impl ClientFilter {
     fn list(&self) -> ListId {
-        let flag = |set: bool| if set { "1" } else { "" };
-        let Permissions { admin, inactive_reason } = self.permissions;
-        let flags = [flag(admin), flag(inactive_reason), flag(self.disabled_only)];
-        ListId::new("clients", &[&[self.id_prefix.as_str()], &flags[..]].concat())
+        let disabled = if self.disabled_only { "1" } else { "" };
+        let mut filters = vec![self.id_prefix.as_str(), disabled];
+        for permission in self.permissions.iter() {
+            filters.push(permission.name());
+        }
+        ListId::new("clients", &filters)
     }
 
     fn keeps(&self, client: &Client) -> bool {
-        let (wanted, held) = (self.permissions, client.permissions);
         client.id.as_str().starts_with(&self.id_prefix)
-            && (held.admin || !wanted.admin)
-            && (held.inactive_reason || !wanted.inactive_reason)
+            && client.permissions.hold_all(self.permissions)
             && (client.disabled || !self.disabled_only)
     }
 }
@@ -161,27 +166,33 @@ impl<S: Store> Service<S> {
     ///
     /// # Errors
     /// `NotFound`; `Changed` when it is in another state than expected; `InvalidRequest` when the
-    /// fields do not fit together; `Overloaded`, `Conflict`, `Unavailable`.
+    /// fields do not fit together, and for the last administrator, unless it may go; `Overloaded`,
+    /// `Conflict`, `Unavailable`.
     pub async fn update_client(
         &self,
         admin: &Admin,
         request: &UpdateClient,
     ) -> Result<Stored<Client>, Error> {
-        let changed = self
-            .change_client(&request.id, request.expected, |client| {
-                client.edited(&request.patch, &*self.entropy, self.now())
-            })
-            .await;
+        let edit = |client: &Client| client.edited(&request.patch, &*self.entropy, self.now());
+        let (expected, may_be_none) = (request.expected, request.no_administrator);
+        let changed = self.change_client(&request.id, expected, may_be_none, edit).await;
         admin.noted("update client", Some(&request.id), changed)
     }
 
     /// Deletes a client; its grants are dead with it.
     ///
     /// # Errors
-    /// `NotFound`, `Overloaded`, `Conflict`, `Unavailable`.
-    pub async fn delete_client(&self, admin: &Admin, id: &ClientId) -> Result<(), Error> {
+    /// `NotFound`; `InvalidRequest` for the last administrator, unless it may go; `Overloaded`,
+    /// `Conflict`, `Unavailable`.
+    pub async fn delete_client(
+        &self,
+        admin: &Admin,
+        id: &ClientId,
+        may_be_none: NoAdministrator,
+    ) -> Result<(), Error> {
         let deleted = race(async || {
             let found = self.existing_client(id).await?;
+            let _kept = self.keep_administrator(&found, None, may_be_none).await?;
             let write = Write::Delete(found.version(), id.clone());
             let written = self.store.clients().write(write).await;
             self.won(written.map(drop)).map(|won| won.then_some(()))
@@ -194,11 +205,13 @@ impl<S: Store> Service<S> {
         self.client(id).await?.ok_or(Error::NotFound("client"))
     }
 
-    /// Puts what `change` makes of a client in its place; nothing is written where that is the same.
+    /// Puts what `change` makes of a client in its place; nothing is written where that is the same, or
+    /// where it would take the last administrator away and may not.
     pub(super) async fn change_client(
         &self,
         id: &ClientId,
         expected: Option<Version>,
+        may_be_none: NoAdministrator,
         change: impl Fn(&Client) -> Result<Client, Error>,
     ) -> Result<Stored<Client>, Error> {
         race(async || {
@@ -210,6 +223,7 @@ impl<S: Store> Service<S> {
             if next == *found {
                 return Ok(Some(found));
             }
+            let _kept = self.keep_administrator(&found, Some(&next), may_be_none).await?;
             let write = Write::Replace(found.version(), next.clone());
             match self.store.clients().write(write).await {
                 Ok(version) => Ok(Some(Stored::new(version, next))),

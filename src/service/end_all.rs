@@ -1,6 +1,6 @@
 //! Ends many grants: by one write, the epoch of a user or client, wherever that ends no others.
 
-use super::{Admin, Service, met::Met, race};
+use super::{Admin, Service, grants::is_of_a_user, met::Met, race};
 use crate::{
     domain::{
         client_id::ClientId,
@@ -8,6 +8,7 @@ use crate::{
         error::Error,
         grant_id::GrantId,
         grant_selector::{GrantSelector, SubjectName},
+        permission::Task,
         subject::UserId,
     },
     store::{Records as _, Store, Write, WriteError, bulk::do_all},
@@ -38,9 +39,9 @@ impl<S: Store> Service<S> {
     /// How many active grants `of` means: what [`Self::revoke_grants`] would end.
     ///
     /// # Errors
-    /// `Unavailable`.
-    pub async fn count_grants(&self, _: &Admin, of: &GrantSelector) -> Result<Ended, Error> {
-        self.count(of).await
+    /// `AccessDenied` as there; `Unavailable`.
+    pub async fn count_grants(&self, admin: &Admin, of: &GrantSelector) -> Result<Ended, Error> {
+        if reaches(admin, of) { self.count(of).await } else { Err(admin.refused()) }
     }
 
     /// Ends every grant that `of` means, and tells how many of them were active. Those of a user or
@@ -48,27 +49,39 @@ impl<S: Store> Service<S> {
     /// that a client asked for itself, one by one: what is issued meanwhile may survive.
     ///
     /// # Errors
-    /// `Overloaded`, `Conflict`, `Unavailable`: then grants may still be alive. Asking again ends
-    /// the rest.
+    /// `AccessDenied` for more than a user's to one who administers users alone. `Overloaded`, `Conflict`,
+    /// `Unavailable`: then grants may still be alive. Asking again ends the rest.
     pub async fn revoke_grants(&self, admin: &Admin, of: &GrantSelector) -> Result<Ended, Error> {
+        let ended =
+            if reaches(admin, of) { self.end_meant(of).await } else { Err(Error::AccessDenied) };
         match of {
             GrantSelector::Subject(SubjectName::User(user)) => {
-                let ended = self.end_counted(of, self.end_all_of_user(*user)).await;
                 admin.noted("revoke all grants of a user", Some(user), ended)
             }
             GrantSelector::Client(client) => {
-                let ended = self.end_counted(of, self.end_all_of_client(client)).await;
                 admin.noted("revoke all grants of a client", Some(client), ended)
             }
             GrantSelector::Both(SubjectName::User(user), client) => {
-                let ended = self.end_one_by_one(of).await;
                 let target = format!("{user} with {client}");
                 admin.noted("revoke all grants of a user with a client", Some(&target), ended)
             }
             GrantSelector::Subject(SubjectName::Client(client))
             | GrantSelector::Both(SubjectName::Client(_), client) => {
-                let ended = self.end_one_by_one(of).await;
                 admin.noted("revoke all grants that a client asked for itself", Some(client), ended)
+            }
+        }
+    }
+
+    async fn end_meant(&self, of: &GrantSelector) -> Result<Ended, Error> {
+        match of {
+            GrantSelector::Subject(SubjectName::User(user)) => {
+                self.end_counted(of, self.end_all_of_user(*user)).await
+            }
+            GrantSelector::Client(client) => {
+                self.end_counted(of, self.end_all_of_client(client)).await
+            }
+            GrantSelector::Both(..) | GrantSelector::Subject(SubjectName::Client(_)) => {
+                self.end_one_by_one(of).await
             }
         }
     }
@@ -174,6 +187,11 @@ impl<S: Store> Service<S> {
             Err(error) => Err(self.write_failed(error)),
         }
     }
+}
+
+/// Whether one who may end users' grants may end these.
+fn reaches(admin: &Admin, of: &GrantSelector) -> bool {
+    is_of_a_user(of) || admin.may(Task::Administer)
 }
 
 #[cfg(test)]

@@ -1,6 +1,10 @@
 //! The whole story of a token or a grant, for administrators.
 
-use super::{Admin, Service, grants::ShownGrant, introspect::TokenRecords};
+use super::{
+    Admin, Service,
+    grants::{ShownGrant, speaks_for_a_user},
+    introspect::TokenRecords,
+};
 use crate::{
     domain::{
         cause::Cause,
@@ -10,6 +14,7 @@ use crate::{
         judge::judge,
         key_ring::KeyId,
         liveness,
+        permission::Task,
         secret::Secret,
         time::Timestamp,
         token::{Token, TokenKind},
@@ -71,8 +76,19 @@ impl<S: Store> Service<S> {
     /// Explains a token or a grant. Nothing changes by it: a refresh token that is explained is not used.
     ///
     /// # Errors
-    /// `InvalidRequest` without a token; `NotFound` for a grant that there is not; `Unavailable`.
-    pub async fn explain(&self, _: &Admin, what: &Explain) -> Result<Explanation, Error> {
+    /// `InvalidRequest` without a token; `NotFound` for a grant that there is not; `AccessDenied` for a
+    /// client's own to one who sees users alone; `Unavailable`.
+    pub async fn explain(&self, admin: &Admin, what: &Explain) -> Result<Explanation, Error> {
+        let found = self.explain_to_anybody(what).await?;
+        let of_a_client =
+            found.grant.as_ref().is_some_and(|shown| !speaks_for_a_user(&shown.grant));
+        if of_a_client && !admin.may(Task::ReadClients) {
+            return Err(admin.refused());
+        }
+        Ok(found)
+    }
+
+    async fn explain_to_anybody(&self, what: &Explain) -> Result<Explanation, Error> {
         match what {
             Explain::Grant(id) => {
                 let records = self.records_of(*id).await?.ok_or(Error::NotFound("grant"))?;

@@ -9,6 +9,7 @@ use crate::{
         grant_selector::{GrantSelector, SubjectName},
         liveness::{self, InactiveReason},
         page_token::ListId,
+        permission::Task,
     },
     store::{GrantOwner, ReadError, Record as _, Records as _, Store, Stored},
 };
@@ -29,9 +30,12 @@ impl<S: Store> Service<S> {
     /// A grant.
     ///
     /// # Errors
-    /// `NotFound`, `Unavailable`.
-    pub async fn get_grant(&self, _: &Admin, id: GrantId) -> Result<ShownGrant, Error> {
+    /// `NotFound`; `AccessDenied` for a client's own to one who sees users alone; `Unavailable`.
+    pub async fn get_grant(&self, admin: &Admin, id: GrantId) -> Result<ShownGrant, Error> {
         let grant = self.grant(id).await?.ok_or(Error::NotFound("grant"))?;
+        if !speaks_for_a_user(&grant) && !admin.may(Task::ReadClients) {
+            return Err(admin.refused());
+        }
         let inactive = self.judge_grant(&grant, &mut Met::default()).await?;
         Ok(ShownGrant { grant, inactive })
     }
@@ -39,14 +43,18 @@ impl<S: Store> Service<S> {
     /// A page of the grants that `of` means, mostly the oldest first.
     ///
     /// # Errors
-    /// `InvalidRequest` for a token of another list, `Unavailable`.
+    /// `InvalidRequest` for a token of another list; `AccessDenied` for more than a user's grants to one who
+    /// sees users alone; `Unavailable`.
     pub async fn list_grants(
         &self,
-        _: &Admin,
+        admin: &Admin,
         of: &GrantSelector,
         active_only: bool,
         request: &PageRequest,
     ) -> Result<Page<ShownGrant>, Error> {
+        if !is_of_a_user(of) && !admin.may(Task::ReadClients) {
+            return Err(admin.refused());
+        }
         let mut page = Filling::new(list_id(of, active_only), request)?;
         let mut met = Met::default();
         loop {
@@ -76,11 +84,20 @@ impl<S: Store> Service<S> {
     /// Ends a grant. One that has ended before is left as it is.
     ///
     /// # Errors
-    /// `NotFound`; `Overloaded`, `Conflict`, `Unavailable`: then it may still be alive.
+    /// `NotFound`; `AccessDenied` for a client's own to one who administers users alone; `Overloaded`,
+    /// `Conflict`, `Unavailable`: then it may still be alive.
     pub async fn revoke_grant(&self, admin: &Admin, id: GrantId) -> Result<(), Error> {
-        let ended = self.end_grant(id).await;
-        let ended = ended.and_then(|found| found.then_some(()).ok_or(Error::NotFound("grant")));
+        let ended = self.end_for(admin, id).await;
         admin.noted("revoke grant", Some(&id), ended)
+    }
+
+    async fn end_for(&self, admin: &Admin, id: GrantId) -> Result<(), Error> {
+        let grant = self.grant(id).await?.ok_or(Error::NotFound("grant"))?;
+        if !speaks_for_a_user(&grant) && !admin.may(Task::Administer) {
+            return Err(Error::AccessDenied);
+        }
+        let found = self.end_grant(id).await?;
+        found.then_some(()).ok_or(Error::NotFound("grant"))
     }
 
     /// Ends a grant, if it is there.
@@ -157,6 +174,19 @@ impl<S: Store> Service<S> {
         let parties = parties.map_err(|error| self.read_failed(error))?;
         Ok(liveness::check_use(grant, parties, self.now()).err())
     }
+}
+
+/// Whether a grant is a user's, and not what a client asked for itself.
+pub(super) fn speaks_for_a_user(grant: &Grant) -> bool {
+    grant.subject.user_id().is_some()
+}
+
+/// Whether all that is meant are a user's grants.
+pub(super) const fn is_of_a_user(of: &GrantSelector) -> bool {
+    matches!(
+        of,
+        GrantSelector::Subject(SubjectName::User(_)) | GrantSelector::Both(SubjectName::User(_), _)
+    )
 }
 
 /// Whose index holds all that is meant. A user has fewer grants than a client.

@@ -4,6 +4,7 @@
 //! leaves before the state it rests on is durable.
 
 mod admin;
+mod administrators;
 mod audit;
 mod authenticate;
 mod authorization;
@@ -64,6 +65,7 @@ use arc_swap::ArcSwap;
 
 pub use self::{
     admin::Admin,
+    administrators::{NoAdministrator, administrator, reset_administrator},
     backup::{Backup, BackupPiece},
     caller::{Caller, Credentials, IdAndSecret},
     check::NotPassed,
@@ -149,6 +151,8 @@ pub struct Service<S> {
     lockout: LockoutPolicy,
     /// How far the sweeper has come in the records of failed logins.
     attempts_swept: Mutex<Option<AttemptsId>>,
+    /// Held while an administrator is taken away.
+    administrators: tokio::sync::Mutex<()>,
     budgets: RequestBudgets,
     clock: Arc<dyn Clock>,
     elapsed: Elapsed,
@@ -196,6 +200,7 @@ impl<S: Store> Service<S> {
             login_turns: Arc::default(),
             lockout: policies.lockout,
             attempts_swept: Mutex::default(),
+            administrators: tokio::sync::Mutex::default(),
             budgets: RequestBudgets::new(metrics.over_requests.clone()),
             retention: Mutex::default(),
             clock,

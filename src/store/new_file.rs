@@ -3,7 +3,7 @@
 use std::{
     fs::{self, File},
     io::{self, Write as _},
-    os::unix::fs::OpenOptionsExt as _,
+    os::unix::fs::{MetadataExt as _, OpenOptionsExt as _, fchown},
     path::Path,
 };
 
@@ -32,9 +32,34 @@ pub fn create(path: &Path) -> io::Result<File> {
 /// # Errors
 /// When it cannot be written, synced or renamed: then the one before is there.
 pub fn replace(directory: &Path, name: &str, bytes: &[u8]) -> io::Result<()> {
+    put(directory, name, bytes, |_| Ok(()))
+}
+
+/// [`replace`], by the directory's owner or by root, for the owner to read.
+///
+/// # Errors
+/// As there.
+pub fn replace_for_owner(directory: &Path, name: &str, bytes: &[u8]) -> io::Result<()> {
+    let owner = fs::metadata(directory)?;
+    put(directory, name, bytes, |file| {
+        if file.metadata()?.uid() == owner.uid() {
+            return Ok(());
+        }
+        // Before the file has its name: nobody can have put another in its place.
+        fchown(file, Some(owner.uid()), Some(owner.gid()))
+    })
+}
+
+fn put(
+    directory: &Path,
+    name: &str,
+    bytes: &[u8],
+    hand_over: impl FnOnce(&File) -> io::Result<()>,
+) -> io::Result<()> {
     let half_made = directory.join(format!("{name}.new"));
     let mut file = create(&half_made)?;
     file.write_all(bytes)?;
+    hand_over(&file)?;
     file.sync_all()?;
     fs::rename(half_made, directory.join(name))?;
     File::open(directory)?.sync_all()

@@ -2,15 +2,20 @@
 
 use std::process::Output;
 
+use jeton::proto::v1::issue_token_request::Grant;
 use serde_json::Value;
 use tokio::task::spawn_blocking;
+use tonic::Code;
 
 use crate::{
     common::{
-        admin::with_admin,
+        admin::{Admin, with_admin},
+        caller::by_password,
         command::{jeton, succeed, text},
         home::Home,
+        refusal::assert_refused,
         server::Server,
+        wait::until,
     },
     database::Database,
     fleet::{beside, start_at, three},
@@ -50,7 +55,7 @@ async fn a_check_tells_of_a_database_that_is_away_and_of_commits_that_wait_for_n
 
     database.run("ALTER SYSTEM SET synchronous_standby_names = ''");
     database.run("SELECT pg_reload_conf()");
-    crate::common::wait::until("to be warned", async || {
+    until("to be warned", async || {
         let found = findings(home, &database).await;
         found.iter().any(|(level, found)| level == "warning" && found.contains("no standby"))
     })
@@ -95,6 +100,69 @@ async fn a_backup_of_any_instance_becomes_a_directory_and_a_database_again_with_
     assert!(!shop.is_active(&ended.access_token).await);
     shop.refresh(&refreshed.refresh_token).await.expect("a pair");
     server.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "needs PostgreSQL: tests/postgres.sh"]
+async fn a_lockout_at_one_instance_is_listed_by_another_and_lifted_at_the_third() {
+    let database = Database::shared("lockouts");
+    let instances = three(&database).await;
+    let [first, second, third] = &instances;
+    let shop = first.caller("shop").await;
+    let wrong = || {
+        let mut request = by_password("alice");
+        if let Some(Grant::Password(grant)) = &mut request.grant {
+            "wrong".clone_into(&mut grant.password);
+        }
+        request
+    };
+    for _ in 0..5 {
+        let refused = shop.issue(wrong()).await;
+        assert_refused(refused, Code::Unauthenticated, "INVALID_GRANT");
+    }
+    let locked = second.caller("shop").await.issue(by_password("alice")).await;
+    assert_refused(locked, Code::ResourceExhausted, "RATE_LIMITED");
+
+    let ask = async |server: &Server, arguments: &[&str]| {
+        let (home, url) = (server.home(), server.url());
+        let to = ["--server", &url, "--client-id", "root", "--output", "json"];
+        let output = run(home, &database, &[arguments, &to].concat()).await;
+        serde_json::from_slice::<Value>(&output.stdout).unwrap_or_else(|_| panic!("{output:?}"))
+    };
+    let listed = ask(second, &["lockout", "list"]).await;
+    let [lockout] = &listed.as_array().expect("a list")[..] else { panic!("{listed}") };
+    assert_eq!((&lockout["username"], &lockout["failures"]), (&"alice".into(), &5.into()));
+    let cleared = ask(third, &["lockout", "clear", "--user", "alice", "--client", "shop"]).await;
+    assert_eq!(cleared["cleared"], 1);
+    assert_eq!(ask(second, &["lockout", "list"]).await, Value::Array(Vec::new()));
+    shop.log_in().await;
+    for instance in instances {
+        instance.stop().await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "needs PostgreSQL: tests/postgres.sh"]
+async fn an_administrator_gets_a_new_secret_on_any_machine_that_knows_the_database() {
+    let database = Database::shared("reset");
+    let instances = three(&database).await;
+    let lost = Admin::of(&instances[0]).await;
+    let output =
+        run(&Home::new(), &database, &["admin", "reset", "root", "--output", "json"]).await;
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(said.contains("reset administrator") && !said.contains("jcs_"), "{said}");
+    let printed: Value = serde_json::from_slice(&output.stdout).expect("JSON");
+    let secret = printed["client_secret"].as_str().expect("a secret").to_owned();
+    for instance in &instances {
+        // Each knows within its staleness.
+        let new = Admin { secret: secret.clone(), ..Admin::of(instance).await };
+        until("the new secret to count", async || new.user("alice").await.is_ok()).await;
+        let old = Admin { secret: lost.secret.clone(), ..new };
+        until("the old one not to", async || old.user("alice").await.is_err()).await;
+    }
+    for instance in instances {
+        instance.stop().await;
+    }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

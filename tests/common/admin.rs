@@ -69,7 +69,11 @@ impl Admin {
         client: Client,
         fields: &[&str],
     ) -> Result<Client, Status> {
-        let request = UpdateClientRequest { client: Some(client), update_mask: Some(mask(fields)) };
+        let request = UpdateClientRequest {
+            client: Some(client),
+            update_mask: Some(mask(fields)),
+            ..Default::default()
+        };
         let answer = self.stub.clone().update_client(self.signed(request)).await?;
         Ok(answer.into_inner().client.expect("the client"))
     }

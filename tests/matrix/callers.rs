@@ -33,6 +33,8 @@ pub(crate) struct Caller {
     pub(crate) authorization: Vec<String>,
     /// Where clients, readers and administrators are let in.
     told: [Told; 3],
+    /// The part of administration that it has.
+    permission: &'static str,
 }
 
 impl Caller {
@@ -42,7 +44,8 @@ impl Caller {
             Access::Open => Told::In,
             Access::Client => client,
             Access::Reader => reader,
-            Access::Admin => admin,
+            Access::Admin(permissions) if permissions.contains(&self.permission) => Told::In,
+            Access::Admin(_) => admin,
         }
     }
 }
@@ -61,8 +64,20 @@ const READER: [Told; 3] = [INVALID_CLIENT, Told::In, ACCESS_DENIED];
 /// `shop` may do what clients may, `root` administers, `former` did.
 pub(crate) fn settings() -> Settings {
     let former = Table::confidential("former").toml("permissions", r#"["admin"]"#);
-    with_admin().and(former)
+    PARTS.into_iter().fold(with_admin().and(former), |settings, (id, permission)| {
+        let holder = Table::confidential(id).toml("permissions", &format!("[{permission:?}]"));
+        settings.and(holder)
+    })
 }
+
+/// Clients with a part of administration, and which.
+const PARTS: [(&str, &str); 5] = [
+    ("backups", "backup"),
+    ("monitor", "status"),
+    ("auditor", "audit.read"),
+    ("support", "users"),
+    ("curious", "inactive_reason"),
+];
 
 /// An `authorization` header with a client's secret.
 pub(crate) fn basic(id: &str, secret: &str) -> String {
@@ -94,8 +109,22 @@ pub(crate) async fn callers(server: &Server) -> Vec<Caller> {
     ];
     callers.extend(with_bearers(server).await);
     callers.extend(with_ended_secrets(server).await);
-    let caller = |(name, authorization, told)| Caller { name, authorization, told };
-    callers.into_iter().map(caller).collect()
+    let caller = |(name, authorization, told)| Caller { name, authorization, told, permission: "" };
+    callers.into_iter().map(caller).chain(with_parts(server).await).collect()
+}
+
+/// Each client with a part of administration, by its secret and by a bearer of its own.
+async fn with_parts(server: &Server) -> Vec<Caller> {
+    let mut callers = Vec::new();
+    for (name, permission) in PARTS {
+        let told = [Told::In, Told::In, ACCESS_DENIED];
+        let authorization = vec![basic(name, &format!("{name}-secret"))];
+        callers.push(Caller { name, authorization, told, permission });
+        let token = server.caller(name).await.issue(for_jeton()).await.expect("a token");
+        let authorization = vec![bearer(&token.access_token)];
+        callers.push(Caller { name, authorization, told: READER, permission });
+    }
+    callers
 }
 
 type Row = (&'static str, Vec<String>, [Told; 3]);
@@ -152,7 +181,7 @@ async fn with_ended_secrets(server: &Server) -> Vec<Row> {
         ..Client::default()
     };
     let (_, deleted) = admin.create_client(client("deleted")).await;
-    let request = DeleteClientRequest { client_id: "deleted".to_owned() };
+    let request = DeleteClientRequest { client_id: "deleted".to_owned(), ..Default::default() };
     admin.stub.clone().delete_client(admin.signed(request)).await.expect("deleted");
 
     let (_, replaced) = admin.create_client(client("rotated")).await;

@@ -13,8 +13,8 @@ pub(crate) enum Access {
     Client,
     /// A client that has proved itself, or the holder of a token for jeton.
     Reader,
-    /// An administrator.
-    Admin,
+    /// An administrator, and the client with one of these permissions.
+    Admin(&'static [&'static str]),
 }
 
 /// One RPC.
@@ -49,9 +49,18 @@ const fn reader(path: &'static str, empty_message: &'static str) -> Rpc {
     Rpc { path, access: Access::Reader, empty_message }
 }
 
-const fn admin(path: &'static str, empty_message: &'static str) -> Rpc {
-    Rpc { path, access: Access::Admin, empty_message }
+const fn admin(
+    path: &'static str,
+    permissions: &'static [&'static str],
+    empty_message: &'static str,
+) -> Rpc {
+    Rpc { path, access: Access::Admin(permissions), empty_message }
 }
+
+/// Who sees clients, users and grants, and who changes users.
+const READS_CLIENTS: &[&str] = &["audit.read"];
+const READS_USERS: &[&str] = &["audit.read", "users"];
+const CHANGES_USERS: &[&str] = &["users"];
 
 /// Every RPC that is served.
 pub(crate) const TABLE: &[Rpc] = &[
@@ -62,29 +71,29 @@ pub(crate) const TABLE: &[Rpc] = &[
     reader("/jeton.v1.TokenService/BatchIntrospect", "OK"),
     reader("/jeton.v1.TokenService/WatchRevocations", ""),
     reader("/jeton.v1.TokenService/GetRevocationCursor", "OK"),
-    admin("/jeton.v1.AdminService/CreateClient", "INVALID_REQUEST"),
-    admin("/jeton.v1.AdminService/GetClient", "INVALID_REQUEST"),
-    admin("/jeton.v1.AdminService/ListClients", "OK"),
-    admin("/jeton.v1.AdminService/UpdateClient", "INVALID_REQUEST"),
-    admin("/jeton.v1.AdminService/DeleteClient", "INVALID_REQUEST"),
-    admin("/jeton.v1.AdminService/RotateClientSecret", "INVALID_REQUEST"),
-    admin("/jeton.v1.AdminService/CreateUser", "INVALID_REQUEST"),
-    admin("/jeton.v1.AdminService/GetUser", "INVALID_REQUEST"),
-    admin("/jeton.v1.AdminService/ListUsers", "OK"),
-    admin("/jeton.v1.AdminService/UpdateUser", "INVALID_REQUEST"),
-    admin("/jeton.v1.AdminService/SetUserPassword", "INVALID_REQUEST"),
-    admin("/jeton.v1.AdminService/DisableUser", "INVALID_REQUEST"),
-    admin("/jeton.v1.AdminService/EnableUser", "INVALID_REQUEST"),
-    admin("/jeton.v1.AdminService/DeleteUser", "INVALID_REQUEST"),
-    admin("/jeton.v1.AdminService/ListLockouts", "OK"),
-    admin("/jeton.v1.AdminService/ClearLockout", "INVALID_REQUEST"),
-    admin("/jeton.v1.AdminService/GetGrant", "INVALID_REQUEST"),
-    admin("/jeton.v1.AdminService/ListGrants", "INVALID_REQUEST"),
-    admin("/jeton.v1.AdminService/RevokeGrant", "INVALID_REQUEST"),
-    admin("/jeton.v1.AdminService/RevokeGrants", "INVALID_REQUEST"),
-    admin("/jeton.v1.AdminService/ExplainToken", "INVALID_REQUEST"),
-    admin("/jeton.v1.AdminService/Backup", ""),
-    admin("/jeton.v1.AdminService/GetStatus", "OK"),
+    admin("/jeton.v1.AdminService/CreateClient", &[], "INVALID_REQUEST"),
+    admin("/jeton.v1.AdminService/GetClient", READS_CLIENTS, "INVALID_REQUEST"),
+    admin("/jeton.v1.AdminService/ListClients", READS_CLIENTS, "OK"),
+    admin("/jeton.v1.AdminService/UpdateClient", &[], "INVALID_REQUEST"),
+    admin("/jeton.v1.AdminService/DeleteClient", &[], "INVALID_REQUEST"),
+    admin("/jeton.v1.AdminService/RotateClientSecret", &[], "INVALID_REQUEST"),
+    admin("/jeton.v1.AdminService/CreateUser", CHANGES_USERS, "INVALID_REQUEST"),
+    admin("/jeton.v1.AdminService/GetUser", READS_USERS, "INVALID_REQUEST"),
+    admin("/jeton.v1.AdminService/ListUsers", READS_USERS, "OK"),
+    admin("/jeton.v1.AdminService/UpdateUser", CHANGES_USERS, "INVALID_REQUEST"),
+    admin("/jeton.v1.AdminService/SetUserPassword", CHANGES_USERS, "INVALID_REQUEST"),
+    admin("/jeton.v1.AdminService/DisableUser", CHANGES_USERS, "INVALID_REQUEST"),
+    admin("/jeton.v1.AdminService/EnableUser", CHANGES_USERS, "INVALID_REQUEST"),
+    admin("/jeton.v1.AdminService/DeleteUser", CHANGES_USERS, "INVALID_REQUEST"),
+    admin("/jeton.v1.AdminService/ListLockouts", READS_USERS, "OK"),
+    admin("/jeton.v1.AdminService/ClearLockout", CHANGES_USERS, "INVALID_REQUEST"),
+    admin("/jeton.v1.AdminService/GetGrant", READS_USERS, "INVALID_REQUEST"),
+    admin("/jeton.v1.AdminService/ListGrants", READS_USERS, "INVALID_REQUEST"),
+    admin("/jeton.v1.AdminService/RevokeGrant", CHANGES_USERS, "INVALID_REQUEST"),
+    admin("/jeton.v1.AdminService/RevokeGrants", CHANGES_USERS, "INVALID_REQUEST"),
+    admin("/jeton.v1.AdminService/ExplainToken", READS_USERS, "INVALID_REQUEST"),
+    admin("/jeton.v1.AdminService/Backup", &["backup"], ""),
+    admin("/jeton.v1.AdminService/GetStatus", &["status", "audit.read"], "OK"),
     // A request that says nothing is refused, which is an answer.
     reader("/envoy.service.auth.v3.Authorization/Check", "OK"),
     open("/grpc.health.v1.Health/Check"),

@@ -56,7 +56,7 @@ impl Scene {
         let hashes = HashPool::start(1, COST, entropy.clone()).expect("a pool");
         let password = hashes.hash(Secret::new("password")).await.expect("a hash");
         let secret = client_secret::generate(&*entropy);
-        let permissions = Permissions { admin: true, inactive_reason: false };
+        let permissions = Permissions { admin: true, ..Permissions::default() };
         let client = Client { permissions, ..client(0, &secret, &*entropy, clock.now()) };
         store.clients().write(Write::Insert(client)).await.expect("a client");
         let user = user(0, &password, &*entropy, clock.now());

@@ -95,7 +95,7 @@ impl World {
             client_secrets.push(secret);
         }
         let admin_secret = client_secret::generate(&*entropy);
-        let permissions = Permissions { admin: true, inactive_reason: false };
+        let permissions = Permissions { admin: true, ..Permissions::default() };
         let admin = client(CLIENTS, &admin_secret, &*entropy, clock.now());
         let admin = Client { permissions, ..admin };
         store.clients().write(Write::Insert(admin)).await.expect("an administrator");

@@ -174,7 +174,8 @@ async fn certificates_are_given_and_taken_while_the_server_runs_and_two_holders_
         let mut client = admin.client(client_id).await;
         client.certificates = certificates.iter().map(|&text| text.to_owned()).collect();
         let update_mask = Some(prost_types::FieldMask { paths: vec!["certificates".to_owned()] });
-        let request = UpdateClientRequest { client: Some(client), update_mask };
+        let request =
+            UpdateClientRequest { client: Some(client), update_mask, ..Default::default() };
         admin.stub.clone().update_client(admin.signed(request)).await.expect("an update");
     };
     let issue = async || caller.issue(IssueTokenRequest { ..client_credentials() }).await;

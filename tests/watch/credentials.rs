@@ -112,7 +112,10 @@ async fn a_watch_ends_when_its_client_is_disabled_or_deleted() {
         if client_id == "gateway" {
             admin.set_disabled(client_id, true).await;
         } else {
-            let request = jeton::proto::v1::DeleteClientRequest { client_id: client_id.to_owned() };
+            let request = jeton::proto::v1::DeleteClientRequest {
+                client_id: client_id.to_owned(),
+                ..Default::default()
+            };
             admin.stub.clone().delete_client(admin.signed(request)).await.expect("deleted");
         }
         assert_ended(watch.end().await, "INVALID_CLIENT");

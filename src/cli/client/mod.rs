@@ -117,7 +117,17 @@ struct Update {
     clear: Vec<String>,
 
     #[command(flatten)]
+    last: Last,
+
+    #[command(flatten)]
     values: Values,
+}
+
+#[derive(Args, Clone, Copy, Debug)]
+struct Last {
+    /// Leaves the server without an administrator that lasts, if it must be; refused otherwise
+    #[arg(long)]
+    allow_no_administrator: bool,
 }
 
 #[derive(Args, Debug)]
@@ -129,6 +139,9 @@ struct Certain {
     /// Does not ask
     #[arg(long)]
     yes: bool,
+
+    #[command(flatten)]
+    last: Last,
 }
 
 impl Client {
@@ -145,7 +158,10 @@ impl Client {
             Action::Update(change) => change.run(admin).await?,
             Action::Delete(certain) => {
                 certain.confirm("Deletes", admin, &server).await?;
-                let request = v1::DeleteClientRequest { client_id: certain.id.clone() };
+                let request = v1::DeleteClientRequest {
+                    client_id: certain.id.clone(),
+                    allow_no_administrator: certain.last.allow_no_administrator,
+                };
                 admin.delete_client(request).await?;
                 let mut fields = Fields::default();
                 fields.add("client_id", certain.id);
@@ -155,9 +171,12 @@ impl Client {
             Action::RotateSecret(rotate) => return rotate.run(admin, self.output).await,
             Action::Disable(certain) => {
                 certain.confirm("Disables", admin, &server).await?;
-                set_disabled(admin, certain.id, true).await?
+                set_disabled(admin, certain.id, true, certain.last).await?
             }
-            Action::Enable { id } => set_disabled(admin, id, false).await?,
+            Action::Enable { id } => {
+                let last = Last { allow_no_administrator: false };
+                set_disabled(admin, id, false, last).await?
+            }
         };
         fields.print(self.output)
     }
@@ -234,7 +253,7 @@ impl Update {
         if paths.is_empty() {
             return Err(CliError::Usage("nothing to change: see jeton client update --help"));
         }
-        update(admin, client, &paths).await
+        update(admin, client, &paths, self.last).await
     }
 }
 
@@ -260,15 +279,26 @@ async fn get(admin: &mut Admin, client_id: String) -> Result<v1::Client, CliErro
     Ok(answer.into_inner().client.unwrap_or_default())
 }
 
-async fn set_disabled(admin: &mut Admin, id: String, disabled: bool) -> Result<Fields, CliError> {
+async fn set_disabled(
+    admin: &mut Admin,
+    id: String,
+    disabled: bool,
+    last: Last,
+) -> Result<Fields, CliError> {
     let client = v1::Client { client_id: id, disabled, ..v1::Client::default() };
-    update(admin, client, &["disabled"]).await
+    update(admin, client, &["disabled"], last).await
 }
 
-async fn update(admin: &mut Admin, client: v1::Client, paths: &[&str]) -> Result<Fields, CliError> {
+async fn update(
+    admin: &mut Admin,
+    client: v1::Client,
+    paths: &[&str],
+    Last { allow_no_administrator }: Last,
+) -> Result<Fields, CliError> {
     let paths = paths.iter().copied().map(str::to_owned).collect();
     let update_mask = Some(FieldMask { paths });
-    let request = v1::UpdateClientRequest { client: Some(client), update_mask };
+    let request =
+        v1::UpdateClientRequest { client: Some(client), update_mask, allow_no_administrator };
     let answer = admin.update_client(request).await?;
     Ok(shown(answer.into_inner().client.unwrap_or_default()))
 }

@@ -3,7 +3,7 @@
 use clap::Args;
 use tonic::Status;
 
-use super::fields::shown;
+use super::{Last, fields::shown};
 use crate::{
     app,
     cli::{
@@ -86,6 +86,9 @@ pub(super) struct RotateSecret {
     /// How long the newest secret of before stays good, 0s to end it at once; 24h unless given
     #[arg(long, value_name = "DURATION", value_parser = time::parse)]
     previous_ttl: Option<prost_types::Duration>,
+
+    #[command(flatten)]
+    last: Last,
 }
 
 impl RotateSecret {
@@ -95,6 +98,7 @@ impl RotateSecret {
             previous_ttl: self.previous_ttl,
             secret_ttl: self.secret.secret_ttl,
             etag: self.etag.unwrap_or_default(),
+            allow_no_administrator: self.last.allow_no_administrator,
             ..v1::RotateClientSecretRequest::default()
         };
         let rotate = async |client_secret: String, validate_only| {

@@ -2,23 +2,20 @@
 
 use std::time::Duration;
 
-use super::{
-    enum_value::{EnumValue as _, unknown},
-    fields,
-    mask::Mask,
-    names,
-};
+use super::{enum_value::EnumValue as _, fields, mask::Mask, names};
 use crate::{
     domain::{
         client::{ClientType, Permissions},
         client_id::ClientId,
         error::Error,
+        permission::Permission,
         secret::Secret,
     },
     grpc::convert,
     proto::v1,
     service::{
-        ChosenOrGenerated, ClientFilter, CreateClient, RotateSecret, STANDARD_OVERLAP, UpdateClient,
+        ChosenOrGenerated, ClientFilter, CreateClient, NoAdministrator, RotateSecret,
+        STANDARD_OVERLAP, UpdateClient,
     },
 };
 
@@ -56,19 +53,23 @@ pub(super) fn update(request: v1::UpdateClientRequest) -> Result<UpdateClient, E
     let client = request.client.ok_or(Error::missing("client"))?;
     let id = names::client_id(&client.client_id)?;
     let patch = fields::patch(Mask::of(request.update_mask)?, &client)?;
-    Ok(UpdateClient { id, patch, expected: names::expected("client.etag", &client.etag)? })
+    let expected = names::expected("client.etag", &client.etag)?;
+    let no_administrator = no_administrator(request.allow_no_administrator);
+    Ok(UpdateClient { id, patch, expected, no_administrator })
+}
+
+/// Whether the last administrator may be taken away.
+pub(super) const fn no_administrator(allowed: bool) -> NoAdministrator {
+    if allowed { NoAdministrator::Allowed } else { NoAdministrator::Refused }
 }
 
 /// # Errors
 /// `InvalidRequest` for an unknown permission.
 pub(super) fn filter(request: &v1::ListClientsRequest) -> Result<ClientFilter, Error> {
-    let mut permissions = Permissions::default();
-    match v1::Permission::try_from(request.permission) {
-        Ok(v1::Permission::Unspecified) => {}
-        Ok(v1::Permission::Admin) => permissions.admin = true,
-        Ok(v1::Permission::InactiveReason) => permissions.inactive_reason = true,
-        Err(_) => return Err(unknown("permission")),
-    }
+    let permissions = match request.permission {
+        0 => Permissions::default(),
+        number => Permissions::default().with(Permission::read("permission", number)?),
+    };
     let id_prefix = request.client_id_prefix.clone();
     Ok(ClientFilter { id_prefix, permissions, disabled_only: request.disabled_only })
 }
@@ -88,6 +89,7 @@ pub(super) fn rotate(request: v1::RotateClientSecretRequest) -> Result<RotateSec
         secret,
         request_id: convert::request_id(&request.request_id)?,
         expected: names::expected("etag", &request.etag)?,
+        no_administrator: no_administrator(request.allow_no_administrator),
     })
 }
 

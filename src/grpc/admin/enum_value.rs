@@ -5,6 +5,7 @@ use crate::{
         client::{ClientType, IntrospectReach, WhenFull},
         error::Error,
         grant_type::GrantType,
+        permission::Permission,
     },
     proto::v1,
 };
@@ -36,7 +37,7 @@ pub(super) trait EnumValue: Copy + 'static {
 }
 
 /// A value of an enum that the field does not take.
-pub(super) fn unknown(field: &'static str) -> Error {
+fn unknown(field: &'static str) -> Error {
     Error::InvalidRequest { field, problem: "must be known values" }
 }
 
@@ -71,6 +72,21 @@ impl EnumValue for IntrospectReach {
             Self::Own => v1::IntrospectReach::Own.into(),
             Self::Audience => v1::IntrospectReach::Audience.into(),
             Self::Any => v1::IntrospectReach::Any.into(),
+        }
+    }
+}
+
+impl EnumValue for Permission {
+    const ALL: &'static [Self] = &Self::ALL;
+
+    fn number(self) -> i32 {
+        match self {
+            Self::Admin => v1::Permission::Admin.into(),
+            Self::InactiveReason => v1::Permission::InactiveReason.into(),
+            Self::Backup => v1::Permission::Backup.into(),
+            Self::Status => v1::Permission::Status.into(),
+            Self::AuditRead => v1::Permission::AuditRead.into(),
+            Self::Users => v1::Permission::Users.into(),
         }
     }
 }

@@ -3,7 +3,7 @@
 use std::{collections::HashMap, num::NonZeroU32, time::Duration};
 
 use super::{
-    enum_value::{EnumValue, unknown},
+    enum_value::EnumValue,
     mask::Mask,
     names::{self, refused},
 };
@@ -17,6 +17,7 @@ use crate::{
         client_secret::{ClientSecret, StoredSecret},
         error::Error,
         grant_type::{GrantType, GrantTypes},
+        permission::Permission,
         request_limit::RequestLimit,
         scopes::Scopes,
         time::Timestamp,
@@ -143,17 +144,7 @@ fn certificates(texts: &[String]) -> Result<Vec<CertificateIdentity>, Error> {
 }
 
 fn permissions(values: &[i32]) -> Result<Permissions, Error> {
-    let mut permissions = Permissions::default();
-    for value in values {
-        match v1::Permission::try_from(*value) {
-            Ok(v1::Permission::Admin) => permissions.admin = true,
-            Ok(v1::Permission::InactiveReason) => permissions.inactive_reason = true,
-            Ok(v1::Permission::Unspecified) | Err(_) => {
-                return Err(unknown("client.permissions"));
-            }
-        }
-    }
-    Ok(permissions)
+    values.iter().map(|value| Permission::read("client.permissions", *value)).collect()
 }
 
 /// A client, with those of its secrets that are live at `now`.
@@ -182,7 +173,7 @@ pub(super) fn message(client: &Stored<Client>, now: Timestamp) -> v1::Client {
         }),
         certificates: client.certificates.iter().map(ToString::to_string).collect(),
         introspect: client.introspect.number(),
-        permissions: held(client.permissions),
+        permissions: client.permissions.iter().map(EnumValue::number).collect(),
         attributes: attributes.map(|(name, value)| (name.to_owned(), value.to_owned())).collect(),
         disabled: client.disabled,
         secrets: live.map(secret).collect(),
@@ -190,12 +181,6 @@ pub(super) fn message(client: &Stored<Client>, now: Timestamp) -> v1::Client {
         update_time: Some(timestamp(client.update_time)),
         etag: names::etag(client.version()),
     }
-}
-
-fn held(permissions: Permissions) -> Vec<i32> {
-    let Permissions { admin, inactive_reason } = permissions;
-    let all = [(admin, v1::Permission::Admin), (inactive_reason, v1::Permission::InactiveReason)];
-    all.into_iter().filter(|(held, _)| *held).map(|(_, permission)| permission.into()).collect()
 }
 
 fn secret(secret: &ClientSecret) -> v1::ClientSecret {

@@ -19,7 +19,7 @@ use tonic::{Request, Response, Status};
 
 use super::{convert, credentials::from_metadata, status::status as refusal};
 use crate::{
-    domain::error::Error,
+    domain::{error::Error, permission::Task},
     service::{Admin, Ready, Service},
     store::Store,
 };
@@ -34,13 +34,17 @@ impl<S: Store> Administration<S> {
         Self { service }
     }
 
-    /// Lets an administrator in, before anything of the request is looked at.
-    async fn admit<T>(&self, request: Request<T>) -> Result<(&Service<S>, Admin, T), Error> {
+    /// Lets a caller in who may ask for this, before anything of the request is looked at.
+    async fn admit<T>(
+        &self,
+        request: Request<T>,
+        task: Task,
+    ) -> Result<(&Service<S>, Admin, T), Error> {
         let service = self.service.get()?;
         let credentials = from_metadata(request.metadata(), request.extensions())?;
         let origin = convert::origin(&request);
         let caller = service.audited_caller(&credentials, || origin.clone()).await?;
-        let admin = service.authorize_admin(caller, origin)?;
+        let admin = service.authorize(caller, origin, task)?;
         Ok((service, admin, request.into_inner()))
     }
 }

@@ -10,6 +10,7 @@ use super::{
     status, users,
 };
 use crate::{
+    domain::permission::Task,
     proto::v1::{self, admin_service_server::AdminService},
     store::Store,
 };
@@ -21,7 +22,7 @@ impl<S: Store> AdminService for Administration<S> {
         request: Request<v1::CreateClientRequest>,
     ) -> Result<Response<v1::CreateClientResponse>, Status> {
         answer(async {
-            let (service, admin, asked) = self.admit(request).await?;
+            let (service, admin, asked) = self.admit(request, Task::Administer).await?;
             let validate_only = asked.validate_only;
             let asked = clients::create(asked)?;
             if validate_only {
@@ -41,7 +42,7 @@ impl<S: Store> AdminService for Administration<S> {
         request: Request<v1::GetClientRequest>,
     ) -> Result<Response<v1::GetClientResponse>, Status> {
         answer(async {
-            let (service, admin, asked) = self.admit(request).await?;
+            let (service, admin, asked) = self.admit(request, Task::ReadClients).await?;
             let id = names::client_id(&asked.client_id)?;
             let client = service.get_client(&admin, &id).await?;
             let client = Some(fields::message(&client, service.now()));
@@ -55,7 +56,7 @@ impl<S: Store> AdminService for Administration<S> {
         request: Request<v1::ListClientsRequest>,
     ) -> Result<Response<v1::ListClientsResponse>, Status> {
         answer(async {
-            let (service, admin, asked) = self.admit(request).await?;
+            let (service, admin, asked) = self.admit(request, Task::ReadClients).await?;
             let filter = clients::filter(&asked)?;
             let page = names::page(asked.page_size, asked.page_token)?;
             let page = service.list_clients(&admin, &filter, &page).await?;
@@ -71,7 +72,7 @@ impl<S: Store> AdminService for Administration<S> {
         request: Request<v1::UpdateClientRequest>,
     ) -> Result<Response<v1::UpdateClientResponse>, Status> {
         answer(async {
-            let (service, admin, asked) = self.admit(request).await?;
+            let (service, admin, asked) = self.admit(request, Task::Administer).await?;
             let client = service.update_client(&admin, &clients::update(asked)?).await?;
             let client = Some(fields::message(&client, service.now()));
             Ok(v1::UpdateClientResponse { client })
@@ -84,9 +85,10 @@ impl<S: Store> AdminService for Administration<S> {
         request: Request<v1::DeleteClientRequest>,
     ) -> Result<Response<v1::DeleteClientResponse>, Status> {
         answer(async {
-            let (service, admin, asked) = self.admit(request).await?;
+            let (service, admin, asked) = self.admit(request, Task::Administer).await?;
             let id = names::client_id(&asked.client_id)?;
-            service.delete_client(&admin, &id).await?;
+            let may_be_none = clients::no_administrator(asked.allow_no_administrator);
+            service.delete_client(&admin, &id, may_be_none).await?;
             Ok(v1::DeleteClientResponse {})
         })
         .await
@@ -97,7 +99,7 @@ impl<S: Store> AdminService for Administration<S> {
         request: Request<v1::RotateClientSecretRequest>,
     ) -> Result<Response<v1::RotateClientSecretResponse>, Status> {
         answer(async {
-            let (service, admin, asked) = self.admit(request).await?;
+            let (service, admin, asked) = self.admit(request, Task::Administer).await?;
             let validate_only = asked.validate_only;
             let asked = clients::rotate(asked)?;
             if validate_only {
@@ -117,7 +119,7 @@ impl<S: Store> AdminService for Administration<S> {
         request: Request<v1::CreateUserRequest>,
     ) -> Result<Response<v1::CreateUserResponse>, Status> {
         answer(async {
-            let (service, admin, asked) = self.admit(request).await?;
+            let (service, admin, asked) = self.admit(request, Task::ManageUsers).await?;
             let user = service.create_user(&admin, users::create(asked)?).await?;
             Ok(v1::CreateUserResponse { user: Some(users::message(&user)) })
         })
@@ -129,7 +131,7 @@ impl<S: Store> AdminService for Administration<S> {
         request: Request<v1::GetUserRequest>,
     ) -> Result<Response<v1::GetUserResponse>, Status> {
         answer(async {
-            let (service, admin, asked) = self.admit(request).await?;
+            let (service, admin, asked) = self.admit(request, Task::ReadUsers).await?;
             let user = service.get_user(&admin, &users::key(asked)?).await?;
             let found = service.user_lockouts(&admin, &user).await?;
             let lockouts = found.iter().map(lockouts::message).collect();
@@ -143,7 +145,7 @@ impl<S: Store> AdminService for Administration<S> {
         request: Request<v1::ListUsersRequest>,
     ) -> Result<Response<v1::ListUsersResponse>, Status> {
         answer(async {
-            let (service, admin, asked) = self.admit(request).await?;
+            let (service, admin, asked) = self.admit(request, Task::ReadUsers).await?;
             let filter = users::filter(&asked)?;
             let page = names::page(asked.page_size, asked.page_token)?;
             let page = service.list_users(&admin, &filter, &page).await?;
@@ -158,7 +160,7 @@ impl<S: Store> AdminService for Administration<S> {
         request: Request<v1::UpdateUserRequest>,
     ) -> Result<Response<v1::UpdateUserResponse>, Status> {
         answer(async {
-            let (service, admin, asked) = self.admit(request).await?;
+            let (service, admin, asked) = self.admit(request, Task::ManageUsers).await?;
             let user = service.update_user(&admin, &users::update(asked)?).await?;
             Ok(v1::UpdateUserResponse { user: Some(users::message(&user)) })
         })
@@ -170,7 +172,7 @@ impl<S: Store> AdminService for Administration<S> {
         request: Request<v1::SetUserPasswordRequest>,
     ) -> Result<Response<v1::SetUserPasswordResponse>, Status> {
         answer(async {
-            let (service, admin, asked) = self.admit(request).await?;
+            let (service, admin, asked) = self.admit(request, Task::ManageUsers).await?;
             let id = names::user_id(&asked.user_id)?;
             let grants = users::old_grants(asked.keep_grants);
             let password = users::password(asked.password)?;
@@ -185,7 +187,7 @@ impl<S: Store> AdminService for Administration<S> {
         request: Request<v1::DisableUserRequest>,
     ) -> Result<Response<v1::DisableUserResponse>, Status> {
         answer(async {
-            let (service, admin, asked) = self.admit(request).await?;
+            let (service, admin, asked) = self.admit(request, Task::ManageUsers).await?;
             let id = names::user_id(&asked.user_id)?;
             let user = service.disable_user(&admin, id).await?;
             Ok(v1::DisableUserResponse { user: Some(users::message(&user)) })
@@ -198,7 +200,7 @@ impl<S: Store> AdminService for Administration<S> {
         request: Request<v1::EnableUserRequest>,
     ) -> Result<Response<v1::EnableUserResponse>, Status> {
         answer(async {
-            let (service, admin, asked) = self.admit(request).await?;
+            let (service, admin, asked) = self.admit(request, Task::ManageUsers).await?;
             let id = names::user_id(&asked.user_id)?;
             let user = service.enable_user(&admin, id).await?;
             Ok(v1::EnableUserResponse { user: Some(users::message(&user)) })
@@ -211,7 +213,7 @@ impl<S: Store> AdminService for Administration<S> {
         request: Request<v1::DeleteUserRequest>,
     ) -> Result<Response<v1::DeleteUserResponse>, Status> {
         answer(async {
-            let (service, admin, asked) = self.admit(request).await?;
+            let (service, admin, asked) = self.admit(request, Task::ManageUsers).await?;
             service.delete_user(&admin, names::user_id(&asked.user_id)?).await?;
             Ok(v1::DeleteUserResponse {})
         })
@@ -223,7 +225,7 @@ impl<S: Store> AdminService for Administration<S> {
         request: Request<v1::ListLockoutsRequest>,
     ) -> Result<Response<v1::ListLockoutsResponse>, Status> {
         answer(async {
-            let (service, admin, asked) = self.admit(request).await?;
+            let (service, admin, asked) = self.admit(request, Task::ReadUsers).await?;
             let filter = lockouts::filter(&asked)?;
             let page = names::page(asked.page_size, asked.page_token)?;
             let page = service.list_lockouts(&admin, &filter, &page).await?;
@@ -238,7 +240,7 @@ impl<S: Store> AdminService for Administration<S> {
         request: Request<v1::ClearLockoutRequest>,
     ) -> Result<Response<v1::ClearLockoutResponse>, Status> {
         answer(async {
-            let (service, admin, asked) = self.admit(request).await?;
+            let (service, admin, asked) = self.admit(request, Task::ManageUsers).await?;
             let count = service.clear_lockouts(&admin, &lockouts::which(&asked)?).await?;
             Ok(v1::ClearLockoutResponse { count })
         })
@@ -250,7 +252,7 @@ impl<S: Store> AdminService for Administration<S> {
         request: Request<v1::GetGrantRequest>,
     ) -> Result<Response<v1::GetGrantResponse>, Status> {
         answer(async {
-            let (service, admin, asked) = self.admit(request).await?;
+            let (service, admin, asked) = self.admit(request, Task::ReadUsers).await?;
             let grant = service.get_grant(&admin, names::grant_id(&asked.grant_id)?).await?;
             Ok(v1::GetGrantResponse { grant: Some(grants::message(&grant)) })
         })
@@ -262,7 +264,7 @@ impl<S: Store> AdminService for Administration<S> {
         request: Request<v1::ListGrantsRequest>,
     ) -> Result<Response<v1::ListGrantsResponse>, Status> {
         answer(async {
-            let (service, admin, asked) = self.admit(request).await?;
+            let (service, admin, asked) = self.admit(request, Task::ReadUsers).await?;
             let of = names::selector(&asked.subject, &asked.client_id)?;
             let page = names::page(asked.page_size, asked.page_token)?;
             let page = service.list_grants(&admin, &of, asked.active_only, &page).await?;
@@ -277,7 +279,7 @@ impl<S: Store> AdminService for Administration<S> {
         request: Request<v1::RevokeGrantRequest>,
     ) -> Result<Response<v1::RevokeGrantResponse>, Status> {
         answer(async {
-            let (service, admin, asked) = self.admit(request).await?;
+            let (service, admin, asked) = self.admit(request, Task::ManageUsers).await?;
             service.revoke_grant(&admin, names::grant_id(&asked.grant_id)?).await?;
             Ok(v1::RevokeGrantResponse {})
         })
@@ -289,7 +291,7 @@ impl<S: Store> AdminService for Administration<S> {
         request: Request<v1::RevokeGrantsRequest>,
     ) -> Result<Response<v1::RevokeGrantsResponse>, Status> {
         answer(async {
-            let (service, admin, asked) = self.admit(request).await?;
+            let (service, admin, asked) = self.admit(request, Task::ManageUsers).await?;
             let of = names::selector(&asked.subject, &asked.client_id)?;
             let ended = if asked.dry_run {
                 service.count_grants(&admin, &of).await?
@@ -306,7 +308,7 @@ impl<S: Store> AdminService for Administration<S> {
         request: Request<v1::ExplainTokenRequest>,
     ) -> Result<Response<v1::ExplainTokenResponse>, Status> {
         answer(async {
-            let (service, admin, asked) = self.admit(request).await?;
+            let (service, admin, asked) = self.admit(request, Task::ReadUsers).await?;
             let found = service.explain(&admin, &explained::what(asked)?).await?;
             Ok(explained::message(&found))
         })
@@ -320,7 +322,7 @@ impl<S: Store> AdminService for Administration<S> {
         request: Request<v1::BackupRequest>,
     ) -> Result<Response<Self::BackupStream>, Status> {
         let begun = async {
-            let (service, admin, asked) = self.admit(request).await?;
+            let (service, admin, asked) = self.admit(request, Task::BackUp).await?;
             let v1::BackupRequest {} = asked;
             service.begin_backup(&admin).await
         };
@@ -333,7 +335,7 @@ impl<S: Store> AdminService for Administration<S> {
         request: Request<v1::GetStatusRequest>,
     ) -> Result<Response<v1::GetStatusResponse>, Status> {
         answer(async {
-            let (service, admin, asked) = self.admit(request).await?;
+            let (service, admin, asked) = self.admit(request, Task::ReadStatus).await?;
             let v1::GetStatusRequest {} = asked;
             Ok(status::message(service.status(&admin).await?))
         })
