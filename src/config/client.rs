@@ -71,7 +71,9 @@ impl DeclaredClient {
             && patch.certificates.as_ref().is_none_or(|list| !list.is_empty());
         let client_type = match secret {
             Given::Nothing if !certified => ClientType::Public,
-            _ => ClientType::Confidential,
+            Given::Nothing | Given::Clear(_) | Given::Hash(_) | Given::Fault => {
+                ClientType::Confidential
+            }
         };
         for rule in patch.clone().broken_rules(client_type) {
             refuse(fields, &patch, rule);

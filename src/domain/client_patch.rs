@@ -44,7 +44,6 @@ pub struct ClientPatch {
     /// What happens to the next login.
     pub when_full: Option<WhenFull>,
     /// How many of its requests are served; `Some(None)` for all.
-    #[expect(clippy::option_option, reason = "a limit may stay, change or go")]
     pub request_limit: Option<Option<RequestLimit>>,
     /// The certificates that are as good as a secret: at most [`CertificateIdentity::MAX`].
     pub certificates: Option<Vec<CertificateIdentity>>,
