@@ -140,8 +140,7 @@ pub async fn serve(settings: &Settings, hooks: Hooks) -> Result<(), ServeError> 
     watches.spawn(look_for_administrator(store.clone(), service.now()));
     let mut commits = store.readiness();
     say(can_commit(&mut commits), &health, &readiness).await;
-    let ops = listeners.ops.map(tracing::field::display);
-    tracing::info!(grpc = %listeners.grpc, http = %listeners.http, ops, "serving");
+    listeners.log();
     manager.ready();
     if let Some(watchdog) = manager.watchdog(cores.clone()) {
         watches.spawn(watchdog);

@@ -2,21 +2,26 @@
 
 use std::{
     collections::BTreeSet,
+    future::pending,
     net::{IpAddr, SocketAddr},
     sync::Arc,
     thread::available_parallelism,
 };
 
 use bytesize::ByteSize;
+use futures_util::future::OptionFuture;
 use rustix::system::uname;
 use tokio::{sync::watch, task::JoinHandle};
+use tracing::field::display;
 
 use super::{SystemEntropy, open::StartError, open_files::most_connections};
 use crate::{
     config::{CheckSettings, EnvoyUndecided, LimitSettings, Runtime, Settings},
     domain::{entropy::draw, scopes::Scopes},
     grpc::{CallLimits, EnvoyOptions, GrpcMetrics, GrpcOptions, GrpcServer, Health},
-    http::{BodyLimits, CorsOptions, HttpMetrics, HttpOptions, HttpServer},
+    http::{
+        BodyLimits, CheckOptions, CheckServer, CorsOptions, HttpMetrics, HttpOptions, HttpServer,
+    },
     ops::{Exposition, OpsServer, Readiness},
     service::Ready,
     store::Engine,
@@ -33,6 +38,17 @@ pub struct Listeners {
     pub http: SocketAddr,
     /// Probes and metrics, unless they are turned off.
     pub ops: Option<SocketAddr>,
+    /// `/check`, if it is asked for.
+    pub check: Option<SocketAddr>,
+}
+
+impl Listeners {
+    /// Says that the process serves, and where.
+    pub(super) fn log(&self) {
+        let ops = self.ops.map(display);
+        let check = self.check.map(display);
+        tracing::info!(grpc = %self.grpc, http = %self.http, ops, check, "serving");
+    }
 }
 
 type Task = JoinHandle<Result<(), Box<dyn std::error::Error + Send + Sync>>>;
@@ -41,20 +57,28 @@ type Task = JoinHandle<Result<(), Box<dyn std::error::Error + Send + Sync>>>;
 pub(super) struct Serving {
     grpc: Task,
     http: Task,
+    check: Option<Task>,
 }
 
 impl Serving {
     /// Waits until a listener fails, and names it.
     pub(super) async fn failed(&mut self) -> &'static str {
+        let check = async {
+            match &mut self.check {
+                Some(check) => drop(check.await),
+                None => pending().await,
+            }
+        };
         tokio::select! {
             _ = &mut self.grpc => "gRPC",
             _ = &mut self.http => "HTTP",
+            () = check => "/check",
         }
     }
 
     /// Waits until every listener has answered what it had accepted.
     pub(super) async fn ended(self) {
-        let (_, _) = tokio::join!(self.grpc, self.http);
+        let (_, _, _) = tokio::join!(self.grpc, self.http, OptionFuture::from(self.check));
     }
 }
 
@@ -76,11 +100,11 @@ pub(super) fn listen(
     let bound = GrpcServer::bind(address).and_then(|server| Ok((server.local_address()?, server)));
     let (grpc, server) = bound.map_err(|error| system(&format!("gRPC on {address}"), error))?;
     let limits = LimitSettings {
-        connections: most_connections(settings.limits.connections),
+        connections: most_connections(settings.limits.connections, check_connections(settings)),
         ..settings.limits.clone()
     };
     let pending = Pending::limited(bytes(limits.pending_bytes));
-    let transport = |protocol| {
+    let transport = |protocol, tls: Option<&Tls>, limits: &LimitSettings| {
         let carriage = Carriage {
             protocol,
             tls: tls.cloned(),
@@ -99,7 +123,7 @@ pub(super) fn listen(
     };
     let called = (ready.clone(), options);
     let (health, entropy) = (health.clone(), Arc::new(SystemEntropy));
-    let over = transport(Protocol::Http2);
+    let over = transport(Protocol::Http2, tls, &limits);
     let serving_grpc = server.serve(called, health, grpc_metrics, entropy, over);
 
     let address = settings.http.listen;
@@ -107,11 +131,52 @@ pub(super) fn listen(
     let (http, server) = bound.map_err(|error| system(&format!("HTTP on {address}"), error))?;
     let options = http_options(settings, tls.is_some(), http);
     let ids = RequestIds::new(&SystemEntropy);
-    let over = transport(Protocol::Http1);
-    let serving_http = server.serve(ready.clone(), options, http_metrics, ids, over);
+    let over = transport(Protocol::Http1, tls, &limits);
+    let serving_http = server.serve(ready.clone(), options, http_metrics.clone(), ids, over);
 
-    let serving = Serving { grpc: tokio::spawn(serving_grpc), http: tokio::spawn(serving_http) };
-    Ok((Listeners { grpc, http, ops }, serving))
+    let (check, serving_check) = match check_server(settings)? {
+        None => (None, None),
+        Some((address, server, options)) => {
+            let ids = RequestIds::new(&SystemEntropy);
+            let connections = limits.connections.min(check_connections(settings));
+            let limits = LimitSettings { connections, ..limits.clone() };
+            // Only this machine reaches it.
+            let over = transport(Protocol::Http1, None, &limits);
+            let serving = server.serve(ready.clone(), options, http_metrics, ids, over);
+            (Some(address), Some(tokio::spawn(serving)))
+        }
+    };
+
+    let (grpc_task, http_task) = (tokio::spawn(serving_grpc), tokio::spawn(serving_http));
+    let serving = Serving { grpc: grpc_task, http: http_task, check: serving_check };
+    Ok((Listeners { grpc, http, ops, check }, serving))
+}
+
+/// Most connections of `/check`: the proxies of one machine keep them, or open one for each request under
+/// way.
+const MOST_CHECK_CONNECTIONS: u32 = 1_024;
+
+/// How many connections `/check` may take, if it listens.
+fn check_connections(settings: &Settings) -> u32 {
+    let listens = settings.check.listen.is_some();
+    if listens { settings.limits.connections.min(MOST_CHECK_CONNECTIONS) } else { 0 }
+}
+
+/// Binds the listener of `/check`, if there is to be one.
+fn check_server(
+    settings: &Settings,
+) -> Result<Option<(SocketAddr, CheckServer, CheckOptions)>, StartError> {
+    let (Some(address), Some(client)) = (settings.check.listen, &settings.check.client) else {
+        return Ok(None);
+    };
+    let bound = CheckServer::bind(address).and_then(|server| Ok((server.local_address()?, server)));
+    let (bound, server) = bound.map_err(|error| system(&format!("/check on {address}"), error))?;
+    let options = CheckOptions {
+        client: client.clone(),
+        headers: settings.check.headers.clone(),
+        request_timeout: settings.limits.request_timeout,
+    };
+    Ok(Some((bound, server, options)))
 }
 
 /// A runtime for each core, if connections are to be divided so. What they began may outlive them: they

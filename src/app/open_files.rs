@@ -2,15 +2,16 @@
 
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
-/// Descriptors that are no connection of gRPC or HTTP: the store's, the log's, probes. A process that
+/// Descriptors that are no connection: the store's, the log's, probes. A process that
 /// may open few gives connections half of them.
 const OTHERS: u64 = 256;
 
-/// How many connections each of the two listeners may have, where the settings say `wanted`. The
-/// store must never find that connections have taken every descriptor: it would have to stop.
-pub(super) fn most_connections(wanted: u32) -> u32 {
+/// How many connections each of the two listeners may have, where the settings say `wanted` and others
+/// have `aside`. The store must never find that connections have taken every descriptor: it would have to
+/// stop.
+pub(super) fn most_connections(wanted: u32, aside: u32) -> u32 {
     let Some(files) = open_files() else { return wanted };
-    let others = OTHERS.min(files / 2);
+    let others = (OTHERS + u64::from(aside)).min(files / 2);
     let fitting = u32::try_from((files - others) / 2).unwrap_or(u32::MAX).max(1);
     if fitting < wanted {
         tracing::warn!(

@@ -39,7 +39,7 @@ impl Environment for DevEnvironment<'_> {
 
 /// Commands that work as they stand while the server runs.
 pub(super) fn first_session(listeners: Listeners) -> String {
-    let Listeners { grpc, http, ops } = listeners;
+    let Listeners { grpc, http, ops, check: _ } = listeners;
     let ops =
         ops.map(|ops| format!("Probes and metrics: http://{ops}/readyz, http://{ops}/metrics.\n"));
     let ops = ops.unwrap_or_default();

@@ -1,7 +1,20 @@
 //! `[check]`: the decisions on requests that proxies have received.
 
-use super::{choice, fields::Fields};
-use crate::{bearer::IdentityHeaders, domain::invalid::Invalid};
+use std::net::SocketAddr;
+
+use super::{
+    choice,
+    fields::{Fields, Placed},
+    listeners::{ListenOrOff, listen_or_off},
+    overrides::Overrides,
+    report::Spot,
+};
+use crate::{
+    bearer::IdentityHeaders,
+    domain::{client_id::ClientId, invalid::Invalid},
+};
+
+const ADDRESS: &str = r#"an address and port like "127.0.0.1:8081", or "off""#;
 
 /// What Envoy is answered where it cannot be decided whether a request may pass.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -15,6 +28,11 @@ pub enum EnvoyUndecided {
 /// `[check]`: how proxies are answered whether a request may pass.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CheckSettings {
+    /// The listener of `/check`, on this machine only: whoever reaches it asks as `client`. Port 0 takes a
+    /// free one; `None`, the default, listens nowhere.
+    pub listen: Option<SocketAddr>,
+    /// The client as which `/check` asks; there where it listens.
+    pub client: Option<ClientId>,
     /// The headers by which services learn whose request it is: `x-jeton-subject` and so on.
     pub headers: IdentityHeaders,
     /// Whether Envoy takes the token out of the request before the service sees it. Default false.
@@ -26,6 +44,8 @@ pub struct CheckSettings {
 impl Default for CheckSettings {
     fn default() -> Self {
         Self {
+            listen: None,
+            client: None,
             headers: IdentityHeaders::default(),
             envoy_remove_authorization: false,
             envoy_undecided: EnvoyUndecided::Deny,
@@ -35,17 +55,42 @@ impl Default for CheckSettings {
 
 impl CheckSettings {
     /// Reads the section.
-    pub(super) fn read(fields: &mut Fields<'_, '_>) -> Self {
+    pub(super) fn read(fields: &mut Fields<'_, '_>, overrides: &Overrides) -> Self {
         let default = Self::default();
+        let listen = listen(fields, overrides.check_listen);
+        let client = fields.text("client", "a string", ClientId::parse);
+        let client = overrides.check_client.clone().or(client.map(|client| client.value));
+        if let (Some(_), None) = (listen, &client) {
+            fields.fault_of_all("needs client where it listens: the client as which /check asks");
+        }
         let headers = fields.text("header_prefix", "a string", headers);
         let removed = fields.flag("envoy_remove_authorization");
         let undecided = fields.text("envoy_undecided", "a string", choice::envoy_undecided);
         Self {
+            listen,
+            client,
             headers: headers.map_or(default.headers, |headers| headers.value),
             envoy_remove_authorization: removed.unwrap_or(default.envoy_remove_authorization),
             envoy_undecided: undecided.map_or(default.envoy_undecided, |word| word.value),
         }
     }
+}
+
+/// Where to listen. Other machines must not reach it.
+fn listen(fields: &mut Fields<'_, '_>, overriding: Option<ListenOrOff>) -> Option<SocketAddr> {
+    let declared = fields.text("listen", ADDRESS, listen_or_off);
+    let (spot, wanted) = match (overriding, declared) {
+        (Some(wanted), _) => (Spot::Flag("--check-listen (JETON_CHECK_LISTEN)"), wanted),
+        (None, Some(Placed { at, value })) => (Spot::Byte(at), value),
+        (None, None) => return None,
+    };
+    let ListenOrOff::At(address) = wanted else { return None };
+    if !address.ip().to_canonical().is_loopback() {
+        let problem = "other machines reach this address, and whoever reaches it may ask: \
+                       it must be one like 127.0.0.1";
+        fields.report().fault(spot, format!("check.listen: {problem}"));
+    }
+    Some(address)
 }
 
 fn headers(prefix: &str) -> Result<IdentityHeaders, Invalid> {

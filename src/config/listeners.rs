@@ -119,18 +119,18 @@ impl Default for OpsSettings {
 impl OpsSettings {
     /// Reads the section.
     pub(super) fn read(fields: &mut Fields<'_, '_>, overrides: &Overrides) -> Self {
-        let declared = fields.text("listen", OPS_ADDRESS, ops_listen).map(|listen| listen.value);
+        let declared = fields.text("listen", OPS_ADDRESS, listen_or_off).map(|listen| listen.value);
         match overrides.ops_listen.or(declared) {
             None => Self::default(),
-            Some(OpsListen::Off) => Self { listen: None },
-            Some(OpsListen::At(address)) => Self { listen: Some(address) },
+            Some(ListenOrOff::Off) => Self { listen: None },
+            Some(ListenOrOff::At(address)) => Self { listen: Some(address) },
         }
     }
 }
 
-/// Where the ops listener is wanted.
+/// Where a listener is wanted that there need not be.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum OpsListen {
+pub enum ListenOrOff {
     /// Nowhere.
     Off,
     /// There.
@@ -138,11 +138,11 @@ pub enum OpsListen {
 }
 
 /// Reads an address and port, or `off`.
-pub(super) fn ops_listen(text: &str) -> Result<OpsListen, Invalid> {
+pub(super) fn listen_or_off(text: &str) -> Result<ListenOrOff, Invalid> {
     if text == "off" {
-        return Ok(OpsListen::Off);
+        return Ok(ListenOrOff::Off);
     }
-    let address = text.parse().map(OpsListen::At);
+    let address = text.parse().map(ListenOrOff::At);
     address.map_err(|_| Invalid(r#"must be an address and port like "127.0.0.1:9090", or "off""#))
 }
 
@@ -215,11 +215,11 @@ mod tests {
 
     #[test]
     fn the_ops_listener_can_be_turned_off() {
-        let somewhere = "0.0.0.0:9".parse().map(OpsListen::At).expect("an address");
-        assert_eq!(ops_listen("0.0.0.0:9"), Ok(somewhere));
-        assert_eq!(ops_listen("off"), Ok(OpsListen::Off));
+        let somewhere = "0.0.0.0:9".parse().map(ListenOrOff::At).expect("an address");
+        assert_eq!(listen_or_off("0.0.0.0:9"), Ok(somewhere));
+        assert_eq!(listen_or_off("off"), Ok(ListenOrOff::Off));
         for text in ["", "OFF", "9090", "localhost:9090"] {
-            assert!(ops_listen(text).is_err(), "{text}");
+            assert!(listen_or_off(text).is_err(), "{text}");
         }
     }
 }

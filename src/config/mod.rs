@@ -59,7 +59,7 @@ pub use self::{
     environment::{Environment, ProcessEnvironment, ServingEnvironment, TextFile},
     fault::{Fault, Faults, Place},
     limits::LimitSettings,
-    listeners::{GrpcSettings, HttpSettings, OpsListen, OpsSettings},
+    listeners::{GrpcSettings, HttpSettings, ListenOrOff, OpsSettings},
     log::{LogFormat, LogSettings},
     overrides::Overrides,
     passwords::PasswordSettings,

@@ -7,14 +7,14 @@ use clap::Args;
 
 use super::{
     choice, duration,
-    listeners::{self, OpsListen},
+    listeners::{self, ListenOrOff},
     log::{self, LogFormat},
     serve::Runtime,
     size, storage,
     tls::ClientAuth,
     traces,
 };
-use crate::domain::secret::Secret;
+use crate::domain::{client_id::ClientId, secret::Secret};
 
 /// What flags and `JETON_…` variables say; a flag beats its variable. `None` leaves the setting to
 /// the file, and then to its default, which is named here for the help text only.
@@ -34,9 +34,22 @@ pub struct Overrides {
         long,
         env = "JETON_OPS_LISTEN",
         value_name = "ADDRESS",
-        value_parser = listeners::ops_listen
+        value_parser = listeners::listen_or_off
     )]
-    pub ops_listen: Option<OpsListen>,
+    pub ops_listen: Option<ListenOrOff>,
+
+    /// Address and port of /check, where proxies ask, or off [default: off]
+    #[arg(
+        long,
+        env = "JETON_CHECK_LISTEN",
+        value_name = "ADDRESS",
+        value_parser = listeners::listen_or_off
+    )]
+    pub check_listen: Option<ListenOrOff>,
+
+    /// The client as which /check asks
+    #[arg(long, env = "JETON_CHECK_CLIENT", value_name = "ID", value_parser = ClientId::parse)]
+    pub check_client: Option<ClientId>,
 
     /// The issuer that the OAuth 2.0 metadata names
     #[arg(long, env = "JETON_HTTP_ISSUER", value_name = "URL", value_parser = listeners::issuer)]

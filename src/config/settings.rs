@@ -184,7 +184,7 @@ impl Settings {
             grpc: root.section("grpc", |fields| GrpcSettings::read(fields, overrides, plaintext)),
             http: root.section("http", |fields| HttpSettings::read(fields, overrides, plaintext)),
             ops: root.section("ops", |fields| OpsSettings::read(fields, overrides)),
-            check: root.section("check", CheckSettings::read),
+            check: root.section("check", |fields| CheckSettings::read(fields, overrides)),
             tls,
             limits: root.section("limits", limits::read),
             store: root.section("store", |fields| StoreSettings::read(fields, overrides)),

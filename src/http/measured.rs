@@ -16,6 +16,7 @@ pub struct HttpMetrics {
     introspect: Arc<CallMeter>,
     metadata: Arc<CallMeter>,
     openapi: Arc<CallMeter>,
+    check: Arc<CallMeter>,
 }
 
 impl HttpMetrics {
@@ -34,6 +35,7 @@ impl HttpMetrics {
             introspect: calls.expected("introspect"),
             metadata: calls.expected("metadata"),
             openapi: calls.expected("openapi"),
+            check: calls.meter("check"),
             registry,
         }
     }
@@ -53,6 +55,11 @@ impl HttpMetrics {
             Endpoint::OpenApi => &self.openapi,
         };
         meter.begin()
+    }
+
+    /// A request to `/check` begins.
+    pub(super) fn begin_check(&self) -> Call {
+        self.check.begin()
     }
 }
 

@@ -7,6 +7,7 @@
 mod answer;
 mod body;
 mod call;
+mod check;
 mod cors;
 mod credentials;
 mod encoding;
@@ -25,6 +26,7 @@ mod server;
 mod token;
 
 pub use self::{
+    check::{CheckOptions, CheckServer, check_paths},
     front::router,
     measured::HttpMetrics,
     options::{BodyLimits, CorsOptions, HttpOptions},

@@ -85,6 +85,22 @@ impl<S: Store> Service<S> {
         caller.map(|caller| caller.read_at(position))
     }
 
+    /// The caller of a listener that asks as one client, whose name the settings have: nothing that is
+    /// sent there has a say in it.
+    ///
+    /// # Errors
+    /// `InvalidClient` unless it is enabled and confidential. `RateLimited` beyond its request limit.
+    /// `Unavailable`.
+    pub(super) async fn named_by_settings(&self, id: &ClientId) -> Result<Caller, Error> {
+        // Order matters: before the client's record, which says what may be seen.
+        let position = self.store.position();
+        let good =
+            |client: &Client| !client.disabled && client.client_type == ClientType::Confidential;
+        let client = self.client_that(id, good).await?.ok_or(UNKNOWN)?;
+        self.budgets.spend(&client)?;
+        Ok(Caller::new(client).read_at(position))
+    }
+
     /// The client whose secret is right in one of the readings.
     async fn by_secret(&self, readings: &[IdAndSecret]) -> Result<Caller, Error> {
         // Of a chosen secret each wrong reading costs a hash.

@@ -17,7 +17,8 @@ use super::{ActiveToken, Caller, Introspect, Introspection, Service};
 use crate::{
     bearer::{Bearer, Claims, Denial, Introspector, NotGood, Requirement, RouteFault, check},
     domain::{
-        client::IntrospectReach, error::Error, secret::Secret, time::Timestamp, token::TokenKind,
+        client::IntrospectReach, client_id::ClientId, error::Error, secret::Secret,
+        time::Timestamp, token::TokenKind,
     },
     metrics::{Counter, Registry},
     store::Store,
@@ -66,14 +67,8 @@ impl<S: Store> Service<S> {
             let reached = reaches(caller, requirement.audience());
             reached.then_some(requirement).ok_or(RouteFault::ForeignAudience)
         });
-        let requirement = requirement.map_err(|fault| {
-            self.checks.misconfigured.inc();
-            if self.checks.may_tell() {
-                let (client_id, reason) = (caller.id(), fault.to_string());
-                tracing::warn!(%client_id, reason, "a route of a proxy lets nobody pass");
-            }
-            NotPassed::Misconfigured
-        })?;
+        let requirement =
+            requirement.map_err(|fault| self.misconfigured(caller.id(), &fault.to_string()))?;
         let tokens = Tokens { service: self, caller };
         let decided = check(&tokens, &requirement, authorizations).await;
         self.checks.counter(decided.as_ref()).inc();
@@ -81,6 +76,37 @@ impl<S: Store> Service<S> {
             denial,
             challenge: requirement.challenge(denial),
         })
+    }
+
+    /// As [`Self::check`], for a listener that asks as the client of this name.
+    ///
+    /// # Errors
+    /// As there.
+    pub async fn check_for<'v, K: AsRef<str>, V: AsRef<str>>(
+        &self,
+        client: &ClientId,
+        route: impl IntoIterator<Item = (K, V)>,
+        authorizations: impl Iterator<Item = &'v [u8]>,
+    ) -> Result<Bearer, NotPassed> {
+        match self.named_by_settings(client).await {
+            Ok(caller) => self.check(&caller, route, authorizations).await,
+            Err(Error::InvalidClient(_)) => {
+                Err(self
+                    .misconfigured(client, "there is no such client, or it is public or disabled"))
+            }
+            Err(error) => {
+                self.checks.undecided.inc();
+                Err(NotPassed::Denied { denial: Denial::from(&error), challenge: None })
+            }
+        }
+    }
+
+    fn misconfigured(&self, client_id: &ClientId, reason: &str) -> NotPassed {
+        self.checks.misconfigured.inc();
+        if self.checks.may_tell() {
+            tracing::warn!(%client_id, reason, "a route of a proxy lets nobody pass");
+        }
+        NotPassed::Misconfigured
     }
 }
 

@@ -93,7 +93,9 @@ async fn a_well_behaved_client_is_answered_whatever_others_do() {
     let settings = settings.set("limits", "body_timeout", "2s");
     let settings = settings.set("limits", "header_timeout", "2s");
     let settings = settings.set("limits", "keepalive_interval", "1s");
-    let server = Server::start(&settings.set("limits", "keepalive_timeout", "10s")).await;
+    let settings = settings.set("limits", "keepalive_timeout", "10s");
+    let settings = settings.set("check", "listen", "127.0.0.1:0");
+    let server = Server::start(&settings.set("check", "client", "root")).await;
     let shop = server.caller("shop").await;
     let token = shop.issue(client_credentials()).await.expect("a token").access_token;
     let before = peak_kib(server.pid());

@@ -38,9 +38,10 @@ pub(crate) async fn served(server: &Server) -> Vec<Listener> {
                     jeton::ops::paths().flat_map(|path| whole(path, &methods)).collect();
                 (paths.clone(), paths)
             }
+            "check" => (jeton::http::check_paths().map(str::to_owned).collect(), Vec::new()),
             _ => panic!("nothing attacks the listener {name}"),
         };
-        assert!(http1.len() + http2.len() > 3, "{name} answers nothing");
+        assert!(http1.len() + http2.len() > 1, "{name} answers nothing");
         Listener { name, address, http1, http2 }
     });
     listeners.collect()

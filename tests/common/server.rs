@@ -186,6 +186,13 @@ impl Server {
         lines.next().expect("it serves")
     }
 
+    /// Where `/check` listens.
+    pub(crate) fn check_address(&self) -> String {
+        let serving = self.next().log();
+        let mut lines = serving.lines().filter_map(|line| address_in(line, "serving", "check"));
+        lines.next().expect("it listens")
+    }
+
     /// A connection, or one to each instance.
     pub(crate) async fn connect(&self) -> Channel {
         let endpoints = self.instances.iter().map(|instance| {

@@ -7,3 +7,4 @@ mod common;
 
 mod bearers;
 mod envoy;
+mod http;

@@ -51,6 +51,7 @@ fn the_example_shows_the_real_defaults() {
     assert!(settings.tls.take().is_some_and(|tls| tls.clients.is_some()));
     assert!(settings.passwords.threads.take().is_some());
     assert!(settings.traces.endpoint.take().is_some());
+    assert!(settings.check.client.take().is_some());
     assert_eq!(Settings { clients: vec![], users: vec![], ..settings }, Settings::default());
 }
 

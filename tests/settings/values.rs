@@ -4,12 +4,14 @@ use std::{num::NonZeroUsize, path::Path, time::Duration};
 
 use bytesize::ByteSize;
 use jeton::{
+    bearer::IdentityHeaders,
     config::{
-        AuditSettings, DeclaredPassword, DeclaredSecret, Loaded, LogFormat, Overrides, Runtime,
-        Settings,
+        AuditSettings, DeclaredPassword, DeclaredSecret, EnvoyUndecided, Loaded, LogFormat,
+        Overrides, Runtime, Settings,
     },
     domain::{
         client::{ClientType, IntrospectReach},
+        client_id::ClientId,
         client_secret::StoredSecret,
         grant_type::GrantType,
     },
@@ -63,6 +65,12 @@ fn every_section_is_read() {
         cors_allowed_headers = ["traceparent", "x-app"]
         [ops]
         listen = "off"
+        [check]
+        listen = "[::1]:3"
+        client = "gateway"
+        header_prefix = "x-auth-"
+        envoy_remove_authorization = true
+        envoy_undecided = "fail"
         [store]
         url = "postgres://jeton@db.example/jeton"
         tls_ca = "/ca.pem"
@@ -107,6 +115,11 @@ fn every_section_is_read() {
     assert_eq!(settings.http.cors_allowed_origins, ["https://app.example", "ionic://localhost"]);
     assert_eq!(settings.http.cors_allowed_headers, ["traceparent", "x-app"]);
     assert_eq!(settings.ops.listen, None);
+    assert_eq!(settings.check.listen.map(|listen| listen.to_string()).as_deref(), Some("[::1]:3"));
+    assert_eq!(settings.check.client.as_ref().map(ClientId::as_str), Some("gateway"));
+    assert_eq!(Some(settings.check.headers), IdentityHeaders::with_prefix("x-auth-"));
+    assert!(settings.check.envoy_remove_authorization);
+    assert_eq!(settings.check.envoy_undecided, EnvoyUndecided::Fail);
     assert_eq!(settings.store.path, Path::new("/data"));
     assert_eq!(settings.store.cache_bytes, ByteSize::gib(1));
     assert_eq!(settings.store.min_free_space, ByteSize(0));

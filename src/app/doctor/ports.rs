@@ -11,6 +11,7 @@ pub(super) fn examine(settings: &Settings, serving: bool, findings: &mut Finding
         ("gRPC", "grpc", Some(settings.grpc.listen)),
         ("HTTP", "http", Some(settings.http.listen)),
         ("ops", "ops", settings.ops.listen),
+        ("/check", "check", settings.check.listen),
     ];
     // All at once: two that are the same are in each other's way.
     let mut held = Vec::new();

@@ -1,0 +1,169 @@
+//! `/check`: whether a request that a proxy has received may pass, on a listener of its own.
+//!
+//! Proxies send the visitor's `Authorization` along, so they cannot authenticate there: whoever reaches the
+//! listener asks as the client that the settings name.
+
+use std::{error, io, net::SocketAddr, sync::Arc, time::Duration};
+
+use axum::{
+    Router,
+    middleware::{from_fn, map_response},
+    response::Response,
+    routing::any,
+};
+use http::{
+    HeaderName, HeaderValue, StatusCode,
+    header::{AUTHORIZATION, RETRY_AFTER, WWW_AUTHENTICATE},
+    request::Parts,
+};
+use tokio::{sync::watch, time::timeout};
+
+use super::{
+    answer, failure::Failure, front::well_formed, measured::HttpMetrics, routes::STANDARD,
+};
+use crate::{
+    bearer::{Bearer, Denial, IdentityHeaders},
+    domain::{client_id::ClientId, error::Error},
+    metrics::Outcome,
+    service::{NotPassed, Ready},
+    store::Store,
+    telemetry::RequestIds,
+    transport::{Listener, Stage, Transport},
+};
+
+/// The only path, with and without a slash behind it.
+const PATHS: [&str; 2] = ["/check", "/check/"];
+
+/// Every path of the listener.
+pub fn check_paths() -> impl Iterator<Item = &'static str> {
+    PATHS.into_iter()
+}
+
+/// How `/check` answers.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CheckOptions {
+    /// The client as which the proxies ask.
+    pub client: ClientId,
+    /// The headers that say whose request it is.
+    pub headers: IdentityHeaders,
+    /// How long a request may take until it is answered.
+    pub request_timeout: Duration,
+}
+
+/// A bound listener, not yet serving.
+pub struct CheckServer {
+    listener: Listener,
+}
+
+impl CheckServer {
+    /// Binds the listener.
+    ///
+    /// # Errors
+    /// When the address cannot be bound.
+    pub fn bind(address: SocketAddr) -> io::Result<Self> {
+        Ok(Self { listener: Listener::bind(address)? })
+    }
+
+    /// The address that was bound, with its real port.
+    ///
+    /// # Errors
+    /// If the socket's address cannot be read.
+    pub fn local_address(&self) -> io::Result<SocketAddr> {
+        self.listener.local_address()
+    }
+
+    /// Serves over `transport` until the stage is draining and every request in flight is answered, or
+    /// the stage is cut.
+    ///
+    /// # Errors
+    /// Never: the other listeners may fail.
+    pub async fn serve<S: Store>(
+        self,
+        service: Ready<S>,
+        options: CheckOptions,
+        metrics: HttpMetrics,
+        request_ids: RequestIds,
+        (transport, stage): (Arc<Transport>, watch::Receiver<Stage>),
+    ) -> Result<(), Box<dyn error::Error + Send + Sync>> {
+        let place = Arc::new(Place { service, options, metrics });
+        let mut router = Router::new().fallback(async || Failure::NotFound.response(STANDARD));
+        for path in PATHS {
+            let place = Arc::clone(&place);
+            router = router.route(path, any(async move |parts: Parts| place.respond(&parts).await));
+        }
+        let router = router.layer(map_response(answer::no_store));
+        let router = router.layer(from_fn(well_formed)).layer(request_ids);
+        transport.serve(self.listener, router, stage).await;
+        Ok(())
+    }
+}
+
+struct Place<S> {
+    service: Ready<S>,
+    options: CheckOptions,
+    metrics: HttpMetrics,
+}
+
+impl<S: Store> Place<S> {
+    /// The body is not looked at: proxies send none.
+    async fn respond(&self, request: &Parts) -> Response {
+        let call = self.metrics.begin_check();
+        let decided = timeout(self.options.request_timeout, self.decide(request)).await;
+        let decided = decided.unwrap_or_else(|_| Err(undecided(&Error::UNAVAILABLE)));
+        call.end(outcome(decided.as_ref()));
+        match decided {
+            Ok(bearer) => self.passed(&bearer),
+            Err(NotPassed::Denied { denial, challenge }) => denied(denial, challenge),
+            Err(NotPassed::Misconfigured) => answer::empty(StatusCode::INTERNAL_SERVER_ERROR),
+        }
+    }
+
+    async fn decide(&self, request: &Parts) -> Result<Bearer, NotPassed> {
+        let service = self.service.get().map_err(|error| undecided(&error))?;
+        let query = request.uri.query().unwrap_or_default();
+        let route = form_urlencoded::parse(query.as_bytes());
+        let headers = request.headers.get_all(AUTHORIZATION).iter();
+        let authorizations = headers.map(HeaderValue::as_bytes);
+        service.check_for(&self.options.client, route, authorizations).await
+    }
+
+    /// Every header is there, empty where there is nothing to say: proxies pass on what the visitor sent
+    /// under a name that the answer lacks.
+    fn passed(&self, bearer: &Bearer) -> Response {
+        let claims = match bearer {
+            Bearer::Of(claims) => Some(&**claims),
+            Bearer::Nobody => None,
+        };
+        let mut response = answer::empty(StatusCode::OK);
+        for (name, value) in self.options.headers.of(claims) {
+            let value = value.unwrap_or(HeaderValue::from_static(""));
+            response.headers_mut().insert(name.clone(), value);
+        }
+        response
+    }
+}
+
+/// A refusal is an answer as well as another: the decisions are counted by the service.
+fn outcome(decided: Result<&Bearer, &NotPassed>) -> Outcome {
+    match decided {
+        Err(NotPassed::Denied { denial: Denial::Undecided { .. }, .. }) => {
+            Outcome::TemporarilyUnavailable
+        }
+        Err(NotPassed::Misconfigured) => Outcome::InvalidRequest,
+        Ok(_) | Err(NotPassed::Denied { .. }) => Outcome::Ok,
+    }
+}
+
+fn undecided(error: &Error) -> NotPassed {
+    NotPassed::Denied { denial: Denial::from(error), challenge: None }
+}
+
+fn denied(denial: Denial, challenge: Option<String>) -> Response {
+    let mut response = answer::empty(denial.http());
+    let mut set = |name: HeaderName, value: Option<HeaderValue>| {
+        response.headers_mut().extend(value.map(|value| (name, value)));
+    };
+    set(WWW_AUTHENTICATE, challenge.and_then(|challenge| challenge.try_into().ok()));
+    set(RETRY_AFTER, denial.retry_after_seconds().map(HeaderValue::from));
+    response
+}

@@ -1,0 +1,219 @@
+//! `/check`, asked as proxies ask it that speak HTTP.
+
+use std::collections::BTreeMap;
+
+use jeton::{bearer::Bearer, proto::v1::IssueTokenRequest};
+use tokio::{
+    io::{AsyncReadExt as _, AsyncWriteExt as _},
+    net::TcpStream,
+};
+
+use crate::{
+    bearers::{Case, Table, cases},
+    common::{
+        caller::client_credentials,
+        server::Server,
+        settings::Settings,
+        wait::{until, within},
+    },
+};
+
+const HEADERS: [&str; 5] = [
+    "x-jeton-client-id",
+    "x-jeton-grant-id",
+    "x-jeton-scope",
+    "x-jeton-subject",
+    "x-jeton-username",
+];
+
+/// `/check` that asks as `client`.
+fn asking_as(client: &str) -> Settings {
+    Settings::standard().set("check", "listen", "127.0.0.1:0").set("check", "client", client)
+}
+
+/// An answer: its status and its headers.
+#[derive(Debug, PartialEq, Eq)]
+struct Answer {
+    status: u16,
+    headers: BTreeMap<String, String>,
+    body: String,
+}
+
+impl Answer {
+    fn header(&self, name: &str) -> Option<&str> {
+        self.headers.get(name).map(String::as_str)
+    }
+
+    /// The identity that the upstream is to see.
+    fn identity(&self) -> Vec<Option<&str>> {
+        HEADERS.iter().map(|name| self.header(name)).collect()
+    }
+}
+
+/// Sends one request, with these lines between its first one and the end of its head.
+async fn ask(address: &str, method: &str, target: &str, lines: &[String]) -> Answer {
+    let asking = async {
+        let mut stream = TcpStream::connect(address).await.expect("a connection");
+        let mut request =
+            format!("{method} {target} HTTP/1.1\r\nhost: jeton\r\nconnection: close\r\n");
+        for line in lines {
+            request += line;
+            request += "\r\n";
+        }
+        request += "\r\n";
+        stream.write_all(request.as_bytes()).await.expect("a request");
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).await.expect("an answer");
+        answer
+    };
+    let answer = within("to answer", asking).await;
+    let (head, body) = answer.split_once("\r\n\r\n").expect("a head and a body");
+    let mut lines = head.lines();
+    let status = lines.next().and_then(|line| line.split(' ').nth(1)?.parse().ok());
+    let headers: Vec<_> =
+        lines.filter_map(|line| line.split_once(": ").or(line.split_once(':'))).collect();
+    let named = headers.iter().map(|(name, value)| (name.to_lowercase(), (*value).to_owned()));
+    let answer = Answer {
+        status: status.expect("a status"),
+        headers: named.collect(),
+        body: body.to_owned(),
+    };
+    assert_eq!(answer.headers.len(), headers.len(), "a header twice: {head}");
+    assert_eq!(answer.header("cache-control"), Some("no-store"), "{head}");
+    assert_eq!(answer.header("location"), None, "{head}");
+    answer
+}
+
+async fn check(address: &str, query: &str, authorizations: &[String]) -> Answer {
+    let lines: Vec<_> =
+        authorizations.iter().map(|value| format!("authorization: {value}")).collect();
+    ask(address, "GET", &format!("/check?{query}"), &lines).await
+}
+
+fn bearer(token: &str) -> [String; 1] {
+    [format!("Bearer {token}")]
+}
+
+#[tokio::test]
+async fn http_is_answered_every_case_as_the_table_decides() {
+    let server = Server::start(&asking_as("gateway")).await;
+    let address = server.check_address();
+    let shop = server.caller("shop").await;
+    let issued = shop.issue(IssueTokenRequest {
+        scopes: vec!["read".to_owned()],
+        audience: vec!["billing".to_owned()],
+        ..client_credentials()
+    });
+    let good = issued.await.expect("a token").access_token;
+    let ended = shop.issue(client_credentials()).await.expect("a token").access_token;
+    shop.revoke(&ended).await.expect("revoked");
+    let table = Table { good: good.clone(), scope: "read" };
+    for Case { requirement, authorizations } in cases(&good, &ended) {
+        let decided = table.decide(&requirement, &authorizations).await;
+        let mut query = form_urlencoded::Serializer::new(String::new());
+        query.append_pair("audience", requirement.audience().expect("one"));
+        if !requirement.scopes().is_empty() {
+            query.append_pair("scope", &requirement.scopes().join(" "));
+        }
+        if requirement.is_optional() {
+            query.append_pair("optional", "true");
+        }
+        let query = query.finish();
+        let answer = check(&address, &query, &authorizations).await;
+        let case = format!("{query} {authorizations:?}: {answer:?}");
+        assert_eq!(answer.body, "", "{case}");
+        match decided {
+            Ok(bearer) => {
+                assert_eq!(answer.status, 200, "{case}");
+                assert!(answer.identity().iter().all(Option::is_some), "all are there: {case}");
+                let subject = if bearer == Bearer::Nobody { "" } else { "shop" };
+                assert_eq!(answer.header("x-jeton-subject"), Some(subject), "{case}");
+            }
+            Err(denial) => {
+                assert_eq!(answer.status, denial.http().as_u16(), "{case}");
+                let challenge = requirement.challenge(denial);
+                assert_eq!(answer.header("www-authenticate"), challenge.as_deref(), "{case}");
+            }
+        }
+    }
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn every_header_is_there_empty_where_there_is_nothing_to_say() {
+    let server = Server::start(&asking_as("billing")).await;
+    let address = server.check_address();
+    let shop = server.caller("shop").await;
+    let alice = shop.log_in().await;
+    let known = shop.introspect(&alice.access_token).await;
+    let query = "audience=billing&scope=read+write";
+    let answer = check(&address, query, &bearer(&alice.access_token)).await;
+    let expected = ["shop", &*known.grant_id, "read write", &*known.subject, "alice"].map(Some);
+    assert_eq!((answer.status, answer.identity()), (200, expected.to_vec()));
+
+    // Any method, any body, and the slash behind the path.
+    for (method, target) in
+        [("POST", "/check"), ("HEAD", "/check/"), ("OPTIONS", "/check/"), ("PURGE", "/check")]
+    {
+        let mut lines = vec![format!("authorization: Bearer {}", alice.access_token)];
+        lines.extend((method == "POST").then(|| "content-length: 1000000".to_owned()));
+        let answer = ask(&address, method, &format!("{target}?{query}"), &lines).await;
+        assert_eq!((answer.status, answer.identity()), (200, expected.to_vec()), "{method}");
+    }
+    for target in ["/", "/check/x", "/oauth/token", "/metrics"] {
+        assert_eq!(ask(&address, "GET", target, &[]).await.status, 404, "{target}");
+    }
+
+    let own = shop.issue(client_credentials()).await.expect("a token");
+    let answer = check(&address, query, &bearer(&own.access_token)).await;
+    let expected = ["shop", &*own.grant_id, "read write", "shop", ""].map(Some);
+    assert_eq!((answer.status, answer.identity()), (200, expected.to_vec()));
+
+    let answer = check(&address, "audience=billing&optional=true", &[]).await;
+    assert_eq!((answer.status, answer.identity()), (200, vec![Some(""); HEADERS.len()]));
+
+    shop.revoke(&alice.refresh_token).await.expect("revoked");
+    let answer = check(&address, query, &bearer(&alice.access_token)).await;
+    let challenge = r#"Bearer realm="billing", error="invalid_token""#;
+    assert_eq!((answer.status, answer.header("www-authenticate")), (401, Some(challenge)));
+
+    // What a route may have meant lets nobody pass, and a visitor cannot add to it.
+    for query in
+        ["", "audience=payroll", "audience=billing&scopse=read", "audience=billing&audience=stock"]
+    {
+        let answer = check(&address, query, &bearer(&own.access_token)).await;
+        assert_eq!((answer.status, answer.identity()), (500, vec![None; HEADERS.len()]), "{query}");
+    }
+    server.logs("a route of a proxy lets nobody pass").await;
+    assert!(!server.log().contains(&own.access_token), "no token is in the log");
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn a_client_that_is_no_proxy_lets_nobody_pass_and_one_that_asks_too_much_is_503() {
+    let settings = asking_as("shop").declare("gateway", "requests_per_second", "1");
+    let settings = settings.declare("gateway", "request_burst", "1");
+    let server = Server::start(&settings).await;
+    let shop = server.caller("shop").await;
+    let good = shop.issue(client_credentials()).await.expect("a token").access_token;
+    let answer = check(&server.check_address(), "audience=billing", &bearer(&good)).await;
+    assert_eq!(answer.status, 500, "it sees its own tokens only");
+    let mut home = server.stop().await;
+    for client in ["app", "nobody"] {
+        let settings = settings.clone().set("check", "client", client);
+        let server = Server::start_at(home, &settings).await;
+        let answer = check(&server.check_address(), "audience=billing", &bearer(&good)).await;
+        assert_eq!(answer.status, 500, "{client}");
+        server.logs("there is no such client, or it is public or disabled").await;
+        home = server.stop().await;
+    }
+    let server = Server::start_at(home, &settings.set("check", "client", "gateway")).await;
+    let address = server.check_address();
+    until("the client's requests to be spent", async || {
+        let answer = check(&address, "audience=billing", &bearer(&good)).await;
+        let seconds = answer.header("retry-after").and_then(|seconds| seconds.parse::<u64>().ok());
+        answer.status == 503 && seconds.is_some_and(|seconds| seconds >= 1)
+    })
+    .await;
+    server.stop().await;
+}

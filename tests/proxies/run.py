@@ -1,0 +1,270 @@
+"""Visits a service behind each proxy, and looks at what the service saw.
+
+Usage: run.py TOOLS JETON [PROXY...]
+"""
+
+import base64
+import http.client
+import json
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+import urllib.parse
+from collections.abc import Callable
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+from gateways import CHECK, GATEWAY, GATEWAYS, GRPC, SERVICE, Gateway, free_port
+
+# Generous: a slow machine is no failure, a hang is.
+LIMIT = 60.0
+PARTS = ("subject", "client-id", "username", "scope", "grant-id")
+# To many a service an underscore is a hyphen.
+FORGED = dict.fromkeys(
+    [f"X-Jeton-{part}" for part in PARTS] + ["X_Jeton_subject", "x-jeton_username", "X_JETON-GRANT_ID"],
+    "forged",
+)
+
+
+class Service(BaseHTTPRequestHandler):
+    """The service: it answers with the headers that it was shown, and remembers how often."""
+
+    protocol_version = "HTTP/1.1"
+    visits = 0
+
+    def do_GET(self) -> None:
+        Service.visits += 1
+        body = json.dumps(self.headers.items()).encode()
+        self.send_response(200)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def handle_one_request(self) -> None:
+        try:
+            super().handle_one_request()
+        except ConnectionError:
+            # The proxy keeps no connection for ever.
+            self.close_connection = True
+
+    def log_message(self, format: str, *args: object) -> None:
+        pass
+
+
+class Jeton:
+    """jeton itself, as `serve --dev` has it."""
+
+    def __init__(self, binary: str, home: Path) -> None:
+        self.binary, self.home = binary, home
+        self.ports = {"grpc": free_port(), "http": free_port(), "check": free_port()}
+        self.start()
+
+    def start(self) -> None:
+        listen = [
+            word
+            for name, port in self.ports.items()
+            for word in (f"--{name}-listen", f"127.0.0.1:{port}")
+        ]
+        command = [self.binary, "serve", "--dev", "--ops-listen", "off", *listen]
+        command += ["--check-client", "demo"]
+        log = (self.home / "log").open("wb")
+        self.process = subprocess.Popen(
+            command, cwd=self.home, stdout=subprocess.DEVNULL, stderr=log
+        )
+        until("jeton to serve", self.serves)
+
+    def serves(self) -> bool:
+        assert self.process.poll() is None, (self.home / "log").read_text()
+        try:
+            self.token()
+        except (OSError, http.client.HTTPException, AssertionError):
+            return False
+        return True
+
+    def stands_still(self) -> bool:
+        threads = Path(f"/proc/{self.process.pid}/task").glob("*/stat")
+        return all(stat.read_text().rpartition(")")[2].split()[0] == "T" for stat in threads)
+
+    def stop(self) -> None:
+        self.process.send_signal(signal.SIGTERM)
+        assert self.process.wait(LIMIT) == 0, (self.home / "log").read_text()
+
+    def post(self, path: str, **form: str) -> bytes:
+        connection = http.client.HTTPConnection("127.0.0.1", self.ports["http"], timeout=LIMIT)
+        basic = base64.b64encode(b"demo:demo-secret").decode()
+        headers = {
+            "Authorization": f"Basic {basic}",
+            "Content-Type": "application/x-www-form-urlencoded",
+        }
+        connection.request("POST", path, urllib.parse.urlencode(form), headers)
+        answer = connection.getresponse()
+        body = answer.read()
+        assert answer.status == 200, (answer.status, body)
+        return body
+
+    def token(self, **form: str) -> str:
+        form = {"grant_type": "client_credentials", "audience": "billing"} | form
+        return json.loads(self.post("/oauth/token", **form))["access_token"]
+
+    def revoke(self, token: str) -> None:
+        self.post("/oauth/revoke", token=token)
+
+
+def until(what: str, condition: Callable[[], bool]) -> None:
+    """Waits for a condition that nothing announces."""
+    deadline = time.monotonic() + LIMIT
+    while not condition():
+        if time.monotonic() > deadline:
+            raise TimeoutError(what)
+        time.sleep(0.02)
+
+
+class Visit:
+    """One request through a proxy: its answer, and what the service saw, if it saw it."""
+
+    def __init__(
+        self,
+        port: int,
+        *authorizations: str,
+        path: str = "/",
+        forged: dict[str, str] | None = None,
+    ) -> None:
+        before = Service.visits
+        connection = http.client.HTTPConnection("127.0.0.1", port, timeout=LIMIT)
+        connection.putrequest("GET", path)
+        for name, value in (FORGED if forged is None else forged).items():
+            connection.putheader(name, value)
+        for authorization in authorizations:
+            connection.putheader("Authorization", authorization)
+        connection.endheaders()
+        answer = connection.getresponse()
+        body = answer.read()
+        connection.close()
+        self.status = answer.status
+        self.challenge = answer.getheader("WWW-Authenticate", "")
+        self.seen: dict[str, str] | None = None
+        visited = Service.visits - before
+        assert visited == (self.status == 200), f"{self.status}, and {visited} visits"
+        if visited:
+            pairs = [(name.lower(), value) for name, value in json.loads(body)]
+            names = [name for name, _ in pairs]
+            assert len(names) == len(set(names)), f"a header twice: {pairs}"
+            self.seen = dict(pairs)
+
+    def identity(self) -> dict[str, str]:
+        """What the service takes for the visitor's identity: an empty header is none."""
+        assert self.seen is not None, self.status
+        assert "forged" not in self.seen.values(), self.seen
+        said = {part: self.seen.get(f"x-jeton-{part}", "") for part in PARTS}
+        return {part: value for part, value in said.items() if value}
+
+
+def check(gateway: Gateway, jeton: Jeton, port: int) -> dict[str, str]:
+    """Every case. Answers with what the service saw of a user."""
+
+    def refused(status: int, error: str, *authorizations: str, path: str = "/") -> None:
+        visit = Visit(port, *authorizations, path=path)
+        assert visit.status == status, f"{visit.status} in place of {status}"
+        if status in gateway.challenges:
+            assert 'Bearer realm="billing"' in visit.challenge, visit.challenge
+            assert error in visit.challenge, visit.challenge
+
+    user = jeton.token(grant_type="password", username="alice", password="demo-password")
+    seen = Visit(port, f"Bearer {user}").identity()
+    assert seen["username"] == "alice" and seen["client-id"] == "demo", seen
+    assert seen["subject"].startswith("usr_") and seen["scope"] == "read write", seen
+    own = Visit(port, f"bearer {jeton.token()}").identity()
+    assert set(own) == set(PARTS) - {"username"} and own["subject"] == "demo", own
+
+    refused(401, "")
+    refused(401, "", "Basic ZGVtbzpkZW1vLXNlY3JldA==")
+    refused(401, "invalid_token", "Bearer garbage")
+    refused(401, "invalid_token", f"Bearer {user}x")
+    elsewhere = jeton.token(audience="jeton")
+    refused(401, "invalid_token", f"Bearer {elsewhere}")
+    refused(403, "insufficient_scope", f"Bearer {jeton.token(scope='write')}")
+    for pair in ((f"Bearer {user}", f"Bearer {own}"), (f"Bearer {user}", f"Bearer {user}")):
+        two = Visit(port, *pair)
+        assert two.status in gateway.two, two.status
+
+    assert Visit(port, path="/public").identity() == {}
+    assert Visit(port, f"Bearer {user}", path="/public").identity() == seen
+    refused(401, "invalid_token", "Bearer garbage", path="/public")
+
+    assert Visit(port, f"Bearer {user}").status == 200
+    jeton.revoke(user)
+    refused(401, "invalid_token", f"Bearer {user}")
+
+    kept = jeton.token()
+    assert Visit(port, f"Bearer {kept}").status == 200
+    if gateway.gives_up:
+        jeton.process.send_signal(signal.SIGSTOP)
+        try:
+            until("jeton to stand still", jeton.stands_still)
+            slow = Visit(port, f"Bearer {kept}")
+        finally:
+            jeton.process.send_signal(signal.SIGCONT)
+        assert slow.status == gateway.away, f"{slow.status} while jeton says nothing"
+        until("the proxy to find jeton", lambda: Visit(port, f"Bearer {kept}").status == 200)
+    jeton.stop()
+    for path in ("/", "/public"):
+        for authorizations in ((f"Bearer {kept}",), ()):
+            away = Visit(port, *authorizations, path=path)
+            assert away.status == gateway.away, f"{away.status} while jeton is away"
+    jeton.start()
+    until("the proxy to find jeton", lambda: Visit(port, f"Bearer {kept}").status == 200)
+    return seen
+
+
+def main() -> None:
+    tools, binary, *wanted = sys.argv[1:]
+    service = ThreadingHTTPServer(("127.0.0.1", 0), Service)
+    threading.Thread(target=service.serve_forever, daemon=True).start()
+    chosen = [gateway for gateway in GATEWAYS if not wanted or gateway.name in wanted]
+    assert chosen, f"there are {[gateway.name for gateway in GATEWAYS]}"
+    print("| proxy | the service saw of alice | while jeton is away | took |")
+    for gateway in chosen:
+        began = time.monotonic()
+        with tempfile.TemporaryDirectory() as directory:
+            home = Path(directory)
+            for name in ("jeton", "proxy"):
+                (home / name).mkdir()
+            jeton = Jeton(os.path.abspath(binary), home / "jeton")
+            port = free_port()
+            ports = {
+                GATEWAY: port,
+                SERVICE: service.server_port,
+                GRPC: jeton.ports["grpc"],
+                CHECK: jeton.ports["check"],
+            }
+            proxy = gateway.start(home / "proxy", Path(tools).resolve(), ports)
+            try:
+
+                def up() -> bool:
+                    assert proxy.poll() is None, "it has ended"
+                    try:
+                        return Visit(port).status == 401
+                    except (OSError, http.client.HTTPException):
+                        return False
+
+                until("the proxy to answer", up)
+                seen = check(gateway, jeton, port)
+            except BaseException:
+                print(f"{gateway.name}:\n{(home / 'proxy' / 'log').read_text()[-4000:]}")
+                print((home / "jeton" / "log").read_text()[-4000:])
+                raise
+            finally:
+                proxy.terminate()
+                proxy.wait(LIMIT)
+                jeton.process.terminate()
+                jeton.process.wait(LIMIT)
+            shown = ", ".join(f"{part}" for part in seen)
+            took = time.monotonic() - began
+            print(f"| {gateway.name} | {shown} | {gateway.away} | {took:.1f} s |", flush=True)
+
+
+main()
