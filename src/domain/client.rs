@@ -9,13 +9,14 @@ use super::{
     audience::Audience,
     certificate::CertificateIdentity,
     client_id::ClientId,
-    client_secret::ClientSecret,
+    client_secret::{ClientSecret, SecretHash, StoredSecret},
     declared::Declared,
     entropy::Entropy,
     epoch::Epoch,
     grant_type::{GrantType, GrantTypes},
     request_limit::RequestLimit,
     scopes::Scopes,
+    secret::Secret,
     time::Timestamp,
 };
 
@@ -191,6 +192,26 @@ impl Client {
             disabled: false,
             declared: Declared::default(),
         }
+    }
+
+    /// Whether `secret`, a generated one, is one of its live secrets.
+    pub fn holds_generated(&self, secret: &Secret, now: Timestamp) -> bool {
+        let presented = SecretHash::of(secret);
+        let live = self.secrets.iter().filter(|held| held.is_live(now));
+        live.fold(false, |found, held| match &held.stored {
+            StoredSecret::Generated(hash) => found || (*hash == presented),
+            StoredSecret::Chosen(_) => found,
+        })
+    }
+
+    /// The hashes of its live chosen secrets, the newest first: it is the one that stays.
+    pub fn chosen_hashes(&self, now: Timestamp) -> Vec<&str> {
+        let live = self.secrets.iter().rev().filter(|held| held.is_live(now));
+        let chosen = live.filter_map(|held| match &held.stored {
+            StoredSecret::Chosen(phc) => Some(&**phc),
+            StoredSecret::Generated(_) => None,
+        });
+        chosen.collect()
     }
 
     /// Whether an access token that it got for itself is good at jeton's own RPCs: it has a secret to

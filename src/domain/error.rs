@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use thiserror::Error;
 
-use super::{cause::Cause, weakness::Weakness};
+use super::{cause::Cause, reason::Reason, weakness::Weakness};
 
 /// Names one failure in the log, for whoever reports it: random, tells nothing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -131,6 +131,31 @@ impl Error {
 
     /// As many watch as can; the pause is one in which somebody may leave.
     pub const TOO_MANY_WATCHES: Self = Self::Overloaded { retry_after: Duration::from_secs(5) };
+
+    /// The reason that callers, metrics and the audit are given.
+    pub const fn reason(&self) -> Reason {
+        match self {
+            Self::InvalidRequest { .. } | Self::TooWeak { .. } => Reason::InvalidRequest,
+            Self::InvalidClient(_) => Reason::InvalidClient,
+            Self::InvalidGrant(_) => Reason::InvalidGrant,
+            Self::UnauthorizedClient => Reason::UnauthorizedClient,
+            Self::UnsupportedGrantType => Reason::UnsupportedGrantType,
+            Self::InvalidScope => Reason::InvalidScope,
+            Self::InvalidTarget => Reason::InvalidTarget,
+            Self::InvalidToken(_) => Reason::InvalidToken,
+            Self::AccessDenied => Reason::AccessDenied,
+            Self::NotFound(_) => Reason::NotFound,
+            Self::AlreadyExists(_) => Reason::AlreadyExists,
+            Self::RateLimited { .. } => Reason::RateLimited,
+            Self::Overloaded { .. } => Reason::Overloaded,
+            Self::NoSpace { .. } => Reason::NoSpace,
+            Self::Unavailable { .. } => Reason::TemporarilyUnavailable,
+            Self::CursorOutOfRange { .. } => Reason::CursorOutOfRange,
+            Self::TooSlow => Reason::TooSlow,
+            Self::Changed | Self::Conflict => Reason::Conflict,
+            Self::Internal { .. } => Reason::ServerError,
+        }
+    }
 
     /// What lies behind it, where its reason is the same for many causes: for administrators and the
     /// audit.

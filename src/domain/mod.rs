@@ -36,6 +36,7 @@ pub mod pair;
 pub mod password_rules;
 pub mod permission;
 pub mod policy;
+pub mod reason;
 pub mod record;
 pub mod refresh;
 pub mod request_limit;

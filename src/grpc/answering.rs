@@ -21,7 +21,7 @@ use super::{
     own_errors::complete,
     panics::Panics,
 };
-use crate::{metrics::Outcome, transport::Made};
+use crate::{domain::reason::Reason, metrics::Outcome, transport::Made};
 
 /// What all calls share.
 pub(super) struct Answering {
@@ -74,7 +74,7 @@ where
         let answering = Arc::clone(&self.answering);
         let call = answering.metrics.meter(request.uri().path()).begin();
         if let Some(refused) = refusal(&request) {
-            call.end(Outcome::InvalidRequest);
+            call.end(Outcome::Failed(Reason::InvalidRequest));
             return Box::pin(async { Ok(refused) });
         }
         let deadline = answering.deadlines.of(&request);

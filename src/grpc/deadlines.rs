@@ -17,7 +17,7 @@ use tonic::{Code, Status, body::Body};
 use tonic_types::StatusExt as _;
 
 use super::{arriving::Arriving, services::methods, status};
-use crate::proto::v1::ErrorReason;
+use crate::domain::reason::Reason;
 
 /// What a caller says of its deadline.
 const HEADER: &str = "grpc-timeout";
@@ -124,7 +124,7 @@ fn asked(headers: &HeaderMap) -> Option<Duration> {
 
 /// What a call that took too long is answered.
 pub(super) fn exceeded() -> Status {
-    let details = status::details(ErrorReason::TemporarilyUnavailable);
+    let details = status::details(Reason::TemporarilyUnavailable);
     Status::with_error_details(Code::DeadlineExceeded, "the call took too long", details)
 }
 

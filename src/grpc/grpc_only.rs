@@ -9,7 +9,7 @@ use tonic::{Code, Status, body::Body, metadata::MetadataValue};
 use tonic_types::StatusExt as _;
 
 use super::status;
-use crate::proto::v1::ErrorReason;
+use crate::domain::reason::Reason;
 
 /// The content type, and with a `+` or `;` behind it the beginning of others that are gRPC.
 const GRPC: &[u8] = b"application/grpc";
@@ -60,7 +60,7 @@ fn plain(status: StatusCode) -> Response<Body> {
 }
 
 fn uncompressed_only() -> Status {
-    let details = status::details(ErrorReason::InvalidRequest);
+    let details = status::details(Reason::InvalidRequest);
     let text = "compressed messages are not understood: send them with grpc-encoding identity";
     let mut status = Status::with_error_details(Code::Unimplemented, text, details);
     status.metadata_mut().insert(ACCEPT_ENCODING, MetadataValue::from_static(IDENTITY));

@@ -6,7 +6,7 @@ use tonic::{Code, Status, body::Body};
 use tonic_types::StatusExt as _;
 
 use super::status;
-use crate::proto::v1::ErrorReason;
+use crate::domain::reason::Reason;
 
 /// Replaces an error without details; everything else passes untouched.
 pub(super) fn complete(response: Response<Body>) -> Response<Body> {
@@ -18,20 +18,18 @@ pub(super) fn complete(response: Response<Body>) -> Response<Body> {
     };
     let (code, reason, text) = match bare.code() {
         Code::Unimplemented => {
-            (Code::Unimplemented, ErrorReason::InvalidRequest, "there is no such method")
+            (Code::Unimplemented, Reason::InvalidRequest, "there is no such method")
         }
         // tonic's decoder: INTERNAL for what is no message, OUT_OF_RANGE for one that is too long.
-        Code::Internal | Code::OutOfRange | Code::InvalidArgument => (
-            Code::InvalidArgument,
-            ErrorReason::InvalidRequest,
-            "the message is unreadable or too long",
-        ),
-        Code::NotFound => (Code::NotFound, ErrorReason::InvalidRequest, "there is no such service"),
+        Code::Internal | Code::OutOfRange | Code::InvalidArgument => {
+            (Code::InvalidArgument, Reason::InvalidRequest, "the message is unreadable or too long")
+        }
+        Code::NotFound => (Code::NotFound, Reason::InvalidRequest, "there is no such service"),
         Code::DeadlineExceeded | Code::Cancelled | Code::Unavailable => {
-            (Code::Unavailable, ErrorReason::TemporarilyUnavailable, "the call was cut off")
+            (Code::Unavailable, Reason::TemporarilyUnavailable, "the call was cut off")
         }
         Code::ResourceExhausted => {
-            (Code::ResourceExhausted, ErrorReason::Overloaded, "the service is overloaded")
+            (Code::ResourceExhausted, Reason::Overloaded, "the service is overloaded")
         }
         Code::Ok
         | Code::Unknown

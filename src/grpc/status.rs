@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use tonic::{Code, Status, metadata::MetadataValue};
 use tonic_types::{ErrorDetails, StatusExt as _};
 
-use crate::{domain::error::Error, proto::v1::ErrorReason};
+use crate::domain::{error::Error, reason::Reason};
 
 /// The domain of every `google.rpc.ErrorInfo`.
 pub(super) const DOMAIN: &str = "jeton.v1";
@@ -25,8 +25,8 @@ pub(super) fn status(error: &Error) -> Status {
 }
 
 fn with_metadata(error: &Error, metadata: HashMap<String, String>) -> Status {
-    let (code, reason) = code_and_reason(error);
-    let mut details = ErrorDetails::with_error_info(reason_text(reason), DOMAIN, metadata);
+    let reason = error.reason();
+    let mut details = ErrorDetails::with_error_info(reason.name(), DOMAIN, metadata);
     if let Error::InvalidRequest { field, problem } = error {
         details.add_bad_request_violation(*field, *problem);
     }
@@ -36,17 +36,17 @@ fn with_metadata(error: &Error, metadata: HashMap<String, String>) -> Status {
     if let Error::Internal { incident } = error {
         let incident = format!("{:016x}", incident.0);
         let metadata = HashMap::from([("incident".to_owned(), incident)]);
-        details.set_error_info(reason_text(reason), DOMAIN, metadata);
+        details.set_error_info(reason.name(), DOMAIN, metadata);
     }
     if let Error::CursorOutOfRange { restart } = error {
         let metadata = HashMap::from([("cursor".to_owned(), restart.to_string())]);
-        details.set_error_info(reason_text(reason), DOMAIN, metadata);
+        details.set_error_info(reason.name(), DOMAIN, metadata);
     }
     let pause = error.retry_after();
     if pause.is_some() {
         details.set_retry_info(pause);
     }
-    let mut status = Status::with_error_details(code, error.to_string(), details);
+    let mut status = Status::with_error_details(code(reason), error.to_string(), details);
     if let Some(pause) = pause {
         let pause = u64::try_from(pause.as_millis()).unwrap_or(u64::MAX);
         status.metadata_mut().insert(PUSHBACK, MetadataValue::from(pause));
@@ -54,39 +54,44 @@ fn with_metadata(error: &Error, metadata: HashMap<String, String>) -> Status {
     status
 }
 
-fn code_and_reason(error: &Error) -> (Code, ErrorReason) {
-    match error {
-        Error::InvalidRequest { .. } | Error::TooWeak { .. } => {
-            (Code::InvalidArgument, ErrorReason::InvalidRequest)
+fn code(reason: Reason) -> Code {
+    match reason {
+        Reason::InvalidRequest
+        | Reason::UnsupportedGrantType
+        | Reason::InvalidScope
+        | Reason::InvalidTarget => Code::InvalidArgument,
+        Reason::InvalidClient | Reason::InvalidGrant | Reason::InvalidToken => {
+            Code::Unauthenticated
         }
-        Error::InvalidClient(_) => (Code::Unauthenticated, ErrorReason::InvalidClient),
-        Error::InvalidGrant(_) => (Code::Unauthenticated, ErrorReason::InvalidGrant),
-        Error::UnauthorizedClient => (Code::PermissionDenied, ErrorReason::UnauthorizedClient),
-        Error::UnsupportedGrantType => (Code::InvalidArgument, ErrorReason::UnsupportedGrantType),
-        Error::InvalidScope => (Code::InvalidArgument, ErrorReason::InvalidScope),
-        Error::InvalidTarget => (Code::InvalidArgument, ErrorReason::InvalidTarget),
-        Error::InvalidToken(_) => (Code::Unauthenticated, ErrorReason::InvalidToken),
-        Error::AccessDenied => (Code::PermissionDenied, ErrorReason::AccessDenied),
-        Error::NotFound(_) => (Code::NotFound, ErrorReason::NotFound),
-        Error::AlreadyExists(_) => (Code::AlreadyExists, ErrorReason::AlreadyExists),
-        Error::RateLimited { .. } => (Code::ResourceExhausted, ErrorReason::RateLimited),
-        Error::Overloaded { .. } => (Code::ResourceExhausted, ErrorReason::Overloaded),
-        Error::NoSpace { .. } => (Code::ResourceExhausted, ErrorReason::NoSpace),
-        Error::Unavailable { .. } => (Code::Unavailable, ErrorReason::TemporarilyUnavailable),
-        Error::CursorOutOfRange { .. } => (Code::OutOfRange, ErrorReason::CursorOutOfRange),
-        Error::TooSlow => (Code::ResourceExhausted, ErrorReason::TooSlow),
-        Error::Changed | Error::Conflict => (Code::Aborted, ErrorReason::Conflict),
-        Error::Internal { .. } => (Code::Internal, ErrorReason::ServerError),
+        Reason::UnauthorizedClient | Reason::AccessDenied => Code::PermissionDenied,
+        Reason::NotFound => Code::NotFound,
+        Reason::AlreadyExists => Code::AlreadyExists,
+        Reason::RateLimited | Reason::Overloaded | Reason::NoSpace | Reason::TooSlow => {
+            Code::ResourceExhausted
+        }
+        Reason::TemporarilyUnavailable => Code::Unavailable,
+        Reason::CursorOutOfRange => Code::OutOfRange,
+        Reason::Conflict => Code::Aborted,
+        Reason::ServerError => Code::Internal,
     }
 }
 
 /// Details that hold the reason alone.
-pub(super) fn details(reason: ErrorReason) -> ErrorDetails {
-    ErrorDetails::with_error_info(reason_text(reason), DOMAIN, HashMap::new())
+pub(super) fn details(reason: Reason) -> ErrorDetails {
+    ErrorDetails::with_error_info(reason.name(), DOMAIN, HashMap::new())
 }
 
-/// The reason as `google.rpc.ErrorInfo` has it: the enum value's name without its prefix.
-fn reason_text(reason: ErrorReason) -> &'static str {
-    let name = reason.as_str_name();
-    name.strip_prefix("ERROR_REASON_").unwrap_or(name)
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::proto::v1::ErrorReason;
+
+    #[test]
+    fn the_reasons_are_those_of_the_messages() {
+        let named = Reason::ALL.map(|reason| format!("ERROR_REASON_{}", reason.name()));
+        let mut numbers = named.map(|name| ErrorReason::from_str_name(&name).map(i32::from));
+        numbers.sort_unstable();
+        assert!(numbers.into_iter().eq((1..=19).map(Some)));
+        assert!(ErrorReason::try_from(20).is_err(), "a reason that no error gives");
+    }
 }

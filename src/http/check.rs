@@ -23,7 +23,7 @@ use super::{
 };
 use crate::{
     bearer::{Bearer, Denial, IdentityHeaders},
-    domain::{client_id::ClientId, error::Error},
+    domain::{client_id::ClientId, error::Error, reason::Reason},
     metrics::Outcome,
     service::{NotPassed, Ready},
     store::Store,
@@ -147,9 +147,9 @@ impl<S: Store> Place<S> {
 fn outcome(decided: Result<&Bearer, &NotPassed>) -> Outcome {
     match decided {
         Err(NotPassed::Denied { denial: Denial::Undecided { .. }, .. }) => {
-            Outcome::TemporarilyUnavailable
+            Outcome::Failed(Reason::TemporarilyUnavailable)
         }
-        Err(NotPassed::Misconfigured) => Outcome::InvalidRequest,
+        Err(NotPassed::Misconfigured) => Outcome::Failed(Reason::InvalidRequest),
         Ok(_) | Err(NotPassed::Denied { .. }) => Outcome::Ok,
     }
 }

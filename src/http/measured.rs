@@ -5,7 +5,10 @@ use std::sync::Arc;
 use axum::response::Response;
 
 use super::{failure::Failure, routes::Endpoint};
-use crate::metrics::{Call, CallMeter, Calls, Outcome, Registry};
+use crate::{
+    domain::reason::Reason,
+    metrics::{Call, CallMeter, Calls, Outcome, Registry},
+};
 
 /// The meters of all endpoints. Cloning shares them.
 #[derive(Clone)]
@@ -80,6 +83,6 @@ pub(super) fn outcome(answered: &Result<Response, Failure>) -> Outcome {
             | Failure::TooLarge { .. }
             | Failure::TooSlow
             | Failure::Malformed(_),
-        ) => Outcome::InvalidRequest,
+        ) => Outcome::Failed(Reason::InvalidRequest),
     }
 }

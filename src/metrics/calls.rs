@@ -60,7 +60,7 @@ pub struct CallMeter {
     value: Box<str>,
     ended: IntCounterVec,
     seconds: HistogramVec,
-    by_outcome: [OnceLock<IntCounter>; Outcome::ALL.len()],
+    by_outcome: [OnceLock<IntCounter>; Outcome::COUNT],
     timed: OnceLock<Histogram>,
 }
 
@@ -73,7 +73,7 @@ impl CallMeter {
 
     fn ended(&self, outcome: Outcome) -> &IntCounter {
         let labels = [&*self.value, outcome.text()];
-        self.by_outcome[outcome as usize].get_or_init(|| self.ended.with_label_values(&labels))
+        self.by_outcome[outcome.number()].get_or_init(|| self.ended.with_label_values(&labels))
     }
 
     fn timed(&self) -> &Histogram {

@@ -1,10 +1,9 @@
 //! How a call ended, by the reasons that both wires give.
 
-use crate::domain::error::Error;
+use crate::domain::{error::Error, reason::Reason};
 
 /// How a call ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[repr(u8)]
 pub enum Outcome {
     /// With an answer.
     Ok,
@@ -12,72 +11,23 @@ pub enum Outcome {
     Cancelled,
     /// With an error that has no reason of ours.
     Other,
-    /// The rest: with the error of that reason (`jeton.v1.ErrorReason`).
-    InvalidRequest,
-    /// See [`Error::InvalidClient`].
-    InvalidClient,
-    /// See [`Error::InvalidGrant`].
-    InvalidGrant,
-    /// See [`Error::UnauthorizedClient`].
-    UnauthorizedClient,
-    /// See [`Error::UnsupportedGrantType`].
-    UnsupportedGrantType,
-    /// See [`Error::InvalidScope`].
-    InvalidScope,
-    /// See [`Error::InvalidTarget`].
-    InvalidTarget,
-    /// See [`Error::InvalidToken`].
-    InvalidToken,
-    /// See [`Error::AccessDenied`].
-    AccessDenied,
-    /// See [`Error::NotFound`].
-    NotFound,
-    /// See [`Error::AlreadyExists`].
-    AlreadyExists,
-    /// See [`Error::RateLimited`].
-    RateLimited,
-    /// See [`Error::Overloaded`].
-    Overloaded,
-    /// See [`Error::NoSpace`].
-    NoSpace,
-    /// See [`Error::Unavailable`].
-    TemporarilyUnavailable,
-    /// See [`Error::CursorOutOfRange`].
-    CursorOutOfRange,
-    /// See [`Error::TooSlow`].
-    TooSlow,
-    /// See [`Error::Conflict`].
-    Conflict,
-    /// See [`Error::Internal`].
-    ServerError,
+    /// With an error of this reason.
+    Failed(Reason),
 }
 
 impl Outcome {
-    /// All of them, in the order of their numbers.
-    pub(super) const ALL: [Self; 22] = [
-        Self::Ok,
-        Self::Cancelled,
-        Self::Other,
-        Self::InvalidRequest,
-        Self::InvalidClient,
-        Self::InvalidGrant,
-        Self::UnauthorizedClient,
-        Self::UnsupportedGrantType,
-        Self::InvalidScope,
-        Self::InvalidTarget,
-        Self::InvalidToken,
-        Self::AccessDenied,
-        Self::NotFound,
-        Self::AlreadyExists,
-        Self::RateLimited,
-        Self::Overloaded,
-        Self::NoSpace,
-        Self::TemporarilyUnavailable,
-        Self::CursorOutOfRange,
-        Self::TooSlow,
-        Self::Conflict,
-        Self::ServerError,
-    ];
+    /// The number of outcomes that there are.
+    pub(super) const COUNT: usize = 3 + Reason::ALL.len();
+
+    /// The outcome's number, below [`Self::COUNT`].
+    pub(super) const fn number(self) -> usize {
+        match self {
+            Self::Ok => 0,
+            Self::Cancelled => 1,
+            Self::Other => 2,
+            Self::Failed(reason) => 3 + reason as usize,
+        }
+    }
 
     /// The label's value.
     pub const fn text(self) -> &'static str {
@@ -85,32 +35,14 @@ impl Outcome {
             Self::Ok => "OK",
             Self::Cancelled => "CANCELLED",
             Self::Other => "OTHER",
-            Self::InvalidRequest => "INVALID_REQUEST",
-            Self::InvalidClient => "INVALID_CLIENT",
-            Self::InvalidGrant => "INVALID_GRANT",
-            Self::UnauthorizedClient => "UNAUTHORIZED_CLIENT",
-            Self::UnsupportedGrantType => "UNSUPPORTED_GRANT_TYPE",
-            Self::InvalidScope => "INVALID_SCOPE",
-            Self::InvalidTarget => "INVALID_TARGET",
-            Self::InvalidToken => "INVALID_TOKEN",
-            Self::AccessDenied => "ACCESS_DENIED",
-            Self::NotFound => "NOT_FOUND",
-            Self::AlreadyExists => "ALREADY_EXISTS",
-            Self::RateLimited => "RATE_LIMITED",
-            Self::Overloaded => "OVERLOADED",
-            Self::NoSpace => "NO_SPACE",
-            Self::TemporarilyUnavailable => "TEMPORARILY_UNAVAILABLE",
-            Self::CursorOutOfRange => "CURSOR_OUT_OF_RANGE",
-            Self::TooSlow => "TOO_SLOW",
-            Self::Conflict => "CONFLICT",
-            Self::ServerError => "SERVER_ERROR",
+            Self::Failed(reason) => reason.name(),
         }
     }
 
     /// The outcome behind the reason in an error's `google.rpc.ErrorInfo`.
-    pub fn of_reason(reason: &str) -> Self {
-        let named = Self::ALL.into_iter().find(|outcome| outcome.text() == reason);
-        named.unwrap_or(Self::Other)
+    pub fn of_reason(name: &str) -> Self {
+        let named = Reason::ALL.into_iter().find(|reason| reason.name() == name);
+        named.map_or(Self::Other, Self::Failed)
     }
 
     /// The outcome of a call that comes to this.
@@ -123,27 +55,7 @@ impl Outcome {
 
     /// The outcome of a call that ends with this error.
     pub const fn of_error(error: &Error) -> Self {
-        match error {
-            Error::InvalidRequest { .. } | Error::TooWeak { .. } => Self::InvalidRequest,
-            Error::InvalidClient(_) => Self::InvalidClient,
-            Error::InvalidGrant(_) => Self::InvalidGrant,
-            Error::UnauthorizedClient => Self::UnauthorizedClient,
-            Error::UnsupportedGrantType => Self::UnsupportedGrantType,
-            Error::InvalidScope => Self::InvalidScope,
-            Error::InvalidTarget => Self::InvalidTarget,
-            Error::InvalidToken(_) => Self::InvalidToken,
-            Error::AccessDenied => Self::AccessDenied,
-            Error::NotFound(_) => Self::NotFound,
-            Error::AlreadyExists(_) => Self::AlreadyExists,
-            Error::RateLimited { .. } => Self::RateLimited,
-            Error::Overloaded { .. } => Self::Overloaded,
-            Error::NoSpace { .. } => Self::NoSpace,
-            Error::Unavailable { .. } => Self::TemporarilyUnavailable,
-            Error::CursorOutOfRange { .. } => Self::CursorOutOfRange,
-            Error::TooSlow => Self::TooSlow,
-            Error::Changed | Error::Conflict => Self::Conflict,
-            Error::Internal { .. } => Self::ServerError,
-        }
+        Self::Failed(error.reason())
     }
 }
 
@@ -152,10 +64,11 @@ mod tests {
     use super::*;
 
     #[test]
-    fn outcomes_stand_where_their_numbers_say() {
-        for (number, outcome) in Outcome::ALL.into_iter().enumerate() {
-            assert_eq!(outcome as usize, number);
-            assert_eq!(Outcome::of_reason(outcome.text()), outcome);
+    fn every_reason_has_a_number_of_its_own() {
+        for (place, reason) in Reason::ALL.into_iter().enumerate() {
+            let outcome = Outcome::of_reason(reason.name());
+            assert_eq!(outcome, Outcome::Failed(reason));
+            assert_eq!(outcome.number(), 3 + place);
         }
     }
 }

@@ -4,7 +4,7 @@ use std::fmt::Display;
 
 use super::{
     Caller, Service,
-    audit::{self, Outcome},
+    audit_line::{Outcome, write_admin},
     holder::{Account, Holder},
 };
 use crate::{
@@ -36,7 +36,7 @@ impl Admin {
     /// The refusal of what it asked to see, which is in the audit.
     pub(super) fn refused(&self) -> Error {
         let refused = Outcome::Refused(Error::AccessDenied);
-        audit::write_admin(self.id(), &self.origin, None, None, &refused);
+        write_admin(self.id(), &self.origin, None, None, &refused);
         Error::AccessDenied
     }
 
@@ -58,7 +58,7 @@ impl Admin {
             Ok(_) => Outcome::Done,
             Err(error) => Outcome::Refused(error.clone()),
         };
-        audit::write_admin(self.id(), &self.origin, Some(action), target, &told);
+        write_admin(self.id(), &self.origin, Some(action), target, &told);
         outcome
     }
 }
@@ -84,7 +84,7 @@ impl<S: Store> Service<S> {
             return Ok(Admin { caller, origin });
         }
         let refused = Outcome::Refused(Error::AccessDenied);
-        audit::write_admin(caller.id(), &origin, None, None, &refused);
+        write_admin(caller.id(), &origin, None, None, &refused);
         Err(Error::AccessDenied)
     }
 }

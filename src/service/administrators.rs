@@ -3,7 +3,7 @@
 
 use tokio::sync::MutexGuard;
 
-use super::{MAX_RACES, Service, audit};
+use super::{MAX_RACES, Service, audit_line};
 use crate::{
     domain::{
         administrator::Administers,
@@ -119,7 +119,7 @@ pub async fn reset_administrator(
     now: Timestamp,
 ) -> Result<(), WriteError> {
     let reset = reset(store, id, &StoredSecret::Generated(hash), entropy, now).await;
-    audit::write_reset(id, reset.as_ref().err());
+    audit_line::write_reset(id, reset.as_ref().err());
     reset
 }
 

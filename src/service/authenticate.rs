@@ -127,7 +127,7 @@ impl<S: Store> Service<S> {
     fn remembered(&self, reading: &IdAndSecret) -> Option<Caller> {
         let id = ClientId::parse(&reading.client_id).ok()?;
         let client = self.store.clients().cached(&id).filter(|client| !client.disabled)?;
-        let hashes = chosen_hashes(&client, self.now());
+        let hashes = client.chosen_hashes(self.now());
         let known = !hashes.is_empty()
             && self.verified.recall(&self.verified.proof(id.as_str(), &hashes, &reading.secret))
                 == Some(true);
@@ -191,6 +191,31 @@ impl<S: Store> Service<S> {
         Err(WRONG_CERTIFICATE)
     }
 
+    /// The enabled client that lists one of a certificate's identities, where the request names none;
+    /// `None` when there is none, or more than one, which nobody can mean.
+    async fn certified_client(
+        &self,
+        certificate: &[CertificateIdentity],
+    ) -> Result<Option<Stored<Client>>, Error> {
+        let listing = self.certificates.listing(&*self.store, certificate).await;
+        let mut found: Option<Stored<Client>> = None;
+        for id in listing.map_err(|error| self.read_failed(error))? {
+            let client = self.client_that(&id, |client| lists(client, certificate)).await?;
+            let Some(client) = client else { continue };
+            if let Some(first) = &found {
+                let (first, second) = (&first.id, &client.id);
+                tracing::warn!(
+                    %first,
+                    %second,
+                    "two clients list the certificate: without a client_id it is refused"
+                );
+                return Ok(None);
+            }
+            found = Some(client);
+        }
+        Ok(found)
+    }
+
     /// A public client is one by its name alone, whatever its connection has shown.
     async fn certified_or_public(
         &self,
@@ -240,7 +265,7 @@ impl<S: Store> Service<S> {
         let client = client.filter(|client| !client.disabled);
         let secret = &shown.secret;
         if is_generated(secret) {
-            return Ok(client.is_some_and(|client| holds_generated(client, secret, self.now())));
+            return Ok(client.is_some_and(|client| client.holds_generated(secret, self.now())));
         }
         self.holds_chosen(shown, client).await
     }
@@ -250,7 +275,7 @@ impl<S: Store> Service<S> {
         IdAndSecret { client_id, secret, address }: &IdAndSecret,
         client: Option<&Stored<Client>>,
     ) -> Result<bool, Error> {
-        let hashes = client.map(|client| chosen_hashes(client, self.now())).unwrap_or_default();
+        let hashes = client.map(|client| client.chosen_hashes(self.now())).unwrap_or_default();
         let proof = self.verified.proof(client_id, &hashes, secret);
         let known = || self.verified.recall(&proof);
         if let Some(right) = known() {
@@ -337,23 +362,4 @@ fn not_held(client: Option<&Client>, secret: &Secret, now: Timestamp) -> Error {
     } else {
         Cause::WrongSecret
     })
-}
-
-fn holds_generated(client: &Client, secret: &Secret, now: Timestamp) -> bool {
-    let presented = SecretHash::of(secret);
-    let live = client.secrets.iter().filter(|held| held.is_live(now));
-    live.fold(false, |found, held| match &held.stored {
-        StoredSecret::Generated(hash) => found || (*hash == presented),
-        StoredSecret::Chosen(_) => found,
-    })
-}
-
-/// The hashes of the client's live chosen secrets, the newest first: it is the one that stays.
-pub(super) fn chosen_hashes(client: &Client, now: Timestamp) -> Vec<&str> {
-    let live = client.secrets.iter().rev().filter(|held| held.is_live(now));
-    let chosen = live.filter_map(|held| match &held.stored {
-        StoredSecret::Chosen(phc) => Some(&**phc),
-        StoredSecret::Generated(_) => None,
-    });
-    chosen.collect()
 }

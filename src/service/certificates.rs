@@ -1,4 +1,4 @@
-//! Finds the client that a connection's certificate names.
+//! Which clients list which certificate.
 
 use std::{
     collections::{BTreeSet, HashMap},
@@ -8,13 +8,11 @@ use std::{
 use arc_swap::ArcSwap;
 use tokio::sync::Mutex;
 
-use super::Service;
 use crate::{
     domain::{
         certificate::CertificateIdentity, change::Change, client::Client, client_id::ClientId,
-        error::Error,
     },
-    store::{FeedError, ReadError, Records as _, Sequence, Store, StoreId, Stored},
+    store::{FeedError, ReadError, Records as _, Sequence, Store, StoreId},
 };
 
 /// Records that are read at a time.
@@ -38,6 +36,17 @@ struct Known {
 }
 
 impl CertificateIndex {
+    /// The clients that list one of a certificate's identities, as of now.
+    pub(super) async fn listing<S: Store>(
+        &self,
+        store: &S,
+        certificate: &[CertificateIdentity],
+    ) -> Result<BTreeSet<ClientId>, ReadError> {
+        let known = self.at(store, store.head().await?).await?;
+        let listing = certificate.iter().filter_map(|identity| known.holders.get(identity));
+        Ok(listing.flatten().cloned().collect())
+    }
+
     /// The index as of `head` or later, as far as the feed shows it: an event is shown before the
     /// write that it speaks of is answered.
     async fn at<S: Store>(&self, store: &S, head: Sequence) -> Result<Arc<Known>, ReadError> {
@@ -132,39 +141,6 @@ fn client(change: &Change) -> Option<&ClientId> {
 fn add(holders: &mut Holders, client: &Client) {
     for identity in &client.certificates {
         holders.entry(identity.clone()).or_default().insert(client.id.clone());
-    }
-}
-
-impl<S: Store> Service<S> {
-    /// The enabled client that lists one of a certificate's identities, where the request names none;
-    /// `None` when there is none, or more than one, which nobody can mean.
-    ///
-    /// # Errors
-    /// `Unavailable`.
-    pub(super) async fn certified_client(
-        &self,
-        certificate: &[CertificateIdentity],
-    ) -> Result<Option<Stored<Client>>, Error> {
-        let failed = |error| self.read_failed(error);
-        let head = self.store.head().await.map_err(failed)?;
-        let known = self.certificates.at(&*self.store, head).await.map_err(failed)?;
-        let listing = certificate.iter().filter_map(|identity| known.holders.get(identity));
-        let mut found: Option<Stored<Client>> = None;
-        for id in listing.flatten().collect::<BTreeSet<_>>() {
-            let client = self.client_that(id, |client| lists(client, certificate)).await?;
-            let Some(client) = client else { continue };
-            if let Some(first) = &found {
-                let (first, second) = (&first.id, &client.id);
-                tracing::warn!(
-                    %first,
-                    %second,
-                    "two clients list the certificate: without a client_id it is refused"
-                );
-                return Ok(None);
-            }
-            found = Some(client);
-        }
-        Ok(found)
     }
 }
 

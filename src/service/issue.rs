@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::{
     Caller, Service, Tokens,
-    audit::{Concerned, Event, Outcome},
+    audit_line::{Concerned, Event, Outcome},
     login::Login,
     race,
 };

@@ -1,13 +1,8 @@
 //! Changes the key ring of a running service, and tells which of its keys are still needed.
 
-use std::{
-    collections::BTreeMap,
-    sync::{Arc, Mutex, PoisonError},
-    time::Duration,
-};
+use std::sync::Arc;
 
 use thiserror::Error;
-use tokio::time::{sleep, timeout};
 
 use super::{KeyNamed, KeySearch, Service};
 use crate::{
@@ -22,11 +17,6 @@ use crate::{
 
 /// Reads that one look at a key may cost: some tens of milliseconds.
 const PAGES: usize = 64;
-/// How long requests that still hold the ring before may take to finish.
-const DRAIN: Duration = Duration::from_secs(60);
-/// How often it is looked whether they have.
-const GLANCE: Duration = Duration::from_millis(10);
-
 /// Why another ring is not taken. The keys that were used before go on being used.
 #[derive(Debug, Error)]
 pub enum RingRefused {
@@ -49,40 +39,6 @@ pub enum RingRefused {
     Write(#[from] WriteError),
 }
 
-/// What is known of the keys that are not active.
-#[derive(Default)]
-pub(super) struct KeyUse {
-    /// One at a time looks, or changes the ring.
-    searches: tokio::sync::Mutex<BTreeMap<KeyId, KeySearch>>,
-    /// Rings that requests may still hold.
-    retired: Mutex<Vec<Arc<KeyRing>>>,
-    /// What is wrong with the ring on disk, of which the one in use may be an earlier state.
-    fault: Mutex<Option<String>>,
-}
-
-impl KeyUse {
-    fn retire(&self, ring: Arc<KeyRing>) {
-        self.retired.lock().unwrap_or_else(PoisonError::into_inner).push(ring);
-    }
-
-    /// Whether no request holds a ring from before any more. A request that loads a ring holds it
-    /// until its write is queued.
-    fn is_drained(&self) -> bool {
-        let mut retired = self.retired.lock().unwrap_or_else(PoisonError::into_inner);
-        retired.retain(|ring| Arc::strong_count(ring) > 1);
-        retired.is_empty()
-    }
-
-    async fn drained(&self) -> Result<(), RingRefused> {
-        let drain = async {
-            while !self.is_drained() {
-                sleep(GLANCE).await;
-            }
-        };
-        timeout(DRAIN, drain).await.map_err(|_| RingRefused::Draining)
-    }
-}
-
 impl<S: Store> Service<S> {
     /// The names of the keys in use, the active one first.
     pub fn key_ids(&self) -> Vec<KeyId> {
@@ -100,12 +56,12 @@ impl<S: Store> Service<S> {
 
     /// Notes what is wrong with the ring on disk, for [`Self::status`].
     pub fn set_key_ring_fault(&self, fault: Option<String>) {
-        *self.key_use.fault.lock().unwrap_or_else(PoisonError::into_inner) = fault;
+        self.key_use.set_fault(fault);
     }
 
     /// What is wrong with the ring on disk, if anything is.
     pub(super) fn key_ring_fault(&self) -> Option<String> {
-        self.key_use.fault.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        self.key_use.fault()
     }
 
     /// Uses another ring from now on. Its active key is noted in the store, durably, before the
@@ -131,7 +87,9 @@ impl<S: Store> Service<S> {
         // and their retries are served until the last of them is through; then all are looked at.
         let both = KeyRing::new(ring.active().clone(), all(&ring).chain(lost.iter().cloned()));
         self.key_use.retire(self.keys.swap(Arc::new(both)));
-        self.key_use.drained().await?;
+        if !self.key_use.drained().await {
+            return Err(RingRefused::Draining);
+        }
         self.settle(active).await?;
         for key in &lost {
             self.refuse_if_named(key.id()).await?;

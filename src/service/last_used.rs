@@ -2,14 +2,9 @@
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use futures_util::future::join_all;
 use tokio::sync::{Mutex, mpsc};
 
-use super::Service;
-use crate::{
-    domain::{error::Error, grant::Grant, grant_id::GrantId, last_use, time::Timestamp},
-    store::{Records as _, Store, Write, WriteError},
-};
+use crate::domain::{grant::Grant, grant_id::GrantId, last_use, time::Timestamp};
 
 /// Uses written in one step: so few that whoever shares a core with the committer hardly waits for it.
 /// With 256 the p99 of introspection at half of what a core can do is five times a bare server's
@@ -25,8 +20,8 @@ const MINUTE: u64 = 60_000;
 /// A grant was used.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Use {
-    grant_id: GrantId,
-    time: Timestamp,
+    pub(super) grant_id: GrantId,
+    pub(super) time: Timestamp,
 }
 
 /// Uses on their way to the store.
@@ -75,47 +70,16 @@ impl LastUsed {
         let minute = used.time.as_millis() / MINUTE;
         (&self.marks[place], (part << 32) | (minute & 0xffff_ffff))
     }
-}
 
-impl<S: Store> Service<S> {
-    /// Waits until grants were used, and takes up to [`LAST_USED_STEP`] of the uses that were
-    /// noted. Dropping the future loses none.
-    pub async fn noted_uses(&self) -> Vec<Use> {
+    /// Waits until grants were used, and takes up to [`LAST_USED_STEP`] of the uses that were noted.
+    pub(super) async fn noted(&self) -> Vec<Use> {
         let mut uses = Vec::new();
-        self.last_used.noted.lock().await.recv_many(&mut uses, LAST_USED_STEP).await;
+        self.noted.lock().await.recv_many(&mut uses, LAST_USED_STEP).await;
         uses
     }
 
-    /// Writes down uses that [`Self::noted_uses`] gave. One that another write of the same grant
-    /// beats, or that there is no space for, is forgotten until the grant is used again.
-    ///
-    /// # Errors
-    /// `Overloaded` or `Unavailable`: then some are forgotten.
-    pub async fn write_uses(&self, uses: Vec<Use>) -> Result<(), Error> {
-        let written = join_all(uses.into_iter().map(|used| self.write_use(used))).await;
-        written.into_iter().collect()
-    }
-
-    /// Writes down everything that was noted before. For when nothing is used any more.
-    ///
-    /// # Errors
-    /// As [`Self::write_uses`].
-    pub async fn flush_uses(&self) -> Result<(), Error> {
-        while !self.last_used.noted.lock().await.is_empty() {
-            self.write_uses(self.noted_uses().await).await?;
-        }
-        Ok(())
-    }
-
-    async fn write_use(&self, used: Use) -> Result<(), Error> {
-        let Some(grant) = self.grant(used.grant_id).await? else { return Ok(()) };
-        let Some(noted) = last_use::note(&grant, used.time) else { return Ok(()) };
-        match self.store.grants().write(Write::Replace(grant.version(), noted)).await {
-            Ok(_) => self.metrics.last_used.inc(),
-            // Space is for grants.
-            Err(WriteError::Conflict | WriteError::NoSpace) => {}
-            Err(error) => return Err(self.write_failed(error)),
-        }
-        Ok(())
+    /// Whether nothing is noted.
+    pub(super) async fn is_empty(&self) -> bool {
+        self.noted.lock().await.is_empty()
     }
 }

@@ -6,7 +6,7 @@ use tokio::time::{Instant, sleep};
 
 use super::{
     HashPool, MAX_RACES, Service,
-    audit::Concerned,
+    audit_line::Concerned,
     hash_pool::{PATIENCE, Seat, soon},
     holder::{Account, Holder},
     turns::Presence,

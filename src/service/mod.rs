@@ -6,6 +6,7 @@
 mod admin;
 mod administrators;
 mod audit;
+mod audit_line;
 mod authenticate;
 mod authorization;
 mod backup;
@@ -28,6 +29,7 @@ mod horizon;
 mod introspect;
 mod issue;
 mod key_search;
+mod key_use;
 mod keys;
 mod last_used;
 mod limit;
@@ -52,6 +54,7 @@ mod sweep;
 mod tokens;
 mod turns;
 mod unattended;
+mod use_records;
 mod users;
 mod verified;
 mod watch;
@@ -98,7 +101,7 @@ pub use self::{
 use self::{
     backup::MOST_BACKUPS, certificates::CertificateIndex, check::Checks,
     client_check::ClientChecks, elapsed::Elapsed, fair_queue::FairQueue, horizon::Horizon,
-    keys::KeyUse, last_used::LastUsed, metrics::ServiceMetrics, minting::Minting,
+    key_use::KeyUse, last_used::LastUsed, metrics::ServiceMetrics, minting::Minting,
     request_budget::RequestBudgets, retention::Retention, shares::Shares,
     stranger_audit::StrangerAudit, turns::Turns, verified::VerifiedSecrets, watch::Watching,
 };
@@ -116,7 +119,7 @@ use crate::{
         token::Token,
     },
     metrics::Registry,
-    store::{ReadError, Store, WriteError},
+    store::{ReadError, Sequence, Store, WriteError},
 };
 
 /// How often a lost race for one record is run again before the caller is told of contention.
@@ -238,8 +241,12 @@ impl<S: Store> Service<S> {
     pub async fn revocation_cursor(&self, _caller: &Caller) -> Result<Cursor, Error> {
         // Order matters: a cursor of a feed that ends in between is refused, never misread.
         let store = self.store.id();
-        let head = self.store.head().await.map_err(|error| self.read_failed(error))?;
-        Ok(Cursor::new(store, head))
+        Ok(Cursor::new(store, self.head().await?))
+    }
+
+    /// The end of the feed of changes.
+    async fn head(&self) -> Result<Sequence, Error> {
+        self.store.head().await.map_err(|error| self.read_failed(error))
     }
 
     /// What the process's clock says.

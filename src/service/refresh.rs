@@ -2,7 +2,7 @@
 
 use super::{
     Caller, Service, Tokens,
-    audit::{Concerned, Event, Outcome},
+    audit_line::{Concerned, Event, Outcome},
     introspect::TokenRecords,
     race,
 };

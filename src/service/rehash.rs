@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use tracing::Instrument as _;
 
-use super::{Service, authenticate::chosen_hashes};
+use super::Service;
 use crate::{
     domain::{
         client::Client,
@@ -62,7 +62,7 @@ impl<S: Store> Service<S> {
             for held in renewed.secrets.iter_mut().filter(|held| held.stored == old) {
                 held.stored = StoredSecret::Chosen(hash.clone());
             }
-            let hashes = chosen_hashes(&renewed, now);
+            let hashes = renewed.chosen_hashes(now);
             verified.remember(verified.proof(client.id.as_str(), &hashes, &secret), true);
             let written = store.clients().write(Write::Replace(client.version(), renewed)).await;
             report("a client secret", written.map(drop));

@@ -2,7 +2,7 @@
 
 use super::{
     Caller, Service,
-    audit::{Concerned, Event, Outcome},
+    audit_line::{Concerned, Event, Outcome},
     race,
 };
 use crate::{

@@ -17,7 +17,7 @@ use governor::{
     state::{InMemoryState, NotKeyed},
 };
 
-use super::audit::{Line, TARGET};
+use super::audit_line::{Line, TARGET};
 use crate::domain::{cause::Cause, client_id::ClientId, time::Timestamp};
 
 /// Lines a second in the long run.

@@ -13,6 +13,8 @@ use tokio::sync::{Notify, watch};
 use super::event::Event;
 use crate::store::{Sequence, StoreId};
 
+/// Events read at once.
+pub(super) const PAGE: usize = 256;
 /// Events in memory: about 5 MiB. A watch that is further behind reads the store.
 const MOST_EVENTS: usize = 16_384;
 

@@ -4,7 +4,7 @@ use std::{convert::Infallible, sync::Arc, time::Duration};
 
 use tokio::time::sleep;
 
-use super::{super::Service, event::Event};
+use super::{super::Service, event::Event, feed::PAGE};
 use crate::{
     domain::error::Error,
     store::{FeedError, Sequence, Store, StoreId},
@@ -15,8 +15,6 @@ use crate::{
 const ROUND: Duration = Duration::from_millis(200);
 /// The pause after the store could not be read.
 const PAUSE: Duration = Duration::from_secs(1);
-/// Events read at once.
-pub(super) const PAGE: usize = 256;
 
 /// The store has lost a part of its feed, and makes its numbers again: watches end, and are told that
 /// their cursors are of no use when they are resumed.
@@ -87,9 +85,5 @@ impl<S: Store> Service<S> {
         let events = events.map(|(sequence, change)| Arc::new(Event::new(sequence, change)));
         self.watching.feed.add(events);
         Ok(last)
-    }
-
-    pub(super) async fn head(&self) -> Result<Sequence, Error> {
-        self.store.head().await.map_err(|error| self.read_failed(error))
     }
 }

@@ -24,6 +24,7 @@ mod follow;
 mod holders;
 mod places;
 mod searches;
+mod watching;
 
 use std::{future::pending, sync::Arc, time::Duration};
 
@@ -33,17 +34,15 @@ use tokio::{
 };
 
 pub use self::event::Event;
+pub(super) use self::watching::Watching;
 use self::{
     event::{Heard, Holders},
-    feed::{Course, Feed, Tip},
-    follow::PAGE,
-    places::{Place, Places},
-    searches::Searches,
+    feed::{Course, PAGE, Tip},
+    places::Place,
 };
 use super::{Caller, Credentials, Cursor, Service, holder::Holder};
 use crate::{
     domain::{client::IntrospectReach, error::Error, time::Timestamp},
-    metrics::Registry,
     store::{FeedError, Sequence, Store, StoreId},
 };
 
@@ -52,21 +51,6 @@ use crate::{
 const HEARTBEAT: Duration = Duration::from_millis(500);
 /// The pause before a checkpoint is tried again that had no look at the feed's end to rest on.
 const RETRY: Duration = Duration::from_millis(50);
-
-/// What all watches share.
-pub(super) struct Watching {
-    feed: Arc<Feed>,
-    places: Places,
-    searches: Searches,
-}
-
-impl Watching {
-    pub(super) fn new(registry: &Registry) -> Self {
-        let feed = Arc::new(Feed::new());
-        let places = Places::new(registry, Arc::clone(&feed));
-        Self { feed, places, searches: Searches::new() }
-    }
-}
 
 /// Where a watch starts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -1,0 +1,198 @@
+//! The events of the audit, and how they are written.
+
+use std::fmt::Display;
+
+use crate::{
+    domain::{
+        cause::Cause,
+        client_id::ClientId,
+        error::Error,
+        grant::{Grant, Origin},
+        grant_id::GrantId,
+        subject::{Subject, UserId},
+    },
+    store::WriteError,
+};
+
+/// The target of audit events, which the log sorts them by.
+pub(super) const TARGET: &str = "jeton::audit";
+
+/// What was done or asked for.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Event {
+    /// A client or caller authenticated; only failures are told.
+    Authenticate,
+    /// Tokens of a new grant.
+    Issue,
+    /// The next tokens of a grant.
+    Refresh,
+    /// The end of a grant or of its access tokens.
+    Revoke,
+}
+
+impl Event {
+    fn name(self) -> &'static str {
+        match self {
+            Self::Authenticate => "authenticate",
+            Self::Issue => "issue",
+            Self::Refresh => "refresh",
+            Self::Revoke => "revoke",
+        }
+    }
+}
+
+/// How it ended.
+#[derive(Clone, Debug)]
+pub(super) enum Outcome {
+    /// It was done.
+    Done,
+    /// A refresh was answered again within the retry window, with the same tokens.
+    Repeated,
+    /// A refresh token that was rotated out came back: the grant was ended.
+    Replayed,
+    /// A refresh token came that the grant's record is too old for: the grant was ended.
+    StoreWentBack,
+    /// There was nothing to do.
+    Nothing,
+    /// It was not done.
+    Refused(Error),
+}
+
+impl Outcome {
+    fn name(&self) -> &'static str {
+        match self {
+            Self::Done => "done",
+            Self::Repeated => "repeated",
+            Self::Replayed => "replayed",
+            Self::StoreWentBack => "store_went_back",
+            Self::Nothing => "nothing",
+            Self::Refused(_) => "refused",
+        }
+    }
+
+    fn reason(&self) -> Option<&'static str> {
+        match self {
+            Self::Refused(error) => Some(error.reason().name()),
+            Self::Done | Self::Repeated | Self::Replayed | Self::StoreWentBack | Self::Nothing => {
+                None
+            }
+        }
+    }
+
+    fn cause(&self) -> Option<Cause> {
+        match self {
+            Self::Refused(error) => error.cause(),
+            Self::Replayed => Some(Cause::Replayed),
+            Self::StoreWentBack => Some(Cause::StoreWentBack),
+            Self::Done | Self::Repeated | Self::Nothing => None,
+        }
+    }
+}
+
+/// What is known of the tokens concerned, gathered on the way.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Concerned {
+    pub(super) grant_id: Option<GrantId>,
+    subject: Option<String>,
+}
+
+impl Concerned {
+    /// A token of this grant was presented, genuine or not.
+    pub(super) fn named(&mut self, grant_id: GrantId) {
+        self.grant_id = Some(grant_id);
+    }
+
+    /// Tokens of this grant.
+    pub(super) fn grant(&mut self, grant: &Grant) {
+        self.grant_id = Some(grant.id);
+        self.subject = Some(grant.subject.text(&grant.client_id));
+    }
+
+    /// A user who is known, though perhaps not by their password.
+    pub(super) fn user(&mut self, id: UserId) {
+        self.subject = Some(id.to_string());
+    }
+
+    /// Who tokens were issued for.
+    pub(super) fn subject(&mut self, subject: &Subject, client_id: &ClientId) {
+        self.subject = Some(subject.text(client_id));
+    }
+}
+
+/// One event of a caller's.
+pub(super) struct Line<'a> {
+    pub(super) event: &'static str,
+    pub(super) outcome: &'static str,
+    pub(super) reason: Option<&'static str>,
+    pub(super) cause: Option<Cause>,
+    pub(super) client_id: Option<&'a ClientId>,
+    pub(super) peer: Option<&'a str>,
+    pub(super) concerned: Option<&'a Concerned>,
+}
+
+impl<'a> Line<'a> {
+    pub(super) fn new(event: Event, outcome: &Outcome, origin: &'a Origin) -> Self {
+        Self {
+            event: event.name(),
+            outcome: outcome.name(),
+            reason: outcome.reason(),
+            cause: outcome.cause(),
+            client_id: None,
+            peer: origin.peer.as_deref(),
+            concerned: None,
+        }
+    }
+
+    /// Writes it.
+    pub(super) fn write(&self) {
+        let grant_id = self.concerned.and_then(|concerned| concerned.grant_id);
+        tracing::info!(
+            target: TARGET,
+            event = self.event,
+            outcome = self.outcome,
+            reason = self.reason,
+            cause = self.cause.map(Cause::name),
+            client_id = self.client_id.map(ClientId::as_str),
+            peer = self.peer,
+            grant_id = grant_id.map(tracing::field::display),
+            subject = self.concerned.and_then(|concerned| concerned.subject.as_deref()),
+            "audit"
+        );
+    }
+}
+
+/// Writes one event of an administrator's, or of one who is none. `action` says what was done,
+/// `record` to what: the id of a client, user or grant.
+pub(super) fn write_admin(
+    client_id: &ClientId,
+    origin: &Origin,
+    action: Option<&'static str>,
+    record: Option<&dyn Display>,
+    outcome: &Outcome,
+) {
+    tracing::info!(
+        target: TARGET,
+        event = "admin",
+        outcome = outcome.name(),
+        reason = outcome.reason(),
+        client_id = client_id.as_str(),
+        peer = origin.peer.as_deref(),
+        action,
+        record = record.map(tracing::field::display),
+        "audit"
+    );
+}
+
+/// Writes that the machine itself has given the administrator `id` a new secret. One that failed may have
+/// been done all the same.
+pub(super) fn write_reset(id: &ClientId, failed: Option<&WriteError>) {
+    tracing::info!(
+        target: TARGET,
+        event = "admin",
+        outcome = if failed.is_none() { "done" } else { "refused" },
+        error = failed.map(tracing::field::display),
+        action = "reset administrator",
+        record = %id,
+        "audit"
+    );
+}
