@@ -1,7 +1,7 @@
 //! The house rules: who may import whom, what stays out of the domain, and how a file looks.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     fs,
     path::{Path, PathBuf},
 };
@@ -104,16 +104,54 @@ impl Source {
     fn imports(&self) -> Vec<String> {
         let code = self.code();
         let mut paths = Vec::new();
-        for (at, _) in code.match_indices("crate::") {
-            let before = code[..at].chars().next_back().unwrap_or(' ');
-            if !before.is_alphanumeric() && !matches!(before, '_' | ':') {
-                expand(&mut code[at + "crate::".len()..].chars().peekable(), "", &mut paths);
-            }
+        for at in beginnings(&code, "crate::") {
+            expand(&code[at + "crate::".len()..], "", &mut paths);
         }
         if code.contains(&"super::".repeat(self.depth())) {
             paths.push("super, beyond its own folder".to_owned());
         }
         paths
+    }
+
+    /// The modules it lies in, itself the last.
+    fn module(&self) -> Vec<String> {
+        let path = self.path.with_extension("");
+        let parts = path.iter().filter_map(|part| part.to_str());
+        parts.filter(|part| !matches!(*part, "mod" | "lib" | "main")).map(str::to_owned).collect()
+    }
+
+    /// Everything of the crate that the code names, by whatever kind of path.
+    fn references(&self, modules: &BTreeMap<Vec<String>, usize>) -> Vec<Reference> {
+        let (code, module) = (self.code(), self.module());
+        let mut found = Vec::new();
+        let mut end = 0;
+        let mut starts: Vec<_> = ["crate::", "super::", "self::"]
+            .iter()
+            .flat_map(|start| beginnings(&code, start))
+            .filter(|at| !code[..*at].ends_with("pub(in "))
+            .collect();
+        let children =
+            modules.keys().filter(|path| path.split_last().is_some_and(|last| last.1 == module));
+        let children = children.filter_map(|path| Some(format!("{}::", path.last()?)));
+        let relative: BTreeSet<_> = children.flat_map(|name| beginnings(&code, &name)).collect();
+        starts.extend(&relative);
+        starts.sort_unstable();
+        for at in starts {
+            // Within braces that are taken apart already.
+            if at < end {
+                continue;
+            }
+            let mut paths = Vec::new();
+            end = code.len() - expand(&code[at..], "", &mut paths).len();
+            let line = code[..at].rsplit('\n').next().unwrap_or_default().trim();
+            let is_use = line.ends_with("use");
+            let is_alias = line.starts_with("pub") && is_use;
+            for path in paths {
+                let path = rooted(&path, &module, relative.contains(&at));
+                found.push(Reference { path, is_use, is_alias });
+            }
+        }
+        found
     }
 
     /// How many modules it lies in, itself among them.
@@ -122,28 +160,163 @@ impl Source {
     }
 }
 
-type Chars<'a> = std::iter::Peekable<std::str::Chars<'a>>;
+/// Something of the crate that a file names.
+struct Reference {
+    path: Vec<String>,
+    /// Whether it is imported under its own name.
+    is_use: bool,
+    /// Whether it is only given another place.
+    is_alias: bool,
+}
 
-/// Reads `a::{b, c::d}` into `a::b` and `a::c::d`.
-fn expand(text: &mut Chars<'_>, prefix: &str, paths: &mut Vec<String>) {
-    let mut path = prefix.to_owned();
-    while let Some(next) = text.next_if(|next| next.is_alphanumeric() || matches!(next, '_' | ':'))
-    {
-        path.push(next);
+/// Where a path begins with `start`.
+fn beginnings(code: &str, start: &str) -> Vec<usize> {
+    let within = |before: char| before.is_alphanumeric() || matches!(before, '_' | ':');
+    let found = code.match_indices(start).map(|(at, _)| at);
+    found.filter(|at| !code[..*at].ends_with(within)).collect()
+}
+
+/// The path from the crate's root, for one that is written in `module`.
+fn rooted(path: &str, module: &[String], relative: bool) -> Vec<String> {
+    let mut parts: Vec<_> = path.split("::").filter(|part| !part.is_empty()).collect();
+    let mut base = module.to_vec();
+    while !relative && matches!(parts.first(), Some(&("crate" | "super" | "self"))) {
+        match parts.remove(0) {
+            "crate" => base.clear(),
+            "super" => drop(base.pop()),
+            _ => {}
+        }
     }
-    if text.next_if_eq(&'{').is_none() {
+    base.extend(parts.into_iter().filter(|part| *part != "self").map(str::to_owned));
+    base
+}
+
+/// Reads `a::{b, c::d}` into `a::b` and `a::c::d`, and returns the text behind it.
+fn expand<'a>(text: &'a str, prefix: &str, paths: &mut Vec<String>) -> &'a str {
+    let ends = |next: char| !next.is_alphanumeric() && !matches!(next, '_' | ':');
+    let (path, rest) = text.split_at(text.find(ends).unwrap_or(text.len()));
+    let path = format!("{prefix}{path}");
+    let Some(mut rest) = rest.strip_prefix('{') else {
         paths.push(path);
-        return;
-    }
+        return rest;
+    };
     loop {
-        while text.next_if(|next| next.is_whitespace() || *next == ',').is_some() {}
-        if text.peek().is_none() || text.next_if_eq(&'}').is_some() {
+        rest = rest.trim_start_matches(|next: char| next.is_whitespace() || next == ',');
+        if rest.is_empty() {
+            return rest;
+        }
+        if let Some(rest) = rest.strip_prefix('}') {
+            return rest;
+        }
+        // `as` and the name after it, or a `*`, are passed over.
+        rest = expand(rest, &path, paths).trim_start_matches(|next| !matches!(next, ',' | '}'));
+    }
+}
+
+/// Which files each file imports, by their places among the sources. An item that a file only hands on
+/// counts for the file that it comes from.
+fn imports_between(sources: &[Source]) -> Vec<BTreeSet<usize>> {
+    let modules: BTreeMap<_, _> =
+        sources.iter().enumerate().map(|(at, source)| (source.module(), at)).collect();
+    let references: Vec<_> = sources.iter().map(|source| source.references(&modules)).collect();
+    let mut aliases = BTreeMap::new();
+    for (source, references) in sources.iter().zip(&references) {
+        for Reference { path, .. } in references.iter().filter(|reference| reference.is_use) {
+            let name = [&*source.module(), &path[path.len().saturating_sub(1)..]].concat();
+            aliases.entry(name).or_insert_with(|| path.clone());
+        }
+    }
+    let target = |path: &[String]| {
+        let mut path = path.to_vec();
+        for _ in 0..sources.len() {
+            let within = (0..=path.len()).rev().find(|end| modules.contains_key(&path[..*end]))?;
+            let known = path.get(..=within).and_then(|name| aliases.get(name));
+            match known {
+                Some(origin) => path = [origin, &path[within + 1..]].concat(),
+                None => return modules.get(&path[..within]).copied(),
+            }
+        }
+        None
+    };
+    let imported = |(at, references): (usize, &Vec<Reference>)| {
+        let paths = references.iter().filter(|reference| !reference.is_alias);
+        let others = paths.filter_map(|reference| target(&reference.path));
+        others.filter(|other| *other != at && !sources[*other].module().is_empty()).collect()
+    };
+    references.iter().enumerate().map(imported).collect()
+}
+
+/// Circles, each as the names that one meets on the way: a depth-first search finds one at least where
+/// there are any.
+fn circles(edges: &BTreeMap<String, BTreeSet<String>>) -> Vec<String> {
+    fn visit<'a>(
+        name: &'a str,
+        edges: &'a BTreeMap<String, BTreeSet<String>>,
+        way: &mut Vec<&'a str>,
+        done: &mut BTreeSet<&'a str>,
+        found: &mut Vec<String>,
+    ) {
+        if let Some(begin) = way.iter().position(|on_way| *on_way == name) {
+            found.push([&way[begin..], &[name]].concat().join(" -> "));
             return;
         }
-        expand(text, &path, paths);
-        // `as` and the name after it, or a `*`.
-        while text.next_if(|next| !matches!(next, ',' | '}')).is_some() {}
+        if !done.insert(name) {
+            return;
+        }
+        way.push(name);
+        for next in edges.get(name).into_iter().flatten() {
+            visit(next, edges, way, done, found);
+        }
+        way.pop();
     }
+    let (mut done, mut found) = (BTreeSet::new(), Vec::new());
+    for name in edges.keys() {
+        visit(name, edges, &mut Vec::new(), &mut done, &mut found);
+    }
+    found
+}
+
+/// The parameters of functions that are tuples: named by nothing where the function is called.
+fn tuple_parameters(code: &str) -> Vec<String> {
+    let mut found = Vec::new();
+    for (at, _) in code.match_indices("fn ") {
+        let Some(open) = code[at..].find(['(', ';', '{']).map(|open| at + open) else { continue };
+        // A bound of a generic may be a function's.
+        let bounded = code[at..open].contains('<') && !code[at..open].ends_with('>');
+        let behind = || code[open..].find(">(").map(|end| open + end + 1);
+        let start = if bounded { behind() } else { Some(open) };
+        let Some(start) = start.filter(|start| code[*start..].starts_with('(')) else { continue };
+        found
+            .extend(parameters(&code[start..]).into_iter().filter(|parameter| is_tuple(parameter)));
+    }
+    found
+}
+
+/// The parameters in the parentheses that `code` begins with.
+fn parameters(code: &str) -> Vec<String> {
+    let (mut depth, mut parameters, mut last) = (0, vec![String::new()], ' ');
+    for next in code.chars() {
+        match next {
+            '(' | '[' | '{' | '<' => depth += 1,
+            ')' | ']' | '}' => depth -= 1,
+            '>' if !matches!(last, '-' | '=') => depth -= 1,
+            _ => {}
+        }
+        match next {
+            _ if depth == 0 => break,
+            '(' if depth == 1 => {}
+            ',' if depth == 1 => parameters.push(String::new()),
+            _ => parameters.last_mut().expect("never empty").push(next),
+        }
+        last = next;
+    }
+    parameters
+}
+
+fn is_tuple(parameter: &str) -> bool {
+    let Some((pattern, kind)) = parameter.split_once(": ") else { return false };
+    let kind = kind.trim_start_matches(['&', ' ']).trim_start_matches("mut ");
+    pattern.trim().starts_with('(') || (kind.starts_with('(') && !kind.starts_with("(dyn"))
 }
 
 fn sources() -> Vec<Source> {
@@ -194,6 +367,47 @@ fn imports_go_down_the_layers_only() {
                 findings.push(format!("{}: must not import crate::{path}", source.name()));
             }
         }
+    }
+    assert_none(&findings);
+}
+
+#[test]
+fn no_files_import_each_other_in_a_circle() {
+    let sources = sources();
+    let names: Vec<_> = sources.iter().map(Source::name).collect();
+    let imports = imports_between(&sources);
+    assert!(imports.iter().map(BTreeSet::len).sum::<usize>() > sources.len(), "imports are read");
+    let named = |at: usize| imports[at].iter().map(|other| names[*other].clone()).collect();
+    let edges = names.iter().enumerate().map(|(at, name)| (name.clone(), named(at))).collect();
+    assert_none(&circles(&edges));
+}
+
+#[test]
+fn no_folders_beside_each_other_import_each_other_in_a_circle() {
+    let sources = sources();
+    let mut edges = BTreeMap::<_, BTreeSet<_>>::new();
+    for (source, imports) in sources.iter().zip(imports_between(&sources)) {
+        for import in imports {
+            let (from, to) = (&source.path, &sources[import].path);
+            let shared = from.iter().zip(to.iter()).take_while(|(from, to)| from == to).count();
+            let folder = |path: &Path| {
+                let folder: PathBuf = path.iter().take(shared + 1).collect();
+                folder.extension().is_none().then(|| folder.display().to_string())
+            };
+            if let (Some(from), Some(to)) = (folder(from), folder(to)) {
+                edges.entry(from).or_default().insert(to);
+            }
+        }
+    }
+    assert_none(&circles(&edges));
+}
+
+#[test]
+fn no_parameter_is_a_tuple() {
+    let mut findings = Vec::new();
+    for source in sources() {
+        let found = tuple_parameters(&source.code());
+        findings.extend(found.into_iter().map(|found| format!("{}: {found}", source.name())));
     }
     assert_none(&findings);
 }
@@ -276,4 +490,24 @@ fn the_reader_sees_through_braces_comments_and_quotes() {
     assert_eq!(source.imports(), ["a::self", "a::B", "d::", "e", "f::g"]);
     assert_eq!((source.layer(), source.depth()), (Some("k"), 2));
     assert!(lies("domain::secret::Secret", "domain::secret") && !lies("domains", "domain"));
+}
+
+#[test]
+fn circles_and_tuples_are_seen() {
+    let file = |path: &str, text: &str| Source { path: path.into(), text: text.to_owned() };
+    let sources = [
+        file("a/mod.rs", "mod b;\nmod c;\npub use self::c::C;\nfn f() { b::g() }\n"),
+        file("a/b.rs", "use super::C;\nuse crate::d::{self, D as E};\n"),
+        file("a/c.rs", "fn h() { super::super::d::i() }\n"),
+        file("d.rs", "pub(in crate::a) fn i() {}\nuse crate::a::{C, other::{x, y}};\n"),
+    ];
+    let imports = imports_between(&sources);
+    let expected = [vec![1], vec![2, 3], vec![3], vec![0, 2]];
+    assert!(imports.iter().map(|found| found.iter().copied().collect::<Vec<_>>()).eq(expected));
+    let edges = [("a", "b"), ("b", "c"), ("c", "b")];
+    let edges = edges.map(|(from, to)| (from.to_owned(), BTreeSet::from([to.to_owned()])));
+    assert_eq!(circles(&BTreeMap::from(edges)), ["b -> c -> b"]);
+    let code = "fn a((b, c): (u8, u8)) {}\nfn d<E: Fn(u8) -> u8>(e: E, f: &(u8, u8)) {}\n\
+                fn g<H>(self, h: &(dyn I + 'static), j: impl Fn((u8, u8)), k: Vec<(u8, u8)>) {}\n";
+    assert_eq!(tuple_parameters(code), ["(b, c): (u8, u8)", " f: &(u8, u8)"]);
 }

@@ -1,44 +1,15 @@
-//! Opens the store in a database that other instances may share.
+//! How a database that other instances may share is reached.
 
-#[cfg(feature = "postgres")]
-use std::sync::Arc;
-
-use super::open::StartError;
-#[cfg(feature = "postgres")]
 use crate::{
-    app::{SystemClock, SystemEntropy},
-    config::DatabaseTlsMode,
-    store::postgres::{ClientCertificate, PostgresOptions, PostgresStore, TlsMode, TlsOptions},
+    config::{DatabaseTlsMode, DatabaseUrl, StoreSettings},
+    store::postgres::{ClientCertificate, PostgresOptions, TlsMode, TlsOptions},
 };
-use crate::{
-    config::{DatabaseUrl, StoreSettings},
-    store::Engine,
-};
-
-/// Opens the store at `url`.
-#[cfg(feature = "postgres")]
-pub(super) async fn open(
-    settings: &StoreSettings,
-    url: &DatabaseUrl,
-) -> Result<Engine, StartError> {
-    let (options, clock) = (options(settings, url), Arc::new(SystemClock));
-    let store = PostgresStore::open(&options, clock, &SystemEntropy).await?;
-    Ok(store.into())
-}
-
-/// There is nothing in this build to open it with.
-#[cfg(not(feature = "postgres"))]
-pub(super) async fn open(_: &StoreSettings, _: &DatabaseUrl) -> Result<Engine, StartError> {
-    Err(StartError::NoPostgres)
-}
 
 /// Where the settings say that the store is, if that is a database.
-#[cfg(feature = "postgres")]
 pub fn database(settings: &StoreSettings) -> Option<PostgresOptions> {
     settings.url.as_ref().map(|url| options(settings, url))
 }
 
-#[cfg(feature = "postgres")]
 pub(super) fn options(settings: &StoreSettings, url: &DatabaseUrl) -> PostgresOptions {
     PostgresOptions {
         url: url.url.clone(),
@@ -50,7 +21,6 @@ pub(super) fn options(settings: &StoreSettings, url: &DatabaseUrl) -> PostgresOp
     }
 }
 
-#[cfg(feature = "postgres")]
 fn tls(settings: &StoreSettings, url: &DatabaseUrl) -> TlsOptions {
     let mode = url.mode.map(|mode| match mode {
         DatabaseTlsMode::Disable => TlsMode::Disable,

@@ -18,7 +18,7 @@ use super::{
     first_admin::{first_admin, look_for_administrator},
     hangup::{Hangups, OnHangup},
     key_watch::follow_keys,
-    listen::{Listeners, Serving, cores, listen, system},
+    listen::{Listeners, Served, Serving, cores, listen, system},
     named_keys::NamedKeys,
     open::{Opened, StartError, open},
     service_manager::ServiceManager,
@@ -104,10 +104,17 @@ pub async fn serve(settings: &Settings, hooks: Hooks) -> Result<(), ServeError> 
     let starting = async {
         let named = settings.tls.clone();
         let tls = spawn_blocking(move || tls_watch::load(named, certificate_metrics)).await??;
-        let (served, ops) = ((&ready, &health), (&readiness, &exposition));
         let cores = cores(settings.serve.runtime)?;
-        let (listeners, serving) =
-            listen(settings, (tls.as_ref(), cores.as_ref()), served, ops, &staged)?;
+        let served = Served {
+            tls: tls.as_ref(),
+            cores: cores.as_ref(),
+            ready: &ready,
+            health: &health,
+            readiness: &readiness,
+            exposition: &exposition,
+            stage: &staged,
+        };
+        let (listeners, serving) = listen(settings, served)?;
         let Opened { store, service } = open(settings).await?;
         exposition.add([store.metrics()]);
         exposition.add(service.metrics());

@@ -82,16 +82,25 @@ impl Serving {
     }
 }
 
+/// What listeners answer from, and how.
+pub(super) struct Served<'a> {
+    pub(super) tls: Option<&'a Tls>,
+    pub(super) cores: Option<&'a Cores>,
+    pub(super) ready: &'a Ready<Engine>,
+    pub(super) health: &'a Health,
+    pub(super) readiness: &'a Readiness,
+    pub(super) exposition: &'a Exposition,
+    pub(super) stage: &'a watch::Receiver<Stage>,
+}
+
 /// Binds every listener and begins to serve on them, for as long as the stage says so.
 pub(super) fn listen(
     settings: &Settings,
-    (tls, cores): (Option<&Tls>, Option<&Cores>),
-    (ready, health): (&Ready<Engine>, &Health),
-    (readiness, exposition): (&Readiness, &Exposition),
-    stage: &watch::Receiver<Stage>,
+    served: Served<'_>,
 ) -> Result<(Listeners, Serving), StartError> {
     // First: it tells why the others do not answer yet.
-    let ops = listen_for_ops(settings, (readiness, exposition, health), cores.cloned())?;
+    let ops = listen_for_ops(settings, &served)?;
+    let Served { tls, cores, ready, health, exposition, stage, .. } = served;
 
     let (grpc_metrics, http_metrics) = (GrpcMetrics::new(), HttpMetrics::new());
     exposition.add([grpc_metrics.registry(), http_metrics.registry()]);
@@ -113,18 +122,18 @@ pub(super) fn listen(
             when_full: WhenFull::Refuse,
             cores: cores.cloned(),
             spread: u64::from_be_bytes(draw(&SystemEntropy)),
+            stage: stage.clone(),
         };
-        (Transport::new(carriage), stage.clone())
+        Transport::new(carriage)
     };
     let options = GrpcOptions {
         limits: call_limits(&limits),
         reflection: settings.grpc.reflection,
         envoy: envoy_options(&settings.check),
     };
-    let called = (ready.clone(), options);
-    let (health, entropy) = (health.clone(), Arc::new(SystemEntropy));
+    let (ready, health, entropy) = (ready.clone(), health.clone(), Arc::new(SystemEntropy));
     let over = transport(Protocol::Http2, tls, &limits);
-    let serving_grpc = server.serve(called, health, grpc_metrics, entropy, over);
+    let serving_grpc = server.serve(ready.clone(), options, health, grpc_metrics, entropy, over);
 
     let address = settings.http.listen;
     let bound = HttpServer::bind(address).and_then(|server| Ok((server.local_address()?, server)));
@@ -194,13 +203,12 @@ pub(super) fn cores(runtime: Runtime) -> Result<Option<Cores>, StartError> {
 /// Binds the ops listener, if there is to be one, and serves on it until the process ends.
 fn listen_for_ops(
     settings: &Settings,
-    (readiness, exposition, health): (&Readiness, &Exposition, &Health),
-    cores: Option<Cores>,
+    &Served { readiness, exposition, health, cores, .. }: &Served<'_>,
 ) -> Result<Option<SocketAddr>, StartError> {
     let Some(address) = settings.ops.listen else { return Ok(None) };
     let bound = OpsServer::bind(address).and_then(|server| Ok((server.local_address()?, server)));
     let (bound, server) = bound.map_err(|error| system(&format!("ops on {address}"), error))?;
-    let started = server.start(readiness, exposition, health, cores);
+    let started = server.start(readiness, exposition, health, cores.cloned());
     started.map_err(|error| system("the thread for probes", error))?;
     // Told now: nothing else can be asked while the store is being opened.
     tracing::info!(ops = %bound, "answering probes");

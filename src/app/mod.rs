@@ -6,6 +6,7 @@ mod background;
 mod build_info;
 mod check;
 mod commits;
+#[cfg(feature = "postgres")]
 mod database;
 mod declared;
 mod doctor;

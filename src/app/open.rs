@@ -5,17 +5,18 @@ use std::{io, sync::Arc, thread};
 use thiserror::Error;
 use tokio::task::{JoinError, spawn_blocking};
 
+#[cfg(feature = "postgres")]
+use super::database::options;
 use super::{
     FirstAdminError, KeyFiles, KeyRingError, SystemClock, SystemEntropy,
     access::exposures,
-    database,
     declared::{DeclareError, declare},
     doctor::clock::behind_store,
 };
 #[cfg(feature = "postgres")]
-use crate::store::postgres;
+use crate::store::postgres::{self, PostgresStore};
 use crate::{
-    config::Settings,
+    config::{DatabaseUrl, Settings, StoreSettings},
     domain::{
         entropy::Entropy,
         key_ring::{KeyId, KeyRing},
@@ -139,7 +140,7 @@ fn default_hash_threads() -> usize {
 
 async fn open_store(settings: &Settings) -> Result<Engine, StartError> {
     if let Some(url) = &settings.store.url {
-        return database::open(&settings.store, url).await;
+        return open_database(&settings.store, url).await;
     }
     let path = settings.store.path.clone();
     if let Some(behind) = behind_store(&path, SystemClock.now()) {
@@ -157,6 +158,26 @@ async fn open_store(settings: &Settings) -> Result<Engine, StartError> {
         path: settings.store.path.display().to_string(),
         error,
     })
+}
+
+/// Opens the store at `url`.
+#[cfg(feature = "postgres")]
+pub(super) async fn open_database(
+    settings: &StoreSettings,
+    url: &DatabaseUrl,
+) -> Result<Engine, StartError> {
+    let (options, clock) = (options(settings, url), Arc::new(SystemClock));
+    let store = PostgresStore::open(&options, clock, &SystemEntropy).await?;
+    Ok(store.into())
+}
+
+/// There is nothing in this build to open it with.
+#[cfg(not(feature = "postgres"))]
+pub(super) async fn open_database(
+    _: &StoreSettings,
+    _: &DatabaseUrl,
+) -> Result<Engine, StartError> {
+    Err(StartError::NoPostgres)
 }
 
 async fn open_keys(settings: &Settings, store: &Engine) -> Result<KeyRing, StartError> {

@@ -12,7 +12,7 @@ use clap::{
     error::{ContextKind, ContextValue, ErrorKind},
 };
 
-use super::{Cli, examples, meant, presentation};
+use super::{command::Cli, examples, meant, presentation};
 use crate::config::{Environment as _, ProcessEnvironment, says_where_a_database_is};
 
 /// The command line, with what all commands share.

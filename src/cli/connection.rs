@@ -1,12 +1,26 @@
 //! Which server a command talks to, and as which client: flags, then the environment, then a profile.
 
-use std::{error::Error as _, sync::OnceLock};
+use std::{
+    error::Error as _,
+    fmt::Display,
+    fs,
+    path::{Path, PathBuf},
+    sync::OnceLock,
+};
 
 use clap::Args;
 use http::Uri;
-use tonic::transport::{Channel, Endpoint, Error};
+use tonic::transport::{Certificate, Channel, ClientTlsConfig, Endpoint, Error, Identity};
+use zeroize::Zeroizing;
 
-use super::{CliError, encryption::Encryption, input, profile::Profile, refusal::Refusal, trouble};
+use super::{
+    CliError,
+    encryption::{Encryption, HEADING},
+    input,
+    profile::Profile,
+    refusal::Refusal,
+    trouble,
+};
 use crate::{
     client::{self, Admin, Basic},
     domain::secret::Secret,
@@ -15,9 +29,6 @@ use crate::{
 
 /// Where a server listens unless it was told otherwise.
 const DEFAULT_SERVER: &str = "http://127.0.0.1:50051";
-
-/// What help puts the flags of this file under.
-pub(super) const HEADING: &str = "Connection";
 
 /// The server that this process has connected to, for [`explain`]: an error of a call does not say.
 static SERVER: OnceLock<String> = OnceLock::new();
@@ -275,4 +286,58 @@ pub(super) async fn explain(refusal: Box<Refusal>) -> CliError {
         Some(advice) => CliError::NotGrpc { server: server.clone(), refusal, advice },
         None => CliError::Refused(refusal),
     }
+}
+
+impl Encryption {
+    /// The same files, named from the root.
+    fn absolute(&self) -> Result<Self, CliError> {
+        let named = |path: &Option<PathBuf>| {
+            let path = path.as_ref().filter(|path| !path.as_os_str().is_empty());
+            let named = path.map(std::path::absolute).transpose();
+            named.map_err(|error| CliError::Io("the working directory", error))
+        };
+        Ok(Self { ca: named(&self.ca)?, cert: named(&self.cert)?, key: named(&self.key)? })
+    }
+
+    /// TLS to the server at `url`, or `None` where none is wanted. What flags and environment leave
+    /// open the profile may say.
+    fn towards(&self, url: &str, profile: &Profile) -> Result<Option<ClientTlsConfig>, CliError> {
+        let given = |own: &Option<PathBuf>, profile: &Option<PathBuf>| {
+            let own = own.clone().filter(|path| !path.as_os_str().is_empty());
+            own.or_else(|| profile.clone())
+        };
+        let ca = given(&self.ca, &profile.encryption.ca);
+        let cert = given(&self.cert, &profile.encryption.cert);
+        let key = given(&self.key, &profile.encryption.key);
+        if !url.starts_with("https://") {
+            if ca.is_some() || cert.is_some() || key.is_some() {
+                return Err(CliError::Usage(
+                    "a CA, certificate or key is for an https:// server: give --server one",
+                ));
+            }
+            return Ok(None);
+        }
+        let config = match ca {
+            Some(ca) => ClientTlsConfig::new()
+                .ca_certificate(Certificate::from_pem(&*read(&ca, &ca.display())?)),
+            None => ClientTlsConfig::new().with_native_roots(),
+        };
+        match (cert, key) {
+            (Some(cert), Some(key)) => {
+                let identity =
+                    Identity::from_pem(&*read(&cert, &cert.display())?, &*read(&key, &KEY)?);
+                Ok(Some(config.identity(identity)))
+            }
+            (None, None) => Ok(Some(config)),
+            _ => Err(CliError::Usage("a certificate and its key go together: --cert and --key")),
+        }
+    }
+}
+
+/// What is said of the file of a key: what was given for its path may be the key.
+const KEY: &str = "the private key (--key, JETON_KEY, or the profile's)";
+
+fn read(path: &Path, shown: &dyn Display) -> Result<Zeroizing<Vec<u8>>, CliError> {
+    let bytes = fs::read(path).map_err(|error| CliError::File(shown.to_string(), error))?;
+    Ok(Zeroizing::new(bytes))
 }

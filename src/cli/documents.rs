@@ -5,11 +5,11 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use clap::Args;
+use clap::{Args, Command};
 use clap_complete::Shell;
 use clap_mangen::Man;
 
-use super::{CliError, arguments, output};
+use super::{CliError, output};
 
 #[derive(Args, Debug)]
 pub(super) struct Completions {
@@ -18,9 +18,9 @@ pub(super) struct Completions {
 }
 
 impl Completions {
-    pub(super) fn run(&self) -> Result<(), CliError> {
+    pub(super) fn run(&self, mut command: Command) -> Result<(), CliError> {
         let mut script = Vec::new();
-        clap_complete::generate(self.shell, &mut arguments::command(), "jeton", &mut script);
+        clap_complete::generate(self.shell, &mut command, "jeton", &mut script);
         print(&script)
     }
 }
@@ -34,29 +34,29 @@ pub(super) struct Manual {
 }
 
 impl Manual {
-    pub(super) fn run(&self) -> Result<(), CliError> {
+    pub(super) fn run(&self, command: Command) -> Result<(), CliError> {
         match &self.dir {
-            Some(dir) => pages(dir),
-            None => page(),
+            Some(dir) => pages(dir, command),
+            None => page(command),
         }
     }
 }
 
-fn page() -> Result<(), CliError> {
+fn page(command: Command) -> Result<(), CliError> {
     let mut page = Vec::new();
-    let rendered = Man::new(arguments::command().disable_help_subcommand(true)).render(&mut page);
+    let rendered = Man::new(command.disable_help_subcommand(true)).render(&mut page);
     rendered.map_err(|error| CliError::Io("the manual", error))?;
     print(&page)
 }
 
-fn pages(dir: &Path) -> Result<(), CliError> {
-    put_pages(dir).map_err(|error| CliError::Io("the manual's directory", error))
+fn pages(dir: &Path, command: Command) -> Result<(), CliError> {
+    put_pages(dir, command).map_err(|error| CliError::Io("the manual's directory", error))
 }
 
 /// Pages take the place of what bears their names: they are not written through a link that was put there.
-fn put_pages(dir: &Path) -> io::Result<()> {
+fn put_pages(dir: &Path, command: Command) -> io::Result<()> {
     let aside = tempfile::tempdir_in(dir)?;
-    clap_mangen::generate_to(arguments::command(), aside.path())?;
+    clap_mangen::generate_to(command, aside.path())?;
     for page in fs::read_dir(aside.path())? {
         let page = page?;
         fs::rename(page.path(), dir.join(page.file_name()))?;

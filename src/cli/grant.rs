@@ -7,7 +7,7 @@ use super::{
     connection::Caller,
     input, meant,
     output::{Columns, Fields, Format, print_list},
-    pages, time, user,
+    pages, time, user_arg,
     words::Word as _,
 };
 use crate::{client::Admin, proto::v1};
@@ -161,7 +161,7 @@ impl Whose {
             words.push(format!("the client {client}"));
         }
         let subject = match self.user {
-            Some(name) => user::id_of(name, admin).await?,
+            Some(name) => user_arg::id_of(name, admin).await?,
             None => self.subject.unwrap_or_default(),
         };
         let client_id = self.client.unwrap_or_default();

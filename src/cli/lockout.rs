@@ -7,7 +7,7 @@ use super::{
     CliError,
     connection::Caller,
     output::{Columns, Fields, Format, print_list},
-    pages, time, user,
+    pages, time, user_arg,
 };
 use crate::{client::Admin, proto::v1};
 
@@ -121,7 +121,7 @@ async fn subject(user: Option<String>, admin: &mut Admin) -> Result<String, CliE
     match user {
         None => Ok(String::new()),
         Some(id) if id.starts_with(USER_PREFIX) => Ok(id),
-        Some(name) => user::id_of(name, admin).await,
+        Some(name) => user_arg::id_of(name, admin).await,
     }
 }
 

@@ -9,12 +9,9 @@ use super::{
     input, lockout, meant,
     output::{Columns, Fields, Format, print_list},
     pages, time,
+    user_arg::UserArg,
 };
-use crate::{
-    app::UserId,
-    client::Admin,
-    proto::v1::{self, get_user_request::Name},
-};
+use crate::{client::Admin, proto::v1};
 
 /// Of a list, for people.
 const COLUMNS: Columns = Columns::new(
@@ -49,7 +46,7 @@ enum Action {
     /// Shows a user
     Get {
         #[command(flatten)]
-        which: Which,
+        which: UserArg,
     },
     /// Lists users in no particular order
     List(List),
@@ -59,7 +56,7 @@ enum Action {
     /// grant of the user
     SetPassword {
         #[command(flatten)]
-        which: Which,
+        which: UserArg,
 
         /// Leaves the user's grants alive
         #[arg(long)]
@@ -68,17 +65,17 @@ enum Action {
     /// Refuses a user's logins and ends every grant of the user
     Disable {
         #[command(flatten)]
-        which: Which,
+        which: UserArg,
     },
     /// Lets a user log in again; what was ended stays ended
     Enable {
         #[command(flatten)]
-        which: Which,
+        which: UserArg,
     },
     /// Deletes a user and ends every grant of the user
     Delete {
         #[command(flatten)]
-        which: Which,
+        which: UserArg,
 
         /// Does not ask
         #[arg(long)]
@@ -105,19 +102,6 @@ impl NewName {
     }
 }
 
-/// One user, by login name or by id.
-#[derive(Args, Debug)]
-#[group(required = true, multiple = false)]
-struct Which {
-    /// The user: the login name, or the id
-    #[arg(value_name = "USER", value_parser = meant::given)]
-    user: Option<String>,
-
-    /// The login name, even if it looks like an id
-    #[arg(long, value_name = "NAME", value_parser = meant::given, hide = true)]
-    name: Option<String>,
-}
-
 #[derive(Args, Debug)]
 struct List {
     /// Those only whose login name begins so
@@ -136,7 +120,7 @@ struct List {
 #[derive(Args, Debug)]
 struct Update {
     #[command(flatten)]
-    which: Which,
+    which: UserArg,
 
     /// Only if the user is still as when this was the etag
     #[arg(long, value_name = "ETAG", value_parser = meant::given)]
@@ -207,33 +191,6 @@ impl User {
     }
 }
 
-impl Which {
-    async fn find(self, admin: &mut Admin) -> Result<v1::GetUserResponse, CliError> {
-        let named = match self.user {
-            Some(id) if UserId::parse(&id).is_some() => Some(Name::UserId(id)),
-            user => user.or(self.name).map(Name::Username),
-        };
-        Ok(admin.get_user(v1::GetUserRequest { name: named }).await?.into_inner())
-    }
-
-    async fn get(self, admin: &mut Admin) -> Result<v1::User, CliError> {
-        Ok(self.find(admin).await?.user.unwrap_or_default())
-    }
-
-    /// Asks only where it is not given.
-    async fn id(self, admin: &mut Admin) -> Result<String, CliError> {
-        match self.user {
-            Some(id) if UserId::parse(&id).is_some() => Ok(id),
-            user => Ok(Self { user, ..self }.get(admin).await?.user_id),
-        }
-    }
-}
-
-/// The id of the user of that login name or id.
-pub(super) async fn id_of(user: String, admin: &mut Admin) -> Result<String, CliError> {
-    Which { user: Some(user), name: None }.id(admin).await
-}
-
 impl List {
     async fn run(self, admin: &mut Admin) -> Result<Vec<Fields>, CliError> {
         let users = pages::collect(self.limit, async |page_size, page_token| {
@@ -277,7 +234,7 @@ impl Update {
 
 async fn delete(
     admin: &mut Admin,
-    which: Which,
+    which: UserArg,
     yes: bool,
     server: &str,
 ) -> Result<Fields, CliError> {

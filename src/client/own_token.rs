@@ -13,8 +13,10 @@ use tokio::{
 };
 use tonic::metadata::{Ascii, MetadataValue};
 
-use super::{Error, TokenClient};
-use crate::proto::v1::{ClientCredentialsGrant, IssueTokenRequest, issue_token_request::Grant};
+use super::Error;
+use crate::proto::v1::{
+    ClientCredentialsGrant, IssueTokenRequest, IssueTokenResponse, issue_token_request::Grant,
+};
 
 /// Names the token service itself in an audience.
 const AUDIENCE: &str = "jeton";
@@ -31,7 +33,7 @@ const LONGEST_FAILURE: Duration = Duration::from_secs(30);
 pub struct OwnToken(Arc<Inner>);
 
 struct Inner {
-    client: TokenClient,
+    issue: Issue,
     held: RwLock<Held>,
     /// Whoever holds it renews.
     renewing: Mutex<()>,
@@ -55,16 +57,23 @@ enum Held {
 
 type Header = MetadataValue<Ascii>;
 
+/// Asks the token service for a token.
+type Issue = Box<
+    dyn Fn(IssueTokenRequest) -> BoxFuture<'static, Result<IssueTokenResponse, Error>>
+        + Send
+        + Sync,
+>;
+
 impl OwnToken {
-    /// The own token of the client that `client` calls as, by its id and secret or its certificate.
-    pub fn new(client: TokenClient) -> Self {
-        Self(Arc::new(Inner { client, held: RwLock::default(), renewing: Mutex::default() }))
+    /// The own token that `issue` gives.
+    pub(super) fn issued_by(issue: Issue) -> Self {
+        Self(Arc::new(Inner { issue, held: RwLock::default(), renewing: Mutex::default() }))
     }
 
     /// The value of `authorization`.
     ///
     /// # Errors
-    /// As [`TokenClient::issue_token`], when there is no token that is still good.
+    /// As [`TokenClient::issue_token`](super::TokenClient::issue_token), when there is no token that is still good.
     pub(super) async fn header(&self) -> Result<Header, Error> {
         match self.held() {
             Held::Token { header, renew, end } if Instant::now() < end => {
@@ -101,17 +110,14 @@ impl OwnToken {
         });
     }
 
-    /// Boxed: a token client asks for the token that a token client issues.
-    fn renew(&self) -> BoxFuture<'_, Result<Header, Error>> {
-        Box::pin(async {
-            let turn = self.0.renewing.lock().await;
-            match self.held() {
-                // Somebody else's turn came to this.
-                Held::Token { header, end, .. } if Instant::now() < end => Ok(header),
-                Held::Failure { error, end } if Instant::now() < end => Err(error),
-                Held::Token { .. } | Held::Failure { .. } | Held::Nothing => self.issue(turn).await,
-            }
-        })
+    async fn renew(&self) -> Result<Header, Error> {
+        let turn = self.0.renewing.lock().await;
+        match self.held() {
+            // Somebody else's turn came to this.
+            Held::Token { header, end, .. } if Instant::now() < end => Ok(header),
+            Held::Failure { error, end } if Instant::now() < end => Err(error),
+            Held::Token { .. } | Held::Failure { .. } | Held::Nothing => self.issue(turn).await,
+        }
     }
 
     async fn issue(&self, _turn: MutexGuard<'_, ()>) -> Result<Header, Error> {
@@ -122,7 +128,7 @@ impl OwnToken {
             ..IssueTokenRequest::default()
         };
         let sent = Instant::now();
-        let issued = self.0.client.issue_token(request).await;
+        let issued = (self.0.issue)(request).await;
         let mut held = self.0.held.write().unwrap_or_else(PoisonError::into_inner);
         match issued {
             Ok(issued) => {

@@ -1,5 +1,6 @@
 //! The token service with deadlines, credentials, safe retries and typed errors.
 
+use futures_util::FutureExt as _;
 use tonic::{Request, Response, Status, Streaming, transport::Channel};
 
 use super::{
@@ -26,6 +27,16 @@ pub enum Credentials {
     /// By a client's own access token. Good for the calls that take one: `introspect`,
     /// `batch_introspect`, `watch_revocations` and `get_revocation_cursor`.
     Bearer(OwnToken),
+}
+
+impl OwnToken {
+    /// The own token of the client that `client` calls as, by its id and secret or its certificate.
+    pub fn new(client: TokenClient) -> Self {
+        Self::issued_by(Box::new(move |request| {
+            let client = client.clone();
+            async move { client.issue_token(request).await }.boxed()
+        }))
+    }
 }
 
 /// One caller of `jeton.v1.TokenService`. Clones share the connection and the budget of retries.

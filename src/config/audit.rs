@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use super::{fields::Fields, storage};
+use super::{fields::Fields, path};
 use crate::domain::invalid::Invalid;
 
 /// `[audit]`: one line for each issue, refresh, revocation, refusal, reuse and change by an
@@ -35,7 +35,7 @@ fn target(text: &str) -> Result<AuditSettings, Invalid> {
         "stdout" => Ok(AuditSettings::Stdout),
         "off" => Ok(AuditSettings::Off),
         _ => {
-            let path = text.strip_prefix("file:").and_then(|path| storage::path(path).ok());
+            let path = text.strip_prefix("file:").and_then(|path| path::path(path).ok());
             let problem = r#"must be "log", "stdout", "off" or "file:" and a path"#;
             path.map(AuditSettings::File).ok_or(Invalid(problem))
         }

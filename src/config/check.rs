@@ -3,9 +3,9 @@
 use std::net::SocketAddr;
 
 use super::{
-    choice,
+    address::{ListenOrOff, listen_or_off},
+    choice::{self, EnvoyUndecided},
     fields::{Fields, Placed},
-    listeners::{ListenOrOff, listen_or_off},
     overrides::Overrides,
     report::Spot,
 };
@@ -15,15 +15,6 @@ use crate::{
 };
 
 const ADDRESS: &str = r#"an address and port like "127.0.0.1:8081", or "off""#;
-
-/// What Envoy is answered where it cannot be decided whether a request may pass.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum EnvoyUndecided {
-    /// A refusal with 503.
-    Deny,
-    /// That the call failed: Envoy then does what it is configured to.
-    Fail,
-}
 
 /// `[check]`: how proxies are answered whether a request may pass.
 #[derive(Clone, Debug, PartialEq, Eq)]

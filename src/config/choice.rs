@@ -1,16 +1,92 @@
 //! Values that are one word out of a few.
 
-use super::{
-    check::EnvoyUndecided,
-    secrets::WeakDeclared,
-    serve::{Runtime, Undeclared},
-};
 use crate::domain::{
     client::{IntrospectReach, Permissions, WhenFull},
     grant_type::{GrantType, GrantTypes},
     invalid::Invalid,
     permission::Permission,
 };
+
+/// How the work of connections is divided among threads.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Runtime {
+    /// A runtime of one thread for each core; a connection stays on one of them.
+    PerCore,
+    /// One runtime whose threads take each other's work.
+    Shared,
+}
+
+/// What becomes of clients and users that the settings file declared, and declares no more.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Undeclared {
+    /// The next start disables them and ends their grants.
+    Disable,
+    /// They stay as they are; each start names them.
+    Keep,
+}
+
+/// What becomes of a secret in the file that breaks the rules.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum WeakDeclared {
+    /// The settings cannot be used.
+    #[default]
+    Refuse,
+    /// It is warned of.
+    Warn,
+}
+
+/// What Envoy is answered where it cannot be decided whether a request may pass.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum EnvoyUndecided {
+    /// A refusal with 503.
+    Deny,
+    /// That the call failed: Envoy then does what it is configured to.
+    Fail,
+}
+
+/// How a log line looks.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum LogFormat {
+    /// Human on a terminal, JSON otherwise.
+    #[default]
+    Auto,
+    /// For people.
+    Human,
+    /// One JSON object a line.
+    Json,
+}
+
+/// Whether clients are asked for a certificate.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum ClientAuth {
+    /// No.
+    #[default]
+    Off,
+    /// Yes, and those without one are served all the same.
+    Optional,
+    /// Yes, and those without one are refused.
+    Required,
+}
+
+/// Reads `auto`, `human` or `json`.
+pub(super) fn log_format(text: &str) -> Result<LogFormat, Invalid> {
+    match text {
+        "auto" => Ok(LogFormat::Auto),
+        "human" => Ok(LogFormat::Human),
+        "json" => Ok(LogFormat::Json),
+        _ => Err(Invalid(r#"must be "auto", "human" or "json""#)),
+    }
+}
+
+/// Reads `off`, `optional` or `required`.
+pub(super) fn client_auth(text: &str) -> Result<ClientAuth, Invalid> {
+    match text {
+        "off" => Ok(ClientAuth::Off),
+        "optional" => Ok(ClientAuth::Optional),
+        "required" => Ok(ClientAuth::Required),
+        _ => Err(Invalid(r#"must be "off", "optional" or "required""#)),
+    }
+}
 
 /// Reads `own`, `audience` or `any`.
 pub(super) fn introspect(text: &str) -> Result<IntrospectReach, Invalid> {

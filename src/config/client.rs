@@ -3,13 +3,13 @@
 use std::num::NonZeroU32;
 
 use super::{
-    choice,
+    choice::{self, WeakDeclared},
     credential::{self, Clear, Given, Keys},
     duration,
     environment::Environment,
     fields::{Fields, Placed},
     phc,
-    secrets::{SecretSettings, WeakDeclared},
+    secrets::SecretSettings,
     warning::Warning,
 };
 use crate::domain::{

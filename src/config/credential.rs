@@ -12,8 +12,8 @@ use zeroize::Zeroizing;
 use super::{
     environment::{Environment, TextFile},
     fields::{Fields, Placed},
+    path,
     secret_text::secret_text,
-    storage,
     warning::Warning,
 };
 use crate::domain::{client_secret, invalid::Invalid, secret::Secret};
@@ -118,7 +118,7 @@ fn file_path(text: &str) -> Result<PathBuf, Invalid> {
     if client_secret::is_generated(&Secret::new(text)) {
         return Err(Invalid("must be a path"));
     }
-    storage::path(text)
+    path::path(text)
 }
 
 /// Whether a file that cannot be read is there, so that its path is one.

@@ -1,11 +1,28 @@
 //! The URL of a database, read once: where it is, and how connections to it are encrypted, by libpq's names.
 
-use std::path::PathBuf;
+use std::{convert::Infallible, path::PathBuf};
 
 use percent_encoding::percent_decode_str;
 
 use super::secret_text::secret_text;
 use crate::domain::{invalid::Invalid, secret::Secret};
+
+/// More than this a PostgreSQL does not take from one of several.
+pub(super) const MOST_CONNECTIONS: u32 = 1000;
+
+/// Reads how many connections there may be.
+pub(super) fn connections(text: &str) -> Result<u32, Invalid> {
+    let number = text.parse().ok().filter(|number| (1..=MOST_CONNECTIONS).contains(number));
+    number.ok_or(Invalid("must be 1 to 1000"))
+}
+
+/// Takes what may be a URL with a password in it as it is: what refuses an argument shows it.
+///
+/// # Errors
+/// None.
+pub fn unread_url(text: &str) -> Result<Secret, Infallible> {
+    Ok(Secret::new(text))
+}
 
 /// How the server of a database shows who it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -2,16 +2,14 @@
 
 use std::net::{Ipv4Addr, SocketAddr};
 
-use http::Uri;
-
 use super::{
+    address::{ListenOrOff, address, issuer, listen_or_off},
     cors,
     fields::{Fields, Placed},
     overrides::Overrides,
     report::Spot,
     warning::Warning,
 };
-use crate::domain::invalid::Invalid;
 
 const OPS_ADDRESS: &str = r#"an address and port like "127.0.0.1:9090", or "off""#;
 const ADDRESS: &str = r#"an address and port like "127.0.0.1:50051""#;
@@ -49,9 +47,10 @@ impl GrpcSettings {
         overrides: &Overrides,
         plaintext: Plaintext,
     ) -> Self {
-        let flag = ("--grpc-listen (JETON_GRPC_LISTEN)", overrides.grpc_listen);
+        let flag = Spot::Flag("--grpc-listen (JETON_GRPC_LISTEN)");
+        let given = overrides.grpc_listen.map(|address| (flag, address));
         let default = Self::default();
-        let listen = listen(fields, "grpc", flag, plaintext).unwrap_or(default.listen);
+        let listen = listen(fields, "grpc", given, plaintext).unwrap_or(default.listen);
         Self { listen, reflection: fields.flag("reflection").unwrap_or(default.reflection) }
     }
 }
@@ -88,8 +87,9 @@ impl HttpSettings {
         overrides: &Overrides,
         plaintext: Plaintext,
     ) -> Self {
-        let flag = ("--http-listen (JETON_HTTP_LISTEN)", overrides.http_listen);
-        let listen = listen(fields, "http", flag, plaintext);
+        let flag = Spot::Flag("--http-listen (JETON_HTTP_LISTEN)");
+        let given = overrides.http_listen.map(|address| (flag, address));
+        let listen = listen(fields, "http", given, plaintext);
         let declared = fields.text("issuer", "a URL", issuer).map(|issuer| issuer.value);
         let origins = fields.texts("cors_allowed_origins", cors::origins);
         let headers = fields.texts("cors_allowed_headers", cors::headers);
@@ -128,37 +128,16 @@ impl OpsSettings {
     }
 }
 
-/// Where a listener is wanted that there need not be.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum ListenOrOff {
-    /// Nowhere.
-    Off,
-    /// There.
-    At(SocketAddr),
-}
-
-/// Reads an address and port, or `off`.
-pub(super) fn listen_or_off(text: &str) -> Result<ListenOrOff, Invalid> {
-    if text == "off" {
-        return Ok(ListenOrOff::Off);
-    }
-    let address = text.parse().map(ListenOrOff::At);
-    address.map_err(|_| Invalid(r#"must be an address and port like "127.0.0.1:9090", or "off""#))
-}
-
 /// Where to listen, unless the default is meant, which is always loopback.
 fn listen(
     fields: &mut Fields<'_, '_>,
     section: &'static str,
-    (flag, overriding): (&'static str, Option<SocketAddr>),
+    given: Option<(Spot, SocketAddr)>,
     plaintext: Plaintext,
 ) -> Option<SocketAddr> {
     let declared = fields.text("listen", ADDRESS, address);
-    let (spot, address) = match (overriding, declared) {
-        (Some(address), _) => (Spot::Flag(flag), address),
-        (None, Some(Placed { at, value })) => (Spot::Byte(at), value),
-        (None, None) => return None,
-    };
+    let declared = declared.map(|Placed { at, value }| (Spot::Byte(at), value));
+    let (spot, address) = given.or(declared)?;
     let remote = !address.ip().to_canonical().is_loopback();
     match plaintext {
         Plaintext::Loopback if remote => {
@@ -172,54 +151,4 @@ fn listen(
         Plaintext::Loopback | Plaintext::Allowed | Plaintext::Unused => {}
     }
     Some(address)
-}
-
-fn address(text: &str) -> Result<SocketAddr, Invalid> {
-    text.parse().map_err(|_| Invalid(r#"must be an address and port like "127.0.0.1:50051""#))
-}
-
-/// Checks an issuer (RFC 8414 §2).
-pub(super) fn issuer(text: &str) -> Result<String, Invalid> {
-    let fault = Invalid("must be an https:// or http:// URL without query and fragment");
-    let uri: Uri = text.parse().map_err(|_| fault)?;
-    let web = matches!(uri.scheme_str(), Some("https" | "http"));
-    // Everybody is shown it.
-    let named = uri.authority().is_some_and(|authority| !authority.as_str().contains('@'));
-    if !web || !named || text.contains(['?', '#']) {
-        return Err(fault);
-    }
-    Ok(text.to_owned())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn issuers_are_urls_without_query_and_fragment() {
-        for text in ["https://tokens.example", "http://127.0.0.1:8080", "https://a.example/t"] {
-            assert_eq!(issuer(text), Ok(text.to_owned()));
-        }
-        for text in [
-            "",
-            "tokens.example",
-            "ftp://a.example",
-            "https://",
-            "https://a/?x",
-            "https://a/#x",
-            "https://a:b@c/",
-        ] {
-            assert!(issuer(text).is_err(), "{text}");
-        }
-    }
-
-    #[test]
-    fn the_ops_listener_can_be_turned_off() {
-        let somewhere = "0.0.0.0:9".parse().map(ListenOrOff::At).expect("an address");
-        assert_eq!(listen_or_off("0.0.0.0:9"), Ok(somewhere));
-        assert_eq!(listen_or_off("off"), Ok(ListenOrOff::Off));
-        for text in ["", "OFF", "9090", "localhost:9090"] {
-            assert!(listen_or_off(text).is_err(), "{text}");
-        }
-    }
 }

@@ -16,6 +16,7 @@
 //! | `restart` | which sections a running server cannot take from changed settings |
 //! | `duration`, `size`, `choice` | values that are written as text |
 
+mod address;
 mod audit;
 mod check;
 mod choice;
@@ -31,8 +32,10 @@ mod limits;
 mod listeners;
 mod lockout;
 mod log;
+mod log_filter;
 mod overrides;
 mod passwords;
+mod path;
 mod phc;
 mod regular_file;
 mod report;
@@ -51,25 +54,28 @@ mod user;
 mod warning;
 
 pub use self::{
+    address::ListenOrOff,
     audit::AuditSettings,
-    check::{CheckSettings, EnvoyUndecided},
+    check::CheckSettings,
+    choice::{ClientAuth, EnvoyUndecided, LogFormat, Runtime, Undeclared, WeakDeclared},
     client::{DeclaredClient, DeclaredSecret},
-    database_url::{DatabaseIdentity, DatabaseTlsMode, DatabaseUrl},
+    database_url::{DatabaseIdentity, DatabaseTlsMode, DatabaseUrl, unread_url},
     duration::any as duration,
     environment::{Environment, ProcessEnvironment, ServingEnvironment, TextFile},
     fault::{Fault, Faults, Place},
     limits::LimitSettings,
-    listeners::{GrpcSettings, HttpSettings, ListenOrOff, OpsSettings},
-    log::{LogFormat, LogSettings},
+    listeners::{GrpcSettings, HttpSettings, OpsSettings},
+    log::LogSettings,
     overrides::Overrides,
     passwords::PasswordSettings,
+    path::says_where_a_database_is,
     regular_file::RegularFile,
     secret_text::secret_text,
-    secrets::{SecretSettings, WeakDeclared},
-    serve::{Runtime, ServeSettings, Undeclared},
+    secrets::SecretSettings,
+    serve::ServeSettings,
     settings::{Loaded, Settings},
-    storage::{KeySettings, StoreSettings, says_where_a_database_is, unread_url},
-    tls::{ClientAuth, ClientCertificates, TlsSettings},
+    storage::{KeySettings, StoreSettings},
+    tls::{ClientCertificates, TlsSettings},
     traces::TraceSettings,
     user::{DeclaredPassword, DeclaredUser},
     warning::Warning,

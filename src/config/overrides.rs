@@ -6,13 +6,9 @@ use bytesize::ByteSize;
 use clap::Args;
 
 use super::{
-    choice, duration,
-    listeners::{self, ListenOrOff},
-    log::{self, LogFormat},
-    serve::Runtime,
-    size, storage,
-    tls::ClientAuth,
-    traces,
+    address::{self, ListenOrOff},
+    choice::{self, ClientAuth, LogFormat, Runtime},
+    database_url, duration, log_filter, size,
 };
 use crate::domain::{client_id::ClientId, secret::Secret};
 
@@ -34,7 +30,7 @@ pub struct Overrides {
         long,
         env = "JETON_OPS_LISTEN",
         value_name = "ADDRESS",
-        value_parser = listeners::listen_or_off
+        value_parser = address::listen_or_off
     )]
     pub ops_listen: Option<ListenOrOff>,
 
@@ -43,7 +39,7 @@ pub struct Overrides {
         long,
         env = "JETON_CHECK_LISTEN",
         value_name = "ADDRESS",
-        value_parser = listeners::listen_or_off
+        value_parser = address::listen_or_off
     )]
     pub check_listen: Option<ListenOrOff>,
 
@@ -52,7 +48,7 @@ pub struct Overrides {
     pub check_client: Option<ClientId>,
 
     /// The issuer that the OAuth 2.0 metadata names
-    #[arg(long, env = "JETON_HTTP_ISSUER", value_name = "URL", value_parser = listeners::issuer)]
+    #[arg(long, env = "JETON_HTTP_ISSUER", value_name = "URL", value_parser = address::issuer)]
     pub http_issuer: Option<String>,
 
     /// Listen without TLS where other machines reach it: a mesh or proxy encrypts
@@ -79,7 +75,7 @@ pub struct Overrides {
         long,
         env = "JETON_TLS_CLIENT_AUTH",
         value_name = "WHETHER",
-        value_parser = ClientAuth::parse
+        value_parser = choice::client_auth
     )]
     pub tls_client_auth: Option<ClientAuth>,
 
@@ -97,7 +93,7 @@ pub struct Overrides {
 
     /// The database that several instances share: postgres://… A password in it is seen by everybody
     /// who sees the arguments: the variable and the file are for those
-    #[arg(long, env = "JETON_STORE_URL", hide_env_values = true, value_name = "URL", value_parser = storage::unread_url)]
+    #[arg(long, env = "JETON_STORE_URL", hide_env_values = true, value_name = "URL", value_parser = database_url::unread_url)]
     pub store_url: Option<Secret>,
 
     /// The CAs of the database's certificate: a PEM file [default: the system's]
@@ -105,7 +101,7 @@ pub struct Overrides {
     pub store_tls_ca: Option<PathBuf>,
 
     /// Connections to the database, at most [default: 16]
-    #[arg(long, env = "JETON_STORE_CONNECTIONS", value_name = "N", value_parser = storage::connections)]
+    #[arg(long, env = "JETON_STORE_CONNECTIONS", value_name = "N", value_parser = database_url::connections)]
     pub store_connections: Option<u32>,
 
     /// How far answers may be behind what another instance revoked [default: 1s]
@@ -148,15 +144,15 @@ pub struct Overrides {
     pub access_overlap: Option<Duration>,
 
     /// What is logged: a level or directives like info,jeton=debug [default: info]
-    #[arg(long, env = "JETON_LOG", value_name = "FILTER", value_parser = log::filter)]
+    #[arg(long, env = "JETON_LOG", value_name = "FILTER", value_parser = log_filter::filter)]
     pub log: Option<String>,
 
     /// How it looks: auto, human or json [default: auto]
-    #[arg(long, env = "JETON_LOG_FORMAT", value_name = "FORMAT", value_parser = LogFormat::parse)]
+    #[arg(long, env = "JETON_LOG_FORMAT", value_name = "FORMAT", value_parser = choice::log_format)]
     pub log_format: Option<LogFormat>,
 
     /// The OpenTelemetry collector that traces are sent to, in a build that has them
-    #[arg(long, env = "JETON_TRACES_ENDPOINT", value_name = "URL", value_parser = traces::endpoint)]
+    #[arg(long, env = "JETON_TRACES_ENDPOINT", value_name = "URL", value_parser = address::endpoint)]
     pub traces_endpoint: Option<String>,
 
     /// How connections are divided among threads: per-core or shared [default: per-core]

@@ -1,6 +1,10 @@
 //! `[secrets]`: what client secrets that people choose must be, and what guessing at them leads to.
 
-use super::{choice, duration, fields::Fields};
+use super::{
+    choice::{self, WeakDeclared},
+    duration,
+    fields::Fields,
+};
 use crate::domain::{guesses::GuessPolicy, secret_rules::SecretRules};
 
 /// `[secrets]`: rules for client secrets that people choose.
@@ -12,16 +16,6 @@ pub struct SecretSettings {
     pub weak_declared: WeakDeclared,
     /// What wrong ones lead to.
     pub guesses: GuessPolicy,
-}
-
-/// What becomes of a secret in the file that breaks the rules.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum WeakDeclared {
-    /// The settings cannot be used.
-    #[default]
-    Refuse,
-    /// It is warned of.
-    Warn,
 }
 
 impl SecretSettings {

@@ -2,25 +2,12 @@
 
 use std::time::Duration;
 
-use super::{choice, duration, fields::Fields, overrides::Overrides};
-
-/// How the work of connections is divided among threads.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Runtime {
-    /// A runtime of one thread for each core; a connection stays on one of them.
-    PerCore,
-    /// One runtime whose threads take each other's work.
-    Shared,
-}
-
-/// What becomes of clients and users that the settings file declared, and declares no more.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Undeclared {
-    /// The next start disables them and ends their grants.
-    Disable,
-    /// They stay as they are; each start names them.
-    Keep,
-}
+use super::{
+    choice::{self, Runtime, Undeclared},
+    duration,
+    fields::Fields,
+    overrides::Overrides,
+};
 
 /// `[serve]`: what holds for all listeners.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -1,17 +1,19 @@
 //! `[store]` and `[keys]`: where data and keys lie.
 
-use std::{
-    convert::Infallible,
-    path::{Path, PathBuf},
-    time::Duration,
-};
+use std::{path::PathBuf, time::Duration};
 
 use bytesize::ByteSize;
 
 use super::{
-    database_url::DatabaseUrl, duration, fields::Fields, overrides::Overrides, report::Spot, size,
+    database_url::{DatabaseUrl, MOST_CONNECTIONS},
+    duration,
+    fields::Fields,
+    overrides::Overrides,
+    path::{is_url, path},
+    report::Spot,
+    size,
 };
-use crate::domain::{invalid::Invalid, secret::Secret};
+use crate::domain::invalid::Invalid;
 
 /// `[store]`: the embedded store, or a database that several instances share.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -96,14 +98,6 @@ impl StoreSettings {
 
 const URL_FORM: &str = r#"a URL like "postgres://jeton@db/jeton""#;
 
-/// Takes what may be a URL with a password in it as it is: what refuses an argument shows it.
-///
-/// # Errors
-/// None.
-pub fn unread_url(text: &str) -> Result<Secret, Infallible> {
-    Ok(Secret::new(text))
-}
-
 /// The URL out of the file, or out of what overrides it.
 fn read_url(fields: &mut Fields<'_, '_>, overrides: &Overrides) -> Option<DatabaseUrl> {
     const FLAG: &str = "--store-url (JETON_STORE_URL)";
@@ -119,15 +113,6 @@ fn read_url(fields: &mut Fields<'_, '_>, overrides: &Overrides) -> Option<Databa
             None
         }
     }
-}
-
-/// More than this a PostgreSQL does not take from one of several.
-const MOST_CONNECTIONS: u32 = 1000;
-
-/// Reads how many connections there may be.
-pub(super) fn connections(text: &str) -> Result<u32, Invalid> {
-    let number = text.parse().ok().filter(|number| (1..=MOST_CONNECTIONS).contains(number));
-    number.ok_or(Invalid("must be 1 to 1000"))
 }
 
 /// `[keys]`: the key ring.
@@ -153,32 +138,4 @@ impl KeySettings {
         let path = overrides.keys_path.clone().or(declared);
         path.map_or_else(Self::default, |path| Self { path })
     }
-}
-
-fn is_url(path: &Path) -> bool {
-    says_where_a_database_is(&path.to_string_lossy())
-}
-
-/// Whether it may be a database's URL, if with a slash too few, or one of libpq's connection strings: either
-/// may hold a password.
-pub fn says_where_a_database_is(text: &str) -> bool {
-    let is_scheme = |text: &str| text.starts_with("postgres:") || text.starts_with("postgresql:");
-    text.contains("://")
-        || text.contains("password=")
-        || is_scheme(text.trim_start_matches(['"', '\'', ' ']))
-}
-
-/// Reads a path; an empty one is a variable that was not filled in. A URL may hold a password, and several
-/// lines a key, which what is said of a path would show.
-pub(super) fn path(text: &str) -> Result<PathBuf, Invalid> {
-    if text.is_empty() || text.contains('\0') {
-        return Err(Invalid("must be a path"));
-    }
-    if text.contains(['\n', '\r']) {
-        return Err(Invalid("must be the path of a file, not what is in it"));
-    }
-    if is_url(Path::new(text)) {
-        return Err(Invalid("must be a path: the URL of a database goes into store.url"));
-    }
-    Ok(text.into())
 }

@@ -3,12 +3,12 @@
 use std::path::PathBuf;
 
 use super::{
+    choice::{self, ClientAuth},
     fields::{Fields, Placed},
     overrides::Overrides,
+    path::path,
     report::Spot,
-    storage::path,
 };
-use crate::domain::invalid::Invalid;
 
 /// `[tls]`: TLS for gRPC and HTTP. Every file is PEM, and is read again when it changes.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -32,30 +32,6 @@ pub struct ClientCertificates {
     pub crl: Option<PathBuf>,
 }
 
-/// Whether clients are asked for a certificate.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum ClientAuth {
-    /// No.
-    #[default]
-    Off,
-    /// Yes, and those without one are served all the same.
-    Optional,
-    /// Yes, and those without one are refused.
-    Required,
-}
-
-impl ClientAuth {
-    /// Reads `off`, `optional` or `required`.
-    pub(super) fn parse(text: &str) -> Result<Self, Invalid> {
-        match text {
-            "off" => Ok(Self::Off),
-            "optional" => Ok(Self::Optional),
-            "required" => Ok(Self::Required),
-            _ => Err(Invalid(r#"must be "off", "optional" or "required""#)),
-        }
-    }
-}
-
 /// A path out of the file, or out of what overrides it, with where it was said.
 type Said = Option<(Spot, PathBuf)>;
 
@@ -69,7 +45,7 @@ pub(super) fn read(fields: &mut Fields<'_, '_>, overrides: &Overrides) -> Option
     };
     let cert = file(fields, "cert", "--tls-cert (JETON_TLS_CERT)", &overrides.tls_cert);
     let key = file(fields, "key", "--tls-key (JETON_TLS_KEY)", &overrides.tls_key);
-    let declared = fields.text("client_auth", AUTH, ClientAuth::parse);
+    let declared = fields.text("client_auth", AUTH, choice::client_auth);
     let auth = overrides.tls_client_auth.or(declared.map(|auth| auth.value)).unwrap_or_default();
     let flag = "--tls-client-ca (JETON_TLS_CLIENT_CA)";
     let ca = file(fields, "client_ca", flag, &overrides.tls_client_ca);

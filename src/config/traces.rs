@@ -1,9 +1,6 @@
 //! `[traces]`: where spans are sent, and of which calls.
 
-use http::Uri;
-
-use super::{fields::Fields, overrides::Overrides, warning::Warning};
-use crate::domain::invalid::Invalid;
+use super::{address::endpoint, fields::Fields, overrides::Overrides, warning::Warning};
 
 /// `[traces]`: OpenTelemetry traces over OTLP.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -36,39 +33,5 @@ impl TraceSettings {
             fields.report().warn(Warning::NoTraces);
         }
         Self { endpoint, one_in: one_in.unwrap_or(Self::default().one_in) }
-    }
-}
-
-/// Checks the URL of a collector.
-pub(super) fn endpoint(text: &str) -> Result<String, Invalid> {
-    let fault = Invalid(r#"must be the URL of a collector like "http://127.0.0.1:4317""#);
-    let uri: Uri = text.parse().map_err(|_| fault)?;
-    let plain = uri.scheme_str() == Some("http") && uri.path() == "/" && uri.query().is_none();
-    // It is shown where it cannot be reached, so it holds no password.
-    if !plain || uri.authority().is_none_or(|authority| authority.as_str().contains('@')) {
-        return Err(fault);
-    }
-    Ok(text.to_owned())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn collectors_are_reached_over_plain_http() {
-        for text in ["http://127.0.0.1:4317", "http://collector.observability:4317/"] {
-            assert_eq!(endpoint(text), Ok(text.to_owned()));
-        }
-        for text in [
-            "",
-            "127.0.0.1:4317",
-            "https://a:4317",
-            "http://a:4317/v1/traces",
-            "http://",
-            "http://a:b@c:4317",
-        ] {
-            assert!(endpoint(text).is_err(), "{text}");
-        }
     }
 }

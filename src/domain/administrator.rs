@@ -1,9 +1,9 @@
 //! Clients that administer: how surely, and what makes a client one.
 
 use super::{
-    audience::{Audience, SELF_AUDIENCE},
+    audience::Audience,
     client::{Client, ClientType, IntrospectReach},
-    client_id::ClientId,
+    client_id::{ClientId, SELF_AUDIENCE},
     client_secret::{ClientSecret, StoredSecret},
     entropy::Entropy,
     epoch::Epoch,

@@ -2,10 +2,10 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{client_id::ClientId, invalid::Invalid};
-
-/// The audience that makes an access token, which a client got for itself, good for jeton's own RPCs.
-pub const SELF_AUDIENCE: &str = "jeton";
+use super::{
+    client_id::{ClientId, SELF_AUDIENCE},
+    invalid::Invalid,
+};
 
 /// An ordered set of service names; a service that is itself a client is named by its `client_id`.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]

@@ -4,7 +4,12 @@ use std::{borrow::Borrow, fmt};
 
 use serde::{Deserialize, Serialize};
 
-use super::{audience::SELF_AUDIENCE, invalid::Invalid, subject::USER_PREFIX};
+use super::invalid::Invalid;
+
+/// The audience that makes an access token, which a client got for itself, good for jeton's own RPCs.
+pub const SELF_AUDIENCE: &str = "jeton";
+/// What a user's subject begins with; client ids must not.
+pub const USER_PREFIX: &str = "usr_";
 
 /// A client's name: 1 to 255 graphic ASCII characters (RFC 6749 appendix A.1 without the space),
 /// never one that reads like a user's subject.

@@ -1,10 +1,10 @@
 //! Which grants are meant: those of a subject, of a client, or of both.
 
 use super::{
-    client_id::ClientId,
+    client_id::{ClientId, USER_PREFIX},
     grant::Grant,
     invalid::Invalid,
-    subject::{Subject, USER_PREFIX, UserId},
+    subject::{Subject, UserId},
 };
 
 /// The subject of grants, as an administrator names it.

@@ -9,7 +9,7 @@ use zeroize::Zeroize as _;
 
 use super::{
     grant_id::GrantId,
-    token::{Tag, TokenKind, TokenSecret},
+    token_parts::{Tag, TokenKind, TokenSecret},
     transcript::absorb,
 };
 

@@ -50,6 +50,7 @@ mod string_class;
 pub mod subject;
 pub mod time;
 pub mod token;
+mod token_parts;
 mod transcript;
 pub mod typed_secret;
 pub mod under_way;

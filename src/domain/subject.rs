@@ -6,13 +6,10 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     base62,
-    client_id::ClientId,
+    client_id::{ClientId, USER_PREFIX},
     entropy::{Entropy, draw},
     epoch::Epoch,
 };
-
-/// What a user's subject begins with; client ids must not.
-pub const USER_PREFIX: &str = "usr_";
 
 /// A user's generated, opaque id: never a name, never used twice. Shown as `usr_` and 22 letters
 /// and digits.

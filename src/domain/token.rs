@@ -4,102 +4,23 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 use subtle::ConstantTimeEq as _;
-use zeroize::{Zeroize, ZeroizeOnDrop};
+use zeroize::Zeroize as _;
 
+pub use super::token_parts::{TokenKind, TokenSecret};
 use super::{
     base62,
     digest::Digest,
-    entropy::{Entropy, draw},
     grant_id::GrantId,
     key_ring::{KeyId, ServerKey},
     secret::Secret,
+    token_parts::{PREFIX_CHARS, SECRET_BYTES, TAG_BYTES, Tag},
 };
 
-const PREFIX_CHARS: usize = 4;
-const SECRET_BYTES: usize = 20;
-const TAG_BYTES: usize = 12;
 /// `key_id` ‖ `grant_id` ‖ generation ‖ secret ‖ tag.
 const PAYLOAD_BYTES: usize = 4 + 16 + 4 + SECRET_BYTES + TAG_BYTES;
 
 /// Characters of every token text.
 pub const TOKEN_CHARS: usize = PREFIX_CHARS + base62::text_len(PAYLOAD_BYTES);
-
-/// What a token is good for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum TokenKind {
-    /// Shown to services.
-    Access,
-    /// Shown to jeton, by its own client only, for the next pair.
-    Refresh,
-}
-
-impl TokenKind {
-    /// The kind's name in derivations: fixed for ever.
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Access => "access",
-            Self::Refresh => "refresh",
-        }
-    }
-
-    const fn of_prefix(prefix: [u8; PREFIX_CHARS]) -> Option<Self> {
-        match &prefix {
-            b"jat_" => Some(Self::Access),
-            b"jrt_" => Some(Self::Refresh),
-            _ => None,
-        }
-    }
-
-    const fn prefix(self) -> &'static str {
-        match self {
-            Self::Access => "jat_",
-            Self::Refresh => "jrt_",
-        }
-    }
-}
-
-/// 160 secret bits of one token.
-#[derive(Clone, Zeroize, ZeroizeOnDrop)]
-pub struct TokenSecret([u8; SECRET_BYTES]);
-
-impl TokenSecret {
-    /// A root secret: random, for generation 0.
-    pub fn generate(entropy: &dyn Entropy) -> Self {
-        Self(draw(entropy))
-    }
-
-    /// A secret from its bytes.
-    pub const fn from_bytes(bytes: [u8; SECRET_BYTES]) -> Self {
-        Self(bytes)
-    }
-
-    /// The secret bytes, for hashing and text only.
-    pub const fn as_bytes(&self) -> &[u8; SECRET_BYTES] {
-        &self.0
-    }
-}
-
-impl fmt::Debug for TokenSecret {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("TokenSecret(…)")
-    }
-}
-
-/// 96 bits of HMAC over the rest of the token: "we made this once".
-#[derive(Clone, Copy)]
-pub struct Tag([u8; TAG_BYTES]);
-
-impl Tag {
-    /// A tag from its bytes.
-    pub const fn from_bytes(bytes: [u8; TAG_BYTES]) -> Self {
-        Self(bytes)
-    }
-
-    /// The tag's bytes.
-    pub const fn as_bytes(&self) -> &[u8; TAG_BYTES] {
-        &self.0
-    }
-}
 
 /// SHA-256 of everything in a token that its grant and generation do not already say; all that
 /// the store ever holds of it.
@@ -159,8 +80,8 @@ impl Token {
             key_id: KeyId::from_bytes(*key_id),
             grant_id: GrantId::from_bytes(*grant_id),
             generation: u32::from_be_bytes(*generation),
-            secret: TokenSecret(*secret),
-            tag: Tag(*tag),
+            secret: TokenSecret::from_bytes(*secret),
+            tag: Tag::from_bytes(*tag),
         })
     }
 
@@ -197,7 +118,7 @@ impl Token {
     /// another id never did.
     pub fn is_genuine(&self, key: &ServerKey) -> bool {
         let tag = key.tag(self.kind, self.grant_id, self.generation, &self.secret);
-        key.id() == self.key_id && bool::from(tag.0.ct_eq(&self.tag.0))
+        key.id() == self.key_id && bool::from(tag.as_bytes().ct_eq(self.tag.as_bytes()))
     }
 }
 

@@ -15,11 +15,12 @@ use tower::{Layer, Service};
 
 use super::{
     arriving::Arriving,
-    deadlines::{Deadline, Deadlines, exceeded},
+    deadlines::{Deadline, Deadlines},
     grpc_only::refusal,
     measured::{GrpcMetrics, outcome},
     own_errors::complete,
     panics::Panics,
+    status::exceeded,
 };
 use crate::{domain::reason::Reason, metrics::Outcome, transport::Made};
 

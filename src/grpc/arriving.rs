@@ -10,7 +10,7 @@ use hyper::body::{Body, Bytes, Frame, SizeHint};
 use pin_project_lite::pin_project;
 use tokio::time::{Instant, Sleep, sleep_until};
 
-use super::deadlines::exceeded;
+use super::status::exceeded;
 
 type Error = Box<dyn std::error::Error + Send + Sync>;
 

@@ -11,8 +11,17 @@ use tonic::{
     codec::{BufferSettings, DecodeBuf, Decoder},
 };
 
-use super::introspection_codec::buffers;
 use crate::domain::token::Token;
+
+/// A request is a token, an answer a few texts. tonic's own buffers are 8 KiB each, for every call.
+const BUFFER_BYTES: usize = 512;
+/// tonic's own: how much of a stream of answers is gathered before it is sent.
+const YIELD_BYTES: usize = 32 << 10;
+
+/// The buffers of introspection.
+pub(super) fn buffers() -> BufferSettings {
+    BufferSettings::new(BUFFER_BYTES, YIELD_BYTES)
+}
 
 /// Most tokens in one `BatchIntrospect`.
 pub(super) const MAX_BATCH: usize = 1_000;

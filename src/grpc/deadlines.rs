@@ -13,11 +13,9 @@ use http::{HeaderMap, Request, Response};
 use hyper::body::{Body as HttpBody, Bytes, Frame, SizeHint};
 use prost_types::MethodDescriptorProto;
 use tokio::time::{Instant, Sleep, sleep_until};
-use tonic::{Code, Status, body::Body};
-use tonic_types::StatusExt as _;
+use tonic::{Status, body::Body};
 
-use super::{arriving::Arriving, services::methods, status};
-use crate::domain::reason::Reason;
+use super::{arriving::Arriving, services::methods, status::exceeded};
 
 /// What a caller says of its deadline.
 const HEADER: &str = "grpc-timeout";
@@ -120,12 +118,6 @@ fn asked(headers: &HeaderMap) -> Option<Duration> {
         "n" => Some(Duration::from_nanos(number)),
         _ => None,
     }
-}
-
-/// What a call that took too long is answered.
-pub(super) fn exceeded() -> Status {
-    let details = status::details(Reason::TemporarilyUnavailable);
-    Status::with_error_details(Code::DeadlineExceeded, "the call took too long", details)
 }
 
 /// A stream that ends, with an error, when its caller's deadline comes.

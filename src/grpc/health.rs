@@ -22,7 +22,7 @@ use tonic_health::{
     server::{HealthReporter, HealthService},
 };
 
-use super::services::MAX_NAME_BYTES;
+use super::limits::MAX_NAME_BYTES;
 use crate::proto::{
     envoy::service::auth::v3::authorization_server::AuthorizationServer,
     v1::{admin_service_server::AdminServiceServer, token_service_server::TokenServiceServer},

@@ -19,7 +19,7 @@ use super::{
     caller::caller,
     convert,
     introspection_codec::{Batch, IntrospectionCodec},
-    server::CallLimits,
+    limits::CallLimits,
     status,
 };
 use crate::{

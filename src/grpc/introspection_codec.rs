@@ -15,22 +15,16 @@ use tonic::{
 };
 use tonic_prost::ProstDecoder;
 
-use super::{batch_request::BatchDecoder, convert};
+use super::{
+    batch_request::{BatchDecoder, buffers},
+    convert,
+};
 use crate::{
     domain::{liveness::InactiveReason, token::TokenKind},
     proto::v1,
     service::{ActiveToken, Introspection},
     store::Sequence,
 };
-
-/// A request is a token, an answer a few texts. tonic's own buffers are 8 KiB each, for every call.
-const BUFFER_BYTES: usize = 512;
-/// tonic's own: how much of a stream of answers is gathered before it is sent.
-const YIELD_BYTES: usize = 32 << 10;
-/// What tonic is told of them.
-pub(super) fn buffers() -> BufferSettings {
-    BufferSettings::new(BUFFER_BYTES, YIELD_BYTES)
-}
 
 /// Room for one result of a batch, to begin with.
 const RESULT_BYTES: usize = 320;

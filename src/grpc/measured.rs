@@ -9,7 +9,7 @@ use tonic::Status;
 use tonic_types::StatusExt as _;
 
 use crate::{
-    metrics::{CallMeter, Calls, Outcome, Registry},
+    metrics::{CallMeter, Calls, Named, Outcome, Registry},
     proto::FILE_DESCRIPTOR_SET,
 };
 
@@ -31,11 +31,11 @@ impl GrpcMetrics {
         let calls = Calls::new(
             &registry,
             "method",
-            ("jeton_grpc_requests_total", "gRPC calls, by method and outcome."),
-            (
-                "jeton_grpc_request_seconds",
-                "How long gRPC calls took, by method; streams until they began.",
-            ),
+            Named { name: "jeton_grpc_requests_total", help: "gRPC calls, by method and outcome." },
+            Named {
+                name: "jeton_grpc_request_seconds",
+                help: "How long gRPC calls took, by method; streams until they began.",
+            },
         );
         let methods = methods([FILE_DESCRIPTOR_SET, tonic_health::pb::FILE_DESCRIPTOR_SET]);
         let methods = methods.into_iter().map(|method| {

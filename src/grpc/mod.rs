@@ -13,6 +13,7 @@ mod grpc_only;
 mod health;
 mod introspection;
 mod introspection_codec;
+mod limits;
 mod measured;
 mod own_errors;
 mod panics;
@@ -27,6 +28,7 @@ pub use self::{
     envoy::EnvoyOptions,
     grpc_only::grpc_only,
     health::{Health, NOT_SERVING},
+    limits::{CallLimits, GrpcOptions},
     measured::GrpcMetrics,
-    server::{CallLimits, GrpcOptions, GrpcServer},
+    server::GrpcServer,
 };

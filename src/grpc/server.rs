@@ -1,16 +1,15 @@
 //! The gRPC server: services, layers, limits.
 
-use std::{io, net::SocketAddr, sync::Arc, time::Duration};
+use std::{io, net::SocketAddr, sync::Arc};
 
-use tokio::sync::watch;
 use tower::ServiceBuilder;
 
 use super::{
     answering::{Answering, AnsweringLayer},
     deadlines::Deadlines,
-    envoy::EnvoyOptions,
     health::Health,
     introspection::Introspections,
+    limits::GrpcOptions,
     measured::GrpcMetrics,
     panics::Panics,
     services::services,
@@ -20,32 +19,8 @@ use crate::{
     service::Ready,
     store::Store,
     telemetry::RequestIds,
-    transport::{Listener, Stage, Transport},
+    transport::{Listener, Transport},
 };
-
-/// What one call may take.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct CallLimits {
-    /// Longest message that is read, in bytes.
-    pub request_bytes: usize,
-    /// Longest message that is written, in bytes.
-    pub response_bytes: usize,
-    /// How long a call may take until it is answered, or its stream begins.
-    pub timeout: Duration,
-    /// The same for `AdminService`.
-    pub admin_timeout: Duration,
-}
-
-/// How calls are served.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct GrpcOptions {
-    /// What each may take.
-    pub limits: CallLimits,
-    /// Whether `grpc.reflection` is served.
-    pub reflection: bool,
-    /// How Envoy is answered.
-    pub envoy: EnvoyOptions,
-}
 
 /// A bound listener, not yet serving.
 pub struct GrpcServer {
@@ -69,18 +44,19 @@ impl GrpcServer {
         self.listener.local_address()
     }
 
-    /// Serves over `transport` until the stage is draining and every call in flight is answered, or
+    /// Serves over `transport` until its stage is draining and every call in flight is answered, or
     /// the stage is cut.
     ///
     /// # Errors
     /// When the services cannot be described.
     pub async fn serve<S: Store>(
         self,
-        (service, options): (Ready<S>, GrpcOptions),
+        service: Ready<S>,
+        options: GrpcOptions,
         health: Health,
         metrics: GrpcMetrics,
         entropy: Arc<dyn Entropy>,
-        (transport, stage): (Arc<Transport>, watch::Receiver<Stage>),
+        transport: Arc<Transport>,
     ) -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
         let limits = options.limits;
         let routes = services(&service, &health, options)?;
@@ -90,7 +66,7 @@ impl GrpcServer {
         let answering = AnsweringLayer::new(answering);
         let answers = Introspections::before(routes, service, limits);
         let layered = ServiceBuilder::new().layer(ids).layer(answering).service(answers);
-        transport.serve(self.listener, layered, stage).await;
+        transport.serve(self.listener, layered).await;
         Ok(())
     }
 }

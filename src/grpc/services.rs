@@ -18,7 +18,10 @@ use tonic_reflection::{
 use tower::Service;
 
 use super::{
-    admin::Administration, envoy::EnvoyAuthorization, health::Health, server::GrpcOptions,
+    admin::Administration,
+    envoy::EnvoyAuthorization,
+    health::Health,
+    limits::{GrpcOptions, MAX_NAME_BYTES},
     token_service::Tokens,
 };
 use crate::{
@@ -30,10 +33,6 @@ use crate::{
     service::Ready,
     store::Store,
 };
-
-/// Longest message that health and reflection read, in bytes: a name, which reflection repeats in its
-/// answer.
-pub(super) const MAX_NAME_BYTES: usize = 4 << 10;
 
 /// What describes the services, each method of which can be found in one of these.
 const DESCRIPTORS: [&[u8]; 5] = [

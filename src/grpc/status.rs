@@ -76,6 +76,12 @@ fn code(reason: Reason) -> Code {
     }
 }
 
+/// What a call that took too long is answered.
+pub(super) fn exceeded() -> Status {
+    let details = details(Reason::TemporarilyUnavailable);
+    Status::with_error_details(Code::DeadlineExceeded, "the call took too long", details)
+}
+
 /// Details that hold the reason alone.
 pub(super) fn details(reason: Reason) -> ErrorDetails {
     ErrorDetails::with_error_info(reason.name(), DOMAIN, HashMap::new())

@@ -16,7 +16,7 @@ use http::{
     header::{AUTHORIZATION, RETRY_AFTER, WWW_AUTHENTICATE},
     request::Parts,
 };
-use tokio::{sync::watch, time::timeout};
+use tokio::time::timeout;
 
 use super::{
     answer, failure::Failure, front::well_formed, measured::HttpMetrics, routes::STANDARD,
@@ -28,7 +28,7 @@ use crate::{
     service::{NotPassed, Ready},
     store::Store,
     telemetry::RequestIds,
-    transport::{Listener, Stage, Transport},
+    transport::{Listener, Transport},
 };
 
 /// The only path, with and without a slash behind it.
@@ -83,7 +83,7 @@ impl CheckServer {
         options: CheckOptions,
         metrics: HttpMetrics,
         request_ids: RequestIds,
-        (transport, stage): (Arc<Transport>, watch::Receiver<Stage>),
+        transport: Arc<Transport>,
     ) -> Result<(), Box<dyn error::Error + Send + Sync>> {
         let place = Arc::new(Place { service, options, metrics });
         let mut router = Router::new().fallback(async || Failure::NotFound.response(STANDARD));
@@ -93,7 +93,7 @@ impl CheckServer {
         }
         let router = router.layer(map_response(answer::no_store));
         let router = router.layer(from_fn(well_formed)).layer(request_ids);
-        transport.serve(self.listener, router, stage).await;
+        transport.serve(self.listener, router).await;
         Ok(())
     }
 }

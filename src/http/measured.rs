@@ -7,7 +7,7 @@ use axum::response::Response;
 use super::{failure::Failure, routes::Endpoint};
 use crate::{
     domain::reason::Reason,
-    metrics::{Call, CallMeter, Calls, Outcome, Registry},
+    metrics::{Call, CallMeter, Calls, Named, Outcome, Registry},
 };
 
 /// The meters of all endpoints. Cloning shares them.
@@ -29,8 +29,14 @@ impl HttpMetrics {
         let calls = Calls::new(
             &registry,
             "endpoint",
-            ("jeton_http_requests_total", "HTTP requests, by endpoint and outcome."),
-            ("jeton_http_request_seconds", "How long HTTP requests took, by endpoint."),
+            Named {
+                name: "jeton_http_requests_total",
+                help: "HTTP requests, by endpoint and outcome.",
+            },
+            Named {
+                name: "jeton_http_request_seconds",
+                help: "How long HTTP requests took, by endpoint.",
+            },
         );
         Self {
             token: calls.expected("token"),

@@ -3,7 +3,6 @@
 use std::{error, io, net::SocketAddr, sync::Arc};
 
 use axum::middleware::from_fn;
-use tokio::sync::watch;
 
 use super::{
     front::{router, well_formed},
@@ -14,7 +13,7 @@ use crate::{
     service::Ready,
     store::Store,
     telemetry::RequestIds,
-    transport::{Listener, Stage, Transport},
+    transport::{Listener, Transport},
 };
 
 /// A bound listener, not yet serving.
@@ -39,7 +38,7 @@ impl HttpServer {
         self.listener.local_address()
     }
 
-    /// Serves over `transport` until the stage is draining and every call in flight is answered, or
+    /// Serves over `transport` until its stage is draining and every call in flight is answered, or
     /// the stage is cut.
     ///
     /// # Errors
@@ -50,11 +49,11 @@ impl HttpServer {
         options: HttpOptions,
         metrics: HttpMetrics,
         request_ids: RequestIds,
-        (transport, stage): (Arc<Transport>, watch::Receiver<Stage>),
+        transport: Arc<Transport>,
     ) -> Result<(), Box<dyn error::Error + Send + Sync>> {
         let router = router(service, &options, &metrics)?;
         let router = router.layer(from_fn(well_formed)).layer(request_ids);
-        transport.serve(self.listener, router, stage).await;
+        transport.serve(self.listener, router).await;
         Ok(())
     }
 }

@@ -13,6 +13,15 @@ const SECONDS: [f64; 15] = [
     1.0, 5.0,
 ];
 
+/// A metric's name, with its help text.
+#[derive(Clone, Copy, Debug)]
+pub struct Named {
+    /// The name.
+    pub name: &'static str,
+    /// The help text.
+    pub help: &'static str,
+}
+
 /// The two metrics of a family of calls, by a label that says which call.
 pub struct Calls {
     ended: IntCounterVec,
@@ -21,16 +30,10 @@ pub struct Calls {
 
 impl Calls {
     /// The metric `ended` counts calls by `label` and outcome, `seconds` times them by `label`.
-    /// Both are given with their help text.
-    pub fn new(
-        registry: &Registry,
-        label: &'static str,
-        (ended, ended_help): (&'static str, &'static str),
-        (seconds, seconds_help): (&'static str, &'static str),
-    ) -> Self {
+    pub fn new(registry: &Registry, label: &'static str, ended: Named, seconds: Named) -> Self {
         Self {
-            ended: registry.counters(ended, ended_help, &[label, "outcome"]),
-            seconds: registry.histograms(seconds, seconds_help, &SECONDS, label),
+            ended: registry.counters(ended.name, ended.help, &[label, "outcome"]),
+            seconds: registry.histograms(seconds.name, seconds.help, &SECONDS, label),
         }
     }
 

@@ -13,7 +13,7 @@ pub use prometheus::{
 };
 
 pub use self::{
-    calls::{Call, CallMeter, Calls},
+    calls::{Call, CallMeter, Calls, Named},
     outcome::Outcome,
     registry::{CONTENT_TYPE, ClientGauges, Registry, text},
     stopwatch::Stopwatch,

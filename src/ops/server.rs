@@ -82,7 +82,7 @@ impl OpsServer {
         health: &Health,
         cores: Option<Cores>,
     ) -> io::Result<()> {
-        self.start_looking_every(HEARTBEAT, readiness, exposition, (health, cores))
+        self.start_looking_every(HEARTBEAT, readiness, exposition, health, cores)
     }
 
     fn start_looking_every(
@@ -90,7 +90,8 @@ impl OpsServer {
         period: Duration,
         readiness: &Readiness,
         exposition: &Exposition,
-        (health, cores): (&Health, Option<Cores>),
+        health: &Health,
+        cores: Option<Cores>,
     ) -> io::Result<()> {
         let liveness = Liveness::default();
         let router = router(&liveness, readiness, exposition, health);
@@ -99,20 +100,20 @@ impl OpsServer {
             let _within = own.enter();
             self.socket.listen()?
         };
-        let transport = Transport::new(Carriage {
-            when_full: WhenFull::MakeRoom,
-            ..Carriage::plain(Protocol::Either, limits())
-        });
-        let service = service_fn(move |request| answer(router.clone(), request));
         // It is never asked to drain: it answers until the process ends.
         let (serves, stage) = watch::channel(Stage::Serving);
+        let transport = Transport::new(Carriage {
+            when_full: WhenFull::MakeRoom,
+            ..Carriage::plain(Protocol::Either, limits(), stage)
+        });
+        let service = service_fn(move |request| answer(router.clone(), request));
         // Dropped with the runtime that the heart beats on.
         let (alive, ended) = oneshot::channel::<Infallible>();
         let beating = liveness.clone().beat(period, cores);
         let serving = async move {
             let _serves = serves;
             tokio::select! {
-                () = transport.serve(listener, service, stage) => {}
+                () = transport.serve(listener, service) => {}
                 () = liveness.look(period) => {}
                 _ = ended => {}
             }
@@ -178,7 +179,7 @@ mod tests {
             let (exposition, health) = (Exposition::new(), Health::starting().await);
             let period = Duration::from_millis(5);
             let started =
-                server.start_looking_every(period, &readiness, &exposition, (&health, None));
+                server.start_looking_every(period, &readiness, &exposition, &health, None);
             started.expect("a thread");
         });
         until_it_says(address, "/livez", "200", "alive\n");

@@ -27,7 +27,8 @@ impl<S: Store> Service<S> {
         event: Event,
         caller: &Caller,
         origin: &Origin,
-        (concerned, outcome): (&Concerned, &Outcome),
+        concerned: &Concerned,
+        outcome: &Outcome,
     ) {
         let line = Line {
             client_id: Some(caller.id()),

@@ -86,7 +86,7 @@ impl<S: Store> Service<S> {
             Ok(_) => Outcome::Done,
             Err(error) => Outcome::Refused(error.clone()),
         };
-        self.audit(Event::Issue, caller, &origin, (&concerned, &outcome));
+        self.audit(Event::Issue, caller, &origin, &concerned, &outcome);
         issued
     }
 

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::minting::Minting;
 use crate::{
     domain::{grant::EndCause, grant_type::GrantType, time::Clock},
-    metrics::{Call, CallMeter, Calls, Counter, Gauge, Registry},
+    metrics::{Call, CallMeter, Calls, Counter, Gauge, Named, Registry},
 };
 
 /// The handles. Names and help texts are the table of docs/operating.md.
@@ -42,14 +42,14 @@ impl ServiceMetrics {
         let calls = Calls::new(
             &registry,
             "grant_type",
-            (
-                "jeton_grant_requests_total",
-                "Requests for tokens of authenticated clients, by grant type and outcome.",
-            ),
-            (
-                "jeton_grant_request_seconds",
-                "How long requests for tokens took after authentication, by grant type.",
-            ),
+            Named {
+                name: "jeton_grant_requests_total",
+                help: "Requests for tokens of authenticated clients, by grant type and outcome.",
+            },
+            Named {
+                name: "jeton_grant_request_seconds",
+                help: "How long requests for tokens took after authentication, by grant type.",
+            },
         );
         let named = registry.client_gauges(
             "jeton_minting_client_live_tokens",

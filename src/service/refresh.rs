@@ -66,7 +66,7 @@ impl<S: Store> Service<S> {
                 Answered { tokens: Err(error.clone()), outcome: Outcome::Refused(error) }
             }
         };
-        self.audit(Event::Refresh, caller, &request.origin, (&concerned, &outcome));
+        self.audit(Event::Refresh, caller, &request.origin, &concerned, &outcome);
         call.end(metrics::Outcome::of(&tokens));
         tokens
     }

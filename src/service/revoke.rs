@@ -55,7 +55,7 @@ impl<S: Store> Service<S> {
                 Outcome::Refused(error.clone())
             }
         };
-        self.audit(Event::Revoke, caller, &request.origin, (&concerned, &outcome));
+        self.audit(Event::Revoke, caller, &request.origin, &concerned, &outcome);
         revoked.map(|taken| match taken {
             Taken::From(_) => Revoked::Now,
             Taken::Nothing => Revoked::Before,

@@ -11,7 +11,7 @@ use super::postgres::{self, PostgresRecords, PostgresStore, Tabled};
 use super::{
     Condition, FeedError, GrantOwner, ReadError, Records, Sequence, Store, StoreId, Stored,
     Version, Write, WriteError,
-    sled::{self, Failure, Indexed, SledRecords, SledStore},
+    sled::{self, Committed, Failure, SledRecords, SledStore},
 };
 use crate::{
     domain::{
@@ -30,15 +30,15 @@ use crate::{
 
 /// A type of record that every engine keeps.
 #[cfg(feature = "postgres")]
-pub trait Kept: Indexed + Tabled {}
+pub trait Kept: Committed + Tabled {}
 #[cfg(feature = "postgres")]
-impl<R: Indexed + Tabled> Kept for R {}
+impl<R: Committed + Tabled> Kept for R {}
 
 /// A type of record that every engine keeps.
 #[cfg(not(feature = "postgres"))]
-pub trait Kept: Indexed {}
+pub trait Kept: Committed {}
 #[cfg(not(feature = "postgres"))]
-impl<R: Indexed> Kept for R {}
+impl<R: Committed> Kept for R {}
 
 /// The records of one type. Cloning shares them.
 pub enum EngineRecords<R: Kept> {

@@ -36,7 +36,8 @@ impl Background {
     pub(super) fn start(
         name: &'static str,
         output: impl Write + Send + 'static,
-        (registry, lost): (&Registry, Counter),
+        registry: &Registry,
+        lost: Counter,
     ) -> Self {
         let overflow = Arc::new(OnceLock::new());
         let output = Output {
@@ -179,7 +180,7 @@ mod tests {
         let (nobody, full) = pipe().expect("a pipe");
         let (registry, lost) = counter();
         let Background { mut writer, thread } =
-            Background::start("log", full, (&registry, lost.clone()));
+            Background::start("log", full, &registry, lost.clone());
         let line = [b'.'; 1024];
         // The pipe holds less than the queue, which holds less than these.
         for _ in 0..2 * MOST_WAITING {

@@ -4,14 +4,16 @@ use std::io::{self, IsTerminal as _};
 
 use tracing::level_filters::LevelFilter;
 use tracing_subscriber::{
-    Layer as _, Registry, fmt,
+    Layer, Registry, fmt,
     fmt::MakeWriter,
     layer::Filter,
     reload::{self, Handle},
 };
 
-use super::Lines;
 use crate::config::{Environment as _, ProcessEnvironment};
+
+/// The target of spans that are sent and not logged.
+pub(super) const TRACES: &str = "jeton::traces";
 
 /// How lines look.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -21,6 +23,9 @@ pub(super) enum Form {
     /// One JSON object a line.
     Json,
 }
+
+/// Lines that are written somewhere.
+pub(super) type Lines = Box<dyn Layer<Registry> + Send + Sync>;
 
 /// What decides what is written.
 pub(super) type Gate = Box<dyn Filter<Registry> + Send + Sync>;

@@ -8,59 +8,33 @@
 
 mod append_file;
 mod background;
+mod error;
 mod gates;
 mod panic_hook;
 mod request_id;
 #[cfg_attr(not(feature = "otlp"), path = "no_traces.rs")]
 mod traces;
 
-use std::{
-    io::{self, IsTerminal as _},
-    path::PathBuf,
-};
+use std::io::{self, IsTerminal as _};
 
-use thiserror::Error;
 use tracing::{Level, Metadata, level_filters::LevelFilter};
 use tracing_log::{AsLog as _, log};
 use tracing_subscriber::{
-    EnvFilter, Layer, Registry,
+    EnvFilter,
     filter::{FilterExt as _, filter_fn},
     prelude::*,
-    util::TryInitError,
 };
 
-pub use self::request_id::RequestIds;
 use self::{
     append_file::AppendFile,
     background::{Background, WriterThread},
-    gates::{Form, Gate, Gates},
+    gates::{Form, Gate, Gates, Lines, TRACES},
 };
+pub use self::{error::LogError, request_id::RequestIds};
 use crate::{
     config::{AuditSettings, LogFormat, LogSettings, TraceSettings},
     metrics,
 };
-
-/// The target of spans that are sent and not logged.
-const TRACES: &str = "jeton::traces";
-
-/// Why there is no log.
-#[derive(Debug, Error)]
-pub enum LogError {
-    /// A log was started before.
-    #[error(transparent)]
-    Started(#[from] TryInitError),
-    /// The audit's file cannot be opened.
-    #[error("the audit file {}: {error}", path.display())]
-    Audit {
-        /// Which.
-        path: PathBuf,
-        /// Why not.
-        error: io::Error,
-    },
-    /// Spans cannot be sent.
-    #[error("traces: {0}")]
-    Traces(String),
-}
 
 /// The log, the audit and the traces at work. Dropping it waits, for a few seconds at most, until
 /// every line is written and every span is sent.
@@ -84,8 +58,6 @@ pub struct LogSwitch {
     audit_gates: Option<Gates>,
 }
 
-type Lines = Box<dyn Layer<Registry> + Send + Sync>;
-
 /// Starts the log, the audit and the traces for the whole process, within its runtime.
 ///
 /// # Errors
@@ -100,7 +72,7 @@ pub fn start(
         "jeton_log_lines_lost_total",
         "Lines of the log that were lost: standard error took none, or failed.",
     );
-    let lines = Background::start("log", io::stderr(), (&metrics, lost));
+    let lines = Background::start("log", io::stderr(), &metrics, lost);
     let writer = lines.writer;
     let form = form(settings.format);
     let (mut layers, gates) = gates::layers(|| writer.clone(), form, || log_gate(&settings.filter));
@@ -127,15 +99,16 @@ fn start_audit(
         "jeton_audit_lines_lost_total",
         "Lines of the audit that were lost: where they go took none, or failed.",
     );
-    let lost = (metrics, lost);
     let (started, form) = match settings {
         AuditSettings::Off => return Ok((None, None)),
-        AuditSettings::Log => (Background::start("audit", io::stderr(), lost), form),
-        AuditSettings::Stdout => (Background::start("audit", io::stdout(), lost), Form::Json),
+        AuditSettings::Log => (Background::start("audit", io::stderr(), metrics, lost), form),
+        AuditSettings::Stdout => {
+            (Background::start("audit", io::stdout(), metrics, lost), Form::Json)
+        }
         AuditSettings::File(path) => {
             let file = AppendFile::open(path);
             let file = file.map_err(|error| LogError::Audit { path: path.clone(), error })?;
-            (Background::start("audit", file, lost), Form::Json)
+            (Background::start("audit", file, metrics, lost), Form::Json)
         }
     };
     let (audited, gates) = gates::layers(|| started.writer.clone(), form, audit_gate);

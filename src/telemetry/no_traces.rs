@@ -3,7 +3,7 @@
 use http::{Request, Response};
 use tracing::Span;
 
-use super::{Lines, LogError};
+use super::{error::LogError, gates::Lines};
 use crate::config::TraceSettings;
 
 /// Nothing.

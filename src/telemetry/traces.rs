@@ -18,7 +18,10 @@ use tracing::{Span, field::Empty, level_filters::LevelFilter};
 use tracing_opentelemetry::OpenTelemetrySpanExt as _;
 use tracing_subscriber::{Layer as _, filter::filter_fn};
 
-use super::{Lines, LogError, TRACES};
+use super::{
+    error::LogError,
+    gates::{Lines, TRACES},
+};
 use crate::config::TraceSettings;
 
 /// Sends spans until it is dropped, which waits, for five seconds at most, until all are sent.

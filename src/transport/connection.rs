@@ -19,7 +19,7 @@ use tokio::{
 use tower::{Service, ServiceExt as _};
 
 use super::{
-    Peer, Protocol, Received, Stage, Transport,
+    Peer, Protocol, Received, Stage,
     bodies::Sent,
     first_bytes::first_bytes,
     http1_pace::{LEEWAY, Pace},
@@ -27,6 +27,7 @@ use super::{
     life::{Life, live},
     lull::Calls,
     pending::Opened,
+    policy::Policy,
     protocol,
     reads::Admitted,
     tls,
@@ -38,9 +39,11 @@ const LAST_BYTES: Duration = Duration::from_secs(1);
 
 /// Serves one connection to its end.
 pub(super) async fn connection<S, B>(
-    (stream, address): (TcpStream, SocketAddr),
+    stream: TcpStream,
+    address: SocketAddr,
     service: S,
-    (transport, mut stage): (Arc<Transport>, watch::Receiver<Stage>),
+    policy: Arc<Policy>,
+    mut stage: watch::Receiver<Stage>,
 ) where
     S: Service<Request<Received>, Response = Response<B>, Error = Infallible>,
     S: Clone + Send + 'static,
@@ -52,8 +55,8 @@ pub(super) async fn connection<S, B>(
         tracing::debug!(%error, "a connection answers with delay");
     }
     let peer = Peer::at(address);
-    let opened = transport.pending.open();
-    let silence = silence(&transport);
+    let opened = policy.pending.open();
+    let silence = silence(&policy);
     let spoken = async {
         let spoken = matches!(timeout(silence, stream.readable()).await, Ok(Ok(())));
         spoken && timeout(silence, opened.account().room()).await.is_ok()
@@ -67,13 +70,13 @@ pub(super) async fn connection<S, B>(
         () = Stage::Draining.reached(&mut stage) => return,
     }
     // Boxed, so that a connection that says nothing takes next to nothing.
-    Box::pin(speak((stream, peer), opened, service, (transport, stage))).await;
+    Box::pin(speak(stream, peer, opened, service, policy, stage)).await;
 }
 
 /// How long a peer may say nothing at first.
-fn silence(transport: &Transport) -> Duration {
-    let limits = &transport.limits;
-    match (&transport.tls, transport.protocol) {
+fn silence(policy: &Policy) -> Duration {
+    let limits = &policy.limits;
+    match (&policy.tls, policy.protocol) {
         (Some(_), _) => limits.tls_handshake_timeout,
         // Clients open some before they have anything to ask.
         (None, Protocol::Http1) => limits.http_keepalive + LEEWAY,
@@ -83,10 +86,12 @@ fn silence(transport: &Transport) -> Duration {
 
 /// Serves a connection whose peer has begun to speak.
 async fn speak<S, B>(
-    (stream, peer): (TcpStream, Peer),
+    stream: TcpStream,
+    peer: Peer,
     opened: Opened,
     service: S,
-    (transport, mut stage): (Arc<Transport>, watch::Receiver<Stage>),
+    policy: Arc<Policy>,
+    mut stage: watch::Receiver<Stage>,
 ) where
     S: Service<Request<Received>, Response = Response<B>, Error = Infallible>,
     S: Clone + Send + 'static,
@@ -96,27 +101,27 @@ async fn speak<S, B>(
 {
     let address = peer.address;
     let stream = Admitted::of(stream, opened.account());
-    let Some(tls) = &transport.tls else {
-        return serve(stream, peer, opened, service, (&transport, stage)).await;
+    let Some(tls) = &policy.tls else {
+        return serve(stream, peer, opened, service, &policy, stage).await;
     };
-    let accepting = tls.accept(stream, transport.protocol);
+    let accepting = tls.accept(stream, policy.protocol);
     let accepted = tokio::select! {
-        accepted = timeout(transport.limits.tls_handshake_timeout, accepting) => accepted,
+        accepted = timeout(policy.limits.tls_handshake_timeout, accepting) => accepted,
         () = Stage::Draining.reached(&mut stage) => return,
     };
     match accepted {
         Ok(Ok((stream, certificate))) => {
             let peer = Peer { certificate, ..peer };
-            serve(stream, peer, opened, service, (&transport, stage)).await;
+            serve(stream, peer, opened, service, &policy, stage).await;
         }
-        Ok(Err(error)) => not_shaken(&transport, address, &tls::reason(&error)),
-        Err(_) => not_shaken(&transport, address, "it took too long"),
+        Ok(Err(error)) => not_shaken(&policy, address, &tls::reason(&error)),
+        Err(_) => not_shaken(&policy, address, "it took too long"),
     }
 }
 
 /// The peer has had an alert at most; why is for us alone.
-fn not_shaken(transport: &Transport, peer: SocketAddr, reason: &str) {
-    if transport.refused.may_tell() {
+fn not_shaken(policy: &Policy, peer: SocketAddr, reason: &str) {
+    if policy.refused.may_tell() {
         tracing::info!(%peer, reason, "a TLS handshake failed");
     }
 }
@@ -127,7 +132,8 @@ async fn serve<T, S, B>(
     peer: Peer,
     opened: Opened,
     service: S,
-    (transport, mut stage): (&Transport, watch::Receiver<Stage>),
+    policy: &Policy,
+    mut stage: watch::Receiver<Stage>,
 ) where
     T: AsyncRead + AsyncWrite + Send + Unpin + 'static,
     S: Service<Request<Received>, Response = Response<B>, Error = Infallible>,
@@ -136,14 +142,14 @@ async fn serve<T, S, B>(
     B: Body<Data = Bytes> + Send + 'static,
     B::Error: Into<Box<dyn Error + Send + Sync>>,
 {
-    let limits = &transport.limits;
+    let limits = &policy.limits;
     let address = peer.address;
     let (stream, writes) = Watched::of(stream);
     let account = opened.account();
     let calls = Arc::new(Calls::default());
     let (counted, kept_for) = (Arc::clone(&calls), Arc::clone(account));
     let pace = Pace::begin();
-    let kept_alive = KeptAlive::told(transport, &pace, stage.clone());
+    let kept_alive = KeptAlive::told(policy.protocol, limits, &pace, stage.clone());
     let service = service_fn(move |request: Request<Incoming>| {
         let call = counted.begin();
         let keeping = kept_alive.as_ref().map(|kept| kept.request(&request));
@@ -160,9 +166,9 @@ async fn serve<T, S, B>(
             Ok::<_, Infallible>(Sent::counted(answer, account, kept))
         }
     });
-    let life = Life { limits, calls: &calls, account, writes: &writes, age: transport.ages.next() };
+    let life = Life { limits, calls: &calls, account, writes: &writes, age: policy.ages.next() };
     let not_begun = || tracing::debug!(peer = %address, "a connection never began to speak");
-    let ended = match transport.protocol {
+    let ended = match policy.protocol {
         Protocol::Http1 => {
             let stream = TokioIo::new(pace.over(stream));
             let connection = protocol::http1(limits).serve_connection(stream, service);

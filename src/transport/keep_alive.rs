@@ -7,9 +7,10 @@ use http::{
 use tokio::sync::watch;
 
 use super::{
-    Protocol, Stage, Transport,
+    Protocol, Stage,
     http1_pace::{self, Pace},
 };
+use crate::config::LimitSettings;
 
 const KEEP_ALIVE: HeaderName = HeaderName::from_static("keep-alive");
 
@@ -30,14 +31,15 @@ pub(super) struct Keeping {
 impl KeptAlive {
     /// `None` on HTTP/2, which needs no such header.
     pub(super) fn told(
-        transport: &Transport,
+        protocol: Protocol,
+        limits: &LimitSettings,
         pace: &Pace,
         stage: watch::Receiver<Stage>,
     ) -> Option<Self> {
-        if transport.protocol != Protocol::Http1 {
+        if protocol != Protocol::Http1 {
             return None;
         }
-        let seconds = transport.limits.http_keepalive.as_secs();
+        let seconds = limits.http_keepalive.as_secs();
         let timeout = HeaderValue::try_from(format!("timeout={seconds}")).ok()?;
         Some(Self { timeout, pace: pace.clone(), stage })
     }

@@ -13,7 +13,7 @@ use tower::Service;
 
 use super::{
     Cores, Pending, Protocol, Received, Stage, Tls, age::Ages, connection::connection,
-    refusals::Refusals,
+    policy::Policy, refusals::Refusals,
 };
 use crate::config::LimitSettings;
 
@@ -110,27 +110,25 @@ pub struct Carriage {
     pub cores: Option<Cores>,
     /// Any number: from it on, connections get a little older or younger than the limit.
     pub spread: u64,
+    /// How far the server has come on its way to its end.
+    pub stage: watch::Receiver<Stage>,
 }
 
 impl Carriage {
     /// Without TLS, on the runtime that accepts them, with nothing shared.
-    pub fn plain(protocol: Protocol, limits: LimitSettings) -> Self {
+    pub fn plain(protocol: Protocol, limits: LimitSettings, stage: watch::Receiver<Stage>) -> Self {
         let most = usize::try_from(limits.pending_bytes.as_u64()).unwrap_or(usize::MAX);
         let (pending, when_full) = (Pending::limited(most), WhenFull::Refuse);
-        Self { protocol, tls: None, limits, pending, when_full, cores: None, spread: 0 }
+        Self { protocol, tls: None, limits, pending, when_full, cores: None, spread: 0, stage }
     }
 }
 
 /// How one listener's connections are carried.
 pub struct Transport {
-    pub(super) protocol: Protocol,
-    pub(super) tls: Option<Tls>,
-    pub(super) limits: LimitSettings,
-    pub(super) pending: Arc<Pending>,
-    pub(super) ages: Ages,
-    pub(super) refused: Refusals,
+    policy: Arc<Policy>,
     when_full: WhenFull,
     cores: Option<Cores>,
+    stage: watch::Receiver<Stage>,
     /// One for each connection, which keeps it for as long as it lives.
     places: Arc<Semaphore>,
 }
@@ -138,22 +136,19 @@ pub struct Transport {
 impl Transport {
     /// Connections that are carried so.
     pub fn new(carriage: Carriage) -> Arc<Self> {
-        let Carriage { protocol, tls, limits, pending, when_full, cores, spread } = carriage;
+        let Carriage { protocol, tls, limits, pending, when_full, cores, spread, stage } = carriage;
         let ages = Ages::about(limits.connection_age, spread);
         let places = usize::try_from(limits.connections).unwrap_or(Semaphore::MAX_PERMITS);
         let (places, refused) = (Arc::new(Semaphore::new(places)), Refusals::new());
-        Arc::new(Self { protocol, tls, limits, pending, ages, refused, when_full, cores, places })
+        let policy = Arc::new(Policy { protocol, tls, limits, pending, ages, refused });
+        Arc::new(Self { policy, when_full, cores, stage, places })
     }
 
     /// Accepts connections and serves what comes over them until the stage says otherwise, and
     /// returns once the last of them is closed. Several of these may run side by side: they share
     /// the limit of connections.
-    pub async fn serve<S, B>(
-        self: Arc<Self>,
-        listener: Listener,
-        service: S,
-        mut stage: watch::Receiver<Stage>,
-    ) where
+    pub async fn serve<S, B>(self: Arc<Self>, listener: Listener, service: S)
+    where
         S: Service<Request<Received>, Response = Response<B>, Error = Infallible>,
         S: Clone + Send + 'static,
         S::Future: Send,
@@ -161,6 +156,7 @@ impl Transport {
         B::Error: Into<Box<dyn Error + Send + Sync>>,
     {
         let Listener(listener) = listener;
+        let mut stage = self.stage.clone();
         let (told, heard) = watch::channel(Stage::Serving);
         loop {
             let accepted = tokio::select! {
@@ -174,10 +170,10 @@ impl Transport {
             match accepted {
                 Ok((stream, address)) => match self.place().await {
                     Some(place) => {
-                        let (service, transport) = (service.clone(), Arc::clone(&self));
+                        let (service, policy) = (service.clone(), Arc::clone(&self.policy));
                         let stage = heard.clone();
                         self.put(stream, move |stream| async move {
-                            connection((stream, address), service, (transport, stage)).await;
+                            connection(stream, address, service, policy, stage).await;
                             drop(place);
                         });
                     }
@@ -210,7 +206,7 @@ impl Transport {
         if let Ok(place) = Arc::clone(&self.places).try_acquire_owned() {
             return Some(place);
         }
-        if self.when_full == WhenFull::Refuse || !self.pending.cut_the_quietest() {
+        if self.when_full == WhenFull::Refuse || !self.policy.pending.cut_the_quietest() {
             return None;
         }
         let freed = timeout(ROOM_TIMEOUT, Arc::clone(&self.places).acquire_owned()).await;
@@ -220,7 +216,7 @@ impl Transport {
     /// Waits until no connection is left.
     async fn all_are_closed(&self) {
         // Never closed itself, so it ends when every place is free.
-        drop(self.places.acquire_many(self.limits.connections).await);
+        drop(self.places.acquire_many(self.policy.limits.connections).await);
     }
 
     /// Serves a connection beside all others.
@@ -238,8 +234,9 @@ impl Transport {
     }
 
     fn is_full(&self, peer: SocketAddr) {
-        if self.refused.may_tell() {
-            let (limit, protocol) = (self.limits.connections, self.protocol);
+        let Policy { refused, limits, protocol, .. } = &*self.policy;
+        if refused.may_tell() {
+            let limit = limits.connections;
             tracing::warn!(%peer, limit, ?protocol, "a connection was closed: there are too many");
         }
     }
@@ -292,11 +289,11 @@ mod tests {
         for _ in 0..300 {
             let listener = Listener::bind((Ipv4Addr::LOCALHOST, 0).into()).expect("bound");
             let address = listener.local_address().expect("an address");
-            let carriage = Carriage::plain(Protocol::Http1, LimitSettings::default());
-            let transport = Transport::new(carriage);
             let (stage, heard) = watch::channel(Stage::Serving);
+            let carriage = Carriage::plain(Protocol::Http1, LimitSettings::default(), heard);
+            let transport = Transport::new(carriage);
             let service = service_fn(async |_| Ok(Response::new(String::new())));
-            let serving = tokio::spawn(transport.serve(listener, service, heard));
+            let serving = tokio::spawn(transport.serve(listener, service));
             let mut clients = JoinSet::new();
             for _ in 0..8 {
                 clients.spawn(ask_to_the_end(connect(address).await));

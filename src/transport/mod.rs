@@ -12,7 +12,7 @@
 //! | `http1_rules` | what HTTP/1.1 has a server refuse |
 //! | `peer` | what each request is told of the other side |
 //! | `tls` | certificates and keys, read again when they change; who the peer is |
-//! | `age`, `heard`, `first_bytes`, `http1_pace`, `keep_alive`, `lull`, `reads`, `writes`, `refusals` | parts of a connection's life |
+//! | `age`, `heard`, `first_bytes`, `http1_pace`, `keep_alive`, `lull`, `policy`, `reads`, `writes`, `refusals` | parts of a connection's life |
 
 mod age;
 mod bodies;
@@ -28,6 +28,7 @@ mod listener;
 mod lull;
 mod peer;
 mod pending;
+mod policy;
 mod protocol;
 mod reads;
 mod refusals;

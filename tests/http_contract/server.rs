@@ -38,11 +38,11 @@ impl Live {
         // A connection that asks nothing is kept as long as one that waits for its next request.
         let http_keepalive = Duration::from_secs(10);
         let limits = LimitSettings { http_keepalive, ..LimitSettings::default() };
-        let transport = Transport::new(Carriage::plain(Protocol::Http1, limits));
+        let transport = Transport::new(Carriage::plain(Protocol::Http1, limits, stage));
         let serving = tokio::spawn(async move {
             let ids = RequestIds::new(&SystemEntropy);
-            let (ready, over) = (server.ready.clone(), (transport, stage));
-            let outcome = http.serve(ready, options(), HttpMetrics::new(), ids, over).await;
+            let ready = server.ready.clone();
+            let outcome = http.serve(ready, options(), HttpMetrics::new(), ids, transport).await;
             outcome.expect("a clean end");
         });
         Self { address, stop, serving }

@@ -85,15 +85,15 @@ impl Timed {
         let options =
             GrpcOptions { limits: calls, reflection: false, envoy: EnvoyOptions::default() };
         let (stage, staged) = watch::channel(Stage::Serving);
-        let transport = Transport::new(Carriage::plain(Protocol::Http2, limits));
+        let transport = Transport::new(Carriage::plain(Protocol::Http2, limits, staged));
         let health = Health::starting().await;
         let mut tasks = JoinSet::new();
         tasks.spawn(async move { match service.follow_revocations().await {} });
         tasks.spawn(async move {
             let entropy = Arc::new(SystemEntropy);
             let metrics = GrpcMetrics::new();
-            let over = (transport, staged);
-            grpc.serve((ready, options), health, metrics, entropy, over).await.expect("it serves");
+            let served = grpc.serve(ready, options, health, metrics, entropy, transport);
+            served.await.expect("it serves");
         });
         Self { clock, address, _stage: stage, _tasks: tasks }
     }

@@ -23,7 +23,7 @@ use tokio::{
 };
 
 pub(super) use self::follow::follow_resets;
-use super::{StartError, SystemClock, SystemEntropy, database};
+use super::{StartError, SystemClock, SystemEntropy, open::open_database};
 use crate::{
     config::StoreSettings,
     domain::{client_id::ClientId, client_secret::SecretHash, secret::Secret},
@@ -100,7 +100,7 @@ impl AdminReset {
     /// See [`ResetError`].
     pub async fn begin(settings: &StoreSettings) -> Result<Self, ResetError> {
         if let Some(url) = &settings.url {
-            return Ok(Self::Open(Box::new(database::open(settings, url).await?)));
+            return Ok(Self::Open(Box::new(open_database(settings, url).await?)));
         }
         let path = settings.path.clone();
         if !SledStore::exists(&path) {

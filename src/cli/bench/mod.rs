@@ -12,6 +12,7 @@ mod worker;
 use std::{num::NonZeroU32, path::PathBuf, sync::Arc, time::Duration};
 
 use clap::Args;
+use serde_json::{Value, json};
 use tokio::{task::JoinSet, time::Instant};
 
 use self::{
@@ -103,7 +104,21 @@ impl Bench {
         }
         let supply = Arc::new(self.supply(&callers).await?);
         let (tally, counted) = self.load(&callers, &supply).await?;
-        Report::new(&self, &tally, counted).print(self.output)
+        Report::new(self.settings(counted), &tally, counted).print(self.output)
+    }
+
+    /// What the load is, for the report.
+    fn settings(&self, counted: Duration) -> Value {
+        json!({
+            "connections": self.connections,
+            "streams": self.streams,
+            "tokens": self.tokens,
+            "zipf": self.zipf,
+            "batch": self.batch,
+            "rate": self.rate,
+            "seconds": counted.as_secs_f64(),
+            "loop": if self.rate.is_some() { "open" } else { "closed" },
+        })
     }
 
     fn user(&self) -> Result<Option<(String, Secret)>, CliError> {
@@ -142,8 +157,8 @@ impl Bench {
         for number in 0..workers {
             let caller = callers[number as usize % callers.len()].clone();
             let access = Access::new(self.tokens, number, self.zipf);
-            let tokens = (Arc::clone(supply), access);
-            let worker = Worker::new((number, caller), tokens, (self.mix.clone(), self.batch));
+            let (supply, mix) = (Arc::clone(supply), self.mix.clone());
+            let worker = Worker::new(number, caller, supply, access, mix, self.batch);
             prepared.spawn(worker.prepared());
         }
         let mut ready = Vec::new();

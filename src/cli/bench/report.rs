@@ -5,7 +5,6 @@ use std::{iter, time::Duration};
 use serde_json::{Map, Value, json};
 
 use super::{
-    Bench,
     mix::Call,
     worker::{Seen, Tally},
 };
@@ -31,17 +30,8 @@ struct Line {
 }
 
 impl Report {
-    pub(super) fn new(bench: &Bench, tally: &Tally, counted: Duration) -> Self {
-        let settings = json!({
-            "connections": bench.connections,
-            "streams": bench.streams,
-            "tokens": bench.tokens,
-            "zipf": bench.zipf,
-            "batch": bench.batch,
-            "rate": bench.rate,
-            "seconds": counted.as_secs_f64(),
-            "loop": if bench.rate.is_some() { "open" } else { "closed" },
-        });
+    /// `settings` is what the load was; `counted` is for how long it was looked at.
+    pub(super) fn new(settings: Value, tally: &Tally, counted: Duration) -> Self {
         let seen = Call::ALL.into_iter().filter_map(|call| Some((call, tally.of(call)?)));
         let calls = seen.map(|(call, seen)| (call, Line::new(seen, counted))).collect();
         Self { settings, calls }

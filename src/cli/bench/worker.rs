@@ -80,9 +80,12 @@ pub(super) struct Worker {
 
 impl Worker {
     pub(super) fn new(
-        (number, caller): (u32, Caller),
-        (supply, access): (Arc<Supply>, Access),
-        (mix, batch): (Mix, u32),
+        number: u32,
+        caller: Caller,
+        supply: Arc<Supply>,
+        access: Access,
+        mix: Mix,
+        batch: u32,
     ) -> Self {
         Self { number, caller, supply, access, batch, mix, refresh_token: String::new() }
     }

@@ -6,7 +6,7 @@ use backon::BackoffBuilder as _;
 use tokio::time::{self, MissedTickBehavior, timeout};
 use tonic::{Code, Status};
 
-use super::{Shared, counters::count, cursor::Cursor};
+use super::{counters::count, cursor::Cursor, session::Session};
 use crate::{
     client::{Error, Limits, retry},
     proto::v1::{WatchRevocationsRequest, WatchRevocationsResponse},
@@ -22,25 +22,25 @@ const FIRST_PAUSE: Duration = Duration::from_millis(20);
 const BARRIERS: u32 = 4;
 
 /// Watches for ever: resumes what breaks, and begins anew what cannot be resumed.
-pub(super) async fn follow(shared: Arc<Shared>) {
+pub(super) async fn follow(session: Arc<Session>) {
     let limits =
         Limits { first_pause: FIRST_PAUSE, longest_pause: LONGEST_PAUSE, ..Limits::default() };
     let pauses = || retry::pauses(&limits).build();
     let mut pause = pauses();
     loop {
         let mut heard = false;
-        let Err(error) = watch(&shared, &mut heard).await;
+        let Err(error) = watch(&session, &mut heard).await;
         if heard {
             pause = pauses();
         }
         if lost(&error) {
             tracing::warn!(%error, "the watch cannot be resumed: everything is asked for anew");
-            shared.freshness.end();
-            shared.memory.forget_all();
-            count(&shared.counters.begun_anew);
+            session.freshness.end();
+            session.memory.forget_all();
+            count(&session.counters.begun_anew);
         } else {
             tracing::info!(%error, "the watch broke");
-            count(&shared.counters.resumed);
+            count(&session.counters.resumed);
         }
         let longest = pause.next().unwrap_or(LONGEST_PAUSE);
         // All who follow a server are told the same time when it stops: they come back one by one.
@@ -63,41 +63,41 @@ fn lost(error: &Error) -> bool {
 }
 
 /// Resumes the watch, or begins it, and applies what comes until it breaks.
-async fn watch(shared: &Shared, heard: &mut bool) -> Result<Infallible, Error> {
-    let cursor = match shared.freshness.cursor() {
+async fn watch(session: &Session, heard: &mut bool) -> Result<Infallible, Error> {
+    let cursor = match session.freshness.cursor() {
         Some(cursor) => cursor,
-        None => begin(shared).await?,
+        None => begin(session).await?,
     };
     let request = WatchRevocationsRequest { cursor: cursor.into(), ..Default::default() };
-    let mut stream = audible(shared.client.watch_revocations(request)).await?;
+    let mut stream = audible(session.client.watch_revocations(request)).await?;
     loop {
         let response = audible(async { Ok(stream.message().await?) }).await?;
         *heard = true;
         match response {
-            Some(response) => apply(shared, response),
+            Some(response) => apply(session, response),
             None => return Err(Status::unavailable("the watch ended").into()),
         }
     }
 }
 
 /// What happens from now on is what has to be followed: memory is empty.
-async fn begin(shared: &Shared) -> Result<Cursor, Error> {
-    let end = shared.client.end_of_feed().await?;
+async fn begin(session: &Session) -> Result<Cursor, Error> {
+    let end = session.client.end_of_feed().await?;
     let cursor = Cursor::new(end.cursor);
     let cursor = cursor.ok_or_else(|| Status::unknown("a cursor without an order"))?;
     // Order matters: what was asked for before the cursor came may lack what happened before it.
-    shared.memory.begin(end.feed_position);
-    shared.freshness.begin(cursor.clone());
+    session.memory.begin(end.feed_position);
+    session.freshness.begin(cursor.clone());
     Ok(cursor)
 }
 
-fn apply(shared: &Shared, response: WatchRevocationsResponse) {
+fn apply(session: &Session, response: WatchRevocationsResponse) {
     let WatchRevocationsResponse { revocations, cursor, feed_position, .. } = response;
     // Order matters: the cursor says that these were applied.
-    shared.memory.apply(&revocations, feed_position);
-    shared.counters.applied(revocations.len());
+    session.memory.apply(&revocations, feed_position);
+    session.counters.applied(revocations.len());
     if let Some(cursor) = Cursor::new(cursor) {
-        shared.freshness.applied(cursor);
+        session.freshness.applied(cursor);
     }
 }
 
@@ -106,21 +106,21 @@ async fn audible<T>(hear: impl Future<Output = Result<T, Error>>) -> Result<T, E
 }
 
 /// Asks for the end of the feed for ever, often enough that a watch which keeps up stays proven.
-pub(super) async fn prove(shared: Arc<Shared>) {
-    let max_staleness = shared.options.max_staleness;
+pub(super) async fn prove(session: Arc<Session>) {
+    let max_staleness = session.options.max_staleness;
     // Sent once: the answer to a second attempt would prove less than that to the next question.
     // One that takes longer would prove nothing any more.
     let limits = Limits { deadline: max_staleness, retries: 0, ..Limits::default() };
-    let client = shared.client.clone().limits(limits);
+    let client = session.client.clone().limits(limits);
     let mut ticks = time::interval((max_staleness / BARRIERS).max(Duration::from_millis(1)));
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
         ticks.tick().await;
-        let asked = shared.clock.now();
+        let asked = session.clock.now();
         if let Ok(cursor) = client.get_revocation_cursor().await
             && let Some(cursor) = Cursor::new(cursor)
         {
-            shared.freshness.barrier(asked, cursor);
+            session.freshness.barrier(asked, cursor);
         }
     }
 }

@@ -9,50 +9,22 @@ mod follow;
 mod freshness;
 mod memory;
 mod options;
+mod session;
 
 use std::{fmt, sync::Arc, time::Duration};
 
-use backon::BackoffBuilder as _;
-use tokio::{
-    task::JoinSet,
-    time::{sleep, timeout},
-};
+use tokio::task::JoinSet;
 
 use self::{
     clock::{Clock, Moment},
-    counters::{Counters, count},
+    counters::Counters,
     flight::Flights,
     freshness::Freshness,
-    memory::{Answer, Fingerprint, Found, Memory, NotKept},
+    memory::Memory,
+    session::Session,
 };
-pub use self::{counters::Counts, options::Options};
-use super::{Claims, Error, Limits, TokenClient, retry};
-use crate::proto::v1::{IntrospectRequest, TokenKind};
-
-/// What the text of every access token begins with.
-const PREFIX: &str = "jat_";
-/// How long the text of a token is at most.
-const MAX_CHARS: usize = 100;
-/// The pauses before a token is asked about again whose answer may lack a revocation.
-const AGAIN: Limits = Limits {
-    deadline: Duration::MAX,
-    retries: usize::MAX,
-    first_pause: Duration::from_millis(5),
-    longest_pause: Duration::from_millis(100),
-};
-
-/// Why a token is not accepted.
-#[derive(Clone, Debug, thiserror::Error)]
-pub enum Refusal {
-    /// It is good for nothing: unknown, expired, revoked, or not this service's to see. Whoever
-    /// shows it needs another.
-    #[error("the token is not active")]
-    Inactive,
-
-    /// Whether it is good cannot be told now. Whoever shows it may try again.
-    #[error("whether the token is active cannot be told")]
-    Unknown(#[source] Error),
-}
+pub use self::{counters::Counts, options::Options, session::Refusal};
+use super::{Claims, TokenClient};
 
 /// Tells whether access tokens are good: from memory where it can, and never wrong about a
 /// revocation for longer than [`Options::max_staleness`].
@@ -70,19 +42,9 @@ pub enum Refusal {
 /// Clones share everything. When the last one is dropped, the watch ends.
 #[derive(Clone)]
 pub struct Validator {
-    shared: Arc<Shared>,
+    session: Arc<Session>,
     /// Ends the tasks when dropped.
     _tasks: Arc<JoinSet<()>>,
-}
-
-struct Shared {
-    client: TokenClient,
-    options: Options,
-    clock: Clock,
-    memory: Memory,
-    freshness: Freshness,
-    flights: Flights<Result<Arc<Claims>, Refusal>>,
-    counters: Counters,
 }
 
 impl Validator {
@@ -92,7 +54,7 @@ impl Validator {
     /// # Panics
     /// Outside of a tokio runtime, which it spawns tasks on.
     pub fn start(client: TokenClient, options: Options) -> Self {
-        let shared = Arc::new(Shared {
+        let session = Arc::new(Session {
             client,
             clock: Clock::start(),
             memory: Memory::new(options.entries, options.refusals),
@@ -102,9 +64,9 @@ impl Validator {
             options,
         });
         let mut tasks = JoinSet::new();
-        tasks.spawn(follow::follow(Arc::clone(&shared)));
-        tasks.spawn(follow::prove(Arc::clone(&shared)));
-        Self { shared, _tasks: Arc::new(tasks) }
+        tasks.spawn(follow::follow(Arc::clone(&session)));
+        tasks.spawn(follow::prove(Arc::clone(&session)));
+        Self { session, _tasks: Arc::new(tasks) }
     }
 
     /// What `token` is good for.
@@ -112,151 +74,35 @@ impl Validator {
     /// # Errors
     /// When it is not accepted.
     pub async fn validate(&self, token: &str) -> Result<Arc<Claims>, Refusal> {
-        match self.shared.recall(token) {
+        match self.session.recall(token) {
             Ok(known) => known,
-            Err(unknown) => Box::pin(self.shared.ask(unknown, token)).await,
+            Err(unknown) => Box::pin(self.session.ask(unknown, token)).await,
         }
     }
 
     /// What `token` is good for as far as that is known without asking: what [`Self::validate`]
     /// answers at once, `None` where it would have to ask.
     pub fn recall(&self, token: &str) -> Option<Result<Arc<Claims>, Refusal>> {
-        self.shared.recall(token).ok()
+        self.session.recall(token).ok()
     }
 
     /// How long ago it was that memory is proven to have been up to date. `None` before the first
     /// proof, and after the watch was lost. Beyond `max_staleness` every token is asked about.
     pub fn staleness(&self) -> Option<Duration> {
-        let until = self.shared.freshness.until();
+        let until = self.session.freshness.until();
         let proven =
-            Moment(until.0.checked_sub(Moment(0).after(self.shared.options.max_staleness).0)?);
-        Some(self.shared.clock.now().since(proven))
+            Moment(until.0.checked_sub(Moment(0).after(self.session.options.max_staleness).0)?);
+        Some(self.session.clock.now().since(proven))
     }
 
     /// What it did since it was started.
     pub fn counts(&self) -> Counts {
-        self.shared.counters.counts()
+        self.session.counters.counts()
     }
 }
 
 impl fmt::Debug for Validator {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Validator").field("options", &self.shared.options).finish_non_exhaustive()
+        f.debug_struct("Validator").field("options", &self.session.options).finish_non_exhaustive()
     }
-}
-
-impl Shared {
-    /// What memory tells; what to ask about when it tells nothing.
-    fn recall(&self, token: &str) -> Result<Result<Arc<Claims>, Refusal>, Fingerprint> {
-        let token = Fingerprint::of(token);
-        let now = self.clock.now();
-        // Order matters: see `Freshness::until`.
-        let proven = self.freshness.until();
-        let known = self.memory.answer(&token, |answer| {
-            let good = answer.stands(now) && now <= self.trusted(answer, proven);
-            good.then(|| Arc::clone(&answer.claims))
-        });
-        if let Some(claims) = known {
-            self.counters.hit();
-            return Ok(Ok(claims));
-        }
-        if self.memory.refuses(&token, now) {
-            count(&self.counters.remembered_refusals);
-            return Ok(Err(Refusal::Inactive));
-        }
-        Err(token)
-    }
-
-    /// Until when an answer proves itself, or the watch proves it.
-    fn trusted(&self, answer: &Answer, proven: Moment) -> Moment {
-        proven.max(answer.asked.after(self.options.max_staleness))
-    }
-
-    async fn ask(
-        self: &Arc<Self>,
-        fingerprint: Fingerprint,
-        token: &str,
-    ) -> Result<Arc<Claims>, Refusal> {
-        if !is_access_token(token) {
-            count(&self.counters.malformed);
-            return Err(Refusal::Inactive);
-        }
-        let question = self.flights.join(fingerprint, || {
-            let (shared, token) = (Arc::clone(self), token.to_owned());
-            async move { shared.answer(fingerprint, &token).await }
-        });
-        question.await
-    }
-
-    /// Whoever joins the question later gets an answer that is as old as the question: that must
-    /// not be older than promised either.
-    async fn answer(&self, fingerprint: Fingerprint, token: &str) -> Result<Arc<Claims>, Refusal> {
-        let limit = self.options.max_staleness;
-        let answer = timeout(limit, self.introspect(fingerprint, token)).await;
-        match answer.unwrap_or_else(|_| Err(Refusal::Unknown(Error::deadline()))) {
-            Err(Refusal::Unknown(error)) => {
-                count(&self.counters.unanswered);
-                self.graced(fingerprint).ok_or(Refusal::Unknown(error))
-            }
-            answer => answer,
-        }
-    }
-
-    async fn introspect(
-        &self,
-        fingerprint: Fingerprint,
-        token: &str,
-    ) -> Result<Arc<Claims>, Refusal> {
-        let request = IntrospectRequest {
-            token: token.to_owned(),
-            expected_kind: TokenKind::Access.into(),
-            ..IntrospectRequest::default()
-        };
-        let mut pauses = retry::pauses(&AGAIN).build();
-        loop {
-            count(&self.counters.asked);
-            // Order matters: both before the question is sent.
-            let since = self.memory.position();
-            let asked = self.clock.now();
-            let answer = self.client.introspect(request.clone()).await;
-            let answer = answer.map_err(Refusal::Unknown)?;
-            if !answer.active {
-                self.memory.refuse(fingerprint, asked.after(self.options.refusal_ttl));
-                return Err(Refusal::Inactive);
-            }
-            let ttl = answer.cache_ttl.and_then(|ttl| ttl.try_into().ok()).unwrap_or_default();
-            let found = Found { since, feed_position: answer.feed_position, asked, ttl };
-            match self.memory.keep(fingerprint, &found, answer.into()) {
-                Ok(claims) => return Ok(claims),
-                Err(NotKept::Behind(claims)) => {
-                    count(&self.counters.unkept);
-                    return Ok(claims);
-                }
-                Err(NotKept::Overtaken) => count(&self.counters.overtaken),
-            }
-            // An instance that is behind catches up in a moment.
-            sleep(retry::some_of(pauses.next().unwrap_or(AGAIN.longest_pause))).await;
-        }
-    }
-
-    /// What memory tells in the grace period that was opted in to.
-    fn graced(&self, token: Fingerprint) -> Option<Arc<Claims>> {
-        if self.options.grace.is_zero() {
-            return None;
-        }
-        let now = self.clock.now();
-        let proven = self.freshness.until();
-        let claims = self.memory.answer(&token, |answer| {
-            let end = self.trusted(answer, proven).after(self.options.grace);
-            (answer.stands(now) && now <= end).then(|| Arc::clone(&answer.claims))
-        })?;
-        count(&self.counters.graced);
-        Some(claims)
-    }
-}
-
-/// Whether the text is one that an access token can have. Other text costs the server nothing.
-fn is_access_token(text: &str) -> bool {
-    let legal = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_';
-    text.starts_with(PREFIX) && text.len() <= MAX_CHARS && text.bytes().all(legal)
 }

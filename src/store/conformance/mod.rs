@@ -33,28 +33,15 @@ mod records;
 mod rivals;
 mod samples;
 mod users;
-
-use std::time::Duration;
+mod waiting;
 
 pub(crate) use self::{
     durable::survives,
     rivals::the_position_is_never_ahead_of_what_is_read_later,
     samples::{NOW, client, grant, user},
+    waiting::eventually,
 };
 use super::{Store, memory::MemoryStore};
-
-/// Waits until `attempt` gives something, for at most ten seconds.
-pub(crate) async fn eventually<T>(attempt: impl Fn() -> Option<T>) -> T {
-    let waiting = async {
-        loop {
-            if let Some(value) = attempt() {
-                return value;
-            }
-            tokio::task::yield_now().await;
-        }
-    };
-    tokio::time::timeout(Duration::from_secs(10), waiting).await.expect("it happens in time")
-}
 
 /// Runs the whole suite against an empty store.
 pub(crate) async fn run<S: Store + Clone>(store: &S) {

@@ -76,10 +76,13 @@ impl Barrier {
     /// Starts to pass barriers in the name of one opening of the store, until all clones are gone,
     /// and has `follower` follow each.
     pub(super) fn start(
-        (connections, notices): (Connections, Notices),
-        (instance, clock): (Arc<Instance>, Arc<DatabaseClock>),
+        connections: Connections,
+        notices: Notices,
+        instance: Arc<Instance>,
+        clock: Arc<DatabaseClock>,
         follower: Follower,
-        (max_staleness, seconds): (Duration, Histogram),
+        max_staleness: Duration,
+        seconds: Histogram,
     ) -> Self {
         let (waiting, queue) = mpsc::channel(WAITING);
         let (head, heads) = watch::channel(Sequence::default());

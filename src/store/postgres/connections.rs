@@ -31,6 +31,8 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
 const WAIT_TIMEOUT: Duration = Duration::from_secs(2);
 /// How long a query may take.
 pub(super) const READ_TIMEOUT: Duration = Duration::from_secs(5);
+/// How long a write may take, its standbys included, before nobody knows.
+pub(super) const WRITE_TIMEOUT: Duration = Duration::from_secs(5);
 /// After how much silence of the peer a connection is given up: a primary whose machine is gone
 /// says nothing.
 const SILENCE: Duration = Duration::from_secs(5);

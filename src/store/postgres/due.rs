@@ -5,9 +5,9 @@ use tokio_postgres::{Row, types::ToSql};
 
 use super::{
     columns::to_sql,
-    connections::Connection,
+    connections::{Connection, WRITE_TIMEOUT},
+    database::Database,
     outcome,
-    records::{Shared, WRITE_TIMEOUT},
     rows::keyed,
 };
 use crate::{
@@ -17,8 +17,11 @@ use crate::{
 
 /// Moves the due times of grants that were refreshed since they were set. A grant that changes
 /// meanwhile is met again.
-pub(super) async fn settle(shared: &Shared, unsettled: &[Stored<Grant>]) -> Result<(), ReadError> {
-    let client = shared.connections.get().await.map_err(|_| ReadError::Unavailable)?;
+pub(super) async fn settle(
+    database: &Database,
+    unsettled: &[Stored<Grant>],
+) -> Result<(), ReadError> {
+    let client = database.connections.get().await.map_err(|_| ReadError::Unavailable)?;
     let sql = "UPDATE jeton_grants SET due_at = $3 WHERE key = $1 AND version = $2";
     for grant in unsettled {
         let (key, version) = (grant.id.as_bytes().as_slice(), grant.version().as_u64());
@@ -35,11 +38,11 @@ pub(super) async fn settle(shared: &Shared, unsettled: &[Stored<Grant>]) -> Resu
 
 /// Moves the due times of the damaged grants among these rows.
 pub(super) async fn postpone(
-    shared: &Shared,
+    database: &Database,
     rows: &[Row],
     due: Timestamp,
 ) -> Result<(), ReadError> {
-    let client = shared.connections.get().await.map_err(|_| ReadError::Unavailable)?;
+    let client = database.connections.get().await.map_err(|_| ReadError::Unavailable)?;
     let sql = "UPDATE jeton_grants SET due_at = $2 WHERE key = $1";
     for row in rows.iter().filter(|row| keyed::<Grant>(row).is_err()) {
         let key: &[u8] = row.try_get(0).map_err(|_| ReadError::Corrupt)?;

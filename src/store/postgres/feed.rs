@@ -6,10 +6,9 @@ use tokio::time::timeout;
 use tokio_postgres::{Row, types::ToSql};
 
 use super::{
-    connections::{Connection, READ_TIMEOUT, rows},
+    connections::{Connection, Connections, WRITE_TIMEOUT, rows},
     notices::Notices,
     outcome::{self, Failed},
-    records::{READ_ATTEMPTS, Shared, WRITE_TIMEOUT},
 };
 use crate::{
     domain::change::Change,
@@ -35,28 +34,6 @@ pub(super) async fn add(
     let parameters: [&(dyn ToSql + Sync); 2] = [&head, &change];
     let added = transaction.execute(&insert, &parameters);
     try_join(added, notices.announce(transaction)).await.map(drop)
-}
-
-/// Up to `limit` events after `after`, once a barrier was passed after them. What is said of the
-/// cursor is proven as well: a server that was deposed has not seen it yet.
-pub(super) async fn read(
-    shared: &Shared,
-    after: Sequence,
-    limit: usize,
-) -> Result<Vec<(Sequence, Change)>, FeedError> {
-    for _ in 0..READ_ATTEMPTS {
-        let connection = shared.connections.get().await.map_err(|_| FeedError::Unavailable)?;
-        let server = connection.server;
-        let Ok(told) = timeout(READ_TIMEOUT, events(&connection, after, limit)).await else {
-            drop(Connection::take(connection));
-            return Err(FeedError::Unavailable);
-        };
-        drop(connection);
-        if shared.barrier.pass().await?.server == server {
-            return told;
-        }
-    }
-    Err(FeedError::Unavailable)
 }
 
 /// Up to `limit` events after `after`, as the server shows them.
@@ -99,11 +76,11 @@ fn sequence(row: &Row, column: usize) -> Result<Sequence, ReadError> {
 /// Forgets up to `limit` of the events up to `through`. The edge goes first: whoever is cut off in
 /// between leaves events below it, which the next trimming removes.
 pub(super) async fn trim(
-    shared: &Shared,
+    connections: &Connections,
     through: Sequence,
     limit: usize,
 ) -> Result<usize, WriteError> {
-    let trimmed = move_edge(shared, through, limit).await;
+    let trimmed = move_edge(connections, through, limit).await;
     trimmed.map_err(|failed| match failed {
         Failed::NotWritten(error) => error,
         Failed::Again => WriteError::Busy,
@@ -111,9 +88,13 @@ pub(super) async fn trim(
     })
 }
 
-async fn move_edge(shared: &Shared, through: Sequence, limit: usize) -> Result<usize, Failed> {
+async fn move_edge(
+    connections: &Connections,
+    through: Sequence,
+    limit: usize,
+) -> Result<usize, Failed> {
     let unreached = Failed::NotWritten(WriteError::Unavailable);
-    let mut client = shared.connections.get().await.map_err(|_| unreached)?;
+    let mut client = connections.get().await.map_err(|_| unreached)?;
     let moved = async {
         let transaction = client.transaction().await?;
         let sql = "SELECT head, trimmed FROM jeton_feed WHERE single FOR UPDATE";

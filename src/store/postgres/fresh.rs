@@ -78,7 +78,7 @@ impl FreshDatabase {
     /// [`OpenError::InUse`] when the lease was lost meanwhile: another process has emptied what was
     /// filled. When that cannot be written, durably.
     pub async fn finish(self) -> Result<(), OpenError> {
-        let mut connection = schema::connection(&self.store.shared.connections).await?;
+        let mut connection = schema::connection(&self.store.database.connections).await?;
         let transaction = connection.transaction().await?;
         // As whoever takes over locks it.
         transaction.query_one("SELECT filling FROM jeton_store FOR UPDATE", &[]).await?;

@@ -2,7 +2,7 @@
 
 use tokio_postgres::{Row, types::ToSql};
 
-use super::records::Shared;
+use super::database::Database;
 use crate::{
     domain::{grant::Grant, grant_id::GrantId},
     store::{GrantOwner, ReadError, Record as _},
@@ -10,7 +10,7 @@ use crate::{
 
 /// Up to `limit` grants of `of` after `after`, in order.
 pub(super) async fn after(
-    shared: &Shared,
+    database: &Database,
     of: &GrantOwner,
     after: Option<GrantId>,
     limit: usize,
@@ -22,19 +22,19 @@ pub(super) async fn after(
         GrantOwner::User(user) => {
             let sql = "SELECT key FROM jeton_grants WHERE user_id = $1 AND key > $2 \
                        ORDER BY key LIMIT $3";
-            read(shared, sql, &[&user.as_bytes().as_slice(), &after, &limit]).await
+            read(database, sql, &[&user.as_bytes().as_slice(), &after, &limit]).await
         }
         GrantOwner::Client(client) => {
             let sql = "SELECT key FROM jeton_grants WHERE client_id = $1 AND key > $2 \
                        ORDER BY key LIMIT $3";
-            read(shared, sql, &[&client.as_str(), &after, &limit]).await
+            read(database, sql, &[&client.as_str(), &after, &limit]).await
         }
     }
 }
 
 /// Up to `limit` grants of `of` before `before` that no write has ended, in reverse order.
 pub(super) async fn newest(
-    shared: &Shared,
+    database: &Database,
     of: &GrantOwner,
     before: Option<GrantId>,
     limit: usize,
@@ -46,12 +46,12 @@ pub(super) async fn newest(
         GrantOwner::User(user) => {
             let sql = "SELECT key FROM jeton_grants WHERE user_id = $1 AND key < $2 \
                        AND NOT revoked ORDER BY key DESC LIMIT $3";
-            read(shared, sql, &[&user.as_bytes().as_slice(), &before, &limit]).await
+            read(database, sql, &[&user.as_bytes().as_slice(), &before, &limit]).await
         }
         GrantOwner::Client(client) => {
             let sql = "SELECT key FROM jeton_grants WHERE client_id = $1 AND key < $2 \
                        AND NOT revoked ORDER BY key DESC LIMIT $3";
-            read(shared, sql, &[&client.as_str(), &before, &limit]).await
+            read(database, sql, &[&client.as_str(), &before, &limit]).await
         }
     }
 }
@@ -61,11 +61,11 @@ fn rows(limit: usize) -> i64 {
 }
 
 async fn read(
-    shared: &Shared,
+    database: &Database,
     sql: &str,
     parameters: &[&(dyn ToSql + Sync)],
 ) -> Result<Vec<GrantId>, ReadError> {
-    let rows = shared.read(sql, parameters).await?;
+    let rows = database.read(sql, parameters).await?;
     rows.iter().map(id).collect()
 }
 

@@ -4,9 +4,9 @@ use deadpool_postgres::Transaction;
 use tokio::time::timeout;
 
 use super::{
-    connections::Connection,
+    connections::{Connection, WRITE_TIMEOUT},
+    database::Database,
     outcome::{self, Failed},
-    records::{Shared, WRITE_TIMEOUT},
 };
 use crate::{domain::key_ring::KeyId, store::WriteError};
 
@@ -16,12 +16,12 @@ use crate::{domain::key_ring::KeyId, store::WriteError};
 /// The feed's row is locked all the while: of two instances that start on a new store with a ring
 /// each, one finds the other's key.
 pub(super) async fn claim(
-    shared: &Shared,
+    database: &Database,
     id: KeyId,
     held: Option<&[KeyId]>,
 ) -> Result<Result<(), KeyId>, WriteError> {
     let unreached = |_| WriteError::Unavailable;
-    let mut client = shared.connections.get().await.map_err(unreached)?;
+    let mut client = database.connections.get().await.map_err(unreached)?;
     let claimed = async {
         let transaction = client.transaction().await?;
         lock(&transaction).await?;
@@ -40,7 +40,7 @@ pub(super) async fn claim(
         let added = transaction.execute(sql, &[&id.as_bytes().as_slice()]).await?;
         count_change(&transaction, added).await?;
         let sql = "UPDATE jeton_instances SET active_key = $2 WHERE number = $1";
-        let (number, key) = (shared.instance.number, id.as_bytes().as_slice());
+        let (number, key) = (database.instance.number, id.as_bytes().as_slice());
         transaction.execute(sql, &[&number, &key]).await?;
         transaction.commit().await?;
         Ok(Ok(()))
@@ -52,17 +52,17 @@ pub(super) async fn claim(
     let claimed = claimed.map_err(|error| failed(&error))?;
     drop(client);
     // From now on this instance's own list has it.
-    shared.barrier.pass().await?;
+    database.barrier.pass().await?;
     Ok(claimed)
 }
 
 /// Takes a key off the list, unless another instance makes tokens with it.
-pub(super) async fn remove(shared: &Shared, id: KeyId) -> Result<(), WriteError> {
-    let mut client = shared.connections.get().await.map_err(|_| WriteError::Unavailable)?;
+pub(super) async fn remove(database: &Database, id: KeyId) -> Result<(), WriteError> {
+    let mut client = database.connections.get().await.map_err(|_| WriteError::Unavailable)?;
     let removed = async {
         let transaction = client.transaction().await?;
         lock(&transaction).await?;
-        let (number, key) = (shared.instance.number, id.as_bytes().as_slice());
+        let (number, key) = (database.instance.number, id.as_bytes().as_slice());
         let sql = "SELECT 1 FROM jeton_instances WHERE active_key = $2 AND number <> $1
                    AND seen_at > now() - interval '1 minute' LIMIT 1";
         if !transaction.query(sql, &[&number, &key]).await?.is_empty() {
@@ -80,7 +80,7 @@ pub(super) async fn remove(shared: &Shared, id: KeyId) -> Result<(), WriteError>
     };
     removed.map_err(|error| failed(&error))??;
     drop(client);
-    shared.barrier.pass().await.map(drop).map_err(Into::into)
+    database.barrier.pass().await.map(drop).map_err(Into::into)
 }
 
 async fn lock(transaction: &Transaction<'_>) -> Result<(), tokio_postgres::Error> {

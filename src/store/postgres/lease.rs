@@ -12,9 +12,8 @@ use tokio::time::{Instant, timeout};
 use tokio_postgres::types::ToSql;
 
 use super::{
-    connections::{Connection, Connections},
+    connections::{Connection, Connections, WRITE_TIMEOUT},
     outcome,
-    records::WRITE_TIMEOUT,
 };
 use crate::store::ReadError;
 

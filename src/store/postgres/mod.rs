@@ -9,6 +9,7 @@ mod cache;
 mod clock;
 mod columns;
 mod connections;
+mod database;
 mod due;
 mod feed;
 mod follower;
@@ -44,12 +45,12 @@ use self::{
     cache::{Cache, Freshness},
     columns::to_sql,
     connections::Connections,
+    database::{Database, EVENTS_AT_ONCE},
     follower::{Caches, Follower},
     instance::Instance,
     lease::Lease,
     metrics::PostgresMetrics,
     notices::Notices,
-    records::{EVENTS_AT_ONCE, Shared},
     rows::{keyed, readable},
     schema::Identity,
     versions::Versions,
@@ -106,7 +107,7 @@ pub struct PostgresOptions {
 /// The store. Cloning shares it.
 #[derive(Clone)]
 pub struct PostgresStore {
-    shared: Arc<Shared>,
+    database: Arc<Database>,
     grants: PostgresRecords<Grant>,
     clients: PostgresRecords<Client>,
     users: PostgresRecords<User>,
@@ -169,27 +170,38 @@ impl PostgresStore {
         let metrics = PostgresMetrics::new(&instance, &clock);
         let notices = Notices::default();
         let barrier = Barrier::start(
-            (connections.clone(), notices.clone()),
-            (Arc::clone(&instance), Arc::clone(&clock)),
+            connections.clone(),
+            notices.clone(),
+            Arc::clone(&instance),
+            Arc::clone(&clock),
             Follower::new(caches),
-            (options.max_staleness, metrics.barrier.clone()),
+            options.max_staleness,
+            metrics.barrier.clone(),
         );
         let versions = Versions::of(identity.opening);
         let events = Semaphore::new(EVENTS_AT_ONCE);
         let damage = Damage::default();
         damage.serve(&metrics.registry);
-        let shared =
-            Shared { connections, barrier, versions, instance, notices, freshness, damage, events };
-        let shared = Arc::new(shared);
+        let database = Database {
+            connections,
+            barrier,
+            versions,
+            instance,
+            notices,
+            freshness,
+            damage,
+            events,
+        };
+        let database = Arc::new(database);
         Self {
-            grants: PostgresRecords::new(&shared, grants),
-            clients: PostgresRecords::new(&shared, clients),
-            users: PostgresRecords::new(&shared, users),
-            attempts: PostgresRecords::new(&shared, none_kept),
+            grants: PostgresRecords::new(&database, grants),
+            clients: PostgresRecords::new(&database, clients),
+            users: PostgresRecords::new(&database, users),
+            attempts: PostgresRecords::new(&database, none_kept),
             sweeping: Arc::new(Lease::new("sweep", identity.opening)),
             metrics,
             clock,
-            shared,
+            database,
         }
     }
 
@@ -200,7 +212,7 @@ impl PostgresStore {
 
     /// Ends all connections. What was answered is durable already.
     pub fn close(&self) {
-        self.shared.connections.close();
+        self.database.connections.close();
     }
 
     /// What the engine counts.
@@ -210,7 +222,7 @@ impl PostgresStore {
 
     /// Whether the database commits, and every change of that.
     pub fn readiness(&self) -> watch::Receiver<Readiness> {
-        self.shared.barrier.readiness()
+        self.database.barrier.readiness()
     }
 
     /// Notes, durably, that this instance makes tokens with the key `active` from now on.
@@ -223,7 +235,7 @@ impl PostgresStore {
         active: KeyId,
         held: &[KeyId],
     ) -> Result<Result<(), KeyId>, WriteError> {
-        keys::claim(&self.shared, active, Some(held)).await
+        keys::claim(&self.database, active, Some(held)).await
     }
 }
 
@@ -255,7 +267,7 @@ impl Store for PostgresStore {
 
     async fn user_by_name(&self, name: &UserName) -> Result<Option<Stored<User>>, ReadError> {
         let sql = "SELECT key, version, record FROM jeton_users WHERE name = $1";
-        let rows = self.shared.read(sql, &[&name.as_str()]).await?;
+        let rows = self.database.read(sql, &[&name.as_str()]).await?;
         rows.first().map(keyed).transpose()
     }
 
@@ -265,7 +277,7 @@ impl Store for PostgresStore {
         after: Option<GrantId>,
         limit: usize,
     ) -> Result<Vec<GrantId>, ReadError> {
-        grant_ids::after(&self.shared, of, after, limit).await
+        grant_ids::after(&self.database, of, after, limit).await
     }
 
     async fn newest_grant_ids(
@@ -274,7 +286,7 @@ impl Store for PostgresStore {
         before: Option<GrantId>,
         limit: usize,
     ) -> Result<Vec<GrantId>, ReadError> {
-        grant_ids::newest(&self.shared, of, before, limit).await
+        grant_ids::newest(&self.database, of, before, limit).await
     }
 
     async fn spent_grants(
@@ -287,9 +299,10 @@ impl Store for PostgresStore {
         let rows_limit = i64::try_from(limit).unwrap_or(i64::MAX);
         let mut spent = Vec::new();
         for _ in 0..SETTLE_PASSES {
-            let (rows, _) = self.shared.connections.read(sql, &[&to_sql(now), &rows_limit]).await?;
+            let (rows, _) =
+                self.database.connections.read(sql, &[&to_sql(now), &rows_limit]).await?;
             let due: Vec<Stored<Grant>> =
-                rows.iter().filter_map(|row| readable(row, &self.shared.damage)).collect();
+                rows.iter().filter_map(|row| readable(row, &self.database.damage)).collect();
             let damaged = due.len() < rows.len();
             let (found, unsettled): (Vec<_>, Vec<_>) =
                 due.into_iter().partition(|grant| grant.spent_time() <= now);
@@ -297,9 +310,9 @@ impl Store for PostgresStore {
             if unsettled.is_empty() && !damaged {
                 break;
             }
-            due::settle(&self.shared, &unsettled).await?;
+            due::settle(&self.database, &unsettled).await?;
             if damaged {
-                due::postpone(&self.shared, &rows, now.after(POSTPONED)).await?;
+                due::postpone(&self.database, &rows, now.after(POSTPONED)).await?;
             }
         }
         spent.sort_by_key(|grant| grant.spent_time());
@@ -310,17 +323,17 @@ impl Store for PostgresStore {
         let sql = "SELECT count(*) FROM \
                    (SELECT 1 FROM jeton_grants WHERE due_at <= $1 LIMIT $2) AS due";
         let limit = i64::try_from(limit).unwrap_or(i64::MAX);
-        let (rows, _) = self.shared.connections.read(sql, &[&to_sql(now), &limit]).await?;
+        let (rows, _) = self.database.connections.read(sql, &[&to_sql(now), &limit]).await?;
         let count: Option<i64> = rows.first().and_then(|row| row.try_get(0).ok());
         count.and_then(|count| usize::try_from(count).ok()).ok_or(ReadError::Corrupt)
     }
 
     async fn head(&self) -> Result<Sequence, ReadError> {
-        Ok(self.shared.barrier.pass().await?.head)
+        Ok(self.database.barrier.pass().await?.head)
     }
 
     fn position(&self) -> Sequence {
-        self.shared.freshness.position()
+        self.database.freshness.position()
     }
 
     async fn changes(
@@ -328,40 +341,40 @@ impl Store for PostgresStore {
         after: Sequence,
         limit: usize,
     ) -> Result<Vec<(Sequence, Change)>, FeedError> {
-        feed::read(&self.shared, after, limit).await
+        self.database.changes(after, limit).await
     }
 
     async fn changed(&self, after: Sequence) -> Result<(), ReadError> {
-        self.shared.barrier.beyond(after).await
+        self.database.barrier.beyond(after).await
     }
 
     async fn trim_changes(&self, through: Sequence, limit: usize) -> Result<usize, WriteError> {
-        feed::trim(&self.shared, through, limit).await
+        feed::trim(&self.database.connections, through, limit).await
     }
 
     fn condition(&self) -> Condition {
-        let writable = *self.shared.barrier.readiness().borrow() == Readiness::Ready;
-        let grants = self.shared.instance.grants();
+        let writable = *self.database.barrier.readiness().borrow() == Readiness::Ready;
+        let grants = self.database.instance.grants();
         let clock_skew = Some(self.clock.skew() / 1_000);
-        let damaged = self.shared.damage.count();
+        let damaged = self.database.damage.count();
         Condition { writable, grants, clock_skew, damaged, ..Condition::default() }
     }
 
     fn id(&self) -> StoreId {
-        self.shared.instance.id()
+        self.database.instance.id()
     }
 
     async fn key_ids(&self) -> Result<Vec<KeyId>, ReadError> {
-        self.shared.barrier.pass().await?;
-        Ok(self.shared.instance.keys())
+        self.database.barrier.pass().await?;
+        Ok(self.database.instance.keys())
     }
 
     async fn add_key_id(&self, id: KeyId) -> Result<(), WriteError> {
-        keys::claim(&self.shared, id, None).await.map(drop)
+        keys::claim(&self.database, id, None).await.map(drop)
     }
 
     async fn remove_key_id(&self, id: KeyId) -> Result<(), WriteError> {
-        keys::remove(&self.shared, id).await
+        keys::remove(&self.database, id).await
     }
 
     fn is_shared(&self) -> bool {
@@ -369,6 +382,6 @@ impl Store for PostgresStore {
     }
 
     async fn may_sweep(&self) -> Result<bool, ReadError> {
-        self.sweeping.take(&self.shared.connections).await
+        self.sweeping.take(&self.database.connections).await
     }
 }

@@ -1,93 +1,41 @@
 //! The records of one type: reads that a barrier proves, writes of one row each.
 
-use std::{collections::HashMap, sync::Arc, time::Duration};
+use std::{collections::HashMap, sync::Arc};
 
-use tokio::{
-    sync::{Semaphore, SemaphorePermit},
-    time::timeout,
-};
+use tokio::time::timeout;
 use tokio_postgres::{GenericClient, Row, Statement, types::ToSql};
 
 use super::{
-    barrier::Barrier,
-    cache::{Cache, Freshness},
+    cache::Cache,
     columns::Tabled,
-    connections::{Connection, Connections},
+    connections::{Connection, WRITE_TIMEOUT},
+    database::Database,
     feed,
-    instance::Instance,
-    notices::Notices,
     outcome::{self, Failed},
     rows::{readable, stored},
     statement::Statements,
-    versions::Versions,
 };
 use crate::{
     domain::change::Change,
-    store::{
-        MAX_RECORD_BYTES, ReadError, Records, Stored, Version, Write, WriteError, damage::Damage,
-        queued,
-    },
+    store::{MAX_RECORD_BYTES, ReadError, Records, Stored, Version, Write, WriteError, queued},
 };
 
-/// How long a write may take, its standbys included, before nobody knows.
-pub(super) const WRITE_TIMEOUT: Duration = Duration::from_secs(5);
-/// How often something is read that another server than the barrier's has shown.
-pub(super) const READ_ATTEMPTS: usize = 8;
 /// How often a write is tried that lost a race inside the database or a connection.
 const ATTEMPTS: usize = 3;
-/// Writes with an event that are under way at a time: one commits, and the next is there when it has.
-/// Each waits in the database for the one before it, with a connection that nobody else can use.
-pub(super) const EVENTS_AT_ONCE: usize = 2;
-
 /// The records of one type. Cloning shares them.
 pub struct PostgresRecords<R: Tabled> {
-    shared: Arc<Shared>,
+    database: Arc<Database>,
     statements: Arc<Statements>,
     cache: Arc<Cache<R>>,
-}
-
-/// What the tables of all types share.
-pub(super) struct Shared {
-    pub(super) connections: Connections,
-    pub(super) barrier: Barrier,
-    pub(super) versions: Versions,
-    pub(super) instance: Arc<Instance>,
-    pub(super) notices: Notices,
-    pub(super) freshness: Arc<Freshness>,
-    pub(super) damage: Damage,
-    /// Turns of writes with an event, [`EVENTS_AT_ONCE`] of them.
-    pub(super) events: Semaphore,
 }
 
 impl<R: Tabled> Clone for PostgresRecords<R> {
     fn clone(&self) -> Self {
         Self {
-            shared: Arc::clone(&self.shared),
+            database: Arc::clone(&self.database),
             statements: Arc::clone(&self.statements),
             cache: Arc::clone(&self.cache),
         }
-    }
-}
-
-impl Shared {
-    /// The rows of a query, once a barrier was passed after them.
-    pub(super) async fn read(
-        &self,
-        sql: &str,
-        parameters: &[&(dyn ToSql + Sync)],
-    ) -> Result<Vec<Row>, ReadError> {
-        for _ in 0..READ_ATTEMPTS {
-            let (rows, server) = self.connections.read(sql, parameters).await?;
-            if self.barrier.pass().await?.server == server {
-                return Ok(rows);
-            }
-        }
-        Err(ReadError::Unavailable)
-    }
-
-    /// Waits until another write with an event may begin; `None` when that takes too long.
-    async fn event_turn(&self) -> Option<SemaphorePermit<'_>> {
-        timeout(WRITE_TIMEOUT, self.events.acquire()).await.ok()?.ok()
     }
 }
 
@@ -99,9 +47,9 @@ enum Attempt {
 }
 
 impl<R: Tabled> PostgresRecords<R> {
-    pub(super) fn new(shared: &Arc<Shared>, cache: Arc<Cache<R>>) -> Self {
+    pub(super) fn new(database: &Arc<Database>, cache: Arc<Cache<R>>) -> Self {
         let statements = Arc::new(Statements::of::<R>());
-        Self { shared: Arc::clone(shared), statements, cache }
+        Self { database: Arc::clone(database), statements, cache }
     }
 
     /// What the feed says of this write; `Conflict` when the state that it expects is gone.
@@ -121,7 +69,7 @@ impl<R: Tabled> PostgresRecords<R> {
             return Ok(R::change(Some(&old), new));
         }
         let parameters: [&(dyn ToSql + Sync); 1] = [&R::key_bytes(&key)];
-        let (rows, _) = self.shared.connections.read(&self.statements.get, &parameters).await?;
+        let (rows, _) = self.database.connections.read(&self.statements.get, &parameters).await?;
         let old = rows.first().map(|row| stored::<R>(&key, row, 0)).transpose()?;
         let old = old.filter(|old| old.version() == *expected).ok_or(WriteError::Conflict)?;
         Ok(R::change(Some(&old), new))
@@ -135,10 +83,10 @@ impl<R: Tabled> PostgresRecords<R> {
     ) -> Result<Attempt, Failed> {
         let unreached = Failed::NotWritten(WriteError::Unavailable);
         let _turn = match change {
-            Some(_) => Some(self.shared.event_turn().await.ok_or(unreached)?),
+            Some(_) => Some(self.database.event_turn().await.ok_or(unreached)?),
             None => None,
         };
-        let mut client = self.shared.connections.get().await.map_err(|_| unreached)?;
+        let mut client = self.database.connections.get().await.map_err(|_| unreached)?;
         let written = timeout(WRITE_TIMEOUT, async {
             let statement = client.prepare_cached(self.statements.of_write(write)).await?;
             let Some(change) = change else {
@@ -147,7 +95,7 @@ impl<R: Tabled> PostgresRecords<R> {
             let transaction = client.transaction().await?;
             let rows = execute(&*transaction, &statement, write, version).await?;
             if rows == 1 {
-                feed::add(&transaction, change, &self.shared.notices).await?;
+                feed::add(&transaction, change, &self.database.notices).await?;
                 transaction.commit().await?;
             }
             Ok(rows)
@@ -167,7 +115,7 @@ impl<R: Tabled> PostgresRecords<R> {
     /// place of the same version: whichever arrives, the write happens once.
     async fn try_write(&self, write: &Write<R>) -> Result<Version, WriteError> {
         let change = self.change(write).await?;
-        let version = self.shared.versions.next();
+        let version = self.database.versions.next();
         let mut unknown = false;
         for _ in 0..ATTEMPTS {
             match self.attempt(write, version, change.as_ref()).await {
@@ -199,9 +147,9 @@ impl<R: Tabled> Records<R> for PostgresRecords<R> {
 
     async fn get(&self, key: &R::Key) -> Result<Option<Stored<R>>, ReadError> {
         let fill = self.cache.begin(key);
-        let rows = self.shared.read(&self.statements.get, &[&R::key_bytes(key)]).await?;
+        let rows = self.database.read(&self.statements.get, &[&R::key_bytes(key)]).await?;
         let found = rows.first().map(|row| stored::<R>(key, row, 0)).transpose();
-        let found = found.inspect_err(|_| self.shared.damage.met::<R>(R::key_bytes(key)))?;
+        let found = found.inspect_err(|_| self.database.damage.met::<R>(R::key_bytes(key)))?;
         if let Some(found) = &found {
             self.cache.fill(fill, key, found.clone());
         }
@@ -214,7 +162,7 @@ impl<R: Tabled> Records<R> for PostgresRecords<R> {
         }
         let fills: Vec<_> = keys.iter().map(|key| self.cache.begin(key)).collect();
         let bytes: Vec<&[u8]> = keys.iter().map(R::key_bytes).collect();
-        let rows = match self.shared.read(&self.statements.get_many, &[&bytes]).await {
+        let rows = match self.database.read(&self.statements.get_many, &[&bytes]).await {
             Ok(rows) => rows,
             Err(error) => return vec![Err(error); keys.len()],
         };
@@ -223,7 +171,7 @@ impl<R: Tabled> Records<R> for PostgresRecords<R> {
         let found = keys.iter().zip(fills).map(|(key, fill)| {
             let row = by_key.get(R::key_bytes(key));
             let found = row.map(|row| stored::<R>(key, row, 1)).transpose();
-            let found = found.inspect_err(|_| self.shared.damage.met::<R>(R::key_bytes(key)))?;
+            let found = found.inspect_err(|_| self.database.damage.met::<R>(R::key_bytes(key)))?;
             if let Some(found) = &found {
                 self.cache.fill(fill, key, found.clone());
             }
@@ -242,12 +190,12 @@ impl<R: Tabled> Records<R> for PostgresRecords<R> {
         let mut page = Vec::new();
         loop {
             let rows = match &after {
-                None => self.shared.read(&self.statements.first_page, &[&rows_limit]).await?,
+                None => self.database.read(&self.statements.first_page, &[&rows_limit]).await?,
                 Some(after) => {
-                    self.shared.read(&self.statements.page, &[after, &rows_limit]).await?
+                    self.database.read(&self.statements.page, &[after, &rows_limit]).await?
                 }
             };
-            page.extend(rows.iter().filter_map(|row| readable(row, &self.shared.damage)));
+            page.extend(rows.iter().filter_map(|row| readable(row, &self.database.damage)));
             if rows.len() < limit || page.len() >= limit {
                 page.truncate(limit);
                 return Ok(page);
@@ -267,7 +215,7 @@ impl<R: Tabled> Records<R> for PostgresRecords<R> {
         let written = self.try_write(&write).await;
         self.cache.forget(&write.key());
         if R::COUNTED && written.is_ok() {
-            self.shared.instance.wrote(&write);
+            self.database.instance.wrote(&write);
         }
         written
     }

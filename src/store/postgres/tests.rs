@@ -128,8 +128,8 @@ async fn whoever_listens_is_told_of_an_event_that_another_instance_has_committed
     let store = empty("notices").await;
     let version = store.grants().write(Write::Insert(grant(1))).await.expect("an insert");
     let heard = Notices::default();
-    let listening = tokio::spawn(heard.clone().listen(store.shared.connections.clone()));
-    while !heard.are_known() || !store.shared.notices.are_known() {
+    let listening = tokio::spawn(heard.clone().listen(store.database.connections.clone()));
+    while !heard.are_known() || !store.database.notices.are_known() {
         tokio::task::yield_now().await;
     }
     let ended = grant(1).ended(EndCause::Revoked, NOW);
@@ -181,7 +181,7 @@ async fn whoever_has_lost_the_lease_does_not_finish_what_another_one_fills() {
 async fn an_instance_that_is_frozen_in_a_revocation_does_not_keep_others_from_theirs() {
     let store = empty("frozen").await;
     let version = store.grants().write(Write::Insert(grant(1))).await.expect("an insert");
-    let frozen = store.shared.connections.get().await.expect("a connection");
+    let frozen = store.database.connections.get().await.expect("a connection");
     frozen.batch_execute("BEGIN; SELECT head FROM jeton_feed FOR UPDATE").await.expect("the row");
     let ended = grant(1).ended(EndCause::Revoked, NOW);
     let revoked = store.grants().write(Write::Replace(version, ended)).await;
@@ -197,7 +197,7 @@ async fn an_event_that_was_announced_and_not_yet_applied_is_known_again_after_a_
     for number in 0..2 {
         store.clients().write(Write::Insert(client(number))).await.expect("an event");
     }
-    let mut connection = store.shared.connections.get().await.expect("a connection");
+    let mut connection = store.database.connections.get().await.expect("a connection");
     let sql = "SELECT change FROM jeton_changes WHERE sequence = 2";
     let event: Vec<u8> = connection.query_one(sql, &[]).await.expect("it").get(0);
     let mut follower = follower();
@@ -235,7 +235,7 @@ async fn a_feed_that_takes_anothers_place_begins_far_beyond_it_and_once() {
     let (store, other) = (empty("begun").await, open("begun").await);
     store.clients().write(Write::Insert(client(1))).await.expect("an event");
     let (old, end) = (store.id(), store.head().await.expect("a head"));
-    let connection = store.shared.connections.get().await.expect("a connection");
+    let connection = store.database.connections.get().await.expect("a connection");
     let (id, head) = schema::begin_feed(&connection, old, old).await.expect("another feed");
     assert!(id != old && head > Sequence(end.0 + u64::from(u32::MAX)), "{head:?} after {end:?}");
     let again = schema::begin_feed(&connection, old, old).await;

@@ -1,7 +1,7 @@
 //! What one flush and one fdatasync make durable together.
 
 use super::{
-    committer::Reply,
+    command::Reply,
     feed::Trim,
     index::{Entry, ExpiryEntry, Indexed, Reindex},
     table::Table,

@@ -8,11 +8,12 @@ use std::{
     thread,
 };
 
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::mpsc;
 
 use super::{
     batch::{Batch, Staged},
     cleaner::{self, Cleaner},
+    command::Command,
     directory::{DataDirectory, SEGMENT_BYTES},
     engine::Engine,
     feed::Trim,
@@ -29,11 +30,8 @@ use super::{
     watchdog::Watchdog,
 };
 use crate::{
-    domain::{
-        attempts::Attempts, client::Client, grant::Grant, key_ring::KeyId, time::Timestamp,
-        user::User,
-    },
-    store::{MAX_RECORD_BYTES, ReadError, Sequence, Stored, Version, Write, WriteError},
+    domain::time::Timestamp,
+    store::{MAX_RECORD_BYTES, ReadError, Sequence, Stored, Write, WriteError},
 };
 
 /// Commands that wait while a batch is being synced. More are refused as `Busy`: at the speed of a
@@ -55,27 +53,6 @@ const TRIM_BYTES: usize = MAX_BATCH_BYTES / MAX_TRIM;
 /// what is cleaned at once stays below: with the half of a segment that a batch may have there is a
 /// quarter to spare.
 const MAX_CLEANING_BYTES: usize = SEGMENT_BYTES / 4;
-
-/// Where the outcome of a command goes.
-pub(in crate::store) type Reply<T> = oneshot::Sender<Result<T, WriteError>>;
-
-/// What the committer is asked to do.
-#[expect(clippy::large_enum_variant, reason = "moved once; a box would cost each write more")]
-pub enum Command {
-    Grant(Write<Grant>, Reply<Version>),
-    Client(Write<Client>, Reply<Version>),
-    User(Write<User>, Reply<Version>),
-    Attempts(Write<Attempts>, Reply<Version>),
-    /// Expiry entries that do not say what their grant says: move or drop them. Those of damaged
-    /// grants go to the time that is given.
-    Settle(Vec<ExpiryEntry>, Timestamp, Reply<()>),
-    /// Forget the oldest events up to this one, so many at most.
-    Trim(Sequence, usize, Reply<usize>),
-    /// Note whether records may name a server key from now on.
-    SetKey(KeyId, bool, Reply<()>),
-    /// Commit what is queued, then stop.
-    Close,
-}
 
 /// The tables, trees and file that only the committer writes.
 pub(super) struct Committer {

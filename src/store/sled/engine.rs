@@ -1,14 +1,13 @@
 //! sled while it is open: closed in order by the committer, or when nobody holds the store any more.
 
 use std::{
-    io,
     panic::{self, AssertUnwindSafe},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
 use sled::Db;
 
-use super::tree::Tree;
+use super::tree::{Tree, closed};
 
 /// The one holder of sled and its trees. Reads under way may keep it open for a moment longer than
 /// [`Engine::close`]. Cloning shares it.
@@ -66,9 +65,4 @@ impl Engine {
         // A panic while it is held leaves it as it was.
         self.0.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
-}
-
-/// What is answered once sled is closed.
-pub(super) fn closed() -> sled::Error {
-    io::Error::new(io::ErrorKind::NotConnected, "the store is closed").into()
 }

@@ -7,7 +7,10 @@ use std::sync::{
 
 use sled::IVec;
 
-use super::{OpenError, table::read_error, tree::Tree};
+use super::{
+    OpenError,
+    tree::{Tree, read_error},
+};
 use crate::{
     domain::change::Change,
     store::{FeedError, Sequence},

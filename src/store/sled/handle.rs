@@ -8,7 +8,7 @@ use std::sync::{
 use thiserror::Error;
 use tokio::sync::{mpsc, oneshot, watch};
 
-use super::committer::{Command, Reply};
+use super::command::{Command, Reply};
 use crate::store::{ReadError, Sequence, WriteError, queued};
 
 /// Why the committer stopped acknowledging for good.

@@ -1,13 +1,12 @@
 //! Index entries: the other ways to find a record. Written before the record they speak of, so that
 //! none is ever missing; checked against the record when used, so that one too many does no harm.
 
-use super::committer::{Command, Reply};
 use crate::{
     domain::{
         attempts::Attempts, client::Client, client_id::ClientId, grant::Grant, grant_id::GrantId,
         record::Corrupt, subject::UserId, time::Timestamp, user::User, user_name::UserName,
     },
-    store::{GrantOwner, Record, Version, Write},
+    store::{GrantOwner, Record},
 };
 
 /// An entry's key and value in the index tree.
@@ -30,9 +29,6 @@ pub struct Reindex {
 
 /// A record type that the sled engine keeps.
 pub trait Indexed: Record {
-    /// The command that asks the committer for `write`.
-    fn command(write: Write<Self>, reply: Reply<Version>) -> Command;
-
     /// What has to change in the index when `new` takes the place of `old`.
     fn reindex(old: Option<&Self>, new: Option<&Self>) -> Reindex;
 }
@@ -44,10 +40,6 @@ const BY_CLIENT: u8 = b'c';
 const BY_NAME: u8 = b'n';
 
 impl Indexed for Grant {
-    fn command(write: Write<Self>, reply: Reply<Version>) -> Command {
-        Command::Grant(write, reply)
-    }
-
     /// Refreshing a grant changes nothing here: its expiry entry is moved when the sweeper meets
     /// it, and freeing a grant leaves that entry to the sweeper too.
     fn reindex(old: Option<&Self>, new: Option<&Self>) -> Reindex {
@@ -70,20 +62,12 @@ impl Indexed for Grant {
 }
 
 impl Indexed for Client {
-    fn command(write: Write<Self>, reply: Reply<Version>) -> Command {
-        Command::Client(write, reply)
-    }
-
     fn reindex(_old: Option<&Self>, _new: Option<&Self>) -> Reindex {
         Reindex::default()
     }
 }
 
 impl Indexed for User {
-    fn command(write: Write<Self>, reply: Reply<Version>) -> Command {
-        Command::User(write, reply)
-    }
-
     fn reindex(old: Option<&Self>, new: Option<&Self>) -> Reindex {
         let entry =
             |user: &Self| Entry { key: by_name(&user.name), value: user.id.as_bytes().to_vec() };
@@ -100,10 +84,6 @@ impl Indexed for User {
 }
 
 impl Indexed for Attempts {
-    fn command(write: Write<Self>, reply: Reply<Version>) -> Command {
-        Command::Attempts(write, reply)
-    }
-
     fn reindex(_old: Option<&Self>, _new: Option<&Self>) -> Reindex {
         Reindex::default()
     }

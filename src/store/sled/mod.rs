@@ -4,6 +4,7 @@ mod ballast;
 mod batch;
 mod check;
 mod cleaner;
+mod command;
 mod committer;
 mod count;
 #[cfg(test)]
@@ -42,7 +43,7 @@ use std::{path::Path, sync::Arc};
 
 use tokio::{sync::watch, task::spawn_blocking};
 
-pub(super) use self::index::Indexed;
+pub(super) use self::command::Committed;
 pub use self::{
     check::{CheckError, CheckOptions, Finding, JoinedNames, MAX_FINDINGS, Named, Report, check},
     directory::make_durably,
@@ -55,7 +56,7 @@ pub use self::{
     space::Readiness,
 };
 use self::{
-    committer::Command, engine::Engine, handle::Handle, index::ExpiryEntry, meta::Meta,
+    command::Command, engine::Engine, handle::Handle, index::ExpiryEntry, meta::Meta,
     metrics::SledMetrics, records::blocking, space::Space, table::Table, trees::Trees,
 };
 use super::{

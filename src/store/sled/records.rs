@@ -5,19 +5,19 @@ use std::sync::Arc;
 use futures_util::future::join_all;
 use tokio::task::spawn_blocking;
 
-use super::{handle::Handle, index::Indexed, table::Table};
+use super::{command::Committed, handle::Handle, table::Table};
 use crate::store::{ReadError, Records, Stored, Version, Write, WriteError};
 
 /// Records that one thread reads one after the other: others have their share of the disk too.
 const READ_BY_ONE: usize = 16;
 
 /// The records of one type. Cloning shares them.
-pub struct SledRecords<R: Indexed> {
+pub struct SledRecords<R: Committed> {
     pub(super) table: Arc<Table<R>>,
     pub(super) committer: Handle,
 }
 
-impl<R: Indexed> Clone for SledRecords<R> {
+impl<R: Committed> Clone for SledRecords<R> {
     fn clone(&self) -> Self {
         Self { table: Arc::clone(&self.table), committer: self.committer.clone() }
     }
@@ -33,7 +33,7 @@ pub(super) async fn blocking<T: Send + 'static>(
     })
 }
 
-impl<R: Indexed> SledRecords<R> {
+impl<R: Committed> SledRecords<R> {
     /// Reads what does not lie in memory, off the runtime's threads.
     async fn read_all(&self, keys: Vec<R::Key>) -> Vec<Result<Option<Stored<R>>, ReadError>> {
         for _ in &keys {
@@ -49,7 +49,7 @@ impl<R: Indexed> SledRecords<R> {
     }
 }
 
-impl<R: Indexed> Records<R> for SledRecords<R> {
+impl<R: Committed> Records<R> for SledRecords<R> {
     fn cached(&self, key: &R::Key) -> Option<Stored<R>> {
         self.table.cached(key)
     }

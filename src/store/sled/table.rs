@@ -11,7 +11,12 @@ use std::{
     sync::{Arc, PoisonError, RwLock},
 };
 
-use super::{OpenError, index::Indexed, metrics::Lookups, tree::Tree};
+use super::{
+    OpenError,
+    index::Indexed,
+    metrics::Lookups,
+    tree::{Tree, read_error},
+};
 use crate::store::{
     ReadError, Stored, Version,
     cache::{Fill, RecordCache},
@@ -207,17 +212,6 @@ impl<R: Indexed> Table<R> {
             self.damage.met::<R>(R::key_bytes(key));
         }
         record
-    }
-}
-
-/// What sled cannot read is damaged, and stays so; everything else may pass.
-#[expect(clippy::needless_pass_by_value, reason = "its place is in `map_err`")]
-pub(super) fn read_error(error: sled::Error) -> ReadError {
-    match error {
-        sled::Error::Corruption { .. } | sled::Error::ReportableBug(_) => ReadError::Corrupt,
-        sled::Error::Io(_) | sled::Error::CollectionNotFound(_) | sled::Error::Unsupported(_) => {
-            ReadError::Unavailable
-        }
     }
 }
 

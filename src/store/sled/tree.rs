@@ -4,13 +4,14 @@
 //! cut its file after a flush, and end only when nothing holds the store any more.
 
 use std::{
+    io,
     ops::RangeBounds,
     sync::{Arc, Weak},
 };
 
 use sled::{IVec, Iter};
 
-use super::engine::closed;
+use crate::store::ReadError;
 
 /// A tree while the store is open. Cloning shares it.
 #[derive(Clone)]
@@ -58,5 +59,21 @@ impl Tree {
 
     fn open(&self) -> sled::Result<Arc<sled::Tree>> {
         self.0.upgrade().ok_or_else(closed)
+    }
+}
+
+/// What is answered once sled is closed.
+pub(super) fn closed() -> sled::Error {
+    io::Error::new(io::ErrorKind::NotConnected, "the store is closed").into()
+}
+
+/// What sled cannot read is damaged, and stays so; everything else may pass.
+#[expect(clippy::needless_pass_by_value, reason = "its place is in `map_err`")]
+pub(super) fn read_error(error: sled::Error) -> ReadError {
+    match error {
+        sled::Error::Corruption { .. } | sled::Error::ReportableBug(_) => ReadError::Corrupt,
+        sled::Error::Io(_) | sled::Error::CollectionNotFound(_) | sled::Error::Unsupported(_) => {
+            ReadError::Unavailable
+        }
     }
 }

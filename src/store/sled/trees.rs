@@ -7,8 +7,8 @@ use super::{
     engine::Engine,
     feed::Feed,
     index::{self, ExpiryEntry},
-    table::{Table, read_error},
-    tree::Tree,
+    table::Table,
+    tree::{Tree, read_error},
 };
 use crate::{
     domain::{

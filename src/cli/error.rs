@@ -1,0 +1,152 @@
+//! What a command fails with, in words for a person.
+
+use std::{io, net::SocketAddr};
+
+use thiserror::Error;
+use tonic::Status;
+
+use super::{meant::NotMeant, profile::ProfileError, refusal::Refusal};
+use crate::{
+    app::{
+        BackupError, KeyRemovalError, KeyRingError, ResetError, RestoreError, ServeError,
+        StoreCheckError,
+    },
+    config::Faults,
+    telemetry::LogError,
+};
+
+/// What went wrong, in words for a person.
+#[derive(Debug, Error)]
+pub(super) enum CliError {
+    /// The settings are at fault: one line each.
+    #[error("{0}")]
+    Settings(#[from] Faults),
+    /// The service did not start, or did not end well.
+    #[error(transparent)]
+    Serve(#[from] ServeError),
+    /// Something on this machine.
+    #[error("{0}: {1}")]
+    Io(&'static str, io::Error),
+    /// Nothing answers.
+    #[error(
+        "cannot reach {server}: {why}\n{}",
+        advice.as_deref().unwrap_or("Is jeton serving there? Another address: --server or JETON_SERVER.")
+    )]
+    Connect {
+        /// Where it should be.
+        server: String,
+        /// Why not.
+        why: String,
+        /// What to do, where the cause says so.
+        advice: Option<String>,
+    },
+    /// Of several servers some did not answer as they should.
+    #[error("servers that do not answer, or do not serve: {0}")]
+    SomeFailed(usize),
+    /// What answers is no gRPC server.
+    #[error("{server} does not answer in gRPC: {refusal}\n{advice}")]
+    NotGrpc {
+        /// Where that is.
+        server: String,
+        /// What came in place of an answer.
+        refusal: Box<Refusal>,
+        /// What it is, and where else to look.
+        advice: String,
+    },
+    /// The log has said why the process ends.
+    #[error("see the log")]
+    Logged,
+    /// The server refused.
+    #[error("{0}")]
+    Refused(Box<Refusal>),
+    /// The profile that was named cannot be used.
+    #[error(transparent)]
+    Profile(#[from] ProfileError),
+    /// A person thought better of it.
+    #[error("nothing was done")]
+    NotConfirmed,
+    /// What needs a person's word, or `--yes`, has neither.
+    #[error("nothing was done: no terminal to ask on, and no --yes")]
+    NobodyToAsk,
+    /// What is missing from the command line.
+    #[error("{0}")]
+    Usage(&'static str),
+    /// What was given is something else.
+    #[error("{0}")]
+    NotMeant(#[from] NotMeant),
+    /// The answer has no field of that name.
+    #[error("the answer has no field {field}; it has {known}")]
+    NoSuchField {
+        /// What was asked for.
+        field: String,
+        /// Those that it has.
+        known: String,
+    },
+    /// Nothing has such a token.
+    #[error(
+        "nothing was revoked: this server knows no such token; is it the right server, and all of the token?"
+    )]
+    UnknownToken,
+    /// The server is there and not serving, for this reason.
+    #[error("not serving{0}")]
+    NotServing(String),
+    /// What is for a first look is where others reach it.
+    #[error(
+        "everybody knows the credentials of --dev, an administrator's among them, and other machines \
+         reach {0}: listen on 127.0.0.1, or declare clients of your own"
+    )]
+    EverybodyKnows(SocketAddr),
+    /// A file.
+    #[error("{0}: {1}")]
+    File(String, io::Error),
+    /// A backup did not come through whole.
+    #[error("the backup {0}")]
+    Backup(#[from] BackupError),
+    /// A backup was not restored.
+    #[error(transparent)]
+    Restore(#[from] RestoreError),
+    /// A store was not moved.
+    #[cfg(feature = "postgres")]
+    #[error(transparent)]
+    Migrate(#[from] crate::app::MigrateError),
+    /// A store was not checked.
+    #[error(transparent)]
+    Check(#[from] StoreCheckError),
+    /// A store was checked.
+    #[error("the store is faulty")]
+    Faulty,
+    /// A server with these settings would not start here, or must not.
+    #[error("not fit to serve: errors: {0}")]
+    Unfit(usize),
+    /// The key ring is not in order, or not to be changed so.
+    #[error("the key ring: {0}")]
+    Keys(#[from] KeyRingError),
+    /// A key was activated on disk, and a server goes on without it.
+    #[error(
+        "the key is active on disk, and the server does not use it. What it says of its key ring: {0}"
+    )]
+    KeyNotUsed(String),
+    /// A key was not removed.
+    #[error(transparent)]
+    KeyRemoval(#[from] KeyRemovalError),
+    /// A key was not removed.
+    #[error(
+        "the key may be needed: it is active, something live names it, or not all was looked at yet"
+    )]
+    KeyInUse,
+    /// A key was not removed.
+    #[error("the server's key ring holds no such key")]
+    NoSuchKey,
+    /// An administrator has no new secret.
+    #[error(transparent)]
+    Reset(#[from] ResetError),
+    /// There is no log.
+    #[error(transparent)]
+    Log(#[from] LogError),
+}
+
+impl From<Status> for CliError {
+    fn from(status: Status) -> Self {
+        Self::Refused(Box::new(status.into()))
+    }
+}

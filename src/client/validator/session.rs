@@ -1,0 +1,172 @@
+//! What a validator knows, and what it asks the server.
+
+use std::{sync::Arc, time::Duration};
+
+use backon::BackoffBuilder as _;
+use tokio::time::{sleep, timeout};
+
+use super::{
+    clock::{Clock, Moment},
+    counters::{Counters, count},
+    flight::Flights,
+    freshness::Freshness,
+    memory::{Answer, Fingerprint, Found, Memory, NotKept},
+    options::Options,
+};
+use crate::{
+    client::{Claims, Error, Limits, TokenClient, retry},
+    proto::v1::{IntrospectRequest, TokenKind},
+};
+
+/// What the text of every access token begins with.
+const PREFIX: &str = "jat_";
+/// How long the text of a token is at most.
+const MAX_CHARS: usize = 100;
+/// The pauses before a token is asked about again whose answer may lack a revocation.
+const AGAIN: Limits = Limits {
+    deadline: Duration::MAX,
+    retries: usize::MAX,
+    first_pause: Duration::from_millis(5),
+    longest_pause: Duration::from_millis(100),
+};
+
+/// Why a token is not accepted.
+#[derive(Clone, Debug, thiserror::Error)]
+pub enum Refusal {
+    /// It is good for nothing: unknown, expired, revoked, or not this service's to see. Whoever
+    /// shows it needs another.
+    #[error("the token is not active")]
+    Inactive,
+
+    /// Whether it is good cannot be told now. Whoever shows it may try again.
+    #[error("whether the token is active cannot be told")]
+    Unknown(#[source] Error),
+}
+
+/// What all clones of a validator share.
+pub(super) struct Session {
+    pub(super) client: TokenClient,
+    pub(super) options: Options,
+    pub(super) clock: Clock,
+    pub(super) memory: Memory,
+    pub(super) freshness: Freshness,
+    pub(super) flights: Flights<Result<Arc<Claims>, Refusal>>,
+    pub(super) counters: Counters,
+}
+
+impl Session {
+    /// What memory tells; what to ask about when it tells nothing.
+    pub(super) fn recall(&self, token: &str) -> Result<Result<Arc<Claims>, Refusal>, Fingerprint> {
+        let token = Fingerprint::of(token);
+        let now = self.clock.now();
+        // Order matters: see `Freshness::until`.
+        let proven = self.freshness.until();
+        let known = self.memory.answer(&token, |answer| {
+            let good = answer.stands(now) && now <= self.trusted(answer, proven);
+            good.then(|| Arc::clone(&answer.claims))
+        });
+        if let Some(claims) = known {
+            self.counters.hit();
+            return Ok(Ok(claims));
+        }
+        if self.memory.refuses(&token, now) {
+            count(&self.counters.remembered_refusals);
+            return Ok(Err(Refusal::Inactive));
+        }
+        Err(token)
+    }
+
+    /// Until when an answer proves itself, or the watch proves it.
+    fn trusted(&self, answer: &Answer, proven: Moment) -> Moment {
+        proven.max(answer.asked.after(self.options.max_staleness))
+    }
+
+    /// Asks the server, once for all who ask at the same time.
+    pub(super) async fn ask(
+        self: &Arc<Self>,
+        fingerprint: Fingerprint,
+        token: &str,
+    ) -> Result<Arc<Claims>, Refusal> {
+        if !is_access_token(token) {
+            count(&self.counters.malformed);
+            return Err(Refusal::Inactive);
+        }
+        let question = self.flights.join(fingerprint, || {
+            let (shared, token) = (Arc::clone(self), token.to_owned());
+            async move { shared.answer(fingerprint, &token).await }
+        });
+        question.await
+    }
+
+    /// Whoever joins the question later gets an answer that is as old as the question: that must
+    /// not be older than promised either.
+    async fn answer(&self, fingerprint: Fingerprint, token: &str) -> Result<Arc<Claims>, Refusal> {
+        let limit = self.options.max_staleness;
+        let answer = timeout(limit, self.introspect(fingerprint, token)).await;
+        match answer.unwrap_or_else(|_| Err(Refusal::Unknown(Error::deadline()))) {
+            Err(Refusal::Unknown(error)) => {
+                count(&self.counters.unanswered);
+                self.graced(fingerprint).ok_or(Refusal::Unknown(error))
+            }
+            answer => answer,
+        }
+    }
+
+    async fn introspect(
+        &self,
+        fingerprint: Fingerprint,
+        token: &str,
+    ) -> Result<Arc<Claims>, Refusal> {
+        let request = IntrospectRequest {
+            token: token.to_owned(),
+            expected_kind: TokenKind::Access.into(),
+            ..IntrospectRequest::default()
+        };
+        let mut pauses = retry::pauses(&AGAIN).build();
+        loop {
+            count(&self.counters.asked);
+            // Order matters: both before the question is sent.
+            let since = self.memory.position();
+            let asked = self.clock.now();
+            let answer = self.client.introspect(request.clone()).await;
+            let answer = answer.map_err(Refusal::Unknown)?;
+            if !answer.active {
+                self.memory.refuse(fingerprint, asked.after(self.options.refusal_ttl));
+                return Err(Refusal::Inactive);
+            }
+            let ttl = answer.cache_ttl.and_then(|ttl| ttl.try_into().ok()).unwrap_or_default();
+            let found = Found { since, feed_position: answer.feed_position, asked, ttl };
+            match self.memory.keep(fingerprint, &found, answer.into()) {
+                Ok(claims) => return Ok(claims),
+                Err(NotKept::Behind(claims)) => {
+                    count(&self.counters.unkept);
+                    return Ok(claims);
+                }
+                Err(NotKept::Overtaken) => count(&self.counters.overtaken),
+            }
+            // An instance that is behind catches up in a moment.
+            sleep(retry::some_of(pauses.next().unwrap_or(AGAIN.longest_pause))).await;
+        }
+    }
+
+    /// What memory tells in the grace period that was opted in to.
+    fn graced(&self, token: Fingerprint) -> Option<Arc<Claims>> {
+        if self.options.grace.is_zero() {
+            return None;
+        }
+        let now = self.clock.now();
+        let proven = self.freshness.until();
+        let claims = self.memory.answer(&token, |answer| {
+            let end = self.trusted(answer, proven).after(self.options.grace);
+            (answer.stands(now) && now <= end).then(|| Arc::clone(&answer.claims))
+        })?;
+        count(&self.counters.graced);
+        Some(claims)
+    }
+}
+
+/// Whether the text is one that an access token can have. Other text costs the server nothing.
+fn is_access_token(text: &str) -> bool {
+    let legal = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_';
+    text.starts_with(PREFIX) && text.len() <= MAX_CHARS && text.bytes().all(legal)
+}
