@@ -5,6 +5,7 @@
 
 mod calls;
 mod outcome;
+mod rate;
 mod registry;
 mod stopwatch;
 
@@ -15,6 +16,7 @@ pub use prometheus::{
 pub use self::{
     calls::{Call, CallMeter, Calls, Named},
     outcome::Outcome,
+    rate::Rate,
     registry::{CONTENT_TYPE, ClientGauges, Registry, text},
     stopwatch::Stopwatch,
 };

@@ -6,26 +6,13 @@ use std::{
 };
 
 use axum::body::Bytes;
-use governor::{
-    Quota, RateLimiter,
-    clock::MonotonicClock,
-    middleware::NoOpMiddleware,
-    state::{InMemoryState, NotKeyed},
-};
 
-use crate::metrics::{self, Registry};
+use crate::metrics::{self, Rate, Registry};
 
 /// How many texts are made a second, and at once: each takes milliseconds of the thread that also answers
 /// probes. Between two of them everybody gets the one before.
 const A_SECOND: NonZeroU32 = NonZeroU32::new(10).expect("10 is not 0");
 const AT_ONCE: NonZeroU32 = NonZeroU32::new(20).expect("20 is not 0");
-
-type Made = RateLimiter<
-    NotKeyed,
-    InMemoryState,
-    MonotonicClock,
-    NoOpMiddleware<<MonotonicClock as governor::clock::Clock>::Instant>,
->;
 
 /// The metrics that are served: those of the layers that have started. Cloning shares them.
 #[derive(Clone)]
@@ -33,17 +20,16 @@ pub struct Exposition(Arc<Exposed>);
 
 struct Exposed {
     registries: Mutex<Vec<Registry>>,
-    made: Made,
+    made: Rate,
     last: Mutex<Bytes>,
 }
 
 impl Exposition {
     /// Serves no metrics yet.
     pub fn new() -> Self {
-        let quota = Quota::per_second(A_SECOND).allow_burst(AT_ONCE);
         Self(Arc::new(Exposed {
             registries: Mutex::default(),
-            made: RateLimiter::direct_with_clock(quota, MonotonicClock),
+            made: Rate::new(A_SECOND, AT_ONCE),
             last: Mutex::default(),
         }))
     }
@@ -56,7 +42,7 @@ impl Exposition {
     /// All of them; where many ask, as they were at most a tenth of a second ago.
     pub(super) fn text(&self) -> Bytes {
         let mut last = self.0.last.lock().unwrap_or_else(PoisonError::into_inner);
-        if last.is_empty() || self.0.made.check().is_ok() {
+        if last.is_empty() || self.0.made.allows() {
             let registries = self.0.registries.lock().unwrap_or_else(PoisonError::into_inner);
             let registries = registries.clone();
             *last = metrics::text(&registries).into();

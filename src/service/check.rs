@@ -1,16 +1,8 @@
 //! Decides whether requests that a proxy has received may pass, by their bearer tokens.
 
 use std::{
-    num::NonZeroU32,
     sync::Arc,
     time::{Duration, SystemTime, UNIX_EPOCH},
-};
-
-use governor::{
-    Quota, RateLimiter,
-    clock::MonotonicClock,
-    middleware::NoOpMiddleware,
-    state::{InMemoryState, NotKeyed},
 };
 
 use super::{ActiveToken, Caller, Introspect, Introspection, Service};
@@ -20,7 +12,6 @@ use crate::{
         client::IntrospectReach, client_id::ClientId, error::Error, secret::Secret,
         time::Timestamp, token::TokenKind,
     },
-    metrics::{Counter, Registry},
     store::Store,
 };
 
@@ -40,8 +31,6 @@ pub enum NotPassed {
 
 /// How long to wait where an error does not say it.
 const PAUSE: Duration = Duration::from_secs(1);
-/// Lines a second about routes that are set up wrongly.
-const LINES: NonZeroU32 = NonZeroU32::new(10).expect("10 is not 0");
 
 impl From<&Error> for Denial {
     /// What a visitor is answered when the question about the token fails.
@@ -157,60 +146,4 @@ fn claims(active: &ActiveToken) -> Claims {
 
 fn time(time: Timestamp) -> Option<SystemTime> {
     UNIX_EPOCH.checked_add(Duration::from_millis(time.as_millis()))
-}
-
-/// Counts the decisions, and rations what the log says of routes.
-pub(super) struct Checks {
-    passed: Counter,
-    nobody: Counter,
-    no_token: Counter,
-    malformed: Counter,
-    not_good_here: Counter,
-    lacks_scope: Counter,
-    undecided: Counter,
-    misconfigured: Counter,
-    lines: RateLimiter<
-        NotKeyed,
-        InMemoryState,
-        MonotonicClock,
-        NoOpMiddleware<<MonotonicClock as governor::clock::Clock>::Instant>,
-    >,
-}
-
-impl Checks {
-    pub(super) fn new(registry: &Registry) -> Self {
-        let counters = registry.counters(
-            "jeton_checks_total",
-            "Decisions on requests that proxies have received, by outcome.",
-            &["outcome"],
-        );
-        let of = |outcome| counters.with_label_values(&[outcome]);
-        Self {
-            passed: of("passed"),
-            nobody: of("nobody"),
-            no_token: of("no_token"),
-            malformed: of("malformed"),
-            not_good_here: of("not_good_here"),
-            lacks_scope: of("lacks_scope"),
-            undecided: of("undecided"),
-            misconfigured: of("misconfigured"),
-            lines: RateLimiter::direct_with_clock(Quota::per_second(LINES), MonotonicClock),
-        }
-    }
-
-    fn may_tell(&self) -> bool {
-        self.lines.check().is_ok()
-    }
-
-    fn counter(&self, decided: Result<&Bearer, &Denial>) -> &Counter {
-        match decided {
-            Ok(Bearer::Of(_)) => &self.passed,
-            Ok(Bearer::Nobody) => &self.nobody,
-            Err(Denial::NoToken) => &self.no_token,
-            Err(Denial::Malformed) => &self.malformed,
-            Err(Denial::NotGoodHere) => &self.not_good_here,
-            Err(Denial::LacksScope) => &self.lacks_scope,
-            Err(Denial::Undecided { .. }) => &self.undecided,
-        }
-    }
 }

@@ -13,6 +13,7 @@ mod backup;
 mod caller;
 mod certificates;
 mod check;
+mod check_counts;
 mod client_check;
 mod client_secrets;
 mod clients;
@@ -99,7 +100,7 @@ pub use self::{
     watch::{Event, Told, Watch, WatchFrom, Watched},
 };
 use self::{
-    backup::MOST_BACKUPS, certificates::CertificateIndex, check::Checks,
+    backup::MOST_BACKUPS, certificates::CertificateIndex, check_counts::Checks,
     client_check::ClientChecks, elapsed::Elapsed, fair_queue::FairQueue, horizon::Horizon,
     key_use::KeyUse, last_used::LastUsed, metrics::ServiceMetrics, minting::Minting,
     request_budget::RequestBudgets, retention::Retention, shares::Shares,

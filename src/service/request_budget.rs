@@ -2,12 +2,6 @@
 
 use std::{sync::Arc, time::Duration};
 
-use governor::{
-    Quota, RateLimiter,
-    clock::{Clock as _, MonotonicClock},
-    middleware::NoOpMiddleware,
-    state::{InMemoryState, NotKeyed},
-};
 use quick_cache::sync::Cache;
 
 use crate::{
@@ -15,34 +9,22 @@ use crate::{
         cause::Cause, client::Client, client_id::ClientId, error::Error,
         request_limit::RequestLimit,
     },
-    metrics::Counter,
+    metrics::{Counter, Rate},
 };
 
 /// Clients whose spending is remembered: a few hundred bytes each. One that is pushed out starts
 /// with a full budget.
 const CAPACITY: usize = 16_384;
 
-type Limiter = RateLimiter<
-    NotKeyed,
-    InMemoryState,
-    MonotonicClock,
-    NoOpMiddleware<<MonotonicClock as governor::clock::Clock>::Instant>,
->;
-
 /// What one client has left.
 struct Budget {
     limit: RequestLimit,
-    left: Limiter,
+    left: Rate,
 }
 
 impl Budget {
     fn full(limit: RequestLimit) -> Self {
-        // A period of nothing is no quota.
-        let period = Duration::from_secs(1) / limit.per_second.get();
-        let quota = Quota::with_period(period.max(Duration::from_nanos(1)));
-        let quota = quota.unwrap_or_else(|| Quota::per_second(limit.per_second));
-        let quota = quota.allow_burst(limit.burst);
-        Self { limit, left: RateLimiter::direct_with_clock(quota, MonotonicClock) }
+        Self { limit, left: Rate::new(limit.per_second, limit.burst) }
     }
 }
 
@@ -70,9 +52,8 @@ impl RequestBudgets {
             self.budgets.insert(client.id.clone(), Arc::clone(&budget));
             budget
         });
-        budget.left.check().map_err(|not_until| {
+        budget.left.check().map_err(|wait| {
             self.refused.inc();
-            let wait = not_until.wait_time_from(MonotonicClock.now());
             // A wait of nothing would be told as no wait at all.
             let retry_after = wait.max(Duration::from_millis(1));
             Error::RateLimited { cause: Cause::Requests, retry_after }

@@ -10,15 +10,11 @@ use std::{
     time::{Duration, UNIX_EPOCH},
 };
 
-use governor::{
-    Quota, RateLimiter,
-    clock::MonotonicClock,
-    middleware::NoOpMiddleware,
-    state::{InMemoryState, NotKeyed},
-};
-
 use super::audit_line::{Line, TARGET};
-use crate::domain::{cause::Cause, client_id::ClientId, time::Timestamp};
+use crate::{
+    domain::{cause::Cause, client_id::ClientId, time::Timestamp},
+    metrics::Rate,
+};
 
 /// Lines a second in the long run.
 const LINES: NonZeroU32 = NonZeroU32::new(10).expect("10 is not 0");
@@ -26,13 +22,6 @@ const LINES: NonZeroU32 = NonZeroU32::new(10).expect("10 is not 0");
 const BURST: NonZeroU32 = NonZeroU32::new(100).expect("100 is not 0");
 /// Sums that are kept apart by client and address; what comes beyond is summed up without these.
 const MOST_SUMS: usize = 64;
-
-type Rate = RateLimiter<
-    NotKeyed,
-    InMemoryState,
-    MonotonicClock,
-    NoOpMiddleware<<MonotonicClock as governor::clock::Clock>::Instant>,
->;
 
 /// The ration, and the sums of what went beyond it.
 pub(super) struct StrangerAudit {
@@ -57,14 +46,12 @@ struct Sum {
 impl StrangerAudit {
     /// A full ration, and nothing summed up.
     pub(super) fn new() -> Self {
-        let quota = Quota::per_second(LINES).allow_burst(BURST);
-        let rate = RateLimiter::direct_with_clock(quota, MonotonicClock);
-        Self { rate, sums: Mutex::default() }
+        Self { rate: Rate::new(LINES, BURST), sums: Mutex::default() }
     }
 
     /// Whether one more line may be written. It is then taken from the ration.
     pub(super) fn may_tell(&self) -> bool {
-        self.rate.check().is_ok()
+        self.rate.allows()
     }
 
     /// Writes the line, or adds it to its sum.

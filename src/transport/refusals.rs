@@ -2,33 +2,21 @@
 
 use std::num::NonZeroU32;
 
-use governor::{
-    Quota, RateLimiter,
-    clock::MonotonicClock,
-    middleware::NoOpMiddleware,
-    state::{InMemoryState, NotKeyed},
-};
+use crate::metrics::Rate;
 
 /// Lines a second, and at once.
 const LINES: NonZeroU32 = NonZeroU32::new(10).expect("10 is not 0");
 
 /// Lines about one kind of event.
-pub(super) struct Refusals(
-    RateLimiter<
-        NotKeyed,
-        InMemoryState,
-        MonotonicClock,
-        NoOpMiddleware<<MonotonicClock as governor::clock::Clock>::Instant>,
-    >,
-);
+pub(super) struct Refusals(Rate);
 
 impl Refusals {
     pub(super) fn new() -> Self {
-        Self(RateLimiter::direct_with_clock(Quota::per_second(LINES), MonotonicClock))
+        Self(Rate::new(LINES, LINES))
     }
 
     /// Whether one more may be told of.
     pub(super) fn may_tell(&self) -> bool {
-        self.0.check().is_ok()
+        self.0.allows()
     }
 }
