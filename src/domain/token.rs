@@ -136,7 +136,7 @@ mod tests {
 
     fn token(kind: TokenKind) -> Token {
         let key = ServerKey::new(&[7; 32]);
-        Token::mint(kind, &key, GrantId::from_bytes([1; 16]), 3, TokenSecret([2; 20]))
+        Token::mint(kind, &key, GrantId::from_bytes([1; 16]), 3, TokenSecret::from_bytes([2; 20]))
     }
 
     #[test]

@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use super::*;
+use super::{index::Indexed as _, *};
 use crate::{
     domain::{entropy::Entropy, user_name::UserName},
     store::{Records as _, Write, conformance},
