@@ -18,7 +18,7 @@ use super::{
     first_admin::{first_admin, look_for_administrator},
     hangup::{Hangups, OnHangup},
     key_watch::follow_keys,
-    listen::{Listeners, Served, Serving, cores, listen, system},
+    listen::{Listeners, Process, Serving, cores, listen, system},
     named_keys::NamedKeys,
     open::{Opened, StartError, open},
     service_manager::ServiceManager,
@@ -98,14 +98,14 @@ pub async fn serve(settings: &Settings, hooks: Hooks) -> Result<(), ServeError> 
     let ready = Ready::not_yet();
     let (stage, staged) = watch::channel(Stage::Serving);
     let (readiness, exposition) = (Readiness::starting(), Exposition::new());
+    let certificates = CertificateMetrics::new();
     exposition.add([build_info::metrics(), readiness.metrics(), hooks.log]);
-    let certificate_metrics = CertificateMetrics::new();
-    exposition.add([certificate_metrics.registry()]);
+    exposition.add([certificates.registry()]);
     let starting = async {
         let named = settings.tls.clone();
-        let tls = spawn_blocking(move || tls_watch::load(named, certificate_metrics)).await??;
+        let tls = spawn_blocking(move || tls_watch::load(named, certificates)).await??;
         let cores = cores(settings.serve.runtime)?;
-        let served = Served {
+        let process = Process {
             tls: tls.as_ref(),
             cores: cores.as_ref(),
             ready: &ready,
@@ -114,13 +114,12 @@ pub async fn serve(settings: &Settings, hooks: Hooks) -> Result<(), ServeError> 
             exposition: &exposition,
             stage: &staged,
         };
-        let (listeners, serving) = listen(settings, served)?;
+        let (listeners, serving) = listen(settings, &process)?;
         let Opened { store, service } = open(settings).await?;
         exposition.add([store.metrics()]);
         exposition.add(service.metrics());
         if let Some(announce) = hooks.init_admin {
-            let present = first_admin(&store, service.now(), announce).await;
-            present.map_err(StartError::FirstAdmin)?;
+            first_admin(&store, service.now(), announce).await?;
         }
         Ok::<_, StartError>(Up { tls, cores, listeners, serving, store, service })
     };
@@ -133,17 +132,7 @@ pub async fn serve(settings: &Settings, hooks: Hooks) -> Result<(), ServeError> 
     };
     ready.set(Arc::clone(&service));
     let background = Background::start(&store, &service);
-    let keys = KeyFiles::new(&settings.keys.path);
-    let mut watches = JoinSet::new();
-    let data = settings.store.url.is_none().then(|| settings.store.path.clone());
-    let (named, used) = (NamedKeys::in_directory(data), Arc::clone(&service));
-    watches.spawn(follow_keys(keys, named, used, readiness.clone(), hangups.follower()));
-    if let Some(tls) = tls {
-        watches.spawn(follow_certificates(tls, hangups.follower()));
-    }
-    if settings.store.url.is_none() {
-        watches.spawn(follow_resets(settings.store.path.clone(), Arc::clone(&service)));
-    }
+    let mut watches = watches(settings, &service, tls, &readiness, &mut hangups);
     watches.spawn(look_for_administrator(store.clone(), service.now()));
     let mut commits = store.readiness();
     say(can_commit(&mut commits), &health, &readiness).await;
@@ -198,6 +187,28 @@ pub async fn serve(settings: &Settings, hooks: Hooks) -> Result<(), ServeError> 
     }
     tracing::info!("stopped");
     ended
+}
+
+/// The tasks that follow what changes on the disk: keys, certificates, and requests to let an administrator in.
+fn watches(
+    settings: &Settings,
+    service: &Arc<Service<Engine>>,
+    tls: Option<Tls>,
+    readiness: &Readiness,
+    hangups: &mut Hangups,
+) -> JoinSet<()> {
+    let keys = KeyFiles::new(&settings.keys.path);
+    let mut watches = JoinSet::new();
+    let data = settings.store.url.is_none().then(|| settings.store.path.clone());
+    let (named, used) = (NamedKeys::in_directory(data), Arc::clone(service));
+    watches.spawn(follow_keys(keys, named, used, readiness.clone(), hangups.follower()));
+    if let Some(tls) = tls {
+        watches.spawn(follow_certificates(tls, hangups.follower()));
+    }
+    if settings.store.url.is_none() {
+        watches.spawn(follow_resets(settings.store.path.clone(), Arc::clone(service)));
+    }
+    watches
 }
 
 /// What a start comes to.

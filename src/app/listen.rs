@@ -82,8 +82,8 @@ impl Serving {
     }
 }
 
-/// What listeners answer from, and how.
-pub(super) struct Served<'a> {
+/// The state of the process, as the listeners see it.
+pub(super) struct Process<'a> {
     pub(super) tls: Option<&'a Tls>,
     pub(super) cores: Option<&'a Cores>,
     pub(super) ready: &'a Ready<Engine>,
@@ -96,11 +96,11 @@ pub(super) struct Served<'a> {
 /// Binds every listener and begins to serve on them, for as long as the stage says so.
 pub(super) fn listen(
     settings: &Settings,
-    served: Served<'_>,
+    process: &Process<'_>,
 ) -> Result<(Listeners, Serving), StartError> {
     // First: it tells why the others do not answer yet.
-    let ops = listen_for_ops(settings, &served)?;
-    let Served { tls, cores, ready, health, exposition, stage, .. } = served;
+    let ops = listen_for_ops(settings, process)?;
+    let &Process { tls, cores, ready, health, exposition, stage, .. } = process;
 
     let (grpc_metrics, http_metrics) = (GrpcMetrics::new(), HttpMetrics::new());
     exposition.add([grpc_metrics.registry(), http_metrics.registry()]);
@@ -203,7 +203,7 @@ pub(super) fn cores(runtime: Runtime) -> Result<Option<Cores>, StartError> {
 /// Binds the ops listener, if there is to be one, and serves on it until the process ends.
 fn listen_for_ops(
     settings: &Settings,
-    &Served { readiness, exposition, health, cores, .. }: &Served<'_>,
+    &Process { readiness, exposition, health, cores, .. }: &Process<'_>,
 ) -> Result<Option<SocketAddr>, StartError> {
     let Some(address) = settings.ops.listen else { return Ok(None) };
     let bound = OpsServer::bind(address).and_then(|server| Ok((server.local_address()?, server)));

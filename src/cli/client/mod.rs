@@ -8,7 +8,7 @@ use prost_types::FieldMask;
 
 use self::{
     fields::{CLEARABLE, COLUMNS, Values, shown},
-    secrets::{NewSecret, RotateSecret},
+    secrets::{Last, NewSecret, RotateSecret},
 };
 use super::{
     CliError,
@@ -121,13 +121,6 @@ struct Update {
 
     #[command(flatten)]
     values: Values,
-}
-
-#[derive(Args, Clone, Copy, Debug)]
-struct Last {
-    /// Leaves the server without an administrator that lasts, if it must be; refused otherwise
-    #[arg(long)]
-    allow_no_administrator: bool,
 }
 
 #[derive(Args, Debug)]

@@ -3,7 +3,7 @@
 use clap::Args;
 use tonic::Status;
 
-use super::{Last, fields::shown};
+use super::fields::shown;
 use crate::{
     app,
     cli::{
@@ -68,6 +68,13 @@ impl NewSecret {
         }
         begun.end(shown(client?))
     }
+}
+
+#[derive(Args, Clone, Copy, Debug)]
+pub(super) struct Last {
+    /// Leaves the server without an administrator that lasts, if it must be; refused otherwise
+    #[arg(long)]
+    pub(super) allow_no_administrator: bool,
 }
 
 #[derive(Args, Debug)]
