@@ -18,7 +18,7 @@ pub(super) struct Checks {
     malformed: Counter,
     not_good_here: Counter,
     lacks_scope: Counter,
-    undecided: Counter,
+    pub(super) undecided: Counter,
     pub(super) misconfigured: Counter,
     lines: Rate,
 }
