@@ -377,8 +377,8 @@ fn no_files_import_each_other_in_a_circle() {
     let names: Vec<_> = sources.iter().map(Source::name).collect();
     let imports = imports_between(&sources);
     assert!(imports.iter().map(BTreeSet::len).sum::<usize>() > sources.len(), "imports are read");
-    let named = |at: usize| imports[at].iter().map(|other| names[*other].clone()).collect();
-    let edges = names.iter().enumerate().map(|(at, name)| (name.clone(), named(at))).collect();
+    let imported = |at: usize| imports[at].iter().map(|other| names[*other].clone()).collect();
+    let edges = names.iter().enumerate().map(|(at, name)| (name.clone(), imported(at))).collect();
     assert_none(&circles(&edges));
 }
 
