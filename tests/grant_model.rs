@@ -5,8 +5,9 @@ use std::time::Duration;
 use jeton::domain::{
     attributes::Attributes,
     audience::Audience,
-    client::{Client, ClientType, Declared, GrantLimit, IntrospectReach, Lifetimes, Permissions},
+    client::{Client, ClientType, GrantLimit, IntrospectReach, Lifetimes, Permissions},
     client_id::ClientId,
+    declared::Declared,
     entropy::Entropy,
     epoch::Epoch,
     error::Error,

@@ -7,11 +7,10 @@ use jeton::{
     domain::{
         attributes::Attributes,
         audience::Audience,
-        client::{
-            Client, ClientType, Declared, GrantLimit, IntrospectReach, Lifetimes, Permissions,
-        },
+        client::{Client, ClientType, GrantLimit, IntrospectReach, Lifetimes, Permissions},
         client_id::ClientId,
         client_secret::{self, ClientSecret, SecretHash, StoredSecret},
+        declared::Declared,
         entropy::Entropy,
         epoch::Epoch,
         grant::Origin,
