@@ -39,6 +39,7 @@ run_suites() {
 }
 
 install_postgres
+install_pgbouncer
 JETON_TEST_FAKETIME=$(install_faketime)
 export JETON_TEST_FAKETIME
 cluster=$(mktemp -d)

@@ -79,6 +79,18 @@ impl Database {
         format!("postgres://jeton@{address}/{name}")
     }
 
+    /// The same database by way of a pooler, which gives sessions out for as long as `mode` says.
+    pub(crate) fn url_of_pooler(&self, mode: &str) -> String {
+        let (_, name) = self.url.rsplit_once('/').expect("a database");
+        let port = control(&["pool"], &self.cluster, &[mode, name]);
+        format!("postgres://jeton@127.0.0.1:{port}/{name}?sslmode=disable")
+    }
+
+    /// The same database as another of its users.
+    pub(crate) fn url_as(&self, user: &str) -> String {
+        self.url.replace("//jeton@", &format!("//{user}@"))
+    }
+
     /// Has the primary offer TLS from now on.
     pub(crate) fn encrypt(&self, issued: &Issued) {
         issued.write(&self.cluster);

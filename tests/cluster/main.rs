@@ -33,5 +33,6 @@ mod lost;
 mod migrate;
 mod operations;
 mod primary;
+mod refused;
 mod sharing;
 mod skew;

@@ -23,6 +23,14 @@ install_faketime() {
     compgen -G '/usr/lib/*/faketime/libfaketime.so.1'
 }
 
+install_pgbouncer() {
+    command -v pgbouncer >/dev/null || [[ -x /usr/sbin/pgbouncer ]] || {
+        apt-get update --quiet=2
+        DEBIAN_FRONTEND=noninteractive apt-get install --quiet=2 --yes --no-install-recommends \
+            pgbouncer >/dev/null
+    }
+}
+
 postgres() {
     local program=$1 bin
     shift
@@ -103,6 +111,36 @@ encrypt() {
     until [[ $(sql "$1" "$2" 'SHOW ssl') == on ]]; do :; done
 }
 
+# pool CLUSTER MODE DATABASE: puts a pooler before the primary, which ends with the cluster, and prints its
+# port once it answers.
+pool() {
+    local port place=$1/pooler-$2 run=() attempt
+    port=$(free_port)
+    cat >"$place.ini" <<SETTINGS
+[databases]
+* = host=127.0.0.1 port=$(port_of "$1" primary) user=jeton
+[pgbouncer]
+listen_addr = 127.0.0.1
+listen_port = $port
+unix_socket_dir =
+auth_type = any
+pool_mode = $2
+logfile = $place.log
+pidfile = $place.pid
+SETTINGS
+    if [[ $EUID -eq 0 ]]; then
+        chown postgres "$place.ini"
+        run=(runuser --user postgres --)
+    fi
+    "${run[@]}" /usr/sbin/pgbouncer --daemon --quiet "$place.ini"
+    for attempt in {1..500}; do
+        postgres psql --quiet --host 127.0.0.1 --port "$port" --username jeton --dbname "$3" \
+            --command "SELECT $attempt" >/dev/null 2>&1 && printf '%s\n' "$port" && return
+    done
+    cat "$place.log" >&2
+    return 1
+}
+
 # promote CLUSTER: the standby that has received more, since one of the two has confirmed every
 # commit; it needs the other one to confirm from now on. Prints which.
 promote() {
@@ -147,7 +185,10 @@ url_of() {
 
 # end_cluster CLUSTER: whatever became of it, nothing is left running.
 end_cluster() {
-    local node
+    local node pooler
+    for pooler in "$1"/pooler-*.pid; do
+        [[ -e $pooler ]] && kill "$(cat "$pooler")"
+    done
     for node in primary standby1 standby2; do
         [[ -e $1/$node/postmaster.pid ]] && signal_node "$1" "$node" KILL
     done

@@ -13,6 +13,7 @@ case $verb in
     promote) promote "$1" ;;
     sql) sql "$@" ;;
     encrypt) encrypt "$@" ;;
+    pool) pool "$@" ;;
     end) end_cluster "$1" ;;
     *) printf 'unknown: %s\n' "$verb" >&2 && exit 2 ;;
 esac

@@ -1,0 +1,112 @@
+//! A database that refuses: its own words reach the operator, and a start and a check refuse alike.
+
+use std::process::Output;
+
+use serde_json::Value;
+use tokio::task::spawn_blocking;
+use tonic::Code;
+
+use crate::{
+    common::{
+        admin::with_admin,
+        caller::by_password,
+        command::{jeton, text},
+        home::Home,
+        refusal::assert_refused,
+        server::Server,
+    },
+    database::Database,
+    fleet::start_at,
+};
+
+/// Runs a command of the settings file, with this database.
+async fn run(home: &Home, url: &str, arguments: &[&str]) -> Output {
+    let file = home.write(&with_admin());
+    let mut command = jeton(home, &[arguments, &["--config", text(&file)]].concat());
+    command.env("JETON_STORE_URL", url).env("JETON_LOG_FORMAT", "json");
+    command
+        .envs(["GRPC", "HTTP", "OPS"].map(|name| (format!("JETON_{name}_LISTEN"), "127.0.0.1:0")));
+    let output = spawn_blocking(move || command.output()).await.expect("it ended");
+    output.expect("jeton runs")
+}
+
+/// Why a start ends, which is the last line of its log.
+async fn start_refused(home: &Home, url: &str) -> String {
+    let output = run(home, url, &["serve"]).await;
+    let said = String::from_utf8(output.stderr).expect("UTF-8");
+    assert_eq!(output.status.code(), Some(1), "{said}");
+    let last: Value = serde_json::from_str(said.lines().last().expect("a line")).expect("JSON");
+    last["message"].as_str().expect("a message").to_owned()
+}
+
+/// What `check --deep` finds of the store, each with its level.
+async fn checked(home: &Home, url: &str) -> Vec<(String, String)> {
+    let output = run(home, url, &["check", "--deep", "--output", "json"]).await;
+    let found: Vec<Value> = serde_json::from_slice(&output.stdout).expect("JSON");
+    let of_store = found.iter().filter(|finding| finding["subject"] == "store");
+    let field = |finding: &Value, name: &str| finding[name].as_str().expect("text").to_owned();
+    of_store.map(|finding| (field(finding, "level"), field(finding, "found"))).collect()
+}
+
+/// Insists that a start and a check refuse the database, in the same words, and hands these on.
+async fn refused_alike(home: &Home, url: &str) -> String {
+    let said = start_refused(home, url).await;
+    let found = checked(home, url).await;
+    let [(level, found)] = &found[..] else { panic!("{found:?}") };
+    assert_eq!(level, "error");
+    assert_eq!(&said, found);
+    said
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "needs PostgreSQL: tests/postgres.sh"]
+async fn a_pooler_of_transactions_in_between_is_refused_by_start_and_check_alike_and_one_of_sessions_is_not()
+ {
+    let database = Database::shared("pooled");
+    let home = Home::new();
+    let said = refused_alike(&home, &database.url_of_pooler("transaction")).await;
+    assert!(said.contains("a connection pooler in transaction mode is in between"), "{said}");
+
+    let server = start_at(&database, home, &with_admin()).await;
+    let found = checked(server.home(), &database.url_of_pooler("session")).await;
+    assert!(matches!(&found[..], [(level, _)] if level == "good"), "{found:?}");
+    server.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "needs PostgreSQL: tests/postgres.sh"]
+async fn a_user_without_the_right_to_create_reads_what_the_database_says_at_start_and_check() {
+    let database = Database::shared("unwilling");
+    database.run("CREATE ROLE bare LOGIN");
+    database.run("REVOKE CREATE ON SCHEMA public FROM PUBLIC");
+    let said = refused_alike(&Home::new(), &database.url_as("bare")).await;
+    assert!(said.contains("permission denied for schema public (SQLSTATE 42501)"), "{said}");
+    // What the database itself advises is part of it.
+    database.run(
+        "CREATE FUNCTION refuse() RETURNS event_trigger LANGUAGE plpgsql AS $$ BEGIN
+         RAISE EXCEPTION 'no tables on Mondays' USING HINT = 'ask the owner'; END $$",
+    );
+    database.run("CREATE EVENT TRIGGER refuse ON ddl_command_start EXECUTE FUNCTION refuse()");
+    let said = refused_alike(&Home::new(), database.url()).await;
+    assert!(said.contains("no tables on Mondays (SQLSTATE P0001); hint: ask the owner"), "{said}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "needs PostgreSQL: tests/postgres.sh"]
+async fn what_the_database_says_while_it_serves_is_in_the_log_and_not_in_the_answer() {
+    let database = Database::shared("saying");
+    let server: Server = start_at(&database, Home::new(), &with_admin()).await;
+    let shop = server.caller("shop").await;
+    database.run(
+        "CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+         RAISE EXCEPTION 'no grants on Mondays' USING HINT = 'ask the owner'; END $$",
+    );
+    database.run("CREATE TRIGGER refuse BEFORE INSERT ON jeton_grants EXECUTE FUNCTION refuse()");
+    let refused = shop.issue(by_password("alice")).await;
+    let status = assert_refused(refused, Code::Unavailable, "TEMPORARILY_UNAVAILABLE");
+    assert!(!status.message().contains("Mondays"), "{status:?}");
+    server.logs("no grants on Mondays (SQLSTATE P0001); hint: ask the owner").await;
+    database.run("DROP TRIGGER refuse ON jeton_grants");
+    shop.log_in().await;
+    server.stop().await;
+}
