@@ -16,7 +16,7 @@ use zeroize::Zeroizing;
 use super::{
     CliError,
     encryption::{Encryption, HEADING},
-    input,
+    input, meant,
     profile::Profile,
     refusal::Refusal,
     trouble,
@@ -43,14 +43,15 @@ pub(super) struct Server {
         env = "JETON_SERVER",
         value_name = "URL",
         global = true,
-        help_heading = HEADING
+        help_heading = HEADING,
+        value_parser = meant::given
     )]
     url: Option<String>,
 
     /// The profile to use: a table of the file jeton/profiles.toml below `XDG_CONFIG_HOME` or
     /// ~/.config, with `server` or `servers`, `ca`, `cert`, `key`, `client_id` and `client_secret` for what neither
     /// flags nor the environment say. The file must be its owner's alone (chmod 600)
-    #[arg(long, env = "JETON_PROFILE", value_name = "NAME", global = true, help_heading = HEADING)]
+    #[arg(long, env = "JETON_PROFILE", value_name = "NAME", global = true, help_heading = HEADING, value_parser = meant::given)]
     profile: Option<String>,
 
     #[command(flatten)]
@@ -162,7 +163,7 @@ pub(super) struct Caller {
 
     /// The id of the client to call as. Its secret is read from the variable
     /// `JETON_CLIENT_SECRET`, from the profile, or asked for; with --cert there need be none
-    #[arg(long, env = "JETON_CLIENT_ID", value_name = "ID", global = true, help_heading = HEADING)]
+    #[arg(long, env = "JETON_CLIENT_ID", value_name = "ID", global = true, help_heading = HEADING, value_parser = meant::given)]
     client_id: Option<String>,
 }
 

@@ -6,7 +6,7 @@ use serde_json::Value;
 use super::{
     CliError,
     connection::Caller,
-    grant, input,
+    grant, input, meant,
     output::{Fields, Format},
     time,
     words::Word as _,
@@ -17,7 +17,7 @@ use crate::proto::v1::{self, explain_token_request::What};
 #[derive(Args, Debug)]
 pub(super) struct Explain {
     /// The grant to explain, in place of a token on standard input
-    #[arg(value_name = "GRANT_ID")]
+    #[arg(value_name = "GRANT_ID", value_parser = meant::given)]
     grant_id: Option<String>,
 }
 

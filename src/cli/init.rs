@@ -11,7 +11,7 @@ use clap::Args;
 use super::{
     CliError,
     encryption::Encryption,
-    input,
+    input, meant,
     output::{self, Fields, Format},
     profile::Profile,
     profiles,
@@ -45,7 +45,7 @@ pub(super) struct Init {
     ops_listen: Option<SocketAddr>,
 
     /// The URL that clients know the HTTP endpoints by
-    #[arg(long, value_name = "URL")]
+    #[arg(long, value_name = "URL", value_parser = meant::given)]
     issuer: Option<String>,
 
     /// The server's certificate, with those that lead to its CA
@@ -61,11 +61,11 @@ pub(super) struct Init {
     ca: Option<PathBuf>,
 
     /// The URL that commands on this machine reach gRPC at
-    #[arg(long, value_name = "URL")]
+    #[arg(long, value_name = "URL", value_parser = meant::given)]
     server: Option<String>,
 
     /// The profile that keeps the administrator's secret
-    #[arg(long, value_name = "NAME", default_value = "local")]
+    #[arg(long, value_name = "NAME", default_value = "local", value_parser = meant::given)]
     profile: String,
 
     /// Asks nothing: what no flag says gets its default

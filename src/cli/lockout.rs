@@ -6,6 +6,7 @@ use serde_json::Value;
 use super::{
     CliError,
     connection::Caller,
+    meant,
     output::{Columns, Fields, Format, print_list},
     pages, time, user_arg,
 };
@@ -25,9 +26,6 @@ const COLUMNS: Columns = Columns::new(
     ],
 );
 
-/// What an id of a user begins with, and no client's id does.
-const USER_PREFIX: &str = "usr_";
-
 #[derive(Args, Debug)]
 pub(super) struct Lockout {
     #[command(flatten)]
@@ -46,12 +44,12 @@ enum Action {
     /// Lists who is locked out after failed logins, at which client and until when
     List {
         /// Only the lockouts of this user, by login name or by id
-        #[arg(long, value_name = "USER")]
+        #[arg(long, value_name = "USER", value_parser = meant::given)]
         user: Option<String>,
 
         /// Only the lockouts at this client
-        #[arg(long, value_name = "ID", default_value = "")]
-        client: String,
+        #[arg(long, value_name = "ID", value_parser = meant::given)]
+        client: Option<String>,
 
         /// Also failed logins that keep nobody waiting
         #[arg(long)]
@@ -68,15 +66,15 @@ enum Action {
 #[derive(Args, Debug)]
 struct Clear {
     /// The lockout, as "jeton lockout list" shows it
-    #[arg(value_name = "LOCKOUT_ID", required_unless_present = "user", conflicts_with = "user")]
+    #[arg(value_name = "LOCKOUT_ID", required_unless_present = "user", conflicts_with = "user", value_parser = meant::given)]
     lockout_id: Option<String>,
 
     /// The lockouts of this user, by login name or by id
-    #[arg(long, value_name = "USER")]
+    #[arg(long, value_name = "USER", value_parser = meant::given)]
     user: Option<String>,
 
     /// Only the one at this client
-    #[arg(long, value_name = "ID", requires = "user")]
+    #[arg(long, value_name = "ID", requires = "user", value_parser = meant::given)]
     client: Option<String>,
 }
 
@@ -92,7 +90,7 @@ impl Lockout {
                         page_size,
                         page_token,
                         subject: subject.clone(),
-                        client_id: client.clone(),
+                        client_id: client.clone().unwrap_or_default(),
                         all,
                     };
                     let page = admin.list_lockouts(request).await?.into_inner();
@@ -120,7 +118,6 @@ impl Lockout {
 async fn subject(user: Option<String>, admin: &mut Admin) -> Result<String, CliError> {
     match user {
         None => Ok(String::new()),
-        Some(id) if id.starts_with(USER_PREFIX) => Ok(id),
         Some(name) => user_arg::id_of(name, admin).await,
     }
 }

@@ -5,7 +5,7 @@ use clap::Args;
 use super::{
     CliError,
     connection::Caller,
-    input,
+    input, meant,
     output::{self, Fields, Format},
     profiles,
 };
@@ -13,11 +13,11 @@ use super::{
 #[derive(Args, Debug)]
 pub(super) struct Login {
     /// The profile to keep it under; one that is there is replaced
-    #[arg(value_name = "NAME", default_value = "default")]
+    #[arg(value_name = "NAME", default_value = "default", value_parser = meant::given)]
     name: String,
 
     /// A further server of the same store, which status and health ask too; may be repeated
-    #[arg(long, value_name = "URL")]
+    #[arg(long, value_name = "URL", value_parser = meant::given)]
     also: Vec<String>,
 
     /// Keeps it without asking the server whether the secret is right

@@ -3,7 +3,7 @@
 use thiserror::Error;
 
 use crate::{
-    app::{TOKEN_CHARS, Token, TokenKind, is_generated},
+    app::{TOKEN_CHARS, Token, TokenKind, UserId, is_generated},
     domain::secret::Secret,
 };
 
@@ -54,6 +54,9 @@ pub(super) enum NotMeant {
     /// An argument that a variable should have filled.
     #[error("is empty: is a variable unset?")]
     Empty,
+    /// A user's id where the service takes a login name alone.
+    #[error("is a user's id, and a login takes the login name: jeton user get tells it")]
+    NoLoginName,
     /// Every process of the machine has seen it.
     #[error("is a token or a secret, which others may have seen by now: revoke or rotate it")]
     Exposed,
@@ -121,6 +124,12 @@ pub(super) fn given(text: &str) -> Result<String, NotMeant> {
         return Err(NotMeant::Exposed);
     }
     Ok(text.to_owned())
+}
+
+/// The name that a user logs in with.
+pub(super) fn login_name(text: &str) -> Result<String, NotMeant> {
+    let name = given(text)?;
+    if UserId::parse(&name).is_some() { Err(NotMeant::NoLoginName) } else { Ok(name) }
 }
 
 /// Whether an argument holds what no argument may.

@@ -160,6 +160,30 @@ mod tests {
         assert_eq!(found, [""; 0]);
     }
 
+    /// Arguments that take any text, the empty one too, by their commands.
+    fn takes_anything(command: &Command, path: &str, found: &mut Vec<String>) {
+        for argument in command.get_arguments().filter(|one| one.get_action().takes_values()) {
+            let parser = format!("{:?}", argument.get_value_parser());
+            if parser.starts_with("ValueParser::string") {
+                found.push(format!("{path}: {}", argument.get_id()));
+            }
+        }
+        for command in command.get_subcommands() {
+            takes_anything(command, &format!("{path} {}", command.get_name()), found);
+        }
+    }
+
+    #[test]
+    fn no_argument_takes_an_unset_variable_for_something() {
+        let mut found = Vec::new();
+        takes_anything(&arguments::command(), "jeton", &mut found);
+        // All services are one to ask about, and a field that is not there is said.
+        found.retain(|argument| {
+            !["jeton health: service", ": field"].iter().any(|known| argument.ends_with(known))
+        });
+        assert_eq!(found, [""; 0]);
+    }
+
     #[test]
     fn the_command_line_contradicts_itself_nowhere() {
         arguments::command().debug_assert();

@@ -1,4 +1,5 @@
-//! What of an answer is shown, and how wide: `--field` and `--wide` of every command that prints one.
+//! What of an answer is shown, and how wide: `--field`, `--wide` and `--verbose` of every command that
+//! prints one.
 
 use std::sync::OnceLock;
 
@@ -10,6 +11,7 @@ const WIDTH: u16 = 80;
 
 const FIELD: &str = "field";
 const WIDE: &str = "wide";
+const VERBOSE: &str = "verbose";
 
 /// That of this process.
 static CURRENT: OnceLock<Presentation> = OnceLock::new();
@@ -21,6 +23,8 @@ pub(super) struct Presentation {
     pub(super) field: Option<String>,
     /// All columns, and no line is broken.
     pub(super) wide: bool,
+    /// Everything that the server says of what it refuses.
+    pub(super) verbose: bool,
 }
 
 impl Presentation {
@@ -36,7 +40,7 @@ impl Presentation {
     }
 }
 
-/// Gives both flags to every command that has `--output`.
+/// Gives the flags to every command that has `--output`.
 pub(super) fn flags(command: Command) -> Command {
     let prints = command.get_arguments().any(|argument| argument.get_id() == "output");
     let command = command.mut_subcommands(flags);
@@ -48,7 +52,12 @@ pub(super) fn flags(command: Command) -> Command {
          within another is written store.engine, and several, with tabs between them, a,b",
     );
     let wide = Arg::new(WIDE).long(WIDE).action(ArgAction::SetTrue).global(true);
-    command.arg(field).arg(wide.help("Shows all columns of a table, and breaks no line"))
+    let wide = wide.help("Shows all columns of a table, and breaks no line");
+    let verbose = Arg::new(VERBOSE).long(VERBOSE).action(ArgAction::SetTrue).global(true).help(
+        "Tells all that the server says of what it refuses, and asks it for the cause where a token is \
+         inactive",
+    );
+    command.arg(field).arg(wide).arg(verbose)
 }
 
 /// Keeps what the command was given, for [`Presentation::current`].
@@ -59,6 +68,7 @@ pub(super) fn keep(matches: &ArgMatches) {
     }
     // A command that prints no answer has neither flag.
     let field = leaf.try_get_one::<String>(FIELD).ok().flatten().cloned();
-    let wide = leaf.try_get_one::<bool>(WIDE).ok().flatten().copied().unwrap_or_default();
-    let _first = CURRENT.set(Presentation { field, wide });
+    let is_set = |flag| leaf.try_get_one::<bool>(flag).ok().flatten().copied().unwrap_or_default();
+    let (wide, verbose) = (is_set(WIDE), is_set(VERBOSE));
+    let _first = CURRENT.set(Presentation { field, wide, verbose });
 }

@@ -5,6 +5,8 @@ use std::fmt;
 use tonic::{Code, Status};
 use tonic_types::StatusExt as _;
 
+use super::{presentation::Presentation, table::printable};
+
 /// A call that the server refused, or that got no answer.
 #[derive(Debug)]
 pub(super) struct Refusal(Status);
@@ -72,6 +74,19 @@ impl fmt::Display for Refusal {
         let cause = details.error_info().and_then(|info| info.metadata.get("cause"));
         if let Some(cause) = cause {
             write!(f, "\ncause: {cause}")?;
+        }
+        if Presentation::current().verbose {
+            write!(f, "\ncode: {:?}", self.0.code())?;
+            let all = details.error_info().into_iter().flat_map(|info| &info.metadata);
+            let mut others: Vec<_> = all.filter(|(name, _)| *name != "cause").collect();
+            others.sort();
+            for (name, value) in others {
+                write!(f, "\n{name}: {}", printable(value))?;
+            }
+            if let Some(id) = self.0.metadata().get("x-request-id").and_then(|id| id.to_str().ok())
+            {
+                write!(f, "\nrequest: {}", printable(id))?;
+            }
         }
         if let Some(advice) = advice(reason, self.0.code()) {
             write!(f, "\n{advice}")?;

@@ -17,11 +17,11 @@ use super::{
 use crate::{
     app::{self, Announce, FirstAdmin, Hooks},
     config::{
-        self, Environment, Faults, Loaded, LogSettings, Overrides, ProcessEnvironment,
-        ServingEnvironment, Settings,
+        self, AuditSettings, Environment, Faults, Loaded, LogFormat, LogSettings, Overrides,
+        ProcessEnvironment, ServingEnvironment, Settings, TraceSettings, Warning,
     },
     domain::secret::Secret,
-    telemetry::{self, LogSwitch},
+    telemetry::{self, Log, LogSwitch},
 };
 
 #[derive(Args, Debug)]
@@ -55,12 +55,11 @@ impl Serve {
         if let Some(store) = self.store.take() {
             self.overrides.store_url = Some(store);
         }
-        let Loaded { settings, warnings } = self.settings(&ProcessEnvironment)?;
-        let reachable = reachable(&settings).filter(|_| self.dev);
-        if let Some(address) = reachable.filter(|_| !settings.serve.allow_plaintext) {
-            return Err(CliError::EverybodyKnows(address));
-        }
-        let log = telemetry::start(&settings.log, &settings.audit, &settings.traces)?;
+        let Begun { settings, warnings, reachable, log } = match self.begin() {
+            Ok(begun) => begun,
+            Err(error) if self.wants_json() => return Err(logged(error)),
+            Err(error) => return Err(error),
+        };
         for warning in warnings {
             tracing::warn!("{warning}");
         }
@@ -92,6 +91,27 @@ impl Serve {
         }
     }
 
+    /// What comes before the log is there.
+    fn begin(&self) -> Result<Begun, CliError> {
+        let Loaded { settings, warnings } = self.settings(&ProcessEnvironment)?;
+        let reachable = reachable(&settings).filter(|_| self.dev);
+        if let Some(address) = reachable.filter(|_| !settings.serve.allow_plaintext) {
+            return Err(CliError::EverybodyKnows(address));
+        }
+        let log = telemetry::start(&settings.log, &settings.audit, &settings.traces)?;
+        Ok(Begun { settings, warnings, reachable, log })
+    }
+
+    /// Whether the log is asked for in JSON, as far as that can be read.
+    fn wants_json(&self) -> bool {
+        let of_file = || {
+            let config = self.config.as_deref();
+            let log = Settings::log(config, &Overrides::default(), &ProcessEnvironment);
+            log.ok().map(|log| log.format)
+        };
+        self.overrides.log_format.or_else(of_file) == Some(LogFormat::Json)
+    }
+
     fn settings(&self, environment: &dyn Environment) -> Result<Loaded, Faults> {
         if self.dev {
             let settings = Path::new(dev::SETTINGS_NAME);
@@ -102,6 +122,25 @@ impl Serve {
         }
         Settings::load(self.config.as_deref(), &self.overrides, environment)
     }
+}
+
+/// What is there once the log is.
+struct Begun {
+    settings: Settings,
+    warnings: Vec<Warning>,
+    reachable: Option<SocketAddr>,
+    log: Log,
+}
+
+/// Says in lines of JSON why there is no log of the settings' own.
+fn logged(error: CliError) -> CliError {
+    let settings = LogSettings { format: LogFormat::Json, ..LogSettings::default() };
+    let log = telemetry::start(&settings, &AuditSettings::Off, &TraceSettings::default());
+    let Ok(_log) = log else { return error };
+    for line in error.to_string().lines() {
+        tracing::error!("{line}");
+    }
+    CliError::Logged
 }
 
 /// Where other machines reach the service, if they do.

@@ -1,9 +1,13 @@
 //! Answers as text for people: aligned, no wider than is wanted, sizes and times in words.
 
-use std::time::{Duration, SystemTime};
+use std::{
+    iter,
+    ops::Range,
+    time::{Duration, SystemTime},
+};
 
 use bytesize::ByteSize;
-use comfy_table::{ContentArrangement, Table, presets};
+use comfy_table::{ColumnConstraint, ContentArrangement, Table, Width, presets};
 use serde_json::Value;
 
 use super::presentation::Presentation;
@@ -11,6 +15,10 @@ use crate::app::SystemClock;
 
 /// Between two columns.
 const GAP: usize = 2;
+const GAP_WIDTH: u16 = 2;
+
+/// Before columns that go on below the others.
+const INDENT: &str = "  ";
 
 /// What is younger is shown as of now.
 const NOW: Duration = Duration::from_secs(10);
@@ -28,26 +36,103 @@ pub(super) fn fields<'a>(shown: impl Iterator<Item = (&'a str, &'a Value)>) -> S
     render(table)
 }
 
-/// A heading, and a line for each entry.
+/// A heading, and a line for each entry, or some where it does not fit into one.
 pub(super) fn rows<'a>(
     columns: &[&str],
     entries: impl Iterator<Item = Vec<Option<&'a Value>>>,
 ) -> String {
-    let mut table = plain();
-    if let Some(width) = Presentation::current().width() {
-        // Each column but the last ends with its gap, and the last has one that is cut off.
-        let width = width + u16::try_from(GAP).unwrap_or_default();
-        table.set_content_arrangement(ContentArrangement::Dynamic).set_width(width);
-    }
-    table.set_header(columns.iter().map(|name| heading(name)));
-    for entry in entries {
+    let entries = entries.map(|entry| {
         let cells = columns.iter().zip(entry).map(|(name, value)| match value {
             Some(value) if !is_empty(value) => cell(name, value),
             Some(_) | None => "-".to_owned(),
         });
-        table.add_row(cells);
+        cells.collect()
+    });
+    let headings = columns.iter().map(|name| heading(name)).collect();
+    let rows: Vec<Vec<String>> = iter::once(headings).chain(entries).collect();
+    match Presentation::current().width() {
+        Some(width) => fitting(&rows, width),
+        None => render(of(&rows, 0..columns.len())),
     }
-    render(table)
+}
+
+/// A table of at most so many columns of text. Cells are broken at spaces; where that is not enough, the
+/// columns that do not fit go on below the others, indented. A word, such as an id, stays whole.
+fn fitting(rows: &[Vec<String>], width: u16) -> String {
+    let count = rows.first().map_or(0, Vec::len);
+    let words = (0..count).map(|column| widest(rows, column, longest_word));
+    let words: Vec<_> = words.collect();
+    let gaps = GAP * count.saturating_sub(1);
+    if words.iter().sum::<usize>() + gaps <= usize::from(width) {
+        let mut table = of(rows, 0..count);
+        // Each column but the last ends with its gap, and the last has one that is cut off.
+        table.set_content_arrangement(ContentArrangement::Dynamic).set_width(width + GAP_WIDTH);
+        table.set_constraints(words.iter().map(|word| {
+            let least = u16::try_from(word + GAP).unwrap_or(u16::MAX);
+            ColumnConstraint::LowerBoundary(Width::Fixed(least))
+        }));
+        return render(table);
+    }
+    let mut groups: Vec<Range<usize>> = Vec::new();
+    let mut used = 0;
+    for column in 0..count {
+        let natural = widest(rows, column, measure);
+        match groups.last_mut() {
+            Some(group) if used + GAP + natural <= usize::from(width) => {
+                group.end = column + 1;
+                used += GAP + natural;
+            }
+            _ => {
+                groups.push(column..column + 1);
+                used = INDENT.len() + natural;
+            }
+        }
+    }
+    let groups: Vec<Vec<String>> =
+        groups.into_iter().map(|group| lines(rows, group, usize::from(width))).collect();
+    let mut text = String::new();
+    for row in 0..rows.len() {
+        for (place, group) in groups.iter().enumerate() {
+            for line in group[row].lines() {
+                text += if place == 0 { "" } else { INDENT };
+                text += line;
+                text.push('\n');
+            }
+        }
+    }
+    text
+}
+
+/// The lines of some columns, one for each row; a column alone may be broken into several.
+fn lines(rows: &[Vec<String>], columns: Range<usize>, width: usize) -> Vec<String> {
+    if columns.len() == 1 {
+        let width = width - INDENT.len();
+        return rows.iter().map(|row| broken(&row[columns.start], Some(width))).collect();
+    }
+    render(of(rows, columns)).lines().map(str::to_owned).collect()
+}
+
+fn of(rows: &[Vec<String>], columns: Range<usize>) -> Table {
+    let mut table = plain();
+    let mut rows = rows.iter().map(|row| row[columns.clone()].iter());
+    if let Some(headings) = rows.next() {
+        table.set_header(headings);
+    }
+    table.add_rows(rows);
+    table
+}
+
+fn widest(rows: &[Vec<String>], column: usize, measure: fn(&str) -> usize) -> usize {
+    rows.iter().map(|row| measure(&row[column])).max().unwrap_or_default()
+}
+
+fn longest_word(text: &str) -> usize {
+    text.split([' ', '\n']).map(measure).max().unwrap_or_default()
+}
+
+/// At most so many columns of a terminal.
+fn measure(text: &str) -> usize {
+    text.chars().map(|c| if c.is_ascii() { 1 } else { 2 }).sum()
 }
 
 /// Over ages there is no word for a moment.
@@ -210,6 +295,28 @@ mod tests {
         let values = [json!("鈴木"), json!("1"), json!("al"), json!("2")];
         let entries = values.chunks(2).map(|row| row.iter().map(Some).collect());
         assert_eq!(rows(&["name", "id"], entries), "NAME  ID\n鈴木  1\nal    2\n");
+    }
+
+    #[test]
+    fn cells_are_broken_at_spaces_and_columns_that_do_not_fit_go_on_below() {
+        let row = |cells: &[&str]| cells.iter().copied().map(str::to_owned).collect::<Vec<_>>();
+        let rows = [row(&["ID", "SCOPES", "ACTIVE"]), row(&["aaaaaaaaaa", "read write", "true"])];
+        assert_eq!(
+            fitting(&rows, 30),
+            "ID          SCOPES      ACTIVE\naaaaaaaaaa  read write  true\n"
+        );
+        assert_eq!(
+            fitting(&rows, 26),
+            "ID          SCOPES  ACTIVE\naaaaaaaaaa  read    true\n            write\n"
+        );
+        assert_eq!(
+            fitting(&rows, 20),
+            "ID\n  SCOPES      ACTIVE\naaaaaaaaaa\n  read write  true\n"
+        );
+        assert_eq!(
+            fitting(&rows, 8),
+            "ID\n  SCOPES\n  ACTIVE\naaaaaaaaaa\n  read\n  write\n  true\n"
+        );
     }
 
     #[test]

@@ -1,20 +1,26 @@
 //! `jeton token`.
 
 use clap::{Args, Subcommand};
+use tonic::{Response, Status};
 
 use super::{
     CliError, attributes,
     connection::{Caller, Session},
     explain::Explain,
     input, meant,
-    output::{Fields, Format},
+    output::{self, Fields, Format},
+    presentation::Presentation,
+    refusal::Refusal,
     time,
     watch::Watch,
     words::Word as _,
 };
 use crate::{
     client::with_basic,
-    proto::v1::{self, issue_token_request::Grant, token_service_client::TokenServiceClient},
+    proto::v1::{
+        self, admin_service_client::AdminServiceClient, explain_token_request::What,
+        issue_token_request::Grant, token_service_client::TokenServiceClient,
+    },
 };
 
 #[derive(Args, Debug)]
@@ -52,7 +58,7 @@ enum Ask {
     /// Exchanges a refresh token, read from standard input, for the next pair
     Refresh {
         /// Narrows the new access token; may be repeated
-        #[arg(long = "scope", value_name = "SCOPE")]
+        #[arg(long = "scope", value_name = "SCOPE", value_parser = meant::given)]
         scopes: Vec<String>,
     },
     /// Revokes a token, read from standard input
@@ -71,17 +77,17 @@ enum Ask {
 
 #[derive(Args, Debug)]
 struct Issue {
-    /// The user; the password is read from the variable `JETON_PASSWORD`, asked for, or read from
-    /// standard input. Left out: tokens for the client itself
-    #[arg(long = "user", alias = "username", value_name = "NAME", value_parser = meant::given)]
+    /// The user, by login name, since a login takes no user id; the password is read from the variable
+    /// `JETON_PASSWORD`, asked for, or read from standard input. Left out: tokens for the client itself
+    #[arg(long = "user", alias = "username", value_name = "NAME", value_parser = meant::login_name)]
     username: Option<String>,
 
     /// A scope to ask for; may be repeated
-    #[arg(long = "scope", value_name = "SCOPE")]
+    #[arg(long = "scope", value_name = "SCOPE", value_parser = meant::given)]
     scopes: Vec<String>,
 
     /// A service that the token is meant for; may be repeated
-    #[arg(long, value_name = "NAME")]
+    #[arg(long, value_name = "NAME", value_parser = meant::given)]
     audience: Vec<String>,
 
     /// Shortens the access token's life, for example 5m
@@ -114,7 +120,7 @@ impl Ask {
         let Session { channel, client_id, secret } = session;
         let (client_id, client_secret) = (client_id.as_str(), secret.expose());
         let mut fields = Fields::default();
-        let mut service = TokenServiceClient::new(channel);
+        let mut service = TokenServiceClient::new(channel.clone());
         match self {
             Self::Issue(issue) => {
                 let request = issue.request(client_id, client_secret)?;
@@ -148,13 +154,23 @@ impl Ask {
             Self::Introspect { refresh_token } => {
                 let kind =
                     if refresh_token { v1::TokenKind::Refresh } else { v1::TokenKind::Access };
+                let token = input::token()?;
                 let message = v1::IntrospectRequest {
-                    token: input::token()?.expose().to_owned(),
+                    token: token.expose().to_owned(),
                     token_type_hint: v1::TokenTypeHint::Unspecified.into(),
                     expected_kind: kind.into(),
                 };
                 let request = with_basic(message, client_id, &secret);
-                introspected(&mut fields, service.introspect(request).await?.into_inner());
+                let found = service.introspect(request).await?.into_inner();
+                let ask = !found.active && Presentation::current().verbose;
+                introspected(&mut fields, found);
+                if ask {
+                    let what = Some(What::Token(token.expose().to_owned()));
+                    let request = v1::ExplainTokenRequest { what };
+                    let request = with_basic(request, client_id, &secret);
+                    let explained = AdminServiceClient::new(channel).explain_token(request).await;
+                    add_cause(&mut fields, explained.map(Response::into_inner));
+                }
             }
         }
         fields.print(output)
@@ -246,6 +262,19 @@ fn introspected(fields: &mut Fields, found: v1::IntrospectResponse) {
     fields.add("grant_id", found.grant_id);
     fields.add("attributes", attributes::object(found.attributes));
     fields.add("cache_ttl_seconds", found.cache_ttl.map(|ttl| ttl.seconds));
+}
+
+/// Adds why a token is no good, where the caller may know: one who administers, or reads what administrators
+/// read.
+fn add_cause(fields: &mut Fields, explained: Result<v1::ExplainTokenResponse, Status>) {
+    match explained {
+        Ok(found) if found.active => output::note(
+            "The token itself is good: this client may not see it, or it is of the other kind \
+             (--refresh-token).",
+        ),
+        Ok(found) => fields.add("cause", found.cause),
+        Err(refused) => output::note(&format!("The cause: {}", Refusal::from(refused))),
+    }
 }
 
 /// There is no refresh token for a client's own grant, and no user's name.

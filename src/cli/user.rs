@@ -105,8 +105,8 @@ impl NewName {
 #[derive(Args, Debug)]
 struct List {
     /// Those only whose login name begins so
-    #[arg(long, value_name = "TEXT", default_value = "")]
-    prefix: String,
+    #[arg(long, value_name = "TEXT", value_parser = meant::given)]
+    prefix: Option<String>,
 
     /// Those only that are disabled
     #[arg(long)]
@@ -197,7 +197,7 @@ impl List {
             let request = v1::ListUsersRequest {
                 page_size,
                 page_token,
-                username_prefix: self.prefix.clone(),
+                username_prefix: self.prefix.clone().unwrap_or_default(),
                 disabled_only: self.disabled,
             };
             let page = admin.list_users(request).await?.into_inner();

@@ -126,6 +126,20 @@ impl Settings {
         })
     }
 
+    /// Reads `[log]` alone, as [`Self::keys`] does: the form in which to say what is wrong with the rest.
+    ///
+    /// # Errors
+    /// As there.
+    pub fn log(
+        path: Option<&Path>,
+        overrides: &Overrides,
+        environment: &dyn Environment,
+    ) -> Result<LogSettings, Faults> {
+        Self::part(path, environment, |root| {
+            root.section("log", |fields| LogSettings::read(fields, overrides))
+        })
+    }
+
     fn part<T>(
         path: Option<&Path>,
         environment: &dyn Environment,

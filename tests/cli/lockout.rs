@@ -35,5 +35,17 @@ async fn a_lockout_is_seen_and_lifted_by_command() {
     assert_eq!(named.code, Some(2), "{named:?}");
     assert!(named.err.contains("LOCKOUT_ID"), "{named:?}");
     server.jeton("lockout clear nonsense").run().failed(1, &["NOT_FOUND"]);
+    // An unset variable would stand for every client, and for everybody.
+    for line in [
+        "lockout clear --user alice --client",
+        "lockout clear --user",
+        "lockout clear",
+        "lockout list --client",
+        "lockout list --user",
+    ] {
+        let ran = server.jeton(line).and("").run();
+        assert_eq!(ran.code, Some(2), "{line}: {ran:?}");
+        assert!(ran.err.contains("is empty: is a variable unset?"), "{line}: {ran:?}");
+    }
     server.stop().await;
 }

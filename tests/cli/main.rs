@@ -18,6 +18,7 @@ mod lockout;
 mod login;
 mod output;
 mod profile;
+mod start;
 mod status;
 mod terminal;
 mod token;

@@ -73,6 +73,18 @@ async fn tables_fit_80_columns_unless_they_are_to_be_wide() {
     for id in server.jeton("grant list --user alice --field grant_id").text().lines() {
         assert!(usual.lines().any(|line| line.starts_with(id)), "an id is in one piece: {usual}");
     }
+    for _ in 0..5 {
+        let wrong = server.as_client("shop", "token issue --user bob");
+        wrong.with("JETON_PASSWORD", "wrong").run().failed(1, &["INVALID_GRANT"]);
+    }
+    let lockouts = server.jeton("lockout list").text();
+    assert!(width(&lockouts) <= 80, "{lockouts}");
+    let id = server.jeton("lockout list --field lockout_id").text();
+    assert!(
+        lockouts.lines().any(|line| line.contains(id.trim())),
+        "an id is in one piece: {lockouts}"
+    );
+    assert!(server.jeton("client list").text().contains(&long), "as is that of a client");
     let status = server.jeton("status").text();
     assert!(status.contains("free_bytes=") && status.contains("iB"), "{status}");
     server.stop().await;

@@ -49,6 +49,18 @@ async fn what_is_not_one_token_alone_is_refused_and_revokes_nothing() {
 }
 
 #[tokio::test]
+async fn a_login_takes_a_login_name_and_says_so_of_an_id() {
+    let server = Administered::start().await;
+    let id = server.user_id("alice");
+    let ran = shop(&server, "token issue --user").and(&id).run();
+    assert_eq!(ran.code, Some(2), "{ran:?}");
+    assert!(ran.err.contains("a login takes the login name"), "{ran:?}");
+    let help = Jeton::new("token issue --help").text();
+    assert!(help.contains("by login name, since a login takes no user id"), "{help}");
+    server.stop().await;
+}
+
+#[tokio::test]
 async fn revoked_is_said_of_what_was_revoked_only() {
     let server = Administered::start().await;
     let issued = log_in(&server);

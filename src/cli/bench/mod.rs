@@ -27,7 +27,7 @@ use self::{
 use super::{
     CliError,
     connection::{Caller as Connection, Session},
-    input,
+    input, meant,
     output::Format,
 };
 use crate::{config, domain::secret::Secret};
@@ -89,7 +89,7 @@ pub(super) struct Bench {
 
     /// The user for `password` and `refresh`; the password is read from the variable
     /// `JETON_PASSWORD`, asked for, or read from standard input
-    #[arg(long = "user", alias = "username", value_name = "NAME")]
+    #[arg(long = "user", alias = "username", value_name = "NAME", value_parser = meant::login_name)]
     username: Option<String>,
 }
 

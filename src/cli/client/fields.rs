@@ -5,7 +5,7 @@ use serde_json::Value;
 
 use crate::{
     cli::{
-        attributes,
+        attributes, meant,
         output::{Columns, Fields},
         time,
         words::{Word as _, words},
@@ -39,15 +39,15 @@ pub(super) struct Values {
     grants: Vec<v1::GrantType>,
 
     /// A scope that is granted when none is asked; may be repeated
-    #[arg(long = "scope", value_name = "SCOPE")]
+    #[arg(long = "scope", value_name = "SCOPE", value_parser = meant::given)]
     scopes: Vec<String>,
 
     /// A scope that may be asked; may be repeated. A new client may ask for its scopes unless given
-    #[arg(long = "allowed-scope", value_name = "SCOPE")]
+    #[arg(long = "allowed-scope", value_name = "SCOPE", value_parser = meant::given)]
     allowed_scopes: Vec<String>,
 
     /// A service its tokens are meant for; may be repeated
-    #[arg(long, value_name = "NAME")]
+    #[arg(long, value_name = "NAME", value_parser = meant::given)]
     audience: Vec<String>,
 
     /// How long an access token is good, for example 15m
@@ -80,7 +80,7 @@ pub(super) struct Values {
 
     /// A certificate that is as good as its secret: dns:HOST, uri:URI or sha256:HEX; may be
     /// repeated
-    #[arg(long = "certificate", value_name = "IDENTITY")]
+    #[arg(long = "certificate", value_name = "IDENTITY", value_parser = meant::given)]
     certificates: Vec<String>,
 
     /// Whose tokens it may introspect

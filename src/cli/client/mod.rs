@@ -86,8 +86,8 @@ struct Create {
 #[derive(Args, Debug)]
 struct List {
     /// Those only whose id begins so
-    #[arg(long, value_name = "TEXT", default_value = "")]
-    prefix: String,
+    #[arg(long, value_name = "TEXT", value_parser = meant::given)]
+    prefix: Option<String>,
 
     /// Those only that have this permission
     #[arg(long, value_name = "WORD", value_parser = v1::Permission::parser())]
@@ -213,7 +213,7 @@ impl List {
             let request = v1::ListClientsRequest {
                 page_size,
                 page_token,
-                client_id_prefix: self.prefix.clone(),
+                client_id_prefix: self.prefix.clone().unwrap_or_default(),
                 permission: permission.into(),
                 disabled_only: self.disabled,
             };
