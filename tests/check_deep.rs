@@ -5,6 +5,7 @@ mod common;
 
 use std::{
     fs::{self, File, Permissions},
+    future::ready,
     net::TcpListener,
     os::unix::fs::PermissionsExt as _,
     path::Path,
@@ -19,6 +20,7 @@ use crate::common::{
     home::Home,
     server::Server,
     settings::Settings,
+    wait::until,
 };
 
 /// What is wrong with nothing but the home's own settings changed by variables.
@@ -72,7 +74,11 @@ fn check(home: &Home, file: &Path, more: &[&str], environment: &[(&str, &str)]) 
 
 /// A home with a store, keys and settings that a server has left in order.
 async fn left(settings: &Settings) -> Home {
-    Server::start(settings).await.stop().await
+    let server = Server::start(settings).await;
+    // A task of its own writes it, before or after the server serves.
+    let named = server.home().data().join("named-keys");
+    until("the names of the keys to be there", || ready(named.exists())).await;
+    server.stop().await
 }
 
 fn chmod(path: &Path, mode: u32) {
