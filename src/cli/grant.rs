@@ -4,9 +4,9 @@ use clap::{Args, Subcommand};
 
 use super::{
     CliError,
-    connection::Caller,
+    administration::Administration,
     input, meant,
-    output::{Columns, Fields, Format, print_list},
+    output::{Columns, Fields, print_list},
     pages, time, user_arg,
     words::Word as _,
 };
@@ -29,21 +29,10 @@ const COLUMNS: Columns = Columns::new(
     ],
 );
 
-#[derive(Args, Debug)]
-pub(super) struct Grant {
-    #[command(flatten)]
-    caller: Caller,
-
-    /// How the answer is printed
-    #[arg(long, value_enum, value_name = "FORMAT", default_value = "table", global = true)]
-    output: Format,
-
-    #[command(subcommand)]
-    action: Action,
-}
+pub(super) type Grant = Administration<Action>;
 
 #[derive(Debug, Subcommand)]
-enum Action {
+pub(super) enum Action {
     /// Lists the grants of a user, of a client, or of that user with that client
     List {
         #[command(flatten)]
@@ -86,7 +75,7 @@ enum Action {
 
 #[derive(Args, Debug)]
 #[group(required = true, multiple = true)]
-struct Whose {
+pub(super) struct Whose {
     /// Those of this user, by login name or id
     #[arg(long, value_name = "USER", conflicts_with = "subject", value_parser = meant::given)]
     user: Option<String>,

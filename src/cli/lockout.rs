@@ -5,9 +5,9 @@ use serde_json::Value;
 
 use super::{
     CliError,
-    connection::Caller,
+    administration::Administration,
     meant,
-    output::{Columns, Fields, Format, print_list},
+    output::{Columns, Fields, print_list},
     pages, time, user_arg,
 };
 use crate::{client::Admin, proto::v1};
@@ -26,21 +26,10 @@ const COLUMNS: Columns = Columns::new(
     ],
 );
 
-#[derive(Args, Debug)]
-pub(super) struct Lockout {
-    #[command(flatten)]
-    caller: Caller,
-
-    /// How the answer is printed
-    #[arg(long, value_enum, value_name = "FORMAT", default_value = "table", global = true)]
-    output: Format,
-
-    #[command(subcommand)]
-    action: Action,
-}
+pub(super) type Lockout = Administration<Action>;
 
 #[derive(Debug, Subcommand)]
-enum Action {
+pub(super) enum Action {
     /// Lists who is locked out after failed logins, at which client and until when
     List {
         /// Only the lockouts of this user, by login name or by id
@@ -64,7 +53,7 @@ enum Action {
 }
 
 #[derive(Args, Debug)]
-struct Clear {
+pub(super) struct Clear {
     /// The lockout, as "jeton lockout list" shows it
     #[arg(value_name = "LOCKOUT_ID", required_unless_present = "user", conflicts_with = "user", value_parser = meant::given)]
     lockout_id: Option<String>,

@@ -1,6 +1,7 @@
 //! The `jeton` command line.
 
 mod admin;
+mod administration;
 mod arguments;
 mod attributes;
 mod backup;

@@ -4,10 +4,10 @@ use clap::{Args, Subcommand, ValueEnum};
 use prost_types::FieldMask;
 
 use super::{
-    CliError, attributes,
-    connection::Caller,
-    input, lockout, meant,
-    output::{Columns, Fields, Format, print_list},
+    CliError,
+    administration::Administration,
+    attributes, input, lockout, meant,
+    output::{Columns, Fields, print_list},
     pages, time,
     user_arg::UserArg,
 };
@@ -19,21 +19,10 @@ const COLUMNS: Columns = Columns::new(
     &["user_id", "username", "disabled", "create_time", "update_time"],
 );
 
-#[derive(Args, Debug)]
-pub(super) struct User {
-    #[command(flatten)]
-    caller: Caller,
-
-    /// How the answer is printed
-    #[arg(long, value_enum, value_name = "FORMAT", default_value = "table", global = true)]
-    output: Format,
-
-    #[command(subcommand)]
-    action: Action,
-}
+pub(super) type User = Administration<Action>;
 
 #[derive(Debug, Subcommand)]
-enum Action {
+pub(super) enum Action {
     /// Creates a user; the password is asked for, or read from standard input
     Create {
         #[command(flatten)]
@@ -86,7 +75,7 @@ enum Action {
 /// The login name that a new user gets.
 #[derive(Args, Debug)]
 #[group(required = true, multiple = false)]
-struct NewName {
+pub(super) struct NewName {
     /// The login name
     #[arg(value_name = "NAME", value_parser = meant::given)]
     positional: Option<String>,
@@ -103,7 +92,7 @@ impl NewName {
 }
 
 #[derive(Args, Debug)]
-struct List {
+pub(super) struct List {
     /// Those only whose login name begins so
     #[arg(long, value_name = "TEXT", value_parser = meant::given)]
     prefix: Option<String>,
@@ -118,7 +107,7 @@ struct List {
 }
 
 #[derive(Args, Debug)]
-struct Update {
+pub(super) struct Update {
     #[command(flatten)]
     which: UserArg,
 

@@ -3,7 +3,7 @@
 
 use tokio::sync::MutexGuard;
 
-use super::{MAX_RACES, Service, audit_line};
+use super::{Service, audit_line, records::MAX_RACES};
 use crate::{
     domain::{
         administrator::Administers,

@@ -166,8 +166,7 @@ impl<S: Store> Service<S> {
         if let Some(kept) = self.store.clients().cached(id).filter(|client| good(client)) {
             return Ok(Some(kept));
         }
-        let current = self.store.clients().get(id).await;
-        let current = current.map_err(|error| self.read_failed(error))?;
+        let current = self.read(self.store.clients().get(id)).await?;
         Ok(current.filter(|client| good(client)))
     }
 

@@ -4,7 +4,7 @@ use std::fmt::Display;
 
 use super::{
     Admin, NoAdministrator, Page, PageRequest, Service, client_secrets::ChosenOrGenerated, page,
-    race,
+    records::race,
 };
 use crate::{
     domain::{
@@ -16,7 +16,7 @@ use crate::{
         secret::Secret,
         secret_rotation::NewSecret,
     },
-    store::{Records as _, Store, Stored, Version, Write, WriteError},
+    store::{Records as _, Store, Stored, Version, Write},
 };
 
 /// What is asked of [`Service::create_client`].
@@ -94,13 +94,7 @@ impl<S: Store> Service<S> {
         request: CreateClient,
     ) -> Result<(Stored<Client>, Option<Secret>), Error> {
         let (client, shown) = self.new_client(admin, request).await?;
-        let written = self.store.clients().write(Write::Insert(client.clone())).await;
-        let version = match written {
-            Ok(version) => version,
-            Err(WriteError::Conflict) => return Err(Error::AlreadyExists("client")),
-            Err(error) => return Err(self.write_failed(error)),
-        };
-        Ok((Stored::new(version, client), shown))
+        Ok((self.insert(self.store.clients(), client, "client").await?, shown))
     }
 
     /// Whether [`Self::create_client`] would be refused. Changes nothing.
@@ -224,12 +218,7 @@ impl<S: Store> Service<S> {
                 return Ok(Some(found));
             }
             let _kept = self.keep_administrator(&found, Some(&next), may_be_none).await?;
-            let write = Write::Replace(found.version(), next.clone());
-            match self.store.clients().write(write).await {
-                Ok(version) => Ok(Some(Stored::new(version, next))),
-                Err(WriteError::Conflict) => Ok(None),
-                Err(error) => Err(self.write_failed(error)),
-            }
+            self.put(self.store.clients(), &found, next).await
         })
         .await
     }

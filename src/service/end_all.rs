@@ -1,6 +1,6 @@
 //! Ends many grants: by one write, the epoch of a user or client, wherever that ends no others.
 
-use super::{Admin, Service, grants::is_of_a_user, met::Met, race};
+use super::{Admin, Service, grants::is_of_a_user, met::Met, records::race};
 use crate::{
     domain::{
         client_id::ClientId,
@@ -11,7 +11,7 @@ use crate::{
         permission::Task,
         subject::UserId,
     },
-    store::{Records as _, Store, Write, WriteError, bulk::do_all},
+    store::{Store, bulk::do_all},
 };
 
 /// Where counting stops: enough to know that it is many.
@@ -156,8 +156,7 @@ impl<S: Store> Service<S> {
             let mut user = (*found).clone();
             user.epoch = Epoch::generate(&*self.entropy);
             user.update_time = self.now();
-            let written = self.store.users().write(Write::Replace(found.version(), user)).await;
-            self.won(written.map(drop)).map(|won| won.then_some(true))
+            Ok(self.put(self.store.users(), &found, user).await?.map(|_| true))
         })
         .await
     }
@@ -172,20 +171,9 @@ impl<S: Store> Service<S> {
             let mut client = (*found).clone();
             client.epoch = Epoch::generate(&*self.entropy);
             client.update_time = self.now();
-            let write = Write::Replace(found.version(), client);
-            let written = self.store.clients().write(write).await;
-            self.won(written.map(drop)).map(|won| won.then_some(true))
+            Ok(self.put(self.store.clients(), &found, client).await?.map(|_| true))
         })
         .await
-    }
-
-    /// Whether a write came first; whatever else kept it from happening is an error.
-    pub(super) fn won(&self, written: Result<(), WriteError>) -> Result<bool, Error> {
-        match written {
-            Ok(()) => Ok(true),
-            Err(WriteError::Conflict) => Ok(false),
-            Err(error) => Err(self.write_failed(error)),
-        }
     }
 }
 

@@ -1,6 +1,6 @@
 //! Shows and ends grants by their handle, without anyone having a token of theirs.
 
-use super::{Admin, Page, PageRequest, Service, met::Met, page::Filling, race};
+use super::{Admin, Page, PageRequest, Service, met::Met, page::Filling, records::race};
 use crate::{
     domain::{
         error::Error,
@@ -124,8 +124,7 @@ impl<S: Store> Service<S> {
         after: Option<GrantId>,
         limit: usize,
     ) -> Result<(Vec<(GrantId, Option<Stored<Grant>>)>, bool), Error> {
-        let ids = self.store.grant_ids(&owner(of), after, limit).await;
-        let ids = ids.map_err(|error| self.read_failed(error))?;
+        let ids = self.read(self.store.grant_ids(&owner(of), after, limit)).await?;
         let more = ids.len() == limit;
         let mut found = Vec::with_capacity(ids.len());
         for together in ids.chunks(MAX_READ_TOGETHER) {

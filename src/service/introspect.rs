@@ -15,7 +15,6 @@ use crate::{
         attributes::Attributes,
         cause::Cause,
         client::{Client, IntrospectReach},
-        client_id::ClientId,
         error::Error,
         grant::Grant,
         grant_id::GrantId,
@@ -23,7 +22,6 @@ use crate::{
         liveness::{InactiveReason, Parties},
         scopes::Scopes,
         secret::Secret,
-        subject::UserId,
         time::Timestamp,
         token::{Token, TokenKind},
         user::User,
@@ -283,14 +281,10 @@ impl<S: Store> Service<S> {
         let Some(grant) = self.grant_of(token).await? else {
             return Ok(None);
         };
-        let client = self.store.clients().get(&grant.client_id).await;
-        let client = client.map_err(|error| self.read_failed(error))?;
+        let client = self.read(self.store.clients().get(&grant.client_id)).await?;
         let user = match grant.subject.user_id() {
             None => None,
-            Some(id) => {
-                let user = self.store.users().get(&id).await;
-                user.map_err(|error| self.read_failed(error))?
-            }
+            Some(id) => self.read(self.store.users().get(&id)).await?,
         };
         Ok(Some(TokenRecords { grant, client, user }))
     }
@@ -314,18 +308,6 @@ impl<S: Store> Service<S> {
         }
         let keys = self.keys.load();
         Ok(self.key_of(&keys, token).await?.is_some_and(|key| token.is_genuine(key)))
-    }
-
-    pub(super) async fn grant(&self, id: GrantId) -> Result<Option<Stored<Grant>>, Error> {
-        self.store.grants().get(&id).await.map_err(|error| self.read_failed(error))
-    }
-
-    pub(super) async fn client(&self, id: &ClientId) -> Result<Option<Stored<Client>>, Error> {
-        self.store.clients().get(id).await.map_err(|error| self.read_failed(error))
-    }
-
-    pub(super) async fn user(&self, id: UserId) -> Result<Option<Stored<User>>, Error> {
-        self.store.users().get(&id).await.map_err(|error| self.read_failed(error))
     }
 }
 

@@ -6,7 +6,7 @@ use super::{
     Caller, Service, Tokens,
     audit_line::{Concerned, Event, Outcome},
     login::Login,
-    race,
+    records::race,
 };
 use crate::{
     domain::{

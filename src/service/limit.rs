@@ -58,8 +58,7 @@ impl<S: Store> Service<S> {
         let (mut live, mut before) = (Vec::new(), None);
         for _ in 0..LOOKED_AT / READ_TOGETHER {
             let of = GrantOwner::User(user.id);
-            let ids = self.store.newest_grant_ids(&of, before, READ_TOGETHER).await;
-            let ids = ids.map_err(|error| self.read_failed(error))?;
+            let ids = self.read(self.store.newest_grant_ids(&of, before, READ_TOGETHER)).await?;
             let found = live.len();
             for grant in self.store.grants().get_many(&ids).await {
                 match grant {

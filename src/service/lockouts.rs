@@ -171,8 +171,7 @@ impl<S: Store> Service<S> {
     }
 
     async fn clear_one(&self, id: AttemptsId) -> Result<u64, Error> {
-        let found = self.store.attempts().get(&id).await;
-        let found = found.map_err(|error| self.read_failed(error))?;
+        let found = self.read(self.store.attempts().get(&id)).await?;
         let found = found.ok_or(Error::NotFound("lockout"))?;
         let cleared = clear(&*self.store, found).await;
         cleared.map(|()| 1).map_err(|error| self.write_failed(error))

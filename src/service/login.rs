@@ -5,10 +5,11 @@ use std::{net::IpAddr, sync::Arc, time::Duration};
 use tokio::time::{Instant, sleep};
 
 use super::{
-    HashPool, MAX_RACES, Service,
+    HashPool, Service,
     audit_line::Concerned,
     hash_pool::{PATIENCE, Seat, soon},
     holder::{Account, Holder},
+    records::MAX_RACES,
     turns::Presence,
 };
 use crate::{
@@ -134,8 +135,7 @@ impl<S: Store> Service<S> {
         soon(async {
             loop {
                 turn.look();
-                let attempts = self.store.attempts().get(&id).await;
-                let attempts = attempts.map_err(|error| self.read_failed(error))?;
+                let attempts = self.read(self.store.attempts().get(&id)).await?;
                 match self.lockout.judge(attempts.as_deref(), self.now()) {
                     Verdict::Wait(retry_after) => {
                         let of = attempts.as_ref().and_then(|attempts| attempts.of.as_ref());

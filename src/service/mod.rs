@@ -43,6 +43,7 @@ mod new_password;
 mod page;
 mod phc;
 mod ready;
+mod records;
 mod refresh;
 mod rehash;
 mod request_budget;
@@ -60,10 +61,7 @@ mod users;
 mod verified;
 mod watch;
 
-use std::{
-    future::Future,
-    sync::{Arc, Mutex},
-};
+use std::sync::{Arc, Mutex};
 
 use arc_swap::ArcSwap;
 
@@ -109,8 +107,8 @@ use self::{
 use crate::{
     domain::{
         attempts::AttemptsId,
-        entropy::{Entropy, draw},
-        error::{Error, Incident},
+        entropy::Entropy,
+        error::Error,
         key_ring::{KeyRing, ServerKey},
         lockout::LockoutPolicy,
         password_rules::PasswordRules,
@@ -120,13 +118,8 @@ use crate::{
         token::Token,
     },
     metrics::Registry,
-    store::{ReadError, Sequence, Store, WriteError},
+    store::Store,
 };
-
-/// How often a lost race for one record is run again before the caller is told of contention.
-/// Each loss means that another caller's write succeeded, so this many losses in a row take as
-/// many concurrent writers of one grant.
-const MAX_RACES: usize = 128;
 
 /// Look-ups of many tokens at once that are under way at a time, of 64 tokens each. More wait.
 const MOST_LOOK_UPS: usize = 8;
@@ -245,11 +238,6 @@ impl<S: Store> Service<S> {
         Ok(Cursor::new(store, self.head().await?))
     }
 
-    /// The end of the feed of changes.
-    async fn head(&self) -> Result<Sequence, Error> {
-        self.store.head().await.map_err(|error| self.read_failed(error))
-    }
-
     /// What the process's clock says.
     pub fn now(&self) -> Timestamp {
         self.clock.now()
@@ -268,7 +256,7 @@ impl<S: Store> Service<S> {
         if key.is_some() {
             return Ok(key);
         }
-        let named = self.store.key_ids().await.map_err(|error| self.read_failed(error))?;
+        let named = self.read(self.store.key_ids()).await?;
         if named.contains(&token.key_id) {
             if self.strangers.may_tell() {
                 tracing::error!(key_id = %token.key_id, "a token names a key that the ring lacks");
@@ -277,45 +265,4 @@ impl<S: Store> Service<S> {
         }
         Ok(None)
     }
-
-    fn read_failed(&self, error: ReadError) -> Error {
-        match error {
-            ReadError::Unavailable => Error::UNAVAILABLE,
-            ReadError::Corrupt => self.internal(&error),
-        }
-    }
-
-    /// `Conflict` does not come here: whoever writes races again.
-    fn write_failed(&self, error: WriteError) -> Error {
-        match error {
-            WriteError::Conflict => Error::Conflict,
-            WriteError::Busy => Error::OVERLOADED,
-            WriteError::NoSpace => Error::NO_SPACE,
-            WriteError::Unavailable | WriteError::Unknown => Error::UNAVAILABLE,
-            WriteError::TooLarge => {
-                Error::InvalidRequest { field: "request", problem: "is too large to be kept" }
-            }
-            WriteError::Corrupt => self.internal(&error),
-        }
-    }
-
-    fn internal(&self, error: &dyn std::error::Error) -> Error {
-        let incident = Incident(u64::from_be_bytes(draw(&*self.entropy)));
-        tracing::error!(incident = format_args!("{:016x}", incident.0), %error, "internal error");
-        Error::Internal { incident }
-    }
-}
-
-/// Reads, decides and writes until the write is not beaten by another: `attempt` says `None` when
-/// it was.
-async fn race<T, F>(mut attempt: impl FnMut() -> F) -> Result<T, Error>
-where
-    F: Future<Output = Result<Option<T>, Error>>,
-{
-    for _ in 0..MAX_RACES {
-        if let Some(answer) = attempt().await? {
-            return Ok(answer);
-        }
-    }
-    Err(Error::Conflict)
 }

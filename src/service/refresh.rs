@@ -4,7 +4,7 @@ use super::{
     Caller, Service, Tokens,
     audit_line::{Concerned, Event, Outcome},
     introspect::TokenRecords,
-    race,
+    records::race,
 };
 use crate::{
     domain::{
@@ -22,7 +22,7 @@ use crate::{
         token::{Token, TokenKind},
     },
     metrics,
-    store::{Records as _, Store, Stored, Version, Write},
+    store::{Store, Stored},
 };
 
 /// What is asked of [`Service::refresh`].
@@ -155,11 +155,5 @@ impl<S: Store> Service<S> {
             }
             refresh::Refresh::Refuse(error) => Err(error),
         }
-    }
-
-    /// Replaces a grant; `false` when another write came first.
-    pub(super) async fn replace(&self, expected: Version, grant: Grant) -> Result<bool, Error> {
-        let written = self.store.grants().write(Write::Replace(expected, grant)).await;
-        self.won(written.map(drop))
     }
 }

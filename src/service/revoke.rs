@@ -3,7 +3,7 @@
 use super::{
     Caller, Service,
     audit_line::{Concerned, Event, Outcome},
-    race,
+    records::race,
 };
 use crate::{
     domain::{

@@ -44,7 +44,7 @@ impl<S: Store> Service<S> {
     }
 
     async fn may_sweep(&self) -> Result<bool, Error> {
-        self.store.may_sweep().await.map_err(|error| self.read_failed(error))
+        self.read(self.store.may_sweep()).await
     }
 
     /// About how many grants the store holds, spent ones included.
@@ -53,7 +53,7 @@ impl<S: Store> Service<S> {
     }
 
     async fn trim_feed(&self, step: usize) -> Result<usize, Error> {
-        let head = self.store.head().await.map_err(|error| self.read_failed(error))?;
+        let head = self.read(self.store.head()).await?;
         let trimmable = {
             let mut retention = self.retention.lock().unwrap_or_else(PoisonError::into_inner);
             retention.trimmable(head, self.clock.age())
@@ -66,8 +66,7 @@ impl<S: Store> Service<S> {
     }
 
     async fn free_spent_grants(&self, horizon: Timestamp, step: usize) -> Result<usize, Error> {
-        let spent = self.store.spent_grants(horizon, step).await;
-        let spent = spent.map_err(|error| self.read_failed(error))?;
+        let spent = self.read(self.store.spent_grants(horizon, step)).await?;
         let met = spent.len();
         let freed = join_all(
             spent
@@ -95,8 +94,7 @@ impl<S: Store> Service<S> {
     /// `Unavailable`.
     pub async fn count_backlog(&self) -> Result<(), Error> {
         let horizon = self.horizon.look(&*self.clock).unwrap_or_default();
-        let due = self.store.count_spent(horizon, COUNTED).await;
-        let due = due.map_err(|error| self.read_failed(error))?;
+        let due = self.read(self.store.count_spent(horizon, COUNTED)).await?;
         self.metrics.backlog.set(i64::try_from(due).unwrap_or(i64::MAX));
         Ok(())
     }
@@ -118,8 +116,7 @@ impl<S: Store> Service<S> {
             return Ok(0);
         }
         let after = *self.attempts_swept.lock().unwrap_or_else(PoisonError::into_inner);
-        let page = self.store.attempts().page(after.as_ref(), SWEEP_STEP).await;
-        let page = page.map_err(|error| self.read_failed(error))?;
+        let page = self.read(self.store.attempts().page(after.as_ref(), SWEEP_STEP)).await?;
         let last = page.last().filter(|_| page.len() == SWEEP_STEP).map(|attempts| attempts.id);
         let forgotten = page.iter().filter(|attempts| self.lockout.is_forgotten(attempts, horizon));
         let freed = join_all(forgotten.map(|attempts| {

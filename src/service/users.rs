@@ -2,7 +2,7 @@
 
 use std::fmt::Display;
 
-use super::{Admin, Page, PageRequest, Service, new_password::prepared, page, race};
+use super::{Admin, Page, PageRequest, Service, new_password::prepared, page, records::race};
 use crate::{
     domain::{
         error::Error,
@@ -14,7 +14,7 @@ use crate::{
         user_name::{TypedName, UserName},
         user_patch::{OldGrants, UserPatch},
     },
-    store::{Records as _, Store, Stored, Version, Write, WriteError},
+    store::{Records as _, Store, Stored, Version, Write},
 };
 
 /// What is asked of [`Service::create_user`].
@@ -100,13 +100,7 @@ impl<S: Store> Service<S> {
         let now = self.now();
         let blank = User::new(name, password, &*self.entropy, now);
         let user = blank.edited(&request.patch, &*self.entropy, now);
-        let written = self.store.users().write(Write::Insert(user.clone())).await;
-        let version = match written {
-            Ok(version) => version,
-            Err(WriteError::Conflict) => return Err(Error::AlreadyExists("user")),
-            Err(error) => return Err(self.write_failed(error)),
-        };
-        Ok(Stored::new(version, user))
+        self.insert(self.store.users(), user, "user").await
     }
 
     /// A user.
@@ -244,8 +238,7 @@ impl<S: Store> Service<S> {
     pub(super) async fn user_named(&self, name: &TypedName) -> Result<Option<Stored<User>>, Error> {
         let mut found = None;
         for reading in name.readings() {
-            let user = self.store.user_by_name(reading).await;
-            let user = user.map_err(|error| self.read_failed(error))?;
+            let user = self.read(self.store.user_by_name(reading)).await?;
             found = found.or(user);
         }
         Ok(found)
@@ -302,12 +295,7 @@ impl<S: Store> Service<S> {
                 let name = TypedName::new(next.name.as_str());
                 self.name_is_free(&name, Some(id)).await?;
             }
-            let write = Write::Replace(found.version(), next.clone());
-            match self.store.users().write(write).await {
-                Ok(version) => Ok(Some(Stored::new(version, next))),
-                Err(WriteError::Conflict) => Ok(None),
-                Err(error) => Err(self.write_failed(error)),
-            }
+            self.put(self.store.users(), &found, next).await
         })
         .await
     }

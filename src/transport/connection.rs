@@ -29,7 +29,7 @@ use super::{
     pending::Opened,
     policy::Policy,
     protocol,
-    reads::Admitted,
+    reads::admitted,
     tls,
     writes::Watched,
 };
@@ -100,7 +100,7 @@ async fn speak<S, B>(
     B::Error: Into<Box<dyn Error + Send + Sync>>,
 {
     let address = peer.address;
-    let stream = Admitted::of(stream, opened.account());
+    let stream = admitted(stream, opened.account());
     let Some(tls) = &policy.tls else {
         return serve(stream, peer, opened, service, &policy, stage).await;
     };

@@ -1,4 +1,5 @@
-//! A stream that tells of each read how many bytes it has brought: a peer is judged by when it speaks.
+//! A stream that tells of each read how many bytes it has brought, and waits before a read where it is to: a
+//! peer is judged by when it speaks.
 
 use std::{
     io,
@@ -8,24 +9,37 @@ use std::{
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
-/// Calls `tell` with how many bytes a read has brought, if it has brought any.
-pub(super) struct Heard<T, F> {
+/// Reads once `wait` is ready, and calls `tell` with how many bytes a read has brought, if it has brought any.
+pub(super) struct Heard<T, F, W = fn(&mut Context<'_>) -> Poll<()>> {
     stream: T,
     tell: F,
+    wait: W,
 }
 
 impl<T, F: FnMut(usize)> Heard<T, F> {
-    pub(super) const fn of(stream: T, tell: F) -> Self {
-        Self { stream, tell }
+    pub(super) fn of(stream: T, tell: F) -> Self {
+        Self { stream, tell, wait: |_| Poll::Ready(()) }
     }
 }
 
-impl<T: AsyncRead + Unpin, F: FnMut(usize) + Unpin> AsyncRead for Heard<T, F> {
+impl<T, F: FnMut(usize), W: FnMut(&mut Context<'_>) -> Poll<()>> Heard<T, F, W> {
+    pub(super) const fn after(wait: W, stream: T, tell: F) -> Self {
+        Self { stream, tell, wait }
+    }
+}
+
+impl<T, F, W> AsyncRead for Heard<T, F, W>
+where
+    T: AsyncRead + Unpin,
+    F: FnMut(usize) + Unpin,
+    W: FnMut(&mut Context<'_>) -> Poll<()> + Unpin,
+{
     fn poll_read(
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
+        ready!((self.wait)(context));
         let before = buffer.filled().len();
         ready!(Pin::new(&mut self.stream).poll_read(context, buffer))?;
         let came = buffer.filled().len() - before;
@@ -36,7 +50,7 @@ impl<T: AsyncRead + Unpin, F: FnMut(usize) + Unpin> AsyncRead for Heard<T, F> {
     }
 }
 
-impl<T: AsyncWrite + Unpin, F: Unpin> AsyncWrite for Heard<T, F> {
+impl<T: AsyncWrite + Unpin, F: Unpin, W: Unpin> AsyncWrite for Heard<T, F, W> {
     fn poll_write(
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,

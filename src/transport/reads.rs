@@ -2,80 +2,37 @@
 //! the kernel, which soon takes no more.
 
 use std::{
-    io,
-    pin::Pin,
     sync::Arc,
     task::{Context, Poll, ready},
 };
 
-use tokio::{
-    io::{AsyncRead, AsyncWrite, ReadBuf},
-    time::{Sleep, sleep},
+use tokio::time::sleep;
+
+use super::{
+    heard::Heard,
+    pending::{Account, WAIT},
 };
 
-use super::pending::{Account, WAIT};
-
 /// A stream that is read while there is room for what it brings.
-pub(super) struct Admitted<T> {
+pub(super) fn admitted<T>(
     stream: T,
-    account: Arc<Account>,
-    waits: Option<Pin<Box<Sleep>>>,
-}
-
-impl<T> Admitted<T> {
-    pub(super) fn of(stream: T, account: &Arc<Account>) -> Self {
-        Self { stream, account: Arc::clone(account), waits: None }
-    }
-}
-
-impl<T: AsyncRead + Unpin> AsyncRead for Admitted<T> {
-    fn poll_read(
-        mut self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-        buffer: &mut ReadBuf<'_>,
-    ) -> Poll<io::Result<()>> {
-        while self.account.must_wait() {
-            let waits = self.waits.get_or_insert_with(|| Box::pin(sleep(WAIT)));
-            ready!(waits.as_mut().poll(context));
-            self.waits = None;
+    account: &Arc<Account>,
+) -> Heard<
+    T,
+    impl FnMut(usize) + Unpin + use<T>,
+    impl FnMut(&mut Context<'_>) -> Poll<()> + Unpin + use<T>,
+> {
+    let (waiting, begun) = (Arc::clone(account), Arc::clone(account));
+    let mut pause = None;
+    let wait = move |context: &mut Context<'_>| {
+        while waiting.must_wait() {
+            let pause_now = pause.get_or_insert_with(|| Box::pin(sleep(WAIT)));
+            ready!(pause_now.as_mut().poll(context));
+            pause = None;
         }
-        let before = buffer.filled().len();
-        ready!(Pin::new(&mut self.stream).poll_read(context, buffer))?;
-        if buffer.filled().len() > before {
-            self.account.has_begun();
-        }
-        Poll::Ready(Ok(()))
-    }
-}
-
-impl<T: AsyncWrite + Unpin> AsyncWrite for Admitted<T> {
-    fn poll_write(
-        mut self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-        bytes: &[u8],
-    ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.stream).poll_write(context, bytes)
-    }
-
-    fn poll_write_vectored(
-        mut self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-        slices: &[io::IoSlice<'_>],
-    ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.stream).poll_write_vectored(context, slices)
-    }
-
-    fn is_write_vectored(&self) -> bool {
-        self.stream.is_write_vectored()
-    }
-
-    fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_flush(context)
-    }
-
-    fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_shutdown(context)
-    }
+        Poll::Ready(())
+    };
+    Heard::after(wait, stream, move |_| begun.has_begun())
 }
 
 #[cfg(test)]
@@ -95,7 +52,7 @@ mod tests {
         let (early, late, floods) = (pending.open(), pending.open(), pending.open());
         let stream = |opened: &super::super::pending::Opened| {
             let (theirs, ours) = duplex(64);
-            (theirs, Admitted::of(ours, opened.account()))
+            (theirs, admitted(ours, opened.account()))
         };
         let ((mut its, mut early), (mut theirs, mut late)) = (stream(&early), stream(&late));
         its.write_all(b"ab").await.expect("sent");

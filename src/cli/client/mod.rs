@@ -12,7 +12,7 @@ use self::{
 };
 use super::{
     CliError,
-    connection::Caller,
+    administration::Administration,
     input, meant,
     output::{Fields, Format, print_list},
     pages,
@@ -20,21 +20,10 @@ use super::{
 };
 use crate::{client::Admin, proto::v1};
 
-#[derive(Args, Debug)]
-pub(super) struct Client {
-    #[command(flatten)]
-    caller: Caller,
-
-    /// How the answer is printed
-    #[arg(long, value_enum, value_name = "FORMAT", default_value = "table", global = true)]
-    output: Format,
-
-    #[command(subcommand)]
-    action: Action,
-}
+pub(super) type Client = Administration<Action>;
 
 #[derive(Debug, Subcommand)]
-enum Action {
+pub(super) enum Action {
     /// Registers a client and prints its secret, once
     Create(Box<Create>),
     /// Shows a client
@@ -63,7 +52,7 @@ enum Action {
 }
 
 #[derive(Args, Debug)]
-struct Create {
+pub(super) struct Create {
     /// The new client
     #[arg(value_parser = meant::given)]
     id: String,
@@ -84,7 +73,7 @@ struct Create {
 }
 
 #[derive(Args, Debug)]
-struct List {
+pub(super) struct List {
     /// Those only whose id begins so
     #[arg(long, value_name = "TEXT", value_parser = meant::given)]
     prefix: Option<String>,
@@ -103,7 +92,7 @@ struct List {
 }
 
 #[derive(Args, Debug)]
-struct Update {
+pub(super) struct Update {
     /// The client
     #[arg(value_parser = meant::given)]
     id: String,
@@ -124,7 +113,7 @@ struct Update {
 }
 
 #[derive(Args, Debug)]
-struct Certain {
+pub(super) struct Certain {
     /// The client
     #[arg(value_parser = meant::given)]
     id: String,

@@ -78,7 +78,7 @@ pub(super) struct Last {
 }
 
 #[derive(Args, Debug)]
-pub(super) struct RotateSecret {
+pub(in crate::cli) struct RotateSecret {
     /// The client
     #[arg(value_parser = meant::given)]
     id: String,

@@ -105,8 +105,8 @@ impl<S: Store> Service<S> {
         let place = self.backups.take(Holder::client(of));
         let place = place.ok_or(Error::Overloaded { retry_after: PAUSE })?;
         // The time last: nothing that was answered before it is missing.
-        let seen = self.store.head().await.map_err(|error| self.read_failed(error))?;
-        let keys = self.store.key_ids().await.map_err(|error| self.read_failed(error))?;
+        let seen = self.read(self.store.head()).await?;
+        let keys = self.read(self.store.key_ids()).await?;
         let header = Header { store_id: self.store.id(), begin_time: self.now() };
         Ok(Backup {
             step: Step::Clients(None),
@@ -138,23 +138,20 @@ impl<S: Store> Service<S> {
     async fn step(&self, backup: &mut Backup) -> Result<(), Error> {
         let (page, next) = match &backup.step {
             Step::Clients(after) => {
-                let page = self.store.clients().page(after.as_ref(), PAGE).await;
-                let page = page.map_err(|error| self.read_failed(error))?;
+                let page = self.read(self.store.clients().page(after.as_ref(), PAGE)).await?;
                 let last = page.last().filter(|_| page.len() == PAGE);
                 let next =
                     last.map_or(Step::Users(None), |last| Step::Clients(Some(last.id.clone())));
                 (page.into_iter().map(|client| Entry::Client((*client).clone())).collect(), next)
             }
             Step::Users(after) => {
-                let page = self.store.users().page(after.as_ref(), PAGE).await;
-                let page = page.map_err(|error| self.read_failed(error))?;
+                let page = self.read(self.store.users().page(after.as_ref(), PAGE)).await?;
                 let last = page.last().filter(|_| page.len() == PAGE);
                 let next = last.map_or(Step::Grants(None), |last| Step::Users(Some(last.id)));
                 (page.into_iter().map(|user| Entry::User((*user).clone())).collect(), next)
             }
             Step::Grants(after) => {
-                let page = self.store.grants().page(after.as_ref(), PAGE).await;
-                let page = page.map_err(|error| self.read_failed(error))?;
+                let page = self.read(self.store.grants().page(after.as_ref(), PAGE)).await?;
                 let last = page.last().filter(|_| page.len() == PAGE);
                 let next = last.map_or(Step::Closing, |last| Step::Grants(Some(last.id)));
                 (page.into_iter().map(|grant| Entry::Grant((*grant).clone())).collect(), next)
@@ -172,13 +169,13 @@ impl<S: Store> Service<S> {
     async fn close(&self, backup: &mut Backup) -> Result<(), Error> {
         // The time first, then the head: what ended by then is at the head or before.
         let end_time = self.now();
-        let head = self.store.head().await.map_err(|error| self.read_failed(error))?;
+        let head = self.read(self.store.head()).await?;
         self.follow(backup, Some(head)).await?;
         let damaged = self.store.condition().damaged;
         if damaged > 0 {
             tracing::warn!(damaged, "the backup is without the records that are damaged");
         }
-        backup.keys.extend(self.store.key_ids().await.map_err(|error| self.read_failed(error))?);
+        backup.keys.extend(self.read(self.store.key_ids()).await?);
         backup.finish(end_time).await
     }
 

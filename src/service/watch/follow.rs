@@ -64,7 +64,7 @@ impl<S: Store> Service<S> {
     /// the last.
     async fn read_on(&self, end: Sequence, store: StoreId) -> Result<Sequence, Error> {
         // The head moves a moment before its events are shown.
-        self.store.changed(end).await.map_err(|error| self.read_failed(error))?;
+        self.read(self.store.changed(end)).await?;
         let events = match self.store.changes(end, PAGE).await {
             Ok(events) => events,
             // Trimmed before they were read: nobody can be told of them. Whoever needs them meets

@@ -1,0 +1,140 @@
+//! Reads and writes of records: what fails is the caller's error, and a race that is lost is run again.
+
+use std::future::Future;
+
+use super::Service;
+use crate::{
+    domain::{
+        client::Client,
+        client_id::ClientId,
+        entropy::draw,
+        error::{Error, Incident},
+        grant::Grant,
+        grant_id::GrantId,
+        subject::UserId,
+        user::User,
+    },
+    store::{ReadError, Record, Records, Sequence, Store, Stored, Version, Write, WriteError},
+};
+
+/// How often a lost race for one record is run again before the caller is told of contention.
+/// Each loss means that another caller's write succeeded, so this many losses in a row take as
+/// many concurrent writers of one grant.
+pub(super) const MAX_RACES: usize = 128;
+
+impl<S: Store> Service<S> {
+    /// What a read of the store comes to.
+    ///
+    /// # Errors
+    /// `Unavailable`, and `Internal` for what is damaged.
+    pub(super) async fn read<T>(
+        &self,
+        read: impl Future<Output = Result<T, ReadError>>,
+    ) -> Result<T, Error> {
+        read.await.map_err(|error| self.read_failed(error))
+    }
+
+    pub(super) async fn grant(&self, id: GrantId) -> Result<Option<Stored<Grant>>, Error> {
+        self.store.grants().get(&id).await.map_err(|error| self.read_failed(error))
+    }
+
+    pub(super) async fn client(&self, id: &ClientId) -> Result<Option<Stored<Client>>, Error> {
+        self.store.clients().get(id).await.map_err(|error| self.read_failed(error))
+    }
+
+    pub(super) async fn user(&self, id: UserId) -> Result<Option<Stored<User>>, Error> {
+        self.store.users().get(&id).await.map_err(|error| self.read_failed(error))
+    }
+
+    /// The end of the feed of changes.
+    pub(super) async fn head(&self) -> Result<Sequence, Error> {
+        self.store.head().await.map_err(|error| self.read_failed(error))
+    }
+
+    /// Adds a record; `what` names its kind.
+    ///
+    /// # Errors
+    /// `AlreadyExists` when there is one of that key, or of that name.
+    pub(super) async fn insert<R: Record>(
+        &self,
+        records: &impl Records<R>,
+        record: R,
+        what: &'static str,
+    ) -> Result<Stored<R>, Error> {
+        match records.write(Write::Insert(record.clone())).await {
+            Ok(version) => Ok(Stored::new(version, record)),
+            Err(WriteError::Conflict) => Err(Error::AlreadyExists(what)),
+            Err(error) => Err(self.write_failed(error)),
+        }
+    }
+
+    /// Puts `next` in the place of what was found; `None` when another write came first.
+    pub(super) async fn put<R: Record>(
+        &self,
+        records: &impl Records<R>,
+        found: &Stored<R>,
+        next: R,
+    ) -> Result<Option<Stored<R>>, Error> {
+        match records.write(Write::Replace(found.version(), next.clone())).await {
+            Ok(version) => Ok(Some(Stored::new(version, next))),
+            Err(WriteError::Conflict) => Ok(None),
+            Err(error) => Err(self.write_failed(error)),
+        }
+    }
+
+    /// Replaces a grant; `false` when another write came first.
+    pub(super) async fn replace(&self, expected: Version, grant: Grant) -> Result<bool, Error> {
+        let written = self.store.grants().write(Write::Replace(expected, grant)).await;
+        self.won(written.map(drop))
+    }
+
+    /// Whether a write came first; whatever else kept it from happening is an error.
+    pub(super) fn won(&self, written: Result<(), WriteError>) -> Result<bool, Error> {
+        match written {
+            Ok(()) => Ok(true),
+            Err(WriteError::Conflict) => Ok(false),
+            Err(error) => Err(self.write_failed(error)),
+        }
+    }
+
+    pub(super) fn read_failed(&self, error: ReadError) -> Error {
+        match error {
+            ReadError::Unavailable => Error::UNAVAILABLE,
+            ReadError::Corrupt => self.internal(&error),
+        }
+    }
+
+    /// `Conflict` does not come here: whoever writes races again.
+    pub(super) fn write_failed(&self, error: WriteError) -> Error {
+        match error {
+            WriteError::Conflict => Error::Conflict,
+            WriteError::Busy => Error::OVERLOADED,
+            WriteError::NoSpace => Error::NO_SPACE,
+            WriteError::Unavailable | WriteError::Unknown => Error::UNAVAILABLE,
+            WriteError::TooLarge => {
+                Error::InvalidRequest { field: "request", problem: "is too large to be kept" }
+            }
+            WriteError::Corrupt => self.internal(&error),
+        }
+    }
+
+    pub(super) fn internal(&self, error: &dyn std::error::Error) -> Error {
+        let incident = Incident(u64::from_be_bytes(draw(&*self.entropy)));
+        tracing::error!(incident = format_args!("{:016x}", incident.0), %error, "internal error");
+        Error::Internal { incident }
+    }
+}
+
+/// Reads, decides and writes until the write is not beaten by another: `attempt` says `None` when
+/// it was.
+pub(super) async fn race<T, F>(mut attempt: impl FnMut() -> F) -> Result<T, Error>
+where
+    F: Future<Output = Result<Option<T>, Error>>,
+{
+    for _ in 0..MAX_RACES {
+        if let Some(answer) = attempt().await? {
+            return Ok(answer);
+        }
+    }
+    Err(Error::Conflict)
+}
