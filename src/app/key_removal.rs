@@ -16,7 +16,7 @@ use crate::{
     },
     service::KeySearch,
     store::{
-        ReadError, Record, Records, Store as _, WriteError,
+        Pages, ReadError, Record, Records, Store as _, WriteError,
         sled::{Failure, OpenError, SledOptions, SledStore},
     },
 };
@@ -105,13 +105,9 @@ async fn newest_of<R: Record>(
     records: &impl Records<R>,
     time: impl Fn(&R) -> Timestamp,
 ) -> Result<Timestamp, ReadError> {
-    let (mut newest, mut after) = (Timestamp::default(), None);
-    loop {
-        let page = records.page(after.as_ref(), PAGE).await?;
+    let (mut newest, mut pages) = (Timestamp::default(), Pages::of(records, PAGE));
+    while let Some(page) = pages.next().await? {
         newest = page.iter().map(|record| time(record)).fold(newest, Timestamp::max);
-        if page.len() < PAGE {
-            return Ok(newest);
-        }
-        after = page.last().map(|record| record.key());
     }
+    Ok(newest)
 }

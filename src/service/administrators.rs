@@ -14,7 +14,7 @@ use crate::{
         error::Error,
         time::Timestamp,
     },
-    store::{ReadError, Records as _, Store, Write, WriteError},
+    store::{Pages, ReadError, Records as _, Store, Write, WriteError},
 };
 
 /// Clients that are read at a time.
@@ -94,15 +94,13 @@ async fn find(
     store: &impl Store,
     wanted: impl Fn(&Client) -> bool,
 ) -> Result<Option<ClientId>, ReadError> {
-    let mut after = None;
-    loop {
-        let page = store.clients().page(after.as_ref(), STEP).await?;
-        let Some(last) = page.last().map(|client| client.id.clone()) else { return Ok(None) };
+    let mut pages = Pages::of(store.clients(), STEP);
+    while let Some(page) = pages.next().await? {
         if let Some(found) = page.iter().find(|client| wanted(client)) {
             return Ok(Some(found.id.clone()));
         }
-        after = Some(last);
     }
+    Ok(None)
 }
 
 /// Makes the client an enabled administrator whose only secret is the generated one with this hash: the

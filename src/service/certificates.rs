@@ -12,7 +12,7 @@ use crate::{
     domain::{
         certificate::CertificateIdentity, change::Change, client::Client, client_id::ClientId,
     },
-    store::{FeedError, ReadError, Records as _, Sequence, Store, StoreId},
+    store::{FeedError, Pages, ReadError, Records as _, Sequence, Store, StoreId},
 };
 
 /// Records that are read at a time.
@@ -84,17 +84,11 @@ impl Known {
         let of = store.id();
         let as_of = (of, store.head().await?);
         let mut holders = Holders::new();
-        let mut after = None;
-        loop {
-            let page = store.clients().page(after.as_ref(), STEP).await?;
-            for client in &page {
-                add(&mut holders, client);
-            }
-            if page.len() < STEP {
-                return Ok(Self { as_of: Some(as_of), holders: Arc::new(holders) });
-            }
-            after = page.last().map(|client| client.id.clone());
+        let mut pages = Pages::of(store.clients(), STEP);
+        while let Some(page) = pages.next().await? {
+            page.iter().for_each(|client| add(&mut holders, client));
         }
+        Ok(Self { as_of: Some(as_of), holders: Arc::new(holders) })
     }
 
     /// Reads on in the feed; clients of which it speaks are read anew. `None` when it shows nothing new.

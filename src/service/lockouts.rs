@@ -15,7 +15,7 @@ use crate::{
         user::User,
         user_name::{TypedName, UserName},
     },
-    store::{Record as _, Records, Store, Stored, Write, WriteError},
+    store::{Pages, Records, Store, Stored, Write, WriteError},
 };
 
 /// Clients, and the failures at each, that are read at a time.
@@ -221,17 +221,12 @@ async fn failures<S: Store>(
     if let Some(client) = client {
         return failures_at(store, &counted, vec![client.clone()]).await;
     }
-    let (mut after, mut all) = (None, Vec::new());
-    loop {
-        let page = store.clients().page(after.as_ref(), STEP).await?;
-        let clients: Vec<ClientId> = page.iter().map(|client| client.key()).collect();
-        let more = clients.len() == STEP;
-        after = clients.last().cloned();
+    let (mut all, mut pages) = (Vec::new(), Pages::of(store.clients(), STEP));
+    while let Some(page) = pages.next().await? {
+        let clients = page.iter().map(|client| client.id.clone()).collect();
         all.extend(failures_at(store, &counted, clients).await?);
-        if !more {
-            return Ok(all);
-        }
     }
+    Ok(all)
 }
 
 async fn failures_at<S: Store>(

@@ -2,7 +2,7 @@
 
 use thiserror::Error;
 
-use super::{ReadError, Record, Records, Store, Write, WriteError, bulk::do_all};
+use super::{Pages, ReadError, Record, Records, Store, Write, WriteError, bulk::do_all};
 
 /// Records read at once.
 const PAGE: usize = 256;
@@ -71,15 +71,11 @@ async fn copy_records<R: Record>(
     to: &impl Records<R>,
     mut copied: impl FnMut(),
 ) -> Result<(), CopyError> {
-    let mut after = None;
-    loop {
-        let page = from.page(after.as_ref(), PAGE).await?;
+    let mut pages = Pages::of(from, PAGE);
+    while let Some(page) = pages.next().await? {
         do_all(&page, |record| insert(to, record), &mut copied).await?;
-        if page.len() < PAGE {
-            return Ok(());
-        }
-        after = page.last().map(|record| record.key());
     }
+    Ok(())
 }
 
 /// Puts the record there. An attempt before, of which nobody knows what became, may have done so.

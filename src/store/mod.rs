@@ -45,6 +45,7 @@ pub mod faulty;
 mod feed;
 pub mod memory;
 pub mod new_file;
+mod pages;
 #[cfg(feature = "postgres")]
 pub mod postgres;
 pub mod queued;
@@ -61,6 +62,7 @@ pub use self::{
     copy::{Copied, CopyError, copy},
     engine::{Engine, EngineReadiness, EngineRecords, Kept},
     feed::{FeedError, Sequence},
+    pages::Pages,
     record::Record,
     stored::{Stored, Version},
 };

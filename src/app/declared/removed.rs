@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use crate::{
     domain::{client::Client, declared::Declared, entropy::Entropy, time::Timestamp, user::User},
-    store::{ReadError, Record, Records, Stored},
+    store::{Pages, ReadError, Record, Records, Stored},
 };
 
 /// Stands among the fields of a record that was taken out of the file; holds whether that disabled it.
@@ -87,16 +87,14 @@ pub(super) async fn removed<R: Declarable>(
     records: &impl Records<R>,
     declared: &BTreeSet<R::Key>,
 ) -> Result<Vec<Stored<R>>, ReadError> {
-    let (mut after, mut found) = (None, Vec::new());
-    loop {
-        let page = records.page(after.as_ref(), STEP).await?;
-        let Some(last) = page.last().map(|record| record.key()) else { return Ok(found) };
+    let (mut found, mut pages) = (Vec::new(), Pages::of(records, STEP));
+    while let Some(page) = pages.next().await? {
         let gone = page
             .into_iter()
             .filter(|record| is_declared(record.declared()) && !declared.contains(&record.key()));
         found.extend(gone);
-        after = Some(last);
     }
+    Ok(found)
 }
 
 fn is_declared(declared: &Declared) -> bool {
