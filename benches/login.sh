@@ -2,8 +2,8 @@
 # login.sh: whether the time of a refused login tells that there is such a user, and what a storm of
 # logins does to the server. Reports, with numbers that belong to the machine they were taken on.
 set -euo pipefail
-# shellcheck source=../tests/clients/env.sh
-source "$(dirname "${BASH_SOURCE[0]}")/../tests/clients/env.sh"
+# shellcheck source=../tests/tools.bash
+source "$(dirname "${BASH_SOURCE[0]}")/../tests/tools.bash"
 
 install_python
 build_jeton

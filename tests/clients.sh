@@ -5,8 +5,8 @@
 #
 # grpc_health_probe is used where it is on the PATH (or named by GRPC_HEALTH_PROBE).
 set -euo pipefail
-# shellcheck source=tests/clients/env.sh
-source "$(dirname "${BASH_SOURCE[0]}")/clients/env.sh"
+# shellcheck source=tests/tools.bash
+source "$(dirname "${BASH_SOURCE[0]}")/tools.bash"
 
 install_python
 install_grpcurl

@@ -3,9 +3,8 @@
 #
 # What passes on the machine passes for the server; only the time of day is another.
 set -euo pipefail
-cd "$(dirname "${BASH_SOURCE[0]}")/.."
-# shellcheck source=tests/postgres/cluster.sh
-source tests/postgres/cluster.sh
+# shellcheck source=tests/tools.bash
+source "$(dirname "${BASH_SOURCE[0]}")/tools.bash"
 JETON_TEST_FAKETIME=$(install_faketime)
 export JETON_TEST_FAKETIME
 cargo test --locked --test clock -- --ignored

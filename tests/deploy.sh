@@ -8,11 +8,10 @@
 # and compose's from the Go modules of those who define them. JETON_BINARY names a binary that is built
 # already.
 set -euo pipefail
-# shellcheck source=tests/clients/env.sh
-source "$(dirname "${BASH_SOURCE[0]}")/clients/env.sh"
+# shellcheck source=tests/tools.bash
+source "$(dirname "${BASH_SOURCE[0]}")/tools.bash"
 operator_module=github.com/prometheus-operator/prometheus-operator@v0.85.0
 compose_module=github.com/compose-spec/compose-go/v2@v2.16.2
-kustomize_version=v5.8.1
 # Of ten: what systemd calls OK, and what the unit reaches at the time of writing.
 worst_exposure=11
 
@@ -26,18 +25,6 @@ trap cleanup EXIT
 
 module_dir() {
     go mod download -json "$1" | python3 -c 'import json, sys; print(json.load(sys.stdin)["Dir"])'
-}
-
-install_kustomize() {
-    [[ -x $tools/bin/kustomize ]] && go version -m "$tools/bin/kustomize" |
-        grep --quiet "kustomize/v5[[:space:]]$kustomize_version" && return
-    GOBIN=$tools/bin go install "sigs.k8s.io/kustomize/kustomize/v5@$kustomize_version"
-}
-
-install_systemd() {
-    command -v systemd-analyze >/dev/null && return
-    apt-get update --quiet=2
-    apt-get install --quiet=2 --yes --no-install-recommends systemd
 }
 
 check_metrics() {

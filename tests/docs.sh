@@ -5,8 +5,8 @@
 #
 # Needs Rust, Go, Python and curl. JETON_BINARY may name a binary to test instead of the release build.
 set -euo pipefail
-# shellcheck source=tests/clients/env.sh
-source "$(dirname "${BASH_SOURCE[0]}")/clients/env.sh"
+# shellcheck source=tests/tools.bash
+source "$(dirname "${BASH_SOURCE[0]}")/tools.bash"
 
 install_grpcurl
 if [[ -z ${JETON_BINARY:-} ]]; then

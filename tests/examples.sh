@@ -5,18 +5,9 @@
 # system's packages (on Debian 12 protoc 3.21); everything else is installed at pinned versions under
 # target/tools. JETON may name a binary to test instead of the release build.
 set -euo pipefail
-# shellcheck source=tests/clients/env.sh
-source "$(dirname "${BASH_SOURCE[0]}")/clients/env.sh"
+# shellcheck source=tests/tools.bash
+source "$(dirname "${BASH_SOURCE[0]}")/tools.bash"
 home=$tools/examples
-protoc_gen_go=v1.36.11
-protoc_gen_go_grpc=v1.6.0
-
-require() {
-    local tool
-    for tool in "$@"; do
-        command -v "$tool" >/dev/null || { printf 'missing: %s\n' "$tool" >&2; return 1; }
-    done
-}
 
 # generate PLUGIN-OPTIONS...: runs protoc over the API.
 generate() {
@@ -33,15 +24,11 @@ prepare_python() {
 }
 
 prepare_go() {
-    local plugin
-    for plugin in "google.golang.org/protobuf/cmd/protoc-gen-go@$protoc_gen_go" \
-        "google.golang.org/grpc/cmd/protoc-gen-go-grpc@$protoc_gen_go_grpc"; do
-        [[ -x $home/bin/$(basename "${plugin%@*}") ]] || GOBIN=$home/bin go install "$plugin"
-    done
-    mkdir -p "$home/go"
+    install_protoc_plugins
+    mkdir -p "$home/go" "$home/bin"
     cp -r examples/go/. "$home/go"
     local package=jeton.example/jeton/v1
-    generate --plugin="$home/bin/protoc-gen-go" --plugin="$home/bin/protoc-gen-go-grpc" \
+    generate --plugin="$tools/bin/protoc-gen-go" --plugin="$tools/bin/protoc-gen-go-grpc" \
         --go_out="$home/go" --go_opt=paths=source_relative,Mjeton/v1/token_service.proto="$package;jetonv1" \
         --go-grpc_out="$home/go" \
         --go-grpc_opt=paths=source_relative,Mjeton/v1/token_service.proto="$package;jetonv1"
@@ -50,21 +37,13 @@ prepare_go() {
 }
 
 prepare_node() {
-    local wanted=examples/node installed=$home/node
-    mkdir -p "$installed"
-    cp "$wanted"/*.mjs "$wanted/package.json" "$installed"
-    cmp --silent "$wanted/package-lock.json" "$installed/package-lock.json" && return
-    cp "$wanted/package-lock.json" "$installed"
-    npm ci --prefix "$installed" --silent --no-fund --no-audit
+    install_node_modules examples/node "$home/node"
+    cp examples/node/*.mjs "$home/node"
 }
 
 # The API as an old protoc compiles it, all of its files.
 prepare_cpp() {
-    command -v protoc grpc_cpp_plugin >/dev/null && pkg-config --exists grpc++ || {
-        apt-get update --quiet=2
-        DEBIAN_FRONTEND=noninteractive apt-get install --quiet=2 --yes --no-install-recommends \
-            protobuf-compiler protobuf-compiler-grpc libgrpc++-dev libprotobuf-dev pkg-config
-    }
+    install_cpp
     mkdir -p "$home/cpp"
     protoc --version
     protoc -I proto --cpp_out="$home/cpp" --grpc_out="$home/cpp" \

@@ -4,8 +4,8 @@
 # acknowledging, says why and ends; restarts it on the same data and compares it with a ledger of
 # what was acknowledged. 4 rounds, one for each way, unless told otherwise.
 set -euo pipefail
-# shellcheck source=tests/clients/env.sh
-source "$(dirname "${BASH_SOURCE[0]}")/clients/env.sh"
+# shellcheck source=tests/tools.bash
+source "$(dirname "${BASH_SOURCE[0]}")/tools.bash"
 
 install_python
 install_strace

@@ -5,8 +5,8 @@
 # and compares what is there afterwards with a ledger of what was acknowledged. 12 rounds, one of
 # each kind, unless told otherwise.
 set -euo pipefail
-# shellcheck source=tests/clients/env.sh
-source "$(dirname "${BASH_SOURCE[0]}")/clients/env.sh"
+# shellcheck source=tests/tools.bash
+source "$(dirname "${BASH_SOURCE[0]}")/tools.bash"
 
 # A file system of its own takes root, or a user namespace in which we are root.
 as_root=()

@@ -5,29 +5,12 @@
 #
 # Needs curl, Go and Node 20 beside what tests/clients.sh needs.
 set -euo pipefail
-# shellcheck source=tests/clients/env.sh
-source "$(dirname "${BASH_SOURCE[0]}")/clients/env.sh"
+# shellcheck source=tests/tools.bash
+source "$(dirname "${BASH_SOURCE[0]}")/tools.bash"
 home=$tools/http
-
-require() {
-    local tool
-    for tool in "$@"; do
-        command -v "$tool" >/dev/null || { printf 'missing: %s\n' "$tool" >&2; return 1; }
-    done
-}
-
-install_http_node() {
-    local wanted=tests/http/node installed=$home/node
-    cmp --silent "$wanted/package-lock.json" "$installed/node_modules/installed.json" && return
-    rm -rf "$installed"
-    mkdir -p "$installed"
-    cp "$wanted/package.json" "$wanted/package-lock.json" "$installed"
-    npm ci --prefix "$installed" --silent --no-fund --no-audit
-    cp "$wanted/package-lock.json" "$installed/node_modules/installed.json"
-}
 
 require cargo curl go node npm python3
 install_venv tests/http/requirements.txt "$home/venv"
-install_http_node
+install_node_modules tests/http/node "$home/node"
 build_jeton
 exec "$home/venv/bin/pytest" -p no:cacheprovider tests/http "$@"

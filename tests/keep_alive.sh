@@ -8,13 +8,10 @@
 #
 # Needs curl, Go and Python 3.11 beside Rust. A JDK is installed from the system's packages where there is none.
 set -euo pipefail
-# shellcheck source=tests/clients/env.sh
-source "$(dirname "${BASH_SOURCE[0]}")/clients/env.sh"
+# shellcheck source=tests/tools.bash
+source "$(dirname "${BASH_SOURCE[0]}")/tools.bash"
 requests=${JETON_KEEP_ALIVE_REQUESTS:-2} pause=${JETON_KEEP_ALIVE_PAUSE:-10} workers=8
-command -v java >/dev/null || {
-    apt-get update --quiet=2
-    DEBIAN_FRONTEND=noninteractive apt-get install --quiet=2 --yes --no-install-recommends default-jdk-headless
-}
+install_java
 install_venv tests/keep_alive/requirements.txt "$tools/keep_alive"
 if [[ -z ${JETON_BINARY:-} ]]; then
     build_jeton

@@ -2,8 +2,8 @@
 # kill9.sh [ROUNDS] [--seed N]: kills the server with SIGKILL under load, restarts it on the same
 # data and compares it with a ledger of what was acknowledged. 20 rounds unless told otherwise.
 set -euo pipefail
-# shellcheck source=tests/clients/env.sh
-source "$(dirname "${BASH_SOURCE[0]}")/clients/env.sh"
+# shellcheck source=tests/tools.bash
+source "$(dirname "${BASH_SOURCE[0]}")/tools.bash"
 
 install_python
 build_jeton

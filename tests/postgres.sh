@@ -8,7 +8,8 @@
 # With `all` every test that starts a server, those of HTTP too (tests/http.sh), is run with one, two and
 # three instances behind one database, without it some of them with three. What is left out is in tests/postgres/excluded.txt.
 set -euo pipefail
-cd "$(dirname "${BASH_SOURCE[0]}")/.."
+# shellcheck source=tests/tools.bash
+source "$(dirname "${BASH_SOURCE[0]}")/tools.bash"
 # shellcheck source=tests/postgres/cluster.sh
 source tests/postgres/cluster.sh
 excluded=tests/postgres/excluded.txt

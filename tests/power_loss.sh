@@ -5,23 +5,13 @@
 # something must be lost: a simulator that finds nothing there proves nothing. In half of the rounds
 # the store's file is cleaned all the time. 150 rounds unless told otherwise.
 set -euo pipefail
-cd "$(dirname "${BASH_SOURCE[0]}")/.."
+# shellcheck source=tests/tools.bash
+source "$(dirname "${BASH_SOURCE[0]}")/tools.bash"
 
 rounds=${1:-150}
 control_rounds=20
 # As `cargo test` built it: what takes time is following each system call.
 program=${CARGO_TARGET_DIR:-target}/debug/examples/power_loss
-export PYTHONDONTWRITEBYTECODE=1
-
-install_strace() {
-    command -v strace >/dev/null && return
-    if [[ $EUID != 0 ]]; then
-        printf 'missing: strace, and only root can install it\n' >&2
-        return 1
-    fi
-    apt-get update --quiet=2
-    apt-get install --quiet=2 --yes --no-install-recommends strace
-}
 
 simulate() {
     python3 tests/power_loss/power_loss.py --program "$program" "$@"

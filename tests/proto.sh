@@ -5,14 +5,11 @@
 # proto/released.binpb is the API of the last release. A release renews it with
 #   target/tools/buf/node_modules/.bin/buf build -o proto/released.binpb
 set -euo pipefail
-cd "$(dirname "$0")/.."
+# shellcheck source=tests/tools.bash
+source "$(dirname "${BASH_SOURCE[0]}")/tools.bash"
 
-version=1.75.0
-prefix=target/tools/buf
-buf=$prefix/node_modules/.bin/buf
-if [[ "$("$buf" --version 2>/dev/null)" != "$version" ]]; then
-  npm install --silent --no-fund --no-audit --prefix "$prefix" "@bufbuild/buf@$version"
-fi
+install_buf
+buf=$tools/buf/node_modules/.bin/buf
 "$buf" lint
 "$buf" format --diff --exit-code
 "$buf" breaking --against proto/released.binpb

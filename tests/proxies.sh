@@ -7,26 +7,10 @@
 # nginx, HAProxy, Apache and LuaSocket are the system's packages, and installed where they are missing.
 # JETON_BINARY names a program to test in place of the debug build.
 set -euo pipefail
-# shellcheck source=tests/clients/env.sh
-source "$(dirname "${BASH_SOURCE[0]}")/clients/env.sh"
+# shellcheck source=tests/tools.bash
+source "$(dirname "${BASH_SOURCE[0]}")/tools.bash"
 
-# install PACKAGE FILE...: a package of the system that one of these files shows to be there.
-install() {
-    local package=$1 file
-    shift
-    for file in "$@"; do
-        [[ ! -e $file ]] || return 0
-    done
-    apt-get update --quiet=2
-    DEBIAN_FRONTEND=noninteractive apt-get install --quiet=2 --yes --no-install-recommends "$package"
-}
-
-install_venv tests/proxies/requirements.txt "$tools/proxies"
-install nginx /usr/sbin/nginx
-install haproxy /usr/sbin/haproxy
-install apache2 /usr/sbin/apache2
-install lua-socket /usr/share/lua/5.3/socket/http.lua
-export PATH=$PATH:/usr/sbin
+install_proxies
 if [[ -z ${JETON_BINARY:-} ]]; then
     JETON_BINARY=$PWD/target/debug/jeton
     [[ -x $JETON_BINARY ]] || cargo build --locked

@@ -2,8 +2,8 @@
 # Watches the server's system calls: every record is synced to disk between its write and the answer
 # that speaks of it, concurrent callers share a sync, and a first start syncs all that it makes.
 set -euo pipefail
-# shellcheck source=tests/clients/env.sh
-source "$(dirname "${BASH_SOURCE[0]}")/clients/env.sh"
+# shellcheck source=tests/tools.bash
+source "$(dirname "${BASH_SOURCE[0]}")/tools.bash"
 
 install_python
 install_strace

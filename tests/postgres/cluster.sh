@@ -2,8 +2,7 @@
 # Sourced: a PostgreSQL primary on loopback with two standbys, of which one has to confirm every
 # commit. Each lies in a directory of its own with what belongs to it, and there may be several.
 
-# The newest PostgreSQL that the system's packages have.
-install_postgres() {
+postgres() {
     compgen -G '/usr/lib/postgresql/*/bin/initdb' >/dev/null || {
         apt-get update --quiet=2
         # Its own cluster is not wanted.

@@ -1,0 +1,203 @@
+# shellcheck shell=bash
+# Sourced by the scripts beside it: the tools of others that they need, at pinned versions under
+# target/tools, and the system's packages where those are missing. Each function is quick when its
+# tool is there. Scripts may install side by side: what two of them need is installed by one.
+cd "$(dirname "${BASH_SOURCE[0]}")/.." || exit
+tools=$PWD/target/tools
+buf_version=1.75.0
+grpcurl_version=v1.9.4
+kustomize_version=v5.8.1
+protoc_gen_go=v1.36.11
+protoc_gen_go_grpc=v1.6.0
+
+export PATH=$tools/bin:$PATH:/usr/sbin
+export PYTHONDONTWRITEBYTECODE=1
+mkdir -p "$tools"
+
+require() {
+    local tool
+    for tool in "$@"; do
+        command -v "$tool" >/dev/null || { printf 'missing: %s\n' "$tool" >&2; return 1; }
+    done
+}
+
+# alone COMMAND…: while no other script installs.
+alone() {
+    (
+        flock 9
+        "$@"
+    ) 9>"$tools/lock"
+}
+
+fetch_packages() {
+    if [[ $EUID != 0 ]]; then
+        printf 'missing: %s, and only root can install packages\n' "$*" >&2
+        return 1
+    fi
+    apt-get update --quiet=2
+    DEBIAN_FRONTEND=noninteractive apt-get install --quiet=2 --yes --no-install-recommends "$@" >/dev/null
+}
+
+# install_packages FILE PACKAGE…: the system's packages, where there is no such file (a pattern).
+install_packages() {
+    compgen -G "$1" >/dev/null || alone fetch_packages "${@:2}"
+    compgen -G "$1" >/dev/null
+}
+
+make_venv() {
+    local wanted=$1 venv=$2
+    cmp --silent "$wanted" "$venv/requirements.txt" && return
+    rm -rf "$venv"
+    python3 -m venv "$venv"
+    "$venv/bin/pip" install --quiet --no-deps --requirement "$wanted"
+    "$venv/bin/pip" check
+    cp "$wanted" "$venv/requirements.txt"
+}
+
+# install_venv REQUIREMENTS VENV
+install_venv() {
+    alone make_venv "$@"
+}
+
+install_python() {
+    install_venv tests/clients/requirements.txt "$tools/venv"
+}
+
+# install_go_program MODULE@VERSION
+install_go_program() {
+    local name=${1%@*}
+    # A module's path may end with its major version.
+    [[ $name =~ /v[0-9]+$ ]] && name=${name%/*}
+    name=$tools/bin/${name##*/}
+    [[ -x $name ]] && go version -m "$name" | grep --quiet "[[:space:]]${1##*@}\([[:space:]]\|$\)" && return
+    GOBIN=$tools/bin alone go install "$1"
+}
+
+install_grpcurl() {
+    install_go_program "github.com/fullstorydev/grpcurl/cmd/grpcurl@$grpcurl_version"
+}
+
+install_kustomize() {
+    install_go_program "sigs.k8s.io/kustomize/kustomize/v5@$kustomize_version"
+}
+
+install_protoc_plugins() {
+    install_go_program "google.golang.org/protobuf/cmd/protoc-gen-go@$protoc_gen_go"
+    install_go_program "google.golang.org/grpc/cmd/protoc-gen-go-grpc@$protoc_gen_go_grpc"
+}
+
+# At the versions of tests/clients/h2spec/go.mod.
+install_h2spec() {
+    GOBIN=$tools/bin alone go -C tests/clients/h2spec install tool
+    install_packages /usr/bin/openssl openssl
+}
+
+# promtool as Debian ships it, without the server that comes with it.
+fetch_promtool() {
+    local fetched
+    fetched=$(mktemp -d)
+    # The user that apt fetches as must be able to write there.
+    chmod 777 "$fetched"
+    apt-get update --quiet=2
+    (cd "$fetched" && apt-get download --quiet=2 prometheus && dpkg -x prometheus_*.deb .)
+    install -D "$fetched/usr/bin/promtool" "$tools/bin/promtool"
+    rm -rf "$fetched"
+}
+
+install_promtool() {
+    command -v promtool >/dev/null || alone fetch_promtool
+}
+
+fetch_buf() {
+    [[ "$("$tools/buf/node_modules/.bin/buf" --version 2>/dev/null)" == "$buf_version" ]] ||
+        npm install --silent --no-fund --no-audit --prefix "$tools/buf" "@bufbuild/buf@$buf_version"
+}
+
+install_buf() {
+    alone fetch_buf
+}
+
+fetch_node_modules() {
+    local wanted=$1 installed=$2
+    mkdir -p "$installed"
+    cp "$wanted/package.json" "$installed"
+    cmp --silent "$wanted/package-lock.json" "$installed/node_modules/installed.json" && return
+    cp "$wanted/package-lock.json" "$installed"
+    npm ci --prefix "$installed" --silent --no-fund --no-audit
+    cp "$wanted/package-lock.json" "$installed/node_modules/installed.json"
+}
+
+# install_node_modules DIRECTORY TO: what the lock file in DIRECTORY names.
+install_node_modules() {
+    alone fetch_node_modules "$@"
+}
+
+install_strace() {
+    install_packages /usr/bin/strace strace
+}
+
+install_systemd() {
+    install_packages /usr/bin/systemd-analyze systemd
+}
+
+install_java() {
+    install_packages /usr/bin/java default-jdk-headless
+}
+
+# protoc and the gRPC of C++.
+install_cpp() {
+    install_packages /usr/include/grpcpp protobuf-compiler protobuf-compiler-grpc libgrpc++-dev \
+        libprotobuf-dev pkg-config
+}
+
+# The proxies of deploy/ that Debian has, and what HAProxy asks with.
+install_proxies() {
+    install_packages /usr/sbin/nginx nginx
+    install_packages /usr/sbin/haproxy haproxy
+    install_packages /usr/sbin/apache2 apache2
+    install_packages /usr/share/lua/5.3/socket/http.lua lua-socket
+    install_venv tests/proxies/requirements.txt "$tools/proxies"
+}
+
+# The newest PostgreSQL that the system's packages have, without a cluster of its own.
+install_postgres() {
+    [[ $EUID != 0 ]] || install -D --mode 644 /dev/stdin /etc/postgresql-common/createcluster.conf \
+        <<<'create_main_cluster = false'
+    install_packages '/usr/lib/postgresql/*/bin/initdb' postgresql
+}
+
+# Prints where the library is that gives a process a clock of its own.
+install_faketime() {
+    local library='/usr/lib/*/faketime/libfaketime.so.1'
+    install_packages "$library" libfaketime
+    compgen -G "$library"
+}
+
+# Everything that the scripts install.
+install_all() {
+    install_python
+    install_grpcurl
+    install_kustomize
+    install_protoc_plugins
+    install_h2spec
+    install_promtool
+    install_buf
+    install_strace
+    install_systemd
+    install_java
+    install_cpp
+    install_proxies
+    install_postgres
+    install_faketime
+    install_venv tests/http/requirements.txt "$tools/http/venv"
+    install_node_modules tests/http/node "$tools/http/node"
+    install_venv tests/deploy/requirements.txt "$tools/deploy/venv"
+    install_venv tests/keep_alive/requirements.txt "$tools/keep_alive"
+    install_venv tests/examples/requirements.txt "$tools/examples/protoc"
+    install_venv examples/python/requirements.txt "$tools/examples/python"
+    install_node_modules examples/node "$tools/examples/node"
+}
+
+build_jeton() {
+    cargo build --release --locked
+}
