@@ -76,7 +76,10 @@ async fn a_chosen_client_secret_is_hashed_anew_and_no_grant_ends() {
 #[tokio::test(flavor = "multi_thread")]
 async fn guesses_at_one_clients_secret_keep_no_user_of_another_client_out() {
     // Some 25 ms a hash on one thread: the guesses alone are seconds of work.
-    let settings = Settings::standard().set("passwords", "memory", "16MiB").hash_threads(1);
+    let settings = Settings::standard()
+        .set("passwords", "memory", "16MiB")
+        .set("passwords", "max_wait", "750ms")
+        .hash_threads(1);
     let server = Server::start(&settings).await;
     let rival = server.caller("rival").await;
     rival.log_in().await;

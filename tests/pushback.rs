@@ -35,7 +35,10 @@ fn assert_says_when(status: &Status) {
 
 /// One thread that hashes, slowly enough for others to wait in vain.
 fn stormy() -> Settings {
-    Settings::standard().set("passwords", "memory", "32MiB").hash_threads(1)
+    Settings::standard()
+        .set("passwords", "memory", "32MiB")
+        .set("passwords", "max_wait", "750ms")
+        .hash_threads(1)
 }
 
 /// The same request many times at once.

@@ -21,7 +21,10 @@ const FLOOD: usize = 400;
 /// Some 6 ms a hash, on one thread: on a machine that is many times slower, a call that waits for no
 /// more than a turn still has it in time.
 fn slow_hashes() -> Settings {
-    Settings::standard().set("passwords", "memory", "4MiB").hash_threads(1)
+    Settings::standard()
+        .set("passwords", "memory", "4MiB")
+        .set("passwords", "max_wait", "750ms")
+        .hash_threads(1)
 }
 
 /// Calls with as many different names as there are calls, from [`FLOOD`] places at once, each of which

@@ -106,8 +106,9 @@ pub(super) async fn open(settings: &Settings) -> Result<Opened, StartError> {
     let entropy: Arc<dyn Entropy> = Arc::new(SystemEntropy);
     let threads = settings.passwords.threads.map_or_else(default_hash_threads, usize::from);
     let hashes = HashPool::start(threads, settings.passwords.cost, Arc::clone(&entropy));
-    let hashes =
-        hashes.map_err(|error| StartError::System { what: "the hashing threads".into(), error })?;
+    let hashes = hashes
+        .map_err(|error| StartError::System { what: "the hashing threads".into(), error })?
+        .with_max_wait(settings.passwords.max_wait);
     let clock = store.clock().unwrap_or_else(|| Arc::new(SystemClock));
     declare(settings, &store, &hashes, clock.now()).await?;
     store.keep_free_space();

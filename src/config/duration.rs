@@ -37,6 +37,15 @@ pub(super) fn lifetime(text: &str) -> Result<Duration, Invalid> {
     Ok(duration)
 }
 
+/// How long a request waits for a thread that hashes: 10 ms to 1 minute.
+pub(super) fn hash_wait(text: &str) -> Result<Duration, Invalid> {
+    let duration = any(text)?;
+    if !(Duration::from_millis(10)..=Duration::from_secs(60)).contains(&duration) {
+        return Err(Invalid("must be 10ms to 1m"));
+    }
+    Ok(duration)
+}
+
 /// A retry window: at most [`RotationPolicy::MAX_RETRY_WINDOW`].
 pub(super) fn retry_window(text: &str) -> Result<Duration, Invalid> {
     let duration = any(text)?;

@@ -1,22 +1,35 @@
 //! `[passwords]`: what hashing a password or a chosen secret costs, and what new passwords must be.
 
-use std::num::NonZeroUsize;
+use std::{num::NonZeroUsize, time::Duration};
 
 use bytesize::ByteSize;
 
-use super::{fields::Fields, size};
+use super::{duration, fields::Fields, size};
 use crate::domain::{hash_cost::HashCost, invalid::Invalid, password_rules::PasswordRules};
 
 /// `[passwords]`: the parameters of argon2id, how many threads compute it, and rules.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PasswordSettings {
     /// What one hash costs: at most [`HashCost::LIMIT`], and at least 8 KiB a lane.
     pub cost: HashCost,
     /// Threads that hash, and so hashes at a time: at most 1024. `None` leaves it to the number of
     /// cores.
     pub threads: Option<NonZeroUsize>,
+    /// How long a login, or a chosen secret, waits for a thread: 10 ms to 1 minute, default 750 ms.
+    pub max_wait: Duration,
     /// What passwords that are set from now on must be.
     pub rules: PasswordRules,
+}
+
+impl Default for PasswordSettings {
+    fn default() -> Self {
+        Self {
+            cost: HashCost::default(),
+            threads: None,
+            max_wait: Duration::from_millis(750),
+            rules: PasswordRules::default(),
+        }
+    }
 }
 
 impl PasswordSettings {
@@ -33,6 +46,7 @@ impl PasswordSettings {
         let iterations = fields.count("iterations", HashCost::LIMIT.iterations);
         let parallelism = fields.count("parallelism", HashCost::LIMIT.parallelism);
         let threads = fields.count("threads", 1024);
+        let max_wait = fields.text("max_wait", duration::FORM, duration::hash_wait);
         let min_length = fields.count("min_length", Self::LONGEST_MIN_LENGTH);
 
         let lanes = parallelism.map_or(default.parallelism, |lanes| lanes.value);
@@ -45,6 +59,7 @@ impl PasswordSettings {
         }
         let rules = PasswordRules::default();
         Self {
+            max_wait: max_wait.map_or(Self::default().max_wait, |wait| wait.value),
             rules: PasswordRules {
                 min_length: min_length.map_or(rules.min_length, |length| length.value),
             },

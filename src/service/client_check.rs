@@ -7,7 +7,7 @@ use tokio::time::{Instant, sleep, timeout};
 
 use super::{
     fair_queue::{FairQueue, Permit},
-    hash_pool::{HashPool, PATIENCE, Seat, soon},
+    hash_pool::{HashPool, Seat},
     holder::{Account, Holder},
     turns::{Presence, Turns},
 };
@@ -113,7 +113,7 @@ impl ClientChecks {
             let turn = Arc::new((turn, share));
             Ok(Turn::Check(ClientCheck { checks: self, client, address, turn, seat: Some(seat) }))
         };
-        let patience = PATIENCE + self.pace(key).min(LONGEST_STAY);
+        let patience = self.hashes.max_wait() + self.pace(key).min(LONGEST_STAY);
         timeout(patience, coming).await.unwrap_or_else(|_| Err(self.too_late(key)))
     }
 
@@ -181,7 +181,7 @@ impl ClientCheck<'_> {
         let hashes = &self.checks.hashes;
         let seat = match self.seat.take() {
             Some(seat) => seat,
-            None => soon(hashes.seat(Account::stranger(self.address))).await?,
+            None => hashes.soon(hashes.seat(Account::stranger(self.address))).await?,
         };
         let seat = seat.holding(Arc::clone(&self.turn));
         hashes.verify_on(seat, secret, phc).await

@@ -31,10 +31,6 @@ use crate::{
     metrics::{Counter, Registry, Stopwatch},
 };
 
-/// How long a request waits for a thread. A burst of less work than this is served whole; of more,
-/// the rest is told to come back, well within a second.
-pub(super) const PATIENCE: Duration = Duration::from_millis(750);
-
 /// How many wait at most. Each holds a request in memory. A third of them may be of one client from
 /// one address: a proxy, say, and the only client that there is.
 const MOST_WAITING: usize = 3_072;
@@ -60,6 +56,7 @@ pub struct HashPool {
     /// One for each thread.
     seats: Arc<FairQueue>,
     cost: HashCost,
+    max_wait: Duration,
     entropy: Arc<dyn Entropy>,
     /// Checked in the place of a hash that does not exist, so that both take as long.
     decoy: Box<str>,
@@ -85,6 +82,10 @@ impl Seat {
 }
 
 impl HashPool {
+    /// How long a request waits for a thread, unless the settings say else. A burst of less work than
+    /// this is served whole; of more, the rest is asked to come back, well within a second.
+    pub const MAX_WAIT: Duration = Duration::from_millis(750);
+
     /// Starts `threads` hashing threads, at least one.
     ///
     /// # Errors
@@ -102,7 +103,30 @@ impl HashPool {
         }
         let seats = FairQueue::new(threads, MOST_WAITING);
         let metrics = HashMetrics::new(Arc::clone(&seats));
-        Ok(Self { jobs, threads, seats, cost, entropy, decoy, metrics })
+        let max_wait = Self::MAX_WAIT;
+        Ok(Self { jobs, threads, seats, cost, max_wait, entropy, decoy, metrics })
+    }
+
+    /// The pool, at which a request waits for a thread for at most `max_wait`.
+    #[must_use]
+    pub fn with_max_wait(self, max_wait: Duration) -> Self {
+        Self { max_wait, ..self }
+    }
+
+    /// How long a request waits for a thread.
+    pub(super) const fn max_wait(&self) -> Duration {
+        self.max_wait
+    }
+
+    /// Waits for what should come soon, and for no longer than for a thread.
+    ///
+    /// # Errors
+    /// `Overloaded` when it does not come, and whatever it fails with.
+    pub(super) async fn soon<T>(
+        &self,
+        awaited: impl Future<Output = Result<T, Error>>,
+    ) -> Result<T, Error> {
+        timeout(self.max_wait, awaited).await.unwrap_or(Err(Error::OVERLOADED))
     }
 
     /// What the pool counts.
@@ -129,7 +153,7 @@ impl HashPool {
         secret: Secret,
     ) -> Result<Box<str>, Error> {
         let (cost, salt) = (self.cost, draw(&*self.entropy));
-        let seat = soon(self.seat(account)).await?;
+        let seat = self.soon(self.seat(account)).await?;
         let hashed = self.run(seat, move |memory| phc::hash(&secret, cost, salt, memory)).await?;
         hashed.map_err(|_| Error::UNAVAILABLE)
     }
@@ -139,7 +163,7 @@ impl HashPool {
     /// # Errors
     /// `Overloaded` when no thread is free soon.
     pub async fn verify(&self, typed: &Secret, phc: &str) -> Result<bool, Error> {
-        let seat = soon(self.seat(Account::server())).await?;
+        let seat = self.soon(self.seat(Account::server())).await?;
         Ok(self.verify_on(seat, typed, Some(phc)).await?.is_some())
     }
 
@@ -203,14 +227,6 @@ impl HashPool {
         self.jobs.send(job).map_err(|_| Error::UNAVAILABLE)?;
         result.await.map_err(|_| Error::UNAVAILABLE)
     }
-}
-
-/// What comes soon enough to be waited for.
-///
-/// # Errors
-/// `Overloaded` when it does not, and whatever it fails with.
-pub(super) async fn soon<T>(awaited: impl Future<Output = Result<T, Error>>) -> Result<T, Error> {
-    timeout(PATIENCE, awaited).await.unwrap_or(Err(Error::OVERLOADED))
 }
 
 /// Counts one that gets no thread, when it is dropped.

@@ -7,7 +7,7 @@ use tokio::time::{Instant, sleep};
 use super::{
     HashPool, Service,
     audit_line::Concerned,
-    hash_pool::{PATIENCE, Seat, soon},
+    hash_pool::Seat,
     holder::{Account, Holder},
     records::MAX_RACES,
     turns::Presence,
@@ -76,7 +76,7 @@ impl<S: Store> Service<S> {
         };
         let account =
             Account { party: Holder::client(&client.id), member: Holder::address(address) };
-        let until = Instant::now() + PATIENCE;
+        let until = Instant::now() + self.hashes.max_wait();
         let (user, reading) = loop {
             let (turn, seat) = self.turn(id, account, concerned).await?;
             let user = self.user_named(&name).await?;
@@ -132,7 +132,7 @@ impl<S: Store> Service<S> {
         concerned: &mut Concerned,
     ) -> Result<(Presence, Seat), Error> {
         let mut turn = self.login_turns.join(account.party, Holder::name(id))?;
-        soon(async {
+        let coming = async {
             loop {
                 turn.look();
                 let attempts = self.read(self.store.attempts().get(&id)).await?;
@@ -152,8 +152,8 @@ impl<S: Store> Service<S> {
                 }
             }
             Ok((turn, self.hashes.seat(account).await?))
-        })
-        .await
+        };
+        self.hashes.soon(coming).await
     }
 }
 

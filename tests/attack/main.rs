@@ -86,7 +86,11 @@ async fn serves_newcomers(server: &Server) {
 async fn a_well_behaved_client_is_answered_whatever_others_do() {
     many_descriptors();
     let root = Table::confidential("root").toml("permissions", r#"["admin"]"#);
-    let settings = Settings::standard().and(root.text("introspect", "any"));
+    let settings = Settings::standard().and(root.text("introspect", "any")).set(
+        "passwords",
+        "max_wait",
+        "750ms",
+    );
     let settings = settings.set("limits", "preface_timeout", "2s");
     let settings = settings.set("limits", "request_timeout", "5s");
     let settings = settings.set("limits", "write_timeout", "10s");

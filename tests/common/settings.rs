@@ -94,10 +94,13 @@ impl Settings {
     /// | `billing` | confidential | what names it in its audience |
     /// | `gateway` | confidential | anything, and is told why not |
     ///
-    /// The users are `alice` and `bob`. Hashes are as cheap as argon2 allows.
+    /// The users are `alice` and `bob`. Hashes are as cheap as argon2 allows,
+    /// and are waited for.
     pub(crate) fn standard() -> Self {
         let passwords = Table::new("[passwords]").text("memory", "8KiB");
         let passwords = passwords.toml("iterations", "1").toml("threads", "8");
+        // A busy machine has no core to spare for a while.
+        let passwords = passwords.text("max_wait", "8s");
         let gateway = Table::confidential("gateway").text("introspect", "any");
         // What the clients' secrets are is no secret here.
         let secrets = Table::new("[secrets]").text("weak_declared", "warn");

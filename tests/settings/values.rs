@@ -89,6 +89,7 @@ fn every_section_is_read() {
         iterations = 3
         parallelism = 4
         threads = 5
+        max_wait = "2s"
         min_length = 8
         [lockout]
         failures = 3
@@ -135,6 +136,7 @@ fn every_section_is_read() {
     assert_eq!(settings.passwords.cost.iterations, 3);
     assert_eq!(settings.passwords.cost.parallelism, 4);
     assert_eq!(settings.passwords.threads, NonZeroUsize::new(5));
+    assert_eq!(settings.passwords.max_wait, Duration::from_secs(2));
     assert_eq!(settings.passwords.rules.min_length, 8);
     assert_eq!(settings.lockout.failures, 3);
     assert_eq!(settings.lockout.first_wait, Duration::from_secs(2));
