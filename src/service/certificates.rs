@@ -86,7 +86,9 @@ impl Known {
         let mut holders = Holders::new();
         let mut pages = Pages::of(store.clients(), STEP);
         while let Some(page) = pages.next().await? {
-            page.iter().for_each(|client| add(&mut holders, client));
+            for client in &page {
+                add(&mut holders, client);
+            }
         }
         Ok(Self { as_of: Some(as_of), holders: Arc::new(holders) })
     }
