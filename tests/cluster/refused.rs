@@ -93,6 +93,22 @@ async fn a_user_without_the_right_to_create_reads_what_the_database_says_at_star
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 #[ignore = "needs PostgreSQL: tests/postgres.sh"]
+async fn a_store_that_a_newer_release_wrote_or_that_is_half_filled_is_refused_by_start_and_check_alike()
+ {
+    let database = Database::shared("other_stores");
+    let home = start_at(&database, Home::new(), &with_admin()).await.stop().await;
+    database.run("UPDATE jeton_store SET schema = 99");
+    let said = refused_alike(&home, database.url()).await;
+    assert!(said.contains("the store has schema 99, this release knows 1"), "{said}");
+    database.run("UPDATE jeton_store SET schema = 1, filling = true");
+    let said = refused_alike(&home, database.url()).await;
+    assert!(said.contains("a migration or restore into it did not finish"), "{said}");
+    database.run("UPDATE jeton_store SET filling = false");
+    start_at(&database, home, &with_admin()).await.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "needs PostgreSQL: tests/postgres.sh"]
 async fn what_the_database_says_while_it_serves_is_in_the_log_and_not_in_the_answer() {
     let database = Database::shared("saying");
     let server: Server = start_at(&database, Home::new(), &with_admin()).await;

@@ -36,7 +36,7 @@ pub async fn look(options: &PostgresOptions, own_clock: Arc<dyn Clock>) -> Resul
     let connections = Connections::to(options)?;
     refuse_pooler(&connections).await?;
     let mut connection = schema::connection(&connections).await?;
-    may_create(&mut connection).await?;
+    schema::rehearse(&mut connection).await?;
     let keys = keys(&connection).await?;
     let version = connection.query_one("SHOW server_version", &[]).await?.try_get(0)?;
     let synchronous = is_synchronous(&connection).await?;
@@ -64,14 +64,6 @@ pub(super) async fn refuse_pooler(connections: &Connections) -> Result<(), OpenE
         row.get(0).map(str::to_owned)
     });
     if found.is_some_and(|found| !found.is_empty()) { Err(OpenError::Pooled) } else { Ok(()) }
-}
-
-/// Tries what an opening does first, and takes it back.
-async fn may_create(connection: &mut Connection) -> Result<(), OpenError> {
-    let transaction = connection.transaction().await?;
-    let create = "CREATE TABLE IF NOT EXISTS jeton_store (single boolean PRIMARY KEY)";
-    transaction.batch_execute(create).await?;
-    Ok(transaction.rollback().await?)
 }
 
 async fn keys(connection: &Connection) -> Result<Vec<KeyId>, OpenError> {

@@ -131,9 +131,7 @@ impl PostgresStore {
         let connections = Connections::to(options)?;
         look::refuse_pooler(&connections).await?;
         let identity = schema::prepare(&connections, draw(entropy)).await?;
-        if identity.filling {
-            return Err(OpenError::Unfinished);
-        }
+        schema::finished(identity.filling)?;
         let connection = schema::connection(&connections).await?;
         if look::is_synchronous(&connection).await? == Some(false) {
             tracing::warn!(

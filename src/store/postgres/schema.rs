@@ -21,6 +21,15 @@ const STEPS: [&str; 1] = [include_str!("schema.sql")];
 /// and all but one are refused.
 const ATTEMPTS: usize = 16;
 
+/// Makes the table that the others are known by.
+const FIRST_TABLE: &str = "CREATE TABLE IF NOT EXISTS jeton_store (
+    single boolean PRIMARY KEY,
+    schema bigint NOT NULL,
+    id bytea NOT NULL,
+    openings bigint NOT NULL,
+    filling boolean NOT NULL
+)";
+
 /// What a process learns of the store when it opens it.
 pub(super) struct Identity {
     pub(super) id: StoreId,
@@ -40,6 +49,31 @@ pub(super) async fn prepare(connections: &Connections, id: StoreId) -> Result<Id
         }
     }
     attempt(&mut client, id).await?
+}
+
+/// Tries what an opening does first, and takes it back.
+///
+/// # Errors
+/// Those that an opening would end with.
+pub(super) async fn rehearse(client: &mut Connection) -> Result<(), OpenError> {
+    let transaction = client.transaction().await?;
+    transaction.batch_execute(FIRST_TABLE).await?;
+    let row = transaction.query_opt("SELECT schema, filling FROM jeton_store", &[]).await?;
+    transaction.rollback().await?;
+    let Some(row) = row else { return Ok(()) };
+    steps_from(row.try_get(0)?)?;
+    finished(row.try_get(1)?)
+}
+
+/// What brings the tables from this version to today's.
+fn steps_from(found: i64) -> Result<&'static [&'static str], OpenError> {
+    let steps = usize::try_from(found).ok().and_then(|found| STEPS.get(found..));
+    steps.ok_or(OpenError::Schema { found, known: STEPS.len() })
+}
+
+/// Refuses a store that is only being filled.
+pub(super) fn finished(filling: bool) -> Result<(), OpenError> {
+    if filling { Err(OpenError::Unfinished) } else { Ok(()) }
 }
 
 /// A connection, or why there is none.
@@ -66,17 +100,7 @@ async fn attempt(
     client: &mut Connection,
     id: StoreId,
 ) -> Result<Result<Identity, OpenError>, tokio_postgres::Error> {
-    client
-        .batch_execute(
-            "CREATE TABLE IF NOT EXISTS jeton_store (
-                 single boolean PRIMARY KEY,
-                 schema bigint NOT NULL,
-                 id bytea NOT NULL,
-                 openings bigint NOT NULL,
-                 filling boolean NOT NULL
-             )",
-        )
-        .await?;
+    client.batch_execute(FIRST_TABLE).await?;
     let transaction = client.transaction().await?;
     transaction
         .execute(
@@ -92,9 +116,9 @@ async fn attempt(
             &[],
         )
         .await?;
-    let found: i64 = row.try_get(0)?;
-    let Some(steps) = usize::try_from(found).ok().and_then(|found| STEPS.get(found..)) else {
-        return Ok(Err(OpenError::Schema { found, known: STEPS.len() }));
+    let steps = match steps_from(row.try_get(0)?) {
+        Ok(steps) => steps,
+        Err(error) => return Ok(Err(error)),
     };
     for step in steps {
         transaction.batch_execute(step).await?;
