@@ -3,12 +3,12 @@
 # replaying its system calls onto a disk that keeps what was synced and any part of the rest, and
 # checks that nothing acknowledged is lost. Then the same on a disk that ignores fdatasync, where
 # something must be lost: a simulator that finds nothing there proves nothing. In half of the rounds
-# the store's file is cleaned all the time. 150 rounds unless told otherwise.
+# the store's file is cleaned all the time. 60 rounds unless told otherwise.
 set -euo pipefail
 # shellcheck source=tests/tools.bash
 source "$(dirname "${BASH_SOURCE[0]}")/tools.bash"
 
-rounds=${1:-150}
+rounds=${1:-60}
 control_rounds=20
 # As `cargo test` built it: what takes time is following each system call.
 program=${CARGO_TARGET_DIR:-target}/debug/examples/power_loss

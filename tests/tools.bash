@@ -166,6 +166,10 @@ install_postgres() {
     install_packages '/usr/lib/postgresql/*/bin/initdb' postgresql
 }
 
+install_pgbouncer() {
+    install_packages /usr/sbin/pgbouncer pgbouncer
+}
+
 # Prints where the library is that gives a process a clock of its own.
 install_faketime() {
     local library='/usr/lib/*/faketime/libfaketime.so.1'
@@ -188,6 +192,7 @@ install_all() {
     install_cpp
     install_proxies
     install_postgres
+    install_pgbouncer
     install_faketime
     install_venv tests/http/requirements.txt "$tools/http/venv"
     install_node_modules tests/http/node "$tools/http/node"

@@ -3,34 +3,6 @@
 # commit. Each lies in a directory of its own with what belongs to it, and there may be several.
 
 postgres() {
-    compgen -G '/usr/lib/postgresql/*/bin/initdb' >/dev/null || {
-        apt-get update --quiet=2
-        # Its own cluster is not wanted.
-        mkdir -p /etc/postgresql-common
-        printf 'create_main_cluster = false\n' >/etc/postgresql-common/createcluster.conf
-        DEBIAN_FRONTEND=noninteractive apt-get install --quiet=2 --yes --no-install-recommends \
-            postgresql
-    }
-}
-
-# Prints where the library is that gives a process a clock of its own.
-install_faketime() {
-    compgen -G '/usr/lib/*/faketime/libfaketime.so.1' && return
-    apt-get update --quiet=2
-    DEBIAN_FRONTEND=noninteractive apt-get install --quiet=2 --yes --no-install-recommends \
-        libfaketime >/dev/null
-    compgen -G '/usr/lib/*/faketime/libfaketime.so.1'
-}
-
-install_pgbouncer() {
-    command -v pgbouncer >/dev/null || [[ -x /usr/sbin/pgbouncer ]] || {
-        apt-get update --quiet=2
-        DEBIAN_FRONTEND=noninteractive apt-get install --quiet=2 --yes --no-install-recommends \
-            pgbouncer >/dev/null
-    }
-}
-
-postgres() {
     local program=$1 bin
     shift
     bin=$(compgen -G '/usr/lib/postgresql/*/bin' | sort --version-sort | tail -n 1)

@@ -7,7 +7,11 @@ source "$(dirname "${BASH_SOURCE[0]}")/cluster.sh"
 verb=$1
 shift
 case $verb in
-    install) install_postgres ;;
+    install)
+        # shellcheck source=tests/tools.bash
+        source "$(dirname "${BASH_SOURCE[0]}")/../tools.bash"
+        install_postgres
+        ;;
     start) start_cluster "$1" && url_of "$1" ;;
     signal) signal_node "$@" ;;
     promote) promote "$1" ;;
