@@ -106,9 +106,12 @@ impl Round<'_> {
 
     async fn clients(&self) -> Result<Vec<Merged<Client>>, DeclareError> {
         let declared = &self.settings.clients;
-        let mut existing = Vec::new();
-        for declaration in declared {
-            existing.push(self.store.clients().get(&declaration.id).await?);
+        let ids: Vec<_> = declared.iter().map(|declaration| declaration.id.clone()).collect();
+        let mut existing = Vec::with_capacity(ids.len());
+        for ids in ids.chunks(AT_ONCE) {
+            for found in self.store.clients().get_many(ids).await {
+                existing.push(found?);
+            }
         }
         let clear = declared.iter().enumerate().filter_map(|(record, client)| {
             let Some(DeclaredSecret::Clear(secret)) = &client.secret else { return None };
