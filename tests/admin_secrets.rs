@@ -55,6 +55,7 @@ async fn refresh_through(
 /// overflow its queue.
 async fn no_refresh_fails_while_the_secret_is_rotated(request: RotateClientSecretRequest) {
     let settings = with_admin().set("passwords", "memory", "2MiB").hash_threads(1);
+    let settings = settings.set("passwords", "max_wait", "750ms");
     let server = Server::start(&settings).await;
     let admin = Admin::of(&server).await;
     let mut callers = Vec::new();

@@ -112,6 +112,7 @@ async fn wrong_password_over_http(server: &Server) {
 /// A hash that takes some milliseconds: time to go away in.
 fn slow_hashes() -> Settings {
     let settings = Settings::standard().set("passwords", "memory", "16MiB");
+    let settings = settings.set("passwords", "max_wait", "750ms");
     settings.hash_threads(1).set_number("passwords", "iterations", 1)
 }
 
