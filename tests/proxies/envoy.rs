@@ -33,6 +33,7 @@ use crate::{
         settings::Settings,
         wait::until,
     },
+    tokens::Tokens,
 };
 
 /// The names of the headers that say whose request it is.
@@ -147,15 +148,7 @@ const BILLING: (&str, &str) = ("audience", "billing");
 async fn envoy_is_answered_every_case_as_the_table_decides() {
     let server = Server::start(&Settings::standard()).await;
     let gateway = Envoy::new(&server, "gateway").await;
-    let shop = server.caller("shop").await;
-    let issued = shop.issue(jeton::proto::v1::IssueTokenRequest {
-        scopes: vec!["read".to_owned()],
-        audience: vec!["billing".to_owned()],
-        ..client_credentials()
-    });
-    let good = issued.await.expect("a token").access_token;
-    let ended = shop.issue(client_credentials()).await.expect("a token").access_token;
-    shop.revoke(&ended).await.expect("revoked");
+    let Tokens { good, ended } = Tokens::of_shop(&server).await;
     let table = Table { good: good.clone(), scope: "read" };
     for Case { requirement, authorizations } in cases(&good, &ended) {
         let decided = table.decide(&requirement, &authorizations).await;

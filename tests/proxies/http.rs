@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use jeton::{bearer::Bearer, proto::v1::IssueTokenRequest};
+use jeton::bearer::Bearer;
 use tokio::{
     io::{AsyncReadExt as _, AsyncWriteExt as _},
     net::TcpStream,
@@ -16,6 +16,7 @@ use crate::{
         settings::Settings,
         wait::{until, within},
     },
+    tokens::Tokens,
 };
 
 const HEADERS: [&str; 5] = [
@@ -98,15 +99,7 @@ fn bearer(token: &str) -> [String; 1] {
 async fn http_is_answered_every_case_as_the_table_decides() {
     let server = Server::start(&asking_as("gateway")).await;
     let address = server.check_address();
-    let shop = server.caller("shop").await;
-    let issued = shop.issue(IssueTokenRequest {
-        scopes: vec!["read".to_owned()],
-        audience: vec!["billing".to_owned()],
-        ..client_credentials()
-    });
-    let good = issued.await.expect("a token").access_token;
-    let ended = shop.issue(client_credentials()).await.expect("a token").access_token;
-    shop.revoke(&ended).await.expect("revoked");
+    let Tokens { good, ended } = Tokens::of_shop(&server).await;
     let table = Table { good: good.clone(), scope: "read" };
     for Case { requirement, authorizations } in cases(&good, &ended) {
         let decided = table.decide(&requirement, &authorizations).await;

@@ -8,3 +8,4 @@ mod common;
 mod bearers;
 mod envoy;
 mod http;
+mod tokens;
