@@ -2,7 +2,7 @@
 
 use super::Denial;
 
-/// The token in `authorization: Bearer …` (RFC 6750 §2.1), the scheme in whatever case. Proxies join
+/// The token in `authorization: Bearer …` (RFC 6750 §2.1), the scheme in any case. Proxies join
 /// several headers to one with commas, which no token has: such a one is several as well.
 ///
 /// # Errors

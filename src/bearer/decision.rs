@@ -155,7 +155,7 @@ mod tests {
             assert_eq!(decided(&requirement, values), expected, "{scopes:?} {values:?}");
         }
         let elsewhere = Requirement::new(Some("payroll".to_owned())).with_scopes(["write"]);
-        // Whoever has no business here does not learn which scopes it takes.
+        // The bearer of a token for another service does not learn which scopes it takes.
         assert_eq!(decided(&elsewhere, &["Bearer jat_good"]), Err(Denial::NotGoodHere));
         assert_eq!(decided(&Requirement::new(None), &["Bearer jat_good"]), known);
     }

@@ -19,7 +19,7 @@ const ADDRESS: &str = r#"an address and port like "127.0.0.1:8081", or "off""#;
 /// `[check]`: how proxies are answered whether a request may pass.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CheckSettings {
-    /// The listener of `/check`, on this machine only: whoever reaches it asks as `client`. Port 0 takes a
+    /// The listener of `/check`, on this machine only: every request to it is made as `client`. Port 0 takes a
     /// free one; `None`, the default, listens nowhere.
     pub listen: Option<SocketAddr>,
     /// The client as which `/check` asks; there where it listens.

@@ -169,7 +169,7 @@ fn refused(status: pb::Status, http: StatusCode, headers: Vec<HeaderValueOption>
     }
 }
 
-/// A header in place of whatever the visitor sent under its name.
+/// A header in place of those that the visitor sent under its name.
 fn header(name: &str, value: String) -> HeaderValueOption {
     let header = HeaderValue { key: name.to_owned(), value, raw_value: Vec::new() };
     let append_action = HeaderAppendAction::OverwriteIfExistsOrAdd.into();

@@ -1,7 +1,7 @@
 //! `/check`: whether a request that a proxy has received may pass, on a listener of its own.
 //!
-//! Proxies send the visitor's `Authorization` along, so they cannot authenticate there: whoever reaches the
-//! listener asks as the client that the settings name.
+//! Proxies send the visitor's `Authorization` along, so they cannot authenticate there: every request
+//! to the listener is made as the client that the settings name.
 
 use std::{error, io, net::SocketAddr, sync::Arc, time::Duration};
 

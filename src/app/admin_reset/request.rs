@@ -25,7 +25,7 @@ const ANSWER: &str = "admin-reset.answer";
 const DONE: &str = "done\n";
 /// Longest of both.
 const MAX_BYTES: u64 = 1024;
-/// How old a request may be: whoever made an older one waits no longer.
+/// How old a request may be: the command that made an older one waits no longer.
 const OLDEST: Duration = Duration::from_secs(120);
 
 /// What a server is asked for.
