@@ -18,6 +18,7 @@ simulate() {
 }
 
 install_strace
+PYTHONPATH=tests/power_loss python3 -m unittest --quiet tests/power_loss/test_disk.py
 cargo build --locked --example power_loss
 # Several lives, so that stores which lost their power lose it again; two processes in each, the
 # first of which ends without closing.

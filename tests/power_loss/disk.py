@@ -132,18 +132,30 @@ class File:
         return plan
 
 
+@dataclass(slots=True, eq=False)
+class Change:
+    """Names that come and go together: in one directory, or by a rename in two."""
+
+    names: "dict[Directory, dict[bytes, Node | None]]"
+    survives: bool = False
+
+    def settle(self) -> None:
+        """Makes the change durable, and what came before it in the same directories."""
+        for directory in self.names:
+            directory.settle_until(self)
+
+
 class Directory:
     """Names: what a sync of the directory made durable, and the changes since."""
 
     def __init__(self) -> None:
         self.durable: dict[bytes, Node] = {}
         self.live: dict[bytes, Node] = {}
-        self.pending: list[dict[bytes, Node | None]] = []
+        self.pending: list[Change] = []
 
     def change(self, names: "dict[bytes, Node | None]") -> None:
         """Changes some names, all of them or none."""
-        self.pending.append(names)
-        _rename(self.live, names)
+        change_together({self: names})
 
     def complete(self) -> set[int]:
         """Names the changes that a sync beginning now would make durable."""
@@ -151,18 +163,33 @@ class Directory:
 
     def settle(self, complete: Collection[int]) -> None:
         """Makes durable what was complete when the sync that came back was called."""
-        for change in self.pending:
-            if id(change) in complete:
-                _rename(self.durable, change)
-        self.pending = [change for change in self.pending if id(change) not in complete]
+        for change in [change for change in self.pending if id(change) in complete]:
+            change.settle()
 
-    def after_power_loss(self, rng: random.Random, style: str) -> "dict[bytes, Node]":
-        """Gives the durable names with none, all or any of the pending changes."""
+    def settle_until(self, last: Change) -> None:
+        """Makes this directory's part of all changes up to the last one durable."""
+        while last in self.pending:
+            first = self.pending[0]
+            if first is last:
+                _rename(self.durable, self.pending.pop(0).names[self])
+            else:
+                first.settle()
+
+    def after_power_loss(self) -> "dict[bytes, Node]":
+        """Gives the durable names with the pending changes that survive."""
         names = dict(self.durable)
         for change in self.pending:
-            if style == "all" or (style == "some" and rng.random() < 0.5):
-                _rename(names, change)
+            if change.survives:
+                _rename(names, change.names[self])
         return names
+
+
+def change_together(names: "dict[Directory, dict[bytes, Node | None]]") -> None:
+    """Changes names in several directories, all of them or none."""
+    change = Change(names)
+    for directory, part in names.items():
+        directory.pending.append(change)
+        _rename(directory.live, part)
 
 
 Node = File | Directory
@@ -234,8 +261,9 @@ class Disk:
         write = self._writing.pop(id(call), None)
         sync = self._syncing.pop(id(call), None)
         if call.failed():
-            if write or sync:
-                raise TraceError(f"{name} failed or never returned")
+            # A sync that the end of its process cut short promised nothing.
+            if write or (sync and call.result is not None):
+                raise TraceError(f"{name} failed, or a write never returned")
         elif write:
             write.done = True
             self.written += len(write.data or b"")
@@ -278,7 +306,9 @@ class Disk:
     def pull_the_plug(self, rng: random.Random, target: str) -> str:
         """Writes to target what the disk may hold if the power goes now, and says how it chose."""
         style, names = rng.choice(STYLES), rng.choice(NAME_STYLES)
-        self._write_out(self._top, target, rng, style, names)
+        for change in dict.fromkeys(_changes(self._top)):
+            change.survives = names == "all" or (names == "some" and rng.random() < 0.5)
+        self._write_out(self._top, target, rng, style)
         return f"{style}, names {names}"
 
     def _load(self, directory: Directory, path: str) -> None:
@@ -349,10 +379,11 @@ class Disk:
         source, target = self._parts(args[0], args[1]), self._parts(args[2], args[3])
         if source is None and target is None:
             return
-        if not source or not target or source[:-1] != target[:-1]:
-            raise TraceError("a rename between directories, which the model does not know")
-        moved = {target[-1]: self._find(source), source[-1]: None}
-        self._directory(source[:-1]).change(moved)
+        if not source or not target:
+            raise TraceError("a rename into the directory or out of it, which the model does not know")
+        gone, come = {source[-1]: None}, {target[-1]: self._find(source)}
+        left, entered = self._directory(source[:-1]), self._directory(target[:-1])
+        change_together({left: gone | come} if left is entered else {left: gone, entered: come})
 
     def _compare(self, path: str, node: Directory) -> None:
         if sorted(os.listdir(path)) != sorted(name.decode() for name in node.live):
@@ -369,14 +400,12 @@ class Disk:
             if real[:size] != told[:size] or any(real[size:]) or any(told[size:]):
                 raise TraceError(f"the trace does not explain the content of {below}")
 
-    def _write_out(
-        self, directory: Directory, path: str, rng: random.Random, style: str, names: str
-    ) -> None:
+    def _write_out(self, directory: Directory, path: str, rng: random.Random, style: str) -> None:
         os.makedirs(path, exist_ok=True)
-        for name, child in sorted(directory.after_power_loss(rng, names).items()):
+        for name, child in sorted(directory.after_power_loss().items()):
             below = os.path.join(path, name.decode())
             if isinstance(child, Directory):
-                self._write_out(child, below, rng, style, names)
+                self._write_out(child, below, rng, style)
             else:
                 with open(below, "wb") as content:
                     content.write(child.after_power_loss(rng, style))
@@ -400,6 +429,14 @@ def _files(node: Node) -> Iterator[File]:
         return
     for child in node.live.values():
         yield from _files(child)
+
+
+def _changes(directory: Directory) -> Iterator[Change]:
+    """Yields the pending changes of a directory and of all below it; a rename between two comes twice."""
+    yield from directory.pending
+    for child in dict.fromkeys((*directory.durable.values(), *directory.live.values())):
+        if isinstance(child, Directory):
+            yield from _changes(child)
 
 
 def _cut(start: int, end: int, unit: int) -> Iterator[tuple[int, int, int]]:

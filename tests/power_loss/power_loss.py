@@ -56,18 +56,17 @@ class Survey:
     """Where the interesting events of some traces are."""
 
     events: int = 0
-    starts: list[int] = field(default_factory=list)
+    # From the start of each process to its first acknowledgement.
+    openings: list[range] = field(default_factory=list)
     syncs: list[int] = field(default_factory=list)
-    first_acknowledgement: int | None = None
 
     def choose_cuts(self, rng: random.Random, rounds: int) -> list[int]:
-        """Draws cuts: four in ten while a sync is under way, one in the creation, the rest anywhere."""
-        first = self.first_acknowledgement or self.events
+        """Draws cuts: four in ten while a sync is under way, one in an opening, the rest anywhere."""
         cuts = []
         for _ in range(rounds):
             luck = rng.random()
             if luck < 0.1:
-                cuts.append(rng.randrange(1, first + 1))
+                cuts.append(max(1, rng.choice(rng.choice(self.openings))))
             elif luck < 0.5 and self.syncs:
                 cuts.append(max(1, rng.choice(self.syncs)))
             else:
@@ -78,20 +77,20 @@ class Survey:
 def survey(traces: Sequence[str]) -> Survey:
     """Counts the events of traces and notes those just before a sync came back."""
     found = Survey()
+    opening = False
     for event in events(traces):
         if event is None:
-            found.starts.append(found.events)
-        else:
-            kind, call = event
-            if kind == "exit" and call.name in SYNCS:
-                found.syncs.append(found.events)
-            elif (
-                found.first_acknowledgement is None
-                and call.name == "write"
-                and call.args[1].startswith(ACKNOWLEDGEMENT)
-            ):
-                found.first_acknowledgement = found.events
+            found.openings.append(range(found.events, found.events))
+            opening = True
+            continue
+        kind, call = event
+        if kind == "exit" and call.name in SYNCS:
+            found.syncs.append(found.events)
+        elif call.name == "write" and call.args[1].startswith(ACKNOWLEDGEMENT):
+            opening = False
         found.events += 1
+        if opening:
+            found.openings[-1] = range(found.openings[-1].start, found.events)
     return found
 
 
