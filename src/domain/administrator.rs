@@ -12,7 +12,7 @@ use super::{
     time::Timestamp,
 };
 
-/// How surely a client administers; the later ones are surer.
+/// Degrees of certainty that a client administers, in ascending order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Administers {
     /// It may not, or has nothing to authenticate by.
@@ -24,8 +24,8 @@ pub enum Administers {
 }
 
 impl Client {
-    /// How surely it may do everything in `AdminService`: it is confidential, enabled, has the permission
-    /// and something to authenticate by.
+    /// Returns with which certainty the client can do everything in `AdminService`: it is
+    /// confidential, enabled, has the permission and something to authenticate by.
     pub fn administers(&self, now: Timestamp) -> Administers {
         let confidential = self.client_type == ClientType::Confidential;
         if !self.permissions.holds(Permission::Admin) || !confidential || self.disabled {

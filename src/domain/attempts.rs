@@ -60,8 +60,8 @@ impl fmt::Display for AttemptsId {
     }
 }
 
-/// Where somebody tried to log in, and as which user. Never the name that was typed: people type
-/// passwords where names go.
+/// The client and the user of some logins. Never the name that was typed: people type passwords
+/// where names go.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct AttemptsOf {
     /// The client that asked.
@@ -73,10 +73,10 @@ pub struct AttemptsOf {
 /// The failures since the last success.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Attempts {
-    /// Whose.
+    /// Id of the record.
     #[serde(skip, default = "unnamed")]
     pub id: AttemptsId,
-    /// How many in a row.
+    /// Number of failures in a row.
     pub failures: u32,
     /// When the last one was.
     pub last_failure: Timestamp,
@@ -84,7 +84,7 @@ pub struct Attempts {
     /// behind the others, and only where there are some.
     #[serde(skip)]
     pub under_way: UnderWay,
-    /// Where, and as whom; `None` in records of earlier releases.
+    /// The client and the user; `None` in records of earlier releases.
     #[serde(skip)]
     pub of: Option<AttemptsOf>,
 }
@@ -92,7 +92,7 @@ pub struct Attempts {
 /// Logins that have begun to be checked, and whose end is not written down yet.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct UnderWay {
-    /// How many.
+    /// Number of checks under way.
     pub count: u32,
     /// When the last one began.
     pub last_begin: Timestamp,

@@ -46,7 +46,7 @@ impl Attributes {
         self.0.iter().map(|(name, value)| (&**name, &**value))
     }
 
-    /// Whether there is one of that name.
+    /// Returns whether there is an attribute of that name.
     pub fn has(&self, name: &str) -> bool {
         self.0.contains_key(name)
     }

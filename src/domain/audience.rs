@@ -44,17 +44,17 @@ impl Audience {
         self.0.iter().map(AsRef::as_ref)
     }
 
-    /// Whether no name is held.
+    /// Returns whether no name is held.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
 
-    /// Whether every name of this audience is in `other`.
+    /// Returns whether every name of this audience is in `other`.
     pub fn is_within(&self, other: &Self) -> bool {
         self.0.iter().all(|name| other.0.contains(name))
     }
 
-    /// Whether `client` is one of the services named.
+    /// Returns whether `client` is one of the services named.
     pub fn names_client(&self, client: &ClientId) -> bool {
         self.names().any(|name| name == client.as_str())
     }
@@ -71,7 +71,7 @@ impl Audience {
         Self(self.0.iter().filter(|name| ***name != *SELF_AUDIENCE).cloned().collect())
     }
 
-    /// Whether jeton itself is one of the services named.
+    /// Returns whether jeton itself is one of the services named.
     pub fn names_jeton(&self) -> bool {
         self.names().any(|name| name == SELF_AUDIENCE)
     }

@@ -7,7 +7,7 @@ const BLOCK_CHARS: usize = 11;
 const ALPHABET: &[u8; 62] = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
 const INVALID: u8 = 0xff;
 const VALUES: [u8; 256] = values();
-/// What a digit counts in all of a block but its last character.
+/// Values of the digits of a block, without its last one.
 const POWERS: [u64; BLOCK_CHARS - 1] = powers();
 
 const fn values() -> [u8; 256] {

@@ -1,9 +1,9 @@
-//! Why a request was refused or a token is no good, as administrators and the audit are told.
+//! Causes for which a request is refused or a token is inactive, for administrators and the audit.
 
 use std::fmt;
 
-/// What lies behind a public reason. Callers who are no administrators are shown the reason alone, which
-/// is the same for many causes.
+/// Cause of a public reason. Callers without the permission see the reason alone, which many causes
+/// share.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Cause {
     /// No credentials came.

@@ -1,4 +1,4 @@
-//! What a client's certificate must say for mTLS to name the client (RFC 8705 §2.1).
+//! Matching of certificates with clients for mTLS (RFC 8705 §2.1).
 
 use std::fmt;
 

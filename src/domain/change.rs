@@ -1,4 +1,4 @@
-//! What services that cache answers must hear of: revocations, and changes of clients and users.
+//! Changes that services with cached answers need: revocations, and changes of clients and users.
 
 use serde::{Deserialize, Serialize};
 
@@ -24,7 +24,7 @@ pub enum Change {
     UserChanged(UserChange),
 }
 
-/// Which grant, and what is needed to know who may hear of it.
+/// A changed grant, and the names that decide which watchers may see it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct GrantChange {
     /// The grant.
@@ -39,31 +39,31 @@ pub struct GrantChange {
     pub time: Option<Timestamp>,
 }
 
-/// Which client.
+/// A changed client.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ClientChange {
     /// The client.
     pub client_id: ClientId,
-    /// Whether it is refused from now on: disabled or deleted.
+    /// True if the client is refused from now on: disabled or deleted.
     pub refused: bool,
     /// When; `None` for a deletion.
     pub time: Option<Timestamp>,
 }
 
-/// Which user.
+/// A changed user.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct UserChange {
     /// The user.
     pub user_id: UserId,
-    /// Whether they are refused from now on: disabled or deleted.
+    /// True if the user is refused from now on: disabled or deleted.
     pub refused: bool,
     /// When; `None` for a deletion.
     pub time: Option<Timestamp>,
 }
 
 impl Change {
-    /// What replacing `old` by `new` tells the feed. Freeing a grant's record tells nothing:
-    /// whatever it was good for had ended before.
+    /// Returns the event of replacing `old` by `new`. Removing a grant's record is no event: the
+    /// grant had ended before.
     pub fn of_grant(old: Option<&Grant>, new: Option<&Grant>) -> Option<Self> {
         let (old, new) = old.zip(new)?;
         let change = || GrantChange {
@@ -85,7 +85,7 @@ impl Change {
         (lost || lost_previous).then(|| Self::AccessRevoked(change()))
     }
 
-    /// What replacing `old` by `new` tells the feed.
+    /// Returns the event of replacing `old` by `new`.
     pub fn of_client(old: Option<&Client>, new: Option<&Client>) -> Option<Self> {
         let subject = new.or(old)?;
         let change = ClientChange {
@@ -97,7 +97,7 @@ impl Change {
         Some(if moved { Self::ClientEpochMoved(change) } else { Self::ClientChanged(change) })
     }
 
-    /// What replacing `old` by `new` tells the feed.
+    /// Returns the event of replacing `old` by `new`.
     pub fn of_user(old: Option<&User>, new: Option<&User>) -> Option<Self> {
         let subject = new.or(old)?;
         let change = UserChange {

@@ -22,7 +22,7 @@ use super::{
 
 pub use super::permission::Permissions;
 
-/// Whether a client can keep a secret (RFC 6749 §2.1).
+/// The two types of clients: with and without a secret to keep (RFC 6749 §2.1).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum ClientType {
     /// Authenticates with a secret.
@@ -31,7 +31,7 @@ pub enum ClientType {
     Public,
 }
 
-/// Whose tokens a client may introspect; the later ones hold the earlier ones.
+/// Tokens that a client may introspect; each reach includes the ones before it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub enum IntrospectReach {
     /// Those issued to itself.
@@ -57,12 +57,12 @@ impl IntrospectReach {
     }
 }
 
-/// How long what a client gets is good for.
+/// Lifetimes of a client's tokens and grants.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Lifetimes {
     /// An access token, from its issue. At most [`Self::grant`].
     pub access: Duration,
-    /// A refresh token, from its issue: each rotation starts it anew.
+    /// Lifetime of a refresh token from its issue: each rotation begins a new one.
     pub refresh: Duration,
     /// The grant and everything of it, from the first issue.
     pub grant: Duration,
@@ -75,14 +75,14 @@ impl Default for Lifetimes {
     }
 }
 
-/// How many live grants a user may have with a client. Approximate: logins that race each other may
-/// pass it together.
+/// Limit of a user's live grants with a client. Approximate: simultaneous logins can exceed it
+/// together.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct GrantLimit {
     /// At most so many. Tokens that a client asks for itself do not count: a whole
     /// fleet shares one client.
     pub max: u32,
-    /// What happens to the next login.
+    /// Effect on the next login.
     pub when_full: WhenFull,
 }
 
@@ -97,7 +97,7 @@ impl Default for GrantLimit {
     }
 }
 
-/// What happens to a login beyond the limit.
+/// Effect of the limit on a login beyond it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum WhenFull {
     /// It ends the oldest grant.
@@ -133,23 +133,23 @@ pub struct Client {
     pub grant_types: GrantTypes,
     /// Granted when none is asked, in this order.
     pub default_scopes: Scopes,
-    /// What may be asked.
+    /// Scopes that may be requested.
     pub allowed_scopes: Scopes,
-    /// What may be asked; granted when none is asked, save jeton.
+    /// Services that may be requested; all but jeton are granted if none is requested.
     pub audience: Audience,
-    /// How long its tokens live.
+    /// Lifetimes of its tokens.
     pub lifetimes: Lifetimes,
-    /// How many grants each of its users may have.
+    /// Limit of the grants of each of its users.
     pub grant_limit: GrantLimit,
-    /// How many of its requests are served; `None` for all.
+    /// Limit of its requests; `None` for none.
     pub request_limit: Option<RequestLimit>,
     /// Certificates that are as good as a secret: at most [`CertificateIdentity::MAX`].
     pub certificates: Vec<CertificateIdentity>,
-    /// Whose tokens it may introspect.
+    /// Tokens that it may introspect.
     pub introspect: IntrospectReach,
-    /// What else it may do.
+    /// Permissions beyond requesting tokens.
     pub permissions: Permissions,
-    /// What introspection tells of it.
+    /// Attributes in introspection responses.
     pub attributes: Attributes,
     /// When the record was made.
     pub create_time: Timestamp,
@@ -159,7 +159,7 @@ pub struct Client {
     pub epoch: Epoch,
     /// Refused everywhere, and its grants are dead.
     pub disabled: bool,
-    /// What the settings file last applied.
+    /// Declaration that the settings file last applied.
     pub declared: Declared,
 }
 
@@ -194,7 +194,7 @@ impl Client {
         }
     }
 
-    /// Whether `secret`, a generated one, is one of its live secrets.
+    /// Returns whether `secret`, a generated one, is one of its live secrets.
     pub fn holds_generated(&self, secret: &Secret, now: Timestamp) -> bool {
         let presented = SecretHash::of(secret);
         let live = self.secrets.iter().filter(|held| held.is_live(now));
@@ -214,8 +214,8 @@ impl Client {
         chosen.collect()
     }
 
-    /// Whether an access token that it got for itself is good at jeton's own RPCs: it has a secret to
-    /// keep, and may still ask for such a token.
+    /// Returns whether an access token of the client's own is accepted at jeton's RPCs: the client
+    /// is confidential and may still request such a token.
     pub fn may_call_by_token(&self) -> bool {
         self.client_type == ClientType::Confidential
             && self.grant_types.contains(GrantType::ClientCredentials)

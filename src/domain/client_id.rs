@@ -8,7 +8,7 @@ use super::invalid::Invalid;
 
 /// The audience that makes an access token, which a client got for itself, good for jeton's own RPCs.
 pub const SELF_AUDIENCE: &str = "jeton";
-/// What a user's subject begins with; client ids must not.
+/// Prefix of a user's subject, which no client id has.
 pub const USER_PREFIX: &str = "usr_";
 
 /// A client's name: 1 to 255 graphic ASCII characters (RFC 6749 appendix A.1 without the space),

@@ -23,13 +23,14 @@ use super::{
 /// New values of some fields of a client. A field that is `None` stays as it is.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ClientPatch {
-    /// How it may get tokens. Never client credentials for a public client.
+    /// Grant types. Never client credentials for a public client.
     pub grant_types: Option<GrantTypes>,
     /// Granted when none is asked, in this order. Within the allowed ones.
     pub default_scopes: Option<Scopes>,
-    /// What may be asked.
+    /// Scopes that may be requested.
     pub allowed_scopes: Option<Scopes>,
-    /// What may be asked; granted when none is asked, save jeton. Never jeton for a public client.
+    /// Services that may be requested; all but jeton are granted if none is requested. Never jeton
+    /// for a public client.
     pub audience: Option<Audience>,
     /// Life of an access token: at least 1 s, at most that of the grant.
     pub access_token_ttl: Option<Duration>,
@@ -37,23 +38,23 @@ pub struct ClientPatch {
     pub refresh_token_ttl: Option<Duration>,
     /// Life of a grant and all of it: at least 1 s.
     pub grant_ttl: Option<Duration>,
-    /// How many live grants each of its users may have: 1 to [`GrantLimit::MOST`].
+    /// Limit of the live grants of each of its users: 1 to [`GrantLimit::MOST`].
     ///
     /// [`GrantLimit::MOST`]: super::client::GrantLimit::MOST
     pub max_grants: Option<u32>,
-    /// What happens to the next login.
+    /// Effect on the next login.
     pub when_full: Option<WhenFull>,
-    /// How many of its requests are served; `Some(None)` for all.
+    /// Limit of its requests; `Some(None)` for none.
     pub request_limit: Option<Option<RequestLimit>>,
     /// The certificates that are as good as a secret: at most [`CertificateIdentity::MAX`].
     pub certificates: Option<Vec<CertificateIdentity>>,
-    /// Whose tokens it may introspect. Never more than its own for a public client.
+    /// Tokens that it may introspect. Never more than its own for a public client.
     pub introspect: Option<IntrospectReach>,
-    /// What else it may do. Never administration, or a part of it, for a public client.
+    /// Permissions. Never administration, or a part of it, for a public client.
     pub permissions: Option<Permissions>,
-    /// What introspection tells of it.
+    /// Attributes in introspection responses.
     pub attributes: Option<Attributes>,
-    /// Whether it is refused everywhere, and its grants are dead.
+    /// True if the client is refused everywhere and its grants are inactive.
     pub disabled: Option<bool>,
 }
 
@@ -155,8 +156,8 @@ impl Client {
         self
     }
 
-    /// Whether `next` is this client, disabled: whatever else is wrong with a client is no reason to let it
-    /// go on.
+    /// Returns whether `next` is this client, disabled: a client that breaks other rules can be
+    /// disabled all the same.
     fn is_only_ended_in(&self, next: &Self) -> bool {
         next.disabled && Self { disabled: self.disabled, ..next.clone() } == *self
     }

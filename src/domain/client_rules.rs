@@ -17,14 +17,14 @@ const SHORTEST: Duration = Duration::from_secs(1);
 pub enum BrokenRule {
     /// A default scope is none of the allowed ones.
     DefaultScopes,
-    /// What this field bounds lives shorter than a second.
+    /// The field sets a lifetime below one second.
     ShortTtl(&'static str),
     /// An access token outlives its grant.
     AccessBeyondGrant,
     /// There are more than [`CertificateIdentity::MAX`].
     ManyCertificates,
-    /// A public client may use client credentials: whoever knows its id could ask in its name
-    /// (RFC 6749 §4.4).
+    /// A public client may use client credentials: everybody who knows its id could request tokens
+    /// in its name (RFC 6749 §4.4).
     PublicGrantTypes,
     /// A public client has certificates.
     PublicCertificates,

@@ -26,8 +26,8 @@ pub fn generate(entropy: &dyn Entropy) -> Secret {
     Secret::new(text)
 }
 
-/// Whether `secret` has the form of a generated one, which SHA-256 is enough for: nobody can
-/// search 256 bits.
+/// Returns whether `secret` has the form of a generated one, which SHA-256 is enough for: nobody
+/// can search 256 bits.
 pub fn is_generated(secret: &Secret) -> bool {
     let body = secret.expose().strip_prefix(PREFIX);
     body.and_then(|body| base62::decode::<SECRET_BYTES>(body.as_bytes())).is_some()
@@ -58,7 +58,7 @@ impl SecretHash {
     }
 }
 
-/// What is kept of a secret: enough to recognise it, never enough to use it.
+/// Stored form of a secret: it recognises the secret and cannot be used in its place.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum StoredSecret {
     /// A generated secret's SHA-256.
@@ -79,7 +79,7 @@ impl fmt::Debug for StoredSecret {
 /// One of a client's secrets.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ClientSecret {
-    /// How it is recognised.
+    /// Stored form.
     pub stored: StoredSecret,
     /// When it was set.
     pub create_time: Timestamp,
@@ -91,7 +91,7 @@ pub struct ClientSecret {
 }
 
 impl ClientSecret {
-    /// Whether the secret may still be used at `now`.
+    /// Returns whether the secret may still be used at `now`.
     pub fn is_live(&self, now: Timestamp) -> bool {
         self.expire_time.is_none_or(|end| now < end)
     }

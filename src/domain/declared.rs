@@ -1,4 +1,4 @@
-//! What the settings file last applied to a record, so that a restart undoes nothing that was changed since.
+//! Declaration that the settings file last applied to a record: a restart undoes no later change.
 
 use std::collections::BTreeMap;
 

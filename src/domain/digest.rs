@@ -9,7 +9,7 @@ use subtle::{Choice, ConstantTimeEq as _};
 /// Bytes in a digest.
 pub(super) const DIGEST_BYTES: usize = 32;
 
-/// A digest. Two of them are compared in a time that does not tell where they differ.
+/// A digest. Comparison takes the same time, regardless of where two digests differ.
 #[derive(Clone, Copy, Serialize, Deserialize)]
 pub(super) struct Digest([u8; DIGEST_BYTES]);
 
@@ -44,7 +44,7 @@ impl PartialEq for Digest {
 
 impl Eq for Digest {}
 
-/// Nothing of it: whoever knows the digest of a short secret can search for the secret.
+/// Shows nothing: the digest of a short secret is enough to search for the secret.
 impl fmt::Debug for Digest {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("Digest(…)")

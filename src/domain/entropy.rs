@@ -1,4 +1,4 @@
-//! Where randomness comes from: a trait, so that the transitions stay pure and tests repeatable.
+//! Source of randomness: a trait, so that transitions stay pure and tests repeatable.
 
 /// A source of cryptographically secure random bytes. The process has one, named in `app`.
 pub trait Entropy: Send + Sync + 'static {

@@ -1,4 +1,4 @@
-//! What a caller is told when a request is refused or fails, typed by what can be done about it.
+//! Errors of refused and failed requests, typed by what the caller can do about them.
 
 use std::time::Duration;
 
@@ -6,7 +6,7 @@ use thiserror::Error;
 
 use super::{cause::Cause, reason::Reason, weakness::Weakness};
 
-/// Names one failure in the log, for whoever reports it: random, tells nothing.
+/// Random number that names one failure in the log and in the caller's report of it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Incident(pub u64);
 
@@ -19,7 +19,7 @@ pub enum Error {
     InvalidRequest {
         /// The field at fault, as the wire names it.
         field: &'static str,
-        /// What it should have been.
+        /// The violated rule.
         problem: &'static str,
     },
     /// A password or secret that somebody chose is not what is asked of one (as [`Self::InvalidRequest`]
@@ -28,7 +28,7 @@ pub enum Error {
     TooWeak {
         /// The field at fault, as the wire names it.
         field: &'static str,
-        /// What it should have been.
+        /// The violated rule.
         weakness: Weakness,
     },
     /// Client authentication failed or is missing (`invalid_client`).
@@ -67,30 +67,30 @@ pub enum Error {
     RateLimited {
         /// Of what.
         cause: Cause,
-        /// How long.
+        /// Time until a retry is worthwhile.
         retry_after: Duration,
     },
     /// A bounded queue is full: nothing was done, retry after a moment.
     #[error("the service is overloaded")]
     Overloaded {
-        /// How long.
+        /// Time until a retry is worthwhile.
         retry_after: Duration,
     },
     /// The store has too little space left: nothing was done, retry when somebody has made some.
     #[error("the server has too little disk space to store anything new")]
     NoSpace {
-        /// How long.
+        /// Time until a retry is worthwhile.
         retry_after: Duration,
     },
     /// The store or a key cannot be reached, or the process is going away: retry, elsewhere if
-    /// there is an elsewhere. What was asked may have happened.
+    /// there is an elsewhere. The request may have been carried out.
     #[error("the service is temporarily unavailable")]
     Unavailable {
-        /// How long.
+        /// Time until a retry is worthwhile.
         retry_after: Duration,
     },
-    /// What happened after the cursor is not known, or it is no cursor of this feed: forget every
-    /// answer, then go on from another one.
+    /// The events after the cursor are not known, or the cursor is not of this feed: drop every
+    /// cached answer, then continue from another cursor.
     #[error("the cursor is too old, ahead of the feed or of another one")]
     CursorOutOfRange {
         /// The feed's end, as text: where to go on.
@@ -108,7 +108,7 @@ pub enum Error {
     /// A fault of ours; the log has the incident.
     #[error("internal error")]
     Internal {
-        /// Where to look in the log.
+        /// Incident in the log.
         incident: Incident,
     },
 }
@@ -157,8 +157,7 @@ impl Error {
         }
     }
 
-    /// What lies behind it, where its reason is the same for many causes: for administrators and the
-    /// audit.
+    /// Returns the cause, if the reason covers several, for administrators and the audit.
     pub const fn cause(&self) -> Option<Cause> {
         match self {
             Self::InvalidClient(cause)
@@ -185,14 +184,15 @@ impl Error {
         }
     }
 
-    /// How long to wait before trying again, where waiting helps.
+    /// Returns the time to wait before a retry, if waiting helps.
     pub fn retry_after(&self) -> Option<Duration> {
         match self {
             Self::RateLimited { retry_after, .. }
             | Self::Overloaded { retry_after }
             | Self::NoSpace { retry_after }
             | Self::Unavailable { retry_after } => Some(*retry_after),
-            // Whoever lost the race may run again at once, whoever was too slow may go on.
+            // A request that lost a race may run again at once; a caller that was too slow may
+            // continue.
             Self::Conflict | Self::TooSlow => Some(Duration::ZERO),
             Self::InvalidRequest { .. }
             | Self::TooWeak { .. }

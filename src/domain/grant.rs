@@ -24,7 +24,7 @@ pub struct AccessSlot {
     pub hash: Option<TokenHash>,
     /// From when on it is refused.
     pub expire_time: Timestamp,
-    /// What it may be used for; `None` for all that the grant holds.
+    /// Scopes of the token; `None` for all scopes of the grant.
     pub scopes: Option<Scopes>,
 }
 
@@ -33,7 +33,7 @@ impl AccessSlot {
     /// as "never expires".
     pub const SHORTEST: Duration = Duration::from_secs(1);
 
-    /// Whether enough of the access token's life is left at `now` for an answer.
+    /// Returns whether enough of the access token's life is left at `now` for an answer.
     pub fn is_worth_answering(&self, now: Timestamp) -> bool {
         self.expire_time.since(now) >= Self::SHORTEST
     }
@@ -42,16 +42,16 @@ impl AccessSlot {
 /// The refresh token of one generation.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RefreshSlot {
-    /// How it is recognised.
+    /// Hash by which the token is recognised.
     pub hash: TokenHash,
-    /// From when on it is refused; each rotation starts the idle time anew.
+    /// Time from which it is refused; each rotation restarts the idle time.
     pub expire_time: Timestamp,
 }
 
 /// One pair of tokens of a grant.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Generation {
-    /// How many rotations came before.
+    /// Number of earlier rotations.
     pub number: u32,
     /// The key that derived and tagged the pair.
     pub key_id: KeyId,
@@ -63,7 +63,7 @@ pub struct Generation {
     pub refresh: Option<RefreshSlot>,
 }
 
-/// Why a grant was ended by a write of its own.
+/// Causes for which a grant's own record ends it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum EndCause {
     /// Its client or an administrator asked for it.
@@ -94,7 +94,7 @@ impl EndCause {
 pub struct End {
     /// When.
     pub time: Timestamp,
-    /// Why.
+    /// Cause.
     pub cause: EndCause,
 }
 
@@ -102,12 +102,12 @@ pub struct End {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RequestFingerprint(pub [u8; 32]);
 
-/// A grant: who, what, until when, and the two newest generations of its tokens.
+/// A grant: subject, scopes, end, and the two newest generations of its tokens.
 ///
-/// One record per grant, whatever is refreshed, and every transition replaces it whole by one
-/// compare-and-swap. Invariants: `previous`, if any, is generation `current.number − 1`; `salt` is
-/// there only while the retry of that generation's refresh token may still be answered; without it
-/// and with `previous`, the access token of `current` was revoked alone.
+/// One record per grant, however often it is refreshed, and every transition replaces it whole by
+/// one compare-and-swap. Invariants: `previous`, if any, is generation `current.number − 1`; `salt`
+/// is there only while the retry of that generation's refresh token may still be answered; without
+/// it and with `previous`, the access token of `current` was revoked alone.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Grant {
     /// Its name.
@@ -117,9 +117,9 @@ pub struct Grant {
     pub client_id: ClientId,
     /// Dead when the client's record has another epoch.
     pub client_epoch: Epoch,
-    /// Who it speaks for.
+    /// Subject of the tokens.
     pub subject: Subject,
-    /// What was granted.
+    /// Granted scopes.
     pub scopes: Scopes,
     /// The services it is meant for.
     pub audience: Audience,
@@ -129,13 +129,13 @@ pub struct Grant {
     pub expire_time: Timestamp,
     /// Set once, never cleared.
     pub end: Option<End>,
-    /// What asked for it, when the request was repeatable.
+    /// Fingerprint of the request, if the request is repeatable.
     pub request: Option<RequestFingerprint>,
     /// The refresh token of generation 0, if a repeat of the request has replaced an earlier pair. It
     /// distinguishes a replay from a token of the pair that was replaced.
     #[serde(skip)]
     pub repeated_root: Option<TokenHash>,
-    /// Where it was issued to.
+    /// Origin of the request.
     pub origin: Origin,
     /// When a token of it was last introspected, as far as that was noted: coarse, and behind.
     pub last_used: Option<Timestamp>,
@@ -143,11 +143,11 @@ pub struct Grant {
     pub current: Generation,
     /// The pair before it.
     pub previous: Option<Generation>,
-    /// What `current` was derived with; `None` closes the retry window.
+    /// Salt from which `current` was derived; `None` closes the retry window.
     pub salt: Option<Salt>,
 }
 
-/// Where the request that issued a grant came from, for whoever lists grants later.
+/// Origin of the request that issued a grant, for lists of grants.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Origin {
     /// The address of the peer.
@@ -181,8 +181,8 @@ impl Grant {
         generation.filter(|generation| generation.holds(token))
     }
 
-    /// Whether a repeat of the request that made the grant has replaced `token`, a genuine refresh
-    /// token: nothing was ever made from it, and its holder got an answer late.
+    /// Returns whether a repeat of the issuing request has replaced `token`, a genuine refresh
+    /// token: it was never used, and its holder received a late answer.
     pub fn was_replaced_by_repeat(&self, token: &Token) -> bool {
         let of_root = token.generation == 0 && token.kind == TokenKind::Refresh;
         if !of_root || self.generation_of(token).is_some() {

@@ -19,7 +19,7 @@ use super::{
 pub struct GrantId([u8; 16]);
 
 impl GrantId {
-    /// How long its text is.
+    /// Length of the text.
     pub const TEXT_BYTES: usize = uuid::fmt::Hyphenated::LENGTH;
 
     /// A new id for a grant issued at `now`.

@@ -1,4 +1,4 @@
-//! Which grants are meant: those of a subject, of a client, or of both.
+//! Selection of grants: of a subject, of a client, or of both.
 
 use super::{
     client_id::{ClientId, USER_PREFIX},
@@ -30,12 +30,12 @@ impl SubjectName {
     }
 }
 
-/// Who the grants speak for, whom they were issued to, or both: then only those that are both's.
+/// Grants of a subject, of a client, or of both: then those that match both.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum GrantSelector {
     /// Those that speak for this subject.
     Subject(SubjectName),
-    /// Those issued to this client, whoever they speak for.
+    /// Grants of this client, for every subject.
     Client(ClientId),
     /// Those that speak for this subject and were issued to this client.
     Both(SubjectName, ClientId),
@@ -52,7 +52,7 @@ impl GrantSelector {
         }
     }
 
-    /// Whether `grant` is one of those meant.
+    /// Returns whether `grant` is selected.
     pub fn means(&self, grant: &Grant) -> bool {
         match self {
             Self::Subject(subject) => speaks_for(grant, subject),

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-/// How tokens are asked for.
+/// Ways to request tokens (RFC 6749 §1.3).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum GrantType {
     /// Resource owner password credentials (RFC 6749 §4.3).
@@ -41,7 +41,7 @@ pub struct GrantTypes {
 }
 
 impl GrantTypes {
-    /// Whether the set holds `grant_type`.
+    /// Returns whether the set holds `grant_type`.
     pub fn contains(self, grant_type: GrantType) -> bool {
         match grant_type {
             GrantType::Password => self.password,

@@ -1,8 +1,9 @@
-//! How wrong client secrets slow the next ones down: of one client from one address, whether or not there is such a client.
+//! Delay of client secrets after wrong ones: per client and address, for unknown clients too.
 
 use std::time::Duration;
 
-/// What wrong secrets lead to. Nobody is locked out: the next secret is looked at, only later.
+/// Rules for the delay after wrong secrets. No client is locked out: the next secret is checked,
+/// only later.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct GuessPolicy {
     /// Wrong secrets that are looked at without a pause: at least 1, at most [`Self::MOST_FREE`].
@@ -28,13 +29,13 @@ impl GuessPolicy {
         }
     }
 
-    /// How long the next secret is not looked at.
+    /// Returns the delay before the next secret is checked.
     pub fn wait(&self, guesses: Option<Guesses>, now: Duration) -> Duration {
         let passed = guesses.map_or(now, |guesses| now.saturating_sub(guesses.last));
         self.pace(guesses, now).saturating_sub(passed)
     }
 
-    /// What is to be remembered after one more wrong secret at `now`.
+    /// Returns the state after one more wrong secret at `now`.
     #[must_use]
     pub fn wrong(&self, guesses: Option<Guesses>, now: Duration) -> Guesses {
         let remembered = guesses.filter(|guesses| !Self::is_forgotten(guesses, now));

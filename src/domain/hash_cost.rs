@@ -1,4 +1,4 @@
-//! What one argon2id hash costs, in memory and time.
+//! Cost of one argon2id hash, in memory and time.
 
 /// Parameters of argon2id. The default is OWASP's minimum: 19 MiB, 2 passes, 1 lane.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -15,15 +15,16 @@ impl HashCost {
     /// The most that a hash may cost, ours or an imported one: it must not stall the pool.
     pub const LIMIT: Self = Self { memory_kib: 1 << 20, iterations: 64, parallelism: 16 };
 
-    /// Whether no parameter is beyond [`Self::LIMIT`].
+    /// Returns whether no parameter is beyond [`Self::LIMIT`].
     pub fn is_affordable(self) -> bool {
         self.memory_kib <= Self::LIMIT.memory_kib
             && self.iterations <= Self::LIMIT.iterations
             && self.parallelism <= Self::LIMIT.parallelism
     }
 
-    /// What a hash costs that, after one of this cost, makes up for one of `whole`: time is memory
-    /// times passes. `None` where that is less than the least that argon2 takes, 8 KiB a lane.
+    /// Returns the cost of a second hash that, after one of this cost, takes as long as one of
+    /// `whole`: time is memory times passes. `None` if that is below argon2's minimum of 8 KiB a
+    /// lane.
     pub fn missing_to(self, whole: Self) -> Option<Self> {
         let work = |cost: Self| u64::from(cost.memory_kib) * u64::from(cost.iterations);
         let missing = work(whole).saturating_sub(work(self));

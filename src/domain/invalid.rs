@@ -1,8 +1,8 @@
-//! Why a value was refused by its type.
+//! Refusal of a value by its type.
 
 use thiserror::Error;
 
-/// What the value should have been. Never holds the value itself: it may be a secret, and error
+/// The rule that the value violates. Never holds the value itself: it can be a secret, and error
 /// text never echoes input.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
 #[error("{0}")]

@@ -25,12 +25,12 @@ use super::{
 /// For how long a repeat of a request may make the same grant again.
 pub const REPEAT_WINDOW: Duration = Duration::from_secs(10 * 60);
 
-/// What is asked for, once client and user have shown who they are.
+/// A request for tokens by an authenticated client and user.
 #[derive(Clone, Debug)]
 pub struct IssueRequest {
-    /// How the tokens are asked for.
+    /// Grant type of the request.
     pub grant_type: GrantType,
-    /// Who the grant speaks for.
+    /// Subject of the grant.
     pub subject: Subject,
     /// Empty: the client's default.
     pub scopes: Scopes,
@@ -40,7 +40,7 @@ pub struct IssueRequest {
     pub access_ttl: Option<Duration>,
     /// Makes the request repeatable.
     pub request_id: Option<Box<str>>,
-    /// Where the request came from.
+    /// Origin of the request.
     pub origin: Origin,
 }
 
@@ -63,8 +63,8 @@ impl IssueRequest {
         Ok(())
     }
 
-    /// What a repeat must ask again, word for word. Credentials are not in it: they are verified
-    /// each time.
+    /// Returns the fingerprint of everything that a repeat must request again, word for word. It
+    /// leaves out credentials: they are verified each time.
     pub fn fingerprint(&self) -> RequestFingerprint {
         let mut hash = Sha256::new();
         absorb(&mut hash, b"jeton issue request");
@@ -89,7 +89,7 @@ impl IssueRequest {
     }
 }
 
-/// Whether `client` is registered for `grant_type`.
+/// Checks that `client` is registered for `grant_type`.
 ///
 /// # Errors
 /// `UnauthorizedClient` when it is not, and always for client credentials without a secret
@@ -156,8 +156,8 @@ pub fn issue(
     Issued { grant, pair }
 }
 
-/// Makes the tokens of `existing` anew for a repeat of the request that made it: the same grant,
-/// another pair. To be written by a compare-and-swap against `existing`.
+/// Replaces the tokens of `existing` for a repeat of its request: the same grant, another pair. The
+/// caller writes the result by a compare-and-swap against `existing`.
 ///
 /// # Errors
 /// `InvalidRequest` unless the repeat asks for the same, early enough, of a grant that is alive

@@ -10,10 +10,10 @@ use super::{
     token::{Token, TokenKind},
 };
 
-/// What an active token says, borrowed from its grant.
+/// Content of an active token, borrowed from its grant.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Active<'a> {
-    /// What it may be used for.
+    /// Scopes of the token.
     pub scopes: &'a Scopes,
     /// The services it is meant for.
     pub audience: &'a Audience,

@@ -7,8 +7,8 @@ use super::{grant::Grant, time::Timestamp};
 /// A use is noted when the last one that was noted, or the issue of the grant, is longer ago.
 pub const COARSENESS: Duration = Duration::from_secs(15 * 60);
 
-/// Whether a use of `grant` at `time` is worth a write: also where the clock was ahead when the last
-/// one was noted.
+/// Returns whether a use of `grant` at `time` is worth a write, also if the clock was ahead when
+/// the last use was recorded.
 pub fn is_news(grant: &Grant, time: Timestamp) -> bool {
     let noted = grant.last_used.unwrap_or(grant.issue_time);
     grant.end.is_none() && time.since(noted).max(noted.since(time)) >= COARSENESS

@@ -1,4 +1,4 @@
-//! Whether a grant is alive at all: asked on every path before anything else of it is believed.
+//! Liveness of a grant: every path checks it before it uses anything else of the grant.
 
 use super::{
     cause::Cause,
@@ -10,7 +10,7 @@ use super::{
     user::User,
 };
 
-/// Why a token is not, or no longer, good. Told only to callers allowed to know.
+/// Reasons for which a token is inactive. Only callers with the permission see them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum InactiveReason {
     /// Not a token that this service has a record of.
@@ -27,9 +27,9 @@ pub enum InactiveReason {
     Replayed,
     /// A newer generation has taken its place.
     Superseded,
-    /// Its client is disabled, deleted or was told to end everything.
+    /// Its client is disabled or deleted, or all grants of the client were ended.
     ClientEnded,
-    /// Its user is disabled, deleted, has a new password or was told to end everything.
+    /// Its user is disabled or deleted or has a new password, or all grants of the user were ended.
     SubjectEnded,
 }
 
@@ -43,7 +43,7 @@ pub struct Parties<'a> {
 }
 
 impl InactiveReason {
-    /// What lies behind the reason, for a token of `grant`, which `parties` are those of.
+    /// Returns the cause of the reason, for a token of `grant` and its `parties`.
     pub fn cause(self, grant: &Grant, parties: Parties<'_>) -> Cause {
         match self {
             Self::Unknown => Cause::Forged,
@@ -69,10 +69,9 @@ impl InactiveReason {
     }
 }
 
-/// Whether anything of `grant` may be used at `now`.
+/// Checks that tokens of `grant` can be used at `now`.
 ///
-/// # Errors
-/// Why not, if not.
+/// # Errors The reason for which it is inactive.
 pub fn check(grant: &Grant, parties: Parties<'_>, now: Timestamp) -> Result<(), InactiveReason> {
     if let Some(end) = grant.end {
         return Err(match end.cause {
@@ -95,8 +94,8 @@ pub fn check(grant: &Grant, parties: Parties<'_>, now: Timestamp) -> Result<(), 
     }
 }
 
-/// Whether nothing can make anything of `grant` good again: neither a refresh, nor enabling its
-/// client or its user.
+/// Returns whether the grant is over for good: neither a refresh nor enabling its client or user
+/// makes its tokens active again.
 pub fn is_over(grant: &Grant, parties: Parties<'_>, now: Timestamp) -> bool {
     let of_client = parties.client.is_some_and(|client| client.epoch == grant.client_epoch);
     let of_user = match grant.subject {
@@ -107,10 +106,9 @@ pub fn is_over(grant: &Grant, parties: Parties<'_>, now: Timestamp) -> bool {
     grant.end.is_some() || spent || !of_client || !of_user
 }
 
-/// Whether a token of `grant` is, or by refreshing can be made, good at `now`.
+/// Checks that a token of `grant` is active at `now`, or can become so by a refresh.
 ///
-/// # Errors
-/// Why not, if not.
+/// # Errors The reason for which it is inactive.
 pub fn check_use(
     grant: &Grant,
     parties: Parties<'_>,

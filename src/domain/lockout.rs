@@ -1,4 +1,4 @@
-//! How failed logins slow the next ones down: of one name at one client, whether or not there is such a user.
+//! Delay of logins after failed ones: per name and client, for unknown users too.
 
 use std::time::Duration;
 
@@ -7,7 +7,7 @@ use super::{
     time::Timestamp,
 };
 
-/// What failures lead to.
+/// Rules for the lockout after failures.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct LockoutPolicy {
     /// Failures in a row that are free: at least 1, at most [`Self::MOST_FAILURES`].
@@ -22,12 +22,12 @@ pub struct LockoutPolicy {
 }
 
 impl LockoutPolicy {
-    /// What NIST SP 800-63B §3.2.2 allows an account.
+    /// Failures in a row that NIST SP 800-63B §3.2.2 allows an account.
     pub const MOST_FAILURES: u32 = 100;
     /// The longest that failures may be remembered, and so waits last.
     pub const LONGEST: Duration = Duration::from_secs(7 * 24 * 60 * 60);
 
-    /// Whether a password may be tried at `now`, after what `attempts` remembers.
+    /// Decides whether a password may be tried at `now`, given the recorded `attempts`.
     pub fn judge(&self, attempts: Option<&Attempts>, now: Timestamp) -> Verdict {
         let failures = self.counted(attempts, now);
         let Some(last) = attempts.map(|attempts| attempts.last_failure) else {
@@ -38,7 +38,7 @@ impl LockoutPolicy {
         }
         let wait = self.wait_after(failures);
         let left = if now < last {
-            // The clock went back. What lies further ahead than any wait cannot be timed at all.
+            // The clock went back. A failure further ahead than any wait cannot be timed at all.
             if last.since(now) > self.longest_wait { Duration::ZERO } else { wait }
         } else {
             wait.saturating_sub(now.since(last))
@@ -46,7 +46,7 @@ impl LockoutPolicy {
         if left.is_zero() { Verdict::Try { at_once: 1 } } else { Verdict::Wait(left) }
     }
 
-    /// What is to be remembered after one more failure at `now`.
+    /// Returns the record after one more failure at `now`.
     pub fn failed(&self, attempts: Option<&Attempts>, id: AttemptsId, now: Timestamp) -> Attempts {
         let failures = self.counted(attempts, now).saturating_add(1);
         let under_way = attempts.map(|attempts| attempts.under_way.ended()).unwrap_or_default();
@@ -54,14 +54,14 @@ impl LockoutPolicy {
         Attempts { id, failures, last_failure: now, under_way, of }
     }
 
-    /// What is left of `attempts` when an administrator lifts the lockout: the checks under way, or
-    /// `None` for nothing.
+    /// Returns the rest of `attempts` after an administrator lifts the lockout: the checks under
+    /// way, or `None` if there are none.
     pub fn cleared(attempts: &Attempts) -> Option<Attempts> {
         let left = attempts.under_way.count > 0;
         left.then(|| Attempts { failures: 0, ..attempts.clone() })
     }
 
-    /// Whether `attempts` make no difference any more.
+    /// Returns whether `attempts` no longer matter.
     pub fn is_forgotten(&self, attempts: &Attempts, now: Timestamp) -> bool {
         now.since(attempts.last_failure) >= self.forget_after
     }
@@ -79,9 +79,9 @@ impl LockoutPolicy {
 }
 
 impl Default for LockoutPolicy {
-    /// After 5 failures a minute, growing to an hour; forgotten after 12 hours. Whoever guesses on
-    /// gets some 33 tries the first day and 24 each day after it; pausing until all is forgotten
-    /// would get them fewer.
+    /// After 5 failures a minute, growing to an hour; forgotten after 12 hours. Continued guessing
+    /// gets some 33 tries on the first day and 24 on each day after it; pauses until everything is
+    /// forgotten get fewer.
     fn default() -> Self {
         const MINUTE: Duration = Duration::from_secs(60);
         Self {
@@ -93,7 +93,7 @@ impl Default for LockoutPolicy {
     }
 }
 
-/// Whether a password may be tried.
+/// Decision about a password check.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Verdict {
     /// Yes, so many at the same time: as many as may fail before there is a wait.
@@ -182,8 +182,8 @@ mod tests {
     }
 
     proptest! {
-        /// Whoever tries as early and as much as allowed is never let through more often than the
-        /// free failures and one try for each wait.
+        /// Guesses as early and as many as allowed never exceed the free failures and one try for
+        /// each wait.
         #[test]
         fn a_guesser_gets_the_free_failures_and_then_one_try_a_wait(
             policy in policy(),

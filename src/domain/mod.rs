@@ -1,4 +1,4 @@
-//! What tokens, grants, clients and users are, and how they change: pure, no I/O, no clock, no randomness.
+//! Tokens, grants, clients and users, and their transitions: pure, no I/O, no clock, no randomness.
 
 pub mod administrator;
 pub mod attempts;

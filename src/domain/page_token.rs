@@ -1,4 +1,4 @@
-//! Where a page of a list ended, as text that its reader hands back for the next one.
+//! End of a page of a list, as text with which the reader requests the next page.
 
 use base64::{Engine as _, prelude::BASE64_URL_SAFE_NO_PAD};
 use sha2::{Digest as _, Sha256};
@@ -24,8 +24,8 @@ impl ListId {
         Self(fingerprint)
     }
 
-    /// The text for the place right behind the entry with this key. It hides nothing: whoever may
-    /// read the list may know the key.
+    /// Returns the text for the place right after the entry with this key. It hides nothing:
+    /// readers of the list may know the key.
     pub fn token_after(self, key: &[u8]) -> String {
         BASE64_URL_SAFE_NO_PAD.encode([&self.0, key].concat())
     }

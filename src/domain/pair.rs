@@ -43,10 +43,10 @@ impl TokenPair {
         Self { access: mint(TokenKind::Access), refresh: Some(mint(TokenKind::Refresh)) }
     }
 
-    /// What the grant's record keeps of the pair, made at `now`.
+    /// Returns the grant's record of the pair, made at `now`.
     ///
-    /// Nothing outlives `grant_end`. `access_ttl` may shorten, never lengthen, what the client's
-    /// `lifetimes` give the access token.
+    /// Nothing outlives `grant_end`. `access_ttl` may shorten, never lengthen, the access token's
+    /// lifetime by the client's `lifetimes`.
     pub fn record(
         &self,
         lifetimes: &Lifetimes,

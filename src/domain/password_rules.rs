@@ -1,4 +1,4 @@
-//! What a new password must be: long and not guessable, of whatever characters.
+//! Rules for new passwords: long and not guessable, of any characters.
 
 use super::{
     secret::Secret,
@@ -6,7 +6,7 @@ use super::{
     weakness::{self, Chosen, Weakness},
 };
 
-/// What is asked of passwords when they are set. Whatever was set before goes on being good.
+/// Rules for passwords when they are set. Earlier passwords stay valid.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct PasswordRules {
     /// Fewest characters, as they are hashed ([`Secret::prepared`]): at least [`Self::FEWEST`].

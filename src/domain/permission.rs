@@ -1,4 +1,4 @@
-//! What a client may do besides asking for tokens, and which permission allows which task.
+//! Permissions of clients beyond requesting tokens, and the tasks that each allows.
 
 use serde::{Deserialize, Serialize};
 
@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 pub enum Permission {
     /// May do everything in `AdminService`.
     Admin,
-    /// Is told why a token is inactive.
+    /// Receives the reason for which a token is inactive.
     InactiveReason,
     /// May take backups.
     Backup,
@@ -58,14 +58,14 @@ impl Permission {
     }
 }
 
-/// What `AdminService` is asked to do, by who may ask it.
+/// Tasks of `AdminService`, grouped by permission.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Task {
     /// Changes clients, or anything at all.
     Administer,
     /// Takes a backup.
     BackUp,
-    /// Tells how the server is.
+    /// Reads the server's status.
     ReadStatus,
     /// Shows clients.
     ReadClients,
@@ -105,7 +105,7 @@ pub struct Permissions {
 pub struct Delegated(u8);
 
 impl Delegated {
-    /// Whether a record can hold it: it is something, and nothing that only a newer release knows.
+    /// Returns whether a record can hold it: it is set and no permission of a newer release.
     pub(super) const fn is_recorded(self) -> bool {
         self.0 != 0 && self.0 < 16
     }
@@ -125,7 +125,7 @@ impl Permissions {
         self
     }
 
-    /// Whether this one is among them.
+    /// Returns whether the set holds `permission`.
     pub const fn holds(self, permission: Permission) -> bool {
         match permission {
             Permission::Admin => self.admin,
@@ -147,17 +147,17 @@ impl Permissions {
         Permission::ALL.into_iter().filter(move |permission| self.holds(*permission))
     }
 
-    /// Whether all of `wanted` are among them.
+    /// Returns whether the set holds all of `wanted`.
     pub fn hold_all(self, wanted: Self) -> bool {
         wanted.iter().all(|permission| self.holds(permission))
     }
 
-    /// Whether they let a confidential client ask for `task`.
+    /// Returns whether they allow a confidential client `task`.
     pub fn allow(self, task: Task) -> bool {
         self.admin || task.allowed_by().iter().any(|permission| self.holds(*permission))
     }
 
-    /// Whether any of them lets a client into `AdminService`.
+    /// Returns whether any of them admits a client to `AdminService`.
     pub fn let_into_administration(self) -> bool {
         self.admin || self.delegated != Delegated::default()
     }

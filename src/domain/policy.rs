@@ -7,18 +7,18 @@ use super::{
     secret_rules::SecretRules,
 };
 
-/// Everything that a service is told of its rules.
+/// All rules of a service.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Policies {
-    /// How forgiving a rotation is.
+    /// Tolerance of rotations.
     pub rotation: RotationPolicy,
-    /// What new passwords must be.
+    /// Rules for new passwords.
     pub passwords: PasswordRules,
-    /// What client secrets that are chosen must be.
+    /// Rules for chosen client secrets.
     pub secrets: SecretRules,
-    /// What failed logins lead to.
+    /// Rules for failed logins.
     pub lockout: LockoutPolicy,
-    /// What wrong client secrets lead to.
+    /// Rules for wrong client secrets.
     pub guesses: GuessPolicy,
 }
 
@@ -28,7 +28,7 @@ impl From<RotationPolicy> for Policies {
     }
 }
 
-/// How forgiving a rotation is.
+/// Tolerance of rotations.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct RotationPolicy {
     /// For how long after a rotation the token that was rotated out returns the same pair again;

@@ -1,6 +1,7 @@
 //! The reasons that every wire, the metrics and the audit name errors by.
 
-/// Why a request failed (`jeton.v1.ErrorReason`). Errors that a caller treats alike have one reason.
+/// Reasons of failed requests (`jeton.v1.ErrorReason`). Errors that a caller treats alike have one
+/// reason.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[expect(missing_docs, reason = "error_reason.proto says what each one means")]
 pub enum Reason {

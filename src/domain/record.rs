@@ -1,4 +1,5 @@
-//! Records as bytes: a format version, then postcard. What a release has written, later ones read.
+//! Records as bytes: a format version, then postcard. Later releases read the records of earlier
+//! ones.
 
 use serde::{Serialize, de::DeserializeOwned};
 use thiserror::Error;
@@ -55,7 +56,7 @@ fn whole<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Corrupt> {
     }
 }
 
-/// Whether a record is in the form of a newer release, as far as its first byte can be believed.
+/// Returns whether a record is of a newer release's format, judged by its first byte.
 pub fn is_newer(bytes: &[u8]) -> bool {
     bytes.first().is_some_and(|format| *format > DELEGATED)
 }

@@ -21,7 +21,7 @@ use super::{
     token::{Token, TokenKind},
 };
 
-/// What a client asks when it presents a refresh token.
+/// A client's request to refresh.
 #[derive(Clone, Copy, Debug)]
 pub struct RefreshRequest<'a> {
     /// The token presented; it names the grant.
@@ -30,15 +30,15 @@ pub struct RefreshRequest<'a> {
     pub scopes: &'a Scopes,
     /// Services that the new access token is asked for (RFC 8707 §2.2); empty: those of the grant.
     pub audience: &'a Audience,
-    /// Who presents it.
+    /// Client that presents the token.
     pub client: &'a Client,
     /// Drawn for this rotation; written with it.
     pub salt: Salt,
-    /// How much time has passed since the grant's last rotation, whatever was done to the clock since.
+    /// Time since the grant's last rotation, unaffected by changes of the clock.
     pub since_rotation: Duration,
 }
 
-/// What is to be done about a refresh.
+/// Decision about a refresh.
 #[derive(Clone, Debug)]
 pub enum Refresh {
     /// Replace the record by one compare-and-swap, then answer the pair.
@@ -89,7 +89,7 @@ pub fn refresh(
     if let Err(reason) = liveness::check(grant, parties, now) {
         return Refresh::no_good(reason.cause(grant, parties));
     }
-    // What it may now: the record that the caller authenticated by may be older.
+    // The client's present rights: the record by which the caller authenticated can be older.
     let client = parties.client.unwrap_or(request.client);
     if let Err(error) = check_grant_type(GrantType::RefreshToken, client) {
         return Refresh::Refuse(error);
@@ -170,12 +170,12 @@ fn rotate(grant: &Grant, request: RefreshRequest<'_>, key: &ServerKey, now: Time
     Refresh::Rotate { grant: Box::new(grant), pair }
 }
 
-/// How a retry with the immediately preceding refresh token stands. No clock makes a replay of it
-/// that is not one: only time that has passed since the rotation does.
+/// State of a retry with the immediately preceding refresh token. A retry becomes a replay by
+/// elapsed time since the rotation, never by a changed clock.
 enum RetryWindow {
     /// The same pair is answered.
     Open,
-    /// Nobody can tell that this is a replay, and the pair cannot be answered.
+    /// Whether this is a replay is unknown, and the pair cannot be returned.
     Untold,
     /// It is a replay.
     Over,
@@ -188,8 +188,8 @@ impl RetryWindow {
         if since >= window {
             Self::Over
         } else if rotated.since(now) > window || grant.salt.is_none() {
-            // So far behind it says nothing at all. Without its salt the pair was given up by
-            // whoever revoked its access token.
+            // A clock so far behind proves nothing. The revocation of the access token has removed
+            // the salt and so given up the pair.
             Self::Untold
         } else {
             Self::Open
@@ -212,7 +212,7 @@ fn repeat(grant: &Grant, request: RefreshRequest<'_>, keys: &KeyRing, now: Times
     if !may_ask(grant, request.audience) {
         return Refresh::Refuse(Error::InvalidTarget);
     }
-    // Whoever is late has nothing of a pair whose access token has run out.
+    // A late retry gains nothing from a pair whose access token has expired.
     if !grant.current.access.is_worth_answering(now) {
         return Refresh::no_good(Cause::Expired);
     }

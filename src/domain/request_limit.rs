@@ -1,4 +1,4 @@
-//! How many requests of one client are served.
+//! Limit of the requests of one client.
 
 use std::num::NonZeroU32;
 

@@ -10,7 +10,7 @@ use super::{
     token::{Token, TokenKind},
 };
 
-/// How much a revocation takes with it.
+/// Extent of a revocation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum RevokeScope {
     /// The grant with every token of it.
@@ -19,7 +19,7 @@ pub enum RevokeScope {
     AccessTokenOnly,
 }
 
-/// What is to be done about a revocation.
+/// Decision about a revocation.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Revoke {
     /// Replace the record by one compare-and-swap, then answer.
@@ -32,7 +32,7 @@ pub enum Revoke {
     Refuse(Error),
 }
 
-/// What a revocation found. Either way the token is of no use.
+/// Result of a revocation. Either way the token is inactive.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Revoked {
     /// It took something: the grant, or access tokens of it.

@@ -1,4 +1,4 @@
-//! How a repeat of a request for another client secret is recognised.
+//! Mark by which a repeated request for another client secret is recognised.
 
 use std::time::Duration;
 
@@ -25,7 +25,7 @@ impl RotationMark {
         Self { request: hash(&[request_id.as_bytes()]), asked: hash(&asked) }
     }
 
-    /// Whether the request of `other` had the same id.
+    /// Returns whether the request of `other` had the same id.
     pub(super) fn is_of_same_request(&self, other: &Self) -> bool {
         self.request == other.request
     }

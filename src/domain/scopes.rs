@@ -56,17 +56,17 @@ impl Scopes {
         &self.0
     }
 
-    /// Whether no scope is held.
+    /// Returns whether no scope is held.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
 
-    /// Whether every value of this set is in `other`.
+    /// Returns whether every value of this set is in `other`.
     pub fn is_within(&self, other: &Self) -> bool {
         self.values().all(|value| other.contains(value))
     }
 
-    /// Whether both hold the same values, in whatever order.
+    /// Returns whether both hold the same values, in any order.
     pub fn same_as(&self, other: &Self) -> bool {
         self.is_within(other) && other.is_within(self)
     }

@@ -19,23 +19,24 @@ impl Secret {
         Self(text.into())
     }
 
-    /// The text itself. Whoever calls this sees to it that it goes no further than a hash or the
-    /// one answer that shows it.
+    /// Returns the text itself. The caller passes it only to a hash or to the one answer that shows
+    /// it.
     pub fn expose(&self) -> &str {
         &self.0
     }
 
-    /// Whether nothing was given: an empty parameter is an omitted one (RFC 6749 §3.2).
+    /// Returns whether it is empty: an empty parameter is an omitted one (RFC 6749 §3.2).
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
 
-    /// Whether the text has more lines than one, or a line end behind the only one: no secret has.
+    /// Returns whether the text has more lines than one, or a line end behind the only one: no
+    /// secret has.
     pub fn has_line_break(&self) -> bool {
         self.0.contains(['\n', '\r'])
     }
 
-    /// Whether the text is longer than [`Self::MAX_BYTES`].
+    /// Returns whether the text is longer than [`Self::MAX_BYTES`].
     pub fn is_too_long(&self) -> bool {
         self.0.len() > Self::MAX_BYTES
     }

@@ -1,4 +1,5 @@
-//! How a client's secrets follow each other: at most two live ones, so that nobody is locked out meanwhile.
+//! Rotation of a client's secrets: at most two are live, so that callers with either one keep
+//! access.
 
 use std::time::Duration;
 
@@ -14,18 +15,18 @@ use super::{
 /// A secret to be set.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct NewSecret {
-    /// How it is recognised.
+    /// Stored form of the secret.
     pub stored: StoredSecret,
     /// Its life; `None` for ever.
     pub ttl: Option<Duration>,
     /// For how long the newest secret before it stays good, unless it expires before.
     pub previous_ttl: Duration,
-    /// What a repeat of the request is recognised by, if it may be repeated.
+    /// Mark of the request, if the request can be repeated.
     pub mark: Option<RotationMark>,
 }
 
 impl Client {
-    /// How many secrets are live at a time.
+    /// Maximum of live secrets.
     pub const MOST_LIVE_SECRETS: usize = 2;
 
     /// The client with another secret beside the newest one it has; those before that one end.
@@ -70,7 +71,7 @@ impl Client {
         Ok(next)
     }
 
-    /// Whether a secret that the client has was made by the request of that mark.
+    /// Returns whether the request with that mark made one of the client's secrets.
     pub fn was_asked(&self, mark: &RotationMark) -> bool {
         self.secrets.iter().any(|secret| secret.is_of(mark))
     }

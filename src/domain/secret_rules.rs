@@ -1,4 +1,4 @@
-//! What a client secret that somebody chooses must be: long and not guessable, as a password.
+//! Rules for chosen client secrets: long and not guessable, as passwords.
 
 use super::{
     client_id::ClientId,
@@ -7,7 +7,7 @@ use super::{
     weakness::{self, Chosen, Weakness},
 };
 
-/// What is asked of client secrets when they are set. Whatever was set before goes on being good.
+/// Rules for client secrets when they are set. Earlier secrets stay valid.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct SecretRules {
     /// Fewest characters: at least [`Self::FEWEST`].

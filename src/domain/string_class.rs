@@ -47,8 +47,8 @@ impl StringClass for Freeform {
     }
 }
 
-/// What a character is that the tables do not know: they are those of Unicode 6.3, as IANA has
-/// registered them. Judged by the steps of RFC 8264 §8 that can meet such a character.
+/// Class of a character beyond the tables, which are those of Unicode 6.3 as registered by IANA.
+/// Decided by the steps of RFC 8264 §8 that apply to such characters.
 enum Assigned {
     /// `LetterDigits` without `HasCompat`.
     LetterOrDigit,
@@ -61,7 +61,7 @@ enum Assigned {
 impl Assigned {
     fn now(c: char) -> Self {
         use GeneralCategory as Category;
-        /// The one mark that Unicode tells renderers to ignore.
+        /// The one mark that renderers ignore by Unicode's rules.
         const MONGOLIAN_VARIATION_SELECTOR_FOUR: char = '\u{180f}';
         if c == MONGOLIAN_VARIATION_SELECTOR_FOUR {
             return Self::Not;

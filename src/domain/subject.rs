@@ -1,4 +1,4 @@
-//! Who a grant speaks for: a user, or the client itself.
+//! Subject of a grant: a user, or the client itself.
 
 use std::fmt;
 

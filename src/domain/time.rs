@@ -40,17 +40,17 @@ impl Timestamp {
         Self(self.0.saturating_sub(millis))
     }
 
-    /// How long from `earlier` to this moment; zero when `earlier` is not earlier.
+    /// Returns the time from `earlier` to this moment; zero if `earlier` is not earlier.
     pub fn since(self, earlier: Self) -> Duration {
         Duration::from_millis(self.0.saturating_sub(earlier.0))
     }
 }
 
-/// Where `now` comes from. The process has one, named in `app`; tests pass a hand-moved one.
+/// Source of `now`. The process has one, named in `app`; tests move theirs by hand.
 pub trait Clock: Send + Sync + 'static {
     /// The current wall-clock time. It may go backwards; no order is ever taken from it.
     fn now(&self) -> Timestamp;
 
-    /// How old the process is, by a clock that nobody sets: it never goes back.
+    /// Returns the age of the process by a monotonic clock.
     fn age(&self) -> Duration;
 }

@@ -44,9 +44,9 @@ pub struct Token {
     pub key_id: KeyId,
     /// The grant it belongs to.
     pub grant_id: GrantId,
-    /// How many rotations its grant had seen when it was made.
+    /// Number of the grant's rotations before this token.
     pub generation: u32,
-    /// What only its holder knows.
+    /// Secret part of the token.
     pub secret: TokenSecret,
     tag: Tag,
 }
@@ -107,15 +107,15 @@ impl Token {
         Secret::new(text)
     }
 
-    /// What the store keeps of the token.
+    /// Returns the hash that the store keeps.
     pub fn hash(&self) -> TokenHash {
         let secrets =
             [self.key_id.as_bytes().as_slice(), self.secret.as_bytes(), self.tag.as_bytes()];
         TokenHash(Digest::of(&secrets))
     }
 
-    /// Whether the holder of `key` made this token, whatever has become of it since. A key of
-    /// another id never did.
+    /// Returns whether this token was made with `key`, regardless of its present state. A key of
+    /// another id never matches.
     pub fn is_genuine(&self, key: &ServerKey) -> bool {
         let tag = key.tag(self.kind, self.grant_id, self.generation, &self.secret);
         key.id() == self.key_id && bool::from(tag.as_bytes().ct_eq(self.tag.as_bytes()))

@@ -10,7 +10,7 @@ pub(super) const PREFIX_CHARS: usize = 4;
 pub(super) const SECRET_BYTES: usize = 20;
 pub(super) const TAG_BYTES: usize = 12;
 
-/// What a token is good for.
+/// Kinds of tokens.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum TokenKind {
     /// Shown to services.

@@ -1,4 +1,5 @@
-//! What is hashed of a password, or of a secret that a person chose, however it is typed.
+//! Normalisation of passwords and chosen secrets before hashing, so that each way of typing
+//! matches.
 
 use precis_profiles::{
     OpaqueString,
@@ -29,9 +30,9 @@ impl Secret {
         prepared.map(Self::new).map_err(|_| REFUSED)
     }
 
-    /// Every text that may have been hashed when this secret was set, the likeliest first: as it is
-    /// prepared; as version 0.1 composed passwords; as it stands, by version 0.1 for client secrets and
-    /// by whoever else made a hash that was imported.
+    /// Returns every text that can have been hashed when this secret was set, the likeliest first:
+    /// as prepared now; as version 0.1 composed passwords; unchanged, as version 0.1 hashed client
+    /// secrets and as other systems made imported hashes.
     pub fn readings(&self) -> Vec<Reading> {
         let prepared = self.prepared().ok();
         let composed = Self::new(self.expose().nfc().collect::<String>());
@@ -51,7 +52,7 @@ impl Secret {
 pub struct Reading {
     /// The text.
     pub text: Secret,
-    /// What would be hashed of the same secret today, if that is another text.
+    /// Text that would be hashed of the same secret today, if it differs.
     pub renewed: Option<Secret>,
 }
 

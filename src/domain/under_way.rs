@@ -8,7 +8,7 @@ use super::{
     time::Timestamp,
 };
 
-/// Whether the check of a login may begin.
+/// Decision about beginning a login's check.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Begin {
     /// Yes, once this is written.
@@ -42,7 +42,7 @@ impl LockoutPolicy {
         Begin::Yes(Attempts { id, failures, last_failure, under_way, of })
     }
 
-    /// What is to be remembered after a login that succeeded: `None` for nothing.
+    /// Returns the record after a successful login: `None` if nothing needs to be kept.
     pub fn succeeded(attempts: &Attempts) -> Option<Attempts> {
         let under_way = attempts.under_way.ended();
         (under_way.count > 0).then(|| Attempts { failures: 0, under_way, ..attempts.clone() })
@@ -61,8 +61,8 @@ impl LockoutPolicy {
         Attempts { failures, last_failure, under_way: UnderWay::default(), ..attempts.clone() }
     }
 
-    /// How many failures `attempts` count at `now`, and how long they keep the next login waiting;
-    /// zero where it may be tried.
+    /// Returns the number of failures at `now` and the wait before the next login; zero if it may
+    /// be tried.
     pub fn standing(&self, attempts: &Attempts, now: Timestamp) -> Standing {
         let settled = self.settled(attempts, now);
         let wait = match self.judge(Some(&settled), now) {
@@ -73,12 +73,12 @@ impl LockoutPolicy {
     }
 }
 
-/// What failures amount to at the moment.
+/// Present effect of the failures.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Standing {
     /// Those that are remembered.
     pub failures: u32,
-    /// How long no password is tried; zero: it is.
+    /// Time in which no password is tried; zero if one may be.
     pub wait: Duration,
 }
 
@@ -106,7 +106,7 @@ mod tests {
             record = Some(begun(&policy, record.as_ref(), NOW));
         }
         assert_eq!(policy.begin(record.as_ref(), ID, NOW), Begin::Busy);
-        // One ends well: whatever failed is forgotten, and one may begin.
+        // A login succeeds: the failures are forgotten, and another may begin.
         let record = record.and_then(|record| LockoutPolicy::succeeded(&record));
         let record = Some(begun(&policy, record.as_ref(), NOW));
         assert_eq!(policy.begin(record.as_ref(), ID, NOW), Begin::Busy);

@@ -1,4 +1,4 @@
-//! The user record: a login name, a password hash and what introspection tells of the user.
+//! The user record: a login name, a password hash and attributes for introspection.
 
 use std::fmt;
 
@@ -27,9 +27,9 @@ pub struct User {
     pub id: UserId,
     /// The login name: one user per name.
     pub name: UserName,
-    /// How the password is recognised.
+    /// Hash of the password.
     pub password: PasswordHash,
-    /// What introspection tells of the user.
+    /// Attributes in introspection responses.
     pub attributes: Attributes,
     /// When the record was made.
     pub create_time: Timestamp,
@@ -39,7 +39,7 @@ pub struct User {
     pub epoch: Epoch,
     /// Cannot log in, and the user's grants are dead.
     pub disabled: bool,
-    /// What the settings file last applied.
+    /// Declaration that the settings file last applied.
     pub declared: Declared,
 }
 

@@ -82,7 +82,7 @@ fn part(text: &str) -> Result<String, Invalid> {
     // The library maps letter by letter, which makes no small final sigma of a capital one.
     let name = profile.normalization_rule(text.to_lowercase());
     let name = name.and_then(|name| profile.directionality_rule(name)).map_err(|_| REFUSED)?;
-    // A mark without a letter joins whatever the name is shown behind (RFC 5891 §4.2.3.2).
+    // A leading mark would join the text before the name (RFC 5891 §4.2.3.2).
     if name.chars().next().is_none_or(is_combining_mark) {
         return Err(REFUSED);
     }
@@ -100,7 +100,7 @@ impl fmt::Display for UserName {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TypedName {
     name: Result<UserName, Invalid>,
-    /// Where it is another.
+    /// The former reading, if it differs.
     former: Option<UserName>,
 }
 
@@ -120,14 +120,14 @@ impl TypedName {
         self.name.as_ref().map_err(|invalid| *invalid)
     }
 
-    /// The names under which a user may be stored who is meant, the one that wins first: whoever was
-    /// reached by a text goes on being reached by it.
+    /// Returns the names under which the user can be stored, by precedence: a text keeps naming the
+    /// same user.
     pub fn readings(&self) -> impl Iterator<Item = &UserName> {
         self.former.iter().chain(self.name.as_ref().ok())
     }
 
-    /// The one name that failed logins are counted for, whichever of its readings is somebody's; `None`
-    /// when nobody can bear such a name. A capital sigma may stand for either small one.
+    /// Returns the one name under which failed logins are counted, for all its readings; `None` if
+    /// no user can have such a name. A capital sigma may stand for either small one.
     pub fn counted_as(&self) -> Option<UserName> {
         let name = self.name.as_ref().ok().or(self.former.as_ref())?;
         Some(UserName(name.as_str().replace('ς', "σ").into()))

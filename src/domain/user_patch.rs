@@ -18,7 +18,7 @@ use super::{
 pub struct UserPatch {
     /// The login name.
     pub name: Option<UserName>,
-    /// What introspection tells of the user.
+    /// Attributes in introspection responses.
     pub attributes: Option<Attributes>,
     /// Cannot log in, and the user's grants are dead.
     pub disabled: Option<bool>,
@@ -32,7 +32,7 @@ impl UserPatch {
 
     fn put(self, user: &mut User, mut assign: Assign<'_>) {
         if let Some(name) = self.name.filter(|name| *name != user.name) {
-            // What the settings file declares under the old name is another user from then on.
+            // A declaration under the old name means another user from then on.
             user.name = name;
             user.declared.clear();
         }
@@ -41,7 +41,7 @@ impl UserPatch {
     }
 }
 
-/// What a new password does to what was issued before.
+/// Effect of a new password on earlier grants.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum OldGrants {
     /// It is dead.

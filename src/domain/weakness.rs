@@ -1,4 +1,5 @@
-//! What a password or secret that a person chooses must be (NIST SP 800-63B §3.1.1.2): long and not guessable, of whatever characters.
+//! Weakness of chosen passwords and secrets (NIST SP 800-63B §3.1.1.2): too short, too long or
+//! guessable.
 
 use std::fmt;
 
@@ -7,11 +8,11 @@ use zxcvbn::zxcvbn;
 
 use super::{invalid::Invalid, secret::Secret};
 
-/// Fewer guesses than these make a choice a common one. Who guesses at a login gets through a few
-/// dozen a day, who guesses at a client's secret through 86,400 from one address.
+/// Fewer guesses than these make a choice a common one. A guesser can try a few dozen passwords of
+/// a login a day, and 86,400 secrets of a client from one address.
 const GUESSES: u64 = 100_000_000;
 
-/// What is chosen.
+/// Kinds of choices.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Chosen {
     /// A user's password.
@@ -20,7 +21,7 @@ pub enum Chosen {
     Secret,
 }
 
-/// Why a choice is refused. Nothing of what was chosen is in it.
+/// Reason for which a choice is refused. It holds nothing of the choice.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Weakness {
     /// It is longer than [`Secret::MAX_BYTES`].
@@ -59,8 +60,8 @@ impl fmt::Display for Weakness {
     }
 }
 
-/// Checks what somebody called `name` is to have. What is estimated is how soon it is found by one
-/// who knows common passwords, words, names, dates, keyboards and that name.
+/// Checks a choice for the owner `name`. The estimate assumes a guesser who knows common passwords,
+/// words, names, dates, keyboards and that name.
 ///
 /// # Errors
 /// When it is too short, too long or too easily guessed.
@@ -83,8 +84,8 @@ pub(super) fn check(
     Ok(())
 }
 
-/// What is left of a choice without what anybody would try first: the words of the name, and this
-/// service's. In lower case, which the estimate makes little of.
+/// Returns the choice without the words that would be tried first: those of the name and of this
+/// service. In lower case, which hardly changes the estimate.
 fn without_expected(name: &str, chosen: &Secret) -> Zeroizing<String> {
     const SHORTEST: usize = 3;
     let name = name.to_lowercase();
