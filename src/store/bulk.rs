@@ -1,19 +1,19 @@
-//! The writes of bulk work: so many at a time that neither a queue nor a pool of connections refuses
-//! them because of each other, and none given up while others are done.
+//! Bulk reads and writes, with a bound on the number under way: neither a queue nor a pool of
+//! connections refuses one because of the others.
 
 use std::future::Future;
 
 use futures_util::stream::{self, StreamExt as _};
 
-/// Reads or writes that are under way at a time. An engine over a network has some sixteen connections, each of
-/// which is waited for two seconds; a committer takes what has come.
+/// Number of reads or writes under way at a time. An engine over a network has some sixteen
+/// connections and waits two seconds for one; a committer takes everything that is queued.
 pub const AT_ONCE: usize = 32;
 
-/// Does `work` on each of `items`, and calls `done` after each that it succeeds on. What fails is tried
-/// again as long as others are done meanwhile: then the store works, and is only asked for much.
+/// Runs `work` on each of `items` and calls `done` after each success. An item that fails is tried
+/// again as long as others succeed meanwhile: then the store works and is only overloaded.
 ///
 /// # Errors
-/// That of the first item on which it fails, once all that are left fail.
+/// Returns the error of the first failed item once all remaining items fail.
 pub async fn do_all<T: Clone, W, E>(
     items: impl IntoIterator<Item = T>,
     work: impl Fn(T) -> W,
@@ -71,7 +71,7 @@ mod tests {
     #[tokio::test]
     async fn what_a_busy_store_refuses_is_tried_again_until_nothing_is_done_any_more() {
         let (asked, mut count) = (AtomicU32::new(0), 0);
-        // It takes one in ten, and never the last one.
+        // The store accepts one item in ten, and never the last one.
         let work = async |number| {
             let taken = asked.fetch_add(1, Ordering::SeqCst) % 10 == 0 && number < 299;
             if taken { Ok(()) } else { Err("busy") }
@@ -79,7 +79,7 @@ mod tests {
         assert_eq!(do_all(0..300, work, || count += 1).await, Err("busy"));
         assert!(count > 30, "{count} are done at the first attempt");
         let (asked, mut count) = (AtomicU32::new(u32::MAX), 0);
-        // Each round takes the first that it is asked for.
+        // Each round accepts only its first item.
         let work = async |number| {
             let first = asked.swap(number, Ordering::SeqCst) >= number;
             if first { Ok(()) } else { Err("busy") }

@@ -1,4 +1,5 @@
-//! Records in memory: a record that changes while it is read for the cache does not get into it.
+//! Caches records in memory. A record that changes while it is read for the cache does not enter
+//! it.
 
 use std::{
     hash::{BuildHasher as _, BuildHasherDefault, DefaultHasher, Hash},
@@ -9,12 +10,12 @@ use quick_cache::{Weighter, sync::Cache};
 
 use super::{Record, Stored};
 
-/// Counters of changes. Records that share one lose a fill now and then.
+/// Number of change counters. Records that share a counter lose a fill now and then.
 const STRIPES: usize = 256;
 
-/// A value whose share of memory is known.
+/// A value with a known memory size.
 pub(super) trait Weighed: Clone {
-    /// Bytes that it takes in memory.
+    /// Returns the number of bytes that the value takes in memory.
     fn memory_bytes(&self) -> usize;
 }
 
@@ -33,20 +34,20 @@ impl<K, V: Weighed> Weighter<K, V> for MemoryBytes {
     }
 }
 
-/// Values by key, at most so many bytes of them.
+/// Values by key, limited to a total number of bytes.
 pub(super) struct RecordCache<K, V> {
     kept: Cache<K, V, MemoryBytes>,
     changes: Box<[Mutex<u64>]>,
 }
 
-/// The count of changes when a fill began: the fill succeeds only while it is the same.
+/// The change count at the start of a fill. The fill succeeds only if the count is still the same.
 #[derive(Clone, Copy)]
 pub(super) struct Fill(u64);
 
 impl<K: Clone + Eq + Hash, V: Weighed> RecordCache<K, V> {
-    /// An empty cache of at most `bytes`.
+    /// Creates an empty cache of at most `bytes` bytes.
     pub(super) fn new(bytes: u64) -> Self {
-        // The estimate sizes the cache's index up front: small, it grows by itself.
+        // The estimate sizes the cache's index at the start. A small index grows by itself.
         const ESTIMATED_RECORDS: usize = 1_000;
         Self {
             kept: Cache::with_weighter(ESTIMATED_RECORDS, bytes, MemoryBytes),
@@ -54,18 +55,18 @@ impl<K: Clone + Eq + Hash, V: Weighed> RecordCache<K, V> {
         }
     }
 
-    /// The value, if it is kept. Takes no lock that a change holds.
+    /// Returns the value if it is cached. Takes no lock that a change holds.
     pub(super) fn get(&self, key: &K) -> Option<V> {
         self.kept.get(key)
     }
 
-    /// Begins a fill. Call it before the read whose result is to be kept.
+    /// Begins a fill. Call this before the read that supplies the value.
     pub(super) fn begin(&self, key: &K) -> Fill {
         Fill(*self.changes_of(key))
     }
 
-    /// Keeps what was read, unless the key has changed since the fill began. No reader ever finds a
-    /// value here that a change has overtaken: check and insertion are one step.
+    /// Stores a value that was read, unless the key has changed since the fill began. The check and
+    /// the insertion are one step, so no reader finds an outdated value here.
     pub(super) fn fill(&self, fill: Fill, key: &K, value: V) {
         let changes = self.changes_of(key);
         if *changes == fill.0 {
@@ -73,14 +74,14 @@ impl<K: Clone + Eq + Hash, V: Weighed> RecordCache<K, V> {
         }
     }
 
-    /// Drops a value whose key changes. Fills that began before lose.
+    /// Drops the value of a key that changes. Fills that began earlier fail.
     pub(super) fn forget(&self, key: &K) {
         let mut changes = self.changes_of(key);
         *changes += 1;
         self.kept.remove(key);
     }
 
-    /// Drops everything. Fills that began before lose.
+    /// Drops all values. Fills that began earlier fail.
     pub(super) fn clear(&self) {
         for changes in &self.changes {
             *changes.lock().unwrap_or_else(PoisonError::into_inner) += 1;

@@ -1,19 +1,19 @@
-//! How a store is.
+//! The state of a store: space, size and damage.
 
-/// What an engine knows of itself without asking the disk for much; zero where it does not know.
+/// State of an engine, as far as it is known without much disk access. Unknown numbers are zero.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Condition {
-    /// Whether it takes new records.
+    /// `true` if the store accepts new records.
     pub writable: bool,
-    /// Free bytes of its file system.
+    /// Free bytes of the store's file system.
     pub free_bytes: u64,
-    /// Bytes that it takes on disk.
+    /// Bytes that the store takes on disk.
     pub disk_bytes: u64,
-    /// About how many grants it holds, those included that have ended and are not yet freed.
+    /// Approximate number of grants, including ended grants that are not yet deleted.
     pub grants: u64,
-    /// By how many milliseconds this process's own clock is ahead of the database's, where the
-    /// database's is what counts.
+    /// Milliseconds by which this process's clock is ahead of the database's clock. Set if the
+    /// store judges time by the database's clock.
     pub clock_skew: Option<i64>,
-    /// How many records were met since the process began that do not decode.
+    /// Number of records found since the process began that cannot be decoded.
     pub damaged: u64,
 }

@@ -1,39 +1,40 @@
-//! Copies everything of one store into another, empty one of whatever engine.
+//! Copies all records of one store into another, empty store of any engine.
 
 use thiserror::Error;
 
 use super::{Pages, ReadError, Record, Records, Store, Write, WriteError, bulk::do_all};
 
-/// Records read at once.
+/// Number of records in one read.
 const PAGE: usize = 256;
 
-/// How many records were copied.
+/// Numbers of copied records.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Copied {
-    /// Clients.
+    /// Number of clients.
     pub clients: u64,
-    /// Users.
+    /// Number of users.
     pub users: u64,
-    /// Grants, those that have ended included.
+    /// Number of grants, including ended ones.
     pub grants: u64,
 }
 
-/// Why not everything was copied.
+/// The reason for an incomplete copy.
 #[derive(Debug, Error)]
 pub enum CopyError {
-    /// The store that is copied.
+    /// Reading from the source store failed.
     #[error("the store to copy: {0}")]
     Read(#[from] ReadError),
-    /// The store that is filled.
+    /// Writing to the target store failed.
     #[error("the store to fill: {0}")]
     Write(#[from] WriteError),
 }
 
-/// Copies keys, clients, users, grants and failed logins from a store that nobody writes to. The feed
-/// of changes is none of them: it begins anew. `watch` is called with what was copied so far, after each.
+/// Copies keys, clients, users, grants and failed logins from a store that has no other writers.
+/// The feed of changes is not copied: the target's feed starts empty. Calls `watch` with the counts
+/// so far after each record.
 ///
 /// # Errors
-/// See [`CopyError`]. The store that was being filled is of no use then.
+/// Returns a [`CopyError`] if a read or a write fails. The target store is unusable then.
 pub async fn copy(
     from: &impl Store,
     to: &impl Store,
@@ -59,7 +60,7 @@ pub async fn copy(
     };
     copy_records(from.grants(), to.grants(), grants).await?;
     copy_records(from.attempts(), to.attempts(), || ()).await?;
-    // A page passes over what is damaged: here that would lose it unseen.
+    // A page skips damaged records. A copy must not lose them silently.
     if from.condition().damaged > 0 {
         return Err(ReadError::Corrupt.into());
     }
@@ -78,7 +79,7 @@ async fn copy_records<R: Record>(
     Ok(())
 }
 
-/// Puts the record there. An attempt before, of which nobody knows what became, may have done so.
+/// Inserts the record. An earlier attempt with an unknown result may have inserted it already.
 async fn insert<R: Record>(to: &impl Records<R>, record: &R) -> Result<(), CopyError> {
     match to.write(Write::Insert(record.clone())).await {
         Err(WriteError::Conflict) if is_there(to, record).await? => Ok(()),
@@ -103,7 +104,7 @@ mod tests {
     async fn everything_is_there_as_it_was() {
         let (from, to) = (MemoryStore::new(), MemoryStore::new());
         from.add_key_id(KeyId::from_bytes([7; 4])).await.expect("noted");
-        // A whole page, behind which there is none.
+        // A full page, with no page after it.
         for number in 0..=u8::MAX {
             let grant = conformance::grant(number);
             from.grants().write(Write::Insert(grant)).await.expect("inserted");

@@ -1,4 +1,5 @@
-//! The records that cannot be decoded: passed over where many are read, and known by name.
+//! Records that cannot be decoded: reads of many records skip them, and this list remembers their
+//! names.
 
 use std::{
     collections::BTreeSet,
@@ -9,10 +10,10 @@ use std::{
 use super::Record;
 use crate::metrics::Registry;
 
-/// Records that are remembered; of more than that the number is not known.
+/// Maximum number of remembered records. Beyond it the count stays at this number.
 const MOST: usize = 10_000;
 
-/// The damaged records that were met since the process began. Cloning shares them.
+/// The damaged records found since the process began. Clones share the list.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Damage(Arc<Mutex<BTreeSet<Met>>>);
 
@@ -23,7 +24,7 @@ struct Met {
 }
 
 impl Damage {
-    /// Notes that the record under `key` does not decode, and logs it the first time.
+    /// Notes that the record under `key` cannot be decoded, and logs it the first time.
     pub(super) fn met<R: Record>(&self, key: &[u8]) {
         let mut met = self.lock();
         if met.len() < MOST && met.insert(Met { records: R::NAME, key: key.into() }) {
@@ -36,8 +37,8 @@ impl Damage {
         }
     }
 
-    /// Serves how many were met. The name and the help text are in the tables of docs/operating.md
-    /// and docs/cluster.md.
+    /// Registers a gauge of the damaged records. Its name and help text are in the tables of
+    /// docs/operating.md and docs/cluster.md.
     pub(super) fn serve(&self, registry: &Registry) {
         let damaged = registry.gauge(
             "jeton_store_damaged_records",
@@ -49,7 +50,7 @@ impl Damage {
         });
     }
 
-    /// How many were met.
+    /// Returns the number of damaged records found.
     pub(super) fn count(&self) -> u64 {
         self.lock().len() as u64
     }

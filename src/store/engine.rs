@@ -1,6 +1,6 @@
-//! The engine that the settings name, as one type: the program above it is compiled once.
+//! The engine chosen by the settings, as one type: the code above it is compiled once.
 //!
-//! Which one it is is a branch that always goes the same way; a cache hit pays nothing else for it.
+//! The choice is a branch that always goes the same way. A cache hit pays nothing else for it.
 
 use std::sync::Arc;
 
@@ -40,16 +40,16 @@ pub trait Kept: Committed {}
 #[cfg(not(feature = "postgres"))]
 impl<R: Committed> Kept for R {}
 
-/// The records of one type. Cloning shares them.
+/// The records of one type. Clones share them.
 pub enum EngineRecords<R: Kept> {
-    /// Of the embedded engine.
+    /// Records of the embedded engine.
     Sled(SledRecords<R>),
-    /// Of the database.
+    /// Records in the database.
     #[cfg(feature = "postgres")]
     Postgres(PostgresRecords<R>),
 }
 
-/// An open store. Cloning shares it.
+/// An open store. Clones share it.
 #[derive(Clone)]
 pub struct Engine {
     grants: EngineRecords<Grant>,
@@ -66,17 +66,17 @@ enum OpenStore {
     Postgres(PostgresStore),
 }
 
-/// How ready an engine is, and every change of that.
+/// The readiness of an engine, with every change of it.
 #[derive(Clone, Debug)]
 pub enum EngineReadiness {
-    /// Of the embedded engine.
+    /// Readiness of the embedded engine.
     Sled(watch::Receiver<sled::Readiness>),
-    /// Of the database.
+    /// Readiness of the database.
     #[cfg(feature = "postgres")]
     Postgres(watch::Receiver<postgres::Readiness>),
 }
 
-/// Does the same with whichever store is open.
+/// Evaluates the same expression on the store of either engine.
 macro_rules! either {
     ($store:expr, $open:ident => $done:expr) => {
         match $store {
@@ -87,7 +87,7 @@ macro_rules! either {
     };
 }
 
-/// Does the same with the records of whichever store is open.
+/// Evaluates the same expression on the records of either engine.
 macro_rules! either_records {
     ($records:expr, $of:ident => $done:expr) => {
         match $records {
@@ -124,12 +124,12 @@ impl From<PostgresStore> for Engine {
 }
 
 impl Engine {
-    /// What the engine counts.
+    /// Returns the engine's metrics.
     pub fn metrics(&self) -> Registry {
         either!(&self.store, store => store.metrics())
     }
 
-    /// The clock to judge by, where several processes share the store: the database's.
+    /// Returns the database's clock if several processes share the store: time is judged by it.
     pub fn clock(&self) -> Option<Arc<dyn Clock>> {
         match &self.store {
             OpenStore::Sled(_) => None,
@@ -138,7 +138,7 @@ impl Engine {
         }
     }
 
-    /// Whether the store takes writes, and every change of that.
+    /// Returns the readiness for writes, with every change of it.
     pub fn readiness(&self) -> EngineReadiness {
         match &self.store {
             OpenStore::Sled(store) => EngineReadiness::Sled(store.readiness()),
@@ -147,7 +147,8 @@ impl Engine {
         }
     }
 
-    /// As [`SledStore::keep_free_space`]; the space of a database is not this process's to watch.
+    /// Watches the free space, as [`SledStore::keep_free_space`] does. Does nothing for a database,
+    /// which manages its own space.
     pub fn keep_free_space(&self) {
         match &self.store {
             OpenStore::Sled(store) => store.keep_free_space(),
@@ -156,10 +157,11 @@ impl Engine {
         }
     }
 
-    /// As [`SledStore::count_grants`]; a database has counted them all the time.
+    /// Counts the grants, as [`SledStore::count_grants`] does. A database counts its grants all the
+    /// time.
     ///
     /// # Errors
-    /// As there.
+    /// Fails as [`SledStore::count_grants`] does.
     pub async fn count_grants(&self, opened: Timestamp) -> Result<(), ReadError> {
         match &self.store {
             OpenStore::Sled(store) => store.count_grants(opened).await,
@@ -168,12 +170,12 @@ impl Engine {
         }
     }
 
-    /// Notes, durably, that records may name the key `active` from now on, of a ring that holds
-    /// `held`. Processes that share a store must hold every key that its records may name: the one
-    /// that is missing is told, and nothing was noted.
+    /// Notes durably that records may name the key `active` from now on, of a ring that holds
+    /// `held`. Processes that share a store must hold every key that its records may name. Returns
+    /// the missing key, and notes nothing, if the ring lacks one.
     ///
     /// # Errors
-    /// As [`Store::add_key_id`].
+    /// Fails as [`Store::add_key_id`] does.
     #[cfg_attr(
         not(feature = "postgres"),
         expect(unused_variables, reason = "the embedded engine has nobody to share it with")
@@ -190,10 +192,10 @@ impl Engine {
         }
     }
 
-    /// Stops in order, with everything that was acknowledged durable.
+    /// Stops in order. Everything that was acknowledged is durable afterwards.
     ///
     /// # Errors
-    /// As [`SledStore::close`].
+    /// Fails as [`SledStore::close`] does.
     pub async fn close(&self) -> Result<(), Failure> {
         match &self.store {
             OpenStore::Sled(store) => store.close().await,
@@ -205,10 +207,11 @@ impl Engine {
         }
     }
 
-    /// Waits until the store cannot go on. A database that is away may come back: it is waited for.
+    /// Waits until the store fails for good. A database that is away may come back, so this waits
+    /// on.
     ///
     /// # Errors
-    /// As [`SledStore::stopped`].
+    /// Fails as [`SledStore::stopped`] does.
     pub async fn stopped(&self) -> Result<(), Failure> {
         match &self.store {
             OpenStore::Sled(store) => store.stopped().await,

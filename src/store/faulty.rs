@@ -1,7 +1,7 @@
-//! A store that fails as it is told, over one that does not: for tests of everything above the store.
+//! A store with planned faults over a working store, for tests of everything above the store.
 //!
-//! Nothing lies in memory here: every read is one that may fail. A fault comes before the store
-//! beneath is asked, save [`WriteFault::Acknowledgement`], which comes after.
+//! It caches nothing: every read can fail. A fault comes before the inner store is called, except
+//! [`WriteFault::Acknowledgement`], which comes after.
 
 use std::{
     collections::VecDeque,
@@ -20,30 +20,30 @@ use crate::domain::{
     key_ring::KeyId, time::Timestamp, user::User, user_name::UserName,
 };
 
-/// What happens to one read.
+/// A fault of one read.
 #[derive(Clone, Debug)]
 pub enum ReadFault {
-    /// It is not answered.
+    /// The read fails with this error.
     Fails(ReadError),
-    /// It waits until the gate is opened, and is answered then.
+    /// The read waits until the gate is opened, and is answered then.
     Waits(Gate),
-    /// It is answered after so long.
+    /// The read is answered after this delay.
     Takes(Duration),
 }
 
-/// What happens to one write.
+/// A fault of one write.
 #[derive(Clone, Debug)]
 pub enum WriteFault {
-    /// Nothing is written, and this is answered. With [`WriteError::Unknown`]: the write that was
-    /// lost.
+    /// Nothing is written and the write fails with this error. [`WriteError::Unknown`] here means a
+    /// write that was lost.
     Fails(WriteError),
-    /// What is asked is done, whatever comes of it, and [`WriteError::Unknown`] is answered.
+    /// The write is carried out, and its result is always [`WriteError::Unknown`].
     Acknowledgement,
-    /// It waits until the gate is opened, and is done then.
+    /// The write waits until the gate is opened, and is carried out then.
     Waits(Gate),
 }
 
-/// Where calls wait until a test has done what it wants to do meanwhile. Cloning shares it.
+/// A gate that holds calls back while a test does something else. Clones share the gate.
 #[derive(Clone, Debug)]
 pub struct Gate(Arc<watch::Sender<Passage>>);
 
@@ -54,17 +54,17 @@ struct Passage {
 }
 
 impl Gate {
-    /// A closed gate.
+    /// Creates a closed gate.
     pub fn closed() -> Self {
         Self(Arc::new(watch::Sender::new(Passage::default())))
     }
 
-    /// Lets through everybody who waits, and everybody after them.
+    /// Lets through all calls that wait, and all later ones.
     pub fn open(&self) {
         self.0.send_modify(|passage| passage.open = true);
     }
 
-    /// Waits until so many calls have come to the gate.
+    /// Waits until `calls` calls have arrived at the gate.
     pub async fn arrived(&self, calls: usize) {
         self.wait(|passage| passage.arrived >= calls).await;
     }
@@ -81,7 +81,7 @@ impl Gate {
     }
 }
 
-/// Says what happens to the next call, if it is a fault.
+/// Returns the fault of the next call, or `None` if it succeeds.
 type Plan<F> = Box<dyn FnMut() -> Option<F> + Send>;
 
 struct Faults {
@@ -95,7 +95,7 @@ impl Faults {
     }
 }
 
-/// The store with its faults: none, until some are planned. Cloning shares both.
+/// A store with its planned faults, none at first. Clones share both.
 #[derive(Clone)]
 pub struct FaultyStore<S> {
     store: S,
@@ -103,28 +103,28 @@ pub struct FaultyStore<S> {
 }
 
 impl<S> FaultyStore<S> {
-    /// No faults yet.
+    /// Wraps `store` without faults.
     pub fn new(store: S) -> Self {
         Self { store, faults: Arc::new(Mutex::new(Faults::none())) }
     }
 
-    /// From now on `plan` is asked before each read what happens to it.
+    /// Asks `plan` for a fault before each read from now on.
     pub fn plan_reads(&self, plan: impl FnMut() -> Option<ReadFault> + Send + 'static) {
         self.lock().reads = Box::new(plan);
     }
 
-    /// From now on `plan` is asked before each write what happens to it.
+    /// Asks `plan` for a fault before each write from now on.
     pub fn plan_writes(&self, plan: impl FnMut() -> Option<WriteFault> + Send + 'static) {
         self.lock().writes = Box::new(plan);
     }
 
-    /// The next writes go as `script` says, one after the other, and those after them well.
+    /// Applies the entries of `script` to the next writes, in order. Later writes succeed.
     pub fn script_writes(&self, script: impl IntoIterator<Item = Option<WriteFault>>) {
         let mut script: VecDeque<_> = script.into_iter().collect();
         self.plan_writes(move || script.pop_front().flatten());
     }
 
-    /// Nothing fails any more.
+    /// Removes all planned faults.
     pub fn mend(&self) {
         *self.lock() = Faults::none();
     }
@@ -170,7 +170,7 @@ impl<S> FaultyStore<S> {
     }
 }
 
-/// Where a store keeps records of this type.
+/// A type of record with its place in an inner store.
 trait Kept: Record {
     fn records<S: Store>(store: &S) -> &impl Records<Self>;
 }

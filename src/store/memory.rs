@@ -26,13 +26,14 @@ struct State {
     users: Map<User>,
     attempts: Map<Attempts>,
     changes: VecDeque<Change>,
-    /// Events that are in `changes` no more.
+    /// Number of events that were trimmed from `changes`.
     trimmed: u64,
     keys: BTreeSet<KeyId>,
     last_version: u64,
 }
 
-/// A store in memory, for tests of everything above the store and as the measure of the others.
+/// A store in memory: for tests of everything above the store, and as the reference for the other
+/// engines.
 #[derive(Clone, Default)]
 pub struct MemoryStore {
     state: Arc<Mutex<State>>,
@@ -41,12 +42,12 @@ pub struct MemoryStore {
 }
 
 impl MemoryStore {
-    /// An empty store.
+    /// Creates an empty store.
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// An empty store that several services are to write to, as processes do to a database.
+    /// Creates an empty store that several services write to, like processes that share a database.
     pub fn shared() -> Self {
         Self { shared: true, ..Self::default() }
     }
@@ -57,11 +58,11 @@ impl MemoryStore {
     }
 }
 
-/// Records that the reference engine has a map for.
+/// A type of record with a map in the reference engine.
 trait Mapped: Record {
     fn map(state: &mut State) -> &mut Map<Self>;
 
-    /// Whether the record would take a place that another record holds.
+    /// Returns `true` if the record would take a unique value that another record holds.
     fn collides(&self, _state: &State) -> bool {
         false
     }

@@ -1,4 +1,4 @@
-//! Makes files that nobody else has made: not through a link that was planted, nor with a mode that was left.
+//! Creates files safely: never through a planted link, never with the mode of a leftover file.
 
 use std::{
     fs::{self, File},
@@ -9,14 +9,14 @@ use std::{
 
 use rustix::fs::OFlags;
 
-/// The flag of `open(2)` that follows no link, for files that are added to.
+/// Flag of `open(2)` that refuses links, for files that are appended to.
 pub const NOFOLLOW: i32 = OFlags::NOFOLLOW.bits().cast_signed();
 
-/// Makes the file `path`, for its owner alone, in place of what a crash has left there.
+/// Creates the file `path`, readable by its owner alone, in place of the leftovers of a crash.
 ///
 /// # Errors
-/// When what is there cannot be removed, when another process makes one at the same moment, or when the
-/// file cannot be made.
+/// Fails if a leftover cannot be removed, if another process creates the file at the same moment,
+/// or if the file cannot be created.
 pub fn create(path: &Path) -> io::Result<File> {
     match fs::remove_file(path) {
         Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
@@ -26,26 +26,28 @@ pub fn create(path: &Path) -> io::Result<File> {
     File::options().write(true).create_new(true).mode(0o600).open(path)
 }
 
-/// Puts a file of these bytes under a name in a directory, in one step: whoever reads it finds the one before
-/// or this one, also after a power failure.
+/// Writes `bytes` to a file `name` in a directory, in one step. A reader finds the old file or the
+/// new one, even after a power failure.
 ///
 /// # Errors
-/// When it cannot be written, synced or renamed: then the one before is there.
+/// Fails if the file cannot be written, synced or renamed. The old file stays then.
 pub fn replace(directory: &Path, name: &str, bytes: &[u8]) -> io::Result<()> {
     put(directory, name, bytes, |_| Ok(()))
 }
 
-/// [`replace`], by the directory's owner or by root, for the owner to read.
+/// Does the same as [`replace`], run by the directory's owner or by root. The owner can read the
+/// file.
 ///
 /// # Errors
-/// As there.
+/// Fails as [`replace`] does.
 pub fn replace_for_owner(directory: &Path, name: &str, bytes: &[u8]) -> io::Result<()> {
     let owner = fs::metadata(directory)?;
     put(directory, name, bytes, |file| {
         if file.metadata()?.uid() == owner.uid() {
             return Ok(());
         }
-        // Before the file has its name: nobody can have put another in its place.
+        // The owner is set before the file has its name, so no other process can have replaced the
+        // file.
         fchown(file, Some(owner.uid()), Some(owner.gid()))
     })
 }
@@ -87,7 +89,7 @@ mod tests {
     fn a_file_that_was_left_open_to_others_is_another_one_afterwards() {
         let directory = tempfile::tempdir().expect("a directory");
         let path = directory.path().join("seal.new");
-        // Held open, so that its inode is not another's meanwhile.
+        // The file stays open, so that no other file can take its inode meanwhile.
         let held = File::options().write(true).create_new(true).mode(0o666).open(&path);
         let held = held.expect("a file");
         let before = held.metadata().expect("metadata");

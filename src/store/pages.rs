@@ -1,8 +1,8 @@
-//! All records of one type, a page after the other.
+//! Iterates over all records of one type, page by page.
 
 use super::{ReadError, Record, Records, Stored};
 
-/// The pages that are left.
+/// The remaining pages.
 pub struct Pages<'r, R: Record, T> {
     records: &'r T,
     step: usize,
@@ -11,15 +11,15 @@ pub struct Pages<'r, R: Record, T> {
 }
 
 impl<'r, R: Record, T: Records<R>> Pages<'r, R, T> {
-    /// All of `records`, at most `step` at a time.
+    /// Creates an iterator over all of `records`, with at most `step` records a page.
     pub const fn of(records: &'r T, step: usize) -> Self {
         Self { records, step, after: None, ended: false }
     }
 
-    /// The next page; `None` behind the last one.
+    /// Returns the next page, or `None` after the last one.
     ///
     /// # Errors
-    /// As [`Records::page`].
+    /// Fails as [`Records::page`] does.
     pub async fn next(&mut self) -> Result<Option<Vec<Stored<R>>>, ReadError> {
         if self.ended {
             return Ok(None);

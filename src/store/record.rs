@@ -1,4 +1,4 @@
-//! What an engine must know of a record type to keep it.
+//! The interface of a record type to the engines.
 
 use std::{fmt::Debug, hash::Hash};
 
@@ -16,42 +16,42 @@ use crate::domain::{
 
 /// A type of record.
 pub trait Record: Clone + Debug + PartialEq + Send + Sync + 'static {
-    /// What it is found by.
+    /// Type of the key.
     type Key: Clone + Debug + Eq + Hash + Ord + Send + Sync + 'static;
 
-    /// The records of this type, in one word.
+    /// Name of the record type, one word.
     const NAME: &'static str;
 
-    /// The key of this record.
+    /// Returns the key of this record.
     fn key(&self) -> Self::Key;
 
-    /// The key as bytes, in the key's order.
+    /// Returns the key as bytes, in the key's order.
     fn key_bytes(key: &Self::Key) -> &[u8];
 
-    /// Reads a key back from its bytes.
+    /// Parses a key.
     ///
     /// # Errors
-    /// [`Corrupt`] when they are not a key's.
+    /// Returns [`Corrupt`] if the bytes are not a key.
     fn parse_key(bytes: &[u8]) -> Result<Self::Key, Corrupt>;
 
-    /// The record as bytes, without its key.
+    /// Encodes the record without its key.
     fn encode(&self) -> Vec<u8>;
 
-    /// Reads a record back from its bytes.
+    /// Decodes a record.
     ///
     /// # Errors
-    /// [`Corrupt`] when they are not a record's.
+    /// Returns [`Corrupt`] if the bytes are not a record.
     fn decode(key: &Self::Key, bytes: &[u8]) -> Result<Self, Corrupt>;
 
-    /// What the feed says when `new` takes the place of `old`; `None` stands for no record.
+    /// Returns the feed's event for a replacement of `old` with `new`. `None` stands for no record.
     fn change(old: Option<&Self>, new: Option<&Self>) -> Option<Change>;
 
-    /// Bytes the record takes in memory, within a few allocations' overhead: caches are bounded
-    /// by it.
+    /// Returns the number of bytes that the record takes in memory, within the overhead of a few
+    /// allocations. Caches are bounded by it.
     fn memory_bytes(&self) -> usize;
 }
 
-/// What a map entry, the shared pointer and the heap's own headers add to a record in a cache.
+/// Bytes that a map entry, the shared pointer and the heap's own headers add to a cached record.
 const CACHE_OVERHEAD: usize = 160;
 
 impl Record for Grant {
@@ -123,7 +123,7 @@ impl Record for Client {
     }
 
     fn memory_bytes(&self) -> usize {
-        // Clients are few; their encoding is close to what their text takes.
+        // Clients are few. Their encoding is about as long as their text in memory.
         size_of::<Self>() + CACHE_OVERHEAD + 2 * self.to_bytes().len()
     }
 }
@@ -188,7 +188,7 @@ impl Record for Attempts {
         Self::from_bytes(*key, bytes)
     }
 
-    /// No answer that anybody caches rests on them.
+    /// No cached answer depends on failed logins.
     fn change(_old: Option<&Self>, _new: Option<&Self>) -> Option<Change> {
         None
     }

@@ -1,4 +1,4 @@
-//! A record as it was read: shared, immutable, with the version to replace it by.
+//! A record that was read: shared, immutable, with the version to replace it by.
 
 use std::{ops::Deref, sync::Arc};
 
@@ -7,18 +7,18 @@ use std::{ops::Deref, sync::Arc};
 pub struct Version(u64);
 
 impl Version {
-    /// A version from its stored number.
+    /// Creates a version from its stored number.
     pub const fn from_u64(number: u64) -> Self {
         Self(number)
     }
 
-    /// The number that is stored.
+    /// Returns the stored number.
     pub const fn as_u64(self) -> u64 {
         self.0
     }
 }
 
-/// A record with its version. Cloning it shares it.
+/// A record with its version. Clones share the record.
 #[derive(Debug)]
 pub struct Stored<R>(Arc<(Version, R)>);
 
@@ -28,7 +28,7 @@ impl<R> Stored<R> {
         Self(Arc::new((version, record)))
     }
 
-    /// The version of this state.
+    /// Returns the version of this state.
     pub fn version(&self) -> Version {
         self.0.0
     }

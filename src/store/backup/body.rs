@@ -1,19 +1,19 @@
-//! The bytes of a backup before its checksum, which are the last ones of a stream of any length.
+//! The bytes of a backup before its checksum, which is the end of a stream of unknown length.
 
 use std::io::{self, Read};
 
 use sha2::{Digest as _, Sha256};
 
-/// Bytes of the checksum.
+/// Length of the checksum, in bytes.
 const CHECKSUM_BYTES: usize = 32;
-/// Bytes that are read at once.
+/// Number of bytes in one read.
 const PIECE_BYTES: usize = 16 << 10;
 
-/// Reads all bytes but those of the checksum, and hashes them.
+/// Reads all bytes except the checksum, and hashes them.
 pub(super) struct Body<R> {
     inner: R,
     hash: Sha256,
-    /// Was read and is not handed out: the checksum is among it until the end.
+    /// Bytes that were read and not yet handed out. The checksum is among them until the end.
     held: Vec<u8>,
     ended: bool,
 }
@@ -23,7 +23,8 @@ impl<R: Read> Body<R> {
         Self { inner, hash: Sha256::new(), held: Vec::new(), ended: false }
     }
 
-    /// Returns whether all was read, and the last bytes are the hash of those before them.
+    /// Returns `true` if everything was read and the last bytes are the hash of the bytes before
+    /// them.
     pub(super) fn is_right(&self) -> bool {
         self.ended && *self.hash.clone().finalize() == *self.held
     }

@@ -1,10 +1,10 @@
-//! Checks the checksum of a backup that streams by and is not kept.
+//! Checks the checksum of a backup that streams through and is not stored.
 
 use sha2::{Digest as _, Sha256};
 
 const CHECKSUM_BYTES: usize = 32;
 
-/// Hashes all bytes but the last ones, which must be the hash.
+/// Hashes all bytes except the last ones, which must be the hash.
 #[derive(Clone, Debug, Default)]
 pub struct PassingChecksum {
     hash: Sha256,
@@ -12,7 +12,7 @@ pub struct PassingChecksum {
 }
 
 impl PassingChecksum {
-    /// Takes the next bytes.
+    /// Adds the next bytes.
     pub fn update(&mut self, bytes: &[u8]) {
         self.last.extend_from_slice(bytes);
         let passed = self.last.len().saturating_sub(CHECKSUM_BYTES);
@@ -20,7 +20,7 @@ impl PassingChecksum {
         self.last.drain(..passed);
     }
 
-    /// Whether what came by was whole and unchanged, as far as a checksum tells.
+    /// Returns `true` if the stream was complete and unchanged, as far as the checksum shows.
     pub fn is_right(self) -> bool {
         *self.hash.finalize() == *self.last
     }

@@ -1,4 +1,4 @@
-//! Frames as bytes: what each letter stands for.
+//! Encodes frames as bytes, each with a letter for its type.
 
 use super::{BackupError, Counts, Entry, FORMAT, Header};
 use crate::{
@@ -6,13 +6,13 @@ use crate::{
     store::{MAX_RECORD_BYTES, Record},
 };
 
-/// What the file begins with, before its format version.
+/// First bytes of the file, before its format version.
 const NAME: &[u8; 15] = b"jeton backup\r\n\x00";
-/// Bytes in front of the compressed frames.
+/// Number of bytes before the compressed frames.
 pub(super) const MAGIC_BYTES: usize = NAME.len() + 1;
-/// Bytes in front of a frame's payload.
+/// Number of bytes before a frame's payload.
 pub(super) const HEAD_BYTES: usize = 5;
-/// Longest payload: a record of the largest size with its key.
+/// Maximum length of a payload: a record of the largest size with its key.
 pub(super) const MAX_PAYLOAD_BYTES: usize = MAX_RECORD_BYTES + (1 << 10);
 
 const HEADER: u8 = b'H';
@@ -24,7 +24,7 @@ const NO_CLIENT: u8 = b'c';
 const NO_USER: u8 = b'u';
 const TRAILER: u8 = b'T';
 
-/// The file's first bytes.
+/// Returns the file's first bytes.
 pub(super) fn magic() -> [u8; MAGIC_BYTES] {
     let mut magic = [FORMAT; MAGIC_BYTES];
     magic[..NAME.len()].copy_from_slice(NAME);
@@ -40,7 +40,7 @@ pub(super) fn check_magic(bytes: &[u8; MAGIC_BYTES]) -> Result<(), BackupError> 
     }
 }
 
-/// A frame.
+/// A frame: the header, an entry or the trailer.
 #[expect(clippy::large_enum_variant, reason = "one at a time, and most are the largest")]
 pub(super) enum Frame {
     Header(Header),
@@ -49,7 +49,7 @@ pub(super) enum Frame {
 }
 
 impl Frame {
-    /// Adds the frame to `out`.
+    /// Appends the frame to `out`.
     pub(super) fn write(&self, out: &mut Vec<u8>) {
         match self {
             Self::Header(header) => {
@@ -74,7 +74,7 @@ impl Frame {
         }
     }
 
-    /// Reads a frame from its letter and payload.
+    /// Decodes a frame from its letter and payload.
     pub(super) fn read(letter: u8, payload: &[u8]) -> Result<Self, BackupError> {
         let entry = match letter {
             HEADER => return Ok(Self::Header(header(payload)?)),
@@ -106,7 +106,7 @@ fn put(out: &mut Vec<u8>, letter: u8, parts: &[&[u8]]) {
     }
 }
 
-/// A record's payload: the length of its key as two bytes, the key, the record.
+/// Appends a record's payload: the length of its key as two bytes, the key, the record.
 fn put_record<R: Record>(out: &mut Vec<u8>, letter: u8, record: &R) {
     let key = record.key();
     let key = R::key_bytes(&key);

@@ -1,4 +1,5 @@
-//! The backup file: every record of a store, whatever its engine, compressed, with a checksum over everything.
+//! The backup file: every record of a store of any engine, compressed, with a checksum over
+//! everything.
 //!
 //! | bytes | what |
 //! |---|---|
@@ -6,12 +7,12 @@
 //! | … | one raw deflate stream (RFC 1951) of frames: a header, entries, a trailer |
 //! | 32 | SHA-256 of all bytes before |
 //!
-//! A frame is a letter, the length of what follows as four bytes, most significant first, and that.
-//! An entry is a key that records may name (never the key itself), a record, or word that a record
-//! is gone. Of several entries for one record the last one holds. Records are in the form that the
-//! store keeps them in, which every later release reads.
+//! A frame is a letter, the length of the payload as four bytes, most significant first, and the
+//! payload. An entry is a key that records may name (never the key's bytes), a record, or a note
+//! that a record was deleted. Of several entries for one record the last one holds. Records have
+//! their stored form, which every later release reads.
 //!
-//! The checksum finds damage, not forgery: who can write the file can write a checksum.
+//! The checksum finds damage, not forgery: a writer of the file can compute a new checksum.
 
 mod body;
 mod checksum;
@@ -36,23 +37,23 @@ use crate::domain::{
     time::Timestamp, user::User,
 };
 
-/// The version of the file that is written; older ones are read.
+/// Version of the file that is written. Older versions are read.
 pub const FORMAT: u8 = 1;
 
-/// Where a backup comes from.
+/// The origin of a backup.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Header {
-    /// The store that was backed up.
+    /// ID of the store that was backed up.
     pub store_id: StoreId,
-    /// When the backup began: everything answered before is in it.
+    /// Time at which the backup began. Everything acknowledged before is in it.
     pub begin_time: Timestamp,
 }
 
-/// One piece of a store.
+/// One item of a store.
 #[expect(clippy::large_enum_variant, reason = "few at a time, and most are the largest")]
 #[derive(Clone, Debug, PartialEq)]
 pub enum Entry {
-    /// Records may name this key.
+    /// A key that records may name.
     Key(KeyId),
     /// A client.
     Client(Client),
@@ -60,63 +61,63 @@ pub enum Entry {
     User(User),
     /// A grant.
     Grant(Grant),
-    /// A client that stands earlier in the file was deleted meanwhile.
+    /// A client, earlier in the file, that was deleted meanwhile.
     NoClient(ClientId),
-    /// A user who stands earlier in the file was deleted meanwhile.
+    /// A user, earlier in the file, that was deleted meanwhile.
     NoUser(UserId),
 }
 
-/// How many entries a backup holds, by what they are.
+/// Numbers of the entries in a backup, by type.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Counts {
-    /// Clients, counted once each.
+    /// Number of clients, each counted once.
     pub clients: u64,
-    /// Users, counted once each.
+    /// Number of users, each counted once.
     pub users: u64,
-    /// Grants, counted once each, those that have ended included.
+    /// Number of grants, each counted once, including ended ones.
     pub grants: u64,
-    /// Keys that records may name.
+    /// Number of keys that records may name.
     pub keys: u64,
-    /// Entries that follow because a record changed while the backup was made.
+    /// Number of entries that repeat a record because it changed while the backup was made.
     pub repeats: u64,
 }
 
 impl Counts {
-    /// All records, repeats not counted.
+    /// Returns the number of all records, without repeats.
     pub fn records(&self) -> u64 {
         self.clients + self.users + self.grants
     }
 }
 
-/// What a whole backup says of itself.
+/// Contents of a complete backup.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Summary {
-    /// Where it comes from.
+    /// The backup's header.
     pub header: Header,
-    /// Whatever had ended at this moment is ended in the backup.
+    /// Everything that had ended at this time is ended in the backup.
     pub end_time: Timestamp,
-    /// What it holds.
+    /// Numbers of the entries.
     pub counts: Counts,
-    /// The keys that its records may name.
+    /// Keys that the backup's records may name.
     pub keys: Vec<KeyId>,
 }
 
-/// Why a file is not restored.
+/// The reason for a rejected file.
 #[derive(Debug, Error)]
 pub enum BackupError {
-    /// It cannot be read.
+    /// The file cannot be read.
     #[error("cannot be read: {0}")]
     Io(#[from] io::Error),
-    /// It is another kind of file.
+    /// The file is of another kind.
     #[error("is not a jeton backup")]
     NotABackup,
-    /// A newer release wrote it.
+    /// The file was written by a newer release.
     #[error("has format {found}, this release knows {FORMAT}: run the newer release")]
     Newer {
-        /// The format found.
+        /// The format version of the file.
         found: u8,
     },
-    /// Something is missing, changed or added. What is wrong first is said; nothing of the file
+    /// Something is missing, changed or added. The text names the first fault; nothing in the file
     /// can be trusted.
     #[error("is damaged: {0}")]
     Damaged(&'static str),

@@ -1,4 +1,4 @@
-//! Reads a backup and believes none of it before its checksum was right.
+//! Reads a backup, and trusts nothing in it before the checksum was verified.
 
 use std::io::{self, BufRead as _, BufReader, Read};
 
@@ -11,10 +11,10 @@ use super::{
 };
 use crate::domain::key_ring::KeyId;
 
-/// A backup that is being read. Its entries count for nothing before [`Self::next_entry`] has come to
-/// the end: only there the checksum is compared.
+/// A backup that is being read. Do not trust its entries before [`Self::next_entry`] has reached
+/// the end: the checksum is compared only there.
 pub struct BackupReader<R: Read> {
-    /// Everything but the checksum.
+    /// Everything except the checksum.
     body: DeflateDecoder<BufReader<Body<R>>>,
     header: Header,
     counts: Counts,
@@ -25,10 +25,10 @@ pub struct BackupReader<R: Read> {
 }
 
 impl<R: Read> BackupReader<R> {
-    /// Begins to read a file or a stream, which the backup is the whole of.
+    /// Begins to read a file or a stream that consists of one backup.
     ///
     /// # Errors
-    /// When its beginning is not a backup's.
+    /// Fails if the first bytes are not those of a backup.
     pub fn new(file: R) -> Result<Self, BackupError> {
         let mut body = Body::new(file);
         let mut magic = [0; MAGIC_BYTES];
@@ -43,10 +43,10 @@ impl<R: Read> BackupReader<R> {
         Ok(Self { body, header, counts, keys, payload, summary: None })
     }
 
-    /// The next entry; `None` once everything was read and the checksum is right.
+    /// Returns the next entry, or `None` once everything was read and the checksum is right.
     ///
     /// # Errors
-    /// When anything is missing, changed or added.
+    /// Fails if anything is missing, changed or added.
     pub fn next_entry(&mut self) -> Result<Option<Entry>, BackupError> {
         if self.summary.is_some() {
             return Ok(None);
@@ -58,7 +58,7 @@ impl<R: Read> BackupReader<R> {
                     self.keys.push(id);
                 }
                 self.counts.keys += u64::from(matches!(entry, Entry::Key(_)));
-                // Which entries are repeats only the trailer tells.
+                // Only the trailer shows which entries are repeats.
                 self.counts.repeats += u64::from(!matches!(entry, Entry::Key(_)));
                 Ok(Some(entry))
             }
@@ -75,16 +75,16 @@ impl<R: Read> BackupReader<R> {
         }
     }
 
-    /// Reads what is left and tells what the file says of itself.
+    /// Reads the remaining entries and returns the backup's summary.
     ///
     /// # Errors
-    /// As [`Self::next_entry`].
+    /// Fails as [`Self::next_entry`] does.
     pub fn verify(mut self) -> Result<Summary, BackupError> {
         while self.next_entry()?.is_some() {}
         self.summary.ok_or(BackupError::Damaged("it has no trailer"))
     }
 
-    /// After the trailer: nothing, and then the checksum of everything.
+    /// Checks that nothing but the checksum follows the trailer, and that it is right.
     fn check_end(&mut self) -> Result<(), BackupError> {
         if self.body.read(&mut [0]).map_err(unreadable)? != 0 {
             return Err(BackupError::Damaged("something follows its trailer"));
@@ -119,7 +119,8 @@ fn cut_off(error: io::Error, end: BackupError) -> BackupError {
     if error.kind() == io::ErrorKind::UnexpectedEof { end } else { BackupError::Io(error) }
 }
 
-/// What the decompressor says of bytes that are no deflate stream is not the file system's error.
+/// Converts an error of the decompressor into damage: bytes that are no deflate stream are not an
+/// error of the file system.
 fn unreadable(error: io::Error) -> BackupError {
     let broken = [io::ErrorKind::InvalidInput, io::ErrorKind::InvalidData];
     if broken.contains(&error.kind()) {

@@ -1,4 +1,4 @@
-//! Brings the entries of a backup into an empty store.
+//! Writes the entries of a backup into an empty store.
 
 use std::{collections::BTreeMap, io::Read};
 
@@ -13,34 +13,34 @@ use crate::{
     store::{Record, Records, Store, Write, WriteError},
 };
 
-/// Records written at once: a batch of the committer's.
+/// Number of records written together: one batch of the committer.
 const GROUP: usize = 256;
 
-/// What becomes of the grants.
+/// Treatment of the restored grants.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Grants {
-    /// All of them end: every epoch moves. Tokens may have been revoked since the backup, and
-    /// nothing in it tells.
+    /// End all grants by moving every epoch. Tokens may have been revoked since the backup, and the
+    /// backup does not show it.
     End,
-    /// They live on, for whoever knows that nothing was revoked since the backup ended.
+    /// Keep the grants valid. Safe only if nothing was revoked since the backup ended.
     Keep,
 }
 
-/// What was written.
+/// Numbers of restored records.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Restored {
-    /// Clients in the store.
+    /// Number of clients in the store.
     pub clients: u64,
-    /// Users in the store.
+    /// Number of users in the store.
     pub users: u64,
-    /// Grants in the store.
+    /// Number of grants in the store.
     pub grants: u64,
 }
 
-/// Why a backup was not restored. The store that was begun is of no use.
+/// The reason for a failed restore. The partly filled store is unusable.
 #[derive(Debug, Error)]
 pub enum RestoreError {
-    /// The file is at fault.
+    /// The backup file is at fault.
     #[error(transparent)]
     Backup(#[from] BackupError),
     /// The store is at fault.
@@ -48,15 +48,14 @@ pub enum RestoreError {
     Store(#[from] WriteError),
 }
 
-/// Writes everything that `backup` holds into `store`, which is empty. Keys are noted only where
-/// grants live on: the tokens of dead grants need none.
+/// Writes everything in `backup` into `store`, which is empty. Keys are noted only if the grants
+/// are kept: the tokens of ended grants need none.
 ///
-/// Each record ends in the state that stands last in the file. Two users may bear one name for a
-/// while, since the file holds each as it was at a moment of its own: whoever finds a name taken
-/// waits until the end.
+/// Each record gets its last state in the file. Two users can have one name for a while, since the
+/// file holds each as it was at a different moment. A user whose name is taken waits until the end.
 ///
 /// # Errors
-/// See [`RestoreError`].
+/// Returns a [`RestoreError`] if the backup or the store is at fault.
 pub async fn restore<S: Store, R: Read>(
     mut backup: BackupReader<R>,
     store: &S,
@@ -103,10 +102,10 @@ struct Pending {
     users: Group<User>,
 }
 
-/// Records of one type on their way, each in its newest state.
+/// Records of one type that are not yet written, each in its newest state.
 struct Group<R: Record> {
     next: BTreeMap<R::Key, R>,
-    /// Those whose place another record holds still.
+    /// Records whose unique value another record still holds.
     waiting: BTreeMap<R::Key, R>,
     written: u64,
 }
@@ -138,8 +137,8 @@ impl<R: Record> Group<R> {
         Ok(())
     }
 
-    /// Puts a newer state in the place of an older one. If what it needs is another's still, the
-    /// older state gives up its own place, which that other may be waiting for.
+    /// Replaces an older state with a newer one. If the new state needs a value that another record
+    /// still holds, the older state gives up its own value, which that record may be waiting for.
     async fn replace(
         &mut self,
         records: &impl Records<R>,
@@ -174,7 +173,7 @@ impl<R: Record> Group<R> {
         Ok(())
     }
 
-    /// Writes the last group and whoever waited; tells how many records there are.
+    /// Writes the last group and the waiting records. Returns the number of records.
     async fn finish(mut self, records: &impl Records<R>) -> Result<u64, RestoreError> {
         self.write(records).await?;
         self.next = std::mem::take(&mut self.waiting);

@@ -1,4 +1,4 @@
-//! Turns entries into the bytes of a backup, piece by piece.
+//! Encodes entries as the bytes of a backup, piece by piece.
 
 use std::io::Write as _;
 
@@ -11,7 +11,7 @@ use super::{
 };
 use crate::domain::time::Timestamp;
 
-/// A backup in the making. It holds what was added and not yet taken, and nothing else.
+/// A backup in progress. It holds only bytes that were added and not yet taken.
 pub struct BackupWriter {
     deflate: DeflateEncoder<Vec<u8>>,
     hash: Sha256,
@@ -22,7 +22,7 @@ pub struct BackupWriter {
 impl BackupWriter {
     /// Begins a backup.
     pub fn new(header: Header) -> Self {
-        // Half of a record is hashes, which no effort makes smaller.
+        // Half of a record is hashes, which do not compress.
         let deflate = DeflateEncoder::new(magic().to_vec(), Compression::fast());
         let counts = Counts::default();
         let mut writer = Self { deflate, hash: Sha256::new(), frame: Vec::new(), counts };
@@ -30,7 +30,7 @@ impl BackupWriter {
         writer
     }
 
-    /// Adds an entry that stands in no earlier one's place.
+    /// Adds an entry that does not replace an earlier one.
     pub fn add(&mut self, entry: Entry) {
         match &entry {
             Entry::Key(_) => self.counts.keys += 1,
@@ -48,19 +48,20 @@ impl BackupWriter {
         self.put(&Frame::Entry(entry));
     }
 
-    /// What was added so far.
+    /// Returns the counts of the entries added so far.
     pub fn counts(&self) -> Counts {
         self.counts
     }
 
-    /// Takes the bytes that are ready: none, often, since compression keeps some back.
+    /// Takes the finished bytes. Often there are none, since the compressor holds some back.
     pub fn take(&mut self) -> Vec<u8> {
         let ready = std::mem::take(self.deflate.get_mut());
         self.hash.update(&ready);
         ready
     }
 
-    /// Ends the backup: whatever had ended at `end_time` is ended in it. The last bytes.
+    /// Ends the backup and returns its last bytes. Everything that had ended at `end_time` is ended
+    /// in it.
     pub fn finish(mut self, end_time: Timestamp) -> Vec<u8> {
         self.put(&Frame::Trailer { end_time, counts: self.counts });
         let Self { deflate, mut hash, .. } = self;

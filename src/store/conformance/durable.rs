@@ -1,4 +1,4 @@
-//! What a store that lies on a disk still knows when it is opened again.
+//! State that a store on disk keeps when it is closed and opened again.
 
 use super::samples::{attempts, client, grant, user};
 use crate::{
@@ -6,7 +6,7 @@ use crate::{
     store::{FeedError, GrantOwner, Records as _, Sequence, Store, Write},
 };
 
-/// Fills an empty store, has it closed and opened again by `reopen`, three times, and compares.
+/// Fills an empty store, lets `reopen` close and open it three times, and compares.
 pub(crate) async fn survives<S: Store>(store: S, reopen: impl AsyncFn(S) -> S) {
     let id = store.id();
     let key = KeyId::from_bytes([5; 4]);

@@ -1,4 +1,4 @@
-//! The changes feed: what is an event, in which order, and what is kept of it.
+//! The changes feed: its events, their order, and trimming.
 
 use std::{collections::BTreeMap, future::Future as _, pin::pin, task::Poll};
 
@@ -68,7 +68,7 @@ pub(super) async fn whoever_waits_hears_of_the_next_event(store: &impl Store) {
 const WRITERS: u8 = 100;
 const ROUNDS: u64 = 5;
 
-/// A user who changes `round` times: the round is in the record and in the event.
+/// Returns a user that changes `round` times. The round is in the record and in the event.
 fn changing(number: u8, round: u64) -> User {
     User {
         id: UserId::from_bytes([number; 16]),

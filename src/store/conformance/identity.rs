@@ -1,4 +1,4 @@
-//! What a store knows of itself.
+//! The store's ID and its noted keys.
 
 use crate::{domain::key_ring::KeyId, store::Store};
 

@@ -1,6 +1,6 @@
-//! One suite for every engine: a new one has to pass [`run`] and [`survives`], and nothing else.
+//! One suite for every engine: a new engine has to pass only [`run`] and [`survives`].
 //!
-//! Which sentence of the contract is tested where:
+//! Tests for each sentence of the contract:
 //!
 //! | the contract says | tests |
 //! |---|---|
@@ -21,7 +21,7 @@
 //! | listing by owner, what is spent | `grants` |
 //! | the store's id and keys | `identity`, `durable` |
 //!
-//! What a power failure leaves of what was acknowledged is asked of each engine by a test of its own.
+//! Each engine has its own test of the acknowledged state after a power failure.
 
 mod durable;
 mod feed;
@@ -76,7 +76,7 @@ async fn the_reference_keeps_the_contract() {
     run(&MemoryStore::new()).await;
 }
 
-/// As far as that goes: it lasts as long as somebody holds it.
+/// The reference keeps its records as long as a handle to it exists.
 #[tokio::test]
 async fn the_reference_survives_with_the_process() {
     survives(MemoryStore::new(), async |store: MemoryStore| store.clone()).await;

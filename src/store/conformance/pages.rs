@@ -1,4 +1,4 @@
-//! Pages of records: in order, whole, and of what is durable.
+//! Pages of records: ordered, complete, and durable states only.
 
 use std::sync::{
     Arc,
@@ -36,7 +36,7 @@ pub(super) async fn records_are_paged_in_key_order(store: &impl Store) {
         first.iter().map(|record| record.id).collect::<Vec<_>>(),
         [expected[0].id, expected[1].id]
     );
-    // A place between two records is as good as a record.
+    // A position between two records is a valid cursor too.
     let rest = records.page(Some(&attempts(4, 1).id), 2).await.expect("a page");
     assert_eq!(rest.iter().map(|record| record.id).collect::<Vec<_>>(), [expected[3].id]);
     assert!(records.page(Some(&expected[3].id), 2).await.expect("a page").is_empty());
@@ -45,7 +45,7 @@ pub(super) async fn records_are_paged_in_key_order(store: &impl Store) {
     }
 }
 
-/// Half of the records stay and count up, the others come and go, while pages are read.
+/// Half of the records stay and count up, while the others come and go and pages are read.
 pub(super) async fn pages_hold_what_stays_and_nothing_that_is_not_durable<S: Store + Clone>(
     store: &S,
 ) {

@@ -16,16 +16,16 @@ use crate::{
 /// A key goes through four states: absent, inserted, replaced, and absent again.
 const DELETED: u32 = 3;
 const READERS: usize = 8;
-/// Keys, one after the other, unless [`ROUNDS_VARIABLE`] says how many.
+/// Number of keys, one after the other, unless [`ROUNDS_VARIABLE`] sets it.
 const ROUNDS: usize = 200;
 const ROUNDS_VARIABLE: &str = "JETON_READER_ROUNDS";
 
-/// The life of one key, as far as it has come.
+/// The progress of one key.
 #[derive(Default)]
 struct Round {
-    /// The newest state that was asked for.
+    /// The newest state that was requested.
     asked: AtomicU32,
-    /// The newest state that somebody has seen or was told of.
+    /// The newest state that a reader has seen or a writer was answered with.
     seen: AtomicU32,
 }
 
@@ -41,7 +41,7 @@ fn in_state(number: usize, state: u32) -> Grant {
     grant
 }
 
-/// A reader who begins after another has seen a state sees that state or a newer one.
+/// A reader that begins after another has seen a state sees that state or a newer one.
 pub(super) async fn of_many_readers_none_sees_an_older_state_than_another_before<
     S: Store + Clone,
 >(

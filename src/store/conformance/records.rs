@@ -1,4 +1,4 @@
-//! One record after the other: what each intent needs and what it leaves.
+//! Single records: the requirements and the effects of each write.
 
 use super::samples::{NOW, attempts, client, grant, user};
 use crate::{
@@ -59,7 +59,7 @@ pub(super) async fn a_delete_needs_the_version_and_frees_the_key_for_a_new_one(s
     assert_ne!(again, inserted, "a version never comes back");
 }
 
-/// Every type of record is kept whole, and none is taken for another.
+/// Every type of record is kept whole, and none is mistaken for another.
 pub(super) async fn records_come_back_as_they_were_written(store: &impl Store) {
     let version = store.clients().write(Write::Insert(client(50))).await.expect("an insert");
     let found = store.clients().get(&client(50).id).await.expect("a read").expect("the client");
@@ -80,7 +80,7 @@ pub(super) async fn many_are_read_as_each_is_alone(store: &impl Store) {
     for number in (0..MANY).step_by(2) {
         store.attempts().write(Write::Insert(attempts(number, 1))).await.expect("an insert");
     }
-    // In no order, with some that are not there and one that is asked for twice.
+    // The IDs are unordered, some are absent, and one appears twice.
     let ids: Vec<_> = (0..MANY).rev().chain([4]).map(|number| attempts(number, 1).id).collect();
     let found = store.attempts().get_many(&ids).await;
     assert_eq!(found.len(), ids.len());

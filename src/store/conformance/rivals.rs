@@ -42,7 +42,7 @@ pub(super) async fn of_many_writers_that_expect_one_version_one_succeeds<S: Stor
     }
 }
 
-/// 100 writers, each trying until it has counted one up: no update is lost.
+/// 100 writers each try until they have counted up once: no update is lost.
 pub(super) async fn of_many_writers_each_round_has_one_winner<S: Store + Clone>(store: &S) {
     store.grants().write(Write::Insert(grant(5))).await.expect("an insert");
     let mut writers = JoinSet::new();
@@ -77,8 +77,8 @@ async fn count_up(store: &impl Store) -> u32 {
     }
 }
 
-/// While one writer counts a record up, each reader sees numbers that never fall, and never one
-/// that the writer has not been told is durable, save the one under way.
+/// While one writer counts a record up, each reader sees numbers that never fall, and at most one
+/// number above the last acknowledged one.
 pub(super) async fn readers_never_see_a_state_twice_removed<S: Store + Clone>(store: &S) {
     const ROUNDS: u32 = 300;
     let acknowledged = Arc::new(AtomicU32::new(0));
@@ -108,7 +108,7 @@ pub(super) async fn readers_never_see_a_state_twice_removed<S: Store + Clone>(st
     readers.join_all().await;
 }
 
-/// Whoever asks for the head after a read has a barrier that holds what they have read.
+/// The head that is read after a record covers the record's state.
 pub(super) async fn the_head_is_never_behind_what_was_read<S: Store + Clone>(store: &S) {
     const ROUNDS: u64 = 200;
     let changed = |round| User { update_time: Timestamp::from_millis(round), ..user(71) };
@@ -132,8 +132,8 @@ pub(super) async fn the_head_is_never_behind_what_was_read<S: Store + Clone>(sto
     writing.await.expect("the writer ends");
 }
 
-/// Whoever notes the position and then reads finds every event up to it in what they read, from memory
-/// or not, also where another process has written.
+/// A reader that notes the position and then reads finds every event up to it in the records, from
+/// memory or not, even if another process wrote them.
 pub(crate) async fn the_position_is_never_ahead_of_what_is_read_later<S: Store + Clone>(
     writer: &S,
     reader: &S,

@@ -1,4 +1,4 @@
-//! Records that tests can tell apart.
+//! Distinguishable sample records.
 
 use crate::domain::{
     attempts::{Attempts, AttemptsId, AttemptsOf, UnderWay},

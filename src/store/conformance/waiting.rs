@@ -1,8 +1,8 @@
-//! Waits for what comes in a moment.
+//! Waits for events that come after a moment.
 
 use std::time::Duration;
 
-/// Waits until `attempt` gives something, for at most ten seconds.
+/// Waits until `attempt` returns a value, for at most ten seconds.
 pub(crate) async fn eventually<T>(attempt: impl Fn() -> Option<T>) -> T {
     let waiting = async {
         loop {
