@@ -10,7 +10,7 @@ use std::{
 const LAYERS: [(&str, &[&str]); 15] = [
     ("proto", &[]),
     ("domain", &[]),
-    ("bearer", &[]),
+    ("bearer", &["metrics"]),
     ("metrics", &["domain"]),
     ("store", &["domain", "metrics"]),
     ("service", &["store", "domain", "bearer", "metrics"]),
@@ -27,6 +27,8 @@ const LAYERS: [(&str, &[&str]); 15] = [
     (
         "app",
         &[
+            "bearer",
+            "client",
             "grpc",
             "http",
             "ops",
@@ -39,7 +41,7 @@ const LAYERS: [(&str, &[&str]); 15] = [
             "metrics",
         ],
     ),
-    ("cli", &["app", "client", "config", "telemetry", "proto", "domain::secret"]),
+    ("cli", &["app", "bearer", "client", "config", "telemetry", "proto", "domain::secret"]),
 ];
 
 /// What `domain` must do without: wires, stores, runtimes, clocks and chance.

@@ -16,21 +16,24 @@ use tracing::field::display;
 
 use super::{SystemEntropy, open::StartError, open_files::most_connections};
 use crate::{
-    config::{CheckSettings, EnvoyUndecided, LimitSettings, Runtime, Settings},
-    domain::{entropy::draw, scopes::Scopes},
+    config::{
+        CheckSettings, EnvoyUndecided, LimitSettings, ListenAddress, Runtime, Settings, SocketMode,
+    },
+    domain::{client_id::ClientId, entropy::draw, scopes::Scopes},
     grpc::{CallLimits, EnvoyOptions, GrpcMetrics, GrpcOptions, GrpcServer, Health},
     http::{
         BodyLimits, CheckOptions, CheckServer, CorsOptions, HttpMetrics, HttpOptions, HttpServer,
+        ListenerDoor,
     },
     ops::{Exposition, OpsServer, Readiness},
     service::Ready,
     store::Engine,
     telemetry::RequestIds,
-    transport::{Carriage, Cores, Pending, Protocol, Stage, Tls, Transport, WhenFull},
+    transport::{Carriage, Cores, Listener, Pending, Protocol, Stage, Tls, Transport, WhenFull},
 };
 
 /// Where the process listens.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct Listeners {
     /// gRPC.
     pub grpc: SocketAddr,
@@ -39,14 +42,14 @@ pub struct Listeners {
     /// Probes and metrics, unless they are turned off.
     pub ops: Option<SocketAddr>,
     /// `/check`, if it is asked for.
-    pub check: Option<SocketAddr>,
+    pub check: Option<ListenAddress>,
 }
 
 impl Listeners {
     /// Says that the process serves, and where.
     pub(super) fn log(&self) {
         let ops = self.ops.map(display);
-        let check = self.check.map(display);
+        let check = self.check.as_ref().map(display);
         tracing::info!(grpc = %self.grpc, http = %self.http, ops, check, "serving");
     }
 }
@@ -145,13 +148,15 @@ pub(super) fn listen(
 
     let (check, serving_check) = match check_server(settings)? {
         None => (None, None),
-        Some((address, server, options)) => {
+        Some((address, server, client)) => {
+            let options = check_options(settings);
             let ids = RequestIds::new(&SystemEntropy);
             let connections = limits.connections.min(check_connections(settings));
             let limits = LimitSettings { connections, ..limits.clone() };
             // Only this machine reaches it.
             let over = transport(Protocol::Http1, None, &limits);
-            let serving = server.serve(ready.clone(), options, http_metrics, ids, over);
+            let door = Arc::new(ListenerDoor { service: ready.clone(), client });
+            let serving = server.serve(door, options, http_metrics, ids, over);
             (Some(address), Some(tokio::spawn(serving)))
         }
     };
@@ -174,18 +179,23 @@ fn check_connections(settings: &Settings) -> u32 {
 /// Binds the listener of `/check`, if there is to be one.
 fn check_server(
     settings: &Settings,
-) -> Result<Option<(SocketAddr, CheckServer, CheckOptions)>, StartError> {
-    let (Some(address), Some(client)) = (settings.check.listen, &settings.check.client) else {
+) -> Result<Option<(ListenAddress, CheckServer, ClientId)>, StartError> {
+    let (Some(address), Some(client)) = (&settings.check.listen, &settings.check.client) else {
         return Ok(None);
     };
-    let bound = CheckServer::bind(address).and_then(|server| Ok((server.local_address()?, server)));
-    let (bound, server) = bound.map_err(|error| system(&format!("/check on {address}"), error))?;
-    let options = CheckOptions {
-        client: client.clone(),
-        headers: settings.check.headers.clone(),
-        request_timeout: settings.limits.request_timeout,
-    };
-    Ok(Some((bound, server, options)))
+    let (bound, listener) = bind("/check", address, settings.check.socket_mode)?;
+    Ok(Some((bound, CheckServer::over(listener), client.clone())))
+}
+
+/// Binds a listener that is called so, wherever it is to be; and where it is.
+pub(super) fn bind(
+    name: &str,
+    address: &ListenAddress,
+    mode: SocketMode,
+) -> Result<(ListenAddress, Listener), StartError> {
+    let bound = Listener::bind_at(address, mode);
+    let bound = bound.and_then(|listener| Ok((listener.address()?, listener)));
+    bound.map_err(|error| system(&format!("{name} on {address}"), error))
 }
 
 /// A runtime for each core, if connections are to be divided so. What they began may outlive them: they
@@ -250,16 +260,23 @@ fn name_of(address: IpAddr) -> String {
     if name.is_empty() || name == "(none)" { HERE.to_owned() } else { name.to_owned() }
 }
 
-fn bytes(size: ByteSize) -> usize {
+pub(super) fn bytes(size: ByteSize) -> usize {
     usize::try_from(size.as_u64()).unwrap_or(usize::MAX)
 }
 
-fn call_limits(limits: &LimitSettings) -> CallLimits {
+pub(super) fn call_limits(limits: &LimitSettings) -> CallLimits {
     CallLimits {
         request_bytes: bytes(limits.request_bytes),
         response_bytes: bytes(limits.response_bytes),
         timeout: limits.request_timeout,
         admin_timeout: limits.admin_request_timeout,
+    }
+}
+
+fn check_options(settings: &Settings) -> CheckOptions {
+    CheckOptions {
+        headers: settings.check.headers.clone(),
+        request_timeout: settings.limits.request_timeout,
     }
 }
 

@@ -2,6 +2,7 @@
 
 mod access;
 mod admin_reset;
+mod agent;
 mod background;
 mod build_info;
 mod check;
@@ -34,6 +35,7 @@ mod tls_watch;
 
 pub use self::{
     admin_reset::{AdminReset, ResetError},
+    agent::{AgentOptions, serve_agent},
     build_info::VERSION,
     check::{StoreCheckError, check_store},
     declared::{DeclareError, apply_client, apply_user, left_out},

@@ -16,10 +16,14 @@ mod authorization;
 mod claims;
 mod decision;
 mod denial;
+#[cfg(feature = "server")]
+mod gate;
 mod identity;
 mod requirement;
 mod route;
 
+#[cfg(feature = "server")]
+pub use self::gate::{Doorkeeper, Gate, NotPassed};
 pub use self::{
     claims::Claims,
     decision::{Bearer, Introspector, NotGood, check},

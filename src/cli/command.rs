@@ -5,8 +5,8 @@ use clap::{Parser, Subcommand};
 #[cfg(feature = "postgres")]
 use super::migrate;
 use super::{
-    admin, backup, bench, check, client, documents, grant, health, init, key, lockout, login,
-    restore, serve, status, token, user,
+    admin, agent, backup, bench, check, client, documents, grant, health, init, key, lockout,
+    login, restore, serve, status, token, user,
 };
 use crate::app::VERSION;
 
@@ -32,6 +32,8 @@ pub(super) enum Command {
     Login(Box<login::Login>),
     /// Runs the service
     Serve(Box<serve::Serve>),
+    /// Answers services and proxies on this machine from memory whether tokens are good
+    Agent(Box<agent::Agent>),
     /// Asks a running server for tokens, or about them
     Token(token::Token),
     /// Administers the clients of a running server

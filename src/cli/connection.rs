@@ -188,6 +188,15 @@ impl Caller {
         Ok(Session { channel: self.server.reach(&profile).await?, client_id, secret })
     }
 
+    /// As [`Self::connect`], to a server that need not be there yet.
+    pub(super) fn connect_lazily(&self) -> Result<Session, CliError> {
+        let profile = self.server.profile()?;
+        let (client_id, known) = self.credentials(&profile)?;
+        let secret = known.map_or_else(input::client_secret, Ok)?;
+        let (_, endpoint) = self.server.endpoint(&profile)?;
+        Ok(Session { channel: endpoint.connect_lazy(), client_id, secret })
+    }
+
     /// Whether it is said which client to call as.
     pub(super) fn is_named(&self) -> Result<bool, CliError> {
         Ok(self.client_id.is_some() || self.server.profile()?.client_id.is_some())

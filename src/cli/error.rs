@@ -96,6 +96,11 @@ pub(super) enum CliError {
          reach {0}: listen on 127.0.0.1, or declare clients of your own"
     )]
     EverybodyKnows(SocketAddr),
+    /// An agent is asked by whoever reaches it.
+    #[error(
+        "{0}: other machines reach this address, and whoever reaches it may ask: it must be one like 127.0.0.1"
+    )]
+    Elsewhere(&'static str),
     /// A file.
     #[error("{0}: {1}")]
     File(String, io::Error),

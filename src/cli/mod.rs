@@ -2,6 +2,7 @@
 
 mod admin;
 mod administration;
+mod agent;
 mod arguments;
 mod attributes;
 mod backup;
@@ -101,6 +102,7 @@ fn run(command: Command) -> Result<(), CliError> {
             Command::Init(init) => init.run(),
             Command::Login(login) => login.run().await,
             Command::Serve(serve) => serve.run().await,
+            Command::Agent(agent) => agent.run().await,
             Command::Token(token) => token.run().await,
             Command::Health(health) => health.run().await,
             Command::Bench(bench) => bench.run().await,

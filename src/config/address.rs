@@ -16,7 +16,10 @@ pub enum ListenOrOff {
 }
 
 /// Reads an address and port, or `off`.
-pub(super) fn listen_or_off(text: &str) -> Result<ListenOrOff, Invalid> {
+///
+/// # Errors
+/// For anything else.
+pub fn listen_or_off(text: &str) -> Result<ListenOrOff, Invalid> {
     if text == "off" {
         return Ok(ListenOrOff::Off);
     }

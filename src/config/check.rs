@@ -1,11 +1,9 @@
 //! `[check]`: the decisions on requests that proxies have received.
 
-use std::net::SocketAddr;
-
 use super::{
-    address::{ListenOrOff, listen_or_off},
     choice::{self, EnvoyUndecided},
     fields::{Fields, Placed},
+    listen_address::{ListenAddress, SocketMode},
     overrides::Overrides,
     report::Spot,
 };
@@ -14,14 +12,43 @@ use crate::{
     domain::{client_id::ClientId, invalid::Invalid},
 };
 
-const ADDRESS: &str = r#"an address and port like "127.0.0.1:8081", or "off""#;
+const ADDRESS: &str = r#"an address and port like "127.0.0.1:8081", "unix:" and a path, or "off""#;
+
+/// Where `/check` is wanted.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum CheckListen {
+    /// Nowhere.
+    Off,
+    /// There.
+    At(ListenAddress),
+}
+
+impl CheckListen {
+    /// Reads an address and port, `unix:` and a path, or `off`.
+    ///
+    /// # Errors
+    /// For anything else.
+    pub fn parse(text: &str) -> Result<Self, Invalid> {
+        if text == "off" { Ok(Self::Off) } else { ListenAddress::parse(text).map(Self::At) }
+    }
+
+    /// The address, if there is one.
+    pub fn address(self) -> Option<ListenAddress> {
+        match self {
+            Self::Off => None,
+            Self::At(address) => Some(address),
+        }
+    }
+}
 
 /// `[check]`: how proxies are answered whether a request may pass.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CheckSettings {
     /// The listener of `/check`, on this machine only: every request to it is made as `client`. Port 0 takes a
     /// free one; `None`, the default, listens nowhere.
-    pub listen: Option<SocketAddr>,
+    pub listen: Option<ListenAddress>,
+    /// Who may connect to it where it is a socket of the file system. Default its owner alone.
+    pub socket_mode: SocketMode,
     /// The client as which `/check` asks; there where it listens.
     pub client: Option<ClientId>,
     /// The headers by which services learn whose request it is: `x-jeton-subject` and so on.
@@ -36,6 +63,7 @@ impl Default for CheckSettings {
     fn default() -> Self {
         Self {
             listen: None,
+            socket_mode: SocketMode::default(),
             client: None,
             headers: IdentityHeaders::default(),
             envoy_remove_authorization: false,
@@ -48,10 +76,11 @@ impl CheckSettings {
     /// Reads the section.
     pub(super) fn read(fields: &mut Fields<'_, '_>, overrides: &Overrides) -> Self {
         let default = Self::default();
-        let listen = listen(fields, overrides.check_listen);
+        let listen = listen(fields, overrides.check_listen.clone());
+        let socket_mode = fields.text("socket_mode", "a string", SocketMode::parse);
         let client = fields.text("client", "a string", ClientId::parse);
         let client = overrides.check_client.clone().or(client.map(|client| client.value));
-        if let (Some(_), None) = (listen, &client) {
+        if let (Some(_), None) = (&listen, &client) {
             fields.fault_of_all("needs client where it listens: the client as which /check asks");
         }
         let headers = fields.text("header_prefix", "a string", headers);
@@ -59,6 +88,7 @@ impl CheckSettings {
         let undecided = fields.text("envoy_undecided", "a string", choice::envoy_undecided);
         Self {
             listen,
+            socket_mode: socket_mode.map_or(default.socket_mode, |mode| mode.value),
             client,
             headers: headers.map_or(default.headers, |headers| headers.value),
             envoy_remove_authorization: removed.unwrap_or(default.envoy_remove_authorization),
@@ -68,15 +98,15 @@ impl CheckSettings {
 }
 
 /// Where to listen. Other machines must not reach it.
-fn listen(fields: &mut Fields<'_, '_>, overriding: Option<ListenOrOff>) -> Option<SocketAddr> {
-    let declared = fields.text("listen", ADDRESS, listen_or_off);
+fn listen(fields: &mut Fields<'_, '_>, overriding: Option<CheckListen>) -> Option<ListenAddress> {
+    let declared = fields.text("listen", ADDRESS, CheckListen::parse);
     let (spot, wanted) = match (overriding, declared) {
         (Some(wanted), _) => (Spot::Flag("--check-listen (JETON_CHECK_LISTEN)"), wanted),
         (None, Some(Placed { at, value })) => (Spot::Byte(at), value),
         (None, None) => return None,
     };
-    let ListenOrOff::At(address) = wanted else { return None };
-    if !address.ip().to_canonical().is_loopback() {
+    let address = wanted.address()?;
+    if !address.is_local() {
         let problem = "other machines reach this address, and whoever reaches it may ask: \
                        it must be one like 127.0.0.1";
         fields.report().fault(spot, format!("check.listen: {problem}"));

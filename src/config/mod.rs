@@ -7,6 +7,7 @@
 //! | `environment` | [`Environment`], where variables and files are read |
 //! | `database_url` | the URL of a database |
 //! | `regular_file` | [`RegularFile`], read whole without waiting for anybody |
+//! | `listen_address` | where a listener is |
 //! | `listeners`, `check`, `tls`, `limits`, `storage`, `tokens`, `passwords`, `secrets`, `lockout`, `log`, `audit`, `traces`, `serve` | one section of the file each |
 //! | `client`, `user` | one `[[client]]` or `[[user]]` each |
 //! | `credential`, `secret_text`, `phc` | the ways to give a secret or password, and its hash |
@@ -29,6 +30,7 @@ mod environment;
 mod fault;
 mod fields;
 mod limits;
+mod listen_address;
 mod listeners;
 mod lockout;
 mod log;
@@ -54,9 +56,9 @@ mod user;
 mod warning;
 
 pub use self::{
-    address::ListenOrOff,
+    address::{ListenOrOff, listen_or_off},
     audit::AuditSettings,
-    check::CheckSettings,
+    check::{CheckListen, CheckSettings},
     choice::{ClientAuth, EnvoyUndecided, LogFormat, Runtime, Undeclared, WeakDeclared},
     client::{DeclaredClient, DeclaredSecret},
     database_url::{DatabaseIdentity, DatabaseTlsMode, DatabaseUrl, unread_url},
@@ -64,6 +66,7 @@ pub use self::{
     environment::{Environment, ProcessEnvironment, ServingEnvironment, TextFile},
     fault::{Fault, Faults, Place},
     limits::LimitSettings,
+    listen_address::{ListenAddress, SocketMode},
     listeners::{GrpcSettings, HttpSettings, OpsSettings},
     log::LogSettings,
     overrides::Overrides,

@@ -7,6 +7,7 @@ use clap::Args;
 
 use super::{
     address::{self, ListenOrOff},
+    check::CheckListen,
     choice::{self, ClientAuth, LogFormat, Runtime},
     database_url, duration, log_filter, size,
 };
@@ -34,14 +35,14 @@ pub struct Overrides {
     )]
     pub ops_listen: Option<ListenOrOff>,
 
-    /// Address and port of /check, where proxies ask, or off [default: off]
+    /// Address and port of /check, where proxies ask, unix: and a path, or off [default: off]
     #[arg(
         long,
         env = "JETON_CHECK_LISTEN",
         value_name = "ADDRESS",
-        value_parser = address::listen_or_off
+        value_parser = CheckListen::parse
     )]
-    pub check_listen: Option<ListenOrOff>,
+    pub check_listen: Option<CheckListen>,
 
     /// The client as which /check asks
     #[arg(long, env = "JETON_CHECK_CLIENT", value_name = "ID", value_parser = ClientId::parse)]

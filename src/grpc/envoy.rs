@@ -3,7 +3,7 @@
 //! A refusal is an answer and no error: an error, or none in time, lets requests through where Envoy is
 //! configured to do so (`failure_mode_allow`), and reaches visitors as 403 everywhere else.
 
-use std::{sync::Arc, time::UNIX_EPOCH};
+use std::{collections::HashMap, sync::Arc, time::UNIX_EPOCH};
 
 use http::StatusCode;
 use prost_types::{Struct, Value, value::Kind};
@@ -12,7 +12,7 @@ use tonic_types::pb;
 
 use super::{caller::caller, status};
 use crate::{
-    bearer::{Bearer, Claims, Denial, IdentityHeaders},
+    bearer::{Bearer, Claims, Denial, IdentityHeaders, NotPassed},
     domain::error::Error,
     proto::envoy::{
         config::core::v3::{
@@ -25,7 +25,7 @@ use crate::{
         },
         r#type::v3::HttpStatus,
     },
-    service::{NotPassed, Ready},
+    service::Ready,
     store::Store,
 };
 
@@ -40,28 +40,54 @@ pub struct EnvoyOptions {
     pub fails_undecided: bool,
 }
 
-/// `Authorization` over a [`Service`](crate::service::Service).
-pub(super) struct EnvoyAuthorization<S> {
-    service: Ready<S>,
+/// Decides for an Envoy that calls.
+pub(super) trait EnvoyDoor: Send + Sync + 'static {
+    /// Decides on a request by what the call says of it.
+    ///
+    /// # Errors
+    /// When the caller may not ask, or cannot be authenticated at present.
+    fn decide(
+        &self,
+        call: Request<CheckRequest>,
+    ) -> impl Future<Output = Result<Result<Bearer, NotPassed>, Error>> + Send;
+}
+
+/// The server decides for callers who may introspect.
+impl<S: Store> EnvoyDoor for Ready<S> {
+    async fn decide(
+        &self,
+        call: Request<CheckRequest>,
+    ) -> Result<Result<Bearer, NotPassed>, Error> {
+        let caller = caller(self, &call).await?;
+        let (route, http) = asked(call.into_inner());
+        Ok(self.get()?.check(&caller, &route, authorizations(&http)).await)
+    }
+}
+
+/// What the route requires, and the request.
+pub(super) fn asked(call: CheckRequest) -> (HashMap<String, String>, HttpRequest) {
+    let AttributeContext { request, context_extensions } = call.attributes.unwrap_or_default();
+    let http = request.and_then(|request| request.http).unwrap_or_default();
+    (context_extensions, http)
+}
+
+/// `Authorization`, whoever decides.
+pub(super) struct EnvoyAuthorization<D> {
+    door: D,
     options: Arc<EnvoyOptions>,
 }
 
-impl<S: Store> EnvoyAuthorization<S> {
-    pub(super) fn new(service: Ready<S>, options: EnvoyOptions) -> Self {
-        Self { service, options: Arc::new(options) }
+impl<D: EnvoyDoor> EnvoyAuthorization<D> {
+    pub(super) fn new(door: D, options: EnvoyOptions) -> Self {
+        Self { door, options: Arc::new(options) }
     }
 
-    async fn decide(&self, request: Request<CheckRequest>) -> Result<CheckResponse, Error> {
-        let caller = match caller(&self.service, &request).await {
-            Ok(caller) => caller,
+    async fn decide(&self, call: Request<CheckRequest>) -> Result<CheckResponse, Error> {
+        let decided = match self.door.decide(call).await {
+            Ok(decided) => decided,
             Err(error) if is_passing(&error) => return self.undecided(&error),
             Err(error) => return Err(error),
         };
-        let AttributeContext { request, context_extensions } =
-            request.into_inner().attributes.unwrap_or_default();
-        let http = request.and_then(|request| request.http).unwrap_or_default();
-        let service = self.service.get()?;
-        let decided = service.check(&caller, &context_extensions, authorizations(&http)).await;
         match decided {
             Ok(Bearer::Of(claims)) => Ok(self.passed(Some(&claims))),
             Ok(Bearer::Nobody) => Ok(self.passed(None)),
@@ -106,7 +132,7 @@ impl<S: Store> EnvoyAuthorization<S> {
 }
 
 #[tonic::async_trait]
-impl<S: Store> Authorization for EnvoyAuthorization<S> {
+impl<D: EnvoyDoor> Authorization for EnvoyAuthorization<D> {
     async fn check(
         &self,
         request: Request<CheckRequest>,
@@ -122,7 +148,7 @@ fn is_passing(error: &Error) -> bool {
 }
 
 /// The values of `authorization`: joined in one map, or one by one in the other.
-fn authorizations(request: &HttpRequest) -> impl Iterator<Item = &[u8]> {
+pub(super) fn authorizations(request: &HttpRequest) -> impl Iterator<Item = &[u8]> {
     let joined = request.headers.iter().filter(|(name, _)| is_authorization(name));
     let joined = joined.map(|(_, value)| value.as_bytes());
     let listed = request.header_map.iter().flat_map(|map| &map.headers);

@@ -1,6 +1,7 @@
 //! The gRPC front end: decodes, calls `service`, encodes.
 
 mod admin;
+mod agent;
 mod answering;
 mod arriving;
 mod batch_request;

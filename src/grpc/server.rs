@@ -1,25 +1,29 @@
 //! The gRPC server: services, layers, limits.
 
-use std::{io, net::SocketAddr, sync::Arc};
+use std::{convert::Infallible, io, net::SocketAddr, sync::Arc};
 
-use tower::ServiceBuilder;
+use http::{Request, Response};
+use tonic::body::Body;
+use tower::{Service, ServiceBuilder};
 
 use super::{
     answering::{Answering, AnsweringLayer},
+    arriving::Arriving,
     deadlines::Deadlines,
     health::Health,
     introspection::Introspections,
-    limits::GrpcOptions,
+    limits::{CallLimits, GrpcOptions},
     measured::GrpcMetrics,
     panics::Panics,
-    services::services,
+    services::{agent_services, services},
 };
 use crate::{
+    bearer::{Doorkeeper, Introspector},
     domain::entropy::Entropy,
     service::Ready,
     store::Store,
     telemetry::RequestIds,
-    transport::{Listener, Transport},
+    transport::{Listener, Received, Transport},
 };
 
 /// A bound listener, not yet serving.
@@ -34,6 +38,11 @@ impl GrpcServer {
     /// When the address cannot be bound.
     pub fn bind(address: SocketAddr) -> io::Result<Self> {
         Ok(Self { listener: Listener::bind(address)? })
+    }
+
+    /// Over a listener.
+    pub const fn over(listener: Listener) -> Self {
+        Self { listener }
     }
 
     /// The address that was bound, with its real port.
@@ -60,13 +69,53 @@ impl GrpcServer {
     ) -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
         let limits = options.limits;
         let routes = services(&service, &health, options)?;
+        let answers = Introspections::before(routes, service, limits);
+        self.answer(answers, Answers { limits, metrics, entropy }, transport).await;
+        Ok(())
+    }
+
+    /// Serves what an agent knows, as [`Self::serve`] does what a server has.
+    ///
+    /// # Errors
+    /// When the services cannot be described.
+    pub async fn serve_agent<K: Doorkeeper + Introspector>(
+        self,
+        known: Arc<K>,
+        options: GrpcOptions,
+        health: Health,
+        metrics: GrpcMetrics,
+        entropy: Arc<dyn Entropy>,
+        transport: Arc<Transport>,
+    ) -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
+        let limits = options.limits;
+        let routes = agent_services(known, &health, options)?;
+        self.answer(routes, Answers { limits, metrics, entropy }, transport).await;
+        Ok(())
+    }
+
+    /// Puts what all calls pass around the service.
+    async fn answer<S>(
+        self,
+        service: S,
+        Answers { limits, metrics, entropy }: Answers,
+        transport: Arc<Transport>,
+    ) where
+        S: Service<Request<Arriving<Received>>, Response = Response<Body>, Error = Infallible>,
+        S: Clone + Send + 'static,
+        S::Future: Send + 'static,
+    {
         let ids = RequestIds::new(&*entropy);
         let deadlines = Deadlines::new(limits.timeout, limits.admin_timeout);
         let answering = Answering { metrics, deadlines, panics: Panics::new(entropy) };
         let answering = AnsweringLayer::new(answering);
-        let answers = Introspections::before(routes, service, limits);
-        let layered = ServiceBuilder::new().layer(ids).layer(answering).service(answers);
+        let layered = ServiceBuilder::new().layer(ids).layer(answering).service(service);
         transport.serve(self.listener, layered).await;
-        Ok(())
     }
+}
+
+/// How calls are answered, whichever service they are for.
+struct Answers {
+    limits: CallLimits,
+    metrics: GrpcMetrics,
+    entropy: Arc<dyn Entropy>,
 }

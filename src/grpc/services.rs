@@ -1,6 +1,6 @@
 //! The services that are served, each within the limits, and reflection, which lists these and no others.
 
-use std::{collections::HashMap, convert::Infallible};
+use std::{collections::HashMap, convert::Infallible, sync::Arc};
 
 use axum::response::IntoResponse;
 use http::Request;
@@ -19,12 +19,14 @@ use tower::Service;
 
 use super::{
     admin::Administration,
+    agent::AgentServices,
     envoy::EnvoyAuthorization,
     health::Health,
-    limits::{GrpcOptions, MAX_NAME_BYTES},
+    limits::{CallLimits, GrpcOptions, MAX_NAME_BYTES},
     token_service::Tokens,
 };
 use crate::{
+    bearer::{Doorkeeper, Introspector},
     proto::{
         FILE_DESCRIPTOR_SET,
         envoy::service::auth::v3::authorization_server::AuthorizationServer,
@@ -86,23 +88,33 @@ pub(super) fn services<S: Store>(
             .max_encoding_message_size(limits.response_bytes),
     );
     served.add(health.service(limits.request_bytes));
-    if reflection {
-        let name_bytes = limits.request_bytes.min(MAX_NAME_BYTES);
-        let names = [&*served.names, &[REFLECTION, REFLECTION_ALPHA]].concat();
-        served.add(
-            describe(&names)
-                .build_v1()?
-                .max_decoding_message_size(name_bytes)
-                .max_encoding_message_size(limits.response_bytes),
-        );
-        served.add(
-            describe(&names)
-                .build_v1alpha()?
-                .max_decoding_message_size(name_bytes)
-                .max_encoding_message_size(limits.response_bytes),
-        );
-    }
-    Ok(served.routes.routes().prepare())
+    served.finish(limits, reflection)
+}
+
+/// The services of an agent, over what it knows.
+///
+/// # Errors
+/// When one of them cannot be described.
+pub(super) fn agent_services<K: Doorkeeper + Introspector>(
+    known: Arc<K>,
+    health: &Health,
+    options: GrpcOptions,
+) -> Result<Routes, tonic_reflection::server::Error> {
+    let GrpcOptions { limits, reflection, envoy } = options;
+    let known = AgentServices::new(known);
+    let mut served = Served::default();
+    served.add(
+        TokenServiceServer::new(known.clone())
+            .max_decoding_message_size(limits.request_bytes)
+            .max_encoding_message_size(limits.response_bytes),
+    );
+    served.add(
+        AuthorizationServer::new(EnvoyAuthorization::new(known, envoy))
+            .max_decoding_message_size(limits.request_bytes)
+            .max_encoding_message_size(limits.response_bytes),
+    );
+    served.add(health.service(limits.request_bytes));
+    served.finish(limits, reflection)
 }
 
 /// Older clients know `v1alpha` only, newer ones look for `v1` first: both are served.
@@ -132,6 +144,31 @@ impl Served {
     {
         self.names.push(T::NAME);
         self.routes.add_service(service);
+    }
+
+    /// All of them, with reflection if it is wanted.
+    fn finish(
+        mut self,
+        limits: CallLimits,
+        reflection: bool,
+    ) -> Result<Routes, tonic_reflection::server::Error> {
+        if reflection {
+            let name_bytes = limits.request_bytes.min(MAX_NAME_BYTES);
+            let names = [&*self.names, &[REFLECTION, REFLECTION_ALPHA]].concat();
+            self.add(
+                describe(&names)
+                    .build_v1()?
+                    .max_decoding_message_size(name_bytes)
+                    .max_encoding_message_size(limits.response_bytes),
+            );
+            self.add(
+                describe(&names)
+                    .build_v1alpha()?
+                    .max_decoding_message_size(name_bytes)
+                    .max_encoding_message_size(limits.response_bytes),
+            );
+        }
+        Ok(self.routes.routes().prepare())
     }
 }
 

@@ -3,7 +3,7 @@
 //! Proxies send the visitor's `Authorization` along, so they cannot authenticate there: every request
 //! to the listener is made as the client that the settings name.
 
-use std::{error, io, net::SocketAddr, sync::Arc, time::Duration};
+use std::{error, sync::Arc, time::Duration};
 
 use axum::{
     Router,
@@ -22,10 +22,10 @@ use super::{
     answer, failure::Failure, front::well_formed, measured::HttpMetrics, routes::STANDARD,
 };
 use crate::{
-    bearer::{Bearer, Denial, IdentityHeaders},
+    bearer::{Bearer, Denial, Doorkeeper, IdentityHeaders, NotPassed},
     domain::{client_id::ClientId, error::Error, reason::Reason},
     metrics::Outcome,
-    service::{NotPassed, Ready},
+    service::Ready,
     store::Store,
     telemetry::RequestIds,
     transport::{Listener, Transport},
@@ -42,8 +42,6 @@ pub fn check_paths() -> impl Iterator<Item = &'static str> {
 /// How `/check` answers.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CheckOptions {
-    /// The client as which the proxies ask.
-    pub client: ClientId,
     /// The headers that say whose request it is.
     pub headers: IdentityHeaders,
     /// How long a request may take until it is answered.
@@ -56,20 +54,9 @@ pub struct CheckServer {
 }
 
 impl CheckServer {
-    /// Binds the listener.
-    ///
-    /// # Errors
-    /// When the address cannot be bound.
-    pub fn bind(address: SocketAddr) -> io::Result<Self> {
-        Ok(Self { listener: Listener::bind(address)? })
-    }
-
-    /// The address that was bound, with its real port.
-    ///
-    /// # Errors
-    /// If the socket's address cannot be read.
-    pub fn local_address(&self) -> io::Result<SocketAddr> {
-        self.listener.local_address()
+    /// Over a listener.
+    pub const fn over(listener: Listener) -> Self {
+        Self { listener }
     }
 
     /// Serves over `transport` until the stage is draining and every request in flight is answered, or
@@ -77,15 +64,15 @@ impl CheckServer {
     ///
     /// # Errors
     /// Never: the other listeners may fail.
-    pub async fn serve<S: Store>(
+    pub async fn serve<D: Doorkeeper>(
         self,
-        service: Ready<S>,
+        doorkeeper: Arc<D>,
         options: CheckOptions,
         metrics: HttpMetrics,
         request_ids: RequestIds,
         transport: Arc<Transport>,
     ) -> Result<(), Box<dyn error::Error + Send + Sync>> {
-        let place = Arc::new(Place { service, options, metrics });
+        let place = Arc::new(Place { doorkeeper, options, metrics });
         let mut router = Router::new().fallback(async || Failure::NotFound.response(STANDARD));
         for path in PATHS {
             let place = Arc::clone(&place);
@@ -98,13 +85,36 @@ impl CheckServer {
     }
 }
 
-struct Place<S> {
-    service: Ready<S>,
+/// Decides for the proxies of this machine, which ask as one client.
+pub struct ListenerDoor<S> {
+    /// Where the service is, once it is.
+    pub service: Ready<S>,
+    /// The client.
+    pub client: ClientId,
+}
+
+impl<S: Store> Doorkeeper for ListenerDoor<S> {
+    async fn decide<'v, K, V>(
+        &self,
+        route: impl IntoIterator<Item = (K, V)> + Send,
+        authorizations: impl Iterator<Item = &'v [u8]> + Send,
+    ) -> Result<Bearer, NotPassed>
+    where
+        K: AsRef<str> + Send,
+        V: AsRef<str> + Send,
+    {
+        let service = self.service.get().map_err(|error| undecided(&error))?;
+        service.check_for(&self.client, route, authorizations).await
+    }
+}
+
+struct Place<D> {
+    doorkeeper: Arc<D>,
     options: CheckOptions,
     metrics: HttpMetrics,
 }
 
-impl<S: Store> Place<S> {
+impl<D: Doorkeeper> Place<D> {
     /// The body is not looked at: proxies send none.
     async fn respond(&self, request: &Parts) -> Response {
         let call = self.metrics.begin_check();
@@ -119,12 +129,10 @@ impl<S: Store> Place<S> {
     }
 
     async fn decide(&self, request: &Parts) -> Result<Bearer, NotPassed> {
-        let service = self.service.get().map_err(|error| undecided(&error))?;
         let query = request.uri.query().unwrap_or_default();
         let route = form_urlencoded::parse(query.as_bytes());
         let headers = request.headers.get_all(AUTHORIZATION).iter();
-        let authorizations = headers.map(HeaderValue::as_bytes);
-        service.check_for(&self.options.client, route, authorizations).await
+        self.doorkeeper.decide(route, headers.map(HeaderValue::as_bytes)).await
     }
 
     /// Every header is there, empty where there is nothing to say: proxies pass on what the visitor sent

@@ -26,7 +26,7 @@ mod server;
 mod token;
 
 pub use self::{
-    check::{CheckOptions, CheckServer, check_paths},
+    check::{CheckOptions, CheckServer, ListenerDoor, check_paths},
     front::router,
     measured::HttpMetrics,
     options::{BodyLimits, CorsOptions, HttpOptions},

@@ -20,6 +20,8 @@ pub enum NotReady {
     LowOnSpace,
     /// The database cannot be reached, or does not commit; the process waits for it.
     Unreachable,
+    /// Of an agent: what it remembers cannot be proven, since it does not hear the server.
+    Unheard,
     /// The store has stopped acknowledging; the process is about to exit.
     CannotCommit,
 }
@@ -32,6 +34,7 @@ impl NotReady {
             Self::Draining => "draining",
             Self::LowOnSpace => "low on space",
             Self::Unreachable => "the database does not commit",
+            Self::Unheard => "the server is not heard",
             Self::CannotCommit => "the store cannot commit",
         }
     }

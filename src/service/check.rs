@@ -7,27 +7,13 @@ use std::{
 
 use super::{ActiveToken, Caller, Introspect, Introspection, Service};
 use crate::{
-    bearer::{Bearer, Claims, Denial, Introspector, NotGood, Requirement, RouteFault, check},
+    bearer::{Bearer, Claims, Denial, Introspector, NotGood, NotPassed, Requirement, RouteFault},
     domain::{
         client::IntrospectReach, client_id::ClientId, error::Error, secret::Secret,
         time::Timestamp, token::TokenKind,
     },
     store::Store,
 };
-
-/// Why a request does not pass.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum NotPassed {
-    /// It has no good token, or that cannot be decided at present.
-    Denied {
-        /// Which of these.
-        denial: Denial,
-        /// The value of `WWW-Authenticate`.
-        challenge: Option<String>,
-    },
-    /// Nothing passes there: the log says what is wrong with the route.
-    Misconfigured,
-}
 
 /// How long to wait where an error does not say it.
 const PAUSE: Duration = Duration::from_secs(1);
@@ -56,15 +42,8 @@ impl<S: Store> Service<S> {
             let reached = reaches(caller, requirement.audience());
             reached.then_some(requirement).ok_or(RouteFault::ForeignAudience)
         });
-        let requirement =
-            requirement.map_err(|fault| self.misconfigured(caller.id(), &fault.to_string()))?;
         let tokens = Tokens { service: self, caller };
-        let decided = check(&tokens, &requirement, authorizations).await;
-        self.checks.counter(decided.as_ref()).inc();
-        decided.map_err(|denial| NotPassed::Denied {
-            denial,
-            challenge: requirement.challenge(denial),
-        })
+        self.gate.decide(caller.id().as_str(), &tokens, requirement, authorizations).await
     }
 
     /// As [`Self::check`], for a listener that asks as the client of this name.
@@ -80,22 +59,11 @@ impl<S: Store> Service<S> {
         match self.named_by_settings(client).await {
             Ok(caller) => self.check(&caller, route, authorizations).await,
             Err(Error::InvalidClient(_)) => {
-                Err(self
-                    .misconfigured(client, "there is no such client, or it is public or disabled"))
+                let reason = "there is no such client, or it is public or disabled";
+                Err(self.gate.misconfigured(client.as_str(), reason))
             }
-            Err(error) => {
-                self.checks.undecided.inc();
-                Err(NotPassed::Denied { denial: Denial::from(&error), challenge: None })
-            }
+            Err(error) => Err(self.gate.undecided(error.retry_after().unwrap_or(PAUSE))),
         }
-    }
-
-    fn misconfigured(&self, client_id: &ClientId, reason: &str) -> NotPassed {
-        self.checks.misconfigured.inc();
-        if self.checks.may_tell() {
-            tracing::warn!(%client_id, reason, "a route of a proxy lets nobody pass");
-        }
-        NotPassed::Misconfigured
     }
 }
 

@@ -13,7 +13,6 @@ mod backup;
 mod caller;
 mod certificates;
 mod check;
-mod check_counts;
 mod client_check;
 mod client_secrets;
 mod clients;
@@ -70,7 +69,6 @@ pub use self::{
     administrators::{NoAdministrator, administrator, reset_administrator},
     backup::{Backup, BackupPiece},
     caller::{Caller, Credentials, IdAndSecret},
-    check::NotPassed,
     client_secrets::{ChosenOrGenerated, RotateSecret, STANDARD_OVERLAP},
     clients::{ClientFilter, CreateClient, UpdateClient},
     cursor::Cursor,
@@ -98,13 +96,14 @@ pub use self::{
     watch::{Event, Told, Watch, WatchFrom, Watched},
 };
 use self::{
-    backup::MOST_BACKUPS, certificates::CertificateIndex, check_counts::Checks,
-    client_check::ClientChecks, elapsed::Elapsed, fair_queue::FairQueue, horizon::Horizon,
-    key_use::KeyUse, last_used::LastUsed, metrics::ServiceMetrics, minting::Minting,
-    request_budget::RequestBudgets, retention::Retention, shares::Shares,
-    stranger_audit::StrangerAudit, turns::Turns, verified::VerifiedSecrets, watch::Watching,
+    backup::MOST_BACKUPS, certificates::CertificateIndex, client_check::ClientChecks,
+    elapsed::Elapsed, fair_queue::FairQueue, horizon::Horizon, key_use::KeyUse,
+    last_used::LastUsed, metrics::ServiceMetrics, minting::Minting, request_budget::RequestBudgets,
+    retention::Retention, shares::Shares, stranger_audit::StrangerAudit, turns::Turns,
+    verified::VerifiedSecrets, watch::Watching,
 };
 use crate::{
+    bearer::Gate,
     domain::{
         attempts::AttemptsId,
         entropy::Entropy,
@@ -162,7 +161,7 @@ pub struct Service<S> {
     minting: Minting,
     last_used: LastUsed,
     watching: Watching,
-    checks: Checks,
+    gate: Gate,
     metrics: ServiceMetrics,
     strangers: StrangerAudit,
     start_time: Timestamp,
@@ -210,7 +209,7 @@ impl<S: Store> Service<S> {
             minting,
             last_used: LastUsed::new(),
             watching: Watching::new(&metrics.registry),
-            checks: Checks::new(&metrics.registry),
+            gate: Gate::new(&metrics.registry),
             metrics,
             strangers: StrangerAudit::new(),
             start_time,

@@ -12,7 +12,6 @@ use hyper::{
 use hyper_util::rt::TokioIo;
 use tokio::{
     io::{AsyncRead, AsyncWrite},
-    net::TcpStream,
     sync::watch,
     time::{sleep, timeout},
 };
@@ -30,6 +29,7 @@ use super::{
     policy::Policy,
     protocol,
     reads::admitted,
+    stream::Stream,
     tls,
     writes::Watched,
 };
@@ -39,7 +39,7 @@ const LAST_BYTES: Duration = Duration::from_secs(1);
 
 /// Serves one connection to its end.
 pub(super) async fn connection<S, B>(
-    stream: TcpStream,
+    stream: Stream,
     address: SocketAddr,
     service: S,
     policy: Arc<Policy>,
@@ -51,7 +51,7 @@ pub(super) async fn connection<S, B>(
     B: Body<Data = Bytes> + Send + 'static,
     B::Error: Into<Box<dyn Error + Send + Sync>>,
 {
-    if let Err(error) = stream.set_nodelay(true) {
+    if let Err(error) = stream.without_delay() {
         tracing::debug!(%error, "a connection answers with delay");
     }
     let peer = Peer::at(address);
@@ -86,7 +86,7 @@ fn silence(policy: &Policy) -> Duration {
 
 /// Serves a connection whose peer has begun to speak.
 async fn speak<S, B>(
-    stream: TcpStream,
+    stream: Stream,
     peer: Peer,
     opened: Opened,
     service: S,

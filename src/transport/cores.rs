@@ -16,10 +16,11 @@ use std::{
 };
 
 use tokio::{
-    net::TcpStream,
     runtime::{Builder, Handle},
     sync::oneshot,
 };
+
+use super::stream::Stream;
 
 /// Threads that wait for the disk, of all cores together: what a runtime has by default.
 const MOST_BLOCKING: usize = 512;
@@ -62,19 +63,19 @@ impl Cores {
     /// When the stream cannot be moved from this runtime to that one.
     pub(super) fn serve<F>(
         &self,
-        stream: TcpStream,
-        serve: impl FnOnce(TcpStream) -> F + Send + 'static,
+        stream: Stream,
+        serve: impl FnOnce(Stream) -> F + Send + 'static,
     ) -> io::Result<()>
     where
         F: Future<Output = ()> + Send,
     {
         let load = |core: &&Core| core.connections.load(Ordering::Relaxed);
         let Some(core) = self.0.iter().min_by_key(load) else { return Ok(()) };
-        let stream = stream.into_std()?;
+        let stream = stream.into_moving()?;
         let counted = Counted::one(&core.connections);
         core.runtime.spawn(async move {
             let _counted = counted;
-            match TcpStream::from_std(stream) {
+            match stream.arrive() {
                 Ok(stream) => serve(stream).await,
                 Err(error) => tracing::warn!(%error, "a connection cannot be served"),
             }
@@ -120,7 +121,7 @@ mod tests {
 
     use tokio::{
         io::AsyncReadExt as _,
-        net::TcpListener,
+        net::{TcpListener, TcpStream},
         sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel},
     };
 
@@ -136,12 +137,12 @@ mod tests {
         let client = TcpStream::connect(listener.local_addr().expect("its address"));
         let (client, accepted) = tokio::join!(client, listener.accept());
         let served = served.clone();
-        let serve = move |mut stream: TcpStream| async move {
+        let serve = move |mut stream: Stream| async move {
             served.send(thread::current().id()).expect("the test listens");
             let hung_up = stream.read(&mut [0]).await;
             assert_eq!(hung_up.ok(), Some(0));
         };
-        cores.serve(accepted.expect("accepted").0, serve).expect("moved");
+        cores.serve(Stream::Tcp(accepted.expect("accepted").0), serve).expect("moved");
         client.expect("connected")
     }
 

@@ -5,17 +5,22 @@ use std::{convert::Infallible, error::Error, io, net::SocketAddr, sync::Arc, tim
 use http::{Request, Response};
 use hyper::body::{Body, Bytes};
 use tokio::{
-    net::{TcpListener, TcpSocket, TcpStream},
+    net::TcpSocket,
     sync::{OwnedSemaphorePermit, Semaphore, watch},
     time::timeout,
 };
 use tower::Service;
 
 use super::{
-    Cores, Pending, Protocol, Received, Stage, Tls, age::Ages, connection::connection,
-    policy::Policy, refusals::Refusals,
+    Cores, Pending, Protocol, Received, Stage, Tls,
+    age::Ages,
+    connection::connection,
+    policy::Policy,
+    refusals::Refusals,
+    socket::{Local, Socket},
+    stream::Stream,
 };
-use crate::config::LimitSettings;
+use crate::config::{LimitSettings, ListenAddress, SocketMode};
 
 /// How many connections the kernel keeps until they are accepted.
 const BACKLOG: u32 = 1024;
@@ -59,13 +64,13 @@ impl Bound {
     /// # Errors
     /// When another socket listens there.
     pub fn listen(self) -> io::Result<Listener> {
-        self.0.listen(BACKLOG).map(Listener)
+        self.0.listen(BACKLOG).map(|listener| Listener(Socket::Tcp(listener)))
     }
 }
 
 /// A socket that is listened on, not yet serving.
 #[derive(Debug)]
-pub struct Listener(TcpListener);
+pub struct Listener(Socket);
 
 impl Listener {
     /// Binds it and listens.
@@ -76,12 +81,36 @@ impl Listener {
         Bound::at(address)?.listen()
     }
 
+    /// Binds it wherever it is to be, and listens. A socket of the file system has this mode.
+    ///
+    /// # Errors
+    /// When it cannot be bound.
+    pub fn bind_at(address: &ListenAddress, mode: SocketMode) -> io::Result<Self> {
+        match address {
+            ListenAddress::Network(address) => Self::bind(*address),
+            ListenAddress::Unix(path) => {
+                Local::bind(path, mode, BACKLOG).map(|local| Self(Socket::Unix(local)))
+            }
+        }
+    }
+
+    /// Where it is, with its real port.
+    ///
+    /// # Errors
+    /// If the socket's address cannot be read.
+    pub fn address(&self) -> io::Result<ListenAddress> {
+        self.0.address()
+    }
+
     /// The address that was bound, with its real port.
     ///
     /// # Errors
-    /// When the operating system does not tell.
+    /// If the socket's address cannot be read, or it is one of the file system.
     pub fn local_address(&self) -> io::Result<SocketAddr> {
-        self.0.local_addr()
+        match self.0.address()? {
+            ListenAddress::Network(address) => Ok(address),
+            ListenAddress::Unix(_) => Err(io::ErrorKind::AddrNotAvailable.into()),
+        }
     }
 }
 
@@ -163,10 +192,6 @@ impl Transport {
                 accepted = listener.accept() => accepted,
                 () = Stage::Draining.reached(&mut stage) => break,
             };
-            // One socket for both families shows peers of the older one as ::ffff:192.0.2.1.
-            let accepted = accepted.map(|(stream, address)| {
-                (stream, SocketAddr::new(address.ip().to_canonical(), address.port()))
-            });
             match accepted {
                 Ok((stream, address)) => match self.place().await {
                     Some(place) => {
@@ -220,7 +245,7 @@ impl Transport {
     }
 
     /// Serves a connection beside all others.
-    fn put<F>(&self, stream: TcpStream, serve: impl FnOnce(TcpStream) -> F + Send + 'static)
+    fn put<F>(&self, stream: Stream, serve: impl FnOnce(Stream) -> F + Send + 'static)
     where
         F: Future<Output = ()> + Send + 'static,
     {
@@ -259,6 +284,7 @@ mod tests {
 
     use tokio::{
         io::{AsyncReadExt as _, AsyncWriteExt as _},
+        net::TcpStream,
         task::JoinSet,
     };
     use tower::service_fn;

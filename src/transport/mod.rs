@@ -2,7 +2,7 @@
 //!
 //! | file | what it holds |
 //! |---|---|
-//! | `listener` | a bound socket and its accept loop |
+//! | `listener`, `socket`, `stream` | a bound socket and its accept loop, of the network or of the file system |
 //! | `connection` | one connection: handshake, first bytes, calls |
 //! | `life` | how long a connection lives, and what ends it |
 //! | `pending`, `bodies` | what is kept in memory for peers, counted and bounded |
@@ -32,7 +32,9 @@ mod policy;
 mod protocol;
 mod reads;
 mod refusals;
+mod socket;
 mod stage;
+mod stream;
 mod tls;
 mod writes;
 

@@ -1,6 +1,7 @@
 //! The harness: the real binary as a process of its own, and callers that talk to it over sockets.
 
 pub(crate) mod admin;
+pub(crate) mod agent;
 pub(crate) mod caller;
 pub(crate) mod command;
 pub(crate) mod forms;

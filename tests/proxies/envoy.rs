@@ -6,7 +6,7 @@ use std::{
 };
 
 use jeton::{
-    bearer::Bearer,
+    bearer::{Bearer, Requirement},
     proto::envoy::{
         config::core::v3::{
             HeaderMap, HeaderValue, HeaderValueOption, header_value_option::HeaderAppendAction,
@@ -40,20 +40,24 @@ use crate::{
 const NAMES: [&str; 5] = ["subject", "client-id", "username", "scope", "grant-id"];
 
 /// One Envoy, which is the client `id`.
-struct Envoy {
+pub(crate) struct Envoy {
     stub: AuthorizationClient<Channel>,
     caller: Caller,
 }
 
 impl Envoy {
     async fn new(server: &Server, id: &'static str) -> Self {
-        let caller = server.caller(id).await;
-        Self { stub: AuthorizationClient::new(server.connect().await), caller }
+        Self::over(server.connect().await, server.caller(id).await)
     }
 
-    async fn ask(
+    /// Over a connection to whoever decides.
+    pub(crate) fn over(channel: Channel, caller: Caller) -> Self {
+        Self { stub: AuthorizationClient::new(channel), caller }
+    }
+
+    pub(crate) async fn ask(
         &self,
-        route: &[(&str, &str)],
+        route: &[(&str, impl ToString)],
         http: HttpRequest,
     ) -> Result<CheckResponse, Status> {
         let context_extensions =
@@ -67,15 +71,24 @@ impl Envoy {
     }
 
     /// What it is answered to one token, or to none.
-    async fn check(&self, route: &[(&str, &str)], token: Option<&str>) -> CheckResponse {
+    pub(crate) async fn check(&self, route: &[(&str, &str)], token: Option<&str>) -> CheckResponse {
         let authorization = token.map(|token| format!("Bearer {token}"));
         let authorizations: Vec<String> = authorization.into_iter().collect();
         self.ask(route, joined(&authorizations)).await.expect("an answer")
     }
 }
 
+/// What the configuration of a route says that requires this.
+pub(crate) fn route_of(requirement: &Requirement) -> Vec<(&'static str, String)> {
+    let scopes = requirement.scopes().join(" ");
+    let mut route = vec![("audience", requirement.audience().expect("one").to_owned())];
+    route.extend((!scopes.is_empty()).then_some(("scopes", scopes)));
+    route.extend(requirement.is_optional().then_some(("optional", "true".to_owned())));
+    route
+}
+
 /// As Envoy sends headers: those of one name in one, with commas between.
-fn joined(authorizations: &[String]) -> HttpRequest {
+pub(crate) fn joined(authorizations: &[String]) -> HttpRequest {
     let mut headers = HashMap::from([
         (":path".to_owned(), "/".to_owned()),
         ("x-jeton-subject".to_owned(), "usr_forged".to_owned()),
@@ -119,7 +132,7 @@ fn passed(answer: &CheckResponse) -> &OkHttpResponse {
 
 /// The status and the headers of a refusal.
 #[track_caller]
-fn denied(answer: &CheckResponse) -> (i32, BTreeMap<&str, &str>) {
+pub(crate) fn denied(answer: &CheckResponse) -> (i32, BTreeMap<&str, &str>) {
     assert_ne!(answer.status.as_ref().map(|status| status.code), Some(0), "{answer:?}");
     assert!(answer.dynamic_metadata.is_none());
     match &answer.http_response {
@@ -152,10 +165,7 @@ async fn envoy_is_answered_every_case_as_the_table_decides() {
     let table = Table { good: good.clone(), scope: "read" };
     for Case { requirement, authorizations } in cases(&good, &ended) {
         let decided = table.decide(&requirement, &authorizations).await;
-        let scopes = requirement.scopes().join(" ");
-        let mut route = vec![("audience", requirement.audience().expect("one"))];
-        route.extend((!scopes.is_empty()).then_some(("scopes", &*scopes)));
-        route.extend(requirement.is_optional().then_some(("optional", "true")));
+        let route = route_of(&requirement);
         for http in [joined(&authorizations), raw(&authorizations)] {
             let answer = gateway.ask(&route, http).await.expect("an answer");
             let case = format!("{route:?} {authorizations:?}: {answer:?}");

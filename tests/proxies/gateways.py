@@ -35,6 +35,8 @@ class Gateway:
     two: tuple[int, ...] = (400,)
     # Statuses whose challenge reaches the visitor.
     challenges: tuple[int, ...] = (400, 401, 403)
+    # Whether it asks an agent in place of the server.
+    agent: bool = False
     # Its directory, if that is not called as it is.
     directory: str = ""
     # What is changed in its configuration.
@@ -82,6 +84,22 @@ GATEWAYS = [
         "nginx",
         "nginx.conf",
         ("nginx", "-p", "{home}", "-c", "{config}", "-e", "error.log", "-g", "daemon off; pid nginx.pid;"),
+    ),
+    Gateway(
+        "envoy, an agent",
+        "envoy.yaml",
+        ("{tools}/bin/envoy", "--config-path", "{config}", "--log-level", "warn", "--concurrency", "1"),
+        agent=True,
+        gives_up=False,
+        directory="envoy",
+    ),
+    Gateway(
+        "nginx, an agent",
+        "nginx.conf",
+        ("nginx", "-p", "{home}", "-c", "{config}", "-e", "error.log", "-g", "daemon off; pid nginx.pid;"),
+        agent=True,
+        gives_up=False,
+        directory="nginx",
     ),
     Gateway("traefik", "traefik.yaml", ("{tools}/bin/traefik", "--configFile={config}"), away=500, gives_up=False),
     Gateway("caddy", "Caddyfile", ("{tools}/bin/caddy", "run", "--config", "{config}")),

@@ -1,11 +1,11 @@
 //! `/check`, asked as proxies ask it that speak HTTP.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, os::unix::fs::PermissionsExt as _};
 
-use jeton::bearer::Bearer;
+use jeton::bearer::{Bearer, Requirement};
 use tokio::{
-    io::{AsyncReadExt as _, AsyncWriteExt as _},
-    net::TcpStream,
+    io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _},
+    net::{TcpStream, UnixStream},
 };
 
 use crate::{
@@ -34,14 +34,14 @@ fn asking_as(client: &str) -> Settings {
 
 /// An answer: its status and its headers.
 #[derive(Debug, PartialEq, Eq)]
-struct Answer {
-    status: u16,
+pub(crate) struct Answer {
+    pub(crate) status: u16,
     headers: BTreeMap<String, String>,
     body: String,
 }
 
 impl Answer {
-    fn header(&self, name: &str) -> Option<&str> {
+    pub(crate) fn header(&self, name: &str) -> Option<&str> {
         self.headers.get(name).map(String::as_str)
     }
 
@@ -53,8 +53,18 @@ impl Answer {
 
 /// Sends one request, with these lines between its first one and the end of its head.
 async fn ask(address: &str, method: &str, target: &str, lines: &[String]) -> Answer {
+    let stream = TcpStream::connect(address).await.expect("a connection");
+    ask_over(stream, method, target, lines).await
+}
+
+/// The same over any stream.
+pub(crate) async fn ask_over(
+    mut stream: impl AsyncRead + AsyncWrite + Unpin,
+    method: &str,
+    target: &str,
+    lines: &[String],
+) -> Answer {
     let asking = async {
-        let mut stream = TcpStream::connect(address).await.expect("a connection");
         let mut request =
             format!("{method} {target} HTTP/1.1\r\nhost: jeton\r\nconnection: close\r\n");
         for line in lines {
@@ -85,13 +95,26 @@ async fn ask(address: &str, method: &str, target: &str, lines: &[String]) -> Ans
     answer
 }
 
-async fn check(address: &str, query: &str, authorizations: &[String]) -> Answer {
+pub(crate) async fn check(address: &str, query: &str, authorizations: &[String]) -> Answer {
     let lines: Vec<_> =
         authorizations.iter().map(|value| format!("authorization: {value}")).collect();
     ask(address, "GET", &format!("/check?{query}"), &lines).await
 }
 
-fn bearer(token: &str) -> [String; 1] {
+/// The query of a route that requires this.
+pub(crate) fn query_of(requirement: &Requirement) -> String {
+    let mut query = form_urlencoded::Serializer::new(String::new());
+    query.append_pair("audience", requirement.audience().expect("one"));
+    if !requirement.scopes().is_empty() {
+        query.append_pair("scope", &requirement.scopes().join(" "));
+    }
+    if requirement.is_optional() {
+        query.append_pair("optional", "true");
+    }
+    query.finish()
+}
+
+pub(crate) fn bearer(token: &str) -> [String; 1] {
     [format!("Bearer {token}")]
 }
 
@@ -103,15 +126,7 @@ async fn http_is_answered_every_case_as_the_table_decides() {
     let table = Table { good: good.clone(), scope: "read" };
     for Case { requirement, authorizations } in cases(&good, &ended) {
         let decided = table.decide(&requirement, &authorizations).await;
-        let mut query = form_urlencoded::Serializer::new(String::new());
-        query.append_pair("audience", requirement.audience().expect("one"));
-        if !requirement.scopes().is_empty() {
-            query.append_pair("scope", &requirement.scopes().join(" "));
-        }
-        if requirement.is_optional() {
-            query.append_pair("optional", "true");
-        }
-        let query = query.finish();
+        let query = query_of(&requirement);
         let answer = check(&address, &query, &authorizations).await;
         let case = format!("{query} {authorizations:?}: {answer:?}");
         assert_eq!(answer.body, "", "{case}");
@@ -180,6 +195,20 @@ async fn every_header_is_there_empty_where_there_is_nothing_to_say() {
     server.logs("a route of a proxy lets nobody pass").await;
     assert!(!server.log().contains(&own.access_token), "no token is in the log");
     server.stop().await;
+}
+
+#[tokio::test]
+async fn a_socket_of_the_file_system_says_who_may_ask() {
+    let settings = asking_as("gateway").set("check", "listen", "unix:check.sock");
+    let server = Server::start(&settings.set("check", "socket_mode", "0660")).await;
+    let place = server.home().path().join("check.sock");
+    let mode = place.metadata().expect("a socket").permissions().mode();
+    assert_eq!(mode & 0o777, 0o660);
+    let stream = UnixStream::connect(&place).await.expect("a connection");
+    let answer = ask_over(stream, "GET", "/check?audience=billing&optional=true", &[]).await;
+    assert_eq!(answer.status, 200);
+    server.stop().await;
+    assert!(!place.exists());
 }
 
 #[tokio::test]

@@ -114,6 +114,19 @@ class Jeton:
         self.post("/oauth/revoke", token=token)
 
 
+class Agent:
+    """An agent of that server, if the proxy asks one."""
+
+    def __init__(self, binary: str, home: Path, server: int) -> None:
+        self.ports = {"grpc": free_port(), "check": free_port()}
+        command = [binary, "agent", "--server", f"http://127.0.0.1:{server}", "--client-id", "demo"]
+        command += ["--listen", f"127.0.0.1:{self.ports['grpc']}", "--ops-listen", "off"]
+        command += ["--check-listen", f"127.0.0.1:{self.ports['check']}"]
+        log = (home / "log").open("wb")
+        environment = os.environ | {"JETON_CLIENT_SECRET": "demo-secret"}
+        self.process = subprocess.Popen(command, cwd=home, stderr=log, env=environment)
+
+
 def until(what: str, condition: Callable[[], bool]) -> None:
     """Waits for a condition that nothing announces."""
     deadline = time.monotonic() + LIMIT
@@ -197,6 +210,8 @@ def check(gateway: Gateway, jeton: Jeton, port: int) -> dict[str, str]:
 
     assert Visit(port, f"Bearer {user}").status == 200
     jeton.revoke(user)
+    if gateway.agent:
+        until("to hear of it", lambda: Visit(port, f"Bearer {user}").status != 200)
     refused(401, "invalid_token", f"Bearer {user}")
 
     kept = jeton.token()
@@ -211,8 +226,13 @@ def check(gateway: Gateway, jeton: Jeton, port: int) -> dict[str, str]:
         assert slow.status == gateway.away, f"{slow.status} while jeton says nothing"
         until("the proxy to find jeton", lambda: Visit(port, f"Bearer {kept}").status == 200)
     jeton.stop()
+    if gateway.agent:
+        # Until that cannot be proven any longer.
+        until("the agent to refuse", lambda: Visit(port, f"Bearer {kept}").status != 200)
+        unknown = Visit(port, path="/public")
+        assert (unknown.status, unknown.identity()) == (200, {}), "nobody needs no proof"
     for path in ("/", "/public"):
-        for authorizations in ((f"Bearer {kept}",), ()):
+        for authorizations in ((f"Bearer {kept}",),) if gateway.agent else ((f"Bearer {kept}",), ()):
             away = Visit(port, *authorizations, path=path)
             assert away.status == gateway.away, f"{away.status} while jeton is away"
     jeton.start()
@@ -235,11 +255,15 @@ def main() -> None:
                 (home / name).mkdir()
             jeton = Jeton(os.path.abspath(binary), home / "jeton")
             port = free_port()
+            asked: Jeton | Agent = jeton
+            if gateway.agent:
+                (home / "agent").mkdir()
+                asked = Agent(jeton.binary, home / "agent", jeton.ports["grpc"])
             ports = {
                 GATEWAY: port,
                 SERVICE: service.server_port,
-                GRPC: jeton.ports["grpc"],
-                CHECK: jeton.ports["check"],
+                GRPC: asked.ports["grpc"],
+                CHECK: asked.ports["check"],
             }
             proxy = gateway.start(home / "proxy", Path(tools).resolve(), ports)
             try:
@@ -260,8 +284,9 @@ def main() -> None:
             finally:
                 proxy.terminate()
                 proxy.wait(LIMIT)
-                jeton.process.terminate()
-                jeton.process.wait(LIMIT)
+                for process in (asked.process, jeton.process):
+                    process.terminate()
+                    process.wait(LIMIT)
             shown = ", ".join(f"{part}" for part in seen)
             took = time.monotonic() - began
             print(f"| {gateway.name} | {shown} | {gateway.away} | {took:.1f} s |", flush=True)

@@ -7,7 +7,7 @@ use jeton::{
     bearer::IdentityHeaders,
     config::{
         AuditSettings, DeclaredPassword, DeclaredSecret, EnvoyUndecided, Loaded, LogFormat,
-        Overrides, Runtime, Settings,
+        Overrides, Runtime, Settings, SocketMode,
     },
     domain::{
         client::{ClientType, IntrospectReach},
@@ -66,7 +66,8 @@ fn every_section_is_read() {
         [ops]
         listen = "off"
         [check]
-        listen = "[::1]:3"
+        listen = "unix:/run/jeton/check.sock"
+        socket_mode = "0660"
         client = "gateway"
         header_prefix = "x-auth-"
         envoy_remove_authorization = true
@@ -116,7 +117,9 @@ fn every_section_is_read() {
     assert_eq!(settings.http.cors_allowed_origins, ["https://app.example", "ionic://localhost"]);
     assert_eq!(settings.http.cors_allowed_headers, ["traceparent", "x-app"]);
     assert_eq!(settings.ops.listen, None);
-    assert_eq!(settings.check.listen.map(|listen| listen.to_string()).as_deref(), Some("[::1]:3"));
+    let listen = settings.check.listen.map(|listen| listen.to_string());
+    assert_eq!(listen.as_deref(), Some("unix:/run/jeton/check.sock"));
+    assert_eq!(settings.check.socket_mode, SocketMode(0o660));
     assert_eq!(settings.check.client.as_ref().map(ClientId::as_str), Some("gateway"));
     assert_eq!(Some(settings.check.headers), IdentityHeaders::with_prefix("x-auth-"));
     assert!(settings.check.envoy_remove_authorization);

@@ -1,9 +1,12 @@
 //! The addresses to listen on: whether they can be had.
 
-use std::{io, net::TcpListener};
+use std::{
+    io,
+    net::{SocketAddr, TcpListener},
+};
 
 use super::{super::listen::system, finding::Findings};
-use crate::config::Settings;
+use crate::config::{ListenAddress, Settings};
 
 /// Binds each for a moment. While a server runs on the same data, `serving`, they are its own.
 pub(super) fn examine(settings: &Settings, serving: bool, findings: &mut Findings) {
@@ -11,7 +14,7 @@ pub(super) fn examine(settings: &Settings, serving: bool, findings: &mut Finding
         ("gRPC", "grpc", Some(settings.grpc.listen)),
         ("HTTP", "http", Some(settings.http.listen)),
         ("ops", "ops", settings.ops.listen),
-        ("/check", "check", settings.check.listen),
+        ("/check", "check", of_the_network(settings.check.listen.as_ref())),
     ];
     // All at once: two that are the same are in each other's way.
     let mut held = Vec::new();
@@ -38,5 +41,13 @@ pub(super) fn examine(settings: &Settings, serving: bool, findings: &mut Finding
                 findings.error("ports", error.to_string(), remedy);
             }
         }
+    }
+}
+
+/// A socket of the file system is in nobody's way: whoever binds it replaces what was left.
+fn of_the_network(address: Option<&ListenAddress>) -> Option<SocketAddr> {
+    match address {
+        Some(ListenAddress::Network(address)) => Some(*address),
+        Some(ListenAddress::Unix(_)) | None => None,
     }
 }

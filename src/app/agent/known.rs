@@ -1,0 +1,70 @@
+//! What an agent knows, as its wires ask for it.
+
+use std::sync::Arc;
+
+use crate::{
+    bearer::{Bearer, Claims, Doorkeeper, Gate, Introspector, NotGood, NotPassed, Requirement},
+    client::Validator,
+    metrics::Registry,
+};
+
+/// The validator, and the decisions by it.
+pub(super) struct Known {
+    validator: Validator,
+    gate: Gate,
+    client_id: String,
+}
+
+impl Known {
+    /// Counts in `registry`.
+    pub(super) fn new(validator: Validator, client_id: String, registry: &Registry) -> Arc<Self> {
+        let staleness = registry.gauge(
+            "jeton_agent_staleness_milliseconds",
+            "How long ago what is remembered was proven to be up to date; -1 before the first proof.",
+        );
+        let tokens = registry.counters(
+            "jeton_agent_tokens_total",
+            "Tokens that were asked about, by how they were answered.",
+            &["answer"],
+        );
+        let watched = validator.clone();
+        registry.before_reading(move || {
+            let milliseconds = watched.staleness().map(|staleness| staleness.as_millis());
+            staleness.set(milliseconds.and_then(|millis| millis.try_into().ok()).unwrap_or(-1));
+            let counts = watched.counts();
+            for (answer, count) in [
+                ("remembered", counts.hits),
+                ("remembered_refusal", counts.remembered_refusals),
+                ("asked", counts.asked),
+                ("malformed", counts.malformed),
+                ("unanswered", counts.unanswered),
+            ] {
+                let counter = tokens.with_label_values(&[answer]);
+                counter.inc_by(count.saturating_sub(counter.get()));
+            }
+        });
+        let gate = Gate::new(registry);
+        Arc::new(Self { validator, gate, client_id })
+    }
+}
+
+impl Introspector for Known {
+    async fn claims(&self, token: &str) -> Result<Arc<Claims>, NotGood> {
+        self.validator.claims(token).await
+    }
+}
+
+impl Doorkeeper for Known {
+    async fn decide<'v, K, V>(
+        &self,
+        route: impl IntoIterator<Item = (K, V)> + Send,
+        authorizations: impl Iterator<Item = &'v [u8]> + Send,
+    ) -> Result<Bearer, NotPassed>
+    where
+        K: AsRef<str> + Send,
+        V: AsRef<str> + Send,
+    {
+        let requirement = Requirement::of_route(route);
+        self.gate.decide(&self.client_id, &self.validator, requirement, authorizations).await
+    }
+}

@@ -1,0 +1,136 @@
+//! The life of an agent: a validator, and the listeners that answer from what it knows.
+
+mod known;
+mod listen;
+
+use std::{convert::Infallible, net::SocketAddr, pin::pin, time::Duration};
+
+use tokio::{
+    sync::watch,
+    time::{sleep, timeout},
+};
+
+use self::{
+    known::Known,
+    listen::{Serving, listen},
+};
+use super::{
+    build_info, lifecycle::ServeError, listen::system, service_manager::ServiceManager,
+    signals::StopSignals,
+};
+use crate::{
+    bearer::IdentityHeaders,
+    client::{TokenClient, Validator, validator},
+    config::{ListenAddress, SocketMode},
+    grpc::Health,
+    metrics::Registry,
+    ops::{Exposition, NotReady, Readiness},
+    transport::Stage,
+};
+
+/// How often it is looked whether the server is heard.
+const LOOK: Duration = Duration::from_millis(250);
+/// How long calls under way may take to finish.
+const DRAIN: Duration = Duration::from_secs(10);
+
+/// What an agent is told.
+pub struct AgentOptions {
+    /// The caller of the server.
+    pub client: TokenClient,
+    /// As whom it calls, for the log.
+    pub client_id: String,
+    /// What is promised of what is remembered.
+    pub validator: validator::Options,
+    /// Where gRPC is answered.
+    pub listen: ListenAddress,
+    /// Where `/check` is, if it is.
+    pub check: Option<ListenAddress>,
+    /// Who may connect to these where they are sockets of the file system.
+    pub socket_mode: SocketMode,
+    /// Where probes and metrics are, if they are.
+    pub ops: Option<SocketAddr>,
+    /// The headers that say whose request it is.
+    pub headers: IdentityHeaders,
+    /// What the log counts.
+    pub log: Registry,
+}
+
+/// Runs the agent until a signal asks it to stop. It starts without a server, and says in readiness and health
+/// whether it hears one.
+///
+/// # Errors
+/// See [`ServeError`].
+pub async fn serve_agent(options: AgentOptions) -> Result<(), ServeError> {
+    let mut signals = StopSignals::listen().map_err(|error| system("signals", error))?;
+    let manager = ServiceManager::start().map_err(|error| system("a thread", error))?;
+    let health = Health::starting().await;
+    let (readiness, exposition) = (Readiness::starting(), Exposition::new());
+    let validator = Validator::start(options.client.clone(), options.validator.clone());
+    let own = Registry::new();
+    let known = Known::new(validator.clone(), options.client_id.clone(), &own);
+    exposition.add([build_info::metrics(), readiness.metrics(), options.log.clone(), own]);
+    let (stage, staged) = watch::channel(Stage::Serving);
+    let (listeners, mut serving) =
+        listen(&options, known, &health, &readiness, &exposition, &staged)?;
+    listeners.log();
+    manager.ready();
+    let ended = tokio::select! {
+        signal = signals.next() => {
+            tracing::info!(signal, "stopping");
+            Ok(())
+        }
+        failed = serving.failed() => Err(ServeError::Listener(failed)),
+        never = follow(&validator, options.validator.max_staleness, &health, &readiness) => match never {},
+    };
+    readiness.set(Err(NotReady::Draining));
+    manager.stopping();
+    health.not_serving(NotReady::Draining.text()).await;
+    if ended.is_ok() {
+        tokio::select! {
+            () = drain(&health, &stage, serving) => {}
+            signal = signals.next() => return Err(ServeError::Impatient(signal)),
+        }
+    }
+    tracing::info!("stopped");
+    ended
+}
+
+/// Health and readiness go as what is remembered can be proven.
+async fn follow(
+    validator: &Validator,
+    most: Duration,
+    health: &Health,
+    readiness: &Readiness,
+) -> Infallible {
+    readiness.set(Err(NotReady::Unheard));
+    health.not_serving(NotReady::Unheard.text()).await;
+    loop {
+        while !is_proven(validator, most) {
+            sleep(LOOK).await;
+        }
+        tracing::info!("the server is heard");
+        readiness.set(Ok(()));
+        health.serving().await;
+        while is_proven(validator, most) {
+            sleep(LOOK).await;
+        }
+        tracing::warn!("the server is not heard: what is remembered cannot be proven");
+        readiness.set(Err(NotReady::Unheard));
+        health.not_serving(NotReady::Unheard.text()).await;
+    }
+}
+
+fn is_proven(validator: &Validator, most: Duration) -> bool {
+    validator.staleness().is_some_and(|staleness| staleness <= most)
+}
+
+async fn drain(health: &Health, stage: &watch::Sender<Stage>, serving: Serving) {
+    stage.send_replace(Stage::Draining);
+    health.end_watches().await;
+    let mut ended = pin!(serving.ended());
+    if timeout(DRAIN, ended.as_mut()).await.is_err() {
+        tracing::warn!("calls were cut off: they outlived the drain timeout");
+        stage.send_replace(Stage::Cut);
+        ended.await;
+    }
+}

@@ -1,0 +1,131 @@
+//! Decides for wires that guard services of others: on routes as their operators have set them up.
+
+use std::{future::Future, num::NonZeroU32, time::Duration};
+
+use super::{Bearer, Denial, Introspector, Requirement, RouteFault, check};
+use crate::metrics::{Counter, Rate, Registry};
+
+/// Why a request does not pass.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum NotPassed {
+    /// It has no good token, or that cannot be decided at present.
+    Denied {
+        /// Which of these.
+        denial: Denial,
+        /// The value of `WWW-Authenticate`.
+        challenge: Option<String>,
+    },
+    /// Nothing passes there: the log says what is wrong with the route.
+    Misconfigured,
+}
+
+impl NotPassed {
+    /// That it cannot be decided at present, whatever the token.
+    pub const fn undecided(retry_after: Duration) -> Self {
+        Self::Denied { denial: Denial::Undecided { retry_after }, challenge: None }
+    }
+}
+
+/// Decides on the requests of one place's visitors: the server for a caller, or an agent.
+pub trait Doorkeeper: Send + Sync + 'static {
+    /// Decides on a request with these values of `Authorization`, on a route that its operator has given
+    /// these settings: see [`Requirement::of_route`].
+    ///
+    /// # Errors
+    /// Why the request does not pass.
+    fn decide<'v, K, V>(
+        &self,
+        route: impl IntoIterator<Item = (K, V)> + Send,
+        authorizations: impl Iterator<Item = &'v [u8]> + Send,
+    ) -> impl Future<Output = Result<Bearer, NotPassed>> + Send
+    where
+        K: AsRef<str> + Send,
+        V: AsRef<str> + Send;
+}
+
+/// Lines a second about routes that are set up wrongly.
+const LINES: NonZeroU32 = NonZeroU32::new(10).expect("10 is not 0");
+
+/// Counts the decisions, and rations what the log says of routes.
+pub struct Gate {
+    passed: Counter,
+    nobody: Counter,
+    no_token: Counter,
+    malformed: Counter,
+    not_good_here: Counter,
+    lacks_scope: Counter,
+    undecided: Counter,
+    misconfigured: Counter,
+    lines: Rate,
+}
+
+impl Gate {
+    /// Nothing was decided yet.
+    pub fn new(registry: &Registry) -> Self {
+        let counters = registry.counters(
+            "jeton_checks_total",
+            "Decisions on requests that proxies have received, by outcome.",
+            &["outcome"],
+        );
+        let of = |outcome| counters.with_label_values(&[outcome]);
+        Self {
+            passed: of("passed"),
+            nobody: of("nobody"),
+            no_token: of("no_token"),
+            malformed: of("malformed"),
+            not_good_here: of("not_good_here"),
+            lacks_scope: of("lacks_scope"),
+            undecided: of("undecided"),
+            misconfigured: of("misconfigured"),
+            lines: Rate::new(LINES, LINES),
+        }
+    }
+
+    /// Decides for `client_id`, which asks, on a route that requires this.
+    ///
+    /// # Errors
+    /// Why the request does not pass.
+    pub async fn decide<'v>(
+        &self,
+        client_id: &str,
+        introspector: &impl Introspector,
+        requirement: Result<Requirement, RouteFault>,
+        authorizations: impl Iterator<Item = &'v [u8]>,
+    ) -> Result<Bearer, NotPassed> {
+        let requirement =
+            requirement.map_err(|fault| self.misconfigured(client_id, &fault.to_string()))?;
+        let decided = check(introspector, &requirement, authorizations).await;
+        self.counter(decided.as_ref()).inc();
+        decided.map_err(|denial| NotPassed::Denied {
+            denial,
+            challenge: requirement.challenge(denial),
+        })
+    }
+
+    /// That nothing passes on a route, for this reason.
+    pub fn misconfigured(&self, client_id: &str, reason: &str) -> NotPassed {
+        self.misconfigured.inc();
+        if self.lines.allows() {
+            tracing::warn!(client_id, reason, "a route of a proxy lets nobody pass");
+        }
+        NotPassed::Misconfigured
+    }
+
+    /// That it cannot be decided at present, whatever the token.
+    pub fn undecided(&self, retry_after: Duration) -> NotPassed {
+        self.undecided.inc();
+        NotPassed::undecided(retry_after)
+    }
+
+    fn counter(&self, decided: Result<&Bearer, &Denial>) -> &Counter {
+        match decided {
+            Ok(Bearer::Of(_)) => &self.passed,
+            Ok(Bearer::Nobody) => &self.nobody,
+            Err(Denial::NoToken) => &self.no_token,
+            Err(Denial::Malformed) => &self.malformed,
+            Err(Denial::NotGoodHere) => &self.not_good_here,
+            Err(Denial::LacksScope) => &self.lacks_scope,
+            Err(Denial::Undecided { .. }) => &self.undecided,
+        }
+    }
+}

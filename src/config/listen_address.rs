@@ -1,0 +1,119 @@
+//! Where a listener is: an address and port, or a socket of the file system.
+
+use std::{fmt, net::SocketAddr, path::PathBuf};
+
+use crate::domain::invalid::Invalid;
+
+/// What the text of a socket's path begins with.
+const UNIX: &str = "unix:";
+/// The longest path that the kernel takes for a socket, in bytes.
+const MAX_PATH_BYTES: usize = 107;
+
+/// Where to listen.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ListenAddress {
+    /// An address and port.
+    Network(SocketAddr),
+    /// A socket of the file system, whose mode says who may connect.
+    Unix(PathBuf),
+}
+
+impl ListenAddress {
+    /// Reads `127.0.0.1:8081` or `unix:/run/jeton/check.sock`.
+    ///
+    /// # Errors
+    /// For anything else, and for a path that is too long for a socket.
+    pub fn parse(text: &str) -> Result<Self, Invalid> {
+        let Some(path) = text.strip_prefix(UNIX) else {
+            let address = text.parse().map(Self::Network);
+            return address.map_err(|_| {
+                Invalid(
+                    r#"must be an address and port like "127.0.0.1:8081", or "unix:" and a path"#,
+                )
+            });
+        };
+        if path.is_empty() || path.len() > MAX_PATH_BYTES || path.contains('\0') {
+            return Err(Invalid("must have a path of 1 to 107 bytes after unix:"));
+        }
+        Ok(Self::Unix(path.into()))
+    }
+
+    /// Whether nobody but this machine reaches it.
+    pub fn is_local(&self) -> bool {
+        match self {
+            Self::Network(address) => address.ip().to_canonical().is_loopback(),
+            Self::Unix(_) => true,
+        }
+    }
+}
+
+impl From<SocketAddr> for ListenAddress {
+    fn from(address: SocketAddr) -> Self {
+        Self::Network(address)
+    }
+}
+
+impl fmt::Display for ListenAddress {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Network(address) => address.fmt(f),
+            Self::Unix(path) => write!(f, "{UNIX}{}", path.display()),
+        }
+    }
+}
+
+/// Who may connect to a socket of the file system: its mode.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SocketMode(pub u32);
+
+impl SocketMode {
+    /// Reads `0660`: up to four octal digits.
+    ///
+    /// # Errors
+    /// For anything else, and for more than read and write.
+    pub fn parse(text: &str) -> Result<Self, Invalid> {
+        let fault = Invalid(r#"must be an octal mode like "0660", of reading and writing alone"#);
+        let mode = u32::from_str_radix(text, 8).map_err(|_| fault)?;
+        let plain = text.len() <= 4 && text.bytes().all(|byte| byte.is_ascii_digit());
+        (plain && mode & !0o666 == 0).then_some(Self(mode)).ok_or(fault)
+    }
+}
+
+impl Default for SocketMode {
+    /// Its owner alone.
+    fn default() -> Self {
+        Self(0o600)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_address_is_a_port_or_a_path_and_shown_as_it_was_written() {
+        for (text, local) in [
+            ("127.0.0.1:8081", true),
+            ("[::1]:1", true),
+            ("0.0.0.0:1", false),
+            ("unix:/run/jeton/check.sock", true),
+            ("unix:check.sock", true),
+        ] {
+            let address = ListenAddress::parse(text).expect("an address");
+            assert_eq!((address.to_string().as_str(), address.is_local()), (text, local));
+        }
+        let long = format!("unix:/{}", "x".repeat(107));
+        for text in ["", "unix:", "localhost:1", "/run/jeton.sock", "unix:a\0b", &long] {
+            assert!(ListenAddress::parse(text).is_err(), "{text:?}");
+        }
+    }
+
+    #[test]
+    fn a_mode_is_octal_and_lets_nobody_run_a_socket() {
+        assert_eq!(SocketMode::parse("0660"), Ok(SocketMode(0o660)));
+        assert_eq!(SocketMode::parse("600"), Ok(SocketMode(0o600)));
+        for text in ["", "0770", "0o660", "660u", "888", "+660", "02660"] {
+            assert!(SocketMode::parse(text).is_err(), "{text}");
+        }
+    }
+}

@@ -1,0 +1,160 @@
+//! What an agent serves: the calls that introspect, and Envoy's, from its memory.
+
+use std::{pin::Pin, sync::Arc};
+
+use futures_util::{StreamExt as _, stream};
+use tokio_stream::Stream;
+use tonic::{Code, Request, Response, Status};
+use tonic_types::StatusExt as _;
+
+use super::{
+    batch_request::MAX_BATCH,
+    convert,
+    envoy::{EnvoyDoor, asked, authorizations},
+    status::{details, status},
+};
+use crate::{
+    bearer::{Bearer, Claims, Doorkeeper, Introspector, NotGood, NotPassed},
+    domain::{error::Error, reason::Reason, token::TokenKind},
+    proto::{
+        envoy::service::auth::v3::CheckRequest,
+        v1::{self, token_service_server::TokenService},
+    },
+};
+
+/// What is answered to the calls that only a server answers.
+const ELSEWHERE: &str =
+    "an agent introspects access tokens and answers Envoy's Check: ask the server";
+/// Questions of one batch that are under way at a time.
+const MOST_TOGETHER: usize = 64;
+
+/// The services of an agent over what it knows. Everybody who may connect may ask.
+pub(super) struct AgentServices<K>(Arc<K>);
+
+impl<K> AgentServices<K> {
+    pub(super) const fn new(known: Arc<K>) -> Self {
+        Self(known)
+    }
+}
+
+impl<K> Clone for AgentServices<K> {
+    fn clone(&self) -> Self {
+        Self(Arc::clone(&self.0))
+    }
+}
+
+impl<K: Doorkeeper> EnvoyDoor for AgentServices<K> {
+    async fn decide(
+        &self,
+        call: Request<CheckRequest>,
+    ) -> Result<Result<Bearer, NotPassed>, Error> {
+        let (route, http) = asked(call.into_inner());
+        Ok(self.0.decide(&route, authorizations(&http)).await)
+    }
+}
+
+impl<K: Introspector> AgentServices<K> {
+    async fn look_up(&self, token: &str) -> Result<v1::IntrospectResponse, Error> {
+        match self.0.claims(token).await {
+            Ok(claims) => Ok(active(&claims)),
+            Err(NotGood::Inactive) => Ok(v1::IntrospectResponse::default()),
+            Err(NotGood::Unknown { retry_after }) => Err(Error::Unavailable { retry_after }),
+        }
+    }
+
+    async fn look_up_all(&self, tokens: Vec<String>) -> Result<v1::BatchIntrospectResponse, Error> {
+        if tokens.len() > MAX_BATCH {
+            let problem = "must be at most 1,000";
+            return Err(Error::InvalidRequest { field: "tokens", problem });
+        }
+        let answers = tokens.into_iter().map(async |token| self.look_up(&token).await);
+        let answers = stream::iter(answers);
+        let answers: Vec<_> = answers.buffered(MOST_TOGETHER).collect().await;
+        let results = answers.into_iter().collect::<Result<_, _>>()?;
+        Ok(v1::BatchIntrospectResponse { results })
+    }
+}
+
+fn elsewhere() -> Status {
+    let details = details(Reason::InvalidRequest);
+    Status::with_error_details(Code::Unimplemented, ELSEWHERE, details)
+}
+
+/// Without a `cache_ttl`: what an agent says is good at that moment, and its feed is its own.
+fn active(claims: &Claims) -> v1::IntrospectResponse {
+    v1::IntrospectResponse {
+        active: true,
+        kind: v1::TokenKind::Access.into(),
+        client_id: claims.client_id.clone(),
+        subject: claims.subject.clone(),
+        username: claims.username.clone().unwrap_or_default(),
+        scopes: claims.scopes.clone(),
+        audience: claims.audience.clone(),
+        issue_time: claims.issue_time.map(Into::into),
+        expire_time: claims.expire_time.map(Into::into),
+        grant_id: claims.grant_id.clone(),
+        attributes: claims.attributes.clone(),
+        ..v1::IntrospectResponse::default()
+    }
+}
+
+#[tonic::async_trait]
+impl<K: Introspector + Send + Sync + 'static> TokenService for AgentServices<K> {
+    async fn introspect(
+        &self,
+        request: Request<v1::IntrospectRequest>,
+    ) -> Result<Response<v1::IntrospectResponse>, Status> {
+        let asked = convert::introspect(request.into_inner()).map_err(|error| status(&error))?;
+        if asked.expected_kind == TokenKind::Refresh {
+            return Err(elsewhere());
+        }
+        let answer = self.look_up(asked.token.expose()).await;
+        answer.map(Response::new).map_err(|error| status(&error))
+    }
+
+    async fn batch_introspect(
+        &self,
+        request: Request<v1::BatchIntrospectRequest>,
+    ) -> Result<Response<v1::BatchIntrospectResponse>, Status> {
+        let answer = self.look_up_all(request.into_inner().tokens).await;
+        answer.map(Response::new).map_err(|error| status(&error))
+    }
+
+    async fn issue_token(
+        &self,
+        _: Request<v1::IssueTokenRequest>,
+    ) -> Result<Response<v1::IssueTokenResponse>, Status> {
+        Err(elsewhere())
+    }
+
+    async fn refresh_token(
+        &self,
+        _: Request<v1::RefreshTokenRequest>,
+    ) -> Result<Response<v1::RefreshTokenResponse>, Status> {
+        Err(elsewhere())
+    }
+
+    async fn revoke_token(
+        &self,
+        _: Request<v1::RevokeTokenRequest>,
+    ) -> Result<Response<v1::RevokeTokenResponse>, Status> {
+        Err(elsewhere())
+    }
+
+    type WatchRevocationsStream =
+        Pin<Box<dyn Stream<Item = Result<v1::WatchRevocationsResponse, Status>> + Send>>;
+
+    async fn watch_revocations(
+        &self,
+        _: Request<v1::WatchRevocationsRequest>,
+    ) -> Result<Response<Self::WatchRevocationsStream>, Status> {
+        Err(elsewhere())
+    }
+
+    async fn get_revocation_cursor(
+        &self,
+        _: Request<v1::GetRevocationCursorRequest>,
+    ) -> Result<Response<v1::GetRevocationCursorResponse>, Status> {
+        Err(elsewhere())
+    }
+}

@@ -1,0 +1,79 @@
+//! `jeton agent` as a process beside a server.
+
+use std::process::Stdio;
+
+use tonic::transport::{Channel, Endpoint};
+
+use super::{
+    command,
+    home::Home,
+    ops::Ops,
+    process::{Process, address_in},
+    wait::within,
+};
+
+/// A running agent. Dropping it kills it.
+pub(crate) struct Agent {
+    process: Process,
+    home: Home,
+}
+
+impl Agent {
+    /// Starts one that asks the server at `url` as `client`, whose secret is its name and `-secret`, and
+    /// waits until it serves.
+    pub(crate) async fn start(url: &str, client: &str) -> Self {
+        let anywhere = "127.0.0.1:0";
+        Self::start_on(url, client, &["--listen", anywhere, "--check-listen", anywhere]).await
+    }
+
+    /// The same that listens where these flags say.
+    pub(crate) async fn start_on(url: &str, client: &str, flags: &[&str]) -> Self {
+        let home = Home::new();
+        let mut command = command::jeton(&home, &["agent", "--server", url, "--client-id", client]);
+        command.args(flags).args(["--ops-listen", "127.0.0.1:0"]);
+        command.env("JETON_CLIENT_SECRET", format!("{client}-secret")).stdin(Stdio::null());
+        let mut process = Process::run(command);
+        process.serving().await;
+        Self { process, home }
+    }
+
+    fn listener(&self, name: &str) -> String {
+        let log = self.process.log();
+        let mut lines = log.lines().filter_map(|line| address_in(line, "serving", name));
+        lines.next().expect("it listens")
+    }
+
+    /// Where `/check` is.
+    pub(crate) fn check_address(&self) -> String {
+        self.listener("check")
+    }
+
+    /// Its probes and metrics.
+    pub(crate) fn ops(&self) -> Ops {
+        Ops::new(self.listener("ops"))
+    }
+
+    /// A connection.
+    pub(crate) async fn connect(&self) -> Channel {
+        let endpoint = Endpoint::from_shared(format!("http://{}", self.process.address));
+        within("to connect", endpoint.expect("a URL").connect()).await.expect("a connection")
+    }
+
+    /// Where it runs.
+    pub(crate) fn home(&self) -> &Home {
+        &self.home
+    }
+
+    /// What it has said.
+    pub(crate) fn log(&self) -> String {
+        self.process.log()
+    }
+
+    /// Asks it to stop and insists that it does so in order. Hands back its directory.
+    pub(crate) async fn stop(mut self) -> Home {
+        self.process.signal("TERM");
+        let status = self.process.ended().await;
+        assert_eq!(status.code(), Some(0), "{}", self.process.log());
+        self.home
+    }
+}

@@ -1,0 +1,205 @@
+//! An agent answers as the server does, from memory, and says that it cannot decide where it cannot prove it.
+
+use std::os::unix::fs::PermissionsExt as _;
+
+use jeton::proto::v1::{
+    BatchIntrospectRequest, IntrospectRequest, IntrospectResponse, IssueTokenRequest, TokenKind,
+    token_service_client::TokenServiceClient,
+};
+use tokio::net::UnixStream;
+use tonic::{
+    Code, Status,
+    transport::{Channel, Endpoint},
+};
+
+use crate::{
+    bearers::{Case, Table, cases},
+    common::{
+        agent::Agent,
+        caller::{Caller, client_credentials},
+        command,
+        home::Home,
+        server::Server,
+        settings::Settings,
+        wait::until,
+    },
+    envoy::{Envoy, denied, joined, route_of},
+    http::{ask_over, bearer, check, query_of},
+};
+
+async fn introspect(
+    stub: &TokenServiceClient<Channel>,
+    token: &str,
+) -> Result<IntrospectResponse, Status> {
+    let request = IntrospectRequest { token: token.to_owned(), ..Default::default() };
+    stub.clone().introspect(request).await.map(tonic::Response::into_inner)
+}
+
+async fn token(caller: &Caller) -> String {
+    caller.issue(client_credentials()).await.expect("a token").access_token
+}
+
+async fn is_ready(agent: &Agent) -> bool {
+    agent.ops().get("/readyz").await.0 == 200
+}
+
+#[tokio::test]
+async fn an_agent_decides_every_case_as_the_table_does_over_both_wires() {
+    let server = Server::start(&Settings::standard()).await;
+    let agent = Agent::start(&server.url(), "gateway").await;
+    until("to hear the server", async || is_ready(&agent).await).await;
+    let envoy = Envoy::over(agent.connect().await, server.caller("gateway").await);
+    let address = agent.check_address();
+    let shop = server.caller("shop").await;
+    let issued = shop.issue(IssueTokenRequest {
+        scopes: vec!["read".to_owned()],
+        audience: vec!["billing".to_owned()],
+        ..client_credentials()
+    });
+    let good = issued.await.expect("a token").access_token;
+    let ended = token(&shop).await;
+    shop.revoke(&ended).await.expect("revoked");
+    let table = Table { good: good.clone(), scope: "read" };
+    for Case { requirement, authorizations } in cases(&good, &ended) {
+        let decided = table.decide(&requirement, &authorizations).await;
+        let http = check(&address, &query_of(&requirement), &authorizations).await;
+        let answer = envoy.ask(&route_of(&requirement), joined(&authorizations)).await;
+        let answer = answer.expect("an answer");
+        let (code, status) = match &decided {
+            Ok(_) => (Code::Ok, 200),
+            Err(denial) => (denial.code(), denial.http().as_u16()),
+        };
+        let case = format!("{requirement:?} {authorizations:?}");
+        assert_eq!(http.status, status, "{case}");
+        assert_eq!(answer.status.map(|status| status.code), Some(code.into()), "{case}");
+    }
+    assert!(!agent.log().contains(&good), "no token is in the log");
+    agent.stop().await;
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn an_agent_says_what_the_server_says_and_hears_of_revocations() {
+    let server = Server::start(&Settings::standard()).await;
+    let agent = Agent::start(&server.url(), "billing").await;
+    until("to hear the server", async || is_ready(&agent).await).await;
+    let stub = TokenServiceClient::new(agent.connect().await);
+    let shop = server.caller("shop").await;
+    let alice = shop.log_in().await;
+    let expected = server.caller("billing").await.introspect(&alice.access_token).await;
+    let mut answer = introspect(&stub, &alice.access_token).await.expect("an answer");
+    // What is for those who remember: an agent's callers do not.
+    assert_eq!((answer.cache_ttl.take(), answer.feed_position), (None, 0));
+    answer.cache_ttl = expected.cache_ttl;
+    answer.feed_position = expected.feed_position;
+    assert_eq!(answer, expected);
+
+    let tokens =
+        vec![alice.access_token.clone(), "garbage".to_owned(), alice.refresh_token.clone()];
+    let batch = stub.clone().batch_introspect(BatchIntrospectRequest { tokens }).await;
+    let batch = batch.expect("answers").into_inner().results;
+    assert_eq!(batch.iter().map(|answer| answer.active).collect::<Vec<_>>(), [true, false, false]);
+
+    shop.revoke(&alice.refresh_token).await.expect("revoked");
+    until("to hear of the revocation", async || {
+        !introspect(&stub, &alice.access_token).await.expect("an answer").active
+    })
+    .await;
+
+    let refresh = IntrospectRequest {
+        token: alice.refresh_token.clone(),
+        expected_kind: TokenKind::Refresh.into(),
+        ..Default::default()
+    };
+    let refused = stub.clone().introspect(refresh).await.expect_err("the server's business");
+    assert_eq!(refused.code(), Code::Unimplemented);
+    let refused = stub.clone().issue_token(client_credentials()).await;
+    assert_eq!(refused.expect_err("the server's business").code(), Code::Unimplemented);
+    agent.stop().await;
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn an_agent_without_a_server_cannot_decide_and_never_says_inactive() {
+    let settings = Settings::standard();
+    let server = Server::start(&settings).await;
+    let (address, url) = (server.address().to_owned(), server.url());
+    let shop = server.caller("shop").await;
+    let good = token(&shop).await;
+    let home = server.stop().await;
+
+    let agent = Agent::start(&url, "gateway").await;
+    let (status, why) = agent.ops().get("/readyz").await;
+    assert_eq!(status, 503);
+    assert!(["starting\n", "the server is not heard\n"].contains(&&*why), "{why}");
+    let stub = TokenServiceClient::new(agent.connect().await);
+    let unknown = introspect(&stub, &good).await.expect_err("it cannot be known");
+    assert_eq!(unknown.code(), Code::Unavailable);
+    let http = check(&agent.check_address(), "audience=billing", &bearer(&good)).await;
+    assert_eq!(http.status, 503);
+    assert!(http.header("retry-after").is_some());
+
+    let mut server = Server::spawn(home, &settings, address);
+    server.serving().await;
+    until("to hear the server", async || is_ready(&agent).await).await;
+    until("the token to be good", async || {
+        introspect(&stub, &good).await.is_ok_and(|answer| answer.active)
+    })
+    .await;
+
+    let home = server.kill().await;
+    until("to be unable to decide", async || match introspect(&stub, &good).await {
+        Ok(answer) => {
+            assert!(answer.active, "good until that cannot be proven");
+            false
+        }
+        Err(status) => {
+            assert_eq!(status.code(), Code::Unavailable);
+            true
+        }
+    })
+    .await;
+    let envoy = Envoy::over(agent.connect().await, shop);
+    let answer = envoy.check(&[("audience", "billing")], Some(&good)).await;
+    assert_eq!(denied(&answer).0, 503);
+    until("to say so", async || !is_ready(&agent).await).await;
+    agent.stop().await;
+    drop(home);
+}
+
+#[tokio::test]
+async fn an_agent_answers_on_sockets_of_the_file_system_that_say_who_may_connect() {
+    let server = Server::start(&Settings::standard()).await;
+    let sockets = ["--listen", "unix:agent.sock", "--check-listen", "unix:check.sock"];
+    let flags = [&sockets[..], &["--socket-mode", "0660"]].concat();
+    let agent = Agent::start_on(&server.url(), "gateway", &flags).await;
+    until("to hear the server", async || is_ready(&agent).await).await;
+    let good = token(&server.caller("shop").await).await;
+    let place = |name: &str| agent.home().path().join(name);
+    for name in ["agent.sock", "check.sock"] {
+        let mode = place(name).metadata().expect("a socket").permissions().mode();
+        assert_eq!(mode & 0o777, 0o660, "{name}");
+    }
+    let endpoint = Endpoint::from_shared(format!("unix:{}", place("agent.sock").display()));
+    let channel = endpoint.expect("a path").connect().await.expect("a connection");
+    let answer = introspect(&TokenServiceClient::new(channel), &good).await;
+    assert!(answer.expect("an answer").active);
+
+    let stream = UnixStream::connect(place("check.sock")).await.expect("a connection");
+    let lines = [format!("authorization: Bearer {good}")];
+    let answer = ask_over(stream, "GET", "/check?audience=billing", &lines).await;
+    assert_eq!((answer.status, answer.header("x-jeton-subject")), (200, Some("shop")));
+    let home = agent.stop().await;
+    assert!(!home.path().join("agent.sock").exists() && !home.path().join("check.sock").exists());
+    server.stop().await;
+}
+
+#[test]
+fn an_agent_listens_where_only_its_machine_reaches_it() {
+    let home = Home::new();
+    for flag in ["--listen", "--check-listen"] {
+        let arguments = ["agent", "--client-id", "gateway", flag, "0.0.0.0:0"];
+        let said = command::fail(&home, &arguments);
+        assert!(said.contains("other machines reach this address"), "{said}");
+    }
+}
