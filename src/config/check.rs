@@ -3,7 +3,7 @@
 use super::{
     choice::{self, EnvoyUndecided},
     fields::{Fields, Placed},
-    listen_address::{ListenAddress, SocketMode},
+    listen_address::{CheckListen, ListenAddress, SocketMode},
     overrides::Overrides,
     report::Spot,
 };
@@ -13,33 +13,6 @@ use crate::{
 };
 
 const ADDRESS: &str = r#"an address and port like "127.0.0.1:8081", "unix:" and a path, or "off""#;
-
-/// Where `/check` is wanted.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum CheckListen {
-    /// Nowhere.
-    Off,
-    /// There.
-    At(ListenAddress),
-}
-
-impl CheckListen {
-    /// Reads an address and port, `unix:` and a path, or `off`.
-    ///
-    /// # Errors
-    /// For anything else.
-    pub fn parse(text: &str) -> Result<Self, Invalid> {
-        if text == "off" { Ok(Self::Off) } else { ListenAddress::parse(text).map(Self::At) }
-    }
-
-    /// The address, if there is one.
-    pub fn address(self) -> Option<ListenAddress> {
-        match self {
-            Self::Off => None,
-            Self::At(address) => Some(address),
-        }
-    }
-}
 
 /// `[check]`: how proxies are answered whether a request may pass.
 #[derive(Clone, Debug, PartialEq, Eq)]

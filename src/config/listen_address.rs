@@ -62,6 +62,33 @@ impl fmt::Display for ListenAddress {
     }
 }
 
+/// Where `/check` is wanted.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum CheckListen {
+    /// Nowhere.
+    Off,
+    /// There.
+    At(ListenAddress),
+}
+
+impl CheckListen {
+    /// Reads an address and port, `unix:` and a path, or `off`.
+    ///
+    /// # Errors
+    /// For anything else.
+    pub fn parse(text: &str) -> Result<Self, Invalid> {
+        if text == "off" { Ok(Self::Off) } else { ListenAddress::parse(text).map(Self::At) }
+    }
+
+    /// The address, if there is one.
+    pub fn address(self) -> Option<ListenAddress> {
+        match self {
+            Self::Off => None,
+            Self::At(address) => Some(address),
+        }
+    }
+}
+
 /// Who may connect to a socket of the file system: its mode.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct SocketMode(pub u32);

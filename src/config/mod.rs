@@ -58,7 +58,7 @@ mod warning;
 pub use self::{
     address::{ListenOrOff, listen_or_off},
     audit::AuditSettings,
-    check::{CheckListen, CheckSettings},
+    check::CheckSettings,
     choice::{ClientAuth, EnvoyUndecided, LogFormat, Runtime, Undeclared, WeakDeclared},
     client::{DeclaredClient, DeclaredSecret},
     database_url::{DatabaseIdentity, DatabaseTlsMode, DatabaseUrl, unread_url},
@@ -66,7 +66,7 @@ pub use self::{
     environment::{Environment, ProcessEnvironment, ServingEnvironment, TextFile},
     fault::{Fault, Faults, Place},
     limits::LimitSettings,
-    listen_address::{ListenAddress, SocketMode},
+    listen_address::{CheckListen, ListenAddress, SocketMode},
     listeners::{GrpcSettings, HttpSettings, OpsSettings},
     log::LogSettings,
     overrides::Overrides,

@@ -7,9 +7,10 @@ use clap::Args;
 
 use super::{
     address::{self, ListenOrOff},
-    check::CheckListen,
     choice::{self, ClientAuth, LogFormat, Runtime},
-    database_url, duration, log_filter, size,
+    database_url, duration,
+    listen_address::CheckListen,
+    log_filter, size,
 };
 use crate::domain::{client_id::ClientId, secret::Secret};
 

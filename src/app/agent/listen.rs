@@ -6,7 +6,7 @@ use futures_util::future::OptionFuture;
 use tokio::{sync::watch, task::JoinHandle};
 use tracing::field::display;
 
-use super::{AgentOptions, Known};
+use super::{known::Known, options::AgentOptions};
 use crate::{
     app::{
         SystemEntropy,

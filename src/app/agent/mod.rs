@@ -2,14 +2,16 @@
 
 mod known;
 mod listen;
+mod options;
 
-use std::{convert::Infallible, net::SocketAddr, pin::pin, time::Duration};
+use std::{convert::Infallible, pin::pin, time::Duration};
 
 use tokio::{
     sync::watch,
     time::{sleep, timeout},
 };
 
+pub use self::options::AgentOptions;
 use self::{
     known::Known,
     listen::{Serving, listen},
@@ -19,9 +21,7 @@ use super::{
     signals::StopSignals,
 };
 use crate::{
-    bearer::IdentityHeaders,
-    client::{TokenClient, Validator, validator},
-    config::{ListenAddress, SocketMode},
+    client::Validator,
     grpc::Health,
     metrics::Registry,
     ops::{Exposition, NotReady, Readiness},
@@ -32,28 +32,6 @@ use crate::{
 const LOOK: Duration = Duration::from_millis(250);
 /// How long calls under way may take to finish.
 const DRAIN: Duration = Duration::from_secs(10);
-
-/// What an agent is told.
-pub struct AgentOptions {
-    /// The caller of the server.
-    pub client: TokenClient,
-    /// As whom it calls, for the log.
-    pub client_id: String,
-    /// What is promised of what is remembered.
-    pub validator: validator::Options,
-    /// Where gRPC is answered.
-    pub listen: ListenAddress,
-    /// Where `/check` is, if it is.
-    pub check: Option<ListenAddress>,
-    /// Who may connect to these where they are sockets of the file system.
-    pub socket_mode: SocketMode,
-    /// Where probes and metrics are, if they are.
-    pub ops: Option<SocketAddr>,
-    /// The headers that say whose request it is.
-    pub headers: IdentityHeaders,
-    /// What the log counts.
-    pub log: Registry,
-}
 
 /// Runs the agent until a signal asks it to stop. It starts without a server, and says in readiness and health
 /// whether it hears one.
