@@ -38,7 +38,7 @@ impl Environment for DevEnvironment<'_> {
 }
 
 /// Commands that work as they stand while the server runs.
-pub(super) fn first_session(listeners: Listeners) -> String {
+pub(super) fn first_session(listeners: &Listeners) -> String {
     let Listeners { grpc, http, ops, check: _ } = listeners;
     let ops =
         ops.map(|ops| format!("Probes and metrics: http://{ops}/readyz, http://{ops}/metrics.\n"));

@@ -75,7 +75,7 @@ impl Serve {
             started: Box::new(move |listeners| {
                 if dev {
                     // Nobody has to read it.
-                    drop(output::write(&format!("{}\n", dev::first_session(listeners))));
+                    drop(output::write(&format!("{}\n", dev::first_session(&listeners))));
                 }
             }),
             reread: Arc::new(reread),
