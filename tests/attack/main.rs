@@ -11,15 +11,15 @@ mod messages;
 mod peers;
 mod plain;
 mod served;
-
-use std::{fs, time::Duration};
+mod victim;
 
 use rustix::process::{Pid, Resource, Rlimit, getrlimit, prlimit, setrlimit};
-use tokio::{net::TcpStream, runtime::Runtime, task::spawn_blocking, time::Instant};
+use tokio::{net::TcpStream, sync::Mutex, time::Instant};
 
 use crate::{
     common::{
         admin::Admin,
+        agent::Agent,
         caller::client_credentials,
         server::Server,
         settings::{Settings, Table},
@@ -27,47 +27,11 @@ use crate::{
     },
     honest::Honest,
     messages::Caller,
-    peers::Attack,
-    served::{Listener, served},
+    victim::{ENOUGH_CALLS, Victim, peak_kib},
 };
 
-/// What the server may take, whatever is done to it.
-const MOST_MEMORY_KIB: u64 = 96 << 10;
-/// A build without optimisation begins with about twice as much as the other, and each call takes several
-/// times as much: from where on a server is one, and what it may take more than it begins with.
-const UNOPTIMISED_KIB: u64 = 48 << 10;
-const MORE_MEMORY_KIB: u64 = 160 << 10;
-
-/// Lines that an attack may bring into the log: what tells of it is rationed.
-const MORE_LINES: usize = 1_000;
-
-/// Calls of others that make a p99, and how long an attack is repeated at most until there are as many.
-const ENOUGH_CALLS: usize = 1_000;
-const LONG_ENOUGH: Duration = Duration::from_secs(8);
-
-/// Plays an attack to its end, on threads of its own: thousands of peers would hold up the client that
-/// behaves, and not the server.
-async fn play(attack: Attack, listeners: &[Listener], attacker: &Caller) -> String {
-    let (listeners, attacker) = (listeners.to_owned(), attacker.clone());
-    let playing = spawn_blocking(move || {
-        let runtime = Runtime::new().expect("threads");
-        runtime.block_on(attack.run(&listeners, &attacker))
-    });
-    playing.await.expect("it comes to its end")
-}
-
-/// The most memory that a process had since its peak was last forgotten, in KiB.
-fn peak_kib(pid: u32) -> u64 {
-    let status = fs::read_to_string(format!("/proc/{pid}/status")).expect("a process");
-    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
-    let number = line.and_then(|line| line.split_whitespace().next());
-    number.and_then(|number| number.parse().ok()).expect("a number")
-}
-
-/// From now on the peak is what the process has from now on (proc(5), `clear_refs`).
-fn forget_peak(pid: u32) {
-    fs::write(format!("/proc/{pid}/clear_refs"), "5").expect("a process of our own");
-}
+/// The tests that attack share the machine's descriptors, and its cores.
+static ONE_AT_A_TIME: Mutex<()> = Mutex::const_new(());
 
 /// As many descriptors as the system gives: one for each peer that is played.
 fn many_descriptors() {
@@ -82,16 +46,26 @@ async fn serves_newcomers(server: &Server) {
     .await;
 }
 
+/// Settings with an administrator of this name.
+fn administered() -> Settings {
+    let root = Table::confidential("root").toml("permissions", r#"["admin"]"#);
+    Settings::standard().and(root.text("introspect", "any")).set("passwords", "max_wait", "750ms")
+}
+
+/// An administrator's credentials, and a token that is good.
+async fn attacker(server: &Server) -> Caller {
+    let shop = server.caller("shop").await;
+    let token = shop.issue(client_credentials()).await.expect("a token").access_token;
+    let signed = Admin::of(server).await.signed(());
+    let authorization = signed.metadata().get("authorization").expect("credentials");
+    Caller { authorization: authorization.to_str().expect("text").to_owned(), token }
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_well_behaved_client_is_answered_whatever_others_do() {
     many_descriptors();
-    let root = Table::confidential("root").toml("permissions", r#"["admin"]"#);
-    let settings = Settings::standard().and(root.text("introspect", "any")).set(
-        "passwords",
-        "max_wait",
-        "750ms",
-    );
-    let settings = settings.set("limits", "preface_timeout", "2s");
+    let _turn = ONE_AT_A_TIME.lock().await;
+    let settings = administered().set("limits", "preface_timeout", "2s");
     let settings = settings.set("limits", "request_timeout", "5s");
     let settings = settings.set("limits", "write_timeout", "10s");
     let settings = settings.set("limits", "body_timeout", "2s");
@@ -100,49 +74,21 @@ async fn a_well_behaved_client_is_answered_whatever_others_do() {
     let settings = settings.set("limits", "keepalive_timeout", "10s");
     let settings = settings.set("check", "listen", "127.0.0.1:0");
     let server = Server::start(&settings.set("check", "client", "root")).await;
-    let shop = server.caller("shop").await;
-    let token = shop.issue(client_credentials()).await.expect("a token").access_token;
-    let before = peak_kib(server.pid());
-    let most = if before < UNOPTIMISED_KIB { MOST_MEMORY_KIB } else { before + MORE_MEMORY_KIB };
-    let mut faults = Vec::new();
-    let listeners = served(&server).await;
-    let signed = Admin::of(&server).await.signed(());
-    let authorization = signed.metadata().get("authorization").expect("credentials");
-    let authorization = authorization.to_str().expect("text").to_owned();
-    let attacker = Caller { authorization, token: token.clone() };
-    let calm = Honest::start(&shop, &token);
-    until("to be answered", async || {
-        assert!(shop.is_active(&token).await);
-        calm.answered() > ENOUGH_CALLS
-    })
-    .await;
-    println!("| attack | counted | calls of others | p50 | p99 | longest | peak memory |");
-    println!("| none | | {} | {} MiB |", calm.stop().await, peak_kib(server.pid()) >> 10);
-    for attack in Attack::asked() {
-        let honest = Honest::start(&shop, &token);
-        forget_peak(server.pid());
-        let lines = server.log().lines().count();
-        let began = Instant::now();
-        let mut counted = play(attack, &listeners, &attacker).await;
-        let mut rounds = 1;
-        while honest.answered() < ENOUGH_CALLS && began.elapsed() < LONG_ENOUGH {
-            counted = play(attack, &listeners, &attacker).await;
-            rounds += 1;
-        }
-        assert!(began.elapsed() < Duration::from_secs(60), "{attack:?}: {:?}", began.elapsed());
-        let (times, memory) = (honest.stop().await, peak_kib(server.pid()));
-        println!("| {attack:?} | {counted}, {rounds} times | {times} | {} MiB |", memory >> 10);
-        if memory > most {
-            faults.push(format!("{attack:?}: {memory} KiB of {most}"));
-        }
-        let lines = server.log().lines().count() - lines;
-        if lines > MORE_LINES && !attack.is_audited() {
-            faults.push(format!("{attack:?}: {lines} lines in the log"));
-        }
-        serves_newcomers(&server).await;
-        assert_eq!(server.ops().await.get("/livez").await.0, 200, "{attack:?}");
-    }
-    assert!(faults.is_empty(), "{faults:#?}");
+    Victim::Server(&server).withstands(&attacker(&server).await).await;
+    server.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_agent_answers_its_services_whatever_others_do() {
+    many_descriptors();
+    let _turn = ONE_AT_A_TIME.lock().await;
+    let server = Server::start(&administered()).await;
+    let anywhere = "127.0.0.1:0";
+    let flags = ["--listen", anywhere, "--check-listen", anywhere, "--max-staleness", "30s"];
+    let agent = Agent::start_on(&server.url(), "root", &flags).await;
+    until("to hear the server", async || agent.ops().get("/readyz").await.0 == 200).await;
+    Victim::Agent(&agent).withstands(&attacker(&server).await).await;
+    agent.stop().await;
     server.stop().await;
 }
 

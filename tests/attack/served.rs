@@ -1,4 +1,4 @@
-//! What the server serves, as it says itself: every listener, and every path on it. Nothing that is
+//! What a process serves, as it says itself: every listener, and every path on it. Nothing that is
 //! attacked stands in a list here, so that what is added later is attacked as well.
 
 use std::net::SocketAddr;
@@ -6,12 +6,11 @@ use std::net::SocketAddr;
 use prost::Message as _;
 use prost_types::FileDescriptorProto;
 use tokio_stream::StreamExt as _;
+use tonic::transport::Channel;
 use tonic_reflection::pb::v1::{
     ServerReflectionRequest, server_reflection_client::ServerReflectionClient,
     server_reflection_request::MessageRequest, server_reflection_response::MessageResponse,
 };
-
-use crate::common::server::Server;
 
 /// A listener, and the paths that it answers over each protocol.
 #[derive(Clone, Debug)]
@@ -22,13 +21,13 @@ pub(crate) struct Listener {
     pub(crate) http2: Vec<String>,
 }
 
-/// Every listener that the server says it serves on.
+/// Every listener that a server or an agent with that log says it serves on.
 ///
 /// # Panics
 /// If nothing is known of one of them, or a service has no description: then it is not attacked.
-pub(crate) async fn served(server: &Server) -> Vec<Listener> {
-    let methods = methods(server).await;
-    let listeners = addresses(&server.log());
+pub(crate) async fn served(log: &str, channel: Channel) -> Vec<Listener> {
+    let methods = methods(&channel).await;
+    let listeners = addresses(log);
     let listeners = listeners.into_iter().map(|(name, address)| {
         let (http1, http2) = match name.as_str() {
             "grpc" => (Vec::new(), methods.clone()),
@@ -74,13 +73,13 @@ fn whole(path: &str, methods: &[String]) -> Vec<String> {
 }
 
 /// The paths of all methods of all services, by reflection, which lists what was added to the server.
-async fn methods(server: &Server) -> Vec<String> {
-    let listed = ask(server, MessageRequest::ListServices(String::new())).await;
+async fn methods(channel: &Channel) -> Vec<String> {
+    let listed = ask(channel, MessageRequest::ListServices(String::new())).await;
     let MessageResponse::ListServicesResponse(list) = listed else { panic!("{listed:?}") };
     let mut methods = Vec::new();
     for service in list.service {
         let about = MessageRequest::FileContainingSymbol(service.name.clone());
-        let described = ask(server, about).await;
+        let described = ask(channel, about).await;
         let MessageResponse::FileDescriptorResponse(files) = described else {
             panic!("{}: {described:?}", service.name)
         };
@@ -100,8 +99,8 @@ async fn methods(server: &Server) -> Vec<String> {
     methods
 }
 
-async fn ask(server: &Server, question: MessageRequest) -> MessageResponse {
-    let mut reflection = ServerReflectionClient::new(server.connect().await);
+async fn ask(channel: &Channel, question: MessageRequest) -> MessageResponse {
+    let mut reflection = ServerReflectionClient::new(channel.clone());
     let request = ServerReflectionRequest { host: String::new(), message_request: Some(question) };
     let answers = reflection.server_reflection_info(tokio_stream::once(request)).await;
     let answer = answers.expect("a stream").into_inner().next().await.expect("one");

@@ -59,6 +59,11 @@ impl Agent {
         within("to connect", endpoint.expect("a URL").connect()).await.expect("a connection")
     }
 
+    /// Its process.
+    pub(crate) fn pid(&self) -> u32 {
+        self.process.pid()
+    }
+
     /// Where it runs.
     pub(crate) fn home(&self) -> &Home {
         &self.home
