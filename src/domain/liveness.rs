@@ -71,7 +71,8 @@ impl InactiveReason {
 
 /// Checks that tokens of `grant` can be used at `now`.
 ///
-/// # Errors The reason for which it is inactive.
+/// # Errors
+/// The reason for which it is inactive.
 pub fn check(grant: &Grant, parties: Parties<'_>, now: Timestamp) -> Result<(), InactiveReason> {
     if let Some(end) = grant.end {
         return Err(match end.cause {
@@ -108,7 +109,8 @@ pub fn is_over(grant: &Grant, parties: Parties<'_>, now: Timestamp) -> bool {
 
 /// Checks that a token of `grant` is active at `now`, or can become so by a refresh.
 ///
-/// # Errors The reason for which it is inactive.
+/// # Errors
+/// The reason for which it is inactive.
 pub fn check_use(
     grant: &Grant,
     parties: Parties<'_>,

@@ -1,4 +1,4 @@
-//! Who may administer, and the one line that tells what an administrator did.
+//! Authorization of administrators, and the one audit line for what an administrator did.
 
 use std::fmt::Display;
 
@@ -28,7 +28,8 @@ impl Admin {
         self.caller.id()
     }
 
-    /// Whether it may ask for this as well: what it was let in for may reach further with some records.
+    /// Returns whether it may do this as well: some records demand more than the task that admitted
+    /// it.
     pub(super) fn may(&self, task: Task) -> bool {
         self.caller.client().permissions.allow(task)
     }

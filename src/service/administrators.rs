@@ -20,7 +20,7 @@ use crate::{
 /// Clients that are read at a time.
 const STEP: usize = 256;
 
-/// Whether a change may leave nobody who administers.
+/// Permission for a change to leave no administrator.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum NoAdministrator {
     /// It is refused.

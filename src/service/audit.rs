@@ -1,12 +1,11 @@
 //! The audit: one structured event each time tokens are issued, refreshed, revoked or refused, a token
 //! is reused, or an administrator changes something.
 //!
-//! Who: `client_id`, `peer`. What: `grant_id`, `subject`; for administration `action` and `record`.
-//! With what outcome: `outcome`, and for a refusal `reason`, as its caller was told, and `cause`, what lies
-//! behind it. Never a token, secret, password or
-//! user name: people type passwords where names go. A name that a client gives itself is shown only
-//! when there is such a client. What strangers are refused is told a few times a second, and summed up
-//! beyond that.
+//! Caller: `client_id`, `peer`. Object: `grant_id`, `subject`; for administration `action` and
+//! `record`. Outcome: `outcome`, and for a refusal `reason`, which the caller sees, and its
+//! `cause`. Never a token, secret, password or user name: people type passwords where names go. A
+//! name that a client gives itself is shown only when there is such a client. Refusals of strangers
+//! are written a few times a second, and summed up beyond that.
 
 #[cfg(doc)]
 use super::stranger_audit::StrangerAudit;
@@ -102,7 +101,7 @@ impl<S: Store> Service<S> {
         let known = match (&named, &error) {
             // The store has just been waited for in vain: the caller is not to wait for it again.
             (Some(id), Error::Unavailable { .. }) => self.store.clients().cached(id),
-            // What cannot be read now is not known.
+            // A record that cannot be read now is unknown.
             (Some(id), _) => self.client(id).await.ok().flatten(),
             (None, _) => None,
         };

@@ -17,10 +17,10 @@ use crate::{
 /// The target of audit events, which the log sorts them by.
 pub(super) const TARGET: &str = "jeton::audit";
 
-/// What was done or asked for.
+/// Kind of the event.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Event {
-    /// A client or caller authenticated; only failures are told.
+    /// A client or caller authenticated; only failures are written.
     Authenticate,
     /// Tokens of a new grant.
     Issue,
@@ -41,7 +41,7 @@ impl Event {
     }
 }
 
-/// How it ended.
+/// Outcome of the event.
 #[derive(Clone, Debug)]
 pub(super) enum Outcome {
     /// It was done.
@@ -89,7 +89,7 @@ impl Outcome {
     }
 }
 
-/// What is known of the tokens concerned, gathered on the way.
+/// Facts about the tokens of a request, gathered on the way.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Concerned {
     pub(super) grant_id: Option<GrantId>,
@@ -113,7 +113,7 @@ impl Concerned {
         self.subject = Some(id.to_string());
     }
 
-    /// Who tokens were issued for.
+    /// Records the subject and client of issued tokens.
     pub(super) fn subject(&mut self, subject: &Subject, client_id: &ClientId) {
         self.subject = Some(subject.text(client_id));
     }

@@ -71,7 +71,7 @@ impl<S: Store> Service<S> {
     /// # Errors
     /// As there, save for the request limit.
     pub(super) async fn identify(&self, credentials: &Credentials) -> Result<Caller, Error> {
-        // Order matters: before the caller's own record, which says what may be told.
+        // Order matters: before the caller's own record, which decides what the caller may see.
         let position = self.store.position();
         let caller = match credentials {
             Credentials::Nothing => Err(Error::InvalidClient(Cause::NoCredentials)),
@@ -144,7 +144,7 @@ impl<S: Store> Service<S> {
         Ok(None)
     }
 
-    /// Why a name alone is no credentials.
+    /// Returns the error for a name without credentials.
     async fn not_public(&self, client_ids: &[String]) -> Result<Error, Error> {
         for client_id in client_ids.iter().filter_map(|id| ClientId::parse(id).ok()) {
             if let Some(client) = self.client(&client_id).await? {
@@ -156,8 +156,8 @@ impl<S: Store> Service<S> {
         Ok(UNKNOWN)
     }
 
-    /// The client, if it is `good`. What lies in memory may be behind what another process has
-    /// written: it is good for "yes", and for "no" the store is asked.
+    /// Returns the client, if it is `good`. The cache can be behind the writes of another process:
+    /// it suffices for "yes", and for "no" the store is read.
     pub(super) async fn client_that(
         &self,
         id: &ClientId,
@@ -215,7 +215,7 @@ impl<S: Store> Service<S> {
         Ok(found)
     }
 
-    /// A public client is one by its name alone, whatever its connection has shown.
+    /// A public client authenticates by its name alone, with or without a certificate.
     async fn certified_or_public(
         &self,
         certificate: &[CertificateIdentity],
@@ -253,9 +253,9 @@ impl<S: Store> Service<S> {
         }
     }
 
-    /// Whether the client is enabled and the secret is one of its live ones. The form of what was
-    /// presented decides what the check costs, whether or not there is such a client: time tells
-    /// nothing.
+    /// Returns whether the client is enabled and the secret is one of its live ones. The form of
+    /// the presented secret decides the cost of the check, for unknown clients too: the time
+    /// reveals nothing.
     async fn holds(
         &self,
         shown: &IdAndSecret,
@@ -313,11 +313,12 @@ impl<S: Store> Service<S> {
         }
     }
 
-    /// Who holds `token`, if it is active, its client got it for itself and for jeton, and may still get
-    /// such a one: a user's token, which goes to other services, is nobody's reach.
+    /// Returns the holder of `token`, if it is active, its client got it for itself and for jeton,
+    /// and may still get such a token. A user's token, which goes to other services, gives no
+    /// access.
     ///
     /// # Errors
-    /// Why not.
+    /// The cause for which it is refused.
     fn holder(&self, token: &Token, held: TokenRecords) -> Result<Caller, Cause> {
         let now = self.now();
         let active = judge(&held.grant, token, held.parties(), &self.policy, now);
@@ -337,8 +338,8 @@ const UNKNOWN: Error = Error::InvalidClient(Cause::UnknownClient);
 
 const WRONG_CERTIFICATE: Error = Error::InvalidClient(Cause::WrongCertificate);
 
-/// Why `secret` is none of the client's. An expired one that was chosen is known only where no other is
-/// live: to look for it would cost a hash.
+/// Returns the error for a `secret` that does not match. An expired chosen secret is recognised
+/// only if no other is live: the search costs a hash.
 fn not_held(client: Option<&Client>, secret: &Secret, now: Timestamp) -> Error {
     let Some(client) = client else { return UNKNOWN };
     let expired = || {

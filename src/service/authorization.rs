@@ -9,7 +9,7 @@ use super::{Credentials, IdAndSecret};
 use crate::domain::{cause::Cause, certificate::CertificateIdentity, error::Error, secret::Secret};
 
 impl Credentials {
-    /// What an `Authorization` header presents. The scheme's case does not matter.
+    /// Reads the credentials of an `Authorization` header. The scheme's case does not matter.
     ///
     /// # Errors
     /// `InvalidClient` for another scheme, and for Basic credentials that are not base64 of UTF-8
@@ -49,11 +49,11 @@ impl Credentials {
         }
     }
 
-    /// The one way of authenticating out of what the header presents and what the request itself
-    /// holds (RFC 6749 §2.3). What the header says already is no second way: a `client_id` beside
-    /// Basic credentials or a certificate that names the same client, and the same secret, which
-    /// some gateways send in both places. A certificate is no way beside any other: it belongs to the
-    /// connection, whatever the request is about.
+    /// Returns the one authentication method from the header and the request itself (RFC 6749
+    /// §2.3). Repetition is no second method: a `client_id` beside Basic credentials or a
+    /// certificate that names the same client, and the same secret, which some gateways send in
+    /// both places. A certificate is no method beside another: it belongs to the connection, not to
+    /// the request.
     ///
     /// # Errors
     /// `InvalidRequest` for two ways, for two clients, for two secrets, and for a secret without a
@@ -145,7 +145,7 @@ impl Credentials {
     }
 }
 
-/// How one half of Basic may have been written.
+/// Encodings of one half of Basic credentials.
 #[derive(Clone, Copy)]
 enum Writing {
     /// Form-encoded, which makes a plus sign of a space (RFC 6749 §2.3.1).
@@ -190,7 +190,7 @@ fn basic(value: &str) -> Result<Credentials, Error> {
     })))
 }
 
-/// What comes out of each way of writing, each outcome once.
+/// Returns the results of both encodings, without duplicates.
 fn each<T: PartialEq>(read: impl Fn(Writing) -> Option<T>) -> Vec<T> {
     let mut readings = Vec::new();
     for reading in Writing::ALL.into_iter().filter_map(read) {

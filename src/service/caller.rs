@@ -1,4 +1,4 @@
-//! Who is calling: the credentials as they came, and the caller that they proved to be.
+//! Callers: the presented credentials, and the caller that they prove.
 
 use std::{net::IpAddr, sync::Arc};
 
@@ -14,7 +14,7 @@ use crate::{
     store::{Sequence, Stored},
 };
 
-/// How a request says who sends it; exactly one way, which the wire layers see to.
+/// Credentials of a request: exactly one method, as the wire layers ensure.
 #[derive(Clone, Debug)]
 pub enum Credentials {
     /// Nothing was presented.
@@ -26,7 +26,7 @@ pub enum Credentials {
     Secret(Vec<IdAndSecret>),
     /// The verified certificate of the connection (RFC 8705 §2).
     Certificate {
-        /// What it says of its holder.
+        /// Identities in the certificate.
         identities: Arc<[CertificateIdentity]>,
         /// The client that the request names beside it, in each reading; none where it names none.
         client_ids: Vec<String>,
@@ -38,11 +38,11 @@ pub enum Credentials {
 /// A client's id and its secret.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct IdAndSecret {
-    /// Whose secret.
+    /// Client that owns the secret.
     pub client_id: String,
     /// The secret presented.
     pub secret: Secret,
-    /// Where the request comes from: a place from which many secrets are guessed waits.
+    /// Address of the peer: an address with many wrong secrets waits.
     pub address: Option<IpAddr>,
 }
 
@@ -87,7 +87,7 @@ impl Caller {
         Self { place: Some(Arc::new(place)), ..self }
     }
 
-    /// Every event of the feed up to this one is in whatever was read for the call.
+    /// Everything read for the call reflects the events of the feed up to this one.
     pub(super) const fn position(&self) -> Sequence {
         self.position
     }
@@ -97,7 +97,8 @@ impl Caller {
         &self.client
     }
 
-    /// Whether it is told why something was refused: it may administer, or read what administrators read.
+    /// Returns whether it may see causes of refusals: it administers, or reads what administrators
+    /// read.
     pub fn may_know_causes(&self) -> bool {
         let confidential = self.client.client_type == ClientType::Confidential;
         confidential && self.client.permissions.allow(Task::ReadClients)

@@ -1,4 +1,4 @@
-//! Which clients list which certificate.
+//! Clients by the certificates that they list.
 
 use std::{
     collections::{BTreeSet, HashMap},
@@ -20,17 +20,17 @@ const STEP: usize = 256;
 
 type Holders = HashMap<CertificateIdentity, BTreeSet<ClientId>>;
 
-/// Which clients list which identity, as of one place in the feed of changes.
+/// Clients by the identities that they list, as of one position in the feed of changes.
 #[derive(Default)]
 pub(super) struct CertificateIndex {
     known: ArcSwap<Known>,
-    /// Held by whoever brings it up to date.
+    /// Held during an update.
     turn: Mutex<()>,
 }
 
 #[derive(Clone, Default)]
 struct Known {
-    /// Whose feed that is, and how far into it; `None` before anything was read.
+    /// Store and position in its feed; `None` before the first read.
     as_of: Option<(StoreId, Sequence)>,
     holders: Arc<Holders>,
 }
@@ -73,7 +73,7 @@ impl CertificateIndex {
 }
 
 impl Known {
-    /// Whether it lacks nothing that happened up to `head` in the feed of `store`.
+    /// Returns whether it reflects everything up to `head` in the feed of `store`.
     fn covers(&self, store: StoreId, head: Sequence) -> bool {
         self.as_of.is_some_and(|(of, as_of)| of == store && as_of >= head)
     }
@@ -93,7 +93,7 @@ impl Known {
         Ok(Self { as_of: Some(as_of), holders: Arc::new(holders) })
     }
 
-    /// Reads on in the feed; clients of which it speaks are read anew. `None` when it shows nothing new.
+    /// Reads on in the feed and reads its clients again. `None` if it shows nothing new.
     async fn caught_up<S: Store>(
         &self,
         store: &S,
@@ -140,7 +140,7 @@ fn add(holders: &mut Holders, client: &Client) {
     }
 }
 
-/// Whether the client is enabled and lists one of a certificate's identities.
+/// Returns whether the client is enabled and lists one of a certificate's identities.
 pub(super) fn lists(client: &Client, certificate: &[CertificateIdentity]) -> bool {
     !client.disabled && client.certificates.iter().any(|listed| certificate.contains(listed))
 }

@@ -15,11 +15,11 @@ use crate::{
     store::Store,
 };
 
-/// How long to wait where an error does not say it.
+/// Time to wait if an error does not give one.
 const PAUSE: Duration = Duration::from_secs(1);
 
 impl From<&Error> for Denial {
-    /// What a visitor is answered when the question about the token fails.
+    /// Returns the denial if the token cannot be introspected.
     fn from(error: &Error) -> Self {
         Self::Undecided { retry_after: error.retry_after().unwrap_or(PAUSE) }
     }
@@ -67,7 +67,7 @@ impl<S: Store> Service<S> {
     }
 }
 
-/// Whether the client may see the tokens of that audience, and not only its own among them.
+/// Returns whether the client may see all tokens of that audience, not only its own.
 fn reaches(caller: &Caller, audience: Option<&str>) -> bool {
     match caller.client().introspect {
         IntrospectReach::Own => false,

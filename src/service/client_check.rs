@@ -1,4 +1,5 @@
-//! Checks chosen client secrets: at the same cost whatever there is to be matched, and slower where many were wrong.
+//! Checks of chosen client secrets: at the same cost for each client, and slower after many wrong
+//! ones.
 
 use std::{iter, net::IpAddr, sync::Arc, time::Duration};
 
@@ -23,14 +24,14 @@ use crate::{
     store::queued,
 };
 
-/// How many wait at most to have a secret checked. Each holds a request in memory.
+/// Limit of requests that wait for a check. Each holds a request in memory.
 const MOST_WAITING: usize = 1_024;
 
 /// Clients and addresses whose wrong secrets are remembered: some 64 bytes each. One that is pushed
 /// out starts without any; a guesser would have to name as many clients to be so.
 const REMEMBERED: usize = 16_384;
 
-/// The longest pause that a request sits out. Where it is longer, the caller is told to come back.
+/// Longest pause that a request waits for. If it is longer, the caller is asked to retry.
 const LONGEST_STAY: Duration = Duration::from_secs(2);
 
 /// One check at a time for each client and address, whether or not there is such a client, and for
@@ -42,7 +43,7 @@ pub(super) struct ClientChecks {
     policy: GuessPolicy,
     /// By client and address.
     guesses: Cache<Holder, Guesses>,
-    /// What times are counted from.
+    /// Origin of the times.
     began: Instant,
 }
 
@@ -59,15 +60,15 @@ pub(super) struct ClientCheck<'a> {
 /// A stored hash that is of a secret.
 pub(super) struct Found<'h> {
     pub(super) phc: &'h str,
-    /// How the secret matched.
+    /// Reading that matched.
     pub(super) reading: Reading,
 }
 
-/// What waiting for a turn has come to.
+/// Result of waiting for a turn.
 pub(super) enum Turn<'a> {
     /// The secret may be checked.
     Check(ClientCheck<'a>),
-    /// Another caller's check has told meanwhile whether it is right.
+    /// Another caller's check has shown meanwhile whether it is right.
     Known(bool),
 }
 
@@ -135,7 +136,7 @@ impl ClientChecks {
         self.policy.pace(self.guesses.get(&key), self.began.elapsed())
     }
 
-    /// Why no turn has come.
+    /// Returns the error if no turn came in time.
     fn too_late(&self, key: Holder) -> Error {
         let pace = self.pace(key);
         if pace.is_zero() {
@@ -146,9 +147,8 @@ impl ClientChecks {
 }
 
 impl ClientCheck<'_> {
-    /// The one of `hashes` that is of this secret. Where none is, it takes as many hashes as a client
-    /// in rotation has, whatever there is to be matched: time tells nothing. That counts as a wrong
-    /// secret.
+    /// Returns the one of `hashes` that matches. Without a match it computes as many hashes as a
+    /// client in rotation has, always: the time reveals nothing. That counts as a wrong secret.
     ///
     /// # Errors
     /// As [`HashPool::verify_on`].

@@ -32,10 +32,10 @@ pub struct ChosenOrGenerated {
     pub previous_ttl: Duration,
 }
 
-/// What is asked of [`Service::rotate_client_secret`].
+/// Request of [`Service::rotate_client_secret`].
 #[derive(Clone, Debug)]
 pub struct RotateSecret {
-    /// Whose secret.
+    /// Client that owns the secret.
     pub id: ClientId,
     /// The secret.
     pub secret: ChosenOrGenerated,
@@ -43,7 +43,7 @@ pub struct RotateSecret {
     pub request_id: Option<Box<str>>,
     /// The state that is to be changed, when it may be no other.
     pub expected: Option<Version>,
-    /// Whether the last administrator may be left with secrets that end.
+    /// Permission to leave the last administrator with secrets that end.
     pub no_administrator: NoAdministrator,
 }
 
@@ -59,7 +59,7 @@ struct Rotation {
     no_administrator: NoAdministrator,
 }
 
-/// What becomes of a client's secrets.
+/// Change of a client's secrets.
 enum SecretChange {
     /// The newest one is the one that was asked for: the one before is good for so long at most.
     Kept(Duration),
@@ -113,7 +113,7 @@ impl<S: Store> Service<S> {
         Ok((rotated, generated))
     }
 
-    /// Whether [`Self::rotate_client_secret`] would be refused. Changes nothing.
+    /// Checks [`Self::rotate_client_secret`] without a change.
     ///
     /// # Errors
     /// As there.
@@ -162,7 +162,7 @@ impl<S: Store> Service<S> {
         Ok(Rotation { found, change, generated, expected, no_administrator })
     }
 
-    /// Which of the secrets `secret` is.
+    /// Returns the index of `secret` among those held.
     async fn place(&self, held: &[&ClientSecret], secret: &Secret) -> Result<Option<usize>, Error> {
         let generated = is_generated(secret).then(|| SecretHash::of(secret));
         for (place, held) in held.iter().enumerate().rev() {
@@ -178,7 +178,7 @@ impl<S: Store> Service<S> {
         Ok(None)
     }
 
-    /// How a secret is kept, and the secret itself where it was generated.
+    /// Returns a secret's stored form, and the secret itself if it was generated.
     pub(super) async fn make_secret(
         &self,
         admin: &Admin,
@@ -190,8 +190,8 @@ impl<S: Store> Service<S> {
             return Ok((StoredSecret::Generated(SecretHash::of(&secret)), Some(secret)));
         };
         self.check_new_secret(client, &chosen)?;
-        // What is presented is taken by its form: a secret that reads like a generated one must be
-        // kept like one.
+        // Presented secrets are checked by their form: a secret with the form of a generated one
+        // must be stored as one.
         if is_generated(&chosen) {
             return Ok((StoredSecret::Generated(SecretHash::of(&chosen)), None));
         }

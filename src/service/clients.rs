@@ -19,18 +19,18 @@ use crate::{
     store::{Records as _, Store, Stored, Version, Write},
 };
 
-/// What is asked of [`Service::create_client`].
+/// Request of [`Service::create_client`].
 #[derive(Clone, Debug)]
 pub struct CreateClient {
     /// Its name.
     pub id: ClientId,
-    /// Whether it has a secret, and which; `None` makes a public client.
+    /// Its secret; `None` makes a public client.
     pub secret: Option<ChosenOrGenerated>,
-    /// What differs from a client that may do nothing.
+    /// Differences from a client without any rights.
     pub patch: ClientPatch,
 }
 
-/// What is asked of [`Service::update_client`].
+/// Request of [`Service::update_client`].
 #[derive(Clone, Debug)]
 pub struct UpdateClient {
     /// Its name.
@@ -39,11 +39,11 @@ pub struct UpdateClient {
     pub patch: ClientPatch,
     /// The state that is to be changed, when it may be no other.
     pub expected: Option<Version>,
-    /// Whether it may take the last administrator away.
+    /// Permission to remove the last administrator.
     pub no_administrator: NoAdministrator,
 }
 
-/// Which clients are listed.
+/// Filter of a list of clients.
 #[derive(Clone, Debug, Default)]
 pub struct ClientFilter {
     /// Those whose id begins with this.
@@ -97,7 +97,7 @@ impl<S: Store> Service<S> {
         Ok((self.insert(self.store.clients(), client, "client").await?, shown))
     }
 
-    /// Whether [`Self::create_client`] would be refused. Changes nothing.
+    /// Checks [`Self::create_client`] without a change.
     ///
     /// # Errors
     /// As there.

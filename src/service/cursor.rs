@@ -7,7 +7,7 @@ use crate::{
 
 const CURSOR_BYTES: usize = 24;
 
-/// Which store's feed, and how far into it.
+/// Position in the feed of one store.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Cursor {
     store: StoreId,
@@ -27,12 +27,12 @@ impl Cursor {
         Some(Self { store: store.try_into().ok()?, sequence: Sequence(sequence) })
     }
 
-    /// How far it is into the feed of `store`; `None` when it is another's.
+    /// Returns the position in the feed of `store`; `None` if the cursor is of another store.
     pub(super) fn of_store(self, store: StoreId) -> Option<Sequence> {
         (self.store == store).then_some(self.sequence)
     }
 
-    /// How far it is into its feed.
+    /// Returns the position in its feed.
     pub const fn position(self) -> Sequence {
         self.sequence
     }

@@ -1,4 +1,4 @@
-//! How long ago an event was, though the clock was set since.
+//! Age of events, unaffected by changes of the clock since.
 
 use std::{
     collections::VecDeque,
@@ -8,14 +8,14 @@ use std::{
 
 use crate::domain::time::{Clock, Timestamp};
 
-/// A clock that differs from the process's age by this much more or less than before was set. Also how
-/// far a time that it told before may be off, in milliseconds.
+/// A clock whose distance from the process's age changes by more than this was set. Also the
+/// possible error of its earlier times, in milliseconds.
 const STEP: i128 = 1_000;
 
 /// As many spells are remembered: of clocks that are slewed, those of an hour.
 const MOST: usize = 64;
 
-/// What has been done to the clock since the process began, as far as it was looked at.
+/// Changes of the clock since the process began, as far as they were observed.
 #[derive(Debug, Default)]
 pub(super) struct Elapsed(Mutex<VecDeque<Spell>>);
 
@@ -24,7 +24,7 @@ pub(super) struct Elapsed(Mutex<VecDeque<Spell>>);
 struct Spell {
     /// The process's age when it began.
     began: i128,
-    /// How far the clock is ahead of the process's age.
+    /// Lead of the clock over the process's age.
     ahead: i128,
 }
 
@@ -70,7 +70,7 @@ mod tests {
 
     const MINUTE: u64 = 60_000;
 
-    /// What it says and how old the process is, in milliseconds.
+    /// Time of the clock and age of the process, in milliseconds.
     struct Hands(AtomicU64, AtomicU64);
 
     impl Hands {

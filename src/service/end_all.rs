@@ -14,18 +14,18 @@ use crate::{
     store::{Store, bulk::do_all},
 };
 
-/// Where counting stops: enough to know that it is many.
+/// Limit of counting: beyond it the number does not matter.
 pub const COUNTED: u64 = 100_000;
 
 /// Grants that are looked at, and ended, together: about a batch of the committer's.
 const STEP: usize = 256;
 
-/// How many grants were, or would be, ended.
+/// Number of grants that were, or would be, ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Ended {
     /// Active grants, at most [`COUNTED`].
     pub count: u64,
-    /// Whether counting stopped there: there may be more.
+    /// True if counting stopped there: there can be more.
     pub at_least: bool,
 }
 
@@ -36,7 +36,7 @@ impl Ended {
 }
 
 impl<S: Store> Service<S> {
-    /// How many active grants `of` means: what [`Self::revoke_grants`] would end.
+    /// Counts the active grants that `of` selects: those that [`Self::revoke_grants`] would end.
     ///
     /// # Errors
     /// `AccessDenied` as there; `Unavailable`.
@@ -44,9 +44,9 @@ impl<S: Store> Service<S> {
         if reaches(admin, of) { self.count(of).await } else { Err(admin.refused()) }
     }
 
-    /// Ends every grant that `of` means, and tells how many of them were active. Those of a user or
-    /// of a client end together with one write; others, those of a user with one client, or those
-    /// that a client asked for itself, one by one: what is issued meanwhile may survive.
+    /// Ends every grant that `of` selects, and returns how many of them were active. Grants of a
+    /// user or of a client end together by one write; others, those of a user with one client or a
+    /// client's own, end one by one: grants issued meanwhile can survive.
     ///
     /// # Errors
     /// `AccessDenied` for more than a user's to one who administers users alone. `Overloaded`, `Conflict`,
@@ -177,7 +177,7 @@ impl<S: Store> Service<S> {
     }
 }
 
-/// Whether one who may end users' grants may end these.
+/// Returns whether an administrator of users may end these.
 fn reaches(admin: &Admin, of: &GrantSelector) -> bool {
     is_of_a_user(of) || admin.may(Task::Administer)
 }

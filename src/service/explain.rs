@@ -23,7 +23,7 @@ use crate::{
     store::{Store, Stored},
 };
 
-/// What is to be explained.
+/// Subject of an explanation.
 #[derive(Clone, Debug)]
 pub enum Explain {
     /// A token.
@@ -32,18 +32,18 @@ pub enum Explain {
     Grant(GrantId),
 }
 
-/// A token, as far as its text and its grant's record tell.
+/// A token, as its text and its grant's record show it.
 #[derive(Clone, Debug)]
 pub struct ExplainedToken {
     /// Access or refresh.
     pub kind: TokenKind,
-    /// How many refreshes came before it.
+    /// Number of refreshes before it.
     pub generation: u32,
     /// The grant that it names.
     pub grant_id: GrantId,
     /// The key that it names.
     pub key_id: KeyId,
-    /// Whether the key ring holds that key.
+    /// True if the key ring holds that key.
     pub key_held: bool,
     /// When it was made; `None` where its generation is no longer recorded.
     pub issue_time: Option<Timestamp>,
@@ -51,10 +51,10 @@ pub struct ExplainedToken {
     pub expire_time: Option<Timestamp>,
 }
 
-/// Why a token or a grant is good or not, and all that is known of it.
+/// State of a token or grant with its cause, and everything known of it.
 #[derive(Clone, Debug)]
 pub struct Explanation {
-    /// Why it is no good; `None`: it is good.
+    /// Cause for which it is inactive; `None` if it is active.
     pub cause: Option<Cause>,
     /// The token, if one was shown.
     pub token: Option<ExplainedToken>,
@@ -146,7 +146,7 @@ impl<S: Store> Service<S> {
         Ok(self.explanation(cause, Some(told), records))
     }
 
-    /// The records of a grant, whoever asks.
+    /// Returns the records of a grant, for any caller.
     async fn records_of(&self, id: GrantId) -> Result<Option<TokenRecords>, Error> {
         let Some(grant) = self.grant(id).await? else { return Ok(None) };
         let client = self.client(&grant.client_id).await?;

@@ -13,8 +13,8 @@ use super::{
 };
 use crate::domain::error::Error;
 
-/// Permits, and those who wait for one. A permit that is given back goes to the next party, there to
-/// its next member, and there to whoever waits longest.
+/// Permits, and waiters for one. A returned permit goes to the next party, there to its next
+/// member, and there to the longest waiter.
 pub(super) struct FairQueue {
     most_waiting: usize,
     state: Mutex<State>,
@@ -78,7 +78,7 @@ impl FairQueue {
     pub(super) async fn permit(self: &Arc<Self>, account: Account) -> Result<Permit, Error> {
         let (turn, mut place) = {
             let mut state = self.lock();
-            // Where one is free nobody waits.
+            // While a permit is free nothing waits.
             if let Some(left) = state.free.checked_sub(1) {
                 state.free = left;
                 return Ok(Permit { queue: Arc::clone(self) });
@@ -89,16 +89,16 @@ impl FairQueue {
         };
         let permit = turn.await;
         place.ticket = None;
-        // The queue lives as long as whoever waits in it.
+        // The queue lives as long as its waiters.
         permit.map_err(|_| Error::UNAVAILABLE)
     }
 
-    /// How many wait.
+    /// Returns the number of waiters.
     pub(super) fn waiting(&self) -> usize {
         self.lock().waiting
     }
 
-    /// How many permits are free.
+    /// Returns the number of free permits.
     #[cfg(test)]
     pub(super) fn free(&self) -> usize {
         self.lock().free
@@ -121,7 +121,7 @@ impl State {
         let held = self.parties.lines.get(&party);
         let of_party = held.map_or(0, |party| party.waiting);
         let of_member = held.and_then(|party| party.lines.get(&member)).map_or(0, VecDeque::len);
-        // What a member may have is what its party has left.
+        // A member's share comes out of its party's rest.
         if !fair(of_party, room) || !fair(of_member, room - of_party) {
             return Err(Error::OVERLOADED);
         }
@@ -187,7 +187,7 @@ impl Drop for Permit {
             next
         };
         if let Some(next) = next {
-            // Whoever has just left gives it to the next.
+            // The waiter that has just left passes it to the next.
             drop(next.turn.send(Self { queue: Arc::clone(&self.queue) }));
         }
     }
@@ -285,7 +285,7 @@ mod tests {
         assert_eq!(queue.waiting(), 342);
         waiters.push(wait(&queue, account("a", "y")).expect("another member"));
         waiters.push(wait(&queue, account("b", "z")).expect("another party"));
-        // Who leaves makes room, wherever it stood.
+        // A waiter that leaves makes room from any place in the queue.
         drop(waiters.drain(7..15));
         waiters.push(wait(&queue, account("a", "x")).expect("a place that was left"));
         drop(waiters);
@@ -335,7 +335,7 @@ mod tests {
     }
 
     proptest! {
-        /// Whatever the others do, one that waits alone at its party has its turn within a round.
+        /// A party's only waiter has its turn within a round, regardless of the others.
         #[test]
         fn one_alone_waits_for_one_turn_of_each_other_party(
             crowd in proptest::collection::vec(0..5_usize, 0..200),

@@ -22,7 +22,7 @@ pub(super) const MAX_READ_TOGETHER: usize = 64;
 pub struct ShownGrant {
     /// Its record.
     pub grant: Stored<Grant>,
-    /// Why no token of it is, or can be made, good; `None` when one is or can.
+    /// Reason for which no token of it is active or can become so; `None` if one is or can.
     pub inactive: Option<InactiveReason>,
 }
 
@@ -163,7 +163,8 @@ impl<S: Store> Service<S> {
         }
     }
 
-    /// Why no token of a grant is, or can be made, good; `None` when one is or can.
+    /// Returns the reason for which no token of a grant is active or can become so; `None` if one
+    /// is or can.
     pub(super) async fn judge_grant(
         &self,
         grant: &Grant,
@@ -175,12 +176,12 @@ impl<S: Store> Service<S> {
     }
 }
 
-/// Whether a grant is a user's, and not what a client asked for itself.
+/// Returns whether a grant is a user's, and not a client's own.
 pub(super) fn speaks_for_a_user(grant: &Grant) -> bool {
     grant.subject.user_id().is_some()
 }
 
-/// Whether all that is meant are a user's grants.
+/// Returns whether all selected grants are a user's.
 pub(super) const fn is_of_a_user(of: &GrantSelector) -> bool {
     matches!(
         of,
@@ -188,7 +189,7 @@ pub(super) const fn is_of_a_user(of: &GrantSelector) -> bool {
     )
 }
 
-/// Whose index holds all that is meant. A user has fewer grants than a client.
+/// Returns the owner whose index holds all selected grants. A user has fewer grants than a client.
 fn owner(of: &GrantSelector) -> GrantOwner {
     match of {
         GrantSelector::Subject(SubjectName::User(user))

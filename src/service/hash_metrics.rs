@@ -1,4 +1,4 @@
-//! What the threads that hash count.
+//! Counters of the hash threads.
 
 use std::sync::Arc;
 
@@ -8,7 +8,7 @@ use crate::metrics::{Counter, Histogram, Registry};
 /// Seconds that one secret takes: a millisecond at the least cost, much more at a high one.
 const SECONDS: [f64; 9] = [0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0];
 
-/// What the pool counts.
+/// Counters of the pool.
 pub(super) struct HashMetrics {
     pub(super) registry: Registry,
     pub(super) refused: Counter,

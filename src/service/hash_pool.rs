@@ -31,12 +31,13 @@ use crate::{
     metrics::{Counter, Registry, Stopwatch},
 };
 
-/// How many wait at most. Each holds a request in memory. A third of them may be of one client from
-/// one address: a proxy, say, and the only client that there is.
+/// Limit of waiting requests. Each is held in memory. A third of them may be of one client from one
+/// address: a proxy, say, and the only client that there is.
 const MOST_WAITING: usize = 3_072;
 
-/// How much nicer the threads are than all others, where there are fewer cores than work: by 5 a thread
-/// gets a third of what an ordinary one gets. A login waits for its hash anyway; introspection must not.
+/// Niceness of the threads above all others, for machines with fewer cores than work: with 5 a
+/// thread gets a third of an ordinary one's time. A login waits for its hash anyway; introspection
+/// must not.
 const NICER: i32 = 5;
 /// As nice as a thread can be.
 const NICEST: i32 = 19;
@@ -66,7 +67,7 @@ pub struct HashPool {
 /// A thread of the pool, for one secret.
 pub(super) struct Seat {
     _thread: Permit,
-    /// Whatever else is held until the hash is done.
+    /// Anything that is held until the hash is done.
     _held: Option<Box<dyn Send>>,
 }
 
@@ -82,8 +83,8 @@ impl Seat {
 }
 
 impl HashPool {
-    /// How long a request waits for a thread, unless the settings say else. A burst of less work than
-    /// this is served whole; of more, the rest is asked to come back, well within a second.
+    /// Standard time that a request waits for a thread. A burst of less work than this is served
+    /// whole; of more, the rest is asked to come back, well within a second.
     pub const MAX_WAIT: Duration = Duration::from_millis(750);
 
     /// Starts `threads` hashing threads, at least one.
@@ -113,15 +114,15 @@ impl HashPool {
         Self { max_wait, ..self }
     }
 
-    /// How long a request waits for a thread.
+    /// Returns the time that a request waits for a thread.
     pub(super) const fn max_wait(&self) -> Duration {
         self.max_wait
     }
 
-    /// Waits for what should come soon, and for no longer than for a thread.
+    /// Waits for a future, for no longer than a request waits for a thread.
     ///
     /// # Errors
-    /// `Overloaded` when it does not come, and whatever it fails with.
+    /// `Overloaded` if it does not end in time, and its own errors.
     pub(super) async fn soon<T>(
         &self,
         awaited: impl Future<Output = Result<T, Error>>,
@@ -129,7 +130,7 @@ impl HashPool {
         timeout(self.max_wait, awaited).await.unwrap_or(Err(Error::OVERLOADED))
     }
 
-    /// What the pool counts.
+    /// Returns the pool's metrics.
     pub(super) fn metrics(&self) -> Registry {
         self.metrics.registry.clone()
     }
@@ -158,7 +159,8 @@ impl HashPool {
         hashed.map_err(|_| Error::UNAVAILABLE)
     }
 
-    /// Whether `typed` is, in one of its readings, the secret behind `phc`; for the server itself.
+    /// Returns whether one of the readings of `typed` is the secret behind `phc`; for the server
+    /// itself.
     ///
     /// # Errors
     /// `Overloaded` when no thread is free soon.
@@ -199,12 +201,12 @@ impl HashPool {
         Ok(found.await?.filter(|_| exists))
     }
 
-    /// Whether `phc` was made with another cost than new hashes are.
+    /// Returns whether the cost of `phc` differs from that of new hashes.
     pub(super) fn is_outdated(&self, phc: &str) -> bool {
         phc::cost(phc) != Ok(self.cost)
     }
 
-    /// How many hash at a time.
+    /// Returns the number of threads.
     pub fn threads(&self) -> usize {
         self.threads
     }
@@ -303,7 +305,7 @@ mod tests {
             seen.recv().expect("it ran")
         };
         assert_eq!(size_before(true), 0);
-        // It looks for work without end, and is idle whenever there is none.
+        // It looks for work without end, and is idle when there is none.
         assert!((0..1_000).any(|_| size_before(false) == 0));
         drop(jobs);
         hashing.join().expect("it ends with its queue");

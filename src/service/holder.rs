@@ -6,8 +6,8 @@ use sha2::{Digest as _, Sha256};
 
 use crate::domain::{attempts::AttemptsId, client_id::ClientId};
 
-/// Who takes part of what is shared. It is of one size, however long the name is that a stranger
-/// gives itself, and two kinds of holders are never the same.
+/// Holder of a share. It has one size, for names of any length that strangers give themselves, and
+/// two kinds of holders are never equal.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(super) struct Holder([u8; 16]);
 
@@ -17,7 +17,7 @@ impl Holder {
         Self::named("client", id.as_str().as_bytes())
     }
 
-    /// A client that is not authenticated yet: whatever the request says.
+    /// A client that is not authenticated yet, by the name in the request.
     pub(super) fn claimed(client_id: &str) -> Self {
         Self::named("claimed client", client_id.as_bytes())
     }
@@ -27,8 +27,8 @@ impl Holder {
         Self::named("name", id.as_bytes())
     }
 
-    /// Where a request comes from. An IPv6 address stands for its /64 network, which is one
-    /// subscriber's (RFC 6177).
+    /// The peer's address. An IPv6 address stands for its /64 network, which is one subscriber's
+    /// (RFC 6177).
     pub(super) fn address(address: Option<IpAddr>) -> Self {
         match address.map(|address| address.to_canonical()) {
             None => Self::named("no address", &[]),
@@ -52,8 +52,8 @@ impl Holder {
     }
 }
 
-/// Who waits in a [`FairQueue`](super::fair_queue::FairQueue): parties take turns, and so do the
-/// members of each.
+/// A waiter's place in a [`FairQueue`](super::fair_queue::FairQueue): parties take turns, and so do
+/// the members of each.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Account {
     pub(super) party: Holder,

@@ -8,17 +8,17 @@ use std::{
 
 use crate::domain::time::{Clock, Timestamp};
 
-/// For how long a record must have been spent, by every reading of the clock, before it is freed. This
-/// process must have lived through all of it: a clock that is set wrong for less frees nothing.
+/// Time for which a record must have been spent, by every reading of the clock, before it is freed.
+/// This process must have lived through all of it: a clock that is wrong for less frees nothing.
 ///
-/// It is also for how long a spent grant is kept: a caller who asks why a token stopped working is told
-/// that it expired, not that nobody knows it.
+/// It is also for how long a spent grant is kept: a caller who asks why a token stopped working
+/// learns that it expired, not that it is unknown.
 pub(super) const KEPT: Duration = Duration::from_secs(60 * 60);
 
 /// Readings that are remembered as one, by the least of them.
 const PIECE: Duration = Duration::from_secs(60);
 
-/// What the clock has said in the last [`KEPT`].
+/// Readings of the clock in the last [`KEPT`].
 #[derive(Debug, Default)]
 pub(super) struct Horizon(Mutex<VecDeque<Piece>>);
 
@@ -62,7 +62,7 @@ mod tests {
     const START: u64 = 1_800_000_000_000;
     const HUNDRED_DAYS: u64 = 100 * 86_400_000;
 
-    /// What it says and how old the process is, in milliseconds.
+    /// Time of the clock and age of the process, in milliseconds.
     struct Hands(AtomicU64, AtomicU64);
 
     impl Clock for Hands {
@@ -126,7 +126,7 @@ mod tests {
             let horizon = looker.live(ahead).expect("a horizon");
             assert!(horizon <= looker.now() - HUNDRED_DAYS);
             looker.set(looker.now() - HUNDRED_DAYS);
-            // What was right has been so for an hour, but for a minute.
+            // The right time has been right for an hour, but for a minute.
             assert!(looker.live(3_600).expect("a horizon") <= looker.now() - 3_540_000);
         }
     }

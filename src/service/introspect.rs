@@ -32,16 +32,16 @@ use crate::{
 /// For how long a caller may keep an active answer, unless the token ends before.
 const CACHE_TTL: Duration = Duration::from_secs(60);
 
-/// What is asked of [`Service::introspect`].
+/// Request of [`Service::introspect`].
 #[derive(Clone, Debug)]
 pub struct Introspect {
     /// The token that somebody presented to the caller.
     pub token: Secret,
-    /// What the caller takes it for.
+    /// Kind of token that the caller expects.
     pub expected_kind: TokenKind,
 }
 
-/// What introspection found.
+/// Result of an introspection.
 #[derive(Clone, Debug)]
 pub enum Introspection {
     /// The token is good.
@@ -56,7 +56,7 @@ pub struct ActiveToken {
     records: TokenRecords,
     /// Access or refresh.
     pub kind: TokenKind,
-    /// What it may be used for, if that is less than its grant holds.
+    /// Scopes of the token, if fewer than its grant's.
     narrowed: Option<Scopes>,
     /// When this token was made.
     pub issue_time: Timestamp,
@@ -64,7 +64,7 @@ pub struct ActiveToken {
     pub expire_time: Timestamp,
     /// For how long this answer may be kept.
     pub cache_ttl: Duration,
-    /// How far into the feed of revocations this answer reflects it: every event up to this one.
+    /// Position in the feed of revocations: this answer reflects every event up to it.
     pub position: Sequence,
 }
 
@@ -74,7 +74,7 @@ impl ActiveToken {
         &self.records.grant
     }
 
-    /// What the token may be used for.
+    /// Returns the scopes of the token.
     pub fn scopes(&self) -> &Scopes {
         self.narrowed.as_ref().unwrap_or(&self.records.grant.scopes)
     }
@@ -109,10 +109,10 @@ impl TokenRecords {
 }
 
 impl<S: Store> Service<S> {
-    /// Whether a token is good, and what it says.
+    /// Returns whether a token is active, and its content.
     ///
     /// # Errors
-    /// `Unavailable` when that cannot be told; never "inactive" for it.
+    /// `Unavailable` if the state is unknown; never "inactive" for it.
     pub async fn introspect(
         &self,
         caller: &Caller,
@@ -129,7 +129,7 @@ impl<S: Store> Service<S> {
     /// many as for one. Clients take turns at that.
     ///
     /// # Errors
-    /// As [`Self::introspect`], whichever token it was; `Overloaded` when too many wait.
+    /// As [`Self::introspect`], for any of the tokens; `Overloaded` when too many wait.
     pub async fn introspect_all(
         &self,
         caller: &Caller,
@@ -189,8 +189,8 @@ impl<S: Store> Service<S> {
         Ok(judged.collect())
     }
 
-    /// What memory says of an access token, where that is "active". Tokens in a row are mostly of one
-    /// client, which is then not looked up again.
+    /// Returns the cached answer about an access token, if that is "active". Tokens in a row are
+    /// mostly of one client, which is then not looked up again.
     fn recalled(
         &self,
         caller: &Caller,
@@ -254,9 +254,9 @@ impl<S: Store> Service<S> {
     }
 
     /// The records that `token` is judged by, if all of them lie in memory. They are good for "yes"
-    /// and for nothing else: what another instance did since they were read may be missing, so
-    /// whatever is not active by them is judged by the store. What is `known` was read for the same
-    /// call and is not looked up again.
+    /// and for nothing else: later writes of another instance can be missing, so tokens that are
+    /// not active by them are judged by the store. Records in `known` were read for the same call
+    /// and are not looked up again.
     pub(super) fn kept_records(
         &self,
         token: &Token,
@@ -294,14 +294,15 @@ impl<S: Store> Service<S> {
         if self.may_name_grant(token).await? { self.grant(token.grant_id).await } else { Ok(None) }
     }
 
-    /// Why no grant was found for `token`: no key of ours made it, or its grant is gone.
+    /// Returns the cause for which no grant was found for `token`: no key of ours made it, or its
+    /// grant is gone.
     pub(super) async fn why_unknown(&self, token: &Token) -> Result<Cause, Error> {
         let genuine = self.may_name_grant(token).await?;
         Ok(if genuine { Cause::UnknownGrant } else { Cause::Forged })
     }
 
-    /// Whether a read may find the grant that `token` names: it lies in memory, or one of our keys made
-    /// the token.
+    /// Returns whether a read can find the grant that `token` names: it is cached, or one of our
+    /// keys made the token.
     async fn may_name_grant(&self, token: &Token) -> Result<bool, Error> {
         if self.store.grants().cached(&token.grant_id).is_some() {
             return Ok(true);

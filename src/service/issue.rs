@@ -25,10 +25,10 @@ use crate::{
     store::{Records as _, Store, Write},
 };
 
-/// What is asked of [`Service::issue`].
+/// Request of [`Service::issue`].
 #[derive(Clone, Debug)]
 pub struct Issue {
-    /// Who the tokens shall speak for.
+    /// Subject of the tokens.
     pub grant: IssueGrant,
     /// Empty: the client's default.
     pub scopes: Scopes,
@@ -38,11 +38,11 @@ pub struct Issue {
     pub ttl: Option<Duration>,
     /// Makes the request repeatable.
     pub request_id: Option<Box<str>>,
-    /// Where the request came from.
+    /// Origin of the request.
     pub origin: Origin,
 }
 
-/// How the tokens are asked for.
+/// Grant of the request.
 #[derive(Clone, Debug)]
 pub enum IssueGrant {
     /// For a user who gave their password to the client (RFC 6749 §4.3).
@@ -97,7 +97,7 @@ impl<S: Store> Service<S> {
         concerned: &mut Concerned,
     ) -> Result<Tokens, Error> {
         let client = caller.client();
-        // What the client may not ask is refused before a password costs a hash.
+        // Requests beyond the client's rights are refused before a password costs a hash.
         check_grant_type(request.grant.grant_type(), client)?;
         let mut asked = IssueRequest {
             grant_type: request.grant.grant_type(),

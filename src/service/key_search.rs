@@ -15,7 +15,7 @@ use crate::{
 /// Grants looked at in one read.
 const PAGE: usize = 256;
 
-/// What a search has found so far.
+/// Result of a search so far.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum KeyNamed {
     /// This grant may come to need the key.
@@ -28,9 +28,9 @@ pub enum KeyNamed {
 
 /// The search for one key that new generations do not use any more.
 ///
-/// Grants that were passed by never come to name it: a new generation names the active key, and
-/// what is over stays over. So a search is taken up where it stood, and all of them together pass
-/// each grant once. Whoever makes the key active again begins a new one.
+/// A grant needs to be scanned once: a new generation names the active key, and ended grants stay
+/// ended. Searches therefore resume where they stopped. If the key becomes active again, a new
+/// search begins.
 #[derive(Clone, Debug)]
 pub struct KeySearch {
     id: KeyId,
@@ -49,7 +49,7 @@ impl KeySearch {
     /// the next time.
     ///
     /// # Errors
-    /// When the store cannot tell. The search is where it was before that read.
+    /// If the store cannot be read. The search is where it was before that read.
     pub async fn advance<S: Store>(
         &mut self,
         store: &S,

@@ -1,4 +1,4 @@
-//! What is known of the keys that are not active, and of the rings that requests may still hold.
+//! Use of the keys that are not active, and of the rings that requests can still hold.
 
 use std::{
     collections::BTreeMap,
@@ -11,19 +11,19 @@ use tokio::time::{sleep, timeout};
 use super::key_search::KeySearch;
 use crate::domain::key_ring::{KeyId, KeyRing};
 
-/// How long requests that still hold the ring before may take to finish.
+/// Time for requests that still hold the previous ring to finish.
 const DRAIN: Duration = Duration::from_secs(60);
-/// How often it is looked whether they have.
+/// Interval between looks for such requests.
 const GLANCE: Duration = Duration::from_millis(10);
 
-/// What is known of the keys that are not active.
+/// Use of the keys that are not active.
 #[derive(Default)]
 pub(super) struct KeyUse {
     /// One at a time looks, or changes the ring.
     pub(super) searches: tokio::sync::Mutex<BTreeMap<KeyId, KeySearch>>,
     /// Rings that requests may still hold.
     retired: Mutex<Vec<Arc<KeyRing>>>,
-    /// What is wrong with the ring on disk, of which the one in use may be an earlier state.
+    /// Fault of the ring on disk; the ring in use can be an earlier state of it.
     fault: Mutex<Option<String>>,
 }
 
@@ -33,8 +33,8 @@ impl KeyUse {
         self.retired.lock().unwrap_or_else(PoisonError::into_inner).push(ring);
     }
 
-    /// Whether no request holds a ring from before any more. A request that loads a ring holds it
-    /// until its write is queued.
+    /// Returns whether no request holds a previous ring any more. A request that loads a ring holds
+    /// it until its write is queued.
     pub(super) fn is_drained(&self) -> bool {
         let mut retired = self.retired.lock().unwrap_or_else(PoisonError::into_inner);
         retired.retain(|ring| Arc::strong_count(ring) > 1);
@@ -56,7 +56,7 @@ impl KeyUse {
         *self.fault.lock().unwrap_or_else(PoisonError::into_inner) = fault;
     }
 
-    /// What is wrong with the ring on disk, if anything is.
+    /// Returns the fault of the ring on disk, if there is one.
     pub(super) fn fault(&self) -> Option<String> {
         self.fault.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }

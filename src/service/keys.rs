@@ -1,4 +1,4 @@
-//! Changes the key ring of a running service, and tells which of its keys are still needed.
+//! Changes of a running service's key ring, and the keys that are still needed.
 
 use std::sync::Arc;
 
@@ -17,7 +17,7 @@ use crate::{
 
 /// Reads that one look at a key may cost: some tens of milliseconds.
 const PAGES: usize = 64;
-/// Why another ring is not taken. The keys that were used before go on being used.
+/// Refusal of another ring. The previous keys stay in use.
 #[derive(Debug, Error)]
 pub enum RingRefused {
     /// It lacks a key that something live names.
@@ -31,7 +31,7 @@ pub enum RingRefused {
     /// Requests still use the ring before. Try again.
     #[error("requests under way still use the keys before")]
     Draining,
-    /// The store cannot tell. Try again.
+    /// The store cannot be read. Try again.
     #[error("the store: {0}")]
     Read(#[from] ReadError),
     /// The store cannot note which keys records may name. Try again.
@@ -45,11 +45,11 @@ impl<S: Store> Service<S> {
         self.keys.load().ids().collect()
     }
 
-    /// The keys that records of the store may name. Tokens of those that the ring in use lacks are answered
-    /// with `Unavailable`.
+    /// Returns the keys that records of the store can name. Tokens of keys that the ring lacks are
+    /// answered with `Unavailable`.
     ///
     /// # Errors
-    /// When the store cannot tell.
+    /// If the store cannot be read.
     pub async fn named_keys(&self) -> Result<Vec<KeyId>, ReadError> {
         self.store.key_ids().await
     }
@@ -59,7 +59,7 @@ impl<S: Store> Service<S> {
         self.key_use.set_fault(fault);
     }
 
-    /// What is wrong with the ring on disk, if anything is.
+    /// Returns the fault of the ring on disk, if there is one.
     pub(super) fn key_ring_fault(&self) -> Option<String> {
         self.key_use.fault()
     }
@@ -101,13 +101,13 @@ impl<S: Store> Service<S> {
         Ok(())
     }
 
-    /// Whether something live may name a key of the ring. Says yes as long as not all grants have
-    /// been looked at; each call looks at some more of them.
+    /// Returns whether a live grant can name a key of the ring: true until all grants have been
+    /// scanned; each call scans some more of them.
     ///
     /// # Errors
-    /// `Unavailable` when the store cannot tell.
+    /// `Unavailable` if the store cannot be read.
     pub async fn is_key_in_use(&self, id: KeyId) -> Result<bool, Error> {
-        // Whoever is at it may be long.
+        // Another search can take long.
         let Ok(mut searches) = self.key_use.searches.try_lock() else { return Ok(true) };
         let active = self.keys.load().active().id();
         if id == active || !self.key_use.is_drained() {
@@ -128,8 +128,8 @@ impl<S: Store> Service<S> {
         self.store.add_key_id(active).await
     }
 
-    /// Whatever has expired by then is over for good: no clock that is set right again revives it. In
-    /// the first hour of the process nothing is.
+    /// Grants that expired before it are over for good: a corrected clock does not revive them. In
+    /// the first hour of the process there are none.
     fn spent_by(&self) -> Timestamp {
         self.horizon.look(&*self.clock).unwrap_or_default()
     }

@@ -6,9 +6,9 @@ use tokio::sync::{Mutex, mpsc};
 
 use crate::domain::{grant::Grant, grant_id::GrantId, last_use, time::Timestamp};
 
-/// Uses written in one step: so few that whoever shares a core with the committer hardly waits for it.
-/// With 256 the p99 of introspection at half of what a core can do is five times a bare server's
-/// whenever many tokens were used for the first time.
+/// Uses written in one step: so few that other work on the committer's core hardly waits. With 256
+/// the p99 of introspection at half of what a core can do is five times a bare server's when many
+/// tokens are used for the first time.
 pub const LAST_USED_STEP: usize = 32;
 
 /// Uses that wait to be written. One that finds no place is noted by a later use of its grant.
@@ -26,10 +26,9 @@ pub struct Use {
 
 /// Uses on their way to the store.
 ///
-/// Between a use that is noted and the record that says so, the same grant may be used thousands of
-/// times. A mark in a fixed table keeps those out of the queue: part of the grant's id and the minute
-/// it was noted in. Two grants may share a place in the table; then each is noted more than once, and
-/// whoever writes finds that the second is no news.
+/// A grant can be used thousands of times before its record is updated. A fixed table of (part of
+/// the grant id, minute) keeps these repeats out of the queue. If two grants share a slot, both are
+/// queued more than once and the writer skips what is already recorded.
 pub(super) struct LastUsed {
     marks: Box<[AtomicU64]>,
     queue: mpsc::Sender<Use>,
@@ -78,7 +77,7 @@ impl LastUsed {
         uses
     }
 
-    /// Whether nothing is noted.
+    /// Returns whether the queue is empty.
     pub(super) async fn is_empty(&self) -> bool {
         self.noted.lock().await.is_empty()
     }

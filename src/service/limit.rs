@@ -13,8 +13,7 @@ use crate::{
     store::{GrantOwner, ReadError, Records as _, Store, Stored},
 };
 
-/// Grants of a user that are looked at, with whatever client, the newest first: beyond it none are
-/// counted.
+/// Grants of a user that are scanned, of all clients, the newest first: older ones are not counted.
 const LOOKED_AT: usize = 4_096;
 /// Grants that are read at a time.
 const READ_TOGETHER: usize = 256;
@@ -70,7 +69,7 @@ impl<S: Store> Service<S> {
                     Err(error @ ReadError::Unavailable) => return Err(self.read_failed(error)),
                 }
             }
-            // Where the limit is kept, one is in surplus; more of them may have more behind them.
+            // If the limit holds, one is in surplus; more of them can have more behind them.
             let kept = live.len() >= max && live.len() - found.max(max) <= 1;
             before = ids.last().copied();
             if ids.len() < READ_TOGETHER || kept {
@@ -152,8 +151,8 @@ mod tests {
         Records::<Grant>::write(store, Write::Insert(grant)).await.expect("inserted");
     }
 
-    /// How many grants live after a login, of `live` ones that are younger or older than so many that
-    /// have ended.
+    /// Returns the number of live grants after a login, of `live` ones that are younger or older
+    /// than `ended` ended ones.
     async fn left(ended: u64, live: u64, younger: bool) -> usize {
         let store = MemoryStore::new();
         let keys = KeyRing::new(ServerKey::new(&[1; KEY_BYTES]), []);

@@ -20,7 +20,7 @@ use crate::{
 
 /// Clients, and the failures at each, that are read at a time.
 const STEP: usize = 256;
-/// How often a lockout is lifted again that changes meanwhile.
+/// Attempts to lift a lockout that changes meanwhile.
 const MAX_RACES: usize = 128;
 
 /// Failed logins of one name at one client.
@@ -32,9 +32,9 @@ pub struct Lockout {
     pub client: Option<ClientId>,
     /// The user of that name when it was last tried; `None` for a name that nobody had.
     pub user: Option<UserId>,
-    /// What the user is called now; `None` where there is no such user any more.
+    /// Present name of the user; `None` if the user is gone.
     pub username: Option<UserName>,
-    /// How many failures are remembered.
+    /// Number of recorded failures.
     pub failures: u32,
     /// When the last one was.
     pub last_failure: Timestamp,
@@ -42,7 +42,7 @@ pub struct Lockout {
     pub retry_time: Option<Timestamp>,
 }
 
-/// Which lockouts are listed.
+/// Filter of a list of lockouts.
 #[derive(Clone, Debug, Default)]
 pub struct LockoutFilter {
     /// Those of this user.
@@ -53,14 +53,14 @@ pub struct LockoutFilter {
     pub all: bool,
 }
 
-/// Which lockouts are lifted.
+/// Selection of lockouts to lift.
 #[derive(Clone, Debug)]
 pub enum ClearLockouts {
     /// This one.
     One(AttemptsId),
     /// Those of a user.
     OfUser {
-        /// Who.
+        /// The user.
         id: UserId,
         /// At this client alone.
         client: Option<ClientId>,
@@ -182,7 +182,7 @@ impl<S: Store> Service<S> {
         self.forget_failures(&user.name, client).await
     }
 
-    /// Forgets the failed logins of a name, as for an account that begins anew.
+    /// Removes the failed logins of a name, as for a new account.
     pub(super) async fn forget_failures(
         &self,
         name: &UserName,

@@ -32,18 +32,18 @@ use crate::{
 /// The pause before a login looks again that waits for checks at other instances: some hashes.
 const LOOK_AGAIN: Duration = Duration::from_millis(50);
 
-/// What somebody shows to be logged in.
+/// Credentials of a login.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Login<'a> {
     pub(super) username: &'a str,
     pub(super) password: &'a Secret,
-    /// Where from.
+    /// Address of the peer.
     pub(super) address: Option<IpAddr>,
 }
 
 impl<S: Store> Service<S> {
-    /// The user behind a name and password. An unknown name takes as long as a wrong password, is
-    /// counted and locked out like one, and a disabled user is told no more than either.
+    /// Returns the user of a name and password. An unknown name takes as long as a wrong password
+    /// and is counted and locked out like one; the answer to a disabled user is the same.
     ///
     /// # Errors
     /// `InvalidGrant`, once the failure is durable; `RateLimited` after too many, before anything is
@@ -157,7 +157,7 @@ impl<S: Store> Service<S> {
     }
 }
 
-/// Why a password that was not right for a user is not.
+/// Returns the cause for which a user's password is refused.
 fn wrong(user: Option<&User>) -> Cause {
     match user {
         None => Cause::UnknownUser,
@@ -166,9 +166,9 @@ fn wrong(user: Option<&User>) -> Cause {
     }
 }
 
-/// What a check has come to.
+/// Result of a check.
 enum Checked {
-    /// How the password is the right one.
+    /// The password matches in this reading.
     Right(Reading),
     Wrong,
     /// As many are being checked, here and at other instances, as may fail.
@@ -176,9 +176,9 @@ enum Checked {
     LockedOut(Duration),
 }
 
-/// One check of a password, whose outcome is written down before the turn ends: of all guesses that
-/// run or have failed there are never more than may fail. Where several processes share the store,
-/// the check is written down before it begins, too, since each knows its own turns only.
+/// One check of a password, whose outcome is recorded before the turn ends: running and failed
+/// guesses together never exceed the allowed failures. If several processes share the store, the
+/// check is recorded before it begins, too, since each process knows only its own turns.
 struct Guess<S> {
     store: Arc<S>,
     hashes: Arc<HashPool>,

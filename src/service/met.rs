@@ -13,7 +13,7 @@ use crate::{
     store::{ReadError, Record, Records, Store, Stored},
 };
 
-/// What was read of each; `None` for one that is gone.
+/// Record of each; `None` for one that is gone.
 type Known<R> = HashMap<<R as Record>::Key, Option<Stored<R>>>;
 
 /// The clients and users that were met so far: most grants have few.

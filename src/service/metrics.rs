@@ -1,4 +1,4 @@
-//! What the service counts, whatever wire a call came by.
+//! Metrics of the service, for all wires.
 
 use std::sync::Arc;
 

@@ -26,7 +26,7 @@ pub struct MintingClient {
     pub live_tokens: u64,
 }
 
-/// What was issued to each client for itself, as rates. Cloning shares it.
+/// Rates of the tokens issued to each client for itself. Clones share them.
 #[derive(Clone)]
 pub(super) struct Minting {
     clients: Arc<Cache<ClientId, Arc<Mutex<Windows>>>>,

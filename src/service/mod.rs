@@ -1,7 +1,7 @@
-//! What the service does for a caller, whatever wire the call came by.
+//! The requests of callers, independent of the wire.
 //!
-//! Each request is one file: read records, let `domain` decide, write what it decided. No answer
-//! leaves before the state it rests on is durable.
+//! Each request is one file: it reads records, lets `domain` decide, and writes the decision. No
+//! answer leaves before the state it rests on is durable.
 
 mod admin;
 mod administrators;
@@ -122,13 +122,13 @@ use crate::{
 
 /// Look-ups of many tokens at once that are under way at a time, of 64 tokens each. More wait.
 const MOST_LOOK_UPS: usize = 8;
-/// How many of them wait.
+/// Limit of waiting ones.
 const MOST_WAITING: usize = 4_096;
 
 /// Calls under way that make or end tokens: as many as may wait for the store's committer.
 const MOST_CALLS: usize = 4_096;
 
-/// What every request shares.
+/// Shared state of all requests.
 pub struct Service<S> {
     store: Arc<S>,
     keys: ArcSwap<KeyRing>,
@@ -145,7 +145,7 @@ pub struct Service<S> {
     verified: Arc<VerifiedSecrets>,
     login_turns: Arc<Turns>,
     lockout: LockoutPolicy,
-    /// How far the sweeper has come in the records of failed logins.
+    /// Position of the sweeper in the records of failed logins.
     attempts_swept: Mutex<Option<AttemptsId>>,
     /// Held while an administrator is taken away.
     administrators: tokio::sync::Mutex<()>,
@@ -216,7 +216,7 @@ impl<S: Store> Service<S> {
         }
     }
 
-    /// What the service and its hash pool count.
+    /// Returns the metrics of the service and its hash pool.
     pub fn metrics(&self) -> [Registry; 2] {
         [self.metrics.registry.clone(), self.hashes.metrics()]
     }
@@ -230,14 +230,14 @@ impl<S: Store> Service<S> {
     /// The position in the feed of revocations that is durable now.
     ///
     /// # Errors
-    /// `Unavailable` when the store cannot tell.
+    /// `Unavailable` if the store cannot be read.
     pub async fn revocation_cursor(&self, _caller: &Caller) -> Result<Cursor, Error> {
         // Order matters: a cursor of a feed that ends in between is refused, never misread.
         let store = self.store.id();
         Ok(Cursor::new(store, self.head().await?))
     }
 
-    /// What the process's clock says.
+    /// Returns the time of the process's clock.
     pub fn now(&self) -> Timestamp {
         self.clock.now()
     }

@@ -9,8 +9,8 @@ use crate::{
 };
 
 impl<S: Store> Service<S> {
-    /// Whether `password` may become that of the user called `name`. Whoever hashes it then hashes
-    /// its [`Secret::prepared`] form, which is what logging in compares.
+    /// Checks that `password` may become that of the user called `name`. Its [`Secret::prepared`]
+    /// form is hashed then, which a login compares.
     ///
     /// # Errors
     /// `TooWeak`, of the field `password`; its text shows nothing of it.
@@ -19,7 +19,7 @@ impl<S: Store> Service<S> {
         checked.map_err(|weakness| Error::TooWeak { field: "password", weakness })
     }
 
-    /// Whether `secret` may become one of the client's.
+    /// Checks that `secret` may become one of the client's.
     ///
     /// # Errors
     /// `TooWeak`, of the field `client_secret`; its text shows nothing of it.

@@ -16,7 +16,7 @@ const MAX_BYTES: usize = 512 << 10;
 /// Records read at a time.
 const STEP: usize = 256;
 
-/// Which page is wanted.
+/// Request for a page.
 #[derive(Clone, Debug, Default)]
 pub struct PageRequest {
     /// At most so many entries; 0 for the standard 100, more than 1,000 for 1,000.
@@ -66,7 +66,8 @@ impl<T> Filling<T> {
         key.map_err(|_| BAD_TOKEN)
     }
 
-    /// How many records to read next: when the first ones were not enough, a filter drops many.
+    /// Returns the number of records to read next: more if the first ones were not enough, since a
+    /// filter drops many.
     pub(super) fn step(&self) -> usize {
         if self.looked_at == 0 { self.size.min(STEP) } else { STEP }
     }

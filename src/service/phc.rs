@@ -24,7 +24,7 @@ impl Memory {
         }
     }
 
-    /// How much there is, in KiB: a block of argon2's is one.
+    /// Returns the size in KiB, which is one block of argon2.
     #[cfg(test)]
     pub(super) fn kib(&self) -> usize {
         self.0.len()
@@ -89,8 +89,8 @@ pub(super) fn assemble(cost: HashCost, salt: &[u8], hash: &[u8]) -> Result<Box<s
     Ok(phc.to_string().into())
 }
 
-/// Whether `secret` is the one behind the PHC string; an unusable string matches nothing. A "no" costs
-/// no less than a hash of `least`: one that was made when hashes were cheaper is not known by its time.
+/// Returns whether `secret` is the one behind the PHC string; an unusable string matches nothing. A
+/// "no" costs no less than a hash of `least`: the time does not reveal hashes of a cheaper era.
 pub(super) fn verify(
     secret: &Secret,
     phc: &str,
@@ -107,7 +107,7 @@ pub(super) fn verify(
     Ok(matches)
 }
 
-/// What the hash in a PHC string cost.
+/// Returns the cost of the hash in a PHC string.
 ///
 /// # Errors
 /// When the string is not one that [`verify`] can use.

@@ -8,7 +8,7 @@ use std::{
 use super::{Carried, Service, Unattended};
 use crate::domain::error::Error;
 
-/// Where the service will be. Cloning shares the place.
+/// Future place of the service. Clones share it.
 pub struct Ready<S>(Arc<Place<S>>);
 
 struct Place<S> {

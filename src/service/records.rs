@@ -17,13 +17,13 @@ use crate::{
     store::{ReadError, Record, Records, Sequence, Store, Stored, Version, Write, WriteError},
 };
 
-/// How often a lost race for one record is run again before the caller is told of contention.
-/// Each loss means that another caller's write succeeded, so this many losses in a row take as
-/// many concurrent writers of one grant.
+/// Number of lost races for one record before the caller sees contention. Each loss means that
+/// another caller's write succeeded, so this many losses in a row take as many concurrent writers
+/// of one grant.
 pub(super) const MAX_RACES: usize = 128;
 
 impl<S: Store> Service<S> {
-    /// What a read of the store comes to.
+    /// Returns the result of a read of the store.
     ///
     /// # Errors
     /// `Unavailable`, and `Internal` for what is damaged.
@@ -88,7 +88,7 @@ impl<S: Store> Service<S> {
         self.won(written.map(drop))
     }
 
-    /// Whether a write came first; whatever else kept it from happening is an error.
+    /// Returns whether a write won its race; every other failure is an error.
     pub(super) fn won(&self, written: Result<(), WriteError>) -> Result<bool, Error> {
         match written {
             Ok(()) => Ok(true),
@@ -104,7 +104,7 @@ impl<S: Store> Service<S> {
         }
     }
 
-    /// `Conflict` does not come here: whoever writes races again.
+    /// `Conflict` does not come here: the writer races again.
     pub(super) fn write_failed(&self, error: WriteError) -> Error {
         match error {
             WriteError::Conflict => Error::Conflict,

@@ -25,7 +25,7 @@ use crate::{
     store::{Store, Stored},
 };
 
-/// What is asked of [`Service::refresh`].
+/// Request of [`Service::refresh`].
 #[derive(Clone, Debug)]
 pub struct Refresh {
     /// The refresh token presented.
@@ -34,11 +34,11 @@ pub struct Refresh {
     pub scopes: Scopes,
     /// Services that the new access token is asked for; empty: those of the grant.
     pub audience: Audience,
-    /// Where the request came from.
+    /// Origin of the request.
     pub origin: Origin,
 }
 
-/// What a refresh came to, for its caller and for the audit.
+/// Result of a refresh, for its caller and for the audit.
 struct Answered {
     tokens: Result<Tokens, Error>,
     outcome: Outcome,

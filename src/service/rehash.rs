@@ -1,4 +1,5 @@
-//! Hashes passwords and chosen client secrets anew when another cost or another text is hashed today.
+//! Rehashing of passwords and chosen client secrets, if another cost or another text is hashed
+//! today.
 
 use std::sync::Arc;
 
@@ -21,7 +22,7 @@ use crate::{
 pub(super) struct Shown {
     /// As it was presented.
     pub(super) secret: Secret,
-    /// How it matched.
+    /// Reading that matched.
     pub(super) reading: Reading,
 }
 
@@ -84,7 +85,7 @@ fn not_hashed(error: &Error) {
 fn report(what: &str, written: Result<(), WriteError>) {
     match written {
         Ok(()) => tracing::info!("{what} was hashed anew, as the settings have it now"),
-        // Whoever changed the record first may have done it.
+        // The first writer of the record can have done it.
         Err(error) => tracing::debug!(%error, "{what} was not hashed anew"),
     }
 }

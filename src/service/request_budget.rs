@@ -16,7 +16,7 @@ use crate::{
 /// with a full budget.
 const CAPACITY: usize = 16_384;
 
-/// What one client has left.
+/// Rest of one client's budget.
 struct Budget {
     limit: RequestLimit,
     left: Rate,
@@ -54,7 +54,7 @@ impl RequestBudgets {
         });
         budget.left.check().map_err(|wait| {
             self.refused.inc();
-            // A wait of nothing would be told as no wait at all.
+            // A wait of zero would read as no wait at all.
             let retry_after = wait.max(Duration::from_millis(1));
             Error::RateLimited { cause: Cause::Requests, retry_after }
         })

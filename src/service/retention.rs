@@ -1,22 +1,23 @@
-//! How much of the changes feed is kept: every young event, and of the older ones a fixed number.
+//! Retention of the changes feed: every young event, and a fixed number of older ones.
 
 use std::time::Duration;
 
 use crate::store::Sequence;
 
-/// Events kept whatever their age.
+/// Events kept at any age.
 const EVENTS: u64 = 100_000;
 
-/// Younger events are kept whatever their number. Whoever caches answers keeps one for a minute at
-/// most, so a follower who was away for longer has nothing left that the feed could correct.
+/// Younger events are kept in any number. Caches keep an answer for a minute at most, so a follower
+/// that was away for longer has nothing left that the feed could correct.
 const AGE: Duration = Duration::from_secs(10 * 60);
 
-/// What was seen of the feed. Starts anew with the process: nothing is trimmed in the first [`AGE`].
+/// Observed positions of the feed. They begin with the process: nothing is trimmed in the first
+/// [`AGE`].
 #[derive(Debug, Default)]
 pub(super) struct Retention {
     /// Every event up to it is older than [`AGE`].
     old: Sequence,
-    /// Where the head was at some time less than [`AGE`] ago.
+    /// Head at some time less than [`AGE`] ago.
     mark: Option<(Duration, Sequence)>,
 }
 

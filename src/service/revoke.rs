@@ -16,14 +16,14 @@ use crate::{
     store::{Store, Stored},
 };
 
-/// What is asked of [`Service::revoke`].
+/// Request of [`Service::revoke`].
 #[derive(Clone, Debug)]
 pub struct Revoke {
     /// Any token of the grant; expired and rotated-out ones do too.
     pub token: Secret,
-    /// How much goes with it.
+    /// Extent of the revocation.
     pub scope: RevokeScope,
-    /// Where the request came from.
+    /// Origin of the request.
     pub origin: Origin,
 }
 

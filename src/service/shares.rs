@@ -7,8 +7,8 @@ use std::{
 
 use super::holder::Holder;
 
-/// Whether somebody who holds so many may have one more of what is `free`. Whoever holds nothing
-/// may have the last one; one alone comes to half of all, and the next to half of the rest.
+/// Returns whether a holder of `held` may have one more of what is `free`. A holder of none may
+/// have the last one; a single holder gets half of all, and the next half of the rest.
 pub(super) const fn fair(held: usize, free: usize) -> bool {
     held < free
 }
@@ -88,7 +88,7 @@ mod tests {
         assert_eq!(greedy.len(), 32);
         let second = all(&shares, "b");
         assert_eq!(second.len(), 16);
-        // Whoever comes later still finds a place.
+        // Later holders still find a place.
         for name in ["c", "d", "e"] {
             assert!(shares.take(Holder::claimed(name)).is_some(), "{name}");
         }

@@ -1,4 +1,4 @@
-//! Tells administrators what runs here and how it is.
+//! Status of the server, for administrators.
 
 use super::{Admin, MintingClient, Service};
 use crate::{
@@ -6,14 +6,14 @@ use crate::{
     store::{Condition, Store},
 };
 
-/// How the server is.
+/// State of the server.
 #[derive(Clone, Debug)]
 pub struct Status {
     /// The release.
     pub version: &'static str,
     /// When the process started.
     pub start_time: Timestamp,
-    /// What its clock says.
+    /// Time of its clock.
     pub server_time: Timestamp,
     /// The name of its store's engine.
     pub engine: &'static str,
@@ -21,7 +21,7 @@ pub struct Status {
     pub store: Condition,
     /// The key ring.
     pub keys: Vec<KeyState>,
-    /// Why a start would refuse the key ring on disk, or what it lacks.
+    /// Fault for which a start would refuse the key ring on disk.
     pub key_ring_fault: Option<String>,
     /// Grants that are due to be freed.
     pub sweeper_backlog: u64,
@@ -34,17 +34,17 @@ pub struct Status {
 pub struct KeyState {
     /// Its name.
     pub id: KeyId,
-    /// Whether new tokens are made with it.
+    /// True if new tokens are made with it.
     pub active: bool,
-    /// Whether records may name it.
+    /// True if records can name it.
     pub in_use: bool,
 }
 
 impl<S: Store> Service<S> {
-    /// How the server is.
+    /// State of the server.
     ///
     /// # Errors
-    /// `Unavailable` when the store cannot tell which keys its grants name.
+    /// `Unavailable` if the store cannot show which keys its grants name.
     pub async fn status(&self, _: &Admin) -> Result<Status, Error> {
         let mut keys = Vec::new();
         for (position, id) in self.key_ids().into_iter().enumerate() {

@@ -1,6 +1,6 @@
-//! Rations what strangers bring about: a few lines a second are told one by one, the rest is summed up.
+//! Rations audit lines of strangers: a few a second are written one by one, the rest is summed up.
 //!
-//! A stranger is whoever has proved nothing: no secret, no certificate, no token. Without this each of
+//! A stranger is a caller without proof: no secret, no certificate, no token. Without this each of
 //! their calls would be a line of the audit, as fast as they can send them.
 
 use std::{
@@ -49,7 +49,7 @@ impl StrangerAudit {
         Self { rate: Rate::new(LINES, BURST), sums: Mutex::default() }
     }
 
-    /// Whether one more line may be written. It is then taken from the ration.
+    /// Returns whether one more line may be written, and takes it from the ration.
     pub(super) fn may_tell(&self) -> bool {
         self.rate.allows()
     }

@@ -14,15 +14,15 @@ use crate::{
 /// more than one.
 pub const SWEEP_STEP: usize = 256;
 
-/// Grants up to which the backlog is counted. Whether it is a hundred thousand or a million, the
-/// sweeper is far behind, and counting on would only slow it down.
+/// Grants up to which the backlog is counted. Beyond it the sweeper is far behind, and counting on
+/// would only slow it down.
 const COUNTED: usize = 100_000;
 
 impl<S: Store> Service<S> {
     /// Frees up to `step` spent grants, the longest expired first, and as many events of the feed
-    /// that need not be kept, and says how many it met of whichever were more; [`SWEEP_STEP`] is the
-    /// largest step. None where another process that shares the store sweeps. Expiry is decided where
-    /// tokens are used; this only makes room, and only where the clock has said for an hour that a grant
+    /// that need not be kept, and returns the larger of both numbers; [`SWEEP_STEP`] is the largest
+    /// step. Zero if another process that shares the store sweeps. Expiry is decided where tokens
+    /// are used; this only makes room, and only where the clock has said for an hour that a grant
     /// is spent.
     ///
     /// # Errors
@@ -99,8 +99,8 @@ impl<S: Store> Service<S> {
         Ok(())
     }
 
-    /// How many grants were due to be freed when that was last looked at; 100,000 stands for that
-    /// many and more.
+    /// Returns the number of grants due to be freed at the last look; 100,000 stands for that many
+    /// and more.
     pub fn sweeper_backlog(&self) -> u64 {
         u64::try_from(self.metrics.backlog.get()).unwrap_or(0)
     }

@@ -12,13 +12,13 @@ use crate::domain::{
 pub struct Tokens {
     /// For services.
     pub access_token: Secret,
-    /// What is left of the access token's life, in whole seconds: at least one.
+    /// Rest of the access token's life, in whole seconds: at least one.
     pub expires_in: Duration,
     /// From when on the access token is refused.
     pub expire_time: Timestamp,
     /// For the next pair, with its own end; for clients that may refresh.
     pub refresh: Option<(Secret, Timestamp)>,
-    /// What the access token may be used for.
+    /// Scopes of the access token.
     pub scopes: Scopes,
     /// The grant's handle, safe to log.
     pub grant_id: GrantId,

@@ -13,10 +13,10 @@ use super::{
 };
 use crate::domain::error::Error;
 
-/// How many may be at all keys together.
+/// Limit for all keys together.
 const MOST: usize = 4_096;
 
-/// How many may be at one key.
+/// Limit for one key.
 const MOST_AT_ONE: usize = 1_024;
 
 /// Everybody at a key, by key. A key without anybody takes no memory.
@@ -32,7 +32,7 @@ struct Line {
     running: u32,
     /// Counts the turns that have ended.
     ended: u64,
-    /// Wakes one of those who wait. Whoever leaves wakes the next.
+    /// Wakes one waiter. A waiter that leaves wakes the next.
     next: Arc<Notify>,
 }
 
@@ -77,7 +77,7 @@ pub(super) struct Presence {
     _place: Share,
 }
 
-/// What trying to begin came to.
+/// Result of an attempt to begin.
 enum Begun {
     Yes,
     LookAgain,

@@ -17,7 +17,7 @@ use crate::{
     store::{Records as _, Store, Stored, Version, Write},
 };
 
-/// What is asked of [`Service::create_user`].
+/// Request of [`Service::create_user`].
 #[derive(Clone, Debug)]
 pub struct CreateUser {
     /// The login name.
@@ -28,7 +28,7 @@ pub struct CreateUser {
     pub password: Secret,
 }
 
-/// How a user is named.
+/// Key of a user.
 #[derive(Clone, Debug)]
 pub enum UserKey {
     /// By id.
@@ -37,10 +37,10 @@ pub enum UserKey {
     Name(TypedName),
 }
 
-/// What is asked of [`Service::update_user`].
+/// Request of [`Service::update_user`].
 #[derive(Clone, Debug)]
 pub struct UpdateUser {
-    /// Who.
+    /// The user.
     pub id: UserId,
     /// The new login name, if it is to change.
     pub name: Option<TypedName>,
@@ -50,7 +50,7 @@ pub struct UpdateUser {
     pub expected: Option<Version>,
 }
 
-/// Which users are listed.
+/// Filter of a list of users.
 #[derive(Clone, Debug, Default)]
 pub struct UserFilter {
     /// Those whose login name begins with one of the readings of this.
@@ -85,7 +85,7 @@ impl<S: Store> Service<S> {
         request: CreateUser,
     ) -> Result<Stored<User>, Error> {
         let created = self.insert_user(admin, request).await;
-        // Who is not there is not named: people type passwords where names go.
+        // Unknown names are not written: people type passwords where names go.
         let id = created.as_ref().ok().map(|user| user.id);
         admin.noted("create user", id.as_ref().map(|id| id as &dyn Display), created)
     }
@@ -201,7 +201,7 @@ impl<S: Store> Service<S> {
         admin.noted("disable user", Some(&id), changed)
     }
 
-    /// Enables a user again, and lifts the lockouts of the user's name. What had ended stays ended.
+    /// Enables a user again, and lifts the lockouts of the user's name. Ended grants stay ended.
     ///
     /// # Errors
     /// `NotFound`, `Overloaded`, `Conflict`, `Unavailable`.

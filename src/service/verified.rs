@@ -15,11 +15,11 @@ const CAPACITY: usize = 4096;
 /// Stands for a client, the stored hashes of its that are live, and a secret.
 pub(super) type Proof = [u8; 32];
 
-/// Entries are MACs, under a key of this process alone. When a secret is added, expires or ends, the
-/// live hashes are others, so what was remembered is never found again: nothing has to be dropped.
-/// It is all of them, not the one that matched: callers with the older of two secrets would else run
-/// argon2 against the newer on each call. Whether the client is still good is checked elsewhere, on
-/// each call.
+/// Entries are MACs, under a key of this process alone. When a secret is added, expires or ends,
+/// the live hashes are others, so earlier entries are never found again: nothing has to be dropped.
+/// It is all of them, not the one that matched: callers with the older of two secrets would else
+/// run argon2 against the newer on each call. The client's own state is checked elsewhere, on each
+/// call.
 ///
 /// Wrong secrets are remembered beside right ones and never in their place: a client that goes on with
 /// a secret that has ended costs a look-up, and takes no turn from those behind its address.
@@ -35,7 +35,7 @@ impl VerifiedSecrets {
         Self { key, right: Cache::new(CAPACITY), wrong: Cache::new(CAPACITY) }
     }
 
-    /// What stands for "this secret of this client matches one of these stored hashes".
+    /// Returns the key of the fact "this secret of this client matches one of these stored hashes".
     pub(super) fn proof(&self, client_id: &str, hashes: &[&str], secret: &Secret) -> Proof {
         let mut mac = self.key.clone();
         mac.update(&(hashes.len() as u64).to_be_bytes());
@@ -53,7 +53,7 @@ impl VerifiedSecrets {
         kind.insert(proof, ());
     }
 
-    /// Whether the secret behind `proof` matches; `None` when that is not known.
+    /// Returns whether the secret behind `proof` matches; `None` if that is not known.
     pub(super) fn recall(&self, proof: &Proof) -> Option<bool> {
         if self.right.get(proof).is_some() {
             return Some(true);

@@ -6,22 +6,22 @@
 //! was read. A record that was written before the backup began is in its page, in that state or a
 //! newer one.
 //!
-//! *Nothing that had ended lives.* What ends tokens by a write is in the changes feed: the end of a
+//! *Nothing that had ended lives.* Writes that end tokens are in the changes feed: the end of a
 //! grant or of its access token, a moved epoch, a disabled or deleted client or user. The backup
 //! follows the feed from where it stood before the first page, reads each record that an event
 //! names once more, and adds that later state behind the earlier one, which it replaces at the
 //! restore. An event is shown no earlier than its state, so that state is at least as new as the
 //! event. The backup ends, once all pages are read, at the moment that the file names: the head is
-//! read after that moment and the feed followed up to it, so whatever was answered as ended by then
-//! is ended in the file. Expiry needs no event.
+//! read after that moment and the feed followed up to it, so everything that was reported as ended
+//! by then is ended in the file. Expiry needs no event.
 //!
-//! *What it does not hold.* A refresh is no event. A grant may stand in the file in the generation
-//! before the one that its client got meanwhile: the client's token is then ahead of the record,
-//! and is refused and ends the grant, as after any restore.
+//! *Limits.* A refresh is no event. A grant may stand in the file in the generation before the one
+//! that its client got meanwhile: the client's token is then ahead of the record, and is refused
+//! and ends the grant, as after any restore.
 //!
 //! Memory is bounded by a page and a piece; the work goes on only as the pieces are fetched. Each
 //! backup reads the whole store past the cache, so that there are two at a time, each of another
-//! administrator: one whose pieces are fetched slowly keeps nobody else from theirs.
+//! administrator: slow fetching by one does not block another.
 
 #[cfg(test)]
 mod tests;
@@ -58,13 +58,13 @@ const PAUSE: Duration = Duration::from_secs(10);
 pub struct BackupPiece {
     /// The next bytes of the file, at most 64 KiB.
     pub data: Vec<u8>,
-    /// How many records have been read so far.
+    /// Number of records read so far.
     pub records: u64,
     /// About how many there are, as far as is known; never fewer than have been read.
     pub total_records: u64,
 }
 
-/// Where a backup stands.
+/// Stage of a backup.
 enum Step {
     Clients(Option<ClientId>),
     Users(Option<UserId>),
@@ -179,7 +179,7 @@ impl<S: Store> Service<S> {
         backup.finish(end_time).await
     }
 
-    /// Adds what the feed tells of: all there is, and at least up to `target`.
+    /// Adds the records named by the feed: all of it, and at least up to `target`.
     async fn follow(&self, backup: &mut Backup, target: Option<Sequence>) -> Result<(), Error> {
         loop {
             if target.is_some_and(|target| backup.seen >= target) {

@@ -1,4 +1,4 @@
-//! What changes while a backup is made is in it as it ended.
+//! Records that change during a backup are in it in their last state.
 
 use std::{sync::Arc, time::Duration};
 

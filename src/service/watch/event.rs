@@ -1,4 +1,5 @@
-//! An event of the feed, and who may hear of it: whoever may introspect a token that it ends or changes.
+//! An event of the feed, and its audience: callers that may introspect a token that it ends or
+//! changes.
 
 use std::{collections::BTreeSet, future::Future, sync::Arc};
 
@@ -24,7 +25,7 @@ pub struct Event {
     holders: OnceCell<Arc<Holders>>,
 }
 
-/// Who may hold tokens that an event of a client or user ends or changes.
+/// Possible holders of tokens that an event of a client or user ends or changes.
 #[derive(Debug, Default)]
 pub(super) struct Holders {
     /// The clients that such tokens were issued to.
@@ -35,12 +36,12 @@ pub(super) struct Holders {
     pub(super) others: bool,
 }
 
-/// What a caller is told of an event.
+/// Visibility of an event to a caller.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Heard {
     /// Nothing: it is none of theirs.
     Nothing,
-    /// What happened.
+    /// The change.
     Named,
     /// That something happened which may be theirs: not what, because it may not.
     Unnamed,
@@ -55,7 +56,7 @@ impl Event {
         self.sequence
     }
 
-    /// What happened.
+    /// The change.
     pub const fn change(&self) -> &Change {
         &self.change
     }
@@ -69,7 +70,7 @@ impl Event {
         }
     }
 
-    /// Whether the registration of `client` is what changed.
+    /// Returns whether the event is a change of the registration of `client`.
     pub(super) fn is_change_of(&self, client: &ClientId) -> bool {
         match &self.change {
             Change::ClientEpochMoved(change) | Change::ClientChanged(change) => {
@@ -82,7 +83,7 @@ impl Event {
         }
     }
 
-    /// What `caller` is told who reaches so far. `find` is asked no more once it has answered.
+    /// Returns what `caller` sees with that reach. `find` is polled no more once it has answered.
     ///
     /// # Errors
     /// Those of `find`.
@@ -101,12 +102,12 @@ impl Event {
         }
     }
 
-    /// Whether it has to be found out what `caller` is told.
+    /// Returns whether a search has to decide what `caller` sees.
     pub(super) fn takes_a_search(&self, caller: &ClientId, reach: IntrospectReach) -> bool {
         self.holders.get().is_none() && self.heard_at_once(caller, reach).is_none()
     }
 
-    /// What `caller` is told, if the event says so itself.
+    /// Returns what `caller` sees, if the event itself decides it.
     fn heard_at_once(&self, caller: &ClientId, reach: IntrospectReach) -> Option<Heard> {
         if reach == IntrospectReach::Any || self.is_change_of(caller) {
             return Some(Heard::Named);

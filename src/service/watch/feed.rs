@@ -18,7 +18,7 @@ pub(super) const PAGE: usize = 256;
 /// Events in memory: about 5 MiB. A watch that is further behind reads the store.
 const MOST_EVENTS: usize = 16_384;
 
-/// How the following goes.
+/// State of following the feed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Course {
     Following,
@@ -28,10 +28,10 @@ pub(super) enum Course {
     Closed,
 }
 
-/// How far the feed was read.
+/// Position up to which the feed was read.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Tip {
-    /// Whose feed that is; `None` before anything was read.
+    /// Store of the feed; `None` before the first read.
     pub(super) store: Option<StoreId>,
     /// The last event that was read: at some moment of the round, the feed's end.
     pub(super) end: Sequence,
@@ -40,7 +40,7 @@ pub(super) struct Tip {
     pub(super) course: Course,
 }
 
-/// What the one reader of the feed and all watches share.
+/// State shared by the one reader of the feed and all watches.
 pub(super) struct Feed {
     newest: Mutex<Newest>,
     tip: watch::Sender<Tip>,
@@ -50,7 +50,7 @@ pub(super) struct Feed {
 }
 
 struct Newest {
-    /// Whose feed they are of: another one has other events by the same numbers.
+    /// Store of the events: another one has other events by the same numbers.
     store: Option<StoreId>,
     /// The last event before those in memory.
     floor: Sequence,
@@ -87,7 +87,8 @@ impl Feed {
         self.tip.receiver_count() > 0
     }
 
-    /// Rounds begun until now. What a later round finds was there after this moment.
+    /// Returns the number of rounds begun until now. A later round reads the feed after this
+    /// moment.
     pub(super) fn rounds(&self) -> u64 {
         self.rounds.load(Ordering::SeqCst)
     }
@@ -137,7 +138,7 @@ impl Feed {
         self.tip.borrow().end
     }
 
-    /// Begins anew behind `floor` in the feed of `store`.
+    /// Restarts behind `floor` in the feed of `store`.
     pub(super) fn restart(&self, store: StoreId, floor: Sequence) {
         let mut newest = self.lock();
         newest.store = Some(store);

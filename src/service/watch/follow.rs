@@ -10,14 +10,14 @@ use crate::{
     store::{FeedError, Sequence, Store, StoreId},
 };
 
-/// How often it is made sure, while nothing happens, that nothing has: more than once a heartbeat,
-/// so that each heartbeat has a look of its own to rest on.
+/// Interval of reads of an idle feed: more than one a heartbeat, so that each heartbeat rests on a
+/// read of its own.
 const ROUND: Duration = Duration::from_millis(200);
 /// The pause after the store could not be read.
 const PAUSE: Duration = Duration::from_secs(1);
 
-/// The store has lost a part of its feed, and makes its numbers again: watches end, and are told that
-/// their cursors are of no use when they are resumed.
+/// The store has lost a part of its feed, and makes its numbers again: watches end, and their
+/// cursors are refused when they resume.
 const ANOTHER_FEED: Error = Error::UNAVAILABLE;
 
 impl<S: Store> Service<S> {
@@ -36,7 +36,7 @@ impl<S: Store> Service<S> {
     /// Until nobody watches any more.
     async fn read_while_watched(&self) -> Result<(), Error> {
         let feed = &self.watching.feed;
-        // Order matters: where another feed begins in between, the next look at the id tells.
+        // Order matters: if another feed begins in between, the next look at the id shows it.
         let store = self.store.id();
         let mut end = self.head().await?;
         feed.restart(store, end);
@@ -67,8 +67,8 @@ impl<S: Store> Service<S> {
         self.read(self.store.changed(end)).await?;
         let events = match self.store.changes(end, PAGE).await {
             Ok(events) => events,
-            // Trimmed before they were read: nobody can be told of them. Whoever needs them meets
-            // the same at the store.
+            // Trimmed before they were read: no watch can see them. A watch that needs them meets
+            // the same error at the store.
             Err(FeedError::TooOld { oldest }) => {
                 self.watching.feed.restart(store, oldest);
                 return Ok(oldest);

@@ -7,12 +7,12 @@ use crate::{
 };
 
 /// Grants that are looked at for one event. Each may be a read from the disk, and the watches that
-/// need to know wait for all of them; with more grants, callers are told less and forget more.
+/// need to know wait for all of them; with more grants, callers see less and drop more.
 const MOST_GRANTS: usize = 1_024;
 /// Grants that are read at a time.
 const PAGE: usize = 256;
 
-/// How far a search for holders has come: what was found is not read again.
+/// Progress of a search for holders: found ones are not read again.
 #[derive(Debug, Default)]
 pub(super) struct Progress {
     holders: Holders,
@@ -23,12 +23,12 @@ pub(super) struct Progress {
 }
 
 impl Progress {
-    /// Looks on for those who may hold tokens that `change` ends or changes, to the end. A grant whose
-    /// record is gone had nothing to hold any more; one that is issued later is not what the event
-    /// speaks of.
+    /// Looks on for those who may hold tokens that `change` ends or changes, to the end. A grant
+    /// whose record is gone had nothing to hold any more; one that is issued later is not of the
+    /// event.
     ///
     /// # Errors
-    /// When the store cannot tell: what was found before is kept.
+    /// If the store cannot be read: earlier results are kept.
     pub(super) async fn go_on<S: Store>(
         &mut self,
         store: &S,
@@ -41,7 +41,7 @@ impl Progress {
                 return Ok(());
             }
             Change::ClientEpochMoved(client) | Change::ClientChanged(client) => {
-                // What it may be granted today, beside what it was granted before.
+                // Its present audience, beside the audiences of its grants.
                 let record = store.clients().get(&client.client_id).await?;
                 let audience = record.iter().flat_map(|client| client.audience.names());
                 self.holders.services.extend(audience.map(Into::into));
@@ -76,7 +76,7 @@ impl Progress {
         Ok(())
     }
 
-    /// What was found.
+    /// Returns the holders.
     pub(super) fn into_holders(self) -> Holders {
         self.holders
     }

@@ -1,19 +1,20 @@
-//! Tells callers who keep answers of introspection what ends or changes them, as far as they may hear of it.
+//! Watches: events that end or change cached answers of introspection, for callers that may see
+//! them.
 //!
-//! One task reads the feed and shares its newest events ([`feed`]); each watch has a position in it,
-//! takes what comes next, and is told what its caller may introspect ([`event`]).
+//! One task reads the feed and shares its newest events ([`feed`]); each watch has a position in
+//! it, takes what comes next, and passes on what its caller may introspect ([`event`]).
 //!
-//! # Why a caller who applies what it is given misses nothing
+//! # Completeness for callers that apply every event
 //!
 //! *In order, without gaps.* A watch takes the events after its position, from memory or from the
 //! store, and its position moves over them only as they are handed out. A cursor stands for that
 //! position, so a caller who resumes goes on with the next event.
 //!
 //! *Nothing of theirs is hidden.* An event is shown after its state. The caller's record is read
-//! after the events were taken, so whatever it could introspect when they happened, its record
-//! says. Where its reach has shrunk, the wider one counts until the event of that change has
-//! passed; that event itself has the caller forget everything, since answers about tokens that it
-//! may not introspect any more would never be corrected.
+//! after the events were taken, so its record shows what it could introspect when they happened. If
+//! its reach has shrunk, the wider one counts until the event of that change has passed; that event
+//! itself has the caller forget everything, since answers about tokens that it may not introspect
+//! any more would never be corrected.
 //!
 //! *A checkpoint is no promise of the past.* It says that the end of the feed was looked up after
 //! the checkpoint before it was handed out, and that the watch has come to that end.
@@ -52,7 +53,7 @@ const HEARTBEAT: Duration = Duration::from_millis(500);
 /// The pause before a checkpoint is tried again that had no look at the feed's end to rest on.
 const RETRY: Duration = Duration::from_millis(50);
 
-/// Where a watch starts.
+/// Start of a watch.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum WatchFrom {
     /// The end of the feed.
@@ -63,9 +64,9 @@ pub enum WatchFrom {
     Cursor(Cursor),
 }
 
-/// A watch under way. It goes on as what it tells is fetched.
+/// A watch under way. It continues as its notifications are fetched.
 pub struct Watch {
-    /// Whose feed it is.
+    /// Store of the feed.
     store: StoreId,
     credentials: Credentials,
     /// As far as the caller reached when its registration last changed, or farther.
@@ -74,7 +75,7 @@ pub struct Watch {
     tips: watch::Receiver<Tip>,
     /// The feed's end, as far as is known.
     end: Sequence,
-    /// Whether [`Self::end`] was looked up since the last checkpoint.
+    /// True if [`Self::end`] was looked up since the last checkpoint.
     looked_up: bool,
     /// Rounds of the reader that had begun by the last checkpoint.
     rounds: u64,
@@ -85,30 +86,30 @@ pub struct Watch {
     place: Place,
 }
 
-/// What a watch tells at once.
+/// One batch of a watch.
 #[derive(Clone, Debug)]
 pub struct Watched {
-    /// What happened, in order: at most 512.
+    /// Notifications, in order: at most 512.
     pub told: Vec<Told>,
-    /// Everything up to here that the caller may hear of has been told.
+    /// Everything up to here that the caller may see has been passed on.
     pub cursor: Cursor,
-    /// Whether that was the end of the feed at some moment since the last checkpoint.
+    /// True if that was the end of the feed at some moment since the last checkpoint.
     pub checkpoint: bool,
 }
 
-/// One thing that is told.
+/// One notification.
 #[derive(Clone, Debug)]
 pub enum Told {
-    /// What happened.
+    /// The event.
     Event(Arc<Event>),
     /// That any answer may be wrong, and when that came to be.
     Everything(Option<Timestamp>),
 }
 
-/// What is told of the first events of a page.
+/// Notifications of the first events of a page.
 struct Telling {
     told: Vec<Told>,
-    /// How many events were looked at.
+    /// Number of events that were read.
     events: usize,
 }
 
@@ -150,7 +151,7 @@ impl<S: Store> Service<S> {
     }
 
     /// Waits for what comes next: at once for the first time, and after half a second at the latest
-    /// while the end of the feed can be looked up. What was fetched is not told again: a call that
+    /// while the end of the feed can be looked up. Fetched notifications do not repeat: a call that
     /// is dropped before its end loses nothing.
     ///
     /// # Errors
@@ -175,7 +176,7 @@ impl<S: Store> Service<S> {
         loop {
             watch.look()?;
             let page = self.page(watch).await?;
-            // What was read may be another feed's, by the same numbers.
+            // The events read can be of another feed, by the same numbers.
             if self.store.id() != watch.store {
                 return Err(self.out_of_range(FeedError::Ahead).await);
             }
@@ -187,7 +188,7 @@ impl<S: Store> Service<S> {
             let Telling { told, events } = self.tell(watch, &page).await?;
             let paused = events < page.len();
             watch.move_over(&page[..events]);
-            // Whoever waits for a search is told that the watch goes on.
+            // A caller that waits for a search sees that the watch goes on.
             if !told.is_empty() || due || paused {
                 let checkpoint = watch.checkpoint(self.watching.feed.rounds());
                 let cursor = Cursor::new(watch.store, watch.position);
@@ -214,13 +215,13 @@ impl<S: Store> Service<S> {
         Ok(events.map(|(sequence, change)| Arc::new(Event::new(sequence, change))).collect())
     }
 
-    /// What the caller may hear of, as its registration is now. No longer than to the next heartbeat is
-    /// spent on finding out who may hear: what was not found out by then comes later.
+    /// Returns what the caller may see by its present registration. The search ends with the next
+    /// heartbeat: the rest comes later.
     async fn tell(&self, watch: &mut Watch, page: &[Arc<Event>]) -> Result<Telling, Error> {
         let until = Instant::now() + HEARTBEAT;
         let caller = self.identify(&watch.credentials).await?;
         let now = caller.client().introspect;
-        // Kept aside until the page is done: whoever drops this call is told the page again.
+        // Kept aside until the page is done: a dropped call gets the page again.
         let mut reach = watch.reach.max(now);
         for event in page.iter().filter(|event| event.takes_a_search(caller.id(), reach)) {
             // All of them are under way while the first is waited for.
@@ -247,13 +248,13 @@ impl<S: Store> Service<S> {
         Ok(Telling { told, events })
     }
 
-    /// Who may hold tokens that `event` ends or changes.
+    /// Returns the possible holders of tokens that `event` ends or changes.
     async fn holders(&self, event: &Event) -> Result<Arc<Holders>, Error> {
         let finding = self.watching.searches.find(&self.store, event.sequence(), event.change());
         finding.await.map_err(|error| self.read_failed(error))
     }
 
-    /// Where a watch starts; `None` for the end.
+    /// Returns the start of a watch; `None` for the end.
     async fn position(&self, from: WatchFrom) -> Result<Option<Sequence>, Error> {
         let first = match from {
             WatchFrom::Now => return Ok(None),
@@ -319,7 +320,7 @@ impl Watch {
         let tip = *self.tips.borrow_and_update();
         match tip.course {
             Course::Closed => return Err(Error::UNAVAILABLE),
-            // What failed before the watch began has been tried again by it.
+            // An attempt that failed before the watch began was repeated by it.
             Course::Failed if tip.round > self.first_round => return Err(Error::UNAVAILABLE),
             Course::Failed | Course::Following => {}
         }
@@ -341,7 +342,7 @@ impl Watch {
         }
     }
 
-    /// Whether it has come to the end of the feed as that was looked up since the last checkpoint.
+    /// Returns whether it has reached the end of the feed as looked up since the last checkpoint.
     fn is_at_end(&self) -> bool {
         self.looked_up && self.position >= self.end
     }
@@ -353,7 +354,7 @@ impl Watch {
         }
     }
 
-    /// Whether what is handed out now is a checkpoint. `rounds` have begun.
+    /// Returns whether this batch is a checkpoint. `rounds` have begun.
     fn checkpoint(&mut self, rounds: u64) -> bool {
         self.begun = true;
         let checkpoint = self.is_at_end();

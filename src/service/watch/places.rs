@@ -1,4 +1,4 @@
-//! How many watches there are, how far each has come, and how they end.
+//! Number, positions and ends of the watches.
 
 use std::sync::{
     Arc, Mutex, PoisonError, Weak,
@@ -22,7 +22,7 @@ use crate::{
 /// by `examples/watch_latency`: in all, less than the store's cache takes by default.
 pub(super) const MOST_WATCHES: usize = 4_096;
 
-/// Who watches. Names and help texts are the table of docs/operating.md.
+/// The present watches. Names and help texts are the table of docs/operating.md.
 pub(super) struct Places {
     shares: Arc<Shares>,
     positions: Arc<Mutex<Vec<Weak<AtomicU64>>>>,

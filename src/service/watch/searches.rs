@@ -1,5 +1,5 @@
-//! The searches for those who hold tokens that an event ends or changes: each goes on by itself, whoever
-//! waits for it, and is taken up where it stood.
+//! The searches for those who hold tokens that an event ends or changes: each runs in a task of its
+//! own and resumes where it stopped.
 
 use std::{
     collections::{HashMap, VecDeque},
@@ -26,7 +26,7 @@ const AT_A_TIME: usize = 4;
 const REMEMBERED: usize = 1_024;
 
 type Outcome = Result<Arc<Holders>, ReadError>;
-/// What a search comes to.
+/// Result of a search.
 pub(super) type Finding = Shared<BoxFuture<'static, Outcome>>;
 
 /// The searches of one process, by the event that each is for.
@@ -65,9 +65,9 @@ impl Searches {
         }
     }
 
-    /// Who may hold tokens that the event `sequence`, which says `change`, ends or changes. Begins the
-    /// search, or goes on with it, if nobody else has. It does not end when the caller waits no longer.
-    /// Where as many have begun as may, what is returned never ends: whoever has waited asks again.
+    /// Returns the possible holders of tokens that the event `sequence` with `change` ends or
+    /// changes. Begins or resumes the search, unless it runs. The search outlives its caller. At
+    /// the limit of searches the future never ends: the caller asks again.
     pub(super) fn find<S: Store>(
         &self,
         store: &Arc<S>,
@@ -108,7 +108,7 @@ impl Searches {
         finding
     }
 
-    /// What a search comes to that goes on or has ended.
+    /// Returns the result of a search that runs or has ended.
     fn begun(&self, sequence: Sequence, change: &Change) -> Option<Finding> {
         let remembered = self.lock();
         let known = remembered.searches.get(&sequence).filter(|search| search.change == *change)?;

@@ -1,11 +1,11 @@
-//! What all watches share: the feed, their places in it, and the searches for whom it concerns.
+//! Shared state of all watches: the feed, their positions in it, and the searches for holders.
 
 use std::sync::Arc;
 
 use super::{feed::Feed, places::Places, searches::Searches};
 use crate::metrics::Registry;
 
-/// What all watches share.
+/// Shared state of all watches.
 pub(in crate::service) struct Watching {
     pub(super) feed: Arc<Feed>,
     pub(super) places: Places,
