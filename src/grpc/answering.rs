@@ -1,4 +1,4 @@
-//! What every call passes on its way in and out: it is timed, bounded, and answered whatever happens.
+//! Layer around every call: it times the call, bounds it, and answers it in every case.
 
 use std::{
     panic::AssertUnwindSafe,
@@ -24,7 +24,7 @@ use super::{
 };
 use crate::{domain::reason::Reason, metrics::Outcome, transport::Made};
 
-/// What all calls share.
+/// Shared state of all calls.
 pub(super) struct Answering {
     pub(super) metrics: GrpcMetrics,
     pub(super) deadlines: Deadlines,

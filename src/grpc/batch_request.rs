@@ -34,7 +34,7 @@ const TOKENS: u32 = 1;
 pub(super) struct BatchRequest {
     /// `None` for a text that is no token. Those beyond [`MAX_BATCH`] are only counted.
     pub(super) tokens: Vec<Option<Token>>,
-    /// How many were sent.
+    /// Number of sent tokens.
     pub(super) count: usize,
 }
 
@@ -147,8 +147,8 @@ mod tests {
     }
 
     proptest! {
-        /// Whatever the bytes are, prost and this reader agree on whether they are a message and on
-        /// what it holds.
+        /// For any bytes, prost and this reader agree on whether they are a message and on its
+        /// content.
         #[test]
         fn prost_reads_the_same(
             texts in prop::collection::vec("[a-z]{0,200}", 0..4),

@@ -1,4 +1,5 @@
-//! Who sends a request: the caller of an RPC that reads, the client of one that makes or ends tokens.
+//! Senders of requests: the caller of an RPC that reads, the client of one that makes or ends
+//! tokens.
 
 use std::mem::take;
 

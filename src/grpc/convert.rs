@@ -95,7 +95,7 @@ pub(super) fn introspect(request: v1::IntrospectRequest) -> Result<Introspect, E
     Ok(Introspect { token: Secret::new(request.token), expected_kind })
 }
 
-/// Where a request came from.
+/// Returns the origin of a request.
 pub(super) fn origin<T>(request: &Request<T>) -> Origin {
     let peer = request.extensions().get::<Peer>().map(|peer| peer.address.ip().to_string().into());
     Origin { peer, user_agent: user_agent(request.metadata()) }

@@ -17,19 +17,19 @@ use tonic::{Status, body::Body};
 
 use super::{arriving::Arriving, services::methods, status::exceeded};
 
-/// What a caller says of its deadline.
+/// Header with the caller's deadline.
 const HEADER: &str = "grpc-timeout";
-/// Where administrators' methods lie.
+/// Path prefix of the administrators' methods.
 const ADMIN: &str = "/jeton.v1.AdminService/";
 
-/// What is sent as a stream.
+/// Streaming side of a method.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Streams {
     /// Neither request nor answer.
     Nothing,
     /// The answer.
     Answer,
-    /// The request, whatever the answer is.
+    /// The request, for any kind of answer.
     Request,
 }
 
@@ -43,7 +43,7 @@ impl Streams {
     }
 }
 
-/// How long calls may take. Cloning shares the names of methods.
+/// Time limits of calls. Clones share the names of methods.
 #[derive(Clone)]
 pub(super) struct Deadlines {
     usual: Duration,
@@ -89,7 +89,7 @@ impl Deadline {
         request.map(|body| Arriving::until(self.request, body))
     }
 
-    /// Whether the call's request is a stream.
+    /// Returns whether the call's request is a stream.
     pub(super) const fn asks_by_stream(&self) -> bool {
         self.request.is_some()
     }
@@ -103,7 +103,8 @@ impl Deadline {
     }
 }
 
-/// How long the caller waits: at most eight digits and a unit. What is none of that is no deadline.
+/// Returns how long the caller waits: at most eight digits and a unit. Any other text is no
+/// deadline.
 fn asked(headers: &HeaderMap) -> Option<Duration> {
     let text = headers.get(HEADER)?.to_str().ok()?;
     let (number, unit) = text.split_at_checked(text.len().checked_sub(1)?)?;

@@ -29,14 +29,14 @@ use crate::{
     store::Store,
 };
 
-/// How Envoy is answered.
+/// Options of the answers to Envoy.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct EnvoyOptions {
     /// The headers that the upstream is to learn by whose request it is.
     pub headers: IdentityHeaders,
-    /// Whether the upstream is not to see the token.
+    /// True to hide the token from the upstream.
     pub removes_authorization: bool,
-    /// Whether the call fails where it cannot be decided.
+    /// True to fail a call that cannot be decided.
     pub fails_undecided: bool,
 }
 
@@ -142,7 +142,7 @@ impl<D: EnvoyDoor> Authorization for EnvoyAuthorization<D> {
     }
 }
 
-/// Whether the error is no fault of the caller's credentials.
+/// Returns whether the error is no fault of the caller's credentials.
 fn is_passing(error: &Error) -> bool {
     error.retry_after().is_some() || matches!(error, Error::Internal { .. })
 }

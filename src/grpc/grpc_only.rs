@@ -18,10 +18,12 @@ const ACCEPT_ENCODING: &str = "grpc-accept-encoding";
 /// The one encoding of messages that is understood: none.
 const IDENTITY: &str = "identity";
 
-/// What a request is answered that is no gRPC, or whose messages are compressed; `None` for all others.
+/// Returns the answer to a request that is no gRPC, or whose messages are compressed; `None` for
+/// all others.
 ///
-/// 405 and 415 are plain HTTP, so that whoever speaks no gRPC does not take 200 for success
-/// (`PROTOCOL-HTTP2.md`, requests). A compressed message is refused as gRPC's `compression.md` says.
+/// 405 and 415 are plain HTTP, so that clients without gRPC do not take 200 for success
+/// (`PROTOCOL-HTTP2.md`, requests). A compressed message is refused as gRPC's `compression.md`
+/// says.
 pub(super) fn refusal<B>(request: &Request<B>) -> Option<Response<Body>> {
     if request.method() != Method::POST {
         let mut refused = plain(StatusCode::METHOD_NOT_ALLOWED);

@@ -1,4 +1,4 @@
-//! What grpc.health.v1 answers: for the server as a whole and for each service.
+//! Answers of grpc.health.v1, for the server as a whole and for each service.
 
 use std::{future::ready, pin::Pin, sync::Arc};
 
@@ -41,7 +41,7 @@ const SERVICES: [&str; 4] = [
 #[derive(Clone)]
 pub struct Health {
     reporter: HealthReporter,
-    /// Why it is not serving, as answers say while it is not.
+    /// Cause in the answers while the server is not serving.
     why: Arc<ArcSwap<MetadataValue<Ascii>>>,
 }
 
@@ -89,9 +89,9 @@ impl Health {
     }
 }
 
-/// `tonic_health`'s answers, save two. A watch of a service that is not known is told so and stays
-/// open (gRPC health checking protocol); `tonic_health` refuses it. A check that finds the server not
-/// serving says why, in the metadata [`NOT_SERVING`].
+/// `tonic_health`'s answers, save two. A watch of an unknown service receives that status and stays
+/// open (gRPC health checking protocol); `tonic_health` refuses it. A check of a server that is not
+/// serving returns the cause in the metadata [`NOT_SERVING`].
 struct Watchable {
     service: HealthService,
     why: Arc<ArcSwap<MetadataValue<Ascii>>>,

@@ -29,7 +29,7 @@ use crate::{
     store::Store,
 };
 
-/// What is answered here.
+/// Path of the method answered here.
 const INTROSPECT: &str = "/jeton.v1.TokenService/Introspect";
 const BATCH_INTROSPECT: &str = "/jeton.v1.TokenService/BatchIntrospect";
 

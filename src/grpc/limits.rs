@@ -1,4 +1,4 @@
-//! How gRPC calls are served, and what each may take.
+//! Options of gRPC calls, and the limits of each.
 
 use std::time::Duration;
 
@@ -8,26 +8,26 @@ use super::envoy::EnvoyOptions;
 /// answer.
 pub(super) const MAX_NAME_BYTES: usize = 4 << 10;
 
-/// What one call may take.
+/// Limits of one call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct CallLimits {
     /// Longest message that is read, in bytes.
     pub request_bytes: usize,
     /// Longest message that is written, in bytes.
     pub response_bytes: usize,
-    /// How long a call may take until it is answered, or its stream begins.
+    /// Time limit of a call until it is answered, or its stream begins.
     pub timeout: Duration,
     /// The same for `AdminService`.
     pub admin_timeout: Duration,
 }
 
-/// How calls are served.
+/// Options of calls.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct GrpcOptions {
-    /// What each may take.
+    /// Limits of each.
     pub limits: CallLimits,
-    /// Whether `grpc.reflection` is served.
+    /// True to serve `grpc.reflection`.
     pub reflection: bool,
-    /// How Envoy is answered.
+    /// Options of the answers to Envoy.
     pub envoy: EnvoyOptions,
 }

@@ -39,7 +39,7 @@ impl GrpcMetrics {
         );
         let methods = methods([FILE_DESCRIPTOR_SET, tonic_health::pb::FILE_DESCRIPTOR_SET]);
         let methods = methods.into_iter().map(|method| {
-            // What everybody watches is there before it is first called.
+            // Metrics of common methods exist before the first call.
             let expected = method.contains(".TokenService/");
             let meter = if expected { calls.expected(&method) } else { calls.meter(&method) };
             (format!("/{method}").into(), meter)
@@ -47,7 +47,7 @@ impl GrpcMetrics {
         Self { methods: methods.collect(), other: calls.meter(OTHER), registry }
     }
 
-    /// What is served.
+    /// Returns the registry of the metrics.
     pub fn registry(&self) -> Registry {
         self.registry.clone()
     }

@@ -11,7 +11,7 @@ use crate::domain::{
     error::{Error, Incident},
 };
 
-/// What is said of panics.
+/// Reporting of panics.
 #[derive(Clone)]
 pub(super) struct Panics {
     entropy: Arc<dyn Entropy>,

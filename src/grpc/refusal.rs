@@ -5,7 +5,7 @@ use tonic::Status;
 use super::status::{explained, status};
 use crate::{domain::error::Error, service::Caller};
 
-/// An error, and whether its caller may be told what lies behind it.
+/// An error, and its visibility: the cause is for callers with the permission.
 pub(super) struct Refusal {
     error: Error,
     is_explained: bool,
@@ -18,7 +18,7 @@ impl Refusal {
         move |error| Self { error, is_explained }
     }
 
-    /// What is answered.
+    /// Returns the status that is sent.
     pub(super) fn status(&self) -> Status {
         if self.is_explained { explained(&self.error) } else { status(&self.error) }
     }

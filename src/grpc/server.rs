@@ -48,7 +48,7 @@ impl GrpcServer {
     /// The address that was bound, with its real port.
     ///
     /// # Errors
-    /// When the operating system does not tell.
+    /// If the socket's address cannot be read.
     pub fn local_address(&self) -> io::Result<SocketAddr> {
         self.listener.local_address()
     }

@@ -36,7 +36,7 @@ use crate::{
     store::Store,
 };
 
-/// What describes the services, each method of which can be found in one of these.
+/// Descriptors of the services; each method is in one of them.
 const DESCRIPTORS: [&[u8]; 5] = [
     FILE_DESCRIPTOR_SET,
     tonic_types::pb::FILE_DESCRIPTOR_SET,

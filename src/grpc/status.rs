@@ -10,10 +10,10 @@ use crate::domain::{error::Error, reason::Reason};
 /// The domain of every `google.rpc.ErrorInfo`.
 pub(super) const DOMAIN: &str = "jeton.v1";
 
-/// What gRPC clients' retry policies read; they know nothing of `RetryInfo`.
+/// Metadata that gRPC clients' retry policies read; they ignore `RetryInfo`.
 const PUSHBACK: &str = "grpc-retry-pushback-ms";
 
-/// The status of an error for an administrator, who is told its cause.
+/// Returns the status of an error for an administrator, with its cause.
 pub(super) fn explained(error: &Error) -> Status {
     let cause = error.cause().map(|cause| ("cause".to_owned(), cause.name().to_owned()));
     with_metadata(error, cause.into_iter().collect())
@@ -76,7 +76,7 @@ fn code(reason: Reason) -> Code {
     }
 }
 
-/// What a call that took too long is answered.
+/// Returns the status of a call that took too long.
 pub(super) fn exceeded() -> Status {
     let details = details(Reason::TemporarilyUnavailable);
     Status::with_error_details(Code::DeadlineExceeded, "the call took too long", details)

@@ -20,8 +20,8 @@ use crate::{
     store::Store,
 };
 
-/// How long a caller may leave a response untaken. Whoever is that late relies on nothing that it
-/// was told: services give up on a watch after a second or two without a checkpoint.
+/// Longest time for which a response can stay untaken. A service relies on no watch that is so
+/// late: it gives up after a second or two without a checkpoint.
 const MOST_WAIT: Duration = Duration::from_secs(10);
 
 type Next = Result<Watched, Error>;
@@ -45,15 +45,16 @@ pub(super) fn from(request: &v1::WatchRevocationsRequest) -> Result<WatchFrom, E
 
 /// The responses of a watch that has begun, until it ends or nobody takes them any more.
 ///
-/// HTTP/2 asks for a response only when its caller's window has room for it. What waits meanwhile
-/// is one response here and one in the task's hand: events, not messages, which watches share.
+/// HTTP/2 asks for a response only when its caller's window has room for it. Meanwhile one response
+/// waits here and one in the task: events, not messages, which watches share.
 pub(super) fn responses<S: Store>(
     service: Ready<S>,
     watch: Watch,
 ) -> impl Stream<Item = Result<v1::WatchRevocationsResponse, Status>> + Send {
     let (sender, receiver) = mpsc::channel(2);
     tokio::spawn(async move {
-        // One place is the last response's: that the watch has ended is told whatever lies before.
+        // One place is reserved for the last response: the end of the watch is sent behind any
+        // backlog.
         if let Ok(last) = sender.clone().reserve_owned().await {
             deliver(&service, watch, &sender, last).await;
         }

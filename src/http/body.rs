@@ -8,7 +8,7 @@ use zeroize::Zeroizing;
 use super::{failure::Failure, options::BodyLimits};
 use crate::domain::error::Error;
 
-/// How much of a longer one is thrown away before it is refused: a client that is still sending
+/// Bytes of a longer one that are discarded before it is refused: a client that is still sending
 /// when its connection closes never sees the refusal. No limit is above it.
 const MAX_DISCARDED_BYTES: usize = 1 << 20;
 

@@ -15,11 +15,11 @@ use crate::{
 
 /// A request to an endpoint that is posted to.
 pub(super) struct Call {
-    /// Who sends it, said in one way only.
+    /// Credentials of the sender, by one method only.
     pub(super) credentials: Credentials,
-    /// What it says besides.
+    /// Other parameters.
     pub(super) parameters: Parameters,
-    /// Where it comes from.
+    /// Origin of the request.
     pub(super) origin: Origin,
 }
 

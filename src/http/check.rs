@@ -39,12 +39,12 @@ pub fn check_paths() -> impl Iterator<Item = &'static str> {
     PATHS.into_iter()
 }
 
-/// How `/check` answers.
+/// Options of `/check`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CheckOptions {
     /// The headers that say whose request it is.
     pub headers: IdentityHeaders,
-    /// How long a request may take until it is answered.
+    /// Time limit of a request until it is answered.
     pub request_timeout: Duration,
 }
 

@@ -1,10 +1,10 @@
-//! How the parameters of a request are written, as its content type says.
+//! Encoding of a request's parameters, by its content type.
 
 use http::{HeaderMap, header::CONTENT_TYPE};
 
 use crate::domain::error::Error;
 
-/// How parameters are written.
+/// Encoding of parameters.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Encoding {
     /// `application/x-www-form-urlencoded`.
@@ -14,7 +14,7 @@ pub(super) enum Encoding {
 }
 
 impl Encoding {
-    /// What `Content-Type` says. A charset may follow and changes nothing: what is not UTF-8 is
+    /// Reads the encoding from `Content-Type`. A charset is ignored: text that is not UTF-8 is
     /// refused where it stands.
     ///
     /// # Errors

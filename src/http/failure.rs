@@ -19,12 +19,12 @@ use crate::{
     transport::Malformed,
 };
 
-/// Why a request has no other answer.
+/// Failure of a request.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Failure {
     /// The service refused it, or what was asked cannot be asked.
     Refused(Error),
-    /// The service refused it to an administrator, who is told the cause.
+    /// The service refused it to an administrator, who sees the cause.
     Explained(Error),
     /// There is nothing at this path.
     NotFound,
@@ -35,7 +35,7 @@ pub(super) enum Failure {
     },
     /// The body is longer than what is read.
     TooLarge {
-        /// What is read, in bytes.
+        /// Limit in bytes.
         most: usize,
     },
     /// The body did not arrive in time.
@@ -58,12 +58,12 @@ impl From<Error> for Failure {
     }
 }
 
-/// What clients parse (RFC 6749 §5.2).
+/// Body that clients parse (RFC 6749 §5.2).
 #[derive(Serialize)]
 struct Body {
     error: &'static str,
     error_description: String,
-    /// What lies behind it, for administrators.
+    /// Cause, for administrators.
     #[serde(skip_serializing_if = "Option::is_none")]
     cause: Option<&'static str>,
 }
@@ -124,7 +124,7 @@ impl Failure {
         }
     }
 
-    /// How to authenticate, which every 401 must say (RFC 9110 §11.6.1).
+    /// Returns the challenge, which every 401 must contain (RFC 9110 §11.6.1).
     fn challenge(&self) -> HeaderValue {
         HeaderValue::from_static(if matches!(self, Self::Refused(Error::InvalidToken(_))) {
             r#"Bearer realm="jeton", error="invalid_token""#

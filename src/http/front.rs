@@ -27,13 +27,13 @@ use crate::{
     transport::Malformed,
 };
 
-/// What every endpoint shares.
+/// Shared state of all endpoints.
 pub(super) struct Front<S> {
-    /// Where the service is, once it is.
+    /// Place of the service, once it is open.
     pub(super) service: Ready<S>,
     /// The URL clients know this server by.
     pub(super) issuer: Box<str>,
-    /// How much of a request's body is read.
+    /// Limits of a request's body.
     pub(super) body: BodyLimits,
     request_timeout: Duration,
     metrics: HttpMetrics,
@@ -41,11 +41,11 @@ pub(super) struct Front<S> {
     description: String,
 }
 
-/// The endpoints over a service, without a listener. Whoever serves them puts the
+/// Returns the endpoints over a service, without a listener. The server of them puts the
 /// [`Peer`](crate::transport::Peer) into the request's extensions.
 ///
 /// # Errors
-/// When an allowed origin is none.
+/// If an allowed origin is not a valid one.
 pub fn router<S: Store>(
     service: Ready<S>,
     options: &HttpOptions,
@@ -92,7 +92,7 @@ fn paths(route: &Route, options: &HttpOptions) -> Vec<String> {
     paths
 }
 
-/// What a request that took too long is answered: it may have been done, or not.
+/// Answer to a request that took too long: it can have been carried out, or not.
 const TOO_LONG: Error = Error::Unavailable { retry_after: Duration::from_secs(1) };
 
 /// Answers a request and counts the answer. A request that has lost its caller, or took too long, and

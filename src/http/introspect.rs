@@ -17,7 +17,7 @@ use crate::{
     store::Store,
 };
 
-/// An inactive token, whatever the reason: not one byte more (RFC 7662 §2.2).
+/// An inactive token, for every reason: not one byte more (RFC 7662 §2.2).
 const INACTIVE: &str = r#"{"active":false}"#;
 
 /// An active token (RFC 7662 §2.2). Times are whole seconds since 1970. Members that the RFC does not
@@ -31,7 +31,7 @@ struct Active<'a> {
     client_id: &'a str,
     #[serde(skip_serializing_if = "Option::is_none")]
     username: Option<&'a str>,
-    /// How an access token is used. A refresh token is used in no such way.
+    /// Type of an access token (RFC 6749 §7.1). A refresh token has none.
     #[serde(skip_serializing_if = "Option::is_none")]
     token_type: Option<&'static str>,
     exp: u64,

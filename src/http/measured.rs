@@ -23,7 +23,7 @@ pub struct HttpMetrics {
 }
 
 impl HttpMetrics {
-    /// A meter for each endpoint, whatever paths lead to it.
+    /// Returns a meter for each endpoint, for all its paths together.
     pub fn new() -> Self {
         let registry = Registry::new();
         let calls = Calls::new(
@@ -49,7 +49,7 @@ impl HttpMetrics {
         }
     }
 
-    /// What is served.
+    /// Returns the registry of the metrics.
     pub fn registry(&self) -> Registry {
         self.registry.clone()
     }
@@ -78,7 +78,7 @@ impl Default for HttpMetrics {
     }
 }
 
-/// How a request ended.
+/// Returns the outcome of a request.
 pub(super) fn outcome(answered: &Result<Response, Failure>) -> Outcome {
     match answered {
         Ok(_) => Outcome::Ok,

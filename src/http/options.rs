@@ -10,13 +10,13 @@ pub struct HttpOptions {
     pub issuer: String,
     /// Calls from browsers.
     pub cors: CorsOptions,
-    /// Whether clients may authenticate by a TLS certificate, which the metadata then say.
+    /// True if clients may authenticate by a TLS certificate, which the metadata then show.
     pub client_certificates: bool,
-    /// What the metadata say may be asked for; empty: they say nothing.
+    /// Scopes in the metadata; empty: the field is left out.
     pub scopes_supported: Vec<String>,
-    /// How much of a request's body is read.
+    /// Limits of a request's body.
     pub body: BodyLimits,
-    /// How long a request may take in all, until it is answered.
+    /// Time limit of a request in all, until it is answered.
     pub request_timeout: Duration,
 }
 
@@ -43,12 +43,12 @@ pub struct CorsOptions {
     pub allowed_headers: Vec<String>,
 }
 
-/// How much of a request's body is read, and for how long.
+/// Limits of a request's body, in bytes and time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct BodyLimits {
     /// The longest one, in bytes: at most 1 MiB.
     pub bytes: usize,
-    /// How long a client may take to send it.
+    /// Time limit for sending it.
     pub timeout: Duration,
 }
 

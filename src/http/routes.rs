@@ -2,7 +2,7 @@
 
 use http::StatusCode;
 
-/// What a path does.
+/// Endpoint behind a path.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Endpoint {
     /// Issues and refreshes tokens (RFC 6749 §3.2).
@@ -17,7 +17,7 @@ pub(super) enum Endpoint {
     OpenApi,
 }
 
-/// What a successful revocation looks like.
+/// Forms of a successful revocation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Revoked {
     /// 200 without a body (RFC 7009 §2.2), of the type that every other answer has: some clients
@@ -38,7 +38,7 @@ pub(super) struct Statuses {
     pub(super) invalid_grant: StatusCode,
 }
 
-/// What RFC 6749 §5.2 says.
+/// Statuses of RFC 6749 §5.2.
 pub(super) const STANDARD: Statuses =
     Statuses { invalid_client: StatusCode::UNAUTHORIZED, invalid_grant: StatusCode::BAD_REQUEST };
 
@@ -48,9 +48,9 @@ pub(super) const STANDARD: Statuses =
 pub(super) struct Route {
     /// Without the slash.
     pub(super) path: &'static str,
-    /// What it does.
+    /// Endpoint of the route.
     pub(super) endpoint: Endpoint,
-    /// How it refuses.
+    /// Statuses of its refusals.
     pub(super) statuses: Statuses,
 }
 

@@ -1,4 +1,4 @@
-//! What the `OpenAPI` description says of requests, answers and headers.
+//! Schemas of requests, answers and headers in the `OpenAPI` description.
 
 use http::StatusCode;
 use serde_json::{Map, Value, json};

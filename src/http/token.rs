@@ -13,7 +13,7 @@ use crate::{
     store::Store,
 };
 
-/// What was asked.
+/// Request of the token endpoint.
 enum Asked {
     Issue(Issue),
     Refresh(Refresh),
@@ -40,7 +40,7 @@ impl<S: Store> Front<S> {
     /// read.
     pub(super) async fn token(&self, request: Request) -> Result<Response, Failure> {
         let Call { credentials, mut parameters, origin } = Call::read(request, self.body).await?;
-        // What no client may ask is refused before a secret costs a hash.
+        // Requests that no client may make are refused before a secret costs a hash.
         let asked = asked(&mut parameters, origin.clone())?;
         let service = self.service.get()?;
         let caller = service.audited_client(&credentials, || origin).await?;
@@ -49,7 +49,7 @@ impl<S: Store> Front<S> {
                 service.issue(&caller, issue).await.map_err(Failure::to(&caller))?
             }
             Asked::Refresh(refresh) => {
-                // A client that may not refresh is told so whatever token it shows.
+                // A client that may not refresh is refused for any token.
                 check_grant_type(GrantType::RefreshToken, caller.client())?;
                 service.refresh(&caller, &refresh).await.map_err(Failure::to(&caller))?
             }

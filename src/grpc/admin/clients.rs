@@ -58,7 +58,7 @@ pub(super) fn update(request: v1::UpdateClientRequest) -> Result<UpdateClient, E
     Ok(UpdateClient { id, patch, expected, no_administrator })
 }
 
-/// Whether the last administrator may be taken away.
+/// Returns the permission to remove the last administrator.
 pub(super) const fn no_administrator(allowed: bool) -> NoAdministrator {
     if allowed { NoAdministrator::Allowed } else { NoAdministrator::Refused }
 }

@@ -30,7 +30,7 @@ use crate::{
 /// Nothing here outlives a century; longer is a slip of the pen.
 const LONGEST: Duration = Duration::from_secs(100 * 365 * 24 * 60 * 60);
 
-/// The values of the fields that `mask` names. What is absent is the default.
+/// Returns the values of the fields in `mask`. An absent field has its default.
 ///
 /// # Errors
 /// `InvalidRequest` for a value beyond its limits, and for a field that cannot be changed.

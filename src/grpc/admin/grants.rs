@@ -29,7 +29,7 @@ pub(super) fn message(shown: &ShownGrant) -> v1::Grant {
     }
 }
 
-/// How many grants were, or would be, ended.
+/// Returns the number of grants that were, or would be, ended.
 pub(super) const fn ended(ended: Ended) -> v1::RevokeGrantsResponse {
     v1::RevokeGrantsResponse { count: ended.count, at_least: ended.at_least }
 }

@@ -6,7 +6,7 @@ use crate::{
     service::{KeyState, MintingClient, Status},
 };
 
-/// How the server is.
+/// Returns the message of the server's state.
 pub(super) fn message(status: Status) -> v1::GetStatusResponse {
     let store = v1::StoreStatus {
         engine: status.engine.to_owned(),

@@ -77,7 +77,7 @@ pub(super) fn password(text: String) -> Result<Secret, Error> {
     if password.is_empty() { Err(Error::missing("password")) } else { Ok(password) }
 }
 
-/// What a new password does to the user's grants.
+/// Returns the effect of a new password on the user's grants.
 pub(super) const fn old_grants(keep: bool) -> OldGrants {
     if keep { OldGrants::Keep } else { OldGrants::End }
 }
