@@ -1,7 +1,7 @@
-//! Space that is held for a start on a full disk: opening a store writes a little before it serves anything.
+//! Reserves space for a start on a full disk: opening a store writes a little before it serves.
 //!
-//! The file takes its blocks of the file system without having a length. A start or a stop that finds the
-//! disk full removes it and takes it again once it is through, as far as there is space.
+//! The file has blocks of the file system but no length. A start or a stop on a full disk removes
+//! the file and creates it again afterwards, as large as the space allows.
 
 use std::{
     fs::{self, File},
@@ -15,16 +15,16 @@ use rustix::fs::{FallocateFlags, fallocate, statvfs};
 use crate::store::new_file::NOFOLLOW;
 
 const NAME: &str = "ballast";
-/// What an opening writes to the log at most, and a little besides.
+/// Most bytes that an opening writes to the log, with a small margin.
 const LOG_BYTES: u64 = 8 << 20;
-/// Snapshots that lie there at a time: the one that is read, its copy, and the one that is written.
+/// Number of snapshots on disk at one time: the old one, its copy, and the new one.
 const SNAPSHOTS: u64 = 3;
-/// Less is not worth a file.
+/// Smallest reserve that is worth a file, in bytes.
 const LEAST: u64 = 64 << 10;
-/// What a file's size on disk is counted in (POSIX `st_blocks`).
+/// Unit of a file's size on disk (POSIX `st_blocks`), in bytes.
 const BLOCK_BYTES: u64 = 512;
 
-/// The space that is held in one data directory.
+/// The reserved space in one data directory.
 #[derive(Clone, Debug)]
 pub(super) struct Ballast {
     path: PathBuf,
@@ -32,7 +32,7 @@ pub(super) struct Ballast {
 }
 
 impl Ballast {
-    /// What an opening of the store `files` within `directory` may need.
+    /// Returns the reserve for an opening of the store `files` within `directory`.
     pub(super) fn of(directory: &Path, files: &Path) -> Self {
         let entries = fs::read_dir(files).into_iter().flatten().flatten();
         let snapshots =
@@ -42,7 +42,7 @@ impl Ballast {
         Self { path: directory.join(NAME), wanted }
     }
 
-    /// Gives the space back to the file system where it has less than that.
+    /// Gives the space back if the file system has fewer free bytes than the reserve.
     pub(super) fn release(&self) {
         if self.free().is_some_and(|free| free < self.wanted) && fs::remove_file(&self.path).is_ok()
         {
@@ -50,7 +50,8 @@ impl Ballast {
         }
     }
 
-    /// Takes the space, or as much as there is. A file system that cannot is let be.
+    /// Allocates the reserve, or as much as there is. Does nothing if the file system cannot
+    /// allocate.
     pub(super) fn hold(&self) {
         if let Err(error) = self.try_hold() {
             tracing::debug!(%error, "no space is held for a start on a full disk");
@@ -66,7 +67,7 @@ impl Ballast {
         while size >= held.max(LEAST) && held < self.wanted {
             match fallocate(&file, FallocateFlags::KEEP_SIZE, 0, size) {
                 Ok(()) => return Ok(()),
-                // The file system needs some for itself.
+                // The file system needs some space for itself.
                 Err(rustix::io::Errno::NOSPC) => size /= 2,
                 Err(error) => return Err(error.into()),
             }

@@ -1,4 +1,4 @@
-//! What one flush and one fdatasync make durable together.
+//! A batch: the writes that one flush and one fdatasync make durable together.
 
 use super::{
     command::Reply,
@@ -15,7 +15,7 @@ use crate::{
     store::{Sequence, Stored, Version, WriteError},
 };
 
-/// A write that was decided: the key, its new state, the version to answer.
+/// An accepted write: the key, its new state, the version for the answer.
 pub(super) struct Staged<R: Indexed> {
     key: R::Key,
     new: Option<Stored<R>>,
@@ -28,8 +28,8 @@ impl<R: Indexed> Staged<R> {
     }
 }
 
-/// The writes of one type and those who wait for them. Refusals wait too: whoever lost a race must
-/// find the winner's state when they read again.
+/// The writes of one type with their waiting callers. A refused caller waits too: after a lost race
+/// its next read must find the winner's state.
 pub(super) struct Writes<R: Indexed> {
     staged: Vec<(Staged<R>, Reply<Version>)>,
     refused: Vec<(WriteError, Reply<Version>)>,
@@ -55,7 +55,7 @@ impl<R: Indexed> Writes<R> {
         self.staged.iter().try_for_each(|(write, _)| table.apply(&write.key, write.new.as_ref()))
     }
 
-    /// Makes the writes visible, all before the first answer leaves.
+    /// Makes all writes visible before the first answer leaves.
     fn publish(self, table: &Table<R>) -> impl Iterator<Item = (Reply<Version>, Outcome)> {
         let mut answers = Vec::with_capacity(self.len());
         for (write, reply) in self.staged {
@@ -80,12 +80,13 @@ pub(super) struct Batch {
     pub(super) stale_entries: Vec<Vec<u8>>,
     pub(super) trims: Vec<Trim>,
     pub(super) trimmed: Vec<(Reply<usize>, usize)>,
-    /// Server keys that records may name from now on, or do not name any more.
+    /// Server keys, each with `true` if records may name it from now on and `false` if no record
+    /// names it any more.
     pub(super) keys: Vec<(KeyId, bool)>,
     pub(super) done: Vec<Reply<()>>,
-    /// Encoded records, in bytes.
+    /// Total length of the encoded records, in bytes.
     pub(super) bytes: usize,
-    /// The longest of them, in bytes.
+    /// Length of the longest record, in bytes.
     pub(super) longest: usize,
     /// The last change before this batch.
     since: Sequence,
@@ -111,13 +112,13 @@ impl Batch {
         }
     }
 
-    /// Commands in the batch.
+    /// Returns the number of commands in the batch.
     pub(super) fn len(&self) -> usize {
         let records = self.grants.len() + self.clients.len() + self.users.len();
         records + self.attempts.len() + self.trimmed.len() + self.done.len()
     }
 
-    /// Whether there is anything to sync.
+    /// Returns `true` if there is anything to sync.
     pub(super) fn writes(&self) -> bool {
         let records = self.grants.staged.len()
             + self.clients.staged.len()
@@ -138,17 +139,17 @@ impl Batch {
         self.stale_entries.push(from.to_key());
     }
 
-    /// Whether the batch writes the index entry `key`.
+    /// Returns `true` if the batch writes the index entry `key`.
     pub(super) fn puts(&self, key: &[u8]) -> bool {
         self.entries.iter().any(|entry| entry.key == key)
     }
 
-    /// The changes with their places in the feed.
+    /// Returns the changes with their positions in the feed.
     pub(super) fn sequenced_changes(&self) -> impl Iterator<Item = (Sequence, &Change)> {
         (self.since.0 + 1..).map(Sequence).zip(&self.changes)
     }
 
-    /// The last change once this batch is published.
+    /// Returns the position of the last change once this batch is published.
     pub(super) fn head(&self) -> Sequence {
         Sequence(self.since.0 + self.changes.len() as u64)
     }
@@ -161,7 +162,7 @@ impl Batch {
         self.attempts.apply(&tables.attempts)
     }
 
-    /// Makes everything visible. Nobody is answered yet.
+    /// Makes all writes visible. No caller is answered yet.
     pub(super) fn publish(self, tables: &Tables) -> Answers {
         let grants = self.grants.publish(&tables.grants);
         let clients = self.clients.publish(&tables.clients);
@@ -175,7 +176,7 @@ impl Batch {
     }
 }
 
-/// What those who wait for a published batch are told.
+/// The answers for the callers of a published batch.
 #[must_use]
 pub(super) struct Answers {
     written: Vec<(Reply<Version>, Outcome)>,
@@ -184,7 +185,7 @@ pub(super) struct Answers {
 }
 
 impl Answers {
-    /// Answers everybody. Whoever no longer waits has gone away.
+    /// Answers all callers. Some may have stopped waiting.
     pub(super) fn send(self) {
         for (reply, outcome) in self.written {
             let _gone = reply.send(outcome);

@@ -1,36 +1,38 @@
-//! Has sled empty the segments of its file of which little is still needed, so that it reuses them.
+//! Makes sled empty the segments of its file that hold little live data, so that it reuses them.
 //!
-//! Once half of a segment is garbage, sled queues the pages that still have a piece in it; the
-//! segment is free when each of them has been written anew elsewhere. sled takes one from the queue
-//! whenever it writes any page anew as a whole, which it does at every tenth piece that is added to
-//! one, and otherwise in a thread of its own. That thread is off: what it wrote would come between
-//! the committer's syncs, and nothing would bound it. Of writes that are spread over many pages most
-//! leave a piece and take nothing from the queue: a hundred thousand grants that came and went held
-//! six times the bytes that were needed. Here the committer has a page of its own written anew, with
-//! next to nothing in it, as often as the length of the file asks for.
+//! Once half of a segment is garbage, sled queues the pages that still have a piece in it. The
+//! segment is free when each of these pages was rewritten elsewhere. sled takes one page from the
+//! queue each time it rewrites any page as a whole, which it does at every tenth piece added to a
+//! page, and otherwise in a thread of its own. That thread is off: its writes would come between
+//! the committer's syncs, and nothing would bound them. Writes that are spread over many pages
+//! mostly add a piece and take nothing from the queue: a hundred thousand grants that came and went
+//! took six times the bytes they needed. The committer therefore rewrites a nearly empty page of
+//! its own, as often as the length of the file requires.
 
 use super::{engine::Engine, tree::Tree};
 
-/// Pieces of a page at which sled writes it anew as a whole (its `PAGE_CONSOLIDATION_THRESHOLD`).
+/// Number of pieces of a page at which sled rewrites it as a whole (its
+/// `PAGE_CONSOLIDATION_THRESHOLD`).
 const PIECES: usize = 10;
 
-/// Bytes of the file that are no reason to clean, for each grant: what one with its index entries
-/// takes in a file without garbage.
+/// Bytes of the file, for each grant, that do not call for cleaning: the size of a grant with its
+/// index entries in a file without garbage.
 const GRANT_BYTES: u64 = 512;
 
-/// Pages that are taken from the queue for each command, at most: when the file is twice as long.
+/// Maximum number of pages taken from the queue for each command, reached when the file is twice as
+/// long as expected.
 const MOST: u64 = 2;
 
-/// sled splits a leaf of more than sixteen records when it meets it again, and merges one of less
-/// than four with its neighbour.
+/// sled splits a leaf of more than sixteen records at the next access to it, and merges a leaf of
+/// fewer than four with its neighbour.
 const RECORDS_IN_A_PAGE: usize = 24;
-/// What a record's key and its place in a page take besides, at most.
+/// Maximum number of bytes that a record's key and its position in a page take in addition.
 const BESIDES: usize = 512;
 
-/// The page that is written anew for nothing but what this does to the queue.
+/// A page that is rewritten only for the effect on sled's queue.
 pub(super) struct Cleaner {
     tree: Tree,
-    /// sled writes nothing where a value stays as it was.
+    /// A counter for the page's value: sled skips writes that do not change a value.
     value: u64,
     spare_bytes: u64,
 }
@@ -43,13 +45,13 @@ impl Cleaner {
         Ok(Self { tree, value: value.map_or(0, u64::from_be_bytes), spare_bytes })
     }
 
-    /// How many pages are to be taken from the queue for so many commands, with a file of `bytes`
-    /// that holds so many grants.
+    /// Returns the number of pages to take from the queue for a batch of `commands` commands, with
+    /// a file of `bytes` bytes that holds `grants` grants.
     pub(super) fn pages_due(&self, commands: usize, bytes: u64, grants: u64) -> usize {
         pages_due(commands, bytes, self.spare_bytes + grants * GRANT_BYTES)
     }
 
-    /// Takes so many pages from the queue, as far as there are any.
+    /// Takes up to `pages` pages from the queue.
     pub(super) fn clean(&mut self, pages: usize) -> sled::Result<()> {
         for _ in 0..pages * PIECES {
             self.value += 1;
@@ -59,15 +61,15 @@ impl Cleaner {
     }
 }
 
-/// The same for a file of which `expected` bytes are no reason to clean.
+/// Returns the number for a file of which `expected` bytes do not call for cleaning.
 fn pages_due(commands: usize, bytes: u64, expected: u64) -> usize {
     let excess = bytes.saturating_sub(expected).min(expected);
     let pages = (commands as u64 * MOST * excess).div_ceil(expected.max(1));
     usize::try_from(pages).unwrap_or(usize::MAX)
 }
 
-/// How many pages fit into `bytes` of log, whichever they are, in a store whose longest record has
-/// `longest` bytes; at least one.
+/// Returns the number of arbitrary pages that fit into `bytes` bytes of log, in a store whose
+/// longest record has `longest` bytes; at least one.
 pub(super) fn pages_within(bytes: usize, longest: usize) -> usize {
     (bytes / (RECORDS_IN_A_PAGE * (longest + BESIDES))).max(1)
 }

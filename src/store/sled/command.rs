@@ -1,4 +1,4 @@
-//! What the committer is asked to do.
+//! Commands to the committer.
 
 use tokio::sync::oneshot;
 
@@ -11,30 +11,30 @@ use crate::{
     store::{Sequence, Version, Write, WriteError},
 };
 
-/// Where the outcome of a command goes.
+/// Sender for the outcome of a command.
 pub(in crate::store) type Reply<T> = oneshot::Sender<Result<T, WriteError>>;
 
-/// What the committer is asked to do.
+/// A command to the committer.
 #[expect(clippy::large_enum_variant, reason = "moved once; a box would cost each write more")]
 pub enum Command {
     Grant(Write<Grant>, Reply<Version>),
     Client(Write<Client>, Reply<Version>),
     User(Write<User>, Reply<Version>),
     Attempts(Write<Attempts>, Reply<Version>),
-    /// Expiry entries that do not say what their grant says: move or drop them. Those of damaged
-    /// grants go to the time that is given.
+    /// Moves or drops expiry entries that differ from their grants. Entries of damaged grants move
+    /// to the given time.
     Settle(Vec<ExpiryEntry>, Timestamp, Reply<()>),
-    /// Forget the oldest events up to this one, so many at most.
+    /// Trims the oldest events up to this position, at most this number of them.
     Trim(Sequence, usize, Reply<usize>),
-    /// Note whether records may name a server key from now on.
+    /// Notes that records may name a server key from now on, or that none does.
     SetKey(KeyId, bool, Reply<()>),
-    /// Commit what is queued, then stop.
+    /// Commits the queue, then stops.
     Close,
 }
 
-/// A record type that the committer writes.
+/// A type of record that the committer writes.
 pub trait Committed: Indexed {
-    /// The command that asks for `write`.
+    /// Returns the command for `write`.
     fn command(write: Write<Self>, reply: Reply<Version>) -> Command;
 }
 

@@ -1,5 +1,5 @@
 //! The one thread that writes: it drains the queue, decides every compare-and-swap, and makes a
-//! whole batch durable with one flush and one fdatasync before anybody hears of it.
+//! whole batch durable with one flush and one fdatasync before it sends any answer.
 
 use std::{
     fs::File,
@@ -34,33 +34,33 @@ use crate::{
     store::{MAX_RECORD_BYTES, ReadError, Sequence, Stored, Write, WriteError},
 };
 
-/// Commands that wait while a batch is being synced. More are refused as `Busy`: at the speed of a
-/// slow disk's sync this is a second's work.
+/// Maximum number of commands that wait while a batch is being synced. Further ones are refused as
+/// `Busy`: at the sync speed of a slow disk this is a second of work.
 const QUEUE: usize = 4096;
-/// Commands in a batch. With 300-byte records sled's log takes at most 3.4 KiB for each, measured:
-/// a tenth of a segment in all.
+/// Maximum number of commands in a batch. With 300-byte records sled's log takes at most 3.4 KiB
+/// for each, measured: a tenth of a segment in all.
 pub(super) const MAX_BATCH: usize = 256;
-/// Bytes of records in a batch. A leaf of sled's tree holds some sixteen records and may be written
-/// anew for each of them, and the log of a batch must stay below a segment.
+/// Maximum number of bytes of records in a batch. A leaf of sled's tree holds some sixteen records
+/// and can be rewritten for each of them, and the log of a batch must stay below a segment.
 const MAX_BATCH_BYTES: usize = SEGMENT_BYTES / 2 / 16;
 
-/// Events that one command trims, at most, and the bytes that each counts for in a batch: a batch
-/// with a full trimming in it takes no more commands.
+/// Maximum number of events that one command trims, and the bytes that each counts for in a batch.
+/// A batch with a full trim takes no more commands.
 const MAX_TRIM: usize = 256;
 const TRIM_BYTES: usize = MAX_BATCH_BYTES / MAX_TRIM;
 
-/// Bytes of log, a batch's own included, from which on nothing more is cleaned with it, and which
-/// what is cleaned at once stays below: with the half of a segment that a batch may have there is a
+/// Bytes of log, including a batch's own, above which the batch does no more cleaning, and the
+/// limit for one round of cleaning. Together with the half of a segment for a batch this leaves a
 /// quarter to spare.
 const MAX_CLEANING_BYTES: usize = SEGMENT_BYTES / 4;
 
-/// The tables, trees and file that only the committer writes.
+/// The tables, trees and file. Only the committer writes to them.
 pub(super) struct Committer {
     pub(super) tables: Tables,
     pub(super) trees: Trees,
     pub(super) cleaner: Cleaner,
     pub(super) meta: Arc<Meta>,
-    /// The file that sled keeps everything in: sled's own flush does not reach the disk.
+    /// sled's data file. The committer syncs it, because sled's own flush does not reach the disk.
     pub(super) file: File,
     pub(super) engine: Engine,
     pub(super) directory: DataDirectory,
@@ -93,7 +93,8 @@ impl Committer {
                 engine.close();
                 directory.seal();
             }
-            // Whoever hears of the end may open the directory again.
+            // The directory is unlocked before the end is reported, because the process may open it
+            // again.
             drop(directory);
             watchdog.end(match end {
                 Ok(()) => State::Closed,
@@ -118,7 +119,8 @@ impl Committer {
         watchdog.watch(|| self.sync())
     }
 
-    /// Commits a command and what waits behind it; `false` when one of them was the last.
+    /// Commits a command and the commands queued behind it. Returns `false` if one of them was the
+    /// last.
     fn take(
         &mut self,
         first: Command,
@@ -138,7 +140,7 @@ impl Committer {
         Ok(open)
     }
 
-    /// Takes one command into the batch; `false` when it was the last one.
+    /// Adds one command to the batch. Returns `false` if it was the last one.
     fn stage(&mut self, command: Command, batch: &mut Batch) -> sled::Result<bool> {
         match command {
             Command::Grant(write, reply) => {
@@ -197,7 +199,7 @@ impl Committer {
     }
 
     /// Decides one compare-and-swap against the published state. The second write to a key in one
-    /// batch always conflicts: whoever sent it cannot have read what the first one makes.
+    /// batch always conflicts: its sender cannot have read the result of the first.
     fn decide<R: Indexed>(
         &self,
         table: &Table<R>,
@@ -227,7 +229,8 @@ impl Committer {
         batch.bytes += bytes;
         batch.longest = batch.longest.max(bytes);
         let change = R::change(old.as_deref(), new.as_ref());
-        // What ends or frees something is written for longer than what makes the store grow.
+        // Writes that end or free something are accepted at a lower mark than writes that grow the
+        // store.
         let grows = old.is_none() || (new.is_some() && change.is_none());
         if self.space.refuses(grows) {
             return Ok(Err(WriteError::NoSpace));
@@ -244,8 +247,8 @@ impl Committer {
         Ok(Ok(Staged::new(key, new, self.meta.next_version())))
     }
 
-    /// Whether a user other than `owner` bears the name behind a unique entry. An entry whose user
-    /// is gone or renamed does not count.
+    /// Returns `true` if a user other than `owner` has the name behind a unique entry. An entry
+    /// whose user was deleted or renamed does not count.
     fn is_taken(&self, entry: &[u8], owner: &[u8]) -> sled::Result<bool> {
         let Some(id) = self.trees.index.get(entry)? else {
             return Ok(false);
@@ -256,10 +259,10 @@ impl Committer {
         Ok(trees::user_behind(entry, &id, &self.tables.users).is_some())
     }
 
-    /// Puts an expiry entry where its grant says, or at `postponed` when that cannot be read, or drops
-    /// it when there is no grant.
+    /// Moves an expiry entry to its grant's expiry, or to `postponed` if the grant cannot be read.
+    /// Drops the entry if there is no grant.
     fn settle(&self, entry: ExpiryEntry, postponed: Timestamp, batch: &mut Batch) {
-        // A grant in this very batch settles with the next sweep.
+        // The next sweep settles a grant that is written in this batch.
         if self.tables.grants.is_open(&entry.grant_id) {
             return;
         }
@@ -274,11 +277,11 @@ impl Committer {
         }
     }
 
-    /// Order within the batch: changes and new entries, then records, then entries that no record
-    /// needs any more, then the batch's number. A crash in between leaves a change too many or an
-    /// entry too many.
+    /// Writes the batch in order: changes and new entries, then records, then the removal of
+    /// unneeded entries, then the batch's number. A crash in between leaves an extra change or an
+    /// extra entry.
     fn commit(&mut self, batch: Batch, news: &News) -> sled::Result<()> {
-        // Stops when it is dropped, here or where something fails.
+        // The timer stops when it is dropped, here or at an error.
         let _timer = self.metrics.commit.start_timer();
         #[expect(clippy::cast_precision_loss, reason = "a batch is small")]
         self.metrics.batch.observe(batch.len() as f64);
@@ -305,8 +308,8 @@ impl Committer {
             self.sync()?;
             self.floor.raise(number)?;
         }
-        // The head moves before the first record of the batch is visible, the feed shows the events
-        // after the last one is: a barrier misses no state that anybody saw, and whoever was told
+        // The head moves before the first record of the batch is visible, and the events are shown
+        // after the last record is. A barrier thus misses no state that a reader saw, and a reader
         // of an event finds its state.
         self.head = batch.head();
         news.move_head(self.head);
@@ -316,7 +319,8 @@ impl Committer {
         Ok(())
     }
 
-    /// Cleans as much of sled's file as it is too long, and as the log between two syncs allows.
+    /// Cleans sled's file in proportion to its excess length, within the limit of the log between
+    /// two syncs.
     fn clean(&mut self, commands: usize) -> sled::Result<()> {
         let grants = u64::try_from(self.metrics.grants.get()).unwrap_or(0);
         let mut pages = self.cleaner.pages_due(commands, self.file.metadata()?.len(), grants);
@@ -330,7 +334,7 @@ impl Committer {
             self.cleaner.clean(now)?;
             pages -= now;
             if pages > 0 {
-                // Nothing else tells how long the log has become.
+                // Only a flush returns the current length of the log.
                 log += self.engine.flush()?;
             }
         }

@@ -1,4 +1,4 @@
-//! Counts the grants of a store that is in use, without getting in anybody's way.
+//! Counts the grants of a store in use without delaying other work.
 
 use std::time::Duration;
 
@@ -7,21 +7,22 @@ use tokio::time::sleep;
 use super::{SledStore, records::blocking};
 use crate::{domain::time::Timestamp, metrics::Registry, store::ReadError};
 
-/// Index entries that are counted in one go, and the pause after them: nothing waits for the count.
+/// Number of index entries counted in one round. A pause follows each round, since nothing waits
+/// for the count.
 const STEP: usize = 4096;
 const PAUSE: Duration = Duration::from_millis(20);
 
 impl SledStore {
-    /// What the engine counts.
+    /// Returns the engine's metrics.
     pub fn metrics(&self) -> Registry {
         self.metrics.registry.clone()
     }
 
-    /// Counts the grants that were there at `opened`, when this store was opened: until it is through
-    /// the store tells of those made since only. Takes its time.
+    /// Counts the grants that existed at `opened`, the time at which this store was opened. Until
+    /// the count is complete the store counts only newer grants. Takes a long time.
     ///
     /// # Errors
-    /// `Unavailable` or `Corrupt`: then the count stays behind.
+    /// Returns `Unavailable` or `Corrupt`. The count stays too low then.
     pub async fn count_grants(&self, opened: Timestamp) -> Result<(), ReadError> {
         let mut after = None;
         loop {

@@ -1,4 +1,4 @@
-//! Tests of a store in which a record does not decode: everything else goes on.
+//! Tests of a store with a damaged record: all other work goes on.
 
 use std::{path::Path, time::Duration};
 
@@ -24,7 +24,7 @@ async fn open(path: &Path) -> SledStore {
     eventually(|| SledStore::open(&options, &TestEntropy).ok()).await
 }
 
-/// A store of three grants, of which the second does not decode.
+/// A store of three grants. The second does not decode.
 async fn store(path: &Path) -> SledStore {
     let store = open(path).await;
     for number in [1, 2, 3] {
@@ -34,7 +34,7 @@ async fn store(path: &Path) -> SledStore {
     tree.insert(grant(2).id.as_bytes(), vec![0xff; 40]).expect("it is written");
     store.close().await.expect("it closes in order");
     drop((store, tree));
-    // What lay in memory is gone.
+    // Opening the store again empties the cache.
     open(path).await
 }
 
@@ -71,7 +71,7 @@ async fn the_sweeper_frees_what_is_behind_it_and_leaves_it_alone_for_a_day() {
     let store = store(directory.path()).await;
     let day = Duration::from_secs(24 * 60 * 60);
     let spent = grant(1).spent_time().after(day);
-    // One at a time: the damaged one stands before the third.
+    // One grant a page: the damaged one stands before the third.
     for expected in [1, 3] {
         let found = store.spent_grants(spent, 1).await.expect("spent grants");
         assert_eq!(ids(&found), [expected]);

@@ -1,17 +1,18 @@
-//! The data directory: made whole or not at all, locked by one process, on the disk before it is served.
+//! The data directory: created whole or not at all, locked by one process, durable before it is
+//! served.
 //!
-//! | name | what |
+//! | name | contents |
 //! |---|---|
-//! | `lock` | locked as long as a process has the store open |
-//! | `floor` | how far the store has come at least, see [`Floor`]; where there is one no new store is made |
-//! | `seal` | what a store that was closed in order consists of, see [`seal`] |
+//! | `lock` | locked while a process has the store open |
+//! | `floor` | the last acknowledged batch, see [`Floor`]; if it exists no new store is created |
+//! | `seal` | checksums of a store that was closed in order, see [`seal`] |
 //! | `store` | sled's own files |
 //! | `ballast` | space for a start on a full disk, see [`Ballast`] |
 //! | `filling` | a store that is being restored, see [`FreshStore`](super::FreshStore) |
 //!
-//! sled alone does not see to all of this. It never syncs its `conf` file nor any directory, it
-//! takes a snapshot that was half written when the process died for the newest one, and what it
-//! recovers at an open it may have read from the page cache only.
+//! sled alone does not ensure all of this. It never syncs its `conf` file or any directory, it
+//! takes a snapshot that was half written at a crash for the newest one, and it can recover data at
+//! an open that exists only in the page cache.
 
 use std::{
     ffi::OsString,
@@ -28,32 +29,35 @@ use sled::Db;
 use super::{OpenError, ballast::Ballast, floor::Floor, seal};
 use crate::store::new_file::{self, NOFOLLOW};
 
-/// Bytes of log between two syncs must stay below a segment: sled frees and reuses segments on the
-/// strength of its own flush, which does not reach the disk. And a page beyond a quarter of a
-/// segment would go to a file of its own that is never synced. Fixed for ever when the store is
-/// made. The committer's batches are bounded to stay well below it.
+/// Size of a segment, which the log between two syncs must stay below: sled frees and reuses
+/// segments based on its own flush, which does not reach the disk. Also, a page larger than a
+/// quarter of a segment would go to a separate file that is never synced. The size is fixed when
+/// the store is created. The committer's batches are bounded to stay well below it.
 pub(super) const SEGMENT_BYTES: usize = 8 << 20;
 
-/// sled's lock outlives the drop of a store by a moment, while its threads finish.
+/// Number of attempts to open a store: sled's lock outlives the drop of a store by a moment, while
+/// its threads finish.
 const REOPEN_ATTEMPTS: u32 = 2_000;
 
-/// Where a store is filled that is to be put in place whole: a data directory within this one.
+/// Name of the data directory, inside this one, for a store that is filled before it is put in
+/// place.
 pub(super) const FILLING: &str = "filling";
 
-/// After a close sled may still be at work for a moment, and its last reader reading.
+/// Number of attempts to wait for the end of a close: sled's threads and the last reader may be at
+/// work for a moment.
 const CLOSE_ATTEMPTS: u32 = 10_000;
 
-/// The data directory, locked for this process until it is dropped.
+/// The data directory, locked for this process until the value is dropped.
 pub(super) struct DataDirectory {
     path: PathBuf,
-    /// Whether some space is held for a full disk.
+    /// `true` if some space is reserved for a full disk.
     holds_space: bool,
     #[expect(dead_code, reason = "held, never looked at: dropping it is what unlocks")]
     lock: File,
 }
 
 impl DataDirectory {
-    /// Makes the directory where there is none, for its owner only, and locks it.
+    /// Creates the directory if it is absent, for its owner only, and locks it.
     pub(super) fn lock(path: &Path) -> Result<Self, OpenError> {
         make_durably(path)?;
         let options = &mut File::options();
@@ -66,24 +70,25 @@ impl DataDirectory {
         Ok(Self { path: path.to_owned(), holds_space: false, lock })
     }
 
-    /// From now on some space is held for a start on a full disk; it is used where the disk is full now.
+    /// Reserves space from now on for a start on a full disk. Uses the reserve if the disk is full
+    /// now.
     pub(super) fn hold_space(&mut self) {
         self.holds_space = true;
         self.ballast().release();
     }
 
-    /// The space that is to be held, as large as the store makes it.
+    /// Returns the reserve, sized for the store.
     pub(super) fn ballast(&self) -> Ballast {
         Ballast::of(&self.path, &self.store())
     }
 
-    /// The file that sled keeps everything in.
+    /// Opens sled's data file.
     pub(super) fn file(&self) -> io::Result<File> {
         File::open(self.store().join("db"))
     }
 
-    /// Opens sled, making an empty store where there never was one. What was closed in order is
-    /// refused if it has changed since, before anything is written.
+    /// Opens sled, and creates an empty store if there never was one. Refuses a store that was
+    /// closed in order and has changed since, before anything is written.
     pub(super) fn open(&self, cache_bytes: u64) -> Result<Opened, OpenError> {
         self.finish_placing()?;
         let Judged { floor, was_sealed } = judge(&self.path)?;
@@ -93,21 +98,22 @@ impl DataDirectory {
         self.put_back_snapshot()?;
         seal::break_off(&self.path)?;
         remove_half_written_snapshots(&self.store())?;
-        // What the last process left in the page cache alone must be on the disk before recovery
-        // builds a snapshot on it.
+        // Everything that the last process left in the page cache must be on the disk before
+        // recovery builds a snapshot on it.
         sync_tree(&self.store())?;
         self.copy_snapshot()?;
         let db = open_sled(&self.store(), cache_bytes)?;
         db.flush()?;
         self.close_to_others()?;
-        // What recovery found must be durable before any answer rests on it.
+        // The recovered data must be durable before any answer rests on it.
         sync_tree(&self.store())?;
         remove_snapshots(&self.path)?;
         Ok(Opened { db, floor, was_sealed })
     }
 
-    /// sled writes a snapshot at each opening and removes the one before, and makes neither name
-    /// durable: after a power failure there may be none of them. A copy lasts until there is one.
+    /// Copies the snapshot. sled writes a snapshot at each opening and removes the previous one
+    /// without syncing either name, so a power failure can leave none. The copy lasts until a new
+    /// snapshot is durable.
     fn copy_snapshot(&self) -> io::Result<()> {
         remove_snapshots(&self.path)?;
         for name in snapshots(&self.store())? {
@@ -118,7 +124,7 @@ impl DataDirectory {
         File::open(&self.path)?.sync_all()
     }
 
-    /// The copy takes the place of what a power failure took while the store was being opened.
+    /// Restores the copy of the snapshot if a power failure during an opening lost the snapshot.
     fn put_back_snapshot(&self) -> io::Result<()> {
         let copies = snapshots(&self.path)?;
         if let Some(newest) = copies.iter().max()
@@ -130,26 +136,26 @@ impl DataDirectory {
         Ok(())
     }
 
-    /// Puts the rest of a restored store in place, if that was cut short.
+    /// Finishes putting a restored store in place if that was cut short.
     fn finish_placing(&self) -> io::Result<()> {
         let begun = self.path.join(FILLING).exists() && self.store().exists();
         if begun { self.place_rest() } else { Ok(()) }
     }
 
-    /// Puts the closed store of the data directory within this one in place. The data come first: once
-    /// they are there the next opening puts the rest in place, if this is cut short.
+    /// Puts the closed store of the inner data directory in place. The data comes first: if this is
+    /// cut short afterwards, the next opening puts the rest in place.
     pub(super) fn place_filled(&self) -> io::Result<()> {
         fs::rename(self.path.join(FILLING).join("store"), self.store())?;
         File::open(&self.path)?.sync_all()?;
         self.place_rest()
     }
 
-    /// Puts in place what belongs to the data, and says how far they must come and what they are.
+    /// Puts the files in place that belong to the data: its floor and its seal.
     fn place_rest(&self) -> io::Result<()> {
         let filling = self.path.join(FILLING);
         for name in ["floor", "seal"] {
             match fs::rename(filling.join(name), self.path.join(name)) {
-                // It was placed before, or the store could not be sealed.
+                // The seal was placed before, or the store could not be sealed.
                 Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
                 Ok(()) | Err(_) => File::open(&self.path)?.sync_all()?,
             }
@@ -157,13 +163,13 @@ impl DataDirectory {
         fs::remove_dir_all(filling)
     }
 
-    /// Notes, durably, that there is a store here, which is whole, and its last batch.
+    /// Notes durably that a complete store exists, and its last batch.
     pub(super) fn put_floor(&self, batch: u64) -> io::Result<Floor> {
         Floor::put(&self.path, batch)
     }
 
-    /// Seals the store once sled has let go of it. Without a seal the next opening takes longer and
-    /// sees less.
+    /// Seals the store once sled has closed it. Without a seal the next opening takes longer and
+    /// detects less.
     pub(super) fn seal(&self) {
         if self.holds_space {
             self.ballast().release();
@@ -177,7 +183,7 @@ impl DataDirectory {
         }
     }
 
-    /// sled's lock is the last thing that it gives up.
+    /// Waits until sled has released its lock, which is its last action.
     fn until_closed(&self) -> io::Result<()> {
         let file = self.file()?;
         for _ in 0..CLOSE_ATTEMPTS {
@@ -190,8 +196,8 @@ impl DataDirectory {
         Err(io::Error::new(io::ErrorKind::TimedOut, "sled is still at work"))
     }
 
-    /// A crash at any moment leaves either no store, and a leftover that the next start removes, or
-    /// a whole one.
+    /// Creates the store. A crash at any moment leaves either no store, with a leftover that the
+    /// next start removes, or a complete one.
     fn create(&self) -> Result<(), OpenError> {
         let new = self.path.join("store.new");
         match fs::remove_dir_all(&new) {
@@ -206,7 +212,7 @@ impl DataDirectory {
         Ok(File::open(&self.path)?.sync_all()?)
     }
 
-    /// sled makes its files as the umask says.
+    /// Restricts the modes of sled's files, which follow the umask, to their owner.
     fn close_to_others(&self) -> io::Result<()> {
         fs::set_permissions(self.store(), Permissions::from_mode(0o700))?;
         for entry in fs::read_dir(self.store())? {
@@ -222,19 +228,19 @@ impl DataDirectory {
     }
 }
 
-/// What was found of a store before anything of it was written.
+/// State of a store before anything was written to it.
 pub(super) struct Judged {
-    /// The batch that it must have reached; `None` for a store that is new.
+    /// Number of the batch that the store must have reached, or `None` for a new store.
     floor: Option<u64>,
-    /// Whether it was closed in order and has not changed since.
+    /// `true` if the store was closed in order and has not changed since.
     was_sealed: bool,
 }
 
-/// Refuses the data directory `path` where the store in it is not whole, or not as it was left. Writes
+/// Refuses the data directory `path` if the store in it is incomplete or was changed. Writes
 /// nothing.
 pub(super) fn judge(path: &Path) -> Result<Judged, OpenError> {
     let store = path.join("store");
-    // A store that was begun to be filled is none before it is in place.
+    // An unfinished store does not count before it is in place.
     if path.join(FILLING).exists() && !store.exists() {
         return Err(OpenError::Unfinished);
     }
@@ -252,8 +258,8 @@ pub(super) fn judge(path: &Path) -> Result<Judged, OpenError> {
     Ok(Judged { floor, was_sealed })
 }
 
-/// sled makes what it misses of its files, as if the store were new. A snapshot may lie beside the store
-/// still, as [`DataDirectory::copy_snapshot`] has left it.
+/// Checks that sled's files are complete: sled creates missing ones, as for a new store. The
+/// snapshot can still lie beside the store, as left by [`DataDirectory::copy_snapshot`].
 fn check_parts(path: &Path, store: &Path) -> Result<(), OpenError> {
     for name in ["db", "conf"] {
         let found = fs::metadata(store.join(name));
@@ -267,20 +273,20 @@ fn check_parts(path: &Path, store: &Path) -> Result<(), OpenError> {
     Ok(())
 }
 
-/// sled, and what it was opened on.
+/// The open sled and the state that it was opened with.
 pub(super) struct Opened {
     pub(super) db: Db,
-    /// The batch that it must have reached; `None` for a store that is new.
+    /// Number of the batch that the store must have reached, or `None` for a new store.
     pub(super) floor: Option<u64>,
-    /// Whether that was closed in order and has not changed since.
+    /// `true` if the store was closed in order and has not changed since.
     pub(super) was_sealed: bool,
 }
 
-/// Makes a directory for its owner only, and those it lies in, each synced into its parent.
-/// Makes a directory, and those above it, where there is none: for its owner only, and durably.
+/// Creates a directory and its parents if they are absent, for their owner only, each synced into
+/// its parent.
 ///
 /// # Errors
-/// When it cannot be made or synced.
+/// Fails if a directory cannot be created or synced.
 pub fn make_durably(path: &Path) -> io::Result<()> {
     if path.is_dir() {
         return Ok(());
@@ -304,7 +310,7 @@ fn open_sled(path: &Path, cache_bytes: u64) -> Result<Db, OpenError> {
         .path(path)
         .cache_capacity(cache_bytes.max(1 << 20))
         .segment_size(SEGMENT_BYTES)
-        // The committer flushes, and nobody else.
+        // Only the committer flushes.
         .flush_every_ms(None)
         .use_compression(false);
     let mut attempts = 0;
@@ -317,7 +323,7 @@ fn open_sled(path: &Path, cache_bytes: u64) -> Result<Db, OpenError> {
     }
 }
 
-/// The names of the snapshots in a directory that were written to their end.
+/// Returns the names of the complete snapshots in a directory.
 fn snapshots(directory: &Path) -> io::Result<Vec<OsString>> {
     let mut names = Vec::new();
     for entry in fs::read_dir(directory)? {
@@ -346,7 +352,7 @@ fn remove_half_written_snapshots(store: &Path) -> io::Result<()> {
     Ok(())
 }
 
-/// Syncs every file below `path`, then the directories that name them.
+/// Syncs every file below `path`, then the directories that contain them.
 fn sync_tree(path: &Path) -> io::Result<()> {
     for entry in fs::read_dir(path)? {
         let entry = entry?;

@@ -1,4 +1,4 @@
-//! sled while it is open: closed in order by the committer, or when nobody holds the store any more.
+//! The open sled: closed in order by the committer, or when its last handle is dropped.
 
 use std::{
     panic::{self, AssertUnwindSafe},
@@ -9,8 +9,8 @@ use sled::Db;
 
 use super::tree::{Tree, closed};
 
-/// The one holder of sled and its trees. Reads under way may keep it open for a moment longer than
-/// [`Engine::close`]. Cloning shares it.
+/// The owner of sled and its trees. Reads under way can keep sled open for a moment after
+/// [`Engine::close`]. Clones share it.
 #[derive(Clone)]
 pub(super) struct Engine(Arc<Holder>);
 
@@ -22,8 +22,8 @@ struct Open {
 }
 
 impl Drop for Holder {
-    /// sled syncs as it goes, and panics where that fails. Whoever was the last to hold the store of
-    /// a disk that failed has heard of it and does not go with it.
+    /// sled syncs when it is dropped, and panics if the sync fails. That failure was already
+    /// reported, so it must not end the thread that drops the store.
     fn drop(&mut self) {
         let open = self.0.get_mut().unwrap_or_else(PoisonError::into_inner).take();
         let _told = panic::catch_unwind(AssertUnwindSafe(|| drop(open)));
@@ -35,7 +35,7 @@ impl Engine {
         Self(Arc::new(Holder(Mutex::new(Some(Open { db, trees: Vec::new() })))))
     }
 
-    /// The tree of that name, made where there is none.
+    /// Opens the tree with that name, and creates it if it is absent.
     pub(super) fn tree(&self, name: &str) -> sled::Result<Tree> {
         let mut open = self.open();
         let open = open.as_mut().ok_or_else(closed)?;
@@ -45,24 +45,24 @@ impl Engine {
         Ok(tree)
     }
 
-    /// All of sled, for a migration.
+    /// Returns the whole database, for a migration.
     pub(super) fn db(&self) -> sled::Result<Db> {
         self.open().as_ref().map(|open| open.db.clone()).ok_or_else(closed)
     }
 
-    /// Hands everything written so far to the operating system, and says how many bytes of log that
-    /// were, or more.
+    /// Hands all writes so far to the operating system, and returns an upper bound for their bytes
+    /// of log.
     pub(super) fn flush(&self) -> sled::Result<usize> {
         self.open().as_ref().ok_or_else(closed)?.db.flush()
     }
 
-    /// Lets go of sled: from now on nothing is read or written.
+    /// Releases sled: nothing is read or written from now on.
     pub(super) fn close(&self) {
         drop(self.open().take());
     }
 
     fn open(&self) -> MutexGuard<'_, Option<Open>> {
-        // A panic while it is held leaves it as it was.
+        // A panic under the lock leaves the value unchanged.
         self.0.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -1,5 +1,5 @@
 //! Tests on a disk that refuses to sync: nothing is acknowledged, nothing unconfirmed is shown, and
-//! after a restart everything acknowledged is there.
+//! everything acknowledged is there after a restart.
 
 use std::{fs::File, path::Path};
 
@@ -28,8 +28,8 @@ fn open(path: &Path) -> SledStore {
     SledStore::open(&options(path), &TestEntropy).expect("it opens")
 }
 
-/// A store whose committer syncs a file that cannot be synced: `fdatasync` of a device that is no
-/// disk fails.
+/// Opens a store whose committer cannot sync its file: `fdatasync` of a device that is no disk
+/// fails.
 fn open_failing(path: &Path) -> SledStore {
     let null_device = |_: &DataDirectory| File::open("/dev/null");
     SledStore::open_or_make(&options(path), [7; 16], null_device).expect("it opens")

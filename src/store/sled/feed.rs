@@ -1,4 +1,5 @@
-//! The changes feed in its tree: events by number, and under number 0 how far it was trimmed.
+//! The changes feed in its tree: events by number, and the position of the last trim under number
+//! 0.
 
 use std::sync::{
     Arc,
@@ -16,26 +17,26 @@ use crate::{
     store::{FeedError, Sequence},
 };
 
-/// No event has it.
+/// Key of the trim position. No event has this number.
 pub(super) const EDGE_KEY: Sequence = Sequence(0);
 
-/// Cloning shares it.
+/// The feed. Clones share it.
 #[derive(Clone)]
 pub(super) struct Feed {
     tree: Tree,
-    /// The last event that was trimmed; entries up to it are leftovers. Raised before the first of
-    /// them is removed, so that whoever finds it unmoved after a scan has missed none.
+    /// The last trimmed event; entries up to it are leftovers. It is raised before the first of
+    /// them is removed, so a reader that finds it unchanged after a scan has missed no event.
     edge: Arc<AtomicU64>,
 }
 
-/// The oldest events and where the feed begins without them.
+/// The oldest events, and the feed's first position after their removal.
 pub(super) struct Trim {
     keys: Vec<IVec>,
     edge: Sequence,
 }
 
 impl Trim {
-    /// How many events go.
+    /// Returns the number of events to remove.
     pub(super) fn len(&self) -> usize {
         self.keys.len()
     }
@@ -52,7 +53,7 @@ impl Feed {
         Ok(Self { tree, edge: Arc::new(AtomicU64::new(edge)) })
     }
 
-    /// The last event, trimmed or not.
+    /// Returns the last event, trimmed or not.
     pub(super) fn last(&self) -> Result<Sequence, OpenError> {
         match self.tree.last()? {
             None => Ok(self.edge()),
@@ -64,13 +65,13 @@ impl Feed {
         }
     }
 
-    /// Reads every event: none is missing after the edge.
+    /// Checks that every event decodes and that none is missing after the edge.
     pub(super) fn check(&self) -> Result<(), OpenError> {
         let mut expected = self.edge().0 + 1;
         for entry in self.tree.range(to_key(self.edge())..)? {
             let (key, change) = entry?;
             let number = parse(&key).ok_or_else(|| OpenError::damaged("an event has no number"))?;
-            // The edge itself may be left over, and its own note lies under number 0.
+            // Events up to the edge can be leftovers, and the edge is stored under number 0.
             if number <= self.edge() {
                 continue;
             }
@@ -88,12 +89,12 @@ impl Feed {
         Sequence(self.edge.load(Ordering::SeqCst))
     }
 
-    /// Only the committer adds.
+    /// Adds an event. Only the committer calls this.
     pub(super) fn add(&self, sequence: Sequence, change: &Change) -> sled::Result<()> {
         self.tree.insert(to_key(sequence), change.to_bytes()).map(drop)
     }
 
-    /// Up to `limit` events after `after`, none after `shown`. May wait for the disk.
+    /// Returns up to `limit` events after `after`, none after `shown`. Can wait for the disk.
     pub(super) fn read(
         &self,
         after: Sequence,
@@ -113,7 +114,7 @@ impl Feed {
             let change = Change::from_bytes(&change).map_err(|_| FeedError::Corrupt)?;
             events.push((Sequence(expected), change));
         }
-        // Order matters: the events first, then this look at what was trimmed meanwhile.
+        // Order matters: read the events first, then check for events that were trimmed meanwhile.
         let oldest = self.edge();
         if oldest > after {
             return Err(FeedError::TooOld { oldest });
@@ -125,7 +126,7 @@ impl Feed {
         Ok(events)
     }
 
-    /// Up to `limit` of the events up to `through`, to be removed. May wait for the disk.
+    /// Returns up to `limit` of the events up to `through`, for removal. Can wait for the disk.
     pub(super) fn oldest(&self, through: Sequence, limit: usize) -> sled::Result<Option<Trim>> {
         let events = self.tree.range(to_key(Sequence(1))..=to_key(through))?.keys();
         let keys = events.take(limit).collect::<sled::Result<Vec<_>>>()?;
@@ -133,8 +134,8 @@ impl Feed {
         Ok(edge.map(|edge| Trim { keys, edge }))
     }
 
-    /// Only the committer trims. The edge goes first: a crash in between leaves entries below it,
-    /// which the next trimming meets.
+    /// Trims the feed. Only the committer calls this. The edge moves first: a crash in between
+    /// leaves entries below it, which the next trim removes.
     pub(super) fn trim(&self, trim: &Trim) -> sled::Result<()> {
         self.edge.fetch_max(trim.edge.0, Ordering::SeqCst);
         self.tree.insert(to_key(EDGE_KEY), &to_key(self.edge()))?;

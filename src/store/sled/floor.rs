@@ -1,10 +1,11 @@
-//! The floor: the last batch that was acknowledged, in a file of its own, and the sign that there is
-//! a store at all.
+//! The floor: the number of the last acknowledged batch, in a file of its own, which also marks
+//! that a store exists.
 //!
-//! sled drops what it cannot read at the end of its log as if it had never been written. The store
-//! counts its batches, and what is opened must have reached this one. It is noted after each batch's
-//! sync and before its answers: after a kill no acknowledged batch can be missing unnoticed. It is
-//! synced itself only every second, so that a power failure takes it back by as much.
+//! sled drops an unreadable end of its log as if it had never been written. The store therefore
+//! counts its batches, and an opened store must have reached the floor. The floor is written after
+//! each batch's sync and before its answers: a kill cannot lose an acknowledged batch unnoticed.
+//! The floor's own file is synced only every second, so a power failure can set it back by that
+//! time.
 
 use std::{
     fs::{self, File},
@@ -19,19 +20,20 @@ use crate::store::new_file;
 
 const NAME: &str = "floor";
 
-/// Each of two slots is a sector of its own, written in turn: one of them is always whole.
+/// Size of a slot, in bytes. Each of the two slots is one sector, and they are written in turn, so
+/// one is always intact.
 const SLOT_BYTES: u64 = 512;
-/// A batch's number and the CRC-32 of it, both big-endian.
+/// Length of a note, in bytes: a batch's number and its CRC-32, both big-endian.
 const NOTE_BYTES: usize = 12;
 
-/// The number of the last batch.
+/// The stored number of the last batch.
 pub(super) struct Floor {
     file: File,
     raised: AtomicBool,
 }
 
 impl Floor {
-    /// The floor that was reached; `None` where there is no store yet.
+    /// Returns the stored floor, or `None` if there is no store yet.
     pub(super) fn read(directory: &Path) -> Result<Option<u64>, OpenError> {
         let file = match File::open(directory.join(NAME)) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
@@ -42,8 +44,8 @@ impl Floor {
         highest.map(Some).ok_or_else(|| OpenError::damaged("its file `floor` is unreadable"))
     }
 
-    /// Notes durably that there is a store and how far it has come. A floor that is not there yet
-    /// bears its name once it is whole: one that cannot be read is damage.
+    /// Notes durably that a store exists, and its last batch. A new floor gets its name once it is
+    /// complete, so an unreadable floor is damage.
     pub(super) fn put(directory: &Path, batch: u64) -> io::Result<Self> {
         let (path, new) = (directory.join(NAME), directory.join("floor.new"));
         let is_new = !path.exists();
@@ -59,7 +61,7 @@ impl Floor {
         Ok(floor)
     }
 
-    /// Notes the number of a batch that is durable.
+    /// Stores the number of a durable batch.
     pub(super) fn raise(&self, batch: u64) -> io::Result<()> {
         let number = batch.to_be_bytes();
         let note = [number.as_slice(), &crc32fast::hash(&number).to_be_bytes()].concat();
@@ -68,7 +70,7 @@ impl Floor {
         Ok(())
     }
 
-    /// Makes durable what was noted. A floor that is too low does no harm.
+    /// Makes the stored number durable. A floor that is too low does no harm.
     pub(super) fn sync(&self) {
         if self.raised.swap(false, Ordering::Relaxed)
             && let Err(error) = self.file.sync_data()

@@ -1,4 +1,5 @@
-//! A store that is filled aside and put in place whole: a crash meanwhile leaves no half of one to be served.
+//! Fills a store aside and puts it in place whole: a crash leaves no partial store that could be
+//! served.
 
 use std::{
     ffi::OsStr,
@@ -15,22 +16,23 @@ use super::{
 };
 use crate::domain::entropy::Entropy;
 
-/// Bytes of cache: what is written is not read again.
+/// Size of the cache, in bytes: the written data is not read again.
 const CACHE_BYTES: u64 = 32 << 20;
-/// What an empty directory may hold: the lock, what an attempt that was cut short left, and what a
-/// file system puts into its root.
+/// Entries that an empty directory can have: the lock, the leftover of an unfinished attempt, and
+/// the file system's own entry in its root.
 const IGNORED: [&str; 3] = ["lock", FILLING, "lost+found"];
 
-/// Why a store is not put in place. The directory is no store then, and says so when it is opened.
+/// The reason for a store that was not put in place. An opening of the directory then finds no
+/// store and reports it.
 #[derive(Debug, Error)]
 pub enum FreshError {
-    /// There is something in the directory.
+    /// The directory is not empty.
     #[error("the directory is not empty")]
     NotEmpty,
-    /// It cannot be made.
+    /// The store cannot be created.
     #[error(transparent)]
     Open(#[from] OpenError),
-    /// It stopped while it was filled.
+    /// The store stopped while it was filled.
     #[error(transparent)]
     Stopped(#[from] Failure),
 }
@@ -41,23 +43,24 @@ impl From<io::Error> for FreshError {
     }
 }
 
-/// A new store, with an id of its own, in a directory that had none.
+/// A new store with its own ID, in a directory that had none.
 pub struct FreshStore {
     directory: DataDirectory,
-    /// Where the store lies until it is whole.
+    /// Directory of the store until it is complete.
     filling: PathBuf,
     store: SledStore,
 }
 
 impl FreshStore {
-    /// Begins one in an empty or absent directory, and holds its lock from now on.
+    /// Begins a new store in an empty or absent directory, and holds the directory's lock from now
+    /// on.
     ///
     /// # Errors
-    /// See [`FreshError`].
+    /// Returns a [`FreshError`] if the directory is not empty or the store cannot be created.
     pub fn begin(path: &Path, entropy: &dyn Entropy) -> Result<Self, FreshError> {
         check_empty(path)?;
         let directory = DataDirectory::lock(path)?;
-        // Again, under the lock.
+        // This check runs under the lock.
         check_empty(path)?;
         let filling = path.join(FILLING);
         remove(&filling)?;
@@ -66,14 +69,14 @@ impl FreshStore {
         Ok(Self { directory, filling, store })
     }
 
-    /// The store to be filled.
+    /// Returns the store to be filled.
     pub fn store(&self) -> &SledStore {
         &self.store
     }
 
-    /// Gives up, and leaves nothing of what was filled.
+    /// Abandons the store and removes everything that was filled.
     pub async fn abandon(self) {
-        // Why it is given up matters more than what is left of it, which the next attempt removes.
+        // The next attempt removes leftovers, so errors are ignored here.
         drop(self.store.close().await);
         drop(remove(&self.filling));
     }
@@ -81,7 +84,7 @@ impl FreshStore {
     /// Puts the store in place.
     ///
     /// # Errors
-    /// When it cannot be closed or renamed, durably.
+    /// Fails if the store cannot be closed or renamed durably.
     pub async fn finish(self) -> Result<(), FreshError> {
         self.store.close().await?;
         let directory = self.directory;

@@ -1,4 +1,5 @@
-//! Runs sled where it may meet damage: a panic of its becomes an error, and it has only so long.
+//! Runs calls into sled that can meet damaged data: turns panics into errors and applies a time
+//! limit.
 
 use std::{
     panic,
@@ -12,19 +13,19 @@ use std::{
 
 use super::OpenError;
 
-/// How long an opening may take. The largest store measured takes seconds; where one of sled's
-/// threads dies of what it reads, another may wait for it for ever.
+/// Maximum time of an opening. The largest store measured takes seconds. If one of sled's threads
+/// dies of damaged data, another can wait for it forever.
 const LIMIT: Duration = Duration::from_secs(15 * 60);
 
 const THREAD: &str = "opening";
 
-/// How long the thread stays after it has opened the store. sled takes whole segments of memory for
-/// what it reads at its start. The allocator gives back to the system what is free for a second, but
-/// looks for it only when memory is freed or a thread ends, and an idle process does neither:
-/// without this it may keep a segment for ever.
+/// Time for which the thread stays alive after it has opened the store. sled allocates whole
+/// segments of memory to read at its start. The allocator returns memory that was free for a
+/// second, but checks only when memory is freed or a thread ends, and an idle process does neither:
+/// without this wait it can keep a segment forever.
 const STAY: Duration = Duration::from_millis(1_500);
 
-/// Runs `open` on a thread of its own.
+/// Runs `open` on its own thread.
 pub(super) fn guarded<T: Send + 'static>(
     open: impl FnOnce() -> Result<T, OpenError> + Send + 'static,
 ) -> Result<T, OpenError> {
@@ -55,7 +56,8 @@ fn stay() {
     thread::sleep(STAY);
 }
 
-/// A panic within sled says where, and nothing of what sled had read. All others are told as ever.
+/// Logs a panic within sled by its location only, without the data that sled had read. All other
+/// panics are reported as usual.
 fn say_panics_of_sled_in_the_log() {
     static ONCE: Once = Once::new();
     ONCE.call_once(|| {
@@ -72,7 +74,7 @@ fn say_panics_of_sled_in_the_log() {
     });
 }
 
-/// Whether a source file is one of sled's, from a registry or a vendored copy.
+/// Returns `true` if a source file is sled's, from a registry or a vendored copy.
 fn is_sleds(location: &str) -> bool {
     ["/sled-0.34", "/sled/src/"].iter().any(|part| location.contains(part))
 }

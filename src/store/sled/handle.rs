@@ -1,4 +1,4 @@
-//! The way to the committer, and news of how it is.
+//! The handle for the committer, with its state.
 
 use std::sync::{
     Arc,
@@ -11,12 +11,12 @@ use tokio::sync::{mpsc, oneshot, watch};
 use super::command::{Command, Reply};
 use crate::store::{ReadError, Sequence, WriteError, queued};
 
-/// Why the committer stopped acknowledging for good.
+/// The reason for a permanent stop of the committer.
 #[derive(Clone, Debug, Error)]
 #[error("the store stopped: {0}")]
 pub struct Failure(pub(super) Arc<str>);
 
-/// Whether the committer works.
+/// State of the committer.
 #[derive(Clone, Debug)]
 pub(super) enum State {
     Committing,
@@ -24,7 +24,7 @@ pub(super) enum State {
     Failed(Failure),
 }
 
-/// The way to the committer, and news of it.
+/// Sends commands to the committer and reads its state.
 #[derive(Clone)]
 pub(super) struct Handle {
     pub(super) queue: mpsc::Sender<Command>,
@@ -33,13 +33,13 @@ pub(super) struct Handle {
     pub(super) shown: watch::Receiver<Sequence>,
 }
 
-/// Places in the feed that are looked up without a lock.
+/// Positions in the feed that are read without a lock.
 pub(super) struct Places {
     head: AtomicU64,
     position: AtomicU64,
 }
 
-/// What the committer lets others know of the feed: what a [`Handle`] tells.
+/// The committer's side of a [`Handle`]: publishes the positions in the feed.
 pub(super) struct News {
     pub(super) places: Arc<Places>,
     pub(super) shown: watch::Sender<Sequence>,
@@ -51,14 +51,15 @@ impl News {
         Self { places: Arc::new(places), shown: watch::Sender::new(head) }
     }
 
-    /// The events up to `head` are durable, and their records are about to be visible.
+    /// Moves the head: the events up to `head` are durable, and their records are about to be
+    /// visible.
     pub(super) fn move_head(&self, head: Sequence) {
         self.places.head.store(head.0, Ordering::SeqCst);
     }
 
-    /// The records of the events up to `head` are visible.
+    /// Shows the events up to `head`, whose records are visible.
     pub(super) fn show(&self, head: Sequence) {
-        // Order matters: whoever was shown an event finds a position that covers it.
+        // Order matters: a reader that was shown an event must find a position that covers it.
         self.places.position.store(head.0, Ordering::SeqCst);
         self.shown.send_if_modified(|shown| {
             let moved = *shown != head;
@@ -74,7 +75,7 @@ impl Handle {
         &self,
         command: impl FnOnce(Reply<T>) -> Command,
     ) -> Result<T, WriteError> {
-        // A committer that hangs still has its queue.
+        // A committer that hangs still has a queue.
         if !self.is_committing() {
             return Err(WriteError::Unavailable);
         }
@@ -84,21 +85,21 @@ impl Handle {
             mpsc::error::TrySendError::Full(_) => WriteError::Busy,
             mpsc::error::TrySendError::Closed(_) => WriteError::Unavailable,
         })?;
-        // A reply that is dropped was in a batch whose sync failed, or the thread is gone.
+        // A dropped reply was in a batch whose sync failed, or the thread has ended.
         outcome.await.unwrap_or(Err(WriteError::Unknown))
     }
 
-    /// The last change that is durable.
+    /// Returns the position of the last durable change.
     pub(super) fn head(&self) -> Sequence {
         Sequence(self.places.head.load(Ordering::SeqCst))
     }
 
-    /// The last change whose record is visible, looked up without a lock.
+    /// Returns the position of the last change with a visible record, without a lock.
     pub(super) fn position(&self) -> Sequence {
         Sequence(self.places.position.load(Ordering::SeqCst))
     }
 
-    /// The last change whose record is visible: the same, save while a batch is being published.
+    /// Returns the last shown change: the same position, except while a batch is being published.
     pub(super) fn shown(&self) -> Sequence {
         *self.shown.borrow()
     }
@@ -110,14 +111,15 @@ impl Handle {
         changed.map_err(|_| ReadError::Unavailable)
     }
 
-    /// Whether it takes commands.
+    /// Returns `true` if the committer accepts commands.
     pub(super) fn is_committing(&self) -> bool {
         matches!(*self.state.borrow(), State::Committing)
     }
 
-    /// Asks the committer to finish its queue and stop, and waits until it has.
+    /// Asks the committer to finish its queue and stop, and waits for the stop.
     pub(super) async fn close(&self) -> Result<(), Failure> {
-        // A committer that has failed says below how, and may hang with its queue full.
+        // The error of a failed committer is returned below. Such a committer can hang with a full
+        // queue.
         if self.is_committing() {
             drop(self.queue.send(Command::Close).await);
         }

@@ -1,5 +1,6 @@
-//! Index entries: the other ways to find a record. Written before the record they speak of, so that
-//! none is ever missing; checked against the record when used, so that one too many does no harm.
+//! Index entries: lookups of a record by other values than its key. An entry is written before its
+//! record, so none is ever missing, and verified against the record at each use, so an extra entry
+//! does no harm.
 
 use crate::{
     domain::{
@@ -16,32 +17,32 @@ pub struct Entry {
     pub value: Vec<u8>,
 }
 
-/// What replacing one state of a record by another does to the index.
+/// Changes of the index for one change of a record.
 #[derive(Debug, Default)]
 pub struct Reindex {
-    /// Written before the record.
+    /// Entries to write before the record.
     pub put: Vec<Entry>,
-    /// Removed after the record was written.
+    /// Keys of entries to remove after the record was written.
     pub remove: Vec<Vec<u8>>,
-    /// Must not be another record's: its key and the value that is ours.
+    /// Entry that must not belong to another record: its key and the value for this record.
     pub unique: Option<Entry>,
 }
 
-/// A record type that the sled engine keeps.
+/// A type of record in the sled engine.
 pub trait Indexed: Record {
-    /// What has to change in the index when `new` takes the place of `old`.
+    /// Returns the changes of the index when `new` replaces `old`.
     fn reindex(old: Option<&Self>, new: Option<&Self>) -> Reindex;
 }
 
-/// The first byte of an entry's key: which index it belongs to.
+/// First byte of an entry's key: the index that it belongs to.
 const BY_EXPIRY: u8 = b'e';
 const BY_SUBJECT: u8 = b's';
 const BY_CLIENT: u8 = b'c';
 const BY_NAME: u8 = b'n';
 
 impl Indexed for Grant {
-    /// Refreshing a grant changes nothing here: its expiry entry is moved when the sweeper meets
-    /// it, and freeing a grant leaves that entry to the sweeper too.
+    /// A refresh changes nothing here: the sweeper moves a grant's expiry entry when it finds the
+    /// entry. The deletion of a grant leaves that entry to the sweeper too.
     fn reindex(old: Option<&Self>, new: Option<&Self>) -> Reindex {
         let found_by = |grant: &Self| {
             let by_client = by_client(&grant.client_id, grant.id);
@@ -89,7 +90,7 @@ impl Indexed for Attempts {
     }
 }
 
-/// The key under which a user's id is found by name.
+/// Returns the key that maps a user name to the user's ID.
 pub(super) fn by_name(name: &UserName) -> Vec<u8> {
     [&[BY_NAME], name.as_str().as_bytes()].concat()
 }
@@ -102,40 +103,40 @@ fn by_client(client: &ClientId, grant: GrantId) -> Vec<u8> {
     [owned_by(&GrantOwner::Client(client.clone())).as_slice(), grant.as_bytes()].concat()
 }
 
-/// What the keys of an owner's grants begin with; the grant's id follows.
+/// Returns the prefix of the keys of an owner's grants. The grant's ID follows it.
 pub(super) fn owned_by(owner: &GrantOwner) -> Vec<u8> {
     match owner {
         GrantOwner::User(user) => [&[BY_SUBJECT], user.as_bytes().as_slice()].concat(),
-        // Client ids are graphic ASCII: a zero byte ends them, so that no id is another's prefix.
+        // Client IDs are printable ASCII: a zero byte ends them, so that no ID is another's prefix.
         GrantOwner::Client(client) => [&[BY_CLIENT], client.as_str().as_bytes(), &[0]].concat(),
     }
 }
 
-/// What comes before every entry that finds a client's grants.
+/// Returns a key before all entries that find a client's grants.
 pub(super) fn before_by_client() -> Vec<u8> {
     vec![BY_CLIENT]
 }
 
-/// The grant that an entry finds for its client; `None` for an entry of another index. Each grant
-/// has one.
+/// Returns the grant of an entry in the index by client, or `None` for an entry of another index.
+/// Each grant has one such entry.
 pub(super) fn grant_of_client(key: &[u8]) -> Result<Option<GrantId>, Corrupt> {
     let Some(rest) = key.strip_prefix(&[BY_CLIENT]) else { return Ok(None) };
     let (_, id) = rest.split_last_chunk::<16>().ok_or(Corrupt)?;
     Ok(Some(GrantId::from_bytes(*id)))
 }
 
-/// What an entry names.
+/// The record that an entry names.
 #[derive(Clone, Copy)]
 pub(super) enum Named {
-    /// The grant that is to be looked at for freeing.
+    /// A grant whose expiry is due for a check.
     Expiring(GrantId),
-    /// A grant of a subject or a client.
+    /// A grant of a user or client.
     Owned(GrantId),
-    /// The user who bears a name.
+    /// The user with a name.
     User(UserId),
 }
 
-/// Reads what an entry names.
+/// Returns the record that an entry names.
 pub(super) fn named(key: &[u8], value: &[u8]) -> Result<Named, Corrupt> {
     match key.first() {
         Some(&BY_EXPIRY) => ExpiryEntry::parse(key).map(|entry| Named::Expiring(entry.grant_id)),
@@ -148,7 +149,7 @@ pub(super) fn named(key: &[u8], value: &[u8]) -> Result<Named, Corrupt> {
     }
 }
 
-/// When a grant is to be looked at for freeing: at that time or later, never before.
+/// The earliest time at which the sweeper checks a grant.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ExpiryEntry {
     pub(super) time: Timestamp,
@@ -156,7 +157,7 @@ pub struct ExpiryEntry {
 }
 
 impl ExpiryEntry {
-    /// What the keys of these entries begin with, and no others.
+    /// Prefix of the keys of exactly these entries.
     pub(super) const PREFIX: [u8; 1] = [BY_EXPIRY];
 
     pub(super) fn to_key(self) -> Vec<u8> {
@@ -173,7 +174,7 @@ impl ExpiryEntry {
         })
     }
 
-    /// The range of keys of all entries up to and including `now`.
+    /// Returns the range of keys of all entries up to and including `now`.
     pub(super) fn due(now: Timestamp) -> std::ops::RangeInclusive<Vec<u8>> {
         let first = Self { time: Timestamp::default(), grant_id: GrantId::from_bytes([0; 16]) };
         let last = Self { time: now, grant_id: GrantId::from_bytes([0xff; 16]) };

@@ -1,4 +1,5 @@
-//! A look at a data directory from outside: what an opening would refuse before it writes anything.
+//! Inspects a data directory without opening it: finds everything that an opening would refuse
+//! before its first write.
 
 use std::{fs, io, path::Path};
 
@@ -6,19 +7,20 @@ use rustix::fs::{Access, access};
 
 use super::{OpenError, directory, guard::guarded};
 
-/// Whether an opening by this process would be refused, as far as that can be seen without one: each file
-/// that it reads and writes is asked for, and what was closed in order is compared with its seal, which
-/// reads all of it. Nothing is written. What a process has open is not to be looked at.
+/// Checks, without writing, if this process could open the store, as far as that shows from
+/// outside: accesses each file that an opening reads and writes, and compares a store that was
+/// closed in order with its seal, which reads all of the store. The store must not be open in any
+/// process.
 ///
 /// # Errors
-/// What the opening would say.
+/// Returns the error that an opening would return.
 pub fn look(path: &Path) -> Result<(), OpenError> {
     reach(path)?;
     let path = path.to_owned();
     guarded(move || directory::judge(&path).map(drop))
 }
 
-/// Asks for everything below `path` as its owner would use it.
+/// Accesses everything below `path` as its owner would.
 fn reach(path: &Path) -> io::Result<()> {
     let found = fs::metadata(path)?;
     let directory = found.is_dir();

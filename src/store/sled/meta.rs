@@ -1,5 +1,5 @@
-//! What the store knows of itself: its id, how often it was opened, how many batches it holds, how
-//! long its records are, the keys they name.
+//! The store's own data: its ID, the number of its openings and batches, the length of its longest
+//! record, the keys that its records name.
 
 use std::{
     collections::BTreeSet,
@@ -15,10 +15,10 @@ use crate::{
     store::{MAX_RECORD_BYTES, StoreId, Version},
 };
 
-/// A store that has never held a longer record is not told apart from others.
+/// Length below which the longest record is not noted, in bytes.
 const SHORT_RECORD_BYTES: usize = 1 << 10;
 
-/// Writes of one opening that versions can tell apart: a trillion.
+/// Bits of a version that count the writes of one opening: enough for a trillion.
 const VERSION_BITS: u32 = 40;
 
 const ID_KEY: &[u8] = b"id";
@@ -37,15 +37,14 @@ pub(super) struct Meta {
 }
 
 impl Meta {
-    /// Notes in a new store its id and its layout. Durable only after the next sync.
+    /// Writes the ID and the layout of a new store. Durable only after the next sync.
     pub(super) fn create(tree: &Tree, id: StoreId) -> sled::Result<()> {
         tree.insert(ID_KEY, &id)?;
         put_longest(tree, SHORT_RECORD_BYTES)?;
         schema::write_newest(tree)
     }
 
-    /// Reads what the store knows of itself, and counts this opening. Durable only after the next
-    /// sync.
+    /// Reads the store's own data and counts this opening. Durable only after the next sync.
     pub(super) fn open(tree: Tree) -> Result<Self, OpenError> {
         let id = tree.get(ID_KEY)?.and_then(|id| id.as_ref().try_into().ok());
         let id = id.ok_or_else(|| OpenError::damaged("its id is missing"))?;
@@ -71,36 +70,38 @@ impl Meta {
         self.id
     }
 
-    /// Makes this another store to whoever follows its feed: their cursors are good no more.
-    /// Known after the next opening, durable only after the next sync.
+    /// Gives the store a new ID: cursors into its feed become invalid. Takes effect at the next
+    /// opening, durable only after the next sync.
     pub(super) fn renew_id(&self, id: StoreId) -> sled::Result<()> {
         self.tree.insert(ID_KEY, &id).map(drop)
     }
 
-    /// A version that no state of any record has had: the count of openings in front of a counter.
+    /// Returns a version that no state of any record has had: the number of openings followed by a
+    /// counter.
     pub(super) fn next_version(&self) -> Version {
         Version::from_u64(self.last_version.fetch_add(1, Ordering::Relaxed) + 1)
     }
 
-    /// The batches that the store holds.
+    /// Returns the number of batches in the store.
     pub(super) fn batches(&self) -> u64 {
         self.batches.load(Ordering::Relaxed)
     }
 
-    /// Counts a batch, as the last thing that it writes. Durable only after the next sync.
+    /// Counts a batch, as its last write. Durable only after the next sync.
     pub(super) fn count_batch(&self) -> sled::Result<u64> {
         let batch = self.batches.fetch_add(1, Ordering::Relaxed) + 1;
         self.tree.insert(BATCHES_KEY, &batch.to_be_bytes())?;
         Ok(batch)
     }
 
-    /// No record that the store has ever held is longer, in bytes.
+    /// Returns an upper bound, in bytes, for the length of all records that the store has ever
+    /// held.
     pub(super) fn longest_record(&self) -> usize {
         self.longest.load(Ordering::Relaxed)
     }
 
-    /// Notes the length of a record that is about to be written, in steps of powers of two. Durable
-    /// only after the next sync.
+    /// Notes the length of a record that is about to be written, rounded up to a power of two.
+    /// Durable only after the next sync.
     pub(super) fn note_record(&self, bytes: usize) -> sled::Result<()> {
         if bytes > self.longest_record() {
             let longest = bytes.next_power_of_two();
@@ -114,7 +115,7 @@ impl Meta {
         self.keys.lock().unwrap_or_else(PoisonError::into_inner).iter().copied().collect()
     }
 
-    /// Notes whether records may name a key. Durable only after the next sync.
+    /// Notes that records may name a key, or that none does. Durable only after the next sync.
     pub(super) fn set_key(&self, id: KeyId, named: bool) -> sled::Result<()> {
         let entry = [SERVER_KEY_PREFIX, id.as_bytes()].concat();
         let mut keys = self.keys.lock().unwrap_or_else(PoisonError::into_inner);
@@ -133,7 +134,7 @@ fn put_longest(tree: &Tree, bytes: usize) -> sled::Result<()> {
     tree.insert(LONGEST_KEY, &(bytes as u64).to_be_bytes()).map(drop)
 }
 
-/// A count of things that begins at 0.
+/// Reads a counter that begins at 0.
 fn count(tree: &Tree, key: &[u8]) -> Result<u64, OpenError> {
     let Some(count) = tree.get(key)? else { return Ok(0) };
     let count = count.as_ref().try_into().map(u64::from_be_bytes);

@@ -1,4 +1,4 @@
-//! What the engine counts: commits, syncs, cached records, grants, space.
+//! The engine's metrics: commits, syncs, cached records, grants, space.
 
 use std::sync::{
     Arc,
@@ -8,22 +8,23 @@ use std::sync::{
 use super::space::Space;
 use crate::metrics::{Counter, Gauge, Histogram, Registry};
 
-/// Seconds: a fast disk syncs in the first few, one that is about to fail in the last.
+/// Buckets, in seconds: a fast disk's sync falls into the first few, that of a failing disk into
+/// the last.
 const SECONDS: [f64; 12] =
     [0.000_1, 0.000_25, 0.000_5, 0.001, 0.002_5, 0.005, 0.01, 0.025, 0.1, 0.5, 1.0, 5.0];
-/// Commands in a batch: to the most there may be.
+/// Buckets for the commands in a batch, up to the maximum.
 const COMMANDS: [f64; 9] = [1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0, 128.0, 256.0];
 
-/// The handles. Names and help texts are the table of docs/operating.md.
+/// The engine's metrics. Their names and help texts are in the table of docs/operating.md.
 pub(super) struct SledMetrics {
     pub(super) registry: Registry,
-    /// From the end of a batch's decisions to its answers.
+    /// Time from the end of a batch's decisions to its answers.
     pub(super) commit: Histogram,
-    /// Commands in a batch.
+    /// Number of commands in a batch.
     pub(super) batch: Histogram,
-    /// The batch's fdatasync alone.
+    /// Time of the batch's fdatasync alone.
     pub(super) fsync: Histogram,
-    /// Grants in the store, about.
+    /// Approximate number of grants in the store.
     pub(super) grants: Gauge,
 }
 
@@ -56,15 +57,15 @@ impl SledMetrics {
     }
 }
 
-/// Places that hits are counted in. Two cores that serve different records count in different
-/// places, mostly, and so in different cache lines.
+/// Number of separate hit counters. Cores that serve different records mostly use different
+/// counters, and so different cache lines.
 const STRIPES: usize = 16;
 
 #[derive(Default)]
 #[repr(align(64))]
 struct Stripe(AtomicU64);
 
-/// How often a record was in memory when it was asked for, and how often it was not.
+/// Numbers of cache hits and misses of a table.
 #[derive(Default)]
 pub(super) struct Lookups {
     hits: [Stripe; STRIPES],
@@ -72,13 +73,13 @@ pub(super) struct Lookups {
 }
 
 impl Lookups {
-    /// The record behind `key` was in memory.
+    /// Counts a lookup of the record `key` that found it in memory.
     pub(super) fn hit(&self, key: &[u8]) {
         let stripe = usize::from(key.last().copied().unwrap_or_default()) % STRIPES;
         self.hits[stripe].0.fetch_add(1, Ordering::Relaxed);
     }
 
-    /// A record had to be looked for in the tree.
+    /// Counts a lookup that read the tree.
     pub(super) fn miss(&self) {
         self.misses.fetch_add(1, Ordering::Relaxed);
     }
@@ -88,7 +89,7 @@ impl Lookups {
     }
 }
 
-/// Serves the lookups of the tables of grants, clients and users.
+/// Registers the lookups of the tables of grants, clients and users.
 pub(super) fn serve_lookups(registry: &Registry, tables: [Arc<Lookups>; 3]) {
     let label = &["records"];
     let hits = registry.counters(
@@ -112,7 +113,7 @@ pub(super) fn serve_lookups(registry: &Registry, tables: [Arc<Lookups>; 3]) {
     });
 }
 
-/// Serves what the file system has left and what the store takes of it, read when it is asked for.
+/// Registers gauges of the file system's free space and the store's size, read at each scrape.
 pub(super) fn serve_space(registry: &Registry, space: &Arc<Space>) {
     let min_free = registry.gauge(
         "jeton_store_min_free_bytes",

@@ -1,4 +1,4 @@
-//! The embedded engine: sled behind one committer, so that `Ok` means on the disk.
+//! The embedded engine: sled behind one committer. `Ok` means that a write is on the disk.
 
 mod ballast;
 mod batch;
@@ -68,7 +68,7 @@ use crate::domain::{
     key_ring::KeyId, time::Timestamp, user::User, user_name::UserName,
 };
 
-/// The store. Cloning shares it.
+/// The store. Clones share it.
 #[derive(Clone)]
 pub struct SledStore {
     grants: SledRecords<Grant>,
@@ -89,34 +89,36 @@ pub struct SledStore {
 }
 
 impl SledStore {
-    /// Whether there is a store in the data directory `path`, in order or not.
+    /// Returns `true` if the data directory `path` contains a store, intact or not.
     pub fn exists(path: &Path) -> bool {
         path.join("store").exists() || path.join("floor").exists()
     }
 
-    /// From now on writes are refused with [`WriteError::NoSpace`] while space is low. Until then
-    /// they are not, so that a process can start on a disk that is nearly full, and say so.
+    /// Refuses writes with [`WriteError::NoSpace`] from now on while space is low. Earlier writes
+    /// are not refused, so that a process can start on a nearly full disk and report it.
     pub fn keep_free_space(&self) {
         self.space.enforce();
     }
 
-    /// Whether the store takes writes, and every change of that.
+    /// Returns the readiness for writes, with every change of it.
     pub fn readiness(&self) -> watch::Receiver<Readiness> {
         self.space.readiness()
     }
 
-    /// Commits what is queued, stops, and seals the store. Only what memory holds can still be read.
+    /// Commits the queue, stops, and seals the store. Afterwards only records in memory can be
+    /// read.
     ///
     /// # Errors
-    /// When the committer had failed, now or before.
+    /// Fails if the committer failed, now or earlier.
     pub async fn close(&self) -> Result<(), Failure> {
         self.committer.close().await
     }
 
-    /// Waits until the store has stopped committing: `Ok` after [`Self::close`].
+    /// Waits until the store has stopped committing. Returns `Ok` after [`Self::close`].
     ///
     /// # Errors
-    /// Why it failed. Nothing was acknowledged since; the process cannot go on with this store.
+    /// Returns the reason of the failure. Nothing was acknowledged since; the process cannot go on
+    /// with this store.
     pub async fn stopped(&self) -> Result<(), Failure> {
         self.committer.stopped().await
     }
@@ -257,13 +259,13 @@ impl Store for SledStore {
     }
 }
 
-/// How often the due entries of refreshed grants are moved out of the way before a scan makes do
-/// with the spent grants it has found.
+/// Maximum number of rounds in which a scan moves the due entries of refreshed grants away.
+/// Afterwards it returns the spent grants found so far.
 const SETTLE_PASSES: usize = 8;
 
 impl SledStore {
-    /// Moves or drops expiry entries; those of damaged grants go to `postponed`. What is not settled
-    /// now is met again by the next scan.
+    /// Moves or drops expiry entries. Entries of damaged grants go to `postponed`. The next scan
+    /// finds the entries that are not settled now.
     async fn settle(
         &self,
         entries: Vec<ExpiryEntry>,
@@ -277,10 +279,10 @@ impl SledStore {
     }
 }
 
-/// What lies behind due expiry entries.
+/// The grants behind due expiry entries.
 struct Due {
     spent: Vec<Stored<Grant>>,
-    /// Entries of grants that have since been refreshed or freed, or are damaged.
+    /// Entries of grants that were refreshed or deleted since, or are damaged.
     unsettled: Vec<ExpiryEntry>,
 }
 

@@ -1,4 +1,4 @@
-//! Opens the store: checked against everything that was noted of it when it was left.
+//! Opens the store and checks it against the notes of its last use.
 
 use std::{fs::File, io, path::PathBuf, sync::Arc};
 
@@ -23,27 +23,28 @@ use crate::{
     store::StoreId,
 };
 
-/// Where the store lies and how much memory it may take.
+/// Location and memory limits of the store.
 #[derive(Clone, Debug)]
 pub struct SledOptions {
-    /// The data directory; made, readable by its owner only, where there is none.
+    /// The data directory. If it is absent it is created, readable by its owner only.
     pub path: PathBuf,
-    /// Bytes of records kept in memory. sled's own page cache takes a quarter of it on top.
+    /// Bytes of cached records. sled's own page cache takes a quarter of this in addition.
     pub cache_bytes: u64,
-    /// Bytes that are to stay free on the file system, see [`Readiness`](super::Readiness); 0 for no such mark.
+    /// Bytes to keep free on the file system, see [`Readiness`](super::Readiness). 0 disables the
+    /// check.
     pub min_free_space: u64,
-    /// Bytes by which the file may be longer than its grants need before it is cleaned.
+    /// Number of bytes by which the file can exceed the needs of its grants before it is cleaned.
     pub spare_bytes: u64,
 }
 
 impl SledOptions {
-    /// A store without a mark for free space, whose file may be 128 MiB longer than it must be.
+    /// Returns options without a mark for free space and with 128 MiB of spare bytes.
     pub const fn new(path: PathBuf, cache_bytes: u64) -> Self {
         Self { path, cache_bytes, min_free_space: 0, spare_bytes: 128 << 20 }
     }
 }
 
-/// What sled holds.
+/// Contents of the opened store.
 struct Contents {
     meta: Arc<Meta>,
     tables: Tables,
@@ -52,7 +53,7 @@ struct Contents {
 }
 
 impl Contents {
-    /// Refuses what has not come as far as was noted of it; makes what it misses in a new store.
+    /// Refuses a store that lacks a noted batch. Writes the initial data of a new store.
     fn read(
         engine: &Engine,
         file: &File,
@@ -85,13 +86,13 @@ fn sync(engine: &Engine, file: &File) -> Result<(), OpenError> {
 }
 
 impl SledStore {
-    /// Opens the store, making it where there is none. Blocks while sled reads its log, and while
-    /// every file of a store that was closed, or every page of one that was not, is checked.
+    /// Opens the store, and creates it if it is absent. Blocks while sled reads its log and while
+    /// every file of a closed store, or every page of another, is checked.
     ///
-    /// What can be noticed of damage is refused; what cannot is told in `seal.rs`.
+    /// Refuses all detectable damage. `seal.rs` describes the undetectable damage.
     ///
     /// # Errors
-    /// See [`OpenError`].
+    /// Returns an [`OpenError`] if the store is damaged, in use or cannot be read.
     pub fn open(options: &SledOptions, entropy: &dyn Entropy) -> Result<Self, OpenError> {
         let (options, id) = (options.clone(), draw(entropy));
         guarded(move || Self::open_or_make(&options, id, DataDirectory::file))
@@ -118,7 +119,8 @@ impl SledStore {
         }
         sync(&engine, &file)?;
         let floor = Arc::new(directory.put_floor(meta.batches())?);
-        // Taken again before anything is served: what another process writes meanwhile may take it all.
+        // The reserve is allocated again before the store is served, since other processes can use
+        // up the space.
         let ballast = (options.min_free_space > 0).then(|| directory.ballast());
         ballast.iter().for_each(Ballast::hold);
         let space = Space::new(directory.file()?, options.min_free_space);

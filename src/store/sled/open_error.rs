@@ -1,30 +1,30 @@
-//! Why a store does not open, and what to do about it.
+//! The reasons for a failed opening of a store, with their remedies.
 
 use std::io;
 
 use thiserror::Error;
 
-/// Why a store could not be opened.
+/// The reason for a failed opening of a store.
 #[derive(Debug, Error)]
 pub enum OpenError {
-    /// Another process has it open.
+    /// Another process has the store open.
     #[error("the data directory is in use by another process")]
     InUse,
-    /// A newer release wrote it.
+    /// The store was written by a newer release.
     #[error("the store has format {found}, this release knows {known}: run the newer release")]
     Schema {
-        /// The format found.
+        /// The format of the store.
         found: u8,
-        /// The newest format this release knows.
+        /// The newest format that this release knows.
         known: u8,
     },
-    /// It cannot be read, or something of it is missing. Nothing is served from it.
+    /// The store cannot be read, or a part of it is missing. Nothing is served from it.
     #[error("the store is damaged: {0}; set it aside and restore a backup")]
     Damaged(Box<str>),
-    /// It was being restored, and that was cut short. There is no store yet.
+    /// A restore of the store was cut short. There is no store yet.
     #[error("a restore into it did not finish: run it again")]
     Unfinished,
-    /// The file system or sled refused.
+    /// The file system or sled returned an error.
     #[error(transparent)]
     Io(#[from] io::Error),
 }
@@ -38,7 +38,7 @@ impl OpenError {
 impl From<sled::Error> for OpenError {
     fn from(error: sled::Error) -> Self {
         match error {
-            // sled says only in words that its lock is taken.
+            // sled reports a taken lock only in the error's text.
             sled::Error::Io(error) if error.to_string().contains("could not acquire lock") => {
                 Self::InUse
             }

@@ -1,4 +1,5 @@
-//! Tests of one table under many readers, with batches that follow each other without a disk between.
+//! Tests of one table with many readers and with batches that follow each other without disk writes
+//! in between.
 
 use std::{
     sync::{
@@ -14,10 +15,10 @@ use crate::{
     store::{Stored, Version, conformance::grant, damage::Damage},
 };
 
-/// A key in one batch, unless a longer proof is asked for.
+/// Number of batches for each key, unless a longer run is requested.
 const ROUNDS: u32 = 40;
 const READERS: usize = 8;
-/// Looks between the writes of a batch and their publication.
+/// Number of reads between the writes of a batch and their publication.
 const LOOKS: u32 = 20;
 
 #[expect(clippy::disallowed_methods, reason = "a longer proof takes its length from outside")]
@@ -30,14 +31,14 @@ fn id(round: u32) -> GrantId {
     GrantId::from_bytes(u128::from(round).to_be_bytes())
 }
 
-/// What the readers of one round share with the writer.
+/// State that the readers of one round share with the writer.
 #[derive(Default)]
 struct Scene {
-    /// The round, from 1 on; 0 ends it.
+    /// Number of the round, from 1 on. 0 ends the test.
     round: AtomicU32,
-    /// The round whose publication has begun.
+    /// The last round whose publication has begun.
     published: AtomicU32,
-    /// The last round whose record somebody has seen.
+    /// The last round whose record a reader has seen.
     seen: AtomicU32,
     failed: AtomicBool,
 }
@@ -65,7 +66,7 @@ impl Scene {
         self.round.store(round, Ordering::SeqCst);
         let record =
             Stored::new(Version::from_u64(u64::from(round)), Grant { id: id(round), ..grant(1) });
-        // Readers are at it.
+        // The readers are running.
         thread::yield_now();
         assert!(table.open(&id(round), None));
         table.apply(&id(round), Some(&record)).expect("it is written");
@@ -78,7 +79,7 @@ impl Scene {
     }
 }
 
-/// A table, and what keeps it open.
+/// Returns a table with the engine that keeps it open.
 fn table() -> (Engine, Arc<Table<Grant>>) {
     let db = sled::Config::new().temporary(true).open().expect("sled");
     let engine = Engine::new(db);
@@ -91,20 +92,20 @@ fn what_a_read_found_of_an_open_batch_is_neither_shown_nor_kept() {
     let (_engine, table) = table();
     let [old, new] = [1, 2].map(|version| Stored::new(Version::from_u64(version), grant(1)));
     let key = old.id;
-    // Of a batch that inserts: the read sees its write before it is durable.
+    // A batch that inserts: the read sees its write before it is durable.
     assert!(table.open(&key, None));
     table.apply(&key, Some(&old)).expect("it is written");
     let early = table.begin(&key).expect("a read");
     assert!(table.finish(&key, early).is_none(), "shown before it is durable");
     let overtaken = table.begin(&key).expect("a read");
     table.publish(&key, Some(old.clone()));
-    // Of a batch that replaces: the read sees the state from before it.
+    // A batch that replaces: the read sees the previous state.
     let late = table.begin(&key).expect("a read");
     assert!(table.open(&key, Some(old.clone())));
     table.apply(&key, Some(&new)).expect("it is written");
     assert_eq!(table.finish(&key, late).map(|found| found.version()), Some(old.version()));
     table.publish(&key, Some(new.clone()));
-    // It began while the first batch was open, and what it read is two states old now.
+    // The read began while the first batch was open, and its state is two states old now.
     assert!(table.finish(&key, overtaken).is_some());
     assert_eq!(table.cached(&key).map(|found| found.version()), Some(new.version()));
     // A batch that deletes.

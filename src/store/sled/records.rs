@@ -1,4 +1,5 @@
-//! The records of one type as the store's users see them: cache first, disk off the runtime, writes by the committer.
+//! The records of one type as the store's callers see them: cache first, disk off the runtime,
+//! writes through the committer.
 
 use std::sync::Arc;
 
@@ -8,10 +9,11 @@ use tokio::task::spawn_blocking;
 use super::{command::Committed, handle::Handle, table::Table};
 use crate::store::{ReadError, Records, Stored, Version, Write, WriteError};
 
-/// Records that one thread reads one after the other: others have their share of the disk too.
+/// Number of records that one thread reads in sequence, so that other calls get their share of the
+/// disk.
 const READ_BY_ONE: usize = 16;
 
-/// The records of one type. Cloning shares them.
+/// The records of one type. Clones share them.
 pub struct SledRecords<R: Committed> {
     pub(super) table: Arc<Table<R>>,
     pub(super) committer: Handle,
@@ -23,8 +25,8 @@ impl<R: Committed> Clone for SledRecords<R> {
     }
 }
 
-/// Reads off the runtime's threads. sled panics at some of the pages that it cannot make sense of;
-/// a read that is cut off by shutdown has no answer.
+/// Runs a read off the runtime's threads. Returns an error if sled panics on a damaged page or
+/// shutdown cuts the read off.
 pub(super) async fn blocking<T: Send + 'static>(
     read: impl FnOnce() -> Result<T, ReadError> + Send + 'static,
 ) -> Result<T, ReadError> {
@@ -34,7 +36,7 @@ pub(super) async fn blocking<T: Send + 'static>(
 }
 
 impl<R: Committed> SledRecords<R> {
-    /// Reads what does not lie in memory, off the runtime's threads.
+    /// Reads records that are not in memory, off the runtime's threads.
     async fn read_all(&self, keys: Vec<R::Key>) -> Vec<Result<Option<Stored<R>>, ReadError>> {
         for _ in &keys {
             self.table.lookups.miss();
@@ -44,7 +46,7 @@ impl<R: Committed> SledRecords<R> {
         if let Ok(found) = read.await {
             return found;
         }
-        // One of them made sled panic, and took the others with it.
+        // One read made sled panic and failed the others with it, so each is repeated alone.
         join_all(keys.iter().map(|key| self.get(key))).await
     }
 }

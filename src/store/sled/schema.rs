@@ -1,23 +1,23 @@
-//! The layout of trees and keys: its number, and the steps that bring an older store to today's.
+//! The version of the layout of trees and keys, with the migrations from older layouts.
 
 use sled::Db;
 
 use super::{OpenError, engine::Engine, tree::Tree};
 
-/// The layout of the first release.
+/// Layout of the first release.
 const FIRST: u8 = 1;
 
 const SCHEMA_KEY: &[u8] = b"schema";
 
-/// Rewrites a store of one layout into the next. It may be cut off anywhere and is then run again
-/// from the start, so a second run must do no harm.
+/// A migration from one layout to the next. An interrupted migration runs again from the start, so
+/// a second run must do no harm.
 type Step = fn(&Db) -> Result<(), OpenError>;
 
-/// The first turns layout 1 into 2, and so on. A layout is new when an older release could not read
-/// the store any more.
+/// Migrations in order: the first turns layout 1 into 2. The layout's number changes when an older
+/// release could no longer read the store.
 const STEPS: &[Step] = &[];
 
-/// The layout of the store; `None` for one in which nothing was ever written.
+/// Returns the layout of the store, or `None` if nothing was ever written to it.
 pub(super) fn read(meta: &Tree) -> Result<Option<u8>, OpenError> {
     match meta.get(SCHEMA_KEY)?.as_deref() {
         None => Ok(None),
@@ -26,7 +26,7 @@ pub(super) fn read(meta: &Tree) -> Result<Option<u8>, OpenError> {
     }
 }
 
-/// Notes that a new store has today's layout. Durable only after the next sync.
+/// Notes today's layout in a new store. Durable only after the next sync.
 pub(super) fn write_newest(meta: &Tree) -> sled::Result<()> {
     write(meta, newest(STEPS))
 }
@@ -34,16 +34,16 @@ pub(super) fn write_newest(meta: &Tree) -> sled::Result<()> {
 /// Refuses a layout that this release does not know.
 ///
 /// # Errors
-/// [`OpenError::Schema`] when a newer release wrote it.
+/// Returns [`OpenError::Schema`] if a newer release wrote the store.
 pub(super) fn refuse_newer(found: u8) -> Result<(), OpenError> {
     let known = newest(STEPS);
     if found > known { Err(OpenError::Schema { found, known }) } else { Ok(()) }
 }
 
-/// Brings the store to today's layout; `sync` makes durable what was written.
+/// Migrates the store to today's layout. `sync` makes the writes durable.
 ///
 /// # Errors
-/// [`OpenError::Schema`] when a newer release wrote it.
+/// Returns [`OpenError::Schema`] if a newer release wrote the store.
 pub(super) fn migrate(
     engine: &Engine,
     meta: &Tree,
@@ -65,7 +65,7 @@ fn migrate_by(
     }
     for (step, next) in steps.iter().zip(FIRST + 1..).skip(usize::from(found - FIRST)) {
         step(&engine.db()?)?;
-        // What the number speaks of is on the disk before the number is.
+        // The migrated data is durable before its layout number is written.
         sync()?;
         write(meta, next)?;
         sync()?;
@@ -95,7 +95,7 @@ mod tests {
         (engine, meta)
     }
 
-    /// Adds a letter to a text that is not there yet at its end.
+    /// Appends a letter to a text that does not end with it yet.
     fn append(db: &Db, letter: u8) -> Result<(), OpenError> {
         let mut text = db.get("text")?.map(|text| text.to_vec()).unwrap_or_default();
         if text.last() != Some(&letter) {

@@ -1,16 +1,16 @@
-//! The seal: what every file of the store was when it was closed in order.
+//! The seal: checksums of every file of a store that was closed in order.
 //!
-//! sled mends what it finds, silently: it drops the end of a log from the first message on that it
-//! cannot read, skips segments whose headers it cannot read, and writes zeros over both. So what was
-//! closed in order is compared, byte for byte, with what lies there at the next opening, before sled
-//! has seen it: no damage of such a store goes unnoticed.
+//! sled repairs its files silently: it drops the end of a log from the first unreadable message on,
+//! skips segments with unreadable headers, and writes zeros over both. The files of a store that
+//! was closed in order are therefore compared, byte for byte, with its seal at the next opening,
+//! before sled reads them: no damage of such a store goes unnoticed.
 //!
-//! A store that was not closed, because the process was killed or the power went, has no seal. Then
-//! every page that recovery keeps is read and checked, and the end of the log must reach the
-//! [`Floor`](super::floor::Floor). What cannot be noticed there is damage to what was written since
-//! the last opening: in a segment of the log that sled has filled and left, if an older state of the
-//! same pages can still be read; and after a power failure also in what was written in the second
-//! before it, which looks like the write that the failure has torn.
+//! A store that was not closed, because the process was killed or the power failed, has no seal.
+//! Then every page that recovery keeps is read and checked, and the end of the log must reach the
+//! [`Floor`](super::floor::Floor). Some damage to data written since the last opening cannot be
+//! detected then: in a full segment of the log, if an older state of the same pages can still be
+//! read; and after a power failure also in the writes of the last second, where it looks like a
+//! write that the failure has torn.
 
 use std::{
     collections::BTreeMap,
@@ -24,7 +24,7 @@ use serde::{Deserialize, Serialize};
 use super::OpenError;
 use crate::store::new_file;
 
-/// Bytes under one checksum: damage is told as precisely.
+/// Number of bytes under one checksum, which is the precision of reported damage.
 const BLOCK_BYTES: usize = 1 << 20;
 
 const NAME: &str = "seal";
@@ -40,7 +40,7 @@ struct SealedFile {
     blocks: Vec<u32>,
 }
 
-/// Seals the store `files` within `directory`. It must not be written any more.
+/// Seals the store `files` within `directory`. The store must not be written afterwards.
 pub(super) fn put(directory: &Path, files: &Path) -> io::Result<()> {
     let seal = serde_json::to_string(&Seal::of(files)?)?;
     let text = format!("{seal}\n{:08x}\n", crc32fast::hash(seal.as_bytes()));
@@ -52,7 +52,7 @@ pub(super) fn put(directory: &Path, files: &Path) -> io::Result<()> {
     File::open(directory)?.sync_all()
 }
 
-/// Compares the store `files` within `directory` with its seal. `false` when it has none.
+/// Compares the store `files` within `directory` with its seal. Returns `false` if it has none.
 pub(super) fn check(directory: &Path, files: &Path) -> Result<bool, OpenError> {
     let text = match fs::read(directory.join(NAME)) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(false),
@@ -66,7 +66,7 @@ pub(super) fn check(directory: &Path, files: &Path) -> Result<bool, OpenError> {
     }
 }
 
-/// Takes the seal off, durably, before anything is written.
+/// Removes the seal durably, before anything is written.
 pub(super) fn break_off(directory: &Path) -> io::Result<()> {
     match fs::remove_file(directory.join(NAME)) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),

@@ -1,14 +1,15 @@
 //! Watches the free space of the store's file system, so that writes are refused before it is full.
 //!
-//! | free space | what is written |
+//! | free space | accepted writes |
 //! |---|---|
 //! | `min_free_space` and more | everything |
-//! | less | what ends or frees something: revocations, changes of clients and users, sweeping |
+//! | less | writes that end or free something: revocations, changes of clients and users, sweeping
+//! |
 //! | less than a quarter of it | nothing |
 //!
-//! It is looked at before every batch, whose log is shorter than a segment, and every second besides:
-//! no burst can run past the quarter. What a full file system does refuse in spite of all this ends
-//! the store, see [`Failure`](super::Failure).
+//! The free space is read before every batch, whose log is shorter than a segment, and every
+//! second: no burst can use up the quarter. If a full file system still refuses a write, the store
+//! stops, see [`Failure`](super::Failure).
 
 use std::{
     fs::File,
@@ -22,22 +23,22 @@ use std::{
 use rustix::fs::fstatvfs;
 use tokio::sync::watch;
 
-/// The part of `min_free_space` that is kept for nothing but the file system itself.
+/// Divisor of `min_free_space` for the part that is left to the file system itself.
 const RESERVE: u64 = 4;
-/// What a file's size on disk is counted in (POSIX `st_blocks`).
+/// Unit of a file's size on disk (POSIX `st_blocks`), in bytes.
 const BLOCK_BYTES: u64 = 512;
-/// By what part of a mark the free space must exceed it before writes go on, so that a store at the
-/// mark does not go back and forth.
+/// Divisor of a mark for the margin by which the free space must exceed it before writes go on, so
+/// that a store at the mark does not alternate.
 const MARGIN: u64 = 8;
 
-/// Whether the store takes everything that it is asked to write.
+/// Readiness of the store for writes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Readiness {
-    /// It does.
+    /// All writes are accepted.
     Ready,
-    /// Space is low: nothing new is written, what ends or frees something is.
+    /// Space is low: only writes that end or free something are accepted.
     Low,
-    /// Space has all but run out: nothing is written.
+    /// Space has almost run out: no write is accepted.
     Full,
 }
 
@@ -45,14 +46,14 @@ pub enum Readiness {
 pub(super) struct Space {
     file: File,
     min_free: u64,
-    /// Until then the start's own writes are not refused.
+    /// `false` while the writes of the start are not refused.
     enforced: AtomicBool,
     readiness: watch::Sender<Readiness>,
 }
 
 impl Space {
-    /// Watches the file system of `file`, of which `min_free` bytes are to stay free; 0 never
-    /// refuses.
+    /// Watches the file system of `file`, of which `min_free` bytes are to stay free. 0 never
+    /// refuses a write.
     pub(super) fn new(file: File, min_free: u64) -> Arc<Self> {
         let readiness = watch::Sender::new(Readiness::Ready);
         let space = Self { file, min_free, enforced: AtomicBool::new(false), readiness };
@@ -60,42 +61,43 @@ impl Space {
         Arc::new(space)
     }
 
-    /// From now on writes are refused.
+    /// Refuses writes from now on.
     pub(super) fn enforce(&self) {
         self.enforced.store(true, Ordering::Relaxed);
     }
 
-    /// What was seen last, and every change of it.
+    /// Returns the last readiness, with every change of it.
     pub(super) fn readiness(&self) -> watch::Receiver<Readiness> {
         self.readiness.subscribe()
     }
 
-    /// Looks now. A file system that does not tell is taken at its last word: what it refuses is
-    /// noticed all the same.
+    /// Reads the free space. If the file system does not report it, the last value holds: a refused
+    /// write is noticed in any case.
     pub(super) fn look(&self) {
         if let Ok(found) = fstatvfs(&self.file) {
             self.found(found.f_bavail.saturating_mul(found.f_frsize));
         }
     }
 
-    /// Whether there was enough of it when it was last looked at.
+    /// Returns `true` if there was enough space at the last reading.
     pub(super) fn is_ready(&self) -> bool {
         *self.readiness.borrow() == Readiness::Ready
     }
 
-    /// Bytes that are to stay free.
+    /// Returns the number of bytes to keep free.
     pub(super) fn min_free(&self) -> u64 {
         self.min_free
     }
 
-    /// Free bytes of the file system and bytes of the file; zero where the system does not tell.
+    /// Returns the free bytes of the file system and the bytes of the file, zero if the system does
+    /// not report them.
     pub(super) fn bytes(&self) -> (u64, u64) {
         let free = fstatvfs(&self.file).map_or(0, |found| found.f_bavail * found.f_frsize);
         let taken = self.file.metadata().map_or(0, |found| found.blocks() * BLOCK_BYTES);
         (free, taken)
     }
 
-    /// Whether to refuse a write that makes the store grow, or one that does not.
+    /// Returns `true` if a write is to be refused. `grows` marks a write that makes the store grow.
     pub(super) fn refuses(&self, grows: bool) -> bool {
         let refused = match *self.readiness.borrow() {
             Readiness::Ready => false,

@@ -1,9 +1,10 @@
-//! One tree of records behind its cache: readers see what is published, the committer decides what is.
+//! One tree of records behind its cache: readers see published states, and the committer publishes
+//! them.
 //!
-//! A batch goes through three moments: [`Table::open`] for each key it will write, the writes to
-//! the tree and their sync, [`Table::publish`] for each key. In between readers are served the
-//! state from before the batch: the cache holds nothing of an open key. A key becomes visible in one
-//! step, when it leaves the map of open keys.
+//! A batch has three steps: [`Table::open`] for each key that it writes, the writes to the tree
+//! with their sync, and [`Table::publish`] for each key. In between readers get the state from
+//! before the batch: the cache holds nothing of an open key. A key becomes visible in one step,
+//! when it leaves the map of open keys.
 
 use std::{
     collections::{BTreeMap, HashMap},
@@ -27,31 +28,31 @@ use crate::store::{
 pub(super) struct Table<R: Indexed> {
     tree: Tree,
     cache: RecordCache<R::Key, Stored<R>>,
-    /// What the keys of the open batch held before it; empty between batches.
+    /// The states of the open batch's keys before the batch. Empty between batches.
     open: RwLock<HashMap<R::Key, Option<Stored<R>>>>,
     damage: Damage,
     pub(super) lookups: Arc<Lookups>,
 }
 
-/// What the tree held at some moment.
+/// State of the tree at some moment.
 pub(super) struct Reading<R> {
     fill: Fill,
     found: Option<Stored<R>>,
 }
 
-/// Bytes in front of a record in the tree: its version, big-endian.
+/// Number of bytes before a record in the tree: its version, big-endian.
 pub(super) const VERSION_BYTES: usize = 8;
 
 impl<R: Indexed> Table<R> {
-    /// A table over `tree` whose cache holds at most `cache_bytes` of records, and which notes in
-    /// `damage` what does not decode.
+    /// Creates a table over `tree` whose cache holds at most `cache_bytes` of records. Undecodable
+    /// records are noted in `damage`.
     pub(super) fn new(tree: Tree, cache_bytes: u64, damage: &Damage) -> Arc<Self> {
         let cache = RecordCache::new(cache_bytes);
         let damage = damage.clone();
         Arc::new(Self { tree, cache, open: RwLock::default(), damage, lookups: Arc::default() })
     }
 
-    /// The published record if memory holds it.
+    /// Returns the published record if it is in memory.
     pub(super) fn cached(&self, key: &R::Key) -> Option<Stored<R>> {
         let record = self.cache.get(key).or_else(|| self.before_open_batch(key).flatten());
         if record.is_some() {
@@ -60,7 +61,7 @@ impl<R: Indexed> Table<R> {
         record
     }
 
-    /// The published record. May wait for the disk: never on a runtime thread.
+    /// Returns the published record. Can wait for the disk: never call this on a runtime thread.
     pub(super) fn read(&self, key: &R::Key) -> Result<Option<Stored<R>>, ReadError> {
         if let Some(record) = self.cache.get(key) {
             return Ok(Some(record));
@@ -69,15 +70,15 @@ impl<R: Indexed> Table<R> {
         Ok(self.finish(key, reading))
     }
 
-    /// Reads what the tree holds, published or not.
+    /// Reads the tree's state, published or not.
     pub(super) fn begin(&self, key: &R::Key) -> Result<Reading<R>, ReadError> {
         let fill = self.cache.begin(key);
         Ok(Reading { fill, found: self.load(key)? })
     }
 
-    /// Makes the published record of what was read. Order matters: the tree first, then this look.
-    /// What the tree held of a batch that is not open any more has been published; what an open one
-    /// did to it is not shown.
+    /// Returns the published record for a reading. Order matters: read the tree first, then check
+    /// the open batch. Writes of earlier batches in the reading have been published; those of the
+    /// open batch are not shown.
     pub(super) fn finish(&self, key: &R::Key, reading: Reading<R>) -> Option<Stored<R>> {
         if let Some(before) = self.before_open_batch(key) {
             return before;
@@ -88,8 +89,9 @@ impl<R: Indexed> Table<R> {
         reading.found
     }
 
-    /// The published records after `after` in key order, at most `limit`. May wait for the disk:
-    /// never on a runtime thread. Leaves the cache to those who ask for one record.
+    /// Returns the published records after `after` in key order, at most `limit`. Can wait for the
+    /// disk: never call this on a runtime thread. Does not fill the cache, which serves lookups of
+    /// single records.
     pub(super) fn page(
         &self,
         after: Option<R::Key>,
@@ -110,8 +112,8 @@ impl<R: Indexed> Table<R> {
             }
             let more = entries == limit;
             let last = last.filter(|_| more);
-            // Order matters: the tree first, then this look. What the tree held of a batch that is
-            // not open any more has been published; what an open one did to it is undone here.
+            // Order matters: read the tree first, then check the open batch. Writes of earlier
+            // batches in the tree have been published; those of the open batch are undone here.
             let open = self.open.read().unwrap_or_else(PoisonError::into_inner);
             for (key, before) in open.iter() {
                 let place = R::key_bytes(key);
@@ -133,7 +135,8 @@ impl<R: Indexed> Table<R> {
         Ok(page)
     }
 
-    /// A record of a page; `None` for a damaged one, which keeps nobody from the others.
+    /// Decodes a record of a page. Returns `None` for a damaged one, so that the others are still
+    /// read.
     fn readable(&self, key: &[u8], bytes: &[u8]) -> Option<(R::Key, Stored<R>)> {
         let record = R::parse_key(key).map_err(ReadError::from);
         let record = record.and_then(|key| Ok((decode(&key, bytes)?, key)));
@@ -143,8 +146,8 @@ impl<R: Indexed> Table<R> {
         record.ok().map(|(record, key)| (key, record))
     }
 
-    /// Begins to write `key`: readers go on seeing `before`, and fills under way lose.
-    /// `false` when the open batch writes the key already.
+    /// Begins to write `key`: readers still see `before`, and fills under way fail. Returns `false`
+    /// if the open batch writes the key already.
     pub(super) fn open(&self, key: &R::Key, before: Option<Stored<R>>) -> bool {
         let mut open = self.open.write().unwrap_or_else(PoisonError::into_inner);
         if open.contains_key(key) {
@@ -156,7 +159,7 @@ impl<R: Indexed> Table<R> {
         true
     }
 
-    /// Whether the open batch writes `key`.
+    /// Returns `true` if the open batch writes `key`.
     pub(super) fn is_open(&self, key: &R::Key) -> bool {
         self.open.read().unwrap_or_else(PoisonError::into_inner).contains_key(key)
     }
@@ -176,7 +179,7 @@ impl<R: Indexed> Table<R> {
 
     /// Makes the synced state of an opened key visible.
     pub(super) fn publish(&self, key: &R::Key, new: Option<Stored<R>>) {
-        // Fills that began while the key was open lose, whatever they read.
+        // Fills that began while the key was open fail in any case.
         self.cache.forget(key);
         self.open.write().unwrap_or_else(PoisonError::into_inner).remove(key);
         if let Some(record) = new {
@@ -184,7 +187,7 @@ impl<R: Indexed> Table<R> {
         }
     }
 
-    /// Reads every record, past the cache.
+    /// Reads every record without the cache.
     pub(super) fn check(&self) -> Result<(), OpenError> {
         for entry in self.tree.entries()? {
             let (key, record) = entry?;
@@ -194,7 +197,7 @@ impl<R: Indexed> Table<R> {
         Ok(())
     }
 
-    /// A record as it was before the open batch, which writes it.
+    /// Returns a record, written by the open batch, in its state from before.
     pub(super) fn find_before_open_batch(&self, is: impl Fn(&R) -> bool) -> Option<Stored<R>> {
         let open = self.open.read().unwrap_or_else(PoisonError::into_inner);
         open.values().flatten().find(|before| is(before)).cloned()
@@ -215,7 +218,7 @@ impl<R: Indexed> Table<R> {
     }
 }
 
-/// Reads what the tree holds under `key`.
+/// Decodes the tree's value for `key`.
 pub(super) fn decode<R: Indexed>(key: &R::Key, bytes: &[u8]) -> Result<Stored<R>, ReadError> {
     let (version, body) = bytes.split_first_chunk::<VERSION_BYTES>().ok_or(ReadError::Corrupt)?;
     let version = Version::from_u64(u64::from_be_bytes(*version));

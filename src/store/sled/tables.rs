@@ -1,4 +1,4 @@
-//! The tables of all types of records, and how they share the memory for records.
+//! The tables of all record types, with their shares of the cache.
 
 use std::sync::Arc;
 
@@ -8,7 +8,7 @@ use crate::{
     store::damage::Damage,
 };
 
-/// Cloning shares them.
+/// The tables. Clones share them.
 #[derive(Clone)]
 pub(super) struct Tables {
     pub(super) grants: Arc<Table<Grant>>,
@@ -20,9 +20,9 @@ pub(super) struct Tables {
 
 impl Tables {
     pub(super) fn open(engine: &Engine, cache_bytes: u64) -> sled::Result<Self> {
-        // Clients and users are looked at on every call and are few: a quarter for both.
+        // Clients and users are few and read on every call: both together get a quarter.
         let few = cache_bytes / 8;
-        // A login's failures are looked at by that login alone.
+        // The failed logins of a user are read only at that user's logins.
         let least = cache_bytes / 32;
         let most = cache_bytes - 2 * few - least;
         let damage = Damage::default();
@@ -35,7 +35,7 @@ impl Tables {
         })
     }
 
-    /// Reads every record, past the caches.
+    /// Reads every record without the caches.
     pub(super) fn check(&self) -> Result<(), OpenError> {
         self.grants.check()?;
         self.clients.check()?;

@@ -1,4 +1,4 @@
-//! The engine as a whole: the contract, and what holds across openings.
+//! The engine as a whole: the contract, and properties that hold across openings.
 
 use std::fs;
 
@@ -69,15 +69,15 @@ async fn a_closed_store_refuses_writes_and_comes_back_with_its_id_and_records() 
     assert_eq!((found.version(), &*found), (version, &grant));
 }
 
-/// A batch takes the entry of the old name away before it is synced: until it is published the user
-/// bears that name.
+/// A batch removes the entry of the old name before it is synced. Until it is published the user
+/// has that name.
 #[tokio::test]
 async fn while_a_rename_is_being_synced_the_user_is_found_by_the_old_name() {
     let directory = tempfile::tempdir().expect("a directory");
     let store = SledStore::open(&options(directory.path()), &TestEntropy).expect("it opens");
     let (old, new) = (conformance::user(1), UserName::parse("renamed").expect("a name"));
     let version = store.users().write(Write::Insert(old.clone())).await.expect("an insert");
-    // As the committer does it, up to the sync.
+    // The committer does the same, up to the sync.
     let renamed = User { name: new.clone(), ..old.clone() };
     let table = &store.users.table;
     let before = table.read(&old.id).expect("a read").expect("the user");
@@ -100,7 +100,7 @@ async fn while_a_rename_is_being_synced_the_user_is_found_by_the_old_name() {
     store.close().await.expect("it closes in order");
 }
 
-/// A store that was filled, and put in place up to its data.
+/// Fills a store and puts only its data in place.
 async fn placed_in_part(path: &Path) {
     let fresh = FreshStore::begin(path, &TestEntropy).expect("an empty directory");
     let client = Write::Insert(conformance::client(1));
@@ -122,7 +122,7 @@ async fn a_placing_that_was_cut_short_is_ended_by_the_next_opening() {
     store.close().await.expect("it closes in order");
 }
 
-/// What belongs to the data says what they must be.
+/// The seal that belongs to the data describes it.
 #[tokio::test]
 async fn a_store_that_was_placed_in_part_and_changed_since_is_refused() {
     let directory = tempfile::tempdir().expect("a directory");

@@ -1,4 +1,4 @@
-//! A thread that does something every second.
+//! A thread that runs a function every second.
 
 use std::{
     io,
@@ -9,7 +9,7 @@ use std::{
 
 const PERIOD: Duration = Duration::from_secs(1);
 
-/// Does `work` every second, the first time in one, until the sender is dropped.
+/// Runs `work` every second, the first time after a second, until the sender is dropped.
 pub(super) fn every_second(name: &str, work: impl Fn() + Send + 'static) -> io::Result<Sender<()>> {
     let (stop, stopped) = mpsc::channel();
     thread::Builder::new().name(name.into()).spawn(move || {

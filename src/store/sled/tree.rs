@@ -1,7 +1,8 @@
-//! A tree of sled's that does not keep sled open: once the committer has let go of it, it is closed.
+//! A handle for one of sled's trees that does not keep sled open: once the committer closes sled,
+//! the tree is closed.
 //!
-//! Without this nobody could tell when sled has written its last byte: its threads free segments and
-//! cut its file after a flush, and end only when nothing holds the store any more.
+//! Strong handles would hide the moment of sled's last write: its threads free segments and cut its
+//! file after a flush, and end only when nothing holds the store any more.
 
 use std::{
     io,
@@ -13,7 +14,7 @@ use sled::{IVec, Iter};
 
 use crate::store::ReadError;
 
-/// A tree while the store is open. Cloning shares it.
+/// A tree while the store is open. Clones share it.
 #[derive(Clone)]
 pub(super) struct Tree(Weak<sled::Tree>);
 
@@ -42,17 +43,17 @@ impl Tree {
         self.open()?.last()
     }
 
-    /// The entries of a range; they keep the store open.
+    /// Returns the entries of a range. The iterator keeps the store open.
     pub(super) fn range<K: AsRef<[u8]>>(&self, range: impl RangeBounds<K>) -> sled::Result<Iter> {
         Ok(self.open()?.range(range))
     }
 
-    /// All entries; they keep the store open.
+    /// Returns all entries. The iterator keeps the store open.
     pub(super) fn entries(&self) -> sled::Result<Iter> {
         Ok(self.open()?.iter())
     }
 
-    /// The entries whose keys begin with `prefix`; they keep the store open.
+    /// Returns the entries whose keys begin with `prefix`. The iterator keeps the store open.
     pub(super) fn scan_prefix(&self, prefix: impl AsRef<[u8]>) -> sled::Result<Iter> {
         Ok(self.open()?.scan_prefix(prefix))
     }
@@ -62,12 +63,12 @@ impl Tree {
     }
 }
 
-/// What is answered once sled is closed.
+/// Returns the error for calls after sled is closed.
 pub(super) fn closed() -> sled::Error {
     io::Error::new(io::ErrorKind::NotConnected, "the store is closed").into()
 }
 
-/// What sled cannot read is damaged, and stays so; everything else may pass.
+/// Converts an error of sled. Unreadable data is permanently corrupt; other errors can pass.
 #[expect(clippy::needless_pass_by_value, reason = "its place is in `map_err`")]
 pub(super) fn read_error(error: sled::Error) -> ReadError {
     match error {

@@ -18,7 +18,7 @@ use crate::{
     store::{GrantOwner, ReadError, Record as _, Stored},
 };
 
-/// Cloning shares them.
+/// The trees. Clones share them.
 #[derive(Clone)]
 pub(super) struct Trees {
     pub(super) index: Tree,
@@ -30,7 +30,7 @@ impl Trees {
         Ok(Self { index: engine.tree("index")?, feed: Feed::open(engine.tree("changes")?)? })
     }
 
-    /// Reads every entry: each page is where it was left, and the feed has no gap.
+    /// Reads every entry: checks that each page is readable and that the feed has no gap.
     pub(super) fn check(&self) -> Result<(), OpenError> {
         for entry in self.index.entries()? {
             entry?;
@@ -38,7 +38,7 @@ impl Trees {
         self.feed.check()
     }
 
-    /// The user who bears `name`. May wait for the disk.
+    /// Returns the user named `name`. Can wait for the disk.
     pub(super) fn user_by_name(
         &self,
         name: &UserName,
@@ -51,12 +51,12 @@ impl Trees {
         {
             return Ok(Some(user));
         }
-        // Order matters: the index first, then this look. The open batch may have taken the entry away
-        // of a name that its user bears until the batch is published.
+        // Order matters: read the index first, then check the open batch. The open batch may have
+        // removed the entry of a name that its user has until the batch is published.
         Ok(users.find_before_open_batch(|user| user.name == *name))
     }
 
-    /// Up to `limit` grants of `owner` after `after`, in order. May wait for the disk.
+    /// Returns up to `limit` grants of `owner` after `after`, in order. Can wait for the disk.
     pub(super) fn grant_ids(
         &self,
         owner: &GrantOwner,
@@ -77,7 +77,8 @@ impl Trees {
         Ok(ids)
     }
 
-    /// Up to `limit` grants of `owner` before `before`, in reverse order. May wait for the disk.
+    /// Returns up to `limit` grants of `owner` before `before`, in reverse order. Can wait for the
+    /// disk.
     pub(super) fn newest_grant_ids(
         &self,
         owner: &GrantOwner,
@@ -99,7 +100,8 @@ impl Trees {
         Ok(ids)
     }
 
-    /// Up to `limit` expiry entries that are due at `now`, oldest first. May wait for the disk.
+    /// Returns up to `limit` expiry entries that are due at `now`, oldest first. Can wait for the
+    /// disk.
     pub(super) fn due(&self, now: Timestamp, limit: usize) -> Result<Vec<ExpiryEntry>, ReadError> {
         let entries = self.index.range(ExpiryEntry::due(now)).map_err(read_error)?;
         let entries = entries.keys().take(limit);
@@ -111,15 +113,16 @@ impl Trees {
             .collect()
     }
 
-    /// How many expiry entries are due at `now`, counted up to `limit`. May wait for the disk.
+    /// Returns the number of expiry entries due at `now`, counted up to `limit`. Can wait for the
+    /// disk.
     pub(super) fn count_due(&self, now: Timestamp, limit: usize) -> Result<usize, ReadError> {
         let entries = self.index.range(ExpiryEntry::due(now)).map_err(read_error)?;
         let mut keys = entries.keys().take(limit);
         keys.try_fold(0, |count, key| key.map(|_| count + 1).map_err(read_error))
     }
 
-    /// Counts the grants made before `opened` among the `limit` entries behind `after`, and says
-    /// behind which entry to go on, if there may be more. May wait for the disk.
+    /// Counts the grants made before `opened` among the `limit` entries behind `after`. Returns the
+    /// entry to go on from, if there can be more. Can wait for the disk.
     pub(super) fn count_grants(
         &self,
         after: Option<Vec<u8>>,
@@ -140,7 +143,7 @@ impl Trees {
     }
 }
 
-/// The user whom a name's entry points to, if they really bear it.
+/// Returns the user that a name's entry points to, if the user still has that name.
 pub(super) fn user_behind(entry: &[u8], id: &[u8], users: &Table<User>) -> Option<Stored<User>> {
     let user = users.read(&User::parse_key(id).ok()?).ok()??;
     (index::by_name(&user.name) == entry).then_some(user)

@@ -1,7 +1,7 @@
-//! Tells a committer that will never come to an end from one that is slow.
+//! Distinguishes a committer that hangs forever from a slow one.
 //!
-//! A sync that the disk never finishes, or one of sled's threads that died before it woke the
-//! committer, leaves nobody to say that the store has stopped. Somebody else looks every second.
+//! If the disk never finishes a sync, or one of sled's threads dies before it wakes the committer,
+//! the committer cannot report its own failure. Another thread therefore checks it every second.
 
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 
@@ -9,16 +9,17 @@ use tokio::sync::watch;
 
 use super::handle::{Failure, State};
 
-/// Looks, a second apart, that one round of the committer's may outlast. Linux gives a disk 30
-/// seconds for one command before it resets it; a batch that is short of a segment takes few. Looks
-/// are counted, not time: while the whole machine stands still nobody looks.
+/// Number of checks, a second apart, that one round of the committer can outlast. Linux gives a
+/// disk 30 seconds for one command before it resets the disk; a batch below one segment takes few
+/// commands. The limit counts checks, not time: while the whole machine stands still no check runs.
 pub(super) const PATIENCE: u32 = 30;
 
-/// What the committer and whoever looks at it share.
+/// State shared by the committer and the thread that checks it.
 pub(super) struct Watchdog {
-    /// The committer's rounds that have begun and ended: odd while one is under way.
+    /// Number of rounds begun and ended: odd while a round is under way.
     rounds: AtomicU64,
-    /// The rounds at the last look, and for how many looks they have stayed the same.
+    /// The number of rounds at the last check, and the number of checks for which it has not
+    /// changed.
     seen: AtomicU64,
     looks: AtomicU32,
     state: watch::Sender<State>,
@@ -30,12 +31,12 @@ impl Watchdog {
         Self { rounds: AtomicU64::new(0), seen: AtomicU64::new(0), looks: AtomicU32::new(0), state }
     }
 
-    /// Whether the committer works, and every change of that.
+    /// Returns the committer's state, with every change of it.
     pub(super) fn state(&self) -> watch::Receiver<State> {
         self.state.subscribe()
     }
 
-    /// Whether it has never barked.
+    /// Returns `true` if the committer has never hung.
     pub(super) fn is_content(&self) -> bool {
         matches!(*self.state.borrow(), State::Committing)
     }
@@ -48,7 +49,7 @@ impl Watchdog {
         done
     }
 
-    /// Looks once; only one thread does.
+    /// Checks the committer once. Only one thread calls this.
     pub(super) fn look(&self) {
         let rounds = self.rounds.load(Ordering::SeqCst);
         let stays = self.seen.swap(rounds, Ordering::SeqCst) == rounds && rounds % 2 == 1;
@@ -60,7 +61,7 @@ impl Watchdog {
         }
     }
 
-    /// The committer has ended. What was said of it first holds.
+    /// Records the end of the committer. The first recorded end holds.
     pub(super) fn end(&self, end: State) {
         self.state.send_if_modified(|state| {
             let first = matches!(state, State::Committing);

@@ -1,4 +1,4 @@
-//! From the index to the records: each entry names a record, and that record says the same.
+//! Checks the index against the records: each entry must name a record that agrees with it.
 
 use sled::IVec;
 
@@ -11,12 +11,12 @@ use crate::{
     store::sled::index::{self, Indexed as _, Named},
 };
 
-/// What an entry is.
+/// State of an entry.
 enum Entry {
     Good,
-    /// What a crash or the sweeper leaves.
+    /// The leftover of a crash or of the sweeper.
     Leftover,
-    /// What the sweeper will settle itself.
+    /// An outdated entry that the sweeper will settle.
     Unswept,
     Disagrees,
 }
@@ -54,7 +54,8 @@ impl Check {
         Ok(())
     }
 
-    /// What a record says that cannot be read is not known to disagree.
+    /// Compares an entry with its record. A record that cannot be read does not count as a
+    /// contradiction.
     fn judge(&self, entry: &[u8], named: Named) -> Result<Entry, OpenError> {
         let grant = |id: GrantId| find::<Grant>(&self.grants, id.as_bytes());
         Ok(match named {
@@ -68,7 +69,7 @@ impl Check {
                 Found::Nothing => Entry::Leftover,
             },
             Named::User(id) => match find::<User>(&self.users, id.as_bytes())? {
-                // A rename that a crash cut short leaves the name that was or was to be.
+                // A rename that a crash cut short leaves an entry for the old name or the new one.
                 Found::Record(user) if index::by_name(&user.name) != entry => Entry::Leftover,
                 Found::Record(_) | Found::Unreadable => Entry::Good,
                 Found::Nothing => Entry::Leftover,

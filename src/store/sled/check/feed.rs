@@ -1,4 +1,5 @@
-//! The changes feed: every event decodes, and none is missing between where it begins and its last one.
+//! Checks the changes feed: every event decodes, and none is missing between the first and the
+//! last.
 
 use super::{Check, Finding, Mending, OpenError, Tree};
 use crate::{
@@ -27,9 +28,9 @@ impl Check {
             self.report.add(Finding::FeedUndecodable { at: EDGE_KEY }, self.repair);
         }
         let begin = edge.unwrap_or_default();
-        // Without a beginning there is no telling which events are missing.
+        // Without the feed's beginning the missing events are unknown.
         let mut next = edge.map(|edge| edge.0.saturating_add(1));
-        // Up to and with this event the feed is of no use.
+        // Last unusable event: the feed is lost up to and including it.
         let mut broken = None;
         for event in changes.range(feed::to_key(Sequence(1))..)? {
             let (key, value) = event?;
@@ -38,7 +39,7 @@ impl Check {
                 continue;
             };
             if number <= begin.0 {
-                // Trimming was cut short; the next one meets it.
+                // Trimming was cut short. The next trimming removes the leftover.
                 self.report.leftovers += 1;
                 continue;
             }
@@ -65,8 +66,8 @@ impl Check {
     }
 }
 
-/// Has the feed begin after `last`. First the id: a cursor from before the gap must not be taken
-/// for one behind it.
+/// Lets the feed begin after `last`. The ID changes first: a cursor from before the gap must not be
+/// taken for one behind it.
 fn begin_anew(
     mending: &mut Mending,
     changes: &Tree,

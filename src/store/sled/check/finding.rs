@@ -1,58 +1,58 @@
-//! What can be wrong with a store, in words.
+//! The possible faults of a store, with their messages.
 
 use std::fmt;
 
 use crate::{domain::key_ring::KeyId, store::Sequence};
 
-/// One thing that is wrong.
+/// One fault.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Finding {
     /// A record does not decode.
     Undecodable {
-        /// Which type of record.
+        /// Name of the record type.
         tree: &'static str,
-        /// Its key.
+        /// The record's key.
         key: Box<[u8]>,
     },
-    /// A record in a form that this release does not know.
+    /// A record has a form that this release does not know.
     Newer {
-        /// Which type of record.
+        /// Name of the record type.
         tree: &'static str,
-        /// Its key.
+        /// The record's key.
         key: Box<[u8]>,
     },
     /// A record cannot be found by one of its indexes.
     NotIndexed {
-        /// Which type of record.
+        /// Name of the record type.
         tree: &'static str,
-        /// Its key.
+        /// The record's key.
         key: Box<[u8]>,
-        /// The entry that is missing.
+        /// The missing entry.
         entry: Box<[u8]>,
     },
-    /// An entry names a record that says otherwise.
+    /// An entry and the record that it names contradict each other.
     Disagrees {
         /// The entry.
         entry: Box<[u8]>,
     },
-    /// An entry that is of no index.
+    /// An entry belongs to no index.
     UnknownEntry {
         /// The entry.
         entry: Box<[u8]>,
     },
-    /// Two users bear one name; the index knows the other one.
+    /// Two users have one name, and the index has the other user.
     Namesake {
-        /// The user who is not found by name.
+        /// The user that cannot be found by name.
         key: Box<[u8]>,
     },
     /// An event of the feed is missing.
     FeedGap {
-        /// The first that is.
+        /// Position of the first missing event.
         missing: Sequence,
     },
     /// An event of the feed does not decode.
     FeedUndecodable {
-        /// Its place.
+        /// Position of the event.
         at: Sequence,
     },
     /// A grant names a key that the store does not list.
@@ -86,7 +86,7 @@ impl fmt::Display for Finding {
     }
 }
 
-/// Bytes in hexadecimal.
+/// Formats bytes as hexadecimal digits.
 struct Key<'a>(&'a [u8]);
 
 impl fmt::Display for Key<'_> {

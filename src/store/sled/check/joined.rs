@@ -1,4 +1,4 @@
-//! Users whose names were two by the rule of version 0.1 and are one by today's.
+//! Users with names that version 0.1 distinguished and today's rule does not.
 
 use std::fmt;
 
@@ -12,19 +12,19 @@ use crate::{
     store::sled::index,
 };
 
-/// Two users whose names are one name. Each is still reached by the text that reached them before.
+/// Two users whose names are one name today. A login still reaches each by the same text as before.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct JoinedNames {
-    /// The user who bears the name as it would be given today, or else one of the two.
+    /// The user whose stored name is in today's form, or either of the two.
     pub first: Named,
-    /// The other one.
+    /// The other user.
     pub second: Named,
 }
 
-/// A user and what the store calls them.
+/// A user with the stored name.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Named {
-    /// Who.
+    /// The user's ID.
     pub id: UserId,
     /// The login name.
     pub name: UserName,
@@ -38,14 +38,14 @@ impl fmt::Display for JoinedNames {
     }
 }
 
-/// A user whose name would be another today.
+/// A user whose name has another form today.
 pub(super) struct Renamed {
     today: UserName,
     user: Named,
 }
 
 impl Renamed {
-    /// `None` for a user whose name would be the same.
+    /// Returns `None` for a user whose name has the same form today.
     pub(super) fn of(user: &User) -> Option<Self> {
         let today = TypedName::new(user.name.as_str()).counted_as()?;
         let user = Named { id: user.id, name: user.name.clone() };
@@ -54,7 +54,7 @@ impl Renamed {
 }
 
 impl Check {
-    /// Reports every two users of one name.
+    /// Reports all pairs of users that have one name.
     pub(super) fn joined(&mut self, mut renamed: Vec<Renamed>) -> Result<(), OpenError> {
         renamed.sort_by(|one, other| one.today.cmp(&other.today));
         for same in renamed.chunk_by(|one, other| one.today == other.today) {

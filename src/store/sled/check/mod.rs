@@ -1,18 +1,19 @@
-//! The offline check of a store: whether every record decodes, the index agrees with the records in both directions, and the feed has no gap.
+//! The offline check of a store: every record decodes, the index agrees with the records in both
+//! directions, and the feed has no gap.
 //!
-//! # What is wrong, and what is not
+//! # Faults and leftovers
 //!
-//! A crash may leave an index entry too many, never one too few: entries are written before their
-//! record and looked up with suspicion. Such leftovers are counted and are no fault. An expiry
-//! entry may stand for an earlier time than its grant's, or for a grant that is freed: the sweeper
-//! settles both.
+//! A crash can leave an index entry too many, never one too few: entries are written before their
+//! record and verified at each use. Such leftovers are counted and are no fault. An expiry entry
+//! can have an earlier time than its grant, or name a deleted grant: the sweeper settles both.
 //!
-//! # What a repair does
+//! # Repair
 //!
-//! It writes entries that are missing and drops those that point nowhere. It deletes no record that
+//! A repair writes missing entries and drops entries that point nowhere. It deletes no record that
 //! decodes. A record that does not decode is appended to a file beside the store and synced before
-//! it is taken out; one in a newer release's form stays. A feed with a gap loses what stands
-//! before the gap, and the store gets a new id, so that whoever follows it begins anew.
+//! it is removed; a record in a newer release's form stays. A feed with a gap loses everything
+//! before the gap, and the store gets a new ID, so that the feed's readers start from the
+//! beginning.
 
 mod entries;
 mod feed;
@@ -55,57 +56,58 @@ use crate::{
     store::StoreId,
 };
 
-/// Findings that are named; more are counted only.
+/// Maximum number of findings that are named. Further ones are only counted.
 pub const MAX_FINDINGS: usize = 1_000;
-/// Bytes of sled's cache while it is read from one end to the other.
+/// Size of sled's cache while the store is read from end to end, in bytes.
 const CACHE_BYTES: u64 = 64 << 20;
 
-/// What is checked, and what is done about it.
+/// Options of a check.
 #[derive(Clone, Debug)]
 pub struct CheckOptions {
     /// The data directory.
     pub path: PathBuf,
-    /// The keys of the ring, if they are to be compared with those that records name.
+    /// Keys of the ring, to be compared with the keys that records name.
     pub ring: Option<Vec<KeyId>>,
-    /// Whether to repair what can be.
+    /// `true` to repair the faults that can be repaired.
     pub repair: bool,
 }
 
-/// Why a store could not be checked.
+/// The reason for a check that did not run.
 #[derive(Debug, Error)]
 pub enum CheckError {
-    /// There is none.
+    /// The directory has no store.
     #[error("there is no store")]
     Missing,
-    /// It cannot be opened, or its file cannot be read.
+    /// The store cannot be opened, or its file cannot be read.
     #[error(transparent)]
     Open(#[from] OpenError),
 }
 
-/// What was found.
+/// Results of a check.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Report {
-    /// Clients that decode.
+    /// Number of clients that decode.
     pub clients: u64,
-    /// Users that decode.
+    /// Number of users that decode.
     pub users: u64,
-    /// Grants that decode.
+    /// Number of grants that decode.
     pub grants: u64,
-    /// Index entries.
+    /// Number of index entries.
     pub entries: u64,
-    /// Entries that a crash or the sweeper's laziness left, and that do no harm.
+    /// Number of harmless entries that a crash or the sweeper left.
     pub leftovers: u64,
-    /// Events in the feed.
+    /// Number of events in the feed.
     pub changes: u64,
-    /// What is wrong, at most [`MAX_FINDINGS`] of it.
+    /// The first [`MAX_FINDINGS`] faults.
     pub findings: Vec<Finding>,
-    /// How much is wrong.
+    /// Number of faults.
     pub faults: u64,
-    /// How much of it was repaired.
+    /// Number of repaired faults.
     pub repaired: u64,
-    /// Users whose names are one by today's rule, which is no fault: at most [`MAX_FINDINGS`] pairs.
+    /// The first [`MAX_FINDINGS`] pairs of users that have one name by today's rule, which is no
+    /// fault.
     pub joined: Vec<JoinedNames>,
-    /// How many such pairs there are.
+    /// Number of such pairs.
     pub names_joined: u64,
 }
 
@@ -118,16 +120,16 @@ impl Report {
         }
     }
 
-    /// Whether nothing is wrong now.
+    /// Returns `true` if no fault remains.
     pub fn is_good(&self) -> bool {
         self.faults == self.repaired
     }
 }
 
-/// Checks the store, which no server has open. Takes 16 bytes of memory for each grant.
+/// Checks a store that no server has open. Takes 16 bytes of memory for each grant.
 ///
 /// # Errors
-/// See [`CheckError`]. What is wrong inside is in the report.
+/// Returns a [`CheckError`] if the store cannot be read. The report contains the store's faults.
 pub fn check(options: &CheckOptions, entropy: &dyn Entropy) -> Result<Report, CheckError> {
     if !SledStore::exists(&options.path) {
         return Err(CheckError::Missing);
@@ -164,24 +166,24 @@ fn run(options: &CheckOptions, new_id: StoreId) -> Result<Report, OpenError> {
     let report = check.report;
     drop(check.mending);
     engine.close();
-    // What was sealed was only read or mended. What was not is sealed when all of it was found to be
-    // right: otherwise the next opening must see for itself.
+    // A sealed store was only read or mended, so it is sealed again. A store without a seal gets
+    // one only if it has no faults: otherwise the next opening must check it.
     if was_sealed || report.is_good() {
         directory.seal();
     }
     Ok(report)
 }
 
-/// What a repair writes: the log between two syncs must stay below a segment of sled's.
+/// Counts the writes of a repair: the log between two syncs must stay below one of sled's segments.
 struct Mending {
     engine: Engine,
     file: File,
-    /// Writes since the last sync.
+    /// Number of writes since the last sync.
     unsynced: usize,
 }
 
 impl Mending {
-    /// Something was written.
+    /// Counts one write.
     fn wrote(&mut self) -> Result<(), OpenError> {
         self.unsynced += 1;
         if self.unsynced < MAX_BATCH { Ok(()) } else { self.sync() }
@@ -205,11 +207,11 @@ struct Check {
     repair: bool,
     quarantine: Quarantine,
     report: Report,
-    /// The keys that are listed, and held where a ring was given.
+    /// Keys that are listed and, if a ring was given, in the ring.
     known: BTreeSet<KeyId>,
-    /// The others that live grants name.
+    /// Other keys that live grants name.
     named: BTreeSet<KeyId>,
-    /// The grants that have an expiry entry, in order.
+    /// Grants that have an expiry entry, in order.
     expiring: Vec<GrantId>,
 }
 
@@ -234,7 +236,7 @@ impl Check {
         Ok(check)
     }
 
-    /// Keys that records name and nobody noted, and those that the ring lacks.
+    /// Reports the keys that records name but the list or the ring lacks.
     fn keys(&mut self, meta: &Meta, ring: Option<&[KeyId]>) -> Result<(), OpenError> {
         let noted = meta.keys();
         for id in std::mem::take(&mut self.named) {

@@ -1,4 +1,4 @@
-//! Where a repair puts records that do not decode: one line of JSON each, for whoever can read them.
+//! A file for damaged records that a repair removes: one line of JSON for each record.
 
 use std::{
     fmt::Write as _,
@@ -10,10 +10,10 @@ use std::{
 
 use crate::store::new_file::NOFOLLOW;
 
-/// The file's name in the data directory.
+/// Name of the file in the data directory.
 pub(super) const QUARANTINE: &str = "quarantine.jsonl";
 
-/// The file, made when it is first needed.
+/// The file, created at its first use.
 pub(super) struct Quarantine {
     directory: PathBuf,
 }
@@ -32,7 +32,7 @@ impl Quarantine {
         let mut lines = String::new();
         for (key, value) in records {
             let (key, value) = (hex(key), hex(value));
-            // Neither names of trees nor hexadecimal digits need escapes.
+            // Tree names and hexadecimal digits need no escapes.
             writeln!(lines, r#"{{"tree":"{tree}","key":"{key}","value":"{value}"}}"#)
                 .expect("memory takes everything");
         }

@@ -1,4 +1,5 @@
-//! From the records to the index: each decodes, and each is found by every way that leads to it.
+//! Checks the records against the index: each record decodes, and every lookup that should find it
+//! does.
 
 use sled::IVec;
 
@@ -38,8 +39,8 @@ impl Check {
         Ok(())
     }
 
-    /// Whether nothing can make the grant good again, whatever the time is: a restore ends all of them by
-    /// moving the epochs of their clients and users, and none needs its key any more.
+    /// Returns `true` if nothing can make the grant valid again, at any time. A restore ends such
+    /// grants by moving the epochs of clients and users, so none needs its key any more.
     fn is_over(&self, grant: &Grant) -> Result<bool, OpenError> {
         let client = find::<Client>(&self.clients, Client::key_bytes(&grant.client_id))?;
         let user = match &grant.subject {
@@ -68,12 +69,13 @@ impl Check {
         self.joined(renamed)
     }
 
-    /// Failed logins are in no index and in no backup: that each decodes is all there is to check.
+    /// Checks the failed logins. They are in no index and in no backup, so only their encoding is
+    /// checked.
     pub(super) fn attempts(&mut self) -> Result<(), OpenError> {
         self.records::<Attempts>(&self.attempts.clone(), "attempts", |_, _| Ok(())).map(drop)
     }
 
-    /// The grants that the sweeper will meet.
+    /// Collects the grants that the sweeper will find.
     pub(super) fn collect_expiring(&mut self) -> Result<(), OpenError> {
         for key in self.index.scan_prefix(ExpiryEntry::PREFIX)?.keys() {
             self.expiring.extend(ExpiryEntry::parse(&key?).map(|entry| entry.grant_id));
@@ -82,7 +84,7 @@ impl Check {
         Ok(())
     }
 
-    /// Checks every record of a type and counts those that decode.
+    /// Checks every record of a type and counts the records that decode.
     fn records<R: Indexed>(
         &mut self,
         tree: &Tree,
@@ -140,10 +142,10 @@ impl Check {
         Ok(())
     }
 
-    /// Insists on an entry that the record `key` needs.
+    /// Checks that an entry for the record `key` exists.
     fn expect(&mut self, tree: &'static str, key: &[u8], entry: &Entry) -> Result<(), OpenError> {
         if let Ok(expiry) = ExpiryEntry::parse(&entry.key) {
-            // At whatever time: a refresh leaves it where it was.
+            // The time does not matter: a refresh leaves the entry unchanged.
             if self.expiring.binary_search(&expiry.grant_id).is_ok() {
                 return Ok(());
             }
@@ -165,7 +167,8 @@ impl Check {
         Ok(())
     }
 
-    /// Whether a name's entry names a user who bears it, as far as can be read.
+    /// Returns `true` if a name's entry names a user with that name, as far as the records can be
+    /// read.
     fn is_namesake(&self, entry: &[u8], id: &[u8]) -> Result<bool, OpenError> {
         Ok(match find::<User>(&self.users, id)? {
             Found::Record(user) => index::by_name(&user.name) == entry,
@@ -175,7 +178,7 @@ impl Check {
     }
 }
 
-/// The record of that key.
+/// Finds the record with that key.
 pub(super) fn find<R: Indexed>(tree: &Tree, key: &[u8]) -> Result<Found<R>, OpenError> {
     let Some(value) = tree.get(key)? else { return Ok(Found::Nothing) };
     let decoded = R::parse_key(key).map_err(ReadError::from);
@@ -183,7 +186,7 @@ pub(super) fn find<R: Indexed>(tree: &Tree, key: &[u8]) -> Result<Found<R>, Open
     Ok(decoded.map_or(Found::Unreadable, Found::Record))
 }
 
-/// What lies under a key.
+/// Result of a lookup by key.
 pub(super) enum Found<R> {
     Nothing,
     Unreadable,
@@ -194,7 +197,7 @@ pub(super) enum Found<R> {
 struct Unreadable;
 
 impl<R> Found<R> {
-    /// The record, if there is one.
+    /// Returns the record, if there is one.
     fn readable(self) -> Result<Option<Stored<R>>, Unreadable> {
         match self {
             Self::Nothing => Ok(None),

@@ -1,4 +1,4 @@
-//! Each fault that can be planted is found, told and, where that is possible, repaired.
+//! Each fault that can be planted is found, reported and, if possible, repaired.
 
 use std::{fs, path::Path};
 
@@ -34,7 +34,7 @@ async fn insert<R: Record>(records: &impl Records<R>, record: R) {
     records.write(Write::Insert(record)).await.expect("acknowledged");
 }
 
-/// A store with two clients, two users and three grants of the first of each.
+/// A store with two clients, two users, and three grants of the first of each.
 async fn store() -> tempfile::TempDir {
     let directory = tempfile::tempdir().expect("a directory");
     let store = open(directory.path()).await;
@@ -56,7 +56,7 @@ async fn open(path: &Path) -> SledStore {
     conformance::eventually(|| SledStore::open(&options, &TestEntropy(7)).ok()).await
 }
 
-/// Does something to the trees behind the store's back.
+/// Changes the trees without the store.
 async fn tamper(path: &Path, change: impl FnOnce(&Db)) {
     let directory = conformance::eventually(|| DataDirectory::lock(path).ok()).await;
     let Opened { db, .. } = directory.open(CACHE_BYTES).expect("it opens");
@@ -73,8 +73,8 @@ async fn run(path: &Path, repair: bool) -> Report {
     .await
 }
 
-/// Insists on what is found, that it is found only told of without a repair, and that nothing is
-/// wrong after one.
+/// Checks that exactly the expected faults are found, that a check without a repair only reports
+/// them, and that none remains after a repair.
 async fn finds_and_repairs(path: &Path, expected: &[Finding]) {
     for _ in 0..2 {
         let report = run(path, false).await;
@@ -277,7 +277,7 @@ async fn a_store_that_is_in_use_or_absent_is_told_so() {
     assert!(!nowhere.exists());
 }
 
-/// A user by a name that version 0.1 gave.
+/// Returns a user with a name that version 0.1 accepted.
 fn formerly(number: u8, name: &str) -> User {
     let typed = TypedName::new(name);
     let name = typed.readings().next().expect("a name").clone();
