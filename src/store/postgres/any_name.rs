@@ -1,4 +1,4 @@
-//! libpq's `verify-ca`: a certificate of a CA that is trusted is good, whatever name it is for.
+//! libpq's `verify-ca`: accepts a certificate of a trusted CA for any host name.
 
 use std::sync::Arc;
 
@@ -14,7 +14,7 @@ use rustls::{
     server::ParsedCertificate,
 };
 
-/// Verifies all but the name.
+/// Verifies everything except the name.
 #[derive(Debug)]
 pub(super) struct AnyName {
     inner: Arc<WebPkiServerVerifier>,
@@ -23,7 +23,7 @@ pub(super) struct AnyName {
 }
 
 impl AnyName {
-    /// `inner` verifies what the handshake signs.
+    /// Creates a verifier. `inner` verifies the signatures of the handshake.
     pub(super) fn new(
         inner: Arc<WebPkiServerVerifier>,
         roots: Arc<RootCertStore>,

@@ -1,8 +1,8 @@
-//! The barrier: a synchronous commit that comes after a read proves that what was read is durable.
+//! The barrier: a synchronous commit after a read proves that the read's result is durable.
 //!
-//! A primary that was deposed still answers reads, and one that has just recovered shows commits
-//! that its standbys may lack. Neither can commit without them. So no answer rests on a read that
-//! was not followed by a commit at the same server; all reads that wait share the next one.
+//! A deposed primary still answers reads, and a primary that has just recovered shows commits that
+//! its standbys may lack. Neither can commit without its standbys. So no answer rests on a read
+//! that was not followed by a commit at the same server. All waiting reads share the next commit.
 
 use std::{sync::Arc, time::Duration};
 
@@ -28,22 +28,22 @@ use crate::{
     store::{ReadError, Sequence, StoreId},
 };
 
-/// Reads that wait for one barrier. More are refused.
+/// Maximum number of reads that wait for one barrier. Further ones are refused.
 const WAITING: usize = 4096;
-/// How often one is passed at least when nobody waits: what `changed` hears of is no older.
+/// Maximum time between two barriers if no read waits: bounds the delay of `changed`.
 const PERIOD: Duration = Duration::from_millis(100);
-/// How soon after a notice the next one makes a barrier: where events are many, one is for many.
+/// Minimum time between two barriers made by notices: at many events, one barrier serves many.
 const NOTICES_APART: Duration = Duration::from_millis(5);
-/// How long the standbys may take.
+/// Maximum time for the standbys to confirm.
 const TIMEOUT: Duration = Duration::from_secs(3);
-/// How often it is asked how many grants the other instances have made.
+/// Time between two counts of the other instances' grants.
 const COUNT_PERIOD: Duration = Duration::from_secs(1);
 
-/// The write is the barrier, and the head is read before it is committed: nothing that was
-/// committed before this statement began is missing from it. The event there comes with it, by which the
-/// feed is known again at another server.
+/// The write is the barrier, and the head is read before the write is committed: it includes
+/// everything that was committed before this statement began. The event at the head is returned
+/// too. It identifies the feed at another server.
 ///
-/// The clock is read once the row is written and before the commit waits for the standbys.
+/// The clock is read after the row is written, before the commit waits for the standbys.
 const PASS: &str = "WITH passed AS (
          INSERT INTO jeton_instances (number, barriers, grants, seen_at) VALUES ($1, 1, $2, now())
          ON CONFLICT (number) DO UPDATE SET
@@ -53,18 +53,18 @@ const PASS: &str = "WITH passed AS (
      SELECT head, keys_version, id, (extract(epoch FROM clock_timestamp()) * 1000000)::bigint, change
      FROM jeton_store, passed, jeton_feed LEFT JOIN jeton_changes ON sequence = head";
 
-/// A barrier that was passed.
+/// Result of a successful barrier.
 #[derive(Clone, Copy)]
 pub(super) struct Passed {
-    /// The feed's head then.
+    /// The feed's head at that time.
     pub(super) head: Sequence,
-    /// Where.
+    /// The server that committed.
     pub(super) server: Server,
 }
 
 type Waiting = oneshot::Sender<Result<Passed, ReadError>>;
 
-/// Cloning shares it.
+/// A handle for the barrier's task. Clones share it.
 #[derive(Clone)]
 pub(super) struct Barrier {
     waiting: mpsc::Sender<Waiting>,
@@ -73,8 +73,8 @@ pub(super) struct Barrier {
 }
 
 impl Barrier {
-    /// Starts to pass barriers in the name of one opening of the store, until all clones are gone,
-    /// and has `follower` follow each.
+    /// Starts the task that passes barriers for one opening of the store until all clones are
+    /// dropped. `follower` follows each barrier.
     pub(super) fn start(
         connections: Connections,
         notices: Notices,
@@ -87,7 +87,8 @@ impl Barrier {
         let (waiting, queue) = mpsc::channel(WAITING);
         let (head, heads) = watch::channel(Sequence::default());
         let (ready, readiness) = watch::channel(Readiness::Ready);
-        // Several in each time that what is kept is good for, if it is good for any.
+        // Several barriers within the time for which cached records are valid, if they are valid at
+        // all.
         let period = if max_staleness.is_zero() { PERIOD } else { PERIOD.min(max_staleness / 4) };
         let passing = Passing {
             connections,
@@ -104,7 +105,7 @@ impl Barrier {
         Self { waiting, heads, readiness }
     }
 
-    /// Passes a barrier that begins after this call.
+    /// Waits for a barrier that begins after this call.
     pub(super) async fn pass(&self) -> Result<Passed, ReadError> {
         let (sender, passed) = oneshot::channel();
         self.waiting.try_send(sender).map_err(|_| ReadError::Unavailable)?;
@@ -118,21 +119,21 @@ impl Barrier {
         beyond.map(drop).map_err(|_| ReadError::Unavailable)
     }
 
-    /// Whether barriers are passed, and every change of that.
+    /// Returns the readiness for commits, with every change of it.
     pub(super) fn readiness(&self) -> watch::Receiver<Readiness> {
         self.readiness.clone()
     }
 }
 
-/// Why a barrier was not passed.
+/// The reason for a failed barrier.
 enum Missed {
-    /// The database did not answer in time: it hangs, or its standbys do.
+    /// The database did not answer in time: the primary or its standbys hang.
     Late,
-    /// It refused, or the connection is no more.
+    /// The database refused the write, or the connection was cut.
     Cut,
 }
 
-/// The one task that passes them.
+/// The one task that passes barriers.
 struct Passing {
     connections: Connections,
     notices: Notices,
@@ -140,11 +141,11 @@ struct Passing {
     clock: Arc<DatabaseClock>,
     follower: Follower,
     seconds: Histogram,
-    /// The connection of the last barrier: the next one has not to wait for another.
+    /// Connection of the last barrier, kept so that the next one need not wait for a connection.
     held: Option<Connection>,
-    /// When the grants were last counted.
+    /// Time of the last count of grants.
     counted: Option<Instant>,
-    /// Where it is listened for notices, for as long as this is kept.
+    /// The server that sends notices, with the task that listens to it.
     listening: Option<(Server, JoinSet<()>)>,
 }
 
@@ -177,11 +178,11 @@ impl Passing {
             }
             self.seconds.observe(began.elapsed().as_secs_f64());
             for waiting in waiting.drain(..) {
-                // Whoever gave up does not wait any more.
+                // Some readers may have stopped waiting.
                 let _gone = waiting.send(passed);
             }
-            // One that took longer than the period is not followed by a tick at once: whoever has just
-            // been told would come too late for that one, and wait for two.
+            // Restart the timer after a barrier that exceeded the period. A tick fired now would
+            // miss the readers that were just released, and they would wait for two barriers.
             ticks.reset();
             ready.send_if_modified(|readiness| readiness.now(passed.is_ok()));
             if let Ok(passed) = passed {
@@ -195,8 +196,9 @@ impl Passing {
         }
     }
 
-    /// Passes one. A connection that was cut since the last one is replaced. Whoever waits has waited
-    /// long enough where it was not: the next barrier comes soon, and by a connection of its own.
+    /// Passes one barrier. Replaces a connection that was cut since the last barrier. After a
+    /// timeout it returns an error, since its readers have waited long enough: the next barrier
+    /// comes soon, on a connection of its own.
     async fn pass(&mut self) -> Result<Passed, ReadError> {
         if let Some(held) = self.held.take() {
             match self.pass_at(held).await {
@@ -226,7 +228,7 @@ impl Passing {
         Err(missed)
     }
 
-    /// Whoever was deposed has nothing to tell.
+    /// Listens only at the current server: a deposed one has no new events.
     fn listen_at(&mut self, server: Server) {
         if self.listening.as_ref().is_none_or(|(at, _)| *at != server) {
             let mut listening = JoinSet::new();
@@ -249,15 +251,15 @@ impl Passing {
         let head = u64::try_from(head).map(Sequence).map_err(|_| ReadError::Corrupt)?;
         let event: Option<&[u8]> = row.try_get(4).map_err(|_| ReadError::Corrupt)?;
         let end = End { head, event: event.map(Into::into), server: connection.server };
-        // Before anybody hears of the barrier: whoever waits for it may ask for the keys, and goes on
-        // in a feed that is still the same.
+        // The keys are read before the barrier's readers are released, since a reader can ask for
+        // the keys and goes on in a feed that is still the same.
         self.instance.follow_keys(connection, keys_version).await?;
         self.follow_id(connection, id, end).await
     }
 
-    /// Sees to it that no number of an event means another event than before, and hands back the head.
-    /// A standby that took over without some commits makes these numbers again: the store gets another
-    /// id then, so that cursors from before are told as another store's.
+    /// Ensures that no number of an event gets a second meaning, and returns the head. A standby
+    /// that took over without some commits uses their numbers again: the store then gets another
+    /// ID, so that older cursors are refused as another store's.
     async fn follow_id(
         &mut self,
         connection: &Connection,
@@ -265,7 +267,7 @@ impl Passing {
         end: End,
     ) -> Result<Sequence, ReadError> {
         let own = self.instance.id();
-        // An id that another instance has given comes with a head beyond every one from before.
+        // An ID that another instance has assigned comes with a head beyond all earlier ones.
         let goes_on = if id == own {
             self.follower.goes_on_at(connection, end.head).await?
         } else {
@@ -287,7 +289,7 @@ impl Passing {
         Ok(head)
     }
 
-    /// Brings to the caches what a barrier has shown that began at `began`.
+    /// Applies the events of a barrier to the caches. The barrier began at `began`.
     async fn follow(&mut self, passed: Passed, began: Instant) {
         let Some(connection) = self.held.take() else { return };
         let due = self.counted.is_none_or(|counted| began - counted >= COUNT_PERIOD);

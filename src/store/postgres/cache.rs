@@ -1,7 +1,7 @@
-//! Records kept in memory, as long as it is proven that no revocation of them was missed.
+//! Caches records for as long as it is proven that no revocation of them was missed.
 //!
-//! What is kept may lag behind rotations that other instances make, never behind a revocation by
-//! more than the staleness that is allowed: whoever reads it may say "active" and nothing else.
+//! Cached records can lag behind rotations by other instances, but never behind a revocation by
+//! more than the allowed staleness: a cached record can only prove a token active.
 
 use std::{
     sync::{
@@ -19,7 +19,8 @@ use crate::store::{
     cache::{self, RecordCache, Weighed},
 };
 
-/// How long a record is kept: rotations are no events, and a token rotated out must run out here
+/// Time for which a record is cached. Rotations are no events, so this bounds the use of a token
+/// that was rotated out.
 /// too.
 const KEPT: Duration = Duration::from_secs(60);
 
@@ -40,13 +41,13 @@ impl<R: Tabled> Weighed for Entry<R> {
     }
 }
 
-/// Until when it is proven that every event was seen, and up to which.
+/// The time until which it is proven that every event was seen, and the last event seen.
 pub(super) struct Freshness {
     origin: Instant,
-    /// In milliseconds after `origin`; 0 at first.
+    /// Milliseconds after `origin`. 0 at first.
     until: AtomicU64,
     max_staleness: Duration,
-    /// The last event that was applied to what is kept.
+    /// The last event that was applied to the caches.
     applied: AtomicU64,
     /// The last event that a barrier has found.
     passed: AtomicU64,
@@ -58,29 +59,32 @@ impl Freshness {
         Self { origin: Instant::now(), until, max_staleness, applied, passed }
     }
 
-    /// A barrier has found the feed's end at `head`: whatever is read from now on is no older.
+    /// Notes that a barrier has found the feed's end at `head`: all later reads are at least that
+    /// new.
     pub(super) fn passed(&self, head: Sequence) {
         self.passed.store(head.0, Ordering::SeqCst);
     }
 
-    /// The feed is another one from now on, whose end a barrier tells.
+    /// Ends the current feed. The next barrier finds the end of the new one.
     pub(super) fn end(&self) {
         self.until.store(0, Ordering::SeqCst);
         self.passed.store(0, Ordering::SeqCst);
         self.applied.store(0, Ordering::SeqCst);
     }
 
-    /// What every read reflects that begins from now on.
+    /// Returns the position that every later read reflects.
     pub(super) fn position(&self) -> Sequence {
-        // While nothing that is kept may be used, everything is read from the database. It may be used
-        // again only once every event was applied up to one that a barrier has found later.
+        // While no cached record is valid, everything is read from the database. Cached records
+        // become valid again only once all events were applied up to one that a later barrier has
+        // found.
         let known = if self.holds() { &self.applied } else { &self.passed };
         Sequence(known.load(Ordering::SeqCst))
     }
 
-    /// Every event that was committed before `proven` has been applied, which are those up to `applied`.
+    /// Notes that every event committed before `proven` has been applied: the events up to
+    /// `applied`.
     pub(super) fn prove(&self, proven: Instant, applied: Sequence) {
-        // Order matters: whoever finds what is kept to be fresh finds how far it is.
+        // Order matters: a reader that finds the cache fresh must find its position.
         self.applied.store(applied.0, Ordering::SeqCst);
         let until = (proven + self.max_staleness).duration_since(self.origin);
         self.until.fetch_max(millis(until), Ordering::SeqCst);
@@ -95,13 +99,13 @@ fn millis(duration: Duration) -> u64 {
     u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
 }
 
-/// The kept records of one type.
+/// The cached records of one type.
 pub(super) struct Cache<R: Tabled> {
     kept: RecordCache<R::Key, Entry<R>>,
     freshness: Arc<Freshness>,
 }
 
-/// A read whose result is to be kept.
+/// A read whose result is to be cached.
 #[derive(Clone, Copy)]
 pub(super) struct Fill {
     fill: cache::Fill,
@@ -113,7 +117,7 @@ impl<R: Tabled> Cache<R> {
         Self { kept: RecordCache::new(bytes), freshness }
     }
 
-    /// The record, if it is kept and fresh.
+    /// Returns the record if it is cached and fresh.
     pub(super) fn get(&self, key: &R::Key) -> Option<Stored<R>> {
         if !self.freshness.holds() {
             return None;
@@ -122,27 +126,27 @@ impl<R: Tabled> Cache<R> {
         (entry.read.elapsed() < KEPT).then_some(entry.record)
     }
 
-    /// The record, if it is kept, however old it may be.
+    /// Returns the record if it is cached, at any age.
     pub(super) fn kept(&self, key: &R::Key) -> Option<Stored<R>> {
         self.kept.get(key).map(|entry| entry.record)
     }
 
-    /// Begins to read a record that is to be kept.
+    /// Begins to read a record for the cache.
     pub(super) fn begin(&self, key: &R::Key) -> Fill {
         Fill { fill: self.kept.begin(key), began: Instant::now() }
     }
 
-    /// Keeps what was read, unless it was dropped since the reading began.
+    /// Caches the read record, unless it was dropped since the reading began.
     pub(super) fn fill(&self, fill: Fill, key: &R::Key, record: Stored<R>) {
         self.kept.fill(fill.fill, key, Entry { record, read: fill.began });
     }
 
-    /// Forgets a record whose state is another now.
+    /// Drops a record whose state has changed.
     pub(super) fn forget(&self, key: &R::Key) {
         self.kept.forget(key);
     }
 
-    /// Forgets everything: nobody knows what was missed.
+    /// Drops all records after an unknown number of missed events.
     pub(super) fn clear(&self) {
         self.kept.clear();
     }
@@ -164,7 +168,7 @@ mod tests {
         Cache::new(1 << 20, Arc::new(freshness))
     }
 
-    /// Not even for the moment between the fill and a look at what was dropped meanwhile.
+    /// Not even between the fill and its check for records dropped meanwhile.
     #[test]
     fn nobody_finds_what_was_dropped_while_it_was_read() {
         const ROUNDS: usize = 20_000;

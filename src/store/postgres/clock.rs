@@ -1,4 +1,4 @@
-//! The clock of the database, which all instances that share it judge by.
+//! The database's clock, by which all instances that share the database judge time.
 
 use std::{
     sync::{
@@ -10,40 +10,40 @@ use std::{
 
 use crate::domain::time::{Clock, Timestamp};
 
-/// What a statement asks: the database's clock at that very moment, in microseconds since 1970.
+/// SQL expression for the database's clock at that moment, in microseconds since 1970.
 pub(super) const READING: &str = "(extract(epoch FROM clock_timestamp()) * 1000000)::bigint";
 
-/// The database's clock, between two looks at it carried on by this process's own age: nobody sets
-/// that, so what is done to the instance's clock changes nothing. Until the first look it says what the
-/// instance's clock does.
+/// The database's clock, extrapolated between two readings by this process's age. The age cannot be
+/// set, so changes of the instance's clock have no effect. Until the first reading it returns the
+/// instance's clock.
 pub struct DatabaseClock {
     own: Arc<dyn Clock>,
-    /// The database's clock less the age of this process, in microseconds.
+    /// The database's clock minus the age of this process, in microseconds.
     base: AtomicI64,
 }
 
 impl DatabaseClock {
-    /// One that has not looked yet.
+    /// Creates a clock without a reading.
     pub(super) fn new(own: Arc<dyn Clock>) -> Self {
         let base = own.now().as_millis().cast_signed().saturating_mul(1_000) - micros(own.age());
         Self { own, base: base.into() }
     }
 
-    /// Takes note of the first look. It was made when the process was between `began` and now old.
+    /// Records the first reading, made at a process age between `began` and now.
     pub(super) fn begin(&self, began: Duration, reading: i64) {
         let middle = began + self.own.age().saturating_sub(began) / 2;
         self.base.store(reading - micros(middle), Ordering::Relaxed);
     }
 
-    /// Takes note of another look. The estimate moves as far as it must to be possible, and no further:
-    /// a look that took long says little.
+    /// Records another reading. The estimate moves just far enough to be consistent with the
+    /// reading: a reading that took long is imprecise.
     pub(super) fn look(&self, began: Duration, reading: i64) {
         let (least, most) = (reading - micros(self.own.age()), reading - micros(began));
         let estimate = self.base.load(Ordering::Relaxed);
         self.base.store(estimate.clamp(least, most.max(least)), Ordering::Relaxed);
     }
 
-    /// By how many microseconds the instance's own clock is ahead of the database's.
+    /// Returns the microseconds by which the instance's own clock is ahead of the database's.
     pub(super) fn skew(&self) -> i64 {
         let own = self.own.now().as_millis().cast_signed().saturating_mul(1_000);
         own.saturating_sub(self.micros())
@@ -77,7 +77,7 @@ mod tests {
     const START: u64 = 1_800_000_000_000;
     const MILLI: Duration = Duration::from_millis(1);
 
-    /// What it says and how old the process is, in milliseconds.
+    /// The clock's time and the age of the process, in milliseconds.
     struct Hands(AtomicU64, AtomicU64);
 
     impl Clock for Hands {
@@ -136,13 +136,13 @@ mod tests {
         pass(&hands, 3_000);
         clock.look(slow, reading(START + 900));
         assert_eq!(clock.now().as_millis(), START + 3_000);
-        // It was set back by ten seconds.
+        // The clock was set back by ten seconds.
         let quick = hands.age();
         pass(&hands, 2);
         clock.look(quick, reading(START - 7_000));
         let now = clock.now().as_millis();
         assert!((START - 7_000..=START - 6_998).contains(&now), "{now}");
-        // And the further looks narrow it down.
+        // Further readings improve the estimate.
         let quick = hands.age();
         clock.look(quick, reading(START - 6_999));
         assert_eq!(clock.now().as_millis(), START - 6_999);

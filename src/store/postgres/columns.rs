@@ -1,4 +1,4 @@
-//! Which table each type of record lies in, and what of it lies in columns that people query.
+//! The table of each record type, with the columns for queries.
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -9,28 +9,28 @@ use crate::{
     store::Record,
 };
 
-/// A value of a column.
+/// Value of a column.
 pub(super) type Value = Box<dyn ToSql + Send + Sync>;
 
 /// A type of record that has a table.
 pub trait Tabled: Record {
-    /// The table.
+    /// Name of the table.
     const TABLE: &'static str;
 
-    /// The columns beside `key`, `version` and `record`: first those that an update writes too, then
-    /// `FIXED` that only an insert writes.
+    /// The columns beside `key`, `version` and `record`: first those that an update writes too,
+    /// then `FIXED` columns that only an insert writes.
     const COLUMNS: &'static [&'static str];
 
-    /// How many columns, the last ones, are as the insert made them.
+    /// Number of columns, at the end, that keep the insert's values.
     const FIXED: usize;
 
-    /// Whether a state that takes another's place may be an event.
+    /// `true` if a replacement of a state can be an event.
     const CHANGES: bool = true;
 
-    /// Whether it is counted how many there are.
+    /// `true` if the number of these records is counted.
     const COUNTED: bool = false;
 
-    /// What is in the columns.
+    /// Returns the values of the columns.
     fn values(&self) -> Vec<Value>;
 }
 
@@ -84,7 +84,7 @@ impl Tabled for Attempts {
     }
 }
 
-/// A time as the database has it.
+/// Converts a time to the database's type.
 pub(super) fn to_sql(time: Timestamp) -> SystemTime {
     UNIX_EPOCH + Duration::from_millis(time.as_millis())
 }

@@ -1,4 +1,4 @@
-//! The connections: how many, to whom, and how long anybody waits for them.
+//! The pool of connections: its size, its servers and its timeouts.
 
 use std::{
     str::FromStr as _,
@@ -25,46 +25,45 @@ use super::{
 };
 use crate::store::ReadError;
 
-/// How long a connection may take to be made. A primary that hangs takes all of it.
+/// Maximum time to connect. A hanging primary takes all of it.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
-/// How long a call waits for a connection while all are in use.
+/// Maximum time that a call waits for a connection while all are in use.
 const WAIT_TIMEOUT: Duration = Duration::from_secs(2);
-/// How long a query may take.
+/// Maximum time of a query.
 pub(super) const READ_TIMEOUT: Duration = Duration::from_secs(5);
-/// How long a write may take, its standbys included, before nobody knows.
+/// Maximum time of a write, including its standbys. Beyond it the result is unknown.
 pub(super) const WRITE_TIMEOUT: Duration = Duration::from_secs(5);
-/// After how much silence of the peer a connection is given up: a primary whose machine is gone
-/// says nothing.
+/// Time after which a silent connection is closed: a primary on a dead machine sends nothing.
 const SILENCE: Duration = Duration::from_secs(5);
 
-/// What drives a connection that is none of the pool's.
+/// The driver of a connection outside the pool.
 pub(super) type Apart =
     tokio_postgres::Connection<Socket, <MakeRustlsConnect as MakeTlsConnect<Socket>>::Stream>;
 
-/// A connection while somebody uses it.
+/// A connection in use.
 pub(super) type Connection = Object<Sessions>;
 
-/// The connections to one database. Cloning shares them.
+/// The connections to one database. Clones share them.
 #[derive(Clone)]
 pub(super) struct Connections {
     pool: Pool<Sessions>,
     config: Arc<Config>,
     connector: MakeRustlsConnect,
-    /// The server that the last barrier was passed at.
+    /// The server of the last barrier.
     current: Arc<Mutex<Option<Server>>>,
     refusals: Arc<Refusals>,
 }
 
 impl Connections {
-    /// Up to as many as the options allow, made when they are needed.
+    /// Creates a pool of up to the configured number of connections, opened on demand.
     pub(super) fn to(options: &PostgresOptions) -> Result<Self, OpenError> {
-        // What the driver says of a URL that it cannot read may repeat some of it.
+        // The driver's error for an invalid URL can contain a part of the URL.
         let config = Config::from_str(options.url.expose());
         let mut config = config.map_err(|_| OpenError::Url)?;
         config
             .application_name("jeton")
-            // Of several hosts the one that takes writes; in any order, since a primary that hangs
-            // keeps whoever asks it first from asking the next.
+            // Of several hosts the one that accepts writes. The order is random: a hanging primary
+            // that is tried first delays the next attempt.
             .target_session_attrs(TargetSessionAttrs::ReadWrite)
             .load_balance_hosts(LoadBalanceHosts::Random)
             .connect_timeout(CONNECT_TIMEOUT)
@@ -87,12 +86,12 @@ impl Connections {
         Ok(Self { pool, config: Arc::new(config), connector, current, refusals })
     }
 
-    /// A connection that is none of the pool's, with what the server says on it unasked.
+    /// Opens a connection outside the pool, with a stream of the server's messages.
     pub(super) async fn apart(&self) -> Result<(Client, Apart), tokio_postgres::Error> {
         self.config.connect(self.connector.clone()).await
     }
 
-    /// One of them.
+    /// Takes a connection from the pool.
     pub(super) async fn get(&self) -> Result<Connection, PoolError<tokio_postgres::Error>> {
         self.pool.get().await.inspect_err(|error| {
             if let PoolError::Backend(error) = error {
@@ -101,7 +100,7 @@ impl Connections {
         })
     }
 
-    /// The rows of a query, as the server shows them that is named with them.
+    /// Returns the rows of a query with the server that returned them.
     pub(super) async fn read(
         &self,
         sql: &str,
@@ -110,31 +109,31 @@ impl Connections {
         let connection = self.get().await.map_err(|_| ReadError::Unavailable)?;
         let server = connection.server;
         let Ok(rows) = timeout(READ_TIMEOUT, rows(&connection, sql, parameters)).await else {
-            // Whatever comes next on this connection would wait for what was asked.
+            // The next query on this connection would wait for this one.
             drop(Connection::take(connection));
             return Err(ReadError::Unavailable);
         };
         Ok((rows?, server))
     }
 
-    /// A barrier was passed at `server`: connections to any other are of no use.
+    /// Keeps to `server`, which has passed a barrier: connections to other servers are dropped.
     pub(super) fn keep_to(&self, server: Server) {
         *self.current.lock().unwrap_or_else(PoisonError::into_inner) = Some(server);
     }
 
-    /// No barrier is passed at `server`: perhaps another one has taken over.
+    /// Leaves `server` after a failed barrier: another server may have taken over.
     pub(super) fn leave(&self, server: Server) {
         *self.current.lock().unwrap_or_else(PoisonError::into_inner) = None;
         drop(self.pool.retain(|session, _| session.server != server));
     }
 
-    /// Ends them. Whoever asks for one from now on gets none.
+    /// Closes all connections. Later calls for one fail.
     pub(super) fn close(&self) {
         self.pool.close();
     }
 }
 
-/// The rows of a query on one connection.
+/// Returns the rows of a query on one connection.
 pub(super) async fn rows(
     connection: &Connection,
     sql: &str,

@@ -1,4 +1,4 @@
-//! The database, as the tables of all types reach it: reads that a barrier proves, and turns of writes.
+//! The database as the tables of all types use it: reads proven by a barrier, and turns for writes.
 
 use std::sync::Arc;
 
@@ -22,13 +22,13 @@ use crate::{
     store::{FeedError, ReadError, Sequence, damage::Damage},
 };
 
-/// How often something is read that another server than the barrier's has shown.
+/// Number of attempts to read while the rows come from another server than the barrier.
 const READ_ATTEMPTS: usize = 8;
-/// Writes with an event that are under way at a time: one commits, and the next is there when it has.
-/// Each waits in the database for the one before it, with a connection that nobody else can use.
+/// Maximum number of writes with an event under way: while one commits, the next is ready. Each
+/// waits in the database for the previous one and occupies a connection meanwhile.
 pub(super) const EVENTS_AT_ONCE: usize = 2;
 
-/// What the tables of all types share.
+/// State shared by the tables of all types.
 pub(super) struct Database {
     pub(super) connections: Connections,
     pub(super) barrier: Barrier,
@@ -37,12 +37,12 @@ pub(super) struct Database {
     pub(super) notices: Notices,
     pub(super) freshness: Arc<Freshness>,
     pub(super) damage: Damage,
-    /// Turns of writes with an event, [`EVENTS_AT_ONCE`] of them.
+    /// Permits for writes with an event, [`EVENTS_AT_ONCE`] of them.
     pub(super) events: Semaphore,
 }
 
 impl Database {
-    /// The rows of a query, once a barrier was passed after them.
+    /// Returns the rows of a query once a barrier was passed after it.
     pub(super) async fn read(
         &self,
         sql: &str,
@@ -57,13 +57,14 @@ impl Database {
         Err(ReadError::Unavailable)
     }
 
-    /// Waits until another write with an event may begin; `None` when that takes too long.
+    /// Waits until another write with an event can begin. Returns `None` after a timeout.
     pub(super) async fn event_turn(&self) -> Option<SemaphorePermit<'_>> {
         timeout(WRITE_TIMEOUT, self.events.acquire()).await.ok()?.ok()
     }
 
-    /// Up to `limit` events after `after`, once a barrier was passed after them. What is said of the
-    /// cursor is proven as well: a server that was deposed has not seen it yet.
+    /// Returns up to `limit` events after `after`, once a barrier was passed after them. The
+    /// barrier also proves errors about the cursor: a deposed server may not have the cursor's
+    /// event yet.
     pub(super) async fn changes(
         &self,
         after: Sequence,

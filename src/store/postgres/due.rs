@@ -1,4 +1,5 @@
-//! When the sweeper looks at grants: the times in a column of their own, which a refresh leaves alone.
+//! The times at which the sweeper checks grants, in a column of their own that a refresh does not
+//! change.
 
 use tokio::time::timeout;
 use tokio_postgres::{Row, types::ToSql};
@@ -15,8 +16,8 @@ use crate::{
     store::{ReadError, Stored},
 };
 
-/// Moves the due times of grants that were refreshed since they were set. A grant that changes
-/// meanwhile is met again.
+/// Moves the due times of grants that were refreshed since the times were set. A grant that changes
+/// meanwhile is found again.
 pub(super) async fn settle(
     database: &Database,
     unsettled: &[Stored<Grant>],

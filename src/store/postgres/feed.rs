@@ -15,8 +15,8 @@ use crate::{
     store::{FeedError, ReadError, Sequence, WriteError},
 };
 
-/// Adds an event with the next number. The feed's row is held until the commit, so that no number
-/// that was drawn earlier is committed later. Whoever listens is told by `notices`.
+/// Adds an event with the next number. The feed's row is locked until the commit, so numbers are
+/// committed in order. `notices` notifies the listeners.
 pub(super) async fn add(
     transaction: &Transaction<'_>,
     change: &Change,
@@ -29,26 +29,26 @@ pub(super) async fn add(
     let insert = transaction
         .prepare_cached("INSERT INTO jeton_changes (sequence, change) VALUES ($1, $2)")
         .await?;
-    // Both are on their way at once: others wait for the feed's row meanwhile.
+    // Both statements are sent at once, since others wait for the feed's row meanwhile.
     let change = change.to_bytes();
     let parameters: [&(dyn ToSql + Sync); 2] = [&head, &change];
     let added = transaction.execute(&insert, &parameters);
     try_join(added, notices.announce(transaction)).await.map(drop)
 }
 
-/// Up to `limit` events after `after`, as the server shows them.
+/// Returns up to `limit` events after `after` as the server shows them.
 pub(super) async fn events(
     connection: &Connection,
     after: Sequence,
     limit: usize,
 ) -> Result<Vec<(Sequence, Change)>, FeedError> {
-    // Beyond what the database can count is beyond the head.
+    // A number that the database cannot represent is beyond the head.
     let from = i64::try_from(after.0).map_err(|_| FeedError::Ahead)?;
     let limit = i64::try_from(limit).unwrap_or(i64::MAX);
     let sql = "SELECT sequence, change FROM jeton_changes WHERE sequence > $1 \
                ORDER BY sequence LIMIT $2";
     let found = rows(connection, sql, &[&from, &limit]).await?;
-    // Order matters: the events first, then this look at what was trimmed meanwhile.
+    // Order matters: read the events first, then check for events that were trimmed meanwhile.
     let edges = rows(connection, "SELECT head, trimmed FROM jeton_feed", &[]).await?;
     let edges = edges.first().ok_or(FeedError::Corrupt)?;
     let (head, oldest) = (sequence(edges, 0)?, sequence(edges, 1)?);
@@ -73,8 +73,8 @@ fn sequence(row: &Row, column: usize) -> Result<Sequence, ReadError> {
     u64::try_from(number).map(Sequence).map_err(|_| ReadError::Corrupt)
 }
 
-/// Forgets up to `limit` of the events up to `through`. The edge goes first: whoever is cut off in
-/// between leaves events below it, which the next trimming removes.
+/// Trims up to `limit` of the events up to `through`. The edge moves first: an interruption leaves
+/// events below it, which the next trim removes.
 pub(super) async fn trim(
     connections: &Connections,
     through: Sequence,

@@ -1,4 +1,4 @@
-//! Follows the changes feed, so that nothing is kept that an event speaks of.
+//! Follows the changes feed and drops each cached record that an event names.
 
 use std::sync::Arc;
 
@@ -15,10 +15,10 @@ use crate::{
     store::{FeedError, ReadError, Sequence},
 };
 
-/// Events read at a time.
+/// Number of events in one read.
 const STEP: usize = 1_000;
 
-/// What is kept of each type, and how fresh it is.
+/// The caches of all types, with their freshness.
 pub(super) struct Caches {
     pub(super) grants: Arc<Cache<Grant>>,
     pub(super) clients: Arc<Cache<Client>>,
@@ -26,21 +26,21 @@ pub(super) struct Caches {
     pub(super) freshness: Arc<Freshness>,
 }
 
-/// The feed's end as a barrier has found it, and with it all who were told of that barrier.
+/// The feed's end as a barrier has found it. Every reader of that barrier has seen the same end.
 pub(super) struct End {
     pub(super) head: Sequence,
-    /// The event there, as it is stored; `None` where it was trimmed, or there was none yet.
+    /// The encoded event at the head. `None` if it was trimmed or there was no event yet.
     pub(super) event: Option<Box<[u8]>>,
-    /// Where.
+    /// The server that the barrier was passed at.
     pub(super) server: Server,
 }
 
-/// How far the feed was seen, and how far it was applied to the caches.
+/// The position up to which the feed was seen, and the position up to which it was applied.
 pub(super) struct Follower {
     caches: Caches,
     /// `None` at first.
     applied: Option<Sequence>,
-    /// At the last barrier, which may be further than what was applied. `None` at first.
+    /// The end at the last barrier, possibly beyond `applied`. `None` at first.
     seen: Option<End>,
 }
 
@@ -49,25 +49,27 @@ impl Follower {
         Self { caches, applied: None, seen: None }
     }
 
-    /// A barrier has found the feed's end at `head`.
+    /// Notes that a barrier has found the feed's end at `head`.
     pub(super) fn passed(&self, head: Sequence) {
         self.caches.freshness.passed(head);
     }
 
-    /// A barrier has found the feed's end, of the same feed as before or of the one that
-    /// [`Self::begin_again`] has begun.
+    /// Notes the feed's end at a barrier. The feed is the same as before or the one begun by
+    /// [`Self::begin_again`].
     pub(super) fn saw(&mut self, end: End) {
         self.seen = Some(end);
     }
 
-    /// Whether there were events beyond `head`, the end of a feed that takes this one's place.
+    /// Returns `true` if the old feed had events beyond `head`, the end of the feed that replaces
+    /// it.
     pub(super) fn has_seen_beyond(&self, head: Sequence) -> bool {
         self.seen.as_ref().is_some_and(|seen| seen.head > head)
     }
 
-    /// Whether the feed that ends at `head` on this connection is the one that was seen, all of it: also
-    /// what was not applied yet, since a watch may have told it. The same server never loses a commit;
-    /// another one has the same event at the same place.
+    /// Returns `true` if the feed that ends at `head` on this connection continues the whole feed
+    /// seen so far, including events not applied yet, since a watch may have delivered them. The
+    /// same server never loses a commit; another server continues the feed if it has the same event
+    /// at the same position.
     pub(super) async fn goes_on_at(
         &self,
         connection: &Connection,
@@ -84,21 +86,21 @@ impl Follower {
         let number = i64::try_from(seen.head.0).map_err(|_| ReadError::Corrupt)?;
         let sql = "SELECT change FROM jeton_changes WHERE sequence = $1";
         let found = rows(connection, sql, &[&number]).await?;
-        // What is trimmed there is older than any commit that a standby may lack.
+        // Trimmed events are older than any commit that a standby can lack.
         let Some(found) = found.first() else { return Ok(true) };
         let found: &[u8] = found.try_get(0).map_err(|_| ReadError::Corrupt)?;
         Ok(*found == **event)
     }
 
-    /// The feed is another one now: nothing that is kept is of any use.
+    /// Starts with another feed: no cached record is valid any more.
     pub(super) fn begin_again(&mut self) {
         self.forget_all();
         (self.applied, self.seen) = (None, None);
         self.caches.freshness.end();
     }
 
-    /// Applies every event up to `head`, which a barrier has found on this connection that began at
-    /// `began`. When that does not succeed, freshness runs out by itself.
+    /// Applies every event up to `head`, which a barrier that began at `began` has found on this
+    /// connection. If this fails, the caches' freshness expires by itself.
     pub(super) async fn follow(
         &mut self,
         connection: &Connection,
@@ -106,12 +108,12 @@ impl Follower {
         began: Instant,
     ) -> Result<(), ReadError> {
         if self.applied.is_none() {
-            // A read that began before this barrier may lack an event that this one passes over.
+            // A read that began before this barrier can lack an event that this call skips.
             self.forget_all();
         }
         let mut applied = self.applied.unwrap_or(head);
         while applied < head {
-            // None beyond the head: another barrier is to find what comes after it.
+            // No events beyond the head: another barrier must find them.
             let missing = usize::try_from(head.0 - applied.0).unwrap_or(STEP);
             match feed::events(connection, applied, STEP.min(missing)).await {
                 Ok(events) if !events.is_empty() => {
@@ -120,7 +122,8 @@ impl Follower {
                         applied = sequence;
                     }
                 }
-                // Trimmed, or another store's: what was missed is not known.
+                // Events were trimmed, or the feed is another store's: the missed events are
+                // unknown.
                 Ok(_) | Err(FeedError::TooOld { .. } | FeedError::Ahead | FeedError::Corrupt) => {
                     self.forget_all();
                     applied = head;

@@ -1,4 +1,4 @@
-//! A store that is filled while no server serves from it: until it is whole, none opens it.
+//! Fills a store while no server uses it. No server opens it before it is complete.
 
 use std::{sync::Arc, time::Duration};
 
@@ -16,10 +16,10 @@ use crate::domain::{
     time::Clock,
 };
 
-/// How often the lease is renewed that keeps others from filling the same store.
+/// Time between two renewals of the lease that keeps other processes from filling the same store.
 const RENEWAL: Duration = Duration::from_secs(2);
 
-/// What is emptied where an attempt was cut short.
+/// Tables that are emptied after an interrupted attempt.
 const FILLED: [&str; 6] = [
     "jeton_grants",
     "jeton_clients",
@@ -29,8 +29,8 @@ const FILLED: [&str; 6] = [
     "jeton_keys",
 ];
 
-/// A store that is being filled. Dropped before [`Self::finish`] it is none, and says so when it is
-/// opened; the next attempt begins anew.
+/// A store that is being filled. If it is dropped before [`Self::finish`] it cannot be opened, and
+/// the next attempt starts from the beginning.
 pub struct FreshDatabase {
     store: PostgresStore,
     lease: Arc<Lease>,
@@ -38,10 +38,10 @@ pub struct FreshDatabase {
 }
 
 impl FreshDatabase {
-    /// Begins one in a database that holds no records and that no server has open.
+    /// Begins to fill a database that holds no records and that no server has open.
     ///
     /// # Errors
-    /// See [`OpenError`].
+    /// Returns an [`OpenError`] if the database is in use, holds records or refuses a statement.
     pub async fn begin(
         options: &PostgresOptions,
         own_clock: Arc<dyn Clock>,
@@ -60,27 +60,27 @@ impl FreshDatabase {
             let mut ticks = interval(RENEWAL);
             loop {
                 ticks.tick().await;
-                // What fails is tried again, long before the lease ends.
+                // A failed renewal is repeated long before the lease ends.
                 let _tried = renewed.take(&connections).await;
             }
         });
         Ok(Self { store, lease, renewal })
     }
 
-    /// The store to be filled.
+    /// Returns the store to be filled.
     pub fn store(&self) -> &PostgresStore {
         &self.store
     }
 
-    /// Makes the store one that servers open.
+    /// Marks the store as complete, so that servers can open it.
     ///
     /// # Errors
-    /// [`OpenError::InUse`] when the lease was lost meanwhile: another process has emptied what was
-    /// filled. When that cannot be written, durably.
+    /// Returns [`OpenError::InUse`] if the lease was lost meanwhile and another process has emptied
+    /// the store. Fails if the mark cannot be written durably.
     pub async fn finish(self) -> Result<(), OpenError> {
         let mut connection = schema::connection(&self.store.database.connections).await?;
         let transaction = connection.transaction().await?;
-        // As whoever takes over locks it.
+        // The same lock as in `take_over`.
         transaction.query_one("SELECT filling FROM jeton_store FOR UPDATE", &[]).await?;
         if !self.lease.give_up_in(&transaction).await? {
             return Err(OpenError::InUse);
@@ -99,15 +99,15 @@ impl Drop for FreshDatabase {
     }
 }
 
-/// Makes the store one that is being filled, and removes what an attempt has left that was cut short.
+/// Marks the store as being filled, and removes the leftovers of an interrupted attempt.
 async fn take_over(
     connection: &mut Connection,
     identity: &Identity,
     lease: &Lease,
 ) -> Result<Result<(), OpenError>, tokio_postgres::Error> {
     let transaction = connection.transaction().await?;
-    // The row that every opening locks: whoever opened it before has left word of that, and whoever
-    // comes later finds it being filled.
+    // Every opening locks this row: an earlier opening has left its mark, and a later one finds the
+    // store being filled.
     let filling = "SELECT filling FROM jeton_store FOR UPDATE";
     let filling: bool = transaction.query_one(filling, &[]).await?.try_get(0)?;
     if !filling && let Err(error) = is_free(&transaction, identity).await? {
@@ -128,7 +128,7 @@ async fn take_over(
     Ok(Ok(()))
 }
 
-/// Whether there is nothing in the store, and no server that may add to it.
+/// Returns `true` if the store is empty and no server can add to it.
 async fn is_free(
     transaction: &Transaction<'_>,
     identity: &Identity,

@@ -1,4 +1,4 @@
-//! The ids of an owner's grants, from either end.
+//! The IDs of an owner's grants, from either end.
 
 use tokio_postgres::{Row, types::ToSql};
 
@@ -8,14 +8,14 @@ use crate::{
     store::{GrantOwner, ReadError, Record as _},
 };
 
-/// Up to `limit` grants of `of` after `after`, in order.
+/// Returns up to `limit` grants of `of` after `after`, in order.
 pub(super) async fn after(
     database: &Database,
     of: &GrantOwner,
     after: Option<GrantId>,
     limit: usize,
 ) -> Result<Vec<GrantId>, ReadError> {
-    // No grant has the id of all zeros: it would be one of 1970.
+    // No grant has an ID of all zeros, which stands for 1970.
     let after = after.map_or([0; 16], |after| *after.as_bytes());
     let (after, limit) = (after.as_slice(), rows(limit));
     match of {
@@ -32,14 +32,14 @@ pub(super) async fn after(
     }
 }
 
-/// Up to `limit` grants of `of` before `before` that no write has ended, in reverse order.
+/// Returns up to `limit` grants of `of` before `before` that no write has ended, in reverse order.
 pub(super) async fn newest(
     database: &Database,
     of: &GrantOwner,
     before: Option<GrantId>,
     limit: usize,
 ) -> Result<Vec<GrantId>, ReadError> {
-    // Nor has one the last id that there could be.
+    // No grant has the highest possible ID either.
     let before = before.map_or([0xff; 16], |before| *before.as_bytes());
     let (before, limit) = (before.as_slice(), rows(limit));
     match of {

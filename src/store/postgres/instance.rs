@@ -1,4 +1,4 @@
-//! What one process that has the store open knows of it, and what it tells the others.
+//! State of the store as one process knows it, and the counts that it shares with the others.
 
 use std::{
     collections::BTreeSet,
@@ -18,20 +18,20 @@ use crate::{
 
 /// One opening of the store.
 pub(super) struct Instance {
-    /// Its row in `jeton_instances`.
+    /// Number of its row in `jeton_instances`.
     pub(super) number: i64,
-    /// Grants it has made, less those it has freed.
+    /// Grants made minus grants deleted by this instance.
     grants: AtomicI64,
-    /// Grants of all instances, less its own, when they were last counted.
+    /// Grants of all other instances at the last count.
     others: AtomicI64,
     keys: Mutex<Keys>,
-    /// Of the store, as of the last barrier.
+    /// The store's ID at the last barrier.
     id: Mutex<StoreId>,
 }
 
 #[derive(Default)]
 struct Keys {
-    /// Of the list in the store: 0 is that of no list, each change makes it one more.
+    /// Version of the store's list of keys: 0 for no list, incremented by each change.
     version: i64,
     listed: BTreeSet<KeyId>,
 }
@@ -47,7 +47,7 @@ impl Instance {
         }
     }
 
-    /// The store's id, as of the last barrier.
+    /// Returns the store's ID at the last barrier.
     pub(super) fn id(&self) -> StoreId {
         *self.id.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -56,7 +56,7 @@ impl Instance {
         *self.id.lock().unwrap_or_else(PoisonError::into_inner) = id;
     }
 
-    /// A write of a grant was done: there may be one more or less.
+    /// Counts a write of a grant that inserted or deleted it.
     pub(super) fn wrote<R: Record>(&self, write: &Write<R>) {
         match write {
             Write::Insert(_) => self.grants.fetch_add(1, Ordering::Relaxed),
@@ -65,18 +65,18 @@ impl Instance {
         };
     }
 
-    /// What it tells the others of its grants.
+    /// Returns this instance's grants, for the other instances' counts.
     pub(super) fn own_grants(&self) -> i64 {
         self.grants.load(Ordering::Relaxed)
     }
 
-    /// About how many grants there are.
+    /// Returns the approximate number of grants.
     pub(super) fn grants(&self) -> u64 {
         let all = self.others.load(Ordering::Relaxed) + self.own_grants();
         u64::try_from(all).unwrap_or(0)
     }
 
-    /// Adds up what the others have told.
+    /// Adds up the other instances' grants.
     pub(super) async fn count(&self, connection: &Connection) -> Result<(), ReadError> {
         let sql = "SELECT coalesce(sum(grants), 0)::bigint FROM jeton_instances WHERE number <> $1";
         let row = rows(connection, sql, &[&self.number]).await?;
@@ -85,12 +85,12 @@ impl Instance {
         Ok(())
     }
 
-    /// The keys that records may name, as of the last barrier.
+    /// Returns the keys that records may name, as of the last barrier.
     pub(super) fn keys(&self) -> Vec<KeyId> {
         self.lock().listed.iter().copied().collect()
     }
 
-    /// Reads the list of keys again if it is not that of `version`.
+    /// Reads the list of keys again if its version is not `version`.
     pub(super) async fn follow_keys(
         &self,
         connection: &Connection,

@@ -1,4 +1,4 @@
-//! The list of the server keys that records may name, and which instance makes tokens with which.
+//! The list of server keys that records may name, with the instances that make tokens with each.
 
 use deadpool_postgres::Transaction;
 use tokio::time::timeout;
@@ -10,11 +10,12 @@ use super::{
 };
 use crate::{domain::key_ring::KeyId, store::WriteError};
 
-/// Lists `id`, and notes that this instance makes tokens with it. Nothing is done and the key is
-/// told when one is listed that is not among `held`: this instance could not judge its tokens.
+/// Lists `id`, and notes that this instance makes tokens with it. If the list has a key that is not
+/// in `held`, nothing is changed and that key is returned: this instance could not check its
+/// tokens.
 ///
-/// The feed's row is locked all the while: of two instances that start on a new store with a ring
-/// each, one finds the other's key.
+/// The feed's row stays locked meanwhile: if two instances start on a new store with different
+/// rings, one of them finds the other's key.
 pub(super) async fn claim(
     database: &Database,
     id: KeyId,
@@ -51,12 +52,12 @@ pub(super) async fn claim(
     };
     let claimed = claimed.map_err(|error| failed(&error))?;
     drop(client);
-    // From now on this instance's own list has it.
+    // After this barrier the instance's own list contains the key.
     database.barrier.pass().await?;
     Ok(claimed)
 }
 
-/// Takes a key off the list, unless another instance makes tokens with it.
+/// Removes a key from the list, unless another instance makes tokens with it.
 pub(super) async fn remove(database: &Database, id: KeyId) -> Result<(), WriteError> {
     let mut client = database.connections.get().await.map_err(|_| WriteError::Unavailable)?;
     let removed = async {

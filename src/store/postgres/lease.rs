@@ -1,6 +1,7 @@
-//! A lease: one instance at a time does what needs doing once.
+//! A lease: one instance at a time does work that is needed once.
 //!
-//! It saves work and proves nothing: whoever paused may go on for a moment beside the next holder.
+//! The lease saves work but excludes nothing: a holder that was paused can go on for a moment
+//! beside the next holder.
 
 use std::{
     sync::{Mutex, PoisonError},
@@ -17,10 +18,11 @@ use super::{
 };
 use crate::store::ReadError;
 
-/// How long a lease is not asked for again once it was given: half of what it lasts.
+/// Time after a grant of the lease in which it is not requested again: half of its duration.
 const RENEWAL: Duration = Duration::from_secs(5);
 
-/// A lease that ends much later than one given now was given before the database's clock was set back.
+/// A lease that ends much later than one granted now was granted before the database's clock was
+/// set back.
 const TAKE: &str = "INSERT INTO jeton_leases (name, holder, until_at)
      VALUES ($1, $2, now() + interval '10 seconds')
      ON CONFLICT (name) DO UPDATE SET holder = excluded.holder, until_at = excluded.until_at
@@ -29,12 +31,12 @@ const TAKE: &str = "INSERT INTO jeton_leases (name, holder, until_at)
 
 const GIVE_UP: &str = "DELETE FROM jeton_leases WHERE name = $1 AND holder = $2";
 
-/// One instance's share in it.
+/// One instance's share in the lease.
 pub(super) struct Lease {
     name: &'static str,
-    /// The number of this opening of the store.
+    /// Number of this opening of the store.
     holder: i64,
-    /// When it was given last.
+    /// Time of the last grant of the lease.
     given: Mutex<Option<Instant>>,
 }
 
@@ -43,7 +45,8 @@ impl Lease {
         Self { name, holder, given: Mutex::default() }
     }
 
-    /// Takes it in a transaction of the caller's; `false` while another has it.
+    /// Takes the lease in the caller's transaction. Returns `false` while another instance holds
+    /// it.
     pub(super) async fn take_in(
         &self,
         transaction: &Transaction<'_>,
@@ -51,7 +54,8 @@ impl Lease {
         Ok(transaction.execute(TAKE, &[&self.name, &self.holder]).await? == 1)
     }
 
-    /// Gives it up in a transaction of the caller's; `false` when it is not its own any more.
+    /// Releases the lease in the caller's transaction. Returns `false` if another instance holds it
+    /// by now.
     pub(super) async fn give_up_in(
         &self,
         transaction: &Transaction<'_>,
@@ -59,7 +63,7 @@ impl Lease {
         Ok(transaction.execute(GIVE_UP, &[&self.name, &self.holder]).await? == 1)
     }
 
-    /// Takes or renews it; `false` while another instance has it.
+    /// Takes or renews the lease. Returns `false` while another instance holds it.
     pub(super) async fn take(&self, connections: &Connections) -> Result<bool, ReadError> {
         let given = *self.given.lock().unwrap_or_else(PoisonError::into_inner);
         if given.is_some_and(|given| given.elapsed() < RENEWAL) {

@@ -1,4 +1,4 @@
-//! A look at a database from outside: what it is, and what a crash of it would take.
+//! Inspects a database without opening it as a store: its version, its durability and its clock.
 
 use std::{
     hash::{BuildHasher as _, RandomState},
@@ -15,23 +15,23 @@ use super::{
 };
 use crate::domain::{key_ring::KeyId, time::Clock};
 
-/// What was seen.
+/// Results of an inspection.
 #[derive(Clone, Debug)]
 pub struct Look {
-    /// What the server calls itself.
+    /// The server's version as the server reports it.
     pub version: String,
-    /// Whether commits wait for a standby; `None` where the engine has no such setting.
+    /// `true` if commits wait for a standby. `None` if the engine has no such setting.
     pub synchronous: Option<bool>,
-    /// By how many milliseconds this machine's clock is ahead of the server's.
+    /// Milliseconds by which this machine's clock is ahead of the server's.
     pub clock_skew: i64,
-    /// The keys that records name; none where there is no store yet.
+    /// Keys that records name. Empty if there is no store yet.
     pub keys: Vec<KeyId>,
 }
 
-/// Looks at the database and changes nothing.
+/// Inspects the database and changes nothing.
 ///
 /// # Errors
-/// When it cannot be reached, or an opening would be refused.
+/// Fails if the database cannot be reached or an opening would be refused.
 pub async fn look(options: &PostgresOptions, own_clock: Arc<dyn Clock>) -> Result<Look, OpenError> {
     let connections = Connections::to(options)?;
     refuse_pooler(&connections).await?;
@@ -46,8 +46,9 @@ pub async fn look(options: &PostgresOptions, own_clock: Arc<dyn Clock>) -> Resul
     Ok(Look { version, synchronous, clock_skew: clock.skew() / 1_000, keys })
 }
 
-/// Refuses a pooler that gives each transaction a session of its own: notices and locks are lost in it, and
-/// what one instance revokes another would not hear of. A session's mark is looked for in another one.
+/// Refuses a pooler that gives each transaction another session. Notices and locks are lost in such
+/// a pooler, so an instance would miss the revocations of another. The check looks for a session's
+/// mark in a second session.
 pub(super) async fn refuse_pooler(connections: &Connections) -> Result<(), OpenError> {
     let first = schema::connection(connections).await?;
     let mark = format!("SET jeton.session = '{:016x}'", RandomState::new().hash_one(0));
@@ -76,8 +77,8 @@ async fn keys(connection: &Connection) -> Result<Vec<KeyId>, OpenError> {
     Ok(rows.iter().filter_map(key).collect())
 }
 
-/// Looks at the database's clock for the first time, and tells of one that is behind what instances
-/// have written.
+/// Reads the database's clock for the first time, and warns if it is behind the times that
+/// instances have written.
 pub(super) async fn first_look(
     connection: &Connection,
     clock: &DatabaseClock,

@@ -1,19 +1,19 @@
-//! What the engine counts: grants, and how long barriers take.
+//! The engine's metrics: number of grants, duration of barriers.
 
 use std::sync::Arc;
 
 use super::{clock::DatabaseClock, instance::Instance};
 use crate::metrics::{Histogram, Registry};
 
-/// Seconds: a commit that standbys of the same room confirm is in the first few, one that hangs in
-/// the last.
+/// Buckets, in seconds: a commit confirmed by standbys in the same room falls into the first few,
+/// one that hangs into the last.
 const SECONDS: [f64; 11] = [0.000_5, 0.001, 0.002_5, 0.005, 0.01, 0.025, 0.05, 0.1, 0.5, 1.0, 3.0];
 
-/// The handles. Names and help texts are the table of docs/cluster.md.
+/// The engine's metrics. Their names and help texts are in the table of docs/cluster.md.
 #[derive(Clone)]
 pub(super) struct PostgresMetrics {
     pub(super) registry: Registry,
-    /// From the beginning of a barrier until it is passed.
+    /// Time from the beginning of a barrier until it is passed.
     pub(super) barrier: Histogram,
 }
 

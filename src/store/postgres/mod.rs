@@ -1,7 +1,7 @@
 //! The PostgreSQL engine: many instances over one database, each record one row.
 //!
 //! Every write is a single conditional statement, or that statement and its event in one
-//! transaction; whatever is read is proven by the barrier before anybody rests on it.
+//! transaction. A barrier proves every read before an answer rests on it.
 
 mod any_name;
 mod barrier;
@@ -85,26 +85,26 @@ use crate::{
     metrics::Registry,
 };
 
-/// How often the due rows of refreshed grants are moved out of the way before a scan makes do with
-/// the spent grants it has found.
+/// Maximum number of rounds in which a scan moves the due times of refreshed grants away.
+/// Afterwards it returns the spent grants found so far.
 const SETTLE_PASSES: usize = 4;
 
-/// Where the store is.
+/// Location of the store and limits of its use.
 #[derive(Clone, Debug)]
 pub struct PostgresOptions {
     /// `postgres://user:password@host,host/database`.
     pub url: Secret,
-    /// How connections are encrypted.
+    /// Encryption of the connections.
     pub tls: TlsOptions,
-    /// Most connections at a time.
+    /// Maximum number of connections.
     pub connections: usize,
-    /// Bytes of records kept in memory, at most.
+    /// Maximum size of the cached records, in bytes.
     pub cache_bytes: u64,
-    /// How far what is kept may be behind a revocation by another instance.
+    /// Maximum time by which cached records can lag behind a revocation by another instance.
     pub max_staleness: Duration,
 }
 
-/// The store. Cloning shares it.
+/// The store. Clones share it.
 #[derive(Clone)]
 pub struct PostgresStore {
     database: Arc<Database>,
@@ -118,11 +118,11 @@ pub struct PostgresStore {
 }
 
 impl PostgresStore {
-    /// Opens the store in a database, and makes it in one that has none. What is behind `own_clock`
-    /// tells how old the process is, and how far the database's clock is from it.
+    /// Opens the store in a database, and creates it if the database has none. `own_clock` supplies
+    /// the process's age and the difference to the database's clock.
     ///
     /// # Errors
-    /// See [`OpenError`].
+    /// Returns an [`OpenError`] if the database cannot be reached or has no usable store.
     pub async fn open(
         options: &PostgresOptions,
         own_clock: Arc<dyn Clock>,
@@ -152,7 +152,7 @@ impl PostgresStore {
         clock: Arc<DatabaseClock>,
     ) -> Self {
         let freshness = Arc::new(Freshness::new(options.max_staleness));
-        // Grants are the many; of the others a share is enough for a great number.
+        // Most records are grants. For the other types a share is enough for a great number.
         let share = options.cache_bytes / 8;
         let grants = Arc::new(Cache::new(options.cache_bytes - 2 * share, Arc::clone(&freshness)));
         let clients = Arc::new(Cache::new(share, Arc::clone(&freshness)));
@@ -203,31 +203,31 @@ impl PostgresStore {
         }
     }
 
-    /// The database's clock: what all instances judge by.
+    /// Returns the database's clock, by which all instances judge time.
     pub fn clock(&self) -> Arc<DatabaseClock> {
         Arc::clone(&self.clock)
     }
 
-    /// Ends all connections. What was answered is durable already.
+    /// Closes all connections. Acknowledged writes are durable already.
     pub fn close(&self) {
         self.database.connections.close();
     }
 
-    /// What the engine counts.
+    /// Returns the engine's metrics.
     pub fn metrics(&self) -> Registry {
         self.metrics.registry.clone()
     }
 
-    /// Whether the database commits, and every change of that.
+    /// Returns the readiness for commits, with every change of it.
     pub fn readiness(&self) -> watch::Receiver<Readiness> {
         self.database.barrier.readiness()
     }
 
-    /// Notes, durably, that this instance makes tokens with the key `active` from now on.
+    /// Notes durably that this instance makes tokens with the key `active` from now on.
     ///
     /// # Errors
-    /// As [`Store::add_key_id`]; inside it the key that records may name and that is not among
-    /// `held`: nothing was noted then.
+    /// Fails as [`Store::add_key_id`] does. The inner error is a key that records may name and that
+    /// is not in `held`: nothing was noted then.
     pub async fn claim_keys(
         &self,
         active: KeyId,

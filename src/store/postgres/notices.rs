@@ -1,6 +1,6 @@
-//! Hears of events as soon as they are committed, where the engine tells (LISTEN and NOTIFY).
+//! Receives events as soon as they are committed, if the engine supports LISTEN and NOTIFY.
 //!
-//! It only makes things sooner: a notice that is lost costs the time until the next barrier.
+//! Notices only shorten delays: a lost notice costs the time until the next barrier.
 
 use std::{
     convert::Infallible,
@@ -22,30 +22,31 @@ use tokio_postgres::{AsyncMessage, Error, error::SqlState};
 
 use super::{connections::Connections, outcome::told};
 
-/// A channel is its database's: whoever has another schema there hears it in vain.
+/// A channel belongs to the whole database, so listeners of other schemas receive useless notices.
 const LISTEN: &str = "LISTEN jeton_feed";
 const NOTIFY: &str = "SELECT pg_notify('jeton_feed', '')";
-/// How long to wait before a connection that was cut is made again.
+/// Time before a cut connection is opened again.
 const PAUSE: Duration = Duration::from_secs(1);
 
-/// The notices of one instance. Cloning shares them.
+/// The notices of one instance. Clones share them.
 #[derive(Clone, Default)]
 pub(super) struct Notices(Arc<Heard>);
 
 #[derive(Default)]
 struct Heard {
-    /// The engine has taken a LISTEN.
+    /// `true` once the engine has accepted a LISTEN.
     known: AtomicBool,
     events: Notify,
 }
 
 impl Notices {
-    /// Whether the engine has them: it is asked to tell others only if it has told that it can.
+    /// Returns `true` if the engine supports notices. NOTIFY is sent only then.
     pub(super) fn are_known(&self) -> bool {
         self.0.known.load(Ordering::Relaxed)
     }
 
-    /// Has the others told once the transaction is committed: synchronously, as every one of ours.
+    /// Notifies the other instances once the transaction is committed, synchronously like every
+    /// transaction.
     pub(super) async fn announce(&self, transaction: &Transaction<'_>) -> Result<(), Error> {
         if self.are_known() {
             let notify = transaction.prepare_cached(NOTIFY).await?;
@@ -54,14 +55,15 @@ impl Notices {
         Ok(())
     }
 
-    /// Waits for the next, and then until `time`. Those that came since the last one count as one.
+    /// Waits for the next notice, and then until `time`. All notices since the last call count as
+    /// one.
     pub(super) async fn after(&self, time: Instant) {
         self.0.events.notified().await;
         sleep_until(time).await;
     }
 
-    /// Listens at the server that takes writes, by a connection of its own, until the engine says that
-    /// it cannot.
+    /// Listens at the server that accepts writes, on a connection of its own, until the engine
+    /// reports that it cannot.
     pub(super) async fn listen(self, connections: Connections) {
         loop {
             let ended = self.hear(&connections).await;
@@ -74,7 +76,7 @@ impl Notices {
         }
     }
 
-    /// Hears whatever there is until the connection ends.
+    /// Receives notices until the connection ends.
     async fn hear(&self, connections: &Connections) -> Result<(), Error> {
         let (client, mut connection) = connections.apart().await?;
         let mut messages = poll_fn(move |context| connection.poll_message(context));
@@ -98,7 +100,7 @@ impl Notices {
     }
 }
 
-/// Whether the engine has no such statement.
+/// Returns `true` if the engine has no such statement.
 fn is_unknown(error: &Error) -> bool {
     [Some(&SqlState::FEATURE_NOT_SUPPORTED), Some(&SqlState::SYNTAX_ERROR)].contains(&told(error))
 }

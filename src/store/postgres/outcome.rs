@@ -1,4 +1,4 @@
-//! What an error of the database means for whoever asked: happened, did not, or nobody knows.
+//! The meaning of a database error for the caller: written, not written, or unknown.
 
 use std::{error::Error as _, fmt};
 
@@ -6,13 +6,13 @@ use tokio_postgres::{Error, error::SqlState};
 
 use crate::store::{ReadError, WriteError};
 
-/// What the server said, if it said anything.
+/// Returns the server's SQL state, if the server sent an error.
 pub(super) fn told(error: &Error) -> Option<&SqlState> {
     error.code()
 }
 
-/// The database's own message and hint, or the driver's where the database said nothing. The detail is
-/// left out: it may hold what is stored.
+/// The database's own message and hint, or the driver's if the database sent none. The detail is
+/// left out because it can contain stored data.
 pub(super) struct Said<'a>(pub(super) &'a Error);
 
 impl fmt::Display for Said<'_> {
@@ -26,19 +26,19 @@ impl fmt::Display for Said<'_> {
     }
 }
 
-/// How a statement ended that was to write.
+/// The result of a failed write.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Failed {
-    /// Nothing was written, and another attempt may succeed at once.
+    /// Nothing was written. Another attempt can succeed at once.
     Again,
     /// Nothing was written, for this reason.
     NotWritten(WriteError),
-    /// The connection went, or the server stopped, before it was said: it may have been written, or
-    /// may be yet.
+    /// The connection was cut, or the server stopped, before the result arrived: the write may have
+    /// happened, or may still happen.
     Unknown,
 }
 
-/// What became of a write that ended with `error`.
+/// Classifies the `error` of a write.
 pub(super) fn of_write(error: &Error) -> Failed {
     let Some(state) = told(error) else { return Failed::Unknown };
     match *state {
@@ -50,8 +50,8 @@ pub(super) fn of_write(error: &Error) -> Failed {
         SqlState::TOO_MANY_CONNECTIONS | SqlState::LOCK_NOT_AVAILABLE => {
             Failed::NotWritten(WriteError::Busy)
         }
-        // The server itself stops. A commit that it cut off while it waited for its standbys is
-        // there, and will be on them or not.
+        // The server is shutting down. A commit that it cut off while waiting for the standbys is
+        // stored locally and may or may not reach them.
         _ if state.code().starts_with("57") => Failed::Unknown,
         SqlState::T_R_STATEMENT_COMPLETION_UNKNOWN => Failed::Unknown,
         _ => {
@@ -61,7 +61,7 @@ pub(super) fn of_write(error: &Error) -> Failed {
     }
 }
 
-/// What a read that ended with `error` has for an answer.
+/// Classifies the `error` of a read.
 pub(super) fn of_read(error: &Error) -> ReadError {
     if let Some(state) = told(error) {
         tracing::error!(code = state.code(), said = %Said(error), "the database refuses a read");

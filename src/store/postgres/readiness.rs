@@ -1,16 +1,16 @@
-//! Whether the database commits what it is asked to.
+//! The database's readiness for commits.
 
-/// Whether barriers are passed.
+/// State of the last barrier.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Readiness {
-    /// They are.
+    /// Barriers are passed.
     Ready,
     /// The database cannot be reached, or its standbys do not confirm.
     Unreachable,
 }
 
 impl Readiness {
-    /// Takes note of how a barrier went; tells whether that is news.
+    /// Records the result of a barrier. Returns `true` if the readiness has changed.
     pub(super) fn now(&mut self, passed: bool) -> bool {
         let now = if passed { Self::Ready } else { Self::Unreachable };
         let news = now != *self;

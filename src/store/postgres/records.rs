@@ -1,4 +1,4 @@
-//! The records of one type: reads that a barrier proves, writes of one row each.
+//! The records of one type: reads proven by a barrier, writes of one row each.
 
 use std::{collections::HashMap, sync::Arc};
 
@@ -20,9 +20,9 @@ use crate::{
     store::{MAX_RECORD_BYTES, ReadError, Records, Stored, Version, Write, WriteError, queued},
 };
 
-/// How often a write is tried that lost a race inside the database or a connection.
+/// Number of attempts for a write that lost a race inside the database or its connection.
 const ATTEMPTS: usize = 3;
-/// The records of one type. Cloning shares them.
+/// The records of one type. Clones share them.
 pub struct PostgresRecords<R: Tabled> {
     database: Arc<Database>,
     statements: Arc<Statements>,
@@ -39,10 +39,10 @@ impl<R: Tabled> Clone for PostgresRecords<R> {
     }
 }
 
-/// What one attempt to write did.
+/// The result of one attempt to write.
 enum Attempt {
     Written,
-    /// There is no row of that key and version, or one where none was expected.
+    /// There is no row with that key and version, or there is one although none was expected.
     Other,
 }
 
@@ -52,7 +52,7 @@ impl<R: Tabled> PostgresRecords<R> {
         Self { database: Arc::clone(database), statements, cache }
     }
 
-    /// What the feed says of this write; `Conflict` when the state that it expects is gone.
+    /// Returns the feed's event for this write, or `Conflict` if the expected state is gone.
     async fn change(&self, write: &Write<R>) -> Result<Option<Change>, WriteError> {
         let (expected, new) = match write {
             Write::Insert(record) => return Ok(R::change(None, Some(record))),
@@ -63,7 +63,7 @@ impl<R: Tabled> PostgresRecords<R> {
             return Ok(None);
         }
         let key = write.key();
-        // Equal versions are equal states, however old what is kept may be.
+        // Equal versions are equal states, at any age of the cached record.
         let kept = self.cache.kept(&key).filter(|kept| kept.version() == *expected);
         if let Some(old) = kept {
             return Ok(R::change(Some(&old), new));
@@ -111,8 +111,8 @@ impl<R: Tabled> PostgresRecords<R> {
         }
     }
 
-    /// The version is drawn before the first attempt, and every attempt writes the same row in the
-    /// place of the same version: whichever arrives, the write happens once.
+    /// Writes the row. The version is drawn before the first attempt, and every attempt replaces
+    /// the same version with the same row: the write happens once, no matter which attempts arrive.
     async fn try_write(&self, write: &Write<R>) -> Result<Version, WriteError> {
         let change = self.change(write).await?;
         let version = self.database.versions.next();
@@ -130,8 +130,8 @@ impl<R: Tabled> PostgresRecords<R> {
         Err(if unknown { WriteError::Unknown } else { WriteError::Busy })
     }
 
-    /// What became of a write whose first attempt may have happened, now that another one found
-    /// another state: its own, or one that came after it or instead of it.
+    /// Finds the result of a write whose first attempt may have happened, after a later attempt has
+    /// found another state: its own, or one that came after it or instead of it.
     async fn resolve(&self, write: &Write<R>, version: Version) -> Result<Version, WriteError> {
         match self.get(&write.key()).await {
             Ok(Some(found)) if found.version() == version => Ok(version),
@@ -204,7 +204,8 @@ impl<R: Tabled> Records<R> for PostgresRecords<R> {
         }
     }
 
-    /// Whatever came of it, what was kept of the record is not its state any more, or may not be.
+    /// Writes the record. Its cached state is dropped in any case, since it may be outdated even
+    /// after an error.
     async fn write(&self, write: Write<R>) -> Result<Version, WriteError> {
         if let Write::Insert(record) | Write::Replace(_, record) = &write
             && record.encode().len() > MAX_RECORD_BYTES
@@ -221,7 +222,7 @@ impl<R: Tabled> Records<R> for PostgresRecords<R> {
     }
 }
 
-/// Runs the one statement of a write, and says how many rows it wrote: one or none.
+/// Runs the one statement of a write, and returns the number of written rows: one or none.
 async fn execute<R: Tabled>(
     client: &impl GenericClient,
     statement: &Statement,

@@ -1,4 +1,4 @@
-//! Says in the log why no connection to the database is had, once for each reason and minute.
+//! Logs the reason for a missing connection to the database, once for each reason and minute.
 
 use std::{
     sync::{Mutex, PoisonError},
@@ -7,10 +7,10 @@ use std::{
 
 use tokio::time::Instant;
 
-/// How often the same is said.
+/// Minimum time between two equal messages.
 const PAUSE: Duration = Duration::from_secs(60);
 
-/// What was said last.
+/// The last message.
 #[derive(Default)]
 pub(super) struct Refusals(Mutex<Option<Last>>);
 
@@ -20,7 +20,8 @@ struct Last {
 }
 
 impl Refusals {
-    /// Says it unless it was said just now. A text is the database's own words, or the driver's.
+    /// Logs the message unless it was just logged. The text is the database's own error, or the
+    /// driver's.
     pub(super) fn tell(&self, text: &str) {
         if self.is_news(text) {
             tracing::error!(said = text, "no connection to the database");

@@ -4,8 +4,8 @@ use tokio_postgres::Row;
 
 use crate::store::{ReadError, Record, Stored, Version, damage::Damage};
 
-/// The record in a row of key, version, record; `None` for a damaged one, which keeps nobody from the
-/// others.
+/// Decodes the record in a row of key, version, record. Returns `None` for a damaged one, so that
+/// the others are still read.
 pub(super) fn readable<R: Record>(row: &Row, damage: &Damage) -> Option<Stored<R>> {
     let record = keyed(row);
     if record.is_err() {
@@ -14,13 +14,13 @@ pub(super) fn readable<R: Record>(row: &Row, damage: &Damage) -> Option<Stored<R
     record.ok()
 }
 
-/// The record in a row of key, version, record.
+/// Decodes the record in a row of key, version, record.
 pub(super) fn keyed<R: Record>(row: &Row) -> Result<Stored<R>, ReadError> {
     let key: &[u8] = row.try_get(0).map_err(|_| ReadError::Corrupt)?;
     stored(&R::parse_key(key)?, row, 1)
 }
 
-/// The record in a row whose columns from `first` on are version and record.
+/// Decodes the record in a row whose columns from `first` on are version and record.
 pub(super) fn stored<R: Record>(
     key: &R::Key,
     row: &Row,

@@ -1,23 +1,24 @@
-//! The SQL of one type of record: what PostgreSQL, CockroachDB and YugabyteDB share.
+//! The SQL statements of one record type, in the common dialect of PostgreSQL, CockroachDB and
+//! YugabyteDB.
 
 use super::columns::Tabled;
 use crate::store::Write;
 
-/// The statements. `$1` is the key everywhere.
+/// The statements. `$1` is the key in each, unless stated otherwise.
 pub(super) struct Statements {
-    /// The row of one key: version, record.
+    /// Selects the row of one key: version, record.
     pub(super) get: String,
-    /// The rows of the keys in the array `$1`: key, version, record.
+    /// Selects the rows of the keys in the array `$1`: key, version, record.
     pub(super) get_many: String,
-    /// Rows of keys after `$1`, at most `$2`: key, version, record.
+    /// Selects the rows of keys after `$1`, at most `$2`: key, version, record.
     pub(super) page: String,
-    /// The first rows, at most `$1`.
+    /// Selects the first rows, at most `$1`.
     pub(super) first_page: String,
-    /// Where there is no row. `$2` version, `$3` record, then the columns.
+    /// Inserts a row if there is none. `$2` version, `$3` record, then the columns.
     pub(super) insert: String,
-    /// Where the row has version `$4`. `$2` new version, `$3` record, then the columns that change.
+    /// Replaces a row of version `$4`. `$2` new version, `$3` record, then the columns that change.
     pub(super) replace: String,
-    /// Where the row has version `$2`.
+    /// Deletes a row of version `$2`.
     pub(super) delete: String,
 }
 
@@ -48,7 +49,7 @@ impl Statements {
 }
 
 impl Statements {
-    /// The statement of a write.
+    /// Returns the statement of a write.
     pub(super) fn of_write<R: Tabled>(&self, write: &Write<R>) -> &str {
         match write {
             Write::Insert(_) => &self.insert,
@@ -58,7 +59,7 @@ impl Statements {
     }
 }
 
-/// What follows other items of a list.
+/// Joins items that follow other items of a list.
 fn listed(items: impl Iterator<Item = String>) -> String {
     items.flat_map(|item| [", ".to_owned(), item]).collect()
 }

@@ -1,4 +1,4 @@
-//! The engine against a real database, whose URL the script that starts it gives.
+//! Tests of the engine with a real database. The script that starts the database supplies its URL.
 
 use std::{sync::Arc, time::Duration};
 
@@ -40,7 +40,7 @@ impl Entropy for Seven {
     }
 }
 
-/// The clock of a machine on which no time passes.
+/// The clock of a machine with frozen time.
 struct Still;
 
 impl Clock for Still {
@@ -58,7 +58,7 @@ fn url() -> String {
     std::env::var(URL).expect("tests/postgres.sh says where the database is")
 }
 
-/// A store in a schema of its own, which is made anew.
+/// Creates an empty store in its own schema.
 async fn empty(schema: &str) -> PostgresStore {
     let url = url();
     let (client, connection) =
@@ -91,7 +91,7 @@ async fn it_keeps_the_contract() {
     run(&empty("conformance").await).await;
 }
 
-/// Each event waits for the one before it: however many they are, others are not to wait for them.
+/// Each event waits for the previous one: other calls must not wait, at any number of events.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 #[ignore = "needs PostgreSQL: tests/postgres.sh"]
 async fn while_many_revocations_wait_for_their_turn_others_are_answered() {
@@ -147,7 +147,7 @@ async fn the_position_is_not_ahead_of_what_another_instance_shows() {
     the_position_is_never_ahead_of_what_is_read_later(&one, &other).await;
 }
 
-/// As long as it was paused, another one has emptied the store and begins to fill it.
+/// While the process was paused, another one has emptied the store and begins to fill it.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 #[ignore = "needs PostgreSQL: tests/postgres.sh"]
 async fn whoever_has_lost_the_lease_does_not_finish_what_another_one_fills() {
@@ -166,7 +166,7 @@ async fn whoever_has_lost_the_lease_does_not_finish_what_another_one_fills() {
     assert!(matches!(refused, Err(OpenError::InUse)), "{refused:?}");
     let opened = PostgresStore::open(&options("filled"), Arc::new(Still), &Seven).await.map(drop);
     assert!(matches!(opened, Err(OpenError::Unfinished)), "{opened:?}");
-    // Nobody has taken this one's.
+    // No process has taken over this store.
     client.batch_execute("DROP SCHEMA filled CASCADE; CREATE SCHEMA filled").await.expect("empty");
     let fresh = FreshDatabase::begin(&options("filled"), Arc::new(Still), &Seven)
         .await
@@ -175,7 +175,7 @@ async fn whoever_has_lost_the_lease_does_not_finish_what_another_one_fills() {
     drop(open("filled").await);
 }
 
-/// What a frozen instance holds: the feed's row, in a transaction in which nothing more comes.
+/// The lock of a frozen instance: the feed's row, in a transaction in which no statement follows.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 #[ignore = "needs PostgreSQL: tests/postgres.sh"]
 async fn an_instance_that_is_frozen_in_a_revocation_does_not_keep_others_from_theirs() {
@@ -189,7 +189,7 @@ async fn an_instance_that_is_frozen_in_a_revocation_does_not_keep_others_from_th
     drop(frozen);
 }
 
-/// What a failover does that loses the last event: the standby makes another one of that number.
+/// A failover that loses the last event: the standby makes another event of that number.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 #[ignore = "needs PostgreSQL: tests/postgres.sh"]
 async fn an_event_that_was_announced_and_not_yet_applied_is_known_again_after_a_failover() {
@@ -228,7 +228,8 @@ fn follower() -> Follower {
     Follower::new(Caches { grants, clients, users, freshness })
 }
 
-/// Whoever compares positions alone takes no answer of the feed that was lost for one of the next.
+/// A reader that compares only positions must not take an answer of the lost feed for one of the
+/// next.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 #[ignore = "needs PostgreSQL: tests/postgres.sh"]
 async fn a_feed_that_takes_anothers_place_begins_far_beyond_it_and_once() {
@@ -259,7 +260,7 @@ async fn a_record_that_does_not_decode_keeps_nobody_from_the_others() {
     let (client, connection) =
         tokio_postgres::connect(&url(), tokio_postgres::NoTls).await.expect("a connection");
     tokio::spawn(connection);
-    // The first that a sweeper looks at.
+    // These are the first rows that a sweeper looks at.
     let damage = "UPDATE damaged.jeton_grants SET record = '\\x00',
                   due_at = due_at - interval '1 day' WHERE key = $1";
     let key = grant(2).id;

@@ -1,4 +1,5 @@
-//! TLS to the database: with rustls, and always unless the database is on this machine or the URL says else.
+//! TLS to the database, by rustls: always, unless the database is on this machine or the URL
+//! disables it.
 
 use std::{
     fs,
@@ -23,41 +24,42 @@ use tokio_postgres_rustls::MakeRustlsConnect;
 
 use super::{OpenError, any_name::AnyName};
 
-/// How the database's server shows who it is.
+/// The verification of the database server.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum TlsMode {
     /// Connections are not encrypted.
     Disable,
-    /// They are where the server can; then as [`Self::VerifyFull`].
+    /// Connections are encrypted if the server supports it, and verified as in
+    /// [`Self::VerifyFull`].
     Prefer,
-    /// By a certificate of a CA that is trusted, whatever its name.
+    /// The server needs a certificate of a trusted CA, for any name.
     VerifyCa,
-    /// By such a certificate for the host name.
+    /// The server needs a certificate of a trusted CA for its host name.
     VerifyFull,
 }
 
-/// A certificate that the server is shown: PEM files.
+/// The client's certificate for the server, in PEM files.
 #[derive(Clone, Debug)]
 pub struct ClientCertificate {
-    /// The certificate, and behind it those that lead to its CA.
+    /// The certificate, followed by the intermediate certificates up to its CA.
     pub cert: PathBuf,
-    /// Its private key.
+    /// Private key of the certificate.
     pub key: PathBuf,
 }
 
-/// How connections are encrypted.
+/// Options of the encryption.
 #[derive(Clone, Debug, Default)]
 pub struct TlsOptions {
-    /// `None`: not to this machine, and to any other with [`TlsMode::VerifyFull`].
+    /// `None` stands for no encryption to this machine and [`TlsMode::VerifyFull`] to any other.
     pub mode: Option<TlsMode>,
-    /// The CAs that the server's certificate may come from, in PEM; `None` for those of the system.
+    /// Trusted CAs for the server's certificate, in PEM. `None` stands for the system's CAs.
     pub ca: Option<PathBuf>,
-    /// Shown where the server asks for one.
+    /// Sent if the server asks for a certificate.
     pub identity: Option<ClientCertificate>,
 }
 
 impl TlsOptions {
-    /// What connections are encrypted with.
+    /// Creates the TLS connector.
     pub(super) fn connector(&self) -> Result<MakeRustlsConnect, OpenError> {
         let provider = Arc::new(ring::default_provider());
         let roots = Arc::new(roots(self.ca.as_deref())?);
@@ -80,7 +82,7 @@ impl TlsOptions {
         Ok(MakeRustlsConnect::new(config))
     }
 
-    /// What the driver asks the server for.
+    /// Returns the driver's TLS mode.
     pub(super) fn ssl_mode(&self, config: &Config) -> SslMode {
         match self.mode {
             None if is_here(config) => SslMode::Disable,
@@ -125,7 +127,7 @@ fn certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, OpenError> 
 fn roots(ca: Option<&Path>) -> Result<RootCertStore, OpenError> {
     let mut roots = RootCertStore::empty();
     let Some(path) = ca else {
-        // None at all shows when a connection is made.
+        // A missing set of roots shows at the first connection.
         let found = rustls_native_certs::load_native_certs().certs;
         let _counts = roots.add_parsable_certificates(found);
         return Ok(roots);
@@ -146,7 +148,8 @@ fn any_name(
     Ok(Arc::new(AnyName::new(inner.map_err(failed)?, Arc::clone(roots), algorithms)))
 }
 
-/// Returns whether no connection leaves the machine. `hostaddr` says where they go, whatever `host` is.
+/// Returns `true` if no connection leaves the machine. `hostaddr` determines the destination, at
+/// any `host`.
 fn is_here(config: &Config) -> bool {
     config.get_hosts().iter().all(is_local)
         && config.get_hostaddrs().iter().all(IpAddr::is_loopback)
