@@ -2,11 +2,12 @@
 
 use super::Denial;
 
-/// The token in `authorization: Bearer …` (RFC 6750 §2.1), the scheme in any case. Proxies join
-/// several headers to one with commas, which no token has: such a one is several as well.
+/// Returns the token in `authorization: Bearer …` (RFC 6750 §2.1), with the scheme in any case.
+/// Proxies join several headers to one with commas. No token contains a comma, so such a header
+/// counts as several.
 ///
 /// # Errors
-/// When there is none, or more than one header.
+/// Fails if there is no header or more than one.
 pub(super) fn token<'v>(mut values: impl Iterator<Item = &'v [u8]>) -> Result<&'v str, Denial> {
     let Some(value) = values.next() else { return Err(Denial::NoToken) };
     if values.next().is_some() {
@@ -26,7 +27,7 @@ pub(super) fn token<'v>(mut values: impl Iterator<Item = &'v [u8]>) -> Result<&'
     Ok(token)
 }
 
-/// Visible ASCII and blanks; other bytes are in no credentials.
+/// Returns the value as visible ASCII and blanks. Credentials contain no other bytes.
 fn text(value: &[u8]) -> Option<&str> {
     let legal = value.iter().all(|byte| matches!(byte, b' '..=b'~' | b'\t'));
     legal.then(|| str::from_utf8(value).ok()).flatten()

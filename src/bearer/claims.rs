@@ -1,37 +1,37 @@
-//! What a token is good for.
+//! The claims of a token.
 
 use std::{collections::HashMap, time::SystemTime};
 
-/// What an access token is good for (RFC 7662 §2.2), as the token service told it.
+/// Claims of an access token (RFC 7662 §2.2), as the token service returned them.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Claims {
     /// The client that the token was issued to.
     pub client_id: String,
-    /// Who the token speaks for: a user's unchanging id, or the client's.
+    /// Subject of the token: a user's unchanging ID, or the client's ID.
     pub subject: String,
-    /// The user's login name, for people to read. `None` when the subject is the client itself.
+    /// The user's login name for display. `None` if the subject is the client itself.
     pub username: Option<String>,
-    /// What it allows, in order.
+    /// Scopes of the token, in order.
     pub scopes: Vec<String>,
-    /// The services that it is meant for.
+    /// The services that the token is for.
     pub audience: Vec<String>,
-    /// When it was made, by the server's clock.
+    /// Time of issue, by the server's clock.
     pub issue_time: Option<SystemTime>,
-    /// When it ends, by the server's clock.
+    /// Time of expiry, by the server's clock.
     pub expire_time: Option<SystemTime>,
-    /// Its grant: no secret, and what to look for in logs.
+    /// ID of the token's grant. It is no secret and appears in logs.
     pub grant_id: String,
     /// Facts about the user and the client.
     pub attributes: HashMap<String, String>,
 }
 
 impl Claims {
-    /// Whether `scope` is allowed.
+    /// Returns `true` if the token has `scope`.
     pub fn has_scope(&self, scope: &str) -> bool {
         self.scopes.iter().any(|held| held == scope)
     }
 
-    /// Whether the token is meant for `service` (RFC 9700 §2.3).
+    /// Returns `true` if the token is for `service` (RFC 9700 §2.3).
     pub fn is_for(&self, service: &str) -> bool {
         self.audience.iter().any(|name| name == service)
     }

@@ -1,43 +1,44 @@
-//! The decision: pure but for the question about the token, which an [`Introspector`] answers.
+//! The decision on a request: pure except for the question about the token, which an
+//! [`Introspector`] answers.
 
 use std::{future::Future, sync::Arc, time::Duration};
 
 use super::{Claims, Denial, Requirement, authorization};
 
-/// Knows what access tokens are good for: the service in its own process, a validator in a client's.
+/// A source of claims: the service in its own process, or a validator in a client's process.
 pub trait Introspector {
-    /// What `token` is good for.
+    /// Returns the claims of `token`.
     ///
     /// # Errors
-    /// When it is good for nothing, or that cannot be found out at present.
+    /// Fails if the token is invalid, or if its state is unknown at present.
     fn claims(&self, token: &str) -> impl Future<Output = Result<Arc<Claims>, NotGood>> + Send;
 }
 
-/// Why there are no claims to a token.
+/// The reason for missing claims.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum NotGood {
-    /// The token is good for nothing, or not the introspector's to see.
+    /// The token is invalid, or not visible to the introspector.
     Inactive,
-    /// That cannot be found out at present.
+    /// The token's state is unknown at present.
     Unknown {
-        /// How long to wait before asking again.
+        /// Time to wait before the next question.
         retry_after: Duration,
     },
 }
 
-/// The bearer of a request that may pass.
+/// The bearer of an accepted request.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Bearer {
-    /// The bearer of a good token.
+    /// The bearer of a valid token.
     Of(Arc<Claims>),
-    /// The request has no token, and none is required.
+    /// The request has no token and needs none.
     Nobody,
 }
 
-/// Decides whether a request with these values of `Authorization` may pass.
+/// Decides on a request with these values of `Authorization`.
 ///
 /// # Errors
-/// Why it may not.
+/// Returns the reason for a rejection.
 pub async fn check<'v>(
     introspector: &impl Introspector,
     requirement: &Requirement,
@@ -50,10 +51,10 @@ pub async fn check<'v>(
 }
 
 impl Requirement {
-    /// The token to ask about; `None` for a request that passes as nobody's.
+    /// Returns the token to ask about, or `None` for a request that needs no token and has none.
     ///
     /// # Errors
-    /// When the request is refused without asking.
+    /// Fails if the request is rejected without a question.
     pub fn token<'v>(
         &self,
         authorizations: impl Iterator<Item = &'v [u8]>,
@@ -65,10 +66,10 @@ impl Requirement {
         }
     }
 
-    /// Decides by what was found about the request's token.
+    /// Decides by the claims of the request's token.
     ///
     /// # Errors
-    /// Why the request may not pass.
+    /// Returns the reason for a rejection.
     pub fn judge(&self, found: Result<Arc<Claims>, NotGood>) -> Result<Bearer, Denial> {
         let claims = found.map_err(Denial::from)?;
         if self.audience().is_some_and(|audience| !claims.is_for(audience)) {
@@ -98,7 +99,7 @@ mod tests {
 
     use super::*;
 
-    /// Knows one token, `jat_good`, and cannot say anything of `jat_lost`.
+    /// Knows one token, `jat_good`, and fails to answer for `jat_lost`.
     struct One;
 
     const PAUSE: Duration = Duration::from_millis(1_500);
@@ -123,7 +124,7 @@ mod tests {
         }
     }
 
-    /// Who passes, or why nobody does.
+    /// Returns the accepted client, or the reason for a rejection.
     fn decided(requirement: &Requirement, values: &[&str]) -> Result<Option<String>, Denial> {
         let values = values.iter().map(|value| value.as_bytes());
         let bearer = check(&One, requirement, values).now_or_never().expect("it waits for nothing");
@@ -155,7 +156,8 @@ mod tests {
             assert_eq!(decided(&requirement, values), expected, "{scopes:?} {values:?}");
         }
         let elsewhere = Requirement::new(Some("payroll".to_owned())).with_scopes(["write"]);
-        // The bearer of a token for another service does not learn which scopes it takes.
+        // The bearer of a token for another service does not learn which scopes this service
+        // requires.
         assert_eq!(decided(&elsewhere, &["Bearer jat_good"]), Err(Denial::NotGoodHere));
         assert_eq!(decided(&Requirement::new(None), &["Bearer jat_good"]), known);
     }

@@ -1,4 +1,4 @@
-//! The one table from why a request does not pass to what its sender is answered.
+//! The one table of rejections and their answers.
 
 use std::time::Duration;
 
@@ -7,26 +7,26 @@ use tonic::Code;
 
 use super::Requirement;
 
-/// Why a request does not pass.
+/// The reason for a rejected request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Denial {
-    /// It has no token.
+    /// The request has no token.
     NoToken,
-    /// It has more than one, or none after `Bearer`.
+    /// The request has more than one token, or none after `Bearer`.
     Malformed,
-    /// Its token is not active, or not meant for this service.
+    /// The token is not active, or not for this service.
     NotGoodHere,
-    /// Its token lacks a scope.
+    /// The token lacks a scope.
     LacksScope,
-    /// It cannot be decided at present.
+    /// The request cannot be decided at present.
     Undecided {
-        /// How long to wait before asking again.
+        /// Time to wait before the next attempt.
         retry_after: Duration,
     },
 }
 
 impl Denial {
-    /// The status over gRPC.
+    /// Returns the status over gRPC.
     pub const fn code(self) -> Code {
         match self {
             Self::NoToken | Self::Malformed | Self::NotGoodHere => Code::Unauthenticated,
@@ -35,7 +35,7 @@ impl Denial {
         }
     }
 
-    /// The same in words.
+    /// Returns the message.
     pub const fn message(self) -> &'static str {
         match self {
             Self::NoToken => "a bearer token is required",
@@ -46,7 +46,7 @@ impl Denial {
         }
     }
 
-    /// The status over HTTP.
+    /// Returns the status over HTTP.
     pub const fn http(self) -> StatusCode {
         match self {
             Self::NoToken | Self::NotGoodHere => StatusCode::UNAUTHORIZED,
@@ -56,8 +56,8 @@ impl Denial {
         }
     }
 
-    /// The value of `Retry-After`, where waiting helps: at least one, since some clients take zero for
-    /// "never".
+    /// Returns the value of `Retry-After` if waiting helps: at least one, since some clients take
+    /// zero for "never".
     pub fn retry_after_seconds(self) -> Option<u64> {
         let Self::Undecided { retry_after } = self else { return None };
         let seconds = retry_after.as_secs() + u64::from(retry_after.subsec_nanos() > 0);
@@ -66,9 +66,9 @@ impl Denial {
 }
 
 impl Requirement {
-    /// The value of `WWW-Authenticate` (RFC 6750 §3), where another token would help.
+    /// Returns the value of `WWW-Authenticate` (RFC 6750 §3) if another token would help.
     pub fn challenge(&self, denial: Denial) -> Option<String> {
-        // At least one parameter is needed (RFC 6750 §3).
+        // RFC 6750 §3 requires at least one parameter.
         let realm = quoted(self.audience().unwrap_or("service"));
         let error = match denial {
             Denial::NoToken => String::new(),
@@ -84,7 +84,7 @@ impl Requirement {
     }
 }
 
-/// As a quoted string (RFC 9110 §5.6.4); what cannot stand in one is left out.
+/// Quotes a string (RFC 9110 §5.6.4) without the characters that a quoted string cannot contain.
 fn quoted(text: &str) -> String {
     let mut quoted = String::from('"');
     for character in text.chars().filter(|character| matches!(character, ' '..='~')) {

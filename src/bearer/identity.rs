@@ -1,23 +1,23 @@
-//! The headers by which a service behind a proxy learns whose request it is.
+//! The headers that identify a request's bearer to a service behind a proxy.
 
 use http::{HeaderName, HeaderValue};
 
 use super::Claims;
 
-/// What is said of a bearer, in order: the ends of the headers' names.
+/// Suffixes of the headers' names, in order.
 const PARTS: [&str; 5] = ["subject", "client-id", "username", "scope", "grant-id"];
 
-/// The names of the headers, which begin alike.
+/// The names of the headers, with a common prefix.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct IdentityHeaders([HeaderName; PARTS.len()]);
 
 impl IdentityHeaders {
-    /// What the names begin with unless the operator says else.
+    /// Default prefix of the names.
     pub const PREFIX: &str = "x-jeton-";
-    /// Longest beginning, in characters.
+    /// Maximum length of a prefix, in characters.
     pub const MAX_PREFIX_CHARS: usize = 64;
 
-    /// Headers that begin with `prefix`; `None` when no header does.
+    /// Returns headers with `prefix`, or `None` if it is not valid in a header's name.
     pub fn with_prefix(prefix: &str) -> Option<Self> {
         if prefix.is_empty() || prefix.len() > Self::MAX_PREFIX_CHARS {
             return None;
@@ -27,8 +27,8 @@ impl IdentityHeaders {
         Some(Self([subject?, client_id?, username?, scope?, grant_id?]))
     }
 
-    /// Every header with its value. `None` where there is none, for a request of nobody's in all of
-    /// them: such a header must not reach the service from the visitor either.
+    /// Returns every header with its value. A header without a value is `None`, which for a request
+    /// without a token is each of them: the visitor's own header must not reach the service.
     pub fn of<'h>(
         &'h self,
         claims: Option<&Claims>,
@@ -53,7 +53,8 @@ impl Default for IdentityHeaders {
     }
 }
 
-/// Names of users are in UTF-8, which a header may hold; what it may not hold is no value.
+/// Converts a value. Names of users are in UTF-8, which a header can contain; other values that it
+/// cannot contain are dropped.
 fn value(text: &str) -> Option<HeaderValue> {
     let value = (!text.is_empty()).then(|| HeaderValue::from_bytes(text.as_bytes()));
     value?.ok()

@@ -1,6 +1,6 @@
-//! What a place requires of the tokens that it lets through.
+//! The requirements of a service for tokens.
 
-/// What the operator of a service, or of a route to it, requires.
+/// Requirements that the operator of a service, or of a route to it, has set.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Requirement {
     audience: Option<String>,
@@ -9,36 +9,36 @@ pub struct Requirement {
 }
 
 impl Requirement {
-    /// Requires a token whose audience holds `audience`, by which the service is known (RFC 9700
-    /// §2.3). `None`: a token for any service is good, also one that was stolen at another.
+    /// Requires a token whose audience contains `audience`, the name of the service (RFC 9700
+    /// §2.3). `None` accepts a token for any service, including one that was stolen at another.
     pub const fn new(audience: Option<String>) -> Self {
         Self { audience, scopes: Vec::new(), optional: false }
     }
 
-    /// Requires each of these scopes as well, in place of those that were required before.
+    /// Requires each of these scopes as well. Replaces the scopes that were required before.
     #[must_use]
     pub fn with_scopes<T: Into<String>>(self, scopes: impl IntoIterator<Item = T>) -> Self {
         Self { scopes: scopes.into_iter().map(Into::into).collect(), ..self }
     }
 
-    /// Says whether a request without a token passes, as nobody's. One with a token that is no good
-    /// does not.
+    /// Sets if a request without a token is accepted. A request with an invalid token is always
+    /// rejected.
     #[must_use]
     pub fn optional(self, optional: bool) -> Self {
         Self { optional, ..self }
     }
 
-    /// The service that the token must be meant for.
+    /// Returns the service that the token must be for.
     pub fn audience(&self) -> Option<&str> {
         self.audience.as_deref()
     }
 
-    /// The scopes that the token must have.
+    /// Returns the scopes that the token must have.
     pub fn scopes(&self) -> &[String] {
         &self.scopes
     }
 
-    /// Whether a request without a token passes.
+    /// Returns `true` if a request without a token is accepted.
     pub const fn is_optional(&self) -> bool {
         self.optional
     }

@@ -1,25 +1,26 @@
-//! Reads what a route requires from the settings that a proxy's configuration gives it.
+//! Reads a route's requirements from the settings in a proxy's configuration.
 
 use thiserror::Error;
 
 use super::Requirement;
 
-/// Why a route's settings let nobody pass: a typo must not open a door.
+/// The fault of a route's settings. The route then rejects every request, so that a typo opens no
+/// access.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
 pub enum RouteFault {
-    /// A key that means nothing.
+    /// A key is unknown.
     #[error("it has an unknown key: there are audience, scopes (or scope) and optional")]
     UnknownKey,
-    /// A key that stands there more than once.
+    /// A key appears more than once.
     #[error("a key stands there twice")]
     Twice,
-    /// No audience, or an empty one.
+    /// The audience is missing or empty.
     #[error("it names no audience")]
     NoAudience,
-    /// Scopes are asked for, and none is named.
+    /// The list of scopes is empty.
     #[error("its scopes are empty")]
     NoScope,
-    /// Neither `true` nor `false`.
+    /// The value of `optional` is neither `true` nor `false`.
     #[error("optional is neither true nor false")]
     NotOptional,
     /// The proxy's client may not introspect tokens for that audience.
@@ -28,10 +29,11 @@ pub enum RouteFault {
 }
 
 impl Requirement {
-    /// Reads `audience`, which must be there, `scopes` or `scope`, separated by spaces, and `optional`.
+    /// Reads `audience`, which is required, `scopes` or `scope`, separated by spaces, and
+    /// `optional`.
     ///
     /// # Errors
-    /// For anything else: see [`RouteFault`].
+    /// Returns a [`RouteFault`] for anything else.
     pub fn of_route<K: AsRef<str>, V: AsRef<str>>(
         settings: impl IntoIterator<Item = (K, V)>,
     ) -> Result<Self, RouteFault> {

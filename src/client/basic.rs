@@ -1,4 +1,4 @@
-//! A client's id and secret as metadata.
+//! Sends a client's ID and secret as metadata.
 
 use base64::{Engine as _, prelude::BASE64_STANDARD};
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
@@ -10,13 +10,13 @@ use tonic::{
 
 use crate::domain::secret::Secret;
 
-/// A client's id and secret as RFC 6749 §2.3.1 has them: both halves percent-encoded, then HTTP
-/// Basic. Marked so that no log shows it.
+/// A client's ID and secret in the form of RFC 6749 §2.3.1: both halves percent-encoded, then HTTP
+/// Basic. Marked as sensitive, so that no log shows it.
 #[derive(Clone, Debug)]
 pub struct Basic(MetadataValue<Ascii>);
 
 impl Basic {
-    /// Those of one client.
+    /// Encodes the credentials of one client.
     #[expect(clippy::missing_panics_doc, reason = "base64 is ASCII, which always parses")]
     pub fn new(client_id: &str, secret: &Secret) -> Self {
         let encode = |text| utf8_percent_encode(text, NON_ALPHANUMERIC);
@@ -27,7 +27,7 @@ impl Basic {
         Self(value)
     }
 
-    /// The value of `authorization`.
+    /// Returns the value of `authorization`.
     pub(super) fn header(&self) -> MetadataValue<Ascii> {
         self.0.clone()
     }
@@ -40,7 +40,7 @@ impl Interceptor for Basic {
     }
 }
 
-/// A request that carries a client's credentials.
+/// Creates a request with a client's credentials.
 pub fn with_basic<T>(message: T, client_id: &str, secret: &Secret) -> Request<T> {
     let mut request = Request::new(message);
     request.metadata_mut().insert("authorization", Basic::new(client_id, secret).0);

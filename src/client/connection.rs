@@ -1,4 +1,4 @@
-//! Endpoints that find out when the server is gone, and do not ping more often than servers allow.
+//! Endpoints that detect a lost server without more pings than servers allow.
 
 use std::time::Duration;
 
@@ -10,33 +10,32 @@ use tonic::{
 use super::Basic;
 use crate::proto::v1::admin_service_client::AdminServiceClient;
 
-/// What a grant that is issued to it says of its issuer.
+/// User agent of each call, which the server notes with the grants that it issues.
 const USER_AGENT: &str = concat!("jeton/", env!("CARGO_PKG_VERSION"));
-/// How long connecting may take.
+/// Maximum time to connect.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
-/// How long a call may take, password hashing on a busy server included.
+/// Maximum time of a call, including password hashing on a busy server.
 const CALL_TIMEOUT: Duration = Duration::from_secs(15);
-/// How long an administrator's call may take: ending a client's grants with one user is as many
-/// writes as there are grants.
+/// Maximum time of an administrative call: ending a client's grants takes one write for each grant.
 const ADMIN_CALL_TIMEOUT: Duration = Duration::from_secs(5 * 60);
-/// Time without a byte from the server after which a connection with a call under way is probed by an
-/// HTTP/2 ping. Servers of gRPC end a connection at the third ping within five minutes between which
-/// they sent nothing: a call that takes [`CALL_TIMEOUT`] without an answer is worth one.
+/// Time without a byte from the server after which a connection with a call under way is probed by
+/// an HTTP/2 ping. gRPC servers close a connection at the third ping within five minutes if they
+/// sent nothing in between: an unanswered call of [`CALL_TIMEOUT`] sends only one.
 const PING_INTERVAL: Duration = Duration::from_secs(10);
-/// The same for an administrator's call, which may be silent for longer than two pings are apart.
+/// Ping interval of administrative calls, which can be silent for longer than two pings are apart.
 const ADMIN_PING_INTERVAL: Duration = Duration::from_secs(5 * 60 + 10);
-/// How long the answer to a ping may take.
+/// Maximum time for the answer to a ping.
 const PING_TIMEOUT: Duration = Duration::from_secs(2);
-/// Time without traffic after which TCP probes a connection, and the time between two probes. The server
-/// does not see these.
+/// Time without traffic after which TCP probes a connection, and the time between two probes. The
+/// server does not see these probes.
 const TCP_KEEPALIVE: Duration = Duration::from_secs(2);
-/// Probes without an answer after which TCP gives the connection up.
+/// Number of unanswered probes after which TCP closes the connection.
 const TCP_KEEPALIVE_RETRIES: u32 = 2;
 
-/// Returns an endpoint for the server at `url`, such as `http://127.0.0.1:50051`, with the time limits
-/// that this module's clients expect: 5 s to connect and 15 s a call. A connection that was cut without
-/// a word is given up within 6 s if it is idle, and within 12 s if a call is under way. Limits, TLS and
-/// more can be set on the endpoint before it connects.
+/// Returns an endpoint for the server at `url`, such as `http://127.0.0.1:50051`, with the time
+/// limits that this module's clients expect: 5 s to connect and 15 s a call. A connection that was
+/// cut silently is closed within 6 s if it is idle, and within 12 s if a call is under way. Limits,
+/// TLS and more can be set on the endpoint before it connects.
 ///
 /// # Errors
 /// If `url` is not a URL.
@@ -56,18 +55,18 @@ pub fn endpoint(url: impl Into<String>) -> Result<Endpoint, Error> {
 /// Connects to the server at `url`, such as `http://127.0.0.1:50051`.
 ///
 /// # Errors
-/// When `url` is none, or nothing answers there.
+/// Fails if `url` is invalid or no server answers there.
 pub async fn connect(url: String) -> Result<Channel, Error> {
     endpoint(url)?.connect().await
 }
 
-/// Administers a server as one client.
+/// A client of the administrative API with the credentials of one client.
 pub type Admin = AdminServiceClient<InterceptedService<Channel, Basic>>;
 
-/// Connects to a server to administer it with `credentials`, with time for long calls.
+/// Connects to a server to administer it with `credentials`. Its calls have longer time limits.
 ///
 /// # Errors
-/// When nothing answers there.
+/// Fails if no server answers.
 pub async fn administer(endpoint: Endpoint, credentials: Basic) -> Result<Admin, Error> {
     let endpoint =
         endpoint.timeout(ADMIN_CALL_TIMEOUT).http2_keep_alive_interval(ADMIN_PING_INTERVAL);
@@ -94,7 +93,7 @@ mod tests {
     const PING: u8 = 6;
     const ACK: u8 = 1;
 
-    /// Speaks as much HTTP/2 as a client needs to go on, answers no call, and counts pings.
+    /// Speaks enough HTTP/2 to keep a client going, answers no call, and counts pings.
     async fn serve_silently(mut stream: DuplexStream, pings: Arc<AtomicUsize>) {
         let mut preface = [0; PREFACE_BYTES];
         stream.read_exact(&mut preface).await.expect("the preface");
@@ -138,7 +137,7 @@ mod tests {
         assert_eq!(pings.load(Ordering::Relaxed), 0);
     }
 
-    /// The third ping in a row would earn `too_many_pings` from a server of gRPC.
+    /// gRPC servers answer the third ping in a row with `too_many_pings`.
     #[tokio::test(start_paused = true)]
     async fn a_call_without_an_answer_is_worth_one_ping() {
         let pings = Arc::default();

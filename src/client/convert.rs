@@ -1,4 +1,4 @@
-//! Makes claims of the answers of the token service.
+//! Converts answers of the token service into claims.
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -8,7 +8,7 @@ use super::Claims;
 use crate::proto::v1::IntrospectResponse;
 
 impl From<IntrospectResponse> for Claims {
-    /// Of an answer that says that the token is active.
+    /// Converts an answer for an active token.
     fn from(answer: IntrospectResponse) -> Self {
         Self {
             client_id: answer.client_id,
@@ -24,7 +24,7 @@ impl From<IntrospectResponse> for Claims {
     }
 }
 
-/// `None` before 1970 and for what is no time: the service never says such.
+/// Returns `None` for a time before 1970 or an invalid one, which the service never sends.
 fn time(timestamp: &Timestamp) -> Option<SystemTime> {
     let seconds = timestamp.seconds.try_into().ok()?;
     let nanos = timestamp.nanos.try_into().ok()?;

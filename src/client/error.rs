@@ -1,4 +1,4 @@
-//! Why a call failed, by what the caller can do about it.
+//! The errors of calls, by the caller's next step.
 
 use std::time::Duration;
 
@@ -9,65 +9,65 @@ use crate::proto::v1::ErrorReason;
 
 /// The domain of the service's own `google.rpc.ErrorInfo`.
 const DOMAIN: &str = "jeton.v1";
-/// What gRPC's retry policy reads: how many milliseconds to wait, or that retrying is unwelcome.
+/// Metadata key of gRPC's retry policy: milliseconds to wait, or a value that forbids retries.
 const PUSHBACK: &str = "grpc-retry-pushback-ms";
 
-/// Why a call failed. No text of it echoes what was sent.
+/// The error of a call. Its text never repeats what was sent.
 #[derive(Clone, Debug, thiserror::Error)]
 pub enum Error {
-    /// The request is at fault: sent again it fails again.
+    /// The request is at fault. It fails again if it is sent again.
     #[error("the request is at fault: {}", .0.message())]
     Request(Status),
 
-    /// This client's own credentials are: its secret is wrong or was rotated, its own token has
-    /// ended, or it is disabled. Somebody has to see to it.
+    /// This client's own credentials are at fault: its secret is wrong or was rotated, its own
+    /// token has ended, or it is disabled. An operator must correct this.
     #[error("the client's own credentials are refused: {}", .0.message())]
     Credentials(Status),
 
-    /// The password is wrong, or the token presented is good for nothing more: the user has to log
-    /// in again.
+    /// The password is wrong, or the presented token is no longer valid: the user must log in
+    /// again.
     #[error("the grant is refused: {}", .0.message())]
     Grant(Status),
 
-    /// This client is known and may not do this: its registration has to change.
+    /// This client is known but lacks the permission: its registration must change.
     #[error("not permitted: {}", .0.message())]
     Forbidden(Status),
 
     /// Too many calls, or a queue is full. Nothing was done: call again after `wait`.
     #[error("throttled: {}", .status.message())]
     Throttled {
-        /// What the server said.
+        /// The status as it was received.
         status: Status,
-        /// How long it asks to be left alone.
+        /// Time to wait, if the server requested one.
         wait: Option<Duration>,
     },
 
-    /// The server or the way to it is out of reach, or did not answer in time. What writes may have
-    /// taken effect: only what is idempotent can be sent again.
+    /// The server or the network is unreachable, or did not answer in time. A write can have taken
+    /// effect: only idempotent calls can be sent again.
     #[error("out of reach: {}", .status.message())]
     Unavailable {
-        /// What the server, or the connection, said.
+        /// The status from the server or the connection.
         status: Status,
-        /// How long the server asks to be left alone.
+        /// Time to wait, if the server requested one.
         wait: Option<Duration>,
     },
 
-    /// The cursor is of no use any more: forget every cached answer and watch anew.
+    /// The cursor is no longer usable: drop all cached answers and start a new watch.
     #[error("the cursor is out of range")]
     CursorOutOfRange(Status),
 
-    /// The server failed. What writes may have taken effect.
+    /// The server failed. A write can have taken effect.
     #[error("the server failed: {}", .status.message())]
     Server {
-        /// What the server said.
+        /// The status as it was received.
         status: Status,
-        /// What to look for in the server's log.
+        /// The incident's ID in the server's log.
         incident: Option<String>,
     },
 }
 
 impl Error {
-    /// The status as it was received.
+    /// Returns the status as it was received.
     pub fn status(&self) -> &Status {
         match self {
             Self::Request(status)
@@ -81,13 +81,13 @@ impl Error {
         }
     }
 
-    /// Whether the same call may well succeed later. Not whether sending it again is safe: that is
-    /// a matter of the call.
+    /// Returns `true` if the same call can succeed later. Sending a call again is safe only if the
+    /// call is idempotent.
     pub fn is_temporary(&self) -> bool {
         matches!(self, Self::Throttled { .. } | Self::Unavailable { .. })
     }
 
-    /// How long the server asks to be left alone.
+    /// Returns the time to wait, if the server requested one.
     pub fn wait(&self) -> Option<Duration> {
         match self {
             Self::Throttled { wait, .. } | Self::Unavailable { wait, .. } => *wait,
@@ -100,14 +100,14 @@ impl Error {
         }
     }
 
-    /// Whether the server said that it does not want the call again (gRFC A6): a pushback that is
-    /// negative or no number.
+    /// Returns `true` if the server does not want the call again (gRFC A6): a pushback that is
+    /// negative or not a number.
     pub(super) fn is_final(&self) -> bool {
         let pushback = self.status().metadata().get(PUSHBACK);
         pushback.is_some_and(|pushback| milliseconds(pushback.as_bytes()).is_none())
     }
 
-    /// That no answer came in time.
+    /// Returns the error for a missed deadline.
     pub(super) fn deadline() -> Self {
         let status = Status::deadline_exceeded("no answer in time");
         Self::Unavailable { status, wait: None }
@@ -153,8 +153,8 @@ impl From<Status> for Error {
     }
 }
 
-/// What did not come from the service itself, or with a reason that this version does not know:
-/// the connection's own faults, and a proxy's.
+/// Classifies errors that do not come from the service itself, or with a reason unknown to this
+/// version: faults of the connection or a proxy.
 fn of_code(status: Status) -> Error {
     match status.code() {
         Code::InvalidArgument
@@ -169,7 +169,7 @@ fn of_code(status: Status) -> Error {
             let wait = wait(&status);
             Error::Throttled { status, wait }
         }
-        // A connection that breaks shows as any of these.
+        // A broken connection shows as any of these.
         Code::Unavailable
         | Code::DeadlineExceeded
         | Code::Cancelled
@@ -182,7 +182,8 @@ fn of_code(status: Status) -> Error {
     }
 }
 
-/// The pushback of gRPC's retry policy before `google.rpc.RetryInfo`: it is the more exact.
+/// Returns the pushback of gRPC's retry policy or else `google.rpc.RetryInfo`: the pushback is more
+/// precise.
 fn wait(status: &Status) -> Option<Duration> {
     let pushback = status.metadata().get(PUSHBACK);
     let pushback = pushback.and_then(|pushback| milliseconds(pushback.as_bytes()));

@@ -1,9 +1,9 @@
-//! What a service needs to be a client of a running server, and to be shown tokens itself.
+//! A client of a running server, for services that call it or check tokens that they receive.
 //!
 //! * [`endpoint`] and [`connect`] reach the server.
 //! * [`TokenClient`] makes the calls: deadlines, safe retries, typed errors. [`OwnToken`] keeps a
 //!   client's own token fresh.
-//! * [`Validator`] tells from memory whether a token is good, and hears of revocations.
+//! * [`Validator`] checks tokens from memory and follows the revocations.
 //! * [`layer`] puts a validator in front of a tonic or axum service.
 
 mod basic;

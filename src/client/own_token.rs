@@ -18,24 +18,24 @@ use crate::proto::v1::{
     ClientCredentialsGrant, IssueTokenRequest, IssueTokenResponse, issue_token_request::Grant,
 };
 
-/// Names the token service itself in an audience.
+/// Name of the token service in an audience.
 const AUDIENCE: &str = "jeton";
-/// For how long a failure stands for those who ask meanwhile: they would only ask for the same.
+/// Time for which a failure is returned to further callers, whose requests would be the same.
 const FAILURE: Duration = Duration::from_millis(500);
-/// The same where the server asks for a longer wait, at most.
+/// Maximum of that time if the server requests a longer wait.
 const LONGEST_FAILURE: Duration = Duration::from_secs(30);
 
-/// A client's own access token, good at the token service and nowhere else: issued by client
-/// credentials when it is first needed, and again, once for all who need it, when 70 to 80 % of its
-/// life is over. A renewal that fails is tried again after 5 to 10 % of what is left of that life, or
-/// after the wait that the server asks for. Clones share it.
+/// A client's own access token, valid only at the token service. It is issued by client credentials
+/// at its first use, and renewed, once for all callers, when 70 to 80 % of its lifetime has passed.
+/// A failed renewal is repeated after 5 to 10 % of the remaining lifetime, or after the wait that
+/// the server requests. Clones share it.
 #[derive(Clone)]
 pub struct OwnToken(Arc<Inner>);
 
 struct Inner {
     issue: Issue,
     held: RwLock<Held>,
-    /// Whoever holds it renews.
+    /// Lock of the task that renews the token.
     renewing: Mutex<()>,
 }
 
@@ -45,7 +45,7 @@ enum Held {
     Nothing,
     Token {
         header: Header,
-        /// From when on it is renewed while it is still used.
+        /// Time from which the token is renewed while it can still be used.
         renew: Instant,
         end: Instant,
     },
@@ -57,7 +57,7 @@ enum Held {
 
 type Header = MetadataValue<Ascii>;
 
-/// Asks the token service for a token.
+/// Requests a token from the token service.
 type Issue = Box<
     dyn Fn(IssueTokenRequest) -> BoxFuture<'static, Result<IssueTokenResponse, Error>>
         + Send
@@ -65,15 +65,16 @@ type Issue = Box<
 >;
 
 impl OwnToken {
-    /// The own token that `issue` gives.
+    /// Creates an own token that `issue` obtains.
     pub(super) fn issued_by(issue: Issue) -> Self {
         Self(Arc::new(Inner { issue, held: RwLock::default(), renewing: Mutex::default() }))
     }
 
-    /// The value of `authorization`.
+    /// Returns the value of `authorization`.
     ///
     /// # Errors
-    /// As [`TokenClient::issue_token`](super::TokenClient::issue_token), when there is no token that is still good.
+    /// Fails as [`TokenClient::issue_token`](super::TokenClient::issue_token) does, if there is no
+    /// valid token left.
     pub(super) async fn header(&self) -> Result<Header, Error> {
         match self.held() {
             Held::Token { header, renew, end } if Instant::now() < end => {
@@ -87,7 +88,7 @@ impl OwnToken {
         }
     }
 
-    /// Uses this token no more: the server refused it.
+    /// Stops using this token: the server refused it.
     pub(super) fn forget(&self, refused: Option<&Header>) {
         let mut held = self.0.held.write().unwrap_or_else(PoisonError::into_inner);
         if matches!(&*held, Held::Token { header, .. } if Some(header) == refused) {
@@ -113,7 +114,7 @@ impl OwnToken {
     async fn renew(&self) -> Result<Header, Error> {
         let turn = self.0.renewing.lock().await;
         match self.held() {
-            // Somebody else's turn came to this.
+            // Another task obtained this token meanwhile.
             Held::Token { header, end, .. } if Instant::now() < end => Ok(header),
             Held::Failure { error, end } if Instant::now() < end => Err(error),
             Held::Token { .. } | Held::Failure { .. } | Held::Nothing => self.issue(turn).await,
@@ -144,7 +145,7 @@ impl OwnToken {
                 if let Held::Token { renew, end, .. } = &mut *held
                     && now < *end
                 {
-                    // A token that is still good stays, and is renewed later.
+                    // A token that is still valid stays in use and is renewed later.
                     let part = (*end - now).mul_f64(0.05 + 0.05 * fastrand::f64());
                     *renew = now + part.max(wait).max(FAILURE);
                 } else {
@@ -171,7 +172,7 @@ fn bearer(token: &str) -> Result<Header, Error> {
     Ok(header)
 }
 
-/// 128 random bits, so that a repeated call makes no second grant.
+/// Returns 128 random bits, so that a repeated call creates no second grant.
 #[expect(clippy::disallowed_methods, reason = "a client's only use of randomness")]
 fn request_id() -> String {
     let half = || getrandom::u64().expect("the operating system gives randomness");

@@ -1,4 +1,4 @@
-//! When a call that failed is sent again: idempotent ones only, spread in time, within a budget.
+//! Retries of failed calls: idempotent calls only, spread in time, within a budget.
 
 use std::{fmt, sync::Arc, time::Duration};
 
@@ -8,25 +8,25 @@ use tower::retry::budget::{Budget as _, TpsBudget};
 
 use super::Error;
 
-/// How long the budget remembers a call.
+/// Time for which the budget counts a call.
 const BUDGET_MEMORY: Duration = Duration::from_secs(10);
-/// Retries a second that are always allowed.
+/// Number of retries a second that are always allowed.
 const BUDGET_FLOOR: u32 = 5;
-/// Retries per call beyond those.
+/// Number of further retries for each call.
 const BUDGET_SHARE: f32 = 0.2;
 
-/// How long calls may take, and how often those that are idempotent are sent.
+/// Time limits of calls and numbers of their retries.
 #[derive(Clone, Debug)]
 pub struct Limits {
-    /// How long a call may take, all its attempts together. 15 s by default.
+    /// Maximum time of a call with all its attempts. 15 s by default.
     pub deadline: Duration,
-    /// How often a call is sent again at most; 0 for never. 4 by default.
+    /// Maximum number of retries of a call. 0 disables retries. 4 by default.
     pub retries: usize,
-    /// How long the first pause is at most; each further one is up to twice as long. The pause is
-    /// drawn evenly from nothing to that. What the server asks for stands instead; if that is longer
-    /// than is left until the deadline, the call fails at once. 50 ms by default.
+    /// Maximum of the first pause. Each further maximum is up to twice as long. The pause is drawn
+    /// evenly between zero and its maximum. A wait that the server requests replaces the pause; if
+    /// it ends after the deadline, the call fails at once. 50 ms by default.
     pub first_pause: Duration,
-    /// How long any pause is at most. 2 s by default.
+    /// Maximum of any pause. 2 s by default.
     pub longest_pause: Duration,
 }
 
@@ -41,17 +41,17 @@ impl Default for Limits {
     }
 }
 
-/// Whether a call may be sent twice.
+/// Marks a call as repeatable or not.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Repeat {
-    /// Its effect is the same.
+    /// The call is idempotent.
     Safely,
-    /// It would do something twice.
+    /// A repeated call would take effect twice.
     Never,
 }
 
-/// Sends calls within [`Limits`]. Clones share one budget: when most calls fail, retries stop, so
-/// that a server in trouble gets no more calls for it.
+/// Sends calls within [`Limits`]. Clones share one budget: if most calls fail, retries stop, so
+/// that an overloaded server gets no additional calls.
 #[derive(Clone)]
 pub(super) struct Retry {
     limits: Limits,
@@ -64,7 +64,7 @@ impl Retry {
         Self { limits, budget: Arc::new(budget) }
     }
 
-    /// What `send` comes to. It is called once for each attempt.
+    /// Calls `send` once for each attempt and returns the final result.
     pub(super) async fn run<T, F>(
         &self,
         repeat: Repeat,
@@ -74,9 +74,9 @@ impl Retry {
         F: Future<Output = Result<T, Error>>,
     {
         self.budget.deposit();
-        // None where the deadline is beyond all time.
+        // `None` if the deadline is beyond the range of time.
         let end = Instant::now().checked_add(self.limits.deadline);
-        // A pause beyond the deadline ends in nothing: the caller hears of the failure at once.
+        // A pause beyond the deadline is useless: the call fails at once.
         let fits = |pause: Duration| {
             end.is_none_or(|end| pause < end.saturating_duration_since(Instant::now()))
         };
@@ -101,7 +101,7 @@ impl fmt::Debug for Retry {
     }
 }
 
-/// The longest that each pause may be, in order.
+/// Returns the maximum of each pause, in order.
 pub(super) fn pauses(limits: &Limits) -> ExponentialBuilder {
     ExponentialBuilder::new()
         .with_min_delay(limits.first_pause)
@@ -109,7 +109,8 @@ pub(super) fn pauses(limits: &Limits) -> ExponentialBuilder {
         .without_max_times()
 }
 
-/// Anything from nothing to `pause`, evenly: callers that failed together do not come back together.
+/// Returns a random time up to `pause`, evenly distributed, so that callers that failed together do
+/// not return together.
 pub(super) fn some_of(pause: Duration) -> Duration {
     pause.mul_f64(fastrand::f64())
 }

@@ -16,21 +16,22 @@ use crate::proto::v1::{
 
 type Stub = TokenServiceClient<Channel>;
 
-/// By what the server knows who calls.
+/// A client's proof of identity.
 #[derive(Clone, Debug)]
 pub enum Credentials {
-    /// By nothing that this client adds: the fields of the request or the connection's certificate
-    /// say it.
+    /// This client adds nothing: the fields of the request or the connection's certificate identify
+    /// it.
     Unadded,
-    /// By a client's id and secret, sent as metadata of each call.
+    /// A client's ID and secret, sent as metadata of each call.
     Basic(Basic),
-    /// By a client's own access token. Good for the calls that take one: `introspect`,
+    /// A client's own access token. Valid for the calls that accept one: `introspect`,
     /// `batch_introspect`, `watch_revocations` and `get_revocation_cursor`.
     Bearer(OwnToken),
 }
 
 impl OwnToken {
-    /// The own token of the client that `client` calls as, by its id and secret or its certificate.
+    /// Creates the own token of the client that `client` calls as, by its ID and secret or its
+    /// certificate.
     pub fn new(client: TokenClient) -> Self {
         Self::issued_by(Box::new(move |request| {
             let client = client.clone();
@@ -39,10 +40,10 @@ impl OwnToken {
     }
 }
 
-/// One caller of `jeton.v1.TokenService`. Clones share the connection and the budget of retries.
+/// A client of `jeton.v1.TokenService`. Clones share the connection and the budget of retries.
 ///
-/// A method is named after its RPC and takes the RPC's request. Those that are idempotent are sent
-/// again when the server or the way to it fails, until [`Limits::deadline`].
+/// Each method has the name of its RPC and takes the RPC's request. Idempotent calls are sent again
+/// if the server or the network fails, until [`Limits::deadline`].
 #[derive(Clone, Debug)]
 pub struct TokenClient {
     stub: Stub,
@@ -51,23 +52,23 @@ pub struct TokenClient {
 }
 
 impl TokenClient {
-    /// A caller over `channel`, which [`endpoint`](super::endpoint) helps to make.
+    /// Creates a client over `channel`, which [`endpoint`](super::endpoint) helps to open.
     pub fn new(channel: Channel, credentials: Credentials) -> Self {
         let stub = TokenServiceClient::new(channel);
         Self { stub, credentials, retry: Retry::new(Limits::default()) }
     }
 
-    /// The same within other limits, and with a budget of retries of its own.
+    /// Sets other limits, with a separate budget of retries.
     #[must_use]
     pub fn limits(self, limits: Limits) -> Self {
         Self { retry: Retry::new(limits), ..self }
     }
 
-    /// Issues the first tokens of a new grant. Is sent again only if it has a `request_id`, without
-    /// which each attempt might make a grant of its own.
+    /// Issues the first tokens of a new grant. Sent again only if it has a `request_id`: without
+    /// one each attempt could create another grant.
     ///
     /// # Errors
-    /// Any [`Error`] but [`Error::CursorOutOfRange`].
+    /// Returns any [`Error`] except [`Error::CursorOutOfRange`].
     pub async fn issue_token(
         &self,
         request: IssueTokenRequest,
@@ -81,12 +82,12 @@ impl TokenClient {
         .await
     }
 
-    /// Exchanges a refresh token for the next pair. Is sent again with the same scopes, which gives
-    /// the same pair within the server's retry window. Where the server has none, an attempt whose
-    /// answer got lost costs the grant, sent again or not.
+    /// Exchanges a refresh token for the next pair. Sent again with the same scopes, which returns
+    /// the same pair within the server's retry window. If the server has no retry window, an
+    /// attempt with a lost answer costs the grant, with or without a retry.
     ///
     /// # Errors
-    /// Any [`Error`] but [`Error::CursorOutOfRange`].
+    /// Returns any [`Error`] except [`Error::CursorOutOfRange`].
     pub async fn refresh_token(
         &self,
         request: RefreshTokenRequest,
@@ -97,11 +98,11 @@ impl TokenClient {
         .await
     }
 
-    /// Ends a grant, or access tokens alone. After any error the token must be taken to be alive
-    /// (RFC 7009 §2.2.1).
+    /// Ends a grant, or only its access tokens. After any error assume that the token is still
+    /// valid (RFC 7009 §2.2.1).
     ///
     /// # Errors
-    /// Any [`Error`] but [`Error::CursorOutOfRange`].
+    /// Returns any [`Error`] except [`Error::CursorOutOfRange`].
     pub async fn revoke_token(&self, request: RevokeTokenRequest) -> Result<(), Error> {
         self.call(Repeat::Safely, request, |mut stub, request| async move {
             stub.revoke_token(request).await
@@ -110,11 +111,12 @@ impl TokenClient {
         .map(drop)
     }
 
-    /// Tells whether a token is good. A [`Validator`](super::Validator) does so from memory.
+    /// Asks the server for the state of a token. A [`Validator`](super::Validator) answers from
+    /// memory.
     ///
     /// # Errors
-    /// Any [`Error`] but [`Error::Grant`] and [`Error::CursorOutOfRange`]. That the token is not
-    /// good is none.
+    /// Returns any [`Error`] except [`Error::Grant`] and [`Error::CursorOutOfRange`]. An inactive
+    /// token is not an error.
     pub async fn introspect(
         &self,
         request: IntrospectRequest,
@@ -125,10 +127,10 @@ impl TokenClient {
         .await
     }
 
-    /// Tells whether each of up to 1,000 access tokens is good.
+    /// Asks the server for the states of up to 1,000 access tokens.
     ///
     /// # Errors
-    /// As [`Self::introspect`].
+    /// Fails as [`Self::introspect`] does.
     pub async fn batch_introspect(
         &self,
         request: BatchIntrospectRequest,
@@ -139,11 +141,12 @@ impl TokenClient {
         .await
     }
 
-    /// Opens the feed of revocations; what comes, comes from the stream. Is not resumed by itself:
-    /// a [`Validator`](super::Validator) does that.
+    /// Opens the feed of revocations and returns its stream. A broken stream is not resumed: a
+    /// [`Validator`](super::Validator) does that.
     ///
     /// # Errors
-    /// Any [`Error`] but [`Error::Grant`], also later, from the stream: `Error::from` its status.
+    /// Returns any [`Error`] except [`Error::Grant`]. The stream can fail later: convert its status
+    /// with `Error::from`.
     pub async fn watch_revocations(
         &self,
         request: WatchRevocationsRequest,
@@ -154,15 +157,15 @@ impl TokenClient {
         .await
     }
 
-    /// Tells the end of the feed of revocations.
+    /// Returns the end of the feed of revocations.
     ///
     /// # Errors
-    /// As [`Self::introspect`].
+    /// Fails as [`Self::introspect`] does.
     pub async fn get_revocation_cursor(&self) -> Result<String, Error> {
         Ok(self.end_of_feed().await?.cursor)
     }
 
-    /// As [`Self::get_revocation_cursor`], with the position as a number.
+    /// Returns the same as [`Self::get_revocation_cursor`], with the position as a number.
     pub(super) async fn end_of_feed(&self) -> Result<GetRevocationCursorResponse, Error> {
         self.call(Repeat::Safely, GetRevocationCursorRequest {}, |mut stub, request| async move {
             stub.get_revocation_cursor(request).await
@@ -183,7 +186,7 @@ impl TokenClient {
         let attempt = || self.attempt(&message, &send);
         let answer = self.retry.run(repeat, attempt).await;
         if let (Err(Error::Credentials(_)), Credentials::Bearer(_)) = (&answer, &self.credentials) {
-            // The own token was ended, which says nothing of the next one.
+            // The own token was ended. The next one can still be accepted.
             return self.retry.run(repeat, attempt).await;
         }
         answer

@@ -1,4 +1,4 @@
-//! Calls of one kind: how many, how they ended, how long they took.
+//! Metrics of one kind of call: number, outcome, duration.
 
 use std::sync::{Arc, OnceLock};
 
@@ -6,8 +6,8 @@ use prometheus::{Histogram, HistogramVec, IntCounter, IntCounterVec};
 
 use super::{Outcome, Registry, Stopwatch};
 
-/// Seconds. A call that finds everything in memory takes less than the first, one that waits for a
-/// sync or a hash is in the middle, one that waits for a timeout at the end.
+/// Buckets, in seconds. A call that finds everything in memory falls below the first, one that
+/// waits for a sync or a hash into the middle, one that waits for a timeout at the end.
 const SECONDS: [f64; 15] = [
     0.000_05, 0.000_1, 0.000_25, 0.000_5, 0.001, 0.002_5, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5,
     1.0, 5.0,
@@ -16,20 +16,21 @@ const SECONDS: [f64; 15] = [
 /// A metric's name, with its help text.
 #[derive(Clone, Copy, Debug)]
 pub struct Named {
-    /// The name.
+    /// Name of the metric.
     pub name: &'static str,
-    /// The help text.
+    /// Help text of the metric.
     pub help: &'static str,
 }
 
-/// The two metrics of a family of calls, by a label that says which call.
+/// The two metrics of a family of calls, with a label for the call.
 pub struct Calls {
     ended: IntCounterVec,
     seconds: HistogramVec,
 }
 
 impl Calls {
-    /// The metric `ended` counts calls by `label` and outcome, `seconds` times them by `label`.
+    /// Creates the metrics: `ended` counts calls by `label` and outcome, `seconds` times them by
+    /// `label`.
     pub fn new(registry: &Registry, label: &'static str, ended: Named, seconds: Named) -> Self {
         Self {
             ended: registry.counters(ended.name, ended.help, &[label, "outcome"]),
@@ -37,8 +38,8 @@ impl Calls {
         }
     }
 
-    /// The meter of the call whose label is `value`. What was never called is not served, unless
-    /// it is [`Self::expected`].
+    /// Returns the meter of the call with the label `value`. The metrics of a call appear after its
+    /// first use, unless it is [`Self::expected`].
     pub fn meter(&self, value: &str) -> Arc<CallMeter> {
         Arc::new(CallMeter {
             value: value.into(),
@@ -49,7 +50,7 @@ impl Calls {
         })
     }
 
-    /// As [`Self::meter`], of a call that is served as a zero from the start.
+    /// Returns a meter like [`Self::meter`] for a call whose metrics appear as zero from the start.
     pub fn expected(&self, value: &str) -> Arc<CallMeter> {
         let meter = self.meter(value);
         meter.ended(Outcome::Ok);
@@ -58,7 +59,7 @@ impl Calls {
     }
 }
 
-/// The handles of one kind of call, each looked up when it is first needed.
+/// The metrics of one kind of call, each looked up at its first use.
 pub struct CallMeter {
     value: Box<str>,
     ended: IntCounterVec,
@@ -68,7 +69,7 @@ pub struct CallMeter {
 }
 
 impl CallMeter {
-    /// A call begins.
+    /// Begins a call.
     pub fn begin(self: &Arc<Self>) -> Call {
         let meter = Arc::clone(self);
         Call { meter, stopwatch: Stopwatch::start(), outcome: Outcome::Cancelled }
@@ -84,7 +85,7 @@ impl CallMeter {
     }
 }
 
-/// A call under way. Counted when it is dropped: as cancelled, unless it was ended.
+/// A call under way. It is counted when it is dropped: as cancelled, unless it was ended.
 #[must_use]
 pub struct Call {
     meter: Arc<CallMeter>,
@@ -93,7 +94,7 @@ pub struct Call {
 }
 
 impl Call {
-    /// Ends it.
+    /// Ends the call.
     pub fn end(mut self, outcome: Outcome) {
         self.outcome = outcome;
     }

@@ -1,7 +1,8 @@
-//! Numbers about the process, for Prometheus: each layer keeps its own, all are served together.
+//! Metrics of the process for Prometheus: each layer has its own registry, and all are served
+//! together.
 //!
-//! Handles are made once, when a layer starts. Counting is then one or a few atomic operations on
-//! a handle that is at hand: no lock, and no label is looked up.
+//! A layer creates its metrics once, at its start. Counting is then one or a few atomic operations,
+//! without a lock or a lookup of labels.
 
 mod calls;
 mod outcome;

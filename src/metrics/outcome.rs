@@ -1,25 +1,25 @@
-//! How a call ended, by the reasons that both wires give.
+//! The outcome of a call, by the reasons that both protocols return.
 
 use crate::domain::{error::Error, reason::Reason};
 
-/// How a call ended.
+/// The outcome of a call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Outcome {
-    /// With an answer.
+    /// The call returned an answer.
     Ok,
-    /// Its caller went away first.
+    /// The caller went away before the answer.
     Cancelled,
-    /// With an error that has no reason of ours.
+    /// The call failed without a reason of this service.
     Other,
-    /// With an error of this reason.
+    /// The call failed for this reason.
     Failed(Reason),
 }
 
 impl Outcome {
-    /// The number of outcomes that there are.
+    /// Number of different outcomes.
     pub(super) const COUNT: usize = 3 + Reason::ALL.len();
 
-    /// The outcome's number, below [`Self::COUNT`].
+    /// Returns the outcome's number, below [`Self::COUNT`].
     pub(super) const fn number(self) -> usize {
         match self {
             Self::Ok => 0,
@@ -29,7 +29,7 @@ impl Outcome {
         }
     }
 
-    /// The label's value.
+    /// Returns the label's value.
     pub const fn text(self) -> &'static str {
         match self {
             Self::Ok => "OK",
@@ -39,13 +39,13 @@ impl Outcome {
         }
     }
 
-    /// The outcome behind the reason in an error's `google.rpc.ErrorInfo`.
+    /// Returns the outcome for the reason in an error's `google.rpc.ErrorInfo`.
     pub fn of_reason(name: &str) -> Self {
         let named = Reason::ALL.into_iter().find(|reason| reason.name() == name);
         named.map_or(Self::Other, Self::Failed)
     }
 
-    /// The outcome of a call that comes to this.
+    /// Returns the outcome of a call with this result.
     pub const fn of<T>(result: &Result<T, Error>) -> Self {
         match result {
             Ok(_) => Self::Ok,
@@ -53,7 +53,7 @@ impl Outcome {
         }
     }
 
-    /// The outcome of a call that ends with this error.
+    /// Returns the outcome of a call with this error.
     pub const fn of_error(error: &Error) -> Self {
         Self::Failed(error.reason())
     }

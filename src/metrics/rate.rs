@@ -1,4 +1,4 @@
-//! Rates: how often something may happen.
+//! Limits the rate of an action.
 
 use std::{num::NonZeroU32, time::Duration};
 
@@ -9,7 +9,7 @@ use governor::{
     state::{InMemoryState, NotKeyed},
 };
 
-/// So often a second in the long run, and so often at once after a pause.
+/// A maximum rate a second in the long run, and a maximum burst after a pause.
 pub struct Rate(
     RateLimiter<
         NotKeyed,
@@ -20,24 +20,24 @@ pub struct Rate(
 );
 
 impl Rate {
-    /// A rate of which nothing is used yet.
+    /// Creates an unused rate.
     pub fn new(per_second: NonZeroU32, at_once: NonZeroU32) -> Self {
-        // A period of nothing is no quota.
+        // A quota's period cannot be zero.
         let period = Duration::from_secs(1) / per_second.get();
         let quota = Quota::with_period(period.max(Duration::from_nanos(1)));
         let quota = quota.unwrap_or_else(|| Quota::per_second(per_second)).allow_burst(at_once);
         Self(RateLimiter::direct_with_clock(quota, MonotonicClock))
     }
 
-    /// Returns whether it may happen once more, which is then used.
+    /// Returns `true` if the action is allowed now, and counts it.
     pub fn allows(&self) -> bool {
         self.0.check().is_ok()
     }
 
-    /// As [`Self::allows`].
+    /// Counts the action as [`Self::allows`] does.
     ///
     /// # Errors
-    /// How long to wait.
+    /// Returns the time to wait.
     pub fn check(&self) -> Result<(), Duration> {
         self.0.check().map_err(|not_until| not_until.wait_time_from(MonotonicClock.now()))
     }

@@ -1,4 +1,4 @@
-//! The metrics of one layer, and the text that they are served as.
+//! The metrics of one layer, and their text format.
 
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -11,12 +11,12 @@ use prometheus::{
 pub const CONTENT_TYPE: &str = prometheus::TEXT_FORMAT;
 
 /// Every name, label and bucket is a constant of the source, and every test that starts a server
-/// makes all of them.
+/// creates all metrics.
 const SOUND: &str = "the names and buckets of metrics are sound, and each name is used once";
 
 type Refresh = Box<dyn Fn() + Send + Sync>;
 
-/// The metrics of one layer. Cloning shares them. Names are those of the table in
+/// The metrics of one layer. Clones share them. The names are those of the table in
 /// docs/operating.md.
 #[derive(Clone, Default)]
 pub struct Registry {
@@ -25,17 +25,17 @@ pub struct Registry {
 }
 
 impl Registry {
-    /// An empty one.
+    /// Creates an empty registry.
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// A number that only grows.
+    /// Registers a counter.
     pub fn counter(&self, name: &'static str, help: &'static str) -> IntCounter {
         self.add(IntCounter::new(name, help))
     }
 
-    /// Numbers that only grow, one for each value of `label`.
+    /// Registers counters, one for each value of `label`.
     pub fn counters(
         &self,
         name: &'static str,
@@ -45,22 +45,22 @@ impl Registry {
         self.add(IntCounterVec::new(Opts::new(name, help), labels))
     }
 
-    /// A number that grows and shrinks.
+    /// Registers a gauge.
     pub fn gauge(&self, name: &'static str, help: &'static str) -> IntGauge {
         self.add(IntGauge::new(name, help))
     }
 
-    /// A length of time, in seconds.
+    /// Registers a gauge of a time, in seconds.
     pub fn seconds(&self, name: &'static str, help: &'static str) -> Gauge {
         self.add(Gauge::new(name, help))
     }
 
-    /// A number for each of a few clients.
+    /// Registers gauges for a few clients.
     pub fn client_gauges(&self, name: &'static str, help: &'static str) -> ClientGauges {
         ClientGauges(self.add(IntGaugeVec::new(Opts::new(name, help), &["client_id"])))
     }
 
-    /// A constant 1 whose labels say what there is to say.
+    /// Registers a constant 1 whose labels carry the information.
     pub fn info<const N: usize>(
         &self,
         name: &'static str,
@@ -72,13 +72,13 @@ impl Registry {
         gauges.with_label_values(&labels.map(|(_, value)| value)).set(1);
     }
 
-    /// How often a quantity was at most each of `buckets`.
+    /// Registers a histogram with these buckets.
     pub fn histogram(&self, name: &'static str, help: &'static str, buckets: &[f64]) -> Histogram {
         let options = HistogramOpts::new(name, help).buckets(buckets.to_vec());
         self.add(Histogram::with_opts(options))
     }
 
-    /// Histograms, one for each value of `label`.
+    /// Registers histograms, one for each value of `label`.
     pub(super) fn histograms(
         &self,
         name: &'static str,
@@ -90,8 +90,8 @@ impl Registry {
         self.add(HistogramVec::new(options, &[label]))
     }
 
-    /// Calls `refresh` before the metrics are read, to bring those up to date that cost too much
-    /// to be so all the time.
+    /// Calls `refresh` before the metrics are read, to update metrics that are too expensive to
+    /// keep current.
     pub fn before_reading(&self, refresh: impl Fn() + Send + Sync + 'static) {
         let mut refreshed = self.refreshed.lock().unwrap_or_else(PoisonError::into_inner);
         refreshed.push(Box::new(refresh));
@@ -115,7 +115,7 @@ impl Registry {
 pub struct ClientGauges(IntGaugeVec);
 
 impl ClientGauges {
-    /// Puts these in the place of all that were there.
+    /// Replaces all values with these.
     pub fn replace<'a>(&self, clients: impl Iterator<Item = (&'a str, u64)>) {
         self.0.reset();
         for (client_id, value) in clients {
@@ -125,14 +125,14 @@ impl ClientGauges {
     }
 }
 
-/// All metrics of `registries` in Prometheus' text format 0.0.4.
+/// Returns all metrics of `registries` in Prometheus' text format 0.0.4.
 pub fn text(registries: &[Registry]) -> Vec<u8> {
     let mut families: Vec<_> = registries.iter().flat_map(Registry::gather).collect();
     families.sort_by(|one, other| one.name().cmp(other.name()));
     let mut text = Vec::new();
     let encoded = TextEncoder::new().encode(&families, &mut text);
     if let Err(error) = encoded {
-        // What was written before is whole: a family that could not be is left out.
+        // The families written before are complete. A family that cannot be written is left out.
         tracing::error!(%error, "a metric could not be written");
     }
     text

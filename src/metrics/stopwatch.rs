@@ -1,19 +1,19 @@
-//! How long something took, by a clock that never goes back.
+//! Measures time by a monotonic clock.
 
 use std::time::Instant;
 
-/// Runs from when it was made.
+/// A stopwatch that runs from its creation.
 #[derive(Clone, Copy, Debug)]
 pub struct Stopwatch(Instant);
 
 impl Stopwatch {
-    /// Starts it.
+    /// Starts a stopwatch.
     #[expect(clippy::disallowed_methods, reason = "the one home of the monotonic clock")]
     pub fn start() -> Self {
         Self(Instant::now())
     }
 
-    /// Seconds since the start.
+    /// Returns the seconds since the start.
     #[expect(clippy::disallowed_methods, reason = "the one home of the monotonic clock")]
     pub fn seconds(self) -> f64 {
         self.0.elapsed().as_secs_f64()

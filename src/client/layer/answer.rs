@@ -1,4 +1,4 @@
-//! What a call that does not pass is answered, in the words of its protocol.
+//! Answers rejected calls in the form of their protocol.
 
 use http::{
     HeaderMap, HeaderName, HeaderValue, Response,
@@ -8,10 +8,10 @@ use tonic::Status;
 
 use crate::bearer::{Denial, Requirement};
 
-/// What the content type of every gRPC call begins with.
+/// Prefix of the content type of every gRPC call.
 const GRPC: &[u8] = b"application/grpc";
 
-/// Which way a caller is to be answered.
+/// The protocol of an answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Dialect {
     Grpc,
@@ -25,7 +25,7 @@ impl Dialect {
         if grpc { Self::Grpc } else { Self::Http }
     }
 
-    /// The answer: no body, as gRPC a response of trailers only.
+    /// Returns the answer: without a body, for gRPC a response of trailers only.
     pub(super) fn answer<B: Default>(
         self,
         denial: Denial,

@@ -32,7 +32,7 @@ impl<S> Guarded<S> {
     }
 }
 
-/// So that one service of a tonic server can be guarded and another not.
+/// Lets a tonic server guard some of its services and not others.
 impl<S: NamedService> NamedService for Guarded<S> {
     const NAME: &'static str = S::NAME;
 }
@@ -66,7 +66,7 @@ where
 }
 
 impl<S> Guarded<S> {
-    /// For a token that memory knows nothing of.
+    /// Handles a token that is not in memory.
     fn ask<B, R>(
         &mut self,
         request: Request<B>,
@@ -77,7 +77,7 @@ impl<S> Guarded<S> {
         B: Send + 'static,
         R: Default,
     {
-        // The one that is ready goes along; what stays becomes ready anew.
+        // The ready service handles this request. The clone stays and becomes ready again.
         let stays = self.inner.clone();
         let mut inner = std::mem::replace(&mut self.inner, stays);
         let require = self.require.clone();
@@ -93,7 +93,7 @@ impl<S> Guarded<S> {
     }
 }
 
-/// The request, with the claims of its token if it has one.
+/// Returns the request with the claims of its token, if it has one.
 fn admit<B>(mut request: Request<B>, bearer: Bearer) -> Request<B> {
     match bearer {
         Bearer::Of(claims) => drop(request.extensions_mut().insert(claims)),
@@ -107,7 +107,7 @@ fn authorizations(headers: &HeaderMap) -> impl Iterator<Item = &[u8]> {
 }
 
 impl RequireToken {
-    /// The decision as far as it needs no question; `None` where the server has to be asked.
+    /// Decides from memory. Returns `None` if the server must be asked.
     fn recall<B>(&self, request: &Request<B>) -> Result<Option<Bearer>, Denial> {
         let Some(token) = self.requirement.token(authorizations(request.headers()))? else {
             return Ok(Some(Bearer::Nobody));
@@ -123,7 +123,7 @@ impl Introspector for Validator {
     }
 }
 
-/// How long a caller is asked to wait where the token service names no time.
+/// Time that a caller is asked to wait if the token service names none.
 const PAUSE: Duration = Duration::from_secs(1);
 
 fn not_good(refusal: &Refusal) -> NotGood {
@@ -134,7 +134,7 @@ fn not_good(refusal: &Refusal) -> NotGood {
 }
 
 pin_project! {
-    /// What [`Guarded`] answers. Allocates only when the token service has to be asked.
+    /// The answer of [`Guarded`]. Allocates only if the token service must be asked.
     pub struct ResponseFuture<F, R, E> {
         #[pin]
         state: State<F, R, E>,

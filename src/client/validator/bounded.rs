@@ -1,4 +1,4 @@
-//! A map of at most so many entries that is read without a lock.
+//! A map with a maximum number of entries that is read without a lock.
 
 use std::{
     collections::VecDeque,
@@ -12,12 +12,12 @@ use papaya::HashMap;
 
 use super::memory::Fingerprint;
 
-/// How many entries may be spared in a row: readers may use them as fast as they are looked at.
+/// Maximum number of entries spared in a row: readers can use entries as fast as they are examined.
 const SPARED: usize = 16;
 
-/// What is read is read by every thread for every call, so a look-up writes to nothing that another
-/// one writes to: no lock, no count, and the sign that an entry is in use once only. Entries make
-/// room in the order in which they came, but those that were used since are spared once (CLOCK).
+/// Every thread reads for every call, so a lookup writes to nothing that another lookup writes to:
+/// no lock, no counter, and the mark of a used entry only once. Entries are evicted in the order of
+/// their insertion, but an entry that was used since is spared once (CLOCK).
 pub(super) struct Bounded<V> {
     entries: HashMap<Fingerprint, Entry<V>>,
     order: Mutex<Order>,
@@ -30,10 +30,10 @@ struct Entry<V> {
     used: AtomicBool,
 }
 
-/// Whoever changes the entries holds its lock.
+/// The order of the entries. Its lock is held for every change of the entries.
 #[derive(Default)]
 struct Order {
-    /// The oldest first. The place of an entry that was removed stays until its turn comes.
+    /// The oldest entry is first. The position of a removed entry stays until its turn.
     places: VecDeque<(Fingerprint, u64)>,
     next: u64,
 }
@@ -43,7 +43,7 @@ impl<V> Bounded<V> {
         Self { entries: HashMap::new(), order: Mutex::default(), most }
     }
 
-    /// What `look` makes of the entry, if there is one.
+    /// Returns the result of `look` for the entry, if there is one.
     pub(super) fn get<T>(&self, key: &Fingerprint, look: impl FnOnce(&V) -> T) -> Option<T> {
         let entries = self.entries.pin();
         let entry = entries.get(key)?;

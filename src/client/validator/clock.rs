@@ -1,26 +1,26 @@
-//! The validator's only clock: monotonic, so that setting the wall clock changes nothing.
+//! The validator's only clock. It is monotonic, so setting the wall clock has no effect.
 
 use std::time::Duration;
 
 use tokio::time::Instant;
 
-/// Nanoseconds since the validator was made.
+/// Nanoseconds since the validator was created.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Moment(pub(super) u64);
 
 impl Moment {
-    /// The same or the last moment there is.
+    /// Returns this moment plus `duration`, or the last possible moment.
     pub(super) fn after(self, duration: Duration) -> Self {
         Self(self.0.saturating_add(nanos(duration)))
     }
 
-    /// How long ago `earlier` was; nothing when it is yet to come.
+    /// Returns the time since `earlier`, zero if `earlier` is in the future.
     pub(super) fn since(self, earlier: Self) -> Duration {
         Duration::from_nanos(self.0.saturating_sub(earlier.0))
     }
 }
 
-/// Counts from when the validator was made.
+/// Counts from the creation of the validator.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Clock(Instant);
 
@@ -34,7 +34,7 @@ impl Clock {
     }
 }
 
-/// Enough for 584 years.
+/// Converts to nanoseconds: enough for 584 years.
 fn nanos(duration: Duration) -> u64 {
     duration.as_nanos().try_into().unwrap_or(u64::MAX)
 }

@@ -1,43 +1,43 @@
-//! What the validator did, in numbers.
+//! Counts the validator's answers and events.
 
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
-/// Answers from memory are counted in this many places, so that threads write to different cache
-/// lines.
+/// Number of counters for answers from memory, so that threads write to different cache lines.
 const HIT_CELLS: usize = 16;
 
-/// Which of those the next thread writes to.
+/// Number of the counter for the next thread.
 static NEXT_CELL: AtomicUsize = AtomicUsize::new(0);
 
 thread_local! {
     static CELL: usize = NEXT_CELL.fetch_add(1, Ordering::Relaxed) % HIT_CELLS;
 }
 
-/// What a validator did since it was made.
+/// Numbers of a validator's answers and events since its creation.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Counts {
-    /// Tokens found good in memory.
+    /// Number of tokens found active in memory.
     pub hits: u64,
-    /// Tokens found not active in memory.
+    /// Number of tokens found inactive in memory.
     pub remembered_refusals: u64,
-    /// Tokens that the server was asked about.
+    /// Number of questions to the server.
     pub asked: u64,
-    /// Tokens that nobody was asked about because their text is that of no access token.
+    /// Number of tokens rejected without a question because their text is not that of an access
+    /// token.
     pub malformed: u64,
-    /// Answers that may lack a revocation which was applied, so that they were asked for again.
+    /// Number of answers that could lack an applied revocation, so that the server was asked again.
     pub overtaken: u64,
-    /// Answers that were used once and not kept: the instance that gave them was behind.
+    /// Number of answers that were used once and not cached: the answering instance lagged behind.
     pub unkept: u64,
-    /// Questions that came to no answer.
+    /// Number of questions that failed.
     pub unanswered: u64,
-    /// Tokens accepted in the grace period that was opted in to.
+    /// Number of tokens accepted in the configured grace period.
     pub graced: u64,
-    /// Revocations that were applied.
+    /// Number of applied revocations.
     pub revocations: u64,
-    /// How often the watch broke and was resumed.
+    /// Number of times that the watch broke and was resumed.
     pub resumed: u64,
-    /// How often everything was forgotten because the watch could not be resumed.
+    /// Number of times that memory was cleared because the watch could not be resumed.
     pub begun_anew: u64,
 }
 
@@ -56,7 +56,7 @@ pub(super) struct Counters {
     pub(super) begun_anew: AtomicU64,
 }
 
-/// One to a cache line, and to the line that is fetched with it.
+/// A counter on its own cache line and the line that is fetched with it.
 #[derive(Default)]
 #[repr(align(128))]
 struct Cell(AtomicU64);

@@ -1,22 +1,22 @@
-//! A place in the feed of revocations.
+//! A position in the feed of revocations.
 
-/// How many characters name the store; the rest is the position in its feed.
+/// Number of characters that name the store. The others are the position in its feed.
 const STORE_CHARS: usize = 22;
-/// How many characters a cursor has.
+/// Number of characters in a cursor.
 const CHARS: usize = 33;
 
-/// A cursor as the token service gives it.
+/// A cursor as the token service returns it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Cursor(String);
 
 impl Cursor {
-    /// `None` when `text` is not of the form that has an order.
+    /// Returns `None` if `text` does not have the form with an order.
     pub(super) fn new(text: String) -> Option<Self> {
         (text.len() == CHARS && text.is_ascii()).then_some(Self(text))
     }
 
-    /// Whether whoever has applied everything up to this has applied everything up to `other`:
-    /// cursors of one store are ordered byte by byte, those of two are not.
+    /// Returns `true` if everything up to `other` is applied once everything up to this cursor is.
+    /// Cursors of one store are ordered byte by byte; cursors of two stores are not.
     pub(super) fn covers(&self, other: &Self) -> bool {
         self.0[..STORE_CHARS] == other.0[..STORE_CHARS] && self.0 >= other.0
     }

@@ -1,4 +1,4 @@
-//! One question at a time for each token, shared by all who ask it.
+//! One question at a time for each token, shared by all its callers.
 
 use std::{
     collections::HashMap,
@@ -11,7 +11,7 @@ use super::memory::Fingerprint;
 
 type Question<T> = BoxFuture<'static, T>;
 
-/// The questions that are under way. A question goes on for as long as anybody waits for it.
+/// The questions under way. A question goes on as long as a caller waits for it.
 pub(super) struct Flights<T: Clone>(Arc<Mutex<UnderWay<T>>>);
 
 type UnderWay<T> = HashMap<Fingerprint, WeakShared<Question<T>>>;
@@ -23,7 +23,7 @@ impl<T: Clone> Default for Flights<T> {
 }
 
 impl<T: Clone + Send + Sync + 'static> Flights<T> {
-    /// What the question about `token` comes to: the one under way, or the one that `ask` makes.
+    /// Joins the question about `token` that is under way, or begins the one that `ask` creates.
     pub(super) fn join<F>(&self, token: Fingerprint, ask: impl FnOnce() -> F) -> Shared<Question<T>>
     where
         F: Future<Output = T> + Send + 'static,
@@ -40,14 +40,14 @@ impl<T: Clone + Send + Sync + 'static> Flights<T> {
             answer
         };
         let question = question.boxed().shared();
-        // Not finished: nobody has polled it.
+        // The question is not finished: it was not polled yet.
         under_way.extend(question.downgrade().map(|weak| (token, weak)));
         question
     }
 }
 
-/// Takes a question off the list when it is answered, or when nobody waits for it any more. If a
-/// new one about the same token took its place meanwhile, that one goes on unlisted: whoever comes
+/// Removes a question from the list when it is answered or no caller waits for it any more. If a
+/// newer question about the same token took its place, that one goes on unlisted: the next caller
 /// then asks once more than needed.
 struct Landing<T: Clone> {
     under_way: Arc<Mutex<UnderWay<T>>>,

@@ -1,4 +1,4 @@
-//! Follows the feed of revocations, and proves again and again how far it has come.
+//! Follows the feed of revocations, and proves repeatedly how current it is.
 
 use std::{convert::Infallible, sync::Arc, time::Duration};
 
@@ -12,16 +12,16 @@ use crate::{
     proto::v1::{WatchRevocationsRequest, WatchRevocationsResponse},
 };
 
-/// How long the watch may be silent: the server lets hear from it every second.
+/// Maximum silence of the watch: the server sends something every second.
 const SILENCE: Duration = Duration::from_secs(3);
-/// The watch is resumed after pauses that grow to this.
+/// Maximum pause before the watch is resumed. Pauses grow up to it.
 const LONGEST_PAUSE: Duration = Duration::from_secs(1);
-/// What the pauses begin with.
+/// Length of the first pause.
 const FIRST_PAUSE: Duration = Duration::from_millis(20);
-/// How many barriers are asked for in the time that a proof lasts.
+/// Number of barriers requested in the validity time of a proof.
 const BARRIERS: u32 = 4;
 
-/// Watches for ever: resumes what breaks, and begins anew what cannot be resumed.
+/// Watches forever: resumes a broken watch, and starts a new one if the old cannot be resumed.
 pub(super) async fn follow(session: Arc<Session>) {
     let limits =
         Limits { first_pause: FIRST_PAUSE, longest_pause: LONGEST_PAUSE, ..Limits::default() };
@@ -43,12 +43,14 @@ pub(super) async fn follow(session: Arc<Session>) {
             count(&session.counters.resumed);
         }
         let longest = pause.next().unwrap_or(LONGEST_PAUSE);
-        // All who follow a server are told the same time when it stops: they come back one by one.
+        // A stopping server requests the same wait from all watches. The random part spreads their
+        // return.
         time::sleep(error.wait().unwrap_or_default() + retry::some_of(longest)).await;
     }
 }
 
-/// Whether the cursor is of no use any more. One that the server does not even understand is none.
+/// Returns `true` if the cursor is no longer usable. This includes a cursor that the server cannot
+/// parse.
 fn lost(error: &Error) -> bool {
     match error {
         Error::CursorOutOfRange(_) => true,
@@ -62,7 +64,7 @@ fn lost(error: &Error) -> bool {
     }
 }
 
-/// Resumes the watch, or begins it, and applies what comes until it breaks.
+/// Resumes or starts the watch, and applies its messages until it breaks.
 async fn watch(session: &Session, heard: &mut bool) -> Result<Infallible, Error> {
     let cursor = match session.freshness.cursor() {
         Some(cursor) => cursor,
@@ -80,12 +82,12 @@ async fn watch(session: &Session, heard: &mut bool) -> Result<Infallible, Error>
     }
 }
 
-/// What happens from now on is what has to be followed: memory is empty.
+/// Starts at the current end of the feed, since memory is empty.
 async fn begin(session: &Session) -> Result<Cursor, Error> {
     let end = session.client.end_of_feed().await?;
     let cursor = Cursor::new(end.cursor);
     let cursor = cursor.ok_or_else(|| Status::unknown("a cursor without an order"))?;
-    // Order matters: what was asked for before the cursor came may lack what happened before it.
+    // Order matters: answers to questions from before the cursor can lack earlier revocations.
     session.memory.begin(end.feed_position);
     session.freshness.begin(cursor.clone());
     Ok(cursor)
@@ -93,7 +95,7 @@ async fn begin(session: &Session) -> Result<Cursor, Error> {
 
 fn apply(session: &Session, response: WatchRevocationsResponse) {
     let WatchRevocationsResponse { revocations, cursor, feed_position, .. } = response;
-    // Order matters: the cursor says that these were applied.
+    // Order matters: the cursor proves that these were applied.
     session.memory.apply(&revocations, feed_position);
     session.counters.applied(revocations.len());
     if let Some(cursor) = Cursor::new(cursor) {
@@ -105,11 +107,11 @@ async fn audible<T>(hear: impl Future<Output = Result<T, Error>>) -> Result<T, E
     timeout(SILENCE, hear).await.unwrap_or_else(|_| Err(Error::deadline()))
 }
 
-/// Asks for the end of the feed for ever, often enough that a watch which keeps up stays proven.
+/// Requests the end of the feed forever, often enough that an up-to-date watch stays proven.
 pub(super) async fn prove(session: Arc<Session>) {
     let max_staleness = session.options.max_staleness;
-    // Sent once: the answer to a second attempt would prove less than that to the next question.
-    // One that takes longer would prove nothing any more.
+    // Sent once: the answer to a retry would prove less than the answer to the next question. A
+    // longer call would prove nothing any more.
     let limits = Limits { deadline: max_staleness, retries: 0, ..Limits::default() };
     let client = session.client.clone().limits(limits);
     let mut ticks = time::interval((max_staleness / BARRIERS).max(Duration::from_millis(1)));

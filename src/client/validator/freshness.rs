@@ -1,4 +1,4 @@
-//! The proof that memory is not older than it may be.
+//! The proof that memory is within the allowed staleness.
 
 use std::{
     collections::VecDeque,
@@ -11,28 +11,28 @@ use std::{
 
 use super::{clock::Moment, cursor::Cursor};
 
-/// How many barriers wait at most. More come only while the watch stands still, and then the
-/// earliest ones are what it passes first.
+/// Maximum number of waiting barriers. There are more only while the watch stands still, and then
+/// it passes the earliest ones first.
 const BARRIERS: usize = 64;
 
-/// Until when everything that the watch has kept in memory may be used.
+/// The time until which everything that the watch has kept in memory can be used.
 ///
-/// A *barrier* is the end of the feed as the server told it when asked at a certain moment. Once
-/// the watch has applied everything up to a barrier, memory lacks nothing that was acknowledged
-/// before the barrier was *asked for*. A checkpoint alone proves nothing: it may have sat in a
-/// buffer for as long as it liked.
+/// A *barrier* is the end of the feed as the server reported it for a question at a certain moment.
+/// Once the watch has applied everything up to a barrier, memory lacks nothing that was
+/// acknowledged before the *question* was sent. A checkpoint alone proves nothing: it can have been
+/// in a buffer for any time.
 pub(super) struct Freshness {
     max_staleness: Duration,
-    /// A [`Moment`]: the last barrier passed and `max_staleness`. Zero: nothing is proven.
+    /// A [`Moment`]: the last passed barrier plus `max_staleness`. Zero if nothing is proven.
     until: AtomicU64,
     watch: Mutex<Watch>,
 }
 
 #[derive(Default)]
 struct Watch {
-    /// Up to where the feed was applied. `None`: it is not followed.
+    /// The position up to which the feed was applied. `None` if the feed is not followed.
     applied: Option<Cursor>,
-    /// When each was asked for, and what came; in the order in which they were asked for.
+    /// The time of each question and its answer, in the order of the questions.
     barriers: VecDeque<(Moment, Cursor)>,
 }
 
@@ -41,37 +41,37 @@ impl Freshness {
         Self { max_staleness, until: AtomicU64::new(0), watch: Mutex::default() }
     }
 
-    /// Until when memory is proven. To be read *before* memory is: what is found in there then was
-    /// put there under this proof or a later one.
+    /// Returns the time until which memory is proven. Read this *before* memory: the entries found
+    /// afterwards were stored under this proof or a later one.
     pub(super) fn until(&self) -> Moment {
         Moment(self.until.load(Ordering::Acquire))
     }
 
-    /// Where to resume.
+    /// Returns the cursor to resume from.
     pub(super) fn cursor(&self) -> Option<Cursor> {
         self.watch().applied.clone()
     }
 
-    /// The feed is followed from `cursor` on. Memory holds nothing that was asked for earlier.
+    /// Starts to follow the feed from `cursor`. Memory contains no answer to an earlier question.
     pub(super) fn begin(&self, cursor: Cursor) {
         *self.watch() = Watch { applied: Some(cursor), barriers: VecDeque::new() };
     }
 
-    /// The feed is followed no more; memory is about to be emptied.
+    /// Stops following the feed. Memory is cleared afterwards.
     pub(super) fn end(&self) {
         let mut watch = self.watch();
         *watch = Watch::default();
         self.until.store(0, Ordering::Release);
     }
 
-    /// Everything up to `cursor` was applied.
+    /// Notes that everything up to `cursor` was applied.
     pub(super) fn applied(&self, cursor: Cursor) {
         let mut watch = self.watch();
         watch.applied = Some(cursor);
         self.pass(&mut watch);
     }
 
-    /// The end of the feed was `cursor` when it was asked for at `sent`.
+    /// Notes that `cursor` was the end of the feed for a question sent at `sent`.
     pub(super) fn barrier(&self, sent: Moment, cursor: Cursor) {
         let mut watch = self.watch();
         if watch.barriers.len() < BARRIERS {

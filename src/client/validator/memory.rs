@@ -1,4 +1,4 @@
-//! What the validator remembers: answers by the hash of their token, and how they are forgotten.
+//! The validator's memory: answers by the hash of their token, and their removal.
 
 #[cfg(test)]
 mod tests;
@@ -21,13 +21,13 @@ use crate::{
     proto::v1::{Revocation, revocation::Event},
 };
 
-/// How many revocations are remembered for answers that are still on their way. An answer that
-/// more than these have overtaken is asked for again.
+/// Number of revocations remembered for answers that are still on their way. If more revocations
+/// have overtaken an answer, the server is asked again.
 const RECENT: usize = 8_192;
-/// How many marks there are at least before those that nobody holds are looked for.
+/// Minimum number of marks before unused marks are searched for.
 const MARKS: usize = 1_024;
 
-/// SHA-256 of a token's text: a token itself is never kept.
+/// SHA-256 of a token's text. The token itself is never stored.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(super) struct Fingerprint([u8; 32]);
 
@@ -37,88 +37,90 @@ impl Fingerprint {
     }
 }
 
-/// A place in the order of the revocations that were applied.
+/// A position in the order of the applied revocations.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Position(u64);
 
-/// What a revocation can name: a grant, a subject or a client, hashed under a key that is this
-/// validator's own. Two that fall together are forgotten together, which is safe.
+/// The subject of a revocation: a grant, a subject or a client, hashed under a key of this
+/// validator. Two names with the same hash are dropped together, which is safe.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 struct Name(u64);
 
-/// Whether what it marks was named by a revocation.
+/// `true` once a revocation has named the owner of the mark.
 type Mark = AtomicBool;
 
-/// That a token is good.
+/// An answer that a token is active.
 pub(super) struct Answer {
     pub(super) claims: Arc<Claims>,
-    /// When it was asked for.
+    /// Time of the question.
     pub(super) asked: Moment,
-    /// When it has to be asked for again.
+    /// Time at which the server must be asked again.
     end: Moment,
-    /// Of the grant, the subject and the client.
+    /// Marks of the grant, the subject and the client.
     marks: [Arc<Mark>; 3],
 }
 
 impl Answer {
-    /// Whether it may be used as far as it is known: it has not ended and nothing has named it.
+    /// Returns `true` if memory allows its use: it has not ended and no revocation has named it.
     pub(super) fn stands(&self, now: Moment) -> bool {
         now < self.end && !self.marks.iter().any(|mark| mark.load(Ordering::Acquire))
     }
 }
 
-/// How an answer was come by that a token is good.
+/// An answer from the server that a token is active.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Found {
-    /// Where in the order of revocations it was asked for.
+    /// Position in the order of revocations at the time of the question.
     pub(super) since: Position,
-    /// How far into the feed it reflects it, as the server told; zero of one that does not tell.
+    /// Position in the feed that the answer reflects, as reported by the server. Zero if the server
+    /// reports none.
     pub(super) feed_position: u64,
-    /// When it was asked for.
+    /// Time of the question.
     pub(super) asked: Moment,
-    /// For how long from then on it may be used.
+    /// Time for which the answer can be used after the question.
     pub(super) ttl: Duration,
 }
 
-/// Why an answer is not kept.
+/// The reason for an answer that is not stored.
 #[derive(Debug)]
 pub(super) enum NotKept {
-    /// A revocation that concerns it was applied, and may have been unknown to whoever gave it.
+    /// A revocation that concerns the answer was applied, and the answering instance may not have
+    /// known it.
     Overtaken,
-    /// It may lack what happened before what is remembered, as any first answer of an instance that is
-    /// behind: it is good for one use, and nothing would drop it.
+    /// The answer can lack revocations older than the remembered ones, like any first answer of an
+    /// instance that lags behind. It can be used once; nothing would remove it from memory.
     Behind(Arc<Claims>),
 }
 
-/// Bounded by the number of entries.
+/// The answers, bounded by their number.
 pub(super) struct Memory {
     answers: Bounded<Answer>,
-    /// Tokens that are not active, each with when to ask again. By themselves, so that a flood of
-    /// bad tokens drives out no good ones.
+    /// Inactive tokens, each with the time for the next question. They are separate, so that a
+    /// flood of invalid tokens evicts no valid ones.
     refusals: Bounded<Moment>,
     ledger: Mutex<Ledger>,
     key: RandomState,
 }
 
-/// What orders answers and revocations. Its lock is held while an answer is put into memory and
-/// while a revocation is applied, and never by a look-up.
+/// The order of answers and revocations. Its lock is held while an answer is stored and while a
+/// revocation is applied, never for a lookup.
 #[derive(Default)]
 struct Ledger {
     marks: HashMap<Name, Weak<Mark>>,
-    /// How many revocations were applied.
+    /// Number of applied revocations.
     applied: u64,
-    /// The last of them, oldest first.
+    /// The last applied revocations, oldest first.
     recent: VecDeque<Named>,
-    /// How far into the feed those are that are remembered no more.
+    /// Position in the feed up to which revocations are no longer remembered.
     forgotten: u64,
-    /// How many marks there may be before the next search for those that nobody holds.
+    /// Number of marks that starts the next search for unused ones.
     purge: usize,
 }
 
-/// That a revocation named something.
+/// A revocation of a name.
 struct Named {
     name: Name,
-    /// How far into the feed it was, at most.
+    /// Maximum position of the revocation in the feed.
     feed_position: u64,
 }
 
@@ -132,8 +134,8 @@ impl Memory {
         }
     }
 
-    /// What `look` makes of the answer, which is to be used only if it [stands](Answer::stands) and
-    /// is proven fresh.
+    /// Returns the result of `look` for the answer. Use it only if the answer
+    /// [stands](Answer::stands) and is proven fresh.
     pub(super) fn answer<T>(
         &self,
         token: &Fingerprint,
@@ -142,20 +144,20 @@ impl Memory {
         self.answers.get(token, look).flatten()
     }
 
-    /// Whether the token is remembered as not active.
+    /// Returns `true` if the token is remembered as inactive.
     pub(super) fn refuses(&self, token: &Fingerprint, now: Moment) -> bool {
         self.refusals.get(token, |end| now < *end).unwrap_or(false)
     }
 
-    /// Where in the order of revocations an answer is that is asked for from now on.
+    /// Returns the position in the order of revocations for a question that is asked now.
     pub(super) fn position(&self) -> Position {
         Position(self.ledger().applied)
     }
 
-    /// Remembers that a token is good.
+    /// Remembers that a token is active.
     ///
     /// # Errors
-    /// When a revocation that it may lack was applied, or may have been.
+    /// Fails if a revocation that the answer can lack was applied, or could have been.
     pub(super) fn keep(
         &self,
         token: Fingerprint,
@@ -187,14 +189,14 @@ impl Memory {
         Ok(claims)
     }
 
-    /// Remembers until `end` that a token is not active. That can only be too strict.
+    /// Remembers until `end` that a token is inactive. A wrong entry can only be too strict.
     pub(super) fn refuse(&self, token: Fingerprint, end: Moment) {
         self.answers.remove(&token);
         self.refusals.insert(token, end);
     }
 
-    /// Forgets what revocations name, here and in answers that are on their way. They are no further
-    /// into the feed than `feed_position`.
+    /// Removes the answers that revocations name, here and on their way. The revocations' positions
+    /// in the feed are at most `feed_position`.
     pub(super) fn apply(&self, revocations: &[Revocation], feed_position: u64) {
         let mut ledger = self.ledger();
         for revocation in revocations {
@@ -205,7 +207,7 @@ impl Memory {
                 Some(Event::UserChanged(event)) => self.name("subject", &event.subject),
                 Some(Event::ClientEpochMoved(event)) => self.name("client", &event.client_id),
                 Some(Event::ClientChanged(event)) => self.name("client", &event.client_id),
-                // A kind that this version does not know may concern anything.
+                // A kind that this version does not know can concern any token.
                 None => {
                     self.forget(&mut ledger, feed_position);
                     continue;
@@ -215,21 +217,21 @@ impl Memory {
         }
     }
 
-    /// Forgets every good token: the feed is followed from `feed_position` on.
+    /// Removes every active token: the feed is followed from `feed_position` on.
     pub(super) fn begin(&self, feed_position: u64) {
         self.forget(&mut self.ledger(), feed_position);
     }
 
-    /// Forgets every good token, and every answer that is on its way.
+    /// Removes every active token, and invalidates every answer on its way.
     pub(super) fn forget_all(&self) {
-        // Another feed's positions may begin anew.
+        // The positions of another feed can start at zero again.
         self.forget(&mut self.ledger(), 0);
     }
 
     fn forget(&self, ledger: &mut Ledger, feed_position: u64) {
         ledger.applied += 1;
         ledger.forgotten = feed_position;
-        // No answer that was asked for before finds its place in here any more.
+        // Answers to earlier questions are not stored any more.
         ledger.recent.clear();
         ledger.marks.clear();
         self.answers.clear();
@@ -245,7 +247,7 @@ impl Memory {
 }
 
 impl Ledger {
-    /// The one mark of `name`.
+    /// Returns the only mark of `name`.
     fn mark(&mut self, name: Name) -> Arc<Mark> {
         if let Some(mark) = self.marks.get(&name).and_then(Weak::upgrade) {
             return mark;
@@ -259,7 +261,7 @@ impl Ledger {
         mark
     }
 
-    /// Ends every answer that holds the mark of what was named, and those to come that are older.
+    /// Ends every answer with the mark of the name, and later answers to older questions.
     fn end(&mut self, named: Named) {
         if let Some(mark) = self.marks.remove(&named.name).and_then(|mark| mark.upgrade()) {
             mark.store(true, Ordering::Release);
@@ -273,15 +275,16 @@ impl Ledger {
         self.recent.push_back(named);
     }
 
-    /// Whether any of `names` was named after `since`, as far as that is still known.
+    /// Returns `true` if a revocation after `since` named any of `names`, as far as that is still
+    /// known.
     fn named_since(&self, since: Position, names: &[Name]) -> bool {
         let later = usize::try_from(self.applied - since.0).unwrap_or(usize::MAX);
         later > self.recent.len()
             || self.recent.iter().rev().take(later).any(|named| names.contains(&named.name))
     }
 
-    /// Whether any of `names` was named further into the feed than `feed_position`, as far as that is
-    /// still known.
+    /// Returns `true` if a revocation beyond `feed_position` named any of `names`, as far as that
+    /// is still known.
     fn named_beyond(&self, feed_position: u64, names: &[Name]) -> bool {
         let beyond = self.recent.iter().rev();
         let mut beyond = beyond.take_while(|named| named.feed_position > feed_position);

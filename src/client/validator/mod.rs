@@ -1,4 +1,4 @@
-//! Tells from memory whether a token is good, and hears of revocations.
+//! Checks tokens from memory and follows the revocations.
 
 mod bounded;
 mod clock;
@@ -26,33 +26,33 @@ use self::{
 pub use self::{counters::Counts, options::Options, session::Refusal};
 use super::{Claims, TokenClient};
 
-/// Tells whether access tokens are good: from memory where it can, and never wrong about a
-/// revocation for longer than [`Options::max_staleness`].
+/// Checks access tokens, from memory if possible. An answer is never outdated by a revocation for
+/// longer than [`Options::max_staleness`].
 ///
-/// A token is introspected when it is first seen. The answer is kept, by the SHA-256 of the token,
-/// for as long as the server allows, while the feed of revocations is followed, unless it comes from an
-/// instance of the server that is behind what was followed. It is used while it
-/// was asked for, or the feed is proven to have been followed, within `max_staleness`; otherwise the
-/// server is asked again, and when that fails the token is refused. The promise covers revocation;
-/// a token that a refresh has replaced may pass until its answer may not be kept any longer.
+/// A token is introspected at its first use. The answer is stored under the SHA-256 of the token,
+/// for as long as the server allows and the feed of revocations is followed, unless the answering
+/// instance of the server lags behind the feed. It is used within `max_staleness` of its question,
+/// or of the last proof that the feed was followed; otherwise the server is asked again, and if
+/// that fails the token is refused. The promise covers revocation: a token that a refresh has
+/// replaced can pass until its answer expires.
 ///
-/// Time is the monotonic clock's. It stands still while a whole machine is suspended: after that, a
-/// token may be accepted for up to `max_staleness` more.
+/// Time is that of the monotonic clock, which stands still while the whole machine is suspended:
+/// afterwards a token can be accepted for up to `max_staleness` more.
 ///
-/// Clones share everything. When the last one is dropped, the watch ends.
+/// Clones share everything. The watch ends when the last clone is dropped.
 #[derive(Clone)]
 pub struct Validator {
     session: Arc<Session>,
-    /// Ends the tasks when dropped.
+    /// Ends the tasks when it is dropped.
     _tasks: Arc<JoinSet<()>>,
 }
 
 impl Validator {
     /// Starts to follow the feed as `client`, which sees the revocations of tokens that it may
-    /// introspect. Until it does so each token costs a question every `max_staleness`.
+    /// introspect. Until the feed is followed each token costs a question every `max_staleness`.
     ///
     /// # Panics
-    /// Outside of a tokio runtime, which it spawns tasks on.
+    /// Panics outside a tokio runtime, since it spawns tasks.
     pub fn start(client: TokenClient, options: Options) -> Self {
         let session = Arc::new(Session {
             client,
@@ -69,10 +69,10 @@ impl Validator {
         Self { session, _tasks: Arc::new(tasks) }
     }
 
-    /// What `token` is good for.
+    /// Returns the claims of `token`.
     ///
     /// # Errors
-    /// When it is not accepted.
+    /// Returns a [`Refusal`] if the token is not accepted.
     pub async fn validate(&self, token: &str) -> Result<Arc<Claims>, Refusal> {
         match self.session.recall(token) {
             Ok(known) => known,
@@ -80,14 +80,14 @@ impl Validator {
         }
     }
 
-    /// What `token` is good for as far as that is known without asking: what [`Self::validate`]
-    /// answers at once, `None` where it would have to ask.
+    /// Returns the claims of `token` from memory: the immediate result of [`Self::validate`], or
+    /// `None` if it would ask the server.
     pub fn recall(&self, token: &str) -> Option<Result<Arc<Claims>, Refusal>> {
         self.session.recall(token).ok()
     }
 
-    /// How long ago it was that memory is proven to have been up to date. `None` before the first
-    /// proof, and after the watch was lost. Beyond `max_staleness` every token is asked about.
+    /// Returns the time since memory was last proven up to date. `None` before the first proof and
+    /// after the watch was lost. Beyond `max_staleness` the server is asked about every token.
     pub fn staleness(&self) -> Option<Duration> {
         let until = self.session.freshness.until();
         let proven =
@@ -95,7 +95,7 @@ impl Validator {
         Some(self.session.clock.now().since(proven))
     }
 
-    /// What it did since it was started.
+    /// Returns the counts since the start.
     pub fn counts(&self) -> Counts {
         self.session.counters.counts()
     }

@@ -1,23 +1,22 @@
-//! What a validator promises, and what it may use.
+//! The options of a validator.
 
 use std::time::Duration;
 
-/// What a [`Validator`](super::Validator) promises, and what it may use.
+/// The promises and limits of a [`Validator`](super::Validator).
 #[derive(Clone, Debug)]
 pub struct Options {
-    /// No token is accepted for longer than this after its revocation was acknowledged. Also how
-    /// long a question to the server may take. 2 s by default. Below 1.5 s the server, which moves
-    /// an idle watch once a second, is asked more often than would be needed.
+    /// Maximum time for which a token is accepted after its revocation was acknowledged, and for a
+    /// question to the server. 2 s by default. Below 1.5 s the server, which advances an idle watch
+    /// once a second, is asked more often than necessary.
     pub max_staleness: Duration,
-    /// For how long beyond `max_staleness` a token that was good may be accepted while the server
-    /// does not answer, never beyond its `cache_ttl`. Nothing by default: what cannot be proven is
-    /// refused.
+    /// Time beyond `max_staleness` in which an active token is accepted while the server does not
+    /// answer, limited by its `cache_ttl`. Zero by default: unproven tokens are refused.
     pub grace: Duration,
-    /// How many good tokens are remembered. 100,000 by default.
+    /// Maximum number of active tokens in memory. 100,000 by default.
     pub entries: usize,
-    /// How many tokens are remembered as not active. 10,000 by default.
+    /// Maximum number of inactive tokens in memory. 10,000 by default.
     pub refusals: usize,
-    /// For how long each of those is. 10 s by default.
+    /// Time for which an inactive token is remembered. 10 s by default.
     pub refusal_ttl: Duration,
 }
 

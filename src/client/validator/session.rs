@@ -1,4 +1,4 @@
-//! What a validator knows, and what it asks the server.
+//! The state of a validator, and its questions to the server.
 
 use std::{sync::Arc, time::Duration};
 
@@ -18,11 +18,11 @@ use crate::{
     proto::v1::{IntrospectRequest, TokenKind},
 };
 
-/// What the text of every access token begins with.
+/// Prefix of every access token.
 const PREFIX: &str = "jat_";
-/// How long the text of a token is at most.
+/// Maximum number of characters in a token.
 const MAX_CHARS: usize = 100;
-/// The pauses before a token is asked about again whose answer may lack a revocation.
+/// Pauses before the server is asked again after an answer that can lack a revocation.
 const AGAIN: Limits = Limits {
     deadline: Duration::MAX,
     retries: usize::MAX,
@@ -30,20 +30,20 @@ const AGAIN: Limits = Limits {
     longest_pause: Duration::from_millis(100),
 };
 
-/// Why a token is not accepted.
+/// The reason for a rejected token.
 #[derive(Clone, Debug, thiserror::Error)]
 pub enum Refusal {
-    /// It is good for nothing: unknown, expired, revoked, or not this service's to see. Whoever
-    /// shows it needs another.
+    /// The token is invalid: unknown, expired, revoked, or not visible to this service. The caller
+    /// needs another token.
     #[error("the token is not active")]
     Inactive,
 
-    /// Whether it is good cannot be told now. Whoever shows it may try again.
+    /// The token's state is unknown at present. The caller can try again.
     #[error("whether the token is active cannot be told")]
     Unknown(#[source] Error),
 }
 
-/// What all clones of a validator share.
+/// State shared by all clones of a validator.
 pub(super) struct Session {
     pub(super) client: TokenClient,
     pub(super) options: Options,
@@ -55,7 +55,7 @@ pub(super) struct Session {
 }
 
 impl Session {
-    /// What memory tells; what to ask about when it tells nothing.
+    /// Returns the result from memory, or the fingerprint to ask the server about.
     pub(super) fn recall(&self, token: &str) -> Result<Result<Arc<Claims>, Refusal>, Fingerprint> {
         let token = Fingerprint::of(token);
         let now = self.clock.now();
@@ -76,12 +76,12 @@ impl Session {
         Err(token)
     }
 
-    /// Until when an answer proves itself, or the watch proves it.
+    /// Returns the time until which the answer itself or the watch proves it.
     fn trusted(&self, answer: &Answer, proven: Moment) -> Moment {
         proven.max(answer.asked.after(self.options.max_staleness))
     }
 
-    /// Asks the server, once for all who ask at the same time.
+    /// Asks the server, once for all callers at the same time.
     pub(super) async fn ask(
         self: &Arc<Self>,
         fingerprint: Fingerprint,
@@ -98,8 +98,8 @@ impl Session {
         question.await
     }
 
-    /// Whoever joins the question later gets an answer that is as old as the question: that must
-    /// not be older than promised either.
+    /// Obtains the answer. A caller that joins the question later gets an answer as old as the
+    /// question, which must also be within the promised staleness.
     async fn answer(&self, fingerprint: Fingerprint, token: &str) -> Result<Arc<Claims>, Refusal> {
         let limit = self.options.max_staleness;
         let answer = timeout(limit, self.introspect(fingerprint, token)).await;
@@ -125,7 +125,7 @@ impl Session {
         let mut pauses = retry::pauses(&AGAIN).build();
         loop {
             count(&self.counters.asked);
-            // Order matters: both before the question is sent.
+            // Order matters: both are read before the question is sent.
             let since = self.memory.position();
             let asked = self.clock.now();
             let answer = self.client.introspect(request.clone()).await;
@@ -144,12 +144,12 @@ impl Session {
                 }
                 Err(NotKept::Overtaken) => count(&self.counters.overtaken),
             }
-            // An instance that is behind catches up in a moment.
+            // An instance that lags behind catches up in a moment.
             sleep(retry::some_of(pauses.next().unwrap_or(AGAIN.longest_pause))).await;
         }
     }
 
-    /// What memory tells in the grace period that was opted in to.
+    /// Returns the result from memory in the configured grace period.
     fn graced(&self, token: Fingerprint) -> Option<Arc<Claims>> {
         if self.options.grace.is_zero() {
             return None;
@@ -165,7 +165,8 @@ impl Session {
     }
 }
 
-/// Whether the text is one that an access token can have. Other text costs the server nothing.
+/// Returns `true` if an access token can have this text. Any other text is rejected without a
+/// question to the server.
 fn is_access_token(text: &str) -> bool {
     let legal = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_';
     text.starts_with(PREFIX) && text.len() <= MAX_CHARS && text.bytes().all(legal)

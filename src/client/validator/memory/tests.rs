@@ -1,4 +1,4 @@
-//! What is kept, what loses to a revocation, and what goes.
+//! Tests of answers that are stored, are overtaken by a revocation, or are removed.
 
 use super::*;
 use crate::proto::v1::{
@@ -30,7 +30,7 @@ fn keep(memory: &Memory, token: &str, since: Position) -> Result<Arc<Claims>, No
     memory.keep(Fingerprint::of(token), &found, claims(token))
 }
 
-/// What becomes of an answer that reflects the feed so far and was asked for just now.
+/// Returns the result of storing a new answer that reflects the feed so far.
 fn keep_at(memory: &Memory, token: &str, feed_position: u64) -> Result<Arc<Claims>, NotKept> {
     let found = Found { since: memory.position(), feed_position, asked: Moment(0), ttl: TTL };
     memory.keep(Fingerprint::of(token), &found, claims(token))
@@ -143,7 +143,7 @@ fn an_answer_that_may_lack_what_is_not_remembered_is_told_and_not_kept() {
         assert_eq!(claims.grant_id, "a");
         assert!(!stands(&memory, "a"));
         keep_at(&memory, "a", floor).expect("it is not behind");
-        // More than are remembered, and then something that may concern anything.
+        // More revocations than are remembered, and then one of unknown kind.
         for _ in 0..=RECENT {
             floor += 1;
             memory.apply(&[ended("b")], floor);
