@@ -1,4 +1,4 @@
-//! What it costs to validate a token that is known, by one thread and by two, beside asking the
+//! The cost of validating a known token, by one thread and by two, compared with a question to the
 //! server about the same tokens. The server is the real one, on this machine.
 
 #[path = "../tests/common/mod.rs"]
@@ -22,7 +22,7 @@ const TOKENS: usize = 1_000;
 
 struct Scene {
     runtime: Runtime,
-    /// Serves until it is dropped.
+    /// The server, which serves until it is dropped.
     _server: Server,
     client: TokenClient,
     validator: Validator,
@@ -52,7 +52,7 @@ impl Scene {
         Self { runtime, _server: server, client, validator, tokens }
     }
 
-    /// Asks the server about what memory does not tell any more.
+    /// Asks the server about the tokens that memory does not answer any more.
     fn warm(&self) {
         for token in &self.tokens {
             self.runtime.block_on(self.validator.validate(token)).expect("active");
@@ -84,8 +84,8 @@ fn validate(criterion: &mut Criterion) {
     });
 
     scene.warm();
-    // Half of the calls and half of the tokens each: the time of one call, if nothing is shared, is
-    // half of the above.
+    // Each thread makes half of the calls with half of the tokens: the time of one call, if nothing
+    // is shared, is half of the above.
     group.bench_function("hit, two threads", |bencher| {
         bencher.iter_custom(|calls| {
             let began = start();

@@ -1,7 +1,7 @@
-//! The yardstick of password logins: argon2 at the default cost and nothing else.
+//! A reference for password logins: argon2 at the default cost and nothing else.
 //!
-//! Prints how many hashes a second one thread makes. `benches/password.py` runs it on the core that it
-//! then gives to a server.
+//! Prints the number of hashes a second on one thread. `benches/password.py` runs it on the core
+//! that it then gives to a server.
 
 use std::time::Duration;
 
@@ -11,7 +11,7 @@ use jeton::{domain::hash_cost::HashCost, metrics::Stopwatch};
 
 #[derive(Parser)]
 struct Options {
-    /// How long it hashes.
+    /// Duration of the run.
     #[arg(long, default_value = "5s")]
     duration: humantime::Duration,
 }

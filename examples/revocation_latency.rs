@@ -1,11 +1,12 @@
-//! How soon a revocation at one instance counts at another: from `RevokeToken`'s OK at the one to the
-//! first answer of the other that says "not active".
+//! The delay of a revocation between two instances: from the OK of `RevokeToken` at one instance to
+//! the first "not active" at the other.
 //!
 //!     cargo run --release --example revocation_latency -- \
 //!         --revoke-at http://127.0.0.1:50051 --introspect-at http://127.0.0.1:50052
 //!
-//! The other instance has the token in memory and is asked for it all the time, one question after the
-//! other on one connection: times are as exact as one question is long. `benches/cluster.py` runs it.
+//! The second instance has the token in memory and is asked for it continuously, with one question
+//! after the other on one connection: the times are as precise as one question is long.
+//! `benches/cluster.py` runs it.
 
 use std::time::Duration;
 
@@ -21,7 +22,7 @@ use jeton::{
 };
 use tokio::time::{Instant, sleep, timeout};
 
-/// Long beyond any `max_staleness`.
+/// Time limit, far beyond any `max_staleness`.
 const PATIENCE: Duration = Duration::from_secs(120);
 
 #[derive(Parser)]
@@ -29,16 +30,16 @@ struct Options {
     /// The instance that revokes.
     #[arg(long)]
     revoke_at: String,
-    /// The instance that is asked.
+    /// The instance that introspects.
     #[arg(long)]
     introspect_at: String,
     /// A client that may use client credentials and introspect its own tokens.
     #[arg(long, default_value = "gateway")]
     client_id: String,
-    /// Its secret.
+    /// The client's secret.
     #[arg(long, env = "JETON_CLIENT_SECRET", hide_env_values = true)]
     client_secret: String,
-    /// How many tokens are revoked, one after the other.
+    /// Number of tokens to revoke, one after the other.
     #[arg(long, default_value_t = 1_000)]
     count: u64,
 }
@@ -57,7 +58,8 @@ async fn main() {
     for number in 0..options.count {
         let token = issue(&one).await;
         assert!(is_active(&other, &token).await, "a new token is good");
-        // At any moment between two looks of the other instance's at the database.
+        // The pause varies, so that revocations fall anywhere between two database reads of the
+        // second instance.
         sleep(Duration::from_micros(number * 7_919 % 100_000)).await;
         let time = revoke(&one, &other, token).await;
         times.saturating_record(u64::try_from(time.as_micros()).unwrap_or(u64::MAX).max(1));
@@ -88,7 +90,7 @@ async fn is_active(client: &TokenClient, token: &str) -> bool {
     client.introspect(request).await.expect("an answer").active
 }
 
-/// How long the other one took to refuse the token once it was revoked.
+/// Returns the time after the revocation until the other instance refused the token.
 async fn revoke(one: &TokenClient, other: &TokenClient, token: String) -> Duration {
     let (asked, shown) = (other.clone(), token.clone());
     let refused = tokio::spawn(async move {
@@ -99,6 +101,6 @@ async fn revoke(one: &TokenClient, other: &TokenClient, token: String) -> Durati
     one.revoke_token(request).await.expect("revoked");
     let revoked = Instant::now();
     let refused = timeout(PATIENCE, refused).await.expect("refused in the end").expect("answers");
-    // It may be refused before the one who revoked has its answer.
+    // The token can be refused before the revocation is answered.
     refused.saturating_duration_since(revoked)
 }

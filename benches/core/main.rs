@@ -1,4 +1,4 @@
-//! What the parts of a call cost by themselves: token text, keys, records, the judgement, the store.
+//! The costs of the parts of a call: token text, keys, records, the judgement, the store.
 
 mod scene;
 mod store;

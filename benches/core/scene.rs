@@ -1,4 +1,4 @@
-//! A client, a user, and a grant of theirs with its tokens.
+//! A client, a user, and a grant for them with its tokens.
 
 use std::time::Duration;
 
@@ -51,7 +51,7 @@ impl Scene {
         Self { key, client, user, grant, pair, now }
     }
 
-    /// Another grant of the same user.
+    /// Returns another grant of the same user.
     pub(crate) fn another(&self) -> Grant {
         login(&self.client, &self.user, &self.key, self.now).grant
     }

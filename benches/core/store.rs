@@ -1,4 +1,4 @@
-//! The sled engine: reads from its memory and past it, and commits of one writer and of many.
+//! The sled engine: reads from memory and from disk, and commits of one writer and of many.
 
 use std::{hint::black_box, sync::Arc};
 
@@ -18,7 +18,7 @@ use crate::scene::{Scene, SystemEntropy};
 
 const GRANTS: usize = 10_000;
 
-/// A store on this machine's disk, in the folder for temporary files.
+/// A store on this machine's disk, in the directory for temporary files.
 struct Disk {
     runtime: Runtime,
     store: SledStore,
@@ -41,7 +41,7 @@ impl Disk {
         }
     }
 
-    /// Fills the store and names what is in it.
+    /// Fills the store and returns the IDs of its grants.
     fn filled(self, scene: &Scene) -> (Self, Vec<GrantId>) {
         let grants: Vec<_> = (0..GRANTS).map(|_| scene.another()).collect();
         let ids = grants.iter().map(|grant| grant.id).collect();
@@ -75,7 +75,7 @@ pub(crate) fn read(criterion: &mut Criterion) {
     group.finish();
 }
 
-/// Each is answered once it is synced.
+/// Each write is answered once it is synced.
 pub(crate) fn commit(criterion: &mut Criterion) {
     let scene = Arc::new(Scene::new());
     let disk = Disk::open(64 << 20);

@@ -1,8 +1,8 @@
-//! The yardstick of the benchmarks: a bare tonic server that answers what jeton answered once.
+//! A reference for the benchmarks: a bare tonic server that repeats the answers of a jeton server.
 //!
-//! It takes and gives the same messages and metadata as jeton does and does nothing between. It asks
-//! the jeton at `--like` for a token and about that token, and from then on answers every call with
-//! those answers, whoever asks. `benches/ratios.py` runs it beside jeton.
+//! It receives and sends the same messages and metadata as jeton and does no work in between. It
+//! asks the jeton at `--like` for a token and about that token once, and then answers every call
+//! with those answers. `benches/ratios.py` runs it beside jeton.
 
 use std::{env, net::SocketAddr, pin::Pin};
 
@@ -26,18 +26,18 @@ use tonic::{
 
 #[derive(Parser)]
 struct Options {
-    /// Where to listen.
+    /// Address to listen on.
     #[arg(long)]
     listen: SocketAddr,
-    /// The URL of the jeton whose answers are given.
+    /// URL of the jeton server to imitate.
     #[arg(long)]
     like: String,
-    /// The client as which it is asked; its secret is read from `JETON_CLIENT_SECRET`.
+    /// Client ID for the calls to that server; its secret is read from `JETON_CLIENT_SECRET`.
     #[arg(long)]
     client_id: String,
 }
 
-/// An answer, kept.
+/// A stored answer.
 #[derive(Clone)]
 struct Kept<T> {
     message: T,
@@ -84,7 +84,7 @@ impl Bare {
     }
 }
 
-/// What a bare server is not asked for.
+/// Rejects calls that the benchmarks do not make.
 fn not_here<T>() -> Result<Response<T>, Status> {
     Err(Status::unimplemented("this server only introspects"))
 }

@@ -1,4 +1,4 @@
-//! Two clocks: the simulated one, which the service is given, and the real one, for rates.
+//! Two clocks: a simulated one for the service, and a real one for rates.
 
 use std::{
     sync::atomic::{AtomicU64, Ordering},
@@ -7,10 +7,10 @@ use std::{
 
 use jeton::domain::time::{Clock, Timestamp};
 
-/// The first simulated moment, in milliseconds.
+/// Start of the simulated time, in milliseconds.
 const BEGINNING: u64 = 1_800_000_000_000;
 
-/// A clock that moves by hand.
+/// A clock that is moved by hand.
 pub(crate) struct HandClock(AtomicU64);
 
 impl HandClock {
@@ -23,7 +23,7 @@ impl HandClock {
         self.0.fetch_add(millis, Ordering::SeqCst);
     }
 
-    /// How far it has come.
+    /// Returns the simulated time since the start.
     pub(crate) fn passed(&self) -> Duration {
         self.now().since(Timestamp::from_millis(BEGINNING))
     }
@@ -39,7 +39,7 @@ impl Clock for HandClock {
     }
 }
 
-/// Real time since it was started.
+/// Measures real time.
 pub(crate) struct Stopwatch(Instant);
 
 impl Stopwatch {

@@ -1,4 +1,4 @@
-//! Logins that come as fast as others expire: the number of live grants stays, everything else passes.
+//! Logins at the rate at which other grants expire: the number of live grants stays the same.
 
 use std::{sync::Arc, time::Duration};
 
@@ -11,9 +11,9 @@ use crate::{
     world::{World, lifetimes},
 };
 
-/// How long a grant lives, unless it is swept an hour later.
+/// Lifetime of a grant, which is swept an hour later.
 const LIFE: Duration = Duration::from_secs(24 * 60 * 60);
-/// Moments a life is divided into: grants are issued and swept at each.
+/// Number of steps in a lifetime. Grants are issued and swept at each step.
 const MOMENTS: u32 = 48;
 
 /// The options of a flow.
@@ -21,22 +21,22 @@ const MOMENTS: u32 = 48;
 pub(crate) struct Flow {
     #[command(flatten)]
     place: Place,
-    /// Grants that are alive at a time.
+    /// Number of live grants.
     #[arg(long, default_value_t = 100_000)]
     live: usize,
-    /// Grants issued in all.
+    /// Number of grants issued in total.
     #[arg(long, default_value_t = 20_000_000)]
     total: u64,
-    /// Issues at a time: what fills the store's batches.
+    /// Number of concurrent issues, which fill the store's batches.
     #[arg(long, default_value_t = 1_024)]
     parallel: usize,
-    /// Moments, half an hour each, between two samples.
+    /// Number of steps, half an hour each, between two samples.
     #[arg(long, default_value_t = 24)]
     every: u64,
 }
 
 impl Flow {
-    /// Runs it until all are issued.
+    /// Runs until all grants are issued.
     pub(crate) async fn run(self) {
         let world = World::new(&self.place, lifetimes(LIFE, LIFE), self.live / 10).await;
         let samples = Samples::start();
@@ -61,7 +61,7 @@ impl Flow {
     }
 }
 
-/// Issues `count` grants, `parallel` at a time, to users in turn.
+/// Issues `count` grants, `parallel` at a time, to the users in turn.
 async fn issue_all(world: &Arc<World>, from: u64, count: usize, parallel: usize) {
     let from = usize::try_from(from).expect("a count of grants");
     let mut tasks = JoinSet::new();

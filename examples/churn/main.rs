@@ -1,8 +1,8 @@
-//! Years of use in minutes: the service over the sled engine with a clock that is moved by hand,
-//! and what it takes on the disk and in memory as time goes by.
+//! Years of use in minutes: runs the service over the sled engine with a clock that is moved by
+//! hand, and measures its disk and memory usage over time.
 //!
 //! `year` refreshes the same grants every hour. `flow` issues grants as fast as others expire.
-//! `open` says how long a store takes to open. Each prints one line of CSV a sample.
+//! `open` measures the time to open a store. Each prints one line of CSV a sample.
 
 mod clock;
 mod entropy;
@@ -22,21 +22,21 @@ enum Command {
     Year(year::Year),
     /// Issues grants as fast as older ones expire and are swept.
     Flow(flow::Flow),
-    /// Opens what one of the others has left, and says how long that took.
+    /// Opens the store of an earlier run and prints the time that this took.
     Open(Place),
 }
 
-/// Where the store is.
+/// Location of the store.
 #[derive(Args)]
 struct Place {
     /// The data directory.
     #[arg(long)]
     dir: PathBuf,
-    /// Memory for records, in MiB; sled's own pages take a quarter of it on top.
+    /// Memory for records, in MiB; sled's own pages take a quarter of it in addition.
     #[arg(long, default_value_t = 256)]
     cache_mib: u64,
-    /// MiB of garbage that are no reason to clean the store's file: 64 in the server. A huge one
-    /// shows what sled does by itself.
+    /// Garbage allowed in the store's file before it is cleaned, in MiB: 64 in the server. A huge
+    /// value shows sled without cleaning.
     #[arg(long, default_value_t = 128)]
     spare_mib: u64,
 }

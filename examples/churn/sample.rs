@@ -1,4 +1,4 @@
-//! What is measured: records, disk, memory, and the time a store takes to open.
+//! The samples: records, disk, memory, and the time to open the store.
 
 use std::{fs, os::unix::fs::MetadataExt as _, path::Path};
 
@@ -16,7 +16,7 @@ pub(crate) struct Samples {
 }
 
 impl Samples {
-    /// Prints the names of the columns. `done` counts what the run does.
+    /// Prints the names of the columns. `done` counts the actions of the run.
     pub(crate) fn start() -> Self {
         println!("days,done,seconds,records,disk_bytes,rss_bytes");
         Self { stopwatch: Stopwatch::start() }
@@ -34,7 +34,7 @@ impl Samples {
         );
     }
 
-    /// Prints a summary for a person, on standard error: the curve goes into a file.
+    /// Prints a summary on standard error, apart from the samples.
     pub(crate) async fn sum_up(&self, world: &World, place: &Place, done: u64) {
         let (records, disk) = (world.records().await, disk_bytes(&place.dir));
         eprintln!(
@@ -47,7 +47,7 @@ impl Samples {
     }
 }
 
-/// Opens a store and says how long it took.
+/// Opens a store and prints the time that this took.
 pub(crate) async fn reopen(place: &Place) {
     let stopwatch = Stopwatch::start();
     let store = open(place);
@@ -60,18 +60,18 @@ pub(crate) async fn reopen(place: &Place) {
     store.close().await.expect("the store closes in order");
 }
 
-/// Bytes that the file system has given to everything below `path`.
+/// Returns the bytes that the file system has allocated to everything below `path`.
 fn disk_bytes(path: &Path) -> u64 {
     let entries = fs::read_dir(path).expect("a directory");
     let sizes = entries.flatten().filter_map(|entry| {
-        // sled removes files of its own at any time.
+        // sled removes its own files at any time.
         let metadata = entry.metadata().ok()?;
         Some(if metadata.is_dir() { disk_bytes(&entry.path()) } else { metadata.blocks() * BLOCK })
     });
     sizes.sum()
 }
 
-/// A figure of this process, in bytes.
+/// Returns a figure of this process, in bytes.
 fn status(name: &str) -> u64 {
     let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
     let line = status.lines().find_map(|line| line.strip_prefix(name));

@@ -1,4 +1,4 @@
-//! The service over a store on the disk, with one client and some users.
+//! The service over a store on disk, with one client and some users.
 
 use std::{sync::Arc, time::Duration};
 
@@ -36,10 +36,10 @@ use jeton::{
 
 use crate::{Place, clock::HandClock, entropy::SystemEntropy};
 
-/// Grants in one page of a listing.
+/// Number of grants in one page of a listing.
 const PAGE: usize = 1_000;
 
-/// A service, its store, and what is needed to call it.
+/// A service with its store and the state to call it.
 pub(crate) struct World {
     pub(crate) store: SledStore,
     pub(crate) service: Service<SledStore>,
@@ -50,7 +50,7 @@ pub(crate) struct World {
 }
 
 impl World {
-    /// Makes a store with a client whose grants live as `lifetimes` say, and with users.
+    /// Creates a store with users and a client whose grants have these `lifetimes`.
     pub(crate) async fn new(place: &Place, lifetimes: Lifetimes, users: usize) -> Arc<Self> {
         let store = open(place);
         let clock = Arc::new(HandClock::new());
@@ -77,7 +77,7 @@ impl World {
         Arc::new(Self { store, service, clock, caller, key, users })
     }
 
-    /// Issues a grant to the user of that number, as the service does once the password was right,
+    /// Issues a grant to the user with that number, as the service does after a correct password,
     /// and returns its refresh token.
     pub(crate) async fn issue(&self, number: usize) -> Secret {
         let user = &self.users[number % self.users.len()];
@@ -101,7 +101,7 @@ impl World {
         pair.refresh.expect("the client may refresh").to_text()
     }
 
-    /// Sweeps until nothing that was due is left.
+    /// Sweeps until no grant is due.
     pub(crate) async fn sweep(&self) -> usize {
         let mut swept = 0;
         loop {
@@ -113,7 +113,7 @@ impl World {
         }
     }
 
-    /// How many grants a listing of the client's shows.
+    /// Returns the number of grants in a listing of the client's.
     pub(crate) async fn records(&self) -> usize {
         let (mut count, mut after) = (0, None);
         loop {
@@ -137,7 +137,7 @@ pub(crate) fn open(place: &Place) -> SledStore {
     SledStore::open(&options, &SystemEntropy).expect("the store opens")
 }
 
-/// Lifetimes with the usual access token.
+/// Returns lifetimes with the usual access token.
 pub(crate) const fn lifetimes(refresh: Duration, grant: Duration) -> Lifetimes {
     Lifetimes { access: Duration::from_secs(15 * 60), refresh, grant }
 }

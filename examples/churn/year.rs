@@ -24,22 +24,22 @@ const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 pub(crate) struct Year {
     #[command(flatten)]
     place: Place,
-    /// Grants that are refreshed.
+    /// Number of refreshed grants.
     #[arg(long, default_value_t = 10_000)]
     grants: usize,
-    /// Hours that pass.
+    /// Number of hours.
     #[arg(long, default_value_t = 365 * 24)]
     hours: u64,
-    /// Refreshes at a time: what fills the store's batches.
+    /// Number of concurrent refreshes, which fill the store's batches.
     #[arg(long, default_value_t = 1_024)]
     parallel: usize,
-    /// Hours between two samples.
+    /// Number of hours between two samples.
     #[arg(long, default_value_t = 24)]
     every: u64,
 }
 
 impl Year {
-    /// Runs it, and insists that every session is alive at the end.
+    /// Runs the year, and checks that every session is alive at the end.
     pub(crate) async fn run(self) {
         let lifetimes = lifetimes(30 * DAY, 400 * DAY);
         let world = World::new(&self.place, lifetimes, self.grants.div_ceil(10)).await;

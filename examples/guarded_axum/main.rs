@@ -1,4 +1,4 @@
-//! An axum service that lets nobody through without a token for `billing` with the scope `read`.
+//! An axum service that requires a token for `billing` with the scope `read`.
 //!
 //! Takes the address of the token service and its own:
 //! `cargo run --example guarded_axum -- http://127.0.0.1:50051 127.0.0.1:8060`

@@ -1,4 +1,4 @@
-//! A tonic service that lets nobody through without a token for `billing` with the scope `read`.
+//! A tonic service that requires a token for `billing` with the scope `read`.
 //!
 //! Takes the address of the token service and its own:
 //! `cargo run --example guarded_tonic -- http://127.0.0.1:50051 127.0.0.1:50060`
@@ -32,7 +32,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let client = TokenClient::new(endpoint(tokens)?.connect_lazy(), Credentials::Basic(basic));
     let validator = Validator::start(client, Options::default());
     let require = RequireToken::new(validator, "billing").scopes(["read"]);
-    // Around one service; `Server::builder().layer(require)` goes around all of them.
+    // This guards one service; `Server::builder().layer(require)` guards all of them.
     let guarded = require.layer(HealthServer::new(Clinic));
 
     println!("serving on {listen}");
@@ -40,7 +40,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-/// Stands for any generated service.
+/// A placeholder for any generated service.
 struct Clinic;
 
 #[tonic::async_trait]

@@ -1,4 +1,4 @@
-//! A store full of grants that are all due to be freed.
+//! A store full of grants that are all due for deletion.
 
 use std::{path::Path, time::Duration};
 
@@ -25,11 +25,11 @@ use jeton::{
     },
 };
 
-/// For how long the sweeper keeps spent grants.
+/// Time for which the sweeper keeps spent grants.
 const KEPT: Duration = Duration::from_secs(60 * 60);
-/// Grants that are written at the same time, in a few batches.
+/// Number of grants written concurrently, in a few batches.
 const GROUP: u64 = 1024;
-/// Fills a new store under `dir`, and says how many seconds it took.
+/// Fills a new store under `dir` and returns the seconds that this took.
 pub(crate) async fn fill(dir: &Path, grants: u64) -> f64 {
     assert!(!dir.exists(), "{} is there already", dir.display());
     let stopwatch = Stopwatch::start();
@@ -51,7 +51,7 @@ pub(crate) async fn fill(dir: &Path, grants: u64) -> f64 {
     stopwatch.seconds()
 }
 
-/// A grant of one access token, that the sweeper frees from `due` on.
+/// Returns a grant of one access token that the sweeper deletes from `due` on.
 fn spent_at(due: Timestamp, key: &ServerKey) -> Grant {
     let spent = due.before(KEPT);
     let issued = spent.before(KEPT);

@@ -1,4 +1,4 @@
-//! Introspections at a steady rate, and how long they took.
+//! Introspections at a steady rate, with their latencies.
 
 use std::time::Duration;
 
@@ -22,10 +22,10 @@ use tonic::transport::Channel;
 
 use crate::server::Server;
 
-/// Live tokens that are introspected in turn.
+/// Number of live tokens, which are introspected in turn.
 const TOKENS: usize = 200;
 
-/// The load, until it is dropped.
+/// The load, which ends when it is dropped.
 pub(crate) struct Load {
     task: JoinHandle<()>,
     on: watch::Sender<bool>,
@@ -33,7 +33,7 @@ pub(crate) struct Load {
 }
 
 impl Load {
-    /// Gets tokens, to introspect them `rate` times a second while it is on.
+    /// Obtains tokens, to introspect them `rate` times a second while the load is on.
     pub(crate) async fn start(server: &Server, rate: u64) -> Self {
         let channel = connect(format!("http://{}", server.grpc)).await.expect("a connection");
         let mut tokens = Vec::new();
@@ -46,12 +46,12 @@ impl Load {
         Self { task, on, times: times.into() }
     }
 
-    /// Turns it on or off.
+    /// Turns the load on or off.
     pub(crate) fn set(&self, on: bool) {
         self.on.send_replace(on);
     }
 
-    /// Seconds of every call that was answered since the last look.
+    /// Returns the seconds of every call that was answered since the last call of this function.
     pub(crate) async fn take(&self) -> Vec<f64> {
         let mut receiver = self.times.lock().await;
         let mut times = Vec::new();
@@ -91,7 +91,7 @@ async fn call(
     ticks.set_missed_tick_behavior(MissedTickBehavior::Burst);
     for token in tokens.iter().cycle() {
         if !*is_on.borrow() {
-            // Gone with the load.
+            // The load was dropped.
             let Ok(_) = is_on.wait_for(|on| *on).await else { return };
             ticks.reset();
         }
@@ -103,14 +103,14 @@ async fn call(
         tokio::spawn(async move {
             let answer = client.introspect(request).await;
             assert!(answer.expect("an answer").into_inner().active);
-            // The receiver is gone when the round is over.
+            // The receiver is dropped when the round is over.
             let _gone = times.send(due.elapsed().as_secs_f64());
         });
     }
 }
 
-/// Prints and returns p50 and p99 in milliseconds: of each turn, and of these the median. A machine
-/// that stalls for a moment spoils one turn, not the result.
+/// Prints and returns p50 and p99 in milliseconds: the medians of the turns' values. A machine that
+/// stalls for a moment spoils one turn, not the result.
 pub(crate) fn summary(what: &str, turns: Vec<Vec<f64>>) -> (f64, f64) {
     let calls: usize = turns.iter().map(Vec::len).sum();
     let turns: Vec<_> = turns.into_iter().filter(|turn| !turn.is_empty()).map(sorted).collect();

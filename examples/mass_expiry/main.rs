@@ -1,15 +1,15 @@
-//! What a mass expiry costs everybody else: times `Introspect` at a modest rate before, while and
-//! after a million grants are freed at once, on a real server.
+//! The cost of a mass expiry for other calls: times `Introspect` at a modest rate before, while and
+//! after a million grants are deleted at once, on a real server.
 //!
 //!     cargo build --release --bin jeton --example mass_expiry
 //!     target/release/examples/mass_expiry --grants 1000000
 //!
-//! The sweeper frees what the clock has said for an hour to be spent, so the run begins with that hour.
+//! The sweeper deletes grants an hour after they are spent, so the run begins with that hour.
 //!
-//! Two servers take turns, a few seconds each: one over an empty store, and one that frees grants all
-//! the time. The one whose turn it is not is stopped (SIGSTOP), so that whatever else the machine
-//! does hits both alike. Calls come at their times whether or not earlier ones were answered, and
-//! each is timed from then.
+//! Two servers take turns of a few seconds: one over an empty store, and one that deletes grants
+//! all the time. The other server is stopped (SIGSTOP) meanwhile, so that other load on the machine
+//! affects both alike. Calls start at fixed times, independent of the answers to earlier calls, and
+//! each is timed from its fixed time.
 
 mod fill;
 mod load;
@@ -23,23 +23,23 @@ use tokio::time::sleep;
 
 use crate::{load::Load, server::Server};
 
-/// How long a turn is, and what of its beginning does not count: a server that was stopped catches
-/// up on what its timers missed.
+/// Length of a turn, and the part at its beginning that does not count: a server that was stopped
+/// catches up on its timers.
 const TURN: Duration = Duration::from_secs(3);
 const SETTLING: Duration = Duration::from_millis(500);
 
 #[derive(Parser)]
 struct Options {
-    /// Grants that expire at once.
+    /// Number of grants that expire at once.
     #[arg(long, default_value_t = 1_000_000)]
     grants: u64,
-    /// Introspections a second.
+    /// Number of introspections a second.
     #[arg(long, default_value_t = 500)]
     rate: u64,
-    /// A new directory for the data: on the disk that is meant.
+    /// A new directory for the data, on the disk to be measured.
     #[arg(long, default_value = "target/mass_expiry")]
     dir: PathBuf,
-    /// Go on with a directory that an earlier run has filled with as many grants.
+    /// Use a directory that an earlier run has filled with as many grants.
     #[arg(long)]
     filled: bool,
 }

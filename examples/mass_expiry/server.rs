@@ -1,4 +1,4 @@
-//! `jeton serve` as a child process, and what its metrics say.
+//! `jeton serve` as a child process, with its metrics.
 
 use std::{
     env, fs,
@@ -34,7 +34,7 @@ pub(crate) struct Server {
 }
 
 impl Server {
-    /// Starts the `jeton` that was built beside this program, over the store under `dir`.
+    /// Starts the `jeton` binary beside this program, over the store under `dir`.
     pub(crate) async fn start(dir: &Path) -> Self {
         let example = env::current_exe().expect("this program's path");
         let binary = example.ancestors().nth(2).expect("its build directory").join("jeton");
@@ -62,12 +62,12 @@ impl Server {
         server
     }
 
-    /// Stops it in its tracks.
+    /// Stops the process with SIGSTOP.
     pub(crate) fn pause(&self) {
         self.signal("STOP");
     }
 
-    /// Lets it go on after [`Self::pause`].
+    /// Continues the process after [`Self::pause`].
     pub(crate) fn go_on(&self) {
         self.signal("CONT");
     }
@@ -78,7 +78,7 @@ impl Server {
         assert!(sent.success());
     }
 
-    /// How many grants it has freed so far.
+    /// Returns the number of grants deleted so far.
     pub(crate) async fn swept(&self) -> u64 {
         let metrics = self.ask("/metrics").await.expect("the metrics");
         let line = metrics.lines().find_map(|line| line.strip_prefix("jeton_grants_swept_total "));
@@ -96,7 +96,7 @@ impl Server {
 }
 
 impl Drop for Server {
-    /// What is left in its store is nobody's.
+    /// The store is discarded, so the process can be killed.
     fn drop(&mut self) {
         drop(self.child.kill());
         drop(self.child.wait());

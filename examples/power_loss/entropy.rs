@@ -1,4 +1,4 @@
-//! Randomness for ids and secrets.
+//! Randomness for IDs and secrets.
 
 use jeton::domain::entropy::Entropy;
 

@@ -1,10 +1,10 @@
-//! What a verification found wrong.
+//! The faults that a verification found.
 
 use std::{fmt, process::ExitCode};
 
 use crate::history::Wrong;
 
-/// Counts, and the first thing of all.
+/// The number of faults of each kind, and the first fault.
 #[derive(Debug, Default)]
 pub(crate) struct Findings {
     lost: u64,
@@ -14,25 +14,25 @@ pub(crate) struct Findings {
 }
 
 impl Findings {
-    /// Something promised is not there.
+    /// Records that promised data is missing.
     pub(crate) fn lost(&mut self, what: String) {
         self.lost += 1;
         self.first.get_or_insert(what);
     }
 
-    /// Something is there that nobody wrote.
+    /// Records that the store contains data that was never written.
     pub(crate) fn invented(&mut self, what: String) {
         self.invented += 1;
         self.first.get_or_insert(what);
     }
 
-    /// Something is there without what must be written before it.
+    /// Records that data exists without other data that must be written before it.
     pub(crate) fn order(&mut self, what: String) {
         self.order += 1;
         self.first.get_or_insert(what);
     }
 
-    /// Takes a judgement on one record.
+    /// Records the judgement of one record.
     pub(crate) fn judge(&mut self, name: &str, judgement: Result<(), Wrong>) {
         match judgement {
             Ok(()) => {}
@@ -41,7 +41,7 @@ impl Findings {
         }
     }
 
-    /// How the program ends.
+    /// Returns the program's exit code.
     pub(crate) fn exit_code(&self) -> ExitCode {
         if self.lost + self.invented > 0 {
             ExitCode::from(1)

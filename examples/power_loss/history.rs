@@ -1,59 +1,61 @@
-//! What the ledger says of one record: which of its states the store may show, and which it must not.
+//! The ledger's history of one record: the states that the store can show, and the states that it
+//! must not.
 
-/// How a write that was tried came out.
+/// The outcome of a write.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Outcome {
-    /// Nobody knows: it may have happened or not.
+    /// The result is unknown: the write may have happened or not.
     Unknown,
-    /// It was acknowledged with this version.
+    /// The write was acknowledged with this version.
     Done(u64),
-    /// It was refused: it must not have happened.
+    /// The write was refused: it must not have happened.
     Refused,
-    /// Nobody knew, and a later opening showed another state: it must not come back.
+    /// The result was unknown, and a later opening showed another state: this one must not come
+    /// back.
     Settled,
 }
 
-/// One write that was tried.
+/// One attempt to write.
 #[derive(Clone, Debug)]
 pub(crate) struct Attempt {
-    /// The version it was to replace.
+    /// The version to replace.
     pub(crate) expected: Option<u64>,
-    /// The new state; `None` for a deletion.
+    /// The new state. `None` for a deletion.
     pub(crate) state: Option<String>,
-    /// The change that it puts into the feed.
+    /// The write's change in the feed.
     pub(crate) change: Option<String>,
-    /// How far the feed went before: the change is behind this place.
+    /// The feed's head before the write: the change is behind this position.
     pub(crate) behind: u64,
-    /// How it came out.
+    /// The outcome of the write.
     pub(crate) outcome: Outcome,
 }
 
-/// Everything tried on one record, and the newest state that somebody was promised.
+/// All attempts to write one record, and the newest state that a reader was promised.
 ///
-/// The engine's versions of one record grow, which the contract does not promise and which is why
-/// this tool is the sled engine's alone.
+/// The engine's versions of one record grow. The contract does not promise this, so this tool works
+/// only for the sled engine.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct History {
     attempts: Vec<Attempt>,
-    /// The newest version that was acknowledged or read; 0 for none.
+    /// The newest version that was acknowledged or read. 0 for none.
     floor: u64,
-    /// Whether that version is a deletion.
+    /// `true` if that version is a deletion.
     gone: bool,
 }
 
-/// Why a state must not be there.
+/// The reason for a wrong state.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Wrong {
-    /// A newer one was promised.
+    /// A newer state was promised.
     Lost(&'static str),
-    /// Nobody wrote it.
+    /// The state was never written.
     Invented(&'static str),
 }
 
 impl History {
-    /// Notes a write that is about to be tried; its place, for [`Self::end`].
+    /// Notes a write before it is attempted. Returns its index for [`Self::end`].
     pub(crate) fn begin(&mut self, attempt: Attempt) -> usize {
-        // What is to be replaced had been read, and readers see durable states only.
+        // The state to replace was read before, and readers see durable states only.
         if let Some(version) = attempt.expected {
             self.promise(version, true);
         }
@@ -61,7 +63,7 @@ impl History {
         self.attempts.len() - 1
     }
 
-    /// Notes how a write came out.
+    /// Notes the outcome of a write.
     pub(crate) fn end(&mut self, place: usize, outcome: Outcome) {
         let attempt = &mut self.attempts[place];
         attempt.outcome = outcome;
@@ -71,7 +73,7 @@ impl History {
         }
     }
 
-    /// Notes that somebody was shown this version.
+    /// Notes that a reader was shown this version.
     pub(crate) fn promise(&mut self, version: u64, exists: bool) {
         if version > self.floor {
             self.floor = version;
@@ -79,7 +81,7 @@ impl History {
         }
     }
 
-    /// Notes what an opening showed while nothing was under way: all that was unknown is decided.
+    /// Notes the state after an opening without writes under way: every unknown outcome is decided.
     pub(crate) fn settle(&mut self, found: Option<(u64, &str)>) {
         for attempt in &mut self.attempts {
             let shown = found.map(|(_, state)| state) == attempt.state.as_deref();
@@ -93,24 +95,24 @@ impl History {
         }
     }
 
-    /// Whether a write's outcome is unknown.
+    /// Returns `true` if the outcome of a write is unknown.
     pub(crate) fn is_open(&self) -> bool {
         let mut attempts = self.attempts.iter();
         attempts.any(|attempt| attempt.outcome == Outcome::Unknown)
     }
 
-    /// Whether the record was last known to exist.
+    /// Returns `true` if the record was last known to exist.
     pub(crate) fn exists(&self) -> bool {
         self.floor > 0 && !self.gone
     }
 
-    /// All that was tried.
+    /// Returns all attempts.
     pub(crate) fn attempts(&self) -> &[Attempt] {
         &self.attempts
     }
 
-    /// The write that made `state` with `version`. Of writes to the same state, which happen when
-    /// two revoke the same access token, one that can have.
+    /// Returns the attempt that made `state` with `version`. Of several attempts with the same
+    /// state, which happen when two tasks revoke the same access token, returns a possible one.
     pub(crate) fn maker(&self, version: u64, state: &str) -> Option<&Attempt> {
         let makers = self.attempts.iter().filter(|attempt| attempt.state.as_deref() == Some(state));
         makers.max_by_key(|maker| match maker.outcome {
@@ -122,7 +124,7 @@ impl History {
         })
     }
 
-    /// Judges a state that is there.
+    /// Judges an existing state.
     pub(crate) fn judge_found(&self, version: u64, state: &str) -> Result<(), Wrong> {
         let Some(maker) = self.maker(version, state) else {
             return Err(Wrong::Invented("was never written"));
@@ -144,7 +146,7 @@ impl History {
         Ok(())
     }
 
-    /// Judges that there is nothing.
+    /// Judges a missing record.
     pub(crate) fn judge_absent(&self) -> Result<(), Wrong> {
         let may_be_deleted = self.attempts.iter().any(|attempt| {
             attempt.state.is_none()

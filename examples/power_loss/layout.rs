@@ -1,5 +1,5 @@
-//! A look at sled's trees behind the engine's back: what the store contract has no words for, the
-//! names of all records and the content of the feed.
+//! Reads sled's trees directly, for data that the store contract does not expose: the names of all
+//! records and the contents of the feed.
 
 use std::{fs, io::ErrorKind, path::Path, time::Duration};
 
@@ -8,16 +8,16 @@ use sled::Db;
 
 use crate::tracked::{Tracked, change_digest};
 
-/// Must be what the engine made the store with.
+/// Must equal the segment size of the engine.
 const SEGMENT_BYTES: usize = 8 << 20;
 
-/// The engine's trees, while the engine is closed.
+/// The engine's trees while the engine is closed.
 pub(crate) struct Layout(Db);
 
 impl Layout {
     /// Opens the store of a data directory.
     pub(crate) async fn open(dir: &Path) -> sled::Result<Self> {
-        // It would not fit what sled makes of its files by opening them.
+        // sled changes its files at an opening, so the seal would not match them.
         match fs::remove_file(dir.join("seal")) {
             Err(error) if error.kind() != ErrorKind::NotFound => return Err(error.into()),
             Ok(()) | Err(_) => {}
@@ -38,7 +38,7 @@ impl Layout {
         }
     }
 
-    /// The names of all records.
+    /// Returns the names of all records.
     pub(crate) fn names(&self) -> sled::Result<Vec<String>> {
         let mut names = self.names_in::<Grant>("grants")?;
         names.extend(self.names_in::<Client>("clients")?);
@@ -55,7 +55,7 @@ impl Layout {
         .collect()
     }
 
-    /// What is in the tree of the feed.
+    /// Returns the contents of the feed's tree.
     pub(crate) fn feed(&self) -> sled::Result<Feed> {
         let mut feed = Feed::default();
         let entries = self.0.open_tree("changes")?.iter();
@@ -73,15 +73,15 @@ impl Layout {
     }
 }
 
-/// The place under which no event lies but the place of the last that was trimmed.
+/// Key of the last trimmed position. No event has it.
 const EDGE: u64 = 0;
 
-/// The feed as it lies in its tree.
+/// The feed as it is stored in its tree.
 #[derive(Default)]
 pub(crate) struct Feed {
-    /// The last event that was trimmed; some up to it may be left over.
+    /// The last event that was trimmed; some events up to it can be left over.
     pub(crate) edge: u64,
-    /// Each place with its change, in order.
+    /// Each position with its change, in order.
     pub(crate) events: Vec<(u64, String)>,
 }
 

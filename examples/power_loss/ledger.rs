@@ -1,7 +1,6 @@
-//! The ledger: one line for each thing that was tried, answered or read, each written by one
-//! write(2) at the moment it became true.
+//! The ledger: one line for each attempt, answer and read, written by one write(2) at that moment.
 //!
-//! | line | says |
+//! | line | meaning |
 //! |---|---|
 //! | `I id` | the store with this id is open |
 //! | `T number name version state change` | a write is about to be tried |
@@ -14,7 +13,7 @@
 //! | `Y place` | the feed is about to be trimmed up to this place |
 //! | `Z place` | it was, and then began behind this place |
 //!
-//! `-` stands for nothing.
+//! `-` stands for no value.
 
 use std::{
     collections::{BTreeMap, BTreeSet, HashMap},
@@ -26,49 +25,49 @@ use std::{
 
 use crate::history::{Attempt, History, Outcome};
 
-/// Writes lines to the end of a ledger.
+/// Appends lines to a ledger.
 pub(crate) struct LedgerWriter(File);
 
 impl LedgerWriter {
-    /// Goes on with a ledger, or begins one.
+    /// Opens a ledger, or creates it.
     pub(crate) fn open(path: &Path) -> io::Result<Self> {
         let file = File::options().create(true).append(true).open(path);
         file.map(Self)
     }
 
-    /// Adds a line.
+    /// Appends a line.
     pub(crate) fn add(&self, line: &str) {
         (&self.0).write_all(format!("{line}\n").as_bytes()).expect("the ledger can be written");
     }
 }
 
-/// A ledger, read.
+/// The contents of a ledger.
 #[derive(Debug, Default)]
 pub(crate) struct Ledger {
     /// The records by name.
     pub(crate) histories: BTreeMap<String, History>,
     /// The store's id.
     pub(crate) store: Option<String>,
-    /// Server keys that may be noted.
+    /// Server keys that may have been noted.
     pub(crate) tried_keys: BTreeSet<String>,
-    /// Server keys that are noted.
+    /// Server keys that were noted.
     pub(crate) noted_keys: BTreeSet<String>,
-    /// How far the feed was seen to go.
+    /// The highest head of the feed that was seen.
     pub(crate) head: u64,
-    /// Up to where the feed may be trimmed.
+    /// The position up to which the feed may have been trimmed.
     pub(crate) may_be_trimmed: u64,
-    /// Up to where the feed is trimmed.
+    /// The position up to which the feed was trimmed.
     pub(crate) trimmed: u64,
-    /// The highest number of a write.
+    /// The highest number of an attempted write.
     pub(crate) last_number: u64,
-    /// Acknowledged writes.
+    /// Number of acknowledged writes.
     pub(crate) acknowledged: u64,
     places: HashMap<u64, (String, usize)>,
 }
 
 impl Ledger {
-    /// Reads a ledger; one that does not exist is empty. A last line without its end was not
-    /// written yet.
+    /// Reads a ledger. A missing file is an empty ledger. A last line without its end does not
+    /// count as written.
     pub(crate) fn read(path: &Path) -> io::Result<Self> {
         let text = match fs::read_to_string(path) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => String::new(),
@@ -136,7 +135,7 @@ impl Ledger {
     }
 }
 
-/// The inner part of a word that may be a dash; fails where it is neither.
+/// Parses an optional word: `None` for a dash.
 fn optional<T: FromStr>(word: &str) -> Result<Option<T>, T::Err> {
     if word == "-" {
         return Ok(None);
@@ -144,7 +143,7 @@ fn optional<T: FromStr>(word: &str) -> Result<Option<T>, T::Err> {
     word.parse().map(Some)
 }
 
-/// A word for something that may not be there.
+/// Formats an optional value: a dash for `None`.
 pub(crate) fn or_dash<T: ToString>(value: Option<T>) -> String {
     value.map_or_else(|| "-".to_owned(), |value| value.to_string())
 }

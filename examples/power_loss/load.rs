@@ -1,5 +1,5 @@
-//! The load: many tasks that write, some that read, one that sweeps, and the ledger of what they
-//! were told.
+//! The load: many tasks that write, some that read, one that sweeps, and the ledger of their
+//! results.
 
 use std::{
     path::PathBuf,
@@ -35,7 +35,7 @@ use crate::{
     tracked::{Tracked, change_digest, to_hex},
 };
 
-/// The time of the first write, in milliseconds.
+/// Time of the first write, in milliseconds.
 const BEGINNING: u64 = 1_800_000_000_000;
 
 /// The options of a load.
@@ -44,35 +44,35 @@ pub(crate) struct Load {
     /// The data directory.
     #[arg(long)]
     dir: PathBuf,
-    /// The ledger; gone on with if it exists.
+    /// The ledger, which is continued if it exists.
     #[arg(long)]
     ledger: PathBuf,
-    /// What the tasks' choices come from.
+    /// Seed of the tasks' choices.
     #[arg(long)]
     seed: u64,
-    /// Acknowledged writes after which the load ends.
+    /// Number of acknowledged writes after which the load ends.
     #[arg(long, default_value_t = 10_000)]
     operations: u64,
-    /// Tasks that write.
+    /// Number of tasks that write.
     #[arg(long, default_value_t = 24)]
     writers: u64,
-    /// Tasks that read.
+    /// Number of tasks that read.
     #[arg(long, default_value_t = 3)]
     readers: u64,
-    /// How long a grant lives, counted in writes.
+    /// Lifetime of a grant, as a number of writes.
     #[arg(long, default_value_t = 4_000)]
     lifetime: u64,
-    /// Grants that one sweep looks at.
+    /// Number of grants in one sweep.
     #[arg(long, default_value_t = 256)]
     sweep: usize,
-    /// Events that the feed keeps, about.
+    /// Approximate number of events in the feed.
     #[arg(long, default_value_t = 200)]
     events: u64,
     /// The store's memory for records, in bytes.
     #[arg(long, default_value_t = 4 << 20)]
     cache_bytes: u64,
-    /// Bytes of garbage that are no reason to clean the store's file; with 0 it is cleaned all the
-    /// time, as hard as may be.
+    /// Garbage allowed in the store's file before it is cleaned, in bytes; with 0 it is cleaned all
+    /// the time.
     #[arg(long, default_value_t = 128 << 20)]
     spare_bytes: u64,
     /// End without closing the store.
@@ -130,12 +130,12 @@ impl Load {
     }
 }
 
-/// What the tasks share.
+/// State shared by the tasks.
 struct World {
     store: SledStore,
     ledger: LedgerWriter,
     key: ServerKey,
-    /// Numbers the writes that are tried, and is the time of the load: a millisecond each.
+    /// Number of the next write, which is also the load's time in milliseconds.
     ticks: AtomicU64,
     operations: u64,
     lifetime: Duration,
@@ -145,7 +145,7 @@ struct World {
     conflicts: AtomicU64,
     swept: AtomicU64,
     trimmed: AtomicU64,
-    /// Grants that are likely to exist.
+    /// Grants that probably exist.
     grants: Mutex<Vec<GrantId>>,
 }
 
@@ -170,7 +170,8 @@ impl World {
         }
     }
 
-    /// Writes down how the opening decided what was under way when the last process ended.
+    /// Records the opening's decision on the writes that were under way when the last process
+    /// ended.
     async fn settle(&self, known: &Ledger) {
         self.ledger.add(&format!("I {}", to_hex(&self.store.id())));
         for (name, history) in &known.histories {
@@ -228,7 +229,7 @@ impl World {
         }
     }
 
-    /// Every fourth time one of the newest: there writers meet.
+    /// Changes a grant: every fourth time one of the newest, so that writers compete.
     async fn change_grant(&self, chance: &mut Chance) {
         let id = {
             let grants = self.grants();
@@ -272,13 +273,13 @@ impl World {
         self.ledger.add(&format!("K {id}"));
     }
 
-    /// A number for a write that is about to be tried. It is the write's time too, so that no two
-    /// states are alike.
+    /// Returns the number of the next write. It is the write's time too, so that no two states are
+    /// alike.
     fn tick(&self) -> u64 {
         self.ticks.fetch_add(1, Ordering::SeqCst)
     }
 
-    /// Tries one write between its two lines in the ledger; whether it was acknowledged.
+    /// Tries one write between its two lines in the ledger. Returns `true` if it was acknowledged.
     async fn write<R: Tracked>(
         &self,
         number: u64,
@@ -341,7 +342,7 @@ impl World {
         self.promise(found.as_ref());
     }
 
-    /// Whoever was shown a state may build on it: it must not be lost any more.
+    /// Notes a state that was read: it must not be lost any more.
     fn promise<R: Tracked>(&self, found: Option<&Stored<R>>) {
         if let Some(found) = found {
             let (name, version) = (R::name_of(&found.key()), found.version().as_u64());
@@ -371,7 +372,7 @@ impl World {
         }
     }
 
-    /// Trims the feed a little at a time, so that the power goes between two trimmings of it too.
+    /// Trims the feed in small steps, so that power losses also fall between two trims.
     async fn trim_until_done(self: Arc<Self>) {
         const AT_ONCE: usize = 64;
         while !self.is_done() {

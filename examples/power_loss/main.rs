@@ -1,8 +1,8 @@
-//! Loads the sled engine, and says after a crash whether it kept its word: what `tests/power_loss`
-//! runs.
+//! Loads the sled engine, and checks after a crash if it kept its promises. `tests/power_loss` runs
+//! it.
 //!
-//! `load` writes beside the store a ledger of what it tried, what was acknowledged and what was
-//! read. `verify` opens a store that lost its power and compares it with the ledger as it was then.
+//! `load` writes a store and a ledger of its attempts, acknowledgements and reads. `verify` opens a
+//! store after a power loss and compares it with the ledger of that moment.
 
 mod chance;
 mod entropy;

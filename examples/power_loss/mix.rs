@@ -1,5 +1,5 @@
-//! The records of a load, and what becomes of them: the transitions of a busy service on few users
-//! and clients, so that writers meet.
+//! The records of a load and their changes: the transitions of a busy service with few users and
+//! clients, so that writers compete.
 
 use std::time::Duration;
 
@@ -26,14 +26,14 @@ use jeton::domain::{
 
 use crate::{chance::Chance, entropy::SystemEntropy};
 
-/// Users of the load.
+/// Number of users.
 const USERS: u64 = 48;
-/// Names for them: fewer, so that two want one.
+/// Number of user names: fewer than users, so that some compete for one.
 const NAMES: u64 = 40;
-/// Clients of the load.
+/// Number of clients.
 const CLIENTS: u64 = 12;
 
-/// One of the users.
+/// Picks one of the users.
 pub(crate) fn any_user(chance: &mut Chance) -> UserId {
     let number = chance.below(USERS).to_be_bytes();
     let mut bytes = [0xa5; 16];
@@ -41,18 +41,18 @@ pub(crate) fn any_user(chance: &mut Chance) -> UserId {
     UserId::from_bytes(bytes)
 }
 
-/// One of the names.
+/// Picks one of the names.
 pub(crate) fn any_name(chance: &mut Chance) -> UserName {
     UserName::parse(&format!("user-{}", chance.below(NAMES))).expect("a user's name")
 }
 
-/// One of the clients.
+/// Picks one of the clients.
 pub(crate) fn any_client(chance: &mut Chance) -> ClientId {
     ClientId::parse(&format!("client-{}", chance.below(CLIENTS))).expect("a client's id")
 }
 
-/// The next state of a user: made, changed in one of several ways, or deleted. Every state has a
-/// time of its own.
+/// Returns the next state of a user: created, changed in one of several ways, or deleted. Every
+/// state has its own time.
 pub(crate) fn next_user(
     old: Option<&User>,
     id: UserId,
@@ -82,7 +82,7 @@ pub(crate) fn next_user(
     }
 }
 
-/// The next state of a client, as with users. `lifetime` is that of its grants.
+/// Returns the next state of a client, as [`next_user`] does. `lifetime` is that of its grants.
 pub(crate) fn next_client(
     old: Option<&Client>,
     id: ClientId,
@@ -122,7 +122,7 @@ pub(crate) fn next_client(
     }
 }
 
-/// A grant of `client`, for `user` if there is one.
+/// Returns a grant of `client`, for `user` if there is one.
 pub(crate) fn new_grant(
     user: Option<&User>,
     client: &Client,
@@ -149,8 +149,8 @@ pub(crate) fn new_grant(
     issue(id, &request, client, key, &SystemEntropy, now).grant
 }
 
-/// The next state of a grant: mostly a rotation, at times an end or an access token revoked.
-/// `None` when nothing is left to change.
+/// Returns the next state of a grant: mostly a rotation, at times an end or a revoked access token.
+/// Returns `None` if the grant cannot change any more.
 pub(crate) fn next_grant(
     old: &Grant,
     chance: &mut Chance,
@@ -173,7 +173,7 @@ pub(crate) fn next_grant(
     }
 }
 
-/// What `domain::refresh` makes of a grant; the load keeps no refresh tokens to present.
+/// Rotates a grant like `domain::refresh`. The load keeps no refresh tokens to present.
 fn rotated(old: &Grant, key: &ServerKey, lifetime: Duration, now: Timestamp) -> Grant {
     let number = old.current.number + 1;
     let mint = |kind| Token::mint(kind, key, old.id, number, TokenSecret::generate(&SystemEntropy));
@@ -190,7 +190,7 @@ fn rotated(old: &Grant, key: &ServerKey, lifetime: Duration, now: Timestamp) -> 
     }
 }
 
-/// Up to `most` attributes of up to 400 bytes.
+/// Returns up to `most` attributes of up to 400 bytes.
 fn any_attributes(chance: &mut Chance, most: u64) -> Attributes {
     let entries: Vec<_> = (0..chance.below(most + 1))
         .map(|number| {

@@ -1,4 +1,4 @@
-//! How the ledger names records, states and changes.
+//! Names of records, states and changes in the ledger.
 
 use jeton::{
     domain::{change::Change, client::Client, grant::Grant, user::User},
@@ -6,22 +6,22 @@ use jeton::{
 };
 use sha2::{Digest as _, Sha256};
 
-/// A record type that the ledger speaks of.
+/// A type of record in the ledger.
 pub(crate) trait Tracked: Record {
-    /// Begins the names of its records.
+    /// First letter of its records' names.
     const LETTER: char;
 
-    /// A record's name in the ledger.
+    /// Returns a record's name in the ledger.
     fn name_of(key: &Self::Key) -> String {
         format!("{}{}", Self::LETTER, to_hex(Self::key_bytes(key)))
     }
 
-    /// The key that a name speaks of, if the name is one of this type.
+    /// Returns the key for a name, if the name belongs to this type.
     fn named(name: &str) -> Option<Self::Key> {
         Self::parse_key(&from_hex(name.strip_prefix(Self::LETTER)?)?).ok()
     }
 
-    /// Tells this state of a record from every other one.
+    /// Returns a text that distinguishes this state of a record from all others.
     fn state(&self) -> String {
         digest(&self.encode())
     }
@@ -39,17 +39,18 @@ impl Tracked for User {
     const LETTER: char = 'u';
 }
 
-/// Tells a change from others; the deletions of one record over again look alike.
+/// Returns a digest that distinguishes changes. Repeated deletions of one record have the same
+/// digest.
 pub(crate) fn change_digest(change: &Change) -> String {
     digest(&change.to_bytes())
 }
 
-/// Enough of SHA-256 to tell the few thousand states of a load apart.
+/// Returns enough of SHA-256 to distinguish the few thousand states of a load.
 fn digest(bytes: &[u8]) -> String {
     to_hex(&Sha256::digest(bytes)[..8])
 }
 
-/// Two lower-case digits for each byte.
+/// Formats each byte as two lower-case digits.
 pub(crate) fn to_hex(bytes: &[u8]) -> String {
     const DIGITS: &[u8; 16] = b"0123456789abcdef";
     let halves = bytes.iter().flat_map(|byte| [byte >> 4, byte & 15]);

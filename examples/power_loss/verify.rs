@@ -1,4 +1,4 @@
-//! Opens a store that lost its power and compares it with the ledger.
+//! Opens a store after a power loss and compares it with the ledger.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -26,7 +26,7 @@ use crate::{
     tracked::{Tracked, to_hex},
 };
 
-/// After every grant of a load.
+/// A time after the end of every grant.
 const END_OF_TIME: Timestamp = Timestamp::from_millis(u64::MAX);
 
 /// The options of a verification.
@@ -35,7 +35,7 @@ pub(crate) struct Verify {
     /// The data directory.
     #[arg(long)]
     dir: PathBuf,
-    /// The ledger as it was when the power went.
+    /// The ledger at the moment of the power loss.
     #[arg(long)]
     ledger: PathBuf,
     /// The store's memory for records, in bytes.
@@ -43,10 +43,10 @@ pub(crate) struct Verify {
     cache_bytes: u64,
 }
 
-/// What the store holds.
+/// Contents of the store.
 #[derive(Default)]
 struct Contents {
-    /// The version and the state of each record by name.
+    /// Version and state of each record, by name.
     records: BTreeMap<String, (u64, String)>,
     grants: Vec<Stored<Grant>>,
 }
@@ -89,8 +89,7 @@ impl Verify {
         SledStore::open(&options, &SystemEntropy)
     }
 
-    /// The store goes on working: what is written now is there at the next opening, and what was
-    /// there still is.
+    /// Checks that the store works: new writes and old records are there at the next opening.
     async fn check_again(
         &self,
         ledger: &Ledger,
@@ -143,7 +142,7 @@ async fn close(store: SledStore, findings: &mut Findings) {
     }
 }
 
-/// Reads and judges records that the ledger names.
+/// Reads and judges the records that the ledger names.
 async fn read_all(
     store: &SledStore,
     histories: impl IntoIterator<Item = (&String, &History)>,
@@ -191,8 +190,8 @@ async fn read_one<R: Tracked>(
     found
 }
 
-/// At the end of time every grant is spent: the sweeper finds each, and nothing else. Its owners
-/// find it too.
+/// Checks the indexes: at the end of time every grant is spent, so the sweeper must find each and
+/// nothing else. The owners must find them too.
 async fn check_indexes(store: &SledStore, contents: &Contents, findings: &mut Findings) {
     let spent = match store.spent_grants(END_OF_TIME, usize::MAX).await {
         Ok(spent) => spent,
@@ -215,7 +214,7 @@ async fn check_indexes(store: &SledStore, contents: &Contents, findings: &mut Fi
         }
     }
     for (name, (owner, grants)) in owned {
-        // It may name grants that are gone, so it need not be equal.
+        // The list can contain deleted grants, so it need not be equal.
         let listed = match store.grant_ids(&owner, None, usize::MAX).await {
             Ok(listed) => BTreeSet::from_iter(listed),
             Err(error) => return findings.lost(format!("grants of {name}: {error}")),
@@ -226,7 +225,7 @@ async fn check_indexes(store: &SledStore, contents: &Contents, findings: &mut Fi
     }
 }
 
-/// What was promised beside the records.
+/// Checks promises other than records.
 async fn check_promises(store: &SledStore, ledger: &Ledger, findings: &mut Findings) {
     match store.head().await {
         Ok(head) if head.0 >= ledger.head => {}
@@ -246,7 +245,8 @@ async fn check_promises(store: &SledStore, ledger: &Ledger, findings: &mut Findi
     }
 }
 
-/// The feed is whole and says all it must and nothing else, and no record is unknown.
+/// Checks that the feed is complete, contains exactly the expected changes, and that no record is
+/// unknown.
 fn check_layout(
     layout: &Layout,
     ledger: &Ledger,
@@ -288,7 +288,7 @@ fn check_feed(feed: Feed, ledger: &Ledger, contents: &Contents, findings: &mut F
             };
             match attempt.outcome {
                 Outcome::Done(_) => {
-                    // What may have been trimmed need not be there any more.
+                    // Events that may have been trimmed need not exist any more.
                     if attempt.behind >= edge {
                         *promised.entry(change).or_default() += 1;
                     }

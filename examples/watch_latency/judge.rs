@@ -1,4 +1,5 @@
-//! A validator in a process of its own: is shown tokens until it refuses them, and says when that was.
+//! A validator in a separate process: validates tokens until it refuses them, and reports the
+//! times.
 
 use std::{
     io::{self, BufRead as _, BufReader, Write as _},
@@ -15,19 +16,21 @@ use tokio::runtime::Runtime;
 
 use crate::clock;
 
-/// How many tokens are shown at a time: a delay of so many revocations is still measured in full.
+/// Number of tokens validated concurrently: a delay of so many revocations is still measured in
+/// full.
 const AHEAD: usize = 64;
-/// The pause between two rounds. Tokio's timers know no less than a millisecond.
+/// Pause between two rounds. Tokio's timers cannot wait for less than a millisecond.
 const PACE: Duration = Duration::from_micros(100);
 
-/// The process, seen from outside.
+/// The parent's handle to the process.
 pub(crate) struct Judge {
     child: Child,
     said: BufReader<ChildStdout>,
 }
 
 impl Judge {
-    /// Starts it, and waits until it knows the first tokens. It expects them to be revoked in order.
+    /// Starts the process, and waits until it knows the first tokens. Tokens must be revoked in
+    /// order.
     pub(crate) fn start(url: &str, tokens: &[String]) -> Self {
         let mut child = Command::new(std::env::current_exe().expect("this program's path"))
             .args(["--judge", url])
@@ -43,7 +46,8 @@ impl Judge {
         judge
     }
 
-    /// When each token was refused, in µs; `None` for those that were refused at first sight.
+    /// Returns the time of each token's refusal, in µs. `None` for tokens refused at the first
+    /// attempt.
     pub(crate) fn refusals(mut self, count: usize) -> Vec<Option<u64>> {
         let refusals = (0..count).map(|_| self.line().parse().ok()).collect();
         self.child.wait().expect("it ends");
@@ -57,7 +61,7 @@ impl Judge {
     }
 }
 
-/// Is the process.
+/// Runs the validator's process.
 pub(crate) fn judge(url: String) {
     let tokens: Vec<_> = io::stdin().lines().map(|line| line.expect("a token")).collect();
     let runtime = Runtime::new().expect("a runtime");
@@ -89,25 +93,25 @@ pub(crate) fn judge(url: String) {
     }
 }
 
-/// The tokens that are shown all the time: those that are revoked next.
+/// The tokens under validation: those that are revoked next.
 struct Shown {
     runtime: Runtime,
     validator: Validator,
-    /// Each with whether it was accepted from memory.
+    /// Each token, with `true` once it was accepted from memory.
     tokens: Vec<(usize, String, bool)>,
-    /// By the number of the token.
+    /// Refusals by the number of the token.
     refusals: Vec<(usize, Option<u64>)>,
 }
 
 impl Shown {
-    /// Has the validator ask about one more, which is shown from now on.
+    /// Adds a token, for which the validator asks the server once.
     fn learn(&mut self, token: String) {
         let number = self.refusals.len() + self.tokens.len();
         self.runtime.block_on(self.validator.validate(&token)).expect("a good token");
         self.tokens.push((number, token, false));
     }
 
-    /// Shows each once, and tells how many were refused.
+    /// Validates each token once. Returns the number of refusals.
     fn look(&mut self) -> usize {
         let Self { runtime, validator, tokens, refusals } = self;
         let before = refusals.len();

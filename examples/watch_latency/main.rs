@@ -1,12 +1,12 @@
-//! How soon a revocation counts: from `RevokeToken`'s OK on one connection to the refusal by a
-//! validator in another process, while many watch, on a real server.
+//! The delay of a revocation: from the OK of `RevokeToken` on one connection to the refusal by a
+//! validator in another process, with many watches, on a real server.
 //!
 //!     cargo build --release --bin jeton --example watch_latency
 //!     target/release/examples/watch_latency --watchers 1,100,1000
 //!
-//! Revocations come at their times, one after the other on one connection. The validator is one of the
-//! watchers; the others are plain streams of this process, whose times are told, too: with many of
-//! them the last one's includes that this process has read all the others' first.
+//! Revocations come at fixed times, one after the other on one connection. The validator is one of
+//! the watchers. The others are plain streams of this process, whose times are printed too: with
+//! many of them the time of the last one includes reading all others first.
 
 mod clock;
 mod judge;
@@ -22,22 +22,22 @@ use crate::run::{Run, Times};
 
 #[derive(Parser)]
 struct Options {
-    /// How many watch, the validator among them: a run for each number.
+    /// Numbers of watchers, including the validator: one run for each number.
     #[arg(long, value_delimiter = ',', default_value = "1,100,1000")]
     watchers: Vec<usize>,
-    /// How many of them share a connection.
+    /// Number of watchers that share a connection.
     #[arg(long, default_value_t = 1)]
     share: usize,
-    /// How many tokens are revoked in each run.
+    /// Number of tokens to revoke in each run.
     #[arg(long, default_value_t = 10_000)]
     revocations: usize,
-    /// How many of them a second.
+    /// Number of revocations a second.
     #[arg(long, default_value_t = 100)]
     rate: u32,
-    /// A new directory for the data: on the disk that is meant.
+    /// A new directory for the data, on the disk to be measured.
     #[arg(long, default_value = "target/watch_latency")]
     dir: PathBuf,
-    /// Is the validator's process, for the server at this URL.
+    /// Run as the validator's process, for the server at this URL.
     #[arg(long, hide = true)]
     judge: Option<String>,
 }

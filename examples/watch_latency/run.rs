@@ -1,4 +1,4 @@
-//! One run: so many watch, so many tokens are revoked.
+//! One run with fixed numbers of watchers and revocations.
 
 use std::{path::PathBuf, time::Duration};
 
@@ -22,7 +22,7 @@ use crate::{clock, judge::Judge, server::Server};
 
 type Service = TokenServiceClient<Channel>;
 
-/// What is to be measured.
+/// Parameters of a run.
 pub(crate) struct Run {
     pub(crate) watchers: usize,
     pub(crate) share: usize,
@@ -31,13 +31,13 @@ pub(crate) struct Run {
     pub(crate) dir: PathBuf,
 }
 
-/// Times in µs.
+/// Measured times, in µs.
 pub(crate) struct Times {
     pub(crate) watchers: usize,
     pub(crate) refused: Histogram<u64>,
     pub(crate) heard: Histogram<u64>,
     pub(crate) last: Histogram<u64>,
-    /// What the server's resident memory grew by for each watch, in KiB.
+    /// Growth of the server's resident memory for each watch, in KiB.
     pub(crate) kib: u64,
 }
 
@@ -63,7 +63,8 @@ impl Run {
         Times { watchers: self.watchers, refused, heard, last, kib }
     }
 
-    /// All watchers but the validator, and what each costs the server.
+    /// Opens all watches except the validator's. Returns them with the memory that each costs the
+    /// server.
     async fn watch(&self, server: &Server) -> (Vec<Streaming<WatchRevocationsResponse>>, u64) {
         let before = server.resident();
         let mut streams = Vec::new();
@@ -84,7 +85,7 @@ fn refused(answered: &[u64], refusals: &[Option<u64>]) -> Histogram<u64> {
     let mut times = histogram();
     for (refused, answered) in refusals.iter().zip(answered) {
         if let Some(refused) = refused {
-            // Some are refused before the one who revoked has its answer.
+            // Some tokens are refused before the revocation is answered.
             times.saturating_record(refused.saturating_sub(*answered));
         }
     }
@@ -93,7 +94,7 @@ fn refused(answered: &[u64], refusals: &[Option<u64>]) -> Histogram<u64> {
     times
 }
 
-/// How long it took any watcher, and the last one.
+/// Returns the delays of each watcher, and of the last watcher for each revocation.
 fn heard(answered: &[u64], arrivals: Vec<Vec<u64>>) -> (Histogram<u64>, Histogram<u64>) {
     let [mut times, mut last] = [(); 2].map(|()| histogram());
     if arrivals.is_empty() {
@@ -113,7 +114,7 @@ fn heard(answered: &[u64], arrivals: Vec<Vec<u64>>) -> (Histogram<u64>, Histogra
     (times, last)
 }
 
-/// Of times in µs: to three digits, up to a minute.
+/// Creates a histogram of times in µs: three digits, up to a minute.
 fn histogram() -> Histogram<u64> {
     Histogram::new_with_bounds(1, 60_000_000, 3).expect("bounds that are sound")
 }
@@ -128,7 +129,7 @@ async fn issue(service: &mut Service) -> String {
     loop {
         match service.issue_token(request.clone()).await {
             Ok(issued) => return issued.into_inner().access_token,
-            // It listens before its store is open.
+            // The server listens before its store is open.
             Err(status) if status.code() == Code::Unavailable => {
                 sleep(Duration::from_millis(50)).await;
             }
@@ -137,7 +138,7 @@ async fn issue(service: &mut Service) -> String {
     }
 }
 
-/// A watch that is at its first checkpoint.
+/// Opens a watch and waits for its first checkpoint.
 async fn watch(mut service: Service) -> Streaming<WatchRevocationsResponse> {
     let request = WatchRevocationsRequest::default();
     let request = with_basic(request, "gateway", &Secret::new("gateway-secret"));
@@ -147,8 +148,8 @@ async fn watch(mut service: Service) -> Streaming<WatchRevocationsResponse> {
     stream
 }
 
-/// When each revocation was heard of, in µs. They come in the order of their answers: each is sent
-/// when the one before was answered.
+/// Returns the time at which each revocation arrived, in µs. Revocations arrive in order, since
+/// each is sent after the answer to the previous one.
 async fn arrivals(mut stream: Streaming<WatchRevocationsResponse>, revocations: usize) -> Vec<u64> {
     let mut arrived = Vec::with_capacity(revocations);
     while arrived.len() < revocations {
@@ -159,7 +160,7 @@ async fn arrivals(mut stream: Streaming<WatchRevocationsResponse>, revocations: 
     arrived
 }
 
-/// Revokes the tokens, each at its time, and says when each was answered, in µs.
+/// Revokes the tokens at fixed times. Returns the time of each answer, in µs.
 async fn revoke_all(service: &mut Service, tokens: Vec<String>, rate: u32) -> Vec<u64> {
     let mut pace = interval(Duration::from_secs(1) / rate);
     pace.set_missed_tick_behavior(MissedTickBehavior::Delay);

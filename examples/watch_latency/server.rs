@@ -1,4 +1,4 @@
-//! `jeton serve` as a child process, and how much memory it takes.
+//! `jeton serve` as a child process, with its memory usage.
 
 use std::{
     env, fs,
@@ -11,7 +11,7 @@ use std::{
 use tokio::time::sleep;
 use tonic::transport::{Channel, Endpoint};
 
-/// Who issues and revokes, and who watches everything.
+/// One client that issues and revokes, and one that watches everything.
 const SETTINGS: &str = r#"
 [secrets]
 weak_declared = "warn"
@@ -37,7 +37,7 @@ pub(crate) struct Server {
 }
 
 impl Server {
-    /// Starts the `jeton` that was built beside this program, on a new store under `dir`.
+    /// Starts the `jeton` binary beside this program, on a new store under `dir`.
     pub(crate) fn start(dir: &Path) -> Self {
         let example = env::current_exe().expect("this program's path");
         let binary = example.ancestors().nth(2).expect("its build directory").join("jeton");
@@ -65,7 +65,7 @@ impl Server {
         format!("http://{}", self.grpc)
     }
 
-    /// A connection, as soon as it serves.
+    /// Connects as soon as the server serves.
     pub(crate) async fn connect(&self) -> Channel {
         let endpoint = Endpoint::from_shared(self.url()).expect("a URL");
         loop {
@@ -76,7 +76,7 @@ impl Server {
         }
     }
 
-    /// Its resident memory, in KiB.
+    /// Returns the server's resident memory, in KiB.
     pub(crate) fn resident(&self) -> u64 {
         let status = fs::read_to_string(format!("/proc/{}/status", self.child.id()));
         let status = status.expect("Linux tells");
@@ -87,7 +87,7 @@ impl Server {
 }
 
 impl Drop for Server {
-    /// What is left in its store is nobody's.
+    /// The store is discarded, so the process can be killed.
     fn drop(&mut self) {
         drop(self.child.kill());
         drop(self.child.wait());
