@@ -1,38 +1,39 @@
-//! Decides for wires that guard services of others: on routes as their operators have set them up.
+//! Decides for interfaces that guard other services, on routes that their operators have
+//! configured.
 
 use std::{future::Future, num::NonZeroU32, time::Duration};
 
 use super::{Bearer, Denial, Introspector, Requirement, RouteFault, check};
 use crate::metrics::{Counter, Rate, Registry};
 
-/// Why a request does not pass.
+/// The reason for a rejected request.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum NotPassed {
-    /// It has no good token, or that cannot be decided at present.
+    /// The request has no valid token, or cannot be decided at present.
     Denied {
-        /// Which of these.
+        /// Reason of the rejection.
         denial: Denial,
         /// The value of `WWW-Authenticate`.
         challenge: Option<String>,
     },
-    /// Nothing passes there: the log says what is wrong with the route.
+    /// The route rejects every request: the log names its fault.
     Misconfigured,
 }
 
 impl NotPassed {
-    /// That it cannot be decided at present, whatever the token.
+    /// Returns the rejection of a request that cannot be decided at present, with any token.
     pub const fn undecided(retry_after: Duration) -> Self {
         Self::Denied { denial: Denial::Undecided { retry_after }, challenge: None }
     }
 }
 
-/// Decides on the requests of one place's visitors: the server for a caller, or an agent.
+/// Decides on requests: the server for a caller, or an agent.
 pub trait Doorkeeper: Send + Sync + 'static {
-    /// Decides on a request with these values of `Authorization`, on a route that its operator has given
-    /// these settings: see [`Requirement::of_route`].
+    /// Decides on a request with these values of `Authorization`, on a route with these settings:
+    /// see [`Requirement::of_route`].
     ///
     /// # Errors
-    /// Why the request does not pass.
+    /// Returns the reason for a rejection.
     fn decide<'v, K, V>(
         &self,
         route: impl IntoIterator<Item = (K, V)> + Send,
@@ -43,10 +44,10 @@ pub trait Doorkeeper: Send + Sync + 'static {
         V: AsRef<str> + Send;
 }
 
-/// Lines a second about routes that are set up wrongly.
+/// Maximum number of log lines a second about misconfigured routes.
 const LINES: NonZeroU32 = NonZeroU32::new(10).expect("10 is not 0");
 
-/// Counts the decisions, and rations what the log says of routes.
+/// Counts the decisions, and limits the log lines about routes.
 pub struct Gate {
     passed: Counter,
     nobody: Counter,
@@ -60,7 +61,7 @@ pub struct Gate {
 }
 
 impl Gate {
-    /// Nothing was decided yet.
+    /// Creates a gate without decisions.
     pub fn new(registry: &Registry) -> Self {
         let counters = registry.counters(
             "jeton_checks_total",
@@ -81,10 +82,10 @@ impl Gate {
         }
     }
 
-    /// Decides for `client_id`, which asks, on a route that requires this.
+    /// Decides for the calling `client_id`, on a route with this requirement.
     ///
     /// # Errors
-    /// Why the request does not pass.
+    /// Returns the reason for a rejection.
     pub async fn decide<'v>(
         &self,
         client_id: &str,
@@ -102,7 +103,7 @@ impl Gate {
         })
     }
 
-    /// That nothing passes on a route, for this reason.
+    /// Counts and logs a misconfigured route, and returns the rejection of its requests.
     pub fn misconfigured(&self, client_id: &str, reason: &str) -> NotPassed {
         self.misconfigured.inc();
         if self.lines.allows() {
@@ -111,7 +112,7 @@ impl Gate {
         NotPassed::Misconfigured
     }
 
-    /// That it cannot be decided at present, whatever the token.
+    /// Counts a request that cannot be decided at present, and returns its rejection.
     pub fn undecided(&self, retry_after: Duration) -> NotPassed {
         self.undecided.inc();
         NotPassed::undecided(retry_after)
