@@ -1,4 +1,4 @@
-//! One connection and which server it leads to, for a pool that leaves a server that others have replaced.
+//! One connection with its server, for a pool that drops connections to a replaced server.
 
 use std::{
     ops::{Deref, DerefMut},
@@ -11,26 +11,26 @@ use tokio_postgres::{Error, error::SqlState};
 
 use super::outcome::told;
 
-/// What each session is told.
+/// Settings of each session.
 ///
 /// No statement may be cut off by the server: a commit that is cancelled while it waits for the
-/// standbys is answered with a warning, like one that they have. Commits wait for the standbys,
-/// whatever the database's default is.
+/// standbys is answered with a warning, as if they had confirmed it. Commits wait for the standbys,
+/// independent of the database's default.
 ///
-/// An instance that is frozen in a transaction may hold the feed's row, which every revocation needs: the
-/// server takes it away after a second. Another transaction of the same instance may be the next to hold it,
-/// so that others wait for two seconds, and do not give up.
+/// A frozen instance can hold the feed's row in a transaction, and every revocation needs that row:
+/// the server ends the transaction after a second. Another transaction of the same instance can
+/// lock the row next, so other instances wait for up to two seconds and do not give up.
 const SESSION: &str = "SET statement_timeout = 0;
      SET lock_timeout = '5s';
      SET idle_in_transaction_session_timeout = '1s';
      SELECT set_config('synchronous_commit', 'on', false)
          WHERE current_setting('synchronous_commit') IN ('off', 'local', 'remote_write')";
 
-/// Distinguishes a primary from whoever takes its place, also behind one address.
+/// SQL expression that distinguishes a primary from its successor, even at the same address.
 const SERVER: &str = "SELECT (extract(epoch FROM pg_postmaster_start_time()) * 1000000)::bigint";
 
-/// A server process, by the microsecond it was started at. Zero where the engine does not tell: one
-/// whose nodes agree among themselves needs no telling apart.
+/// A server process, identified by its start time in microseconds. Zero if the engine does not
+/// report the time: an engine whose nodes agree among themselves needs no distinction.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Server(i64);
 
@@ -39,14 +39,14 @@ impl Server {
         self.0.to_be_bytes()
     }
 
-    /// One that takes this one's place.
+    /// Returns a server that replaces this one.
     #[cfg(test)]
     pub(super) const fn next(self) -> Self {
         Self(self.0 + 1)
     }
 }
 
-/// One connection.
+/// One connection with its server.
 pub(super) struct Session {
     client: ClientWrapper,
     pub(super) server: Server,
@@ -66,7 +66,7 @@ impl DerefMut for Session {
     }
 }
 
-/// Makes sessions, and gives up those that lead to another server than the last barrier did.
+/// Creates sessions, and drops sessions with another server than the last barrier's.
 pub(super) struct Sessions {
     manager: Manager,
     current: Arc<Mutex<Option<Server>>>,
