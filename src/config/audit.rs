@@ -1,4 +1,4 @@
-//! `[audit]`: where the audit goes.
+//! `[audit]`: the destination of the audit.
 
 use std::path::PathBuf;
 
@@ -9,15 +9,15 @@ use crate::domain::invalid::Invalid;
 /// administrator.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub enum AuditSettings {
-    /// Lines of the log, under the target `jeton::audit`, whatever the log's filter says.
+    /// The log, under the target `jeton::audit`, independent of the log's filter.
     #[default]
     Log,
-    /// Standard output, JSON.
+    /// Standard output, in JSON.
     Stdout,
-    /// A file of its own, JSON: appended to, mode 0600, made when it is missing. Relative to the
-    /// working directory. One that was moved away is made anew.
+    /// A separate file in JSON: appended to, mode 0600, created if it is absent or was moved away.
+    /// Relative to the working directory.
     File(PathBuf),
-    /// Nowhere.
+    /// The audit is off.
     Off,
 }
 

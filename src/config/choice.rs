@@ -1,4 +1,4 @@
-//! Values that are one word out of a few.
+//! Settings with a few named values.
 
 use crate::domain::{
     client::{IntrospectReach, Permissions, WhenFull},
@@ -7,68 +7,68 @@ use crate::domain::{
     permission::Permission,
 };
 
-/// How the work of connections is divided among threads.
+/// The division of connections among threads.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Runtime {
     /// A runtime of one thread for each core; a connection stays on one of them.
     PerCore,
-    /// One runtime whose threads take each other's work.
+    /// One runtime whose threads share all work.
     Shared,
 }
 
-/// What becomes of clients and users that the settings file declared, and declares no more.
+/// Treatment of clients and users that were removed from the settings file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Undeclared {
     /// The next start disables them and ends their grants.
     Disable,
-    /// They stay as they are; each start names them.
+    /// They stay unchanged; each start logs them.
     Keep,
 }
 
-/// What becomes of a secret in the file that breaks the rules.
+/// Treatment of a secret in the file that breaks the rules.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum WeakDeclared {
-    /// The settings cannot be used.
+    /// The settings are refused.
     #[default]
     Refuse,
-    /// It is warned of.
+    /// A warning is logged.
     Warn,
 }
 
-/// What Envoy is answered where it cannot be decided whether a request may pass.
+/// Answer to Envoy if a request cannot be decided.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum EnvoyUndecided {
     /// A refusal with 503.
     Deny,
-    /// That the call failed: Envoy then does what it is configured to.
+    /// An error of the call: Envoy then follows its configuration.
     Fail,
 }
 
-/// How a log line looks.
+/// Format of log lines.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum LogFormat {
     /// Human on a terminal, JSON otherwise.
     #[default]
     Auto,
-    /// For people.
+    /// Text for people.
     Human,
     /// One JSON object a line.
     Json,
 }
 
-/// Whether clients are asked for a certificate.
+/// Requirement for clients' certificates.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum ClientAuth {
-    /// No.
+    /// Clients are not asked for a certificate.
     #[default]
     Off,
-    /// Yes, and those without one are served all the same.
+    /// Clients are asked for a certificate. A client without one is accepted.
     Optional,
-    /// Yes, and those without one are refused.
+    /// Clients are asked for a certificate. A client without one is refused.
     Required,
 }
 
-/// Reads `auto`, `human` or `json`.
+/// Parses `auto`, `human` or `json`.
 pub(super) fn log_format(text: &str) -> Result<LogFormat, Invalid> {
     match text {
         "auto" => Ok(LogFormat::Auto),
@@ -78,7 +78,7 @@ pub(super) fn log_format(text: &str) -> Result<LogFormat, Invalid> {
     }
 }
 
-/// Reads `off`, `optional` or `required`.
+/// Parses `off`, `optional` or `required`.
 pub(super) fn client_auth(text: &str) -> Result<ClientAuth, Invalid> {
     match text {
         "off" => Ok(ClientAuth::Off),
@@ -88,19 +88,19 @@ pub(super) fn client_auth(text: &str) -> Result<ClientAuth, Invalid> {
     }
 }
 
-/// Reads `own`, `audience` or `any`.
+/// Parses `own`, `audience` or `any`.
 pub(super) fn introspect(text: &str) -> Result<IntrospectReach, Invalid> {
     let named = IntrospectReach::ALL.into_iter().find(|reach| reach.name() == text);
     named.ok_or(Invalid(r#"must be "own", "audience" or "any""#))
 }
 
-/// Reads `evict` or `refuse`.
+/// Parses `evict` or `refuse`.
 pub(super) fn when_full(text: &str) -> Result<WhenFull, Invalid> {
     let named = WhenFull::ALL.into_iter().find(|choice| choice.name() == text);
     named.ok_or(Invalid(r#"must be "evict" or "refuse""#))
 }
 
-/// Reads `refuse` or `warn`.
+/// Parses `refuse` or `warn`.
 pub(super) fn weak_declared(text: &str) -> Result<WeakDeclared, Invalid> {
     match text {
         "refuse" => Ok(WeakDeclared::Refuse),
@@ -109,7 +109,7 @@ pub(super) fn weak_declared(text: &str) -> Result<WeakDeclared, Invalid> {
     }
 }
 
-/// Reads `per-core` or `shared`.
+/// Parses `per-core` or `shared`.
 pub(super) fn runtime(text: &str) -> Result<Runtime, Invalid> {
     match text {
         "per-core" => Ok(Runtime::PerCore),
@@ -118,7 +118,7 @@ pub(super) fn runtime(text: &str) -> Result<Runtime, Invalid> {
     }
 }
 
-/// Reads `disable` or `keep`.
+/// Parses `disable` or `keep`.
 pub(super) fn undeclared(text: &str) -> Result<Undeclared, Invalid> {
     match text {
         "disable" => Ok(Undeclared::Disable),
@@ -127,7 +127,7 @@ pub(super) fn undeclared(text: &str) -> Result<Undeclared, Invalid> {
     }
 }
 
-/// Reads `deny` or `fail`.
+/// Parses `deny` or `fail`.
 pub(super) fn envoy_undecided(text: &str) -> Result<EnvoyUndecided, Invalid> {
     match text {
         "deny" => Ok(EnvoyUndecided::Deny),
@@ -136,13 +136,13 @@ pub(super) fn envoy_undecided(text: &str) -> Result<EnvoyUndecided, Invalid> {
     }
 }
 
-/// Reads the names of grant types.
+/// Parses the names of grant types.
 pub(super) fn grants(names: &[&str]) -> Result<GrantTypes, Invalid> {
     let known: Option<GrantTypes> = names.iter().map(|name| GrantType::parse(name)).collect();
     known.ok_or(Invalid(r#"each must be "password", "client_credentials" or "refresh_token""#))
 }
 
-/// Reads the names of permissions.
+/// Parses the names of permissions.
 pub(super) fn permissions(names: &[&str]) -> Result<Permissions, Invalid> {
     let known = names.iter().map(|name| Permission::parse(name));
     known.collect::<Option<Permissions>>().ok_or(Invalid(

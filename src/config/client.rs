@@ -34,30 +34,30 @@ const SECRET: Keys = Keys {
     one_only: "only one of secret, secret_env, secret_file and secret_hash may be given",
 };
 
-/// A client's secret as the file gives it.
+/// A client's secret in the file.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum DeclaredSecret {
-    /// The secret itself, by whichever way; 1 to [`Secret::MAX_BYTES`] bytes.
+    /// The secret itself, given in any way; 1 to [`Secret::MAX_BYTES`] bytes.
     Clear(Secret),
     /// A hash: SHA-256 of a generated secret, or an argon2id PHC string.
     Hash(StoredSecret),
 }
 
-/// A client as the file declares it. A field that is not declared is the default of a new client, and
-/// whatever it is of one that exists.
+/// A client in the file. A field that is not declared has its default for a new client, and stays
+/// unchanged for an existing one.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct DeclaredClient {
-    /// Its name; no two declarations share one.
+    /// The client's ID, unique among the declarations.
     pub id: ClientId,
-    /// `None` declares a public client, unless it has certificates.
+    /// `None` declares a public client, unless the client has certificates.
     pub secret: Option<DeclaredSecret>,
-    /// The other fields. Where the file declares `scopes` alone, the allowed ones are the same.
+    /// The other fields. If the file declares only `scopes`, the allowed scopes are the same.
     pub patch: ClientPatch,
 }
 
 impl DeclaredClient {
-    /// Reads one table; the place is that of its `id`. `None` when what comes back would have no
-    /// name.
+    /// Reads one table. Its place is that of its `id`. Returns `None` if the ID is missing or
+    /// invalid.
     pub(super) fn read(
         fields: &mut Fields<'_, '_>,
         environment: &dyn Environment,
@@ -66,7 +66,7 @@ impl DeclaredClient {
         let id = fields.required("id", "a string", ClientId::parse_new);
         let secret = credential::read(fields, &SECRET, environment, secret_hash);
         let patch = read_patch(fields);
-        // Certificates at fault may have been meant to be some.
+        // The client counts as certified even if its certificates are invalid.
         let certified = fields.place("certificates").is_some()
             && patch.certificates.as_ref().is_none_or(|list| !list.is_empty());
         let client_type = match secret {
@@ -91,7 +91,7 @@ impl DeclaredClient {
         Some(Placed { at, value: Self { id, secret, patch } })
     }
 
-    /// A client that has nothing to authenticate with is public.
+    /// Returns the client type. A client without credentials is public.
     pub fn client_type(&self) -> ClientType {
         let certified = self.patch.certificates.as_ref().is_some_and(|list| !list.is_empty());
         if self.secret.is_some() || certified {
@@ -102,7 +102,7 @@ impl DeclaredClient {
     }
 }
 
-/// Refuses a secret that is not what is asked of those that are chosen, or warns of it.
+/// Checks a secret against the rules for chosen secrets: refuses a weak one or warns about it.
 fn judge(
     fields: &mut Fields<'_, '_>,
     id: &ClientId,
@@ -164,7 +164,7 @@ fn read_patch(fields: &mut Fields<'_, '_>) -> ClientPatch {
     patch
 }
 
-/// Reports a rule that the declaration breaks, in the words of the file.
+/// Reports a rule that the declaration breaks, with the file's names.
 fn refuse(fields: &mut Fields<'_, '_>, patch: &ClientPatch, rule: BrokenRule) {
     let (key, problem) = match rule {
         BrokenRule::AccessBeyondGrant if patch.access_token_ttl.is_none() => {
@@ -189,8 +189,8 @@ fn refuse(fields: &mut Fields<'_, '_>, patch: &ClientPatch, rule: BrokenRule) {
         BrokenRule::DefaultScopes => ("scopes", "each must also be one of allowed_scopes"),
         BrokenRule::AccessBeyondGrant => ("access_token_ttl", "must be at most grant_ttl"),
         BrokenRule::ManyCertificates => ("certificates", "must be at most 16"),
-        // No table says these: a lifetime is read as at least a second, and certificates make a client
-        // confidential.
+        // No table can break these: a lifetime is read as at least a second, and certificates make
+        // a client confidential.
         BrokenRule::ShortTtl(_) | BrokenRule::PublicCertificates => return,
     };
     if let Some(at) = fields.place(key) {
@@ -198,7 +198,7 @@ fn refuse(fields: &mut Fields<'_, '_>, patch: &ClientPatch, rule: BrokenRule) {
     }
 }
 
-/// A burst alone limits nothing.
+/// Reads the request limit. A burst alone is a fault, since it limits nothing.
 fn read_request_limit(fields: &mut Fields<'_, '_>) -> Option<RequestLimit> {
     let missing = fields.place("requests_per_second").is_none();
     let per_second = fields.count("requests_per_second", RequestLimit::MOST);

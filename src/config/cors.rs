@@ -1,4 +1,4 @@
-//! Checks origins and request headers of pages that may call from a browser.
+//! Checks the origins and request headers of pages that can call from a browser.
 
 use http::{HeaderName, uri::Authority};
 
@@ -28,7 +28,7 @@ pub(super) fn trace_headers() -> Vec<String> {
 /// Checks a list of origins (RFC 6454 §6.2), each as browsers send it: they are compared by the byte.
 ///
 /// # Errors
-/// Why no browser sends an origin, or why it must not be allowed.
+/// Returns the reason for an origin that no browser sends or that must not be allowed.
 pub(super) fn origins(texts: &[&str]) -> Result<Vec<String>, Invalid> {
     texts.iter().map(|text| origin(text)).collect()
 }
@@ -73,11 +73,11 @@ fn origin(text: &str) -> Result<String, Invalid> {
     Ok(text.to_owned())
 }
 
-/// Checks a list of request headers. `*` is none: browsers take it for a name when a page sends
-/// credentials.
+/// Checks a list of request headers. `*` is refused: for requests with credentials browsers take it
+/// for a header's name.
 ///
 /// # Errors
-/// If one is not the name of a header in lower case.
+/// Fails if an entry is not the name of a header in lower case.
 pub(super) fn headers(texts: &[&str]) -> Result<Vec<String>, Invalid> {
     let name = |text: &&str| {
         let lower = !text.bytes().any(|byte| byte.is_ascii_uppercase());

@@ -1,4 +1,4 @@
-//! The four ways to give a secret or password: in clear, by variable, by file, or as a hash.
+//! The four ways to set a secret or password: in clear, by variable, by file, or as a hash.
 
 use std::{
     ffi::OsString,
@@ -24,27 +24,27 @@ pub(super) struct Keys {
     pub(super) variable: &'static str,
     pub(super) file: &'static str,
     pub(super) hash: &'static str,
-    /// What to say when more than one is given.
+    /// Problem to report if more than one is given.
     pub(super) one_only: &'static str,
 }
 
-/// What was given.
+/// The credential in the file.
 pub(super) enum Given<H> {
     Nothing,
     Clear(Clear),
     Hash(H),
-    /// Reported.
+    /// The credential is invalid, and a fault was reported.
     Fault,
 }
 
-/// A credential in clear, and where it was given.
+/// A credential in clear, with its place.
 pub(super) struct Clear {
     pub(super) at: usize,
     pub(super) key: &'static str,
     pub(super) text: Secret,
 }
 
-/// Reads whichever key is there.
+/// Reads the one key that is present.
 pub(super) fn read<H>(
     fields: &mut Fields<'_, '_>,
     keys: &Keys,
@@ -81,12 +81,12 @@ fn checked(secret: Secret) -> Result<Secret, Invalid> {
     if secret.is_empty() || secret.is_too_long() {
         return Err(Invalid("must be 1 to 1024 bytes"));
     }
-    // The same is asked of secrets that are set over the API.
+    // The rules are those for secrets set over the API.
     secret.prepared()?;
     Ok(secret)
 }
 
-/// A secret under the wrong key is no name.
+/// Parses a variable's name. A secret under the wrong key is refused.
 fn variable_name(text: &str) -> Result<String, Invalid> {
     let word = text.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_');
     let number = text.bytes().next().is_none_or(|first| first.is_ascii_digit());
@@ -104,7 +104,7 @@ fn from_variable(
 ) -> Option<Secret> {
     let variable = &name.value;
     let secret = match environment.variable(variable).map(OsString::into_string) {
-        // What names nothing may be the secret itself, under the wrong key.
+        // The text can be a secret under the wrong key, so it is not shown.
         None => Err("the environment variable that it names is not set, or empty".to_owned()),
         Some(Err(_)) => Err(format!("the environment variable {variable} is not UTF-8")),
         Some(Ok(text)) => checked(Secret::new(secret_text(&Zeroizing::new(text))))
@@ -113,7 +113,7 @@ fn from_variable(
     secret.map_err(|problem| fields.fault(name.at, keys.variable, &problem)).ok()
 }
 
-/// A secret under the wrong key is no path.
+/// Parses a path. A secret under the wrong key is refused.
 fn file_path(text: &str) -> Result<PathBuf, Invalid> {
     if client_secret::is_generated(&Secret::new(text)) {
         return Err(Invalid("must be a path"));
@@ -121,7 +121,7 @@ fn file_path(text: &str) -> Result<PathBuf, Invalid> {
     path::path(text)
 }
 
-/// Whether a file that cannot be read is there, so that its path is one.
+/// Returns `true` if an unreadable file exists, so that its path is a path.
 fn is_there(error: &io::Error) -> bool {
     matches!(error.kind(), io::ErrorKind::InvalidInput | io::ErrorKind::PermissionDenied)
 }
@@ -135,7 +135,7 @@ fn from_file(
     let shown = path.value.display();
     let secret = match environment.read(&path.value) {
         Err(error) if is_there(&error) => Err(format!("{shown} cannot be read: {error}")),
-        // What names nothing may be the secret itself, under the wrong key.
+        // The text can be a secret under the wrong key, so it is not shown.
         Err(error) => Err(format!("the file that it names cannot be read: {error}")),
         Ok(file) => {
             warn_if_exposed(fields, &path.value, &file);

@@ -1,4 +1,5 @@
-//! The URL of a database, read once: where it is, and how connections to it are encrypted, by libpq's names.
+//! The URL of a database, parsed once: its location and the encryption of its connections, with
+//! libpq's parameters.
 
 use std::{convert::Infallible, path::PathBuf};
 
@@ -7,59 +8,63 @@ use percent_encoding::percent_decode_str;
 use super::secret_text::secret_text;
 use crate::domain::{invalid::Invalid, secret::Secret};
 
-/// More than this a PostgreSQL does not take from one of several.
+/// Upper limit for one instance: a PostgreSQL server shares its connections among several.
 pub(super) const MOST_CONNECTIONS: u32 = 1000;
 
-/// Reads how many connections there may be.
+/// Parses the maximum number of connections.
 pub(super) fn connections(text: &str) -> Result<u32, Invalid> {
     let number = text.parse().ok().filter(|number| (1..=MOST_CONNECTIONS).contains(number));
     number.ok_or(Invalid("must be 1 to 1000"))
 }
 
-/// Takes what may be a URL with a password in it as it is: what refuses an argument shows it.
+/// Accepts any argument, since it can be a URL with a password: an argument that is refused here
+/// would be shown.
 ///
 /// # Errors
-/// None.
+/// Never fails.
 pub fn unread_url(text: &str) -> Result<Secret, Infallible> {
     Ok(Secret::new(text))
 }
 
-/// How the server of a database shows who it is.
+/// The verification of a database's server.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum DatabaseTlsMode {
     /// `disable`: connections are not encrypted.
     Disable,
-    /// `prefer`: they are where the server can; then as [`Self::VerifyFull`].
+    /// `prefer`: connections are encrypted if the server supports it, and verified as in
+    /// [`Self::VerifyFull`].
     Prefer,
-    /// `verify-ca`: by a certificate of a CA that is trusted, whatever its name.
+    /// `verify-ca`: the server needs a certificate of a trusted CA, for any name.
     VerifyCa,
-    /// `verify-full` and `require`: by such a certificate for the host name of the URL.
+    /// `verify-full` and `require`: the server needs a certificate of a trusted CA for the URL's
+    /// host name.
     VerifyFull,
 }
 
-/// The files of a certificate that the database is shown.
+/// The files of the client's certificate for the database.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct DatabaseIdentity {
-    /// `sslcert`: the certificate, and behind it those that lead to its CA, in PEM.
+    /// `sslcert`: the certificate, followed by the intermediate certificates up to its CA, in PEM.
     pub cert: PathBuf,
-    /// `sslkey`: its private key, in PEM.
+    /// `sslkey`: the certificate's private key, in PEM.
     pub key: PathBuf,
 }
 
 /// `postgres://user:password@host:port,host:port/name?parameter=value`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct DatabaseUrl {
-    /// The URL without what is below.
+    /// The URL without the TLS parameters below.
     pub url: Secret,
-    /// `sslmode`; `None` leaves it to where the hosts are.
+    /// `sslmode`. `None` makes the mode depend on the hosts.
     pub mode: Option<DatabaseTlsMode>,
-    /// `sslrootcert`: a PEM file. `None`, and `system`, for the CAs of `store.tls_ca` or the system.
+    /// `sslrootcert`: a PEM file. `None`, also for `system`, stands for the CAs of `store.tls_ca`
+    /// or the system.
     pub ca: Option<PathBuf>,
     /// `sslcert` and `sslkey`.
     pub identity: Option<DatabaseIdentity>,
 }
 
-/// The parameters that the driver knows, beside those for TLS.
+/// Parameters that the driver supports, in addition to those for TLS.
 const KNOWN: [&str; 18] = [
     "user",
     "password",
@@ -82,18 +87,18 @@ const KNOWN: [&str; 18] = [
 ];
 
 impl DatabaseUrl {
-    /// Reads a URL.
+    /// Parses a URL.
     ///
     /// # Errors
-    /// When it is another kind of URL, or a parameter is not known or not honoured. Nothing of the URL
-    /// is in the error.
+    /// Fails if it is another kind of URL, or a parameter is unknown or not supported. The error
+    /// contains nothing of the URL.
     pub fn parse(text: &str) -> Result<Self, Invalid> {
         let text = secret_text(text);
         let schemes = ["postgres://", "postgresql://"];
         let rest = schemes.iter().find_map(|scheme| text.strip_prefix(scheme)).ok_or(Invalid(
             "must begin with postgres:// or postgresql://, without quotes or spaces around it",
         ))?;
-        // A user name and a password may hold anything but an @.
+        // A user name and a password can contain any character except an @.
         let place = rest.find('@').map_or(0, |at| at + 1);
         let hosts = rest[place..].split(['/', '?']).next().unwrap_or_default();
         if hosts.contains('@') {
@@ -131,7 +136,7 @@ impl DatabaseUrl {
         Ok(read)
     }
 
-    /// Returns whether a password is in it.
+    /// Returns `true` if the URL contains a password.
     pub fn holds_password(&self) -> bool {
         let authority = self.url.expose().split_once("//").map_or("", |(_, rest)| rest);
         let user = authority.split_once('@').map_or("", |(user, _)| user);

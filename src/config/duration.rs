@@ -1,4 +1,4 @@
-//! Durations as people write them: `90s`, `15m`, `30d`, `1h 30m`.
+//! Durations in the form of the settings: `90s`, `15m`, `30d`, `1h 30m`.
 
 use std::{ops::RangeInclusive, time::Duration};
 
@@ -6,16 +6,17 @@ use crate::domain::{
     guesses::GuessPolicy, invalid::Invalid, lockout::LockoutPolicy, policy::RotationPolicy,
 };
 
-/// What a duration looks like, for whoever wrote something else.
+/// Description of the form, for error messages.
 pub(super) const FORM: &str = r#"a duration like "60s""#;
 
-/// Nothing here outlives a century; longer is a slip of the pen.
+/// Upper limit of every duration. A longer one is a typing error.
 const LONGEST: Duration = Duration::from_secs(100 * 365 * 24 * 60 * 60);
 
-/// Any duration, zero included, of at most 100 years.
+/// Parses any duration of at most 100 years, including zero.
 ///
 /// # Errors
-/// For other text, and for `15M`: to the library that is 15 months, to whoever wrote it 15 minutes.
+/// Fails for other text, and for `15M`: the library takes it for 15 months, its author meant 15
+/// minutes.
 pub fn any(text: &str) -> Result<Duration, Invalid> {
     if text.contains('M') {
         return Err(Invalid("must not hold M, which stands for months: write 15m or 15 minutes"));
@@ -28,7 +29,7 @@ pub fn any(text: &str) -> Result<Duration, Invalid> {
     Ok(duration)
 }
 
-/// How long a token lives: at least a second, since the wire counts `expires_in` in seconds.
+/// Parses a token's lifetime: at least a second, since the API counts `expires_in` in seconds.
 pub(super) fn lifetime(text: &str) -> Result<Duration, Invalid> {
     let duration = any(text)?;
     if duration < Duration::from_secs(1) {
@@ -37,7 +38,7 @@ pub(super) fn lifetime(text: &str) -> Result<Duration, Invalid> {
     Ok(duration)
 }
 
-/// How long a request waits for a thread that hashes: 10 ms to 1 minute.
+/// Parses the maximum wait for a hashing thread: 10 ms to 1 minute.
 pub(super) fn hash_wait(text: &str) -> Result<Duration, Invalid> {
     let duration = any(text)?;
     if !(Duration::from_millis(10)..=Duration::from_secs(60)).contains(&duration) {
@@ -46,7 +47,7 @@ pub(super) fn hash_wait(text: &str) -> Result<Duration, Invalid> {
     Ok(duration)
 }
 
-/// A retry window: at most [`RotationPolicy::MAX_RETRY_WINDOW`].
+/// Parses a retry window: at most [`RotationPolicy::MAX_RETRY_WINDOW`].
 pub(super) fn retry_window(text: &str) -> Result<Duration, Invalid> {
     let duration = any(text)?;
     if duration > RotationPolicy::MAX_RETRY_WINDOW {
@@ -55,8 +56,8 @@ pub(super) fn retry_window(text: &str) -> Result<Duration, Invalid> {
     Ok(duration)
 }
 
-/// How stale something may be: long enough for a few looks at a database, at most a minute; or zero,
-/// not at all.
+/// Parses a staleness: long enough for a few reads of a database and at most a minute, or zero for
+/// none.
 pub(super) fn staleness(text: &str) -> Result<Duration, Invalid> {
     const ALLOWED: RangeInclusive<Duration> = Duration::from_millis(200)..=Duration::from_secs(60);
     let duration = any(text)?;
@@ -66,7 +67,7 @@ pub(super) fn staleness(text: &str) -> Result<Duration, Invalid> {
     Err(Invalid("must be 200ms to 1m, or 0s"))
 }
 
-/// A pause or bound of the shutdown: at most an hour, after which whoever waits has given up.
+/// Parses a pause or time limit of the shutdown: at most an hour.
 pub(super) fn shutdown(text: &str) -> Result<Duration, Invalid> {
     let duration = any(text)?;
     if duration > Duration::from_secs(60 * 60) {
@@ -75,7 +76,7 @@ pub(super) fn shutdown(text: &str) -> Result<Duration, Invalid> {
     Ok(duration)
 }
 
-/// What a peer may take: at least a second, at most a day.
+/// Parses a time limit for peers: at least a second, at most a day.
 pub(super) fn limit(text: &str) -> Result<Duration, Invalid> {
     let duration = lifetime(text)?;
     if duration > Duration::from_secs(24 * 60 * 60) {
@@ -84,13 +85,13 @@ pub(super) fn limit(text: &str) -> Result<Duration, Invalid> {
     Ok(duration)
 }
 
-/// The age of a connection: as [`limit`], or zero for any.
+/// Parses the age of a connection: as [`limit`], or zero for no limit.
 pub(super) fn age(text: &str) -> Result<Duration, Invalid> {
     let duration = any(text)?;
     if duration.is_zero() { Ok(duration) } else { limit(text) }
 }
 
-/// A time of the lockout: at least a second, at most [`LockoutPolicy::LONGEST`].
+/// Parses a time of the lockout: at least a second, at most [`LockoutPolicy::LONGEST`].
 pub(super) fn lockout(text: &str) -> Result<Duration, Invalid> {
     let duration = lifetime(text)?;
     if duration > LockoutPolicy::LONGEST {
@@ -99,7 +100,7 @@ pub(super) fn lockout(text: &str) -> Result<Duration, Invalid> {
     Ok(duration)
 }
 
-/// A pause between guesses: at most [`GuessPolicy::LONGEST_PAUSE`], or zero for none.
+/// Parses a pause between guesses: at most [`GuessPolicy::LONGEST_PAUSE`], or zero for none.
 pub(super) fn guess_pause(text: &str) -> Result<Duration, Invalid> {
     let duration = any(text)?;
     if duration > GuessPolicy::LONGEST_PAUSE {

@@ -1,4 +1,4 @@
-//! What settings read besides their arguments: environment variables and files.
+//! Inputs of the settings besides arguments: environment variables and files.
 
 use std::{
     env,
@@ -12,33 +12,32 @@ use zeroize::Zeroizing;
 
 use super::regular_file::{RegularFile, read_bounded};
 
-/// Where variables and files come from. The process has one; tests pass their own.
+/// A source of variables and files. The process has one; tests pass their own.
 pub trait Environment {
-    /// The value of an environment variable; `None` when it is not set, or set to nothing.
+    /// Returns the value of an environment variable, or `None` if it is not set or empty.
     fn variable(&self, name: &str) -> Option<OsString>;
 
     /// Reads a whole file. A relative path starts at the working directory.
     ///
     /// # Errors
-    /// When the file cannot be read or is too large to be what it should be.
+    /// Fails if the file cannot be read or is too large.
     fn read(&self, path: &Path) -> io::Result<TextFile>;
 }
 
-/// A file that was read.
+/// Contents of a file.
 pub struct TextFile {
-    /// What it holds: possibly secrets, so it is wiped.
+    /// The file's bytes. They can contain secrets, so they are wiped.
     pub bytes: Zeroizing<Vec<u8>>,
-    /// Whether its mode lets group or others read it.
+    /// `true` if the file's mode lets its group or others read it.
     pub exposed: bool,
 }
 
-/// The environment of this process. It reads whatever can be read, a pipe of the shell's too, and waits
-/// for it.
+/// The environment of this process. It reads any file, including a shell's pipe, and waits for it.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct ProcessEnvironment;
 
 impl ProcessEnvironment {
-    /// Largest file that is read, in bytes: room for tens of thousands of clients.
+    /// Maximum size of a file, in bytes: enough for tens of thousands of clients.
     pub const MAX_FILE_BYTES: u64 = 16 * 1024 * 1024;
 }
 
@@ -56,8 +55,8 @@ impl Environment for ProcessEnvironment {
     }
 }
 
-/// The environment of this process while it serves: of files it reads regular ones only, since nothing
-/// says when another one ends.
+/// The environment of a serving process. It reads only regular files, since the end of another kind
+/// of file may never come.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct ServingEnvironment;
 

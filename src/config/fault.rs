@@ -1,19 +1,19 @@
-//! What keeps settings from being used, and where it stands.
+//! Faults of settings, with their places.
 
 use std::{fmt, path::PathBuf};
 
 use thiserror::Error;
 
-/// Where a fault stands.
+/// The place of a fault.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Place {
     /// A position in the settings file.
     Line {
-        /// The file, as it was named.
+        /// Path of the file as it was given.
         path: PathBuf,
-        /// From 1.
+        /// Line number, from 1.
         line: usize,
-        /// In characters, from 1.
+        /// Column in characters, from 1.
         column: usize,
     },
     /// The settings file as a whole.
@@ -32,18 +32,18 @@ impl fmt::Display for Place {
     }
 }
 
-/// One thing to mend. Names keys, paths and variables, never a value.
+/// A fault to correct. Contains keys, paths and variables, never a value.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 #[error("{place}: {problem}")]
 pub struct Fault {
-    /// Where it stands.
+    /// Place of the fault.
     pub place: Place,
-    /// What it is.
+    /// Description of the fault.
     pub problem: String,
 }
 
-/// Every fault there is: those of the file in its order, then those of flags and environment.
-/// Shown one a line, without a line end after the last.
+/// All faults: those of the file in its order, then those of flags and environment. Displayed one a
+/// line, without a line end after the last.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 pub struct Faults(pub Vec<Fault>);
 

@@ -1,4 +1,4 @@
-//! Takes typed values out of one TOML table and reports every fault it meets on the way.
+//! Reads typed values from one TOML table and reports every fault.
 
 use toml_span::{
     Span, Value,
@@ -9,7 +9,7 @@ use zeroize::Zeroizing;
 use super::report::{Report, Spot};
 use crate::domain::{attributes::Attributes, invalid::Invalid};
 
-/// A value and the byte where its key begins.
+/// A value and the byte offset of its key.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Placed<T> {
     pub(super) at: usize,
@@ -17,29 +17,29 @@ pub(super) struct Placed<T> {
 }
 
 impl<T> Placed<T> {
-    /// The value alone.
+    /// Returns the value alone.
     pub(super) fn value(self) -> T {
         self.value
     }
 }
 
-/// One table of the file. A value that is missing or at fault comes back as `None`; a fault has
-/// then been reported, so that the caller goes on and finds the next.
+/// One table of the file. A missing or invalid value is read as `None`; the fault was reported
+/// then, so that the caller goes on and finds the next one.
 pub(super) struct Fields<'t, 'r> {
-    /// How faults call the table: `grpc`, `client`; empty for the whole file.
+    /// Name of the table in faults: `grpc`, `client`; empty for the whole file.
     name: &'static str,
-    /// Where the table begins.
+    /// Byte offset of the table.
     at: usize,
     table: Table<'t>,
-    /// The keys that were asked for: the only ones there are.
+    /// The keys that were asked for: all valid keys of the table.
     known: Vec<&'static str>,
-    /// Those of them that were there, each with the byte where it begins.
+    /// The keys that were found, each with its byte offset.
     taken: Vec<(&'static str, usize)>,
     report: &'r mut Report<'t>,
 }
 
 impl<'t, 'r> Fields<'t, 'r> {
-    /// The whole file; `value` is what the parser returned.
+    /// Creates the root table from the parser's `value`.
     pub(super) fn root(mut value: Value<'t>, report: &'r mut Report<'t>) -> Self {
         Self::open("", Placed { at: value.span.start, value: value.take() }, report)
     }
@@ -59,7 +59,7 @@ impl<'t, 'r> Fields<'t, 'r> {
         Self { name, at, table, known: Vec::new(), taken: Vec::new(), report }
     }
 
-    /// Reads the table `[name]`, as an empty one when it is missing.
+    /// Reads the table `[name]`, as an empty table if it is missing.
     pub(super) fn section<T>(
         &mut self,
         name: &'static str,
@@ -99,7 +99,7 @@ impl<'t, 'r> Fields<'t, 'r> {
         records
     }
 
-    /// Takes a value whatever its type.
+    /// Takes a value of any type.
     fn take(&mut self, key: &'static str) -> Option<Placed<ValueInner<'t>>> {
         self.known.push(key);
         let (found, mut value) = self.table.remove_entry(key)?;
@@ -107,7 +107,7 @@ impl<'t, 'r> Fields<'t, 'r> {
         Some(Placed { at: found.span.start, value: value.take() })
     }
 
-    /// Takes text; `form` says what it is, for whoever wrote a number.
+    /// Takes text. `form` describes it for a message about another type.
     pub(super) fn text<T>(
         &mut self,
         key: &'static str,
@@ -117,7 +117,7 @@ impl<'t, 'r> Fields<'t, 'r> {
         let Placed { at, value } = self.take(key)?;
         let found = kind(&value);
         let parsed = if let ValueInner::String(text) = value {
-            // Wiped, since it may be a secret whose escapes made the parser copy it.
+            // The text is wiped: it can be a secret that the parser copied to resolve its escapes.
             let text = Zeroizing::new(text.into_owned());
             parse(&text).map_err(|invalid| invalid.to_string())
         } else {
@@ -126,7 +126,7 @@ impl<'t, 'r> Fields<'t, 'r> {
         self.keep(at, key, parsed)
     }
 
-    /// Takes text that must be there.
+    /// Takes required text.
     pub(super) fn required<T>(
         &mut self,
         key: &'static str,
@@ -141,7 +141,7 @@ impl<'t, 'r> Fields<'t, 'r> {
         self.text(key, form, parse)
     }
 
-    /// Where `key` stands, if it is there.
+    /// Returns the byte offset of `key`, if it is there.
     pub(super) fn place(&self, key: &str) -> Option<usize> {
         let taken = self.taken.iter().find(|(taken, _)| *taken == key).map(|(_, at)| *at);
         taken.or_else(|| self.table.get_key_value(key).map(|(key, _)| key.span.start))
@@ -166,7 +166,7 @@ impl<'t, 'r> Fields<'t, 'r> {
         self.keep(at, key, parsed)
     }
 
-    /// Takes a table of free names, each with a text.
+    /// Takes a table of free keys, each with a text.
     fn entries<T>(
         &mut self,
         key: &'static str,
@@ -223,23 +223,23 @@ impl<'t, 'r> Fields<'t, 'r> {
         }
     }
 
-    /// Reports what is wrong with the value of `key`, which stands at byte `at`.
+    /// Reports a problem with the value of `key` at the byte offset `at`.
     pub(super) fn fault(&mut self, at: usize, key: &str, problem: &str) {
         let dot = if self.name.is_empty() { "" } else { "." };
         self.report.fault(Spot::Byte(at), format!("{}{dot}{key}: {problem}", self.name));
     }
 
-    /// Reports what is wrong with the table as a whole.
+    /// Reports a problem with the table as a whole.
     pub(super) fn fault_of_all(&mut self, problem: &str) {
         self.report.fault(Spot::Byte(self.at), format!("{}: {problem}", self.name));
     }
 
-    /// Everything found so far.
+    /// Returns the report so far.
     pub(super) fn report(&mut self) -> &mut Report<'t> {
         self.report
     }
 
-    /// Reports every key that nobody asked for.
+    /// Reports every key that was not asked for.
     pub(super) fn finish(self) {
         for key in self.table.keys() {
             let hint = match nearest(&key.name, &self.known) {
@@ -253,15 +253,15 @@ impl<'t, 'r> Fields<'t, 'r> {
     }
 }
 
-/// The key that was probably meant, when one is near enough.
+/// Returns the most similar known key, if it is similar enough.
 fn nearest(key: &str, known: &[&'static str]) -> Option<&'static str> {
     let distance = |known: &str| strsim::damerau_levenshtein(key, known);
     let near = known.iter().copied().min_by_key(|known| distance(known))?;
-    // A third of the letters may be wrong: `scope` is `scopes`, `port` is not `path`.
+    // Up to a third of the letters can be wrong: `scope` is `scopes`, `port` is not `path`.
     (distance(near) * 3 <= key.chars().count().max(near.len())).then_some(near)
 }
 
-/// A key in quotes, without control characters and not for ever.
+/// Quotes a key, shortened and without control characters.
 fn shown(key: &str) -> String {
     const LONGEST: usize = 64;
     if key.chars().count() <= LONGEST {
@@ -271,7 +271,7 @@ fn shown(key: &str) -> String {
     format!("{start:?}…")
 }
 
-/// What a value is instead of what it should be; never the value.
+/// Describes a value's type, never the value.
 fn kind(value: &ValueInner<'_>) -> &'static str {
     match value {
         ValueInner::String(_) => "a string",

@@ -1,4 +1,4 @@
-//! `[limits]`: how much peers of gRPC and HTTP may take, and for how long.
+//! `[limits]`: limits for peers of gRPC and HTTP, in amounts and time.
 
 use std::time::Duration;
 
@@ -6,56 +6,58 @@ use bytesize::ByteSize;
 
 use super::{duration, fields::Fields, size};
 
-/// `[limits]`: what holds for the gRPC and the HTTP listener. The ops listener has its own, fixed.
+/// `[limits]`: limits of the gRPC and the HTTP listener. The ops listener has its own, fixed
+/// limits.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LimitSettings {
-    /// Connections of each listener at one time; one more is closed at once. Fewer where the
-    /// process may not open so many files. At most 1,000,000, default 10,000.
+    /// Maximum number of connections to each listener; a further one is closed at once. Lower if
+    /// the process cannot open so many files. At most 1,000,000, default 10,000.
     pub connections: u32,
-    /// Concurrent calls on one gRPC connection: at most 100,000, default 256.
+    /// Maximum number of concurrent calls on one gRPC connection: at most 100,000, default 256.
     pub streams: u32,
-    /// Calls that a gRPC peer may reset, or have reset, before they are served: beyond that its
-    /// connection is closed (CVE-2023-44487 and kin). At most 100,000, default 256.
+    /// Maximum number of calls that a gRPC peer resets, or provokes a reset of, before they are
+    /// served; then its connection is closed (CVE-2023-44487 and similar). At most 100,000, default
+    /// 256.
     pub resets: u32,
-    /// All headers of a call or request together: 1 KiB to 1 MiB, default 16 KiB.
+    /// Maximum size of all headers of a call or request together: 1 KiB to 1 MiB, default 16 KiB.
     pub header_bytes: ByteSize,
-    /// The longest gRPC message that is read: 1 KiB to 16 MiB, default 256 KiB.
+    /// Maximum size of a received gRPC message: 1 KiB to 16 MiB, default 256 KiB.
     pub request_bytes: ByteSize,
-    /// The longest gRPC message that is written: 64 KiB to 16 MiB, default 1 MiB.
+    /// Maximum size of a sent gRPC message: 64 KiB to 16 MiB, default 1 MiB.
     pub response_bytes: ByteSize,
-    /// The longest body of an HTTP request that is read: 1 KiB to 1 MiB, default 64 KiB.
+    /// Maximum size of the body of an HTTP request: 1 KiB to 1 MiB, default 64 KiB.
     pub body_bytes: ByteSize,
-    /// What requests that are not answered and answers that their peers have not taken may keep in
-    /// memory, gRPC and HTTP together: 32 MiB to 1 TiB, default 48 MiB.
+    /// Maximum memory for unanswered requests and for answers that their peers have not received,
+    /// gRPC and HTTP together: 32 MiB to 1 TiB, default 48 MiB.
     pub pending_bytes: ByteSize,
-    /// How long a gRPC call may take until it is answered, or its stream begins; less where the
-    /// caller says so. At least 1 s, default 30 s.
+    /// Maximum time until a gRPC call is answered or its stream begins; the caller can set less. At
+    /// least 1 s, default 30 s.
     pub request_timeout: Duration,
-    /// The same for `AdminService`, some of whose calls write as often as there are grants. At
+    /// The same limit for `AdminService`, which includes calls with one write for each grant. At
     /// least 1 s, default 5 min.
     pub admin_request_timeout: Duration,
-    /// How often a gRPC peer is asked whether it is still there. At least 1 s, default 60 s.
+    /// Time between keepalive pings to a gRPC peer. At least 1 s, default 60 s.
     pub keepalive_interval: Duration,
-    /// How long it may take to answer that. At least 1 s, default 20 s.
+    /// Maximum time for the answer to a keepalive ping. At least 1 s, default 20 s.
     pub keepalive_timeout: Duration,
-    /// How old a connection gets, give or take a tenth; zero for any age. Default 1 h.
+    /// Maximum age of a connection, plus or minus a tenth; zero for no limit. Default 1 h.
     pub connection_age: Duration,
-    /// How long calls on a connection that has reached its age may take to finish. At least 1 s,
-    /// default 5 min.
+    /// Maximum time for the calls on a connection that has reached its age. At least 1 s, default 5
+    /// min.
     pub connection_age_grace: Duration,
-    /// How long a TLS handshake may take. At least 1 s, default 10 s.
+    /// Maximum time of a TLS handshake. At least 1 s, default 10 s.
     pub tls_handshake_timeout: Duration,
-    /// How long a gRPC peer may take to begin to speak HTTP/2. At least 1 s, default 10 s.
+    /// Maximum time until a gRPC peer begins to speak HTTP/2. At least 1 s, default 10 s.
     pub preface_timeout: Duration,
-    /// How long an HTTP peer may take for the headers of a request, from their first byte. At least 1 s,
+    /// Maximum time for the headers of an HTTP request, from their first byte. At least 1 s,
     /// default 10 s.
     pub header_timeout: Duration,
-    /// How long an HTTP connection is kept for the next request. Clients that keep it for longer lose
-    /// requests. At least 1 s, default 120 s.
+    /// Time for which an HTTP connection is kept for the next request. A client that keeps it
+    /// longer loses requests. At least 1 s, default 120 s.
     pub http_keepalive: Duration,
-    /// How long an HTTP peer may take for the body of a request. At least 1 s, default 10 s.
+    /// Maximum time for the body of an HTTP request. At least 1 s, default 10 s.
     pub body_timeout: Duration,
-    /// How long a peer may let lie what it is sent. At least 1 s, default 30 s.
+    /// Maximum time for a peer to receive data that was sent to it. At least 1 s, default 30 s.
     pub write_timeout: Duration,
 }
 
@@ -86,9 +88,9 @@ impl Default for LimitSettings {
     }
 }
 
-/// Most connections of one listener.
+/// Maximum of `connections`.
 const MOST_CONNECTIONS: u32 = 1_000_000;
-/// Most streams, and most resets, of one connection.
+/// Maximum of `streams` and of `resets`.
 const MOST_STREAMS: u32 = 100_000;
 
 /// Reads the section.

@@ -1,4 +1,4 @@
-//! `[lockout]`: what failed logins lead to.
+//! `[lockout]`: the lockout after failed logins.
 
 use std::time::Duration;
 
@@ -8,7 +8,7 @@ use super::{
 };
 use crate::domain::lockout::LockoutPolicy;
 
-/// Reads the section. `first_wait` is at most `longest_wait`, and that at most `forget_after`.
+/// Reads the section. `first_wait` is at most `longest_wait`, which is at most `forget_after`.
 pub(super) fn read(fields: &mut Fields<'_, '_>) -> LockoutPolicy {
     let default = LockoutPolicy::default();
     let failures = fields.count("failures", LockoutPolicy::MOST_FAILURES);
@@ -44,7 +44,7 @@ pub(super) fn read(fields: &mut Fields<'_, '_>) -> LockoutPolicy {
     policy
 }
 
-/// Reports two that are in the wrong order, where the first that was given stands.
+/// Reports two values in the wrong order, at the place of the first that was set.
 fn fault<T>(
     fields: &mut Fields<'_, '_>,
     keys: [(&'static str, Option<Placed<T>>); 2],

@@ -1,4 +1,4 @@
-//! `[log]`: what is logged, and how it looks.
+//! `[log]`: the contents and the format of the log.
 
 use super::{
     choice::{self, LogFormat},
@@ -10,7 +10,7 @@ use super::{
 /// `[log]`: the log on standard error.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LogSettings {
-    /// Default [`LogFormat::Auto`].
+    /// Format of the lines. Default [`LogFormat::Auto`].
     pub format: LogFormat,
     /// A level, or directives of tracing-subscriber's `EnvFilter`. Default `info`.
     pub filter: String,

@@ -1,4 +1,4 @@
-//! What is logged, as directives.
+//! The log's filter, as directives.
 
 use tracing_subscriber::EnvFilter;
 
@@ -7,7 +7,7 @@ use crate::domain::invalid::Invalid;
 /// Checks a filter.
 pub(super) fn filter(text: &str) -> Result<String, Invalid> {
     const FORM: Invalid = Invalid(r#"must be a level or directives like "info,jeton=debug""#);
-    // To the library no directive at all means silence, which is written "off".
+    // The library takes an empty list of directives for silence, which is written "off" here.
     if text.split(',').all(|directive| directive.trim().is_empty()) {
         return Err(FORM);
     }

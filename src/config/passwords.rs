@@ -1,4 +1,5 @@
-//! `[passwords]`: what hashing a password or a chosen secret costs, and what new passwords must be.
+//! `[passwords]`: the cost of hashing passwords and chosen secrets, and the rules for new
+//! passwords.
 
 use std::{num::NonZeroUsize, time::Duration};
 
@@ -7,17 +8,18 @@ use bytesize::ByteSize;
 use super::{duration, fields::Fields, size};
 use crate::domain::{hash_cost::HashCost, invalid::Invalid, password_rules::PasswordRules};
 
-/// `[passwords]`: the parameters of argon2id, how many threads compute it, and rules.
+/// `[passwords]`: the parameters of argon2id, the number of threads that compute it, and the rules.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PasswordSettings {
-    /// What one hash costs: at most [`HashCost::LIMIT`], and at least 8 KiB a lane.
+    /// Cost of one hash: at most [`HashCost::LIMIT`], and at least 8 KiB a lane.
     pub cost: HashCost,
-    /// Threads that hash, and so hashes at a time: at most 1024. `None` leaves it to the number of
-    /// cores.
+    /// Number of hashing threads, which is the number of concurrent hashes: at most 1024. `None`
+    /// derives it from the number of cores.
     pub threads: Option<NonZeroUsize>,
-    /// How long a login, or a chosen secret, waits for a thread: 10 ms to 1 minute, default 750 ms.
+    /// Maximum wait of a login, or a chosen secret, for a thread: 10 ms to 1 minute, default 750
+    /// ms.
     pub max_wait: Duration,
-    /// What passwords that are set from now on must be.
+    /// Rules for passwords set from now on.
     pub rules: PasswordRules,
 }
 
@@ -33,10 +35,10 @@ impl Default for PasswordSettings {
 }
 
 impl PasswordSettings {
-    /// More than this nobody types.
+    /// Maximum of `min_length`, longer than any password that a user types.
     const LONGEST_MIN_LENGTH: u32 = 256;
 
-    /// RFC 9106 §3.1: 8 KiB a lane at least.
+    /// Minimum memory a lane, in KiB (RFC 9106 §3.1).
     const MIN_LANE_KIB: u32 = 8;
 
     /// Reads the section.

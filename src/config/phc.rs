@@ -1,11 +1,11 @@
-//! Hashes that somebody else computed: argon2id PHC strings.
+//! Hashes that another system computed: argon2id PHC strings.
 
 use argon2::{ARGON2ID_IDENT, Params, password_hash::phc::PasswordHash as Phc};
 
 use crate::domain::{hash_cost::HashCost, invalid::Invalid};
 
-/// Checks a PHC string: argon2id, with salt and hash, at a cost that a login can afford. The whole
-/// string is what is stored.
+/// Checks a PHC string: argon2id with salt and hash, at a cost that a login can afford. Returns the
+/// whole string, as it is stored.
 pub(super) fn check(text: &str) -> Result<Box<str>, Invalid> {
     let fault = Invalid("must be an argon2id PHC string: $argon2id$v=19$m=…,t=…,p=…$salt$hash");
     let phc = Phc::new(text).map_err(|_| fault)?;

@@ -1,4 +1,4 @@
-//! Reads a regular file whole: a file of another kind could keep its reader waiting for ever.
+//! Reads a regular file whole: the read of another kind of file could block forever.
 
 use std::{
     fs::{File, Metadata, OpenOptions},
@@ -11,22 +11,22 @@ use bytesize::ByteSize;
 use rustix::fs::OFlags;
 use zeroize::Zeroizing;
 
-/// A regular file as it was read.
+/// Contents of a regular file.
 pub struct RegularFile {
-    /// What it holds: possibly secrets, so it is wiped.
+    /// The file's bytes. They can contain secrets, so they are wiped.
     pub bytes: Zeroizing<Vec<u8>>,
-    /// Its owner, mode and times.
+    /// Owner, mode and times of the file.
     pub metadata: Metadata,
 }
 
 impl RegularFile {
-    /// Reads the file at `path`, through links. A file system that hangs still keeps the reader: call
-    /// this where nobody waits.
+    /// Reads the file at `path`, following links. A file system that hangs still blocks this call,
+    /// so no other work must wait for it.
     ///
     /// # Errors
-    /// When it cannot be read, is no regular file, or holds more than `most` bytes.
+    /// Fails if the file cannot be read, is not a regular file, or is longer than `most` bytes.
     pub fn read(path: &Path, most: u64) -> io::Result<Self> {
-        // A FIFO without a writer is opened all the same, instead of waited for.
+        // A FIFO without a writer is opened at once instead of waiting.
         let nonblocking = OFlags::NONBLOCK.bits().cast_signed();
         let file = OpenOptions::new().read(true).custom_flags(nonblocking).open(path)?;
         let metadata = file.metadata()?;
@@ -41,13 +41,14 @@ impl RegularFile {
 /// Reads `file` to its end.
 ///
 /// # Errors
-/// When it cannot be read, or holds more than `most` bytes.
+/// Fails if the file cannot be read or is longer than `most` bytes.
 pub(super) fn read_bounded(
     file: File,
     metadata: &Metadata,
     most: u64,
 ) -> io::Result<Zeroizing<Vec<u8>>> {
-    // Room for all of it at once: a buffer that grows leaves copies behind that are not wiped.
+    // The buffer has room for everything: a buffer that grows leaves copies behind that are not
+    // wiped.
     let room = metadata.len().min(most) + 1;
     let mut bytes = Zeroizing::new(Vec::with_capacity(usize::try_from(room).unwrap_or(0)));
     file.take(most + 1).read_to_end(&mut bytes)?;
@@ -84,7 +85,7 @@ mod tests {
         assert_eq!(problem(&path), "larger than 16 B");
     }
 
-    /// The test ends: nothing here waits for a writer.
+    /// The test would hang if the read waited for a writer.
     #[test]
     fn what_is_no_regular_file_is_refused_at_once() {
         let directory = tempfile::tempdir().expect("a directory");

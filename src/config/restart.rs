@@ -1,10 +1,10 @@
-//! What a server that runs cannot take from changed settings.
+//! The sections that a running server cannot change.
 
 use super::Settings;
 
 impl Settings {
-    /// The sections that differ in `changed` and that only a restart brings into force: all but
-    /// `[log]`. What is in the files that they name is another matter.
+    /// Returns the sections that differ in `changed` and need a restart: all except `[log]`. The
+    /// contents of the files that they name do not count.
     pub fn needing_restart(&self, changed: &Self) -> Vec<&'static str> {
         let Self {
             grpc,

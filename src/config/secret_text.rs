@@ -1,7 +1,7 @@
-//! A secret as a file or an environment variable holds it.
+//! The text of a secret in a file or an environment variable.
 
-/// The text without a byte order mark before it and the one line end behind it: editors, `echo` and
-/// secret stores put them there.
+/// Returns the text without a leading byte order mark and one trailing line end, which editors,
+/// `echo` and secret stores add.
 pub fn secret_text(text: &str) -> &str {
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
     let line = text.strip_suffix('\n').unwrap_or(text);

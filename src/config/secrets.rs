@@ -1,4 +1,4 @@
-//! `[secrets]`: what client secrets that people choose must be, and what guessing at them leads to.
+//! `[secrets]`: rules for client secrets that operators choose, and the response to guesses.
 
 use super::{
     choice::{self, WeakDeclared},
@@ -7,19 +7,19 @@ use super::{
 };
 use crate::domain::{guesses::GuessPolicy, secret_rules::SecretRules};
 
-/// `[secrets]`: rules for client secrets that people choose.
+/// `[secrets]`: rules for client secrets that operators choose.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct SecretSettings {
-    /// What secrets that are set from now on must be.
+    /// Rules for secrets set from now on.
     pub rules: SecretRules,
-    /// What becomes of a declared secret that breaks them.
+    /// Treatment of a declared secret that breaks the rules.
     pub weak_declared: WeakDeclared,
-    /// What wrong ones lead to.
+    /// Response to wrong secrets.
     pub guesses: GuessPolicy,
 }
 
 impl SecretSettings {
-    /// The longest `min_length`.
+    /// Maximum of `min_length`.
     const LONGEST_MIN_LENGTH: u32 = 256;
 
     /// Reads the section.

@@ -1,4 +1,4 @@
-//! `[serve]`: how the process serves and how it stops.
+//! `[serve]`: serving and stopping.
 
 use std::time::Duration;
 
@@ -9,23 +9,22 @@ use super::{
     overrides::Overrides,
 };
 
-/// `[serve]`: what holds for all listeners.
+/// `[serve]`: settings for all listeners.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ServeSettings {
-    /// Whether listeners that other machines reach may go without TLS, since a mesh or proxy does
-    /// it. Default false.
+    /// `true` if listeners that other machines reach can work without TLS, since a mesh or proxy
+    /// encrypts. Default false.
     pub allow_plaintext: bool,
-    /// How connections are divided among threads. Default `PerCore`.
+    /// Division of connections among threads. Default `PerCore`.
     pub runtime: Runtime,
-    /// What becomes of clients and users that the file declared once and declares no more. Default
-    /// `Disable`.
+    /// Treatment of clients and users that were removed from the file. Default `Disable`.
     pub undeclared: Undeclared,
-    /// How long to go on serving after health says `NOT_SERVING`, so that load balancers see it
+    /// Time to go on serving after health reports `NOT_SERVING`, so that load balancers notice it
     /// first: at most 1h, default none.
     pub drain_delay: Duration,
-    /// How long calls under way may take to finish after that: at most 1h, default 10s.
+    /// Maximum time for calls under way to finish after that: at most 1h, default 10s.
     pub drain_timeout: Duration,
-    /// Whether this is a first look (`serve --dev`), whose own clients are not warned of. No setting says so.
+    /// `true` for `serve --dev`, whose own clients cause no warnings. No setting changes it.
     pub first_look: bool,
 }
 

@@ -1,4 +1,4 @@
-//! All settings together, and how they are loaded.
+//! All settings together, and their loading.
 
 use std::{collections::BTreeMap, io, path::Path, str};
 
@@ -30,9 +30,9 @@ use crate::domain::{
     lockout::LockoutPolicy, password_rules::PasswordRules, policy::RotationPolicy,
 };
 
-/// Everything that can be set. A flag beats its environment variable, which beats the file, which
-/// beats the default; a file without a section leaves all of it at its defaults. Relative paths,
-/// those of `secret_file` and `password_file` too, start at the working directory.
+/// All settings. A flag beats its environment variable, which beats the file, which beats the
+/// default; a missing section has its defaults. Relative paths, including those of `secret_file`
+/// and `password_file`, start at the working directory.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Settings {
     /// `[grpc]`.
@@ -43,7 +43,7 @@ pub struct Settings {
     pub ops: OpsSettings,
     /// `[check]`.
     pub check: CheckSettings,
-    /// `[tls]`; `None` is no TLS.
+    /// `[tls]`. `None` for no TLS.
     pub tls: Option<TlsSettings>,
     /// `[limits]`.
     pub limits: LimitSettings,
@@ -73,21 +73,21 @@ pub struct Settings {
     pub users: Vec<DeclaredUser>,
 }
 
-/// Settings that are fit for use, and what should be said of them.
+/// Valid settings, with the warnings about them.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Loaded {
     /// The settings.
     pub settings: Settings,
-    /// To be logged once.
+    /// Warnings, to be logged once.
     pub warnings: Vec<Warning>,
 }
 
 impl Settings {
-    /// Merges the settings file, when there is one, with what overrides it.
+    /// Loads the settings file, if there is one, and merges it with the overrides.
     ///
     /// # Errors
-    /// Every fault at once. A file that cannot be read or is no TOML is a single one, since nothing
-    /// behind it can be judged.
+    /// Returns every fault at once. A file that cannot be read or is not TOML is a single fault,
+    /// since the rest of it cannot be checked.
     pub fn load(
         file: Option<&Path>,
         overrides: &Overrides,
@@ -100,21 +100,21 @@ impl Settings {
         Self::from_text(path, text_of(path, &file)?, file.exposed, overrides, environment)
     }
 
-    /// Reads `[keys]` alone out of a settings file: a command that changes the key ring needs none of the
-    /// secrets that the rest may name.
+    /// Reads only `[keys]` from a settings file: a command that changes the key ring needs none of
+    /// the secrets in the other sections.
     ///
     /// # Errors
-    /// Every fault of the section, or that the file cannot be read or is no TOML.
+    /// Returns every fault of the section, or a fault if the file cannot be read or is not TOML.
     pub fn keys(path: &Path, environment: &dyn Environment) -> Result<KeySettings, Faults> {
         Self::part(Some(path), environment, |root| {
             root.section("keys", |fields| KeySettings::read(fields, &Overrides::default()))
         })
     }
 
-    /// Reads where the store lies and where the audit goes, and nothing else, as [`Self::keys`] does.
+    /// Reads only the locations of the store and the audit, as [`Self::keys`] does.
     ///
     /// # Errors
-    /// As there.
+    /// Fails as [`Self::keys`] does.
     pub fn store(
         path: Option<&Path>,
         overrides: &Overrides,
@@ -126,10 +126,11 @@ impl Settings {
         })
     }
 
-    /// Reads `[log]` alone, as [`Self::keys`] does: the form in which to say what is wrong with the rest.
+    /// Reads only `[log]`, as [`Self::keys`] does: its format is needed to report faults of the
+    /// rest.
     ///
     /// # Errors
-    /// As there.
+    /// Fails as [`Self::keys`] does.
     pub fn log(
         path: Option<&Path>,
         overrides: &Overrides,
@@ -256,7 +257,7 @@ fn read_users(
     })
 }
 
-/// Reports a name that an earlier table has taken.
+/// Reports a name that an earlier table has.
 fn refuse_twice<N: Ord>(
     fields: &mut Fields<'_, '_>,
     key: &str,

@@ -1,18 +1,18 @@
-//! Numbers of bytes as people write them: `256MiB`, `1GB`.
+//! Numbers of bytes in the form of the settings: `256MiB`, `1GB`.
 
 use bytesize::ByteSize;
 
 use crate::domain::invalid::Invalid;
 
-/// What a size looks like, for whoever wrote something else.
+/// Description of the form, for error messages.
 pub(super) const FORM: &str = r#"a size like "256MiB""#;
 
-/// A size of any number of bytes. `MiB` is 1024 KiB, `MB` is 1000 kB.
+/// Parses any size. `MiB` is 1024 KiB, `MB` is 1000 kB.
 pub(super) fn any(text: &str) -> Result<ByteSize, Invalid> {
     text.parse().map_err(|_| Invalid(r#"must be a size like "256MiB""#))
 }
 
-/// The size of a cache: from 1 MiB to 1 TiB.
+/// Parses the size of a cache: from 1 MiB to 1 TiB.
 pub(super) fn cache(text: &str) -> Result<ByteSize, Invalid> {
     let size = any(text)?;
     if size < ByteSize::mib(1) || size > ByteSize::tib(1) {
@@ -21,27 +21,27 @@ pub(super) fn cache(text: &str) -> Result<ByteSize, Invalid> {
     Ok(size)
 }
 
-/// All headers of a request: from 1 KiB to 1 MiB.
+/// Parses the size of all headers of a request: from 1 KiB to 1 MiB.
 pub(super) fn headers(text: &str) -> Result<ByteSize, Invalid> {
     within(text, ByteSize::kib(1), ByteSize::mib(1), "must be 1KiB to 1MiB")
 }
 
-/// A message that is read: from 1 KiB to 16 MiB.
+/// Parses the size of a received message: from 1 KiB to 16 MiB.
 pub(super) fn request(text: &str) -> Result<ByteSize, Invalid> {
     within(text, ByteSize::kib(1), ByteSize::mib(16), "must be 1KiB to 16MiB")
 }
 
-/// A message that is written: from 64 KiB, which holds any record, to 16 MiB.
+/// Parses the size of a sent message: from 64 KiB, enough for any record, to 16 MiB.
 pub(super) fn response(text: &str) -> Result<ByteSize, Invalid> {
     within(text, ByteSize::kib(64), ByteSize::mib(16), "must be 64KiB to 16MiB")
 }
 
-/// A body that is read: from 1 KiB, which holds any request of ours, to 1 MiB.
+/// Parses the size of a received body: from 1 KiB, enough for any request of this API, to 1 MiB.
 pub(super) fn body(text: &str) -> Result<ByteSize, Invalid> {
     within(text, ByteSize::kib(1), ByteSize::mib(1), "must be 1KiB to 1MiB")
 }
 
-/// What is kept for peers: from 32 MiB, twice the longest message, to 1 TiB.
+/// Parses the memory for peers: from 32 MiB, twice the longest message, to 1 TiB.
 pub(super) fn pending(text: &str) -> Result<ByteSize, Invalid> {
     within(text, ByteSize::mib(32), ByteSize::tib(1), "must be 32MiB to 1TiB")
 }
@@ -56,7 +56,8 @@ fn within(
     if size < least || size > most { Err(Invalid(bounds)) } else { Ok(size) }
 }
 
-/// Space to keep free: none, or from 16 MiB, a quarter of which a batch does not fill, to 1 TiB.
+/// Parses the space to keep free: zero, or from 16 MiB, of which a batch takes less than a quarter,
+/// to 1 TiB.
 pub(super) fn free_space(text: &str) -> Result<ByteSize, Invalid> {
     let size = any(text)?;
     if size != ByteSize(0) && (size < ByteSize::mib(16) || size > ByteSize::tib(1)) {

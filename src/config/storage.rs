@@ -1,4 +1,4 @@
-//! `[store]` and `[keys]`: where data and keys lie.
+//! `[store]` and `[keys]`: the locations of data and keys.
 
 use std::{path::PathBuf, time::Duration};
 
@@ -18,24 +18,25 @@ use crate::domain::invalid::Invalid;
 /// `[store]`: the embedded store, or a database that several instances share.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct StoreSettings {
-    /// The database. `None`, the default, for the embedded store; with it `path` and `min_free_space` are for nothing.
+    /// The database. `None`, the default, stands for the embedded store. With a database `path` and
+    /// `min_free_space` have no effect.
     pub url: Option<DatabaseUrl>,
     /// The CAs of the database's certificate, unless the URL names others: a PEM file. `None`, the
-    /// default, for the system's.
+    /// default, stands for the system's CAs.
     pub tls_ca: Option<PathBuf>,
-    /// Connections to the database for calls, at most: 1 to 1000, default 16. One more is the
-    /// process's own.
+    /// Maximum number of database connections for calls: 1 to 1000, default 16. The process uses
+    /// one more.
     pub connections: u32,
-    /// How far an answer from memory may be behind what another instance has revoked: 200ms to 1m,
-    /// default 1s. Zero: each answer is asked of the database.
+    /// Maximum time by which an answer from memory can lag behind a revocation by another instance:
+    /// 200ms to 1m, default 1s. Zero: the database is asked for each answer.
     pub max_staleness: Duration,
-    /// The data directory, made when it is missing; relative to the working directory. Default
+    /// The data directory, created if it is absent; relative to the working directory. Default
     /// `jeton-data`.
     pub path: PathBuf,
-    /// Bytes that caches may take: 1 MiB to 1 TiB, default 256 MiB.
+    /// Total size of the caches: 1 MiB to 1 TiB, default 256 MiB.
     pub cache_bytes: ByteSize,
-    /// Bytes of the data directory's file system that are to stay free: with less, nothing is
-    /// issued or refreshed. 16 MiB to 1 TiB, or 0 to fill it to the end; default 256 MiB.
+    /// Space to keep free on the data directory's file system: with less, nothing is issued or
+    /// refreshed. 16 MiB to 1 TiB, or 0 to fill it completely; default 256 MiB.
     pub min_free_space: ByteSize,
 }
 
@@ -98,7 +99,7 @@ impl StoreSettings {
 
 const URL_FORM: &str = r#"a URL like "postgres://jeton@db/jeton""#;
 
-/// The URL out of the file, or out of what overrides it.
+/// Reads the URL from the file, or from its override.
 fn read_url(fields: &mut Fields<'_, '_>, overrides: &Overrides) -> Option<DatabaseUrl> {
     const FLAG: &str = "--store-url (JETON_STORE_URL)";
     let declared = fields.text("url", URL_FORM, DatabaseUrl::parse);

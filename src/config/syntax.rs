@@ -1,4 +1,4 @@
-//! What is wrong with a file that is no TOML.
+//! Faults of a file that is not valid TOML.
 
 use toml_span::{Error, ErrorKind, Span};
 
@@ -7,8 +7,9 @@ use super::{
     report::{Report, Spot},
 };
 
-/// Adds a syntax error, and ends the report: nothing behind it can be judged. The parser's own text is not used: it quotes characters and keys, and
-/// what it stumbles over may be a secret without its quotes.
+/// Adds a syntax error and ends the report, since the rest of the file cannot be checked. The
+/// parser's own text is not used: it quotes characters and keys, which can be a secret without its
+/// quotes.
 pub(super) fn fault(error: &Error, mut report: Report<'_>) -> Faults {
     let line = |span: &Span| report.position(span.start).0;
     let problem = match &error.kind {
@@ -36,7 +37,7 @@ pub(super) fn fault(error: &Error, mut report: Report<'_>) -> Faults {
             format!("what this key extends is no table on line {}", line(first))
         }
         ErrorKind::UnquotedString => "a string needs quotes".into(),
-        // Made by the parser's helpers for typed values, which are not used here.
+        // These come only from the parser's helpers for typed values, which are not used here.
         ErrorKind::OutOfRange(_)
         | ErrorKind::Custom(_)
         | ErrorKind::UnexpectedKeys { .. }

@@ -1,4 +1,5 @@
-//! `[tls]`: what the gRPC and the HTTP listener prove themselves with, and whom they ask to do so.
+//! `[tls]`: the certificate of the gRPC and HTTP listeners, and the requirements for clients'
+//! certificates.
 
 use std::path::PathBuf;
 
@@ -10,32 +11,32 @@ use super::{
     report::Spot,
 };
 
-/// `[tls]`: TLS for gRPC and HTTP. Every file is PEM, and is read again when it changes.
+/// `[tls]`: TLS for gRPC and HTTP. Every file is in PEM, and is read again if it changes.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TlsSettings {
-    /// The certificate, and behind it those that lead to its CA.
+    /// The certificate, followed by the intermediate certificates up to its CA.
     pub cert: PathBuf,
     /// The certificate's private key.
     pub key: PathBuf,
-    /// Which certificates clients show; `None` asks for none.
+    /// Clients' certificates. `None` if clients are not asked for one.
     pub clients: Option<ClientCertificates>,
 }
 
-/// Which certificates clients may show, or must.
+/// Requirements for clients' certificates.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ClientCertificates {
-    /// Whether there is no connection without one.
+    /// `true` if connections without a certificate are refused.
     pub required: bool,
-    /// The CAs that may have issued them.
+    /// The CAs of clients' certificates.
     pub ca: PathBuf,
-    /// Lists of those that were revoked; `None` looks at none.
+    /// Revocation lists. `None` for no check.
     pub crl: Option<PathBuf>,
 }
 
-/// A path out of the file, or out of what overrides it, with where it was said.
+/// A path from the file, or from its override, with its place.
 type Said = Option<(Spot, PathBuf)>;
 
-/// Reads the section; `None` is no TLS.
+/// Reads the section. Returns `None` for no TLS.
 pub(super) fn read(fields: &mut Fields<'_, '_>, overrides: &Overrides) -> Option<TlsSettings> {
     const AUTH: &str = r#""off", "optional" or "required""#;
     let file = |fields: &mut Fields<'_, '_>, key, flag, overriding: &Option<PathBuf>| -> Said {

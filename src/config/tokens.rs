@@ -1,4 +1,4 @@
-//! `[tokens]`: how forgiving a rotation is.
+//! `[tokens]`: the tolerance of rotations.
 
 use super::{duration, fields::Fields, overrides::Overrides};
 use crate::domain::policy::RotationPolicy;

@@ -1,19 +1,19 @@
-//! `[traces]`: where spans are sent, and of which calls.
+//! `[traces]`: the collector of spans, and the sampling of calls.
 
 use super::{address::endpoint, fields::Fields, overrides::Overrides, warning::Warning};
 
 /// `[traces]`: OpenTelemetry traces over OTLP.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TraceSettings {
-    /// The collector's gRPC endpoint, `http://` only; `None`, the default, traces nothing.
+    /// The collector's gRPC endpoint, `http://` only. `None`, the default, disables traces.
     pub endpoint: Option<String>,
-    /// Of the calls that come without a trace, one in so many begins one: 1 to
-    /// [`Self::MOST_ONE_IN`], default 100. Calls that come with one follow its sampled flag.
+    /// Of this number of calls without a trace, one begins a trace: 1 to [`Self::MOST_ONE_IN`],
+    /// default 100. Calls with a trace follow its sampled flag.
     pub one_in: u32,
 }
 
 impl TraceSettings {
-    /// Largest [`Self::one_in`].
+    /// Maximum of [`Self::one_in`].
     pub const MOST_ONE_IN: u32 = 1_000_000;
 }
 

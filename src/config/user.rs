@@ -23,22 +23,23 @@ const PASSWORD: Keys = Keys {
     one_only: "only one of password, password_env, password_file and password_hash may be given",
 };
 
-/// A user's password as the file gives it.
+/// A user's password in the file.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum DeclaredPassword {
-    /// The password itself, by whichever way; 1 to [`Secret::MAX_BYTES`] bytes.
+    /// The password itself, given in any way; 1 to [`Secret::MAX_BYTES`] bytes.
     Clear(Secret),
     /// An argon2id PHC string.
     Hash(PasswordHash),
 }
 
-/// A user as the file declares it. A field that is not declared is the default of a new user, and
-/// whatever it is of one that exists.
+/// A user in the file. A field that is not declared has its default for a new user, and stays
+/// unchanged for an existing one.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct DeclaredUser {
-    /// The login name; no two declarations share one.
+    /// The login name, unique among the declarations.
     pub name: UserName,
-    /// The same as it is written: the user may be stored under the name that version 0.1 made of it.
+    /// The name as it is written: the user can be stored under the name that version 0.1 derived
+    /// from it.
     pub typed_name: TypedName,
     /// The password.
     pub password: DeclaredPassword,
@@ -47,8 +48,8 @@ pub struct DeclaredUser {
 }
 
 impl DeclaredUser {
-    /// Reads one table; the place is that of its `name`, which is there even when the rest is at
-    /// fault, so that the name is still found to be taken.
+    /// Reads one table. Its place is that of its `name`, which is returned even if the other fields
+    /// are invalid, so that a second use of the name is still found.
     pub(super) fn read(
         fields: &mut Fields<'_, '_>,
         environment: &dyn Environment,
