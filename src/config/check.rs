@@ -14,7 +14,7 @@ use crate::{
 
 const ADDRESS: &str = r#"an address and port like "127.0.0.1:8081", "unix:" and a path, or "off""#;
 
-/// `[check]`: how proxies are answered whether a request may pass.
+/// `[check]`: decisions for proxies on the requests that they received.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CheckSettings {
     /// The listener of `/check`, on this machine only: every request to it is made as `client`. Port 0 takes a
@@ -24,11 +24,12 @@ pub struct CheckSettings {
     pub socket_mode: SocketMode,
     /// The client as which `/check` asks; there where it listens.
     pub client: Option<ClientId>,
-    /// The headers by which services learn whose request it is: `x-jeton-subject` and so on.
+    /// The headers that identify a request's bearer to services: `x-jeton-subject` and so on.
     pub headers: IdentityHeaders,
-    /// Whether Envoy takes the token out of the request before the service sees it. Default false.
+    /// `true` if Envoy removes the token from the request before the service sees it. Default
+    /// false.
     pub envoy_remove_authorization: bool,
-    /// What Envoy is answered where it cannot be decided. Default `Deny`.
+    /// Answer to Envoy if a request cannot be decided. Default `Deny`.
     pub envoy_undecided: EnvoyUndecided,
 }
 

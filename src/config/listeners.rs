@@ -1,4 +1,4 @@
-//! `[grpc]`, `[http]` and `[ops]`: where calls come in.
+//! `[grpc]`, `[http]` and `[ops]`: the listeners.
 
 use std::net::{Ipv4Addr, SocketAddr};
 
@@ -14,14 +14,14 @@ use super::{
 const OPS_ADDRESS: &str = r#"an address and port like "127.0.0.1:9090", or "off""#;
 const ADDRESS: &str = r#"an address and port like "127.0.0.1:50051""#;
 
-/// Where a listener may go without TLS.
+/// Permission of a listener without TLS.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Plaintext {
-    /// Where nobody else reaches it.
+    /// Plaintext is permitted where no other machine can reach the listener.
     Loopback,
-    /// Anywhere, as [`super::ServeSettings`] says.
+    /// Plaintext is permitted at any address, see [`super::ServeSettings`].
     Allowed,
-    /// It does not.
+    /// The listener uses TLS.
     Unused,
 }
 

@@ -1,6 +1,6 @@
 //! The settings: one TOML file, merged with flags and environment, every fault reported at once.
 //!
-//! | file | what it holds |
+//! | file | contents |
 //! |---|---|
 //! | `settings` | [`Settings`] and how they are loaded |
 //! | `overrides` | [`Overrides`], the flags and `JETON_…` variables that beat the file |
@@ -13,7 +13,7 @@
 //! | `credential`, `secret_text`, `phc` | the ways to give a secret or password, and its hash |
 //! | `fields` | typed values out of one TOML table |
 //! | `syntax` | what is wrong with a file that is no TOML |
-//! | `fault`, `warning`, `report` | what is told of a file, and where in it |
+//! | `fault`, `warning`, `report` | the faults and warnings of a file, with their places |
 //! | `restart` | which sections a running server cannot take from changed settings |
 //! | `duration`, `size`, `choice` | values that are written as text |
 

@@ -14,8 +14,8 @@ use super::{
 };
 use crate::domain::{client_id::ClientId, secret::Secret};
 
-/// What flags and `JETON_…` variables say; a flag beats its variable. `None` leaves the setting to
-/// the file, and then to its default, which is named here for the help text only.
+/// Values of flags and `JETON_…` variables. A flag beats its variable. For `None` the setting comes
+/// from the file, or else from its default, which the help text only repeats.
 #[derive(Args, Clone, Debug, Default, PartialEq, Eq)]
 #[command(next_help_heading = "Settings (over those of the file)")]
 pub struct Overrides {
@@ -72,7 +72,7 @@ pub struct Overrides {
     #[arg(long, env = "JETON_TLS_KEY", value_name = "FILE")]
     pub tls_key: Option<PathBuf>,
 
-    /// Whether clients are asked for certificates: off, optional or required [default: off]
+    /// Client certificates: off, optional or required [default: off]
     #[arg(
         long,
         env = "JETON_TLS_CLIENT_AUTH",
@@ -93,8 +93,8 @@ pub struct Overrides {
     #[arg(long, env = "JETON_STORE_PATH", value_name = "DIR")]
     pub store_path: Option<PathBuf>,
 
-    /// The database that several instances share: postgres://… A password in it is seen by everybody
-    /// who sees the arguments: the variable and the file are for those
+    /// The database that several instances share: postgres://… A password belongs in the variable
+    /// or the file: every process on the machine can see arguments
     #[arg(long, env = "JETON_STORE_URL", hide_env_values = true, value_name = "URL", value_parser = database_url::unread_url)]
     pub store_url: Option<Secret>,
 
@@ -106,7 +106,7 @@ pub struct Overrides {
     #[arg(long, env = "JETON_STORE_CONNECTIONS", value_name = "N", value_parser = database_url::connections)]
     pub store_connections: Option<u32>,
 
-    /// How far answers may be behind what another instance revoked [default: 1s]
+    /// Longest delay of another instance's revocations [default: 1s]
     #[arg(
         long,
         env = "JETON_MAX_STALENESS",
@@ -115,11 +115,11 @@ pub struct Overrides {
     )]
     pub max_staleness: Option<Duration>,
 
-    /// Bytes that caches may take [default: 256MiB]
+    /// Total size of the caches [default: 256MiB]
     #[arg(long, env = "JETON_CACHE_BYTES", value_name = "SIZE", value_parser = size::cache)]
     pub cache_bytes: Option<ByteSize>,
 
-    /// Bytes of the file system to keep free, or 0 [default: 256MiB]
+    /// Space to keep free on the file system, or 0 [default: 256MiB]
     #[arg(
         long,
         env = "JETON_MIN_FREE_SPACE",
@@ -132,7 +132,7 @@ pub struct Overrides {
     #[arg(long, env = "JETON_KEYS_PATH", value_name = "DIR")]
     pub keys_path: Option<PathBuf>,
 
-    /// For how long a refresh may be repeated; 0s is strict, at most 5m [default: 60s]
+    /// Time in which a refresh can be repeated; 0s is strict, at most 5m [default: 60s]
     #[arg(
         long,
         env = "JETON_RETRY_WINDOW",
@@ -141,15 +141,15 @@ pub struct Overrides {
     )]
     pub retry_window: Option<Duration>,
 
-    /// For how long an access token outlives its rotation [default: 60s]
+    /// Time that an access token outlives its rotation [default: 60s]
     #[arg(long, env = "JETON_ACCESS_OVERLAP", value_name = "DURATION", value_parser = duration::any)]
     pub access_overlap: Option<Duration>,
 
-    /// What is logged: a level or directives like info,jeton=debug [default: info]
+    /// Log filter: a level or directives like info,jeton=debug [default: info]
     #[arg(long, env = "JETON_LOG", value_name = "FILTER", value_parser = log_filter::filter)]
     pub log: Option<String>,
 
-    /// How it looks: auto, human or json [default: auto]
+    /// Log format: auto, human or json [default: auto]
     #[arg(long, env = "JETON_LOG_FORMAT", value_name = "FORMAT", value_parser = choice::log_format)]
     pub log_format: Option<LogFormat>,
 
@@ -157,11 +157,11 @@ pub struct Overrides {
     #[arg(long, env = "JETON_TRACES_ENDPOINT", value_name = "URL", value_parser = address::endpoint)]
     pub traces_endpoint: Option<String>,
 
-    /// How connections are divided among threads: per-core or shared [default: per-core]
+    /// Division of connections among threads: per-core or shared [default: per-core]
     #[arg(long, env = "JETON_RUNTIME", value_name = "SHAPE", value_parser = choice::runtime)]
     pub runtime: Option<Runtime>,
 
-    /// How long to go on serving after health says it is not serving [default: 0s]
+    /// Time to go on serving after health reports that it is not serving [default: 0s]
     #[arg(
         long,
         env = "JETON_DRAIN_DELAY",
@@ -170,7 +170,7 @@ pub struct Overrides {
     )]
     pub drain_delay: Option<Duration>,
 
-    /// How long calls under way may then take to finish [default: 10s]
+    /// Time for calls under way to finish after the drain delay [default: 10s]
     #[arg(
         long,
         env = "JETON_DRAIN_TIMEOUT",

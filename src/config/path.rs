@@ -1,16 +1,16 @@
-//! Paths, and what is taken for one by mistake.
+//! Paths, and the values that are mistaken for paths.
 
 use std::path::{Path, PathBuf};
 
 use crate::domain::invalid::Invalid;
 
-/// Whether a path is the URL of a database.
+/// Returns `true` if a path is the URL of a database.
 pub(super) fn is_url(path: &Path) -> bool {
     says_where_a_database_is(&path.to_string_lossy())
 }
 
-/// Whether it may be a database's URL, if with a slash too few, or one of libpq's connection strings: either
-/// may hold a password.
+/// Returns `true` if the text can be a database's URL, even with a missing slash, or one of libpq's
+/// connection strings: all of them can contain a password.
 pub fn says_where_a_database_is(text: &str) -> bool {
     let is_scheme = |text: &str| text.starts_with("postgres:") || text.starts_with("postgresql:");
     text.contains("://")
@@ -18,8 +18,8 @@ pub fn says_where_a_database_is(text: &str) -> bool {
         || is_scheme(text.trim_start_matches(['"', '\'', ' ']))
 }
 
-/// Reads a path; an empty one is a variable that was not filled in. A URL may hold a password, and several
-/// lines a key, which what is said of a path would show.
+/// Parses a path. An empty path comes from a variable that was not filled in. A URL can contain a
+/// password, and several lines can be a key: a fault about the path would show them.
 pub(super) fn path(text: &str) -> Result<PathBuf, Invalid> {
     if text.is_empty() || text.contains('\0') {
         return Err(Invalid("must be a path"));

@@ -1,4 +1,4 @@
-//! Gathers faults and warnings while settings are read.
+//! Collects faults and warnings while settings are read.
 
 use std::path::Path;
 
@@ -7,27 +7,27 @@ use super::{
     warning::Warning,
 };
 
-/// Where a fault stands, before its line is known.
+/// The place of a fault before its line is known.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Spot {
-    /// A byte of the file.
+    /// A byte offset in the file.
     Byte(usize),
     /// A flag or its environment variable.
     Flag(&'static str),
 }
 
-/// The faults and warnings found so far in one file and what overrides it.
+/// The faults and warnings found so far in one file and its overrides.
 pub(super) struct Report<'a> {
     path: &'a Path,
     source: &'a str,
     faults: Vec<(Spot, String)>,
     warnings: Vec<Warning>,
-    /// Whether the file itself holds a clear secret or password.
+    /// `true` if the file itself contains a clear secret or password.
     pub(super) holds_secrets: bool,
 }
 
 impl<'a> Report<'a> {
-    /// Nothing found yet in the file at `path`, whose text is `source`.
+    /// Creates an empty report on the file at `path` with the text `source`.
     pub(super) fn new(path: &'a Path, source: &'a str) -> Self {
         Self { path, source, faults: Vec::new(), warnings: Vec::new(), holds_secrets: false }
     }
@@ -44,7 +44,7 @@ impl<'a> Report<'a> {
         }
     }
 
-    /// Line and column, both from 1, the column in characters.
+    /// Returns line and column, both from 1, the column in characters.
     pub(super) fn position(&self, byte: usize) -> (usize, usize) {
         let mut end = byte.min(self.source.len());
         while !self.source.is_char_boundary(end) {
@@ -56,12 +56,12 @@ impl<'a> Report<'a> {
         (line, before[line_start..].chars().count() + 1)
     }
 
-    /// The warnings when there is no fault, or else the faults.
+    /// Returns the warnings if there is no fault, or else the faults.
     pub(super) fn finish(self) -> Result<Vec<Warning>, Faults> {
         if self.faults.is_empty() { Ok(self.warnings) } else { Err(self.into_faults()) }
     }
 
-    /// The faults: in the order of the file, those of flags last.
+    /// Returns the faults in the order of the file, followed by those of flags.
     pub(super) fn into_faults(mut self) -> Faults {
         self.faults.sort_by_key(|(spot, _)| *spot);
         let place = |spot: &Spot| match *spot {

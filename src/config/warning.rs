@@ -1,4 +1,4 @@
-//! What does not keep settings from being used, and should still be seen.
+//! Warnings about valid settings.
 
 use std::{net::SocketAddr, path::PathBuf};
 
@@ -6,13 +6,13 @@ use thiserror::Error;
 
 use crate::domain::{client_id::ClientId, user_name::UserName, weakness::Weakness};
 
-/// One thing to log once at start.
+/// A warning to log once at the start.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 pub enum Warning {
-    /// The file holds a clear secret or password, and its mode lets group or others read it.
+    /// The file contains a clear secret or password, and its mode lets its group or others read it.
     #[error("{} holds secrets and can be read by others than its owner: chmod 600", path.display())]
     Exposed {
-        /// The settings file, or one that it names.
+        /// The settings file, or a file that it names.
         path: PathBuf,
     },
     /// A listener takes connections from other machines without TLS, as `allow_plaintext` says.
@@ -23,24 +23,24 @@ pub enum Warning {
         /// Where it listens.
         address: SocketAddr,
     },
-    /// A declared password is not what `[passwords]` asks of those that are set elsewhere.
+    /// A declared password breaks the rules that `[passwords]` sets for other passwords.
     #[error("the password of user {name} {problem}")]
     Password {
-        /// Whose.
+        /// Name of the user.
         name: UserName,
-        /// What it should be.
+        /// The broken rule.
         problem: Weakness,
     },
-    /// A declared client secret is not what `[secrets]` asks of those that are set elsewhere, and
-    /// `weak_declared` lets it be.
+    /// A declared client secret breaks the rules that `[secrets]` sets for other secrets, and
+    /// `weak_declared` permits it.
     #[error("the secret of client {id} {problem}")]
     Secret {
-        /// Whose.
+        /// ID of the client.
         id: ClientId,
-        /// What it should be.
+        /// The broken rule.
         problem: Weakness,
     },
-    /// There is a collector to send traces to, and nothing in this build that could.
+    /// A collector is set, but this build cannot send traces.
     #[error("traces.endpoint is for nothing: jeton was built without the feature otlp")]
     NoTraces,
 }
