@@ -17,7 +17,7 @@ use crate::{
     telemetry,
 };
 
-/// What administrators need on the machine of the store, without being known to the server.
+/// Commands of administrators on the machine of the store, without credentials at the server.
 #[derive(Args, Debug)]
 pub(super) struct Admin {
     #[command(subcommand)]
@@ -32,7 +32,7 @@ enum Action {
 }
 
 /// The client is enabled, gets the permission admin and has no other secret afterwards; its grants end.
-/// Whoever may write the data directory, or knows the database, may do this.
+/// Every user that can write the data directory, or can open the database, can do this.
 #[derive(Args, Debug)]
 struct Reset {
     /// The client; it is made where there is none
@@ -55,7 +55,7 @@ struct Reset {
     #[arg(long, env = "JETON_STORE_TLS_CA", value_name = "FILE")]
     store_tls_ca: Option<PathBuf>,
 
-    /// How the answer is printed
+    /// Format of the answer
     #[arg(long, value_enum, value_name = "FORMAT", default_value = "table")]
     output: Format,
 }

@@ -1,4 +1,4 @@
-//! What the commands of administrators have in common.
+//! Common parts of the commands of administrators.
 
 use clap::{Args, Subcommand};
 
@@ -10,7 +10,7 @@ pub(super) struct Administration<A: Subcommand> {
     #[command(flatten)]
     pub(super) caller: Caller,
 
-    /// How the answer is printed
+    /// Format of the answer
     #[arg(long, value_enum, value_name = "FORMAT", default_value = "table", global = true)]
     pub(super) output: Format,
 

@@ -20,7 +20,8 @@ pub(super) fn command() -> Command {
     examples::add(presentation::flags(Cli::command()))
 }
 
-/// The command that the process's arguments name. Where they name none, says so and ends the process.
+/// Returns the command that the process's arguments name. If they name none, prints that and ends
+/// the process.
 pub(super) fn read() -> Cli {
     let arguments: Vec<_> = std::env::args_os().collect();
     let mut command = checked_paths(without_empty_variables(command()));
@@ -66,7 +67,7 @@ fn naming_variable(mut error: Error, mut command: Command, arguments: &[OsString
     error
 }
 
-/// What stands for a value that an error is not to repeat.
+/// Returns the text in the place of a value that an error must not repeat.
 fn not_shown(text: &str) -> &'static str {
     if meant::is_secret(text) {
         "a token or a secret"
@@ -98,8 +99,8 @@ fn without_secrets(mut error: Error) -> Error {
     error
 }
 
-/// Whether it is a value of the kind that can be mistyped, like a number or a time: no URL, no connection
-/// string, no token and no key.
+/// Returns whether it is a value of the kind that can be mistyped, like a number or a time: no URL,
+/// no connection string, no token and no key.
 fn is_plain(text: &str) -> bool {
     const MOST: usize = 32;
     text.len() <= MOST
@@ -123,7 +124,7 @@ fn checked_paths(command: Command) -> Command {
         if argument.get_value_parser().type_id() != TypeId::of::<PathBuf>() {
             return argument;
         }
-        // What takes a store says itself what is to be done about a database.
+        // An argument for a store has its own advice about databases.
         let check = if argument.get_long() == Some("store") { one_line } else { path };
         argument.value_parser(OsStringValueParser::new().try_map(check))
     };

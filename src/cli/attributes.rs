@@ -1,4 +1,4 @@
-//! Attributes of clients and users: what introspection tells of them.
+//! Attributes of clients and users: the facts that introspection shows.
 
 use std::collections::HashMap;
 

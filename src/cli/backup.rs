@@ -26,7 +26,7 @@ use crate::{
 #[derive(Args, Debug)]
 #[command(subcommand_negates_reqs = true)]
 pub(super) struct Backup {
-    /// Where the backup goes: a file, which is replaced once the new one is whole, a pipe, or - for
+    /// Target of the backup: a file, which is replaced once the new one is whole, a pipe, or - for
     /// standard output
     #[arg(long, value_name = "FILE", required = true)]
     to: Option<PathBuf>,
@@ -34,7 +34,7 @@ pub(super) struct Backup {
     #[command(flatten)]
     caller: Caller,
 
-    /// How the outcome is printed; never beside a backup that goes to a pipe
+    /// Format of the outcome; never beside a backup that goes to a pipe
     #[arg(long, value_enum, default_value = "table", global = true)]
     output: Format,
 
@@ -44,8 +44,8 @@ pub(super) struct Backup {
 
 #[derive(Debug, Subcommand)]
 enum Action {
-    /// Reads all of a backup, checks it, and tells what it holds and which keys it needs. No server is
-    /// asked
+    /// Reads all of a backup, checks it, and prints its contents and the keys that it needs. No
+    /// server is asked
     Inspect {
         /// The backup: a file, a pipe, or - for standard input
         file: PathBuf,
@@ -58,7 +58,7 @@ struct Making {
     output: Format,
 }
 
-/// Where a backup goes.
+/// Target of a backup.
 enum Target {
     /// A pipe or a device: it is written to as it is.
     Stream(File),
@@ -108,7 +108,7 @@ impl Backup {
     }
 }
 
-/// Tells what is in a backup, all of which was read and found right.
+/// Prints the contents of a backup, all of which was read and found right.
 fn inspect(path: &Path, output: Format) -> Result<(), CliError> {
     let file = restore::open(path)?;
     let bytes = file.metadata().ok().filter(Metadata::is_file).map(|metadata| metadata.len());
@@ -121,7 +121,7 @@ fn inspect(path: &Path, output: Format) -> Result<(), CliError> {
     fields.print(output)
 }
 
-/// What a whole backup says of itself.
+/// Adds the facts that a whole backup states about itself.
 fn held(fields: &mut Fields, summary: &Summary) {
     fields.add("backup_begin_time", time(summary.header.begin_time.as_millis()));
     fields.add("backup_end_time", time(summary.end_time.as_millis()));
@@ -141,7 +141,7 @@ impl Making {
         receive(pieces, |data| part.write_all(data).map_err(failed)).await?;
         let file = part.as_file_mut();
         file.sync_all().and_then(|()| file.rewind()).map_err(failed)?;
-        // What is on the disk is read, not what was sent.
+        // Reads the file back from the disk: a check of the stream would miss faults in writing.
         let summary = app::verify_backup(file)?;
         let Target::File = Target::at(&self.to).map_err(failed)? else {
             return Err(failed(io::Error::new(

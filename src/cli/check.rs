@@ -15,7 +15,7 @@ use crate::{
     config::{Environment as _, Overrides, ProcessEnvironment, Settings, Undeclared},
 };
 
-/// What is checked is what is named: the settings, the store, or both.
+/// Checks what the flags name: the settings, the store, or both.
 #[derive(Args, Debug)]
 pub(super) struct Check {
     /// The settings file to check; without --store and this, the one that `JETON_CONFIG` names
@@ -39,7 +39,7 @@ pub(super) struct Check {
     #[arg(long, requires = "store")]
     repair: bool,
 
-    /// How the counts of a store, or the findings of --deep, are printed
+    /// Format of the counts of a store, or of the findings of --deep
     #[arg(long, value_enum, default_value = "table")]
     output: Format,
 

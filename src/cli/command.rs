@@ -44,7 +44,7 @@ pub(super) enum Command {
     Lockout(lockout::Lockout),
     /// Shows and ends what a running server has granted
     Grant(grant::Grant),
-    /// Tells what runs at a running server, and how it is
+    /// Shows the state of a running server
     Status(status::Status),
     /// Asks a running server whether it is serving; exits 0 or 1
     Health(health::Health),
@@ -61,7 +61,7 @@ pub(super) enum Command {
     /// Moves a store from its data directory to a database
     #[cfg(feature = "postgres")]
     Migrate(Box<migrate::Migrate>),
-    /// Puts a running server under load and tells how it did
+    /// Puts a running server under load and reports the results
     Bench(Box<bench::Bench>),
     /// Prints a shell's completions of this command line
     Completions(documents::Completions),

@@ -1,4 +1,4 @@
-//! Which server a command talks to, and as which client: flags, then the environment, then a profile.
+//! Server and client of a command's calls: from flags, then the environment, then a profile.
 
 use std::{
     error::Error as _,
@@ -27,7 +27,7 @@ use crate::{
     proto::v1::GetStatusRequest,
 };
 
-/// Where a server listens unless it was told otherwise.
+/// Address of a server with default settings.
 const DEFAULT_SERVER: &str = "http://127.0.0.1:50051";
 
 /// The server that this process has connected to, for [`explain`]: an error of a call does not say.
@@ -82,7 +82,7 @@ impl Server {
         urls.map(|url| self.endpoint_at(url, profile)).collect()
     }
 
-    /// Where the server is, and how to get there.
+    /// Returns the server's URL and a connection to it that is not open yet.
     fn endpoint(&self, profile: &Profile) -> Result<(String, Endpoint), CliError> {
         self.endpoint_at(self.urls(profile).swap_remove(0), profile)
     }
@@ -110,7 +110,7 @@ impl Server {
         Ok(instances)
     }
 
-    /// Whether it is shown a certificate.
+    /// Returns whether the server is shown a certificate.
     fn shows(&self, profile: &Profile) -> bool {
         self.encryption.cert.is_some() || profile.encryption.cert.is_some()
     }
@@ -125,7 +125,7 @@ impl Server {
     }
 }
 
-/// What is said of a server shows its URL: one that may hold a secret is refused.
+/// Refuses a URL that may hold a secret: messages about a server show its URL.
 fn may_be_shown(url: &str) -> Result<(), CliError> {
     if url.contains('@') {
         return Err(CliError::Usage(
@@ -133,7 +133,7 @@ fn may_be_shown(url: &str) -> Result<(), CliError> {
              JETON_CLIENT_ID and JETON_CLIENT_SECRET, or by a profile",
         ));
     }
-    // A host and a port alone are told what they lack, which is no secret.
+    // A host and a port alone get advice that shows them: they are no secret.
     let is_place = url.parse().is_ok_and(|uri: Uri| match uri.scheme_str() {
         Some("http" | "https") => uri.query().is_none(),
         Some(_) => false,
@@ -207,7 +207,7 @@ impl Caller {
         self.server.connect().await
     }
 
-    /// Connects as an administrator. Tells where, too.
+    /// Connects as an administrator. Returns the server's URL, too.
     pub(super) async fn administer(&self) -> Result<(Admin, String), CliError> {
         let profile = self.server.profile()?;
         let (client_id, known) = self.credentials(&profile)?;
@@ -232,7 +232,7 @@ impl Caller {
         Ok(instances)
     }
 
-    /// What the flags and the environment say, as a profile.
+    /// Returns the flags and the environment as a profile.
     pub(super) fn to_keep(&self, secret: Secret) -> Result<Profile, CliError> {
         let client_id = self.client_id.clone();
         let client_id =
@@ -259,8 +259,9 @@ impl Caller {
         }
     }
 
-    /// Who calls, and the secret where it need not be asked for. A profile's secret is shown for
-    /// that profile's client only: under another id it would be a wrong guess, and a disclosure.
+    /// Returns the id of the calling client, and its secret unless it must be asked for. A
+    /// profile's secret is shown for that profile's client only: under another id it would be a
+    /// wrong guess, and a disclosure.
     fn credentials(&self, profile: &Profile) -> Result<(String, Option<Secret>), CliError> {
         let named = self.client_id.clone();
         let client_id = named.or_else(|| profile.client_id.clone()).ok_or(CliError::Usage(
@@ -271,7 +272,7 @@ impl Caller {
             None if profile.client_id.as_ref() == Some(&client_id) => profile.client_secret.clone(),
             None => None,
         };
-        // Whoever shows a certificate needs no other proof.
+        // A client that shows a certificate needs no other proof.
         let secret = secret.or_else(|| self.server.shows(profile).then(|| Secret::new("")));
         Ok((client_id, secret))
     }
@@ -309,8 +310,8 @@ impl Encryption {
         Ok(Self { ca: named(&self.ca)?, cert: named(&self.cert)?, key: named(&self.key)? })
     }
 
-    /// TLS to the server at `url`, or `None` where none is wanted. What flags and environment leave
-    /// open the profile may say.
+    /// Returns the TLS settings for the server at `url`, or `None` if the URL has no TLS. Flags and
+    /// environment come before the profile.
     fn towards(&self, url: &str, profile: &Profile) -> Result<Option<ClientTlsConfig>, CliError> {
         let given = |own: &Option<PathBuf>, profile: &Option<PathBuf>| {
             let own = own.clone().filter(|path| !path.as_os_str().is_empty());
@@ -344,7 +345,7 @@ impl Encryption {
     }
 }
 
-/// What is said of the file of a key: what was given for its path may be the key.
+/// Name of a key's file in messages: the text that was given for its path may be the key.
 const KEY: &str = "the private key (--key, JETON_KEY, or the profile's)";
 
 fn read(path: &Path, shown: &dyn Display) -> Result<Zeroizing<Vec<u8>>, CliError> {

@@ -1,4 +1,4 @@
-//! What `jeton serve --dev` adds: settings of its own, and a first session to paste.
+//! Additions of `jeton serve --dev`: settings of its own, and a first session to paste.
 
 use std::{ffi::OsString, io, path::Path};
 
@@ -7,7 +7,7 @@ use crate::{
     config::{Environment, TextFile},
 };
 
-/// What faults in the built-in settings would be reported under.
+/// File name in reports of faults in the built-in settings.
 pub(super) const SETTINGS_NAME: &str = "examples/dev.toml";
 
 /// The demo client and user, and an administrator.

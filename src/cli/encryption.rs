@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 
-/// What help puts the flags of a connection under.
+/// Heading of the flags of a connection in help.
 pub(super) const HEADING: &str = "Connection";
 
 /// The files of one side of TLS.

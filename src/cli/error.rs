@@ -1,4 +1,4 @@
-//! What a command fails with, in words for a person.
+//! Errors of commands, in words for a person.
 
 use std::{io, net::SocketAddr};
 
@@ -15,7 +15,7 @@ use crate::{
     telemetry::LogError,
 };
 
-/// What went wrong, in words for a person.
+/// Failure of a command, in words for a person.
 #[derive(Debug, Error)]
 pub(super) enum CliError {
     /// The settings are at fault: one line each.
@@ -33,24 +33,24 @@ pub(super) enum CliError {
         advice.as_deref().unwrap_or("Is jeton serving there? Another address: --server or JETON_SERVER.")
     )]
     Connect {
-        /// Where it should be.
+        /// URL at which the server should be.
         server: String,
-        /// Why not.
+        /// Cause.
         why: String,
-        /// What to do, where the cause says so.
+        /// Advice, if the cause is one that has some.
         advice: Option<String>,
     },
     /// Of several servers some did not answer as they should.
     #[error("servers that do not answer, or do not serve: {0}")]
     SomeFailed(usize),
-    /// What answers is no gRPC server.
+    /// The peer that answers is no gRPC server.
     #[error("{server} does not answer in gRPC: {refusal}\n{advice}")]
     NotGrpc {
-        /// Where that is.
+        /// URL of the peer.
         server: String,
-        /// What came in place of an answer.
+        /// Refusal in place of an answer.
         refusal: Box<Refusal>,
-        /// What it is, and where else to look.
+        /// Kind of the peer, and an address to try.
         advice: String,
     },
     /// The log has said why the process ends.
@@ -65,19 +65,19 @@ pub(super) enum CliError {
     /// A person thought better of it.
     #[error("nothing was done")]
     NotConfirmed,
-    /// What needs a person's word, or `--yes`, has neither.
+    /// A command that needs a confirmation or `--yes` has neither.
     #[error("nothing was done: no terminal to ask on, and no --yes")]
     NobodyToAsk,
-    /// What is missing from the command line.
+    /// The command line lacks something.
     #[error("{0}")]
     Usage(&'static str),
-    /// What was given is something else.
+    /// A value is of another kind than the command asks for.
     #[error("{0}")]
     NotMeant(#[from] NotMeant),
     /// The answer has no field of that name.
     #[error("the answer has no field {field}; it has {known}")]
     NoSuchField {
-        /// What was asked for.
+        /// Name of the field.
         field: String,
         /// Those that it has.
         known: String,
@@ -90,7 +90,7 @@ pub(super) enum CliError {
     /// The server is there and not serving, for this reason.
     #[error("not serving{0}")]
     NotServing(String),
-    /// What is for a first look is where others reach it.
+    /// A server for a first look listens where other machines reach it.
     #[error(
         "everybody knows the credentials of --dev, an administrator's among them, and other machines \
          reach {0}: listen on 127.0.0.1, or declare clients of your own"

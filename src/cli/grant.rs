@@ -89,7 +89,7 @@ pub(super) struct Whose {
     client: Option<String>,
 }
 
-/// Whose grants are meant, as the server wants to be told. An empty half is no condition.
+/// Filter of grants, in the form of the server's API. An empty half is no condition.
 struct Selection {
     subject: String,
     client_id: String,
@@ -191,7 +191,7 @@ async fn list(
     Ok(grants.await?.into_iter().map(fields).collect())
 }
 
-/// How many grants were found, in words.
+/// Returns the number of grants, in words.
 pub(super) fn count(found: &v1::RevokeGrantsResponse) -> String {
     let least = if found.at_least { "at least " } else { "" };
     let grants = if found.count == 1 { "grant" } else { "grants" };

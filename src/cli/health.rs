@@ -50,7 +50,8 @@ impl Health {
     }
 }
 
-/// Why a server is not serving: `: ` and the reason where it gives one. `None` while it serves.
+/// Asks a server whether it serves. Returns `None` if it does, else `: ` and the reason, or an
+/// empty text if it gives none.
 async fn check(channel: Channel, service: String) -> Result<Option<String>, CliError> {
     let answer = HealthClient::new(channel).check(HealthCheckRequest { service }).await?;
     if answer.get_ref().status() == ServingStatus::Serving {

@@ -32,15 +32,15 @@ pub(super) struct Init {
     #[arg(value_name = "DIR", default_value = ".")]
     directory: PathBuf,
 
-    /// Where gRPC listens
+    /// Address of the gRPC listener
     #[arg(long, value_name = "ADDRESS")]
     grpc_listen: Option<SocketAddr>,
 
-    /// Where the OAuth 2.0 endpoints listen
+    /// Address of the listener with the OAuth 2.0 endpoints
     #[arg(long, value_name = "ADDRESS")]
     http_listen: Option<SocketAddr>,
 
-    /// Where probes and metrics are answered
+    /// Address of the listener for probes and metrics
     #[arg(long, value_name = "ADDRESS")]
     ops_listen: Option<SocketAddr>,
 
@@ -72,12 +72,12 @@ pub(super) struct Init {
     #[arg(long)]
     yes: bool,
 
-    /// How the outcome is printed
+    /// Format of the outcome
     #[arg(long, value_enum, default_value = "table")]
     output: Format,
 }
 
-/// What is known once everything was asked.
+/// Answers to all questions.
 struct Answers {
     grpc: SocketAddr,
     http: SocketAddr,
@@ -107,7 +107,7 @@ impl Init {
         write(&settings, &text)?;
         let ready = self.ready(&directory, &settings, &answers, secret);
         if ready.is_err() {
-            // Whoever mends it begins again.
+            // The next run begins again.
             drop(fs::remove_file(&settings));
         }
         let kept = ready?;
@@ -192,7 +192,7 @@ impl Init {
 }
 
 impl Answers {
-    /// The settings file. What it does not say has its default.
+    /// Returns the text of the settings file. Settings that it omits have their defaults.
     fn settings(&self, directory: &Path, admin: &str) -> Result<String, CliError> {
         let Self { grpc, http, ops, .. } = self;
         let path = |name: &str| quoted(&directory.join(name));
@@ -223,7 +223,7 @@ impl Answers {
         ))
     }
 
-    /// Where commands on this machine reach it.
+    /// Returns the URL at which commands on this machine reach the server.
     fn server(&self) -> String {
         let port = self.grpc.port();
         match &self.tls {

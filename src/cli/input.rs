@@ -1,4 +1,5 @@
-//! Where a command reads secrets and tokens: a variable, a prompt, standard input; never arguments, which every process of the machine can see.
+//! Sources of secrets and tokens: a variable, a prompt, standard input; never arguments, which
+//! every process of the machine can see.
 
 use std::{
     ffi::OsString,
@@ -47,7 +48,8 @@ pub(super) fn known_secret(what: &str) -> Result<Secret, CliError> {
     if io::stdin().is_terminal() { prompt(what) } else { line() }
 }
 
-/// What a person answers on the terminal, `default` for an empty line, and where nothing is to be asked.
+/// Asks a question on the terminal. Returns `default` for an empty line, and without a question if
+/// `nothing` is to be asked.
 pub(super) fn ask(question: &str, default: &str, nothing: bool) -> Result<String, CliError> {
     if nothing {
         return Ok(default.to_owned());
@@ -99,8 +101,8 @@ fn token_text(what: &str) -> Result<Secret, CliError> {
     if io::stdin().is_terminal() { prompt(what) } else { Ok(Secret::new(read()?.as_str())) }
 }
 
-/// Whether the person at the terminal agrees to what `question` says. Where nobody can be asked,
-/// nobody agrees.
+/// Asks the person at the terminal for agreement to `question`. Fails if the person declines or
+/// there is no terminal.
 pub(super) fn confirm(question: &str) -> Result<(), CliError> {
     if !io::stdin().is_terminal() {
         return Err(CliError::NobodyToAsk);

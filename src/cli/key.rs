@@ -17,10 +17,11 @@ use crate::{
     proto::v1::GetStatusRequest,
 };
 
-/// How often a server is asked about a key at once: each asking has it look at some more grants.
+/// Number of times that a server is asked about a key at once: each asking has it look at some more
+/// grants.
 const ASKED: usize = 100;
 
-/// How long a server may take to use a key that was activated: it looks at the ring each second.
+/// Longest wait until a server uses a key that was activated: it looks at the ring each second.
 const LONGEST: Duration = Duration::from_secs(30);
 /// The pause between two questions whether it does.
 const PAUSE: Duration = Duration::from_millis(200);
@@ -36,7 +37,7 @@ pub(super) struct Key {
     #[arg(long, env = "JETON_CONFIG", value_name = "FILE", global = true)]
     config: Option<PathBuf>,
 
-    /// How the outcome is printed
+    /// Format of the outcome
     #[arg(long, value_enum, default_value = "table", global = true)]
     output: Format,
 
@@ -75,7 +76,7 @@ struct Activate {
     caller: Caller,
 }
 
-/// Either the store, while no server runs, or the running server tells whether the key is needed.
+/// Asks the store, while no server runs, or else the running server, whether the key is needed.
 #[derive(Args, Debug)]
 struct Remove {
     /// The key's id
@@ -138,7 +139,7 @@ impl Key {
 }
 
 impl Activate {
-    /// Waits until the server makes tokens with the key. Tells whether one was asked at all.
+    /// Waits until the server makes tokens with the key. Returns whether a server was asked at all.
     async fn confirm(&self) -> Result<bool, CliError> {
         if self.no_wait {
             return Ok(false);

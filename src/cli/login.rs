@@ -27,7 +27,7 @@ pub(super) struct Login {
     #[command(flatten)]
     caller: Caller,
 
-    /// How the outcome is printed
+    /// Format of the outcome
     #[arg(long, value_enum, default_value = "table")]
     output: Format,
 }

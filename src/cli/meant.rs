@@ -7,13 +7,14 @@ use crate::{
     domain::secret::Secret,
 };
 
-/// Why a text is not what a command asks for. None of these quotes it: it may hold a secret.
+/// Reason for which a text is not of the kind that a command asks for. None of these quotes it: it
+/// may hold a secret.
 #[derive(Clone, Copy, Debug, Error, PartialEq, Eq)]
 pub(super) enum NotMeant {
     /// Nothing but white space.
     #[error("there is no token on standard input")]
     NoToken,
-    /// What `--output json` prints.
+    /// The output of `--output json`.
     #[error("that is JSON, not a token: print the token alone, with --field access_token")]
     Json,
     /// An HTTP header, or the value of one.
@@ -42,13 +43,13 @@ pub(super) enum NotMeant {
     /// An access token in place of a refresh token.
     #[error("that is an access token: a refresh takes the refresh token, which begins with jrt_")]
     NotRefresh,
-    /// What a command would set as a secret.
+    /// The text was to be set as a secret.
     #[error("that is JSON, not a secret: give the secret alone")]
     SecretInJson,
-    /// What a command would set as a secret.
+    /// The text was to be set as a secret.
     #[error("a secret is given without quotes around it")]
     SecretQuoted,
-    /// What a command would set as a secret.
+    /// The text was to be set as a secret.
     #[error("that is a token, which is no secret to choose")]
     SecretIsToken,
     /// An argument that a variable should have filled.
@@ -132,7 +133,7 @@ pub(super) fn login_name(text: &str) -> Result<String, NotMeant> {
     if UserId::parse(&name).is_some() { Err(NotMeant::NoLoginName) } else { Ok(name) }
 }
 
-/// Whether an argument holds what no argument may.
+/// Returns whether an argument holds a secret, which no argument may.
 pub(super) fn is_secret(text: &str) -> bool {
     ["jat_", "jrt_", "jcs_"].iter().any(|prefix| {
         text.match_indices(prefix).any(|(at, _)| {

@@ -26,7 +26,7 @@ pub(super) struct Migrate {
     #[arg(long, value_name = "URL", value_parser = crate::config::unread_url)]
     to: Option<crate::domain::secret::Secret>,
 
-    /// How the outcome is printed
+    /// Format of the outcome
     #[arg(long, value_enum, default_value = "table")]
     output: Format,
 

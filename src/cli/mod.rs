@@ -60,7 +60,7 @@ use tokio::runtime::Runtime;
 
 use self::{command::Command, error::CliError};
 
-/// How long a process that ends waits until somebody reads why.
+/// Time for which a process that ends waits for a reader of its last message.
 const LAST_WORDS: Duration = Duration::from_secs(5);
 
 /// Runs the command that the process's arguments name. Prints its result on standard output, what
@@ -70,7 +70,7 @@ pub fn main() -> ExitCode {
     let cli = arguments::read();
     match run(cli.command) {
         Ok(()) => ExitCode::SUCCESS,
-        // Whoever read the output has read enough: `jeton user list | head`.
+        // The reader of the output has closed it: `jeton user list | head`.
         Err(CliError::Logged) => ExitCode::FAILURE,
         Err(CliError::Io(_, error)) if error.kind() == ErrorKind::BrokenPipe => ExitCode::FAILURE,
         Err(error) => {
@@ -81,7 +81,8 @@ pub fn main() -> ExitCode {
     }
 }
 
-/// Says on standard error why the process ends. Whoever does not read it does not keep the process.
+/// Prints on standard error why the process ends. A reader that takes nothing does not keep the
+/// process.
 fn say(text: String) {
     let (done, said) = mpsc::channel::<Infallible>();
     let saying = thread::Builder::new().name("last-words".into()).spawn(move || {
@@ -128,8 +129,8 @@ fn run(command: Command) -> Result<(), CliError> {
         }
         done => done,
     };
-    // Nothing that is still on threads of its own is waited for: whoever asks a second time to stop
-    // is in a hurry, and a disk that hangs would keep the process for ever.
+    // Does not wait for blocking threads: a second signal asks to stop at once, and a disk that
+    // hangs would keep the process for ever.
     runtime.shutdown_background();
     done
 }

@@ -7,7 +7,7 @@ use serde_json::{Map, Value};
 
 use super::{CliError, presentation::Presentation, table, yaml};
 
-/// How an answer is printed.
+/// Format of an answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(super) enum Format {
     /// A line for each field, or for each entry of a list
@@ -18,8 +18,8 @@ pub(super) enum Format {
     Yaml,
 }
 
-/// Named values in the order they are shown. What is not known is left out, and in a table what is
-/// empty too.
+/// Named values in the order in which they are shown. Unknown values are left out, and in a table
+/// empty ones too.
 #[derive(Default)]
 pub(super) struct Fields(Vec<(&'static str, Value)>);
 
@@ -156,7 +156,7 @@ fn print_field(answers: &[Vec<(&str, &Value)>], fields: &str) -> Result<(), CliE
     write(&lines.map(|line| line + "\n").collect::<String>())
 }
 
-/// What an answer has under a name, or within it: `store.engine`.
+/// Returns the values of an answer under a name, or within one: `store.engine`.
 fn values<'a>(answer: &[(&str, &'a Value)], name: &str) -> Vec<&'a Value> {
     let mut parts = name.split('.');
     let first = parts.next().unwrap_or_default();
@@ -175,7 +175,7 @@ fn known_fields<'a>(answers: &[Vec<(&'a str, &Value)>]) -> Vec<&'a str> {
     known
 }
 
-/// What is at the end of the names, of every item of a list on the way.
+/// Returns the values at the end of the names, for every item of a list on the way.
 fn inner<'a>(value: &'a Value, names: &[&str]) -> Vec<&'a Value> {
     match (names.split_first(), value) {
         (None, _) => vec![value],
@@ -215,7 +215,8 @@ impl Begun {
         Ok(Self(format))
     }
 
-    /// Whether the field that is asked for, if one is, is the one that is printed first.
+    /// Returns whether the field that is asked for, if there is one, is the one that is printed
+    /// first.
     pub(super) fn is_asked_for(name: &str) -> bool {
         Presentation::current().field.as_ref().is_none_or(|field| field == name)
     }
@@ -239,7 +240,7 @@ impl Begun {
     }
 }
 
-/// Tells a person something beside the answer, if anybody can be told.
+/// Prints a note beside the answer on standard error, if it can be written.
 pub(super) fn note(text: &str) {
     drop(writeln!(io::stderr(), "{text}"));
 }

@@ -1,12 +1,12 @@
-//! What of an answer is shown, and how wide: `--field`, `--wide` and `--verbose` of every command that
-//! prints one.
+//! Parts of an answer that are shown, and their width: `--field`, `--wide` and `--verbose` of every
+//! command that prints one.
 
 use std::sync::OnceLock;
 
 use clap::{Arg, ArgAction, ArgMatches, Command};
 use rustix::termios::tcgetwinsize;
 
-/// What a table fits into where there is no terminal.
+/// Width of a table without a terminal, in columns.
 const WIDTH: u16 = 80;
 
 const FIELD: &str = "field";
@@ -16,7 +16,7 @@ const VERBOSE: &str = "verbose";
 /// That of this process.
 static CURRENT: OnceLock<Presentation> = OnceLock::new();
 
-/// How the answer of this process is shown.
+/// Presentation of an answer.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Presentation {
     /// The one field that is asked for.

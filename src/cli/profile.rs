@@ -19,7 +19,7 @@ use crate::{
 /// Largest file that is read, in bytes: room for thousands of profiles.
 const MAX_BYTES: u64 = 1024 * 1024;
 
-/// What a profile says. All of it is optional.
+/// Contents of a profile. All of it is optional.
 #[derive(Debug, Default)]
 pub(super) struct Profile {
     /// The first is the one that commands call; status and health ask all of them.
@@ -29,7 +29,7 @@ pub(super) struct Profile {
     pub(super) client_secret: Option<Secret>,
 }
 
-/// Why there is no such profile. None of these quotes the file: it holds secrets.
+/// Reason for which a profile cannot be used. None of these quotes the file: it holds secrets.
 #[derive(Debug, Error)]
 pub(super) enum ProfileError {
     #[error("no place for profiles: neither XDG_CONFIG_HOME nor HOME names a directory")]
@@ -124,7 +124,7 @@ pub(super) fn path() -> Option<PathBuf> {
     Some(config.join("jeton").join("profiles.toml"))
 }
 
-/// The file's owner and mode are those of what was opened, whatever its name means a moment later.
+/// Owner and mode come from the open file, since its name may refer to another one a moment later.
 pub(super) fn read(path: &Path, name: &str) -> Result<Zeroizing<String>, ProfileError> {
     let unreadable = |error| {
         let (path, name) = (path.to_owned(), name.to_owned());

@@ -12,7 +12,7 @@ use zeroize::Zeroizing;
 
 use super::profile::{self, Profile, ProfileError};
 
-/// Whether there is no profile of that name.
+/// Checks that there is no profile of that name.
 pub(super) fn check_free(name: &str) -> Result<(), ProfileError> {
     check_name(name)?;
     match Profile::load(name) {
@@ -25,7 +25,7 @@ pub(super) fn check_free(name: &str) -> Result<(), ProfileError> {
     }
 }
 
-/// Keeps a profile under a name, in place of one of that name, and tells in which file.
+/// Keeps a profile under a name, in place of one of that name, and returns the file's path.
 pub(super) fn keep(name: &str, kept: &Profile) -> Result<PathBuf, ProfileError> {
     check_name(name)?;
     let path = profile::path().ok_or(ProfileError::Nowhere)?;

@@ -1,4 +1,4 @@
-//! What a server's refusal means to the person who typed the command, and what can be done.
+//! Refusals of a server, explained to the person who typed the command, with advice.
 
 use std::fmt;
 
@@ -18,7 +18,7 @@ impl From<Status> for Refusal {
 }
 
 impl Refusal {
-    /// Whether the same may be answered later, or by another instance.
+    /// Returns whether the same call may succeed later, or at another instance.
     pub(super) fn may_pass(&self) -> bool {
         matches!(
             self.0.code(),
@@ -32,7 +32,8 @@ impl Refusal {
         )
     }
 
-    /// Whether something else than the service may have refused: a proxy, or another listener.
+    /// Returns whether something else than the service may have refused: a proxy, or another
+    /// listener.
     pub(super) fn is_foreign(&self) -> bool {
         let details = self.0.get_error_details();
         details.error_info().is_none()

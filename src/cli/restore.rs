@@ -32,7 +32,7 @@ pub(super) struct Restore {
     #[arg(long)]
     keep_grants: bool,
 
-    /// How the outcome is printed
+    /// Format of the outcome
     #[arg(long, value_enum, default_value = "table")]
     output: Format,
 }
@@ -75,7 +75,7 @@ fn fields(restoration: &Restoration) -> Fields {
     fields
 }
 
-/// What is to be done next.
+/// Returns the next steps.
 fn advice(restoration: &Restoration, grants: Grants) -> String {
     match grants {
         Grants::End => {

@@ -91,7 +91,7 @@ impl Serve {
         }
     }
 
-    /// What comes before the log is there.
+    /// Reads the settings and starts the log.
     fn begin(&self) -> Result<Begun, CliError> {
         let Loaded { settings, warnings } = self.settings(&ProcessEnvironment)?;
         let reachable = reachable(&settings).filter(|_| self.dev);
@@ -102,7 +102,7 @@ impl Serve {
         Ok(Begun { settings, warnings, reachable, log })
     }
 
-    /// Whether the log is asked for in JSON, as far as that can be read.
+    /// Returns whether the log is asked for in JSON, as far as that can be read.
     fn wants_json(&self) -> bool {
         let of_file = || {
             let config = self.config.as_deref();
@@ -124,7 +124,7 @@ impl Serve {
     }
 }
 
-/// What is there once the log is.
+/// State of a start once the log runs.
 struct Begun {
     settings: Settings,
     warnings: Vec<Warning>,
@@ -143,14 +143,14 @@ fn logged(error: CliError) -> CliError {
     CliError::Logged
 }
 
-/// Where other machines reach the service, if they do.
+/// Returns an address at which other machines reach the service, if there is one.
 fn reachable(settings: &Settings) -> Option<SocketAddr> {
     let listeners = [settings.grpc.listen, settings.http.listen];
     listeners.into_iter().find(|address| !address.ip().to_canonical().is_loopback())
 }
 
-/// Has the log follow the settings as they are now, and tells what else in them differs from those
-/// that are in force. Settings at fault change nothing.
+/// Applies the current settings of the log, and logs the sections that differ from those in force.
+/// Settings at fault change nothing.
 fn change(log: &LogSwitch, running: &Settings, read: Result<Loaded, Faults>) {
     match read {
         Ok(Loaded { settings, .. }) => {

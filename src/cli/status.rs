@@ -16,7 +16,7 @@ pub(super) struct Status {
     #[command(flatten)]
     caller: Caller,
 
-    /// How the answer is printed
+    /// Format of the answer
     #[arg(long, value_enum, value_name = "FORMAT", default_value = "table")]
     output: Format,
 }
@@ -83,7 +83,7 @@ fn fields(status: v1::GetStatusResponse) -> Fields {
     fields
 }
 
-/// What is not known comes as zero.
+/// Unknown values come as zero.
 fn store(store: v1::StoreStatus) -> Value {
     let known = |bytes| Some(bytes).filter(|bytes: &u64| *bytes > 0);
     let mut fields = Fields::default();

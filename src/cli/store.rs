@@ -1,4 +1,4 @@
-//! What commands call a store by: a data directory, or the URL of a database.
+//! Names of a store on the command line: a data directory, or the URL of a database.
 
 use std::path::Path;
 

@@ -20,7 +20,7 @@ const GAP_WIDTH: u16 = 2;
 /// Before columns that go on below the others.
 const INDENT: &str = "  ";
 
-/// What is younger is shown as of now.
+/// Shorter ages are shown as now.
 const NOW: Duration = Duration::from_secs(10);
 
 /// A line for each name and value; one that is too long goes on below itself.
@@ -257,8 +257,8 @@ pub(super) fn text(value: &Value, between: &str) -> String {
     }
 }
 
-/// What others chose, such as the name their program gives itself, must not steer the terminal, nor
-/// turn the direction of what stands behind it.
+/// Text that others chose, such as a program's user agent, must not steer the terminal, nor turn
+/// the direction of the text behind it.
 pub(super) fn printable(text: &str) -> String {
     let steers =
         |c: char| c.is_control() || matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');

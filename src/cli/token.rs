@@ -32,7 +32,7 @@ pub(super) struct Token {
     #[arg(long, global = true)]
     public: bool,
 
-    /// How the answer is printed
+    /// Format of the answer
     #[arg(long, value_enum, value_name = "FORMAT", default_value = "table", global = true)]
     output: Format,
 
@@ -46,11 +46,12 @@ enum Action {
     Ask(Ask),
     /// Prints revocations as they happen, until Ctrl-C
     Watch(Watch),
-    /// Tells an administrator the whole story of a token, read from standard input, or of a grant
+    /// Shows an administrator the state of a token, read from standard input, or of a grant, and
+    /// its causes
     Explain(Explain),
 }
 
-/// What has one answer.
+/// Commands that have one answer.
 #[derive(Debug, Subcommand)]
 enum Ask {
     /// Issues tokens, for the client itself or for a user
@@ -67,7 +68,7 @@ enum Ask {
         #[arg(long)]
         access_token_only: bool,
     },
-    /// Tells whether a token, read from standard input, is good
+    /// Shows whether a token, read from standard input, is good
     Introspect {
         /// Expects a refresh token
         #[arg(long)]

@@ -1,4 +1,4 @@
-//! What is at the address that a command was given, where that is no gRPC server, and what to give instead.
+//! Advice for a command whose address is not that of a gRPC server.
 
 use std::{error::Error, io, time::Duration};
 
@@ -9,15 +9,16 @@ use tokio::{
     time::timeout,
 };
 
-/// How long a look at what answers may take.
+/// Longest time for a look at the peer.
 const LOOK: Duration = Duration::from_secs(2);
-/// What every answer over HTTP/1 begins with, and a TLS alert.
+/// First bytes of every answer over HTTP/1, and of a TLS alert.
 const HTTP: &[u8] = b"HTTP/1.";
 const ALERT: [u8; 2] = [21, 3];
-/// What jeton's own probe says.
+/// Answer of jeton's own probe.
 const ALIVE: &[u8] = b"alive";
 
-/// What to do about a connection that was not made, where its causes say so. `url` is what was asked for.
+/// Returns advice for a connection that was not made, if its causes have some. `url` is the one
+/// that was given.
 #[expect(
     clippy::wildcard_enum_match_arm,
     reason = "what is not named here has no advice of its own"
@@ -118,7 +119,7 @@ async fn answer(address: &str) -> io::Result<Vec<u8>> {
     stream.write_all(request.as_bytes()).await?;
     let mut said = Vec::new();
     let mut bounded = stream.take(4096);
-    // What came before the connection was cut is an answer too.
+    // Bytes that came before the connection was cut are an answer too.
     drop(bounded.read_to_end(&mut said).await);
     Ok(said)
 }

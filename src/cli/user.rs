@@ -28,7 +28,7 @@ pub(super) enum Action {
         #[command(flatten)]
         name: NewName,
 
-        /// What introspection tells of the user; may be repeated
+        /// A fact that introspection shows of the user; may be repeated
         #[arg(long = "attribute", value_name = "NAME=VALUE", value_parser = attributes::parse)]
         attributes: Vec<(String, String)>,
     },
@@ -119,7 +119,7 @@ pub(super) struct Update {
     #[arg(long, value_name = "NAME", value_parser = meant::given)]
     new_name: Option<String>,
 
-    /// What introspection tells of the user; may be repeated
+    /// A fact that introspection shows of the user; may be repeated
     #[arg(long = "attribute", value_name = "NAME=VALUE", value_parser = attributes::parse)]
     attributes: Vec<(String, String)>,
 
@@ -128,7 +128,7 @@ pub(super) struct Update {
     clear: Option<Clear>,
 }
 
-/// What can be empty.
+/// Fields that can be empty.
 #[derive(Clone, Copy, Debug, ValueEnum)]
 enum Clear {
     Attributes,

@@ -1,4 +1,4 @@
-//! How a command names a user.
+//! Argument that names a user.
 
 use clap::Args;
 

@@ -71,12 +71,12 @@ impl Watch {
     }
 }
 
-/// Whether each event is a row for people.
+/// Returns whether each event is a row for people.
 fn is_rows(format: Format) -> bool {
     format == Format::Table && Presentation::current().field.is_none()
 }
 
-/// Where the watch is, and how it is shown.
+/// State of the watch, and the format of its events.
 struct Tail<'a> {
     caller: &'a Caller,
     client_id: String,
@@ -132,7 +132,8 @@ impl Tail<'_> {
                 Some((last, others)) => (Some(last), others),
                 None => (None, [].as_slice()),
             };
-            // Whoever keeps a cursor has then read everything before it.
+            // The cursor goes with the last event: a reader that keeps it has read everything
+            // before.
             others.iter().try_for_each(|revocation| self.print(revocation, None))?;
             last.map_or(Ok(()), |revocation| self.print(revocation, Some(&response.cursor)))?;
             self.cursor = response.cursor;

@@ -1,4 +1,4 @@
-//! Which token a stream takes next: each as often as another, or some much more often.
+//! Choice of a stream's next token: each as often as another, or some much more often.
 
 use std::num::NonZeroU32;
 
@@ -49,7 +49,7 @@ mod tests {
 
     use super::*;
 
-    /// How often each place came in 100,000 steps, most often first.
+    /// Returns the count of each place in 100,000 steps, largest first.
     fn counted(exponent: Option<f64>) -> Vec<u32> {
         let tokens = NonZeroU32::new(10_000).expect("above zero");
         let mut places: HashMap<usize, u32> = HashMap::new();

@@ -76,13 +76,13 @@ impl Caller {
         self.stub.clone().revoke_token(request).await.map(drop)
     }
 
-    /// Whether the token is good.
+    /// Returns whether the token is good.
     pub(super) async fn introspect(&self, token: String) -> Result<bool, Status> {
         let request = v1::IntrospectRequest { token, ..v1::IntrospectRequest::default() };
         Ok(self.stub.clone().introspect(self.signed(request)).await?.into_inner().active)
     }
 
-    /// Whether all of the tokens are good.
+    /// Returns whether all of the tokens are good.
     pub(super) async fn introspect_all(&self, tokens: Vec<String>) -> Result<bool, Status> {
         let request = self.signed(v1::BatchIntrospectRequest { tokens });
         let results = self.stub.clone().batch_introspect(request).await?.into_inner().results;

@@ -1,4 +1,4 @@
-//! Which calls are made, and how often each in proportion to the others.
+//! Kinds of calls that are made, and the weight of each.
 
 use std::str::FromStr;
 
@@ -67,17 +67,17 @@ impl Mix {
         self.0.iter().map(|(call, _)| *call)
     }
 
-    /// Whether access tokens must be there to begin with.
+    /// Returns whether access tokens must be there to begin with.
     pub(super) fn introspects(&self) -> bool {
         self.calls().any(|call| matches!(call, Call::Introspect | Call::BatchIntrospect))
     }
 
-    /// Whether a user must log in.
+    /// Returns whether a user must log in.
     pub(super) fn needs_user(&self) -> bool {
         self.calls().any(|call| matches!(call, Call::Password | Call::Refresh))
     }
 
-    /// Whether refresh tokens must be there to begin with.
+    /// Returns whether refresh tokens must be there to begin with.
     pub(super) fn refreshes(&self) -> bool {
         self.calls().any(|call| call == Call::Refresh)
     }

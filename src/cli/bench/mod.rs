@@ -1,4 +1,5 @@
-//! `jeton bench`: puts a running server under load and tells how much it did and how long each call took.
+//! `jeton bench`: puts a running server under load and reports the number of calls and the latency
+//! of each kind.
 
 mod access;
 mod calls;
@@ -38,7 +39,7 @@ pub(super) struct Bench {
     #[command(flatten)]
     connection: Connection,
 
-    /// How the report is printed
+    /// Format of the report
     #[arg(long, value_enum, default_value = "table")]
     output: Format,
 
@@ -66,7 +67,7 @@ pub(super) struct Bench {
     zipf: Option<f64>,
 
     /// Takes the access tokens from this file, or leaves them there for the next run if there is no
-    /// such file; whoever may read it may use them
+    /// such file; every reader of the file can use them
     #[arg(long, value_name = "FILE")]
     reuse: Option<PathBuf>,
 
@@ -79,11 +80,11 @@ pub(super) struct Bench {
     #[arg(long, value_name = "N")]
     rate: Option<NonZeroU32>,
 
-    /// How long calls are counted
+    /// Time for which calls are counted
     #[arg(long, value_name = "DURATION", default_value = "10s", value_parser = config::duration)]
     duration: Duration,
 
-    /// How long calls are made before they are counted
+    /// Time for which calls are made before they are counted
     #[arg(long, value_name = "DURATION", default_value = "2s", value_parser = config::duration)]
     warm_up: Duration,
 
@@ -107,7 +108,7 @@ impl Bench {
         Report::new(self.settings(counted), &tally, counted).print(self.output)
     }
 
-    /// What the load is, for the report.
+    /// Returns the settings of the load, for the report.
     fn settings(&self, counted: Duration) -> Value {
         json!({
             "connections": self.connections,

@@ -18,7 +18,7 @@ impl Phases {
         Self { start, counted_from, end: counted_from + duration }
     }
 
-    /// How long calls are counted.
+    /// Returns the time for which calls are counted.
     pub(super) fn counted(&self) -> Duration {
         self.end - self.counted_from
     }
@@ -31,8 +31,8 @@ pub(super) enum Pace {
     /// latencies leave out the calls that were not made (coordinated omission).
     Closed,
     /// At fixed times. A call that is sent late, because the stream still waited for the one
-    /// before, counts from when it was due: the latencies leave nothing out. One that is late only by
-    /// the timer, which tells milliseconds apart, counts from when it was sent.
+    /// before, counts from when it was due: the latencies leave nothing out. A call that is late
+    /// only by the timer, whose resolution is a millisecond, counts from when it was sent.
     Open {
         /// Of the first call, after the start.
         offset: Duration,

@@ -1,4 +1,4 @@
-//! What the load showed: a table for people, one JSON object for scripts.
+//! Report of the load: a table for people, one JSON object for scripts.
 
 use std::{iter, time::Duration};
 

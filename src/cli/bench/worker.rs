@@ -15,7 +15,7 @@ use super::{
 };
 use crate::{cli::refusal::Refusal, client};
 
-/// Longest latency that is told apart, in microseconds: a minute.
+/// Longest latency that is recorded exactly, in microseconds: a minute.
 const LONGEST_MICROS: u64 = 60_000_000;
 /// Significant digits of a latency.
 const DIGITS: u8 = 3;
@@ -34,7 +34,7 @@ impl Default for Seen {
     }
 }
 
-/// What was seen of each call.
+/// Results of each kind of call.
 #[derive(Default)]
 pub(super) struct Tally(BTreeMap<&'static str, Seen>);
 
@@ -90,7 +90,7 @@ impl Worker {
         Self { number, caller, supply, access, batch, mix, refresh_token: String::new() }
     }
 
-    /// The same, with whatever its calls need to begin with.
+    /// Gets the tokens that its calls need to begin with.
     pub(super) async fn prepared(mut self) -> Result<Self, Status> {
         while self.mix.refreshes() && self.refresh_token.is_empty() {
             match self.caller.log_in().await {
@@ -98,8 +98,8 @@ impl Worker {
                     return Err(Status::failed_precondition("the client may not refresh"));
                 }
                 Ok(token) => self.refresh_token = token,
-                // Many streams log in at once: whoever finds the hash pool full is told when to
-                // come back.
+                // Many streams log in at once: a stream that finds the hash pool full gets a time
+                // at which to retry.
                 Err(status) => {
                     let error = client::Error::from(status);
                     let client::Error::Throttled { wait: Some(wait), .. } = error else {

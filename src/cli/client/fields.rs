@@ -19,7 +19,7 @@ pub(super) const COLUMNS: Columns = Columns::new(
     &["client_id", "client_type", "grant_types", "scopes", "permissions", "disabled"],
 );
 
-/// What can be empty, by its name in the protobuf message.
+/// Fields that can be empty, by their names in the protobuf message.
 pub(super) const CLEARABLE: [&str; 8] = [
     "grant_types",
     "scopes",
@@ -34,7 +34,7 @@ pub(super) const CLEARABLE: [&str; 8] = [
 /// In the words of the settings file.
 #[derive(Args, Debug)]
 pub(super) struct Values {
-    /// How it may get tokens; may be repeated
+    /// A way in which it may get tokens; may be repeated
     #[arg(long = "grant", value_name = "WORD", value_parser = v1::GrantType::parser())]
     grants: Vec<v1::GrantType>,
 
@@ -50,31 +50,31 @@ pub(super) struct Values {
     #[arg(long, value_name = "NAME", value_parser = meant::given)]
     audience: Vec<String>,
 
-    /// How long an access token is good, for example 15m
+    /// Life of an access token, for example 15m
     #[arg(long, value_name = "DURATION", value_parser = time::parse)]
     access_token_ttl: Option<prost_types::Duration>,
 
-    /// How long a refresh token is good that is not used, for example 30d
+    /// Life of a refresh token that is not used, for example 30d
     #[arg(long, value_name = "DURATION", value_parser = time::parse)]
     refresh_token_ttl: Option<prost_types::Duration>,
 
-    /// How long a grant and everything of it lasts at most, for example 90d
+    /// Longest life of a grant and everything of it, for example 90d
     #[arg(long, value_name = "DURATION", value_parser = time::parse)]
     grant_ttl: Option<prost_types::Duration>,
 
-    /// How many live grants each of its users may have
+    /// Most live grants of each of its users
     #[arg(long, value_name = "COUNT")]
     max_grants: Option<u32>,
 
-    /// Whether a login beyond that ends the oldest grant or is refused
+    /// Effect of a login beyond that: it ends the oldest grant, or is refused
     #[arg(long, value_name = "WORD", value_parser = v1::WhenFull::parser())]
     when_full: Option<v1::WhenFull>,
 
-    /// How many of its requests are served a second; 0 for no limit
+    /// Number of its requests that are served a second; 0 for no limit
     #[arg(long, value_name = "COUNT")]
     requests_per_second: Option<u32>,
 
-    /// How many of its requests are served at once after a pause
+    /// Number of its requests that are served at once after a pause
     #[arg(long, value_name = "COUNT")]
     request_burst: Option<u32>,
 
@@ -83,27 +83,27 @@ pub(super) struct Values {
     #[arg(long = "certificate", value_name = "IDENTITY", value_parser = meant::given)]
     certificates: Vec<String>,
 
-    /// Whose tokens it may introspect
+    /// The tokens that it may introspect
     #[arg(long, value_name = "WORD", value_parser = v1::IntrospectReach::parser())]
     introspect: Option<v1::IntrospectReach>,
 
-    /// What else it may do; may be repeated
+    /// A further permission; may be repeated
     #[arg(long = "permission", value_name = "WORD", value_parser = v1::Permission::parser())]
     permissions: Vec<v1::Permission>,
 
-    /// What introspection tells of it; may be repeated
+    /// A fact that introspection shows of it; may be repeated
     #[arg(long = "attribute", value_name = "NAME=VALUE", value_parser = attributes::parse)]
     attributes: Vec<(String, String)>,
 }
 
 impl Values {
-    /// Whether the other half of a limit has to come from the client as it is.
+    /// Returns whether the other half of a limit has to come from the client as it is.
     pub(super) fn splits_a_limit(&self) -> bool {
         self.max_grants.is_some() != self.when_full.is_some()
             || self.requests_per_second.is_some() != self.request_burst.is_some()
     }
 
-    /// Puts what is given into the client, and tells which fields that is, by their protobuf names.
+    /// Puts the given values into the client, and returns the protobuf names of their fields.
     pub(super) fn apply(self, client: &mut v1::Client) -> Vec<&'static str> {
         let mut paths = Vec::new();
         let grants = self.grants.into_iter().map(Into::into).collect();

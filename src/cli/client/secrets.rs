@@ -1,4 +1,4 @@
-//! How a client gets a secret: one that is generated is shown before it counts.
+//! Secrets of clients: one that is generated is shown before it counts.
 
 use clap::Args;
 use tonic::Status;
@@ -23,7 +23,7 @@ pub(super) struct NewSecret {
     #[arg(long)]
     chosen_secret: bool,
 
-    /// How long the secret is good; for ever unless given
+    /// Life of the secret; for ever unless given
     #[arg(long, value_name = "DURATION", value_parser = time::parse)]
     pub(super) secret_ttl: Option<prost_types::Duration>,
 }
@@ -47,8 +47,8 @@ impl NewSecret {
             ));
         }
         let secret = app::new_client_secret();
-        // What would be refused is refused before anything is shown. A server of version 0.1 does not
-        // know the question and does what is asked at once.
+        // Asks the server first: a secret that it would refuse is never shown. A server of version
+        // 0.1 does not know the question and does what is asked at once.
         let done = send(secret.expose().to_owned(), true).await?;
         output::note("This is the only time that the client secret is shown.");
         let begun = Begun::with("client_secret", secret.expose(), output);
@@ -90,7 +90,7 @@ pub(in crate::cli) struct RotateSecret {
     #[arg(long, value_name = "ETAG", value_parser = meant::given)]
     etag: Option<String>,
 
-    /// How long the newest secret of before stays good, 0s to end it at once; 24h unless given
+    /// Time for which the previous newest secret stays good, 0s to end it at once; 24h unless given
     #[arg(long, value_name = "DURATION", value_parser = time::parse)]
     previous_ttl: Option<prost_types::Duration>,
 
