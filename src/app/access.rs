@@ -1,4 +1,4 @@
-//! Who besides this user can reach the data, the keys and the private key of TLS: looked at before a start.
+//! Finds data, keys and private keys of TLS that other users can reach, before a start.
 
 use std::{
     fmt,
@@ -11,18 +11,19 @@ use rustix::process::geteuid;
 
 use crate::config::Settings;
 
-/// What others may do with a directory or a file.
+/// Access of other users to a directory or a file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Kind {
-    /// Everybody on the machine may replace what is in a directory of this user's, which nobody means.
+    /// Everybody on the machine can replace the files in a directory of this user's, which is never
+    /// meant.
     Everybody,
-    /// Others may look into it, or more.
+    /// Other users can list it, or more.
     Others,
-    /// It is another user's, who may do with it as they please.
+    /// It belongs to another user, who has full access.
     Foreign,
-    /// Others may read a file.
+    /// Other users can read a file.
     Readable,
-    /// Everybody on the machine may put another directory in its place.
+    /// Everybody on the machine can put another directory in its place.
     Moved,
 }
 
@@ -41,7 +42,7 @@ impl Exposure {
         matches!(self.kind, Kind::Everybody)
     }
 
-    /// What to do about it.
+    /// Returns the command or change that mends it.
     pub(super) fn remedy(&self) -> String {
         let path = self.path.display();
         match self.kind {
@@ -73,7 +74,8 @@ impl fmt::Display for Exposure {
     }
 }
 
-/// What others can reach of what `settings` name. What is not there is made for this user alone.
+/// Returns the paths in `settings` that others can reach. A path that does not exist yet will be
+/// made for this user alone.
 pub(super) fn exposures(settings: &Settings) -> Vec<Exposure> {
     let user = geteuid().as_raw();
     let data = Some(&settings.store.path).filter(|_| settings.store.url.is_none());
@@ -92,7 +94,7 @@ fn directory(what: &'static str, path: &Path, user: u32) -> Option<Exposure> {
     Some(Exposure { kind, what, path: path.to_owned(), mode: found.mode() & 0o7777 })
 }
 
-/// Why nothing is to be put into the directory at `path`, if everybody can replace what is in it.
+/// Returns the fault of the directory at `path` if everybody can replace files in it.
 pub(super) fn replaceable(what: &'static str, path: &Path) -> Option<Exposure> {
     directory(what, path, geteuid().as_raw()).filter(Exposure::is_error)
 }
@@ -101,7 +103,7 @@ pub(super) fn replaceable(what: &'static str, path: &Path) -> Option<Exposure> {
 /// of this mode, which no other container sees: it is no error.
 fn above(what: &'static str, path: &Path) -> Option<Exposure> {
     let path = std::path::absolute(path).ok()?;
-    // What is not there yet is made in the nearest directory that is.
+    // A path that does not exist yet will be made in the nearest directory that does.
     let nearest = path.ancestors().find_map(|path| fs::canonicalize(path).ok())?;
     let itself = fs::symlink_metadata(&path).is_ok();
     nearest.ancestors().skip(itself.into()).find_map(|above| {

@@ -1,5 +1,5 @@
-//! What runs beside the calls: the sweeper, the writer of last uses, the count of grants, the reader
-//! of the feed, the sums of the audit.
+//! Background tasks beside the calls: the sweeper, the writer of last uses, the count of grants,
+//! the reader of the feed, the sums of the audit.
 
 use std::{sync::Arc, time::Duration};
 
@@ -16,17 +16,17 @@ use crate::{
     store::{Engine, Store},
 };
 
-/// The shortest pause between two full steps of last uses: what they leave to everybody else.
+/// Shortest pause between two full steps of last uses, in which other work can run.
 const BREATH: Duration = Duration::from_millis(10);
-/// The pause is at least so many times as long as the step took. Of millions of grants each use is
-/// news, and each is written to a page that is in no cache: without this it took two fifths of the
+/// Least ratio of a pause to the step before it. With millions of grants nearly every use must be
+/// written, each to an uncached page: without the pause the writer took two fifths of the
 /// time of introspection.
 const REST: u32 = 4;
-/// The pause when fewer were noted: so many uses share a sync.
+/// Pause after a step that was not full: the uses of that time share a sync.
 const PAUSE: Duration = Duration::from_secs(1);
-/// How often what strangers were refused is summed up.
+/// Interval between two sums of the refusals of strangers.
 const SUMS: Duration = Duration::from_secs(10);
-/// How long the last uses may take to be written when the process stops: a few batches.
+/// Longest time for writing the last uses when the process stops: a few batches.
 const FLUSH_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// The tasks.
@@ -64,7 +64,7 @@ impl Background {
         service.sum_up_strangers();
         drop(self.writing);
         let flush = async {
-            // An error is a panic, which has been told.
+            // An error is a panic, which has been logged.
             drop(self.last_used.await);
             service.flush_uses().await
         };

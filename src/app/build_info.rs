@@ -1,4 +1,4 @@
-//! Which release this is, and of which commit.
+//! Release and commit of this program.
 
 use crate::metrics::Registry;
 

@@ -10,15 +10,15 @@ use crate::{
     store::sled::{CheckError, CheckOptions, Report, check},
 };
 
-/// Why a store could not be checked.
+/// Reason for which a store could not be checked.
 #[derive(Debug, Error)]
 pub enum StoreCheckError {
     /// The store cannot be opened.
     #[error("the store at {path}: {error}")]
     Store {
-        /// Where it lies.
+        /// Path of the store.
         path: String,
-        /// Why not.
+        /// Cause.
         error: CheckError,
     },
     /// The key ring cannot be read.
@@ -29,7 +29,7 @@ pub enum StoreCheckError {
 /// Checks the store at `path`, and repairs what can be repaired if `repair` says so.
 ///
 /// # Errors
-/// When it cannot be looked at. What is wrong inside is in the report.
+/// If the store cannot be read. Faults inside are in the report.
 pub fn check_store(
     path: &Path,
     keys: Option<&Path>,

@@ -1,11 +1,11 @@
-//! Whether the store commits what it is asked to, in the words of readiness.
+//! State of the store's commits, in the words of readiness.
 
 use crate::{
     ops::NotReady,
     store::{EngineReadiness, sled},
 };
 
-/// How it is now.
+/// Returns the current state.
 pub(super) fn can_commit(commits: &mut EngineReadiness) -> Result<(), NotReady> {
     match commits {
         EngineReadiness::Sled(space) => match *space.borrow_and_update() {

@@ -1,11 +1,11 @@
-//! How a database that other instances may share is reached.
+//! Options for a database that other instances may share.
 
 use crate::{
     config::{DatabaseTlsMode, DatabaseUrl, StoreSettings},
     store::postgres::{ClientCertificate, PostgresOptions, TlsMode, TlsOptions},
 };
 
-/// Where the settings say that the store is, if that is a database.
+/// Returns the options of the database in the settings, if the store is one.
 pub fn database(settings: &StoreSettings) -> Option<PostgresOptions> {
     settings.url.as_ref().map(|url| options(settings, url))
 }

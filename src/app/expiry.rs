@@ -1,22 +1,22 @@
-//! Says that the certificate in use expires soon, or has, again and again until there is another.
+//! Logs that the certificate in use expires soon, or has expired, until there is another.
 
 use std::time::Duration;
 
 use crate::domain::time::Timestamp;
 
-/// From when on it is said: a renewal that works comes sooner.
+/// Remaining life from which it is logged: a renewal that works comes sooner.
 const SOON: Duration = Duration::from_secs(7 * 24 * 60 * 60);
-/// How often it is said.
+/// Interval between two messages: after the expiry, and before.
 const OFTEN: Duration = Duration::from_secs(60 * 60);
 const SELDOM: Duration = Duration::from_secs(24 * 60 * 60);
 
-/// What was said of the certificate, and when.
+/// Last message about the certificate, and its time.
 #[derive(Default)]
 pub(super) struct Expiry {
     said: Option<(Said, Timestamp)>,
 }
 
-/// What there is to say.
+/// Message about a certificate.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Said {
     /// It expires within a week.
@@ -26,7 +26,7 @@ pub(super) enum Said {
 }
 
 impl Expiry {
-    /// What is to be said at `now` of a certificate that expires at `end`.
+    /// Returns the message that is due at `now` about a certificate that expires at `end`.
     fn due(&mut self, end: Timestamp, now: Timestamp) -> Option<Said> {
         let (what, pause) = if now >= end {
             (Said::Expired, OFTEN)

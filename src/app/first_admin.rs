@@ -19,13 +19,13 @@ use crate::{
     store::{Engine, ReadError, Records as _, Store, Write, WriteError},
 };
 
-/// What the first administrator is called.
+/// Id of the first administrator.
 const ID: &str = "admin";
 
-/// What the text of a generated secret's hash begins with.
+/// Prefix of the text of a generated secret's hash.
 pub(super) const HASH_PREFIX: &str = "sha256:";
 
-/// Who administers a store.
+/// Administrator of a store.
 #[derive(Clone, Debug)]
 pub enum FirstAdmin {
     /// This client, which is about to be made. Its secret is shown nowhere else.
@@ -42,11 +42,11 @@ pub enum FirstAdmin {
     },
 }
 
-/// Tells whoever started the process, on a thread where it may wait for who reads. Fails when nobody can
-/// be told.
+/// Shows the administrator to the process's user, on a thread where it may wait for the reader.
+/// Fails if the text cannot be written.
 pub type Announce = Box<dyn FnOnce(FirstAdmin) -> io::Result<()> + Send>;
 
-/// Why there is no first administrator.
+/// Reason for which there is no first administrator.
 #[derive(Debug, Error)]
 pub enum FirstAdminError {
     /// The name is taken.
@@ -108,7 +108,7 @@ async fn tell(announce: Announce, admin: FirstAdmin) -> io::Result<()> {
     spawn_blocking(move || announce(admin)).await.map_err(io::Error::other)?
 }
 
-/// A client secret, for whoever is to see it before a client has it.
+/// Generates a client secret, to be shown before a client has it.
 pub fn new_client_secret() -> Secret {
     client_secret::generate(&SystemEntropy)
 }

@@ -1,4 +1,4 @@
-//! SIGHUP: has everything read again that can be, and tells the service manager when that is done.
+//! SIGHUP: reads everything again that can be, and notifies the service manager when that is done.
 
 use std::{convert::Infallible, io, sync::Arc, time::Duration};
 
@@ -11,23 +11,23 @@ use tokio::{
 
 use super::service_manager::ServiceManager;
 
-/// How long files may take to be read. A file system that hangs keeps the threads that read from it, and
-/// nobody else.
+/// Longest time for reading the files. A file system that hangs keeps the threads that read from
+/// it, and no others.
 const LIMIT: Duration = Duration::from_secs(10);
 
-/// What reads the settings again, on a thread where it may wait for the disk.
+/// Reads the settings again, on a thread where it may wait for the disk.
 pub type OnHangup = Arc<dyn Fn() + Send + Sync>;
 
-/// Wants files to be read again. Whoever follows them drops it once they were.
+/// Request to read files again. The follower drops it once it has read them.
 pub(super) type Reread = oneshot::Sender<Infallible>;
 
-/// Hears SIGHUP.
+/// Receiver of SIGHUP.
 pub(super) struct Hangups {
     signal: Signal,
     readers: Readers,
 }
 
-/// Who reads what at a SIGHUP.
+/// Followers that read files at a SIGHUP.
 #[derive(Default)]
 struct Readers {
     followers: Vec<mpsc::Sender<Reread>>,
@@ -36,15 +36,15 @@ struct Readers {
 }
 
 impl Hangups {
-    /// Begins to listen: from now on the signal does not end the process.
+    /// Starts to handle the signal: from now on it does not end the process.
     ///
     /// # Errors
-    /// When the operating system refuses.
+    /// If the operating system refuses.
     pub(super) fn listen() -> io::Result<Self> {
         Ok(Self { signal: signal(SignalKind::hangup())?, readers: Readers::default() })
     }
 
-    /// One more who follows files, and hears of each SIGHUP here.
+    /// Adds a follower of files, which receives a request at each SIGHUP.
     pub(super) fn follower(&mut self) -> mpsc::Receiver<Reread> {
         self.readers.follower()
     }
@@ -100,7 +100,7 @@ impl Readers {
             // Ends when it is dropped, and so also with a follower that ends instead.
             drop(read.await);
         }
-        // An error is a panic, which has been told.
+        // An error is a panic, which has been logged.
         drop(settings.await);
         self.settings = None;
     }

@@ -23,21 +23,21 @@ use crate::{
 };
 
 const EXTENSION: &str = "key";
-/// What a file is called while it is being written.
+/// Extension of a file while it is being written.
 const HALF_MADE: &str = "new";
 const ACTIVE: &str = "active";
 /// Most bytes of a file that are read: a key takes 65.
 const MAX_BYTES: u64 = 4096;
 
-/// Why the key ring cannot be used.
+/// Reason for which the key ring cannot be used.
 #[derive(Debug, Error)]
 pub enum KeyRingError {
     /// The directory or a file cannot be read or written.
     #[error("{}: {error}", path.display())]
     Io {
-        /// Which.
+        /// Path of the file.
         path: PathBuf,
-        /// Why.
+        /// Cause.
         error: io::Error,
     },
     /// A key that others can read is nobody's secret.
@@ -46,12 +46,12 @@ pub enum KeyRingError {
     /// Everybody on the machine could replace a key.
     #[error("{0}")]
     Replaceable(String),
-    /// A file is not what it should be. What it holds is not said.
+    /// A file is malformed. The message does not show its contents.
     #[error("{}: {problem}", path.display())]
     Malformed {
-        /// Which.
+        /// Path of the file.
         path: PathBuf,
-        /// What it should be.
+        /// Form that it should have.
         problem: &'static str,
     },
     /// Several keys and no word on which one is active.
@@ -84,14 +84,15 @@ pub enum KeyRingError {
     IsActive(KeyId),
 }
 
-/// The directory of the key ring. Every change is one rename or one removal, synced: whoever reads
+/// The directory of the key ring. Every change is one rename or one removal, synced: a reader
 /// meanwhile, or after a crash, finds the ring as it was before or as it is after.
 #[derive(Clone, Debug)]
 pub struct KeyFiles {
     path: PathBuf,
 }
 
-/// What tells one state of the directory from another without opening a file.
+/// Fingerprint of the directory's state, which differs after every change, taken without opening a
+/// file.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Fingerprint(Vec<(PathBuf, [i64; 3], [u64; 2])>);
 
@@ -150,7 +151,7 @@ impl KeyFiles {
         self.load()?.ok_or_else(|| KeyRingError::NoRing(self.path.clone()))
     }
 
-    /// What is written into a directory in which everybody can replace it is not this ring's for long.
+    /// Refuses a directory in which everybody can replace the files.
     fn not_replaceable(&self) -> Result<(), KeyRingError> {
         match replaceable("the key ring", &self.path) {
             Some(exposure) => {
@@ -197,8 +198,8 @@ impl KeyFiles {
         self.sync()
     }
 
-    /// Takes the directory's fingerprint. What cannot be looked at is left out: reading it fails
-    /// with words.
+    /// Takes the directory's fingerprint. A file that cannot be examined is left out: reading it
+    /// fails with an error.
     pub(super) fn fingerprint(&self) -> Fingerprint {
         let Ok(entries) = fs::read_dir(&self.path) else { return Fingerprint::default() };
         let mut files = Vec::new();
@@ -299,9 +300,9 @@ fn read_key(path: &Path) -> Result<ServerKey, KeyRingError> {
     Ok(ServerKey::new(&bytes))
 }
 
-/// Whether others than `user` and root can read a file. Root's own may be readable by its group:
-/// that is how Kubernetes hands secrets to a process that is not root (`fsGroup`), and who is root can
-/// read it anyway.
+/// Returns whether others than `user` and root can read a file. Root's own may be readable by its
+/// group: that is how Kubernetes hands secrets to a process that is not root (`fsGroup`), and root
+/// can read it anyway.
 fn is_exposed(file: &Metadata, user: u32) -> bool {
     let handed_over = file.uid() == 0 && user != 0;
     file.mode() & if handed_over { 0o037 } else { 0o077 } != 0

@@ -26,7 +26,7 @@ const CACHE_BYTES: u64 = 64 << 20;
 /// Records read at a time.
 const PAGE: usize = 256;
 
-/// Why a key was not removed.
+/// Reason for which a key was not removed.
 #[derive(Debug, Error)]
 pub enum KeyRemovalError {
     /// The key ring cannot be used, does not hold the key, or makes new tokens with it.
@@ -58,8 +58,8 @@ pub enum KeyRemovalError {
 }
 
 /// Removes the key `id` from the ring, and from the list of keys that the store's records may name.
-/// What an earlier attempt left undone is done. A grant that has expired since the newest record of the
-/// store counts as live: the clock may be wrong.
+/// Completes an earlier attempt that was cut off. A grant that has expired since the newest record
+/// of the store counts as live: the clock may be wrong.
 ///
 /// # Errors
 /// See [`KeyRemovalError`]. The key's file is the last thing to go.
@@ -81,7 +81,7 @@ pub async fn remove_key(files: &KeyFiles, store: &Path, id: KeyId) -> Result<(),
     }
 }
 
-/// Takes the key off the store's list; tells whether it was there.
+/// Removes the key from the store's list; returns whether it was there.
 async fn forget(store: &SledStore, id: KeyId) -> Result<bool, KeyRemovalError> {
     let spent_by = newest(store).await?.min(SystemClock.now());
     if let Some(grant) = KeySearch::new(id).finish(store, spent_by).await? {
@@ -92,8 +92,9 @@ async fn forget(store: &SledStore, id: KeyId) -> Result<bool, KeyRemovalError> {
     Ok(was_listed)
 }
 
-/// The newest time in the store's records. What expired before it was expired by the clock of a server that
-/// served; what has expired since may have done so by a clock that is ahead at this moment only.
+/// Returns the newest time in the store's records. A grant that expired before it was expired by
+/// the clock of a server that served; one that has expired since may have done so by a clock that
+/// is ahead at this moment only.
 async fn newest(store: &SledStore) -> Result<Timestamp, ReadError> {
     let grants = newest_of(store.grants(), |grant: &Grant| grant.current.issue_time);
     let clients = newest_of(store.clients(), |client: &Client| client.update_time);

@@ -18,7 +18,7 @@ use crate::{
     store::Store,
 };
 
-/// How often the directory is looked at.
+/// Interval between two looks at the directory.
 const PERIOD: Duration = Duration::from_secs(1);
 /// Looks between two questions to the store which keys its records name.
 const LOOKS: u32 = 5;
@@ -67,12 +67,12 @@ pub(super) async fn follow_keys<S: Store>(
     }
 }
 
-/// What is wrong with the ring on disk.
+/// Fault of the ring on disk.
 #[derive(Default)]
 struct Fault {
-    /// Why it was refused.
+    /// Reason for which it was refused.
     refused: Option<String>,
-    /// Which key it lacks that records name.
+    /// Text about the keys that it lacks and that records name.
     missing: Option<String>,
 }
 
@@ -101,8 +101,8 @@ impl Fault {
     }
 }
 
-/// Why what was read was refused, or `None` in that when it is in use; `None` at all when it is to be
-/// tried again.
+/// Puts the ring that was read into use. Returns the reason if it is refused, `Some(None)` if it is
+/// in use, and `None` if it must be tried again.
 async fn judge<S: Store>(
     service: &Service<S>,
     loaded: Result<Option<KeyRing>, KeyRingError>,

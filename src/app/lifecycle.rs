@@ -35,30 +35,31 @@ use crate::{
     transport::{CertificateMetrics, Cores, Stage, Tls},
 };
 
-/// How long the last commit may take. A disk that needs longer for one sync is not going to finish.
+/// Longest time for the last commit. A disk that needs longer for one sync is not going to finish.
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(30);
 
-/// How long a process that cannot go on takes to say so: to calls in flight, and to whoever follows
-/// its health.
+/// Grace period after a fatal error, in which calls in flight and followers of the health receive
+/// the status.
 const FAREWELL: Duration = Duration::from_secs(1);
 
-/// How long requests whose callers are gone may take to end, so that what they wrote is in the audit.
+/// Longest time in which requests whose callers are gone may end, so that their writes are in the
+/// audit.
 const UNATTENDED: Duration = Duration::from_secs(5);
 
-/// What [`serve`] needs of its caller besides the settings. Each function is called on a thread where it
-/// may wait for a reader or for the disk.
+/// Functions that [`serve`] needs of its caller besides the settings. Each function is called on a
+/// thread where it may wait for a reader or for the disk.
 pub struct Hooks {
-    /// What the log counts.
+    /// Metrics of the log.
     pub log: Registry,
-    /// Sees to it that somebody may administer.
+    /// Creates the first administrator if there is none, and shows it.
     pub init_admin: Option<Announce>,
-    /// Hears where the process serves, once it does.
+    /// Receives the addresses of the listeners, once the process serves.
     pub started: Box<dyn FnOnce(Listeners) + Send>,
     /// Reads the settings again, at each SIGHUP while the process serves.
     pub reread: OnHangup,
 }
 
-/// Why the process ended otherwise than by being asked to.
+/// Reason for which the process ended without a signal, or not in order.
 #[derive(Debug, Error)]
 pub enum ServeError {
     /// It could not start.
@@ -81,12 +82,13 @@ pub enum ServeError {
 /// Runs the service until a signal asks it to stop.
 ///
 /// A second signal ends the process at once: what was acknowledged is on the disk already. Nothing that
-/// waits for a disk or a reader runs here, so that signals are heard all the time.
+/// waits for a disk or a reader runs here, so that signals are heeded all the time.
 ///
 /// Order: the ops listener is the first to be bound and the last to go, and says all the time how
 /// ready the process is; health says "not serving" before anything is bound and again before anything stops;
 /// calls in flight are answered or cut off within the drain timeout; then the commit queue is
-/// emptied and synced. What was acknowledged is on the disk when this returns, whatever it returns.
+/// emptied and synced. Every acknowledged write is on the disk when this returns, also with an
+/// error.
 ///
 /// # Errors
 /// See [`ServeError`].
@@ -161,7 +163,8 @@ pub async fn serve(settings: &Settings, hooks: Hooks) -> Result<(), ServeError> 
     watches.abort_all();
     let leaving = async {
         let patience = if ended.is_ok() {
-            // Nobody tells when every load balancer has seen it: the operator says how long that takes.
+            // Load balancers do not report when they have seen it: the operator sets the time that
+            // this takes.
             tokio::time::sleep(settings.serve.drain_delay).await;
             settings.serve.drain_timeout
         } else {
@@ -211,7 +214,7 @@ fn watches(
     watches
 }
 
-/// What a start comes to.
+/// Result of a start.
 struct Up {
     tls: Option<Tls>,
     /// Held until the store is closed: what they began may outlive their connections.

@@ -101,7 +101,7 @@ pub(super) fn listen(
     settings: &Settings,
     process: &Process<'_>,
 ) -> Result<(Listeners, Serving), StartError> {
-    // First: it tells why the others do not answer yet.
+    // First: it reports why the others do not answer yet.
     let ops = listen_for_ops(settings, process)?;
     let &Process { tls, cores, ready, health, exposition, stage, .. } = process;
 
@@ -170,7 +170,7 @@ pub(super) fn listen(
 /// way.
 const MOST_CHECK_CONNECTIONS: u32 = 1_024;
 
-/// How many connections `/check` may take, if it listens.
+/// Returns the number of connections that `/check` may take, if it listens.
 fn check_connections(settings: &Settings) -> u32 {
     let listens = settings.check.listen.is_some();
     if listens { settings.limits.connections.min(MOST_CHECK_CONNECTIONS) } else { 0 }
@@ -198,8 +198,8 @@ pub(super) fn bind(
     bound.map_err(|error| system(&format!("{name} on {address}"), error))
 }
 
-/// A runtime for each core, if connections are to be divided so. What they began may outlive them: they
-/// are to be held until the store is closed.
+/// Starts a runtime for each core, if connections are to be divided so. Their tasks may outlive
+/// their connections: hold the runtimes until the store is closed.
 pub(super) fn cores(runtime: Runtime) -> Result<Option<Cores>, StartError> {
     match runtime {
         Runtime::Shared => Ok(None),
@@ -220,7 +220,7 @@ fn listen_for_ops(
     let (bound, server) = bound.map_err(|error| system(&format!("ops on {address}"), error))?;
     let started = server.start(readiness, exposition, health, cores.cloned());
     started.map_err(|error| system("the thread for probes", error))?;
-    // Told now: nothing else can be asked while the store is being opened.
+    // Logged now: nothing else can be asked while the store is being opened.
     tracing::info!(ops = %bound, "answering probes");
     Ok(Some(bound))
 }
@@ -248,8 +248,8 @@ fn http_options(settings: &Settings, tls: bool, address: SocketAddr) -> HttpOpti
     }
 }
 
-/// What others call the machine, or it calls itself where no others reach it: a certificate holds a name,
-/// and an address such as 0.0.0.0 leads nobody here.
+/// Returns the machine's name, or `localhost` if no other machine reaches the address: a
+/// certificate holds a name, and an address such as 0.0.0.0 leads no client here.
 fn name_of(address: IpAddr) -> String {
     const HERE: &str = "localhost";
     if address.to_canonical().is_loopback() {

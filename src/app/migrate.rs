@@ -18,10 +18,10 @@ use crate::{
 /// Bytes of cache on both sides: what is copied is not read again.
 const CACHE_BYTES: u64 = 32 << 20;
 
-/// How often it is told how far it is.
+/// Interval between two reports of progress.
 const EVERY: Duration = Duration::from_secs(2);
 
-/// Why a store was not moved. The data directory is as it was.
+/// Reason for which a store was not moved. The data directory is as it was.
 #[derive(Debug, Error)]
 pub enum MigrateError {
     /// There is nothing to move.
@@ -33,7 +33,7 @@ pub enum MigrateError {
     /// The database cannot be filled.
     #[error("the database: {0}")]
     To(#[from] postgres::OpenError),
-    /// Not everything was copied. The database is no store, and can be filled anew.
+    /// Not everything was copied. The database is no store, and can be filled again.
     #[error(transparent)]
     Copy(#[from] CopyError),
     /// The data directory did not close in order.
@@ -44,10 +44,10 @@ pub enum MigrateError {
     Read(#[from] ReadError),
 }
 
-/// What was moved.
+/// Result of a migration.
 #[derive(Clone, Debug)]
 pub struct Migration {
-    /// How much.
+    /// Numbers of records.
     pub copied: Copied,
     /// The keys that every instance's ring must hold.
     pub keys: Vec<KeyId>,

@@ -9,7 +9,7 @@ const FILE: &str = "named-keys";
 /// Most bytes that are read: a thousand keys.
 const MAX_BYTES: u64 = 16 << 10;
 
-/// Where the names are written.
+/// Writer of the names of keys.
 #[derive(Debug)]
 pub(super) struct NamedKeys {
     directory: Option<PathBuf>,

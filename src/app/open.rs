@@ -31,23 +31,23 @@ use crate::{
     transport::TlsError,
 };
 
-/// Why the process cannot start.
+/// Reason for which the process cannot start.
 #[derive(Debug, Error)]
 pub enum StartError {
     /// A listener cannot be bound, or another resource of the system is refused.
     #[error("{what}: {error}")]
     System {
-        /// What was wanted.
+        /// Purpose of the call.
         what: String,
-        /// Why not.
+        /// Cause.
         error: io::Error,
     },
     /// The store cannot be opened.
     #[error("the store at {path}: {error}")]
     Store {
-        /// Where it lies.
+        /// Path of the store.
         path: String,
-        /// Why not.
+        /// Cause.
         error: OpenError,
     },
     /// The store in a database cannot be opened.
@@ -72,7 +72,7 @@ pub enum StartError {
          wrong keys.path, or copy the key to it first"
     )]
     MissingKey(KeyId),
-    /// What is declared cannot be applied.
+    /// The declarations cannot be applied.
     #[error(transparent)]
     Declared(#[from] DeclareError),
     /// There is no administrator, and none can be made.

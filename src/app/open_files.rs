@@ -1,4 +1,4 @@
-//! How many connections fit into what the process may open.
+//! Number of connections that fit into the files that the process may open.
 
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
@@ -6,9 +6,9 @@ use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 /// may open few gives connections half of them.
 const OTHERS: u64 = 256;
 
-/// How many connections each of the two listeners may have, where the settings say `wanted` and others
-/// have `aside`. The store must never find that connections have taken every descriptor: it would have to
-/// stop.
+/// Returns the number of connections for each of the two listeners, if the settings say `wanted`
+/// and other listeners have `aside`. The store must never find that connections have taken every
+/// descriptor: it would have to stop.
 pub(super) fn most_connections(wanted: u32, aside: u32) -> u32 {
     let Some(files) = open_files() else { return wanted };
     let others = (OTHERS + u64::from(aside)).min(files / 2);
@@ -25,7 +25,8 @@ pub(super) fn most_connections(wanted: u32, aside: u32) -> u32 {
     wanted.min(fitting)
 }
 
-/// How many files the process may open, raised to what the system lets it; `None` for any number.
+/// Returns the number of files that the process may open, after raising it to the system's limit;
+/// `None` for any number.
 fn open_files() -> Option<u64> {
     let Rlimit { current, maximum } = getrlimit(Resource::Nofile);
     if setrlimit(Resource::Nofile, Rlimit { current: maximum, maximum }).is_ok() {

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-/// How often.
+/// Interval between two reports.
 const EVERY: Duration = Duration::from_secs(2);
 
 /// One piece of work.

@@ -1,4 +1,4 @@
-//! Makes a store out of a backup file, or tells what is wrong with the file.
+//! Makes a store out of a backup file, or reports the fault of the file.
 
 use std::{
     fs::File,
@@ -18,7 +18,7 @@ use crate::{
     },
 };
 
-/// Why a backup is not restored.
+/// Reason for which a backup is not restored.
 #[derive(Debug, Error)]
 pub enum RestoreError {
     /// The file is at fault. Nothing was written.
@@ -30,7 +30,7 @@ pub enum RestoreError {
     /// Everybody on the machine could replace what is restored.
     #[error("{0}")]
     Exposed(String),
-    /// Writing failed halfway. What was written is not put in place.
+    /// Writing failed halfway. The partial store is not put in place.
     #[error(transparent)]
     Write(#[from] backup::RestoreError),
 }
@@ -38,15 +38,15 @@ pub enum RestoreError {
 /// A backup that was restored.
 #[derive(Clone, Debug)]
 pub struct Restoration {
-    /// What the file says of itself.
+    /// Summary in the file.
     pub summary: Summary,
-    /// What the store holds now.
+    /// Contents of the new store.
     pub restored: Restored,
-    /// How long ago the backup began.
+    /// Time since the backup began.
     pub age: Duration,
 }
 
-/// Reads the rest of `file`, which is a whole backup, and tells what it says of itself.
+/// Reads the rest of `file`, which is a whole backup, and returns its summary.
 ///
 /// # Errors
 /// When anything of it is missing, changed or added.
@@ -57,8 +57,8 @@ pub fn verify_backup(file: &File) -> Result<Summary, BackupError> {
 /// Restores the backup that `file` is, or whose writer is at its other end, into the empty or absent
 /// directory `store`. A file is read twice: nothing is written before all of it was found to be right. A
 /// pipe is read once, and what was written is removed if its end is not right. The store gets an id of
-/// its own, whether or not grants live on: its feed of changes begins anew, and a cursor of the old
-/// store would point nowhere in it.
+/// its own, whether or not grants live on: its feed of changes starts again, and a cursor of the
+/// old store would point nowhere in it.
 ///
 /// # Errors
 /// See [`RestoreError`]. Unless this returns `Ok`, there is no store in the directory.

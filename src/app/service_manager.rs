@@ -1,4 +1,5 @@
-//! Tells systemd how far the process is (`sd_notify(3)`); elsewhere nobody is told.
+//! Notifies systemd of the process's state (`sd_notify(3)`); does nothing under other service
+//! managers.
 
 use std::{
     convert::Infallible,
@@ -22,13 +23,13 @@ use tokio::time::interval;
 
 use crate::transport::Cores;
 
-/// Where the service manager listens.
+/// Variable with the service manager's socket.
 const SOCKET: &str = "NOTIFY_SOCKET";
 
 /// Messages that may wait until the service manager takes them.
 const MOST_WAITING: usize = 64;
 
-/// How long the end of the process waits for the last one to be taken.
+/// Longest wait of the process's end until the last message is taken.
 const PATIENCE: Duration = Duration::from_secs(1);
 
 /// The way to the service manager: a thread of its own, since a socket that nobody reads from keeps its

@@ -10,17 +10,17 @@ use crate::{
     store::Store,
 };
 
-/// How often expired grants are looked for.
+/// Interval between two searches for expired grants.
 const PERIOD: Duration = Duration::from_secs(1);
-/// The pause between two full steps: what a mass expiry leaves to everybody else.
+/// Pause between two full steps, in which other work can run during a mass expiry.
 const BREATH: Duration = Duration::from_millis(5);
-/// Grants freed in one step while that is enough. Whoever wants a core that the committer is on
-/// waits until the step is through, so it is short.
+/// Grants freed in one step while that is enough. A task that needs the core of the committer waits
+/// until the step is done, so it is short.
 const SHORT_STEP: usize = 32;
-/// How often the backlog is counted while there is one.
+/// Interval between two counts of the backlog while there is one.
 const COUNT_PERIOD: Duration = Duration::from_secs(10);
 
-/// Sweeps until it is dropped. What fails is tried again.
+/// Sweeps until it is dropped. Tries again after a failure.
 pub(super) async fn sweep<S: Store>(service: Arc<Service<S>>) {
     let mut ticks = interval(PERIOD);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -36,8 +36,8 @@ pub(super) async fn sweep<S: Store>(service: Arc<Service<S>>) {
     }
 }
 
-/// A step a tick, and on at once while a good part of what is met is freed: how many records there
-/// are is bounded by how many logins fail while they are remembered.
+/// Runs a step a tick, and more at once while a good part of the records is freed: their number is
+/// bounded by the number of logins that fail while failures are remembered.
 async fn sweep_attempts<S: Store>(service: &Service<S>) {
     loop {
         match service.sweep_attempts().await {
@@ -66,7 +66,7 @@ async fn catch_up<S: Store>(
     Ok(())
 }
 
-/// How many grants are freed in a step: few, unless more are issued meanwhile. Then the step doubles
+/// Number of grants freed in a step: few, unless more are issued meanwhile. Then the step doubles
 /// until the store shrinks, for otherwise it would grow without end.
 #[derive(Debug, PartialEq, Eq)]
 struct Pace {

@@ -15,7 +15,7 @@ use crate::{
     transport::{CertificateMetrics, Reload, Tls, TlsError},
 };
 
-/// How often the files are looked at.
+/// Interval between two looks at the files.
 const PERIOD: Duration = Duration::from_secs(1);
 
 /// Reads what the settings name, if they do. Waits for the disk.
@@ -28,8 +28,8 @@ pub(super) fn load(
 }
 
 /// Brings each change of the files to new connections, until it is dropped. Files that cannot be used
-/// are told of once, when they are still so a while later: what belongs together is written one
-/// after the other. Those before stay in use, and every look tries again.
+/// are logged once, if they still cannot be used a while later: files that belong together are
+/// written one after the other. The previous ones stay in use, and every look tries again.
 pub(super) async fn follow_certificates(tls: Tls, mut hangups: mpsc::Receiver<Reread>) {
     let mut ticks = interval(PERIOD);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -55,7 +55,7 @@ pub(super) async fn follow_certificates(tls: Tls, mut hangups: mpsc::Receiver<Re
     }
 }
 
-/// What was wrong at the last look.
+/// Fault at the last look.
 struct Wrong {
     error: String,
     since: Instant,
@@ -63,7 +63,8 @@ struct Wrong {
 }
 
 impl Wrong {
-    /// The same as before, or another thing that has just begun. What lasts is told of.
+    /// Returns the same fault as before, or another one that has just begun. Logs a fault that
+    /// lasts.
     fn still(before: Option<Self>, error: String) -> Self {
         let same = before.filter(|before| before.error == error);
         let mut wrong = same.unwrap_or_else(|| Self { error, since: Instant::now(), told: false });

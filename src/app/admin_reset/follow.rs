@@ -10,7 +10,7 @@ use tokio::{
 use super::request::{self, Request};
 use crate::{service::Service, store::Store};
 
-/// How often a request is looked for.
+/// Interval between two looks for a request.
 const PERIOD: Duration = Duration::from_secs(1);
 
 /// Carries out the requests that are put into the data directory, until it is dropped.

@@ -34,14 +34,14 @@ use crate::{
     },
 };
 
-/// How often the server's answer is looked for.
+/// Interval between two looks for the server's answer.
 const LOOK: Duration = Duration::from_millis(50);
-/// How long it is waited for: a server looks for a request each second.
+/// Longest wait for the answer: a server looks for a request each second.
 const PATIENCE: Duration = Duration::from_secs(30);
 /// Bytes of cache for a few records.
 const CACHE_BYTES: u64 = 8 << 20;
 
-/// Why an administrator has no new secret.
+/// Reason for which an administrator has no new secret.
 #[derive(Debug, Error)]
 pub enum ResetError {
     /// There is no store to change.
@@ -50,7 +50,8 @@ pub enum ResetError {
          --config"
     )]
     NoStore(String),
-    /// What is written would belong to another user than the store, whose server could not read it.
+    /// The files to write would belong to another user than the store, whose server could not read
+    /// them.
     #[error(
         "{0} belongs to another user, and no server has it open: start the server first, or run this as \
          that user"
@@ -158,7 +159,8 @@ impl AdminReset {
     }
 }
 
-/// Whether a process has the data directory open. A server that starts at this very moment finds it taken.
+/// Returns whether a process has the data directory open. A server that starts at this very moment
+/// finds it taken.
 fn is_open(path: &Path) -> Result<bool, ResetError> {
     let lock = path.join("lock");
     let file = File::open(&lock).map_err(|error| of_file(&lock, error))?;

@@ -21,14 +21,14 @@ use crate::{
 const REQUEST: &str = "admin-reset";
 /// Its answer.
 const ANSWER: &str = "admin-reset.answer";
-/// What is answered when it is done.
+/// Answer after success.
 const DONE: &str = "done\n";
 /// Longest of both.
 const MAX_BYTES: u64 = 1024;
-/// How old a request may be: the command that made an older one waits no longer.
+/// Greatest age of a request: the command that made an older one has stopped waiting.
 const OLDEST: Duration = Duration::from_secs(120);
 
-/// What a server is asked for.
+/// Request to a server.
 pub(super) struct Request {
     pub(super) id: ClientId,
     pub(super) hash: SecretHash,

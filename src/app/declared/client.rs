@@ -52,7 +52,8 @@ pub(super) async fn merge_client(
         client.drop_what_needs_a_secret();
     }
     let client = client.following(before, entropy, now);
-    // What an administrator changed and what the file declares must fit together. Disabled it does no harm.
+    // The changes of administrators and the declarations of the file must fit together. A disabled
+    // client does no harm.
     if existing != Some(&client) && !client.disabled {
         client.check(before)?;
     }

@@ -27,10 +27,10 @@ use crate::{
     },
 };
 
-/// How often the declarations are applied anew because another instance has applied its own.
+/// Most attempts to apply the declarations while other instances apply theirs.
 const ATTEMPTS: usize = 16;
 
-/// Why what is declared cannot be applied.
+/// Reason for which a declaration cannot be applied.
 #[derive(Debug, Error)]
 pub enum DeclareError {
     /// It is refused, or does not fit what an administrator has changed.
@@ -39,9 +39,9 @@ pub enum DeclareError {
          client get, and declare the field or change it back"
     )]
     Refused {
-        /// Which client or user.
+        /// Kind and name of the client or user.
         what: String,
-        /// Why not.
+        /// Cause.
         error: Refusal,
     },
     /// The store failed.
@@ -189,7 +189,7 @@ impl Round<'_> {
         Ok(merged.map(|(existing, record)| Merged { existing, record }).collect())
     }
 
-    /// What becomes of the records that are declared no more.
+    /// Returns the new state of records that are declared no more.
     async fn removed<R: Declarable>(
         &self,
         records: &impl Records<R>,
@@ -220,13 +220,13 @@ impl Round<'_> {
     }
 }
 
-/// What is stored, and what takes its place.
+/// A stored record, and its replacement.
 struct Merged<R: Record> {
     existing: Option<Stored<R>>,
     record: R,
 }
 
-/// Whether failed logins of before are none of the user's any more: as after a password that an
+/// Returns whether the user's earlier failed logins are dropped: as after a password that an
 /// administrator sets, and after enabling.
 fn begins_anew(user: &Merged<User>) -> bool {
     let Merged { existing, record } = user;
@@ -239,7 +239,8 @@ fn refused(kind: &str, name: impl Display, error: Refusal) -> DeclareError {
     DeclareError::Refused { what: format!("{kind} {name}"), error }
 }
 
-/// Warns of what a start accepts and nobody should mean; of its own clients a first look is not.
+/// Warns of settings that a start accepts and that are rarely meant, except for the clients of a
+/// first look.
 fn look_at(client: &Client, first_look: bool) {
     if client.grant_types.contains(GrantType::Password) && !first_look {
         tracing::warn!(

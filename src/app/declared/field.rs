@@ -1,14 +1,14 @@
-//! Whether a declared secret in clear is another than the one last applied.
+//! Comparison of a declared secret in clear with the one last applied.
 
 use crate::domain::{declared::Declared, error::Error, secret::Secret};
 use crate::service::{HashPool, prepared};
 
-/// What is known of the secrets in clear, and what hashes them.
+/// State of the secrets in clear, and the pool that hashes them.
 #[derive(Clone, Copy)]
 pub(super) struct Typed<'a> {
-    /// What hashes and verifies.
+    /// Pool that hashes and verifies.
     pub(super) hashes: &'a HashPool,
-    /// Whether each of them is known to be the one last applied.
+    /// True if each of them is known to be the one last applied.
     pub(super) unchanged: bool,
 }
 

@@ -14,16 +14,16 @@ const STEP: usize = 1024;
 
 /// A record that a settings file may declare.
 pub(super) trait Declarable: Record {
-    /// What the file last applied.
+    /// Returns the values that the file last applied.
     fn declared(&self) -> &Declared;
 
     /// The same, to be changed.
     fn declared_mut(&mut self) -> &mut Declared;
 
-    /// What it is and how it is called, for people.
+    /// Returns its kind and name, for people.
     fn title(&self) -> String;
 
-    /// Whether it is refused everywhere.
+    /// Returns whether it is refused everywhere.
     fn is_disabled(&self) -> bool;
 
     /// The record without a declaration: disabled, and its grants ended.
@@ -76,8 +76,8 @@ impl Declarable for User {
     }
 }
 
-/// Takes the mark of a record that was taken out of the file, now that it is declared again. Tells whether
-/// that is what had disabled it.
+/// Removes the mark of a record that had left the file and is declared again. Returns whether
+/// leaving the file had disabled it.
 pub(super) fn is_back(declared: &mut Declared) -> bool {
     declared.remove(REMOVED).is_some_and(|disabled| *disabled == [1])
 }

@@ -23,14 +23,14 @@ pub(super) struct Clear<'a> {
     pub(super) record: usize,
     /// The name of the client or user.
     pub(super) name: &'a str,
-    /// Where the hash last applied stands.
+    /// Field that holds the hash last applied.
     pub(super) field: &'static str,
     /// The secret.
     pub(super) secret: &'a Secret,
 }
 
-/// Whether the records' seal says that all of `clear` are the secrets last applied. A seal over one would
-/// cost what it saves.
+/// Returns whether the records' seal proves that all of `clear` are the secrets last applied. One
+/// secret alone has no seal: it would cost as much as it saves.
 pub(super) async fn holds(
     clear: &[Clear<'_>],
     declared: impl Fn(usize) -> Option<Declared>,
@@ -62,8 +62,8 @@ pub(super) async fn put<R: Declarable>(
     Ok(())
 }
 
-/// What is sealed: each name and secret with the hash last applied, so that a record of another time is
-/// not taken for this one. `None` when one was never applied.
+/// Returns the text to seal: each name and secret with the hash last applied, so that a record of
+/// another time is not taken for this one. `None` if one was never applied.
 fn over(clear: &[Clear<'_>], declared: impl Fn(usize) -> Option<Declared>) -> Option<Secret> {
     let mut digest = Sha256::new();
     for Clear { record, name, field, secret } in clear {

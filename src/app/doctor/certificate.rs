@@ -10,7 +10,7 @@ use super::{
 };
 use crate::{config::Settings, domain::time::Timestamp, transport::CertificateMetrics};
 
-/// What is left of a certificate's time when somebody should renew it: two weeks.
+/// Remaining life of a certificate below which it should be renewed: two weeks.
 const SOON: Duration = Duration::from_secs(14 * 24 * 60 * 60);
 
 /// Reads what `[tls]` names, as a start would.

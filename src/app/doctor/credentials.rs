@@ -93,7 +93,7 @@ impl Credential<'_> {
             let same = match self {
                 Self::Clear(own) => **own == secret,
                 Self::Generated(hash) => **hash == SecretHash::of(&secret),
-                // A hash that cannot be checked in time would be told of by a start.
+                // A start reports a hash that cannot be checked in time.
                 Self::Chosen(phc) => hashes.verify(&secret, phc).await == Ok(true),
             };
             if same {
@@ -120,7 +120,7 @@ mod tests {
         findings.iter().map(ToString::to_string).collect()
     }
 
-    /// Whoever changes an example changes the lists above.
+    /// A change of an example needs a change of the lists above.
     #[tokio::test]
     async fn every_credential_of_the_examples_is_known() {
         let dev = said("dev.toml").await;

@@ -12,11 +12,11 @@ use crate::{
     store::postgres::look,
 };
 
-/// How far apart two clocks may be, in milliseconds, before somebody should know.
+/// Difference of two clocks that is no warning, in milliseconds.
 #[cfg(feature = "postgres")]
 const TOLERATED_SKEW: i64 = 1_000;
 
-/// Whether it answers, and whether what it acknowledges survives its machine.
+/// Checks that it answers, and that an acknowledged write survives the loss of its machine.
 #[cfg(feature = "postgres")]
 pub(super) async fn examine(settings: &Settings, url: &DatabaseUrl, findings: &mut Findings) {
     let store = &settings.store;
@@ -28,7 +28,7 @@ pub(super) async fn examine(settings: &Settings, url: &DatabaseUrl, findings: &m
             return;
         }
     };
-    // A ring that cannot be read is told of beside it.
+    // A ring that cannot be read has a finding of its own.
     if let Ok(ring) = KeyFiles::new(&settings.keys.path).load() {
         let held: Vec<_> = ring.iter().flat_map(KeyRing::ids).collect();
         if let Err(error) = refuse_foreign(&found.keys, &held) {

@@ -3,7 +3,7 @@
 use super::{super::left_out, finding::Findings};
 use crate::config::{Settings, Undeclared};
 
-/// Tells what the next start would do to them.
+/// Reports the effect of the next start on them.
 pub(super) fn examine(settings: &Settings, findings: &mut Findings) {
     const SUBJECT: &str = "declared";
     let gone = left_out(settings);

@@ -1,4 +1,4 @@
-//! What travels unencrypted, and who can reach what asks for no authentication.
+//! Connections without encryption, and listeners without authentication.
 
 use super::finding::Findings;
 use crate::config::{Settings, Warning};

@@ -23,7 +23,8 @@ use crate::{
     telemetry::LogError,
 };
 
-/// The settings file, and those that it names, as far as reading them has told.
+/// Reports faults of the settings file, and of the files that it names, as far as reading them has
+/// shown.
 pub(super) fn settings(config: &Path, warnings: &[Warning], findings: &mut Findings) {
     let mut exposed = false;
     for warning in warnings {
@@ -38,7 +39,8 @@ pub(super) fn settings(config: &Path, warnings: &[Warning], findings: &mut Findi
     }
 }
 
-/// Who runs this, and who will serve: what root may do tells nothing of another user.
+/// Checks that root does not run this for a server of another user: root's rights prove nothing
+/// about that user.
 pub(super) fn user(settings: &Settings, findings: &mut Findings) {
     let paths = [&settings.store.path, &settings.keys.path];
     let owner = paths.into_iter().find_map(|path| fs::metadata(path).ok()).map(|file| file.uid());
@@ -49,7 +51,7 @@ pub(super) fn user(settings: &Settings, findings: &mut Findings) {
     }
 }
 
-/// The data directory. Tells whether a server has it open.
+/// Checks the data directory. Returns whether a server has it open.
 pub(super) fn store(path: &Path, findings: &mut Findings) -> bool {
     let shown = path.display();
     match fs::metadata(path) {
@@ -162,7 +164,7 @@ fn absent(subject: &'static str, path: &Path, findings: &mut Findings) {
     }
 }
 
-/// What others can reach of data, keys and the private key of TLS.
+/// Reports data, keys and the private key of TLS that others can reach.
 pub(super) fn access(settings: &Settings, findings: &mut Findings) {
     let exposures = exposures(settings);
     if exposures.is_empty() {
@@ -178,8 +180,8 @@ pub(super) fn access(settings: &Settings, findings: &mut Findings) {
     }
 }
 
-/// Whether a process holds the lock. One that cannot be opened is held by nobody that matters here:
-/// the owner has been told of.
+/// Returns whether a process holds the lock. A lock that cannot be opened counts as free: its owner
+/// has a finding already.
 fn is_locked(lock: &Path) -> bool {
     let locked = File::open(lock).map(|file| file.try_lock());
     matches!(locked, Ok(Err(TryLockError::WouldBlock)))

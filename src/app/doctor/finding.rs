@@ -1,8 +1,8 @@
-//! What is said of one thing that was looked at.
+//! Finding about one thing that was checked.
 
 use std::fmt;
 
-/// How bad it is.
+/// Severity.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Level {
     /// As it should be.
@@ -24,16 +24,16 @@ impl Level {
     }
 }
 
-/// One thing that was looked at. Names paths, clients and users, never a secret.
+/// Finding about one thing that was checked. Names paths, clients and users, never a secret.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Finding {
-    /// How bad it is.
+    /// Severity.
     pub level: Level,
-    /// What was looked at, in a word or two.
+    /// The thing that was checked, in a word or two.
     pub subject: &'static str,
-    /// What was found.
+    /// Result.
     pub found: String,
-    /// What to do about it; nothing where it is good.
+    /// Advice; nothing if the result is good.
     pub remedy: Option<String>,
 }
 

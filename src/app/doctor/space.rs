@@ -1,4 +1,4 @@
-//! What the process may take of this machine: space on the disk, file descriptors.
+//! Resources of this machine for the process: space on the disk, file descriptors.
 
 use std::path::Path;
 
@@ -44,7 +44,8 @@ pub(super) fn disk(store: &StoreSettings, findings: &mut Findings) {
     }
 }
 
-/// How many files and connections this process may have; the server's limit may be another.
+/// Checks the number of files and connections that this process may have; the server's limit may be
+/// another.
 pub(super) fn descriptors(findings: &mut Findings) {
     match getrlimit(Resource::Nofile).current {
         Some(limit) if limit < FEW_DESCRIPTORS => {

@@ -1,4 +1,4 @@
-//! What becomes of a key ring on disk.
+//! Key rings on disk.
 
 use std::os::unix::fs::PermissionsExt as _;
 
