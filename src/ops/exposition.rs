@@ -9,8 +9,8 @@ use axum::body::Bytes;
 
 use crate::metrics::{self, Rate, Registry};
 
-/// How many texts are made a second, and at once: each takes milliseconds of the thread that also answers
-/// probes. Between two of them everybody gets the one before.
+/// Number of texts made a second, and at once: each takes milliseconds of the thread that also
+/// answers probes. A request between two of them gets the previous text.
 const A_SECOND: NonZeroU32 = NonZeroU32::new(10).expect("10 is not 0");
 const AT_ONCE: NonZeroU32 = NonZeroU32::new(20).expect("20 is not 0");
 

@@ -1,8 +1,8 @@
-//! Whether the runtime that answers calls still runs its tasks, judged from outside of it.
+//! Liveness of the runtime that answers calls, judged from outside of it.
 //!
-//! A task on that runtime counts beats; another runtime, on a thread of its own, looks whether there
-//! were any. It counts its own looks, not the time: a process that was stopped or a machine that was
-//! asleep has missed neither.
+//! A task on that runtime counts beats; another runtime, on a thread of its own, checks that there
+//! were some. It counts its own looks, not the time: a process that was stopped or a machine that
+//! was asleep has missed neither.
 
 use std::{
     sync::{
@@ -32,7 +32,7 @@ struct Beats {
 }
 
 impl Liveness {
-    /// Whether the runtime has not run its tasks for a while.
+    /// Returns whether the runtime has not run its tasks for a while.
     pub(super) fn is_stuck(&self) -> bool {
         self.0.missed.load(Ordering::Relaxed) >= LIMIT
     }

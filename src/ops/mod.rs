@@ -1,4 +1,4 @@
-//! The listener of whoever runs the process: probes, metrics, and health without TLS.
+//! The listener for operators: probes, metrics, and health without TLS.
 //!
 //! It carries no token and no secret, asks for no authentication, and answers from before the
 //! store is open until the process ends. It has a thread and a runtime of its own: it answers, and

@@ -1,4 +1,4 @@
-//! Whether callers should be sent here, and if not, why not.
+//! Readiness of the process for calls, with a reason when it is not ready.
 
 use std::sync::{
     Arc,
@@ -9,7 +9,7 @@ use tokio::sync::watch;
 
 use crate::metrics::Registry;
 
-/// Why the process is not ready.
+/// Reason for which the process is not ready.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum NotReady {
     /// The store is not open yet.
@@ -66,15 +66,15 @@ impl Readiness {
         self.next_start.store(fit, Ordering::Relaxed);
     }
 
-    /// Whether the key ring on disk is fit for another start, as far as is known.
+    /// Returns whether the key ring on disk is fit for another start, as far as is known.
     pub fn is_next_start_fit(&self) -> bool {
         self.next_start.load(Ordering::Relaxed)
     }
 
-    /// What it is now.
+    /// Returns the current state.
     ///
     /// # Errors
-    /// Why the process is not ready.
+    /// Reason for which the process is not ready.
     pub fn now(&self) -> Result<(), NotReady> {
         *self.now.borrow()
     }

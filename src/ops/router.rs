@@ -1,4 +1,4 @@
-//! What the ops listener answers.
+//! Answers of the ops listener.
 
 use axum::{
     Router,
@@ -28,7 +28,7 @@ const NEXT_START: &str =
     "warning: the key ring on disk is not what a start needs: see jeton status and the log";
 const PLAIN: HeaderValue = HeaderValue::from_static("text/plain; charset=utf-8");
 
-/// What is answered.
+/// Answer to a request.
 #[derive(Clone, Copy)]
 enum Answer {
     Livez,

@@ -20,12 +20,12 @@ use crate::{
     transport::{Bound, Carriage, Cores, Protocol, Received, Stage, Transport, WhenFull},
 };
 
-/// How long a call may take until it is answered. Only health reads a message, which may not come.
+/// Longest time until a call is answered. Only health reads a message, which may not come.
 const CALL_TIMEOUT: Duration = Duration::from_secs(10);
-/// How often the runtime that answers calls shows that it runs.
+/// Interval of the heartbeat of the runtime that answers calls.
 const HEARTBEAT: Duration = Duration::from_secs(1);
 
-/// What connections may take: probes and scrapers are few, and ask for little.
+/// Limits of connections: probes and scrapers are few, and ask for little.
 fn limits() -> LimitSettings {
     LimitSettings {
         connections: 128,
@@ -61,14 +61,14 @@ impl OpsServer {
     /// The address that was bound, with its real port.
     ///
     /// # Errors
-    /// When the operating system does not tell.
+    /// If the socket's address cannot be read.
     pub fn local_address(&self) -> io::Result<SocketAddr> {
         self.socket.local_address()
     }
 
     /// Serves on a thread of its own for as long as the runtime that this is called on lives:
-    /// whoever asks while the process stops, or while that runtime or one of the cores is stuck, is
-    /// told so.
+    /// a probe while the process stops, or while that runtime or one of the cores is stuck, gets
+    /// that answer.
     ///
     /// # Errors
     /// When there can be no such thread.

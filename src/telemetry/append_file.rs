@@ -1,4 +1,4 @@
-//! The audit's own file: appended to, and made anew when it was moved away.
+//! The audit's own file: appended to, and created again when it was moved away.
 
 use std::{
     fs::{self, File, OpenOptions},
@@ -7,11 +7,11 @@ use std::{
     path::{Path, PathBuf},
 };
 
-/// A file that is appended to, and made anew when it was moved away.
+/// A file that is appended to, and created again when it was moved away.
 pub(super) struct AppendFile {
     path: PathBuf,
     file: File,
-    /// Whether a line was cut off at the file's end.
+    /// True if a line was cut off at the file's end.
     torn: bool,
 }
 

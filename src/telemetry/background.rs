@@ -20,10 +20,10 @@ use crate::metrics::{Counter, Registry};
 /// Lines that may wait to be written: some megabytes. Beyond them lines are lost, and counted.
 const MOST_WAITING: usize = 16_384;
 
-/// How long the end of the process waits for lines to be written.
+/// Longest wait of the process's end for lines to be written.
 const PATIENCE: Duration = Duration::from_secs(2);
 
-/// Where lines are handed over, and the thread that writes them.
+/// Queue of lines, and the thread that writes them.
 pub(super) struct Background {
     /// Takes lines and never waits. Cloning shares it.
     pub(super) writer: NonBlocking,
@@ -31,8 +31,8 @@ pub(super) struct Background {
 }
 
 impl Background {
-    /// Starts the thread `name`, which writes to `output`. Lines that do not get there are counted in
-    /// the metric `lost`, and told in the log.
+    /// Starts the thread `name`, which writes to `output`. Lost lines are counted in the metric
+    /// `lost`, and reported in the log.
     pub(super) fn start(
         name: &'static str,
         output: impl Write + Send + 'static,
@@ -86,7 +86,7 @@ impl Drop for WriterThread {
     }
 }
 
-/// Where the lines go, with those that did not get there.
+/// Target of the lines, with the counts of lost ones.
 struct Output<W> {
     name: &'static str,
     to: W,
@@ -96,12 +96,12 @@ struct Output<W> {
     lost: Counter,
     /// Lines that failed in a row.
     failed: u64,
-    /// Lines that found the queue full and were told of.
+    /// Lines that found the queue full and were reported.
     told: usize,
 }
 
 impl<W: Write> Output<W> {
-    /// Errors are told in the log when they begin and when they end: the queue behind would swallow
+    /// Reports errors in the log when they begin and when they end: the queue behind would swallow
     /// them, and a line each would fill the log.
     fn written(&mut self, outcome: io::Result<()>) {
         let name = self.name;

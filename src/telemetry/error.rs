@@ -1,11 +1,11 @@
-//! Why there is no log.
+//! Reason for which there is no log.
 
 use std::{io, path::PathBuf};
 
 use thiserror::Error;
 use tracing_subscriber::util::TryInitError;
 
-/// Why there is no log.
+/// Reason for which there is no log.
 #[derive(Debug, Error)]
 pub enum LogError {
     /// A log was started before.
@@ -14,9 +14,9 @@ pub enum LogError {
     /// The audit's file cannot be opened.
     #[error("the audit file {}: {error}", path.display())]
     Audit {
-        /// Which.
+        /// Path of the file.
         path: PathBuf,
-        /// Why not.
+        /// Cause.
         error: io::Error,
     },
     /// Spans cannot be sent.

@@ -15,7 +15,7 @@ use crate::config::{Environment as _, ProcessEnvironment};
 /// The target of spans that are sent and not logged.
 pub(super) const TRACES: &str = "jeton::traces";
 
-/// How lines look.
+/// Format of lines.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Form {
     /// For people.
@@ -27,7 +27,7 @@ pub(super) enum Form {
 /// Lines that are written somewhere.
 pub(super) type Lines = Box<dyn Layer<Registry> + Send + Sync>;
 
-/// What decides what is written.
+/// Filter of the lines that are written.
 pub(super) type Gate = Box<dyn Filter<Registry> + Send + Sync>;
 
 /// The gates of two layers, of which one at a time writes. Cloning shares them.

@@ -1,9 +1,9 @@
 //! The log: one line an event on standard error, for people on a terminal, JSON otherwise; and the audit.
 //!
-//! Lines are written in the background: whoever logs never waits for who reads.
+//! Lines are written in the background: code that logs never waits for a reader.
 //!
-//! Each is two layers, one for people and one of JSON, behind a gate each. What is logged, and in
-//! which form, is changed at run time by changing the gates: the form that is not wanted has one that
+//! Each is two layers, one for people and one of JSON, behind a gate each. Level and form of the
+//! lines are changed at run time by changing the gates: the form that is not wanted has one that
 //! lets nothing through, and costs nothing.
 
 mod append_file;
@@ -40,9 +40,9 @@ use crate::{
 /// every line is written and every span is sent.
 #[must_use = "dropped, it ends the log"]
 pub struct Log {
-    /// What is logged, and how it looks.
+    /// Changes the filter and the form of the lines.
     pub switch: LogSwitch,
-    /// How many lines were lost.
+    /// Number of lines lost.
     pub metrics: metrics::Registry,
     // In the order in which they end: each may still log.
     _traces: Option<traces::Exporter>,
@@ -133,7 +133,7 @@ fn bound_libraries() {
     log::set_max_level(LevelFilter::current().min(LevelFilter::INFO).as_log());
 }
 
-/// Whether the log's lines are JSON.
+/// Returns whether the log's lines are JSON.
 pub fn is_json(format: LogFormat) -> bool {
     matches!(form(format), Form::Json)
 }
@@ -155,14 +155,16 @@ fn log_gate(filter: &str) -> Gate {
     Box::new(EnvFilter::new(filter).and(own.with_max_level_hint(LevelFilter::TRACE)))
 }
 
-/// h2 warns of single frames, and goes on serving whoever sends them: a stranger could fill the log
-/// at the default level. What ends a connection is told by the listener.
+/// Returns whether the event is one that a peer can cause at will. h2 warns of single frames, and
+/// goes on serving the peer: a stranger could fill the log at the default level. The listener logs
+/// the end of a connection.
 fn is_at_will(event: &Metadata<'_>) -> bool {
     *event.level() == Level::WARN && event.target().starts_with("h2::")
 }
 
-/// What libraries say in detail holds what passes through them: the driver of a database writes out the
-/// parameters of its statements, the embedded store the records. No filter lets it through.
+/// Returns whether the line is detail of a library, which would hold the data that passes through
+/// it: the driver of a database writes out the parameters of its statements, the embedded store the
+/// records. No filter lets it through.
 fn is_detail(met: &Metadata<'_>) -> bool {
     let own = met.target().split("::").next() == Some("jeton");
     *met.level() > Level::INFO && !own

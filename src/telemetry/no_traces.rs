@@ -1,4 +1,4 @@
-//! What stands in for traces in a build without the feature `otlp`: nothing is sent.
+//! Stand-in for traces in a build without the feature `otlp`: nothing is sent.
 
 use http::{Request, Response};
 use tracing::Span;

@@ -1,4 +1,5 @@
-//! Tells of panics in the log's own way out: the thread that panics must not wait for a reader either.
+//! Reports panics through the log's own writer: the thread that panics must not wait for a reader
+//! either.
 
 use std::{
     backtrace::{Backtrace, BacktraceStatus},
@@ -8,7 +9,7 @@ use std::{
 
 use tracing_appender::non_blocking::NonBlocking;
 
-/// From now on panics are told to `log`, as the standard library words them.
+/// Writes panics to `log` from now on, in the words of the standard library.
 pub(super) fn install(log: NonBlocking) {
     panic::set_hook(Box::new(move |panic| {
         let thread = thread::current();

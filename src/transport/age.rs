@@ -1,4 +1,4 @@
-//! How old connections get: not all the same, so that they do not all come back at once.
+//! Ages of connections: not all the same, so that they do not all come back at once.
 
 use std::{
     sync::atomic::{AtomicU64, Ordering},
@@ -22,7 +22,8 @@ impl Ages {
         Self { age, spread: AtomicU64::new(start) }
     }
 
-    /// How old the next connection gets: from nine to eleven tenths of the age; `None` for any age.
+    /// Returns the age of the next connection: from nine to eleven tenths of the configured one;
+    /// `None` for any age.
     pub(super) fn next(&self) -> Option<Duration> {
         if self.age.is_zero() {
             return None;

@@ -12,12 +12,12 @@ use pin_project_lite::pin_project;
 
 use super::pending::{Account, Kept};
 
-/// The body of a request as it comes. What was read of it counts until the request is answered.
+/// The body of a request as it comes. Its bytes count from reading until the request is answered.
 #[derive(Debug)]
 pub struct Received {
     body: Incoming,
     kept: Arc<Kept>,
-    /// How much more of it counts: a stream is read and let go message by message.
+    /// Bytes of it that still count: a stream is read and let go message by message.
     room: usize,
 }
 
@@ -74,7 +74,7 @@ impl Body for Received {
     }
 }
 
-/// How much an answer keeps in memory beside what was taken from it, in bytes: an extension of the
+/// Bytes that an answer keeps in memory beside the parts already taken from it: an extension of the
 /// response whose stream makes parts ahead of its peer.
 #[derive(Clone, Copy, Debug)]
 pub struct Made(pub usize);

@@ -34,7 +34,7 @@ use super::{
     writes::Watched,
 };
 
-/// How long a connection that is closed for its slowness may take to take note.
+/// Longest time in which a connection that is closed for its slowness may finish.
 const LAST_BYTES: Duration = Duration::from_secs(1);
 
 /// Serves one connection to its end.
@@ -73,7 +73,7 @@ pub(super) async fn connection<S, B>(
     Box::pin(speak(stream, peer, opened, service, policy, stage)).await;
 }
 
-/// How long a peer may say nothing at first.
+/// Returns the longest silence of a peer at first.
 fn silence(policy: &Policy) -> Duration {
     let limits = &policy.limits;
     match (&policy.tls, policy.protocol) {
@@ -200,7 +200,7 @@ async fn serve<T, S, B>(
             let builder = protocol::either(limits);
             let connection = builder.serve_connection(TokioIo::new(stream), service);
             let mut connection = pin!(connection);
-            // hyper waits for ever for the bytes that tell one from the other, and HTTP/2 for a call.
+            // hyper waits for ever for the bytes that distinguish the two, and HTTP/2 for a call.
             tokio::select! {
                 biased;
                 ended = connection.as_mut() => return ended_early(address, ended),

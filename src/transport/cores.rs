@@ -92,7 +92,7 @@ impl Core {
         let (running, ended) = oneshot::channel();
         thread::Builder::new().name(format!("core-{number}")).spawn(move || {
             let Err(_ended) = own.block_on(ended);
-            // What is still on threads of its own is not waited for.
+            // Blocking threads are not waited for.
             own.shutdown_background();
         })?;
         Ok(Self { runtime, connections: Arc::default(), _running: running })
@@ -131,7 +131,7 @@ mod tests {
         Cores::start(NonZeroUsize::new(3).expect("above zero")).expect("threads")
     }
 
-    /// Connects, and has the other end told of: on which thread it is served, until it hangs up.
+    /// Connects, and serves the other end until it hangs up; sends the id of the serving thread.
     async fn connect(cores: &Cores, served: &UnboundedSender<ThreadId>) -> TcpStream {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.expect("a listener");
         let client = TcpStream::connect(listener.local_addr().expect("its address"));

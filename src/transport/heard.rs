@@ -1,5 +1,5 @@
-//! A stream that tells of each read how many bytes it has brought, and waits before a read where it is to: a
-//! peer is judged by when it speaks.
+//! A stream that reports the bytes of each read, and can wait before a read: a peer is judged by
+//! the time at which it speaks.
 
 use std::{
     io,
@@ -9,7 +9,8 @@ use std::{
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
-/// Reads once `wait` is ready, and calls `tell` with how many bytes a read has brought, if it has brought any.
+/// Reads once `wait` is ready, and calls `tell` with the number of bytes of each read that brought
+/// some.
 pub(super) struct Heard<T, F, W = fn(&mut Context<'_>) -> Poll<()>> {
     stream: T,
     tell: F,

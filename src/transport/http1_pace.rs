@@ -1,5 +1,5 @@
-//! How long an HTTP/1.1 connection may wait: for the next request as long as its client keeps it, for the
-//! rest of a request that has begun much less. hyper has one timeout for both.
+//! Waiting times of an HTTP/1.1 connection: for the next request as long as its client keeps it,
+//! for the rest of a request that has begun much less. hyper has one timeout for both.
 
 use std::{
     sync::{Arc, Mutex, PoisonError},
@@ -11,11 +11,11 @@ use tokio::time::{Instant, sleep_until};
 use super::heard::Heard;
 use crate::config::LimitSettings;
 
-/// How much later than told a connection is closed: a request that its client sends at the last moment is
-/// still on its way then.
+/// Time by which a connection is closed later than announced: a request that its client sends at
+/// the last moment is still on its way then.
 pub(super) const LEEWAY: Duration = Duration::from_secs(2);
 
-/// What a connection waits for, and since when.
+/// Event that a connection waits for, and the start of the wait.
 #[derive(Clone, Copy, Debug)]
 struct Waiting {
     phase: Phase,
@@ -85,7 +85,7 @@ impl Pace {
             if over.is_some_and(|over| over <= now) {
                 return;
             }
-            // What begins meanwhile is not over before.
+            // A wait that begins meanwhile does not end before.
             let look = now + limits.header_timeout;
             sleep_until(over.map_or(look, |over| over.min(look))).await;
         }

@@ -1,4 +1,4 @@
-//! What RFC 9112 has a server refuse and hyper lets pass.
+//! Requests that a server must refuse by RFC 9112 and hyper lets pass.
 
 use http::{
     HeaderMap, HeaderValue, Request, Version,
@@ -6,8 +6,8 @@ use http::{
     uri::Authority,
 };
 
-/// Why an HTTP/1.1 request is refused. Its connection is closed then: where such a request ends may be
-/// seen otherwise by what stands between.
+/// Reason for which an HTTP/1.1 request is refused. Its connection is closed then: where such a
+/// request ends may be seen otherwise by what stands between.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Malformed {
     /// No `Host`, several, or one that is no host: 400 (RFC 9112 §3.2).
@@ -17,7 +17,7 @@ pub enum Malformed {
 }
 
 impl Malformed {
-    /// What is wrong with a request, if something is.
+    /// Returns the fault of a request, if there is one.
     pub fn find<B>(request: &Request<B>) -> Option<Self> {
         let headers = request.headers();
         if request.version() == Version::HTTP_11 && !has_one_host(headers) {

@@ -1,4 +1,5 @@
-//! Tells HTTP/1.1 clients for how long their connection is kept (`Keep-Alive: timeout=`).
+//! Announces to HTTP/1.1 clients the time for which their connection is kept (`Keep-Alive:
+//! timeout=`).
 
 use http::{
     HeaderMap, HeaderName, HeaderValue, Request, Version,
@@ -14,7 +15,7 @@ use crate::config::LimitSettings;
 
 const KEEP_ALIVE: HeaderName = HeaderName::from_static("keep-alive");
 
-/// What the answers on one connection say of it.
+/// Header of the answers on one connection.
 pub(super) struct KeptAlive {
     timeout: HeaderValue,
     pace: Pace,

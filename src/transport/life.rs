@@ -1,4 +1,4 @@
-//! How long a connection lives, and what ends it when it does not end by itself.
+//! Life of a connection, and the events that end it if it does not end by itself.
 
 use std::{pin::Pin, time::Duration};
 
@@ -14,10 +14,10 @@ const PATIENCE: u32 = 20;
 const IDLE: Duration = Duration::from_secs(1);
 /// The same while the process drains, which waits for idle connections too.
 const IDLE_DRAINING: Duration = Duration::from_millis(100);
-/// How often it is looked whether a peer takes what it is sent: so many times in the time it has.
+/// Number of checks that a peer takes the bytes sent to it, in the time that it has for that.
 const LOOKS: u32 = 4;
 
-/// What the life of one connection depends on.
+/// Conditions of the life of one connection.
 pub(super) struct Life<'a> {
     pub(super) limits: &'a LimitSettings,
     pub(super) calls: &'a Calls,

@@ -22,13 +22,13 @@ use super::{
 };
 use crate::config::{LimitSettings, ListenAddress, SocketMode};
 
-/// How many connections the kernel keeps until they are accepted.
+/// Number of connections that the kernel keeps until they are accepted.
 const BACKLOG: u32 = 1024;
-/// What the kernel keeps of what was sent and not taken, and came and was not read, for each connection.
+/// Bytes that the kernel keeps for each connection: sent and not taken, and received and not read.
 const SOCKET_BYTES: u32 = 256 << 10;
-/// How long to wait before accepting again when the process is out of file descriptors.
+/// Pause before accepting again when the process is out of file descriptors.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
-/// How long a connection that is cut off for another may take to let go of its place.
+/// Longest time in which a connection that is cut off for another frees its place.
 const ROOM_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// A bound socket, which nobody can connect to yet.
@@ -44,7 +44,8 @@ impl Bound {
         let socket = if address.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }?;
         // Connections of the process before that are not quite gone must not keep this one out.
         socket.set_reuseaddr(true)?;
-        // What a peer does not take lies in the kernel first, megabytes of it unless it is told.
+        // Bytes that a peer does not take lie in the kernel first, megabytes of them unless the
+        // size is set.
         socket.set_send_buffer_size(SOCKET_BYTES)?;
         socket.set_recv_buffer_size(SOCKET_BYTES)?;
         socket.bind(address)?;
@@ -54,7 +55,7 @@ impl Bound {
     /// The address that was bound, with its real port.
     ///
     /// # Errors
-    /// When the operating system does not tell.
+    /// If the socket's address cannot be read.
     pub fn local_address(&self) -> io::Result<SocketAddr> {
         self.0.local_addr()
     }
@@ -114,7 +115,7 @@ impl Listener {
     }
 }
 
-/// What becomes of a connection beyond the limit.
+/// Treatment of a connection beyond the limit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum WhenFull {
     /// It is closed.
@@ -123,23 +124,23 @@ pub enum WhenFull {
     MakeRoom,
 }
 
-/// How one listener's connections are to be carried.
+/// Settings of one listener's connections.
 pub struct Carriage {
-    /// What they speak.
+    /// Protocol of the connections.
     pub protocol: Protocol,
     /// The certificate; without one there is no TLS.
     pub tls: Option<Tls>,
-    /// What each may take.
+    /// Limits of each connection.
     pub limits: LimitSettings,
-    /// What is kept for their peers, together with those of other listeners that share it.
+    /// Memory kept for their peers, together with those of other listeners that share it.
     pub pending: Arc<Pending>,
-    /// What becomes of one more than there may be.
+    /// Treatment of a connection beyond the limit.
     pub when_full: WhenFull,
-    /// Where they are served, if not on the runtime that accepts them.
+    /// Runtimes on which they are served, if not on the one that accepts them.
     pub cores: Option<Cores>,
     /// Any number: from it on, connections get a little older or younger than the limit.
     pub spread: u64,
-    /// How far the server has come on its way to its end.
+    /// Stage of the server on its way to its end.
     pub stage: watch::Receiver<Stage>,
 }
 
@@ -152,7 +153,7 @@ impl Carriage {
     }
 }
 
-/// How one listener's connections are carried.
+/// Carries the connections of one listener.
 pub struct Transport {
     policy: Arc<Policy>,
     when_full: WhenFull,
@@ -213,8 +214,8 @@ impl Transport {
                 }
             }
         }
-        // From here on whoever connects is told by the kernel that nobody listens. Only then do
-        // connections hear of it: a client connects again as soon as it has had GOAWAY, and whoever
+        // From here on the kernel refuses new connections. Only then do open connections end: a
+        // client connects again as soon as it has had GOAWAY, and a connection that
         // waits to be accepted is reset with the socket.
         drop(listener);
         told.send_replace(Stage::Draining);
@@ -267,8 +268,8 @@ impl Transport {
     }
 }
 
-/// Tells why a connection could not be accepted. Whether to wait before the next one: a peer that
-/// left is no reason, a process without file descriptors would try for ever.
+/// Logs why a connection could not be accepted. Returns whether to wait before the next one: a peer
+/// that left is no reason, a process without file descriptors would try for ever.
 fn not_accepted(error: &io::Error) -> bool {
     let by_peer = [io::ErrorKind::ConnectionAborted, io::ErrorKind::ConnectionReset];
     if by_peer.contains(&error.kind()) {
@@ -291,7 +292,7 @@ mod tests {
 
     use super::*;
 
-    /// Whether a request is answered.
+    /// Returns whether a request is answered.
     async fn answered(stream: &mut TcpStream) -> bool {
         let asked = stream.write_all(b"GET / HTTP/1.1\r\nhost: a\r\n\r\n").await;
         asked.is_ok() && stream.read(&mut [0; 1024]).await.is_ok_and(|read| read > 0)

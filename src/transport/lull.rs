@@ -1,4 +1,4 @@
-//! The moment to tell a connection that it ends: when its client is least likely to be calling.
+//! The moment to send GOAWAY on a connection: when its client is least likely to be calling.
 //!
 //! After GOAWAY a client takes another connection, but a call that it has just handed to this one may
 //! be lost: hyper's client, which is tonic's, drops it with CANCELLED, or has its answer to GOAWAY

@@ -1,17 +1,17 @@
-//! What carries gRPC and HTTP: sockets, TLS, the life of each connection, and their limits.
+//! Transport of gRPC and HTTP: sockets, TLS, the life of each connection, and their limits.
 //!
-//! | file | what it holds |
+//! | file | contents |
 //! |---|---|
 //! | `listener`, `socket`, `stream` | a bound socket and its accept loop, of the network or of the file system |
 //! | `connection` | one connection: handshake, first bytes, calls |
-//! | `life` | how long a connection lives, and what ends it |
-//! | `pending`, `bodies` | what is kept in memory for peers, counted and bounded |
+//! | `life` | the life of a connection, and the events that end it |
+//! | `pending`, `bodies` | memory that is kept for peers, counted and bounded |
 //! | `cores` | runtimes of one thread each, to which connections are dealt |
-//! | `stage` | whether connections are served, drained or cut |
+//! | `stage` | the stages of connections: served, drained, cut |
 //! | `protocol` | HTTP/1.1 or HTTP/2, with their limits |
-//! | `http1_rules` | what HTTP/1.1 has a server refuse |
-//! | `peer` | what each request is told of the other side |
-//! | `tls` | certificates and keys, read again when they change; who the peer is |
+//! | `http1_rules` | requests that an HTTP/1.1 server must refuse |
+//! | `peer` | the facts that each request has about the other side |
+//! | `tls` | certificates and keys, read again when they change; the peer's identity |
 //! | `age`, `heard`, `first_bytes`, `http1_pace`, `keep_alive`, `lull`, `policy`, `reads`, `writes`, `refusals` | parts of a connection's life |
 
 mod age;

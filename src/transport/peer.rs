@@ -1,4 +1,4 @@
-//! What each request is told of the other side of its connection.
+//! Facts that each request has about the other side of its connection.
 
 use std::{net::SocketAddr, sync::Arc};
 
@@ -7,9 +7,9 @@ use crate::domain::certificate::CertificateIdentity;
 /// The other side of a connection. It is in the extensions of every request.
 #[derive(Clone, Debug)]
 pub struct Peer {
-    /// Where it connects from.
+    /// Address that it connects from.
     pub address: SocketAddr,
-    /// What the certificate says that it has shown and that was verified; `None` without one.
+    /// Identities in the certificate that it has shown and that was verified; `None` without one.
     pub certificate: Option<Arc<[CertificateIdentity]>>,
 }
 

@@ -1,4 +1,4 @@
-//! What every connection of a listener keeps to.
+//! Rules for every connection of a listener.
 
 use std::sync::Arc;
 
@@ -7,15 +7,15 @@ use crate::config::LimitSettings;
 
 /// The rules of one listener's connections.
 pub(super) struct Policy {
-    /// What they speak.
+    /// Protocol of the connections.
     pub(super) protocol: Protocol,
     /// The certificate; without one there is no TLS.
     pub(super) tls: Option<Tls>,
-    /// What each may take.
+    /// Limits of each connection.
     pub(super) limits: LimitSettings,
-    /// What is kept for their peers.
+    /// Memory kept for their peers.
     pub(super) pending: Arc<Pending>,
-    /// How old each may get.
+    /// Ages at which they end.
     pub(super) ages: Ages,
     /// Bounds how often a refusal is logged.
     pub(super) refused: Refusals,

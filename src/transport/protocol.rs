@@ -8,18 +8,20 @@ use hyper_util::{
 
 use crate::config::LimitSettings;
 
-/// What one call, and all calls of a connection, may send before it is read (RFC 9113 §5.2).
+/// Bytes that one call, and all calls of a connection, may send before they are read (RFC 9113
+/// §5.2).
 const STREAM_WINDOW: u32 = 64 << 10;
 const CONNECTION_WINDOW: u32 = 256 << 10;
 
-/// What a listener speaks. Of the first two it is the only protocol that TLS negotiates (RFC 7301).
+/// Protocol of a listener. The first two are the only protocol that TLS negotiates there (RFC
+/// 7301).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Protocol {
     /// For the OAuth 2.0 endpoints.
     Http1,
     /// For gRPC.
     Http2,
-    /// Whichever the peer begins with, without TLS: for probes.
+    /// The protocol that the peer begins with, without TLS: for probes.
     Either,
 }
 

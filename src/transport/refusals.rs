@@ -15,7 +15,7 @@ impl Refusals {
         Self(Rate::new(LINES, LINES))
     }
 
-    /// Whether one more may be told of.
+    /// Returns whether one more may be logged.
     pub(super) fn may_tell(&self) -> bool {
         self.0.allows()
     }

@@ -1,15 +1,15 @@
-//! Whether connections are served, drained or cut: how a process stops, as its connections see it.
+//! Stages of connections, served, drained or cut: the end of a process, as its connections see it.
 
 use tokio::sync::watch;
 
-/// How far the process has come. It only goes forward.
+/// Stage of the process. It only goes forward.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Stage {
     /// Connections are accepted.
     Serving,
     /// No more are; calls under way are answered, and their connections then closed.
     Draining,
-    /// Every connection is closed, whatever goes on in it.
+    /// Every connection is closed, also with calls under way.
     Cut,
 }
 

@@ -1,4 +1,5 @@
-//! Tells since when a peer has taken nothing of what is written to it: hyper waits for that for ever.
+//! Measures the time for which a peer has taken nothing of what is written to it: hyper waits for
+//! ever.
 
 use std::{
     io,
@@ -18,7 +19,7 @@ use tokio::{
 pub(super) struct Writes(Mutex<Option<Instant>>);
 
 impl Writes {
-    /// Whether something has waited for so long to be taken.
+    /// Returns whether something has waited for at least `patience` to be taken.
     pub(super) fn stuck(&self, patience: Duration) -> bool {
         let since = *self.0.lock().unwrap_or_else(PoisonError::into_inner);
         since.is_some_and(|since| since.elapsed() >= patience)

@@ -1,4 +1,4 @@
-//! What is kept in memory for the peer of one connection, and what that weighs.
+//! Memory kept for the peer of one connection, and its weight.
 
 use std::{
     mem,
@@ -16,28 +16,30 @@ use tokio::{
 
 use super::{HASTE, Level, PATIENCE, Pending};
 
-/// What every call counts until it is answered, in bytes: what hyper and tonic keep for it.
+/// Weight of every call until it is answered, in bytes: the memory that hyper and tonic keep for
+/// it.
 pub(super) const CALL: usize = 16 << 10;
-/// What a stream of answers counts from then on.
+/// Weight of a stream of answers from then on, in bytes.
 pub(super) const STREAM: usize = 12 << 10;
-/// What a byte of a request or an answer counts: it lies in buffers that have twice its room.
+/// Weight of a byte of a request or an answer: it lies in buffers that have twice its room.
 pub(super) const BYTE: usize = 2;
-/// What is kept for a connection is counted in steps of so many bytes, the last of which is free: one
-/// that makes few calls at a time shares no counter with others.
+/// Memory of a connection is counted in steps of so many bytes, the last of which is free: a
+/// connection that makes few calls at a time shares no counter with others.
 pub(super) const STEP: usize = 32 << 10;
-/// What a connection counts while it waits for its peer: its own buffers, and the step that is free.
+/// Weight of a connection while it waits for its peer, in bytes: its own buffers, and the step that
+/// is free.
 pub(super) const CONNECTION: usize = 64 << 10;
 
-/// How long to wait until it is looked again whether there is room. Thousands of connections may wait at a
+/// Interval between two looks for room. Thousands of connections may wait at a
 /// time.
 pub(in crate::transport) const WAIT: Duration = Duration::from_millis(250);
 
-/// What is kept for the peer of one connection.
+/// Memory kept for the peer of one connection.
 #[derive(Debug)]
 pub(in crate::transport) struct Account {
     pending: Arc<Pending>,
     cut: Notify,
-    /// What of it counts: most connections of many count nothing, and are not looked at.
+    /// Bytes that count: most connections of many count nothing, and are not examined.
     counted: AtomicUsize,
     state: Mutex<State>,
 }
@@ -47,13 +49,13 @@ struct State {
     bytes: usize,
     lots: Vec<Lot>,
     free: Vec<usize>,
-    /// How many of the lots wait for the peer.
+    /// Number of lots that wait for the peer.
     waiting: usize,
-    /// When it was opened or a call last began.
+    /// Time at which it was opened or a call last began.
     called: Instant,
-    /// When its peer has begun to speak.
+    /// Time at which its peer began to speak.
     begun: Option<Instant>,
-    /// Whether the connection itself counts.
+    /// True if the connection itself counts.
     counts: bool,
     is_cut: bool,
 }
@@ -66,23 +68,23 @@ struct Lot {
     kind: Kind,
 }
 
-/// What is kept, and why.
+/// Reason for which a lot is kept.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Kind {
     /// Nothing: the place is free.
     Free,
-    /// Since the peer has not sent all of it.
+    /// A request that the peer has not sent in full.
     Request,
-    /// Since it is not answered.
+    /// A request that is not answered yet.
     Question,
-    /// Since its answer is a stream that goes on, or is about to end.
+    /// A request whose answer is a stream that goes on, or is about to end.
     Stream,
-    /// Since the peer has not taken it.
+    /// An answer that the peer has not taken.
     Answer,
 }
 
 impl Kind {
-    /// Whether it is the peer's turn.
+    /// Returns whether it is the peer's turn.
     const fn waits_for_its_peer(self) -> bool {
         matches!(self, Self::Request | Self::Answer)
     }
@@ -102,7 +104,7 @@ impl Account {
         &self.pending
     }
 
-    /// When it was opened or a call last began, unless it is cut off.
+    /// Returns the time at which it was opened or a call last began, unless it is cut off.
     pub(super) fn called(&self) -> Option<Instant> {
         let state = self.state();
         (!state.is_cut).then_some(state.called)
@@ -118,7 +120,7 @@ impl Account {
         self.keep(Kind::Answer, bytes)
     }
 
-    /// Whether to read nothing for this connection now, until others are gone.
+    /// Returns whether to read nothing for this connection now, until others are gone.
     pub(in crate::transport) fn must_wait(&self) -> bool {
         let level = self.pending.level();
         if level < Level::Higher {
@@ -158,14 +160,14 @@ impl Account {
         self.cut.notified().await;
     }
 
-    /// Whether there is an answer that the peer has let lie for so long.
+    /// Returns whether the peer has left an answer untaken for at least `patience`.
     pub(in crate::transport) fn lets_lie(&self, patience: Duration) -> bool {
         let state = self.state();
         let mut answers = state.lots.iter().filter(|lot| lot.kind == Kind::Answer);
         answers.any(|lot| lot.since.elapsed() >= patience)
     }
 
-    /// What it weighs; `None` if nothing counts.
+    /// Returns its weight; `None` if nothing counts.
     pub(super) fn burden(&self, now: Instant) -> Option<Burden> {
         if self.counted.load(Ordering::Relaxed) == 0 {
             return None;
@@ -223,7 +225,7 @@ impl Account {
         changed
     }
 
-    /// Has the shared count follow what was counted before. Whether it is more now.
+    /// Updates the shared count by the difference to `before`. Returns whether it has grown.
     fn recount(&self, state: &State, before: usize) -> bool {
         let after = state.counted();
         if after != before {
@@ -265,13 +267,13 @@ impl State {
         }
     }
 
-    /// What counts towards the limit.
+    /// Returns the bytes that count towards the limit.
     const fn counted(&self) -> usize {
         let connection = if self.counts { CONNECTION } else { 0 };
         connection + self.bytes / STEP * STEP
     }
 
-    /// Whether it waits for nothing from its peer, which has not begun only just now.
+    /// Returns whether it waits for nothing from its peer, unless the peer has begun only just now.
     fn is_idle(&self, now: Instant) -> bool {
         self.waiting == 0 && self.begun.is_none_or(|begun| now - begun >= PATIENCE)
     }
@@ -317,7 +319,7 @@ impl State {
     }
 }
 
-/// How much lies for how long.
+/// Bytes that are kept, and the time for which they have been.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Burden {
     bytes: usize,
@@ -344,7 +346,7 @@ impl Burden {
         self.oldest >= patience
     }
 
-    /// Whether it is more than what is free for everybody.
+    /// Returns whether it is more than the step that is free for each connection.
     pub(super) const fn is_much(&self) -> bool {
         self.bytes >= STEP
     }

@@ -24,18 +24,20 @@ pub(super) use self::account::{Account, Kept, WAIT};
 /// has let something lie for so long: half a request, or an answer. With more than three quarters of it,
 /// those that have less, too.
 const PATIENCE: Duration = Duration::from_secs(1);
-/// With more than three quarters of it, those go that have more than a step and for which anything has lain
-/// for so long, a stream too. What the server has yet to answer is no reason: no more of it is read meanwhile.
+/// With more than three quarters of it, connections are cut off that have more than a step and for
+/// which anything has lain for so long, a stream too. A request that the server has yet to answer
+/// is no reason: no more of it is read meanwhile.
 const HASTE: Duration = Duration::from_millis(200);
-/// How often connections are looked through while less than all of the limit is kept, or nothing was found.
+/// Interval between two searches of the connections while less than all of the limit is kept, or
+/// nothing was found.
 const BETWEEN_LOOKS: Duration = Duration::from_millis(10);
 
-/// What is kept for the peers of one or more listeners together.
+/// Memory kept for the peers of one or more listeners together.
 #[derive(Debug)]
 pub struct Pending {
     most: usize,
     kept: AtomicUsize,
-    /// What of that is kept for connections that are cut off, and not yet gone.
+    /// The part of `kept` for connections that are cut off, and not yet gone.
     going: AtomicUsize,
     next: AtomicU64,
     accounts: Mutex<Accounts>,
@@ -45,11 +47,11 @@ pub struct Pending {
 struct Accounts {
     open: HashMap<u64, Arc<Account>>,
     looked: Instant,
-    /// Whether the last look has cut off any.
+    /// True if the last look has cut off any.
     found: bool,
 }
 
-/// How much of the limit is kept.
+/// Share of the limit that is kept.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Level {
     /// At most a quarter: what a connection counts may count for a little longer than it lasts.
@@ -97,7 +99,7 @@ impl Pending {
         })
     }
 
-    /// How much is kept, what is about to go included.
+    /// Returns the share that is kept, including connections that are about to go.
     fn level(&self) -> Level {
         self.level_of(self.kept.load(Ordering::Relaxed))
     }
@@ -133,8 +135,8 @@ impl Pending {
         burdens.sort_unstable_by_key(|(burden, _)| Reverse(burden.weight()));
         let mut found = false;
         for (burden, account) in burdens {
-            // Who has little goes last, and only where there is hardly any room: a server that is short
-            // of time may be late to write the answers of clients that behave.
+            // A connection with little goes last, and only if there is hardly any room: a server
+            // that is short of time may be late to write the answers of clients that behave.
             let may_be_cut = match self.staying() {
                 Level::Low | Level::Middling => break,
                 Level::High if level == Level::High => {
@@ -155,7 +157,7 @@ impl Pending {
         accounts.found = found;
     }
 
-    /// How much stays once all that is cut off is gone.
+    /// Returns the share that stays once all connections that are cut off are gone.
     fn staying(&self) -> Level {
         let going = self.going.load(Ordering::Relaxed);
         self.level_of(self.kept.load(Ordering::Relaxed).saturating_sub(going))
@@ -181,7 +183,7 @@ impl Opened {
 impl Drop for Opened {
     fn drop(&mut self) {
         self.account.pending().accounts().open.remove(&self.id);
-        // What still lies somewhere is about to be dropped.
+        // Lots that are still held elsewhere are about to be dropped.
         self.account.cut_off();
     }
 }

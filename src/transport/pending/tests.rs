@@ -1,4 +1,4 @@
-//! What is counted, and who is cut off.
+//! Counting of memory, and the connections that are cut off.
 
 use futures_util::FutureExt as _;
 
@@ -74,7 +74,8 @@ async fn beyond_the_limit_whoever_lets_most_lie_for_longest_is_cut_off() {
     assert!(!is_cut(&first) && !is_cut(&second));
     let _newest = half(&third, 12);
     assert!(is_cut(&first) && !is_cut(&second) && !is_cut(&third));
-    // It is not gone yet: whoever has much waits, and whoever would only now begin to count.
+    // It is not gone yet: a connection with much waits, and so does one that would only now begin
+    // to count.
     let (fourth, fifth) = (pending.open(), pending.open());
     assert!(third.account().must_wait() && fourth.account().must_wait());
     fifth.account().has_begun();

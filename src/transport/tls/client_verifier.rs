@@ -1,4 +1,5 @@
-//! Clients' certificates: verified by rustls; why one is refused is told to us, not to the client.
+//! Clients' certificates: verified by rustls; the log gets the reason for a refusal, the client
+//! does not.
 
 use std::{error::Error, io, sync::Arc};
 
@@ -13,7 +14,7 @@ use thiserror::Error;
 
 use crate::domain::certificate::CertificateIdentity;
 
-/// Verifies as `inner` does. Whatever is wrong with a certificate, its holder gets the one alert
+/// Verifies as `inner` does. For every fault of a certificate its holder gets the same alert,
 /// `certificate_unknown` (RFC 8446 §6.2).
 #[derive(Debug)]
 pub(super) struct Discreet {
@@ -40,7 +41,7 @@ fn refused(certificate: &CertificateDer<'_>, error: rustls::Error) -> rustls::Er
     rustls::Error::InvalidCertificate(CertificateError::Other(OtherError(refused)))
 }
 
-/// Why a handshake failed, in full.
+/// Returns the reason for which a handshake failed, in full.
 pub(in super::super) fn reason(error: &io::Error) -> String {
     let tls = error.get_ref().and_then(|error| error.downcast_ref::<rustls::Error>());
     match tls {

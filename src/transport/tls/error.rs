@@ -1,29 +1,29 @@
-//! Why there is no TLS to be had from the files that the settings name.
+//! Faults of the TLS files that the settings name.
 
 use std::{io, path::PathBuf};
 
 use thiserror::Error;
 
-/// What is wrong with the files. Names them; none of it quotes what is in them.
+/// Fault of the files. Names them and never quotes their contents.
 #[derive(Debug, Error)]
 pub enum TlsError {
     /// A file cannot be read.
     #[error("{}: {error}", path.display())]
     Unreadable {
-        /// Which.
+        /// Path of the file.
         path: PathBuf,
-        /// Why not.
+        /// Cause.
         error: io::Error,
     },
-    /// What is given for the file of the key names none. It is not shown: it may be the key.
+    /// The path given for the key's file names none. It is not shown: it may be the key.
     #[error("the file of the private key, which tls.key names: {0}")]
     NoKey(io::Error),
     /// A file does not hold what it should.
     #[error("{}: {problem}", path.display())]
     Unfit {
-        /// Which.
+        /// Path of the file.
         path: PathBuf,
-        /// What it should hold.
+        /// Contents that it should have.
         problem: &'static str,
     },
     /// The key is another certificate's.

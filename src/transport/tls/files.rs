@@ -11,7 +11,7 @@ use crate::config::{RegularFile, TlsSettings};
 /// Largest file that is read, in bytes: room for revocation lists of a hundred thousand certificates.
 const MAX_BYTES: u64 = 16 << 20;
 
-/// What is in the files.
+/// Contents of the files.
 pub(super) struct Contents {
     pub(super) cert: Zeroizing<Vec<u8>>,
     pub(super) key: Zeroizing<Vec<u8>>,
@@ -20,7 +20,7 @@ pub(super) struct Contents {
 }
 
 impl Contents {
-    /// Reads them. What the settings do not name is empty.
+    /// Reads them. A file that the settings do not name is empty.
     pub(super) fn read(settings: &TlsSettings) -> Result<Self, TlsError> {
         let read = |path: Option<&Path>| match path {
             Some(path) => match RegularFile::read(path, MAX_BYTES) {
@@ -38,7 +38,7 @@ impl Contents {
         })
     }
 
-    /// Another one for other contents, whatever the files' times say.
+    /// Returns a hash of the contents alone; the files' times do not matter.
     pub(super) fn fingerprint(&self) -> [u8; 32] {
         let mut hash = Sha256::new();
         for file in [&self.cert, &self.key, &self.client_ca, &self.crl] {
@@ -49,7 +49,8 @@ impl Contents {
     }
 }
 
-/// The private key. What was given for its path, and lies in no directory that there is, may be the key.
+/// Reads the private key. A path in no existing directory may be the key itself, so that an error
+/// does not show it.
 fn key(path: &Path) -> Result<Zeroizing<Vec<u8>>, TlsError> {
     let file = RegularFile::read(path, MAX_BYTES).map_err(|error| {
         if path.parent().is_some_and(Path::is_dir) {

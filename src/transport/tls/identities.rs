@@ -1,4 +1,4 @@
-//! What a certificate says of whoever holds its key, in the words of client records.
+//! Identities in a certificate, in the words of client records.
 
 use std::net::IpAddr;
 
@@ -41,7 +41,8 @@ pub(super) fn hosts(certificate: &CertificateDer<'_>) -> Vec<String> {
     alternatives(certificate).iter().filter_map(host).collect()
 }
 
-/// Whether `host` is what a certificate calls `name`: without regard to case, and `*.` for one label.
+/// Returns whether a certificate's `name` covers `host`: without regard to case, and `*.` for one
+/// label.
 pub(super) fn is_for(name: &str, host: &str) -> bool {
     let host = host.trim_start_matches('[').trim_end_matches(']');
     let within = name.strip_prefix("*.").zip(host.split_once('.'));

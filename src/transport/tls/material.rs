@@ -22,7 +22,7 @@ use crate::{
     transport::Protocol,
 };
 
-/// What the files hold.
+/// Certificates and keys from the files.
 pub(super) struct Material {
     provider: Arc<CryptoProvider>,
     identity: Arc<CertifiedKey>,
@@ -95,7 +95,7 @@ fn certificates(path: &Path, pem: &[u8]) -> Result<Vec<CertificateDer<'static>>,
     Ok(read)
 }
 
-/// Checks the dates of the first certificate, and tells when it expires.
+/// Checks the dates of the first certificate, and returns the time at which it expires.
 fn check_validity(
     path: &Path,
     chain: &[CertificateDer<'_>],

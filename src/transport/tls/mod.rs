@@ -30,7 +30,7 @@ use crate::{
     metrics::{Gauge, Registry},
 };
 
-/// What is told of certificates. It is there without TLS as well.
+/// Metrics of certificates. They exist without TLS as well.
 #[derive(Clone)]
 pub struct CertificateMetrics {
     registry: Registry,
@@ -38,7 +38,7 @@ pub struct CertificateMetrics {
 }
 
 impl CertificateMetrics {
-    /// Tells of no certificate yet.
+    /// Creates metrics without a certificate.
     pub fn new() -> Self {
         let registry = Registry::new();
         let expire_time = registry.gauge(
@@ -48,7 +48,7 @@ impl CertificateMetrics {
         Self { registry, expire_time }
     }
 
-    /// What is served.
+    /// Returns the metrics.
     pub fn registry(&self) -> Registry {
         self.registry.clone()
     }
@@ -71,7 +71,7 @@ struct Shared {
     used: ArcSwap<Used>,
 }
 
-/// What one reading of the files came to.
+/// Result of one reading of the files.
 struct Used {
     fingerprint: [u8; 32],
     http1: TlsAcceptor,
@@ -81,7 +81,7 @@ struct Used {
     hosts: Vec<String>,
 }
 
-/// What a look at the files came to.
+/// Result of a look at the files.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Reload {
     /// They are those in use.
@@ -131,15 +131,16 @@ impl Tls {
         self.0.used.load().expire_time
     }
 
-    /// Whether the certificate in use names that host, a DNS name or an address (RFC 9525 §6.3).
+    /// Returns whether the certificate in use names that host, a DNS name or an address (RFC 9525
+    /// §6.3).
     pub fn names(&self, host: &str) -> bool {
         self.0.used.load().hosts.iter().any(|name| is_for(name, host))
     }
 
-    /// Shakes hands. Tells who the peer is, if it has shown a certificate.
+    /// Performs the handshake. Returns the peer's identities, if it has shown a certificate.
     ///
     /// # Errors
-    /// When the peer and we do not come to terms; [`reason`] tells why.
+    /// If the handshake fails; [`reason`] gives the cause.
     pub(super) async fn accept<T: AsyncRead + AsyncWrite + Unpin>(
         &self,
         stream: T,
