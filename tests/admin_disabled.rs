@@ -58,7 +58,7 @@ async fn assert_posted(
     assert!(status == expected && body.contains(text), "{path} {form}: {status} {body}");
 }
 
-/// What is dead to everybody, whoever asks and however.
+/// Asserts that the tokens are dead for every caller and every kind of call.
 async fn assert_inactive(server: &Server, grant: &IssueTokenResponse, reason: InactiveReason) {
     let gateway = server.caller("gateway").await;
     assert_eq!(gateway.reason(&grant.access_token).await, reason);

@@ -1,5 +1,5 @@
-//! The first administrator: made and shown once by `serve --init-admin`, never in the log; and what
-//! an administrator is told of the server.
+//! The first administrator: made and shown once by `serve --init-admin`, never in the log; and the
+//! status of the server, for an administrator.
 
 #[expect(dead_code, reason = "the harness is every test file's")]
 mod common;
@@ -25,7 +25,7 @@ use crate::common::{
     wait::until,
 };
 
-/// What a server prints that is asked for a first administrator, and its log.
+/// Returns the output of a server that is asked for a first administrator, and its log.
 async fn printed(home: &Home, settings: &Settings) -> (String, String) {
     let (stdout, stderr) = (home.path().join("stdout"), home.path().join("stderr"));
     let file = |path| Stdio::from(fs::File::create(path).expect("a file"));
@@ -163,7 +163,8 @@ async fn of_two_administrators_who_take_each_other_away_one_is_refused() {
         root.update_client(disabled("second"), &["disabled"]),
         second.update_client(disabled("root"), &["disabled"]),
     );
-    // The one who is refused is out already, or is told that nobody else would be left.
+    // The administrator that is refused is out already, or its error says that nobody else would be
+    // left.
     assert!(one.is_ok() != other.is_ok(), "{one:?} {other:?}");
     server.stop().await;
 }

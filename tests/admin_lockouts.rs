@@ -1,5 +1,5 @@
-//! Lockouts are shown to administrators and lifted by them: by command, and by whatever makes the account
-//! begin anew.
+//! Lockouts are shown to administrators and lifted by them: by command, and by every change that
+//! resets the account.
 
 #[expect(dead_code, reason = "the harness is every test file's")]
 mod common;

@@ -159,7 +159,7 @@ async fn permissions_are_given_shown_filtered_and_kept_across_a_restart() {
         let listed = listed.into_inner().clients.into_iter().map(|client| client.client_id);
         assert_eq!(listed.collect::<Vec<_>>(), expected);
     }
-    // What the file says is applied again when it has changed, a part of administration as well.
+    // The file is applied again when it has changed, a part of administration as well.
     let changed = settings.declare("backups", "permissions", r#"["users"]"#);
     let server = Server::start_at(server.stop().await, &changed).await;
     let admin = Admin::of(&server).await;

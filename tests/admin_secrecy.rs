@@ -1,5 +1,5 @@
 //! Administration leaves no secret or password in the log, not at the loudest level and not when
-//! calls fail, nor on the disk; and one line tells who did what.
+//! calls fail, nor on the disk; and one line names the administrator and the change.
 
 #[expect(dead_code, reason = "the harness is every test file's")]
 mod common;

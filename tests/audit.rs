@@ -188,7 +188,7 @@ async fn the_audits_file_is_its_owners_goes_on_after_a_restart_and_can_be_moved_
 
 #[tokio::test]
 async fn by_default_the_audit_is_in_the_log_even_where_the_filter_lets_nothing_else_pass() {
-    // Where it listens must be told.
+    // The addresses of the listeners must be logged.
     let nothing_else = "off,jeton::app=info";
     for (target, filter, expected) in
         [("log", "info", 1), ("log", nothing_else, 1), ("off", "trace", 0), ("stdout", "trace", 0)]

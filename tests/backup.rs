@@ -42,7 +42,7 @@ fn file(home: &Home) -> PathBuf {
     home.path().join("store.backup")
 }
 
-/// What backups in the making have left.
+/// Returns the files that unfinished backups have left.
 fn partials(home: &Home) -> Vec<String> {
     let names = fs::read_dir(home.path()).expect("the home").map(|entry| {
         let name = entry.expect("an entry").file_name();
@@ -179,14 +179,15 @@ async fn without_keeping_them_all_grants_end_and_everybody_can_log_in_again_with
     server.stop().await;
 }
 
-/// What was acknowledged to one caller: whatever is in neither list had no answer in time.
+/// Calls of one caller that were acknowledged: a call in neither list had no answer in time.
 #[derive(Default)]
 struct Acknowledged {
     alive: Vec<String>,
     revoked: Vec<String>,
 }
 
-/// Issues, refreshes and revokes until told to stop noting, and goes on without until told to end.
+/// Issues, refreshes and revokes, with notes until `note` is cleared, and without until `end` is
+/// set.
 async fn load(shop: Caller, note: Arc<AtomicBool>, end: Arc<AtomicBool>) -> Acknowledged {
     let mut acknowledged = Acknowledged::default();
     for round in 0.. {
@@ -319,7 +320,7 @@ async fn a_restore_needs_an_empty_directory_and_takes_up_one_that_was_cut_short(
     server.stop().await;
 }
 
-/// What the compressed part of a backup holds.
+/// Returns the compressed part of a backup, inflated.
 fn inflated(bytes: &[u8]) -> Vec<u8> {
     let mut held = Vec::new();
     let body = &bytes[16..bytes.len() - 32];

@@ -1,4 +1,4 @@
-//! Administrators and the audit are told why something was refused; everybody else gets one reason for
+//! Administrators and the audit get the cause of each refusal; everybody else gets one reason for
 //! many causes.
 
 #[expect(dead_code, reason = "the harness is every test file's")]

@@ -1,4 +1,5 @@
-//! `jeton check` tells a store in order from one that is not, and names what it was asked to check.
+//! `jeton check` distinguishes a store in order from one that is not, and names the files that it
+//! checked.
 
 #[expect(dead_code, reason = "the harness is every test file's")]
 mod common;

@@ -1,4 +1,4 @@
-//! `jeton check --deep` tells what a server with the same settings would find on this machine.
+//! `jeton check --deep` reports the state of this machine for a server with the same settings.
 
 #[expect(dead_code, reason = "the harness is every test file's")]
 mod common;
@@ -23,7 +23,7 @@ use crate::common::{
     wait::until,
 };
 
-/// What is wrong with nothing but the home's own settings changed by variables.
+/// A check of the home's own settings with changes by variables.
 struct Checked {
     code: Option<i32>,
     findings: Vec<Value>,
@@ -102,7 +102,7 @@ async fn a_home_in_order_has_no_errors_before_beside_and_after_a_server() {
     after.says("good", "keys", "is active");
     after.says("good", "clock", "it says 20");
     after.says("good", "credentials", "none of those");
-    // Whatever it looked at is as it was: a server starts.
+    // The check changed nothing: a server starts.
     Server::start_at(home, &settings).await.stop().await;
 
     let fresh = left(&settings).await;

@@ -1,5 +1,6 @@
-//! A client secret that somebody chose is not guessed: each wrong one costs the same whatever there is
-//! to be matched, and where many were wrong the next ones are looked at slowly, the right one too.
+//! A client secret that somebody chose is not guessed: each wrong one costs the same for every
+//! number of stored secrets, and after many wrong ones the next ones are checked slowly, the right
+//! one too.
 
 #[expect(dead_code, reason = "the harness is every test file's")]
 mod common;
@@ -70,7 +71,7 @@ async fn a_wrong_secret_costs_two_hashes_whatever_there_is_to_be_matched() {
         let refused = stranger.issue(client_credentials()).await;
         assert_refused(refused, Code::Unauthenticated, "INVALID_CLIENT");
         let first = hashes(&server).await;
-        // The same again is remembered, of whomever it is.
+        // The same secret again is remembered, for every client.
         let refused = stranger.issue(client_credentials()).await;
         assert_refused(refused, Code::Unauthenticated, "INVALID_CLIENT");
         let again = hashes(&server).await;
@@ -129,7 +130,7 @@ async fn guesses_are_slowed_down_for_each_client_and_address_whether_or_not_ther
         let pause = guess_until_slowed(&guesser).await;
         assert!(pause > Duration::from_secs(30) && pause <= Duration::from_secs(60), "{pause:?}");
         pauses.insert(pause.as_secs() / 30);
-        // What was looked at before costs nothing and is answered as before.
+        // A secret that was checked before costs nothing and gets the same answer.
         let again = with_secret(&guesser, "guess 0").issue(client_credentials()).await;
         assert_refused(again, Code::Unauthenticated, "INVALID_CLIENT");
     }

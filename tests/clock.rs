@@ -41,7 +41,7 @@ fn library() -> String {
     std::env::var("JETON_TEST_FAKETIME").expect("tests/clock.sh says where libfaketime is")
 }
 
-/// What the server's clock says, to the second.
+/// Returns the server's time, to the second.
 async fn now(server: &Server) -> Timestamp {
     let tokens = server.caller("shop").await.issue(client_credentials()).await.expect("a token");
     let expiry = tokens.expire_time.expect("a time").seconds - tokens.expires_in;
@@ -78,7 +78,8 @@ async fn a_clock_that_is_set_by_a_hundred_days_frees_nothing_and_revives_nothing
             system.since(server).max(server.since(system)) > 50 * DAY
         })
         .await;
-        // It looks every second, and whatever it would free it frees within a few looks.
+        // The sweeper looks every second, and frees everything that it would free within a few
+        // looks.
         let begun = SystemClock.age();
         while SystemClock.age() < begun + Duration::from_secs(15) {
             assert!(!shop.is_active(&ended.access_token).await);

@@ -25,7 +25,7 @@ use crate::common::{
     wait::rounds,
 };
 
-/// What was acknowledged.
+/// Acknowledged state.
 #[derive(Default)]
 struct Ledger {
     alive: Vec<String>,
@@ -65,7 +65,7 @@ impl Ledger {
         }
     }
 
-    /// What the server says of all of it.
+    /// Compares the server's answers with all of it.
     async fn compare(&self, server: &Server) -> Outcome {
         let shop = server.caller("shop").await;
         for (tokens, active) in [(&self.alive, true), (&self.revoked, false)] {
@@ -95,7 +95,7 @@ enum Outcome {
     Lost,
 }
 
-/// Two lives' worth of grants, in several of sled's segments; the last life ends as told.
+/// Two lives' worth of grants, in several of sled's segments; the last life ends in order or not.
 async fn filled(settings: &Settings, in_order: bool) -> (Home, Ledger) {
     let mut ledger = Ledger::default();
     let server = Server::start(settings).await;
@@ -147,7 +147,7 @@ fn damage(data: &Path, dice: &mut Dice) -> String {
     let path = if dice.below(4) == 0 { other } else { store.join("db") };
     let bytes = fs::read(&path).expect("a file");
     let length = bytes.len() as u64;
-    // Where something is written: most of the last segment is empty.
+    // End of the data in the file: most of the last segment is empty.
     let written = bytes.iter().rposition(|byte| *byte != 0).unwrap_or(0) as u64 + 1;
     let at = dice.below(written);
     let name = path.file_name().expect("a name").to_string_lossy().into_owned();

@@ -1,5 +1,5 @@
-//! What a settings file declares is applied once: a restart applies what was changed in the file and
-//! nothing else, and what a change ends, it ends on every path.
+//! The declarations of a settings file are applied once: a restart applies what was changed in the
+//! file and nothing else, and what a change ends, it ends on every path.
 
 #[expect(dead_code, reason = "the harness is every test file's")]
 mod common;

@@ -1,4 +1,4 @@
-//! What the pages name is there: files of the tree, the pages and sections that links lead to.
+//! The names in the pages exist: files of the tree, the pages and sections that links lead to.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -62,7 +62,7 @@ impl Page {
         prose
     }
 
-    /// What stands between backticks.
+    /// Returns the texts between backticks.
     fn spans(&self) -> Vec<String> {
         let prose = self.prose();
         // Every other piece; a paragraph with an odd backtick spoils itself alone.
@@ -70,7 +70,7 @@ impl Page {
         paragraphs.map(str::to_owned).collect()
     }
 
-    /// Where its links lead, those of images too.
+    /// Returns the targets of its links, those of images too.
     fn links(&self) -> Vec<String> {
         let prose = self.prose();
         let targets = prose.match_indices("](").filter_map(|(at, open)| {
@@ -110,7 +110,7 @@ fn path_of(span: &str) -> Option<&str> {
         .then_some(first)
 }
 
-/// Whether there is such a file or folder. A `*` stands for any name or a part of it.
+/// Returns whether there is such a file or folder. A `*` stands for any name or a part of it.
 fn exists(path: &str) -> bool {
     let Some((before, after)) = path.split_once('*') else { return top().join(path).exists() };
     let (folder, prefix) = before.rsplit_once('/').unwrap_or(("", before));
@@ -167,7 +167,8 @@ fn every_link_within_the_tree_leads_to_a_page_and_a_section() {
     assert_none(count, 50, &findings);
 }
 
-/// Whether an address elsewhere still leads anywhere is not asked: these tests use no network.
+/// The test does not ask whether an address elsewhere still leads anywhere: these tests use no
+/// network.
 #[test]
 fn every_address_elsewhere_is_one() {
     let (mut count, mut findings) = (0, Vec::new());

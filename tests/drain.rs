@@ -39,7 +39,7 @@ fn stuck_call() -> Vec<u8> {
     [greeting, vec![0, 0, length, 1, 4, 0, 0, 0, 1], block].concat()
 }
 
-/// A connection that says `words` and then nothing, whatever it is told.
+/// Opens a connection that says `words` and then nothing more.
 async fn silent(address: &str, words: &[u8]) -> TcpStream {
     let mut stream = TcpStream::connect(address).await.expect("a connection");
     stream.write_all(words).await.expect("words");
@@ -133,7 +133,7 @@ async fn drain_everything(runtime: &str) {
     for watch in of_revocations {
         assert_eq!(end(watch).await, Code::Unavailable);
     }
-    // Whoever comes now is told to go elsewhere, and that nothing has happened.
+    // A call that comes now is refused without effect, so that its client goes elsewhere.
     let url = server.url();
     until("nobody to be let in", async || {
         let endpoint = tonic::transport::Endpoint::from_shared(url.clone()).expect("a URL");
@@ -143,7 +143,7 @@ async fn drain_everything(runtime: &str) {
     let refused = within("to be refused", async {
         loop {
             match idle.issue(client_credentials()).await {
-                // The call with which its connection is told to go is answered.
+                // The call with which its connection gets GOAWAY is answered.
                 Ok(issued) => granted.push(issued.access_token),
                 Err(refused) if was_not_sent(&refused) => {}
                 Err(refused) => return refused,

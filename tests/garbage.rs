@@ -1,4 +1,4 @@
-//! What was not made here is garbage to every call, and nothing that is refused leaves a trace.
+//! A token that was not made here is garbage to every call, and a refused call leaves no trace.
 
 #[expect(dead_code, reason = "the harness is every test file's")]
 mod common;

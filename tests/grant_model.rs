@@ -87,7 +87,7 @@ fn step() -> impl Strategy<Value = Step> {
     ]
 }
 
-/// What the rules say of one generation, in plain words.
+/// One generation by the rules, in plain words.
 struct Made {
     pair: TokenPair,
     time: Timestamp,

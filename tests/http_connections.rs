@@ -29,7 +29,7 @@ async fn hear(stream: &mut TcpStream) -> String {
     answer
 }
 
-/// What a request is answered whose sender waits until the connection is closed.
+/// Sends a request, and returns the answer once the connection is closed.
 async fn ask(address: &str, request: &str) -> String {
     let mut stream = TcpStream::connect(address).await.expect("a connection");
     stream.write_all(request.as_bytes()).await.expect("sent");

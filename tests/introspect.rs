@@ -1,4 +1,4 @@
-//! Introspection tells each caller what it may know, exactly that, and the truth.
+//! Introspection gives each caller exactly the facts that it may know, and the truth.
 
 #[expect(dead_code, reason = "the harness is every test file's")]
 mod common;
@@ -303,7 +303,8 @@ async fn a_batch_is_answered_in_order_and_a_bad_token_spoils_no_other() {
     // Alone, an empty one would be a missing one; in a batch it spoils nothing.
     for (result, token) in results.iter().zip(&tokens).filter(|(_, token)| !token.is_empty()) {
         let mut alone = market.introspect(token).await;
-        // What depends on when it is asked: the feed moves on by itself, by a note of a last use.
+        // The fields that depend on the time of the call: the feed moves on by itself, by a note of
+        // a last use.
         alone.cache_ttl = result.cache_ttl;
         alone.feed_position = result.feed_position;
         assert_eq!(*result, alone);

@@ -1,5 +1,5 @@
-//! Server keys are added, activated and removed while the server runs, and whatever happens between
-//! two steps, no token that is good becomes bad.
+//! Server keys are added, activated and removed while the server runs, and no event between two
+//! steps makes a good token bad.
 
 #[expect(dead_code, reason = "the harness is every test file's")]
 mod common;
@@ -306,7 +306,7 @@ async fn a_key_that_is_needed_stays_in_use_when_its_file_goes() {
     let second = refresh(&shop, &first.refresh_token).await;
     assert!(shop.is_active(&second.access_token).await);
 
-    // Without it a new process cannot tell the token from garbage, and does not guess.
+    // Without it a new process cannot distinguish the token from garbage, and does not guess.
     let home = server.kill().await;
     let server = Server::start_at(home, &settings).await;
     assert!(server.log().contains("lacks a key"), "{}", server.log());
@@ -338,7 +338,7 @@ async fn kill_9_between_the_steps_loses_no_token_and_a_removal_is_taken_up_again
     let third = refresh(&shop, &second.refresh_token).await;
     let home = server.kill().await;
 
-    // Only the file is gone: whoever removed it did not come to tell the store.
+    // Only the file is gone, as after a removal that did not get to the store.
     let bytes = fs::read(file_of(&home, &old)).expect("the key");
     fs::remove_file(file_of(&home, &old)).expect("removed");
     let server = Server::start_at(home, &settings).await;
@@ -385,7 +385,7 @@ async fn the_ring_is_listed_without_a_key_being_shown() {
     assert!(!listed.to_string().contains(secret.trim()));
 }
 
-/// What administrators are told is wrong with the key ring.
+/// Returns the fault of the key ring that administrators see.
 async fn fault(server: &Server) -> String {
     let admin = Admin::of(server).await;
     let answer = admin.stub.clone().get_status(admin.signed(GetStatusRequest {})).await;

@@ -44,7 +44,7 @@ const LAYERS: [(&str, &[&str]); 15] = [
     ("cli", &["app", "bearer", "client", "config", "telemetry", "proto", "domain::secret"]),
 ];
 
-/// What `domain` must do without: wires, stores, runtimes, clocks and chance.
+/// Names that `domain` must do without: wires, stores, runtimes, clocks and chance.
 const NOT_IN_DOMAIN: [&str; 18] = [
     "tonic",
     "prost",
@@ -89,13 +89,13 @@ impl Source {
         (!matches!(name, "lib" | "main")).then_some(name)
     }
 
-    /// What stands before the tests at the file's end, without comments and texts in quotes.
+    /// Returns the code before the tests at the file's end, without comments and texts in quotes.
     fn code(&self) -> String {
         let tests = self.text.find("#[cfg(test)]\nmod tests");
         let code = &self.text[..tests.unwrap_or(self.text.len())];
         let lines = code.lines().map(|line| {
             let line = line.split("//").next().unwrap_or_default();
-            // What stands between quotes is every other piece.
+            // Text between quotes is every other piece.
             line.split('"').step_by(2).collect::<Vec<_>>().join("\"\"")
         });
         lines.collect::<Vec<_>>().join("\n")
@@ -122,7 +122,7 @@ impl Source {
         parts.filter(|part| !matches!(*part, "mod" | "lib" | "main")).map(str::to_owned).collect()
     }
 
-    /// Everything of the crate that the code names, by whatever kind of path.
+    /// Returns everything of the crate that the code names, by any kind of path.
     fn references(&self, modules: &BTreeMap<Vec<String>, usize>) -> Vec<Reference> {
         let (code, module) = (self.code(), self.module());
         let mut found = Vec::new();
@@ -156,7 +156,7 @@ impl Source {
         found
     }
 
-    /// How many modules it lies in, itself among them.
+    /// Returns the number of modules that it lies in, itself among them.
     fn depth(&self) -> usize {
         self.path.with_extension("").iter().filter(|part| *part != "mod").count()
     }
@@ -165,13 +165,13 @@ impl Source {
 /// Something of the crate that a file names.
 struct Reference {
     path: Vec<String>,
-    /// Whether it is imported under its own name.
+    /// True if it is imported under its own name.
     is_use: bool,
-    /// Whether it is only given another place.
+    /// True if it is only given another place.
     is_alias: bool,
 }
 
-/// Where a path begins with `start`.
+/// Returns the places where a path begins with `start`.
 fn beginnings(code: &str, start: &str) -> Vec<usize> {
     let within = |before: char| before.is_alphanumeric() || matches!(before, '_' | ':');
     let found = code.match_indices(start).map(|(at, _)| at);
@@ -215,8 +215,8 @@ fn expand<'a>(text: &'a str, prefix: &str, paths: &mut Vec<String>) -> &'a str {
     }
 }
 
-/// Which files each file imports, by their places among the sources. An item that a file only hands on
-/// counts for the file that it comes from.
+/// Returns the files that each file imports, by their places among the sources. An item that a file
+/// only hands on counts for the file that it comes from.
 fn imports_between(sources: &[Source]) -> Vec<BTreeSet<usize>> {
     let modules: BTreeMap<_, _> =
         sources.iter().enumerate().map(|(at, source)| (source.module(), at)).collect();
@@ -348,7 +348,7 @@ fn assert_none(findings: &[String]) {
     assert!(findings.is_empty(), "\n{}", findings.join("\n"));
 }
 
-/// Whether `path` lies in the module `within`.
+/// Returns whether `path` lies in the module `within`.
 fn lies(path: &str, within: &str) -> bool {
     path.strip_prefix(within).is_some_and(|rest| rest.is_empty() || rest.starts_with("::"))
 }

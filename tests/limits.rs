@@ -1,4 +1,4 @@
-//! What a peer may take, from outside: a limit is met, the connection or the call ends, and everybody
+//! Limits of a peer, from outside: a limit is met, the connection or the call ends, and everybody
 //! else is served.
 
 #[expect(dead_code, reason = "the harness is every test file's")]
@@ -40,7 +40,7 @@ fn limited(limits: &[(&'static str, &str)]) -> Settings {
     limits.iter().fold(standard, |settings, (key, value)| settings.set("limits", key, value))
 }
 
-/// How long it takes until the server closes a connection that says `words` and nothing more.
+/// Returns the time until the server closes a connection that says `words` and nothing more.
 async fn closes(address: &str, words: &[u8]) -> Duration {
     let began = Instant::now();
     let mut stream = TcpStream::connect(address).await.expect("a connection");
@@ -77,7 +77,7 @@ async fn connections_that_say_nothing_or_too_little_are_closed() {
     for (address, words, seconds) in [
         (&grpc, &b""[..], 1),
         (&grpc, b"PRI * HTTP/2.0\r\n", 1),
-        // Two seconds longer than is told.
+        // Two seconds longer than announced.
         (&http, b"", 5),
         (&http, b"POST /oauth/token HTTP/1.1\r\nhost: a\r\n", 2),
     ] {
@@ -256,7 +256,7 @@ async fn streams_headers_and_messages_are_no_more_than_the_settings_say() {
     server.stop().await;
 }
 
-/// What the HTTP listener says to a request for a token with these headers and this body.
+/// Returns the HTTP listener's answer to a request for a token with these headers and this body.
 async fn posts(address: &str, headers: &str, body: &str) -> String {
     let mut stream = TcpStream::connect(address).await.expect("a connection");
     let request = format!(

@@ -42,7 +42,7 @@ async fn fail(caller: &Caller, username: &str, times: usize) {
     }
 }
 
-/// Insists that an attempt was refused for a while, and tells for how long.
+/// Insists that an attempt was refused for a while, and returns the time.
 #[track_caller]
 fn assert_locked<T>(outcome: Result<T, Status>) -> Duration {
     let status = assert_refused(outcome, Code::ResourceExhausted, "RATE_LIMITED");
@@ -156,7 +156,7 @@ async fn every_way_to_write_a_name_counts_as_that_name() {
     server.stop().await;
 }
 
-/// Where the server listens for HTTP, which its log says.
+/// Returns the address of the HTTP listener, from the log.
 async fn http_address(server: &Server) -> String {
     let told = || {
         server.log().lines().find_map(|line| {
@@ -258,7 +258,7 @@ async fn of_five_hundred_guesses_at_once_no_more_than_five_are_looked_at() {
     server.stop().await;
 }
 
-/// Those who wait too long are told to come back, and do.
+/// Logins that wait too long are refused with a time to retry, and retry then.
 #[tokio::test(flavor = "multi_thread")]
 async fn however_many_come_with_the_right_password_at_once_all_are_let_in() {
     let server = Server::start(&Settings::standard()).await;

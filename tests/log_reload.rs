@@ -1,4 +1,4 @@
-//! What is logged, and how it looks, follows the settings file on SIGHUP.
+//! Level and format of the log follow the settings file on SIGHUP.
 
 #[expect(dead_code, reason = "the harness is every test file's")]
 mod common;
@@ -9,7 +9,7 @@ use crate::common::{
 
 const READ_AGAIN: &str = "[log] was read again";
 
-/// Whether a line with all of this was logged.
+/// Returns whether a line with all of this was logged.
 fn logged(server: &Server, parts: &[&str]) -> bool {
     server.log().lines().any(|line| parts.iter().all(|part| line.contains(part)))
 }
@@ -42,7 +42,7 @@ async fn the_level_follows_the_file() {
         ended() == before
     })
     .await;
-    // The audit goes on, whatever the filter says.
+    // The audit goes on under every filter.
     let before = server.log().len();
     shop.issue(client_credentials()).await.expect("a token");
     until("to audit", async || server.log()[before..].contains("\"target\":\"jeton::audit\""))

@@ -1,4 +1,4 @@
-//! One name and one password, however they are typed; and whoever had one before still has it.
+//! One name and one password, however they are typed; and earlier users keep theirs.
 
 #[expect(dead_code, reason = "the harness is every test file's")]
 mod common;
@@ -185,7 +185,7 @@ async fn an_imported_hash_of_a_decomposed_password_is_good_and_composed_at_the_f
         shop.issue(log_in_as("alice", typed)).await.expect("one password");
     }
     assert!(shop.is_active(&grant.access_token).await);
-    // What is declared is the same as before, so it is not applied again.
+    // The declaration is the same as before, so it is not applied again.
     let server = Server::start_at(server.stop().await, &settings).await;
     server.caller("shop").await.issue(log_in_as("alice", composed)).await.expect("one password");
     server.stop().await;

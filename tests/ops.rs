@@ -1,5 +1,5 @@
 //! The ops listener: it answers from before the store is open until the process ends, says why the
-//! process is not ready, and is not held up by whoever says nothing.
+//! process is not ready, and is not held up by silent peers.
 
 #[expect(dead_code, reason = "the harness is every test file's")]
 mod common;
@@ -24,7 +24,7 @@ use crate::common::{
     wait::{until, within},
 };
 
-/// What health over the ops listener says of the server as a whole.
+/// Returns the health of the server as a whole, over the ops listener.
 async fn health(ops: &Ops) -> ServingStatus {
     let endpoint = Endpoint::from_shared(format!("http://{}", ops.address)).expect("a URL");
     let channel = within("to connect", endpoint.connect()).await.expect("a connection");

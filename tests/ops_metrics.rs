@@ -1,4 +1,4 @@
-//! What `/metrics` counts, and that the documented table is what it serves.
+//! Counts of `/metrics`, which serves the documented table.
 
 #[expect(dead_code, reason = "the harness is every test file's")]
 mod common;

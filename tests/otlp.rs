@@ -153,7 +153,7 @@ async fn calls_are_spans_in_the_trace_of_their_caller_whichever_wire_they_came_b
     let server = Server::start_with(Home::new(), &Settings::standard(), &environment).await;
     issue(&server, &traceparent(TRACE, true), "read").await.expect("a token");
     issue(&server, &traceparent(TRACE, true), "root").await.expect_err("not that scope");
-    // Not sampled by whoever began it: not sent.
+    // Not sampled by the caller that began it: not sent.
     issue(&server, &traceparent(&"a".repeat(32), false), "read").await.expect("a token");
     let mut http = TcpStream::connect(server.http()).await.expect("a connection");
     let request = format!(
@@ -166,7 +166,7 @@ async fn calls_are_spans_in_the_trace_of_their_caller_whichever_wire_they_came_b
     http.read_to_string(&mut answer).await.expect("an answer");
     assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
     let log = server.log();
-    // What is not sent yet is sent before it ends.
+    // Spans that are not sent yet are sent before it ends.
     server.stop().await;
 
     let mut found = Vec::new();

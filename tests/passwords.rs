@@ -1,5 +1,5 @@
-//! What was hashed at another cost than the settings' is hashed anew when it is next shown, without
-//! ending anything; and who guesses at one client's secret keeps nobody else out.
+//! A password that was hashed at another cost than the settings' is hashed again when it is next
+//! shown, without ending anything; and who guesses at one client's secret keeps nobody else out.
 
 #[expect(dead_code, reason = "the harness is every test file's")]
 mod common;
@@ -23,7 +23,7 @@ use crate::common::{
     wait::until,
 };
 
-/// Whether the disk holds a hash of that cost.
+/// Returns whether the disk holds a hash of that cost.
 fn holds_hash(home: &Home, cost: &str) -> bool {
     home.at_rest().values().any(|bytes| String::from_utf8_lossy(bytes).contains(cost))
 }

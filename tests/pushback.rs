@@ -1,4 +1,4 @@
-//! A caller that should come back is told when, and a failure is never told as an answer.
+//! A refusal that may pass names the time to retry, and a failure is never given as an answer.
 
 #[expect(dead_code, reason = "the harness is every test file's")]
 mod common;
@@ -129,7 +129,8 @@ fn set_owner_only(path: &Path) {
     fs::set_permissions(path, fs::Permissions::from_mode(0o600)).expect("chmod 600");
 }
 
-/// What takes no hash keeps no thread busy: as many unknown names as wrong passwords are turned away.
+/// A login that takes no hash keeps no thread busy: as many unknown names as wrong passwords are
+/// turned away.
 #[tokio::test(flavor = "multi_thread")]
 async fn an_unknown_user_costs_a_hash_like_a_wrong_password() {
     const NAMES: usize = 25;

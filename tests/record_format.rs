@@ -1,4 +1,4 @@
-//! What this release writes, later ones must read: the bytes of each record are pinned.
+//! Later releases must read the records of this one: the bytes of each record are pinned.
 
 use std::{collections::BTreeMap, num::NonZeroU32, time::Duration};
 

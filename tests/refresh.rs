@@ -1,5 +1,5 @@
-//! A refresh token has one successor, whoever asks, however often, whatever crashes; and a copy of
-//! an old one ends the grant.
+//! A refresh token has one successor, for any callers, any number of calls and any crash; and a
+//! copy of an old one ends the grant.
 
 #[expect(dead_code, reason = "the harness is every test file's")]
 mod common;
@@ -122,7 +122,8 @@ async fn killed_amid_refreshes(
     (home, answers.into_iter().flatten().map(pair).collect())
 }
 
-/// How many answers each kill waits for: none at first, then further and further into the race.
+/// Returns the number of answers that each kill waits for: none at first, then further and further
+/// into the race.
 fn kills() -> impl Iterator<Item = usize> {
     (0..rounds().div_ceil(5)).map(|round| round * 7 % CALLS)
 }

@@ -1,5 +1,5 @@
-//! A client with a request limit is served as much as it may, however it authenticates, and then told
-//! how long to wait.
+//! A client with a request limit is served as much as it may, however it authenticates, and then
+//! gets the time to wait.
 
 #[expect(dead_code, reason = "the harness is every test file's")]
 mod common;

@@ -1,5 +1,5 @@
-//! Whoever revokes any token of a grant ends all of it; nobody revokes another client's; and an
-//! answered revocation is final, whatever ran beside it.
+//! Revoking any token of a grant ends all of it; no client revokes another's; and an answered
+//! revocation is final, against everything that ran beside it.
 
 #[expect(dead_code, reason = "the harness is every test file's")]
 mod common;
@@ -277,8 +277,8 @@ async fn nothing_of_a_grant_survives_a_revocation_that_races_refreshes_nor_comes
     server.stop().await;
 }
 
-/// As [`race`], with a kill once `enough` refreshes were answered. Whether the revocation was
-/// acknowledged before it is the second part of the outcome.
+/// As [`race`], with a kill once `enough` refreshes were answered. The second part of the outcome
+/// says whether the revocation was acknowledged before it.
 async fn race_until_killed(
     server: Server,
     enough: usize,

@@ -151,7 +151,7 @@ async fn the_log_of_a_whole_run_at_trace_level_and_the_disk_hold_no_secret() {
 
     assert!(log.contains("\"TRACE\""), "the log is at trace level");
     assert_eq!(secrets.found_in(log.as_bytes()), [""; 0], "in the log");
-    // Where hashes lie they may be; in the log they are nobody's to guess at.
+    // Hashes may be in the files for hashes; in the log they are nobody's to guess at.
     let mut hashes = Secrets::default();
     hashes.add("$argon2id$v=19$");
     assert_eq!(hashes.found_in(log.as_bytes()), [""; 0], "in the log");

@@ -1,4 +1,4 @@
-//! Whatever one client takes of what all share, it leaves the others a share.
+//! A client that takes any part of a shared resource leaves the others a share.
 
 #[expect(dead_code, reason = "the harness is every test file's")]
 mod common;
@@ -28,7 +28,8 @@ fn slow_hashes() -> Settings {
 }
 
 /// Calls with as many different names as there are calls, from [`FLOOD`] places at once, each of which
-/// comes back as soon as it is told to, until it is dropped. Returns once the flood has been told that there are too many.
+/// comes back as soon as it may, until it is dropped. Returns once the flood has been refused
+/// because there are too many.
 async fn flood(
     server: &Server,
     who: fn(Caller, String) -> (Caller, IssueTokenRequest),
@@ -46,7 +47,7 @@ async fn flood(
                 let (caller, request) = who(caller.clone(), format!("nobody-{place}-{number}"));
                 let refused = caller.issue(request).await.expect_err("nobody");
                 if error_info(&refused).reason == "OVERLOADED" {
-                    // An error: it was told before.
+                    // An error: it was sent before.
                     let _ = told.try_send(());
                     let pause = refused.get_details_retry_info().and_then(|info| info.retry_delay);
                     sleep(pause.expect("RetryInfo")).await;
@@ -79,14 +80,15 @@ async fn a_flood_of_made_up_names_costs_no_user_of_another_client_a_login() {
     for _ in 0..30 {
         refused += u32::from(rival.issue(by_password("alice")).await.is_err());
     }
-    // Where the whole machine stands still for a moment, a turn comes too late. Without turns it was
+    // If the whole machine stands still for a moment, a turn comes too late. Without turns it was
     // three of four.
     assert!(refused <= 3, "{refused} of 30 were refused");
     drop(flood);
     server.stop().await;
 }
 
-/// How many of the clients are refused, each of which shows its secret for the first time.
+/// Returns the number of clients that are refused, each of which shows its secret for the first
+/// time.
 async fn refused(callers: impl IntoIterator<Item = Caller>) -> usize {
     let mut refused = 0;
     for caller in callers {

@@ -134,7 +134,7 @@ async fn probes_are_answered_while_others_hold_every_place() {
         }
     }
     drop(silent);
-    // Whoever watches and lost its place to others begins again.
+    // A watch that lost its place to others begins again.
     let (health, _) = watches.swap_remove(0);
     until("to watch again", async || {
         health.clone().watch(HealthCheckRequest::default()).await.is_ok()

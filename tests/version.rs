@@ -53,7 +53,7 @@ fn a_clone_is_its_commit_and_a_changed_one_says_so() {
         assert_eq!(commit::of(path), Some(format!("{head}+changes")), "{input}");
         git(path, &["checkout", "--quiet", "--", input]);
     }
-    // What tells that there is another commit to ask for.
+    // The files that show that there is another commit to ask for.
     let log = commit::log(path).expect("a log");
     let before = fs::read(&log).expect("the log");
     commit_all(path);

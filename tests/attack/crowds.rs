@@ -11,7 +11,7 @@ use tokio::{
 
 use crate::frames::{DATA, END_HEADERS, GREETING, HEADERS, NO_FLAGS, call, frame};
 
-/// How long a peer waits for the server to act.
+/// Longest wait of a peer for the server to act.
 const HELD: Duration = Duration::from_secs(6);
 
 /// A request over HTTP/1.1 with so much of its body.

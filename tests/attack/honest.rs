@@ -20,7 +20,7 @@ pub(crate) struct Honest {
     task: JoinHandle<Vec<Duration>>,
 }
 
-/// How long its calls took.
+/// Latencies of its calls.
 pub(crate) struct Times(Vec<Duration>);
 
 impl Honest {
@@ -54,7 +54,8 @@ impl Honest {
     }
 }
 
-/// How many, and what half of them, 99 of 100 and all of them took at most: cells of a table.
+/// Their number, and the longest of half of them, of 99 of 100 and of all of them: cells of a
+/// table.
 impl fmt::Display for Times {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let count = self.0.len();

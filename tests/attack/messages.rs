@@ -18,10 +18,10 @@ use crate::served::Listener;
 const STREAMS: usize = 256;
 /// The method of reflection.
 const REFLECTION: &str = "/ServerReflectionInfo";
-/// How long a peer waits for the server to act.
+/// Longest wait of a peer for the server to act.
 const HELD: Duration = Duration::from_secs(5);
 
-/// Who the calls come from.
+/// Client that makes the calls.
 #[derive(Clone, Debug)]
 pub(crate) struct Caller {
     /// The value of `authorization`.
@@ -30,7 +30,7 @@ pub(crate) struct Caller {
     pub(crate) token: String,
 }
 
-/// What each peer does on each of its streams.
+/// Message that each peer sends on each of its streams.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Message {
     /// Half of a message that is as long as may be, and then nothing.
@@ -42,7 +42,7 @@ pub(crate) enum Message {
 }
 
 impl Message {
-    /// How many a peer sends.
+    /// Returns the number of streams of a peer.
     const fn streams(self) -> usize {
         match self {
             Self::Half | Self::Unread => STREAMS,
@@ -89,7 +89,7 @@ pub(crate) async fn unread_reflection(served: &[Listener], caller: &Caller) -> S
     format!("{cut} of {} connections cut", peers.len())
 }
 
-/// How many calls it made, and whether the server has ended the connection.
+/// Returns the number of calls that it made, and whether the server has ended the connection.
 async fn peer(address: &str, path: &str, caller: &Caller, message: Message) -> (usize, bool) {
     let stream = TcpStream::connect(address).await.expect("a connection");
     let mut builder = Builder::new();
@@ -149,7 +149,7 @@ fn head(length: usize, sent: &[u8]) -> Bytes {
     [&[0][..], &length, sent].concat().into()
 }
 
-/// What makes the longest answer.
+/// Returns the request with the longest answer.
 fn question(path: &str, caller: &Caller) -> Vec<u8> {
     if path.ends_with("/BatchIntrospect") {
         let tokens = vec![caller.token.clone(); 1_000];

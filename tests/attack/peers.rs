@@ -87,7 +87,7 @@ impl Attack {
         attacks
     }
 
-    /// Whether it makes calls as an administrator, each of which is in the audit.
+    /// Returns whether it makes calls as an administrator, each of which is in the audit.
     pub(crate) fn is_audited(self) -> bool {
         matches!(self, Self::UnreadAnswers)
     }
@@ -225,7 +225,7 @@ async fn idle(address: &str, count: usize) -> String {
     format!("{closed} of {count} connections closed by the server")
 }
 
-/// Whether the server ends the connection before we give up.
+/// Returns whether the server ends the connection before the test gives up.
 async fn until_closed(mut stream: TcpStream) -> bool {
     let mut heard = Vec::new();
     timeout(LONGEST, stream.read_to_end(&mut heard)).await.is_ok()
@@ -324,7 +324,7 @@ async fn gzip_bombs(served: &[Listener]) -> String {
     format!("{answered} of {sent} compressed messages answered at once")
 }
 
-/// Whether the message is refused, or its stream is.
+/// Returns whether the message is refused, or its stream is.
 async fn grpc_bomb(address: &str, path: &str, bomb: &[u8]) -> bool {
     let length = u32::try_from(bomb.len()).expect("it is short").to_be_bytes();
     let stream = TcpStream::connect(address).await.expect("a connection");
@@ -351,7 +351,7 @@ async fn grpc_bomb(address: &str, path: &str, bomb: &[u8]) -> bool {
     answered
 }
 
-/// Whether the body is refused, or the request answered without a look at it.
+/// Returns whether the body is refused, or the request answered without a look at it.
 async fn http_bomb(address: &str, path: &str, bomb: &[u8]) -> bool {
     let mut stream = TcpStream::connect(address).await.expect("a connection");
     let head = format!(

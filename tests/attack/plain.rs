@@ -13,10 +13,10 @@ use crate::served::Listener;
 
 /// Peers at each path.
 const PEERS: usize = 2;
-/// How long a peer waits for the server at most.
+/// Longest wait of a peer for the server.
 const LONGEST: Duration = Duration::from_secs(40);
 
-/// What each peer does.
+/// Request of each peer.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Request {
     /// Half of a body, and then nothing.
@@ -38,7 +38,7 @@ impl Request {
     }
 }
 
-/// How a peer ended.
+/// End of a peer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum End {
     /// The server has closed its connection.

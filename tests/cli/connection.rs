@@ -1,4 +1,4 @@
-//! Which server, which client, and what is said when either is wrong.
+//! Choice of server and client, and the messages when either is wrong.
 
 use crate::jeton::{Administered, Jeton};
 
@@ -55,7 +55,7 @@ async fn a_flag_beats_the_environment() {
     server.stop().await;
 }
 
-/// A list that is cut short by its reader is no fault to tell of.
+/// A list that is cut short by its reader is no fault to report.
 #[tokio::test]
 async fn a_reader_that_stops_reading_is_told_nothing() {
     let server = Administered::start().await;
@@ -111,7 +111,7 @@ fn a_variable_that_cannot_be_used_is_blamed_by_its_own_name() {
     assert!(ran.err.contains("for '--grpc-listen <ADDRESS>'"), "{ran:?}");
 }
 
-/// Neither our words nor a library's repeat what may be a secret, whichever place it was put into.
+/// Neither jeton's messages nor a library's repeat a possible secret, in any place.
 #[test]
 fn what_may_be_a_secret_in_the_wrong_place_is_not_repeated() {
     const SECRET: &str = "hunter2";

@@ -1,4 +1,4 @@
-//! What `jeton serve --dev` is for, and what it is not.
+//! Uses of `jeton serve --dev`, and its limits.
 
 use std::{
     io::{BufRead as _, BufReader},
@@ -40,7 +40,7 @@ fn what_is_for_a_first_look_is_not_for_other_machines() {
     assert!(warned, "{said:?}");
 }
 
-/// Whatever reads the log reads why it ends.
+/// A reader of the log finds the reason for the end there.
 #[test]
 fn why_a_server_ends_is_said_in_the_form_of_its_log() {
     let directory = tempfile::tempdir().expect("a directory");
@@ -61,7 +61,7 @@ fn why_a_server_ends_is_said_in_the_form_of_its_log() {
     }
 }
 
-/// What a first server says of itself must not read like a list of faults.
+/// The log of a first server must not read like a list of faults.
 #[test]
 fn a_first_look_has_a_demo_client_and_no_warnings_of_it_and_the_seeds_only_when_asked() {
     for (arguments, seeds) in [(&[][..], false), (&["--seeds"][..], true)] {

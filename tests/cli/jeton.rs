@@ -40,7 +40,7 @@ impl Jeton {
         self
     }
 
-    /// What standard input holds.
+    /// Sets standard input.
     pub(crate) fn input(mut self, input: &str) -> Self {
         input.clone_into(&mut self.input);
         self
@@ -64,7 +64,7 @@ impl Jeton {
         Ran::new(&child.wait_with_output().expect("its output"))
     }
 
-    /// What it prints, when it succeeds.
+    /// Returns its output. Fails the test if the command fails.
     #[track_caller]
     pub(crate) fn text(self) -> String {
         self.run().succeeded().out
@@ -78,7 +78,7 @@ impl Jeton {
     }
 }
 
-/// What a command came to.
+/// Result of a command.
 #[derive(Debug)]
 pub(crate) struct Ran {
     pub(crate) code: Option<i32>,

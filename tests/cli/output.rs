@@ -1,4 +1,5 @@
-//! How answers are printed: one field, YAML, tables that fit, and what happens where nothing can be printed.
+//! Formats of answers: one field, YAML, tables that fit, and what happens where nothing can be
+//! printed.
 
 use std::{fs::File, process::Stdio};
 

@@ -30,7 +30,7 @@ impl Terminal {
 
     /// Runs a command on it that is answered with `answer`.
     pub(crate) fn answer(mut self, answer: &str, jeton: &Jeton) -> Ran {
-        // What is typed before it is read waits in the terminal.
+        // Text that is typed before it is read waits in the terminal.
         self.person.write_all(answer.as_bytes()).expect("somebody who types");
         let child = jeton.command().stdin(self.program).spawn().expect("jeton starts");
         Ran::new(&child.wait_with_output().expect("its output"))

@@ -4,7 +4,7 @@ use serde_json::json;
 
 use crate::jeton::{Administered, PASSWORD, table};
 
-/// Whether a user may log in.
+/// Returns whether a user may log in.
 fn logs_in(server: &Administered, name: &str, password: &str) -> bool {
     let jeton = server.as_client("shop", "token issue --username").and(name);
     jeton.with("JETON_PASSWORD", password).run().code == Some(0)

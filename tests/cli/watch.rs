@@ -67,7 +67,7 @@ async fn watched(server: &Server) {
     until("to watch", async || ops.metrics().await.count("jeton_watchers") == 1).await;
 }
 
-/// Revokes a token, and tells its grant.
+/// Revokes a token, and returns its grant.
 async fn revoke(server: &Server) -> String {
     let shop = server.caller("shop").await;
     let issued = shop.issue(client_credentials()).await.expect("a token");

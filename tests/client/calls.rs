@@ -1,4 +1,4 @@
-//! Which calls are sent again, when, and what a failure tells its caller.
+//! Retries of calls, their times, and the errors that callers get.
 
 use std::time::Duration;
 

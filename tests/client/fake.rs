@@ -1,4 +1,4 @@
-//! A token service in this process that does as it is told, over a pipe instead of a socket.
+//! A token service in this process that the test controls, over a pipe instead of a socket.
 
 use std::{
     collections::HashMap,
@@ -34,7 +34,7 @@ use tonic::{
 use tonic_types::{ErrorDetails, StatusExt as _};
 use tower::service_fn;
 
-/// What the fake server knows and how it is to behave.
+/// State of the fake server, and its behaviour.
 #[derive(Default)]
 pub(crate) struct World {
     /// The tokens that are active.
@@ -45,26 +45,26 @@ pub(crate) struct World {
     store: u32,
     /// Watches that were opened under an earlier number break.
     watch: u32,
-    /// Whether watches say nothing, as if what they say sat in a buffer.
+    /// True if watches say nothing, as if their responses sat in a buffer.
     pub(crate) mute: bool,
     /// Answered to every call, if there is one. Watches that are open go on.
     pub(crate) fault: Option<Status>,
     /// As often as this, every call is answered with [`Self::fault`]; without a number, always.
     pub(crate) faults: Option<usize>,
-    /// What another instance knows that has stood still since, and up to which event. It is the one
-    /// that `Introspect` reaches.
+    /// State of another instance that has stood still since, and the event up to which it knows. It
+    /// is the one that `Introspect` reaches.
     behind: Option<(HashMap<String, IntrospectResponse>, usize)>,
-    /// Whether answers of `Introspect` are decided and then held back.
+    /// True if answers of `Introspect` are decided and then held back.
     pub(crate) hold: bool,
-    /// How long an access token lives, in seconds.
+    /// Life of an access token, in seconds.
     pub(crate) expires_in: i64,
-    /// What a watch that breaks asks to be left alone for, in milliseconds.
+    /// Pause that a watch that breaks asks for, in milliseconds.
     pub(crate) pushback: Option<&'static str>,
     /// The cursors that watches were opened with.
     pub(crate) opened: Vec<String>,
     /// When the last watches were opened.
     pub(crate) opened_at: Vec<Instant>,
-    /// How many watches are open.
+    /// Number of open watches.
     pub(crate) open: usize,
     /// The calls that came, by RPC.
     pub(crate) calls: HashMap<&'static str, usize>,
@@ -79,7 +79,7 @@ impl World {
         self.calls.get(rpc).copied().unwrap_or_default()
     }
 
-    /// What the instance that is asked knows of a token.
+    /// Returns the answer about a token of the instance that is asked.
     fn answer(&self, token: &str) -> IntrospectResponse {
         let now = (&self.tokens, self.feed.len());
         let (tokens, position) = match &self.behind {
@@ -201,7 +201,7 @@ impl Fake {
         });
     }
 
-    /// Counts a call, and answers it with a fault if it is told to.
+    /// Counts a call, and answers it with a fault if the test has set one.
     fn enter(&self, rpc: &'static str) -> Result<(), Status> {
         let mut world = self.world();
         *world.calls.entry(rpc).or_default() += 1;
@@ -212,7 +212,7 @@ impl Fake {
         world.fault.clone().map_or(Ok(()), Err)
     }
 
-    /// What comes next for a watch that has delivered `position`, if there is anything.
+    /// Returns the next response for a watch that has delivered `position`, if there is one.
     fn next(&self, watching: &mut Watching) -> Option<Result<WatchRevocationsResponse, Status>> {
         let world = self.world();
         if world.watch != watching.opened_under {
@@ -240,7 +240,7 @@ struct Watching {
     changed: watch::Receiver<()>,
     opened_under: u32,
     position: usize,
-    /// Whether a checkpoint is due.
+    /// True if a checkpoint is due.
     checkpoint: bool,
     broken: bool,
 }

@@ -10,8 +10,8 @@ use crate::fake::{Fake, refusal, until};
 
 const STEP: Duration = Duration::from_millis(20);
 
-/// Revokes under `trouble`, and tells for how long after that the token was still accepted. The
-/// trouble ends after ten seconds; the token is never accepted again.
+/// Revokes under `trouble`, and returns the time for which the token was still accepted after that.
+/// The trouble ends after ten seconds; the token is never accepted again.
 async fn accepted_after_revocation(trouble: impl Fn(&Fake, bool)) -> Duration {
     let fake = Fake::start();
     let options = Options::default();
@@ -103,7 +103,7 @@ async fn an_instance_that_is_behind_does_not_bring_a_revoked_token_back() {
     assert!(matches!(refused, Err(Refusal::Unknown(_))), "{refused:?}");
     let counts = validator.counts();
     assert!((2..100).contains(&counts.overtaken), "asked again, and not all the time: {counts:?}");
-    // What the instance may lack is none of this token's.
+    // No event that the instance may lack concerns this token.
     validator.validate("jat_other").await.expect("active");
     assert!(validator.recall("jat_other").is_some(), "it is kept");
     fake.catch_up();

@@ -76,7 +76,7 @@ async fn a_question_goes_on_when_the_one_who_asked_first_has_left() {
     fake.change(|world| world.hold = false);
     assert!(second.await.expect("no panic"));
     assert_eq!(asked(&fake), 1);
-    // And one that everybody has left is asked anew.
+    // And a flight that all waiters have left is asked again.
     fake.know("jat_other", "other");
     fake.change(|world| world.hold = true);
     let hurried = timeout(Duration::from_millis(10), validator.validate("jat_other"));

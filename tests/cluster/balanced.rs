@@ -1,5 +1,5 @@
-//! Validators behind a balancer over several instances: whichever of these is behind, none accepts a token
-//! for longer after its acknowledged revocation than was promised.
+//! Validators behind a balancer over several instances: if any of these is behind, no validator
+//! accepts a token for longer after its acknowledged revocation than promised.
 //!
 //! `JETON_TEST_SOAK_SECONDS` says how long each takes, by default 10.
 
@@ -87,10 +87,10 @@ async fn behind_three_instances_no_revoked_token_is_accepted_for_longer_than_pro
     soak("three_balanced", 3).await;
 }
 
-/// How far away the database is, there and back.
+/// Distance of the database, there and back.
 const FAR: Duration = Duration::from_millis(10);
 
-/// Who may hear of it is found out by looking at all of the user's grants.
+/// The search for the watchers of the event examines all of the user's grants.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 #[ignore = "needs PostgreSQL: tests/postgres.sh"]
 async fn a_user_with_many_grants_is_ended_in_time_for_who_hears_of_its_own_only() {

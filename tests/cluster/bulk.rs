@@ -18,7 +18,7 @@ use crate::{
     proxy::Proxy,
 };
 
-/// How far away the database is, there and back.
+/// Distance of the database, there and back.
 const FAR: Duration = Duration::from_millis(10);
 /// So far that the last of those that go at once waits for longer than a write may take.
 const FARTHER: Duration = Duration::from_millis(100);

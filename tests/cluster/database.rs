@@ -16,7 +16,7 @@ pub(crate) struct Database {
     url: String,
     /// Of a cluster of its own.
     made: Option<TempDir>,
-    /// What lies between instances and the nodes, if anything does.
+    /// Proxies between instances and the nodes, if there are any.
     ways: Vec<Proxy>,
 }
 
@@ -55,7 +55,7 @@ impl Database {
         self
     }
 
-    /// What instances are given.
+    /// Returns the URL for instances.
     pub(crate) fn url(&self) -> &str {
         &self.url
     }
@@ -67,7 +67,7 @@ impl Database {
         format!("{}/{name}", first.replace("127.0.0.1", host))
     }
 
-    /// Where its primary listens.
+    /// Returns the address of its primary.
     pub(crate) fn primary(&self) -> String {
         let first = self.url.split(',').next().and_then(|first| first.rsplit_once('@'));
         first.expect("a user and a node").1.to_owned()
@@ -102,7 +102,7 @@ impl Database {
         control(&["signal"], &self.cluster, &[node, name]);
     }
 
-    /// Makes the standby the primary that lacks nothing, and tells which it is.
+    /// Promotes the standby that lacks nothing, and returns its name.
     pub(crate) fn promote(&self) -> String {
         control(&["promote"], &self.cluster, &[])
     }

@@ -18,7 +18,7 @@ use crate::{
     database::Database,
 };
 
-/// How far an answer may be behind a revocation by another instance: the default.
+/// Longest time by which an answer may be behind a revocation by another instance: the default.
 pub(crate) const MAX_STALENESS: Duration = Duration::from_secs(1);
 
 /// Starts an instance.
@@ -58,7 +58,7 @@ pub(crate) async fn callers(instances: &[Server; 3], client: &'static str) -> [C
     [first.caller(client).await, second.caller(client).await, third.caller(client).await]
 }
 
-/// What introspection says, if it says anything.
+/// Returns the answer of introspection, if there is one.
 pub(crate) async fn introspected(
     caller: &Caller,
     token: &str,

@@ -26,7 +26,8 @@ use crate::{
     proxy::Proxy,
 };
 
-/// How far the database is from the instance that is frozen: it holds the feed's row for a while each time.
+/// Distance of the database from the instance that is frozen: it holds the feed's row for a while
+/// each time.
 const FAR: Duration = Duration::from_millis(10);
 /// Within so long of the others' revocations it is frozen.
 const MOMENTS: Duration = Duration::from_millis(50);
@@ -37,7 +38,7 @@ const HELD_UP: Duration = Duration::from_millis(500);
 /// Revocations under way at each instance.
 const AT_ONCE: usize = 4;
 
-/// How many revocations began, how many of them have ended, and how long each took that was held up.
+/// Numbers of revocations that began and ended, and the times of those that were held up.
 #[derive(Default)]
 struct Others {
     ended: watch::Sender<Vec<Duration>>,

@@ -1,13 +1,13 @@
-//! What was asked of one grant and what was answered, and a search for an order that explains it.
+//! Calls about one grant and their answers, and a search for an order that explains them.
 //!
 //! An order explains a history when each operation takes effect at one moment between its beginning
 //! and its end, and each answer is what the rules say after the operations before it (Herlihy and
-//! Wing, linearizability; the search is Wing and Gong's). What has no answer took effect at any moment
-//! after its beginning, or never.
+//! Wing, linearizability; the search is Wing and Gong's). A call without an answer took effect at
+//! any moment after its beginning, or never.
 
 use std::{collections::HashSet, time::Duration};
 
-/// What was asked.
+/// Call about the grant.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Asked {
     /// A refresh with the refresh token of this generation.
@@ -18,7 +18,7 @@ pub(crate) enum Asked {
     End,
 }
 
-/// What was answered.
+/// Answer to a call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Answered {
     /// The pair of this generation.
@@ -72,7 +72,7 @@ impl State {
         }
     }
 
-    /// Whether the answer is one that may be given in this state. Rotations reach the memory of other
+    /// Returns whether the answer is allowed in this state. Rotations reach the memory of other
     /// instances later than revocations do: an access token that was rotated out may be accepted.
     fn allows(self, operation: &Operation) -> bool {
         let (_, expected) = self.after(operation.asked);
@@ -94,7 +94,7 @@ pub(crate) fn explain(history: &[Operation], max_staleness: Duration) -> Result<
     let mut operations = history.to_vec();
     for operation in &mut operations {
         match operation.answered {
-            // What is accepted was good at some moment that is not too long ago.
+            // An accepted token was good at some moment that is not too long ago.
             Answered::Active(true) => {
                 operation.began = operation.began.saturating_sub(max_staleness);
             }
@@ -118,7 +118,7 @@ struct Search<'a> {
 }
 
 impl Search<'_> {
-    /// Whether what is not done yet can follow on `state`.
+    /// Returns whether the remaining operations can follow on `state`.
     fn goes_on(&mut self, done: Vec<bool>, state: State) -> bool {
         let mut stack = vec![(done, state)];
         while let Some((done, state)) = stack.pop() {
@@ -128,11 +128,11 @@ impl Search<'_> {
             let left = || (0..done.len()).filter(|at| !done[*at]);
             let answered = |at: &usize| self.operations[*at].answered != Answered::Nothing;
             self.furthest = self.furthest.max(done.len() - left().count());
-            // What has no answer need not have been done.
+            // An operation without an answer need not have been done.
             if left().filter(answered).count() == 0 {
                 return true;
             }
-            // Whatever comes next has begun before the first of the others ended.
+            // The next operation has begun before the first of the others ended.
             let first_end = left().map(|at| self.operations[at].ended).min();
             for at in left() {
                 let operation = &self.operations[at];
@@ -140,7 +140,7 @@ impl Search<'_> {
                     break;
                 }
                 let after = state.after(operation.asked).0;
-                // What has no answer matters where it changes something.
+                // An operation without an answer matters if it changes something.
                 let idle = operation.answered == Answered::Nothing && after == state;
                 if state.allows(operation) && !idle {
                     let mut next = done.clone();

@@ -1,4 +1,4 @@
-//! A database whose commits wait for ever: whatever a store is asked ends nevertheless.
+//! A database whose commits wait for ever: every call to a store ends nevertheless.
 
 use std::{sync::Arc, time::Duration};
 

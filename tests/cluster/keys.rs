@@ -1,4 +1,5 @@
-//! Instances share the server keys: one that lacks them does not start, or says that it cannot tell.
+//! Instances share the server keys: one that lacks them does not start, or answers that it does not
+//! know.
 
 use std::fs;
 
@@ -20,7 +21,7 @@ use crate::{
     fleet::{beside, introspected, start_at},
 };
 
-/// What a start says that fails, and a check as well.
+/// Returns the error of a start, which a check must report as well.
 async fn fails_at(database: &Database, home: &Home) -> String {
     fails_with(database.url(), home).await
 }
@@ -121,7 +122,7 @@ async fn a_key_activated_at_one_is_never_garbage_to_another_that_lacks_it() {
     let (here, there) = (first.caller("shop").await, second.caller("shop").await);
     let lacking: Caller = third.caller("shop").await;
     let login = here.log_in().await;
-    // The very first question: nobody has told the third yet.
+    // The very first question: the third does not know of the key yet.
     let refused = introspected(&lacking, &login.access_token).await;
     assert_refused(refused, Code::Unavailable, "TEMPORARILY_UNAVAILABLE");
     assert!(there.is_active(&login.access_token).await);

@@ -115,7 +115,7 @@ impl Contested {
     }
 }
 
-/// What leaves it open whether something was done.
+/// Codes that leave it open whether something was done.
 const NOTHING: [Code; 6] = [
     Code::Unavailable,
     Code::Unknown,
@@ -125,7 +125,8 @@ const NOTHING: [Code; 6] = [
     Code::ResourceExhausted,
 ];
 
-/// What a call came to. A connection that breaks or a store that cannot tell leaves nothing known.
+/// Returns the result of a call. A connection that breaks or a store that does not know leaves
+/// nothing known.
 fn told<T>(
     answer: Result<Result<T, Status>, tokio::time::error::Elapsed>,
     done: impl FnOnce(T) -> Answered,
@@ -181,7 +182,7 @@ impl Fleet {
     }
 }
 
-/// Asks one thing after the other of one grant until it is told to stop.
+/// Makes one call after the other about one grant until it is stopped.
 async fn contest(grant: Arc<Contested>, fleet: Arc<Fleet>, mut dice: Rng, stop: Arc<AtomicBool>) {
     let mut asked = 0;
     while !stop.load(Ordering::Relaxed) && asked < OPERATIONS {

@@ -45,14 +45,14 @@ async fn a_watch_of_events_that_a_failover_has_lost_begins_again() {
     answered("a revocation", async || shop.revoke(&other.access_token).await).await;
     let found = answered("an answer", async || introspected(&gateway, &other.access_token).await);
     assert!(!found.await.active);
-    // Of an answer of the feed that was lost, and of one of the next, the position tells which is newer.
+    // The position shows which is newer: an answer of the feed that was lost, or one of the next.
     let kept_alive = shop.log_in().await;
     let answer = gateway.introspect(&kept_alive.access_token).await;
     let (position, lost) = (answer.feed_position, position_of(&seen));
     assert!(position > lost + u64::from(u32::MAX), "{position} comes after {lost}");
     let refused = Watcher::start(&gateway, after(&seen)).await;
     assert_refused(refused.map(drop), Code::OutOfRange, "CURSOR_OUT_OF_RANGE");
-    // So is one from before the loss: nobody can tell that nothing came between.
+    // So is one from before the loss: nothing proves that no event came between.
     let refused = Watcher::start(&gateway, after(&kept)).await;
     assert_refused(refused.map(drop), Code::OutOfRange, "CURSOR_OUT_OF_RANGE");
     server.stop().await;

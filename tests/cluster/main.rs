@@ -1,5 +1,5 @@
-//! Several instances behind one PostgreSQL are one service, whatever happens to one of them or to the
-//! database. tests/postgres.sh says where the database is.
+//! Several instances behind one PostgreSQL are one service, also if one of them or the database
+//! fails. tests/postgres.sh says where the database is.
 #![cfg(feature = "postgres")]
 
 #[path = "../tls/authority.rs"]

@@ -1,4 +1,4 @@
-//! What operators do to a store in a database with jeton's own commands, and what those refuse.
+//! Commands of jeton on a store in a database, and their refusals.
 
 use std::process::Output;
 
@@ -29,7 +29,7 @@ async fn run(home: &Home, database: &Database, arguments: &[&str]) -> Output {
     output.expect("jeton runs")
 }
 
-/// What `check --deep` finds of the store: each finding with its level.
+/// Returns the findings of `check --deep` about the store: each finding with its level.
 async fn findings(home: &Home, database: &Database) -> Vec<(String, String)> {
     let file = home.path().join("jeton.toml");
     let arguments = ["check", "--deep", "--config", text(&file), "--output", "json"];

@@ -1,4 +1,4 @@
-//! What becomes of promises when the database's primary dies, hangs, or is replaced while it hangs.
+//! Promises hold when the database's primary dies, hangs, or is replaced while it hangs.
 
 use std::{collections::BTreeMap, time::Duration};
 
@@ -11,11 +11,11 @@ use crate::{
     fleet::{MAX_STALENESS, answered, callers, introspected, three},
 };
 
-/// How long it may take to say that nobody knows: two attempts at a barrier, each of a connection and a
-/// commit that do not come, and some.
+/// Longest time until an answer that the state is unknown: two attempts at a barrier, each of a
+/// connection and a commit that do not come, and some.
 const PATIENCE: Duration = Duration::from_secs(12);
 
-/// What was acknowledged of some grants.
+/// Acknowledged state of some grants.
 struct Acknowledged {
     /// The newest tokens of those that live: access, refresh.
     live: Vec<(String, String)>,
@@ -75,7 +75,7 @@ async fn a_primary_that_is_killed_takes_no_acknowledged_fact_with_it() {
     let callers = callers(&instances, "shop").await;
     let facts = some(&callers).await;
     database.signal("primary", "KILL");
-    // What nobody can tell is neither "active" for long nor "not active" at all.
+    // An unknown state is neither "active" for long nor "not active" at all.
     let killed = Instant::now();
     while killed.elapsed() < 2 * MAX_STALENESS {
         for (access, _) in &facts.live {
@@ -144,7 +144,7 @@ async fn a_deposed_primary_is_not_believed() {
     let mut facts = some(&callers).await;
     database.signal("primary", "STOP");
     database.promote();
-    // By whichever connection they come to the new one.
+    // They come to the new one by any connection.
     for (access, refresh) in facts.live.drain(..).collect::<Vec<_>>() {
         answered("a revocation", async || callers[0].revoke(&refresh).await).await;
         facts.ended.push(access);
@@ -171,7 +171,8 @@ async fn a_deposed_primary_is_not_believed() {
     facts.holds(&callers).await;
 }
 
-/// One standby is enough to confirm commits. Without any the primary has them, and nobody is told so.
+/// One standby is enough to confirm commits. Without any the primary has them, and no caller gets
+/// an answer.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 #[ignore = "needs PostgreSQL: tests/postgres.sh"]
 async fn one_standby_is_not_missed_and_without_both_nothing_is_acknowledged() {
@@ -196,7 +197,7 @@ async fn one_standby_is_not_missed_and_without_both_nothing_is_acknowledged() {
     assert!(asked.elapsed() < PATIENCE, "told so after {:?}", asked.elapsed());
     database.signal("standby2", "CONT");
     facts.holds(&callers).await;
-    // What had no answer is asked again.
+    // A call without an answer is repeated.
     answered("a revocation", async || callers[2].revoke(&revoked).await).await;
     facts.ended.push(revoked);
     facts.live.clear();

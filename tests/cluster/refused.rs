@@ -30,7 +30,7 @@ async fn run(home: &Home, url: &str, arguments: &[&str]) -> Output {
     output.expect("jeton runs")
 }
 
-/// Why a start ends, which is the last line of its log.
+/// Returns the reason for which a start ends, the last line of its log.
 async fn start_refused(home: &Home, url: &str) -> String {
     let output = run(home, url, &["serve"]).await;
     let said = String::from_utf8(output.stderr).expect("UTF-8");
@@ -39,7 +39,7 @@ async fn start_refused(home: &Home, url: &str) -> String {
     last["message"].as_str().expect("a message").to_owned()
 }
 
-/// What `check --deep` finds of the store, each with its level.
+/// Returns the findings of `check --deep` about the store, each with its level.
 async fn checked(home: &Home, url: &str) -> Vec<(String, String)> {
     let output = run(home, url, &["check", "--deep", "--output", "json"]).await;
     let found: Vec<Value> = serde_json::from_slice(&output.stdout).expect("JSON");
@@ -81,7 +81,7 @@ async fn a_user_without_the_right_to_create_reads_what_the_database_says_at_star
     database.run("REVOKE CREATE ON SCHEMA public FROM PUBLIC");
     let said = refused_alike(&Home::new(), &database.url_as("bare")).await;
     assert!(said.contains("permission denied for schema public (SQLSTATE 42501)"), "{said}");
-    // What the database itself advises is part of it.
+    // The advice of the database itself is part of it.
     database.run(
         "CREATE FUNCTION refuse() RETURNS event_trigger LANGUAGE plpgsql AS $$ BEGIN
          RAISE EXCEPTION 'no tables on Mondays' USING HINT = 'ask the owner'; END $$",

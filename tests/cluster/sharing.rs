@@ -1,4 +1,4 @@
-//! Whatever one instance has acknowledged holds at all of them.
+//! Every change that one instance has acknowledged holds at all of them.
 
 use jeton::proto::v1::{RevokeGrantsRequest, RotateClientSecretRequest, TokenKind};
 use tokio::time::Instant;
@@ -124,7 +124,7 @@ async fn an_administrator_works_at_any_instance_and_rotations_are_known_at_all()
         }
     }
 
-    // Disabled by one and enabled by another: whoever remembers the first has to look.
+    // Disabled by one and enabled by another: an instance that remembers the first has to look.
     for caller in [first, second, third] {
         caller.caller("rival").await.log_in().await;
     }
@@ -166,7 +166,7 @@ async fn a_watch_at_any_instance_hears_of_all_and_its_cursors_are_good_at_all() 
         let end = gateways[(round + 2) % 3].cursor().await;
         let told = watch.reach(&end).await;
         assert!(told.iter().any(|event| names(event, &login.grant_id)), "{told:?}");
-        // And whoever goes on at another instance is told the same, once.
+        // And a watch that goes on at another instance gets the same events, once.
         let mut resumed = Watcher::resume(&gateways[(round + 1) % 3], &cursor).await;
         let told = resumed.reach(&end).await;
         let count = told.iter().filter(|event| names(event, &login.grant_id)).count();

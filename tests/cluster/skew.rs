@@ -33,8 +33,8 @@ const LOGINS: usize = 20;
 const REFRESHES: usize = 5;
 const DAY: i64 = 86_400_000;
 
-/// Starts an instance whose clock is ahead by so many milliseconds, or behind. What passes on its
-/// machine passes for it: only the time of day is another.
+/// Starts an instance whose clock is ahead by so many milliseconds, or behind. Elapsed time is that
+/// of its machine: only the time of day is another.
 async fn start_ahead(database: &Database, home: Home, millis: i64) -> Server {
     let sign = if millis < 0 { '-' } else { '+' };
     let offset = format!("{sign}{}.{:03}", millis.abs() / 1_000, millis.abs() % 1_000);
@@ -58,7 +58,7 @@ fn variable(name: &str) -> String {
     std::env::var(name).expect("tests/postgres.sh says where libfaketime is")
 }
 
-/// What became of the refreshes of one login.
+/// Results of the refreshes of one login.
 #[derive(Default)]
 struct Outcome {
     lost: usize,
@@ -152,7 +152,7 @@ async fn refreshes_with_lost_answers_lose_no_login_however_the_clocks_differ() {
     }
 }
 
-/// What `jeton_clock_skew_seconds` says, in milliseconds.
+/// Returns `jeton_clock_skew_seconds`, in milliseconds.
 async fn skew_of(instance: &Server) -> i64 {
     let metrics = instance.ops().await.metrics().await;
     let line = metrics.text.lines().find_map(|line| line.strip_prefix("jeton_clock_skew_seconds "));

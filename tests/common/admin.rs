@@ -48,7 +48,7 @@ impl Admin {
         with_basic(message, &self.id, &Secret::new(self.secret.as_str()))
     }
 
-    /// Registers a client, and tells the secret that was generated.
+    /// Registers a client, and returns the secret that was generated.
     pub(crate) async fn create_client(&self, client: Client) -> (Client, String) {
         let request = CreateClientRequest { client: Some(client), ..Default::default() };
         let answer = self.stub.clone().create_client(self.signed(request)).await;

@@ -42,7 +42,7 @@ pub(crate) struct Caller {
 }
 
 impl Caller {
-    /// Whether there is a secret, and which, is known by the name.
+    /// The name determines whether there is a secret, and which one.
     pub(crate) fn new(channel: Channel, id: &'static str) -> Self {
         let public = matches!(id, "app" | "kiosk");
         let secret = if public { String::new() } else { format!("{id}-secret") };
@@ -125,12 +125,12 @@ impl Caller {
         answer.expect("introspection is answered").into_inner()
     }
 
-    /// Whether an access token is good.
+    /// Returns whether an access token is good.
     pub(crate) async fn is_active(&self, token: &str) -> bool {
         self.introspect(token).await.active
     }
 
-    /// Why an access token is not good.
+    /// Returns the reason for which an access token is not good.
     pub(crate) async fn reason(&self, token: &str) -> v1::InactiveReason {
         let answer = self.introspect(token).await;
         assert!(!answer.active, "the token is active");

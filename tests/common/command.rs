@@ -36,7 +36,7 @@ pub(crate) fn succeed(home: &Home, arguments: &[&str]) -> serde_json::Value {
     serde_json::from_slice(&output.stdout).expect("JSON")
 }
 
-/// Runs a command that must fail with exit code 1, and tells what it said.
+/// Runs a command that must fail with exit code 1, and returns its messages.
 #[track_caller]
 pub(crate) fn fail(home: &Home, arguments: &[&str]) -> String {
     let output = run(home, arguments);

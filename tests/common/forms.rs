@@ -54,7 +54,7 @@ fn forms_of(part: &[u8]) -> Vec<Vec<u8>> {
     forms
 }
 
-/// What was written, to be searched.
+/// Bytes that were written, to be searched.
 pub(crate) struct Written(Vec<u8>);
 
 impl Written {

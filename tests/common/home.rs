@@ -34,21 +34,23 @@ impl Home {
         self.database.get_or_init(|| make_database(self.path())).as_deref()
     }
 
-    /// How many instances a server is that is started here: with `JETON_TEST_INSTANCES=3`, over a
-    /// database, it is three. They have the settings file and the key ring in common.
+    /// Returns the number of instances of a server that is started here: with
+    /// `JETON_TEST_INSTANCES=3`, over a database, it is three. They have the settings file and the
+    /// key ring in common.
     pub(super) fn instances(&self) -> usize {
         let asked = variable("JETON_TEST_INSTANCES").filter(|_| self.database().is_some());
         asked.map_or(1, |count| count.parse().expect("JETON_TEST_INSTANCES is a number"))
     }
 
-    /// What several instances are told of staleness: they allow none, or what `JETON_TEST_MAX_STALENESS`
-    /// says. A test that asks right after a revocation means the service, whichever of them answers.
+    /// Returns the setting of staleness for several instances: none, or the value of
+    /// `JETON_TEST_MAX_STALENESS`. A test that asks right after a revocation asks the service, at
+    /// any of them.
     pub(super) fn max_staleness(&self) -> Option<String> {
         let asked = variable("JETON_TEST_MAX_STALENESS");
         (self.instances() > 1).then(|| asked.unwrap_or_else(|| "0s".to_owned()))
     }
 
-    /// Where it is.
+    /// Returns its path.
     pub(crate) fn path(&self) -> &Path {
         self.directory.path()
     }
@@ -76,7 +78,7 @@ impl Home {
         files
     }
 
-    /// Writes the settings file, which only its owner can read, and tells where.
+    /// Writes the settings file, which only its owner can read, and returns its path.
     pub(crate) fn write(&self, settings: &Settings) -> PathBuf {
         let (path, new) = (self.path().join("jeton.toml"), self.path().join("jeton.toml.new"));
         let options = &mut fs::OpenOptions::new();
@@ -126,7 +128,7 @@ fn read_tables(url: &str, files: &mut BTreeMap<PathBuf, Vec<u8>>) {
     }
 }
 
-/// What a statement prints. One that fails prints why, and nothing else.
+/// Returns the output of a statement. One that fails prints why, and nothing else.
 fn run_sql(database: &str, statement: &str) -> Vec<u8> {
     let cluster = variable("JETON_TEST_CLUSTER").expect("tests/postgres.sh says where it is");
     let control = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/postgres/ctl.sh");

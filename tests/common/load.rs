@@ -1,4 +1,4 @@
-//! Callers who issue and revoke until the server is gone, and what they were told.
+//! Callers that issue and revoke until the server is gone, and their answers.
 
 use tokio::task::JoinSet;
 use tonic::Status;
@@ -11,7 +11,7 @@ use super::{
     wait::{until, within},
 };
 
-/// What was acknowledged to one caller, and what it was told in the end.
+/// Calls of one caller that were acknowledged, and its last answer.
 struct Acknowledged {
     alive: Vec<String>,
     revoked: Vec<String>,
@@ -37,8 +37,8 @@ impl Load {
         Self(calls)
     }
 
-    /// Starts a server on what is left, and insists that everything is there that was acknowledged,
-    /// `others` too. Hands back how much that was, and what each caller was told in the end.
+    /// Starts a server on the remains, and insists that everything is there that was acknowledged,
+    /// `others` too. Returns the number of those, and the last answer of each caller.
     pub(crate) async fn find_everything(
         self,
         home: Home,
@@ -60,7 +60,7 @@ impl Load {
     }
 }
 
-/// Insists that all of these tokens are active, or none of them is, and tells how many they are.
+/// Insists that all of these tokens are active, or none of them is, and returns their number.
 async fn assert_all(caller: &Caller, tokens: Vec<String>, active: bool) -> usize {
     for tokens in tokens.chunks(1_000) {
         let tokens: Vec<_> = tokens.iter().map(String::as_str).collect();

@@ -42,7 +42,7 @@ impl Ops {
     }
 }
 
-/// What `/metrics` said.
+/// Contents of `/metrics`.
 pub(crate) struct Metrics {
     pub(crate) text: String,
 }

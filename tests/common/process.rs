@@ -15,7 +15,7 @@ use super::{home::Home, server::jeton, settings::Settings, wait::within};
 pub(super) struct Process {
     child: Child,
     log: Arc<Mutex<String>>,
-    /// Where it serves gRPC; empty until that is known.
+    /// Address at which it serves gRPC; empty until that is known.
     pub(super) address: String,
     /// The address, once it serves.
     serving: oneshot::Receiver<String>,

@@ -1,4 +1,4 @@
-//! What every refusal must look like.
+//! The form that every refusal must have.
 
 use tonic::{Code, Status};
 use tonic_types::{ErrorInfo, StatusExt as _};

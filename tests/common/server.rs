@@ -26,13 +26,13 @@ use super::{
 /// A running server. Dropping it kills it; a test that is content stops it.
 ///
 /// It is several instances where the tests are run so ([`Home::instances`]): each call of a connection
-/// goes to any of them, and each address that is asked for is the next one's. What is done to the
-/// server is done to all of them.
+/// goes to any of them, and each address that is asked for is the next one's. An action on the
+/// server applies to all of them.
 pub(crate) struct Server {
     home: Home,
     /// One or more.
     instances: Vec<Process>,
-    /// Whose turn it is to be talked to.
+    /// The instance of the next connection.
     turn: AtomicUsize,
 }
 
@@ -84,7 +84,7 @@ impl Server {
         Self { home, instances: vec![process], turn: AtomicUsize::new(0) }
     }
 
-    /// Starts one that is expected to give up, and tells what it said.
+    /// Starts one that is expected to give up, and returns its messages.
     pub(crate) async fn fail_to_start(home: &Home, settings: &Settings) -> String {
         Self::fail_to_start_with(home, settings, &[]).await
     }
@@ -122,14 +122,14 @@ impl Server {
         Ok(Self { home, instances, turn: AtomicUsize::new(0) })
     }
 
-    /// Waits, once, until it serves, and tells where.
+    /// Waits, once, until it serves, and returns its address.
     pub(crate) async fn serving(&mut self) -> String {
         let process = self.instances.first_mut().expect("an instance");
         process.serving().await;
         process.address.clone()
     }
 
-    /// Insists that it gives up by itself, and tells what it said.
+    /// Insists that it gives up by itself, and returns its messages.
     pub(crate) async fn failed(&mut self) -> String {
         self.instances.first_mut().expect("an instance").failed().await
     }
@@ -142,7 +142,7 @@ impl Server {
         &self.instances[self.turn.fetch_add(1, Ordering::Relaxed) % self.instances.len()]
     }
 
-    /// Where it serves gRPC.
+    /// Returns the URL at which it serves gRPC.
     pub(crate) fn url(&self) -> String {
         format!("http://{}", self.address())
     }
@@ -169,24 +169,24 @@ impl Server {
         Caller::new(connected.expect("a connection"), client_id)
     }
 
-    /// Where it listens for gRPC.
+    /// Returns the address of its gRPC listener.
     pub(crate) fn address(&self) -> &str {
         &self.next().address
     }
 
-    /// Where each instance listens for gRPC.
+    /// Returns the address of each instance's gRPC listener.
     pub(crate) fn addresses(&self) -> Vec<String> {
         self.instances.iter().map(|instance| instance.address.clone()).collect()
     }
 
-    /// Where it listens for HTTP.
+    /// Returns the address of its HTTP listener.
     pub(crate) fn http_address(&self) -> String {
         let serving = self.next().log();
         let mut lines = serving.lines().filter_map(|line| address_in(line, "serving", "http"));
         lines.next().expect("it serves")
     }
 
-    /// Where `/check` listens.
+    /// Returns the address of `/check`.
     pub(crate) fn check_address(&self) -> String {
         let serving = self.next().log();
         let mut lines = serving.lines().filter_map(|line| address_in(line, "serving", "check"));
@@ -207,7 +207,7 @@ impl Server {
         within("to connect", endpoint.connect()).await.expect("a connection")
     }
 
-    /// Where it answers probes, which it says before it serves.
+    /// Returns its ops listener, which answers before it serves.
     pub(crate) async fn ops(&self) -> Ops {
         let find = || {
             let log = self.first().log();
@@ -217,12 +217,12 @@ impl Server {
         Ops::new(find().expect("it was there"))
     }
 
-    /// Where it answers HTTP, once it serves.
+    /// Returns the URL of its HTTP listener, once it serves.
     pub(crate) fn http(&self) -> String {
         self.http_address()
     }
 
-    /// What it has logged so far, one instance after the other.
+    /// Returns its log so far, one instance after the other.
     pub(crate) fn log(&self) -> String {
         self.instances.iter().map(Process::log).collect()
     }
@@ -300,8 +300,9 @@ impl Server {
     }
 }
 
-/// Calls until each connection of a channel was made: one that is not goes on being made with the next
-/// calls only, and a server gives up on whoever begins and says nothing for long.
+/// Calls until each connection of a channel was made: a connection that was not goes on being made
+/// with the next calls only, and a server closes a connection that begins and says nothing for
+/// long.
 async fn use_all(channel: &Channel) {
     for _ in 0..16 {
         let mut health = HealthClient::new(channel.clone());

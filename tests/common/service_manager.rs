@@ -1,4 +1,4 @@
-//! A service manager that listens to what a server tells it (`sd_notify(3)`).
+//! A service manager that receives the messages of a server (`sd_notify(3)`).
 
 use std::{
     cell::RefCell,
@@ -11,7 +11,7 @@ use std::{
 
 use super::{home::Home, server::Server, settings::Settings, wait::until};
 
-/// Its socket, and what it was told.
+/// Its socket, and the messages that it received.
 pub(crate) struct ServiceManager {
     /// As the environment names it.
     name: String,
@@ -56,7 +56,7 @@ impl ServiceManager {
         Server::start_with(home, settings, &environment).await
     }
 
-    /// Everything that it was told since it last [heard](Self::hears) something, one datagram each.
+    /// Returns every message since the last call of [`hears`](Self::hears), one datagram each.
     pub(crate) fn told(&self) -> Vec<String> {
         let mut told = self.told.borrow_mut();
         let mut datagram = [0; 256];
@@ -66,8 +66,8 @@ impl ServiceManager {
         told.clone()
     }
 
-    /// Waits until it is told as much as this, and insists that it is this: each the beginning of a
-    /// datagram.
+    /// Waits for as many messages as these, and insists that they are these: each the beginning of
+    /// a datagram.
     pub(crate) async fn hears(&self, server: &Server, words: &[&str]) {
         let ops = server.ops().await;
         until("to tell the service manager", async || {

@@ -85,14 +85,14 @@ pub(crate) struct Settings {
 }
 
 impl Settings {
-    /// Who there is, unless a test says else:
+    /// Clients and users, unless a test says else:
     ///
     /// | client | | may introspect |
     /// |---|---|---|
     /// | `shop`, `rival` | confidential | their own |
     /// | `app`, `kiosk` | public | nothing: they have no credentials |
     /// | `billing` | confidential | what names it in its audience |
-    /// | `gateway` | confidential | anything, and is told why not |
+    /// | `gateway` | confidential | anything, and sees the reason why not |
     ///
     /// The users are `alice` and `bob`. Hashes are as cheap as argon2 allows,
     /// and are waited for.
@@ -102,7 +102,7 @@ impl Settings {
         // A busy machine has no core to spare for a while.
         let passwords = passwords.text("max_wait", "8s");
         let gateway = Table::confidential("gateway").text("introspect", "any");
-        // What the clients' secrets are is no secret here.
+        // The clients' secrets are no secrets here.
         let secrets = Table::new("[secrets]").text("weak_declared", "warn");
         Self {
             sections: [

@@ -7,7 +7,7 @@ use tokio::{task::yield_now, time::timeout};
 /// Generous: a slow machine is no failure, a hang is.
 pub(crate) const LIMIT: Duration = Duration::from_secs(60);
 
-/// What `future` comes to, which must not take for ever.
+/// Returns the result of `future`, which must not take for ever.
 pub(crate) async fn within<T>(what: &str, future: impl Future<Output = T>) -> T {
     let outcome = timeout(LIMIT, future).await;
     outcome.unwrap_or_else(|_| panic!("{what}: not within {LIMIT:?}"))
@@ -24,7 +24,7 @@ pub(crate) async fn until<F: Future<Output = bool>>(what: &str, mut ask: impl Fn
     within(what, asking).await;
 }
 
-/// How often a race is run: `JETON_TEST_ROUNDS`, or 50 times.
+/// Returns the number of runs of a race: `JETON_TEST_ROUNDS`, or 50 times.
 pub(crate) fn rounds() -> usize {
     #[expect(clippy::disallowed_methods, reason = "what a person asks of a test run")]
     let asked = std::env::var("JETON_TEST_ROUNDS");

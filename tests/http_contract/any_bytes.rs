@@ -1,4 +1,4 @@
-//! Whatever bytes are sent, the answer is described, below 500, and there.
+//! For any bytes there is an answer, which is described and below 500.
 
 use axum::body::Body;
 use base64::{Engine as _, prelude::BASE64_STANDARD};
@@ -35,7 +35,7 @@ const NAMES: [&str; 10] = [
     "username",
     "x",
 ];
-/// What leads deeper than noise does.
+/// Values that lead deeper than noise does.
 const VALUES: [&str; 12] = [
     "password",
     "client_credentials",
@@ -124,7 +124,7 @@ proptest! {
         runtime.block_on(async {
             let live = Live::start().await;
             for mut bytes in connections {
-                // Ends whatever was begun, so that the server need not wait for more.
+                // Ends every request that was begun, so that the server need not wait for more.
                 bytes.extend(b"\r\n\r\nGET / HTTP/1.0\r\n\r\n");
                 let answer = live.exchange(bytes).await;
                 assert!(!answer.contains("HTTP/1.1 5"), "{answer}");

@@ -1,4 +1,4 @@
-//! How clients say who they are: Basic in all its spellings, the body, or a name alone.
+//! Ways in which clients authenticate: Basic in all its spellings, the body, or a name alone.
 
 use axum::body::Body;
 use base64::{Engine as _, prelude::BASE64_STANDARD};

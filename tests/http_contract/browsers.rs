@@ -53,7 +53,8 @@ async fn a_page_of_a_listed_origin_may_call_with_json_and_credentials() {
         assert!(lists(&ACCESS_CONTROL_ALLOW_HEADERS, "content-type"));
         assert!(lists(&ACCESS_CONTROL_ALLOW_HEADERS, "authorization"));
         assert!(answer.header(&VARY).to_lowercase().contains("origin"));
-        // Refusals are shared as well: the page must be able to tell them from a broken network.
+        // Refusals are shared as well: the page must be able to distinguish them from a broken
+        // network.
         let answer = server.send(call(origin)).await;
         assert_eq!((answer.status, shared_with(&answer)), (401, origin));
         assert!(!answer.headers.contains_key(ACCESS_CONTROL_ALLOW_CREDENTIALS));

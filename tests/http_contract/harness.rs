@@ -46,7 +46,7 @@ pub(crate) const ISSUER: &str = "https://tokens.example";
 pub(crate) const START: u64 = 1_700_000_000;
 const CHEAP: HashCost = HashCost { memory_kib: 8, iterations: 1, parallelism: 1 };
 
-/// Who is there.
+/// Declared clients and users.
 const DECLARED: &str = r#"
 [secrets]
 weak_declared = "warn"
@@ -324,7 +324,7 @@ impl Server {
         tokens.access_token.expose().to_owned()
     }
 
-    /// Whether `gateway`, who may introspect everything, finds an access token good.
+    /// Returns whether `gateway`, which may introspect everything, finds an access token good.
     pub(crate) async fn is_active(&self, token: &str) -> bool {
         let request = form("/oauth/introspect", &[("token", token)]);
         let answer = self.send(basic(request, "gateway", "gateway-secret")).await;

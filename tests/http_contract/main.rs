@@ -1,4 +1,4 @@
-//! The HTTP endpoints keep what their contract says, detail by detail, whatever is sent to them.
+//! The HTTP endpoints keep their contract, detail by detail, for every request.
 
 mod any_bytes;
 mod authentication;

@@ -1,4 +1,4 @@
-//! What a request may look like: encodings, omitted, repeated and unknown parameters, queries, methods.
+//! Forms of requests: encodings, omitted, repeated and unknown parameters, queries, methods.
 
 use axum::body::Body;
 use http::{Request, header::ALLOW};

@@ -1,4 +1,4 @@
-//! A store in memory that fails when it is told to.
+//! A store in memory that fails on command.
 
 use jeton::{
     domain::{client::Client, user::User},
@@ -11,7 +11,7 @@ use jeton::{
 
 pub(crate) type FailingStore = FaultyStore<MemoryStore>;
 
-/// What fails.
+/// Operation that fails.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Failure {
     /// Everything.
@@ -33,7 +33,7 @@ pub(crate) fn fail(store: &FailingStore, failure: Failure) {
     store.plan_writes(move || Some(WriteFault::Fails(writes)));
 }
 
-/// What tests put there before anything is asked.
+/// Records that tests put there before the first request.
 pub(crate) async fn insert_client(store: &FailingStore, client: Client) {
     Records::<Client>::write(store, Write::Insert(client)).await.expect("a new client");
 }

@@ -24,7 +24,7 @@ async fn refresh(server: &Server, token: &str, targets: &[(&str, &str)]) -> Answ
     server.send(ask(&[&pairs[..], targets].concat())).await
 }
 
-/// The audience that introspection tells of the access token in an answer.
+/// Returns the audience of the access token in an answer, by introspection.
 async fn audience_of(server: &Server, answer: &Answer) -> Value {
     assert_eq!(answer.status, 200, "{answer:?}");
     let token = answer.json()["access_token"].as_str().expect("a token").to_owned();

@@ -1,4 +1,4 @@
-//! Every kind of caller, and what each is told where.
+//! Every kind of caller, and the answers to each.
 
 use base64::{Engine as _, prelude::BASE64_STANDARD};
 use jeton::proto::v1::{
@@ -17,7 +17,7 @@ use crate::{
     rpcs::Access,
 };
 
-/// What a caller is told.
+/// Answer to a caller.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Told {
     /// It is let in.
@@ -31,7 +31,7 @@ pub(crate) struct Caller {
     pub(crate) name: &'static str,
     /// The `authorization` headers that it sends.
     pub(crate) authorization: Vec<String>,
-    /// Where clients, readers and administrators are let in.
+    /// Answers to clients, readers and administrators, if they are let in.
     told: [Told; 3],
     /// The part of administration that it has.
     permission: &'static str,

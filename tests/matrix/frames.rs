@@ -16,8 +16,8 @@ const GOAWAY: u8 = 7;
 const END_STREAM: u8 = 1;
 const END_HEADERS: u8 = 4;
 
-/// Sends an empty message to `path` as it is written, and tells whether anything answered: what is
-/// no request at all is reset, or the connection ends.
+/// Sends an empty message to `path` as it is written, and returns whether anything answered: what
+/// is no request at all is reset, or the connection ends.
 pub(crate) async fn is_answered(server: &Server, path: &str, authorization: &[String]) -> bool {
     let mut bytes = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n".to_vec();
     bytes.extend(frame(SETTINGS, 0, 0, &[]));

@@ -1,4 +1,4 @@
-//! Who may call what: every kind of caller against every RPC of every service, and every odd way to
+//! Rights to call: every kind of caller against every RPC of every service, and every odd way to
 //! write an RPC's path.
 //!
 //! The RPCs come from the descriptors of the server itself: one without an entry in [`rpcs::TABLE`]

@@ -1,4 +1,5 @@
-//! A request that is no gRPC is told so in plain HTTP at every RPC, and does nothing, whoever sends it.
+//! A request that is no gRPC is refused in plain HTTP at every RPC, and does nothing, for every
+//! kind of caller.
 
 use http::{Method, StatusCode};
 use jeton::proto::v1::{CreateUserRequest, User};
@@ -18,7 +19,7 @@ use crate::{
 
 const HEALTH: &str = "/grpc.health.v1.Health/Check";
 
-/// What browsers send of themselves, and what resembles gRPC.
+/// Content types that browsers send by themselves, and ones that resemble gRPC.
 const OTHER_TYPES: [&str; 6] = [
     "text/plain",
     "application/x-www-form-urlencoded",

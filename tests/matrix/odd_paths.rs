@@ -1,4 +1,5 @@
-//! A path that is not exactly an RPC's reaches no handler, whoever asks (CVE-2026-33186 and kin).
+//! A path that is not exactly an RPC's reaches no handler, for every kind of caller (CVE-2026-33186
+//! and kin).
 
 use http::uri::PathAndQuery;
 use tonic::Code;

@@ -9,7 +9,7 @@ use tonic_types::StatusExt as _;
 
 use crate::common::{server::Server, wait::within};
 
-/// How a call ended.
+/// End of a call.
 #[derive(Debug)]
 pub(crate) enum Answer {
     /// With success, or with a stream that has begun.

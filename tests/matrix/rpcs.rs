@@ -1,10 +1,10 @@
-//! The RPCs: who is let in, and what somebody who is let in is told about an empty message.
+//! The RPCs: the callers that are let in, and their answer to an empty message.
 
 use jeton::proto::FILE_DESCRIPTOR_SET;
 use prost::Message as _;
 use prost_types::FileDescriptorSet;
 
-/// Who may call.
+/// Callers that are let in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Access {
     /// Everybody.
@@ -26,7 +26,7 @@ pub(crate) struct Rpc {
 }
 
 impl Rpc {
-    /// Whether this is what somebody is told who was let in.
+    /// Returns whether this is the answer to a caller that was let in.
     pub(crate) fn lets_in(&self, told: &str) -> bool {
         const KEPT_OUT: [&str; 4] =
             ["INVALID_CLIENT", "INVALID_TOKEN", "ACCESS_DENIED", "UNAUTHORIZED_CLIENT"];
@@ -57,7 +57,7 @@ const fn admin(
     Rpc { path, access: Access::Admin(permissions), empty_message }
 }
 
-/// Who sees clients, users and grants, and who changes users.
+/// Permissions that let a client see clients, users and grants, and change users.
 const READS_CLIENTS: &[&str] = &["audit.read"];
 const READS_USERS: &[&str] = &["audit.read", "users"];
 const CHANGES_USERS: &[&str] = &["users"];

@@ -4,7 +4,7 @@ use std::{collections::HashMap, sync::Arc};
 
 use jeton::bearer::{Bearer, Claims, Denial, Introspector, NotGood, Requirement, check};
 
-/// What a place requires, and the values of `Authorization` that it is shown.
+/// Requirements of a place, and the values of `Authorization` that it is shown.
 #[derive(Clone, Debug)]
 pub(crate) struct Case {
     pub(crate) requirement: Requirement,
@@ -61,7 +61,7 @@ pub(crate) struct Table {
 }
 
 impl Table {
-    /// What it decides.
+    /// Returns the decision.
     pub(crate) async fn decide(
         &self,
         requirement: &Requirement,

@@ -227,7 +227,7 @@ async fn the_upstream_learns_whose_request_it_is_until_the_token_is_revoked() {
     let exp = Some(Kind::NumberValue(exp as f64));
     assert_eq!(metadata["exp"].kind, exp);
 
-    // A client for itself has no username: whatever the visitor says it is goes.
+    // A client for itself has no username: a name that the visitor sends is removed.
     let own = shop.issue(client_credentials()).await.expect("a token").access_token;
     let answer = billing.check(&route, Some(&own)).await;
     assert_no_forgery(passed(&answer), "x-jeton-");
@@ -269,7 +269,7 @@ async fn a_route_that_is_set_up_wrongly_lets_nobody_pass_and_the_log_says_why() 
         })
         .await;
     }
-    // A client that sees none but its own tokens is no proxy, whatever the audience.
+    // A client that sees none but its own tokens is no proxy, for any audience.
     let own = Envoy::new(&server, "shop").await;
     for audience in ["shop", "billing"] {
         let answer = own.check(&[("audience", audience)], Some(&good)).await;

@@ -185,7 +185,7 @@ async fn every_header_is_there_empty_where_there_is_nothing_to_say() {
     let challenge = r#"Bearer realm="billing", error="invalid_token""#;
     assert_eq!((answer.status, answer.header("www-authenticate")), (401, Some(challenge)));
 
-    // What a route may have meant lets nobody pass, and a visitor cannot add to it.
+    // An unclear requirement of a route lets nobody pass, and a visitor cannot add to it.
     for query in
         ["", "audience=payroll", "audience=billing&scopse=read", "audience=billing&audience=stock"]
     {

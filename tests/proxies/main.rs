@@ -1,4 +1,4 @@
-//! What proxies are answered that ask whether a request may pass: the same over every wire, and nothing by
+//! Answers to proxies that ask whether a request may pass: the same over every wire, and nothing by
 //! which a visitor could pass for somebody else. tests/proxies.sh does it with real ones.
 
 #[path = "../common/mod.rs"]

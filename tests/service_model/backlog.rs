@@ -1,4 +1,4 @@
-//! How far the sweeper is behind, and which clients keep it busy.
+//! Backlog of the sweeper, and the clients that keep it busy.
 
 use std::time::Duration;
 

@@ -7,7 +7,7 @@ use std::{
 
 use jeton::domain::time::{Clock, Timestamp};
 
-/// What it says, and how old the process is, in milliseconds.
+/// Its time, and the age of the process, in milliseconds.
 pub(crate) struct HandClock {
     now: AtomicU64,
     age: AtomicU64,

@@ -16,7 +16,7 @@ use super::{
 
 const MILLISECOND: Duration = Duration::from_millis(1);
 const SECOND: Duration = Duration::from_secs(1);
-/// How far the clocks of two machines may well be apart, in milliseconds.
+/// Usual differences of the clocks of two machines, in milliseconds.
 const SKEWS: [u64; 5] = [2, 5, 10, 500, 5_000];
 
 fn pair(tokens: &Tokens) -> [&str; 2] {

@@ -1,6 +1,6 @@
-//! What a run got to: a run that never rotates proves nothing about rotation.
+//! Cases that a run reached: a run that never rotates proves nothing about rotation.
 
-/// What a run got to.
+/// Cases that a run reached.
 #[derive(Debug, Default)]
 pub(crate) struct Seen {
     pub issued: u64,

@@ -1,4 +1,4 @@
-//! What one client takes leaves the others as much as it has.
+//! One client leaves the others as much as it takes.
 
 use jeton::{
     domain::{client_secret, error::Error, time::Clock as _},
@@ -45,7 +45,7 @@ async fn one_client_leaves_the_others_half_of_the_watches() {
     }
     let third = another(&scene, 2).await;
     watches.push(watch(&scene, &third).await.expect("a watch of a third"));
-    // Whoever leaves makes room.
+    // A client that leaves makes room.
     watches.drain(..512);
     watches.push(watch(&scene, &other).await.expect("there is room again"));
 }
@@ -61,7 +61,7 @@ async fn one_client_leaves_the_others_half_of_the_calls() {
         calls.push(call(&scene.credentials).await.expect("a call"));
     }
     assert_eq!(call(&scene.credentials).await.map(drop), Err(Error::OVERLOADED));
-    // What only reads is not among them.
+    // Calls that only read are not among them.
     scene.service.authenticate_caller(&scene.credentials).await.expect("a caller");
     let (_, other) = another(&scene, 1).await;
     calls.push(call(&other).await.expect("a call of another client"));

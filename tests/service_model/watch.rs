@@ -12,9 +12,9 @@ use tokio::time::{Instant, advance, pause};
 
 use super::{parties::user_id, scene::Scene};
 
-/// Events that are kept whatever their age.
+/// Events that are kept at any age.
 const KEPT: u64 = 100_000;
-/// For so long an event is kept whatever else there is.
+/// Time for which an event is kept in any case.
 const YOUNG: Duration = Duration::from_secs(10 * 60);
 /// A second less.
 const NEARLY: Duration = Duration::from_secs(10 * 60 - 1);
@@ -57,7 +57,7 @@ async fn next(service: &Service<MemoryStore>, watch: &mut Watch) -> Watched {
     service.next_revocations(watch).await.expect("a response")
 }
 
-/// Reads up to a checkpoint, and counts what was told.
+/// Reads up to a checkpoint, and counts the events.
 async fn catch_up(service: &Service<MemoryStore>, watch: &mut Watch) -> (u64, Cursor) {
     let mut told = 0;
     loop {

@@ -47,7 +47,7 @@ const MAX_GRANTS: usize = 24;
 const HUNDRED_DAYS: u64 = 100 * 24 * 60 * 60 * 1_000;
 const HALF_AN_HOUR: Duration = Duration::from_secs(30 * 60);
 
-/// How the clock was set wrong, and how old the process was then.
+/// Error of the clock, and the age of the process then.
 #[derive(Clone, Copy)]
 struct Wrong {
     ahead: bool,
@@ -375,7 +375,7 @@ impl World {
         }
     }
 
-    /// Whether the sweeper freed the grant: then its tokens are unknown.
+    /// Returns whether the sweeper freed the grant: then its tokens are unknown.
     async fn is_swept(&self, at: usize) -> bool {
         let grant = &self.grants[at];
         let token = jeton::domain::token::Token::parse(&grant.pairs[0].access).expect("a token");
@@ -484,7 +484,7 @@ impl World {
                 self.grants[at].freed = true;
             }
         }
-        // Whenever the times of last use are written: it must not matter to anything else.
+        // The times of last use may be written at any moment: it must not matter to anything else.
         self.service.flush_uses().await.expect(context);
     }
 }

@@ -55,8 +55,8 @@ fn the_example_shows_the_real_defaults() {
     assert_eq!(Settings { clients: vec![], users: vec![], ..settings }, Settings::default());
 }
 
-/// What is asked for beyond the example's keys would not be there to uncomment: an unknown key
-/// names those that exist.
+/// A key that the example lacks would not be there to uncomment: an unknown
+/// key names those that exist.
 #[test]
 fn the_example_names_every_key() {
     for section in [

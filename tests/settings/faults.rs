@@ -1,4 +1,4 @@
-//! Everything wrong with a file is told at once, where it stands, without showing a secret.
+//! All faults of a file are reported at once, with their places, without showing a secret.
 
 use std::path::Path;
 

@@ -96,7 +96,8 @@ fn flags_beat_variables_which_beat_the_file() {
     }
 }
 
-/// What a setting that may hold a secret is refused for never repeats it: not in a library's words either.
+/// The refusal of a setting that may hold a secret never repeats it: not in a library's words
+/// either.
 #[test]
 fn a_url_that_is_refused_is_never_shown() {
     const PASSWORD: &str = "hunter2";

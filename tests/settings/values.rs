@@ -1,4 +1,4 @@
-//! What a file declares is what is read.
+//! Values that are read from a file.
 
 use std::{num::NonZeroUsize, path::Path, time::Duration};
 

@@ -1,4 +1,4 @@
-//! What does not keep settings from being used is warned of.
+//! Faults that do not keep settings from being used are warnings.
 
 use std::{fs, path::Path};
 

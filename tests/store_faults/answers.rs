@@ -79,7 +79,7 @@ async fn ending_everything_of_a_user_or_a_client_is_not_acknowledged_when_it_fai
     assert_eq!(world.is_active(&pair.access).await, Ok(false));
 }
 
-/// Whichever of the reads behind an answer fails.
+/// Each of the reads behind an answer fails in turn.
 #[tokio::test]
 async fn introspection_that_cannot_read_is_unavailable_and_never_inactive() {
     let world = World::new(5).await;

@@ -19,7 +19,7 @@ mod sweeper;
 mod watch;
 mod world;
 
-/// What the clients of the service model live by.
+/// Rules of the clients of the service model.
 mod rules {
     use std::time::Duration;
 

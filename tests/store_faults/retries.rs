@@ -1,4 +1,4 @@
-//! Whoever was not answered asks again, and there is still one grant and one successor.
+//! A caller without an answer asks again, and there is still one grant and one successor.
 
 use std::{future::Future as _, pin::pin, task::Poll};
 
@@ -13,7 +13,8 @@ use jeton::{
 
 use super::world::{World, is_failure};
 
-/// A write that happened and one that did not: whoever is told `Unknown` cannot tell which.
+/// A write that happened and one that did not: a caller that gets `Unknown` cannot distinguish
+/// them.
 const UNKNOWN: [WriteFault; 2] =
     [WriteFault::Acknowledgement, WriteFault::Fails(WriteError::Unknown)];
 

@@ -25,7 +25,7 @@ use super::{
 const STEPS: u64 = 5_000;
 const MAX_GRANTS: usize = 24;
 
-/// What the holder of a grant was told.
+/// Answers to the holder of a grant.
 #[derive(Debug)]
 struct Held {
     pairs: Vec<Pair>,
@@ -37,7 +37,7 @@ struct Held {
     ended: bool,
 }
 
-/// What happened, so that a run that never got to something does not pass for one that did.
+/// Cases that happened, so that a run that missed one does not pass.
 #[derive(Debug, Default)]
 struct Seen {
     failed: u64,
@@ -146,7 +146,7 @@ impl Soak {
         }
     }
 
-    /// Where a failure is to be found again.
+    /// Returns the place at which a failure can be found again.
     fn here(&self) -> String {
         format!("JETON_SOAK_SEED={} at step {}", self.seed, self.step)
     }

@@ -11,9 +11,9 @@ use super::{
     world::{World, is_failure},
 };
 
-/// Events that are kept whatever their age.
+/// Events that are kept at any age.
 const EVENTS: u64 = 100_000;
-/// For so many milliseconds an event is kept whatever else there is.
+/// Time for which an event is kept in any case, in milliseconds.
 const AGE: u64 = 10 * 60 * 1_000;
 /// Events beyond those that are kept: one step does not trim them all.
 const SURPLUS: u64 = SWEEP_STEP as u64 + 50;
@@ -60,7 +60,7 @@ async fn old_events_beyond_a_number_are_trimmed_in_steps_and_a_step_that_fails_i
             break;
         }
     }
-    // What came at the same time as the surplus is as old, and what came later makes room for it.
+    // An event from the time of the surplus is as old, and a later one makes room for it.
     assert_eq!(trimmed, 2 * SURPLUS);
     assert_eq!(world.memory.head().await, Ok(Sequence(EVENTS + 2 * SURPLUS)));
 }

@@ -76,7 +76,7 @@ async fn a_watch_ends_when_the_store_cannot_be_read_and_goes_on_where_it_was_whe
 
 /// For how long validators bear a watch that says nothing.
 const SILENCE: Duration = Duration::from_secs(3);
-/// How often the watch may be resumed.
+/// Most times that the watch may be resumed.
 const RESUMED: usize = 20;
 
 impl World {
@@ -99,8 +99,8 @@ impl World {
     }
 }
 
-/// Each read takes as long as over a wire. The watch is cut off whenever it says nothing for as long as
-/// a validator waits, and resumed where it was.
+/// Each read takes as long as over a wire. The watch is cut off each time it says nothing for as
+/// long as a validator waits, and resumed at its place.
 #[tokio::test]
 async fn a_change_of_a_user_with_many_grants_is_told_over_a_slow_store_to_a_watch_that_is_cut() {
     let mut world = World::new(44).await;
@@ -157,8 +157,8 @@ async fn a_watch_that_has_to_find_out_who_may_hear_is_not_silent_meanwhile() {
     resume();
 }
 
-/// Whoever waits for a search may go: the next one takes it up where it stood, also after the store
-/// could not be read.
+/// A watch that waits for a search may go: the next one takes it up where it stood, also after the
+/// store could not be read.
 #[tokio::test]
 async fn a_search_that_was_cut_off_by_the_store_is_taken_up_where_it_stood() {
     let mut world = World::new(46).await;

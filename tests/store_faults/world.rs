@@ -157,13 +157,13 @@ impl World {
         Ok(matches!(found, Introspection::Active(_)))
     }
 
-    /// Every grant that is in the store, whatever the store says.
+    /// Returns every grant in the store, also while the store fails.
     pub(crate) async fn grants(&self) -> Vec<Stored<Grant>> {
         Records::<Grant>::page(&self.memory, None, usize::MAX).await.expect("memory does not fail")
     }
 }
 
-/// Whether the answer says no more than that the store failed.
+/// Returns whether the answer says no more than that the store failed.
 pub(crate) fn is_failure(error: &Error) -> bool {
     matches!(
         error,

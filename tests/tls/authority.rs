@@ -108,7 +108,7 @@ impl Authority {
 }
 
 impl Issued {
-    /// How a client record names this very certificate.
+    /// Returns the name of this very certificate in a client record.
     pub(crate) fn identity(&self) -> String {
         let der = CertificateDer::from_pem_slice(self.certificate.as_bytes()).expect("PEM");
         CertificateIdentity::Sha256(Sha256::digest(der).into()).to_string()

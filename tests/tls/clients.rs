@@ -32,7 +32,7 @@ fn home_with(authority: &Authority, revoked: &[&Issued]) -> Home {
     home
 }
 
-/// What a client with this certificate is told.
+/// Returns the answer to a client with this certificate.
 async fn told(server: &Server, authority: &Authority, identity: Option<&Issued>) -> String {
     let offer = Offer { identity, protocols: &["h2"], versions: DEFAULT_VERSIONS };
     match shake_hands(server.address(), authority, offer).await {
@@ -74,7 +74,7 @@ async fn every_bad_certificate_is_refused_alike_and_why_is_in_the_log_alone() {
         println!("{line}");
     }
 
-    // A list that comes later counts from then on, for whoever connects.
+    // A list that comes later counts from then on, for new connections.
     let late = authority.revoked(&[&revoked, &good]);
     fs::write(server.home().path().join("crl.pem"), late).expect("the list");
     until("to be revoked", async || {
@@ -133,7 +133,7 @@ async fn a_certificate_is_as_good_as_the_secret_of_the_client_that_lists_it() {
         Code::Unauthenticated,
         "INVALID_CLIENT",
     );
-    // A public client is one by its name, whatever its connection has shown.
+    // A public client is one by its name, for any certificate on its connection.
     let public = bare(&server, &authority, &shop, "app").await;
     let login = crate::common::caller::by_password("alice");
     public.issue(login).await.expect("a public client");

@@ -72,14 +72,14 @@ pub(crate) async fn post(
     String::from_utf8(answer).expect("UTF-8")
 }
 
-/// What a bare handshake offers.
+/// Offer of a bare handshake.
 pub(crate) struct Offer<'a> {
     pub(crate) identity: Option<&'a Issued>,
     pub(crate) protocols: &'a [&'a str],
     pub(crate) versions: &'a [&'static SupportedProtocolVersion],
 }
 
-/// What a handshake came to.
+/// Result of a handshake.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Agreed {
     pub(crate) protocol: Option<String>,
@@ -91,7 +91,7 @@ pub(crate) struct Agreed {
 /// Shakes hands, and waits for the server's first word: it verifies after the handshake.
 ///
 /// # Errors
-/// What the other side says of its reasons: an alert.
+/// Reasons that the other side gives: an alert.
 pub(crate) async fn shake_hands(
     address: &str,
     authority: &Authority,

@@ -1,4 +1,4 @@
-//! What is no reason to start, and what is agreed on in a handshake.
+//! Certificates with which a server does or does not start, and the results of handshakes.
 
 use std::fs;
 

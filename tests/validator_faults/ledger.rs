@@ -1,4 +1,4 @@
-//! Who was accepted when, and when each revocation was acknowledged: kept by nobody who takes part.
+//! Times at which tokens were accepted and revocations acknowledged: kept by nobody who takes part.
 
 use std::{
     collections::HashMap,
@@ -9,7 +9,7 @@ use std::{
 use jeton::client::Validator;
 use tokio::time::{Instant, sleep};
 
-/// How often each token is shown.
+/// Interval at which each token is shown.
 const PACE: Duration = Duration::from_millis(5);
 
 #[derive(Default)]
@@ -17,9 +17,9 @@ struct Entry {
     revoked: Option<Instant>,
     accepted: u64,
     refused: u64,
-    /// How long after the acknowledged revocation the last request began that was accepted.
+    /// Time from the acknowledged revocation to the beginning of the last accepted request.
     latest: Duration,
-    /// How long after it the last request began, whatever came of it.
+    /// Time from there to the beginning of the last request, accepted or not.
     watched: Duration,
 }
 

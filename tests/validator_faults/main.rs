@@ -1,8 +1,9 @@
 //! The validator's promise against a server in trouble: no request is accepted that began more than
 //! `max_staleness` after the revocation of its token was acknowledged.
 //!
-//! A ledger outside of both keeps count. The validator reaches the server through a proxy, whoever
-//! revokes does not: so a revocation can be acknowledged that the validator cannot have heard of.
+//! A ledger outside of both keeps count. The validator reaches the server through a proxy, the
+//! revoking client does not: so a revocation can be acknowledged that the validator cannot have
+//! heard of.
 
 #[path = "../common/mod.rs"]
 #[expect(dead_code, reason = "the harness is every test file's")]

@@ -48,7 +48,7 @@ async fn a_network_that_swallows_every_answer_costs_the_tokens_and_not_the_promi
     scene.outlast(&token).await;
     scene.was_trusted(&token);
     scene.refused(&other).await;
-    // What comes now is old, and says of the past only.
+    // The responses that come now are old, and describe the past only.
     scene.ways.release();
     scene.accepted_again(&other).await;
     scene.outlast(&token).await;
@@ -71,7 +71,7 @@ async fn a_way_whose_delay_changes_keeps_the_promise_and_the_watch() {
     assert!(counts.revocations > 0 && counts.begun_anew == 0, "{counts:?}");
 }
 
-/// How many other watches come and go.
+/// Number of other watches that come and go.
 const RECONNECTS: usize = 600;
 
 #[tokio::test]

@@ -19,25 +19,25 @@ use tokio::{
 /// Pieces of what was read that wait for their time, at most.
 const ON_THE_WAY: usize = 1_024;
 
-/// What is done with connections. Each has a number; those with a lower one are meant.
+/// Treatment of connections. Each has a number; those with a lower one are meant.
 #[derive(Clone, Copy, Default)]
 struct Orders {
     frozen: u64,
     closed: u64,
-    /// Whether what the server says waits here, whatever the connection.
+    /// True if the server's bytes wait here, on every connection.
     held: bool,
-    /// How long each piece is on its way at most, in either direction.
+    /// Longest delay of each piece, in either direction.
     delay: Duration,
 }
 
-/// Forwards to one address until it is told otherwise. Dropped, it closes everything.
+/// Forwards to one address until its orders change. Dropped, it closes everything.
 pub(crate) struct Proxy {
     address: String,
     orders: watch::Sender<Orders>,
     _tasks: JoinSet<()>,
 }
 
-/// How many connections all proxies have taken; each has its number of them.
+/// Number of connections that all proxies have taken; each has its number of them.
 static TAKEN: AtomicU64 = AtomicU64::new(0);
 
 impl Proxy {
@@ -50,7 +50,7 @@ impl Proxy {
         Self { address, orders, _tasks: tasks }
     }
 
-    /// Where it listens.
+    /// Returns its address.
     pub(crate) fn address(&self) -> &str {
         &self.address
     }
@@ -64,7 +64,7 @@ impl Proxy {
         self.orders.send_modify(|orders| orders.delay = longest);
     }
 
-    /// Forwards nothing any more on the connections there are, and tells nobody. New ones work.
+    /// Forwards nothing any more on the connections there are, without closing them. New ones work.
     pub(crate) fn cut(&self) {
         let now = TAKEN.load(Ordering::SeqCst);
         self.orders.send_modify(|orders| orders.frozen = now);
@@ -127,7 +127,7 @@ async fn forward(
     }
 }
 
-/// What was read, and when it is to arrive.
+/// Bytes that were read, and their time of arrival.
 struct Piece {
     bytes: Vec<u8>,
     due: Instant,
@@ -141,7 +141,7 @@ async fn pump(
     moves: impl Fn(&Orders) -> bool,
 ) {
     let (sender, pieces) = mpsc::channel(ON_THE_WAY);
-    // What was read last still arrives.
+    // The last piece still arrives.
     tokio::join!(read(from, sender, orders.clone()), write(to, pieces, orders, moves));
 }
 

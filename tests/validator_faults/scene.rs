@@ -26,7 +26,7 @@ fn promise() -> Duration {
 }
 
 pub(crate) struct Scene {
-    /// Where each instance of the server is, for whoever goes around the proxies.
+    /// Address of each instance of the server, without the proxies.
     direct: Vec<Endpoint>,
     pub(crate) ways: Ways,
     pub(crate) validator: Validator,
@@ -141,7 +141,7 @@ impl Scene {
     }
 
     /// Revokes `token` while nothing that the server says comes through: the validator cannot know.
-    /// Nothing comes through until the proxy is told else.
+    /// Nothing comes through until the proxy's orders change.
     pub(crate) async fn revoke_unheard(&self, token: &str) {
         self.ways.each(Proxy::hold);
         self.revoke(token).await;
@@ -152,7 +152,7 @@ impl Scene {
         until("to be shown", || self.ledger.watched(token) > promise() + BEYOND).await;
     }
 
-    /// Waits until `token`, which is good, is refused because nobody can tell that it is.
+    /// Waits until `token`, which is good, is refused because nothing proves that it is.
     pub(crate) async fn refused(&self, token: &str) {
         let before = self.ledger.refused(token);
         until("to be refused", || self.ledger.refused(token) > before).await;

@@ -67,7 +67,7 @@ async fn a_server_that_comes_back_with_a_new_store_is_followed_anew() {
     let (token, put_by) = (scene.token().await, scene.put_by().await);
     let address = server.address().to_owned();
     drop(server.kill().await);
-    // What was there is gone, as if it had been revoked.
+    // The previous tokens are gone, as if they had been revoked.
     for token in [&token, &put_by] {
         scene.ledger.acknowledged(token);
     }

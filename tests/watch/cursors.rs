@@ -1,4 +1,4 @@
-//! A watch goes on where it was cut off: nothing is lost and nothing is told twice.
+//! A watch goes on where it was cut off: nothing is lost and nothing comes twice.
 
 use std::collections::BTreeSet;
 
@@ -18,7 +18,7 @@ use crate::{
 /// Grants of one caller.
 #[derive(Default)]
 struct Revoked {
-    /// Whose revocation was answered.
+    /// Grants whose revocation was answered.
     acknowledged: BTreeSet<String>,
     /// All that there were, revoked or not.
     issued: BTreeSet<String>,
@@ -67,7 +67,7 @@ async fn nothing_is_lost_or_told_twice_when_the_server_is_killed_under_load() {
     told.append(&mut watcher.told);
     let told = ended(&told);
     println!("{} issued, {} acknowledged, {} told", issued.len(), acknowledged.len(), told.len());
-    // Of the 120 that were told before the kills, at most 12 were not answered any more.
+    // Of the 120 that were sent before the kills, at most 12 were not answered any more.
     assert!(acknowledged.len() >= 108, "the load got nowhere");
     assert!(told.is_superset(&acknowledged), "a revocation was lost");
     assert!(told.is_subset(&issued), "what was told never was");

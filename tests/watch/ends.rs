@@ -1,4 +1,4 @@
-//! How a watch ends: with the server, with a caller who does not read, with a caller who goes away.
+//! Ends of a watch: with the server, with a caller who does not read, with a caller who goes away.
 
 use tonic::{Code, transport::Endpoint};
 use tonic_types::StatusExt as _;
@@ -108,7 +108,7 @@ async fn a_caller_that_goes_away_leaves_nothing_behind() {
     drop(watches);
     until("to be gone", async || watchers(&ops).await == 0).await;
     assert_eq!(ended_as(&ops, "CANCELLED").await, 20);
-    // And whoever comes after that is told as before.
+    // And a watch that starts after that gets events as before.
     let shop = server.caller("shop").await;
     let mut watch = Watcher::of(&gateway).await;
     let issued = shop.issue(client_credentials()).await.expect("a token");

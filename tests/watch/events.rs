@@ -1,4 +1,5 @@
-//! What is told: every kind of event, in order, soon, and that nothing happens when nothing does.
+//! Events of a watch: every kind of event, in order, soon, and that nothing happens when nothing
+//! does.
 
 use jeton::proto::v1::{
     DisableUserRequest, EnableUserRequest, RevokeGrantsRequest, revocation::Event,

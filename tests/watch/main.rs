@@ -1,4 +1,4 @@
-//! Whoever watches hears of every revocation that concerns them, in order, once, and of nothing else.
+//! A watch gets every revocation that concerns its caller, in order, once, and nothing else.
 
 #[path = "../common/mod.rs"]
 #[expect(dead_code, reason = "the harness is every test file's")]

@@ -1,4 +1,4 @@
-//! Who is told what: as far as introspection reaches, and not a name more.
+//! Events of each caller: as far as introspection reaches, and not a name more.
 
 use jeton::proto::v1::{
     Client, IntrospectReach, IssueTokenRequest, RevokeGrantsRequest, RevokeTokenRequest,
@@ -14,7 +14,7 @@ use crate::{
     watcher::{Watcher, ended, names},
 };
 
-/// `billing` is told of what is meant for it, `shop` of its own, `gateway` of everything.
+/// `billing` gets the events of tokens meant for it, `shop` of its own, `gateway` all.
 fn settings() -> Settings {
     let mailer = Table::confidential("mailer").toml("audience", r#"["post", "jeton"]"#);
     with_admin().and(mailer).and(Table::user("carol"))
@@ -129,7 +129,7 @@ async fn a_caller_whose_reach_changes_is_told_to_forget_everything_and_then_hear
         format!("grant {}", issued.grant_id)
     };
     revoked().await;
-    // It is judged by what may be seen when it is told, which may be later than it happened.
+    // It is judged by the rights at the time of delivery, which may be later than the event.
     assert!(watch.up_to_now(&rival).await.is_empty());
     reach(IntrospectReach::Any).await;
     let seen = revoked().await;

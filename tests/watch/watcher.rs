@@ -1,4 +1,4 @@
-//! One watch as a caller sees it: the responses, and what was told in them.
+//! One watch as a caller sees it: the responses, and the events in them.
 
 use std::collections::BTreeSet;
 
@@ -14,7 +14,7 @@ pub(crate) struct Watcher {
     stream: Streaming<WatchRevocationsResponse>,
     /// The last one that was received.
     pub(crate) cursor: String,
-    /// Everything that was told so far.
+    /// Every event so far.
     pub(crate) told: Vec<Revocation>,
 }
 
@@ -69,7 +69,7 @@ impl Watcher {
         Ok(next)
     }
 
-    /// Reads on until everything up to `cursor` has been told.
+    /// Reads on until everything up to `cursor` has come.
     pub(crate) async fn reach(&mut self, cursor: &str) -> &[Revocation] {
         while *self.cursor < *cursor {
             self.next().await.expect("a response");
@@ -77,13 +77,13 @@ impl Watcher {
         &self.told
     }
 
-    /// Everything that was told up to now, by the caller's own barrier.
+    /// Returns every event up to now, by the caller's own barrier.
     pub(crate) async fn up_to_now(&mut self, caller: &Caller) -> &[Revocation] {
         let now = caller.cursor().await;
         self.reach(&now).await
     }
 
-    /// Reads on until the watch ends, and tells why.
+    /// Reads on until the watch ends, and returns the reason.
     pub(crate) async fn end(&mut self) -> Status {
         loop {
             if let Err(status) = self.next().await {
@@ -93,7 +93,7 @@ impl Watcher {
     }
 }
 
-/// What a revocation names, as a person would say it.
+/// Returns the name in a revocation, as a person would say it.
 pub(crate) fn named(revocation: &Revocation) -> String {
     match &revocation.event {
         None => "everything".to_owned(),
@@ -111,7 +111,7 @@ pub(crate) fn names(revocations: &[Revocation]) -> Vec<String> {
     revocations.iter().map(named).collect()
 }
 
-/// The grants that were ended, each of which must have been told once.
+/// Returns the grants that were ended, each of which must have come once.
 pub(crate) fn ended(revocations: &[Revocation]) -> BTreeSet<String> {
     let grants: Vec<_> = revocations
         .iter()
