@@ -11,13 +11,13 @@
 
 # Alpine's Rust targets musl and brings the C compiler that some crates need.
 FROM rust:1.95-alpine AS build
-# What --version says: the repository itself is not in the build's context.
+# Commit for --version: the repository itself is not in the build's context.
 ARG JETON_COMMIT=
 # Comma-separated: otlp.
 ARG FEATURES=
 WORKDIR /jeton
 COPY . .
-# Dependencies stay compiled in the cache mounts, whatever changes in src; the binary is copied out
+# Dependencies stay compiled in the cache mounts across changes of src; the binary is copied out
 # because the mount is not part of the image.
 RUN --mount=type=cache,target=/usr/local/cargo/registry \
     --mount=type=cache,target=/jeton/target \
@@ -37,7 +37,7 @@ ENV JETON_GRPC_LISTEN=0.0.0.0:50051 JETON_HTTP_LISTEN=0.0.0.0:8080 \
     JETON_OPS_LISTEN=0.0.0.0:9090
 EXPOSE 50051 8080 9090
 STOPSIGNAL SIGTERM
-# Health without TLS, whatever the gRPC listener speaks.
+# Health without TLS, for any setting of the gRPC listener.
 HEALTHCHECK --interval=10s --timeout=3s --start-period=5s --retries=3 \
     CMD ["/jeton", "health", "--server", "http://127.0.0.1:9090"]
 ENTRYPOINT ["/jeton"]

@@ -60,7 +60,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
 }
 
 /// `JETON_COMMIT` says it, where there is no repository to ask: in a container, or from an archive.
-/// Otherwise git does, for a release build only: others would be built anew after each commit.
+/// Otherwise git does, for a release build only: others would be built again after each commit.
 fn tell_commit() {
     println!("cargo::rerun-if-env-changed=JETON_COMMIT");
     #[expect(clippy::disallowed_methods, reason = "how cargo tells a build script")]

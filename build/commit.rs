@@ -1,4 +1,4 @@
-//! Which commit a directory is at, as far as git can tell.
+//! Commit of a directory, as far as git knows it.
 
 use std::{
     fs,

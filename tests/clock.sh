@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # clock.sh: a server whose clock is set by a hundred days, ahead and back, by libfaketime.
 #
-# What passes on the machine passes for the server; only the time of day is another.
+# Elapsed time on the machine is that of the server; only the time of day is another.
 set -euo pipefail
 # shellcheck source=tests/tools.bash
 source "$(dirname "${BASH_SOURCE[0]}")/tools.bash"

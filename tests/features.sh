@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Builds what depends on this crate without the server: the client alone and the messages alone.
-# What only the server needs must not come with either.
+# Dependencies of the server alone must not come with either.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 

@@ -3,7 +3,7 @@
 # server issues, refreshes, revokes, is backed up, sweeps or starts, once with and once without space to
 # keep free,
 # and compares what is there afterwards with a ledger of what was acknowledged. 12 rounds, one of
-# each kind, unless told otherwise.
+# each kind, by default.
 set -euo pipefail
 # shellcheck source=tests/tools.bash
 source "$(dirname "${BASH_SOURCE[0]}")/tools.bash"

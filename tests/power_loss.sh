@@ -3,7 +3,7 @@
 # replaying its system calls onto a disk that keeps what was synced and any part of the rest, and
 # checks that nothing acknowledged is lost. Then the same on a disk that ignores fdatasync, where
 # something must be lost: a simulator that finds nothing there proves nothing. In half of the rounds
-# the store's file is cleaned all the time. 60 rounds unless told otherwise.
+# the store's file is cleaned all the time. 60 rounds by default.
 set -euo pipefail
 # shellcheck source=tests/tools.bash
 source "$(dirname "${BASH_SOURCE[0]}")/tools.bash"

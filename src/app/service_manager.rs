@@ -135,6 +135,6 @@ fn address(socket: &OsStr) -> io::Result<SocketAddr> {
 
 fn told(outcome: io::Result<()>) {
     if let Err(error) = outcome {
-        tracing::warn!(%error, "the service manager could not be told");
+        tracing::warn!(%error, "the service manager could not be notified");
     }
 }

@@ -56,7 +56,7 @@ pub(super) enum NotMeant {
     #[error("is empty: is a variable unset?")]
     Empty,
     /// A user's id where the service takes a login name alone.
-    #[error("is a user's id, and a login takes the login name: jeton user get tells it")]
+    #[error("is a user's id, and a login takes the login name: jeton user get shows it")]
     NoLoginName,
     /// Every process of the machine has seen it.
     #[error("is a token or a secret, which others may have seen by now: revoke or rotate it")]

@@ -65,7 +65,7 @@ fn is_about_ours(alert: AlertDescription) -> bool {
 fn certificate(invalid: &CertificateError) -> &'static str {
     match invalid {
         CertificateError::Expired | CertificateError::ExpiredContext { .. } => {
-            "The server's certificate has expired: whoever runs the server renews it (tls.cert)."
+            "The server's certificate has expired: its operator must renew it (tls.cert)."
         }
         CertificateError::NotValidYet | CertificateError::NotValidYetContext { .. } => {
             "The server's certificate is not valid yet: is this machine's clock right?"

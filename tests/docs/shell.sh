@@ -37,5 +37,5 @@ pidof() {
     printf '%s\n' "$server"
 }
 
-# Whatever is left in the background goes with the page.
+# Processes left in the background end with the page.
 trap 'code=$?; trap - EXIT; for job in $(jobs -p); do kill -KILL "$job" 2>/dev/null; done; exit $code' EXIT

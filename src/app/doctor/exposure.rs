@@ -22,7 +22,7 @@ pub(super) fn examine(settings: &Settings, warnings: &[Warning], findings: &mut 
     }
     let beyond = |address: &std::net::SocketAddr| !address.ip().to_canonical().is_loopback();
     if let Some(address) = settings.ops.listen.filter(beyond) {
-        let found = format!("ops on {address} tells anybody how busy the service is");
+        let found = format!("ops on {address} shows everybody how busy the service is");
         findings.warn("plaintext", found, "let nobody but probes and Prometheus reach it");
     }
 }
