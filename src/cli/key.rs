@@ -171,7 +171,7 @@ impl Remove {
         if let Some(store) = &self.store {
             if store::is_database(store) {
                 return Err(CliError::Usage(
-                    "leave --store out: of a store in PostgreSQL a running instance tells whether the \
+                    "leave --store out: for a store in PostgreSQL a running instance knows whether the \
                      key is needed",
                 ));
             }

@@ -114,7 +114,7 @@ fn advice(reason: Option<&str>, code: Code) -> Option<&'static str> {
         ),
         (Some("CONFLICT"), _) => Some("Somebody else changed it meanwhile: look, then repeat."),
         (Some("CURSOR_OUT_OF_RANGE"), _) => Some(
-            "What happened since cannot be told any more: watch without a cursor, or with \
+            "The server no longer has the events since then: watch without a cursor, or with \
              --snapshot.",
         ),
         (Some("NO_SPACE"), _) => Some(
