@@ -32,7 +32,7 @@ use crate::{
     transport::{Carriage, Cores, Listener, Pending, Protocol, Stage, Tls, Transport, WhenFull},
 };
 
-/// Where the process listens.
+/// Addresses of the process's listeners.
 #[derive(Clone, Debug)]
 pub struct Listeners {
     /// gRPC.

@@ -22,8 +22,8 @@ pub(super) struct Agent {
     #[command(flatten)]
     caller: connection::Caller,
 
-    /// Where Introspect, `BatchIntrospect` and Envoy's Check are answered: an address and port that only
-    /// this machine reaches, since whoever reaches it may ask, or unix: and a path
+    /// Address for Introspect, `BatchIntrospect` and Envoy's Check: an address and port that only
+    /// this machine reaches, since everything that reaches it may ask, or unix: and a path
     #[arg(
         long,
         env = "JETON_AGENT_LISTEN",
@@ -33,7 +33,7 @@ pub(super) struct Agent {
     )]
     listen: ListenAddress,
 
-    /// Where /check is, at which proxies ask: as --listen, or off
+    /// Address of /check, at which proxies ask: as --listen, or off
     #[arg(
         long,
         env = "JETON_AGENT_CHECK_LISTEN",
@@ -43,7 +43,7 @@ pub(super) struct Agent {
     )]
     check_listen: CheckListen,
 
-    /// Who may connect to a socket of the file system: its mode
+    /// Mode of a socket of the file system, which decides who may connect
     #[arg(
         long,
         env = "JETON_AGENT_SOCKET_MODE",
@@ -73,7 +73,7 @@ pub(super) struct Agent {
     )]
     max_staleness: Duration,
 
-    /// How many good tokens are remembered
+    /// Number of good tokens that are remembered
     #[arg(long, env = "JETON_AGENT_REMEMBERED", value_name = "N", default_value_t = 100_000)]
     remembered: usize,
 }

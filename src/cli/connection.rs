@@ -197,7 +197,7 @@ impl Caller {
         Ok(Session { channel: endpoint.connect_lazy(), client_id, secret })
     }
 
-    /// Whether it is said which client to call as.
+    /// Returns whether the flags, the environment or the profile name a client.
     pub(super) fn is_named(&self) -> Result<bool, CliError> {
         Ok(self.client_id.is_some() || self.server.profile()?.client_id.is_some())
     }

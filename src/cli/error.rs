@@ -96,7 +96,7 @@ pub(super) enum CliError {
          reach {0}: listen on 127.0.0.1, or declare clients of your own"
     )]
     EverybodyKnows(SocketAddr),
-    /// An agent is asked by whoever reaches it.
+    /// Every process that reaches an agent may ask it.
     #[error(
         "{0}: other machines reach this address, and whoever reaches it may ask: it must be one like 127.0.0.1"
     )]

@@ -95,7 +95,7 @@ impl Listener {
         }
     }
 
-    /// Where it is, with its real port.
+    /// Returns its address, with its real port.
     ///
     /// # Errors
     /// If the socket's address cannot be read.

@@ -84,7 +84,7 @@ impl Socket {
         }
     }
 
-    /// Where it is, with its real port.
+    /// Returns its address, with its real port.
     pub(super) fn address(&self) -> io::Result<ListenAddress> {
         match self {
             Self::Tcp(listener) => listener.local_addr().map(ListenAddress::Network),

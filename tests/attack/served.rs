@@ -1,5 +1,5 @@
-//! What a process serves, as it says itself: every listener, and every path on it. Nothing that is
-//! attacked stands in a list here, so that what is added later is attacked as well.
+//! Services of a process, as it describes them itself: every listener, and every path on it.
+//! Nothing that is attacked stands in a list here, so that what is added later is attacked as well.
 
 use std::net::SocketAddr;
 

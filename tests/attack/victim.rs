@@ -13,13 +13,13 @@ use crate::{
     served::{Listener, served},
 };
 
-/// What the process may take, whatever is done to it.
+/// Memory that the process may take under any attack.
 const MOST_MEMORY_KIB: u64 = 96 << 10;
 /// A build without optimisation begins with about twice as much as the other, and each call takes several
 /// times as much: what it may take more than it begins with.
 const MORE_MEMORY_KIB: u64 = 160 << 10;
 
-/// Lines that an attack may bring into the log: what tells of it is rationed.
+/// Lines that an attack may bring into the log: messages about it are rationed.
 const MORE_LINES: usize = 1_000;
 
 /// Calls of others that make a p99, and how long an attack is repeated at most until there are as many.

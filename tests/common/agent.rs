@@ -43,7 +43,7 @@ impl Agent {
         lines.next().expect("it listens")
     }
 
-    /// Where `/check` is.
+    /// Address of `/check`.
     pub(crate) fn check_address(&self) -> String {
         self.listener("check")
     }
@@ -64,12 +64,12 @@ impl Agent {
         self.process.pid()
     }
 
-    /// Where it runs.
+    /// Directory in which it runs.
     pub(crate) fn home(&self) -> &Home {
         &self.home
     }
 
-    /// What it has said.
+    /// Its messages so far.
     pub(crate) fn log(&self) -> String {
         self.process.log()
     }

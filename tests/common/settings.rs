@@ -94,8 +94,7 @@ impl Settings {
     /// | `billing` | confidential | what names it in its audience |
     /// | `gateway` | confidential | anything, and sees the reason why not |
     ///
-    /// The users are `alice` and `bob`. Hashes are as cheap as argon2 allows,
-    /// and are waited for.
+    /// The users are `alice` and `bob`. Hashes are as cheap as argon2 allows, and are waited for.
     pub(crate) fn standard() -> Self {
         let passwords = Table::new("[passwords]").text("memory", "8KiB");
         let passwords = passwords.toml("iterations", "1").toml("threads", "8");

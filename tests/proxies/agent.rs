@@ -88,7 +88,7 @@ async fn an_agent_says_what_the_server_says_and_hears_of_revocations() {
     let alice = shop.log_in().await;
     let expected = server.caller("billing").await.introspect(&alice.access_token).await;
     let mut answer = introspect(&stub, &alice.access_token).await.expect("an answer");
-    // What is for those who remember: an agent's callers do not.
+    // Fields for callers that keep answers, which an agent's callers do not.
     assert_eq!((answer.cache_ttl.take(), answer.feed_position), (None, 0));
     answer.cache_ttl = expected.cache_ttl;
     answer.feed_position = expected.feed_position;

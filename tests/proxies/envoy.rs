@@ -50,7 +50,7 @@ impl Envoy {
         Self::over(server.connect().await, server.caller(id).await)
     }
 
-    /// Over a connection to whoever decides.
+    /// Over a connection to the process that decides.
     pub(crate) fn over(channel: Channel, caller: Caller) -> Self {
         Self { stub: AuthorizationClient::new(channel), caller }
     }
@@ -70,7 +70,7 @@ impl Envoy {
         self.stub.clone().check(request).await.map(tonic::Response::into_inner)
     }
 
-    /// What it is answered to one token, or to none.
+    /// Returns the answer to one token, or to none.
     pub(crate) async fn check(&self, route: &[(&str, &str)], token: Option<&str>) -> CheckResponse {
         let authorization = token.map(|token| format!("Bearer {token}"));
         let authorizations: Vec<String> = authorization.into_iter().collect();
@@ -78,7 +78,7 @@ impl Envoy {
     }
 }
 
-/// What the configuration of a route says that requires this.
+/// Returns the configuration of a route with this requirement.
 pub(crate) fn route_of(requirement: &Requirement) -> Vec<(&'static str, String)> {
     let scopes = requirement.scopes().join(" ");
     let mut route = vec![("audience", requirement.audience().expect("one").to_owned())];

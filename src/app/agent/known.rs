@@ -1,4 +1,4 @@
-//! What an agent knows, as its wires ask for it.
+//! Knowledge of an agent, as its wires ask for it.
 
 use std::sync::Arc;
 

@@ -23,7 +23,7 @@ use crate::{
     transport::{Carriage, Pending, Protocol, Stage, Transport, WhenFull},
 };
 
-/// Where an agent listens.
+/// Addresses of an agent's listeners.
 #[derive(Clone, Debug)]
 pub(super) struct AgentListeners {
     grpc: ListenAddress,

@@ -28,9 +28,9 @@ use crate::{
     transport::Stage,
 };
 
-/// How often it is looked whether the server is heard.
+/// Interval between two checks of the connection to the server.
 const LOOK: Duration = Duration::from_millis(250);
-/// How long calls under way may take to finish.
+/// Longest time in which calls under way may finish.
 const DRAIN: Duration = Duration::from_secs(10);
 
 /// Runs the agent until a signal asks it to stop. It starts without a server, and says in readiness and health

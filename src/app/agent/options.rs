@@ -1,4 +1,4 @@
-//! How an agent is to be run.
+//! Options of an agent.
 
 use std::net::SocketAddr;
 
@@ -9,24 +9,24 @@ use crate::{
     metrics::Registry,
 };
 
-/// How an agent is to be run.
+/// Options of an agent.
 pub struct AgentOptions {
     /// The caller of the server.
     pub client: TokenClient,
     /// As whom it calls, for the log.
     pub client_id: String,
-    /// What is promised of what is remembered.
+    /// Promises for remembered answers.
     pub validator: validator::Options,
-    /// Where gRPC is answered.
+    /// Address of the gRPC listener.
     pub listen: ListenAddress,
-    /// Where `/check` is, if it is.
+    /// Address of `/check`, if it is on.
     pub check: Option<ListenAddress>,
-    /// Who may connect to these where they are sockets of the file system.
+    /// Mode of these if they are sockets of the file system.
     pub socket_mode: SocketMode,
-    /// Where probes and metrics are, if they are.
+    /// Address of probes and metrics, if they are on.
     pub ops: Option<SocketAddr>,
     /// The headers that say whose request it is.
     pub headers: IdentityHeaders,
-    /// What the log counts.
+    /// Metrics of the log.
     pub log: Registry,
 }

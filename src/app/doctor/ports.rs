@@ -44,7 +44,8 @@ pub(super) fn examine(settings: &Settings, serving: bool, findings: &mut Finding
     }
 }
 
-/// A socket of the file system is in nobody's way: whoever binds it replaces what was left.
+/// Returns the address and port. A socket of the file system is never taken: the process that binds
+/// it replaces an old one.
 fn of_the_network(address: Option<&ListenAddress>) -> Option<SocketAddr> {
     match address {
         Some(ListenAddress::Network(address)) => Some(*address),

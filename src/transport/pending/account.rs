@@ -16,8 +16,7 @@ use tokio::{
 
 use super::{HASTE, Level, PATIENCE, Pending};
 
-/// Weight of every call until it is answered, in bytes: the memory that hyper and tonic keep for
-/// it.
+/// Weight of every call until it is answered, in bytes: the memory of hyper and tonic for it.
 pub(super) const CALL: usize = 16 << 10;
 /// Weight of a stream of answers from then on, in bytes.
 pub(super) const STREAM: usize = 12 << 10;
@@ -30,8 +29,7 @@ pub(super) const STEP: usize = 32 << 10;
 /// is free.
 pub(super) const CONNECTION: usize = 64 << 10;
 
-/// Interval between two looks for room. Thousands of connections may wait at a
-/// time.
+/// Interval between two looks for room. Thousands of connections can wait at a time.
 pub(in crate::transport) const WAIT: Duration = Duration::from_millis(250);
 
 /// Memory kept for the peer of one connection.
