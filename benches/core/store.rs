@@ -41,7 +41,7 @@ impl Disk {
         }
     }
 
-    /// Fills the store and returns the IDs of its grants.
+    /// Fills the store and returns the ids of its grants.
     fn filled(self, scene: &Scene) -> (Self, Vec<GrantId>) {
         let grants: Vec<_> = (0..GRANTS).map(|_| scene.another()).collect();
         let ids = grants.iter().map(|grant| grant.id).collect();

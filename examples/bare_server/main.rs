@@ -32,7 +32,7 @@ struct Options {
     /// URL of the jeton server to imitate.
     #[arg(long)]
     like: String,
-    /// Client ID for the calls to that server; its secret is read from `JETON_CLIENT_SECRET`.
+    /// Client id for the calls to that server; its secret is read from `JETON_CLIENT_SECRET`.
     #[arg(long)]
     client_id: String,
 }

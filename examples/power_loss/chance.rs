@@ -1,4 +1,4 @@
-//! The choices of a load: repeatable from a seed, unlike the IDs and secrets in its records.
+//! The choices of a load: repeatable from a seed, unlike the ids and secrets in its records.
 
 /// `SplitMix64`.
 pub(crate) struct Chance(u64);

@@ -1,4 +1,4 @@
-//! Randomness for IDs and secrets.
+//! Randomness for ids and secrets.
 
 use jeton::domain::entropy::Entropy;
 

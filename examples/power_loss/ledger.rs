@@ -46,7 +46,7 @@ impl LedgerWriter {
 pub(crate) struct Ledger {
     /// The records by name.
     pub(crate) histories: BTreeMap<String, History>,
-    /// The store's id.
+    /// The id of the store.
     pub(crate) store: Option<String>,
     /// Server keys that may have been noted.
     pub(crate) tried_keys: BTreeSet<String>,

@@ -1,4 +1,4 @@
-//! Loads the sled engine, and checks after a crash if it kept its promises. `tests/power_loss` runs
+//! Loads the sled engine, and checks after a crash whether it kept its promises. `tests/power_loss` runs
 //! it.
 //!
 //! `load` writes a store and a ledger of its attempts, acknowledgements and reads. `verify` opens a

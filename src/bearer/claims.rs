@@ -7,7 +7,7 @@ use std::{collections::HashMap, time::SystemTime};
 pub struct Claims {
     /// The client that the token was issued to.
     pub client_id: String,
-    /// Subject of the token: a user's unchanging ID, or the client's ID.
+    /// Subject of the token: a user's unchanging id, or the client's id.
     pub subject: String,
     /// The user's login name for display. `None` if the subject is the client itself.
     pub username: Option<String>,
@@ -19,7 +19,7 @@ pub struct Claims {
     pub issue_time: Option<SystemTime>,
     /// Time of expiry, by the server's clock.
     pub expire_time: Option<SystemTime>,
-    /// ID of the token's grant. It is no secret and appears in logs.
+    /// The id of the token's grant. It is no secret and appears in logs.
     pub grant_id: String,
     /// Facts about the user and the client.
     pub attributes: HashMap<String, String>,

@@ -21,7 +21,7 @@ impl Requirement {
         Self { scopes: scopes.into_iter().map(Into::into).collect(), ..self }
     }
 
-    /// Sets if a request without a token is accepted. A request with an invalid token is always
+    /// Sets whether a request without a token is accepted. A request with an invalid token is always
     /// rejected.
     #[must_use]
     pub fn optional(self, optional: bool) -> Self {

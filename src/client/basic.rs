@@ -1,4 +1,4 @@
-//! Sends a client's ID and secret as metadata.
+//! Sends a client's id and secret as metadata.
 
 use base64::{Engine as _, prelude::BASE64_STANDARD};
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
@@ -10,7 +10,7 @@ use tonic::{
 
 use crate::domain::secret::Secret;
 
-/// A client's ID and secret in the form of RFC 6749 §2.3.1: both halves percent-encoded, then HTTP
+/// A client's id and secret in the form of RFC 6749 §2.3.1: both halves percent-encoded, then HTTP
 /// Basic. Marked as sensitive, so that no log shows it.
 #[derive(Clone, Debug)]
 pub struct Basic(MetadataValue<Ascii>);

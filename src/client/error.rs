@@ -61,7 +61,7 @@ pub enum Error {
     Server {
         /// The status as it was received.
         status: Status,
-        /// The incident's ID in the server's log.
+        /// The incident's id in the server's log.
         incident: Option<String>,
     },
 }

@@ -22,7 +22,7 @@ pub enum Credentials {
     /// This client adds nothing: the fields of the request or the connection's certificate identify
     /// it.
     Unadded,
-    /// A client's ID and secret, sent as metadata of each call.
+    /// A client's id and secret, sent as metadata of each call.
     Basic(Basic),
     /// A client's own access token. Valid for the calls that accept one: `introspect`,
     /// `batch_introspect`, `watch_revocations` and `get_revocation_cursor`.
@@ -30,7 +30,7 @@ pub enum Credentials {
 }
 
 impl OwnToken {
-    /// Creates the own token of the client that `client` calls as, by its ID and secret or its
+    /// Creates the own token of the client that `client` calls as, by its id and secret or its
     /// certificate.
     pub fn new(client: TokenClient) -> Self {
         Self::issued_by(Box::new(move |request| {

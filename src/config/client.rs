@@ -47,7 +47,7 @@ pub enum DeclaredSecret {
 /// unchanged for an existing one.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct DeclaredClient {
-    /// The client's ID, unique among the declarations.
+    /// The client's id, unique among the declarations.
     pub id: ClientId,
     /// `None` declares a public client, unless the client has certificates.
     pub secret: Option<DeclaredSecret>,
@@ -56,7 +56,7 @@ pub struct DeclaredClient {
 }
 
 impl DeclaredClient {
-    /// Reads one table. Its place is that of its `id`. Returns `None` if the ID is missing or
+    /// Reads one table. Its place is that of its `id`. Returns `None` if the id is missing or
     /// invalid.
     pub(super) fn read(
         fields: &mut Fields<'_, '_>,

@@ -233,8 +233,8 @@ pub trait Store: Send + Sync + 'static {
         name: &UserName,
     ) -> impl Future<Output = Result<Option<Stored<User>>, ReadError>> + Send;
 
-    /// Returns the IDs of the grants of a user or client, in order of ID, which is mostly order of
-    /// age: at most `limit` IDs after `after`. A grant that is deleted meanwhile can still be
+    /// Returns the ids of the grants of a user or client, in order of id, which is mostly order of
+    /// age: at most `limit` ids after `after`. A grant that is deleted meanwhile can still be
     /// listed, and one that is issued meanwhile can be missing.
     fn grant_ids(
         &self,
@@ -243,7 +243,7 @@ pub trait Store: Send + Sync + 'static {
         limit: usize,
     ) -> impl Future<Output = Result<Vec<GrantId>, ReadError>> + Send;
 
-    /// Returns IDs from the other end, mostly the newest first: at most `limit` IDs before
+    /// Returns ids from the other end, mostly the newest first: at most `limit` ids before
     /// `before`. Ended grants can be left out.
     fn newest_grant_ids(
         &self,
@@ -308,7 +308,7 @@ pub trait Store: Send + Sync + 'static {
         false
     }
 
-    /// Returns the store's own ID.
+    /// Returns the store's own id.
     fn id(&self) -> StoreId;
 
     /// Returns all server keys that a record of this store may name at this moment. Another process

@@ -43,7 +43,7 @@ pub const FORMAT: u8 = 1;
 /// The origin of a backup.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Header {
-    /// ID of the store that was backed up.
+    /// The id of the store that was backed up.
     pub store_id: StoreId,
     /// Time at which the backup began. Everything acknowledged before is in it.
     pub begin_time: Timestamp,

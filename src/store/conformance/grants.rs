@@ -7,7 +7,7 @@ use crate::{
 };
 
 pub(super) async fn grants_are_listed_by_their_owners_in_pages(store: &impl Store) {
-    // A client whose ID continues another's, each with its own user.
+    // A client whose id continues another's, each with its own user.
     let owner = |number: u8| Grant {
         client_id: ClientId::parse("client-1x").expect("a client id"),
         subject: Subject::User { id: user(8).id, epoch: user(8).epoch },

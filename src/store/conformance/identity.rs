@@ -1,4 +1,4 @@
-//! The store's ID and its noted keys.
+//! The store's id and its noted keys.
 
 use crate::{domain::key_ring::KeyId, store::Store};
 

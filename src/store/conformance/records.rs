@@ -80,7 +80,7 @@ pub(super) async fn many_are_read_as_each_is_alone(store: &impl Store) {
     for number in (0..MANY).step_by(2) {
         store.attempts().write(Write::Insert(attempts(number, 1))).await.expect("an insert");
     }
-    // The IDs are unordered, some are absent, and one appears twice.
+    // The ids are unordered, some are absent, and one appears twice.
     let ids: Vec<_> = (0..MANY).rev().chain([4]).map(|number| attempts(number, 1).id).collect();
     let found = store.attempts().get_many(&ids).await;
     assert_eq!(found.len(), ids.len());

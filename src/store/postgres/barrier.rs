@@ -259,7 +259,7 @@ impl Passing {
 
     /// Ensures that no number of an event gets a second meaning, and returns the head. A standby
     /// that took over without some commits uses their numbers again: the store then gets another
-    /// ID, so that older cursors are refused as another store's.
+    /// id, so that older cursors are refused as another store's.
     async fn follow_id(
         &mut self,
         connection: &Connection,
@@ -267,7 +267,7 @@ impl Passing {
         end: End,
     ) -> Result<Sequence, ReadError> {
         let own = self.instance.id();
-        // An ID that another instance has assigned comes with a head beyond all earlier ones.
+        // An id that another instance has assigned comes with a head beyond all earlier ones.
         let goes_on = if id == own {
             self.follower.goes_on_at(connection, end.head).await?
         } else {

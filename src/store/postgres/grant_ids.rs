@@ -1,4 +1,4 @@
-//! The IDs of an owner's grants, from either end.
+//! The ids of an owner's grants, from either end.
 
 use tokio_postgres::{Row, types::ToSql};
 
@@ -15,7 +15,7 @@ pub(super) async fn after(
     after: Option<GrantId>,
     limit: usize,
 ) -> Result<Vec<GrantId>, ReadError> {
-    // No grant has an ID of all zeros, which stands for 1970.
+    // No grant has an id of all zeros, which stands for 1970.
     let after = after.map_or([0; 16], |after| *after.as_bytes());
     let (after, limit) = (after.as_slice(), rows(limit));
     match of {
@@ -39,7 +39,7 @@ pub(super) async fn newest(
     before: Option<GrantId>,
     limit: usize,
 ) -> Result<Vec<GrantId>, ReadError> {
-    // No grant has the highest possible ID either.
+    // No grant has the highest possible id either.
     let before = before.map_or([0xff; 16], |before| *before.as_bytes());
     let (before, limit) = (before.as_slice(), rows(limit));
     match of {

@@ -25,7 +25,7 @@ pub(super) struct Instance {
     /// Grants of all other instances at the last count.
     others: AtomicI64,
     keys: Mutex<Keys>,
-    /// The store's ID at the last barrier.
+    /// The store's id at the last barrier.
     id: Mutex<StoreId>,
 }
 
@@ -47,7 +47,7 @@ impl Instance {
         }
     }
 
-    /// Returns the store's ID at the last barrier.
+    /// Returns the store's id at the last barrier.
     pub(super) fn id(&self) -> StoreId {
         *self.id.lock().unwrap_or_else(PoisonError::into_inner)
     }

@@ -43,7 +43,7 @@ impl From<io::Error> for FreshError {
     }
 }
 
-/// A new store with its own ID, in a directory that had none.
+/// A new store with its own id, in a directory that had none.
 pub struct FreshStore {
     directory: DataDirectory,
     /// Directory of the store until it is complete.

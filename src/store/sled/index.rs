@@ -90,7 +90,7 @@ impl Indexed for Attempts {
     }
 }
 
-/// Returns the key that maps a user name to the user's ID.
+/// Returns the key that maps a user name to the user's id.
 pub(super) fn by_name(name: &UserName) -> Vec<u8> {
     [&[BY_NAME], name.as_str().as_bytes()].concat()
 }
@@ -103,11 +103,11 @@ fn by_client(client: &ClientId, grant: GrantId) -> Vec<u8> {
     [owned_by(&GrantOwner::Client(client.clone())).as_slice(), grant.as_bytes()].concat()
 }
 
-/// Returns the prefix of the keys of an owner's grants. The grant's ID follows it.
+/// Returns the prefix of the keys of an owner's grants. The grant's id follows it.
 pub(super) fn owned_by(owner: &GrantOwner) -> Vec<u8> {
     match owner {
         GrantOwner::User(user) => [&[BY_SUBJECT], user.as_bytes().as_slice()].concat(),
-        // Client IDs are printable ASCII: a zero byte ends them, so that no ID is another's prefix.
+        // Client ids are printable ASCII: a zero byte ends them, so that no id is another's prefix.
         GrantOwner::Client(client) => [&[BY_CLIENT], client.as_str().as_bytes(), &[0]].concat(),
     }
 }

@@ -7,7 +7,7 @@ use rustix::fs::{Access, access};
 
 use super::{OpenError, directory, guard::guarded};
 
-/// Checks, without writing, if this process could open the store, as far as that shows from
+/// Checks, without writing, whether this process could open the store, as far as that shows from
 /// outside: accesses each file that an opening reads and writes, and compares a store that was
 /// closed in order with its seal, which reads all of the store. The store must not be open in any
 /// process.

@@ -1,4 +1,4 @@
-//! The store's own data: its ID, the number of its openings and batches, the length of its longest
+//! The store's own data: its id, the number of its openings and batches, the length of its longest
 //! record, the keys that its records name.
 
 use std::{
@@ -37,7 +37,7 @@ pub(super) struct Meta {
 }
 
 impl Meta {
-    /// Writes the ID and the layout of a new store. Durable only after the next sync.
+    /// Writes the id and the layout of a new store. Durable only after the next sync.
     pub(super) fn create(tree: &Tree, id: StoreId) -> sled::Result<()> {
         tree.insert(ID_KEY, &id)?;
         put_longest(tree, SHORT_RECORD_BYTES)?;
@@ -70,7 +70,7 @@ impl Meta {
         self.id
     }
 
-    /// Gives the store a new ID: cursors into its feed become invalid. Takes effect at the next
+    /// Gives the store a new id: cursors into its feed become invalid. Takes effect at the next
     /// opening, durable only after the next sync.
     pub(super) fn renew_id(&self, id: StoreId) -> sled::Result<()> {
         self.tree.insert(ID_KEY, &id).map(drop)

@@ -66,7 +66,7 @@ impl Check {
     }
 }
 
-/// Lets the feed begin after `last`. The ID changes first: a cursor from before the gap must not be
+/// Lets the feed begin after `last`. The id changes first: a cursor from before the gap must not be
 /// taken for one behind it.
 fn begin_anew(
     mending: &mut Mending,

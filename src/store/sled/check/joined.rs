@@ -24,7 +24,7 @@ pub struct JoinedNames {
 /// A user with the stored name.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Named {
-    /// The user's ID.
+    /// The user's id.
     pub id: UserId,
     /// The login name.
     pub name: UserName,

@@ -12,7 +12,7 @@
 //! A repair writes missing entries and drops entries that point nowhere. It deletes no record that
 //! decodes. A record that does not decode is appended to a file beside the store and synced before
 //! it is removed; a record in a newer release's form stays. A feed with a gap loses everything
-//! before the gap, and the store gets a new ID, so that the feed's readers start from the
+//! before the gap, and the store gets a new id, so that the feed's readers start from the
 //! beginning.
 
 mod entries;
