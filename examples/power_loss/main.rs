@@ -1,5 +1,5 @@
-//! Loads the sled engine, and checks after a crash whether it kept its promises. `tests/power_loss` runs
-//! it.
+//! Loads the sled engine for `tests/power_loss`, and checks whether it kept its promises after a
+//! crash.
 //!
 //! `load` writes a store and a ledger of its attempts, acknowledgements and reads. `verify` opens a
 //! store after a power loss and compares it with the ledger of that moment.

@@ -21,8 +21,8 @@ impl Requirement {
         Self { scopes: scopes.into_iter().map(Into::into).collect(), ..self }
     }
 
-    /// Sets whether a request without a token is accepted. A request with an invalid token is always
-    /// rejected.
+    /// Sets whether a request without a token is accepted. A request with an invalid token is
+    /// always rejected.
     #[must_use]
     pub fn optional(self, optional: bool) -> Self {
         Self { optional, ..self }

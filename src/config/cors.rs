@@ -25,7 +25,8 @@ pub(super) fn trace_headers() -> Vec<String> {
     TRACE_HEADERS.map(str::to_owned).to_vec()
 }
 
-/// Checks a list of origins (RFC 6454 §6.2), each as browsers send it: they are compared by the byte.
+/// Checks a list of origins (RFC 6454 §6.2), each as browsers send it: they are compared by the
+/// byte.
 ///
 /// # Errors
 /// Returns the reason for an origin that no browser sends or that must not be allowed.

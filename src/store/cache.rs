@@ -1,5 +1,4 @@
-//! Caches records in memory. A record that changes while it is read for the cache does not enter
-//! it.
+//! Caches records in memory, except a record that changes while it is read for the cache.
 
 use std::{
     hash::{BuildHasher as _, BuildHasherDefault, DefaultHasher, Hash},

@@ -25,8 +25,8 @@
 //! * A reader of the feed that goes on from the last event it received sees each event once. An
 //!   event is shown no earlier than the state that it describes: a reader of the record then finds
 //!   that state or a newer one. The event is shown before the write is answered.
-//! * [`Store::head`] is never behind a state that a read has shown, and [`Store::position`] is never
-//!   ahead of a state that a later read shows.
+//! * [`Store::head`] is never behind a state that a read has shown, and [`Store::position`] is
+//!   never ahead of a state that a later read shows.
 //! * The feed forgets events only from its oldest end and only when it is trimmed. A cursor at the
 //!   last trimmed event is good, one before it is too old, one beyond the head is ahead. The errors
 //!   stay distinct after a restart, and trimming does not move the head.

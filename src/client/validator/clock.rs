@@ -1,4 +1,4 @@
-//! The validator's only clock. It is monotonic, so setting the wall clock has no effect.
+//! The validator's only clock, monotonic, so that setting the wall clock has no effect.
 
 use std::time::Duration;
 

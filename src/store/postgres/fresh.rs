@@ -1,4 +1,4 @@
-//! Fills a store while no server uses it. No server opens it before it is complete.
+//! Fills a store that no server opens before it is complete.
 
 use std::{sync::Arc, time::Duration};
 

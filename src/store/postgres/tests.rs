@@ -1,4 +1,4 @@
-//! Tests of the engine with a real database. The script that starts the database supplies its URL.
+//! Tests of the engine with a real database, whose URL comes from the script that starts it.
 
 use std::{sync::Arc, time::Duration};
 

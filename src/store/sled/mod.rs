@@ -1,4 +1,4 @@
-//! The embedded engine: sled behind one committer. `Ok` means that a write is on the disk.
+//! The embedded engine: sled behind one committer, so that `Ok` means that a write is on the disk.
 
 mod ballast;
 mod batch;
