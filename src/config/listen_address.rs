@@ -1,20 +1,20 @@
-//! Where a listener is: an address and port, or a socket of the file system.
+//! Addresses of listeners: an address and port, or a socket of the file system.
 
 use std::{fmt, net::SocketAddr, path::PathBuf};
 
 use crate::domain::invalid::Invalid;
 
-/// What the text of a socket's path begins with.
+/// Prefix of the text of a socket's path.
 const UNIX: &str = "unix:";
-/// The longest path that the kernel takes for a socket, in bytes.
+/// Maximum length of a socket's path in the kernel, in bytes.
 const MAX_PATH_BYTES: usize = 107;
 
-/// Where to listen.
+/// Address of a listener.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum ListenAddress {
     /// An address and port.
     Network(SocketAddr),
-    /// A socket of the file system, whose mode says who may connect.
+    /// A socket of the file system, whose mode controls access.
     Unix(PathBuf),
 }
 
