@@ -1,4 +1,4 @@
-//! The tables, and how a store made by an older release gets those of this one.
+//! The tables, and their migrations from older releases.
 
 use std::error::Error;
 
@@ -14,14 +14,14 @@ use super::{
 };
 use crate::store::{ReadError, Sequence, StoreId};
 
-/// What brings the tables from each version to the next. Each may be cut off and run again.
+/// Migrations from each version to the next. Each can be interrupted and run again.
 const STEPS: [&str; 1] = [include_str!("schema.sql")];
 
-/// Instances that start on a new database at the same time make the first table at the same time,
-/// and all but one are refused.
+/// Number of attempts to create the first table: of several instances that start on a new database
+/// at the same time, all but one are refused.
 const ATTEMPTS: usize = 16;
 
-/// Makes the table that the others are known by.
+/// Creates the table that identifies a store.
 const FIRST_TABLE: &str = "CREATE TABLE IF NOT EXISTS jeton_store (
     single boolean PRIMARY KEY,
     schema bigint NOT NULL,
@@ -30,16 +30,16 @@ const FIRST_TABLE: &str = "CREATE TABLE IF NOT EXISTS jeton_store (
     filling boolean NOT NULL
 )";
 
-/// What a process learns of the store when it opens it.
+/// Identity of the store, read at an opening.
 pub(super) struct Identity {
     pub(super) id: StoreId,
-    /// How often the store has been opened, this time included.
+    /// Number of openings of the store, including this one.
     pub(super) opening: i64,
-    /// Whether it is only being filled.
+    /// `true` if the store is still being filled.
     pub(super) filling: bool,
 }
 
-/// Brings the tables up to date, and counts this opening. `id` becomes that of a new store.
+/// Migrates the tables and counts this opening. A new store gets the id `id`.
 pub(super) async fn prepare(connections: &Connections, id: StoreId) -> Result<Identity, OpenError> {
     let mut client = connection(connections).await?;
     for _ in 1..ATTEMPTS {
@@ -51,10 +51,10 @@ pub(super) async fn prepare(connections: &Connections, id: StoreId) -> Result<Id
     attempt(&mut client, id).await?
 }
 
-/// Tries what an opening does first, and takes it back.
+/// Runs the first statements of an opening, and rolls them back.
 ///
 /// # Errors
-/// Those that an opening would end with.
+/// Returns the error that an opening would return.
 pub(super) async fn rehearse(client: &mut Connection) -> Result<(), OpenError> {
     let transaction = client.transaction().await?;
     transaction.batch_execute(FIRST_TABLE).await?;
@@ -65,7 +65,7 @@ pub(super) async fn rehearse(client: &mut Connection) -> Result<(), OpenError> {
     finished(row.try_get(1)?)
 }
 
-/// What brings the tables from this version to today's.
+/// Returns the migrations from this version to today's.
 fn steps_from(found: i64) -> Result<&'static [&'static str], OpenError> {
     let steps = usize::try_from(found).ok().and_then(|found| STEPS.get(found..));
     steps.ok_or(OpenError::Schema { found, known: STEPS.len() })
@@ -76,13 +76,13 @@ pub(super) fn finished(filling: bool) -> Result<(), OpenError> {
     if filling { Err(OpenError::Unfinished) } else { Ok(()) }
 }
 
-/// A connection, or why there is none.
+/// Returns a connection, or the reason that there is none.
 pub(super) async fn connection(connections: &Connections) -> Result<Connection, OpenError> {
     let unreachable = |error: PoolError<_>| OpenError::Unreachable(cause(&error).into());
     connections.get().await.map_err(unreachable)
 }
 
-/// The error and what is behind it, in one line.
+/// Formats the error and its causes in one line.
 fn cause(error: &dyn Error) -> String {
     let mut text = error.to_string();
     let mut source = error.source();
@@ -147,15 +147,16 @@ async fn attempt(
     Ok(Ok(Identity { id, opening, filling: row.try_get(3)? }))
 }
 
-/// By how much the head moves where a feed begins in another one's place: beyond whatever was lost. So
-/// of two positions that of the newer feed is the greater one, also for those who know no ids.
+/// Distance by which the head moves when a feed replaces another: beyond all lost events. Of two
+/// positions that of the newer feed is thus the greater one, even for readers that do not compare
+/// ids.
 const FEEDS_APART: i64 = 1 << 32;
 
-/// Begins another feed in the place of that of the store `old`, and hands back the id and the head that
-/// the store has then. The id depends on `known`, that of the feed before it.
+/// Replaces the feed of the store `old` with another one, and returns the store's new id and head.
+/// The id depends on `known`, the id of the feed before.
 ///
 /// # Errors
-/// `Unavailable` also when another instance came first: the next barrier finds what it has begun.
+/// Returns `Unavailable` also if another instance came first: the next barrier finds its feed.
 pub(super) async fn begin_feed(
     connection: &Connection,
     old: StoreId,
@@ -177,7 +178,7 @@ pub(super) async fn begin_feed(
     Ok((id, Sequence(head)))
 }
 
-/// Puts the grants of instances that were not seen for a week into one row.
+/// Merges the grants of instances that were not seen for a week into one row.
 async fn fold(transaction: &Transaction<'_>) -> Result<(), tokio_postgres::Error> {
     let gone = "DELETE FROM jeton_instances WHERE number <> 0
                 AND seen_at < now() - interval '7 days' RETURNING grants";
@@ -189,7 +190,7 @@ async fn fold(transaction: &Transaction<'_>) -> Result<(), tokio_postgres::Error
     transaction.execute(add, &[&grants]).await.map(drop)
 }
 
-/// Whether another instance did the same at the same time.
+/// Returns `true` if another instance did the same at the same time.
 fn is_race(error: &tokio_postgres::Error) -> bool {
     const RACES: [SqlState; 6] = [
         SqlState::UNIQUE_VIOLATION,
