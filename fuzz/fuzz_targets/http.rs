@@ -1,4 +1,4 @@
-//! Bodies and credentials over HTTP: whatever is sent, the answer is below 500, is kept by no cache
+//! Bodies and credentials over HTTP: for every request the answer is below 500, is kept by no cache
 //! and repeats no secret.
 
 #![no_main]

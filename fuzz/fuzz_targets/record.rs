@@ -1,4 +1,4 @@
-//! Records: whatever lies on the disk is a record or is damaged, and a record that was read is
+//! Records: any bytes on the disk are a record or are damaged, and a record that was read is
 //! written so that it is read as the same one.
 
 #![no_main]

@@ -1,4 +1,4 @@
-//! Settings files: whatever is in one, it is loaded or all its faults are told, with a place in it.
+//! Settings files: every file is loaded, or all its faults are reported, with a place in it.
 
 #![no_main]
 

@@ -1,4 +1,4 @@
-//! The endpoints over a service in memory, made anew before it has grown.
+//! The endpoints over a service in memory, made again before it has grown.
 
 use std::{
     cell::RefCell,
@@ -37,7 +37,7 @@ use jeton::{
 use tokio::runtime::{Builder, Runtime};
 use tower::ServiceExt as _;
 
-/// What no answer may hold.
+/// Secrets that no answer may hold.
 pub(crate) const SECRETS: [&str; 2] = ["orders-s3cr3t", "alice-s3cr3t"];
 const DECLARED: &str = r#"
 [secrets]
