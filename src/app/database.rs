@@ -14,7 +14,7 @@ pub(super) fn options(settings: &StoreSettings, url: &DatabaseUrl) -> PostgresOp
     PostgresOptions {
         url: url.url.clone(),
         tls: tls(settings, url),
-        // And the barrier's own.
+        // One more connection, for the barrier.
         connections: usize::try_from(settings.connections).unwrap_or(usize::MAX).saturating_add(1),
         cache_bytes: settings.cache_bytes.as_u64(),
         max_staleness: settings.max_staleness,

@@ -83,7 +83,7 @@ impl Readers {
 
     async fn read_all(&mut self, reread: &OnHangup) {
         let settings = self.settings.take().filter(|reading| !reading.is_finished());
-        // One that hangs is waited for again, and no second thread is given to it.
+        // A reading that hangs is waited for again; it gets no second thread.
         let settings = self.settings.insert(settings.unwrap_or_else(|| {
             let reread = Arc::clone(reread);
             spawn_blocking(move || reread())
@@ -91,7 +91,7 @@ impl Readers {
         let mut reading = Vec::new();
         for follower in &self.followers {
             let (asked, read) = oneshot::channel();
-            // One that is gone follows no files any more.
+            // A follower that is gone follows no files any more.
             if follower.send(asked).await.is_ok() {
                 reading.push(read);
             }

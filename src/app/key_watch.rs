@@ -121,7 +121,7 @@ async fn judge<S: Store>(
     }
 }
 
-/// As [`judge`], of a ring that was read.
+/// Puts a ring that was read into use, with the results of [`judge`].
 async fn take<S: Store>(service: &Service<S>, ring: KeyRing) -> Option<Option<String>> {
     if is_same(&ring, service) {
         return Some(None);

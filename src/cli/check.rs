@@ -22,8 +22,8 @@ pub(super) struct Check {
     #[arg(long, value_name = "FILE")]
     config: Option<PathBuf>,
 
-    /// Looks also at what a server with these settings would find on this machine: files, keys, clock,
-    /// space, ports, credentials. May run beside the server
+    /// Checks also this machine for a server with these settings: files, keys, clock, space, ports,
+    /// credentials. Can run beside the server
     #[arg(long, conflicts_with = "store")]
     deep: bool,
 
@@ -35,7 +35,7 @@ pub(super) struct Check {
     #[arg(long, value_name = "DIR", requires = "store")]
     keys: Option<PathBuf>,
 
-    /// Repairs what can be: writes index entries, sets records aside that do not decode
+    /// Repairs faults if possible: writes index entries, sets records aside that do not decode
     #[arg(long, requires = "store")]
     repair: bool,
 
@@ -95,7 +95,7 @@ impl Check {
         output::write(&format!("{config}: good ({clients} clients, {users} users)\n"))
     }
 
-    /// One a line, or one list of objects.
+    /// Prints one finding a line, or one list of objects.
     fn print_findings(&self, findings: &[Finding]) -> Result<(), CliError> {
         match self.output {
             Format::Table if Presentation::current().field.is_none() => {

@@ -10,8 +10,8 @@ pub(super) const HEADING: &str = "Connection";
 /// The files of one side of TLS.
 #[derive(Args, Clone, Debug, Default)]
 pub(super) struct Encryption {
-    /// For an https:// server: the CAs that may have issued its certificate, a PEM file; those that
-    /// this machine trusts unless given
+    /// For an https:// server: the CAs that may have issued its certificate, a PEM file; by default
+    /// those that this machine trusts
     #[arg(long, env = "JETON_CA", value_name = "FILE", global = true, help_heading = HEADING)]
     pub(super) ca: Option<PathBuf>,
 

@@ -62,7 +62,7 @@ pub(super) enum CliError {
     /// The profile that was named cannot be used.
     #[error(transparent)]
     Profile(#[from] ProfileError),
-    /// A person thought better of it.
+    /// The person declined at the prompt.
     #[error("nothing was done")]
     NotConfirmed,
     /// A command that needs a confirmation or `--yes` has neither.
@@ -79,10 +79,10 @@ pub(super) enum CliError {
     NoSuchField {
         /// Name of the field.
         field: String,
-        /// Those that it has.
+        /// Names of the fields that it has.
         known: String,
     },
-    /// Nothing has such a token.
+    /// The server knows no such token.
     #[error(
         "nothing was revoked: this server knows no such token; is it the right server, and all of the token?"
     )]

@@ -38,11 +38,11 @@ pub(super) enum Action {
         #[command(flatten)]
         whose: Whose,
 
-        /// Those only that are active
+        /// Only active grants
         #[arg(long)]
         active: bool,
 
-        /// At most so many; all unless given
+        /// Most grants to list; all by default
         #[arg(long, value_name = "COUNT")]
         limit: Option<usize>,
     },
@@ -67,7 +67,7 @@ pub(super) enum Action {
         #[arg(long)]
         dry_run: bool,
 
-        /// Does not ask
+        /// Skips the confirmation prompt
         #[arg(long)]
         yes: bool,
     },
@@ -76,15 +76,15 @@ pub(super) enum Action {
 #[derive(Args, Debug)]
 #[group(required = true, multiple = true)]
 pub(super) struct Whose {
-    /// Those of this user, by login name or id
+    /// Grants of this user, by login name or id
     #[arg(long, value_name = "USER", conflicts_with = "subject", value_parser = meant::given)]
     user: Option<String>,
 
-    /// Those of this user id, or of this client that asked for itself
+    /// Grants of this user id, or of a client's own tokens
     #[arg(long, value_name = "ID", value_parser = meant::given)]
     subject: Option<String>,
 
-    /// Those that were issued to this client
+    /// Grants that were issued to this client
     #[arg(long, value_name = "ID", value_parser = meant::given)]
     client: Option<String>,
 }
@@ -93,7 +93,7 @@ pub(super) struct Whose {
 struct Selection {
     subject: String,
     client_id: String,
-    /// The same for a person.
+    /// The filter in words, for a person.
     words: String,
 }
 

@@ -18,7 +18,7 @@ pub(super) struct Health {
     #[command(flatten)]
     server: Server,
 
-    /// The service to ask about; the whole server when left out
+    /// The service to ask about; the whole server by default
     #[arg(long, default_value = "")]
     service: String,
 }

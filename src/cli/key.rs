@@ -23,13 +23,13 @@ const ASKED: usize = 100;
 
 /// Longest wait until a server uses a key that was activated: it looks at the ring each second.
 const LONGEST: Duration = Duration::from_secs(30);
-/// The pause between two questions whether it does.
+/// Pause between two questions to the server.
 const PAUSE: Duration = Duration::from_millis(200);
 
 /// The keys that derive and tag tokens: distribute first, activate second, remove last.
 #[derive(Args, Debug)]
 pub(super) struct Key {
-    /// The directory of the key ring; unless given, what the settings say, or else jeton-keys
+    /// The directory of the key ring; by default the one in the settings, or else jeton-keys
     #[arg(long, env = "JETON_KEYS_PATH", value_name = "DIR", global = true)]
     keys: Option<PathBuf>,
 
@@ -47,17 +47,17 @@ pub(super) struct Key {
 
 #[derive(Debug, Subcommand)]
 enum Action {
-    /// Makes a new key, which nothing uses yet: copy its file to wherever the ring lies
+    /// Makes a new key, which nothing uses yet: copy its file to every copy of the ring
     Add {
-        /// Makes a new ring, whose only key is active; refused where there is one
+        /// Makes a new ring, whose only key is active; refused if there is one
         #[arg(long)]
         new: bool,
     },
-    /// Has new tokens made with a key, and waits until a running server does
+    /// Activates a key for new tokens, and waits until a running server uses it
     Activate(Activate),
     /// Lists the keys
     List,
-    /// Removes a key that nothing live names any more
+    /// Removes a key that no live record names any more
     Remove(Remove),
 }
 

@@ -30,7 +30,7 @@ pub(super) type Lockout = Administration<Action>;
 
 #[derive(Debug, Subcommand)]
 pub(super) enum Action {
-    /// Lists who is locked out after failed logins, at which client and until when
+    /// Lists the users that are locked out after failed logins, with the client and the time
     List {
         /// Only the lockouts of this user, by login name or by id
         #[arg(long, value_name = "USER", value_parser = meant::given)]
@@ -40,11 +40,11 @@ pub(super) enum Action {
         #[arg(long, value_name = "ID", value_parser = meant::given)]
         client: Option<String>,
 
-        /// Also failed logins that keep nobody waiting
+        /// Also failed logins that lock no user out
         #[arg(long)]
         all: bool,
 
-        /// Stops after so many
+        /// Most lockouts to list; all by default
         #[arg(long, value_name = "COUNT")]
         limit: Option<usize>,
     },

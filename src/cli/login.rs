@@ -12,7 +12,7 @@ use super::{
 
 #[derive(Args, Debug)]
 pub(super) struct Login {
-    /// The profile to keep it under; one that is there is replaced
+    /// Name of the profile; an existing one is replaced
     #[arg(value_name = "NAME", default_value = "default", value_parser = meant::given)]
     name: String,
 

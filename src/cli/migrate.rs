@@ -21,8 +21,8 @@ pub(super) struct Migrate {
     #[arg(long, value_name = "sled:DIR", value_parser = directory)]
     from: Directory,
 
-    /// The database, which holds no store yet. Without it that of `JETON_STORE_URL`: arguments
-    /// are seen by everybody
+    /// The database, which holds no store yet. Without it that of `JETON_STORE_URL`: every process
+    /// of the machine can see arguments
     #[arg(long, value_name = "URL", value_parser = crate::config::unread_url)]
     to: Option<crate::domain::secret::Secret>,
 

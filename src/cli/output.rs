@@ -26,9 +26,9 @@ pub(super) struct Fields(Vec<(&'static str, Value)>);
 /// The columns of a list, for people.
 #[derive(Clone, Copy)]
 pub(super) struct Columns {
-    /// Those that fit side by side.
+    /// Columns that fit side by side.
     usual: &'static [&'static str],
-    /// Those of `--wide`.
+    /// Columns of `--wide`.
     wide: &'static [&'static str],
 }
 

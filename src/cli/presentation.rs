@@ -13,7 +13,7 @@ const FIELD: &str = "field";
 const WIDE: &str = "wide";
 const VERBOSE: &str = "verbose";
 
-/// That of this process.
+/// Presentation of this process's answers.
 static CURRENT: OnceLock<Presentation> = OnceLock::new();
 
 /// Presentation of an answer.
@@ -23,12 +23,12 @@ pub(super) struct Presentation {
     pub(super) field: Option<String>,
     /// All columns, and no line is broken.
     pub(super) wide: bool,
-    /// Everything that the server says of what it refuses.
+    /// All details of a refusal by the server.
     pub(super) verbose: bool,
 }
 
 impl Presentation {
-    /// As the arguments say; all of an answer, as wide as a terminal, where they say nothing.
+    /// Reads the arguments; by default all of an answer, as wide as a terminal.
     pub(super) fn current() -> &'static Self {
         CURRENT.get_or_init(Self::default)
     }
@@ -60,7 +60,7 @@ pub(super) fn flags(command: Command) -> Command {
     command.arg(field).arg(wide).arg(verbose)
 }
 
-/// Keeps what the command was given, for [`Presentation::current`].
+/// Keeps the flags of the command, for [`Presentation::current`].
 pub(super) fn keep(matches: &ArgMatches) {
     let mut leaf = matches;
     while let Some((_, below)) = leaf.subcommand() {

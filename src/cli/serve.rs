@@ -26,7 +26,8 @@ use crate::{
 
 #[derive(Args, Debug)]
 pub(super) struct Serve {
-    /// A first look: data and keys under ./jeton-dev, a demo client and user, commands to paste
+    /// Tries jeton: makes data and keys in ./jeton-dev, a demo client and user, and prints commands
+    /// to run
     #[arg(long, conflicts_with = "config")]
     dev: bool,
 
@@ -38,11 +39,11 @@ pub(super) struct Serve {
     #[arg(long, env = "JETON_CONFIG", value_name = "FILE")]
     config: Option<PathBuf>,
 
-    /// On a store that nobody may administer: makes the client `admin` and prints its secret, once
+    /// On a store without an administrator: makes the client `admin` and prints its secret, once
     #[arg(long)]
     init_admin: bool,
 
-    /// As --store-url
+    /// The same as --store-url
     #[arg(long, value_name = "URL", value_parser = config::unread_url, conflicts_with = "store_url")]
     store: Option<Secret>,
 

@@ -231,7 +231,7 @@ fn refreshed(fields: &mut Fields, tokens: v1::RefreshTokenResponse) {
     );
 }
 
-/// Says what happened, which is nothing where the token is of no use already.
+/// Prints the outcome, which is nothing if the token is dead already.
 fn revoked(fields: &mut Fields, outcome: v1::RevokeOutcome) -> Result<(), CliError> {
     match outcome {
         v1::RevokeOutcome::Revoked => fields.add("revoked", true),
@@ -265,8 +265,8 @@ fn introspected(fields: &mut Fields, found: v1::IntrospectResponse) {
     fields.add("cache_ttl_seconds", found.cache_ttl.map(|ttl| ttl.seconds));
 }
 
-/// Adds why a token is no good, where the caller may know: one who administers, or reads what administrators
-/// read.
+/// Adds the cause for which a token is no good, if the caller may know it: an administrator, or a
+/// client that may read the same.
 fn add_cause(fields: &mut Fields, explained: Result<v1::ExplainTokenResponse, Status>) {
     match explained {
         Ok(found) if found.active => output::note(

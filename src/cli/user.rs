@@ -56,7 +56,7 @@ pub(super) enum Action {
         #[command(flatten)]
         which: UserArg,
     },
-    /// Lets a user log in again; what was ended stays ended
+    /// Lets a user log in again; ended grants stay ended
     Enable {
         #[command(flatten)]
         which: UserArg,
@@ -66,7 +66,7 @@ pub(super) enum Action {
         #[command(flatten)]
         which: UserArg,
 
-        /// Does not ask
+        /// Skips the confirmation prompt
         #[arg(long)]
         yes: bool,
     },
@@ -93,15 +93,15 @@ impl NewName {
 
 #[derive(Args, Debug)]
 pub(super) struct List {
-    /// Those only whose login name begins so
+    /// Only users whose login name has this prefix
     #[arg(long, value_name = "TEXT", value_parser = meant::given)]
     prefix: Option<String>,
 
-    /// Those only that are disabled
+    /// Only users that are disabled
     #[arg(long)]
     disabled: bool,
 
-    /// At most so many; all unless given
+    /// Most users to list; all by default
     #[arg(long, value_name = "COUNT")]
     limit: Option<usize>,
 }

@@ -36,11 +36,11 @@ const EVENT_WIDTH: usize = 20;
 
 #[derive(Args, Debug)]
 pub(super) struct Watch {
-    /// Goes on behind the cursor that an earlier watch named when it ended. Left out: from now on
+    /// Goes on behind the cursor that an earlier watch printed at its end. Left out: from now on
     #[arg(long, value_name = "CURSOR", value_parser = meant::given)]
     cursor: Option<String>,
 
-    /// Begins with what the server still keeps: the last 10 minutes at least
+    /// Begins with the revocations that the server still keeps: the last 10 minutes at least
     #[arg(long, conflicts_with = "cursor")]
     snapshot: bool,
 }
@@ -82,10 +82,10 @@ struct Tail<'a> {
     client_id: String,
     secret: Secret,
     format: Format,
-    /// The last one that was received, or where to start.
+    /// The last cursor that was received, or the one to start from.
     cursor: String,
     snapshot: bool,
-    /// Before the next attempt.
+    /// Pause before the next attempt.
     pause: Duration,
 }
 
@@ -115,7 +115,7 @@ impl Tail<'_> {
         }
     }
 
-    /// Prints what comes, until the server falls silent.
+    /// Prints events until the server falls silent.
     async fn read(&mut self, channel: Channel) -> Result<(), CliError> {
         let request = WatchRevocationsRequest {
             cursor: self.cursor.clone(),

@@ -54,7 +54,7 @@ pub struct Log {
 #[derive(Clone)]
 pub struct LogSwitch {
     gates: Gates,
-    /// Of an audit that goes where the log goes, and looks like it.
+    /// The filters of an audit that goes where the log goes, in the same form.
     audit_gates: Option<Gates>,
 }
 

@@ -12,7 +12,7 @@ use crate::config::LimitSettings;
 const PATIENCE: u32 = 20;
 /// No call for so long: the client is not calling, rather than held up between two calls.
 const IDLE: Duration = Duration::from_secs(1);
-/// The same while the process drains, which waits for idle connections too.
+/// The same limit while the process drains, which waits for idle connections too.
 const IDLE_DRAINING: Duration = Duration::from_millis(100);
 /// Number of checks that a peer takes the bytes sent to it, in the time that it has for that.
 const LOOKS: u32 = 4;

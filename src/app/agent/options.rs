@@ -13,7 +13,7 @@ use crate::{
 pub struct AgentOptions {
     /// The caller of the server.
     pub client: TokenClient,
-    /// As whom it calls, for the log.
+    /// Id of the client as which it calls, for the log.
     pub client_id: String,
     /// Promises for remembered answers.
     pub validator: validator::Options,

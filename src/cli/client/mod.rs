@@ -64,7 +64,7 @@ pub(super) struct Create {
     #[command(flatten)]
     secret: NewSecret,
 
-    /// It is not to be served yet
+    /// Creates the client disabled
     #[arg(long)]
     disabled: bool,
 
@@ -74,19 +74,19 @@ pub(super) struct Create {
 
 #[derive(Args, Debug)]
 pub(super) struct List {
-    /// Those only whose id begins so
+    /// Only clients whose id has this prefix
     #[arg(long, value_name = "TEXT", value_parser = meant::given)]
     prefix: Option<String>,
 
-    /// Those only that have this permission
+    /// Only clients with this permission
     #[arg(long, value_name = "WORD", value_parser = v1::Permission::parser())]
     permission: Option<v1::Permission>,
 
-    /// Those only that are disabled
+    /// Only clients that are disabled
     #[arg(long)]
     disabled: bool,
 
-    /// At most so many; all unless given
+    /// Most clients to list; all by default
     #[arg(long, value_name = "COUNT")]
     limit: Option<usize>,
 }
@@ -97,7 +97,7 @@ pub(super) struct Update {
     #[arg(value_parser = meant::given)]
     id: String,
 
-    /// Only if it is still as it was when this was its etag
+    /// Refuses the change if the client has another etag by now
     #[arg(long, value_name = "ETAG", value_parser = meant::given)]
     etag: Option<String>,
 
@@ -118,7 +118,7 @@ pub(super) struct Certain {
     #[arg(value_parser = meant::given)]
     id: String,
 
-    /// Does not ask
+    /// Skips the confirmation prompt
     #[arg(long)]
     yes: bool,
 
