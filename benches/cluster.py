@@ -27,7 +27,7 @@ from pathlib import Path
 CONTROL = Path(__file__).parent.parent / "tests" / "postgres" / "ctl.sh"
 NODES = ("primary", "standby1", "standby2")
 CONNECTIONS = 16
-# Calls under way at once, whatever the number of instances.
+# Calls under way at once, for any number of instances.
 IN_FLIGHT = 96
 RAW_ROWS = 100_000
 RAW_UPDATE = f"\\set id random(1, {RAW_ROWS})\nUPDATE raw SET n = n + 1 WHERE id = :id;\n"
@@ -165,7 +165,7 @@ class Sampler(threading.Thread):
         self.samples: list[tuple[float, float, float]] = []
 
     def run(self) -> None:
-        """Notes until told to stop."""
+        """Notes until it is stopped."""
         while not self._over.wait(0.1):
             used = sum(instance.cpu() for instance in self._instances)
             self.samples.append((time.monotonic(), used, self._postgres.cpu()))

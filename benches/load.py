@@ -23,7 +23,7 @@ class Sampler(threading.Thread):
         self.samples: list[tuple[float, float]] = []
 
     def run(self) -> None:
-        """Notes until told to stop."""
+        """Notes until it is stopped."""
         while not self._over.wait(0.1):
             self.samples.append((time.monotonic(), self._server.cpu()))
 
@@ -38,7 +38,7 @@ class Sampler(threading.Thread):
 
 @dataclass
 class Load:
-    """What `jeton bench` is told."""
+    """Arguments of `jeton bench`."""
 
     name: str
     call: str

@@ -54,7 +54,7 @@ class Server:
         self.process = subprocess.Popen(
             [*pinned, *command], env=environment, stdout=subprocess.DEVNULL
         )
-        # Whoever measures may end early, and would leave the server with its output open.
+        # A measurement may end early, and would leave the server with its output open.
         atexit.register(self.process.kill)
         began = time.monotonic()
         while not self.answers():

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# fuzz.sh [SECONDS] [TARGET…]: gives each fuzz target, or those named, that many seconds, 5 unless
-# told otherwise, beginning with the corpus in the tree. Inputs that it finds on the way are kept
+# fuzz.sh [SECONDS] [TARGET…]: gives each fuzz target, or those named, that many seconds, by default
+# 5, beginning with the corpus in the tree. Inputs that it finds on the way are kept
 # under target/fuzz, and what breaks a target there too, with the command that repeats it.
 #
 # It needs stable Rust and a C++ compiler. The flags are those of `cargo fuzz build -s none`.

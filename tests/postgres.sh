@@ -58,7 +58,7 @@ if [[ ${2:-} == all ]]; then
 else
     run_suites 3 introspect issue refresh revoke admin_grants
 fi
-# A validator is told by one instance what another one, which may be behind, does not know yet.
+# A validator learns from one instance events that another one, which may be behind, does not know yet.
 for instances in 2 3; do
     JETON_TEST_MAX_STALENESS=1s run_suites "$instances" validator_faults
 done

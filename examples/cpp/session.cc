@@ -88,7 +88,7 @@ class Session {
   std::unique_ptr<pb::TokenService::Stub> stub_;
 };
 
-// Reads until the end of a grant is told, and returns where to resume.
+// Reads until the end of a grant is reported, and returns the cursor to resume from.
 std::string WaitFor(grpc::ClientReader<pb::WatchRevocationsResponse>& watch,
                     const std::string& grant_id) {
   pb::WatchRevocationsResponse response;

@@ -56,7 +56,7 @@ func (s session) watch(cursor string) (jetonv1.TokenService_WatchRevocationsClie
 	return stream, cancel, err
 }
 
-// waitFor reads until the end of a grant is told, and returns where to resume.
+// waitFor reads until the end of a grant is reported, and returns the cursor to resume from.
 func waitFor(watch jetonv1.TokenService_WatchRevocationsClient, grantID string) (string, error) {
 	for {
 		response, err := watch.Recv()

@@ -39,7 +39,7 @@ const logIn = () => call("IssueToken", { ...client, password: { username: user, 
 const introspect = (token) => call("Introspect", { token });
 const revoke = (token) => call("RevokeToken", { ...client, token });
 
-// Reads until the end of a grant is told, and returns where to resume.
+// Reads until the end of a grant is reported, and returns the cursor to resume from.
 async function waitFor(watch, grantId) {
   for await (const { revocations, cursor } of watch) {
     if (revocations.some(({ grantEnded }) => grantEnded?.grantId === grantId)) return cursor;

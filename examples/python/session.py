@@ -43,7 +43,7 @@ class Session:
 
 
 def wait_for(watch, grant_id):
-    """Reads until the end of a grant is told, and returns where to resume."""
+    """Reads until the end of a grant is reported, and returns the cursor to resume from."""
     for response in watch:
         ended = [revocation.grant_ended.grant_id for revocation in response.revocations]
         if grant_id in ended:

@@ -13,7 +13,7 @@ sees to: from some moment on
 Then the server
 
 * acknowledges nothing that was asked after the first failure, save what needed no write;
-* tells whoever follows its health, on either listener, that it does not serve, and nothing else;
+* answers followers of its health, on either listener, that it does not serve, and nothing else;
 * ends by itself, with an exit code that says so and a log line that says why, and panics nowhere;
 * started again on the same data, agrees with the ledger.
 """

@@ -36,7 +36,7 @@ from server import Server, Settings, fleet, wait_until
 
 CALLERS = 6
 
-# Acknowledged answers after which a round may end, drawn anew for each.
+# Acknowledged answers after which a round may end, drawn for each.
 ANSWERS_A_ROUND = (50, 600)
 
 # Live grants of one user: more would take longer to look at than to make. The client's limit is far

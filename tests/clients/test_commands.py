@@ -135,5 +135,5 @@ def test_the_version_names_the_commit_of_this_clone(commands: Commands) -> None:
     asked = ["git", "-C", str(ROOT), "rev-parse", "--short=12", "HEAD"]
     head = subprocess.run(asked, capture_output=True, text=True, check=True).stdout.strip()
     said = commands.run("--version").stdout
-    # Whoever tries out a change has a program that says so.
+    # A program that is built with changes says so.
     assert re.fullmatch(rf"jeton \d+\.\d+\.\d+ \({head}(\+changes)?\)\n", said), said

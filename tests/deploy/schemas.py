@@ -185,7 +185,7 @@ def check_image() -> None:
     assert stage["ENTRYPOINT"] == ['["/jeton"]'] and stage["CMD"] == ['["serve"]']
     [health] = stage["HEALTHCHECK"]
     assert json.loads(health.partition("CMD")[2])[:2] == ["/jeton", "health"]
-    # The ports are those that the listeners are told and that the others expect.
+    # The ports are those of the listeners' settings and those that the others expect.
     [environment] = stage["ENV"]
     listens = re.findall(r"JETON_(?:GRPC|HTTP|OPS)_LISTEN=0\.0\.0\.0:(\d+)", environment)
     [compose] = documents(DEPLOY / "compose/compose.yaml")

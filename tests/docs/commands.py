@@ -1,4 +1,4 @@
-"""Runs what the pages tell people to type, and compares it with what they show.
+"""Runs the commands of the pages, and compares the output with the pages.
 
     commands.py [PAGE…]
 
@@ -40,7 +40,7 @@ PAGES = ["README.md", "CONTRIBUTING.md", "CHANGELOG.md", "docs/*.md"]
 SHELL = {"sh", "console"}
 CODE = {"rust", "go", "python"}
 FOR_PEOPLE = {"mermaid", "text"}
-# What a page tells to do takes some seconds, and on a busy machine a minute. After this it hangs.
+# A page's commands take some seconds, and on a busy machine a minute. After this they hang.
 PAGE_LIMIT = 300
 # A page that lost its blocks proves nothing.
 FEWEST_RUN = 15
@@ -220,7 +220,7 @@ class Shell:
         try:
             ended = f"exit code {bash.wait(PAGE_LIMIT)}"
         except subprocess.TimeoutExpired:
-            # With its server and whatever else it has started.
+            # With its server and everything else that it has started.
             os.killpg(bash.pid, signal.SIGKILL)
             bash.wait()
             ended = "it did not come to an end"

@@ -21,7 +21,7 @@ def count() -> int:
 
 
 def store(home: Path) -> list[str]:
-    """Arguments that name the store of whoever lives in `home`: a new database, or a directory."""
+    """Arguments that name the store of the server in `home`: a new database, or a directory."""
     if os.environ.get("JETON_TEST_STORE") != "postgres":
         return ["--store-path", str(home / "data")]
     name = f"http_{os.getpid()}_{home.name.replace('-', '_')}"
@@ -31,7 +31,7 @@ def store(home: Path) -> list[str]:
         [control, "sql", cluster, "primary", f"CREATE DATABASE {name}", "postgres"], check=True
     )
     servers = os.environ["JETON_TEST_POSTGRES"].rsplit("/", 1)[0]
-    # Whoever asks right after a revocation means the service, whichever instance answers.
+    # A test that asks right after a revocation asks the service, at any instance.
     return ["--store", f"{servers}/{name}", "--max-staleness", "0s"]
 
 

@@ -154,7 +154,7 @@ url_of() {
         "$(port_of "$1" primary)" "$(port_of "$1" standby1)" "$(port_of "$1" standby2)"
 }
 
-# end_cluster CLUSTER: whatever became of it, nothing is left running.
+# end_cluster CLUSTER: leaves nothing running, in any state of the cluster.
 end_cluster() {
     local node pooler
     for pooler in "$1"/pooler-*.pid; do
