@@ -17,7 +17,7 @@ use crate::common::{
     server::Server,
 };
 
-/// Those of which the beginning or the end is there: half of one is a leak too.
+/// Returns the secrets of which the beginning or the end is there: half of one is a leak too.
 fn found_in(bytes: &[u8], secrets: &[String]) -> Vec<String> {
     let written = Written::new(bytes);
     let leaks = |secret: &&String| written.leaks(secret, 16);

@@ -166,7 +166,7 @@ async fn a_directory_above_where_everybody_can_put_another_in_its_place_is_warne
     checked.says("warning", "access", "the data directory lies below");
     checked.says("warning", "access", "the key ring lies below");
     checked.has_no_errors();
-    // In one like /tmp nobody renames what is another's.
+    // In a directory like /tmp a user cannot rename the files of another.
     chmod(home.path(), 0o1777);
     let checked = Checked::run(&home, &[]);
     assert!(!format!("{:?}", checked.findings).contains("lies below"), "{:#?}", checked.findings);

@@ -58,7 +58,7 @@ async fn the_sweeper_goes_round_and_frees_what_is_forgotten_a_step_at_a_time() {
     let policies = Policies::default();
     let service = Service::new(store.clone(), keys, hashes, clock, entropy, policies);
 
-    // Of how long the clock has been right it knows nothing at first.
+    // At first the service does not know for how long the clock has been right.
     assert_eq!(service.sweep_attempts().await, Ok(0));
     let mut freed = Vec::new();
     for _ in 0..3 {

@@ -148,7 +148,7 @@ async fn no_refresh_takes_anything_past_the_end_of_the_grant() {
         assert!(next.expires_in >= 1, "clients read 0 as never");
         newest = next;
     }
-    // In its last second already, since no token lives so short.
+    // The grant is dead in its last second already, since no token lives so short.
     assert_dead(shop.refresh(&newest.refresh_token).await);
     expired(&shop, &newest.access_token).await;
     // The window does not bring an expired grant back.

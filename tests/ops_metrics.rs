@@ -34,7 +34,7 @@ fn documented() -> BTreeMap<String, (String, String)> {
     rows.map(row).collect()
 }
 
-/// The same of what is served.
+/// Name, type and labels of every metric that is served.
 fn served(text: &str) -> BTreeMap<String, (String, String)> {
     let mut metrics = BTreeMap::new();
     for line in text.lines().filter_map(|line| line.strip_prefix("# TYPE ")) {

@@ -112,7 +112,7 @@ async fn guesses_at_one_clients_secret_keep_no_user_of_another_client_out() {
     tokio::join!(logins, guessing);
     assert_eq!(answered.load(Ordering::Relaxed), 10);
     for known in [true, false] {
-        // Those that are looked at, and those that come too fast.
+        // Guesses that are checked, and guesses that come too fast.
         for expected in [&["INVALID_CLIENT"][..], &["RATE_LIMITED", "OVERLOADED"]] {
             let told =
                 |(of, reason): &(bool, String)| *of == known && expected.contains(&reason.as_str());

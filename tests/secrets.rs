@@ -36,12 +36,12 @@ impl Secrets {
     fn add_client(&mut self, id: &str, secret: &str) {
         self.add(secret);
         self.add(&BASE64_STANDARD.encode(format!("{id}:{secret}")));
-        // As `jeton::client` writes it: percent-encoded first.
+        // The form of `jeton::client`: percent-encoded first.
         let encoded = secret.replace('-', "%2D");
         self.add(&BASE64_STANDARD.encode(format!("{id}:{encoded}")));
     }
 
-    /// Those of them that `bytes` hold, whole or half.
+    /// Returns the secrets that `bytes` hold, whole or half.
     fn found_in(&self, bytes: &[u8]) -> Vec<&str> {
         let written = Written::new(bytes);
         // Half of a token names its grant, which is no secret; a bit more does not.

@@ -123,7 +123,7 @@ async fn probes_are_answered_while_others_hold_every_place() {
         let watch = within("to watch", health.watch(HealthCheckRequest::default())).await;
         watches.push((health, watch.expect("a watch").into_inner()));
     }
-    // Those that say nothing at all hold no place either.
+    // Connections that say nothing at all hold no place either.
     let mut silent = Vec::new();
     for _ in 0..300 {
         silent.push(TcpStream::connect(&ops.address).await.expect("a connection"));

@@ -11,7 +11,7 @@ pub(crate) const PING: u8 = 6;
 pub(crate) const CONTINUATION: u8 = 9;
 
 pub(crate) const NO_FLAGS: u8 = 0;
-/// Of SETTINGS and PING.
+/// Flag of SETTINGS and PING.
 pub(crate) const ACK: u8 = 1;
 pub(crate) const END_STREAM: u8 = 1;
 pub(crate) const END_HEADERS: u8 = 4;

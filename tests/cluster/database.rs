@@ -14,7 +14,7 @@ use crate::{authority::Issued, proxy::Proxy};
 pub(crate) struct Database {
     cluster: PathBuf,
     url: String,
-    /// Of a cluster of its own.
+    /// Directory of a cluster of its own.
     made: Option<TempDir>,
     /// Proxies between instances and the nodes, if there are any.
     ways: Vec<Proxy>,
@@ -39,7 +39,8 @@ impl Database {
         Self { cluster: made.path().to_owned(), url, made: Some(made), ways: Vec::new() }
     }
 
-    /// The same, as far from instances as a piece takes that is on its way for up to so long.
+    /// Puts a distance between the database and the instances: each piece is on its way for up to
+    /// so long.
     pub(crate) async fn at_a_distance(mut self, longest: Duration) -> Self {
         let (user, nodes) = self.url.split_once('@').expect("a user");
         let (nodes, name) = nodes.rsplit_once('/').expect("a database");

@@ -32,7 +32,7 @@ async fn tls_is_spoken_with_a_database_that_the_ca_vouches_for_by_its_name_and_w
     assert!(said.contains("server does not support TLS"), "{said}");
 
     database.encrypt(&ours.server(1));
-    // Neither another CA's word is good, nor the system's alone, nor one for another host.
+    // Another CA is refused, and so are the system's alone and a certificate for another host.
     for ca in [Some(text(&unknown)), None] {
         let said = refused(&by_name, ca).await;
         assert!(said.contains("invalid peer certificate"), "{said}");

@@ -43,7 +43,7 @@ pub(crate) async fn three(database: &Database) -> [Server; 3] {
     several(database, 3).await.try_into().unwrap_or_else(|_| panic!("three were started"))
 }
 
-/// The same with so many.
+/// So many instances with one key ring and the standard settings.
 pub(crate) async fn several(database: &Database, count: usize) -> Vec<Server> {
     let settings = with_admin();
     let first = start_at(database, Home::new(), &settings).await;

@@ -29,7 +29,7 @@ pub(crate) enum Answered {
     Active(bool),
     /// The grant has ended.
     Ended,
-    /// Nobody knows whether it was done.
+    /// It is unknown whether the call took effect.
     Nothing,
 }
 

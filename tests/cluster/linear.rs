@@ -333,7 +333,7 @@ async fn harm(
         }
         2 => {
             database.signal("primary", "STOP");
-            // As long as a few questions take that nobody can answer.
+            // For the time of a few calls that no instance can answer.
             let caller = fleet.any(dice);
             while caller.issue(by_password("bob")).await.is_ok() {}
             database.signal("primary", "CONT");

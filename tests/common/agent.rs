@@ -26,7 +26,7 @@ impl Agent {
         Self::start_on(url, client, &["--listen", anywhere, "--check-listen", anywhere]).await
     }
 
-    /// The same that listens where these flags say.
+    /// Starts an agent that listens where these flags say.
     pub(crate) async fn start_on(url: &str, client: &str, flags: &[&str]) -> Self {
         let home = Home::new();
         let mut command = command::jeton(&home, &["agent", "--server", url, "--client-id", client]);

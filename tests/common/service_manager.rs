@@ -13,7 +13,7 @@ use super::{home::Home, server::Server, settings::Settings, wait::until};
 
 /// Its socket, and the messages that it received.
 pub(crate) struct ServiceManager {
-    /// As the environment names it.
+    /// Name of the socket in the environment.
     name: String,
     socket: UnixDatagram,
     told: RefCell<Vec<String>>,
@@ -45,7 +45,7 @@ impl ServiceManager {
         server
     }
 
-    /// The same with environment variables of its own, and without having heard of it.
+    /// Starts a server with environment variables of its own, without waiting for its message.
     pub(crate) async fn start_with(
         &self,
         home: Home,

@@ -83,7 +83,7 @@ async fn refusals_of_strangers_are_rationed_and_summed_up_at_every_rpc_and_endpo
     let counted: u64 = sums.iter().filter_map(|sum| sum["count"].as_u64()).sum();
     let single = u64::try_from(singles.len()).expect("a number");
     assert_eq!(counted + single, calls, "{text}");
-    // As many as there are at once, ten a second, and what stopping took.
+    // The lines that are written at once, ten a second, and those of the time for stopping.
     assert!(single <= 100 + 10 * (seconds + 5), "{single} lines in {seconds} s");
     assert!(!sums.is_empty(), "{text}");
     for sum in &sums {

@@ -57,7 +57,7 @@ async fn ask(address: &str, method: &str, target: &str, lines: &[String]) -> Ans
     ask_over(stream, method, target, lines).await
 }
 
-/// The same over any stream.
+/// Sends one request, as [`ask`] does, over any stream.
 pub(crate) async fn ask_over(
     mut stream: impl AsyncRead + AsyncWrite + Unpin,
     method: &str,

@@ -84,7 +84,7 @@ async fn a_retry_by_a_clock_that_is_behind_is_answered_again() {
         let (first, lost) = scene.lost_answer().await;
         scene.clock.set_back(skew);
         assert_same(scene.refresh(&first).await, &lost);
-        // And by one that is as far ahead.
+        // And by a clock that is as far ahead.
         scene.clock.advance(2 * skew);
         assert_same(scene.refresh(&first).await, &lost);
         scene.goes_on(&lost).await;
@@ -301,7 +301,7 @@ async fn the_tokens_of_a_login_that_was_repeated_are_refused_and_end_nothing() {
         }
         newest = scene.refresh(&newest).await.expect("the grant goes on");
     }
-    // And the root that counted is known for what it is, however often the grant was refreshed.
+    // And the root that counted is still known as replayed, however often the grant was refreshed.
     assert_refused(scene.refresh(&root).await);
     scene.has_ended(&newest).await;
 }

@@ -45,7 +45,7 @@ fn the_example_shows_the_real_defaults() {
     );
     assert_eq!(client.patch.disabled, Some(false));
 
-    // Those that have no default are shown with a value.
+    // Settings without a default are shown with a value.
     assert!(settings.http.issuer.take().is_some());
     assert!(settings.store.url.take().is_some() && settings.store.tls_ca.take().is_some());
     assert!(settings.tls.take().is_some_and(|tls| tls.clients.is_some()));

@@ -42,7 +42,7 @@ fn a_declared_password_that_could_not_be_set_elsewhere_is_warned_of() {
     let common = "the password of user alice must not be a common password, nor made of the user's \
                   name: fewer than 100000000 guesses find it";
     assert_eq!(told("min_length = 8", "password = 'alicealice'"), [common]);
-    // Of a hash nothing is known.
+    // Nothing is known about the text behind a hash.
     assert_eq!(told("", &format!("password_hash = '{PHC}'")), [""; 0]);
 }
 

@@ -36,7 +36,7 @@ async fn many_tokens_are_looked_up_eight_times_64_at_a_time_and_the_others_wait(
     };
     let mut calls = Box::pin(join_all((0..12).map(|_| call())));
     assert!(calls.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_pending());
-    // Those of a call are of one grant, which is read once.
+    // The look-ups of a call are of one grant, which is read once.
     assert_eq!(reads.load(Ordering::Relaxed), 8);
     gate.open();
     for answers in calls.await {

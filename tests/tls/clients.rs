@@ -186,7 +186,7 @@ async fn certificates_are_given_and_taken_while_the_server_runs_and_two_holders_
     list("rival", &["dns:orders.example"]).await;
     assert_refused(issue().await, Code::Unauthenticated, "INVALID_CLIENT");
     server.logs("two clients list the certificate").await;
-    // Of two that list it the request says which it is (RFC 8705 §2).
+    // The request names one of the two clients that list it (RFC 8705 §2).
     for client_id in ["shop", "rival", "billing"] {
         let named = Caller { id: client_id.to_owned(), ..caller.clone() };
         let answer = named.issue(client_credentials()).await;

@@ -37,12 +37,12 @@ impl Watcher {
         watcher
     }
 
-    /// From where another one was cut off.
+    /// Starts a watch at the cursor where another one was cut off.
     pub(crate) async fn resume(caller: &Caller, cursor: &str) -> Self {
         Self::start(caller, after(cursor)).await.expect("a watch")
     }
 
-    /// As is asked.
+    /// Starts a watch with this request.
     pub(crate) async fn start(
         caller: &Caller,
         request: WatchRevocationsRequest,
@@ -106,7 +106,7 @@ pub(crate) fn named(revocation: &Revocation) -> String {
     }
 }
 
-/// The same of several.
+/// Returns the names of several revocations.
 pub(crate) fn names(revocations: &[Revocation]) -> Vec<String> {
     revocations.iter().map(named).collect()
 }
