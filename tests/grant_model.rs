@@ -17,7 +17,7 @@ use jeton::domain::{
     issue::{IssueRequest, REPEAT_WINDOW, issue, reissue},
     judge::judge,
     key_ring::{KeyRing, Salt, ServerKey},
-    liveness::Parties,
+    liveness::ClientAndUser,
     pair::TokenPair,
     policy::RotationPolicy,
     refresh::{Refresh, RefreshRequest, refresh},
@@ -181,7 +181,7 @@ impl World {
     }
 
     fn repeat(&mut self) -> Result<(), TestCaseError> {
-        let parties = Parties { client: Some(&self.client), user: None };
+        let parties = ClientAndUser { client: Some(&self.client), user: None };
         let (client, key) = (&self.client, self.keys.active());
         let (grant, request) = (&self.grant, &self.request);
         let issued = reissue(grant, request, parties, client, key, &self.entropy, self.now);
@@ -202,7 +202,7 @@ impl World {
         let (client, audience) = (&self.client, &Audience::default());
         let since_rotation = self.now.since(self.grant.current.issue_time);
         let request = RefreshRequest { token, scopes, audience, client, salt, since_rotation };
-        let parties = Parties { client: Some(&self.client), user: None };
+        let parties = ClientAndUser { client: Some(&self.client), user: None };
         refresh(&self.grant, request, parties, &self.keys, &self.policy, self.now)
     }
 
@@ -324,7 +324,7 @@ impl World {
     }
 
     fn is_active(&self, token: &Token) -> bool {
-        let parties = Parties { client: Some(&self.client), user: None };
+        let parties = ClientAndUser { client: Some(&self.client), user: None };
         judge(&self.grant, token, parties, &self.policy, self.now).is_ok()
     }
 }

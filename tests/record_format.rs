@@ -17,7 +17,7 @@ use jeton::domain::{
     grant_type::GrantType,
     issue::{IssueRequest, issue},
     key_ring::{KeyRing, Salt, ServerKey},
-    liveness::Parties,
+    liveness::ClientAndUser,
     permission::Permission,
     policy::RotationPolicy,
     record::Corrupt,
@@ -112,7 +112,7 @@ fn grant() -> Grant {
         salt,
         since_rotation: Duration::ZERO,
     };
-    let parties = Parties { client: Some(&client), user: Some(&alive) };
+    let parties = ClientAndUser { client: Some(&client), user: Some(&alive) };
     let later = NOW.after(Duration::from_secs(10));
     let policy = RotationPolicy::default();
     let decision = refresh(&issued.grant, request, parties, &keys, &policy, later);

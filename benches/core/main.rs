@@ -7,7 +7,7 @@ use std::hint::black_box;
 
 use criterion::{Criterion, criterion_group, criterion_main};
 use jeton::domain::{
-    grant::Grant, judge::judge, key_ring::Salt, liveness::Parties, pair::TokenPair,
+    grant::Grant, judge::judge, key_ring::Salt, liveness::ClientAndUser, pair::TokenPair,
     policy::RotationPolicy, token::Token,
 };
 
@@ -28,7 +28,7 @@ fn token(criterion: &mut Criterion) {
         bencher.iter(|| black_box(&pair.access).is_genuine(&key));
     });
     group.bench_function("derive the next pair", |bencher| {
-        bencher.iter(|| TokenPair::successor(black_box(&refresh), 1, &key, &salt));
+        bencher.iter(|| TokenPair::next(black_box(&refresh), 1, &key, &salt));
     });
     group.finish();
 }
@@ -44,7 +44,7 @@ fn record(criterion: &mut Criterion) {
     });
     group.bench_function("judge", |bencher| {
         bencher.iter(|| {
-            let parties = Parties { client: Some(&client), user: Some(&user) };
+            let parties = ClientAndUser { client: Some(&client), user: Some(&user) };
             let active = judge(black_box(&grant), &pair.access, parties, &policy, now);
             black_box(active.expect("active"));
         });

@@ -14,7 +14,7 @@ use super::{
 use crate::{
     domain::key_ring::{KeyId, KeyRing},
     ops::Readiness,
-    service::{RingRefused, Service},
+    service::{RingChangeError, Service},
     store::Store,
 };
 
@@ -132,7 +132,7 @@ async fn take<S: Store>(service: &Service<S>, ring: KeyRing) -> Option<Option<St
             tracing::info!(%active, keys, "the key ring has changed");
             Some(None)
         }
-        Err(error @ RingRefused::Missing { .. }) => {
+        Err(error @ RingChangeError::Missing { .. }) => {
             tracing::error!(%error, "the key ring on disk is refused: the keys before stay in use");
             Some(Some(error.to_string()))
         }

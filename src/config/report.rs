@@ -4,7 +4,6 @@ use std::path::Path;
 
 use super::{
     fault::{Fault, Faults, Place},
-    pasted::without_secrets,
     warning::Warning,
 };
 
@@ -74,7 +73,7 @@ impl<'a> Report<'a> {
         };
         let fault = |(spot, problem): &(Spot, String)| Fault {
             place: place(spot),
-            problem: without_secrets(problem),
+            problem: problem.clone(),
         };
         Faults(self.faults.iter().map(fault).collect())
     }

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
 use super::{
-    base62, client_id::ClientId, subject::UserId, time::Timestamp, transcript::absorb,
+    base62, client_id::ClientId, field_hash::hash_field, subject::UserId, time::Timestamp,
     user_name::UserName,
 };
 
@@ -28,7 +28,7 @@ impl AttemptsId {
     fn hash(kind: &str, client: &ClientId, name: &str) -> Self {
         let mut hash = Sha256::new();
         for field in [kind, client.as_str(), name] {
-            absorb(&mut hash, field.as_bytes());
+            hash_field(&mut hash, field.as_bytes());
         }
         let digest: [u8; 32] = hash.finalize().into();
         let mut bytes = [0; 16];

@@ -9,8 +9,8 @@ use uuid::Uuid;
 use super::{
     client_id::ClientId,
     entropy::{Entropy, draw},
+    field_hash::hash_field,
     time::Timestamp,
-    transcript::absorb,
 };
 
 /// A grant's id: a `UUIDv7` (time-ordered, which keeps the store's inserts local), or a `UUIDv8`
@@ -33,7 +33,7 @@ impl GrantId {
     pub fn for_request(client_id: &ClientId, subject: &str, request_id: &str) -> Self {
         let mut hash = Sha256::new();
         for field in ["jeton grant id", client_id.as_str(), subject, request_id] {
-            absorb(&mut hash, field.as_bytes());
+            hash_field(&mut hash, field.as_bytes());
         }
         let digest: [u8; 32] = hash.finalize().into();
         let mut bytes = [0; 16];

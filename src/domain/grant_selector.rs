@@ -53,7 +53,7 @@ impl GrantSelector {
     }
 
     /// Returns whether `grant` is selected.
-    pub fn means(&self, grant: &Grant) -> bool {
+    pub fn matches(&self, grant: &Grant) -> bool {
         match self {
             Self::Subject(subject) => speaks_for(grant, subject),
             Self::Client(client) => grant.client_id == *client,

@@ -9,17 +9,17 @@ use super::{
     client::{Client, ClientType},
     entropy::Entropy,
     error::Error,
+    field_hash::hash_field,
     grant::{AccessSlot, Grant, Origin, RequestFingerprint},
     grant_id::GrantId,
     grant_type::GrantType,
     key_ring::ServerKey,
-    liveness::{self, Parties},
+    liveness::{self, ClientAndUser},
     pair::TokenPair,
     scopes::Scopes,
     subject::Subject,
     time::Timestamp,
     token::Token,
-    transcript::absorb,
 };
 
 /// For how long a repeat of a request may make the same grant again.
@@ -67,14 +67,14 @@ impl IssueRequest {
     /// leaves out credentials: they are verified each time.
     pub fn fingerprint(&self) -> RequestFingerprint {
         let mut hash = Sha256::new();
-        absorb(&mut hash, b"jeton issue request");
-        absorb(&mut hash, self.grant_type.name().as_bytes());
-        absorb(&mut hash, self.scopes.as_str().as_bytes());
+        hash_field(&mut hash, b"jeton issue request");
+        hash_field(&mut hash, self.grant_type.name().as_bytes());
+        hash_field(&mut hash, self.scopes.as_str().as_bytes());
         for name in self.audience.names() {
-            absorb(&mut hash, name.as_bytes());
+            hash_field(&mut hash, name.as_bytes());
         }
         let ttl = self.access_ttl.map_or(0, |ttl| ttl.as_millis());
-        absorb(&mut hash, &ttl.to_be_bytes());
+        hash_field(&mut hash, &ttl.to_be_bytes());
         RequestFingerprint(hash.finalize().into())
     }
 
@@ -124,7 +124,7 @@ pub fn issue(
         && client.grant_types.contains(GrantType::RefreshToken);
     let lifetimes = &client.lifetimes;
     let latest = now.after(lifetimes.grant);
-    let pair = TokenPair::root(id, key, refreshable, entropy);
+    let pair = TokenPair::first(id, key, refreshable, entropy);
     let current = pair.record(lifetimes, request.access_ttl, None, latest, now);
     let or_default = |asked: &Scopes| {
         if asked.is_empty() { client.default_scopes.clone() } else { asked.clone() }
@@ -165,7 +165,7 @@ pub fn issue(
 pub fn reissue(
     existing: &Grant,
     request: &IssueRequest,
-    parties: Parties<'_>,
+    parties: ClientAndUser<'_>,
     client: &Client,
     key: &ServerKey,
     entropy: &dyn Entropy,

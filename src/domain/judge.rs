@@ -3,7 +3,7 @@
 use super::{
     audience::Audience,
     grant::{Generation, Grant},
-    liveness::{self, InactiveReason, Parties},
+    liveness::{self, ClientAndUser, InactiveReason},
     policy::RotationPolicy,
     scopes::Scopes,
     time::Timestamp,
@@ -30,7 +30,7 @@ pub struct Active<'a> {
 pub fn judge<'a>(
     grant: &'a Grant,
     token: &Token,
-    parties: Parties<'_>,
+    parties: ClientAndUser<'_>,
     policy: &RotationPolicy,
     now: Timestamp,
 ) -> Result<Active<'a>, InactiveReason> {

@@ -8,9 +8,9 @@ use sha2::Sha256;
 use zeroize::Zeroize as _;
 
 use super::{
+    field_hash::hash_field,
     grant_id::GrantId,
     token_parts::{Tag, TokenKind, TokenSecret},
-    transcript::absorb,
 };
 
 /// Bytes of a server key.
@@ -85,7 +85,7 @@ impl ServerKey {
         let mac = Hmac::<Sha256>::new(&block.into());
         block.zeroize();
         let mut fingerprint = mac.clone();
-        absorb(&mut fingerprint, b"id");
+        hash_field(&mut fingerprint, b"id");
         let digest: [u8; 32] = fingerprint.finalize().into_bytes().into();
         let mut id = [0; 4];
         id.copy_from_slice(&digest[..4]);
@@ -108,8 +108,8 @@ impl ServerKey {
         parent: &TokenSecret,
     ) -> TokenSecret {
         let mut mac = self.begin(b"next", kind, grant_id, generation);
-        absorb(&mut mac, &salt.0);
-        absorb(&mut mac, parent.as_bytes());
+        hash_field(&mut mac, &salt.0);
+        hash_field(&mut mac, parent.as_bytes());
         TokenSecret::from_bytes(truncate(mac))
     }
 
@@ -122,16 +122,16 @@ impl ServerKey {
         secret: &TokenSecret,
     ) -> Tag {
         let mut mac = self.begin(b"tag", kind, grant_id, generation);
-        absorb(&mut mac, secret.as_bytes());
+        hash_field(&mut mac, secret.as_bytes());
         Tag::from_bytes(truncate(mac))
     }
 
     fn begin(&self, purpose: &[u8], kind: TokenKind, id: GrantId, generation: u32) -> Hmac<Sha256> {
         let mut mac = self.mac.clone();
-        absorb(&mut mac, purpose);
-        absorb(&mut mac, kind.name().as_bytes());
-        absorb(&mut mac, id.as_bytes());
-        absorb(&mut mac, &generation.to_be_bytes());
+        hash_field(&mut mac, purpose);
+        hash_field(&mut mac, kind.name().as_bytes());
+        hash_field(&mut mac, id.as_bytes());
+        hash_field(&mut mac, &generation.to_be_bytes());
         mac
     }
 }

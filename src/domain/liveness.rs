@@ -35,7 +35,7 @@ pub enum InactiveReason {
 
 /// The records a grant depends on, as they are now: `None` where there is none any more.
 #[derive(Clone, Copy, Debug)]
-pub struct Parties<'a> {
+pub struct ClientAndUser<'a> {
     /// The grant's client.
     pub client: Option<&'a Client>,
     /// The grant's user; `None` also when its subject is the client itself.
@@ -44,7 +44,7 @@ pub struct Parties<'a> {
 
 impl InactiveReason {
     /// Returns the cause of the reason, for a token of `grant` and its `parties`.
-    pub fn cause(self, grant: &Grant, parties: Parties<'_>) -> Cause {
+    pub fn cause(self, grant: &Grant, parties: ClientAndUser<'_>) -> Cause {
         match self {
             Self::Unknown => Cause::Forged,
             Self::WrongKind => Cause::WrongKind,
@@ -73,7 +73,11 @@ impl InactiveReason {
 ///
 /// # Errors
 /// The reason for which it is inactive.
-pub fn check(grant: &Grant, parties: Parties<'_>, now: Timestamp) -> Result<(), InactiveReason> {
+pub fn check(
+    grant: &Grant,
+    parties: ClientAndUser<'_>,
+    now: Timestamp,
+) -> Result<(), InactiveReason> {
     if let Some(end) = grant.end {
         return Err(match end.cause {
             EndCause::Replayed => InactiveReason::Replayed,
@@ -97,7 +101,7 @@ pub fn check(grant: &Grant, parties: Parties<'_>, now: Timestamp) -> Result<(), 
 
 /// Returns whether the grant is over for good: neither a refresh nor enabling its client or user
 /// makes its tokens active again.
-pub fn is_over(grant: &Grant, parties: Parties<'_>, now: Timestamp) -> bool {
+pub fn is_over(grant: &Grant, parties: ClientAndUser<'_>, now: Timestamp) -> bool {
     let of_client = parties.client.is_some_and(|client| client.epoch == grant.client_epoch);
     let of_user = match grant.subject {
         Subject::Client => true,
@@ -113,7 +117,7 @@ pub fn is_over(grant: &Grant, parties: Parties<'_>, now: Timestamp) -> bool {
 /// The reason for which it is inactive.
 pub fn check_use(
     grant: &Grant,
-    parties: Parties<'_>,
+    parties: ClientAndUser<'_>,
     now: Timestamp,
 ) -> Result<(), InactiveReason> {
     check(grant, parties, now)?;

@@ -3,7 +3,7 @@
 use base64::{Engine as _, prelude::BASE64_URL_SAFE_NO_PAD};
 use sha2::{Digest as _, Sha256};
 
-use super::transcript::absorb;
+use super::field_hash::hash_field;
 
 const FINGERPRINT_BYTES: usize = 8;
 
@@ -16,7 +16,7 @@ impl ListId {
     pub fn new(name: &str, filters: &[&str]) -> Self {
         let mut hash = Sha256::new();
         for field in [&["jeton list", name], filters].concat() {
-            absorb(&mut hash, field.as_bytes());
+            hash_field(&mut hash, field.as_bytes());
         }
         let digest: [u8; 32] = hash.finalize().into();
         let mut fingerprint = [0; FINGERPRINT_BYTES];

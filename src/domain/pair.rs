@@ -24,7 +24,7 @@ pub struct TokenPair {
 
 impl TokenPair {
     /// The first pair of a grant, from fresh randomness.
-    pub fn root(id: GrantId, key: &ServerKey, refreshable: bool, entropy: &dyn Entropy) -> Self {
+    pub fn first(id: GrantId, key: &ServerKey, refreshable: bool, entropy: &dyn Entropy) -> Self {
         let mint = |kind| Token::mint(kind, key, id, 0, TokenSecret::generate(entropy));
         Self {
             access: mint(TokenKind::Access),
@@ -34,7 +34,7 @@ impl TokenPair {
 
     /// The pair that follows when `parent`, a refresh token, is presented: a function of its
     /// arguments, so that a repeated refresh gives the same pair.
-    pub fn successor(parent: &Token, generation: u32, key: &ServerKey, salt: &Salt) -> Self {
+    pub fn next(parent: &Token, generation: u32, key: &ServerKey, salt: &Salt) -> Self {
         let mint = |kind| {
             let id = parent.grant_id;
             let secret = key.derive(kind, id, generation, salt, &parent.secret);

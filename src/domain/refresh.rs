@@ -13,7 +13,7 @@ use super::{
     grant_type::GrantType,
     issue::check_grant_type,
     key_ring::{KeyRing, Salt, ServerKey},
-    liveness::{self, Parties},
+    liveness::{self, ClientAndUser},
     pair::TokenPair,
     policy::RotationPolicy,
     scopes::Scopes,
@@ -74,7 +74,7 @@ impl Refresh {
 pub fn refresh(
     grant: &Grant,
     request: RefreshRequest<'_>,
-    parties: Parties<'_>,
+    parties: ClientAndUser<'_>,
     keys: &KeyRing,
     policy: &RotationPolicy,
     now: Timestamp,
@@ -154,7 +154,7 @@ fn rotate(grant: &Grant, request: RefreshRequest<'_>, key: &ServerKey, now: Time
     let Some(number) = grant.current.number.checked_add(1) else {
         return Refresh::no_good(Cause::Expired);
     };
-    let pair = TokenPair::successor(request.token, number, key, &request.salt);
+    let pair = TokenPair::next(request.token, number, key, &request.salt);
     let narrowed = narrowed(grant, request.scopes);
     let lifetimes = &request.client.lifetimes;
     let current = pair.record(lifetimes, None, narrowed, grant.expire_time, now);
@@ -220,7 +220,7 @@ fn repeat(grant: &Grant, request: RefreshRequest<'_>, keys: &KeyRing, now: Times
     let Some((key, salt)) = keys.get(grant.current.key_id).zip(grant.salt) else {
         return Refresh::Refuse(Error::UNAVAILABLE);
     };
-    let pair = TokenPair::successor(request.token, grant.current.number, key, &salt);
+    let pair = TokenPair::next(request.token, grant.current.number, key, &salt);
     Refresh::Repeat { pair }
 }
 

@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
-use super::transcript::absorb;
+use super::field_hash::hash_field;
 
 /// Recognises a repeat of the request that made a secret, by hashes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -33,9 +33,9 @@ impl RotationMark {
 
 fn hash(fields: &[&[u8]]) -> [u8; 16] {
     let mut hash = Sha256::new();
-    absorb(&mut hash, b"jeton secret rotation");
+    hash_field(&mut hash, b"jeton secret rotation");
     for field in fields {
-        absorb(&mut hash, field);
+        hash_field(&mut hash, field);
     }
     let digest: [u8; 32] = hash.finalize().into();
     let mut half = [0; 16];

@@ -16,7 +16,7 @@ use crate::{
         error::Error,
     },
     proto::v1::{self, revocation::Event},
-    service::{Cursor, Ready, Told, Watch, WatchFrom, Watched},
+    service::{Cursor, Notification, NotificationBatch, Ready, Watch, WatchFrom},
     store::Store,
 };
 
@@ -24,7 +24,7 @@ use crate::{
 /// late: it gives up after a second or two without a checkpoint.
 const MOST_WAIT: Duration = Duration::from_secs(10);
 
-type Next = Result<Watched, Error>;
+type Next = Result<NotificationBatch, Error>;
 
 /// # Errors
 /// `InvalidRequest` for text that is no cursor, and for a snapshot beside a cursor.
@@ -96,19 +96,19 @@ async fn next<S: Store>(service: &Ready<S>, watch: &mut Watch) -> Next {
     service.get()?.next_revocations(watch).await
 }
 
-fn response(watched: &Watched) -> v1::WatchRevocationsResponse {
+fn response(batch: &NotificationBatch) -> v1::WatchRevocationsResponse {
     v1::WatchRevocationsResponse {
-        revocations: watched.told.iter().map(revocation).collect(),
-        cursor: watched.cursor.to_text(),
-        checkpoint: watched.checkpoint,
-        feed_position: watched.cursor.position().0,
+        revocations: batch.notifications.iter().map(revocation).collect(),
+        cursor: batch.cursor.to_text(),
+        checkpoint: batch.checkpoint,
+        feed_position: batch.cursor.position().0,
     }
 }
 
-fn revocation(told: &Told) -> v1::Revocation {
-    let (event, time) = match told {
-        Told::Event(event) => (Some(named(event.change())), event.time()),
-        Told::Everything(time) => (None, *time),
+fn revocation(notification: &Notification) -> v1::Revocation {
+    let (event, time) = match notification {
+        Notification::Event(event) => (Some(named(event.change())), event.time()),
+        Notification::Everything(time) => (None, *time),
     };
     v1::Revocation { event, event_time: time.map(convert::timestamp) }
 }

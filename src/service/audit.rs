@@ -11,7 +11,7 @@
 use super::stranger_audit::StrangerAudit;
 use super::{
     Caller, Credentials, Service,
-    audit_line::{Concerned, Event, Line, Outcome},
+    audit_line::{AuditSubject, Event, Line, Outcome},
 };
 use crate::{
     domain::{cause::Cause, client::ClientType, client_id::ClientId, error::Error, grant::Origin},
@@ -26,7 +26,7 @@ impl<S: Store> Service<S> {
         event: Event,
         caller: &Caller,
         origin: &Origin,
-        concerned: &Concerned,
+        concerned: &AuditSubject,
         outcome: &Outcome,
     ) {
         let line = Line {
@@ -43,7 +43,7 @@ impl<S: Store> Service<S> {
     }
 
     /// Notes who a refused token speaks for, where it is one of ours.
-    pub(super) async fn note_grant(&self, concerned: &mut Concerned, refused: &Error) {
+    pub(super) async fn note_grant(&self, concerned: &mut AuditSubject, refused: &Error) {
         if matches!(refused.cause(), None | Some(Cause::Garbage | Cause::Forged)) {
             return;
         }

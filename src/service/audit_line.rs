@@ -91,12 +91,12 @@ impl Outcome {
 
 /// Facts about the tokens of a request, gathered on the way.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Concerned {
+pub(super) struct AuditSubject {
     pub(super) grant_id: Option<GrantId>,
     subject: Option<String>,
 }
 
-impl Concerned {
+impl AuditSubject {
     /// A token of this grant was presented, genuine or not.
     pub(super) fn named(&mut self, grant_id: GrantId) {
         self.grant_id = Some(grant_id);
@@ -127,7 +127,7 @@ pub(super) struct Line<'a> {
     pub(super) cause: Option<Cause>,
     pub(super) client_id: Option<&'a ClientId>,
     pub(super) peer: Option<&'a str>,
-    pub(super) concerned: Option<&'a Concerned>,
+    pub(super) concerned: Option<&'a AuditSubject>,
 }
 
 impl<'a> Line<'a> {

@@ -19,11 +19,11 @@ use crate::{
 
 /// For how long the secret before stays good when nobody says: a day, for every instance of the
 /// client to be given the new one.
-pub const STANDARD_OVERLAP: Duration = Duration::from_secs(24 * 60 * 60);
+pub const DEFAULT_SECRET_OVERLAP: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// A secret that a client shall have.
 #[derive(Clone, Debug)]
-pub struct ChosenOrGenerated {
+pub struct NewClientSecret {
     /// The secret itself; `None` has one generated.
     pub chosen: Option<Secret>,
     /// Its life; `None` for ever.
@@ -38,7 +38,7 @@ pub struct RotateSecret {
     /// Client that owns the secret.
     pub id: ClientId,
     /// The secret.
-    pub secret: ChosenOrGenerated,
+    pub secret: NewClientSecret,
     /// Makes the request repeatable.
     pub request_id: Option<Box<str>>,
     /// The state that is to be changed, when it may be no other.
@@ -126,7 +126,7 @@ impl<S: Store> Service<S> {
 
     async fn rotation(&self, admin: &Admin, request: RotateSecret) -> Result<Rotation, Error> {
         let RotateSecret { id, secret, request_id, expected, no_administrator } = request;
-        let ChosenOrGenerated { chosen, ttl, previous_ttl } = secret;
+        let NewClientSecret { chosen, ttl, previous_ttl } = secret;
         let found = self.existing_client(&id).await?;
         let mark = request_id.map(|request_id| RotationMark::new(&request_id, ttl, previous_ttl));
         let repeated = mark.as_ref().is_some_and(|mark| found.was_asked(mark));

@@ -3,7 +3,7 @@
 use std::fmt::Display;
 
 use super::{
-    Admin, NoAdministrator, Page, PageRequest, Service, client_secrets::ChosenOrGenerated, page,
+    Admin, NoAdministrator, Page, PageRequest, Service, client_secrets::NewClientSecret, page,
     records::race,
 };
 use crate::{
@@ -25,7 +25,7 @@ pub struct CreateClient {
     /// Its name.
     pub id: ClientId,
     /// Its secret; `None` makes a public client.
-    pub secret: Option<ChosenOrGenerated>,
+    pub secret: Option<NewClientSecret>,
     /// Differences from a client without any rights.
     pub patch: ClientPatch,
 }

@@ -1,6 +1,6 @@
 //! Ends many grants: by one write, the epoch of a user or client, wherever that ends no others.
 
-use super::{Admin, Service, grants::is_of_a_user, met::Met, records::race};
+use super::{Admin, Service, grants::is_of_a_user, owner_cache::OwnerCache, records::race};
 use crate::{
     domain::{
         client_id::ClientId,
@@ -15,23 +15,23 @@ use crate::{
 };
 
 /// Limit of counting: beyond it the number does not matter.
-pub const COUNTED: u64 = 100_000;
+pub const COUNT_LIMIT: u64 = 100_000;
 
 /// Grants that are looked at, and ended, together: about a batch of the committer's.
 const STEP: usize = 256;
 
 /// Number of grants that were, or would be, ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Ended {
-    /// Active grants, at most [`COUNTED`].
+pub struct EndedGrants {
+    /// Active grants, at most [`COUNT_LIMIT`].
     pub count: u64,
     /// True if counting stopped there: there can be more.
     pub at_least: bool,
 }
 
-impl Ended {
+impl EndedGrants {
     fn new(count: u64) -> Self {
-        Self { count: count.min(COUNTED), at_least: count >= COUNTED }
+        Self { count: count.min(COUNT_LIMIT), at_least: count >= COUNT_LIMIT }
     }
 }
 
@@ -40,7 +40,11 @@ impl<S: Store> Service<S> {
     ///
     /// # Errors
     /// `AccessDenied` as there; `Unavailable`.
-    pub async fn count_grants(&self, admin: &Admin, of: &GrantSelector) -> Result<Ended, Error> {
+    pub async fn count_grants(
+        &self,
+        admin: &Admin,
+        of: &GrantSelector,
+    ) -> Result<EndedGrants, Error> {
         if reaches(admin, of) { self.count(of).await } else { Err(admin.refused()) }
     }
 
@@ -51,7 +55,11 @@ impl<S: Store> Service<S> {
     /// # Errors
     /// `AccessDenied` for more than a user's to one who administers users alone. `Overloaded`, `Conflict`,
     /// `Unavailable`: then grants may still be alive. Asking again ends the rest.
-    pub async fn revoke_grants(&self, admin: &Admin, of: &GrantSelector) -> Result<Ended, Error> {
+    pub async fn revoke_grants(
+        &self,
+        admin: &Admin,
+        of: &GrantSelector,
+    ) -> Result<EndedGrants, Error> {
         let ended =
             if reaches(admin, of) { self.end_meant(of).await } else { Err(Error::AccessDenied) };
         match of {
@@ -72,7 +80,7 @@ impl<S: Store> Service<S> {
         }
     }
 
-    async fn end_meant(&self, of: &GrantSelector) -> Result<Ended, Error> {
+    async fn end_meant(&self, of: &GrantSelector) -> Result<EndedGrants, Error> {
         match of {
             GrantSelector::Subject(SubjectName::User(user)) => {
                 self.end_counted(of, self.end_all_of_user(*user)).await
@@ -91,35 +99,35 @@ impl<S: Store> Service<S> {
         &self,
         of: &GrantSelector,
         end: impl Future<Output = Result<bool, Error>>,
-    ) -> Result<Ended, Error> {
+    ) -> Result<EndedGrants, Error> {
         let count = self.count(of).await?;
         end.await?;
         Ok(count)
     }
 
-    async fn count(&self, of: &GrantSelector) -> Result<Ended, Error> {
-        let mut met = Met::default();
+    async fn count(&self, of: &GrantSelector) -> Result<EndedGrants, Error> {
+        let mut owners = OwnerCache::default();
         let (mut count, mut after) = (0, None);
         loop {
-            let (active, last, more) = self.active_after(of, after, &mut met).await?;
+            let (active, last, more) = self.active_after(of, after, &mut owners).await?;
             count += active.len() as u64;
-            if !more || count >= COUNTED {
-                return Ok(Ended::new(count));
+            if !more || count >= COUNT_LIMIT {
+                return Ok(EndedGrants::new(count));
             }
             after = last;
         }
     }
 
-    async fn end_one_by_one(&self, of: &GrantSelector) -> Result<Ended, Error> {
-        let mut met = Met::default();
+    async fn end_one_by_one(&self, of: &GrantSelector) -> Result<EndedGrants, Error> {
+        let mut owners = OwnerCache::default();
         let (mut count, mut after) = (0, None);
         loop {
-            let (active, last, more) = self.active_after(of, after, &mut met).await?;
+            let (active, last, more) = self.active_after(of, after, &mut owners).await?;
             count += active.len() as u64;
             let end = |id| async move { self.end_grant(id).await.map(drop) };
             do_all(active, end, || ()).await?;
             if !more {
-                return Ok(Ended::new(count));
+                return Ok(EndedGrants::new(count));
             }
             after = last;
         }
@@ -130,15 +138,15 @@ impl<S: Store> Service<S> {
         &self,
         of: &GrantSelector,
         after: Option<GrantId>,
-        met: &mut Met,
+        owners: &mut OwnerCache,
     ) -> Result<(Vec<GrantId>, Option<GrantId>, bool), Error> {
         let (found, more) = self.grants_after(of, after, STEP).await?;
-        self.meet(met, &found).await?;
+        self.meet(owners, &found).await?;
         let last = found.last().map(|(id, _)| *id);
         let mut active = Vec::new();
         for (id, grant) in found {
             if let Some(grant) = grant
-                && self.judge_grant(&grant, met).await?.is_none()
+                && self.judge_grant(&grant, owners).await?.is_none()
             {
                 active.push(id);
             }
@@ -188,9 +196,15 @@ mod tests {
 
     #[test]
     fn a_count_that_stopped_says_so() {
-        assert_eq!(Ended::new(COUNTED - 1), Ended { count: COUNTED - 1, at_least: false });
-        for stopped in [COUNTED, COUNTED + 1] {
-            assert_eq!(Ended::new(stopped), Ended { count: COUNTED, at_least: true });
+        assert_eq!(
+            EndedGrants::new(COUNT_LIMIT - 1),
+            EndedGrants { count: COUNT_LIMIT - 1, at_least: false }
+        );
+        for stopped in [COUNT_LIMIT, COUNT_LIMIT + 1] {
+            assert_eq!(
+                EndedGrants::new(stopped),
+                EndedGrants { count: COUNT_LIMIT, at_least: true }
+            );
         }
     }
 }

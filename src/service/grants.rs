@@ -1,6 +1,8 @@
 //! Shows and ends grants by their handle, without anyone having a token of theirs.
 
-use super::{Admin, Page, PageRequest, Service, met::Met, page::Filling, records::race};
+use super::{
+    Admin, Page, PageRequest, Service, owner_cache::OwnerCache, page::PageBuilder, records::race,
+};
 use crate::{
     domain::{
         error::Error,
@@ -36,7 +38,7 @@ impl<S: Store> Service<S> {
         if !speaks_for_a_user(&grant) && !admin.may(Task::ReadClients) {
             return Err(admin.refused());
         }
-        let inactive = self.judge_grant(&grant, &mut Met::default()).await?;
+        let inactive = self.judge_grant(&grant, &mut OwnerCache::default()).await?;
         Ok(ShownGrant { grant, inactive })
     }
 
@@ -55,19 +57,19 @@ impl<S: Store> Service<S> {
         if !is_of_a_user(of) && !admin.may(Task::ReadClients) {
             return Err(admin.refused());
         }
-        let mut page = Filling::new(list_id(of, active_only), request)?;
-        let mut met = Met::default();
+        let mut page = PageBuilder::new(list_id(of, active_only), request)?;
+        let mut owners = OwnerCache::default();
         loop {
             let (after, step) = (page.after::<Grant>()?, page.step());
             let (ids, more) = self.grants_after(of, after, step).await?;
-            self.meet(&mut met, &ids).await?;
+            self.meet(&mut owners, &ids).await?;
             let mut ids = ids.into_iter().peekable();
             while let Some((id, grant)) = ids.next() {
                 let mut entry = None;
                 let mut bytes = 0;
                 if let Some(grant) = grant {
                     bytes = grant.memory_bytes();
-                    let inactive = self.judge_grant(&grant, &mut met).await?;
+                    let inactive = self.judge_grant(&grant, &mut owners).await?;
                     entry = Some(ShownGrant { grant, inactive });
                     entry = entry.filter(|shown| shown.inactive.is_none() || !active_only);
                 }
@@ -130,7 +132,7 @@ impl<S: Store> Service<S> {
         for together in ids.chunks(MAX_READ_TOGETHER) {
             let read = self.store.grants().get_many(together).await;
             for (id, grant) in together.iter().zip(read) {
-                let grant = self.readable(*id, grant)?.filter(|grant| of.means(grant));
+                let grant = self.readable(*id, grant)?.filter(|grant| of.matches(grant));
                 found.push((*id, grant));
             }
         }
@@ -140,11 +142,11 @@ impl<S: Store> Service<S> {
     /// Reads the clients and users of grants that are judged next.
     pub(super) async fn meet(
         &self,
-        met: &mut Met,
+        owners: &mut OwnerCache,
         grants: &[(GrantId, Option<Stored<Grant>>)],
     ) -> Result<(), Error> {
         let grants = grants.iter().filter_map(|(_, grant)| grant.as_deref());
-        met.meet(&*self.store, grants).await.map_err(|error| self.read_failed(error))
+        owners.meet(&*self.store, grants).await.map_err(|error| self.read_failed(error))
     }
 
     /// A damaged record is nobody's grant: one must not keep the others from being seen and ended.
@@ -168,9 +170,9 @@ impl<S: Store> Service<S> {
     pub(super) async fn judge_grant(
         &self,
         grant: &Grant,
-        met: &mut Met,
+        owners: &mut OwnerCache,
     ) -> Result<Option<InactiveReason>, Error> {
-        let parties = met.parties(&*self.store, grant).await;
+        let parties = owners.parties(&*self.store, grant).await;
         let parties = parties.map_err(|error| self.read_failed(error))?;
         Ok(liveness::check_use(grant, parties, self.now()).err())
     }

@@ -38,9 +38,9 @@ const MOST_WAITING: usize = 3_072;
 /// Niceness of the threads above all others, for machines with fewer cores than work: with 5 a
 /// thread gets a third of an ordinary one's time. A login waits for its hash anyway; introspection
 /// must not.
-const NICER: i32 = 5;
+const HASH_THREAD_NICE: i32 = 5;
 /// As nice as a thread can be.
-const NICEST: i32 = 19;
+const MAX_NICE: i32 = 19;
 
 /// After so long without a hash a thread gives its working memory back: a few logins a minute need
 /// not hold what a storm does.
@@ -65,13 +65,13 @@ pub struct HashPool {
 }
 
 /// A thread of the pool, for one secret.
-pub(super) struct Seat {
+pub(super) struct HashPermit {
     _thread: Permit,
     /// Anything that is held until the hash is done.
     _held: Option<Box<dyn Send>>,
 }
 
-impl Seat {
+impl HashPermit {
     fn new(thread: Permit) -> Self {
         Self { _thread: thread, _held: None }
     }
@@ -123,7 +123,7 @@ impl HashPool {
     ///
     /// # Errors
     /// `Overloaded` if it does not end in time, and its own errors.
-    pub(super) async fn soon<T>(
+    pub(super) async fn within_queue_timeout<T>(
         &self,
         awaited: impl Future<Output = Result<T, Error>>,
     ) -> Result<T, Error> {
@@ -154,7 +154,7 @@ impl HashPool {
         secret: Secret,
     ) -> Result<Box<str>, Error> {
         let (cost, salt) = (self.cost, draw(&*self.entropy));
-        let seat = self.soon(self.seat(account)).await?;
+        let seat = self.within_queue_timeout(self.seat(account)).await?;
         let hashed = self.run(seat, move |memory| phc::hash(&secret, cost, salt, memory)).await?;
         hashed.map_err(|_| Error::UNAVAILABLE)
     }
@@ -165,7 +165,7 @@ impl HashPool {
     /// # Errors
     /// `Overloaded` when no thread is free soon.
     pub async fn verify(&self, typed: &Secret, phc: &str) -> Result<bool, Error> {
-        let seat = self.soon(self.seat(Account::server())).await?;
+        let seat = self.within_queue_timeout(self.seat(Account::server())).await?;
         Ok(self.verify_on(seat, typed, Some(phc)).await?.is_some())
     }
 
@@ -173,11 +173,11 @@ impl HashPool {
     ///
     /// # Errors
     /// `Overloaded` when too many wait.
-    pub(super) async fn seat(&self, account: Account) -> Result<Seat, Error> {
+    pub(super) async fn seat(&self, account: Account) -> Result<HashPermit, Error> {
         let mut vain = InVain(Some(&self.metrics.refused));
         let thread = self.seats.permit(account).await?;
         vain.0 = None;
-        Ok(Seat::new(thread))
+        Ok(HashPermit::new(thread))
     }
 
     /// The reading of `typed` that is the secret behind `phc`, on a thread that was waited for. Without
@@ -187,7 +187,7 @@ impl HashPool {
     /// `Unavailable` when the thread is gone.
     pub(super) async fn verify_on(
         &self,
-        seat: Seat,
+        seat: HashPermit,
         typed: &Secret,
         phc: Option<&str>,
     ) -> Result<Option<Reading>, Error> {
@@ -213,7 +213,7 @@ impl HashPool {
 
     async fn run<T: Send + 'static>(
         &self,
-        seat: Seat,
+        seat: HashPermit,
         work: impl FnOnce(&mut Memory) -> T + Send + 'static,
     ) -> Result<T, Error> {
         let (sender, result) = oneshot::channel();
@@ -244,7 +244,8 @@ impl Drop for InVain<'_> {
 
 fn work(queue: &Mutex<Receiver<Job>>, cost: HashCost, idle: Duration) {
     // Linux keeps it for each thread (nice(2)), and lets everybody be nicer.
-    let nicer = getpriority_process(None).map(|niceness| (niceness + NICER).min(NICEST));
+    let nicer =
+        getpriority_process(None).map(|niceness| (niceness + HASH_THREAD_NICE).min(MAX_NICE));
     if let Err(error) = nicer.and_then(|niceness| setpriority_process(None, niceness)) {
         tracing::debug!(%error, "hashing is as urgent as everything else");
     }
@@ -311,7 +312,7 @@ mod tests {
         hashing.join().expect("it ends with its queue");
     }
 
-    async fn seat(pool: &HashPool) -> Seat {
+    async fn seat(pool: &HashPool) -> HashPermit {
         pool.seat(Account::server()).await.expect("a seat")
     }
 
@@ -320,7 +321,7 @@ mod tests {
         let pool = pool(1);
         let own = || getpriority_process(None).expect("a priority");
         let hashing = pool.run(seat(&pool).await, move |_: &mut Memory| own()).await;
-        assert_eq!(hashing.expect("it ran"), (own() + NICER).min(NICEST));
+        assert_eq!(hashing.expect("it ran"), (own() + HASH_THREAD_NICE).min(MAX_NICE));
     }
 
     #[tokio::test]

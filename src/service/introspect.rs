@@ -8,7 +8,7 @@ use super::{
     Caller, Service,
     grants::MAX_READ_TOGETHER,
     holder::{Account, Holder},
-    met::Met,
+    owner_cache::OwnerCache,
 };
 use crate::{
     domain::{
@@ -19,7 +19,7 @@ use crate::{
         grant::Grant,
         grant_id::GrantId,
         judge::judge,
-        liveness::{InactiveReason, Parties},
+        liveness::{ClientAndUser, InactiveReason},
         scopes::Scopes,
         secret::Secret,
         time::Timestamp,
@@ -103,8 +103,8 @@ pub(super) struct TokenRecords {
 }
 
 impl TokenRecords {
-    pub(super) fn parties(&self) -> Parties<'_> {
-        Parties { client: self.client.as_deref(), user: self.user.as_deref() }
+    pub(super) fn parties(&self) -> ClientAndUser<'_> {
+        ClientAndUser { client: self.client.as_deref(), user: self.user.as_deref() }
     }
 }
 
@@ -139,7 +139,7 @@ impl<S: Store> Service<S> {
         let (mut found, mut unknown) = (Vec::with_capacity(tokens.len()), Vec::new());
         for (at, token) in tokens.enumerate() {
             let active = match &token {
-                Some(token) => self.recalled(caller, token, found.last(), now),
+                Some(token) => self.from_cache(caller, token, found.last(), now),
                 None => None,
             };
             if let (None, Some(token)) = (&active, token) {
@@ -173,14 +173,15 @@ impl<S: Store> Service<S> {
         let failed = |error| self.read_failed(error);
         let grants = self.store.grants().get_many(&ids).await.into_iter();
         let grants: Vec<_> = grants.collect::<Result<_, _>>().map_err(failed)?;
-        let mut met = Met::default();
-        met.meet(&*self.store, grants.iter().flatten().map(|grant| &**grant))
+        let mut owners = OwnerCache::default();
+        owners
+            .meet(&*self.store, grants.iter().flatten().map(|grant| &**grant))
             .await
             .map_err(failed)?;
         let now = self.now();
         let judged = named.into_iter().zip(grants).filter_map(|((at, token), grant)| {
             let grant = grant?;
-            let (client, user) = met.records(&grant);
+            let (client, user) = owners.records(&grant);
             let records = TokenRecords { grant, client, user };
             let judged = self.judged(caller, token, TokenKind::Access, records, now);
             let told = judged.map_or_else(|reason| told(caller, reason), Introspection::Active);
@@ -191,7 +192,7 @@ impl<S: Store> Service<S> {
 
     /// Returns the cached answer about an access token, if that is "active". Tokens in a row are
     /// mostly of one client, which is then not looked up again.
-    fn recalled(
+    fn from_cache(
         &self,
         caller: &Caller,
         token: &Token,
@@ -202,7 +203,7 @@ impl<S: Store> Service<S> {
             Some(Introspection::Active(active)) => Some(&active.records),
             Some(Introspection::Inactive(_)) | None => None,
         };
-        let kept = self.kept_records(token, known)?;
+        let kept = self.cached_records(token, known)?;
         self.judged(caller, token, TokenKind::Access, kept, now).ok().map(Introspection::Active)
     }
 
@@ -212,7 +213,7 @@ impl<S: Store> Service<S> {
         token: &Token,
         expected_kind: TokenKind,
     ) -> Result<Introspection, Error> {
-        if let Some(kept) = self.kept_records(token, None)
+        if let Some(kept) = self.cached_records(token, None)
             && let Ok(active) = self.judged(caller, token, expected_kind, kept, self.now())
         {
             return Ok(Introspection::Active(active));
@@ -257,7 +258,7 @@ impl<S: Store> Service<S> {
     /// and for nothing else: later writes of another instance can be missing, so tokens that are
     /// not active by them are judged by the store. Records in `known` were read for the same call
     /// and are not looked up again.
-    pub(super) fn kept_records(
+    pub(super) fn cached_records(
         &self,
         token: &Token,
         known: Option<&TokenRecords>,

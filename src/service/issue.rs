@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::{
     Caller, Service, Tokens,
-    audit_line::{Concerned, Event, Outcome},
+    audit_line::{AuditSubject, Event, Outcome},
     login::Login,
     records::race,
 };
@@ -15,7 +15,7 @@ use crate::{
         grant::Origin,
         grant_type::GrantType,
         issue::{self, IssueRequest, Issued, check_grant_type},
-        liveness::Parties,
+        liveness::ClientAndUser,
         scopes::Scopes,
         secret::Secret,
         subject::Subject,
@@ -73,7 +73,7 @@ impl<S: Store> Service<S> {
     /// may not ask, `InvalidGrant` for a wrong user name or password, `RateLimited` after
     /// too many failures and when the client's limit of grants refuses, `Overloaded`, `Unavailable`.
     pub async fn issue(&self, caller: &Caller, request: Issue) -> Result<Tokens, Error> {
-        let (origin, mut concerned) = (request.origin.clone(), Concerned::default());
+        let (origin, mut concerned) = (request.origin.clone(), AuditSubject::default());
         let grant_type = request.grant.grant_type();
         let call = self.metrics.grant(grant_type);
         let issued = self.issue_tokens(caller, request, &mut concerned).await;
@@ -94,7 +94,7 @@ impl<S: Store> Service<S> {
         &self,
         caller: &Caller,
         request: Issue,
-        concerned: &mut Concerned,
+        concerned: &mut AuditSubject,
     ) -> Result<Tokens, Error> {
         let client = caller.client();
         // Requests beyond the client's rights are refused before a password costs a hash.
@@ -135,7 +135,7 @@ impl<S: Store> Service<S> {
         let client = caller.client();
         let (keys, now) = (self.keys.load(), self.now());
         let id = request.grant_id(client, now, &*self.entropy);
-        let parties = Parties { client: Some(client), user };
+        let parties = ClientAndUser { client: Some(client), user };
         race(async || {
             let found = match request.request_id {
                 Some(_) => self.grant(id).await?,

@@ -1,6 +1,6 @@
 //! Looks through all grants for a live one that names a server key.
 
-use super::met::Met;
+use super::owner_cache::OwnerCache;
 use crate::{
     domain::{
         grant::{Generation, Grant},
@@ -61,12 +61,12 @@ impl KeySearch {
                 return Ok(KeyNamed::ByNobody);
             }
             let page = store.grants().page(self.after.as_ref(), PAGE).await?;
-            let mut met = Met::default();
+            let mut owners = OwnerCache::default();
             let naming = page.iter().map(|grant| &**grant).filter(|grant| names(grant, self.id));
-            met.meet(store, naming).await?;
+            owners.meet(store, naming).await?;
             for grant in &page {
                 if names(grant, self.id) {
-                    let parties = met.parties(store, grant).await?;
+                    let parties = owners.parties(store, grant).await?;
                     if !liveness::is_over(grant, parties, now) {
                         return Ok(KeyNamed::By(grant.id));
                     }

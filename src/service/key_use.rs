@@ -14,11 +14,11 @@ use crate::domain::key_ring::{KeyId, KeyRing};
 /// Time for requests that still hold the previous ring to finish.
 const DRAIN: Duration = Duration::from_secs(60);
 /// Interval between looks for such requests.
-const GLANCE: Duration = Duration::from_millis(10);
+const POLL_INTERVAL: Duration = Duration::from_millis(10);
 
 /// Use of the keys that are not active.
 #[derive(Default)]
-pub(super) struct KeyUse {
+pub(super) struct RetiringKeys {
     /// One at a time looks, or changes the ring.
     pub(super) searches: tokio::sync::Mutex<BTreeMap<KeyId, KeySearch>>,
     /// Rings that requests may still hold.
@@ -27,7 +27,7 @@ pub(super) struct KeyUse {
     fault: Mutex<Option<String>>,
 }
 
-impl KeyUse {
+impl RetiringKeys {
     /// Keeps a ring that requests may still hold.
     pub(super) fn retire(&self, ring: Arc<KeyRing>) {
         self.retired.lock().unwrap_or_else(PoisonError::into_inner).push(ring);
@@ -45,7 +45,7 @@ impl KeyUse {
     pub(super) async fn drained(&self) -> bool {
         let drain = async {
             while !self.is_drained() {
-                sleep(GLANCE).await;
+                sleep(POLL_INTERVAL).await;
             }
         };
         timeout(DRAIN, drain).await.is_ok()

@@ -19,7 +19,7 @@ use crate::{
 const PAGES: usize = 64;
 /// Refusal of another ring. The previous keys stay in use.
 #[derive(Debug, Error)]
-pub enum RingRefused {
+pub enum RingChangeError {
     /// It lacks a key that something live names.
     #[error("the key {id} is missing, and the grant {grant} needs it: put it back")]
     Missing {
@@ -69,8 +69,8 @@ impl<S: Store> Service<S> {
     /// that name it are unknown from then on.
     ///
     /// # Errors
-    /// See [`RingRefused`].
-    pub async fn use_keys(&self, ring: KeyRing) -> Result<(), RingRefused> {
+    /// See [`RingChangeError`].
+    pub async fn use_keys(&self, ring: KeyRing) -> Result<(), RingChangeError> {
         let mut searches = self.key_use.searches.lock().await;
         let lost = lost(&self.keys.load(), &ring);
         for key in &lost {
@@ -88,7 +88,7 @@ impl<S: Store> Service<S> {
         let both = KeyRing::new(ring.active().clone(), all(&ring).chain(lost.iter().cloned()));
         self.key_use.retire(self.keys.swap(Arc::new(both)));
         if !self.key_use.drained().await {
-            return Err(RingRefused::Draining);
+            return Err(RingChangeError::Draining);
         }
         self.settle(active).await?;
         for key in &lost {
@@ -134,9 +134,9 @@ impl<S: Store> Service<S> {
         self.horizon.look(&*self.clock).unwrap_or_default()
     }
 
-    async fn refuse_if_named(&self, id: KeyId) -> Result<(), RingRefused> {
+    async fn refuse_if_named(&self, id: KeyId) -> Result<(), RingChangeError> {
         match KeySearch::new(id).finish(&*self.store, self.spent_by()).await? {
-            Some(grant) => Err(RingRefused::Missing { id, grant }),
+            Some(grant) => Err(RingChangeError::Missing { id, grant }),
             None => Ok(()),
         }
     }

@@ -29,13 +29,13 @@ pub struct Use {
 /// A grant can be used thousands of times before its record is updated. A fixed table of (part of
 /// the grant id, minute) keeps these repeats out of the queue. If two grants share a slot, both are
 /// queued more than once and the writer skips what is already recorded.
-pub(super) struct LastUsed {
+pub(super) struct LastUseQueue {
     marks: Box<[AtomicU64]>,
     queue: mpsc::Sender<Use>,
     noted: Mutex<mpsc::Receiver<Use>>,
 }
 
-impl LastUsed {
+impl LastUseQueue {
     pub(super) fn new() -> Self {
         let (queue, noted) = mpsc::channel(QUEUE);
         let marks = (0..MARKS).map(|_| AtomicU64::new(0)).collect();

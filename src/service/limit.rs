@@ -7,7 +7,7 @@ use crate::{
         client::{Client, WhenFull},
         error::Error,
         grant::{EndCause, Grant},
-        liveness::{self, Parties},
+        liveness::{self, ClientAndUser},
         user::User,
     },
     store::{GrantOwner, ReadError, Records as _, Store, Stored},
@@ -81,7 +81,7 @@ impl<S: Store> Service<S> {
 
     fn counts(&self, grant: &Grant, client: &Client, user: &User) -> bool {
         let now = self.now();
-        let parties = Parties { client: Some(client), user: Some(user) };
+        let parties = ClientAndUser { client: Some(client), user: Some(user) };
         grant.client_id == client.id
             && now < grant.spent_time()
             && liveness::check(grant, parties, now).is_ok()

@@ -179,16 +179,16 @@ impl<S: Store> Service<S> {
 
     async fn clear_user(&self, id: UserId, client: Option<&ClientId>) -> Result<u64, Error> {
         let user = self.user(id).await?.ok_or(Error::NotFound("user"))?;
-        self.forget_failures(&user.name, client).await
+        self.reset_failures(&user.name, client).await
     }
 
     /// Removes the failed logins of a name, as for a new account.
-    pub(super) async fn forget_failures(
+    pub(super) async fn reset_failures(
         &self,
         name: &UserName,
         client: Option<&ClientId>,
     ) -> Result<u64, Error> {
-        let forgotten = forget_failures(&*self.store, name, client).await;
+        let forgotten = reset_failures(&*self.store, name, client).await;
         forgotten.map_err(|error| self.write_failed(error))
     }
 }
@@ -198,7 +198,7 @@ impl<S: Store> Service<S> {
 ///
 /// # Errors
 /// When the store fails, or a record changes all the time.
-pub async fn forget_failures<S: Store>(
+pub async fn reset_failures<S: Store>(
     store: &S,
     name: &UserName,
     client: Option<&ClientId>,

@@ -6,8 +6,8 @@ use tokio::time::{Instant, sleep};
 
 use super::{
     HashPool, Service,
-    audit_line::Concerned,
-    hash_pool::Seat,
+    audit_line::AuditSubject,
+    hash_pool::HashPermit,
     holder::{Account, Holder},
     records::MAX_RACES,
     turns::Presence,
@@ -52,7 +52,7 @@ impl<S: Store> Service<S> {
         &self,
         client: &Client,
         login: Login<'_>,
-        concerned: &mut Concerned,
+        concerned: &mut AuditSubject,
     ) -> Result<Stored<User>, Error> {
         let Login { username, password, address } = login;
         if username.is_empty() {
@@ -83,7 +83,7 @@ impl<S: Store> Service<S> {
             if let Some(user) = &user {
                 concerned.user(user.id);
             }
-            let guess = Guess {
+            let guess = PasswordCheck {
                 store: Arc::clone(&self.store),
                 hashes: Arc::clone(&self.hashes),
                 clock: Arc::clone(&self.clock),
@@ -129,8 +129,8 @@ impl<S: Store> Service<S> {
         &self,
         id: AttemptsId,
         account: Account,
-        concerned: &mut Concerned,
-    ) -> Result<(Presence, Seat), Error> {
+        concerned: &mut AuditSubject,
+    ) -> Result<(Presence, HashPermit), Error> {
         let mut turn = self.login_turns.join(account.party, Holder::name(id))?;
         let coming = async {
             loop {
@@ -153,7 +153,7 @@ impl<S: Store> Service<S> {
             }
             Ok((turn, self.hashes.seat(account).await?))
         };
-        self.hashes.soon(coming).await
+        self.hashes.within_queue_timeout(coming).await
     }
 }
 
@@ -179,7 +179,7 @@ enum Checked {
 /// One check of a password, whose outcome is recorded before the turn ends: running and failed
 /// guesses together never exceed the allowed failures. If several processes share the store, the
 /// check is recorded before it begins, too, since each process knows only its own turns.
-struct Guess<S> {
+struct PasswordCheck<S> {
     store: Arc<S>,
     hashes: Arc<HashPool>,
     clock: Arc<dyn Clock>,
@@ -191,8 +191,8 @@ struct Guess<S> {
     _turn: Presence,
 }
 
-impl<S: Store> Guess<S> {
-    async fn check(self, seat: Seat) -> Result<Checked, WriteError> {
+impl<S: Store> PasswordCheck<S> {
+    async fn check(self, seat: HashPermit) -> Result<Checked, WriteError> {
         if self.store.is_shared() {
             match self.begin().await? {
                 Begin::Yes(_) => {}
@@ -205,7 +205,7 @@ impl<S: Store> Guess<S> {
         let matches = matches.map_err(|_| WriteError::Unavailable)?;
         let right = matches.filter(|_| self.user.as_ref().is_some_and(|user| !user.disabled));
         if let Some(reading) = right {
-            self.forget_failures().await;
+            self.reset_failures().await;
             return Ok(Checked::Right(reading));
         }
         self.count_failure().await?;
@@ -241,7 +241,7 @@ impl<S: Store> Guess<S> {
     }
 
     /// A success that cannot be written down is a success all the same.
-    async fn forget_failures(&self) {
+    async fn reset_failures(&self) {
         let mut forgotten = Err(WriteError::Conflict);
         for _ in 0..MAX_RACES {
             forgotten = self.forget_once().await;

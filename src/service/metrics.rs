@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::minting::Minting;
+use super::minting::TokenRates;
 use crate::{
     domain::{grant::EndCause, grant_type::GrantType, time::Clock},
     metrics::{Call, CallMeter, Calls, Counter, Gauge, Named, Registry},
@@ -37,7 +37,7 @@ pub(super) struct ServiceMetrics {
 }
 
 impl ServiceMetrics {
-    pub(super) fn new(minting: Minting, clock: Arc<dyn Clock>) -> Self {
+    pub(super) fn new(minting: TokenRates, clock: Arc<dyn Clock>) -> Self {
         let registry = Registry::new();
         let calls = Calls::new(
             &registry,

@@ -19,7 +19,7 @@ const MANY: u64 = 100;
 
 /// A client that has many live tokens of its own.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct MintingClient {
+pub struct HeavyClient {
     /// The client.
     pub client_id: ClientId,
     /// About how many access tokens for itself it has that have not expired.
@@ -28,7 +28,7 @@ pub struct MintingClient {
 
 /// Rates of the tokens issued to each client for itself. Clones share them.
 #[derive(Clone)]
-pub(super) struct Minting {
+pub(super) struct TokenRates {
     clients: Arc<Cache<ClientId, Arc<Mutex<Windows>>>>,
 }
 
@@ -76,7 +76,7 @@ impl Windows {
     }
 }
 
-impl Minting {
+impl TokenRates {
     pub(super) fn new() -> Self {
         Self { clients: Arc::new(Cache::new(CLIENTS)) }
     }
@@ -109,10 +109,10 @@ impl Minting {
 
     /// The clients with more than a hundred live tokens of their own: at most 20, those with the
     /// most first.
-    pub(super) fn clients(&self, age: Duration) -> Vec<MintingClient> {
+    pub(super) fn clients(&self, age: Duration) -> Vec<HeavyClient> {
         let live = self.clients.iter().map(|(client_id, windows)| {
             let windows = *windows.lock().unwrap_or_else(PoisonError::into_inner);
-            MintingClient { client_id, live_tokens: windows.live(age) }
+            HeavyClient { client_id, live_tokens: windows.live(age) }
         });
         let mut many: Vec<_> = live.filter(|client| client.live_tokens > MANY).collect();
         many.sort_by(|one, other| {
@@ -140,7 +140,7 @@ mod tests {
 
     #[test]
     fn a_client_that_asks_once_a_second_has_as_many_live_tokens_as_they_live_seconds() {
-        let minting = Minting::new();
+        let minting = TokenRates::new();
         for second in 0..3_000 {
             minting.issued(&id(0), TTL, TTL, at(second));
             minting.issued(&id(1), TTL, TTL / 10, at(second));
@@ -156,7 +156,7 @@ mod tests {
 
     #[test]
     fn the_twenty_clients_with_the_most_tokens_are_named() {
-        let minting = Minting::new();
+        let minting = TokenRates::new();
         for number in 0..30 {
             for _ in 0..=100 + number {
                 minting.issued(&id(number), TTL, TTL, at(0));

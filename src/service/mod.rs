@@ -35,10 +35,10 @@ mod last_used;
 mod limit;
 mod lockouts;
 mod login;
-mod met;
 mod metrics;
 mod minting;
 mod new_password;
+mod owner_cache;
 mod page;
 mod phc;
 mod ready;
@@ -47,7 +47,6 @@ mod refresh;
 mod rehash;
 mod request_budget;
 mod retention;
-mod returns;
 mod revoke;
 mod shares;
 mod status;
@@ -70,20 +69,20 @@ pub use self::{
     administrators::{NoAdministrator, administrator, reset_administrator},
     backup::{Backup, BackupPiece},
     caller::{Caller, Credentials, IdAndSecret},
-    client_secrets::{ChosenOrGenerated, RotateSecret, STANDARD_OVERLAP},
+    client_secrets::{DEFAULT_SECRET_OVERLAP, NewClientSecret, RotateSecret},
     clients::{ClientFilter, CreateClient, UpdateClient},
     cursor::Cursor,
-    end_all::{COUNTED, Ended},
+    end_all::{COUNT_LIMIT, EndedGrants},
     explain::{Explain, ExplainedToken, Explanation},
     grants::ShownGrant,
     hash_pool::HashPool,
     introspect::{ActiveToken, Introspect, Introspection},
     issue::{Issue, IssueGrant},
     key_search::{KeyNamed, KeySearch},
-    keys::RingRefused,
+    keys::RingChangeError,
     last_used::{LAST_USED_STEP, Use},
-    lockouts::{ClearLockouts, Lockout, LockoutFilter, forget_failures},
-    minting::MintingClient,
+    lockouts::{ClearLockouts, Lockout, LockoutFilter, reset_failures},
+    minting::HeavyClient,
     new_password::prepared,
     page::{Page, PageRequest},
     ready::Ready,
@@ -94,14 +93,14 @@ pub use self::{
     tokens::Tokens,
     unattended::{Carried, Unattended},
     users::{CreateUser, UpdateUser, UserFilter, UserKey},
-    watch::{Event, Told, Watch, WatchFrom, Watched},
+    watch::{Event, Notification, NotificationBatch, Watch, WatchFrom},
 };
 use self::{
     backup::MOST_BACKUPS, certificates::CertificateIndex, client_check::ClientChecks,
-    elapsed::Elapsed, fair_queue::FairQueue, horizon::Horizon, key_use::KeyUse,
-    last_used::LastUsed, metrics::ServiceMetrics, minting::Minting, request_budget::RequestBudgets,
-    retention::Retention, shares::Shares, stranger_audit::StrangerAudit, turns::Turns,
-    verified::VerifiedSecrets, watch::Watching,
+    elapsed::Elapsed, fair_queue::FairQueue, horizon::Horizon, key_use::RetiringKeys,
+    last_used::LastUseQueue, metrics::ServiceMetrics, minting::TokenRates,
+    request_budget::RequestBudgets, retention::Retention, shares::Shares,
+    stranger_audit::StrangerAudit, turns::Turns, verified::VerifiedSecrets, watch::Watching,
 };
 use crate::{
     bearer::Gate,
@@ -133,7 +132,7 @@ const MOST_CALLS: usize = 4_096;
 pub struct Service<S> {
     store: Arc<S>,
     keys: ArcSwap<KeyRing>,
-    key_use: KeyUse,
+    key_use: RetiringKeys,
     /// The places for backups under way.
     backups: Arc<Shares>,
     /// Look-ups of many tokens at once.
@@ -159,8 +158,8 @@ pub struct Service<S> {
     password_rules: PasswordRules,
     secret_rules: SecretRules,
     retention: Mutex<Retention>,
-    minting: Minting,
-    last_used: LastUsed,
+    minting: TokenRates,
+    last_used: LastUseQueue,
     watching: Watching,
     gate: Gate,
     metrics: ServiceMetrics,
@@ -180,13 +179,13 @@ impl<S: Store> Service<S> {
     ) -> Self {
         let policies = policies.into();
         let hashes = Arc::new(hashes);
-        let minting = Minting::new();
+        let minting = TokenRates::new();
         let metrics = ServiceMetrics::new(minting.clone(), Arc::clone(&clock));
         let start_time = clock.now();
         Self {
             store: Arc::new(store),
             keys: ArcSwap::from_pointee(keys),
-            key_use: KeyUse::default(),
+            key_use: RetiringKeys::default(),
             backups: Arc::new(Shares::new(MOST_BACKUPS)),
             look_ups: FairQueue::new(MOST_LOOK_UPS, MOST_WAITING),
             calls: Arc::new(Shares::new(MOST_CALLS)),
@@ -208,7 +207,7 @@ impl<S: Store> Service<S> {
             password_rules: policies.passwords,
             secret_rules: policies.secrets,
             minting,
-            last_used: LastUsed::new(),
+            last_used: LastUseQueue::new(),
             watching: Watching::new(&metrics.registry),
             gate: Gate::new(&metrics.registry),
             metrics,
@@ -224,7 +223,7 @@ impl<S: Store> Service<S> {
 
     /// The clients that ask for tokens for themselves much faster than those expire: those with more
     /// than 100 live ones, the most first, at most 20.
-    pub fn minting_clients(&self) -> Vec<MintingClient> {
+    pub fn minting_clients(&self) -> Vec<HeavyClient> {
         self.minting.clients(self.clock.age())
     }
 

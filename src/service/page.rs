@@ -35,7 +35,7 @@ pub struct Page<T> {
 }
 
 /// A page that is being filled.
-pub(super) struct Filling<T> {
+pub(super) struct PageBuilder<T> {
     list: ListId,
     size: usize,
     /// The key that the page begins behind, then the last one that was looked at.
@@ -45,7 +45,7 @@ pub(super) struct Filling<T> {
     entries: Vec<T>,
 }
 
-impl<T> Filling<T> {
+impl<T> PageBuilder<T> {
     /// # Errors
     /// `InvalidRequest` for a token of another list.
     pub(super) fn new(list: ListId, request: &PageRequest) -> Result<Self, Error> {
@@ -107,7 +107,7 @@ pub(super) async fn records<R: Record>(
     wanted: impl Fn(&R) -> bool,
     read_failed: impl Fn(ReadError) -> Error,
 ) -> Result<Page<Stored<R>>, Error> {
-    let mut page = Filling::new(list, request)?;
+    let mut page = PageBuilder::new(list, request)?;
     loop {
         let (after, step) = (page.after::<R>()?, page.step());
         let found = records.page(after.as_ref(), step).await.map_err(&read_failed)?;

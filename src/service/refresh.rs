@@ -2,7 +2,7 @@
 
 use super::{
     Caller, Service, Tokens,
-    audit_line::{Concerned, Event, Outcome},
+    audit_line::{AuditSubject, Event, Outcome},
     introspect::TokenRecords,
     records::race,
 };
@@ -53,7 +53,7 @@ impl<S: Store> Service<S> {
     /// empty token and for a retry with other scopes, `UnauthorizedClient`, `Overloaded`, `Conflict`, and `Unavailable`
     /// also when a replay was found but could not be written down.
     pub async fn refresh(&self, caller: &Caller, request: &Refresh) -> Result<Tokens, Error> {
-        let mut concerned = Concerned::default();
+        let mut concerned = AuditSubject::default();
         let call = self.metrics.grant(GrantType::RefreshToken);
         let answered = self.refresh_tokens(caller, request, &mut concerned).await;
         let Answered { tokens, outcome } = match answered {
@@ -75,7 +75,7 @@ impl<S: Store> Service<S> {
         &self,
         caller: &Caller,
         request: &Refresh,
-        concerned: &mut Concerned,
+        concerned: &mut AuditSubject,
     ) -> Result<(Stored<Grant>, Answered), Error> {
         check_grant_type(GrantType::RefreshToken, caller.client())?;
         if request.refresh_token.is_empty() {

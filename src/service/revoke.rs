@@ -2,7 +2,7 @@
 
 use super::{
     Caller, Service,
-    audit_line::{Concerned, Event, Outcome},
+    audit_line::{AuditSubject, Event, Outcome},
     records::race,
 };
 use crate::{
@@ -42,7 +42,7 @@ impl<S: Store> Service<S> {
     /// `InvalidGrant` for another client's token, which stays alive; `InvalidRequest` for an empty one; `Overloaded`, `Conflict`,
     /// `Unavailable`: then the token may still be alive.
     pub async fn revoke(&self, caller: &Caller, request: &Revoke) -> Result<Revoked, Error> {
-        let mut concerned = Concerned::default();
+        let mut concerned = AuditSubject::default();
         let revoked = self.revoke_token(caller, request, &mut concerned).await;
         let outcome = match &revoked {
             Ok(Taken::From(grant)) => {
@@ -67,7 +67,7 @@ impl<S: Store> Service<S> {
         &self,
         caller: &Caller,
         request: &Revoke,
-        concerned: &mut Concerned,
+        concerned: &mut AuditSubject,
     ) -> Result<Taken, Error> {
         if request.token.is_empty() {
             return Err(Error::missing("token"));

@@ -1,6 +1,6 @@
 //! Status of the server, for administrators.
 
-use super::{Admin, MintingClient, Service};
+use super::{Admin, HeavyClient, Service};
 use crate::{
     domain::{error::Error, key_ring::KeyId, time::Timestamp},
     store::{Condition, Store},
@@ -26,7 +26,7 @@ pub struct Status {
     /// Grants that are due to be freed.
     pub sweeper_backlog: u64,
     /// Clients that ask for tokens for themselves faster than they expire, at most 20.
-    pub minting_clients: Vec<MintingClient>,
+    pub minting_clients: Vec<HeavyClient>,
 }
 
 /// A server key, and never the key itself.

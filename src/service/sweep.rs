@@ -16,7 +16,7 @@ pub const SWEEP_STEP: usize = 256;
 
 /// Grants up to which the backlog is counted. Beyond it the sweeper is far behind, and counting on
 /// would only slow it down.
-const COUNTED: usize = 100_000;
+const COUNT_LIMIT: usize = 100_000;
 
 impl<S: Store> Service<S> {
     /// Frees up to `step` spent grants, the longest expired first, and as many events of the feed
@@ -67,7 +67,7 @@ impl<S: Store> Service<S> {
 
     async fn free_spent_grants(&self, horizon: Timestamp, step: usize) -> Result<usize, Error> {
         let spent = self.read(self.store.spent_grants(horizon, step)).await?;
-        let met = spent.len();
+        let found = spent.len();
         let freed = join_all(
             spent
                 .into_iter()
@@ -81,10 +81,10 @@ impl<S: Store> Service<S> {
                 Err(error) => return Err(self.write_failed(error)),
             }
         }
-        if met < step {
+        if found < step {
             self.metrics.backlog.set(0);
         }
-        Ok(met)
+        Ok(found)
     }
 
     /// Counts the grants that are due to be freed, to at most 100,000. Costs a look at as many index
@@ -94,7 +94,7 @@ impl<S: Store> Service<S> {
     /// `Unavailable`.
     pub async fn count_backlog(&self) -> Result<(), Error> {
         let horizon = self.horizon.look(&*self.clock).unwrap_or_default();
-        let due = self.read(self.store.count_spent(horizon, COUNTED)).await?;
+        let due = self.read(self.store.count_spent(horizon, COUNT_LIMIT)).await?;
         self.metrics.backlog.set(i64::try_from(due).unwrap_or(i64::MAX));
         Ok(())
     }

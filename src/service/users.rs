@@ -96,7 +96,7 @@ impl<S: Store> Service<S> {
         self.name_is_free(&request.name, None).await?;
         let password = self.hash_new_password(admin, &name, &request.password).await?;
         // Failures of a name that nobody had are no failures of this user's.
-        self.forget_failures(&name, None).await?;
+        self.reset_failures(&name, None).await?;
         let now = self.now();
         let blank = User::new(name, password, &*self.entropy, now);
         let user = blank.edited(&request.patch, &*self.entropy, now);
@@ -153,7 +153,7 @@ impl<S: Store> Service<S> {
         if let Some(Ok(name)) = request.name.as_ref().map(TypedName::name)
             && self.existing_user(request.id).await?.name != *name
         {
-            self.forget_failures(name, None).await?;
+            self.reset_failures(name, None).await?;
         }
         self.patch_user(request.id, request.expected, &patch).await
     }
@@ -188,7 +188,7 @@ impl<S: Store> Service<S> {
             |user: &User| user.with_password(hash.clone(), grants, &*self.entropy, self.now());
         let changed = self.change_user(id, None, next).await?;
         // After the write: who guessed meanwhile guessed at the old one.
-        self.forget_failures(&changed.name, None).await?;
+        self.reset_failures(&changed.name, None).await?;
         Ok(changed)
     }
 
@@ -212,7 +212,7 @@ impl<S: Store> Service<S> {
 
     async fn let_in(&self, id: UserId) -> Result<Stored<User>, Error> {
         let enabled = self.patch_user(id, None, &UserPatch::disabled(false)).await?;
-        self.forget_failures(&enabled.name, None).await?;
+        self.reset_failures(&enabled.name, None).await?;
         Ok(enabled)
     }
 

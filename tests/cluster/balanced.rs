@@ -1,5 +1,5 @@
-//! Validators behind a balancer over several instances: if any of these is behind, no validator
-//! accepts a token for longer after its acknowledged revocation than promised.
+//! Validators and an agent behind a balancer over several instances: if any of these is behind, none
+//! of them accepts a token for longer after its acknowledged revocation than promised.
 //!
 //! `JETON_TEST_SOAK_SECONDS` says how long each takes, by default 10.
 
@@ -9,22 +9,24 @@ use fastrand::Rng;
 use jeton::{
     client::{Basic, Credentials, TokenClient, Validator, endpoint, validator::Options},
     domain::secret::Secret,
-    proto::v1::RevokeGrantsRequest,
+    proto::v1::{RevokeGrantsRequest, token_service_client::TokenServiceClient},
 };
 use tokio::time::{Instant, interval, sleep};
 use tonic::transport::Channel;
 
 use crate::{
+    balancer::Balancer,
     common::{
         admin::{Admin, with_admin},
+        agent::Agent,
         caller::Caller,
         home::Home,
         server::Server,
-        wait::within,
+        wait::{until, within},
     },
     database::Database,
     fleet::beside,
-    ledger::Ledger,
+    ledger::{Accepts, Ledger},
     proxy::Proxy,
 };
 
@@ -58,20 +60,44 @@ impl Instance {
     }
 }
 
-/// A validator of one client, and who was accepted by it.
-struct Guard {
-    validator: Validator,
+/// A channel that balances calls over the instances.
+fn balanced(instances: &[Instance]) -> Channel {
+    let endpoints = instances.iter().map(|to| endpoint(to.calls.url()).expect("a URL"));
+    Channel::balance_list(endpoints)
+}
+
+/// A validator of one client.
+fn validator(client: &str, instances: &[Instance]) -> Validator {
+    let basic = Basic::new(client, &Secret::new(format!("{client}-secret")));
+    let client = TokenClient::new(balanced(instances), Credentials::Basic(basic));
+    Validator::start(client, Options::default())
+}
+
+/// Protects a service from memory.
+#[derive(Clone)]
+enum Guard {
+    Validator(Validator),
+    Agent(TokenServiceClient<Channel>),
+}
+
+impl Accepts for Guard {
+    async fn accepts(&self, token: &str) -> bool {
+        match self {
+            Self::Validator(validator) => validator.accepts(token).await,
+            Self::Agent(agent) => agent.accepts(token).await,
+        }
+    }
+}
+
+/// A guard, and its record of every token.
+struct Watched {
+    by: Guard,
     ledger: Ledger,
 }
 
-impl Guard {
-    fn start(client: &str, instances: &[Instance]) -> Self {
-        let endpoints = instances.iter().map(|to| endpoint(to.calls.url()).expect("a URL"));
-        let channel = Channel::balance_list(endpoints);
-        let basic = Basic::new(client, &Secret::new(format!("{client}-secret")));
-        let client = TokenClient::new(channel, Credentials::Basic(basic));
-        let validator = Validator::start(client, Options::default());
-        Self { validator, ledger: Ledger::default() }
+impl Watched {
+    fn new(guard: Guard) -> Self {
+        Self { by: guard, ledger: Ledger::default() }
     }
 }
 
@@ -104,27 +130,27 @@ async fn a_user_with_many_grants_is_ended_in_time_for_who_hears_of_its_own_only(
     }
     let subject = shop.introspect(&newest).await.subject;
     instance.database.delay(FAR);
-    let guard = Guard::start("shop", std::slice::from_ref(&instance));
+    let validator = validator("shop", std::slice::from_ref(&instance));
     let proven = async {
-        while guard.validator.staleness().is_none() {
+        while validator.staleness().is_none() {
             sleep(Duration::from_millis(1)).await;
         }
     };
     within("to follow", proven).await;
-    guard.validator.validate(&newest).await.expect("active");
+    validator.validate(&newest).await.expect("active");
     let request = RevokeGrantsRequest { subject, ..RevokeGrantsRequest::default() };
     Admin::of(&instance.server).await.revoke_grants(request).await.expect("revoked");
     let revoked = Instant::now();
     let heard = async {
-        while guard.validator.counts().revocations == 0 {
+        while validator.counts().revocations == 0 {
             sleep(Duration::from_millis(1)).await;
         }
     };
     within("to hear of it", heard).await;
-    println!("heard after {:?}, {:?}", revoked.elapsed(), guard.validator.counts());
-    assert_eq!(guard.validator.counts().begun_anew, 0);
-    assert_eq!(guard.validator.counts().resumed, 0, "the watch was silent");
-    assert!(guard.validator.validate(&newest).await.is_err());
+    println!("heard after {:?}, {:?}", revoked.elapsed(), validator.counts());
+    assert_eq!(validator.counts().begun_anew, 0);
+    assert_eq!(validator.counts().resumed, 0, "the watch was silent");
+    assert!(validator.validate(&newest).await.is_err());
     instance.server.stop().await;
 }
 
@@ -138,8 +164,16 @@ async fn soak(name: &str, count: usize) {
         let home = beside(&instances[0].server);
         instances.push(Instance::start(&database, home).await);
     }
-    // One hears of everything, the other of what is its own.
-    let guards = ["gateway", "shop"].map(|client| Guard::start(client, &instances));
+    let balancer = Balancer::over(balanced(&instances)).await;
+    let agent = Agent::start(&balancer.url(), "gateway").await;
+    until("to hear the server", async || agent.ops().get("/readyz").await.0 == 200).await;
+    // The gateway hears of every token, the shop of its own.
+    let guards = [
+        Guard::Validator(validator("gateway", &instances)),
+        Guard::Validator(validator("shop", &instances)),
+        Guard::Agent(TokenServiceClient::new(agent.connect().await)),
+    ];
+    let guards = guards.map(Watched::new);
     let mut shops = Vec::new();
     for instance in &instances {
         shops.push(instance.server.caller("shop").await);
@@ -172,11 +206,14 @@ async fn soak(name: &str, count: usize) {
         duration(),
         revoked.len()
     );
-    for guard in &guards {
-        println!("{:?}", guard.validator.counts());
+    for watched in &guards {
+        if let Guard::Validator(validator) = &watched.by {
+            println!("{:?}", validator.counts());
+        }
     }
     let promise = Options::default().max_staleness;
     assert!(worst.iter().all(|worst| *worst <= promise), "accepted {worst:?} after a revocation");
+    agent.stop().await;
     for instance in instances {
         instance.server.stop().await;
     }
@@ -186,7 +223,7 @@ async fn soak(name: &str, count: usize) {
 async fn revoke_until(
     end: Instant,
     shops: &[Caller],
-    guards: &[Guard; 2],
+    guards: &[Watched],
     dice: &mut Rng,
 ) -> Vec<String> {
     let (mut good, mut revoked) = (VecDeque::new(), Vec::new());
@@ -195,7 +232,7 @@ async fn revoke_until(
         ticks.tick().await;
         let token = shops[dice.usize(..shops.len())].log_in().await.access_token;
         for guard in guards {
-            guard.ledger.show_until(&guard.validator, &token, SHOWN);
+            guard.ledger.show_until(&guard.by, &token, SHOWN);
         }
         good.push_back(token);
         if good.len() <= GOOD {

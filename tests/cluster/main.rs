@@ -19,6 +19,7 @@ mod proxy;
 mod watcher;
 
 mod balanced;
+mod balancer;
 mod bulk;
 mod database;
 mod encrypted;

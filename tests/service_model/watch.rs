@@ -5,7 +5,7 @@ use std::{sync::Arc, time::Duration};
 
 use jeton::{
     domain::{error::Error, user::User},
-    service::{Cursor, SWEEP_STEP, Service, Told, Watch, WatchFrom, Watched},
+    service::{Cursor, Notification, NotificationBatch, SWEEP_STEP, Service, Watch, WatchFrom},
     store::{Records, Store as _, Write, memory::MemoryStore},
 };
 use tokio::time::{Instant, advance, pause};
@@ -53,7 +53,7 @@ impl Scene {
     }
 }
 
-async fn next(service: &Service<MemoryStore>, watch: &mut Watch) -> Watched {
+async fn next(service: &Service<MemoryStore>, watch: &mut Watch) -> NotificationBatch {
     service.next_revocations(watch).await.expect("a response")
 }
 
@@ -62,7 +62,7 @@ async fn catch_up(service: &Service<MemoryStore>, watch: &mut Watch) -> (u64, Cu
     let mut told = 0;
     loop {
         let watched = next(service, watch).await;
-        told += watched.told.len() as u64;
+        told += watched.notifications.len() as u64;
         if watched.checkpoint {
             return (told, watched.cursor);
         }
@@ -80,7 +80,7 @@ async fn a_checkpoint_comes_every_second_at_least_while_nothing_happens() {
     for _ in 0..1_000 {
         let last = Instant::now();
         let watched = next(&service, &mut watch).await;
-        assert!(watched.checkpoint && watched.told.is_empty());
+        assert!(watched.checkpoint && watched.notifications.is_empty());
         assert!(last.elapsed() <= Duration::from_secs(1), "{:?}", last.elapsed());
     }
     assert!(begun.elapsed() >= Duration::from_secs(200), "and no flood of them");
@@ -163,8 +163,8 @@ async fn a_watch_that_is_behind_what_lies_in_memory_is_told_all_of_it_from_the_s
         let watched = next(&service, &mut slow).await;
         assert!(last.is_none_or(|last: String| last < watched.cursor.to_text()));
         last = Some(watched.cursor.to_text());
-        assert!(watched.told.iter().all(|told| matches!(told, Told::Event(_))));
-        sequence += watched.told.len() as u64;
+        assert!(watched.notifications.iter().all(|told| matches!(told, Notification::Event(_))));
+        sequence += watched.notifications.len() as u64;
     }
     assert_eq!((told, sequence), (target, target));
 }
@@ -179,7 +179,7 @@ async fn what_is_told_is_told_once_whoever_drops_the_call_that_waits_for_it() {
         while tokio::time::timeout(Duration::ZERO, service.next_revocations(&mut watch))
             .await
             .is_ok_and(|watched| {
-                told += watched.expect("a response").told.len();
+                told += watched.expect("a response").notifications.len();
                 true
             })
         {}
@@ -187,7 +187,7 @@ async fn what_is_told_is_told_once_whoever_drops_the_call_that_waits_for_it() {
         scene.change(1).await;
     }
     while told < 500 {
-        told += next(&service, &mut watch).await.told.len();
+        told += next(&service, &mut watch).await.notifications.len();
     }
     assert_eq!(told, 500);
 }

@@ -7,7 +7,7 @@ use jeton::{
         client::{Client, IntrospectReach},
         error::Error,
     },
-    service::{Cursor, Watch, WatchFrom, Watched},
+    service::{Cursor, NotificationBatch, Watch, WatchFrom},
     store::{ReadError, Records, Store as _, Write, faulty::ReadFault},
 };
 use tokio::time::{Instant, pause, resume, timeout};
@@ -34,7 +34,7 @@ impl World {
         }
     }
 
-    async fn next(&self, watch: &mut Watch) -> Watched {
+    async fn next(&self, watch: &mut Watch) -> NotificationBatch {
         self.service.next_revocations(watch).await.expect("a response")
     }
 }
@@ -67,7 +67,7 @@ async fn a_watch_ends_when_the_store_cannot_be_read_and_goes_on_where_it_was_whe
             let cursor = last.unwrap_or(begun.cursor);
             let mut resumed = world.watch(WatchFrom::Cursor(cursor)).await.expect("a watch");
             let first = world.next(&mut resumed).await;
-            assert_eq!(first.told.len(), 1, "{:?}", first.told);
+            assert_eq!(first.notifications.len(), 1, "{:?}", first.notifications);
         })
         .await;
         resume();
@@ -117,7 +117,7 @@ async fn a_change_of_a_user_with_many_grants_is_told_over_a_slow_store_to_a_watc
             {
                 let next = next.expect("a response");
                 cursor = next.cursor;
-                if !next.told.is_empty() {
+                if !next.notifications.is_empty() {
                     println!("told after {:?}", began.elapsed());
                     assert!(began.elapsed() < Duration::from_secs(1), "{:?}", began.elapsed());
                     return;
@@ -146,7 +146,7 @@ async fn a_watch_that_has_to_find_out_who_may_hear_is_not_silent_meanwhile() {
         loop {
             let next = timeout(SILENCE, world.service.next_revocations(&mut watch)).await;
             let next = next.expect("not silent").expect("a response");
-            if !next.told.is_empty() {
+            if !next.notifications.is_empty() {
                 break;
             }
             assert!(!next.checkpoint, "something is not told yet");
@@ -180,7 +180,7 @@ async fn a_search_that_was_cut_off_by_the_store_is_taken_up_where_it_stood() {
             if let Ok(mut watch) = world.watch(WatchFrom::Cursor(cursor)).await {
                 while let Ok(next) = world.service.next_revocations(&mut watch).await {
                     cursor = next.cursor;
-                    told |= !next.told.is_empty();
+                    told |= !next.notifications.is_empty();
                     if told {
                         break;
                     }

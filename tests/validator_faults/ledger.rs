@@ -6,11 +6,35 @@ use std::{
     time::Duration,
 };
 
-use jeton::client::Validator;
+use jeton::{
+    client::Validator,
+    proto::v1::{IntrospectRequest, token_service_client::TokenServiceClient},
+};
 use tokio::time::{Instant, sleep};
+use tonic::transport::Channel;
 
 /// Interval at which each token is shown.
 const PACE: Duration = Duration::from_millis(5);
+
+/// Accepts or refuses tokens from memory.
+pub(crate) trait Accepts: Clone + Send + 'static {
+    /// Returns whether a request with `token` passes now.
+    fn accepts(&self, token: &str) -> impl Future<Output = bool> + Send;
+}
+
+impl Accepts for Validator {
+    async fn accepts(&self, token: &str) -> bool {
+        self.validate(token).await.is_ok()
+    }
+}
+
+/// An agent, asked as a service in any language asks it.
+impl Accepts for TokenServiceClient<Channel> {
+    async fn accepts(&self, token: &str) -> bool {
+        let request = IntrospectRequest { token: token.to_owned(), ..Default::default() };
+        self.clone().introspect(request).await.is_ok_and(|answer| answer.into_inner().active)
+    }
+}
 
 #[derive(Default)]
 struct Entry {
@@ -23,24 +47,24 @@ struct Entry {
     watched: Duration,
 }
 
-/// The ledger of one validator, which is shown every token again and again.
+/// The ledger of one validator or agent, which is shown every token again and again.
 #[derive(Clone, Default)]
 pub(crate) struct Ledger(Arc<Mutex<HashMap<String, Entry>>>);
 
 impl Ledger {
     /// Shows `token` from now on, until the test ends.
-    pub(crate) fn show(&self, validator: &Validator, token: &str) {
-        self.show_until(validator, token, Duration::MAX);
+    pub(crate) fn show(&self, to: &impl Accepts, token: &str) {
+        self.show_until(to, token, Duration::MAX);
     }
 
     /// Shows `token` from now on, until so long after its acknowledged revocation.
-    pub(crate) fn show_until(&self, validator: &Validator, token: &str, end: Duration) {
+    pub(crate) fn show_until(&self, to: &impl Accepts, token: &str, end: Duration) {
         self.with(token, |_| ());
-        let (ledger, validator, token) = (self.clone(), validator.clone(), token.to_owned());
+        let (ledger, to, token) = (self.clone(), to.clone(), token.to_owned());
         tokio::spawn(async move {
             while ledger.watched(&token) < end {
                 let began = Instant::now();
-                let accepted = validator.validate(&token).await.is_ok();
+                let accepted = to.accepts(&token).await;
                 ledger.saw(&token, began, accepted);
                 sleep(PACE).await;
             }

@@ -20,7 +20,7 @@ use crate::{
         client::Client, client_secret::is_generated, error::Error as Refusal,
         grant_type::GrantType, time::Timestamp, user::User,
     },
-    service::{HashPool, forget_failures},
+    service::{HashPool, reset_failures},
     store::{
         Engine, ReadError, Record, Records, Store, Stored, Write, WriteError,
         bulk::{AT_ONCE, do_all},
@@ -92,7 +92,7 @@ impl Round<'_> {
         write_all(self.store.clients(), clients, "writing declared clients").await?;
         // Before the users are written: a start that is cut short does it again.
         let anew = users.iter().filter(|user| begins_anew(user)).map(|user| &user.record.name);
-        let forget = async |name| forget_failures(self.store, name, None).await.map(drop);
+        let forget = async |name| reset_failures(self.store, name, None).await.map(drop);
         do_all(anew, forget, || ()).await?;
         let users = changes(users).chain(changes(gone_users));
         write_all(self.store.users(), users, "writing declared users").await?;

@@ -14,8 +14,8 @@ use crate::{
     grpc::convert,
     proto::v1,
     service::{
-        ChosenOrGenerated, ClientFilter, CreateClient, NoAdministrator, RotateSecret,
-        STANDARD_OVERLAP, UpdateClient,
+        ClientFilter, CreateClient, DEFAULT_SECRET_OVERLAP, NewClientSecret, NoAdministrator,
+        RotateSecret, UpdateClient,
     },
 };
 
@@ -36,7 +36,7 @@ pub(super) fn create(request: v1::CreateClientRequest) -> Result<CreateClient, E
     let field = "client.client_type";
     let secret = match ClientType::read_or(field, client.client_type, ClientType::Confidential)? {
         ClientType::Confidential => {
-            Some(ChosenOrGenerated { chosen, ttl: lifetime(ttl)?, previous_ttl: Duration::ZERO })
+            Some(NewClientSecret { chosen, ttl: lifetime(ttl)?, previous_ttl: Duration::ZERO })
         }
         ClientType::Public if chosen.is_some() || ttl.is_some() => {
             let problem = "not for a public client";
@@ -79,10 +79,10 @@ pub(super) fn filter(request: &v1::ListClientsRequest) -> Result<ClientFilter, E
 pub(super) fn rotate(request: v1::RotateClientSecretRequest) -> Result<RotateSecret, Error> {
     let id = names::client_id(&request.client_id)?;
     let previous_ttl = fields::duration("previous_ttl", request.previous_ttl)?;
-    let secret = ChosenOrGenerated {
+    let secret = NewClientSecret {
         chosen: chosen(request.client_secret),
         ttl: lifetime(request.secret_ttl)?,
-        previous_ttl: previous_ttl.unwrap_or(STANDARD_OVERLAP),
+        previous_ttl: previous_ttl.unwrap_or(DEFAULT_SECRET_OVERLAP),
     };
     Ok(RotateSecret {
         id,

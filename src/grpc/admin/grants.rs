@@ -3,7 +3,7 @@
 use crate::{
     grpc::convert::{inactive, timestamp},
     proto::v1,
-    service::{Ended, ShownGrant},
+    service::{EndedGrants, ShownGrant},
 };
 
 /// A grant.
@@ -30,6 +30,6 @@ pub(super) fn message(shown: &ShownGrant) -> v1::Grant {
 }
 
 /// Returns the number of grants that were, or would be, ended.
-pub(super) const fn ended(ended: Ended) -> v1::RevokeGrantsResponse {
+pub(super) const fn ended(ended: EndedGrants) -> v1::RevokeGrantsResponse {
     v1::RevokeGrantsResponse { count: ended.count, at_least: ended.at_least }
 }

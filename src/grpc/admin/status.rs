@@ -3,7 +3,7 @@
 use crate::{
     grpc::convert::timestamp,
     proto::v1,
-    service::{KeyState, MintingClient, Status},
+    service::{HeavyClient, KeyState, Status},
 };
 
 /// Returns the message of the server's state.
@@ -38,6 +38,6 @@ fn key(key: KeyState) -> v1::KeyStatus {
     v1::KeyStatus { key_id: key.id.to_string(), active: key.active, in_use: key.in_use }
 }
 
-fn minting(minting: &MintingClient) -> v1::MintingClient {
+fn minting(minting: &HeavyClient) -> v1::MintingClient {
     v1::MintingClient { client_id: minting.client_id.to_string(), live_tokens: minting.live_tokens }
 }

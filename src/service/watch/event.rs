@@ -38,13 +38,13 @@ pub(super) struct Holders {
 
 /// Visibility of an event to a caller.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Heard {
-    /// Nothing: it is none of theirs.
-    Nothing,
-    /// The change.
-    Named,
-    /// That something happened which may be theirs: not what, because it may not.
-    Unnamed,
+pub(super) enum Visibility {
+    /// The caller sees nothing: the event is about tokens of others.
+    Hidden,
+    /// The caller sees the change.
+    Full,
+    /// The caller sees only that something changed: it may not see the names.
+    Redacted,
 }
 
 impl Event {
@@ -87,30 +87,30 @@ impl Event {
     ///
     /// # Errors
     /// Those of `find`.
-    pub(super) async fn heard_by<F>(
+    pub(super) async fn visible_to<F>(
         &self,
         caller: &ClientId,
         reach: IntrospectReach,
         find: impl FnOnce() -> F,
-    ) -> Result<Heard, Error>
+    ) -> Result<Visibility, Error>
     where
         F: Future<Output = Result<Arc<Holders>, Error>>,
     {
-        match self.heard_at_once(caller, reach) {
+        match self.visible_at_once(caller, reach) {
             Some(heard) => Ok(heard),
-            None => Ok(self.holders.get_or_try_init(find).await?.hear(caller, reach)),
+            None => Ok(self.holders.get_or_try_init(find).await?.visibility(caller, reach)),
         }
     }
 
     /// Returns whether a search has to decide what `caller` sees.
     pub(super) fn takes_a_search(&self, caller: &ClientId, reach: IntrospectReach) -> bool {
-        self.holders.get().is_none() && self.heard_at_once(caller, reach).is_none()
+        self.holders.get().is_none() && self.visible_at_once(caller, reach).is_none()
     }
 
     /// Returns what `caller` sees, if the event itself decides it.
-    fn heard_at_once(&self, caller: &ClientId, reach: IntrospectReach) -> Option<Heard> {
+    fn visible_at_once(&self, caller: &ClientId, reach: IntrospectReach) -> Option<Visibility> {
         if reach == IntrospectReach::Any || self.is_change_of(caller) {
-            return Some(Heard::Named);
+            return Some(Visibility::Full);
         }
         match &self.change {
             Change::GrantEnded(grant) | Change::AccessRevoked(grant) => {
@@ -120,7 +120,7 @@ impl Event {
             Change::ClientEpochMoved(_) | Change::ClientChanged(_)
                 if reach == IntrospectReach::Own =>
             {
-                Some(Heard::Nothing)
+                Some(Visibility::Hidden)
             }
             Change::ClientEpochMoved(_)
             | Change::ClientChanged(_)
@@ -131,20 +131,20 @@ impl Event {
 }
 
 /// As far as introspection reaches, see `introspect::may_see`.
-fn of_grant(grant: &GrantChange, caller: &ClientId, reach: IntrospectReach) -> Heard {
+fn of_grant(grant: &GrantChange, caller: &ClientId, reach: IntrospectReach) -> Visibility {
     let seen = grant.client_id == *caller
         || (reach == IntrospectReach::Audience && grant.audience.names_client(caller));
-    if seen { Heard::Named } else { Heard::Nothing }
+    if seen { Visibility::Full } else { Visibility::Hidden }
 }
 
 impl Holders {
-    fn hear(&self, caller: &ClientId, reach: IntrospectReach) -> Heard {
+    fn visibility(&self, caller: &ClientId, reach: IntrospectReach) -> Visibility {
         let holds = self.clients.contains(caller)
             || (reach == IntrospectReach::Audience && self.services.contains(caller.as_str()));
         match (holds, self.others) {
-            (true, _) => Heard::Named,
-            (false, true) => Heard::Unnamed,
-            (false, false) => Heard::Nothing,
+            (true, _) => Visibility::Full,
+            (false, true) => Visibility::Redacted,
+            (false, false) => Visibility::Hidden,
         }
     }
 }

@@ -20,7 +20,7 @@ const MOST_EVENTS: usize = 16_384;
 
 /// State of following the feed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Course {
+pub(super) enum FeedState {
     Following,
     /// The store could not be read in that round.
     Failed,
@@ -30,20 +30,20 @@ pub(super) enum Course {
 
 /// Position up to which the feed was read.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Tip {
+pub(super) struct FeedTail {
     /// Store of the feed; `None` before the first read.
     pub(super) store: Option<StoreId>,
     /// The last event that was read: at some moment of the round, the feed's end.
     pub(super) end: Sequence,
     /// The last round that is done: see [`Feed::begin_round`].
     pub(super) round: u64,
-    pub(super) course: Course,
+    pub(super) state: FeedState,
 }
 
 /// State shared by the one reader of the feed and all watches.
 pub(super) struct Feed {
     newest: Mutex<Newest>,
-    tip: watch::Sender<Tip>,
+    tail: watch::Sender<FeedTail>,
     /// Rounds begun.
     rounds: AtomicU64,
     joined: Notify,
@@ -60,20 +60,20 @@ struct Newest {
 impl Feed {
     pub(super) fn new() -> Self {
         let (store, floor) = (None, Sequence::default());
-        let tip = Tip { store, end: floor, round: 0, course: Course::Following };
+        let tail = FeedTail { store, end: floor, round: 0, state: FeedState::Following };
         Self {
             newest: Mutex::new(Newest { store, floor, events: VecDeque::new() }),
-            tip: watch::Sender::new(tip),
+            tail: watch::Sender::new(tail),
             rounds: AtomicU64::new(0),
             joined: Notify::new(),
         }
     }
 
     /// A watch begins: the reader reads as long as anybody holds such a receiver.
-    pub(super) fn join(&self) -> watch::Receiver<Tip> {
-        let tip = self.tip.subscribe();
+    pub(super) fn join(&self) -> watch::Receiver<FeedTail> {
+        let tail = self.tail.subscribe();
         self.joined.notify_one();
-        tip
+        tail
     }
 
     /// Waits until there is a watch.
@@ -84,7 +84,7 @@ impl Feed {
     }
 
     pub(super) fn is_watched(&self) -> bool {
-        self.tip.receiver_count() > 0
+        self.tail.receiver_count() > 0
     }
 
     /// Returns the number of rounds begun until now. A later round reads the feed after this
@@ -101,41 +101,41 @@ impl Feed {
     /// The round is done: everything up to `end` in the feed of `store` was added. Wakes the watches
     /// when that is news.
     pub(super) fn end_round(&self, round: u64, store: StoreId, end: Sequence) {
-        self.publish(Tip { store: Some(store), end, round, course: Course::Following });
+        self.publish(FeedTail { store: Some(store), end, round, state: FeedState::Following });
     }
 
     /// The store cannot be read: every watch that has begun ends. A round of its own, since there
     /// may not have been one since then.
     pub(super) fn fail(&self) {
         let round = self.begin_round();
-        let tip = *self.tip.borrow();
-        self.publish(Tip { round, course: Course::Failed, ..tip });
+        let tail = *self.tail.borrow();
+        self.publish(FeedTail { round, state: FeedState::Failed, ..tail });
     }
 
     /// Ends every watch, and lets none begin.
     pub(super) fn close(&self) {
-        self.tip.send_modify(|tip| tip.course = Course::Closed);
+        self.tail.send_modify(|tail| tail.state = FeedState::Closed);
     }
 
     pub(super) fn is_closed(&self) -> bool {
-        self.tip.borrow().course == Course::Closed
+        self.tail.borrow().state == FeedState::Closed
     }
 
-    fn publish(&self, new: Tip) {
-        self.tip.send_if_modified(|tip| {
-            if tip.course == Course::Closed {
+    fn publish(&self, new: FeedTail) {
+        self.tail.send_if_modified(|tail| {
+            if tail.state == FeedState::Closed {
                 return false;
             }
-            let moved = (tip.store, tip.end) != (new.store, new.end);
-            let news = moved || tip.course != new.course;
-            *tip = new;
+            let moved = (tail.store, tail.end) != (new.store, new.end);
+            let news = moved || tail.state != new.state;
+            *tail = new;
             news
         });
     }
 
     /// The last event that was read.
     pub(super) fn end(&self) -> Sequence {
-        self.tip.borrow().end
+        self.tail.borrow().end
     }
 
     /// Restarts behind `floor` in the feed of `store`.

@@ -23,7 +23,7 @@ mod event;
 mod feed;
 mod follow;
 mod holders;
-mod places;
+mod positions;
 mod searches;
 mod watching;
 
@@ -37,9 +37,9 @@ use tokio::{
 pub use self::event::Event;
 pub(super) use self::watching::Watching;
 use self::{
-    event::{Heard, Holders},
-    feed::{Course, PAGE, Tip},
-    places::Place,
+    event::{Holders, Visibility},
+    feed::{FeedState, FeedTail, PAGE},
+    positions::WatcherSlot,
 };
 use super::{Caller, Credentials, Cursor, Service, holder::Holder};
 use crate::{
@@ -72,7 +72,7 @@ pub struct Watch {
     /// As far as the caller reached when its registration last changed, or farther.
     reach: IntrospectReach,
     position: Sequence,
-    tips: watch::Receiver<Tip>,
+    tails: watch::Receiver<FeedTail>,
     /// The feed's end, as far as is known.
     end: Sequence,
     /// True if [`Self::end`] was looked up since the last checkpoint.
@@ -83,14 +83,14 @@ pub struct Watch {
     first_round: u64,
     begun: bool,
     next_checkpoint: Instant,
-    place: Place,
+    place: WatcherSlot,
 }
 
 /// One batch of a watch.
 #[derive(Clone, Debug)]
-pub struct Watched {
+pub struct NotificationBatch {
     /// Notifications, in order: at most 512.
-    pub told: Vec<Told>,
+    pub notifications: Vec<Notification>,
     /// Everything up to here that the caller may see has been passed on.
     pub cursor: Cursor,
     /// True if that was the end of the feed at some moment since the last checkpoint.
@@ -99,7 +99,7 @@ pub struct Watched {
 
 /// One notification.
 #[derive(Clone, Debug)]
-pub enum Told {
+pub enum Notification {
     /// The event.
     Event(Arc<Event>),
     /// That any answer may be wrong, and when that came to be.
@@ -107,8 +107,8 @@ pub enum Told {
 }
 
 /// Notifications of the first events of a page.
-struct Telling {
-    told: Vec<Told>,
+struct PageNotifications {
+    notifications: Vec<Notification>,
     /// Number of events that were read.
     events: usize,
 }
@@ -130,7 +130,7 @@ impl<S: Store> Service<S> {
         }
         let store = self.store.id();
         let first_round = self.watching.feed.rounds();
-        let tips = self.watching.feed.join();
+        let tails = self.watching.feed.join();
         let position = self.position(from).await?;
         let end = self.head().await?;
         let position = position.unwrap_or(end);
@@ -139,7 +139,7 @@ impl<S: Store> Service<S> {
             credentials,
             reach: caller.client().introspect,
             position,
-            tips,
+            tails,
             end,
             looked_up: true,
             rounds: first_round,
@@ -158,10 +158,10 @@ impl<S: Store> Service<S> {
     /// Ends the watch. `InvalidClient` or `InvalidToken` when the caller's credentials have ended,
     /// `CursorOutOfRange` when it is so far behind that events are gone, `Unavailable` when the
     /// store cannot be read or the process is going away.
-    pub async fn next_revocations(&self, watch: &mut Watch) -> Result<Watched, Error> {
+    pub async fn next_revocations(&self, watch: &mut Watch) -> Result<NotificationBatch, Error> {
         let next = self.advance(watch).await;
         match &next {
-            Ok(watched) => self.watching.places.sent.inc_by(watched.told.len() as u64),
+            Ok(watched) => self.watching.places.sent.inc_by(watched.notifications.len() as u64),
             Err(error) => watch.place.end(error),
         }
         next
@@ -172,7 +172,7 @@ impl<S: Store> Service<S> {
         self.watching.feed.close();
     }
 
-    async fn advance(&self, watch: &mut Watch) -> Result<Watched, Error> {
+    async fn advance(&self, watch: &mut Watch) -> Result<NotificationBatch, Error> {
         loop {
             watch.look()?;
             let page = self.page(watch).await?;
@@ -185,14 +185,14 @@ impl<S: Store> Service<S> {
                 watch.wait().await;
                 continue;
             }
-            let Telling { told, events } = self.tell(watch, &page).await?;
+            let PageNotifications { notifications, events } = self.tell(watch, &page).await?;
             let paused = events < page.len();
             watch.move_over(&page[..events]);
             // A caller that waits for a search sees that the watch goes on.
-            if !told.is_empty() || due || paused {
+            if !notifications.is_empty() || due || paused {
                 let checkpoint = watch.checkpoint(self.watching.feed.rounds());
                 let cursor = Cursor::new(watch.store, watch.position);
-                return Ok(Watched { told, cursor, checkpoint });
+                return Ok(NotificationBatch { notifications, cursor, checkpoint });
             }
         }
     }
@@ -217,7 +217,11 @@ impl<S: Store> Service<S> {
 
     /// Returns what the caller may see by its present registration. The search ends with the next
     /// heartbeat: the rest comes later.
-    async fn tell(&self, watch: &mut Watch, page: &[Arc<Event>]) -> Result<Telling, Error> {
+    async fn tell(
+        &self,
+        watch: &mut Watch,
+        page: &[Arc<Event>],
+    ) -> Result<PageNotifications, Error> {
         let until = Instant::now() + HEARTBEAT;
         let caller = self.identify(&watch.credentials).await?;
         let now = caller.client().introspect;
@@ -228,24 +232,24 @@ impl<S: Store> Service<S> {
             let _goes_on =
                 self.watching.searches.find(&self.store, event.sequence(), event.change());
         }
-        let (mut told, mut events) = (Vec::new(), 0);
+        let (mut notifications, mut events) = (Vec::new(), 0);
         for event in page {
             let find = || self.holders(event);
-            let heard = timeout_at(until, event.heard_by(caller.id(), reach, find));
+            let heard = timeout_at(until, event.visible_to(caller.id(), reach, find));
             let Ok(heard) = heard.await else { break };
             match heard? {
-                Heard::Nothing => {}
-                Heard::Named => told.push(Told::Event(Arc::clone(event))),
-                Heard::Unnamed => told.push(Told::Everything(event.time())),
+                Visibility::Hidden => {}
+                Visibility::Full => notifications.push(Notification::Event(Arc::clone(event))),
+                Visibility::Redacted => notifications.push(Notification::Everything(event.time())),
             }
             events += 1;
             if event.is_change_of(caller.id()) {
-                told.push(Told::Everything(event.time()));
+                notifications.push(Notification::Everything(event.time()));
                 reach = now;
             }
         }
         watch.reach = reach;
-        Ok(Telling { told, events })
+        Ok(PageNotifications { notifications, events })
     }
 
     /// Returns the possible holders of tokens that `event` ends or changes.
@@ -303,7 +307,7 @@ impl Watch {
                 self.place.end(&error);
                 return error;
             }
-            if self.tips.changed().await.is_err() {
+            if self.tails.changed().await.is_err() {
                 return pending().await;
             }
         }
@@ -317,17 +321,17 @@ impl Watch {
 
     /// Takes notice of what the reader has found.
     fn look(&mut self) -> Result<(), Error> {
-        let tip = *self.tips.borrow_and_update();
-        match tip.course {
-            Course::Closed => return Err(Error::UNAVAILABLE),
+        let tail = *self.tails.borrow_and_update();
+        match tail.state {
+            FeedState::Closed => return Err(Error::UNAVAILABLE),
             // An attempt that failed before the watch began was repeated by it.
-            Course::Failed if tip.round > self.first_round => return Err(Error::UNAVAILABLE),
-            Course::Failed | Course::Following => {}
+            FeedState::Failed if tail.round > self.first_round => return Err(Error::UNAVAILABLE),
+            FeedState::Failed | FeedState::Following => {}
         }
         // The end of another feed says nothing of this one's.
-        if tip.store == Some(self.store) {
-            self.end = self.end.max(tip.end);
-            self.looked_up |= tip.course == Course::Following && tip.round > self.rounds;
+        if tail.store == Some(self.store) {
+            self.end = self.end.max(tail.end);
+            self.looked_up |= tail.state == FeedState::Following && tail.round > self.rounds;
         }
         Ok(())
     }
@@ -337,7 +341,7 @@ impl Watch {
         let until = self.next_checkpoint.max(Instant::now() + RETRY);
         tokio::select! {
             // The feed outlives every watch.
-            _ = self.tips.changed() => {}
+            _ = self.tails.changed() => {}
             () = sleep_until(until) => {}
         }
     }
@@ -350,7 +354,7 @@ impl Watch {
     fn move_over(&mut self, page: &[Arc<Event>]) {
         if let Some(last) = page.last() {
             self.position = last.sequence();
-            self.place.come_to(self.position);
+            self.place.advance_to(self.position);
         }
     }
 

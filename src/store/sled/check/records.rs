@@ -9,7 +9,7 @@ use crate::{
         attempts::Attempts,
         client::Client,
         grant::Grant,
-        liveness::{Parties, is_over},
+        liveness::{ClientAndUser, is_over},
         record::is_newer,
         subject::Subject,
         time::Timestamp,
@@ -50,7 +50,7 @@ impl Check {
         let (Ok(client), Ok(user)) = (client.readable(), user.readable()) else {
             return Ok(false);
         };
-        let parties = Parties { client: client.as_deref(), user: user.as_deref() };
+        let parties = ClientAndUser { client: client.as_deref(), user: user.as_deref() };
         Ok(is_over(grant, parties, Timestamp::default()))
     }
 

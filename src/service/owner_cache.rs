@@ -9,7 +9,7 @@ use std::{
 use futures_util::future::join;
 
 use crate::{
-    domain::{client::Client, grant::Grant, liveness::Parties, user::User},
+    domain::{client::Client, grant::Grant, liveness::ClientAndUser, user::User},
     store::{ReadError, Record, Records, Store, Stored},
 };
 
@@ -18,12 +18,12 @@ type Known<R> = HashMap<<R as Record>::Key, Option<Stored<R>>>;
 
 /// The clients and users that were met so far: most grants have few.
 #[derive(Default)]
-pub(super) struct Met {
+pub(super) struct OwnerCache {
     clients: Known<Client>,
     users: Known<User>,
 }
 
-impl Met {
+impl OwnerCache {
     /// Reads the clients and users of `grants` that were not met before, all of them at a time.
     ///
     /// # Errors
@@ -54,13 +54,13 @@ impl Met {
         &mut self,
         store: &S,
         grant: &Grant,
-    ) -> Result<Parties<'_>, ReadError> {
+    ) -> Result<ClientAndUser<'_>, ReadError> {
         let client = one(&mut self.clients, store.clients(), &grant.client_id).await?;
         let user = match grant.subject.user_id() {
             None => None,
             Some(id) => one(&mut self.users, store.users(), &id).await?.as_deref(),
         };
-        Ok(Parties { client: client.as_deref(), user })
+        Ok(ClientAndUser { client: client.as_deref(), user })
     }
 
     /// The records of one grant's client and user, if they were met.

@@ -23,7 +23,7 @@ use crate::{
 pub(super) const MOST_WATCHES: usize = 4_096;
 
 /// The present watches. Names and help texts are the table of docs/operating.md.
-pub(super) struct Places {
+pub(super) struct WatcherPositions {
     shares: Arc<Shares>,
     positions: Arc<Mutex<Vec<Weak<AtomicU64>>>>,
     watchers: Gauge,
@@ -32,7 +32,7 @@ pub(super) struct Places {
 }
 
 /// A watch's place, given back when it is dropped.
-pub(super) struct Place {
+pub(super) struct WatcherSlot {
     position: Arc<AtomicU64>,
     outcome: Outcome,
     watchers: Gauge,
@@ -40,7 +40,7 @@ pub(super) struct Place {
     _share: Share,
 }
 
-impl Places {
+impl WatcherPositions {
     pub(super) fn new(registry: &Registry, feed: Arc<Feed>) -> Self {
         let positions = Arc::<Mutex<Vec<Weak<AtomicU64>>>>::default();
         let lag = registry.gauge(
@@ -77,7 +77,7 @@ impl Places {
     ///
     /// # Errors
     /// `Overloaded` when there are [`MOST_WATCHES`], or the holder has as many as are free.
-    pub(super) fn take(&self, holder: Holder, start: Sequence) -> Result<Place, Error> {
+    pub(super) fn take(&self, holder: Holder, start: Sequence) -> Result<WatcherSlot, Error> {
         let share = self.shares.take(holder).ok_or(Error::TOO_MANY_WATCHES)?;
         let position = Arc::new(AtomicU64::new(start.0));
         let mut positions = self.positions.lock().unwrap_or_else(PoisonError::into_inner);
@@ -86,7 +86,7 @@ impl Places {
         }
         positions.push(Arc::downgrade(&position));
         self.watchers.inc();
-        Ok(Place {
+        Ok(WatcherSlot {
             position,
             outcome: Outcome::Cancelled,
             watchers: self.watchers.clone(),
@@ -96,8 +96,8 @@ impl Places {
     }
 }
 
-impl Place {
-    pub(super) fn come_to(&self, position: Sequence) {
+impl WatcherSlot {
+    pub(super) fn advance_to(&self, position: Sequence) {
         self.position.store(position.0, Ordering::Relaxed);
     }
 
@@ -107,7 +107,7 @@ impl Place {
     }
 }
 
-impl Drop for Place {
+impl Drop for WatcherSlot {
     fn drop(&mut self) {
         self.watchers.dec();
         self.ended.with_label_values(&[self.outcome.text()]).inc();

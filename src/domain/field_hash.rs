@@ -5,7 +5,7 @@ use sha2::digest::Update;
 /// Feeds one field to a hash or MAC, behind its length as 32 bits, big-endian.
 ///
 /// Fields are a few dozen bytes long; the length saturates rather than wraps.
-pub(super) fn absorb(into: &mut impl Update, field: &[u8]) {
+pub(super) fn hash_field(into: &mut impl Update, field: &[u8]) {
     into.update(&u32::try_from(field.len()).unwrap_or(u32::MAX).to_be_bytes());
     into.update(field);
 }
