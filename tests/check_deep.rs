@@ -234,7 +234,10 @@ async fn a_port_that_another_has_or_two_listeners_share_is_an_error() {
     checked.says("error", "ports", &format!("HTTP on {address}: "));
     drop(other);
     let both = [("JETON_HTTP_LISTEN", &*address), ("JETON_OPS_LISTEN", &address)];
-    Checked::run(&home, &both).says("error", "ports", &format!("ops on {address}: "));
+    // As a start binds them: that of probes first.
+    Checked::run(&home, &both).says("error", "ports", &format!("HTTP on {address}: "));
+    let said = Server::fail_to_start_with(&home, &Settings::standard(), &both).await;
+    assert!(said.contains(&format!("HTTP on {address}: ")), "{said}");
     // An address of documentation (RFC 5737): nobody has it.
     let foreign = [("JETON_OPS_LISTEN", "192.0.2.1:9090")];
     Checked::run(&home, &foreign).says("error", "ports", "ops on 192.0.2.1:9090: ");
@@ -336,8 +339,22 @@ async fn where_a_start_refuses_the_check_refuses_with_the_same_words() {
         Broken::of("keys", |home| chmod(&the_key(home), 0o640)),
         Broken::of("keys", |home| fs::write(the_key(home), "half a k").expect("a broken key")),
         Broken::of("keys", |_| {}).with("JETON_KEYS_PATH", text(&other_keys)),
+        Broken::of("store", |home| {
+            fs::remove_dir_all(home.data()).expect("gone");
+            fs::write(home.data(), "").expect("a file in its place");
+        }),
+        Broken::of("store", |home| fs::write(home.path().join("file"), "").expect("a file"))
+            .with("JETON_STORE_PATH", "file/data"),
+        Broken::of("keys", |home| {
+            fs::remove_dir_all(home.data()).expect("gone");
+            fs::write(home.path().join("file"), "").expect("a file");
+        })
+        .with("JETON_KEYS_PATH", "file/keys"),
         Broken::of("access", |home| chmod(&home.data(), 0o777)),
         Broken::of("ports", |_| {}).with("JETON_HTTP_LISTEN", &taken.0),
+        Broken::of("ports", |home| fs::write(home.path().join("file"), "").expect("a file"))
+            .with("JETON_CHECK_LISTEN", "unix:file")
+            .with("JETON_CHECK_CLIENT", "shop"),
         Broken::of("certificate", |_| {})
             .with("JETON_TLS_CERT", "absent.pem")
             .with("JETON_TLS_KEY", "absent.key"),
@@ -351,10 +368,68 @@ async fn where_a_start_refuses_the_check_refuses_with_the_same_words() {
         refused_alike(&home, &settings, &case).await;
     }
     let directory = tempfile::tempdir().expect("a directory");
-    let audited = settings.set("audit", "target", &format!("file:{}", directory.path().display()));
+    let audited =
+        settings.clone().set("audit", "target", &format!("file:{}", directory.path().display()));
     let home = Home::new();
     home.write(&audited);
     refused_alike(&home, &audited, &Broken::of("audit", |_| {})).await;
+    let nowhere = directory.path().join("absent/audit.jsonl");
+    let audited = settings.set("audit", "target", &format!("file:{}", nowhere.display()));
+    home.write(&audited);
+    refused_alike(&home, &audited, &Broken::of("audit", |_| {})).await;
+}
+
+#[tokio::test]
+async fn a_check_makes_no_file_keeps_no_port_and_holds_no_lock() {
+    let free = TcpListener::bind("127.0.0.1:0").expect("a port");
+    let address = free.local_addr().expect("its address").to_string();
+    drop(free);
+    let home = Home::new();
+    let audit = home.path().join("audit.jsonl");
+    let settings = Settings::standard().set("audit", "target", &format!("file:{}", text(&audit)));
+    home.write(&settings);
+    let there = |home: &Home| {
+        let entries = fs::read_dir(home.path()).expect("the home").flatten();
+        let mut names: Vec<_> = entries.map(|entry| entry.file_name()).collect();
+        names.sort();
+        names
+    };
+    let before = there(&home);
+    let environment = [("JETON_GRPC_LISTEN", &*address), ("JETON_RUNTIME", "per-core")];
+    let checked = Checked::run(&home, &environment);
+    checked.has_no_errors();
+    checked.says("good", "ports", &format!("gRPC on {address} can be had"));
+    checked.says("good", "audit", "can be written");
+    assert_eq!(there(&home), before);
+    drop(TcpListener::bind(&address).expect("the port is free"));
+    // Two at the same time are in nobody's way, and a server starts after them.
+    Server::start_at(home, &settings).await.stop().await;
+}
+
+#[tokio::test]
+async fn every_fault_is_told_at_once() {
+    let home = left(&Settings::standard()).await;
+    let other = TcpListener::bind("127.0.0.1:0").expect("a port");
+    let address = other.local_addr().expect("its address").to_string();
+    append(&home.data().join("store/db"));
+    fs::remove_dir_all(home.keys()).expect("gone");
+    let broken = [
+        ("JETON_GRPC_LISTEN", &*address),
+        ("JETON_OPS_LISTEN", &address),
+        ("JETON_TLS_CERT", "absent.pem"),
+        ("JETON_TLS_KEY", "absent.key"),
+    ];
+    let checked = Checked::run(&home, &broken);
+    for (subject, part) in [
+        ("store", "the store is damaged"),
+        ("keys", "has none of the keys"),
+        ("certificate", "TLS: "),
+        ("ports", &*format!("gRPC on {address}: ")),
+        ("ports", &format!("ops on {address}: ")),
+    ] {
+        checked.says("error", subject, part);
+    }
+    assert!(checked.said.contains("not fit to serve: errors: 5"), "{}", checked.said);
 }
 
 fn the_key(home: &Home) -> std::path::PathBuf {

@@ -15,15 +15,14 @@ use super::{
     background::Background,
     build_info,
     commits::{can_commit, has_changed},
-    first_admin::{first_admin, look_for_administrator},
+    first_admin::look_for_administrator,
     hangup::{Hangups, OnHangup},
     key_watch::follow_keys,
-    listen::{Listeners, Process, Serving, cores, listen, system},
+    listen::{Listeners, ProcessState, Serving},
     named_keys::NamedKeys,
-    open::{Opened, StartError, open},
-    service_manager::ServiceManager,
-    signals::StopSignals,
-    tls_watch::{self, follow_certificates},
+    open::{Opened, open},
+    start::{Asked, Nothing, Outside, Refusal, StartError, Steps, take},
+    tls_watch::follow_certificates,
 };
 use crate::{
     config::Settings,
@@ -32,6 +31,7 @@ use crate::{
     ops::{Exposition, NotReady, Readiness},
     service::{Ready, Service},
     store::{Engine, EngineReadiness, sled::Failure},
+    telemetry::Log,
     transport::{CertificateMetrics, Cores, Stage, Tls},
 };
 
@@ -49,7 +49,7 @@ const UNATTENDED: Duration = Duration::from_secs(5);
 /// Functions that [`serve`] needs of its caller besides the settings. Each function is called on a
 /// thread where it may wait for a reader or for the disk.
 pub struct Hooks {
-    /// Metrics of the log.
+    /// Metrics of the log, which [`start_log`] has started.
     pub log: Registry,
     /// Creates the first administrator if there is none, and shows it.
     pub init_admin: Option<Announce>,
@@ -65,6 +65,9 @@ pub enum ServeError {
     /// It could not start.
     #[error(transparent)]
     Start(#[from] StartError),
+    /// An agent could not start: it has no settings that a check would look at.
+    #[error(transparent)]
+    Agent(Refusal),
     /// The store stopped acknowledging for good.
     #[error(transparent)]
     Store(#[from] Failure),
@@ -77,6 +80,14 @@ pub enum ServeError {
     /// The last commit did not finish in time.
     #[error("the store did not finish its last commit")]
     CloseTimeout,
+}
+
+/// Takes the first step of a start, which all the others may log to.
+///
+/// # Errors
+/// When there is no log to be had.
+pub async fn start_log(settings: &Settings) -> Result<Log, ServeError> {
+    Ok(take(Steps::of(settings).log, Nothing).await?)
 }
 
 /// Runs the service until a signal asks it to stop.
@@ -93,9 +104,8 @@ pub enum ServeError {
 /// # Errors
 /// See [`ServeError`].
 pub async fn serve(settings: &Settings, hooks: Hooks) -> Result<(), ServeError> {
-    let mut signals = StopSignals::listen().map_err(|error| system("signals", error))?;
-    let mut hangups = Hangups::listen().map_err(|error| system("signals", error))?;
-    let manager = ServiceManager::start().map_err(|error| system("a thread", error))?;
+    let steps = Steps::of(settings);
+    let Outside { mut signals, mut hangups, manager } = take(steps.process, Nothing).await?;
     let health = Health::starting().await;
     let ready = Ready::not_yet();
     let (stage, staged) = watch::channel(Stage::Serving);
@@ -104,10 +114,9 @@ pub async fn serve(settings: &Settings, hooks: Hooks) -> Result<(), ServeError> 
     exposition.add([build_info::metrics(), readiness.metrics(), hooks.log]);
     exposition.add([certificates.registry()]);
     let starting = async {
-        let named = settings.tls.clone();
-        let tls = spawn_blocking(move || tls_watch::load(named, certificates)).await??;
-        let cores = cores(settings.serve.runtime)?;
-        let process = Process {
+        let tls = take(steps.certificate, certificates).await?;
+        let cores = take(steps.cores, Nothing).await?;
+        let process = ProcessState {
             tls: tls.as_ref(),
             cores: cores.as_ref(),
             ready: &ready,
@@ -116,13 +125,12 @@ pub async fn serve(settings: &Settings, hooks: Hooks) -> Result<(), ServeError> 
             exposition: &exposition,
             stage: &staged,
         };
-        let (listeners, serving) = listen(settings, &process)?;
-        let Opened { store, service } = open(settings).await?;
+        let (listeners, serving) = take(steps.ports, &process).await?;
+        let Opened { store, service } = open(steps.opening, settings).await?;
         exposition.add([store.metrics()]);
         exposition.add(service.metrics());
-        if let Some(announce) = hooks.init_admin {
-            first_admin(&store, service.now(), announce).await?;
-        }
+        let (now, announce) = (service.now(), hooks.init_admin);
+        take(steps.administrator, Asked { store: &store, now, announce }).await?;
         Ok::<_, StartError>(Up { tls, cores, listeners, serving, store, service })
     };
     let Up { tls, cores, listeners, mut serving, store, service } = tokio::select! {

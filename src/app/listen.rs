@@ -5,7 +5,6 @@ use std::{
     future::pending,
     net::{IpAddr, SocketAddr},
     sync::Arc,
-    thread::available_parallelism,
 };
 
 use bytesize::ByteSize;
@@ -14,11 +13,13 @@ use rustix::system::uname;
 use tokio::{sync::watch, task::JoinHandle};
 use tracing::field::display;
 
-use super::{SystemEntropy, open::StartError, open_files::most_connections};
+use super::{
+    SystemEntropy,
+    open_files::most_connections,
+    start::{Port, Refusal, system},
+};
 use crate::{
-    config::{
-        CheckSettings, EnvoyUndecided, LimitSettings, ListenAddress, Runtime, Settings, SocketMode,
-    },
+    config::{CheckSettings, EnvoyUndecided, LimitSettings, ListenAddress, Settings},
     domain::{client_id::ClientId, entropy::draw, scopes::Scopes},
     grpc::{CallLimits, EnvoyOptions, GrpcMetrics, GrpcOptions, GrpcServer, Health},
     http::{
@@ -29,7 +30,7 @@ use crate::{
     service::Ready,
     store::Engine,
     telemetry::RequestIds,
-    transport::{Carriage, Cores, Listener, Pending, Protocol, Stage, Tls, Transport, WhenFull},
+    transport::{Carriage, Cores, Pending, Protocol, Stage, Tls, Transport, WhenFull},
 };
 
 /// Addresses of the process's listeners.
@@ -86,7 +87,7 @@ impl Serving {
 }
 
 /// The state of the process, as the listeners see it.
-pub(super) struct Process<'a> {
+pub(super) struct ProcessState<'a> {
     pub(super) tls: Option<&'a Tls>,
     pub(super) cores: Option<&'a Cores>,
     pub(super) ready: &'a Ready<Engine>,
@@ -99,18 +100,18 @@ pub(super) struct Process<'a> {
 /// Binds every listener and begins to serve on them, for as long as the stage says so.
 pub(super) fn listen(
     settings: &Settings,
-    process: &Process<'_>,
-) -> Result<(Listeners, Serving), StartError> {
+    process: &ProcessState<'_>,
+) -> Result<(Listeners, Serving), Refusal> {
     // First: it reports why the others do not answer yet.
     let ops = listen_for_ops(settings, process)?;
-    let &Process { tls, cores, ready, health, exposition, stage, .. } = process;
+    let &ProcessState { tls, cores, ready, health, exposition, stage, .. } = process;
 
     let (grpc_metrics, http_metrics) = (GrpcMetrics::new(), HttpMetrics::new());
     exposition.add([grpc_metrics.registry(), http_metrics.registry()]);
 
-    let address = settings.grpc.listen;
-    let bound = GrpcServer::bind(address).and_then(|server| Ok((server.local_address()?, server)));
-    let (grpc, server) = bound.map_err(|error| system(&format!("gRPC on {address}"), error))?;
+    let port = Port::grpc(settings);
+    let server = port.had(GrpcServer::bind(settings.grpc.listen))?;
+    let grpc = port.had(server.local_address())?;
     let limits = LimitSettings {
         connections: most_connections(settings.limits.connections, check_connections(settings)),
         ..settings.limits.clone()
@@ -138,9 +139,9 @@ pub(super) fn listen(
     let over = transport(Protocol::Http2, tls, &limits);
     let serving_grpc = server.serve(ready.clone(), options, health, grpc_metrics, entropy, over);
 
-    let address = settings.http.listen;
-    let bound = HttpServer::bind(address).and_then(|server| Ok((server.local_address()?, server)));
-    let (http, server) = bound.map_err(|error| system(&format!("HTTP on {address}"), error))?;
+    let port = Port::http(settings);
+    let server = port.had(HttpServer::bind(settings.http.listen))?;
+    let http = port.had(server.local_address())?;
     let options = http_options(settings, tls.is_some(), http);
     let ids = RequestIds::new(&SystemEntropy);
     let over = transport(Protocol::Http1, tls, &limits);
@@ -179,45 +180,24 @@ fn check_connections(settings: &Settings) -> u32 {
 /// Binds the listener of `/check`, if there is to be one.
 fn check_server(
     settings: &Settings,
-) -> Result<Option<(ListenAddress, CheckServer, ClientId)>, StartError> {
-    let (Some(address), Some(client)) = (&settings.check.listen, &settings.check.client) else {
+) -> Result<Option<(ListenAddress, CheckServer, ClientId)>, Refusal> {
+    let (Some(port), Some(client)) = (Port::check(settings), &settings.check.client) else {
         return Ok(None);
     };
-    let (bound, listener) = bind("/check", address, settings.check.socket_mode)?;
+    let listener = port.had(port.listen())?;
+    let bound = port.had(listener.address())?;
     Ok(Some((bound, CheckServer::over(listener), client.clone())))
-}
-
-/// Binds a listener that is called so, wherever it is to be; and where it is.
-pub(super) fn bind(
-    name: &str,
-    address: &ListenAddress,
-    mode: SocketMode,
-) -> Result<(ListenAddress, Listener), StartError> {
-    let bound = Listener::bind_at(address, mode);
-    let bound = bound.and_then(|listener| Ok((listener.address()?, listener)));
-    bound.map_err(|error| system(&format!("{name} on {address}"), error))
-}
-
-/// Starts a runtime for each core, if connections are to be divided so. Their tasks may outlive
-/// their connections: hold the runtimes until the store is closed.
-pub(super) fn cores(runtime: Runtime) -> Result<Option<Cores>, StartError> {
-    match runtime {
-        Runtime::Shared => Ok(None),
-        Runtime::PerCore => {
-            let started = available_parallelism().and_then(Cores::start);
-            started.map(Some).map_err(|error| system("a thread for each core", error))
-        }
-    }
 }
 
 /// Binds the ops listener, if there is to be one, and serves on it until the process ends.
 fn listen_for_ops(
     settings: &Settings,
-    &Process { readiness, exposition, health, cores, .. }: &Process<'_>,
-) -> Result<Option<SocketAddr>, StartError> {
+    &ProcessState { readiness, exposition, health, cores, .. }: &ProcessState<'_>,
+) -> Result<Option<SocketAddr>, Refusal> {
     let Some(address) = settings.ops.listen else { return Ok(None) };
-    let bound = OpsServer::bind(address).and_then(|server| Ok((server.local_address()?, server)));
-    let (bound, server) = bound.map_err(|error| system(&format!("ops on {address}"), error))?;
+    let port = Port::ops(address);
+    let server = port.had(OpsServer::bind(address))?;
+    let bound = port.had(server.local_address())?;
     let started = server.start(readiness, exposition, health, cores.cloned());
     started.map_err(|error| system("the thread for probes", error))?;
     // Logged now: nothing else can be asked while the store is being opened.
@@ -286,8 +266,4 @@ fn envoy_options(settings: &CheckSettings) -> EnvoyOptions {
         removes_authorization: settings.envoy_remove_authorization,
         fails_undecided: settings.envoy_undecided == EnvoyUndecided::Fail,
     }
-}
-
-pub(super) fn system(what: &str, error: std::io::Error) -> StartError {
-    StartError::System { what: what.to_owned(), error }
 }

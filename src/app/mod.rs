@@ -29,6 +29,7 @@ mod progress;
 mod restore;
 mod service_manager;
 mod signals;
+mod start;
 mod sweeper;
 mod system;
 mod tls_watch;
@@ -39,15 +40,15 @@ pub use self::{
     build_info::VERSION,
     check::{StoreCheckError, check_store},
     declared::{DeclareError, apply_client, apply_user, left_out},
-    doctor::{Finding, Level, examine},
+    doctor::examine,
     first_admin::{Announce, FirstAdmin, FirstAdminError, new_client_secret, secret_hash},
     hangup::OnHangup,
     key_files::{KeyFiles, KeyRingError},
     key_removal::{KeyRemovalError, remove_key},
-    lifecycle::{Hooks, ServeError, serve},
+    lifecycle::{Hooks, ServeError, serve, start_log},
     listen::Listeners,
-    open::StartError,
     restore::{Restoration, RestoreError, restore, verify_backup},
+    start::{Finding, Level, Refusal, StartError},
     system::{SystemClock, SystemEntropy},
 };
 #[cfg(feature = "postgres")]

@@ -56,7 +56,7 @@ impl Serve {
         if let Some(store) = self.store.take() {
             self.overrides.store_url = Some(store);
         }
-        let Begun { settings, warnings, reachable, log } = match self.begin() {
+        let Begun { settings, warnings, reachable, log } = match self.begin().await {
             Ok(begun) => begun,
             Err(error) if self.wants_json() => return Err(logged(error)),
             Err(error) => return Err(error),
@@ -93,13 +93,13 @@ impl Serve {
     }
 
     /// Reads the settings and starts the log.
-    fn begin(&self) -> Result<Begun, CliError> {
+    async fn begin(&self) -> Result<Begun, CliError> {
         let Loaded { settings, warnings } = self.settings(&ProcessEnvironment)?;
         let reachable = reachable(&settings).filter(|_| self.dev);
         if let Some(address) = reachable.filter(|_| !settings.serve.allow_plaintext) {
             return Err(CliError::EverybodyKnows(address));
         }
-        let log = telemetry::start(&settings.log, &settings.audit, &settings.traces)?;
+        let log = app::start_log(&settings).await?;
         Ok(Begun { settings, warnings, reachable, log })
     }
 

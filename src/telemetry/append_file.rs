@@ -7,6 +7,8 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use rustix::fs::{Access, access};
+
 /// A file that is appended to, and created again when it was moved away.
 pub(super) struct AppendFile {
     path: PathBuf,
@@ -20,6 +22,21 @@ impl AppendFile {
     /// When the file cannot be opened for appending.
     pub(super) fn open(path: &Path) -> io::Result<Self> {
         Ok(Self { file: append(path)?, path: path.to_owned(), torn: false })
+    }
+
+    /// Asks whether the file could be opened, and does not make it.
+    ///
+    /// # Errors
+    /// Those of an opening.
+    pub(super) fn look(path: &Path) -> io::Result<()> {
+        match OpenOptions::new().append(true).open(path) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                let directory = path.parent().filter(|parent| !parent.as_os_str().is_empty());
+                let directory = directory.unwrap_or(Path::new("."));
+                Ok(access(directory, Access::WRITE_OK | Access::EXEC_OK)?)
+            }
+            opened => opened.map(drop),
+        }
     }
 
     fn is_in_place(&self) -> bool {

@@ -88,6 +88,17 @@ pub fn start(
     Ok(Log { switch, metrics, _traces: exporter, _audit: audit_thread, _lines: lines.thread })
 }
 
+/// Tells what starting the audit and the traces would be refused for. Makes no file and sends nothing.
+pub fn look(audit: &AuditSettings, traces: &TraceSettings) -> Vec<LogError> {
+    let audited = match audit {
+        AuditSettings::File(path) => {
+            AppendFile::look(path).map_err(|error| LogError::Audit { path: path.clone(), error })
+        }
+        AuditSettings::Off | AuditSettings::Log | AuditSettings::Stdout => Ok(()),
+    };
+    audited.err().into_iter().chain(traces::layer(traces).err()).collect()
+}
+
 /// Adds the audit's layers, and starts the thread that writes what they let through.
 fn start_audit(
     settings: &AuditSettings,

@@ -95,6 +95,18 @@ impl Listener {
         }
     }
 
+    /// Tells whether it could be bound there, and leaves nothing behind: an address and port is held until
+    /// what comes back is dropped, a socket of the file system is not made.
+    ///
+    /// # Errors
+    /// As [`Self::bind_at`].
+    pub fn look_at(address: &ListenAddress) -> io::Result<Option<Self>> {
+        match address {
+            ListenAddress::Network(address) => Self::bind(*address).map(Some),
+            ListenAddress::Unix(path) => Local::look(path).map(|()| None),
+        }
+    }
+
     /// Returns its address, with its real port.
     ///
     /// # Errors

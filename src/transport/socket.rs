@@ -11,6 +11,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use rustix::fs::{Access, access};
 use tokio::net::{TcpListener, UnixListener, UnixSocket};
 
 use super::stream::Stream;
@@ -43,26 +44,38 @@ impl Local {
     /// # Errors
     /// When something else is there, or it cannot be made.
     pub(super) fn bind(path: &Path, mode: SocketMode, backlog: u32) -> io::Result<Self> {
-        remove_what_was_left(path)?;
+        if is_left(path)? {
+            fs::remove_file(path)?;
+        }
         let socket = UnixSocket::new_stream()?;
         socket.bind(path)?;
         // Nobody connects before it listens.
         fs::set_permissions(path, Permissions::from_mode(mode.0))?;
         Ok(Self { listener: socket.listen(backlog)?, path: path.to_owned() })
     }
+
+    /// Asks whether it could be bound, and changes nothing.
+    ///
+    /// # Errors
+    /// As [`Self::bind`].
+    pub(super) fn look(path: &Path) -> io::Result<()> {
+        is_left(path)?;
+        let directory = path.parent().filter(|parent| !parent.as_os_str().is_empty());
+        Ok(access(directory.unwrap_or(Path::new(".")), Access::WRITE_OK | Access::EXEC_OK)?)
+    }
 }
 
-/// A socket that nobody listens on is in the way of the next one.
-fn remove_what_was_left(path: &Path) -> io::Result<()> {
+/// Whether a socket is there that nobody listens on, which is in the way of the next one.
+fn is_left(path: &Path) -> io::Result<bool> {
     match fs::symlink_metadata(path) {
         Ok(found) if found.file_type().is_socket() => match UnixStream::connect(path) {
-            Err(error) if error.kind() == io::ErrorKind::ConnectionRefused => fs::remove_file(path),
+            Err(error) if error.kind() == io::ErrorKind::ConnectionRefused => Ok(true),
             Ok(_) | Err(_) => Err(io::ErrorKind::AddrInUse.into()),
         },
         Ok(_) => {
             Err(io::Error::new(io::ErrorKind::AlreadyExists, "there is a file that is no socket"))
         }
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
         Err(error) => Err(error),
     }
 }

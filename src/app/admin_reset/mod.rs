@@ -23,7 +23,7 @@ use tokio::{
 };
 
 pub(super) use self::follow::follow_resets;
-use super::{StartError, SystemClock, SystemEntropy, open::open_database};
+use super::{Refusal, SystemClock, SystemEntropy, start::open_database};
 use crate::{
     config::StoreSettings,
     domain::{client_id::ClientId, client_secret::SecretHash, secret::Secret},
@@ -62,7 +62,7 @@ pub enum ResetError {
     Open(#[from] OpenError),
     /// The store in a database cannot be opened.
     #[error(transparent)]
-    Start(#[from] StartError),
+    Start(#[from] Refusal),
     /// The store cannot be read or written.
     #[error("the store: {0}")]
     Write(#[from] WriteError),

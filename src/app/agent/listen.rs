@@ -10,9 +10,9 @@ use super::{known::Known, options::AgentOptions};
 use crate::{
     app::{
         SystemEntropy,
-        listen::{bind, bytes, call_limits, cores, system},
-        open::StartError,
+        listen::{bytes, call_limits},
         open_files::most_connections,
+        start::{Port, Refusal, start_cores, system},
     },
     config::{LimitSettings, ListenAddress, Runtime},
     domain::entropy::draw,
@@ -76,15 +76,14 @@ pub(super) fn listen(
     readiness: &Readiness,
     exposition: &Exposition,
     stage: &watch::Receiver<Stage>,
-) -> Result<(AgentListeners, Serving), StartError> {
-    let cores = cores(Runtime::PerCore)?;
+) -> Result<(AgentListeners, Serving), Refusal> {
+    let cores = start_cores(Runtime::PerCore)?;
     let ops = match options.ops {
         None => None,
         Some(address) => {
-            let bound = OpsServer::bind(address);
-            let bound = bound.and_then(|server| Ok((server.local_address()?, server)));
-            let (bound, server) =
-                bound.map_err(|error| system(&format!("ops on {address}"), error))?;
+            let port = Port::ops(address);
+            let server = port.had(OpsServer::bind(address))?;
+            let bound = port.had(server.local_address())?;
             let started = server.start(readiness, exposition, health, cores.clone());
             started.map_err(|error| system("the thread for probes", error))?;
             Some(bound)
@@ -110,7 +109,9 @@ pub(super) fn listen(
     let (grpc_metrics, http_metrics) = (GrpcMetrics::new(), HttpMetrics::new());
     exposition.add([grpc_metrics.registry(), http_metrics.registry()]);
 
-    let (grpc, listener) = bind("gRPC", &options.listen, options.socket_mode)?;
+    let port = Port::new("gRPC", "listen", options.listen.clone()).with_mode(options.socket_mode);
+    let listener = port.had(port.listen())?;
+    let grpc = port.had(listener.address())?;
     let server = GrpcServer::over(listener);
     let envoy = EnvoyOptions { headers: options.headers.clone(), ..EnvoyOptions::default() };
     let grpc_options = GrpcOptions { limits: call_limits(&limits), reflection: true, envoy };
@@ -122,7 +123,9 @@ pub(super) fn listen(
     let (check, serving_check) = match &options.check {
         None => (None, None),
         Some(address) => {
-            let (bound, listener) = bind("/check", address, options.socket_mode)?;
+            let port = Port::new("/check", "check", address.clone()).with_mode(options.socket_mode);
+            let listener = port.had(port.listen())?;
+            let bound = port.had(listener.address())?;
             let server = CheckServer::over(listener);
             let options = CheckOptions {
                 headers: options.headers.clone(),

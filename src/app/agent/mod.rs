@@ -17,8 +17,8 @@ use self::{
     listen::{Serving, listen},
 };
 use super::{
-    build_info, lifecycle::ServeError, listen::system, service_manager::ServiceManager,
-    signals::StopSignals,
+    build_info, lifecycle::ServeError, service_manager::ServiceManager, signals::StopSignals,
+    start::system,
 };
 use crate::{
     client::Validator,
@@ -39,8 +39,9 @@ const DRAIN: Duration = Duration::from_secs(10);
 /// # Errors
 /// See [`ServeError`].
 pub async fn serve_agent(options: AgentOptions) -> Result<(), ServeError> {
-    let mut signals = StopSignals::listen().map_err(|error| system("signals", error))?;
-    let manager = ServiceManager::start().map_err(|error| system("a thread", error))?;
+    let refused = |what, error| ServeError::Agent(system(what, error));
+    let mut signals = StopSignals::listen().map_err(|error| refused("signals", error))?;
+    let manager = ServiceManager::start().map_err(|error| refused("a thread", error))?;
     let health = Health::starting().await;
     let (readiness, exposition) = (Readiness::starting(), Exposition::new());
     let validator = Validator::start(options.client.clone(), options.validator.clone());
@@ -49,7 +50,8 @@ pub async fn serve_agent(options: AgentOptions) -> Result<(), ServeError> {
     exposition.add([build_info::metrics(), readiness.metrics(), options.log.clone(), own]);
     let (stage, staged) = watch::channel(Stage::Serving);
     let (listeners, mut serving) =
-        listen(&options, known, &health, &readiness, &exposition, &staged)?;
+        listen(&options, known, &health, &readiness, &exposition, &staged)
+            .map_err(ServeError::Agent)?;
     listeners.log();
     manager.ready();
     let ended = tokio::select! {

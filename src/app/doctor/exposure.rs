@@ -1,6 +1,6 @@
 //! Connections without encryption, and listeners without authentication.
 
-use super::finding::Findings;
+use super::super::start::Findings;
 use crate::config::{Settings, Warning};
 
 /// Listeners beyond this machine without TLS, and an issuer that clients would reach without.

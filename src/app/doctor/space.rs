@@ -1,18 +1,12 @@
-//! Resources of this machine for the process: space on the disk, file descriptors.
+//! What the store may take of this machine: space on the disk.
 
 use std::path::Path;
 
 use bytesize::ByteSize;
-use rustix::{
-    fs::statvfs,
-    process::{Resource, getrlimit},
-};
+use rustix::fs::statvfs;
 
-use super::finding::Findings;
+use super::super::start::Findings;
 use crate::config::StoreSettings;
-
-/// Descriptors that a few hundred connections, the store and the listeners take.
-const FEW_DESCRIPTORS: u64 = 4096;
 
 /// The file system of the data directory.
 pub(super) fn disk(store: &StoreSettings, findings: &mut Findings) {
@@ -41,18 +35,5 @@ pub(super) fn disk(store: &StoreSettings, findings: &mut Findings) {
     // A file system without inodes to count says that it has none at all.
     if found.f_files > 0 && found.f_favail == 0 {
         findings.error("space", "the file system has no inodes left", REMEDY);
-    }
-}
-
-/// Checks the number of files and connections that this process may have; the server's limit may be
-/// another.
-pub(super) fn descriptors(findings: &mut Findings) {
-    match getrlimit(Resource::Nofile).current {
-        Some(limit) if limit < FEW_DESCRIPTORS => {
-            let found = format!("{limit} at most, and each connection takes one");
-            findings.warn("descriptors", found, "raise it: ulimit -n, LimitNOFILE=");
-        }
-        Some(limit) => findings.good("descriptors", format!("{limit} at most")),
-        None => findings.good("descriptors", "without limit"),
     }
 }

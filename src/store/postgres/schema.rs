@@ -58,17 +58,23 @@ pub(super) async fn prepare(connections: &Connections, id: StoreId) -> Result<Id
 pub(super) async fn rehearse(client: &mut Connection) -> Result<(), OpenError> {
     let transaction = client.transaction().await?;
     transaction.batch_execute(FIRST_TABLE).await?;
-    let row = transaction.query_opt("SELECT schema, filling FROM jeton_store", &[]).await?;
+    let row = transaction.query_opt("SELECT schema, id, filling FROM jeton_store", &[]).await?;
     transaction.rollback().await?;
     let Some(row) = row else { return Ok(()) };
     steps_from(row.try_get(0)?)?;
-    finished(row.try_get(1)?)
+    readable(row.try_get(1)?)?;
+    finished(row.try_get(2)?)
 }
 
 /// Returns the migrations from this version to today's.
 fn steps_from(found: i64) -> Result<&'static [&'static str], OpenError> {
     let steps = usize::try_from(found).ok().and_then(|found| STEPS.get(found..));
     steps.ok_or(OpenError::Schema { found, known: STEPS.len() })
+}
+
+/// The store's id, of which there is no other place.
+fn readable(id: &[u8]) -> Result<StoreId, OpenError> {
+    id.try_into().map_err(|_| OpenError::Damaged)
 }
 
 /// Refuses a store that is only being filled.
@@ -142,9 +148,8 @@ async fn attempt(
         )
         .await?;
     transaction.commit().await?;
-    let id: &[u8] = row.try_get(1)?;
-    let Ok(id) = id.try_into() else { return Ok(Err(OpenError::Damaged)) };
-    Ok(Ok(Identity { id, opening, filling: row.try_get(3)? }))
+    let (id, filling) = (readable(row.try_get(1)?), row.try_get(3)?);
+    Ok(id.map(|id| Identity { id, opening, filling }))
 }
 
 /// Distance by which the head moves when a feed replaces another: beyond all lost events. Of two

@@ -1,15 +1,17 @@
 //! The database that takes the data directory's place.
 
-use super::finding::Findings;
-use crate::config::{DatabaseUrl, Settings};
+use super::{finding::Findings, refusal::Refusal, step::Seen};
 #[cfg(feature = "postgres")]
 use std::sync::Arc;
 
 #[cfg(feature = "postgres")]
 use crate::{
-    app::{KeyFiles, StartError, SystemClock, database::options, open::refuse_foreign},
-    domain::key_ring::KeyRing,
-    store::postgres::look,
+    app::{SystemClock, SystemEntropy, database::options},
+    store::postgres::{self, PostgresStore},
+};
+use crate::{
+    config::{DatabaseUrl, StoreSettings},
+    store::Engine,
 };
 
 /// Difference of two clocks that is no warning, in milliseconds.
@@ -18,26 +20,20 @@ const TOLERATED_SKEW: i64 = 1_000;
 
 /// Checks that it answers, and that an acknowledged write survives the loss of its machine.
 #[cfg(feature = "postgres")]
-pub(super) async fn examine(settings: &Settings, url: &DatabaseUrl, findings: &mut Findings) {
-    let store = &settings.store;
-    let found = match look(&options(store, url), Arc::new(SystemClock)).await {
+pub(super) async fn look(
+    settings: &StoreSettings,
+    url: &DatabaseUrl,
+    seen: &mut Seen,
+    findings: &mut Findings,
+) {
+    let found = match postgres::look(&options(settings, url), Arc::new(SystemClock)).await {
         Ok(found) => found,
         Err(error) => {
             let remedy = "see that it runs and takes writes, and correct store.url";
-            findings.error("store", StartError::from(error).to_string(), remedy);
-            return;
+            return findings.refuse("store", &Refusal::from(error), remedy);
         }
     };
-    // A ring that cannot be read has a finding of its own.
-    if let Ok(ring) = KeyFiles::new(&settings.keys.path).load() {
-        let held: Vec<_> = ring.iter().flat_map(KeyRing::ids).collect();
-        if let Err(error) = refuse_foreign(&found.keys, &held) {
-            findings.error("keys", error.to_string(), "restore the key ring, or correct keys.path");
-        } else if let Some(id) = found.keys.iter().find(|id| !held.contains(id)) {
-            let error = StartError::MissingKey(*id).to_string();
-            findings.error("keys", error, "copy it from another instance");
-        }
-    }
+    seen.named = found.keys;
     let version = found.version;
     findings.good("store", format!("the database answers, and is version {version}"));
     clock(found.clock_skew, findings);
@@ -60,9 +56,36 @@ fn clock(skew: i64, findings: &mut Findings) {
     }
 }
 
+/// Opens the store at `url`.
+///
+/// # Errors
+/// See [`Refusal`].
+#[cfg(feature = "postgres")]
+pub(in crate::app) async fn open(
+    settings: &StoreSettings,
+    url: &DatabaseUrl,
+) -> Result<Engine, Refusal> {
+    let (options, clock) = (options(settings, url), Arc::new(SystemClock));
+    let store = PostgresStore::open(&options, clock, &SystemEntropy).await?;
+    Ok(store.into())
+}
+
 /// There is nothing in this build to look with.
 #[cfg(not(feature = "postgres"))]
-pub(super) async fn examine(_: &Settings, _: &DatabaseUrl, findings: &mut Findings) {
-    let found = "store.url: jeton was built without the feature postgres";
-    findings.error("store", found, "install a build that has it");
+pub(super) async fn look(
+    _: &StoreSettings,
+    _: &DatabaseUrl,
+    _: &mut Seen,
+    findings: &mut Findings,
+) {
+    findings.refuse("store", &Refusal::NoPostgres, "install a build that has it");
+}
+
+/// There is nothing in this build to open it with.
+///
+/// # Errors
+/// Always.
+#[cfg(not(feature = "postgres"))]
+pub(in crate::app) async fn open(_: &StoreSettings, _: &DatabaseUrl) -> Result<Engine, Refusal> {
+    Err(Refusal::NoPostgres)
 }

@@ -2,7 +2,9 @@
 
 use std::fmt;
 
-/// Severity.
+use super::refusal::Refusal;
+
+/// How bad it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Level {
     /// As it should be.
@@ -47,14 +49,14 @@ impl fmt::Display for Finding {
 
 /// The findings so far.
 #[derive(Default)]
-pub(super) struct Findings(Vec<Finding>);
+pub(in crate::app) struct Findings(Vec<Finding>);
 
 impl Findings {
-    pub(super) fn good(&mut self, subject: &'static str, found: impl Into<String>) {
+    pub(in crate::app) fn good(&mut self, subject: &'static str, found: impl Into<String>) {
         self.0.push(Finding { level: Level::Good, subject, found: found.into(), remedy: None });
     }
 
-    pub(super) fn warn(
+    pub(in crate::app) fn warn(
         &mut self,
         subject: &'static str,
         found: impl Into<String>,
@@ -63,13 +65,23 @@ impl Findings {
         self.bad(Level::Warning, subject, found.into(), remedy.into());
     }
 
-    pub(super) fn error(
+    pub(in crate::app) fn error(
         &mut self,
         subject: &'static str,
         found: impl Into<String>,
         remedy: impl Into<String>,
     ) {
         self.bad(Level::Error, subject, found.into(), remedy.into());
+    }
+
+    /// What a step of a start would be refused for.
+    pub(super) fn refuse(
+        &mut self,
+        subject: &'static str,
+        refusal: &Refusal,
+        remedy: impl Into<String>,
+    ) {
+        self.bad(Level::Error, subject, refusal.to_string(), remedy.into());
     }
 
     fn bad(&mut self, level: Level, subject: &'static str, found: String, remedy: String) {

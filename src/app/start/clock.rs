@@ -16,7 +16,12 @@ const TOLERANCE: Duration = Duration::from_secs(2);
 
 /// Compares the clock with the last time at which something was written: a batch of the store, a key,
 /// the settings.
-pub(super) fn examine(settings: &Settings, config: &Path, now: Timestamp, findings: &mut Findings) {
+pub(in crate::app) fn examine(
+    settings: &Settings,
+    config: &Path,
+    now: Timestamp,
+    findings: &mut Findings,
+) {
     const REMEDY: &str = "set the clock, and keep it set with NTP";
     if now < EARLIEST {
         findings.error("clock", format!("it says {}, before jeton was made", text(now)), REMEDY);
@@ -33,7 +38,7 @@ pub(super) fn examine(settings: &Settings, config: &Path, now: Timestamp, findin
 }
 
 /// By how much the clock is behind the last write of the store in that directory, if it is.
-pub(in crate::app) fn behind_store(store: &Path, now: Timestamp) -> Option<Duration> {
+pub(super) fn behind_store(store: &Path, now: Timestamp) -> Option<Duration> {
     let newest = times(store_files(store)).into_iter().map(|(time, _)| time).max()?;
     Some(newest.since(now)).filter(|behind| *behind > TOLERANCE)
 }
