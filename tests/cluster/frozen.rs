@@ -1,5 +1,5 @@
 //! An instance that is frozen at any moment, with the feed's row or without, holds up the revocations of the
-//! others for about two seconds at most.
+//! others for two seconds at most.
 
 use std::{
     sync::atomic::{AtomicUsize, Ordering},
@@ -31,8 +31,10 @@ use crate::{
 const FAR: Duration = Duration::from_millis(10);
 /// Within so long of the others' revocations it is frozen.
 const MOMENTS: Duration = Duration::from_millis(50);
-/// The two seconds that the database allows it, and what the revocation itself takes on a busy machine.
-const LONGEST: Duration = Duration::from_secs(3);
+/// How long the others may be held up. The database allows it 0.6 s for each of two transactions.
+const LONGEST: Duration = Duration::from_secs(2);
+/// So many revocations show how long one takes on this machine while nobody is frozen.
+const USUAL: usize = 16 * AT_ONCE;
 /// One that has waited for so long has met a frozen transaction.
 const HELD_UP: Duration = Duration::from_millis(500);
 /// Revocations under way at each instance.
@@ -55,6 +57,13 @@ impl Others {
             shop.revoke(&issued.access_token).await.expect("revoked");
             self.ended.send_modify(|ended| ended.push(began.elapsed()));
         }
+    }
+
+    /// How long the longest took of those that have ended, once so many have.
+    async fn usual(&self) -> Duration {
+        let mut ended = self.ended.subscribe();
+        let ended = within("to begin", ended.wait_for(|ended| ended.len() >= USUAL)).await;
+        ended.expect("sent").iter().max().copied().unwrap_or_default()
     }
 
     /// Waits until all that are under way have ended, and as many more have.
@@ -81,7 +90,7 @@ async fn revoke_at_frozen(shop: &Caller, over: watch::Receiver<bool>) {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 #[ignore = "needs PostgreSQL: tests/postgres.sh"]
-async fn whenever_an_instance_is_frozen_the_others_revoke_within_three_seconds() {
+async fn whenever_an_instance_is_frozen_the_others_revoke_within_two_seconds() {
     let seed = fastrand::u64(..);
     println!("seed {seed}");
     let mut dice = Rng::with_seed(seed);
@@ -100,6 +109,7 @@ async fn whenever_an_instance_is_frozen_the_others_revoke_within_three_seconds()
     let shops = [first.caller("shop").await, second.caller("shop").await];
     let at_frozen = frozen.caller("shop").await;
     let freezing = async {
+        let usual = others.usual().await;
         for _ in 0..freezings {
             sleep(MOMENTS.mul_f64(dice.f64())).await;
             frozen.signal("STOP");
@@ -108,11 +118,12 @@ async fn whenever_an_instance_is_frozen_the_others_revoke_within_three_seconds()
             others.go_on().await;
         }
         over.send(true).expect("somebody revokes");
+        usual
     };
     let revoking = shops.iter().flat_map(|shop| std::iter::repeat_n(shop, AT_ONCE));
     let revoking = revoking.map(|shop| others.revoke(shop, is_over.clone()));
     let at_frozen = (0..AT_ONCE).map(|_| revoke_at_frozen(&at_frozen, is_over.clone()));
-    tokio::join!(
+    let (usual, _, _) = tokio::join!(
         freezing,
         futures_util::future::join_all(revoking),
         futures_util::future::join_all(at_frozen),
@@ -123,12 +134,12 @@ async fn whenever_an_instance_is_frozen_the_others_revoke_within_three_seconds()
     let longest = waits.last().copied().unwrap_or_default();
     println!(
         "{} revocations by the others while one was frozen {freezings} times: {held_up} held up, median {:?}, \
-         longest {longest:?}",
+         longest {longest:?}, and {usual:?} while nobody was",
         waits.len(),
         waits[waits.len() / 2]
     );
     assert!(held_up > 0, "it was never frozen with the feed's row");
-    assert!(longest < LONGEST, "one waited for {longest:?}");
+    assert!(longest < LONGEST + usual, "one waited for {longest:?}, where {usual:?} is usual");
     for instance in [first, second, frozen] {
         instance.stop().await;
     }

@@ -18,11 +18,13 @@ use super::outcome::told;
 /// independent of the database's default.
 ///
 /// A frozen instance can hold the feed's row in a transaction, and every revocation needs that row:
-/// the server ends the transaction after a second. Another transaction of the same instance can
-/// lock the row next, so other instances wait for up to two seconds and do not give up.
+/// the server ends the transaction after 0.6 s. Another transaction of the same instance can lock the
+/// row next, so other instances wait for up to 1.2 s and do not give up. The limit counts only the time
+/// between two statements, which is one round trip. The wait of a commit for standbys, or of a statement
+/// for a lock, does not count.
 const SESSION: &str = "SET statement_timeout = 0;
      SET lock_timeout = '5s';
-     SET idle_in_transaction_session_timeout = '1s';
+     SET idle_in_transaction_session_timeout = '600ms';
      SELECT set_config('synchronous_commit', 'on', false)
          WHERE current_setting('synchronous_commit') IN ('off', 'local', 'remote_write')";
 
