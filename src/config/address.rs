@@ -6,7 +6,7 @@ use http::Uri;
 
 use crate::domain::invalid::Invalid;
 
-/// Where a listener is wanted that there need not be.
+/// Address of an optional listener.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ListenOrOff {
     /// Nowhere.

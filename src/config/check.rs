@@ -20,7 +20,7 @@ pub struct CheckSettings {
     /// The listener of `/check`, on this machine only: every request to it is made as `client`. Port 0 takes a
     /// free one; `None`, the default, listens nowhere.
     pub listen: Option<ListenAddress>,
-    /// Who may connect to it where it is a socket of the file system. Default its owner alone.
+    /// Mode of its socket of the file system. Default: the owner alone.
     pub socket_mode: SocketMode,
     /// The client as which `/check` asks; there where it listens.
     pub client: Option<ClientId>,
@@ -71,7 +71,7 @@ impl CheckSettings {
     }
 }
 
-/// Where to listen. Other machines must not reach it.
+/// Address. Other machines must not reach it.
 fn listen(fields: &mut Fields<'_, '_>, overriding: Option<CheckListen>) -> Option<ListenAddress> {
     let declared = fields.text("listen", ADDRESS, CheckListen::parse);
     let (spot, wanted) = match (overriding, declared) {

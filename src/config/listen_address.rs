@@ -38,7 +38,7 @@ impl ListenAddress {
         Ok(Self::Unix(path.into()))
     }
 
-    /// Whether nobody but this machine reaches it.
+    /// Returns whether only this machine reaches it.
     pub fn is_local(&self) -> bool {
         match self {
             Self::Network(address) => address.ip().to_canonical().is_loopback(),
@@ -62,7 +62,7 @@ impl fmt::Display for ListenAddress {
     }
 }
 
-/// Where `/check` is wanted.
+/// Address of `/check`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum CheckListen {
     /// Nowhere.
@@ -89,7 +89,7 @@ impl CheckListen {
     }
 }
 
-/// Who may connect to a socket of the file system: its mode.
+/// Mode of a socket of the file system.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct SocketMode(pub u32);
 

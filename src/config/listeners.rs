@@ -30,7 +30,7 @@ pub(super) enum Plaintext {
 pub struct GrpcSettings {
     /// Default 127.0.0.1:50051; port 0 takes a free one.
     pub listen: SocketAddr,
-    /// Whether `grpc.reflection` tells anybody what the API is. Default true.
+    /// True to describe the API to every caller by `grpc.reflection`. Default true.
     pub reflection: bool,
 }
 
@@ -128,7 +128,7 @@ impl OpsSettings {
     }
 }
 
-/// Where to listen, unless the default is meant, which is always loopback.
+/// Address, if it is not the default, which is always loopback.
 fn listen(
     fields: &mut Fields<'_, '_>,
     section: &'static str,

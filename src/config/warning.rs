@@ -20,7 +20,7 @@ pub enum Warning {
     Plaintext {
         /// The section: `grpc` or `http`.
         listener: &'static str,
-        /// Where it listens.
+        /// Its address.
         address: SocketAddr,
     },
     /// A declared password breaks the rules that `[passwords]` sets for other passwords.

@@ -79,7 +79,8 @@ fn absent_reason(grant: &Grant, token: &Token) -> InactiveReason {
     }
 }
 
-/// Rule 7: the previous access token stays good for the overlap, never past its own expiry.
+/// Returns the expiry: the previous access token stays active for the overlap, never past its own
+/// expiry.
 fn access_expiry(
     grant: &Grant,
     generation: &Generation,

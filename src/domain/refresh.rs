@@ -112,12 +112,13 @@ pub fn refresh(
         _ if !token.is_genuine(token_key) => Refresh::no_good(Cause::Forged),
         _ if grant.was_replaced_by_repeat(token) => Refresh::no_good(Cause::Superseded),
         Ordering::Less => end(grant, EndCause::Replayed, now),
-        // Rule 12, and its twin: another life of this very generation.
+        // A genuine token of a later generation, or of this one with another secret: the store was
+        // rolled back.
         Ordering::Equal | Ordering::Greater => end(grant, EndCause::StoreWentBack, now),
     }
 }
 
-/// The grant as far as `client` may have it now (rule 8).
+/// Returns the grant within the present rights of `client`.
 fn cut_to(grant: &Grant, client: &Client) -> Result<Grant, Error> {
     let scopes = grant.scopes.cut_to(&client.allowed_scopes);
     if scopes.is_empty() && !grant.scopes.is_empty() {
@@ -129,7 +130,7 @@ fn cut_to(grant: &Grant, client: &Client) -> Result<Grant, Error> {
     }
     let mut cut = Grant { scopes, audience, ..grant.clone() };
     if cut.scopes != grant.scopes {
-        // Rule 7: an access token that is out is judged by its own scopes.
+        // An issued access token keeps its own scopes.
         cut.current.access.scopes.get_or_insert_with(|| grant.scopes.clone());
     }
     Ok(cut)
@@ -175,7 +176,7 @@ fn rotate(grant: &Grant, request: RefreshRequest<'_>, key: &ServerKey, now: Time
 enum RetryWindow {
     /// The same pair is answered.
     Open,
-    /// Whether this is a replay is unknown, and the pair cannot be returned.
+    /// It is unknown whether this is a replay, and the pair cannot be returned.
     Untold,
     /// It is a replay.
     Over,

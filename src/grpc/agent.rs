@@ -1,4 +1,4 @@
-//! What an agent serves: the calls that introspect, and Envoy's, from its memory.
+//! An agent's services: the calls that introspect, and Envoy's, from its memory.
 
 use std::{pin::Pin, sync::Arc};
 
@@ -22,7 +22,7 @@ use crate::{
     },
 };
 
-/// What is answered to the calls that only a server answers.
+/// Answer to calls that only a server serves.
 const ELSEWHERE: &str =
     "an agent introspects access tokens and answers Envoy's Check: ask the server";
 /// Questions of one batch that are under way at a time.

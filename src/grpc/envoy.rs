@@ -64,14 +64,14 @@ impl<S: Store> EnvoyDoor for Ready<S> {
     }
 }
 
-/// What the route requires, and the request.
+/// Returns the requirements of the route, and the request.
 pub(super) fn asked(call: CheckRequest) -> (HashMap<String, String>, HttpRequest) {
     let AttributeContext { request, context_extensions } = call.attributes.unwrap_or_default();
     let http = request.and_then(|request| request.http).unwrap_or_default();
     (context_extensions, http)
 }
 
-/// `Authorization`, whoever decides.
+/// `Authorization` over any decider.
 pub(super) struct EnvoyAuthorization<D> {
     door: D,
     options: Arc<EnvoyOptions>,

@@ -113,7 +113,7 @@ impl GrpcServer {
     }
 }
 
-/// How calls are answered, whichever service they are for.
+/// Options of answers, for all services.
 struct Answers {
     limits: CallLimits,
     metrics: GrpcMetrics,

@@ -87,7 +87,7 @@ impl CheckServer {
 
 /// Decides for the proxies of this machine, which ask as one client.
 pub struct ListenerDoor<S> {
-    /// Where the service is, once it is.
+    /// Place of the service, once it is open.
     pub service: Ready<S>,
     /// The client.
     pub client: ClientId,

@@ -82,7 +82,7 @@ impl Parameters {
 
     fn from_form(mut body: Zeroizing<Vec<u8>>) -> Result<Self, Error> {
         // No encoder writes a raw line break: it comes from a command line that was wrapped within
-        // its quotes, as in the curl samples of documents 000 and 003.
+        // its quotes, as in published curl samples of such APIs.
         body.retain(|byte| !matches!(byte, b'\r' | b'\n'));
         let mut parameters = Self::default();
         for pair in body.split(|byte| *byte == b'&') {

@@ -24,7 +24,7 @@ enum Asked {
 struct TokenAnswer<'a> {
     access_token: &'a str,
     token_type: &'static str,
-    /// Seconds, a number. Document 004 says milliseconds; the software it names sends seconds.
+    /// Lifetime in seconds, a number.
     expires_in: u64,
     #[serde(skip_serializing_if = "Option::is_none")]
     refresh_token: Option<&'a str>,

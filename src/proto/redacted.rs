@@ -43,7 +43,7 @@ redacted! {
     v1::explain_token_request::What => "What",
 }
 
-/// What visitors send is not shown: their tokens are among it.
+/// Shows nothing of visitors' requests: their tokens are in them.
 #[cfg(feature = "server")]
 impl fmt::Debug for HttpRequest {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
