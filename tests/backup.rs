@@ -146,6 +146,8 @@ async fn a_token_newer_than_the_restored_record_is_refused_and_ends_the_grant() 
     assert!(gateway.is_active(&first.access_token).await);
     assert!(!gateway.is_active(&second.access_token).await);
     assert_dead(shop.refresh(&second.refresh_token).await);
+    server.logs("the store went back in time").await;
+    assert_eq!(server.ops().await.metrics().await.count("jeton_store_went_back_total"), 1);
     assert!(!gateway.is_active(&first.access_token).await, "the grant was ended");
     assert_dead(shop.refresh(&first.refresh_token).await);
     server.stop().await;

@@ -7,9 +7,9 @@ use std::{
     fs::{self, File, Permissions},
     future::ready,
     net::TcpListener,
-    os::unix::fs::PermissionsExt as _,
-    path::Path,
-    process::Output,
+    os::unix::fs::{MetadataExt as _, PermissionsExt as _, chown},
+    path::{Path, PathBuf},
+    process::{Command, Output},
     time::{Duration, SystemTime},
 };
 
@@ -18,7 +18,7 @@ use serde_json::Value;
 use crate::common::{
     command::{jeton, succeed, text},
     home::Home,
-    server::Server,
+    server::{self, Server},
     settings::Settings,
     wait::until,
 };
@@ -293,20 +293,27 @@ fn it_needs_settings_and_no_store() {
     assert_eq!(both.status.code(), Some(2));
 }
 
-/// Breaks something of a home, and names what a check looks at there, with variables for both.
+/// Breaks something of a home, and names what a check looks at there, with variables for both. What an
+/// operator does about it mends it, without these variables.
 struct Broken {
     subject: &'static str,
     environment: Vec<(&'static str, String)>,
     of: Box<dyn Fn(&Home)>,
+    mend: Option<Box<dyn Fn(&Home)>>,
 }
 
 impl Broken {
     fn of(subject: &'static str, of: impl Fn(&Home) + 'static) -> Self {
-        Self { subject, environment: Vec::new(), of: Box::new(of) }
+        Self { subject, environment: Vec::new(), of: Box::new(of), mend: None }
     }
 
     fn with(mut self, name: &'static str, value: &str) -> Self {
         self.environment.push((name, value.to_owned()));
+        self
+    }
+
+    fn mended(mut self, mend: impl Fn(&Home) + 'static) -> Self {
+        self.mend = Some(Box::new(mend));
         self
     }
 }
@@ -335,29 +342,46 @@ async fn where_a_start_refuses_the_check_refuses_with_the_same_words() {
                 fs::rename(data.join(name), data.join("filling").join(name)).expect("moved");
             }
         }),
-        Broken::of("keys", |home| fs::remove_dir_all(home.keys()).expect("gone")),
-        Broken::of("keys", |home| chmod(&the_key(home), 0o640)),
-        Broken::of("keys", |home| fs::write(the_key(home), "half a k").expect("a broken key")),
-        Broken::of("keys", |_| {}).with("JETON_KEYS_PATH", text(&other_keys)),
+        Broken::of("keys", |home| fs::rename(home.keys(), aside(home)).expect("moved"))
+            .mended(|home| fs::rename(aside(home), home.keys()).expect("restored")),
+        Broken::of("keys", |home| chmod(&the_key(home), 0o640))
+            .mended(|home| chmod(&the_key(home), 0o600)),
+        Broken::of("keys", |home| {
+            fs::copy(the_key(home), aside(home)).expect("a copy");
+            fs::write(the_key(home), "half a k").expect("a broken key");
+        })
+        .mended(|home| {
+            fs::copy(aside(home), the_key(home)).expect("restored");
+        }),
+        Broken::of("keys", |_| {}).with("JETON_KEYS_PATH", text(&other_keys)).mended(|_| {}),
         Broken::of("store", |home| {
-            fs::remove_dir_all(home.data()).expect("gone");
+            fs::rename(home.data(), aside(home)).expect("moved");
             fs::write(home.data(), "").expect("a file in its place");
+        })
+        .mended(|home| {
+            fs::remove_file(home.data()).expect("gone");
+            fs::rename(aside(home), home.data()).expect("restored");
         }),
         Broken::of("store", |home| fs::write(home.path().join("file"), "").expect("a file"))
-            .with("JETON_STORE_PATH", "file/data"),
+            .with("JETON_STORE_PATH", "file/data")
+            .mended(|_| {}),
         Broken::of("keys", |home| {
             fs::remove_dir_all(home.data()).expect("gone");
             fs::write(home.path().join("file"), "").expect("a file");
         })
-        .with("JETON_KEYS_PATH", "file/keys"),
-        Broken::of("access", |home| chmod(&home.data(), 0o777)),
-        Broken::of("ports", |_| {}).with("JETON_HTTP_LISTEN", &taken.0),
+        .with("JETON_KEYS_PATH", "file/keys")
+        .mended(|_| {}),
+        Broken::of("access", |home| chmod(&home.data(), 0o777))
+            .mended(|home| chmod(&home.data(), 0o700)),
+        Broken::of("ports", |_| {}).with("JETON_HTTP_LISTEN", &taken.0).mended(|_| {}),
         Broken::of("ports", |home| fs::write(home.path().join("file"), "").expect("a file"))
             .with("JETON_CHECK_LISTEN", "unix:file")
-            .with("JETON_CHECK_CLIENT", "shop"),
+            .with("JETON_CHECK_CLIENT", "shop")
+            .mended(|_| {}),
         Broken::of("certificate", |_| {})
             .with("JETON_TLS_CERT", "absent.pem")
-            .with("JETON_TLS_KEY", "absent.key"),
+            .with("JETON_TLS_KEY", "absent.key")
+            .mended(|_| {}),
     ];
     for (number, case) in cases.into_iter().enumerate() {
         let home = left(&settings).await;
@@ -366,6 +390,11 @@ async fn where_a_start_refuses_the_check_refuses_with_the_same_words() {
         }
         (case.of)(&home);
         refused_alike(&home, &settings, &case).await;
+        if let Some(mend) = &case.mend {
+            mend(&home);
+            Checked::run(&home, &[]).has_no_errors();
+            Server::start_at(home, &settings).await.stop().await;
+        }
     }
     let directory = tempfile::tempdir().expect("a directory");
     let audited =
@@ -377,6 +406,67 @@ async fn where_a_start_refuses_the_check_refuses_with_the_same_words() {
     let audited = settings.set("audit", "target", &format!("file:{}", nowhere.display()));
     home.write(&audited);
     refused_alike(&home, &audited, &Broken::of("audit", |_| {})).await;
+}
+
+/// The same command where root, too, is refused what belongs to others.
+fn without_privileges(command: &Command, home: &Home) -> Command {
+    let mut bare = Command::new(command.get_program());
+    if is_root(home) {
+        bare = Command::new("setpriv");
+        bare.args(["--bounding-set", "-dac_override,-dac_read_search", "--inh-caps", "-all"]);
+        bare.arg(command.get_program());
+    }
+    bare.args(command.get_args()).current_dir(home.path()).env_clear();
+    let variables = command.get_envs().filter_map(|(name, value)| Some((name, value?)));
+    bare.envs(variables);
+    bare
+}
+
+fn is_root(home: &Home) -> bool {
+    fs::metadata(home.path()).expect("the home").uid() == 0
+}
+
+/// Gives the data directory to another user, or, by who is not root, to nobody.
+fn give_away(home: &Home) {
+    const NOBODY: u32 = 65_534;
+    if is_root(home) {
+        chown(home.data(), Some(NOBODY), Some(NOBODY)).expect("root may");
+    } else {
+        chmod(&home.data(), 0o000);
+    }
+}
+
+#[tokio::test]
+async fn what_belongs_to_another_user_is_refused_until_it_is_given_to_the_one_that_serves() {
+    const WORDS: &str = "Permission denied";
+    let settings = Settings::standard();
+    let home = left(&settings).await;
+    let file = home.path().join("jeton.toml");
+    let check = || {
+        let mut check = jeton(&home, &["check", "--deep", "--config", text(&file)]);
+        let free = ["JETON_GRPC_LISTEN", "JETON_HTTP_LISTEN", "JETON_OPS_LISTEN"];
+        check.envs(free.map(|name| (name, "127.0.0.1:0")));
+        without_privileges(&check, &home).output().expect("jeton runs")
+    };
+    give_away(&home);
+    let checked = check();
+    let said = String::from_utf8_lossy(&checked.stdout).into_owned();
+    let told = |line: &str| line.starts_with("error   store: ") && line.contains(WORDS);
+    assert!(said.lines().any(told), "{said} {}", String::from_utf8_lossy(&checked.stderr));
+    assert_eq!(checked.status.code(), Some(1));
+    let served = without_privileges(&server::jeton(&home, &settings), &home).output();
+    let served = served.expect("jeton runs");
+    let said = String::from_utf8_lossy(&served.stderr).into_owned();
+    assert!(said.lines().last().is_some_and(|line| line.contains(WORDS)), "{said}");
+    assert_eq!(served.status.code(), Some(1));
+
+    if is_root(&home) {
+        chown(home.data(), Some(0), Some(0)).expect("root may");
+    } else {
+        chmod(&home.data(), 0o700);
+    }
+    assert_eq!(check().status.code(), Some(0));
+    Server::start_at(home, &settings).await.stop().await;
 }
 
 #[tokio::test]
@@ -432,7 +522,11 @@ async fn every_fault_is_told_at_once() {
     assert!(checked.said.contains("not fit to serve: errors: 5"), "{}", checked.said);
 }
 
-fn the_key(home: &Home) -> std::path::PathBuf {
+fn aside(home: &Home) -> PathBuf {
+    home.path().join("aside")
+}
+
+fn the_key(home: &Home) -> PathBuf {
     let mut keys = fs::read_dir(home.keys()).expect("the ring").flatten().map(|entry| entry.path());
     keys.find(|path| path.extension().is_some_and(|name| name == "key")).expect("a key")
 }

@@ -225,6 +225,53 @@ fn every_test_that_a_page_names_is_there() {
     assert_none(count, 10, &findings);
 }
 
+/// A row for which nothing is run is a guess, and nobody on call has time for guesses.
+#[test]
+fn every_row_of_the_on_call_tables_names_what_plays_it() {
+    let mut names = BTreeSet::new();
+    functions(&top().join("src"), &mut names);
+    functions(&top().join("tests"), &mut names);
+    let page = fs::read_to_string(top().join("docs/troubleshooting.md")).expect("the page");
+    let (mut count, mut findings, mut within) = (0, Vec::new(), false);
+    for line in page.lines() {
+        if !line.starts_with('|') {
+            within = false;
+            continue;
+        }
+        let cells: Vec<_> = line.trim_matches('|').split('|').map(str::trim).collect();
+        let last = cells.last().copied().unwrap_or_default();
+        if last == "played by" || last.starts_with("---") {
+            within = true;
+            continue;
+        }
+        if !within {
+            findings.push(format!("not in a table whose last column says what plays it: {line}"));
+            continue;
+        }
+        count += 1;
+        let played: Vec<_> = last.split('`').skip(1).step_by(2).collect();
+        let is_there = |name: &&str| names.contains(*name) || (name.contains('/') && exists(name));
+        if played.is_empty() || !played.iter().all(is_there) {
+            findings.push(format!("nothing that is there plays it: {line}"));
+        }
+    }
+    assert_none(count, 30, &findings);
+}
+
+#[test]
+fn every_alert_that_the_on_call_page_names_is_played() {
+    let read = |name: &str| fs::read_to_string(top().join(name)).expect("the file");
+    let (page, played) =
+        (read("docs/troubleshooting.md"), read("deploy/prometheus/alerts_test.yaml"));
+    let words = page.split(|sign: char| !sign.is_ascii_alphanumeric());
+    let alerts: BTreeSet<_> =
+        words.filter(|word| word.len() > "Jeton".len() && word.starts_with("Jeton")).collect();
+    let is_played = |alert: &&&str| played.contains(&format!("alertname: {alert}\n"));
+    let not_played = alerts.iter().filter(|alert| !is_played(alert));
+    let findings: Vec<_> = not_played.map(|alert| format!("nothing plays {alert}")).collect();
+    assert_none(alerts.len(), 8, &findings);
+}
+
 /// Otherwise a page could be there that nobody finds.
 #[test]
 fn every_page_is_led_to_by_another() {

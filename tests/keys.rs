@@ -416,6 +416,7 @@ async fn a_key_that_is_missing_or_unreadable_shows_wherever_an_operator_looks_un
     let path = file_of(server.home(), &old);
     fs::set_permissions(&path, Permissions::from_mode(0o644)).expect("chmod");
     usable(&server, 0).await;
+    server.logs("the key ring on disk is refused").await;
     assert!(fault(&server).await.contains("must not be readable by group or others"));
     fs::set_permissions(&path, Permissions::from_mode(0o600)).expect("chmod");
     usable(&server, 1).await;
@@ -430,6 +431,7 @@ async fn a_key_that_is_missing_or_unreadable_shows_wherever_an_operator_looks_un
     let server = Server::start_at(server.kill().await, &settings).await;
     usable(&server, 0).await;
     assert!(fault(&server).await.contains(&format!("records name: {old}")));
+    server.logs("the key ring lacks keys that records name").await;
     distribute(&path, &bytes);
     usable(&server, 1).await;
 
@@ -483,5 +485,33 @@ async fn activate_returns_when_the_running_server_makes_tokens_with_the_key() {
     assert_eq!((said["active"].as_bool(), said["confirmed"].as_bool()), (Some(true), Some(true)));
     let token = server.caller("shop").await.log_in().await.access_token;
     assert_eq!(key_of(&token), added);
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn activate_says_why_the_server_does_not_use_the_key_until_the_ring_is_in_order() {
+    let server = Server::start(&with_admin()).await;
+    server.caller("shop").await.log_in().await;
+    let (old, added) = (active(server.home()), add(server.home()));
+    let path = file_of(server.home(), &old);
+    let bytes = fs::read(&path).expect("the key");
+    let (keys, url) = (server.home().keys(), server.url());
+    let activate = || {
+        let asked = ["key", "activate", &added, "--keys", text(&keys), "--server", &url];
+        let mut command = jeton(server.home(), &[&asked[..], &["--client-id", "root"]].concat());
+        command.env("JETON_CLIENT_SECRET", "root-secret");
+        spawn_blocking(move || command.output().expect("jeton runs"))
+    };
+    fs::remove_file(&path).expect("removed by mistake");
+    let refused = activate().await.expect("it ended");
+    let said = String::from_utf8_lossy(&refused.stderr);
+    assert_eq!(refused.status.code(), Some(1), "{said}");
+    assert!(said.contains("the key is active on disk, and the server does not use it"), "{said}");
+    assert!(said.contains(&old), "with the server's reason: {said}");
+    distribute(&path, &bytes);
+    let activated = activate().await.expect("it ended");
+    let said = String::from_utf8_lossy(&activated.stderr);
+    assert_eq!(activated.status.code(), Some(0), "{said}");
+    usable(&server, 1).await;
     server.stop().await;
 }

@@ -97,6 +97,18 @@ class Disk:
     def free(self) -> None:
         (self.path / "filler").unlink(missing_ok=True)
 
+    @contextmanager
+    def read_only(self) -> Iterator[None]:
+        """As a file system is after an error of its disk."""
+        self._remount("ro")
+        try:
+            yield
+        finally:
+            self._remount("rw")
+
+    def _remount(self, how: str) -> None:
+        subprocess.run(["mount", "-o", f"remount,{how}", str(self.path)], check=True)
+
     def unmount(self) -> None:
         subprocess.run(["umount", str(self.path)], check=True)
 
@@ -436,6 +448,8 @@ class Round:
             self.check_backups()
         self.disk.free()
         wait_until(lambda: self.serves_throughout(True), "to serve again", LONGEST)
+        wait_until(lambda: self.ready() == (200, "ready"), "/readyz", LONGEST)
+        require(self.metric("jeton_ready") == 1, "the metrics say that it is ready")
         api = self.api()
         self.issue(api)
         self.refresh(api, 0)
@@ -447,9 +461,42 @@ class Round:
             count = self.log().count(text)
             require(count == 1, f"{text!r} is logged once, not {count} times")
         self.server.stop()
+        if self.kind == "start":
+            self.check_read_only()
+
+    def ready(self) -> tuple[int, str]:
+        """What /readyz says."""
+        try:
+            with urllib.request.urlopen(f"http://{self.server.ops}/readyz", timeout=LONGEST) as answer:
+                return answer.status, answer.read().decode().strip()
+        except urllib.error.HTTPError as error:
+            with error:
+                return error.code, error.read().decode().strip()
+
+    def metric(self, name: str) -> float:
+        with urllib.request.urlopen(f"http://{self.server.ops}/metrics", timeout=LONGEST) as answer:
+            lines = answer.read().decode().splitlines()
+        return next(float(line.split()[1]) for line in lines if line.startswith(f"{name} "))
+
+    def check_read_only(self) -> None:
+        """A start and a check of it refuse with the same words, and neither does once it can be written."""
+        why = "Read-only file system"
+        with self.disk.read_only():
+            code, said = self.server.check_deep()
+            require(code == 1 and why in said, f"the check says why not: {said}")
+            self.spawn()
+            require(self.server.wait_exit() == 1, "it does not start")
+            require(why in self.log(), "the log says why not")
+        code, said = self.server.check_deep()
+        require(code == 0, f"the check finds nothing any more: {said}")
+        self.tally["read-only file systems"] += 1
 
     def check_low(self) -> None:
         wait_until(lambda: self.serves_throughout(False), "health of every service", LONGEST)
+        require(self.ready() == (503, "low on space"), f"/readyz says why: {self.ready()}")
+        require(self.metric("jeton_ready") == 0, "the metrics say that it is not ready")
+        free, least = self.metric("jeton_store_free_bytes"), self.metric("jeton_store_min_free_bytes")
+        require(free < least, f"the metrics say why: {free} of {least} bytes")
         api = self.api()
         self.require_refused("issue", lambda: self.issue(api))
         self.require_refused("refresh", lambda: self.refresh(api, 0))
@@ -478,6 +525,7 @@ class Round:
             self.disk.fill(0)
             self.spawn()
             wait_until(lambda: '"serving"' in self.log(), "to start on a full disk", LONGEST)
+            require("the space held for that is used" in self.log(), "the log says how it can start")
             self.check_full()
             self.tally["restarts on a full disk"] += 1
 

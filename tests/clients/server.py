@@ -168,6 +168,19 @@ class Server:
             self.process.wait()
             self.process = None
 
+    def check_deep(self) -> tuple[int, str]:
+        """The exit code of `jeton check --deep` as this server is started, and what it says."""
+        command = [*self._prefix, str(BINARY), "check", "--deep", "--config", str(self.config)]
+        done = subprocess.run(
+            command,
+            cwd=self.home,
+            env=self._environment,
+            capture_output=True,
+            text=True,
+            timeout=START_LIMIT,
+        )
+        return done.returncode, done.stdout + done.stderr
+
     def stored_bytes(self) -> str:
         """A digest of all that the store holds on disk."""
         digest = hashlib.sha256()
