@@ -10,7 +10,7 @@ use std::{
 
 use serde_json::Value;
 
-use crate::jeton::Jeton;
+use crate::{jeton::Jeton, terminal::Terminal};
 
 fn mode(path: &Path) -> u32 {
     fs::metadata(path).expect("it is there").permissions().mode() & 0o777
@@ -56,6 +56,41 @@ fn what_is_made_starts_and_its_administrator_is_known_by_a_profile() {
     again.with("HOME", text(home.path())).run().failed(1, &["jeton.toml", "exists"]);
     let other = Jeton::new(&format!("init {} --yes", text(&home.path().join("other"))));
     other.with("HOME", text(home.path())).run().failed(1, &["a profile [local] already"]);
+}
+
+#[test]
+fn questions_are_asked_on_a_terminal_and_an_empty_line_takes_what_is_shown() {
+    let home = tempfile::tempdir().expect("a directory");
+    let text = |path: &Path| path.to_str().expect("UTF-8").to_owned();
+    let init = |name: &str| {
+        let directory = text(&home.path().join(name));
+        Jeton::new(&format!("init --profile {name}"))
+            .and(&directory)
+            .with("HOME", text(home.path()))
+    };
+    let asked = ["Where gRPC listens [127.0.0.1:50051]: ", "Where the OAuth 2.0 endpoints listen"];
+    let answers = "127.0.0.1:50061\n\n\n\nhttps://tokens.example.internal\n";
+    let made = Terminal::new().answer(answers, &init("first"));
+    assert_eq!(made.code, Some(0), "{}", made.err);
+    for question in asked {
+        assert!(made.err.contains(question), "{}", made.err);
+    }
+    assert!(made.err.contains("Start it: jeton serve --config"), "{}", made.err);
+    let settings = fs::read_to_string(home.path().join("first/jeton.toml")).expect("settings");
+    for line in [
+        "listen = \"127.0.0.1:50061\"",
+        "listen = \"127.0.0.1:8080\"",
+        "issuer = \"https://tokens.example.internal\"",
+    ] {
+        assert!(settings.contains(line), "{settings}");
+    }
+    assert!(!settings.contains("[tls]"), "{settings}");
+
+    // What other machines reach asks for a certificate, and an address that is none is told of.
+    let refused = Terminal::new().answer("0.0.0.0:50051\n\n\n\n", &init("second"));
+    refused.failed(2, &["other machines reach that address"]);
+    Terminal::new().answer("here\n", &init("third")).failed(2, &["an address is written"]);
+    assert!(!home.path().join("second/jeton.toml").exists());
 }
 
 #[test]
