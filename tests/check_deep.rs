@@ -293,8 +293,8 @@ fn it_needs_settings_and_no_store() {
     assert_eq!(both.status.code(), Some(2));
 }
 
-/// Breaks something of a home, and names what a check looks at there, with variables for both. What an
-/// operator does about it mends it, without these variables.
+/// Breaks something of a home, and names what a check looks at there, with variables for both. The
+/// advice mends it, without these variables.
 struct Broken {
     subject: &'static str,
     environment: Vec<(&'static str, String)>,

@@ -88,7 +88,8 @@ pub fn start(
     Ok(Log { switch, metrics, _traces: exporter, _audit: audit_thread, _lines: lines.thread })
 }
 
-/// Tells what starting the audit and the traces would be refused for. Makes no file and sends nothing.
+/// Returns the errors that starting the audit and the traces would meet. Makes no file and sends
+/// nothing.
 pub fn look(audit: &AuditSettings, traces: &TraceSettings) -> Vec<LogError> {
     let audited = match audit {
         AuditSettings::File(path) => {

@@ -95,8 +95,8 @@ impl Listener {
         }
     }
 
-    /// Tells whether it could be bound there, and leaves nothing behind: an address and port is held until
-    /// what comes back is dropped, a socket of the file system is not made.
+    /// Checks that it could be bound there, and leaves nothing behind: an address and port is held
+    /// until what comes back is dropped, a socket of the file system is not made.
     ///
     /// # Errors
     /// As [`Self::bind_at`].

@@ -65,7 +65,7 @@ impl Local {
     }
 }
 
-/// Whether a socket is there that nobody listens on, which is in the way of the next one.
+/// Returns whether there is a socket without a listener, which is in the way of the next one.
 fn is_left(path: &Path) -> io::Result<bool> {
     match fs::symlink_metadata(path) {
         Ok(found) if found.file_type().is_socket() => match UnixStream::connect(path) {

@@ -86,7 +86,8 @@ fn questions_are_asked_on_a_terminal_and_an_empty_line_takes_what_is_shown() {
     }
     assert!(!settings.contains("[tls]"), "{settings}");
 
-    // What other machines reach asks for a certificate, and an address that is none is told of.
+    // An address that other machines reach asks for a certificate, and text that is no address is
+    // refused.
     let refused = Terminal::new().answer("0.0.0.0:50051\n\n\n\n", &init("second"));
     refused.failed(2, &["other machines reach that address"]);
     Terminal::new().answer("here\n", &init("third")).failed(2, &["an address is written"]);

@@ -31,7 +31,8 @@ use crate::{
 const FAR: Duration = Duration::from_millis(10);
 /// Within so long of the others' revocations it is frozen.
 const MOMENTS: Duration = Duration::from_millis(50);
-/// How long the others may be held up. The database allows it 0.6 s for each of two transactions.
+/// Longest time for which the others may be held up. The database allows it 0.6 s for each of two
+/// transactions.
 const LONGEST: Duration = Duration::from_secs(2);
 /// So many revocations show how long one takes on this machine while nobody is frozen.
 const USUAL: usize = 16 * AT_ONCE;
@@ -59,7 +60,7 @@ impl Others {
         }
     }
 
-    /// How long the longest took of those that have ended, once so many have.
+    /// Returns the time of the longest revocation that has ended, once so many have.
     async fn usual(&self) -> Duration {
         let mut ended = self.ended.subscribe();
         let ended = within("to begin", ended.wait_for(|ended| ended.len() >= USUAL)).await;

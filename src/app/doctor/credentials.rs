@@ -39,7 +39,7 @@ pub(super) fn password_grant(settings: &Settings, findings: &mut Findings) {
 /// each of those, for each declared hash.
 pub(super) async fn known_to_all(settings: &Settings, findings: &mut Findings) {
     let entropy = Arc::new(SystemEntropy);
-    // That there can be none is told where a start would have them.
+    // The step of a start that makes the pool reports that there can be none.
     let Ok(hashes) = HashPool::start(1, settings.passwords.cost, entropy) else { return };
     let mut known = Vec::new();
     for client in &settings.clients {

@@ -1,7 +1,7 @@
 //! Looks at this machine the way a server with the same settings would find it, and changes nothing.
 //!
-//! It may run beside the server: the store is not opened, only looked at from outside. What a start would be
-//! refused for is told by its own steps; what is here besides would let it start, and should be known.
+//! It may run beside the server: the store is not opened, only looked at from outside. The steps of
+//! a start report their own refusals; what is here besides would let it start, and should be known.
 
 mod credentials;
 mod exposure;

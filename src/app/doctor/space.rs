@@ -1,4 +1,4 @@
-//! What the store may take of this machine: space on the disk.
+//! Space on the disk for the store.
 
 use std::path::Path;
 

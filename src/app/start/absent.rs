@@ -10,7 +10,7 @@ use rustix::fs::{Access, access};
 /// Asks whether `path` could be made, in the nearest directory above it that is there.
 ///
 /// # Errors
-/// What making it would say.
+/// The error that making it would have.
 pub(super) fn nearest(path: &Path) -> io::Result<()> {
     let found = path.ancestors().skip(1).map(or_here).find(|parent| parent.exists());
     let found = found.unwrap_or_else(|| PathBuf::from("/"));

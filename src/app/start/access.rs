@@ -1,4 +1,4 @@
-//! Who else can reach data, keys and the private key of TLS.
+//! Access of other users to data, keys and the private key of TLS.
 
 use super::{
     super::access::{Exposure, exposures},

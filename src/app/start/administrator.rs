@@ -13,7 +13,7 @@ use crate::{domain::time::Timestamp, store::Engine};
 /// Sees to it that somebody may administer.
 pub(in crate::app) struct Administrator<'a>(PhantomData<&'a ()>);
 
-/// Where, when, and who is told.
+/// Store and time of the request, and the function that shows the secret.
 pub(in crate::app) struct Asked<'a> {
     pub(in crate::app) store: &'a Engine,
     pub(in crate::app) now: Timestamp,

@@ -17,7 +17,7 @@ use crate::{
     transport::{CertificateMetrics, Tls},
 };
 
-/// What is left of a certificate's time when somebody should renew it: two weeks.
+/// Remaining life of a certificate below which it should be renewed: two weeks.
 const SOON: Duration = Duration::from_secs(14 * 24 * 60 * 60);
 
 /// Reads what `[tls]` names, if it does.

@@ -12,7 +12,7 @@ use crate::{
     transport::Cores,
 };
 
-/// Starts the threads. What they began may outlive their connections: they are to be held until the store
+/// Starts the threads. Their tasks may outlive their connections: hold the threads until the store
 /// is closed.
 pub(in crate::app) struct CoreThreads<'a>(&'a Settings);
 

@@ -16,7 +16,7 @@ use crate::{
 /// Brings them into the store.
 pub(in crate::app) struct Declaring<'a>(&'a Settings);
 
-/// What they are brought into, when, and what hashes their secrets.
+/// Store that they are brought into, the time, and the pool that hashes their secrets.
 pub(in crate::app) struct Bringing<'a> {
     pub(in crate::app) store: &'a Engine,
     pub(in crate::app) hashes: &'a HashPool,
@@ -33,9 +33,9 @@ impl<'a> Step for Declaring<'a> {
     type Given = Bringing<'a>;
     type Made = ();
 
-    /// Tells what the next start would do to those that the last one found declared. The settings are read
-    /// by the rules that a declaration must keep; what administrators changed since is in the store, which
-    /// nobody else reads while a server has it open.
+    /// Reports the effect of the next start on the records that the last one found declared. The
+    /// settings are read by the rules that a declaration must keep; what administrators changed
+    /// since is in the store, which nobody else reads while a server has it open.
     async fn look(&self, _: &mut Seen, findings: &mut Findings) {
         const SUBJECT: &str = "declared";
         let Self(settings) = self;

@@ -4,7 +4,7 @@ use std::fmt;
 
 use super::refusal::Refusal;
 
-/// How bad it is.
+/// Severity.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Level {
     /// As it should be.
@@ -74,7 +74,7 @@ impl Findings {
         self.bad(Level::Error, subject, found.into(), remedy.into());
     }
 
-    /// What a step of a start would be refused for.
+    /// Adds a refusal of a step of a start.
     pub(super) fn refuse(
         &mut self,
         subject: &'static str,

@@ -23,7 +23,7 @@ use crate::{
 /// Reads the ring, and makes it for a store that names no keys yet.
 pub(in crate::app) struct Keys<'a>(&'a Settings);
 
-/// What a start does about the ring.
+/// Treatment of the ring by a start.
 enum Plan {
     Use(KeyRing),
     Make,
@@ -61,7 +61,7 @@ impl<'a> Step for Keys<'a> {
         let (path, store) = (self.path(), &self.0.store.path);
         let (shown, embedded) = (path.display(), self.0.store.url.is_none());
         let named = if embedded { NamedKeys::read(store) } else { std::mem::take(&mut seen.named) };
-        // A store that was served has named a key, whatever can be read of it.
+        // A store that was served has named a key, even if nothing of the store can be read.
         let is_new = named.is_empty() && !(embedded && SledStore::exists(store));
         match plan(&KeyFiles::new(path), &named, is_new) {
             Err(refusal @ Refusal::ForeignKeys) => {

@@ -10,12 +10,12 @@ use crate::{
 
 /// One of the listeners.
 pub(in crate::app) struct Port {
-    /// What it speaks.
+    /// Name of its protocol.
     name: &'static str,
-    /// Where it stands in the settings.
+    /// Section of the settings.
     pub(super) section: &'static str,
     address: ListenAddress,
-    /// Who may connect to it, if it is a socket of the file system.
+    /// Mode of it, if it is a socket of the file system.
     mode: SocketMode,
 }
 
@@ -55,7 +55,7 @@ impl Port {
         Self { mode, ..self }
     }
 
-    /// What it is for, and where it is.
+    /// Returns its purpose and address.
     pub(super) fn title(&self) -> String {
         format!("{} on {}", self.name, self.address)
     }
@@ -68,7 +68,7 @@ impl Port {
         Listener::bind_at(&self.address, self.mode)
     }
 
-    /// Whether it could be had. Nobody else has it while what comes back is held.
+    /// Checks that it can be had. No other process gets it while the result is held.
     ///
     /// # Errors
     /// As [`Self::listen`].

@@ -1,4 +1,4 @@
-//! What the process needs for itself: signals, the way to its service manager, descriptors.
+//! Resources of the process itself: signals, the way to its service manager, descriptors.
 
 use rustix::process::{Resource, getrlimit};
 
@@ -15,7 +15,7 @@ const FEW_DESCRIPTORS: u64 = 4096;
 /// Begins to listen to signals, and to talk to the service manager.
 pub(in crate::app) struct Process(());
 
-/// How the outside asks the process for something, and is told of it.
+/// Signals to the process, and its messages to the service manager.
 pub(in crate::app) struct Outside {
     pub(in crate::app) signals: StopSignals,
     pub(in crate::app) hangups: Hangups,
@@ -32,8 +32,9 @@ impl Step for Process {
     type Given = Nothing;
     type Made = Outside;
 
-    /// How many files and connections this process may have; the server's limit may be another. Signals are
-    /// left alone: a process that has listened to them once is not ended by them any more.
+    /// Checks the number of files and connections that this process may have; the server's limit
+    /// may be another. Signals are left alone: a process that has listened to them once is not
+    /// ended by them any more.
     async fn look(&self, _: &mut Seen, findings: &mut Findings) {
         match getrlimit(Resource::Nofile).current {
             Some(limit) if limit < FEW_DESCRIPTORS => {

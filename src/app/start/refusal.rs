@@ -1,4 +1,4 @@
-//! What a step of a start refuses by, in the words that a server ends with and a check prints.
+//! Refusals of the steps of a start, in the words that a server ends with and a check prints.
 
 use std::io;
 
@@ -15,15 +15,15 @@ use crate::{
     transport::TlsError,
 };
 
-/// Why a step is not taken.
+/// Reason for which a step is not taken.
 #[derive(Debug, Error)]
 pub enum Refusal {
     /// A listener cannot be bound, or another resource of the system is refused.
     #[error("{what}: {error}")]
     System {
-        /// What was wanted.
+        /// Purpose of the call.
         what: String,
-        /// Why not.
+        /// Cause.
         error: io::Error,
     },
     /// There is no log.
@@ -32,9 +32,9 @@ pub enum Refusal {
     /// The store cannot be opened.
     #[error("the store at {path}: {error}")]
     Store {
-        /// Where it lies.
+        /// Path of the store.
         path: String,
-        /// Why not.
+        /// Cause.
         error: OpenError,
     },
     /// The store in a database cannot be opened.
@@ -59,7 +59,7 @@ pub enum Refusal {
          wrong keys.path, or copy the key to it first"
     )]
     MissingKey(KeyId),
-    /// What is declared cannot be applied.
+    /// The declarations cannot be applied.
     #[error(transparent)]
     Declared(#[from] DeclareError),
     /// There is no administrator, and none can be made.
@@ -74,9 +74,9 @@ pub enum Refusal {
     /// Everybody on the machine can replace data or keys.
     #[error("{found}: {remedy}")]
     Exposed {
-        /// Which of them, and where.
+        /// The exposed path, and its access rights.
         found: String,
-        /// What to do about it.
+        /// Advice.
         remedy: String,
     },
     /// A blocking part of the start panicked.
@@ -84,7 +84,7 @@ pub enum Refusal {
     Panicked(#[from] JoinError),
 }
 
-/// What the system refuses to give.
+/// Returns the refusal of the operating system to give a resource.
 pub(in crate::app) fn system(what: &str, error: io::Error) -> Refusal {
     Refusal::System { what: what.to_owned(), error }
 }

@@ -1,4 +1,4 @@
-//! A step of a start: what a server takes, and what a check tells of it without taking it.
+//! A step of a start, which a server takes and a check examines without taking it.
 
 use thiserror::Error;
 
@@ -7,13 +7,13 @@ use crate::domain::key_ring::KeyId;
 
 /// One step. Both halves refuse by the same functions, so that they refuse alike and in the same words.
 pub(in crate::app) trait Step {
-    /// What it needs of the steps before it.
+    /// Results that it needs of the steps before it.
     type Given;
-    /// What it makes for those after it.
+    /// Result that it makes for the steps after it.
     type Made;
 
-    /// Tells everything that taking the step would be refused for, with what to do about it. Leaves nothing
-    /// behind: no file, no port, no lock. What only taking it can show is not told.
+    /// Reports every refusal that taking the step would meet, with advice. Leaves nothing
+    /// behind: no file, no port, no lock. Faults that only taking it can show are not reported.
     async fn look(&self, seen: &mut Seen, findings: &mut Findings);
 
     /// Takes it.
@@ -23,19 +23,20 @@ pub(in crate::app) trait Step {
     async fn take(self, given: Self::Given) -> Result<Self::Made, Refusal>;
 }
 
-/// What a step is given that needs nothing of those before it.
+/// Input of a step that needs nothing of the steps before it.
 pub(in crate::app) struct Nothing;
 
-/// What a look has seen, for the steps after it.
+/// Observations of a look, for the steps after it.
 #[derive(Default)]
 pub(in crate::app) struct Seen {
-    /// Whether a server has the data directory open: what belongs to it is no other process's.
+    /// True if a server has the data directory open: its ports and files are then no other
+    /// process's.
     pub(in crate::app) serving: bool,
     /// The keys that records of a database name.
     pub(in crate::app) named: Vec<KeyId>,
 }
 
-/// Why the process cannot start: nothing but a step makes one.
+/// Reason for which the process cannot start: only a step makes one.
 #[derive(Debug, Error)]
 #[error(transparent)]
 pub struct StartError(Refusal);

@@ -80,7 +80,7 @@ impl<'a> OpenStore<'a> {
         }
     }
 
-    /// Opens the data directory. What is looked at before is looked at by the opening too, while it holds
+    /// Opens the data directory. The opening repeats the checks of the look, while it holds
     /// the lock.
     async fn open_directory(self) -> Result<Engine, Refusal> {
         let Self(Settings { store, .. }) = self;
@@ -118,8 +118,8 @@ impl Step for OpenStore<'_> {
     }
 }
 
-/// Whether a process holds the lock. One that cannot be opened is held by nobody that matters here:
-/// the owner has been told of.
+/// Returns whether a process holds the lock. A lock that cannot be opened counts as free: its owner
+/// has a finding already.
 fn is_locked(lock: &Path) -> bool {
     let locked = File::open(lock).map(|file| file.try_lock());
     matches!(locked, Ok(Err(TryLockError::WouldBlock)))
