@@ -10,9 +10,17 @@ use super::home::Home;
 
 /// The program under test: the one that cargo built with the tests, unless `JETON_BINARY` names another.
 pub(crate) fn binary() -> OsString {
-    #[expect(clippy::disallowed_methods, reason = "what a person asks of a test run")]
-    let asked = std::env::var_os("JETON_BINARY");
-    asked.unwrap_or_else(|| env!("CARGO_BIN_EXE_jeton").into())
+    named().unwrap_or_else(|| env!("CARGO_BIN_EXE_jeton").into())
+}
+
+/// Whether `JETON_BINARY` names the program under test.
+pub(crate) fn is_named() -> bool {
+    named().is_some()
+}
+
+#[expect(clippy::disallowed_methods, reason = "what a person asks of a test run")]
+fn named() -> Option<OsString> {
+    std::env::var_os("JETON_BINARY")
 }
 
 /// A command about to be run in a home directory, with nothing in its environment.
