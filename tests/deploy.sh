@@ -14,6 +14,8 @@ operator_module=github.com/prometheus-operator/prometheus-operator@v0.85.0
 compose_module=github.com/compose-spec/compose-go/v2@v2.16.2
 # Of ten: what systemd calls OK, and what the unit reaches at the time of writing.
 worst_exposure=11
+# Who connects to the agent is named by the kernel, so that it has no users of its own.
+worst_agent_exposure=14
 
 work=$(mktemp -d)
 server=
@@ -51,12 +53,35 @@ render_manifests() {
     kustomize build "$work/manifests" >"$work/kubernetes-tls.yaml"
 }
 
+# The agent, on each node and in the pod of a service.
+render_agents() {
+    kustomize build deploy/kubernetes-agent >"$work/kubernetes-agent.yaml"
+    mkdir "$work/service"
+    cp -r deploy/kubernetes-sidecar "$work/service/kubernetes-sidecar"
+    cp tests/deploy/service.yaml "$work/service/service.yaml"
+    printf 'resources: [service.yaml]\ncomponents: [kubernetes-sidecar]\n' \
+        >"$work/service/kustomization.yaml"
+    kustomize build "$work/service" >"$work/kubernetes-sidecar.yaml"
+}
+
+# check_unit NAME WORST-EXPOSURE
 check_unit() {
-    local unit=$work/jeton.service
+    local unit=$work/$1.service
     # systemd looks for the program, which is not installed here.
-    sed 's#/usr/local/bin/jeton#/bin/true#' deploy/systemd/jeton.service >"$unit"
+    sed 's#/usr/local/bin/jeton#/bin/true#' "deploy/systemd/$1.service" >"$unit"
     systemd-analyze verify --man=no "$unit"
-    systemd-analyze security --offline=true --threshold="$worst_exposure" "$unit" | tail -n 1
+    systemd-analyze security --offline=true --threshold="$2" "$unit" | tail -n 1
+}
+
+# What the unit and the manifests tell the agent is what it takes: it says so itself.
+check_agent_variables() {
+    local binary=${JETON_BINARY:-$PWD/target/release/jeton} source
+    printf 'a secret of the agent' >"$work/secret"
+    sed -n 's/^Environment=//p' deploy/systemd/jeton-agent.service >"$work/jeton-agent.env"
+    for source in "$work"/*.env; do
+        # shellcheck disable=SC2046  # words, each a variable
+        env $(cat "$source") JETON_CLIENT_SECRET_FILE="$work/secret" "$binary" check agent
+    done
 }
 
 install_promtool
@@ -72,7 +97,11 @@ render_manifests
 "$tools/deploy/venv/bin/python" tests/deploy/schemas.py \
     "$(module_dir "$operator_module")" "$(module_dir "$compose_module")" \
     "$work/kubernetes.yaml" "$work/kubernetes-tls.yaml" "$work/dashboard.yaml"
+render_agents
+"$tools/deploy/venv/bin/python" tests/deploy/agent.py "$work/kubernetes-agent.yaml" "$work/kubernetes-sidecar.yaml"
+check_agent_variables
 "$tools/deploy/venv/bin/python" tests/deploy/cluster.py "$(module_dir "$compose_module")"
 promtool check rules "$work/dashboard.yaml"
-check_unit
+check_unit jeton "$worst_exposure"
+check_unit jeton-agent "$worst_agent_exposure"
 echo 'deploy: everything is as those who read it expect'

@@ -1,11 +1,6 @@
 //! Binds the listeners and serves on them.
 
-use std::{
-    collections::BTreeSet,
-    future::pending,
-    net::{IpAddr, SocketAddr},
-    sync::Arc,
-};
+use std::{collections::BTreeSet, future::pending, net::IpAddr, sync::Arc};
 
 use bytesize::ByteSize;
 use futures_util::future::OptionFuture;
@@ -37,11 +32,11 @@ use crate::{
 #[derive(Clone, Debug)]
 pub struct Listeners {
     /// gRPC.
-    pub grpc: SocketAddr,
+    pub grpc: ListenAddress,
     /// HTTP.
-    pub http: SocketAddr,
+    pub http: ListenAddress,
     /// Probes and metrics, unless they are turned off.
-    pub ops: Option<SocketAddr>,
+    pub ops: Option<ListenAddress>,
     /// `/check`, if it is asked for.
     pub check: Option<ListenAddress>,
 }
@@ -49,7 +44,7 @@ pub struct Listeners {
 impl Listeners {
     /// Says that the process serves, and where.
     pub(super) fn log(&self) {
-        let ops = self.ops.map(display);
+        let ops = self.ops.as_ref().map(display);
         let check = self.check.as_ref().map(display);
         tracing::info!(grpc = %self.grpc, http = %self.http, ops, check, "serving");
     }
@@ -110,8 +105,9 @@ pub(super) fn listen(
     exposition.add([grpc_metrics.registry(), http_metrics.registry()]);
 
     let port = Port::grpc(settings);
-    let server = port.had(GrpcServer::bind(settings.grpc.listen))?;
-    let grpc = port.had(server.local_address())?;
+    let listener = port.had(port.listen())?;
+    let grpc = port.had(listener.address())?;
+    let server = GrpcServer::over(listener);
     let limits = LimitSettings {
         connections: most_connections(settings.limits.connections, check_connections(settings)),
         ..settings.limits.clone()
@@ -136,15 +132,16 @@ pub(super) fn listen(
         envoy: envoy_options(&settings.check),
     };
     let (ready, health, entropy) = (ready.clone(), health.clone(), Arc::new(SystemEntropy));
-    let over = transport(Protocol::Http2, tls, &limits);
+    let over = transport(Protocol::Http2, tls_at(&grpc, tls), &limits);
     let serving_grpc = server.serve(ready.clone(), options, health, grpc_metrics, entropy, over);
 
     let port = Port::http(settings);
-    let server = port.had(HttpServer::bind(settings.http.listen))?;
-    let http = port.had(server.local_address())?;
-    let options = http_options(settings, tls.is_some(), http);
+    let listener = port.had(port.listen())?;
+    let http = port.had(listener.address())?;
+    let server = HttpServer::over(listener);
+    let options = http_options(settings, tls.is_some(), &http);
     let ids = RequestIds::new(&SystemEntropy);
-    let over = transport(Protocol::Http1, tls, &limits);
+    let over = transport(Protocol::Http1, tls_at(&http, tls), &limits);
     let serving_http = server.serve(ready.clone(), options, http_metrics.clone(), ids, over);
 
     let (check, serving_check) = match check_server(settings)? {
@@ -189,15 +186,20 @@ fn check_server(
     Ok(Some((bound, CheckServer::over(listener), client.clone())))
 }
 
+/// TLS where it is listened: nothing is sent over a socket of the file system that could be heard on its way.
+pub(super) fn tls_at<'a>(address: &ListenAddress, tls: Option<&'a Tls>) -> Option<&'a Tls> {
+    tls.filter(|_| matches!(address, ListenAddress::Network(_)))
+}
+
 /// Binds the ops listener, if there is to be one, and serves on it until the process ends.
 fn listen_for_ops(
     settings: &Settings,
     &ProcessState { readiness, exposition, health, cores, .. }: &ProcessState<'_>,
-) -> Result<Option<SocketAddr>, Refusal> {
-    let Some(address) = settings.ops.listen else { return Ok(None) };
-    let port = Port::ops(address);
-    let server = port.had(OpsServer::bind(address))?;
-    let bound = port.had(server.local_address())?;
+) -> Result<Option<ListenAddress>, Refusal> {
+    let Some(port) = Port::ops(settings) else { return Ok(None) };
+    let socket = port.had(port.bind())?;
+    let bound = port.had(socket.address())?;
+    let server = OpsServer::over(socket);
     let started = server.start(readiness, exposition, health, cores.cloned());
     started.map_err(|error| system("the thread for probes", error))?;
     // Logged now: nothing else can be asked while the store is being opened.
@@ -206,9 +208,14 @@ fn listen_for_ops(
 }
 
 /// Without an issuer in the settings clients know the server by the name of its machine.
-fn http_options(settings: &Settings, tls: bool, address: SocketAddr) -> HttpOptions {
+fn http_options(settings: &Settings, tls: bool, address: &ListenAddress) -> HttpOptions {
     let scheme = if tls { "https" } else { "http" };
-    let default = || format!("{scheme}://{}:{}", name_of(address.ip()), address.port());
+    let default = || match address {
+        ListenAddress::Network(address) => {
+            format!("{scheme}://{}:{}", name_of(address.ip()), address.port())
+        }
+        ListenAddress::Unix(_) => format!("{scheme}://{HERE}"),
+    };
     let issuer = settings.http.issuer.clone().unwrap_or_else(default);
     let scopes = settings.clients.iter().filter_map(|client| client.patch.allowed_scopes.as_ref());
     let scopes: BTreeSet<&str> = scopes.flat_map(Scopes::values).collect();
@@ -228,10 +235,12 @@ fn http_options(settings: &Settings, tls: bool, address: SocketAddr) -> HttpOpti
     }
 }
 
+/// The name of this machine for itself.
+const HERE: &str = "localhost";
+
 /// Returns the machine's name, or `localhost` if no other machine reaches the address: a
 /// certificate holds a name, and an address such as 0.0.0.0 leads no client here.
 fn name_of(address: IpAddr) -> String {
-    const HERE: &str = "localhost";
     if address.to_canonical().is_loopback() {
         return HERE.to_owned();
     }

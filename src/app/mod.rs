@@ -50,6 +50,7 @@ pub use self::{
     restore::{Restoration, RestoreError, restore, verify_backup},
     start::{Finding, Level, Refusal, StartError},
     system::{SystemClock, SystemEntropy},
+    tls_watch::load_certificates,
 };
 #[cfg(feature = "postgres")]
 pub use self::{

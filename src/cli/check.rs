@@ -2,10 +2,11 @@
 
 use std::path::{Path, PathBuf};
 
-use clap::Args;
+use clap::{Args, Subcommand};
 
 use super::{
     CliError,
+    agent::Agent,
     output::{self, Columns, Fields, Format},
     presentation::Presentation,
     store,
@@ -17,6 +18,7 @@ use crate::{
 
 /// Checks what the flags name: the settings, the store, or both.
 #[derive(Args, Debug)]
+#[command(args_conflicts_with_subcommands = true)]
 pub(super) struct Check {
     /// The settings file to check; without --store and this, the one that `JETON_CONFIG` names
     #[arg(long, value_name = "FILE")]
@@ -45,10 +47,24 @@ pub(super) struct Check {
 
     #[command(flatten)]
     overrides: Overrides,
+
+    #[command(subcommand)]
+    of: Option<Of>,
+}
+
+/// What is checked that is no server's.
+#[derive(Debug, Subcommand)]
+enum Of {
+    /// What an agent would be told: its flags and variables, and the files that they name
+    Agent(Box<Agent>),
 }
 
 impl Check {
     pub(super) async fn run(self) -> Result<(), CliError> {
+        if let Some(Of::Agent(agent)) = self.of {
+            agent.examine().await?;
+            return output::write("agent: good\n");
+        }
         // The variable is for servers: it must not turn a check of the store into one of both.
         let from_variable = || match self.store {
             None => ProcessEnvironment.variable("JETON_CONFIG").map(PathBuf::from),

@@ -34,9 +34,9 @@ const DEFAULT_SERVER: &str = "http://127.0.0.1:50051";
 static SERVER: OnceLock<String> = OnceLock::new();
 
 /// The server.
-#[derive(Args, Debug)]
+#[derive(Args, Clone, Debug)]
 pub(super) struct Server {
-    /// The server's gRPC address; `http://127.0.0.1:50051` unless given
+    /// The server's gRPC address, or unix: and the path of its socket; `http://127.0.0.1:50051` unless given
     #[arg(
         id = "server",
         long = "server",
@@ -134,15 +134,17 @@ fn may_be_shown(url: &str) -> Result<(), CliError> {
         ));
     }
     // A host and a port alone get advice that shows them: they are no secret.
-    let is_place = url.parse().is_ok_and(|uri: Uri| match uri.scheme_str() {
-        Some("http" | "https") => uri.query().is_none(),
-        Some(_) => false,
-        None => uri.port_u16().is_some(),
-    });
+    let is_socket = url.strip_prefix("unix:").is_some_and(|path| !path.is_empty());
+    let is_place = is_socket
+        || url.parse().is_ok_and(|uri: Uri| match uri.scheme_str() {
+            Some("http" | "https") => uri.query().is_none(),
+            Some(_) => false,
+            None => uri.port_u16().is_some(),
+        });
     if !is_place {
         return Err(CliError::Usage(
             "the server (--server, JETON_SERVER, or the profile's) must be a URL like \
-             http://127.0.0.1:50051 or https://tokens.example:50051",
+             http://127.0.0.1:50051 or https://tokens.example:50051, or unix: and a path",
         ));
     }
     Ok(())
@@ -167,6 +169,19 @@ pub(super) struct Caller {
     client_id: Option<String>,
 }
 
+/// The way to a server, and whom to call as.
+pub(super) struct Way {
+    /// As its files are now.
+    pub(super) endpoint: Endpoint,
+    pub(super) client_id: String,
+    /// None where a certificate or another proves who calls.
+    pub(super) secret: Option<Secret>,
+    /// What it is made of.
+    pub(super) files: Vec<PathBuf>,
+    /// Reads them again. Waits for the disk.
+    pub(super) again: Box<dyn Fn() -> Result<Endpoint, CliError> + Send + Sync>,
+}
+
 /// A connection, and whom to call as.
 pub(super) struct Session {
     pub(super) channel: Channel,
@@ -188,13 +203,20 @@ impl Caller {
         Ok(Session { channel: self.server.reach(&profile).await?, client_id, secret })
     }
 
-    /// As [`Self::connect`], to a server that need not be there yet.
-    pub(super) fn connect_lazily(&self) -> Result<Session, CliError> {
+    /// Returns the way to a server that need not run yet. Asks for the secret unless it is `elsewhere`.
+    pub(super) fn way(&self, elsewhere: bool) -> Result<Way, CliError> {
         let profile = self.server.profile()?;
         let (client_id, known) = self.credentials(&profile)?;
-        let secret = known.map_or_else(input::client_secret, Ok)?;
+        let secret = match known {
+            None if !elsewhere => Some(input::client_secret()?),
+            // A certificate stands for itself.
+            known => known.filter(|secret| !secret.expose().is_empty()),
+        };
         let (_, endpoint) = self.server.endpoint(&profile)?;
-        Ok(Session { channel: endpoint.connect_lazy(), client_id, secret })
+        let files = self.server.encryption.files(&profile);
+        let server = self.server.clone();
+        let again = Box::new(move || server.endpoint(&profile).map(|(_, endpoint)| endpoint));
+        Ok(Way { endpoint, client_id, secret, files, again })
     }
 
     /// Returns whether the flags, the environment or the profile name a client.
@@ -308,6 +330,21 @@ impl Encryption {
             named.map_err(|error| CliError::Io("the working directory", error))
         };
         Ok(Self { ca: named(&self.ca)?, cert: named(&self.cert)?, key: named(&self.key)? })
+    }
+
+    /// Returns the files that flags, the environment or the profile name.
+    fn files(&self, profile: &Profile) -> Vec<PathBuf> {
+        let named = |own: &Option<PathBuf>, profile: &Option<PathBuf>| {
+            let own = own.clone().filter(|path| !path.as_os_str().is_empty());
+            own.or_else(|| profile.clone())
+        };
+        let (own, profile) = (self, &profile.encryption);
+        let files = [
+            named(&own.ca, &profile.ca),
+            named(&own.cert, &profile.cert),
+            named(&own.key, &profile.key),
+        ];
+        files.into_iter().flatten().collect()
     }
 
     /// Returns the TLS settings for the server at `url`, or `None` if the URL has no TLS. Flags and

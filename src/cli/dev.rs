@@ -4,7 +4,7 @@ use std::{ffi::OsString, io, path::Path};
 
 use crate::{
     app::Listeners,
-    config::{Environment, TextFile},
+    config::{Environment, ListenAddress, TextFile},
 };
 
 /// File name in reports of faults in the built-in settings.
@@ -40,34 +40,47 @@ impl Environment for DevEnvironment<'_> {
 /// Commands that work as they stand while the server runs.
 pub(super) fn first_session(listeners: &Listeners) -> String {
     let Listeners { grpc, http, ops, check: _ } = listeners;
-    let ops =
-        ops.map(|ops| format!("Probes and metrics: http://{ops}/readyz, http://{ops}/metrics.\n"));
+    let ops = ops.as_ref().map(curled);
+    let ops = ops.map(|ops| format!("Probes and metrics: {ops}/readyz, {ops}/metrics.\n"));
     let ops = ops.unwrap_or_default();
+    let (server, curled) = (grpc.url("http"), curled(http));
+    let grpcurled = match grpc {
+        ListenAddress::Network(address) => address.to_string(),
+        ListenAddress::Unix(path) => format!("-unix {}", path.display()),
+    };
     format!(
         r#"
 jeton is serving gRPC on {grpc} and HTTP on {http}. In another terminal:
 
   # issue: an access token and a refresh token for alice
-  REPLY=$(grpcurl -plaintext -d '{{"client_id":"demo","client_secret":"demo-secret","password":{{"username":"alice","password":"demo-password"}}}}' {grpc} jeton.v1.TokenService/IssueToken)
+  REPLY=$(grpcurl -plaintext -d '{{"client_id":"demo","client_secret":"demo-secret","password":{{"username":"alice","password":"demo-password"}}}}' {grpcurled} jeton.v1.TokenService/IssueToken)
   echo "$REPLY"
   ACCESS=$(echo "$REPLY" | sed -n 's/.*"accessToken": "\(.*\)".*/\1/p')
   REFRESH=$(echo "$REPLY" | sed -n 's/.*"refreshToken": "\(.*\)".*/\1/p')
 
   # introspect: is it good, whose is it
-  grpcurl -plaintext -H "authorization: Basic $(printf demo:demo-secret | base64 | tr -d '\n')" -d '{{"token":"'$ACCESS'"}}' {grpc} jeton.v1.TokenService/Introspect
+  grpcurl -plaintext -H "authorization: Basic $(printf demo:demo-secret | base64 | tr -d '\n')" -d '{{"token":"'$ACCESS'"}}' {grpcurled} jeton.v1.TokenService/Introspect
 
   # refresh: the next pair; the same command within a minute gives the same pair again
-  grpcurl -plaintext -d '{{"client_id":"demo","client_secret":"demo-secret","refresh_token":"'$REFRESH'"}}' {grpc} jeton.v1.TokenService/RefreshToken
+  grpcurl -plaintext -d '{{"client_id":"demo","client_secret":"demo-secret","refresh_token":"'$REFRESH'"}}' {grpcurled} jeton.v1.TokenService/RefreshToken
 
   # revoke: ends the grant with every token of it
-  grpcurl -plaintext -d '{{"client_id":"demo","client_secret":"demo-secret","token":"'$ACCESS'"}}' {grpc} jeton.v1.TokenService/RevokeToken
+  grpcurl -plaintext -d '{{"client_id":"demo","client_secret":"demo-secret","token":"'$ACCESS'"}}' {grpcurled} jeton.v1.TokenService/RevokeToken
 
   # the same over HTTP
-  curl -u demo:demo-secret -d grant_type=password -d username=alice -d password=demo-password http://{http}/oauth/token
-  curl -u demo:demo-secret -d token=$ACCESS http://{http}/oauth/introspect
+  curl -u demo:demo-secret -d grant_type=password -d username=alice -d password=demo-password {curled}/oauth/token
+  curl -u demo:demo-secret -d token=$ACCESS {curled}/oauth/introspect
 
-To administer it: JETON_SERVER=http://{grpc} JETON_CLIENT_ID=admin JETON_CLIENT_SECRET=admin-secret jeton client list
+To administer it: JETON_SERVER={server} JETON_CLIENT_ID=admin JETON_CLIENT_SECRET=admin-secret jeton client list
 {ops}Data and keys lie in ./jeton-dev and survive a restart. Ctrl-C stops.
 "#
     )
+}
+
+/// How curl is told where it is.
+fn curled(address: &ListenAddress) -> String {
+    match address {
+        ListenAddress::Network(address) => format!("http://{address}"),
+        ListenAddress::Unix(path) => format!("--unix-socket {} http://localhost", path.display()),
+    }
 }

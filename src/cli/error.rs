@@ -1,6 +1,6 @@
 //! Errors of commands, in words for a person.
 
-use std::{io, net::SocketAddr};
+use std::io;
 
 use thiserror::Error;
 use tonic::Status;
@@ -11,7 +11,7 @@ use crate::{
         BackupError, KeyRemovalError, KeyRingError, ResetError, RestoreError, ServeError,
         StoreCheckError,
     },
-    config::Faults,
+    config::{Faults, ListenAddress},
     telemetry::LogError,
 };
 
@@ -95,10 +95,11 @@ pub(super) enum CliError {
         "everybody knows the credentials of --dev, an administrator's among them, and other machines \
          reach {0}: listen on 127.0.0.1, or declare clients of your own"
     )]
-    EverybodyKnows(SocketAddr),
+    EverybodyKnows(ListenAddress),
     /// Every process that reaches an agent may ask it.
     #[error(
-        "{0}: other machines reach this address, and whoever reaches it may ask: it must be one like 127.0.0.1"
+        "{0}: other machines reach this address, and whoever reaches it may ask: it must be one like 127.0.0.1, \
+         or callers must show certificates (--tls-cert, --tls-key, --tls-client-ca)"
     )]
     Elsewhere(&'static str),
     /// A file.

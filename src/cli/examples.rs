@@ -13,6 +13,14 @@ const EXAMPLES: &[(&str, &str)] = &[
         "jeton login prod --server https://tokens.example:50051 --client-id operator\njeton login prod --client-id operator < secret",
     ),
     ("serve", "jeton serve --dev\njeton serve --config jeton.toml"),
+    (
+        "agent",
+        "jeton agent --client-id node-agent --check-listen 127.0.0.1:8081\njeton agent --client-id node-agent --client-secret-file secret --listen unix:/run/jeton/agent.sock --socket-mode 0660",
+    ),
+    (
+        "check agent",
+        "jeton check agent --client-id node-agent --client-secret-file secret --listen unix:/run/jeton/agent.sock",
+    ),
     ("token", "jeton token issue --user alice --field access_token"),
     (
         "token issue",

@@ -147,8 +147,10 @@ mod tests {
             let id = argument.get_id().as_str();
             let secret = ["secret", "password", "token"].iter().any(|word| id.contains(word));
             let values = argument.get_value_names().unwrap_or_default();
-            let number = values.iter().any(|value| ["DURATION", "N"].contains(&value.as_str()));
-            if secret && argument.get_action().takes_values() && !number {
+            // How many, how long, and where it lies may be seen.
+            let plain = ["DURATION", "N", "FILE"];
+            let plain = values.iter().any(|value| plain.contains(&value.as_str()));
+            if secret && argument.get_action().takes_values() && !plain {
                 found.push(format!("{path}: {id}"));
             }
         }

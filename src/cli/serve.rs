@@ -2,7 +2,6 @@
 
 use std::{
     io::{self, Write as _},
-    net::SocketAddr,
     path::{Path, PathBuf},
     sync::Arc,
 };
@@ -17,8 +16,8 @@ use super::{
 use crate::{
     app::{self, Announce, FirstAdmin, Hooks},
     config::{
-        self, AuditSettings, Environment, Faults, Loaded, LogFormat, LogSettings, Overrides,
-        ProcessEnvironment, ServingEnvironment, Settings, TraceSettings, Warning,
+        self, AuditSettings, Environment, Faults, ListenAddress, Loaded, LogFormat, LogSettings,
+        Overrides, ProcessEnvironment, ServingEnvironment, Settings, TraceSettings, Warning,
     },
     domain::secret::Secret,
     telemetry::{self, Log, LogSwitch},
@@ -96,8 +95,10 @@ impl Serve {
     async fn begin(&self) -> Result<Begun, CliError> {
         let Loaded { settings, warnings } = self.settings(&ProcessEnvironment)?;
         let reachable = reachable(&settings).filter(|_| self.dev);
-        if let Some(address) = reachable.filter(|_| !settings.serve.allow_plaintext) {
-            return Err(CliError::EverybodyKnows(address));
+        if let Some(address) = &reachable
+            && !settings.serve.allow_plaintext
+        {
+            return Err(CliError::EverybodyKnows(address.clone()));
         }
         let log = app::start_log(&settings).await?;
         Ok(Begun { settings, warnings, reachable, log })
@@ -129,7 +130,7 @@ impl Serve {
 struct Begun {
     settings: Settings,
     warnings: Vec<Warning>,
-    reachable: Option<SocketAddr>,
+    reachable: Option<ListenAddress>,
     log: Log,
 }
 
@@ -145,9 +146,9 @@ fn logged(error: CliError) -> CliError {
 }
 
 /// Returns an address at which other machines reach the service, if there is one.
-fn reachable(settings: &Settings) -> Option<SocketAddr> {
-    let listeners = [settings.grpc.listen, settings.http.listen];
-    listeners.into_iter().find(|address| !address.ip().to_canonical().is_loopback())
+fn reachable(settings: &Settings) -> Option<ListenAddress> {
+    let listeners = [&settings.grpc.listen, &settings.http.listen];
+    listeners.into_iter().find(|address| !address.is_local()).cloned()
 }
 
 /// Applies the current settings of the log, and logs the sections that differ from those in force.

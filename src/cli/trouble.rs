@@ -24,6 +24,9 @@ const ALIVE: &[u8] = b"alive";
     reason = "what is not named here has no advice of its own"
 )]
 pub(super) fn of_connecting(url: &str, error: &(dyn Error + 'static)) -> Option<String> {
+    if url.starts_with("unix:") {
+        return None;
+    }
     let rest = url.split_once("://").map(|(_, rest)| rest);
     let Some(rest) = rest else {
         return Some(format!("Write http://{url}, or https://{url} if the server has TLS."));

@@ -57,16 +57,17 @@ enum Held {
 
 type Header = MetadataValue<Ascii>;
 
-/// Requests a token from the token service.
-type Issue = Box<
+/// Requests a token from the token service: the request lacks the credentials alone.
+pub type Issue = Box<
     dyn Fn(IssueTokenRequest) -> BoxFuture<'static, Result<IssueTokenResponse, Error>>
         + Send
         + Sync,
 >;
 
 impl OwnToken {
-    /// Creates an own token that `issue` obtains.
-    pub(super) fn issued_by(issue: Issue) -> Self {
+    /// Creates an own token that `issue` obtains. `issue` adds the credentials, which may change
+    /// while the token is used.
+    pub fn issued_by(issue: Issue) -> Self {
         Self(Arc::new(Inner { issue, held: RwLock::default(), renewing: Mutex::default() }))
     }
 

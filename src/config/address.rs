@@ -1,36 +1,8 @@
-//! Addresses to listen on, and URLs that clients or collectors are reached at.
-
-use std::net::SocketAddr;
+//! URLs that clients or collectors are reached at.
 
 use http::Uri;
 
 use crate::domain::invalid::Invalid;
-
-/// Address of an optional listener.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum ListenOrOff {
-    /// Nowhere.
-    Off,
-    /// There.
-    At(SocketAddr),
-}
-
-/// Reads an address and port, or `off`.
-///
-/// # Errors
-/// For anything else.
-pub fn listen_or_off(text: &str) -> Result<ListenOrOff, Invalid> {
-    if text == "off" {
-        return Ok(ListenOrOff::Off);
-    }
-    let address = text.parse().map(ListenOrOff::At);
-    address.map_err(|_| Invalid(r#"must be an address and port like "127.0.0.1:9090", or "off""#))
-}
-
-/// Reads an address and port.
-pub(super) fn address(text: &str) -> Result<SocketAddr, Invalid> {
-    text.parse().map_err(|_| Invalid(r#"must be an address and port like "127.0.0.1:50051""#))
-}
 
 /// Checks an issuer (RFC 8414 §2).
 pub(super) fn issuer(text: &str) -> Result<String, Invalid> {
@@ -76,16 +48,6 @@ mod tests {
             "https://a:b@c/",
         ] {
             assert!(issuer(text).is_err(), "{text}");
-        }
-    }
-
-    #[test]
-    fn the_listen_or_offer_can_be_turned_off() {
-        let somewhere = "0.0.0.0:9".parse().map(ListenOrOff::At).expect("an address");
-        assert_eq!(listen_or_off("0.0.0.0:9"), Ok(somewhere));
-        assert_eq!(listen_or_off("off"), Ok(ListenOrOff::Off));
-        for text in ["", "OFF", "9090", "localhost:9090"] {
-            assert!(listen_or_off(text).is_err(), "{text}");
         }
     }
 

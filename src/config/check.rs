@@ -3,16 +3,17 @@
 use super::{
     choice::{self, EnvoyUndecided},
     fields::{Fields, Placed},
-    listen_address::{CheckListen, ListenAddress, SocketMode},
+    listen_address::{ListenAddress, ListenOrOff},
     overrides::Overrides,
     report::Spot,
+    socket_access::SocketAccess,
 };
 use crate::{
     bearer::IdentityHeaders,
     domain::{client_id::ClientId, invalid::Invalid},
 };
 
-const ADDRESS: &str = r#"an address and port like "127.0.0.1:8081", "unix:" and a path, or "off""#;
+const ADDRESS: &str = r#"an address and port like "127.0.0.1:9090", "unix:" and a path, or "off""#;
 
 /// `[check]`: decisions for proxies on the requests that they received.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -20,8 +21,8 @@ pub struct CheckSettings {
     /// The listener of `/check`, on this machine only: every request to it is made as `client`. Port 0 takes a
     /// free one; `None`, the default, listens nowhere.
     pub listen: Option<ListenAddress>,
-    /// Mode of its socket of the file system. Default: the owner alone.
-    pub socket_mode: SocketMode,
+    /// Mode, owner and users of its socket of the file system.
+    pub socket: SocketAccess,
     /// The client as which `/check` asks; there where it listens.
     pub client: Option<ClientId>,
     /// The headers that identify a request's bearer to services: `x-jeton-subject` and so on.
@@ -37,7 +38,7 @@ impl Default for CheckSettings {
     fn default() -> Self {
         Self {
             listen: None,
-            socket_mode: SocketMode::default(),
+            socket: SocketAccess::default(),
             client: None,
             headers: IdentityHeaders::default(),
             envoy_remove_authorization: false,
@@ -51,7 +52,7 @@ impl CheckSettings {
     pub(super) fn read(fields: &mut Fields<'_, '_>, overrides: &Overrides) -> Self {
         let default = Self::default();
         let listen = listen(fields, overrides.check_listen.clone());
-        let socket_mode = fields.text("socket_mode", "a string", SocketMode::parse);
+        let socket = SocketAccess::read(fields, listen.as_ref());
         let client = fields.text("client", "a string", ClientId::parse);
         let client = overrides.check_client.clone().or(client.map(|client| client.value));
         if let (Some(_), None) = (&listen, &client) {
@@ -62,7 +63,7 @@ impl CheckSettings {
         let undecided = fields.text("envoy_undecided", "a string", choice::envoy_undecided);
         Self {
             listen,
-            socket_mode: socket_mode.map_or(default.socket_mode, |mode| mode.value),
+            socket,
             client,
             headers: headers.map_or(default.headers, |headers| headers.value),
             envoy_remove_authorization: removed.unwrap_or(default.envoy_remove_authorization),
@@ -72,8 +73,8 @@ impl CheckSettings {
 }
 
 /// Address. Other machines must not reach it.
-fn listen(fields: &mut Fields<'_, '_>, overriding: Option<CheckListen>) -> Option<ListenAddress> {
-    let declared = fields.text("listen", ADDRESS, CheckListen::parse);
+fn listen(fields: &mut Fields<'_, '_>, overriding: Option<ListenOrOff>) -> Option<ListenAddress> {
+    let declared = fields.text("listen", ADDRESS, ListenOrOff::parse);
     let (spot, wanted) = match (overriding, declared) {
         (Some(wanted), _) => (Spot::Flag("--check-listen (JETON_CHECK_LISTEN)"), wanted),
         (None, Some(Placed { at, value })) => (Spot::Byte(at), value),

@@ -28,7 +28,7 @@ impl ListenAddress {
             let address = text.parse().map(Self::Network);
             return address.map_err(|_| {
                 Invalid(
-                    r#"must be an address and port like "127.0.0.1:8081", or "unix:" and a path"#,
+                    r#"must be an address and port like "127.0.0.1:50051", or "unix:" and a path"#,
                 )
             });
         };
@@ -36,6 +36,14 @@ impl ListenAddress {
             return Err(Invalid("must have a path of 1 to 107 bytes after unix:"));
         }
         Ok(Self::Unix(path.into()))
+    }
+
+    /// Returns the URL of a server there.
+    pub fn url(&self, scheme: &str) -> String {
+        match self {
+            Self::Network(address) => format!("{scheme}://{address}"),
+            Self::Unix(_) => self.to_string(),
+        }
     }
 
     /// Returns whether only this machine reaches it.
@@ -62,22 +70,29 @@ impl fmt::Display for ListenAddress {
     }
 }
 
-/// Address of `/check`.
+/// Address of an optional listener.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum CheckListen {
+pub enum ListenOrOff {
     /// Nowhere.
     Off,
     /// There.
     At(ListenAddress),
 }
 
-impl CheckListen {
+impl ListenOrOff {
     /// Reads an address and port, `unix:` and a path, or `off`.
     ///
     /// # Errors
     /// For anything else.
     pub fn parse(text: &str) -> Result<Self, Invalid> {
-        if text == "off" { Ok(Self::Off) } else { ListenAddress::parse(text).map(Self::At) }
+        match text.parse() {
+            Ok(address) => Ok(Self::At(ListenAddress::Network(address))),
+            Err(_) if text == "off" => Ok(Self::Off),
+            Err(_) if text.starts_with(UNIX) => ListenAddress::parse(text).map(Self::At),
+            Err(_) => Err(Invalid(
+                r#"must be an address and port like "127.0.0.1:9090", "unix:" and a path, or "off""#,
+            )),
+        }
     }
 
     /// The address, if there is one.
@@ -86,30 +101,6 @@ impl CheckListen {
             Self::Off => None,
             Self::At(address) => Some(address),
         }
-    }
-}
-
-/// Mode of a socket of the file system.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct SocketMode(pub u32);
-
-impl SocketMode {
-    /// Reads `0660`: up to four octal digits.
-    ///
-    /// # Errors
-    /// For anything else, and for more than read and write.
-    pub fn parse(text: &str) -> Result<Self, Invalid> {
-        let fault = Invalid(r#"must be an octal mode like "0660", of reading and writing alone"#);
-        let mode = u32::from_str_radix(text, 8).map_err(|_| fault)?;
-        let plain = text.len() <= 4 && text.bytes().all(|byte| byte.is_ascii_digit());
-        (plain && mode & !0o666 == 0).then_some(Self(mode)).ok_or(fault)
-    }
-}
-
-impl Default for SocketMode {
-    /// Its owner alone.
-    fn default() -> Self {
-        Self(0o600)
     }
 }
 
@@ -136,11 +127,12 @@ mod tests {
     }
 
     #[test]
-    fn a_mode_is_octal_and_lets_nobody_run_a_socket() {
-        assert_eq!(SocketMode::parse("0660"), Ok(SocketMode(0o660)));
-        assert_eq!(SocketMode::parse("600"), Ok(SocketMode(0o600)));
-        for text in ["", "0770", "0o660", "660u", "888", "+660", "02660"] {
-            assert!(SocketMode::parse(text).is_err(), "{text}");
+    fn a_listener_can_be_turned_off() {
+        let somewhere = "0.0.0.0:9".parse().map(ListenAddress::Network).expect("an address");
+        assert_eq!(ListenOrOff::parse("0.0.0.0:9"), Ok(ListenOrOff::At(somewhere)));
+        assert_eq!(ListenOrOff::parse("off"), Ok(ListenOrOff::Off));
+        for text in ["", "OFF", "9090", "localhost:9090"] {
+            assert!(ListenOrOff::parse(text).is_err(), "{text}");
         }
     }
 }

@@ -7,7 +7,7 @@
 //! | `environment` | [`Environment`], where variables and files are read |
 //! | `database_url` | the URL of a database |
 //! | `regular_file` | [`RegularFile`], read whole without waiting for anybody |
-//! | `listen_address` | where a listener is |
+//! | `listen_address`, `socket_access` | where a listener is, and who may connect to a socket of the file system |
 //! | `listeners`, `check`, `tls`, `limits`, `storage`, `tokens`, `passwords`, `secrets`, `lockout`, `log`, `audit`, `traces`, `serve` | one section of the file each |
 //! | `client`, `user` | one `[[client]]` or `[[user]]` each |
 //! | `credential`, `secret_text`, `phc` | the ways to give a secret or password, and its hash |
@@ -47,6 +47,7 @@ mod secrets;
 mod serve;
 mod settings;
 mod size;
+mod socket_access;
 mod storage;
 mod syntax;
 mod tls;
@@ -56,7 +57,6 @@ mod user;
 mod warning;
 
 pub use self::{
-    address::{ListenOrOff, listen_or_off},
     audit::AuditSettings,
     check::CheckSettings,
     choice::{ClientAuth, EnvoyUndecided, LogFormat, Runtime, Undeclared, WeakDeclared},
@@ -66,7 +66,7 @@ pub use self::{
     environment::{Environment, ProcessEnvironment, ServingEnvironment, TextFile},
     fault::{Fault, Faults, Place},
     limits::LimitSettings,
-    listen_address::{CheckListen, ListenAddress, SocketMode},
+    listen_address::{ListenAddress, ListenOrOff},
     listeners::{GrpcSettings, HttpSettings, OpsSettings},
     log::LogSettings,
     overrides::Overrides,
@@ -77,6 +77,7 @@ pub use self::{
     secrets::SecretSettings,
     serve::ServeSettings,
     settings::{Loaded, Settings},
+    socket_access::{SocketAccess, SocketMode, SocketOwner, SocketUids},
     storage::{KeySettings, StoreSettings},
     tls::{ClientCertificates, TlsSettings},
     traces::TraceSettings,

@@ -1,15 +1,15 @@
 //! Flags and environment variables that beat the settings file.
 
-use std::{net::SocketAddr, path::PathBuf, time::Duration};
+use std::{path::PathBuf, time::Duration};
 
 use bytesize::ByteSize;
 use clap::Args;
 
 use super::{
-    address::{self, ListenOrOff},
+    address,
     choice::{self, ClientAuth, LogFormat, Runtime},
     database_url, duration,
-    listen_address::CheckListen,
+    listen_address::{ListenAddress, ListenOrOff},
     log_filter, size,
 };
 use crate::domain::{client_id::ClientId, secret::Secret};
@@ -19,20 +19,20 @@ use crate::domain::{client_id::ClientId, secret::Secret};
 #[derive(Args, Clone, Debug, Default, PartialEq, Eq)]
 #[command(next_help_heading = "Settings (over those of the file)")]
 pub struct Overrides {
-    /// Address and port of the gRPC listener [default: 127.0.0.1:50051]
-    #[arg(long, env = "JETON_GRPC_LISTEN", value_name = "ADDRESS")]
-    pub grpc_listen: Option<SocketAddr>,
+    /// Address and port of the gRPC listener, or unix: and a path [default: 127.0.0.1:50051]
+    #[arg(long, env = "JETON_GRPC_LISTEN", value_name = "ADDRESS", value_parser = ListenAddress::parse)]
+    pub grpc_listen: Option<ListenAddress>,
 
-    /// Address and port of the HTTP listener [default: 127.0.0.1:8080]
-    #[arg(long, env = "JETON_HTTP_LISTEN", value_name = "ADDRESS")]
-    pub http_listen: Option<SocketAddr>,
+    /// Address and port of the HTTP listener, or unix: and a path [default: 127.0.0.1:8080]
+    #[arg(long, env = "JETON_HTTP_LISTEN", value_name = "ADDRESS", value_parser = ListenAddress::parse)]
+    pub http_listen: Option<ListenAddress>,
 
-    /// Address and port of probes and metrics, or off [default: 127.0.0.1:9090]
+    /// Address and port of probes and metrics, unix: and a path, or off [default: 127.0.0.1:9090]
     #[arg(
         long,
         env = "JETON_OPS_LISTEN",
         value_name = "ADDRESS",
-        value_parser = address::listen_or_off
+        value_parser = ListenOrOff::parse
     )]
     pub ops_listen: Option<ListenOrOff>,
 
@@ -41,9 +41,9 @@ pub struct Overrides {
         long,
         env = "JETON_CHECK_LISTEN",
         value_name = "ADDRESS",
-        value_parser = CheckListen::parse
+        value_parser = ListenOrOff::parse
     )]
-    pub check_listen: Option<CheckListen>,
+    pub check_listen: Option<ListenOrOff>,
 
     /// The client as which /check asks
     #[arg(long, env = "JETON_CHECK_CLIENT", value_name = "ID", value_parser = ClientId::parse)]

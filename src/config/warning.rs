@@ -1,9 +1,10 @@
 //! Warnings about valid settings.
 
-use std::{net::SocketAddr, path::PathBuf};
+use std::path::PathBuf;
 
 use thiserror::Error;
 
+use super::listen_address::ListenAddress;
 use crate::domain::{client_id::ClientId, user_name::UserName, weakness::Weakness};
 
 /// A warning to log once at the start.
@@ -21,7 +22,7 @@ pub enum Warning {
         /// The section: `grpc` or `http`.
         listener: &'static str,
         /// Its address.
-        address: SocketAddr,
+        address: ListenAddress,
     },
     /// A declared password breaks the rules that `[passwords]` sets for other passwords.
     #[error("the password of user {name} {problem}")]

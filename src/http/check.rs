@@ -51,12 +51,19 @@ pub struct CheckOptions {
 /// A bound listener, not yet serving.
 pub struct CheckServer {
     listener: Listener,
+    beside: Router,
 }
 
 impl CheckServer {
     /// Over a listener.
-    pub const fn over(listener: Listener) -> Self {
-        Self { listener }
+    pub fn over(listener: Listener) -> Self {
+        Self { listener, beside: Router::new() }
+    }
+
+    /// With further endpoints on the same listener.
+    #[must_use]
+    pub fn beside(self, beside: Router) -> Self {
+        Self { beside, ..self }
     }
 
     /// Serves over `transport` until the stage is draining and every request in flight is answered, or
@@ -73,7 +80,7 @@ impl CheckServer {
         transport: Arc<Transport>,
     ) -> Result<(), Box<dyn error::Error + Send + Sync>> {
         let place = Arc::new(Place { doorkeeper, options, metrics });
-        let mut router = Router::new().fallback(async || Failure::NotFound.response(STANDARD));
+        let mut router = self.beside.fallback(async || Failure::NotFound.response(STANDARD));
         for path in PATHS {
             let place = Arc::clone(&place);
             router = router.route(path, any(async move |parts: Parts| place.respond(&parts).await));

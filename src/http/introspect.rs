@@ -9,7 +9,6 @@ use serde::Serialize;
 use super::{answer, call::Call, failure::Failure, front::Front};
 use crate::{
     domain::{
-        audience::Audience,
         secret::Secret,
         token::{Token, TokenKind},
     },
@@ -18,40 +17,45 @@ use crate::{
 };
 
 /// An inactive token, for every reason: not one byte more (RFC 7662 §2.2).
-const INACTIVE: &str = r#"{"active":false}"#;
+pub(super) const INACTIVE: &str = r#"{"active":false}"#;
 
 /// An active token (RFC 7662 §2.2). Times are whole seconds since 1970. Members that the RFC does not
 /// name are objects or numbers of their own, so that no attribute hides a standard member.
 #[derive(Serialize)]
 #[expect(clippy::struct_field_names, reason = "the names are those of the RFC")]
-struct Active<'a> {
-    active: bool,
+pub(super) struct Active<'a> {
+    pub(super) active: bool,
     #[serde(skip_serializing_if = "str::is_empty")]
-    scope: &'a str,
-    client_id: &'a str,
+    pub(super) scope: &'a str,
+    pub(super) client_id: &'a str,
     #[serde(skip_serializing_if = "Option::is_none")]
-    username: Option<&'a str>,
+    pub(super) username: Option<&'a str>,
     /// Type of an access token (RFC 6749 §7.1). A refresh token has none.
     #[serde(skip_serializing_if = "Option::is_none")]
-    token_type: Option<&'static str>,
-    exp: u64,
-    iat: u64,
-    sub: String,
+    pub(super) token_type: Option<&'static str>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    aud: Option<Names<'a>>,
-    iss: &'a str,
-    jti: String,
+    pub(super) exp: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) iat: Option<u64>,
+    pub(super) sub: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) aud: Option<Names<'a>>,
+    /// An agent does not know by which name clients know its server.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) iss: Option<&'a str>,
+    pub(super) jti: String,
     /// Attributes of the client and the user, as `IntrospectResponse.attributes` has them.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
-    attributes: BTreeMap<&'a str, &'a str>,
+    pub(super) attributes: BTreeMap<&'a str, &'a str>,
     /// Whole seconds for which the caller may keep this answer; never past `exp`.
-    cache_ttl: u64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) cache_ttl: Option<u64>,
 }
 
 /// One name is a string, several are an array (RFC 7519 §4.1.3).
 #[derive(Serialize)]
 #[serde(untagged)]
-enum Names<'a> {
+pub(super) enum Names<'a> {
     One(&'a str),
     Several(Vec<&'a str>),
 }
@@ -79,7 +83,7 @@ impl<S: Store> Front<S> {
 
 /// A refresh token must be asked for as one, so that no service takes it for an access token. An
 /// access token is found under any hint (RFC 7662 §2.1: the search must be extended).
-fn expected(token: &Secret, hint: Option<&Secret>) -> TokenKind {
+pub(super) fn expected(token: &Secret, hint: Option<&Secret>) -> TokenKind {
     let hinted = hint.is_some_and(|hint| hint.expose() == "refresh_token");
     let token = if hinted { Token::parse(token.expose()) } else { None };
     token.map_or(TokenKind::Access, |token| token.kind)
@@ -96,19 +100,18 @@ fn active<'a>(token: &'a ActiveToken, issuer: &'a str) -> Active<'a> {
             TokenKind::Access => Some("Bearer"),
             TokenKind::Refresh => None,
         },
-        exp: token.expire_time.as_secs(),
-        iat: token.issue_time.as_secs(),
+        exp: Some(token.expire_time.as_secs()),
+        iat: Some(token.issue_time.as_secs()),
         sub: grant.subject.text(&grant.client_id),
-        aud: names(&grant.audience),
-        iss: issuer,
+        aud: names(grant.audience.names().collect()),
+        iss: Some(issuer),
         jti: grant.id.to_string(),
         attributes: token.attributes().collect(),
-        cache_ttl: token.cache_ttl.as_secs(),
+        cache_ttl: Some(token.cache_ttl.as_secs()),
     }
 }
 
-fn names(audience: &Audience) -> Option<Names<'_>> {
-    let names: Vec<&str> = audience.names().collect();
+pub(super) fn names(names: Vec<&str>) -> Option<Names<'_>> {
     match names[..] {
         [] => None,
         [name] => Some(Names::One(name)),

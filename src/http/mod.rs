@@ -4,6 +4,7 @@
 //! endpoint, and refused by the one table of `failure`. The dialects differ in the data of `routes`
 //! and in nothing else.
 
+mod agent;
 mod answer;
 mod body;
 mod call;
@@ -26,6 +27,7 @@ mod server;
 mod token;
 
 pub use self::{
+    agent::{AgentEndpoints, agent_paths},
     check::{CheckOptions, CheckServer, ListenerDoor, check_paths},
     front::router,
     measured::HttpMetrics,

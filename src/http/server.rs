@@ -30,6 +30,11 @@ impl HttpServer {
         Ok(Self { listener: Listener::bind(address)? })
     }
 
+    /// Over a listener.
+    pub const fn over(listener: Listener) -> Self {
+        Self { listener }
+    }
+
     /// The address that was bound, with its real port.
     ///
     /// # Errors

@@ -1,6 +1,6 @@
 //! The ops listener: its thread, and what its connections may take.
 
-use std::{convert::Infallible, io, net::SocketAddr, thread, time::Duration};
+use std::{convert::Infallible, io, thread, time::Duration};
 
 use axum::{Router, response::Response};
 use bytesize::ByteSize;
@@ -50,20 +50,9 @@ pub struct OpsServer {
 }
 
 impl OpsServer {
-    /// Binds the listener.
-    ///
-    /// # Errors
-    /// When the address cannot be bound.
-    pub fn bind(address: SocketAddr) -> io::Result<Self> {
-        Ok(Self { socket: Bound::at(address)? })
-    }
-
-    /// The address that was bound, with its real port.
-    ///
-    /// # Errors
-    /// If the socket's address cannot be read.
-    pub fn local_address(&self) -> io::Result<SocketAddr> {
-        self.socket.local_address()
+    /// Creates a server over a bound socket.
+    pub const fn over(socket: Bound) -> Self {
+        Self { socket }
     }
 
     /// Serves on a thread of its own for as long as the runtime that this is called on lives:
@@ -138,13 +127,14 @@ async fn answer(router: Router, request: Request<Received>) -> Result<Response, 
 mod tests {
     use std::{
         io::{Read as _, Write as _},
-        net::{Ipv4Addr, TcpStream},
+        net::{Ipv4Addr, SocketAddr, TcpStream},
         sync::mpsc,
     };
 
     use tokio::runtime::Builder;
 
     use super::*;
+    use crate::config::{ListenAddress, SocketAccess};
 
     /// The status line and the body.
     fn get(address: SocketAddr, path: &str) -> (String, String) {
@@ -171,8 +161,12 @@ mod tests {
     fn a_stuck_runtime_is_told_of_until_it_runs_again() {
         let runtime = Builder::new_multi_thread().worker_threads(1).enable_all().build();
         let runtime = runtime.expect("a runtime");
-        let server = OpsServer::bind((Ipv4Addr::LOCALHOST, 0).into()).expect("a listener");
-        let address = server.local_address().expect("its address");
+        let anywhere = SocketAddr::from((Ipv4Addr::LOCALHOST, 0)).into();
+        let bound = Bound::at(&anywhere, &SocketAccess::default()).expect("a socket");
+        let ListenAddress::Network(address) = bound.address().expect("its address") else {
+            panic!("no address of the network")
+        };
+        let server = OpsServer::over(bound);
         let readiness = Readiness::starting();
         readiness.set(Ok(()));
         runtime.block_on(async {

@@ -17,10 +17,10 @@ use super::{
     connection::connection,
     policy::Policy,
     refusals::Refusals,
-    socket::{Local, Socket},
+    socket::{Local, LocalBound, Socket},
     stream::Stream,
 };
-use crate::config::{LimitSettings, ListenAddress, SocketMode};
+use crate::config::{LimitSettings, ListenAddress, SocketAccess};
 
 /// Number of connections that the kernel keeps until they are accepted.
 const BACKLOG: u32 = 1024;
@@ -33,31 +33,37 @@ const ROOM_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// A bound socket, which nobody can connect to yet.
 #[derive(Debug)]
-pub struct Bound(TcpSocket);
+pub struct Bound(Kind);
+
+#[derive(Debug)]
+enum Kind {
+    Tcp(TcpSocket),
+    Unix(LocalBound),
+}
 
 impl Bound {
-    /// Binds it.
+    /// Binds it. Who may connect is asked of a socket of the file system alone.
     ///
     /// # Errors
     /// When the address cannot be bound.
-    pub fn at(address: SocketAddr) -> io::Result<Self> {
-        let socket = if address.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }?;
-        // Connections of the process before that are not quite gone must not keep this one out.
-        socket.set_reuseaddr(true)?;
-        // Bytes that a peer does not take lie in the kernel first, megabytes of them unless the
-        // size is set.
-        socket.set_send_buffer_size(SOCKET_BYTES)?;
-        socket.set_recv_buffer_size(SOCKET_BYTES)?;
-        socket.bind(address)?;
-        Ok(Self(socket))
+    pub fn at(address: &ListenAddress, access: &SocketAccess) -> io::Result<Self> {
+        match address {
+            ListenAddress::Network(address) => tcp(*address).map(Kind::Tcp).map(Self),
+            ListenAddress::Unix(path) => {
+                LocalBound::at(path, access.clone()).map(Kind::Unix).map(Self)
+            }
+        }
     }
 
     /// The address that was bound, with its real port.
     ///
     /// # Errors
     /// If the socket's address cannot be read.
-    pub fn local_address(&self) -> io::Result<SocketAddr> {
-        self.0.local_addr()
+    pub fn address(&self) -> io::Result<ListenAddress> {
+        match &self.0 {
+            Kind::Tcp(socket) => socket.local_addr().map(ListenAddress::Network),
+            Kind::Unix(local) => Ok(ListenAddress::Unix(local.path().to_owned())),
+        }
     }
 
     /// Lets connections come, to be served by the runtime that this is called on.
@@ -65,8 +71,23 @@ impl Bound {
     /// # Errors
     /// When another socket listens there.
     pub fn listen(self) -> io::Result<Listener> {
-        self.0.listen(BACKLOG).map(|listener| Listener(Socket::Tcp(listener)))
+        match self.0 {
+            Kind::Tcp(socket) => socket.listen(BACKLOG).map(Socket::Tcp).map(Listener),
+            Kind::Unix(local) => local.listen(BACKLOG).map(Socket::Unix).map(Listener),
+        }
     }
+}
+
+fn tcp(address: SocketAddr) -> io::Result<TcpSocket> {
+    let socket = if address.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }?;
+    // Connections of the process before that are not quite gone must not keep this one out.
+    socket.set_reuseaddr(true)?;
+    // Bytes that a peer does not take lie in the kernel first, megabytes of them unless the size is
+    // set.
+    socket.set_send_buffer_size(SOCKET_BYTES)?;
+    socket.set_recv_buffer_size(SOCKET_BYTES)?;
+    socket.bind(address)?;
+    Ok(socket)
 }
 
 /// A socket that is listened on, not yet serving.
@@ -79,27 +100,14 @@ impl Listener {
     /// # Errors
     /// When the address cannot be bound.
     pub fn bind(address: SocketAddr) -> io::Result<Self> {
-        Bound::at(address)?.listen()
-    }
-
-    /// Binds it wherever it is to be, and listens. A socket of the file system has this mode.
-    ///
-    /// # Errors
-    /// When it cannot be bound.
-    pub fn bind_at(address: &ListenAddress, mode: SocketMode) -> io::Result<Self> {
-        match address {
-            ListenAddress::Network(address) => Self::bind(*address),
-            ListenAddress::Unix(path) => {
-                Local::bind(path, mode, BACKLOG).map(|local| Self(Socket::Unix(local)))
-            }
-        }
+        tcp(address)?.listen(BACKLOG).map(Socket::Tcp).map(Self)
     }
 
     /// Checks that it could be bound there, and leaves nothing behind: an address and port is held
     /// until what comes back is dropped, a socket of the file system is not made.
     ///
     /// # Errors
-    /// As [`Self::bind_at`].
+    /// As [`Bound::at`].
     pub fn look_at(address: &ListenAddress) -> io::Result<Option<Self>> {
         match address {
             ListenAddress::Network(address) => Self::bind(*address).map(Some),

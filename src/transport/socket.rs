@@ -1,21 +1,29 @@
 //! The sockets that are listened on: of the network, and of the file system.
 
 use std::{
+    fmt,
     fs::{self, Permissions},
     io,
     net::{Ipv4Addr, SocketAddr},
+    num::NonZeroU32,
     os::unix::{
-        fs::{FileTypeExt as _, PermissionsExt as _},
+        fs::{FileTypeExt as _, PermissionsExt as _, chown},
         net::UnixStream,
     },
     path::{Path, PathBuf},
 };
 
-use rustix::fs::{Access, access};
+use rustix::fs::{Access, access as may};
 use tokio::net::{TcpListener, UnixListener, UnixSocket};
 
 use super::stream::Stream;
-use crate::config::{ListenAddress, SocketMode};
+use crate::{
+    config::{ListenAddress, SocketAccess, SocketOwner},
+    metrics::Rate,
+};
+
+/// Lines a second about users who may not connect.
+const LINES: NonZeroU32 = NonZeroU32::new(10).expect("10 is not 0");
 
 /// A socket that is listened on.
 #[derive(Debug)]
@@ -24,44 +32,99 @@ pub(super) enum Socket {
     Unix(Local),
 }
 
-/// A socket of the file system, which goes with this.
+/// A socket of the file system that is bound, and not listened on yet: nobody can connect.
 #[derive(Debug)]
-pub(super) struct Local {
-    listener: UnixListener,
-    path: PathBuf,
+pub(super) struct LocalBound {
+    socket: UnixSocket,
+    file: SocketFile,
+    access: SocketAccess,
 }
 
-impl Drop for Local {
-    fn drop(&mut self) {
-        // Another may have taken its place; then it is gone already.
-        drop(fs::remove_file(&self.path));
+/// A socket of the file system.
+pub(super) struct Local {
+    listener: UnixListener,
+    file: SocketFile,
+    access: SocketAccess,
+    lines: Rate,
+}
+
+impl fmt::Debug for Local {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Local").field("file", &self.file).finish_non_exhaustive()
     }
 }
 
-impl Local {
-    /// Binds it at `path` and listens. One that a process has left behind is replaced.
+/// Its file, which goes with this.
+#[derive(Debug)]
+struct SocketFile(PathBuf);
+
+impl Drop for SocketFile {
+    fn drop(&mut self) {
+        // Another may have taken its place; then it is gone already.
+        drop(fs::remove_file(&self.0));
+    }
+}
+
+impl LocalBound {
+    /// Binds it at `path`. One that a process has left behind is replaced.
     ///
     /// # Errors
-    /// When something else is there, or it cannot be made.
-    pub(super) fn bind(path: &Path, mode: SocketMode, backlog: u32) -> io::Result<Self> {
+    /// When something else is there, or it cannot be made or given to its owner.
+    pub(super) fn at(path: &Path, access: SocketAccess) -> io::Result<Self> {
         if is_left(path)? {
             fs::remove_file(path)?;
         }
         let socket = UnixSocket::new_stream()?;
         socket.bind(path)?;
-        // Nobody connects before it listens.
-        fs::set_permissions(path, Permissions::from_mode(mode.0))?;
-        Ok(Self { listener: socket.listen(backlog)?, path: path.to_owned() })
+        let file = SocketFile(path.to_owned());
+        fs::set_permissions(path, Permissions::from_mode(access.mode.0))?;
+        let SocketOwner { user, group } = access.owner;
+        if access.owner != SocketOwner::default() {
+            chown(path, user, group)?;
+        }
+        Ok(Self { socket, file, access })
+    }
+
+    /// Where it is.
+    pub(super) fn path(&self) -> &Path {
+        &self.file.0
+    }
+
+    /// Lets connections come.
+    ///
+    /// # Errors
+    /// When that is not possible.
+    pub(super) fn listen(self, backlog: u32) -> io::Result<Local> {
+        let Self { socket, file, access } = self;
+        let listener = socket.listen(backlog)?;
+        Ok(Local { listener, file, access, lines: Rate::new(LINES, LINES) })
+    }
+}
+
+impl Local {
+    /// The next connection of a user who may connect. Others are closed at once.
+    async fn accept(&self) -> io::Result<Stream> {
+        loop {
+            let (stream, _) = self.listener.accept().await?;
+            let uid = stream.peer_cred()?.uid();
+            if self.access.lets(uid) {
+                return Ok(Stream::Unix(stream));
+            }
+            if self.lines.allows() {
+                let path = self.file.0.display();
+                tracing::info!(uid, %path, "a connection is refused: that user may not connect");
+            }
+        }
     }
 
     /// Asks whether it could be bound, and changes nothing.
     ///
     /// # Errors
-    /// As [`Self::bind`].
+    /// As [`LocalBound::at`].
     pub(super) fn look(path: &Path) -> io::Result<()> {
         is_left(path)?;
         let directory = path.parent().filter(|parent| !parent.as_os_str().is_empty());
-        Ok(access(directory.unwrap_or(Path::new(".")), Access::WRITE_OK | Access::EXEC_OK)?)
+        Ok(may(directory.unwrap_or(Path::new(".")), Access::WRITE_OK | Access::EXEC_OK)?)
     }
 }
 
@@ -90,9 +153,9 @@ impl Socket {
                 let address = SocketAddr::new(address.ip().to_canonical(), address.port());
                 Ok((Stream::Tcp(stream), address))
             }
-            Self::Unix(Local { listener, .. }) => {
-                let (stream, _) = listener.accept().await?;
-                Ok((Stream::Unix(stream), (Ipv4Addr::LOCALHOST, 0).into()))
+            Self::Unix(local) => {
+                let stream = local.accept().await?;
+                Ok((stream, (Ipv4Addr::LOCALHOST, 0).into()))
             }
         }
     }
@@ -101,25 +164,37 @@ impl Socket {
     pub(super) fn address(&self) -> io::Result<ListenAddress> {
         match self {
             Self::Tcp(listener) => listener.local_addr().map(ListenAddress::Network),
-            Self::Unix(Local { path, .. }) => Ok(ListenAddress::Unix(path.clone())),
+            Self::Unix(local) => Ok(ListenAddress::Unix(local.file.0.clone())),
         }
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use std::os::unix::fs::MetadataExt as _;
 
-    const MODE: SocketMode = SocketMode(0o660);
+    use tokio::io::AsyncReadExt as _;
+    use tokio::net::UnixStream as Client;
+
+    use super::*;
+    use crate::config::{SocketMode, SocketUids};
+
+    fn bind(path: &Path, access: SocketAccess) -> io::Result<Local> {
+        LocalBound::at(path, access)?.listen(8)
+    }
+
+    fn shared() -> SocketAccess {
+        SocketAccess { mode: SocketMode(0o660), ..SocketAccess::default() }
+    }
 
     #[tokio::test]
     async fn a_socket_has_its_mode_and_goes_with_its_listener() {
         let home = tempfile::tempdir().expect("a directory");
         let path = home.path().join("socket");
-        let bound = Local::bind(&path, MODE, 1).expect("a socket");
+        let bound = bind(&path, shared()).expect("a socket");
         let mode = fs::metadata(&path).expect("a file").permissions().mode();
         assert_eq!(mode & 0o777, 0o660);
-        let taken = Local::bind(&path, MODE, 1).expect_err("somebody listens");
+        let taken = bind(&path, shared()).expect_err("somebody listens");
         assert_eq!(taken.kind(), io::ErrorKind::AddrInUse);
         drop(bound);
         assert!(!path.exists());
@@ -131,9 +206,34 @@ mod tests {
         let path = home.path().join("socket");
         drop(std::os::unix::net::UnixListener::bind(&path).expect("a socket"));
         assert!(path.exists(), "its file stays");
-        drop(Local::bind(&path, MODE, 1).expect("a socket in its place"));
+        drop(bind(&path, shared()).expect("a socket in its place"));
         fs::write(&path, "precious").expect("a file");
-        assert!(Local::bind(&path, MODE, 1).is_err());
+        assert!(bind(&path, shared()).is_err());
         assert_eq!(fs::read(&path).expect("it is there"), b"precious");
+    }
+
+    #[tokio::test]
+    async fn a_user_who_is_not_named_is_not_let_in() {
+        let home = tempfile::tempdir().expect("a directory");
+        let own = fs::metadata(home.path()).expect("a directory").uid();
+        for (uid, let_in) in [(own, true), (own + 1, false)] {
+            let uids = SocketUids::parse(&uid.to_string()).ok();
+            let path = home.path().join(uid.to_string());
+            let local = bind(&path, SocketAccess { uids, ..shared() }).expect("a socket");
+            let socket = Socket::Unix(local);
+            let mut client = Client::connect(&path).await.expect("a connection");
+            let mut byte = [0];
+            tokio::select! {
+                biased;
+                accepted = socket.accept() => {
+                    assert!(let_in);
+                    drop(accepted.expect("a connection"));
+                }
+                read = client.read(&mut byte) => {
+                    assert!(!let_in);
+                    assert_eq!(read.expect("closed in order"), 0);
+                }
+            }
+        }
     }
 }

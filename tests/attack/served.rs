@@ -37,7 +37,7 @@ pub(crate) async fn served(log: &str, channel: Channel) -> Vec<Listener> {
                     jeton::ops::paths().flat_map(|path| whole(path, &methods)).collect();
                 (paths.clone(), paths)
             }
-            "check" => (jeton::http::check_paths().map(str::to_owned).collect(), Vec::new()),
+            "check" => (jeton::http::agent_paths().map(str::to_owned).collect(), Vec::new()),
             _ => panic!("nothing attacks the listener {name}"),
         };
         assert!(http1.len() + http2.len() > 1, "{name} answers nothing");

@@ -22,5 +22,6 @@ mod start;
 mod status;
 mod terminal;
 mod token;
+mod unix;
 mod user;
 mod watch;

@@ -9,7 +9,7 @@ use super::{
     home::Home,
     ops::Ops,
     process::{Process, address_in},
-    wait::within,
+    wait::{until, within},
 };
 
 /// A running agent. Dropping it kills it.
@@ -28,10 +28,15 @@ impl Agent {
 
     /// Starts an agent that listens where these flags say.
     pub(crate) async fn start_on(url: &str, client: &str, flags: &[&str]) -> Self {
-        let home = Home::new();
-        let mut command = command::jeton(&home, &["agent", "--server", url, "--client-id", client]);
-        command.args(flags).args(["--ops-listen", "127.0.0.1:0"]);
-        command.env("JETON_CLIENT_SECRET", format!("{client}-secret")).stdin(Stdio::null());
+        let secret = ("JETON_CLIENT_SECRET", &*format!("{client}-secret"));
+        let flags = [&["--server", url, "--client-id", client], flags].concat();
+        Self::start_in(Home::new(), &flags, &[secret]).await
+    }
+
+    /// The same in a directory with what these flags and variables name. They say who calls whom.
+    pub(crate) async fn start_in(home: Home, flags: &[&str], environment: &[(&str, &str)]) -> Self {
+        let mut command = command::jeton(&home, &["agent", "--ops-listen", "127.0.0.1:0"]);
+        command.args(flags).envs(environment.iter().copied()).stdin(Stdio::null());
         let mut process = Process::run(command);
         process.serving().await;
         Self { process, home }
@@ -62,6 +67,21 @@ impl Agent {
     /// Its process.
     pub(crate) fn pid(&self) -> u32 {
         self.process.pid()
+    }
+
+    /// Where it answers gRPC.
+    pub(crate) fn address(&self) -> &str {
+        &self.process.address
+    }
+
+    /// Waits until it hears the server.
+    pub(crate) async fn hears(&self) {
+        until("to hear the server", async || self.ops().get("/readyz").await.0 == 200).await;
+    }
+
+    /// Sends a signal.
+    pub(crate) fn signal(&self, name: &str) {
+        self.process.signal(name);
     }
 
     /// Directory in which it runs.

@@ -145,6 +145,12 @@ impl Settings {
         self
     }
 
+    /// Sets any value in `[section]`, written as TOML.
+    pub(crate) fn set_toml(mut self, section: &str, key: &'static str, value: &str) -> Self {
+        self.section(section).set(key, value);
+        self
+    }
+
     /// Sets a number in `[section]`.
     pub(crate) fn set_number(mut self, section: &str, key: &'static str, value: u32) -> Self {
         self.section(section).set(key, &value.to_string());

@@ -28,7 +28,7 @@ const HEADERS: [&str; 5] = [
 ];
 
 /// `/check` that asks as `client`.
-fn asking_as(client: &str) -> Settings {
+pub(crate) fn asking_as(client: &str) -> Settings {
     Settings::standard().set("check", "listen", "127.0.0.1:0").set("check", "client", client)
 }
 

@@ -9,4 +9,5 @@ mod agent;
 mod bearers;
 mod envoy;
 mod http;
+mod sockets;
 mod tokens;

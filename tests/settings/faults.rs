@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use jeton::config::Overrides;
+use jeton::config::{ListenAddress, Overrides};
 use proptest::prelude::*;
 
 use super::{
@@ -63,7 +63,7 @@ listen = "0.0.0.0:50051"
 "#,
     );
     let overrides = Overrides {
-        http_listen: Some("0.0.0.0:8080".parse().expect("an address")),
+        http_listen: ListenAddress::parse("0.0.0.0:8080").ok(),
         ..Overrides::default()
     };
     let faults = environment.load(&overrides).expect_err("faults");

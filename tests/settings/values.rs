@@ -7,7 +7,7 @@ use jeton::{
     bearer::IdentityHeaders,
     config::{
         AuditSettings, DeclaredPassword, DeclaredSecret, EnvoyUndecided, Loaded, LogFormat,
-        Overrides, Runtime, Settings, SocketMode,
+        Overrides, Runtime, Settings, SocketAccess, SocketMode, SocketOwner, SocketUids,
     },
     domain::{
         client::{ClientType, IntrospectReach},
@@ -52,6 +52,39 @@ fn without_a_file_everything_has_its_default() {
 }
 
 #[test]
+fn every_listener_can_be_a_socket_with_those_who_may_connect() {
+    let of = |name: &str| {
+        format!(
+            r#"
+            [{name}]
+            listen = "unix:/run/jeton/{name}.sock"
+            socket_mode = "0660"
+            socket_owner = ":33"
+            socket_uids = ["33", "0"]
+            "#
+        )
+    };
+    let text = ["grpc", "http", "ops", "check"].map(of).concat() + r#"client = "gateway""#;
+    let settings = Fake::with_settings(&text).settings();
+    let socket = SocketAccess {
+        mode: SocketMode(0o660),
+        owner: SocketOwner { user: None, group: Some(33) },
+        uids: SocketUids::parse("33,0").ok(),
+    };
+    let (grpc, http, ops, check) = (settings.grpc, settings.http, settings.ops, settings.check);
+    assert_eq!(
+        [grpc.socket, http.socket, ops.socket, check.socket],
+        [(); 4].map(|()| socket.clone())
+    );
+    let listeners = [Some(grpc.listen), Some(http.listen), ops.listen, check.listen];
+    let listeners = listeners.map(|listen| listen.expect("a socket").to_string());
+    assert_eq!(
+        listeners,
+        ["grpc", "http", "ops", "check"].map(|name| format!("unix:/run/jeton/{name}.sock"))
+    );
+}
+
+#[test]
 fn every_section_is_read() {
     let settings = Fake::with_settings(
         r#"
@@ -67,7 +100,6 @@ fn every_section_is_read() {
         listen = "off"
         [check]
         listen = "unix:/run/jeton/check.sock"
-        socket_mode = "0660"
         client = "gateway"
         header_prefix = "x-auth-"
         envoy_remove_authorization = true
@@ -119,7 +151,6 @@ fn every_section_is_read() {
     assert_eq!(settings.ops.listen, None);
     let listen = settings.check.listen.map(|listen| listen.to_string());
     assert_eq!(listen.as_deref(), Some("unix:/run/jeton/check.sock"));
-    assert_eq!(settings.check.socket_mode, SocketMode(0o660));
     assert_eq!(settings.check.client.as_ref().map(ClientId::as_str), Some("gateway"));
     assert_eq!(Some(settings.check.headers), IdentityHeaders::with_prefix("x-auth-"));
     assert!(settings.check.envoy_remove_authorization);

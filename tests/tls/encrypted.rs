@@ -37,13 +37,22 @@ pub(crate) async fn connect(
     authority: &Authority,
     identity: Option<&Issued>,
 ) -> Result<Channel, Error> {
+    connect_at(server.address(), authority, identity).await
+}
+
+/// The same to whatever listens there.
+pub(crate) async fn connect_at(
+    address: &str,
+    authority: &Authority,
+    identity: Option<&Issued>,
+) -> Result<Channel, Error> {
     let config = ClientTlsConfig::new().domain_name("localhost");
     let config = config.ca_certificate(Certificate::from_pem(authority.pem()));
     let config = match identity {
         Some(shown) => config.identity(Identity::from_pem(&shown.certificate, &shown.key)),
         None => config,
     };
-    let url = format!("https://{}", server.address());
+    let url = format!("https://{address}");
     let endpoint = Endpoint::from_shared(url).and_then(|endpoint| endpoint.tls_config(config));
     within("to connect", endpoint.expect("an endpoint").connect()).await
 }

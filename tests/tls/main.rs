@@ -1,6 +1,7 @@
 //! TLS from outside: certificates that change under load, clients that prove themselves by certificate,
 //! and what is no reason to start.
 
+mod agent;
 mod authority;
 mod clients;
 #[path = "../common/mod.rs"]

@@ -1,14 +1,13 @@
 //! The server's wall clock is set. The validator's own time is not the wall clock's: see
 //! `tests/client/promise.rs`.
 
-use crate::{common::settings::Settings, scene::Scene, timed::Timed};
+use crate::{common::settings::Settings, guard::Kind, scene::Scene, timed::Timed};
 
 const DAY: i64 = 24 * 60 * 60;
 
-#[tokio::test]
-async fn a_server_whose_clock_is_set_keeps_the_promise_and_the_watch() {
+async fn set_clock(kind: Kind) {
     let server = Timed::start(&Settings::standard()).await;
-    let scene = Scene::at(&server.address).await;
+    let scene = Scene::at(&server.address, kind).await;
     let good = scene.token().await;
     // A day back, a day beyond what is right, and right again.
     for jump in [-DAY, 2 * DAY, -DAY] {
@@ -23,6 +22,16 @@ async fn a_server_whose_clock_is_set_keeps_the_promise_and_the_watch() {
         scene.outlast(&heard).await;
     }
     scene.accepted_again(&good).await;
-    let counts = scene.check();
+    let counts = scene.check().await;
     assert_eq!(counts.begun_anew, 0, "{counts:?}");
+}
+
+#[tokio::test]
+async fn a_server_whose_clock_is_set_keeps_the_promise_and_the_watch() {
+    set_clock(Kind::Library).await;
+}
+
+#[tokio::test]
+async fn an_agent_keeps_the_promise_while_its_servers_clock_is_set() {
+    set_clock(Kind::Agent).await;
 }

@@ -6,6 +6,7 @@ use tonic::transport::Endpoint;
 
 use crate::{
     common::{server::Server, settings::Settings, wait},
+    guard::Guard,
     scene::{Scene, start},
     stall::Stallable,
 };
@@ -15,7 +16,7 @@ async fn a_service_that_is_too_slow_for_its_watch_is_cut_off_resumes_and_keeps_t
     let server = Server::start(&Settings::standard()).await;
     let ops = server.ops().await;
     let stallable = Stallable::start();
-    let scene = Scene::with(&server.addresses(), |endpoints| {
+    let scene = Scene::with(&server.addresses(), async |endpoints| {
         let _entered = stallable.handle.enter();
         // A window smaller than a response, and a connection that outlives the stall: what the
         // server can say ends with what is read, and the watch ends before the connection.
@@ -23,7 +24,7 @@ async fn a_service_that_is_too_slow_for_its_watch_is_cut_off_resumes_and_keeps_t
         let slow = |endpoint: Endpoint| {
             endpoint.initial_stream_window_size(16).http2_keep_alive_interval(hour)
         };
-        start(endpoints.into_iter().map(slow).collect())
+        Guard::Library(start(endpoints.into_iter().map(slow).collect()))
     })
     .await;
     let (token, other) = (scene.token().await, scene.token().await);
@@ -37,7 +38,7 @@ async fn a_service_that_is_too_slow_for_its_watch_is_cut_off_resumes_and_keeps_t
     drop(stall);
     scene.accepted_again(&other).await;
     scene.outlast(&token).await;
-    let counts = scene.check();
+    let counts = scene.check().await;
     assert!(counts.resumed > 0 && counts.begun_anew == 0, "{counts:?}");
     assert_eq!(counts.revocations, 1, "what was not read is told to the resumed watch");
 }

@@ -1,4 +1,4 @@
-//! A validator that follows its server through a proxy, and is shown tokens all the time.
+//! A validator, or an agent, that follows its server through a proxy, and is shown tokens all the time.
 
 use std::time::Duration;
 
@@ -13,8 +13,14 @@ use tokio::time::sleep;
 use tonic::transport::{Channel, Endpoint};
 
 use crate::{
-    common::{caller::Caller, server::Server, wait::within},
-    ledger::Ledger,
+    agent_door::AgentDoor,
+    common::{
+        caller::Caller,
+        server::Server,
+        wait::{self, within},
+    },
+    guard::{Guard, Kind},
+    ledger::{Accepts as _, Ledger},
     proxy::Proxy,
 };
 
@@ -29,7 +35,7 @@ pub(crate) struct Scene {
     /// Address of each instance of the server, without the proxies.
     direct: Vec<Endpoint>,
     pub(crate) ways: Ways,
-    pub(crate) validator: Validator,
+    pub(crate) guard: Guard,
     pub(crate) ledger: Ledger,
 }
 
@@ -47,6 +53,10 @@ impl Ways {
 
     pub(crate) fn hang_up(&self) {
         self.each(Proxy::hang_up);
+    }
+
+    pub(crate) fn hold(&self) {
+        self.each(Proxy::hold);
     }
 
     pub(crate) fn release(&self) {
@@ -76,19 +86,31 @@ pub(crate) fn start(endpoints: Vec<Endpoint>) -> Validator {
 
 impl Scene {
     /// In front of the server at `address`.
-    pub(crate) async fn at(address: &str) -> Self {
-        Self::with(&[address.to_owned()], start).await
+    pub(crate) async fn at(address: &str, kind: Kind) -> Self {
+        Self::guarded(&[address.to_owned()], kind).await
     }
 
-    /// In front of all instances of a server.
-    pub(crate) async fn of(server: &Server) -> Self {
-        Self::with(&server.addresses(), start).await
+    /// In front of all instances of a server. An agent asks one of them.
+    pub(crate) async fn of(server: &Server, kind: Kind) -> Self {
+        Self::guarded(&server.addresses(), kind).await
     }
 
-    /// With a validator that is started in a way of its own.
+    async fn guarded(addresses: &[String], kind: Kind) -> Self {
+        let addresses = match kind {
+            Kind::Library => addresses,
+            Kind::Agent => &addresses[..1],
+        };
+        Self::with(addresses, async |endpoints| match kind {
+            Kind::Library => Guard::Library(start(endpoints)),
+            Kind::Agent => Guard::Agent(AgentDoor::start(&endpoints[0].uri().to_string()).await),
+        })
+        .await
+    }
+
+    /// With a guard that is started in a way of its own.
     pub(crate) async fn with(
         addresses: &[String],
-        start: impl FnOnce(Vec<Endpoint>) -> Validator,
+        start: impl AsyncFnOnce(Vec<Endpoint>) -> Guard,
     ) -> Self {
         let (mut ways, mut direct) = (Vec::new(), Vec::new());
         for address in addresses {
@@ -97,9 +119,9 @@ impl Scene {
             direct.push(endpoint.expect("a URL"));
         }
         let endpoints = ways.iter().map(|way| endpoint(way.url()).expect("a URL"));
-        let validator = start(endpoints.collect());
-        let scene = Self { direct, ways: Ways(ways), validator, ledger: Ledger::default() };
-        until("to follow", || scene.validator.staleness().is_some()).await;
+        let guard = start(endpoints.collect()).await;
+        let scene = Self { direct, ways: Ways(ways), guard, ledger: Ledger::default() };
+        scene.follows().await;
         scene
     }
 
@@ -115,7 +137,7 @@ impl Scene {
     /// A token that is shown from now on, and that is accepted.
     pub(crate) async fn token(&self) -> String {
         let token = self.caller("shop").await.log_in().await.access_token;
-        self.ledger.show(&self.validator, &token);
+        self.show(&token);
         self.accepted_again(&token).await;
         token
     }
@@ -124,14 +146,16 @@ impl Scene {
     /// by chance.
     pub(crate) async fn put_by(&self) -> String {
         let token = self.caller("shop").await.log_in().await.access_token;
-        self.validator.validate(&token).await.expect("active");
+        for way in self.guard.ways() {
+            assert!(way.accepts(&token).await, "active");
+        }
         token
     }
 
     /// Shows a token that was put by, and whose revocation is long past.
     pub(crate) async fn bring_out(&self, token: &str) {
-        until("to follow", || self.validator.staleness().is_some()).await;
-        self.ledger.show(&self.validator, token);
+        self.follows().await;
+        self.show(token);
         self.outlast(token).await;
     }
 
@@ -143,7 +167,7 @@ impl Scene {
     /// Revokes `token` while nothing that the server says comes through: the validator cannot know.
     /// Nothing comes through until the proxy's orders change.
     pub(crate) async fn revoke_unheard(&self, token: &str) {
-        self.ways.each(Proxy::hold);
+        self.ways.hold();
         self.revoke(token).await;
     }
 
@@ -173,12 +197,29 @@ impl Scene {
     }
 
     /// Insists on the promise.
-    #[track_caller]
-    pub(crate) fn check(&self) -> Counts {
+    pub(crate) async fn check(&self) -> Counts {
         let worst = self.ledger.worst();
         assert!(worst <= promise(), "accepted {worst:?} after its revocation");
-        println!("worst {worst:?}, {:?}", self.validator.counts());
-        self.validator.counts()
+        let counts = self.guard.counts().await;
+        println!("worst {worst:?}, {counts:?}");
+        counts
+    }
+
+    /// Shows `token` from now on, in every way.
+    fn show(&self, token: &str) {
+        for way in self.guard.ways() {
+            self.ledger.show(&way, token);
+        }
+    }
+
+    /// Waits until what is remembered is proven to be up to date.
+    async fn follows(&self) {
+        wait::until("to follow", async || self.guard.follows().await).await;
+    }
+
+    /// Waits until everything was forgotten because the watch could not be resumed.
+    pub(crate) async fn begins_anew(&self) {
+        wait::until("to begin anew", async || self.guard.counts().await.begun_anew > 0).await;
     }
 }
 

@@ -10,7 +10,8 @@ use jeton::{
 
 use crate::{
     common::{home::Home, server::Server, settings::Settings},
-    scene::{Scene, until},
+    guard::Kind,
+    scene::Scene,
 };
 
 /// Comes back where the one before was.
@@ -20,10 +21,9 @@ async fn come_back(home: Home, address: String) -> Server {
     server
 }
 
-#[tokio::test]
-async fn a_server_that_is_paused_is_not_believed() {
+async fn paused(kind: Kind) {
     let server = Server::start(&Settings::standard()).await;
-    let scene = Scene::of(&server).await;
+    let scene = Scene::of(&server, kind).await;
     let (token, other) = (scene.token().await, scene.token().await);
     scene.revoke_unheard(&token).await;
     server.signal("STOP");
@@ -34,14 +34,13 @@ async fn a_server_that_is_paused_is_not_believed() {
     server.signal("CONT");
     scene.accepted_again(&other).await;
     scene.outlast(&token).await;
-    let counts = scene.check();
+    let counts = scene.check().await;
     assert!(counts.resumed > 0 && counts.begun_anew == 0, "{counts:?}");
 }
 
-#[tokio::test]
-async fn a_server_that_is_killed_and_comes_back_is_followed_again() {
+async fn killed(kind: Kind) {
     let server = Server::start(&Settings::standard()).await;
-    let scene = Scene::at(server.address()).await;
+    let scene = Scene::at(server.address(), kind).await;
     let (token, other) = (scene.token().await, scene.token().await);
     scene.revoke_unheard(&token).await;
     let address = server.address().to_owned();
@@ -52,18 +51,17 @@ async fn a_server_that_is_killed_and_comes_back_is_followed_again() {
     scene.refused(&other).await;
     let _server = come_back(home, address).await;
     scene.accepted_again(&other).await;
-    let counts = scene.check();
+    let counts = scene.check().await;
     assert!(counts.resumed > 0 && counts.begun_anew == 0, "{counts:?}");
     let next = scene.token().await;
     scene.revoke(&next).await;
     scene.outlast(&next).await;
-    scene.check();
+    scene.check().await;
 }
 
-#[tokio::test]
-async fn a_server_that_comes_back_with_a_new_store_is_followed_anew() {
+async fn replaced(kind: Kind) {
     let server = Server::start(&Settings::standard()).await;
-    let scene = Scene::at(server.address()).await;
+    let scene = Scene::at(server.address(), kind).await;
     let (token, put_by) = (scene.token().await, scene.put_by().await);
     let address = server.address().to_owned();
     drop(server.kill().await);
@@ -74,12 +72,12 @@ async fn a_server_that_comes_back_with_a_new_store_is_followed_anew() {
     let _server = come_back(Home::new(), address).await;
     scene.outlast(&token).await;
     scene.was_trusted(&token);
-    until("to begin anew", || scene.validator.counts().begun_anew > 0).await;
+    scene.begins_anew().await;
     scene.bring_out(&put_by).await;
     let token = scene.token().await;
     scene.revoke(&token).await;
     scene.outlast(&token).await;
-    scene.check();
+    scene.check().await;
 }
 
 /// Frees every event there is, as the sweeper does with those that are old and many.
@@ -91,10 +89,9 @@ async fn trim(home: &Home) {
     store.close().await.expect("it closes");
 }
 
-#[tokio::test]
-async fn a_server_that_has_freed_what_was_to_be_told_is_followed_anew() {
+async fn trimmed(kind: Kind) {
     let server = Server::start(&Settings::standard()).await;
-    let scene = Scene::at(server.address()).await;
+    let scene = Scene::at(server.address(), kind).await;
     let (token, other) = (scene.token().await, scene.token().await);
     let put_by = scene.put_by().await;
     scene.revoke_unheard(&token).await;
@@ -104,15 +101,55 @@ async fn a_server_that_has_freed_what_was_to_be_told_is_followed_anew() {
     scene.ways.lose();
     trim(&home).await;
     let _server = come_back(home, address).await;
-    until("to begin anew", || scene.validator.counts().begun_anew > 0).await;
+    scene.begins_anew().await;
     scene.accepted_again(&other).await;
     scene.outlast(&token).await;
     scene.was_trusted(&token);
     scene.bring_out(&put_by).await;
     // No event has named their grants.
-    assert_eq!(scene.check().revocations, 0);
+    assert_eq!(scene.check().await.revocations, 0);
     let next = scene.token().await;
     scene.revoke(&next).await;
     scene.outlast(&next).await;
-    assert_eq!(scene.check().begun_anew, 1);
+    assert_eq!(scene.check().await.begun_anew, 1);
+}
+
+#[tokio::test]
+async fn a_server_that_is_paused_is_not_believed() {
+    paused(Kind::Library).await;
+}
+
+#[tokio::test]
+async fn an_agent_does_not_believe_a_server_that_is_paused() {
+    paused(Kind::Agent).await;
+}
+
+#[tokio::test]
+async fn a_server_that_is_killed_and_comes_back_is_followed_again() {
+    killed(Kind::Library).await;
+}
+
+#[tokio::test]
+async fn an_agent_follows_a_server_again_that_was_killed() {
+    killed(Kind::Agent).await;
+}
+
+#[tokio::test]
+async fn a_server_that_comes_back_with_a_new_store_is_followed_anew() {
+    replaced(Kind::Library).await;
+}
+
+#[tokio::test]
+async fn an_agent_follows_a_server_anew_that_has_a_new_store() {
+    replaced(Kind::Agent).await;
+}
+
+#[tokio::test]
+async fn a_server_that_has_freed_what_was_to_be_told_is_followed_anew() {
+    trimmed(Kind::Library).await;
+}
+
+#[tokio::test]
+async fn an_agent_follows_a_server_anew_that_has_freed_what_was_to_be_told() {
+    trimmed(Kind::Agent).await;
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use crate::{
     bearer::{Bearer, Claims, Doorkeeper, Gate, Introspector, NotGood, NotPassed, Requirement},
     client::Validator,
-    metrics::Registry,
+    metrics::{Counter, Registry},
 };
 
 /// The validator, and the decisions by it.
@@ -27,6 +27,13 @@ impl Known {
             "Tokens that were asked about, by how they were answered.",
             &["answer"],
         );
+        let watch = registry.counters(
+            "jeton_agent_watches_total",
+            "Watches of the server's feed that were broken, by how it was followed again.",
+            &["outcome"],
+        );
+        let revocations =
+            registry.counter("jeton_agent_revocations_total", "Revocations that were heard of.");
         let watched = validator.clone();
         registry.before_reading(move || {
             let milliseconds = watched.staleness().map(|staleness| staleness.as_millis());
@@ -39,13 +46,22 @@ impl Known {
                 ("malformed", counts.malformed),
                 ("unanswered", counts.unanswered),
             ] {
-                let counter = tokens.with_label_values(&[answer]);
-                counter.inc_by(count.saturating_sub(counter.get()));
+                advance(&tokens.with_label_values(&[answer]), count);
             }
+            for (outcome, count) in [("resumed", counts.resumed), ("begun_anew", counts.begun_anew)]
+            {
+                advance(&watch.with_label_values(&[outcome]), count);
+            }
+            advance(&revocations, counts.revocations);
         });
         let gate = Gate::new(registry);
         Arc::new(Self { validator, gate, client_id })
     }
+}
+
+/// Brings a counter to where another one is.
+fn advance(counter: &Counter, count: u64) {
+    counter.inc_by(count.saturating_sub(counter.get()));
 }
 
 impl Introspector for Known {

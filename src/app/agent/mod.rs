@@ -7,25 +7,31 @@ mod options;
 use std::{convert::Infallible, pin::pin, time::Duration};
 
 use tokio::{
-    sync::watch,
+    sync::{mpsc, watch},
+    task::JoinSet,
     time::{sleep, timeout},
 };
 
 pub use self::options::AgentOptions;
 use self::{
     known::Known,
-    listen::{Serving, listen},
+    listen::{AgentProcess, Serving, listen},
 };
 use super::{
-    build_info, lifecycle::ServeError, service_manager::ServiceManager, signals::StopSignals,
-    start::system,
+    build_info,
+    lifecycle::ServeError,
+    service_manager::ServiceManager,
+    signals::StopSignals,
+    start::{start_cores, system},
+    tls_watch::{follow_certificates, load_agents},
 };
 use crate::{
     client::Validator,
+    config::Runtime,
     grpc::Health,
     metrics::Registry,
     ops::{Exposition, NotReady, Readiness},
-    transport::Stage,
+    transport::{CertificateMetrics, Stage},
 };
 
 /// Interval between two checks of the connection to the server.
@@ -49,9 +55,28 @@ pub async fn serve_agent(options: AgentOptions) -> Result<(), ServeError> {
     let known = Known::new(validator.clone(), options.client_id.clone(), &own);
     exposition.add([build_info::metrics(), readiness.metrics(), options.log.clone(), own]);
     let (stage, staged) = watch::channel(Stage::Serving);
-    let (listeners, mut serving) =
-        listen(&options, known, &health, &readiness, &exposition, &staged)
-            .map_err(ServeError::Agent)?;
+    let certificates = CertificateMetrics::new();
+    exposition.add([certificates.registry()]);
+    let tls = load_agents(options.tls.clone(), certificates).await.map_err(ServeError::Agent)?;
+    let cores = start_cores(Runtime::PerCore).map_err(ServeError::Agent)?;
+    let process = AgentProcess {
+        tls: tls.as_ref(),
+        cores: cores.as_ref(),
+        health: &health,
+        readiness: &readiness,
+        exposition: &exposition,
+        stage: &staged,
+    };
+    let (listeners, mut serving) = listen(&options, known, &process).map_err(ServeError::Agent)?;
+    let mut watches = JoinSet::new();
+    if let Some(tls) = tls {
+        // Nothing else asks for them to be read.
+        let (_, nobody) = mpsc::channel(1);
+        watches.spawn(follow_certificates(tls, nobody));
+    }
+    if let Some(watchdog) = manager.watchdog(cores.clone()) {
+        watches.spawn(watchdog);
+    }
     listeners.log();
     manager.ready();
     let ended = tokio::select! {

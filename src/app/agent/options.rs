@@ -1,11 +1,9 @@
 //! Options of an agent.
 
-use std::net::SocketAddr;
-
 use crate::{
     bearer::IdentityHeaders,
     client::{TokenClient, validator},
-    config::{ListenAddress, SocketMode},
+    config::{ListenAddress, SocketAccess, TlsSettings},
     metrics::Registry,
 };
 
@@ -19,12 +17,14 @@ pub struct AgentOptions {
     pub validator: validator::Options,
     /// Address of the gRPC listener.
     pub listen: ListenAddress,
-    /// Address of `/check`, if it is on.
+    /// Address of the HTTP listener, if it is on.
     pub check: Option<ListenAddress>,
-    /// Mode of these if they are sockets of the file system.
-    pub socket_mode: SocketMode,
+    /// Mode, owner and users of these if they are sockets of the file system.
+    pub socket: SocketAccess,
+    /// Certificate of these if they are addresses of the network; without one there is no TLS.
+    pub tls: Option<TlsSettings>,
     /// Address of probes and metrics, if they are on.
-    pub ops: Option<SocketAddr>,
+    pub ops: Option<ListenAddress>,
     /// The headers that say whose request it is.
     pub headers: IdentityHeaders,
     /// Metrics of the log.

@@ -20,8 +20,7 @@ pub(super) fn examine(settings: &Settings, warnings: &[Warning], findings: &mut 
         let found = "http.issuer is http://: clients that follow it send secrets unencrypted";
         findings.warn("plaintext", found, "make it https:// (RFC 8414 §2)");
     }
-    let beyond = |address: &std::net::SocketAddr| !address.ip().to_canonical().is_loopback();
-    if let Some(address) = settings.ops.listen.filter(beyond) {
+    if let Some(address) = settings.ops.listen.as_ref().filter(|address| !address.is_local()) {
         let found = format!("ops on {address} shows everybody how busy the service is");
         findings.warn("plaintext", found, "let nobody but probes and Prometheus reach it");
     }

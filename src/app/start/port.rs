@@ -1,11 +1,11 @@
 //! One address to listen on, and what is said when it cannot be had.
 
-use std::{io, net::SocketAddr};
+use std::io;
 
 use super::refusal::{Refusal, system};
 use crate::{
-    config::{ListenAddress, Settings, SocketMode},
-    transport::Listener,
+    config::{ListenAddress, Settings, SocketAccess},
+    transport::{Bound, Listener},
 };
 
 /// One of the listeners.
@@ -15,8 +15,8 @@ pub(in crate::app) struct Port {
     /// Section of the settings.
     pub(super) section: &'static str,
     address: ListenAddress,
-    /// Mode of it, if it is a socket of the file system.
-    mode: SocketMode,
+    /// Mode, owner and users of it, if it is a socket of the file system.
+    access: SocketAccess,
 }
 
 impl Port {
@@ -26,33 +26,36 @@ impl Port {
         section: &'static str,
         address: impl Into<ListenAddress>,
     ) -> Self {
-        Self { name, section, address: address.into(), mode: SocketMode::default() }
+        Self { name, section, address: address.into(), access: SocketAccess::default() }
     }
 
     /// That of gRPC.
     pub(in crate::app) fn grpc(settings: &Settings) -> Self {
-        Self::new("gRPC", "grpc", settings.grpc.listen)
+        let port = Self::new("gRPC", "grpc", settings.grpc.listen.clone());
+        port.with_access(settings.grpc.socket.clone())
     }
 
     /// That of HTTP.
     pub(in crate::app) fn http(settings: &Settings) -> Self {
-        Self::new("HTTP", "http", settings.http.listen)
+        let port = Self::new("HTTP", "http", settings.http.listen.clone());
+        port.with_access(settings.http.socket.clone())
     }
 
-    /// That of probes and metrics.
-    pub(in crate::app) fn ops(address: SocketAddr) -> Self {
-        Self::new("ops", "ops", address)
+    /// That of probes and metrics, if it is asked for.
+    pub(in crate::app) fn ops(settings: &Settings) -> Option<Self> {
+        let address = settings.ops.listen.clone()?;
+        Some(Self::new("ops", "ops", address).with_access(settings.ops.socket.clone()))
     }
 
     /// That of `/check`, if it is asked for.
     pub(in crate::app) fn check(settings: &Settings) -> Option<Self> {
         let address = settings.check.listen.clone()?;
-        Some(Self::new("/check", "check", address).with_mode(settings.check.socket_mode))
+        Some(Self::new("/check", "check", address).with_access(settings.check.socket.clone()))
     }
 
-    /// The same for those whom this mode lets connect.
-    pub(in crate::app) fn with_mode(self, mode: SocketMode) -> Self {
-        Self { mode, ..self }
+    /// Returns the same for those whom this lets connect.
+    pub(in crate::app) fn with_access(self, access: SocketAccess) -> Self {
+        Self { access, ..self }
     }
 
     /// Returns its purpose and address.
@@ -65,7 +68,15 @@ impl Port {
     /// # Errors
     /// When it cannot be had; without its title.
     pub(in crate::app) fn listen(&self) -> io::Result<Listener> {
-        Listener::bind_at(&self.address, self.mode)
+        self.bind()?.listen()
+    }
+
+    /// Binds it alone: nobody can connect yet.
+    ///
+    /// # Errors
+    /// As [`Self::listen`].
+    pub(in crate::app) fn bind(&self) -> io::Result<Bound> {
+        Bound::at(&self.address, &self.access)
     }
 
     /// Checks that it can be had. No other process gets it while the result is held.

@@ -27,7 +27,7 @@ impl<'a> Step for Ports<'a> {
     /// Binds each for a moment. While a server runs on the same data they are its own.
     async fn look(&self, seen: &mut Seen, findings: &mut Findings) {
         let Self(settings) = self;
-        let ops = settings.ops.listen.map(Port::ops);
+        let ops = Port::ops(settings);
         let ports = [ops, Some(Port::grpc(settings)), Some(Port::http(settings))];
         // All at once: two that are the same are in each other's way.
         let mut held = Vec::new();

@@ -1,0 +1,165 @@
+//! Who may connect to a socket of the file system.
+
+use super::{
+    fields::{Fields, Placed},
+    listen_address::ListenAddress,
+};
+use crate::domain::invalid::Invalid;
+
+/// Who may connect to a socket of the file system.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct SocketAccess {
+    /// The mode of its file.
+    pub mode: SocketMode,
+    /// The owner of its file; whoever makes it unless said else.
+    pub owner: SocketOwner,
+    /// The users whose processes may connect, as the kernel names them; any, if none is named.
+    pub uids: Option<SocketUids>,
+}
+
+impl SocketAccess {
+    /// Reads `socket_mode`, `socket_owner` and `socket_uids` of a section whose listener is there.
+    pub(super) fn read(fields: &mut Fields<'_, '_>, listen: Option<&ListenAddress>) -> Self {
+        let mode = fields.text("socket_mode", "a string", SocketMode::parse);
+        let owner = fields.text("socket_owner", "a string", |text| match text {
+            "" => Ok(SocketOwner::default()),
+            text => SocketOwner::parse(text),
+        });
+        let uids = fields.texts("socket_uids", |texts| match texts {
+            [] => Ok(None),
+            texts => SocketUids::of(texts).map(Some),
+        });
+        // One that holds for nothing is taken for a wall that is not there.
+        if let (Some(Placed { at, value: Some(_) }), false) = (&uids, is_unix(listen)) {
+            fields.fault(*at, "socket_uids", "is for a listener on unix: and a path");
+        }
+        Self {
+            mode: mode.map_or_else(SocketMode::default, Placed::value),
+            owner: owner.map_or_else(SocketOwner::default, Placed::value),
+            uids: uids.and_then(Placed::value),
+        }
+    }
+
+    /// Whether a process of that user may connect.
+    pub fn lets(&self, uid: u32) -> bool {
+        self.uids.as_ref().is_none_or(|uids| uids.0.contains(&uid))
+    }
+}
+
+const fn is_unix(listen: Option<&ListenAddress>) -> bool {
+    matches!(listen, Some(ListenAddress::Unix(_)))
+}
+
+/// Who may connect to a socket of the file system: its mode.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SocketMode(pub u32);
+
+impl SocketMode {
+    /// Reads `0660`: up to four octal digits.
+    ///
+    /// # Errors
+    /// For anything else, and for more than read and write.
+    pub fn parse(text: &str) -> Result<Self, Invalid> {
+        let fault = Invalid(r#"must be an octal mode like "0660", of reading and writing alone"#);
+        let mode = u32::from_str_radix(text, 8).map_err(|_| fault)?;
+        let plain = text.len() <= 4 && text.bytes().all(|byte| byte.is_ascii_digit());
+        (plain && mode & !0o666 == 0).then_some(Self(mode)).ok_or(fault)
+    }
+}
+
+impl Default for SocketMode {
+    /// Its owner alone.
+    fn default() -> Self {
+        Self(0o600)
+    }
+}
+
+/// To whom a socket of the file system belongs; what is not said is as the process has it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct SocketOwner {
+    /// The user, as a number.
+    pub user: Option<u32>,
+    /// The group, as a number.
+    pub group: Option<u32>,
+}
+
+impl SocketOwner {
+    /// Reads `1000:1000`, `1000` or `:1000`.
+    ///
+    /// # Errors
+    /// For anything else.
+    pub fn parse(text: &str) -> Result<Self, Invalid> {
+        let fault =
+            Invalid(r#"must be a user's and a group's number like "1000:1000", or ":1000""#);
+        let number = |text: &str| match text {
+            "" => Ok(None),
+            text => number(text).map(Some).ok_or(fault),
+        };
+        let (user, group) = text.split_once(':').unwrap_or((text, ""));
+        let owner = Self { user: number(user)?, group: number(group)? };
+        if owner == Self::default() { Err(fault) } else { Ok(owner) }
+    }
+}
+
+/// The users whose processes may connect, as numbers: one at least.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SocketUids(Vec<u32>);
+
+impl SocketUids {
+    /// Reads `1000,1001`.
+    ///
+    /// # Errors
+    /// For anything else.
+    pub fn parse(text: &str) -> Result<Self, Invalid> {
+        Self::of(&text.split(',').collect::<Vec<_>>())
+    }
+
+    fn of(texts: &[&str]) -> Result<Self, Invalid> {
+        let uids: Option<Vec<u32>> = texts.iter().map(|text| number(text)).collect();
+        let uids = uids.filter(|uids| !uids.is_empty());
+        uids.map(Self).ok_or(Invalid("must be the numbers of users, one at least"))
+    }
+}
+
+/// A number in digits alone. The last one is nobody's: with it chown(2) changes nothing.
+fn number(text: &str) -> Option<u32> {
+    let digits = text.bytes().all(|byte| byte.is_ascii_digit());
+    let number = if digits { text.parse().ok() } else { None };
+    number.filter(|number| *number != u32::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_mode_is_octal_and_lets_nobody_run_a_socket() {
+        assert_eq!(SocketMode::parse("0660"), Ok(SocketMode(0o660)));
+        assert_eq!(SocketMode::parse("600"), Ok(SocketMode(0o600)));
+        for text in ["", "0770", "0o660", "660u", "888", "+660", "02660"] {
+            assert!(SocketMode::parse(text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn an_owner_is_a_user_a_group_or_both() {
+        let owner = |user, group| Ok(SocketOwner { user, group });
+        assert_eq!(SocketOwner::parse("1000:100"), owner(Some(1000), Some(100)));
+        assert_eq!(SocketOwner::parse("0"), owner(Some(0), None));
+        assert_eq!(SocketOwner::parse(":33"), owner(None, Some(33)));
+        for text in ["", ":", "www-data", "+1", "1:2:3", "4294967295", "-1"] {
+            assert!(SocketOwner::parse(text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn users_are_numbers_and_one_at_least() {
+        let uids = SocketUids::parse("0,1000").ok();
+        let access = SocketAccess { uids, ..SocketAccess::default() };
+        assert!(access.lets(0) && access.lets(1000) && !access.lets(1));
+        assert!(SocketAccess::default().lets(1));
+        for text in ["", ",", "1,", "alice", "1 ,2", "-1"] {
+            assert!(SocketUids::parse(text).is_err(), "{text}");
+        }
+    }
+}

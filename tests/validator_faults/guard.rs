@@ -1,0 +1,65 @@
+//! What answers from memory: the library in this process, or an agent.
+
+use jeton::client::{Validator, validator::Counts};
+
+use crate::{
+    agent_door::{AgentDoor, AgentWire},
+    ledger::Accepts,
+};
+
+/// Which of the two.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Kind {
+    Library,
+    Agent,
+}
+
+#[derive(Clone)]
+pub(crate) enum Guard {
+    Library(Validator),
+    Agent(AgentDoor),
+}
+
+impl Guard {
+    /// Whether what is remembered was proven to be up to date.
+    pub(crate) async fn follows(&self) -> bool {
+        match self {
+            Self::Library(validator) => validator.staleness().is_some(),
+            Self::Agent(agent) => agent.follows().await,
+        }
+    }
+
+    /// What the validator did.
+    pub(crate) async fn counts(&self) -> Counts {
+        match self {
+            Self::Library(validator) => validator.counts(),
+            Self::Agent(agent) => agent.counts().await,
+        }
+    }
+}
+
+/// One way to ask a guard.
+#[derive(Clone)]
+pub(crate) enum Way {
+    Library(Validator),
+    Agent(AgentWire),
+}
+
+impl Guard {
+    /// All ways to ask it.
+    pub(crate) fn ways(&self) -> Vec<Way> {
+        match self {
+            Self::Library(validator) => vec![Way::Library(validator.clone())],
+            Self::Agent(agent) => agent.wires().map(Way::Agent).to_vec(),
+        }
+    }
+}
+
+impl Accepts for Way {
+    async fn accepts(&self, token: &str) -> bool {
+        match self {
+            Self::Library(validator) => validator.accepts(token).await,
+            Self::Agent(wire) => wire.accepts(token).await,
+        }
+    }
+}
