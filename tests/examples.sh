@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Runs the examples of clients and of services against a real server, and compares what they say.
 #
-# Needs Rust, Go, Python, Node 20 and a C++ compiler. The protoc and the gRPC of C++ are those of the
+# Needs Rust, Go, Python, Node 20 and a C++ compiler; Java and Maven are the system's packages. The protoc and the gRPC of C++ are those of the
 # system's packages (on Debian 12 protoc 3.21); everything else is installed at pinned versions under
 # target/tools. JETON may name a binary to test instead of the release build.
 set -euo pipefail
@@ -33,12 +33,21 @@ prepare_go() {
         --go-grpc_out="$home/go" \
         --go-grpc_opt=paths=source_relative,Mjeton/v1/token_service.proto="$package;jetonv1"
     (cd "$home/go" && go build -mod=readonly -o "$home/bin/session" . &&
-        go build -mod=readonly -o "$home/bin/guarded" ./guarded)
+        go build -mod=readonly -o "$home/bin/guarded" ./guarded &&
+        go build -mod=readonly -o "$home/bin/asks-agent" ./asks_agent)
 }
 
 prepare_node() {
     install_node_modules examples/node "$home/node"
     cp examples/node/*.mjs "$home/node"
+}
+
+prepare_java() {
+    install_java
+    install_maven
+    mkdir -p "$home/java"
+    cp -r examples/java/. "$home/java"
+    mvn --quiet --batch-mode --file "$home/java/pom.xml" -Dprotos="$PWD/proto" compile
 }
 
 # The API as an old protoc compiles it, all of its files.
@@ -96,6 +105,31 @@ END
     session node node "$home/node/session.mjs" "$1" "$PWD/proto"
 }
 
+# start_agent: starts one beside the server, on a socket.
+start_agent() {
+    "$jeton" agent --listen "unix:$work/agent.sock" --ops-listen off 2>"$work/agent.log" &
+    until "$jeton" health --server "unix:$work/agent.sock" >/dev/null 2>&1; do
+        kill -0 $! || { cat "$work/agent.log" >&2; return 1; }
+        sleep 0.05
+    done
+}
+
+# asks COMMAND...: what a service says that is shown a token, and then garbage.
+asks() {
+    printf '%s\ngarbage\n' "$token" | "$@"
+}
+
+# services_ask_the_agent: each language's says the same.
+services_ask_the_agent() {
+    local agent=unix:$work/agent.sock
+    session 'python asks its agent' asks env PYTHONPATH="$home/python" "$home/python/bin/python" \
+        examples/python/asks_agent.py "$agent"
+    session 'go asks its agent' asks "$home/bin/asks-agent" "$agent"
+    session 'node asks its agent' asks node "$home/node/asks_agent.mjs" "$agent" "$PWD/proto"
+    session 'java asks its agent' asks java -cp "$home/java/target/classes:$home/java/target/libraries/*" \
+        AsksAgent "$agent"
+}
+
 free_port() {
     python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])'
 }
@@ -122,6 +156,7 @@ install_protoc
 prepare_python
 prepare_go
 prepare_node
+prepare_java
 prepare_cpp
 export JETON_CLIENT_ID=demo JETON_CLIENT_SECRET=demo-secret JETON_USER=alice JETON_PASSWORD=demo-password
 
@@ -137,6 +172,20 @@ rm -rf "$work" "$certificates"
 start_server
 sessions "$address"
 session c++ "$home/bin/session-cpp" "$address"
+
+# The agent answers from memory: it hears of the revocation in its own time.
+export JETON_SERVER=http://$address
+start_agent
+token=$("$jeton" token issue --user alice --field access_token)
+printf 'welcome, alice\nrefused\n' >"$work/expected"
+services_ask_the_agent
+"$jeton" token revoke <<<"$token"
+until [[ $(asks "$home/bin/asks-agent" "unix:$work/agent.sock") == refused* ]]; do
+    sleep 0.05
+done
+printf 'refused\nrefused\n' >"$work/expected"
+services_ask_the_agent
+unset JETON_SERVER
 
 # Both are built on the same validator; each gets its own.
 axum=127.0.0.1:$(free_port)

@@ -144,6 +144,10 @@ install_java() {
     install_packages /usr/bin/java default-jdk-headless
 }
 
+install_maven() {
+    install_packages /usr/bin/mvn maven
+}
+
 # protoc and the gRPC of C++.
 install_cpp() {
     install_packages /usr/include/grpcpp protobuf-compiler protobuf-compiler-grpc libgrpc++-dev \
@@ -189,6 +193,7 @@ install_all() {
     install_strace
     install_systemd
     install_java
+    install_maven
     install_cpp
     install_proxies
     install_postgres

@@ -36,7 +36,7 @@ mod tls_watch;
 
 pub use self::{
     admin_reset::{AdminReset, ResetError},
-    agent::{AgentOptions, serve_agent},
+    agent::{AgentOptions, load_certificates, serve_agent},
     build_info::VERSION,
     check::{StoreCheckError, check_store},
     declared::{DeclareError, apply_client, apply_user, left_out},
@@ -50,7 +50,6 @@ pub use self::{
     restore::{Restoration, RestoreError, restore, verify_backup},
     start::{Finding, Level, Refusal, StartError},
     system::{SystemClock, SystemEntropy},
-    tls_watch::load_certificates,
 };
 #[cfg(feature = "postgres")]
 pub use self::{

@@ -8,7 +8,7 @@ use tokio::{
     time::{Instant, MissedTickBehavior, interval},
 };
 
-use super::{SystemClock, expiry::Expiry, hangup::Reread, lifecycle::ServeError, start::Refusal};
+use super::{SystemClock, expiry::Expiry, hangup::Reread};
 use crate::{
     config::TlsSettings,
     domain::time::Clock as _,
@@ -25,26 +25,6 @@ pub(super) fn load(
 ) -> Result<Option<Tls>, TlsError> {
     let load = |settings| Tls::load(settings, Arc::new(SystemClock), metrics);
     settings.map(load).transpose()
-}
-
-/// Reads what an agent serves with, if it is told.
-///
-/// # Errors
-/// When it cannot be used.
-pub(super) async fn load_agents(
-    settings: Option<TlsSettings>,
-    metrics: CertificateMetrics,
-) -> Result<Option<Tls>, Refusal> {
-    Ok(spawn_blocking(|| load(settings, metrics)).await??)
-}
-
-/// Reads what an agent would serve with, to see whether it could.
-///
-/// # Errors
-/// When it could not.
-pub async fn load_certificates(settings: TlsSettings) -> Result<(), ServeError> {
-    let loaded = load_agents(Some(settings), CertificateMetrics::new()).await;
-    loaded.map(drop).map_err(ServeError::Agent)
 }
 
 /// Brings each change of the files to new connections, until it is dropped. Files that cannot be used

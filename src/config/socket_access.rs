@@ -11,7 +11,7 @@ use crate::domain::invalid::Invalid;
 pub struct SocketAccess {
     /// The mode of its file.
     pub mode: SocketMode,
-    /// The owner of its file; whoever makes it unless said else.
+    /// The owner of its file; the user of the process unless given.
     pub owner: SocketOwner,
     /// The users whose processes may connect, as the kernel names them; any, if none is named.
     pub uids: Option<SocketUids>,

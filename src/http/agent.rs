@@ -42,7 +42,7 @@ pub struct AgentEndpoints<K> {
 }
 
 impl<K: Introspector + Send + Sync + 'static> AgentEndpoints<K> {
-    /// The endpoints, without a listener. They ask for no credentials: whoever reaches them may ask.
+    /// The endpoints, without a listener. They ask for no credentials.
     pub fn router(self) -> Router {
         let endpoints = Arc::new(self);
         let mut router = Router::new();

@@ -1,5 +1,6 @@
 //! The life of an agent: a validator, and the listeners that answer from what it knows.
 
+mod certificates;
 mod known;
 mod listen;
 mod options;
@@ -12,18 +13,19 @@ use tokio::{
     time::{sleep, timeout},
 };
 
-pub use self::options::AgentOptions;
 use self::{
+    certificates::load_agents,
     known::Known,
     listen::{AgentProcess, Serving, listen},
 };
+pub use self::{certificates::load_certificates, options::AgentOptions};
 use super::{
     build_info,
     lifecycle::ServeError,
     service_manager::ServiceManager,
     signals::StopSignals,
     start::{start_cores, system},
-    tls_watch::{follow_certificates, load_agents},
+    tls_watch::follow_certificates,
 };
 use crate::{
     client::Validator,
