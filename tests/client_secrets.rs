@@ -134,15 +134,33 @@ async fn guesses_are_slowed_down_for_each_client_and_address_whether_or_not_ther
         let again = with_secret(&guesser, "guess 0").issue(client_credentials()).await;
         assert_refused(again, Code::Unauthenticated, "INVALID_CLIENT");
     }
-    // A right secret that is known gets in at once, from anywhere.
+    // A right secret that was right here before gets in at once.
     rival.issue(client_credentials()).await.expect("a token at the guesser's address");
-    // One that is not, from everywhere else.
+    // Any other, from everywhere else.
     let shop = server.caller_from(3, "shop").await;
     shop.issue(client_credentials()).await.expect("a token at another address");
-    let shop = server.caller_from(2, "shop").await;
-    shop.issue(client_credentials()).await.expect("a token once it is known");
     let throttled = server.ops().await.metrics().await;
     assert_eq!(throttled.count(r#"jeton_throttled_total{limit="client_secrets"}"#), 3);
+    server.stop().await;
+}
+
+/// Where it would get in at once, so would a guess that is right, after ever so many that were not.
+#[tokio::test]
+async fn a_secret_that_is_in_use_elsewhere_is_guessed_no_faster_for_it() {
+    let server = Server::start(&strict()).await;
+    let elsewhere = server.caller_from(3, "shop").await;
+    elsewhere.issue(client_credentials()).await.expect("a token");
+    let guesser = server.caller_from(2, "shop").await;
+    guess_until_slowed(&guesser).await;
+    for number in 10..20 {
+        let guess = with_secret(&guesser, &format!("guess {number}"));
+        let refused = guess.issue(client_credentials()).await;
+        assert_refused(refused, Code::ResourceExhausted, "RATE_LIMITED");
+    }
+    // The guess that is right.
+    let refused = guesser.issue(client_credentials()).await;
+    assert_refused(refused, Code::ResourceExhausted, "RATE_LIMITED");
+    elsewhere.issue(client_credentials()).await.expect("a token");
     server.stop().await;
 }
 

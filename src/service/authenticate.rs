@@ -1,12 +1,15 @@
 //! Authenticates callers: by secret, by name alone for public clients, by our own access tokens.
 
+use std::net::IpAddr;
+
 use super::{
     Caller, Credentials, IdAndSecret, Service,
     certificates::lists,
-    client_check::{Found, Turn},
+    client_check::{Found, Presented, Turn},
     holder::Holder,
     introspect::TokenRecords,
     rehash::Shown,
+    verified::Claim,
 };
 use crate::{
     domain::{
@@ -128,10 +131,24 @@ impl<S: Store> Service<S> {
         let id = ClientId::parse(&reading.client_id).ok()?;
         let client = self.store.clients().cached(&id).filter(|client| !client.disabled)?;
         let hashes = client.chosen_hashes(self.now());
-        let known = !hashes.is_empty()
-            && self.verified.recall(&self.verified.proof(id.as_str(), &hashes, &reading.secret))
-                == Some(true);
+        let claim = Claim { client_id: id.as_str(), hashes: &hashes, secret: &reading.secret };
+        let known = !hashes.is_empty() && self.is_known(claim, reading.address);
         known.then(|| Caller::new(client))
+    }
+
+    /// Whether the secret was right at this address, or elsewhere while nobody guesses here: where somebody
+    /// does, a right one that has not been shown here may be a guess.
+    fn is_known(&self, claim: Claim<'_>, address: Option<IpAddr>) -> bool {
+        let there = self.verified.proof_at(Holder::address(address), claim);
+        if self.verified.was_right_there(&there) {
+            return true;
+        }
+        let known = self.verified.recall(&self.verified.proof(claim)) == Some(true)
+            && !self.client_checks.slows(claim.client_id, address);
+        if known {
+            self.verified.remember_there(there);
+        }
+        known
     }
 
     async fn public_client(&self, client_ids: &[String]) -> Result<Option<Caller>, Error> {
@@ -275,14 +292,25 @@ impl<S: Store> Service<S> {
         client: Option<&Stored<Client>>,
     ) -> Result<bool, Error> {
         let hashes = client.map(|client| client.chosen_hashes(self.now())).unwrap_or_default();
-        let proof = self.verified.proof(client_id, &hashes, secret);
+        let claim = Claim { client_id, hashes: &hashes, secret };
+        let proof = self.verified.proof(claim);
         let known = || self.verified.recall(&proof);
-        if let Some(right) = known() {
-            return Ok(right);
+        if known() == Some(false) {
+            return Ok(false);
         }
-        let check = match self.client_checks.turn(client_id, *address, known).await {
+        if self.is_known(claim, *address) {
+            return Ok(true);
+        }
+        let there = self.verified.proof_at(Holder::address(*address), claim);
+        let presented = Presented { client_id, address: *address, proof: there };
+        let check = match self.client_checks.turn(presented, known).await {
             Ok(Turn::Check(check)) => check,
-            Ok(Turn::Known(right)) => return Ok(right),
+            Ok(Turn::Known(right)) => {
+                if right {
+                    self.verified.remember_there(there);
+                }
+                return Ok(right);
+            }
             Err(error) => {
                 let throttled = matches!(error, Error::RateLimited { .. });
                 self.metrics.over_guesses.inc_by(throttled.into());
@@ -292,6 +320,9 @@ impl<S: Store> Service<S> {
         let found = check.find(secret, &hashes).await?;
         let right = found.is_some();
         self.verified.remember(proof, right);
+        if right {
+            self.verified.remember_there(there);
+        }
         if let (Some(client), Some(Found { phc, reading })) = (client, found) {
             self.renew_secret(client, phc, Shown { secret: secret.clone(), reading });
         }

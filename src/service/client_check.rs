@@ -10,7 +10,9 @@ use super::{
     fair_queue::{FairQueue, Permit},
     hash_pool::{HashPermit, HashPool},
     holder::{Account, Holder},
+    returns::{Returns, Waiting},
     turns::{Presence, Turns},
+    verified::Proof,
 };
 use crate::{
     domain::{
@@ -31,8 +33,10 @@ const MOST_WAITING: usize = 1_024;
 /// out starts without any; a guesser would have to name as many clients to be so.
 const REMEMBERED: usize = 16_384;
 
-/// Longest pause that a request waits for. If it is longer, the caller is asked to retry.
+/// Longest pause that a request waits for. If it is longer, the caller is asked to retry, so much before the
+/// pause is over: a secret that comes back and waits then has the next turn.
 const LONGEST_STAY: Duration = Duration::from_secs(2);
+const EARLY: Duration = Duration::from_secs(1);
 
 /// One check at a time for each client and address, whether or not there is such a client, and for
 /// all together half of the pool: logins get the other half.
@@ -43,6 +47,8 @@ pub(super) struct ClientChecks {
     policy: GuessPolicy,
     /// By client and address.
     guesses: Cache<Holder, Guesses>,
+    /// Whose turn it is where wrong secrets have slowed the next ones down.
+    returns: Returns,
     /// Origin of the times.
     began: Instant,
 }
@@ -64,7 +70,18 @@ pub(super) struct Found<'h> {
     pub(super) reading: Reading,
 }
 
-/// Result of waiting for a turn.
+/// A secret that a caller shows.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Presented<'a> {
+    /// The client id of the request.
+    pub(super) client_id: &'a str,
+    /// The address of the connection.
+    pub(super) address: Option<IpAddr>,
+    /// Stands for the secret of this client at this address.
+    pub(super) proof: Proof,
+}
+
+/// What waiting for a turn has come to.
 pub(super) enum Turn<'a> {
     /// The secret may be checked.
     Check(ClientCheck<'a>),
@@ -81,34 +98,41 @@ impl ClientChecks {
             share,
             policy,
             guesses: Cache::new(REMEMBERED),
+            returns: Returns::new(),
             began: Instant::now(),
         }
     }
 
-    /// Waits for the turn of who calls itself `client_id`, from `address`. `known` says whether the
-    /// secret is right, where that has come to be known.
+    /// Waits for the turn of a secret. `known` says whether it is right, where that has come to be known.
     ///
     /// # Errors
     /// `RateLimited` when too many secrets were wrong; `Overloaded` when too many wait for such a
     /// turn, or none comes soon.
     pub(super) async fn turn(
         &self,
-        client_id: &str,
-        address: Option<IpAddr>,
+        Presented { client_id, address, proof }: Presented<'_>,
         known: impl Fn() -> Option<bool>,
     ) -> Result<Turn<'_>, Error> {
         let (client, address) = (Holder::claimed(client_id), Holder::address(address));
         let key = client.and(address);
+        let waiting = match self.pace(key) {
+            Duration::ZERO => None,
+            _ => Some(self.returns.wait(key, proof).ok_or_else(|| self.too_late(key))?),
+        };
         let mut turn = self.turns.join(address, key)?;
         let coming = async {
             turn.look();
             while !turn.begin(1).await {
                 turn.look();
             }
+            // A wrong one costs nobody anything. A right one waits as long as a guess: it may be one.
+            if known() == Some(false) {
+                return Ok(Turn::Known(false));
+            }
+            self.sit_out(key, waiting.as_ref()).await?;
             if let Some(right) = known() {
                 return Ok(Turn::Known(right));
             }
-            self.sit_out(key).await?;
             let share = self.share.permit(Account { party: address, member: client }).await?;
             let seat = self.hashes.seat(Account::stranger(address)).await?;
             let turn = Arc::new((turn, share));
@@ -118,16 +142,25 @@ impl ClientChecks {
         timeout(patience, coming).await.unwrap_or_else(|_| Err(self.too_late(key)))
     }
 
-    /// Sits out the pause after wrong secrets.
+    /// Whether secrets of who calls itself `client_id`, from `address`, are looked at slowly now.
+    pub(super) fn slows(&self, client_id: &str, address: Option<IpAddr>) -> bool {
+        let key = Holder::claimed(client_id).and(Holder::address(address));
+        !self.pace(key).is_zero()
+    }
+
+    /// Sits out the pause after wrong secrets, which ends for the one that has come back most often.
     ///
     /// # Errors
-    /// `RateLimited` when it is too long for that.
-    async fn sit_out(&self, key: Holder) -> Result<(), Error> {
+    /// `RateLimited` when it is too long for that, and for the others.
+    async fn sit_out(&self, key: Holder, waiting: Option<&Waiting<'_>>) -> Result<(), Error> {
         let wait = self.policy.wait(self.guesses.get(&key), self.began.elapsed());
         if wait > LONGEST_STAY {
-            return Err(Error::RateLimited { cause: Cause::ClientSecrets, retry_after: wait });
+            return Err(self.too_late(key));
         }
         sleep(wait).await;
+        if waiting.is_some_and(|waiting| !waiting.is_first()) {
+            return Err(self.too_late(key));
+        }
         Ok(())
     }
 
@@ -136,13 +169,16 @@ impl ClientChecks {
         self.policy.pace(self.guesses.get(&key), self.began.elapsed())
     }
 
-    /// Returns the error if no turn came in time.
+    /// Returns the error if no turn came in time. It says when to come for the next.
     fn too_late(&self, key: Holder) -> Error {
-        let pace = self.pace(key);
+        let (guesses, now) = (self.guesses.get(&key), self.began.elapsed());
+        let (pace, wait) = (self.policy.pace(guesses, now), self.policy.wait(guesses, now));
         if pace.is_zero() {
             return Error::OVERLOADED;
         }
-        Error::RateLimited { cause: Cause::ClientSecrets, retry_after: pace }
+        let next = if wait > LONGEST_STAY { wait } else { wait + pace };
+        let retry_after = next.saturating_sub(EARLY).max(pace.min(EARLY));
+        Error::RateLimited { cause: Cause::ClientSecrets, retry_after }
     }
 }
 
@@ -187,5 +223,69 @@ impl ClientCheck<'_> {
         };
         let seat = seat.holding(Arc::clone(&self.turn));
         hashes.verify_on(seat, secret, phc).await
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::task::JoinSet;
+
+    use super::*;
+    use crate::domain::{entropy::Entropy, hash_cost::HashCost};
+
+    struct Zeros;
+
+    impl Entropy for Zeros {
+        fn fill(&self, buffer: &mut [u8]) {
+            buffer.fill(0);
+        }
+    }
+
+    /// How many tries it takes until a right secret that was never shown is looked at, at an address
+    /// where others show ever new ones without a pause.
+    async fn tries(policy: GuessPolicy) -> u32 {
+        let cost = HashCost { memory_kib: 8, iterations: 1, parallelism: 1 };
+        let pool = HashPool::start(1, cost, Arc::new(Zeros)).expect("a pool");
+        let checks = Arc::new(ClientChecks::new(Arc::new(pool), policy));
+        let key = Holder::claimed("shop").and(Holder::address(None));
+        let guessed = move |checks: &ClientChecks| {
+            let guesses = checks.policy.wrong(checks.guesses.get(&key), checks.began.elapsed());
+            checks.guesses.insert(key, guesses);
+        };
+        guessed(&checks);
+        let shown = |proof| Presented { client_id: "shop", address: None, proof };
+        let mut guessers = JoinSet::new();
+        for guesser in 0..100_u64 {
+            let checks = Arc::clone(&checks);
+            guessers.spawn(async move {
+                for number in 0..u64::MAX {
+                    let mut proof = [0; 32];
+                    proof[..8].copy_from_slice(&guesser.to_be_bytes());
+                    proof[8..16].copy_from_slice(&number.to_be_bytes());
+                    match checks.turn(shown(proof), || None).await {
+                        Ok(_) => guessed(&checks),
+                        Err(_) => sleep(Duration::from_millis(100)).await,
+                    }
+                }
+            });
+        }
+        // They are all there.
+        sleep(3 * policy.pause).await;
+        for number in 1.. {
+            match checks.turn(shown([1; 32]), || None).await {
+                Ok(_) => return number,
+                Err(Error::RateLimited { retry_after, .. }) => sleep(retry_after).await,
+                Err(error) => panic!("{error:?}"),
+            }
+        }
+        unreachable!("it goes on")
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_secret_that_comes_back_is_looked_at_before_those_that_guessers_show_once() {
+        for pause in [1, 10] {
+            let tries = tries(GuessPolicy { free: 1, pause: Duration::from_secs(pause) }).await;
+            assert!(tries <= 4, "{tries} tries at a pause of {pause} s");
+        }
     }
 }

@@ -42,6 +42,11 @@ impl Holder {
         Self::named("both", &[self.0, other.0].concat())
     }
 
+    /// What tells it from all others.
+    pub(super) const fn as_bytes(&self) -> &[u8] {
+        &self.0
+    }
+
     /// The zero byte ends the kind, which has none.
     fn named(kind: &str, name: &[u8]) -> Self {
         let hash = Sha256::new().chain_update(kind).chain_update([0]).chain_update(name);

@@ -47,6 +47,7 @@ mod refresh;
 mod rehash;
 mod request_budget;
 mod retention;
+mod returns;
 mod revoke;
 mod shares;
 mod status;

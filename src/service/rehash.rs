@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use tracing::Instrument as _;
 
-use super::Service;
+use super::{Service, verified::Claim};
 use crate::{
     domain::{
         client::Client,
@@ -64,7 +64,8 @@ impl<S: Store> Service<S> {
                 held.stored = StoredSecret::Chosen(hash.clone());
             }
             let hashes = renewed.chosen_hashes(now);
-            verified.remember(verified.proof(client.id.as_str(), &hashes, &secret), true);
+            let claim = Claim { client_id: client.id.as_str(), hashes: &hashes, secret: &secret };
+            verified.remember(verified.proof(claim), true);
             let written = store.clients().write(Write::Replace(client.version(), renewed)).await;
             report("a client secret", written.map(drop));
         };

@@ -4,6 +4,7 @@ use hmac::{Hmac, KeyInit as _, Mac as _};
 use quick_cache::sync::Cache;
 use sha2::Sha256;
 
+use super::holder::Holder;
 use crate::domain::{
     entropy::{Entropy, draw},
     secret::Secret,
@@ -12,8 +13,19 @@ use crate::domain::{
 /// Secrets remembered of each kind; one entry is 32 bytes and its share of a table.
 const CAPACITY: usize = 4096;
 
-/// Stands for a client, the stored hashes of its that are live, and a secret.
+/// Stands for a client, the stored hashes of its that are live, and a secret, anywhere or at one address.
 pub(super) type Proof = [u8; 32];
+
+/// A secret that is shown for a client.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Claim<'a> {
+    /// The client id of the request.
+    pub(super) client_id: &'a str,
+    /// The stored hashes of its that are live.
+    pub(super) hashes: &'a [&'a str],
+    /// The secret of the request.
+    pub(super) secret: &'a Secret,
+}
 
 /// Entries are MACs, under a key of this process alone. When a secret is added, expires or ends,
 /// the live hashes are others, so earlier entries are never found again: nothing has to be dropped.
@@ -23,25 +35,40 @@ pub(super) type Proof = [u8; 32];
 ///
 /// Wrong secrets are remembered beside right ones and never in their place: a client that goes on with
 /// a secret that has ended costs a look-up, and takes no turn from those behind its address.
+///
+/// A secret that was right at an address is remembered for that address too: at an address of guesses, a secret
+/// that was right elsewhere may be one of them.
 pub(super) struct VerifiedSecrets {
     key: Hmac<Sha256>,
     right: Cache<Proof, ()>,
+    right_there: Cache<Proof, ()>,
     wrong: Cache<Proof, ()>,
 }
 
 impl VerifiedSecrets {
     pub(super) fn new(entropy: &dyn Entropy) -> Self {
         let key = Hmac::new(&draw::<64>(entropy).into());
-        Self { key, right: Cache::new(CAPACITY), wrong: Cache::new(CAPACITY) }
+        let cache = || Cache::new(CAPACITY);
+        Self { key, right: cache(), right_there: cache(), wrong: cache() }
     }
 
     /// Returns the key of the fact "this secret of this client matches one of these stored hashes".
-    pub(super) fn proof(&self, client_id: &str, hashes: &[&str], secret: &Secret) -> Proof {
+    pub(super) fn proof(&self, claim: Claim<'_>) -> Proof {
+        self.mac(claim, &[])
+    }
+
+    /// Returns the key of the same fact at one address.
+    pub(super) fn proof_at(&self, address: Holder, claim: Claim<'_>) -> Proof {
+        self.mac(claim, address.as_bytes())
+    }
+
+    fn mac(&self, Claim { client_id, hashes, secret }: Claim<'_>, address: &[u8]) -> Proof {
         let mut mac = self.key.clone();
         mac.update(&(hashes.len() as u64).to_be_bytes());
-        for field in [client_id].iter().chain(hashes) {
+        let fields = [address, client_id.as_bytes()].into_iter();
+        for field in fields.chain(hashes.iter().map(|hash| hash.as_bytes())) {
             mac.update(&(field.len() as u64).to_be_bytes());
-            mac.update(field.as_bytes());
+            mac.update(field);
         }
         mac.update(secret.expose().as_bytes());
         mac.finalize().into_bytes().into()
@@ -59,5 +86,15 @@ impl VerifiedSecrets {
             return Some(true);
         }
         self.wrong.get(proof).map(|()| false)
+    }
+
+    /// Notes that the secret behind `proof` was right at its address.
+    pub(super) fn remember_there(&self, proof: Proof) {
+        self.right_there.insert(proof, ());
+    }
+
+    /// Whether the secret behind `proof` was right at its address.
+    pub(super) fn was_right_there(&self, proof: &Proof) -> bool {
+        self.right_there.get(proof).is_some()
     }
 }
