@@ -272,6 +272,38 @@ fn every_alert_that_the_on_call_page_names_is_played() {
     assert_none(alerts.len(), 8, &findings);
 }
 
+/// What of a page is to name a test and names none: paragraphs, points and tables, save for those that say why.
+fn without_a_test(text: &str) -> Vec<&str> {
+    let mut found = Vec::new();
+    let mut excused = false;
+    for paragraph in text.split("\n\n").map(str::trim) {
+        if paragraph.starts_with('#') {
+            excused = false;
+            continue;
+        }
+        excused |= paragraph.contains("<!-- no test in this section: ");
+        let is_prose = !paragraph.is_empty() && !paragraph.contains("```");
+        let points = paragraph.split("\n* ").filter(|_| is_prose && !excused);
+        found.extend(points.filter(|point| {
+            let mut spans = point.split('`').skip(1).step_by(2);
+            let shown = spans.any(|span| is_test(span) || span.starts_with("tests/"));
+            !shown && !point.contains("](../tests/") && !point.contains("<!-- no test: ")
+        }));
+    }
+    found
+}
+
+#[test]
+fn every_paragraph_on_security_names_a_test_or_says_why_it_has_none() {
+    let page = fs::read_to_string(top().join("docs/security.md")).expect("the page");
+    assert!(page.matches("\n\n").count() > 40, "it is not read");
+    let found = without_a_test(&page);
+    assert!(found.is_empty(), "{}", found.join("\n\n"));
+    let text = "# A\n\nSaid.\n\n* `a_b_c_d_e`\n* one\n\n## B\n\n<!-- no test in this section: x -->\nSaid.\n\n\
+                ### C\n\n<!-- no test: x -->\nSaid.\n\n| a | b |";
+    assert_eq!(without_a_test(text), ["Said.", "one", "| a | b |"]);
+}
+
 /// Otherwise a page could be there that nobody finds.
 #[test]
 fn every_page_is_led_to_by_another() {

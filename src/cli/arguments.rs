@@ -7,13 +7,16 @@ use std::{
 };
 
 use clap::{
-    Arg, Command, CommandFactory as _, Error, FromArgMatches as _,
+    Arg, ArgMatches, Command, CommandFactory as _, Error, FromArgMatches as _,
     builder::{OsStringValueParser, TypedValueParser as _},
     error::{ContextKind, ContextValue, ErrorKind},
 };
 
-use super::{command::Cli, examples, meant, presentation};
-use crate::config::{Environment as _, ProcessEnvironment, says_where_a_database_is};
+use super::{command::Cli, examples, presentation};
+use crate::{
+    config::{self, Environment as _, ProcessEnvironment, may_be_secret, says_where_a_database_is},
+    domain::secret::Secret,
+};
 
 /// The command line, with what all commands share.
 pub(super) fn command() -> Command {
@@ -24,13 +27,54 @@ pub(super) fn command() -> Command {
 /// the process.
 pub(super) fn read() -> Cli {
     let arguments: Vec<_> = std::env::args_os().collect();
-    let mut command = checked_paths(without_empty_variables(command()));
-    let read = command.try_get_matches_from_mut(&arguments);
-    let read = read.and_then(|matches| {
+    let read = parse(&arguments).and_then(|matches| {
         presentation::keep(&matches);
         Cli::from_arg_matches(&matches)
     });
-    read.unwrap_or_else(|error| without_secrets(naming_variable(error, command, &arguments)).exit())
+    read.unwrap_or_else(|error| error.exit())
+}
+
+/// What the arguments say.
+///
+/// # Errors
+/// When they name no command, or hold a secret, which is not shown.
+pub(super) fn parse(arguments: &[OsString]) -> Result<ArgMatches, Error> {
+    let mut command = checked_paths(without_empty_variables(command()));
+    let parsed = command.try_get_matches_from_mut(arguments);
+    let place = exposed(&command, arguments);
+    let matches =
+        parsed.map_err(|error| without_secrets(naming_variable(error, command.clone(), arguments)));
+    match (matches, place) {
+        (Ok(_), Some(place)) => Err(command.error(ErrorKind::ValueValidation, place)),
+        (matches, _) => matches,
+    }
+}
+
+/// Where a token or a secret was put among what every process of the machine may see, or into a variable
+/// for something else. A URL is looked at by what takes one.
+fn exposed(command: &Command, arguments: &[OsString]) -> Option<String> {
+    let is_secret = |text: &OsStr| {
+        let text = text.to_string_lossy();
+        may_be_secret(&text) && !says_where_a_database_is(&text)
+    };
+    if arguments.iter().skip(1).any(|argument| is_secret(argument)) {
+        let exposed = "an argument is a token or a secret, which others may have seen by now: revoke or \
+                       rotate it";
+        return Some(exposed.to_owned());
+    }
+    variables(command).into_iter().find_map(|name| {
+        let value = ProcessEnvironment.variable(name)?;
+        is_secret(&value).then(|| format!("{name} holds a token or a secret, and is not for one"))
+    })
+}
+
+/// The variables that stand in for flags, save for those of secrets.
+fn variables(command: &Command) -> Vec<&str> {
+    let named = command.get_arguments().filter_map(|argument| {
+        let secret = argument.get_value_parser().type_id() == TypeId::of::<Secret>();
+        argument.get_env().and_then(OsStr::to_str).filter(|_| !secret)
+    });
+    named.chain(command.get_subcommands().flat_map(variables)).collect()
 }
 
 /// A variable that is set to nothing is an unset one: clap would read it as an empty value of a flag
@@ -40,7 +84,8 @@ fn without_empty_variables(command: Command) -> Command {
     const NONE: &str = "";
     let unset = |argument: Arg| match argument.get_env() {
         Some(name) if is_empty(name) => argument.env(NONE).hide_env(true),
-        Some(_) | None => argument,
+        // Help would show what stands in it.
+        Some(_) | None => argument.hide_env_values(true),
     };
     command.mut_args(unset).mut_subcommands(without_empty_variables)
 }
@@ -69,7 +114,7 @@ fn naming_variable(mut error: Error, mut command: Command, arguments: &[OsString
 
 /// Returns the text in the place of a value that an error must not repeat.
 fn not_shown(text: &str) -> &'static str {
-    if meant::is_secret(text) {
+    if may_be_secret(text) && !text.contains("://") {
         "a token or a secret"
     } else if text.contains("://") {
         "a URL"
@@ -96,7 +141,14 @@ fn without_secrets(mut error: Error) -> Error {
     if error.kind() == ErrorKind::UnknownArgument {
         hide(&mut error, ContextKind::InvalidArg, is_flag);
     }
-    error
+    // What a value is refused with may repeat it.
+    let said = error.to_string();
+    let shown = config::without_secrets(&said);
+    if shown == said {
+        error
+    } else {
+        Error::raw(error.kind(), shown.trim_start_matches("error: "))
+    }
 }
 
 /// Returns whether it is a value of the kind that can be mistyped, like a number or a time: no URL,

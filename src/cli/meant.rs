@@ -4,6 +4,7 @@ use thiserror::Error;
 
 use crate::{
     app::{TOKEN_CHARS, Token, TokenKind, UserId, is_generated},
+    config::may_be_secret,
     domain::secret::Secret,
 };
 
@@ -121,7 +122,7 @@ pub(super) fn given(text: &str) -> Result<String, NotMeant> {
     if text.is_empty() {
         return Err(NotMeant::Empty);
     }
-    if is_secret(text) {
+    if may_be_secret(text) {
         return Err(NotMeant::Exposed);
     }
     Ok(text.to_owned())
@@ -131,16 +132,6 @@ pub(super) fn given(text: &str) -> Result<String, NotMeant> {
 pub(super) fn login_name(text: &str) -> Result<String, NotMeant> {
     let name = given(text)?;
     if UserId::parse(&name).is_some() { Err(NotMeant::NoLoginName) } else { Ok(name) }
-}
-
-/// Returns whether an argument holds a secret, which no argument may.
-pub(super) fn is_secret(text: &str) -> bool {
-    ["jat_", "jrt_", "jcs_"].iter().any(|prefix| {
-        text.match_indices(prefix).any(|(at, _)| {
-            let letters = text[at + prefix.len()..].bytes();
-            letters.take_while(u8::is_ascii_alphanumeric).count() >= 40
-        })
-    })
 }
 
 #[cfg(test)]

@@ -59,6 +59,7 @@ use std::{
 use tokio::runtime::Runtime;
 
 use self::{command::Command, error::CliError};
+use crate::config::without_secrets;
 
 /// Time for which a process that ends waits for a reader of its last message.
 const LAST_WORDS: Duration = Duration::from_secs(5);
@@ -74,7 +75,7 @@ pub fn main() -> ExitCode {
         Err(CliError::Logged) => ExitCode::FAILURE,
         Err(CliError::Io(_, error)) if error.kind() == ErrorKind::BrokenPipe => ExitCode::FAILURE,
         Err(error) => {
-            say(format!("jeton: {error}\n"));
+            say(format!("jeton: {}\n", without_secrets(&error.to_string())));
             let usage = matches!(error, CliError::Usage(_) | CliError::NotMeant(_));
             if usage { ExitCode::from(2) } else { ExitCode::FAILURE }
         }
@@ -137,6 +138,8 @@ fn run(command: Command) -> Result<(), CliError> {
 
 #[cfg(test)]
 mod tests {
+    use std::ffi::OsString;
+
     use clap::Command;
 
     use super::arguments;
@@ -188,6 +191,54 @@ mod tests {
             !["jeton health: service", ": field"].iter().any(|known| argument.ends_with(known))
         });
         assert_eq!(found, [""; 0]);
+    }
+
+    /// The command lines that give `value` to each argument of each command.
+    fn given(command: &Command, line: &[OsString], value: &str, lines: &mut Vec<Vec<OsString>>) {
+        let with = |words: &[&str]| {
+            let words = words.iter().map(OsString::from);
+            line.iter().cloned().chain(words).collect::<Vec<_>>()
+        };
+        for argument in command.get_arguments().filter(|one| one.get_action().takes_values()) {
+            lines.push(match argument.get_long() {
+                Some(flag) if lines.len() % 2 == 0 => with(&[&format!("--{flag}"), value]),
+                Some(flag) => with(&[&format!("--{flag}={value}")]),
+                None => with(&[value]),
+            });
+        }
+        for command in command.get_subcommands() {
+            given(command, &with(&[command.get_name()]), value, lines);
+        }
+    }
+
+    #[test]
+    fn what_looks_like_a_secret_is_taken_by_no_argument_of_any_command_and_never_shown() {
+        let secrets = [
+            "jat_Tr0ub4dor0123456789",
+            "jcs_Tr0ub4dor00000000000000000000000000000000000",
+            "$argon2id$v=19$m=8,t=1,p=1$Tr0ub4dor$aGFzaA",
+            "eyJhbGciOiJub25lIn0.Tr0ub4dor.",
+            "-----BEGIN PRIVATE KEY-----\nTr0ub4dor\n",
+            // What takes a URL looks at it itself.
+            "http://jeton:Tr0ub4dor@127.0.0.1:1",
+        ];
+        let lines = secrets.map(|secret| {
+            let mut lines = Vec::new();
+            given(&arguments::command(), &["jeton".into()], secret, &mut lines);
+            lines
+        });
+        assert!(lines[0].len() > 200, "{}", lines[0].len());
+        for at in 0..lines[0].len() {
+            let kind = at % secrets.len();
+            let line = &lines[kind][at];
+            match arguments::parse(line) {
+                Ok(_) => assert_eq!(kind, 5, "{line:?}"),
+                Err(refused) => {
+                    let said = format!("{refused} {refused:?}");
+                    assert!(!said.contains("Tr0ub4dor"), "{line:?}: {refused}");
+                }
+            }
+        }
     }
 
     #[test]

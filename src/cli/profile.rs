@@ -7,7 +7,10 @@ use std::{
 };
 
 use thiserror::Error;
-use toml_span::{Value, value::ValueInner};
+use toml_span::{
+    Value,
+    value::{Table, ValueInner},
+};
 use zeroize::Zeroizing;
 
 use super::encryption::Encryption;
@@ -29,19 +32,20 @@ pub(super) struct Profile {
     pub(super) client_secret: Option<Secret>,
 }
 
-/// Reason for which a profile cannot be used. None of these quotes the file: it holds secrets.
+/// Reason for which a profile cannot be used. None of these quotes the file, which holds secrets, nor the name
+/// of a profile that is not there, which may be a secret in the wrong place.
 #[derive(Debug, Error)]
 pub(super) enum ProfileError {
     #[error("no place for profiles: neither XDG_CONFIG_HOME nor HOME names a directory")]
     Nowhere,
-    #[error("{}: {error}; it should hold a table [{name}] with server, client_id and client_secret", .path.display())]
-    Unreadable { path: PathBuf, name: String, error: io::Error },
+    #[error("{}: {error}; it should hold a table of the profile's name with server, client_id and client_secret", .path.display())]
+    Unreadable { path: PathBuf, error: io::Error },
     #[error("{}: belongs to somebody else; a profile must be its user's own file", .0.display())]
     Foreign(PathBuf),
     #[error("{path}: others can read or write it; run: chmod 600 {path}", path = .0.display())]
     Exposed(PathBuf),
-    #[error("{}: no profile [{name}]", .path.display())]
-    Unknown { path: PathBuf, name: String },
+    #[error("{}: no profile of that name; {known}", .path.display())]
+    Unknown { path: PathBuf, known: String },
     #[error("{}:{line}: {problem}", .path.display())]
     Faulty { path: PathBuf, line: usize, problem: &'static str },
     #[error("there is a profile [{0}] already: choose another with --profile")]
@@ -58,16 +62,16 @@ impl Profile {
     /// Reads the profile of that name.
     pub(super) fn load(name: &str) -> Result<Self, ProfileError> {
         let path = path().ok_or(ProfileError::Nowhere)?;
-        let text = read(&path, name)?;
+        let text = read(&path)?;
         let fault = |at: usize, problem| {
             let line = text.as_bytes().iter().take(at).filter(|byte| **byte == b'\n').count() + 1;
             ProfileError::Faulty { path: path.clone(), line, problem }
         };
         let mut file =
             toml_span::parse(&text).map_err(|error| fault(error.span.start, "this is no TOML"))?;
-        let unknown = || ProfileError::Unknown { path: path.clone(), name: name.into() };
-        let ValueInner::Table(mut profiles) = file.take() else { return Err(unknown()) };
-        let mut value = profiles.remove(name).ok_or_else(unknown)?;
+        let unknown = |known| ProfileError::Unknown { path: path.clone(), known };
+        let ValueInner::Table(mut profiles) = file.take() else { return Err(unknown(NONE.into())) };
+        let Some(mut value) = profiles.remove(name) else { return Err(unknown(named(&profiles))) };
         let at = value.span.start;
         let ValueInner::Table(entries) = value.take() else {
             return Err(fault(at, "a profile is a table"));
@@ -105,6 +109,16 @@ impl Profile {
     }
 }
 
+/// Where a file has no profiles.
+const NONE: &str = "it holds none";
+
+/// Which profiles there are.
+fn named(profiles: &Table<'_>) -> String {
+    let tables = profiles.iter().filter(|(_, value)| value.as_table().is_some());
+    let names: Vec<_> = tables.map(|(key, _)| format!("[{}]", key.name)).collect();
+    if names.is_empty() { NONE.to_owned() } else { format!("it holds {}", names.join(", ")) }
+}
+
 fn string(value: &mut Value<'_>) -> Option<String> {
     if let ValueInner::String(text) = value.take() { Some(text.into_owned()) } else { None }
 }
@@ -125,10 +139,10 @@ pub(super) fn path() -> Option<PathBuf> {
 }
 
 /// Owner and mode come from the open file, since its name may refer to another one a moment later.
-pub(super) fn read(path: &Path, name: &str) -> Result<Zeroizing<String>, ProfileError> {
+pub(super) fn read(path: &Path) -> Result<Zeroizing<String>, ProfileError> {
     let unreadable = |error| {
-        let (path, name) = (path.to_owned(), name.to_owned());
-        ProfileError::Unreadable { path, name, error }
+        let path = path.to_owned();
+        ProfileError::Unreadable { path, error }
     };
     let file = File::open(path).map_err(unreadable)?;
     let metadata = file.metadata().map_err(unreadable)?;

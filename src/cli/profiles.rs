@@ -29,7 +29,7 @@ pub(super) fn check_free(name: &str) -> Result<(), ProfileError> {
 pub(super) fn keep(name: &str, kept: &Profile) -> Result<PathBuf, ProfileError> {
     check_name(name)?;
     let path = profile::path().ok_or(ProfileError::Nowhere)?;
-    let before = match profile::read(&path, name) {
+    let before = match profile::read(&path) {
         Ok(text) => text,
         Err(ProfileError::Unreadable { error, .. }) if error.kind() == io::ErrorKind::NotFound => {
             Zeroizing::default()

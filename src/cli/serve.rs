@@ -18,6 +18,7 @@ use crate::{
     config::{
         self, AuditSettings, Environment, Faults, ListenAddress, Loaded, LogFormat, LogSettings,
         Overrides, ProcessEnvironment, ServingEnvironment, Settings, TraceSettings, Warning,
+        without_secrets,
     },
     domain::secret::Secret,
     telemetry::{self, Log, LogSwitch},
@@ -84,7 +85,7 @@ impl Serve {
         match served {
             // A line that no reader of the log could parse would be the one that matters most.
             Err(error) if telemetry::is_json(settings.log.format) => {
-                tracing::error!("{error}");
+                tracing::error!("{}", without_secrets(&error.to_string()));
                 Err(CliError::Logged)
             }
             served => served,
@@ -139,7 +140,7 @@ fn logged(error: CliError) -> CliError {
     let settings = LogSettings { format: LogFormat::Json, ..LogSettings::default() };
     let log = telemetry::start(&settings, &AuditSettings::Off, &TraceSettings::default());
     let Ok(_log) = log else { return error };
-    for line in error.to_string().lines() {
+    for line in without_secrets(&error.to_string()).lines() {
         tracing::error!("{line}");
     }
     CliError::Logged

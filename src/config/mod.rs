@@ -11,6 +11,7 @@
 //! | `listeners`, `check`, `tls`, `limits`, `storage`, `tokens`, `passwords`, `secrets`, `lockout`, `log`, `audit`, `traces`, `serve` | one section of the file each |
 //! | `client`, `user` | one `[[client]]` or `[[user]]` each |
 //! | `credential`, `secret_text`, `phc` | the ways to give a secret or password, and its hash |
+//! | `path`, `pasted` | paths, and secrets in the wrong place |
 //! | `fields` | typed values out of one TOML table |
 //! | `syntax` | what is wrong with a file that is no TOML |
 //! | `fault`, `warning`, `report` | the faults and warnings of a file, with their places |
@@ -37,6 +38,7 @@ mod log;
 mod log_filter;
 mod overrides;
 mod passwords;
+mod pasted;
 mod path;
 mod phc;
 mod regular_file;
@@ -71,6 +73,7 @@ pub use self::{
     log::LogSettings,
     overrides::Overrides,
     passwords::PasswordSettings,
+    pasted::{may_be_secret, without_secrets},
     path::says_where_a_database_is,
     regular_file::RegularFile,
     secret_text::secret_text,

@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
+use super::pasted::may_be_secret;
 use crate::domain::invalid::Invalid;
 
 /// Returns `true` if a path is the URL of a database.
@@ -29,6 +30,9 @@ pub(super) fn path(text: &str) -> Result<PathBuf, Invalid> {
     }
     if is_url(Path::new(text)) {
         return Err(Invalid("must be a path: the URL of a database goes into store.url"));
+    }
+    if may_be_secret(text) {
+        return Err(Invalid("must be a path, not a token or a secret"));
     }
     Ok(text.into())
 }

@@ -4,6 +4,7 @@ use std::path::Path;
 
 use super::{
     fault::{Fault, Faults, Place},
+    pasted::without_secrets,
     warning::Warning,
 };
 
@@ -73,7 +74,7 @@ impl<'a> Report<'a> {
         };
         let fault = |(spot, problem): &(Spot, String)| Fault {
             place: place(spot),
-            problem: problem.clone(),
+            problem: without_secrets(problem),
         };
         Faults(self.faults.iter().map(fault).collect())
     }

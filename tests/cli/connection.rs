@@ -129,6 +129,7 @@ fn what_may_be_a_secret_in_the_wrong_place_is_not_repeated() {
         "http://jeton:hunter2@127.0.0.1:1",
         "jat_0123456789hunter2",
         "-----BEGIN PRIVATE KEY-----\nhunter2\n-----END PRIVATE KEY-----\n",
+        "$argon2id$v=19$m=8,t=1,p=1$hunter2$aGFzaA",
     ];
     for given in urls {
         for line in ["migrate --from", "migrate --from sled:/nowhere --to", "serve --store-url"] {
@@ -137,10 +138,7 @@ fn what_may_be_a_secret_in_the_wrong_place_is_not_repeated() {
         for line in
             ["serve --config", "check --store", "serve --http-issuer", "serve --grpc-listen"]
         {
-            // A token may be the name of a file.
-            if !given.starts_with("jat_") {
-                refused(Jeton::new(line).and(given));
-            }
+            refused(Jeton::new(line).and(given));
         }
         for line in [
             "token introspect",
@@ -156,18 +154,35 @@ fn what_may_be_a_secret_in_the_wrong_place_is_not_repeated() {
         ] {
             refused(Jeton::new(line).and(given));
         }
-        for variable in ["JETON_SERVER", "JETON_ACCESS_OVERLAP", "JETON_STORE_URL"] {
-            let line = if variable == "JETON_SERVER" { "client list" } else { "serve" };
+        for variable in
+            ["JETON_SERVER", "JETON_PROFILE", "JETON_CA", "JETON_ACCESS_OVERLAP", "JETON_STORE_URL"]
+        {
+            let of_client = ["JETON_SERVER", "JETON_PROFILE", "JETON_CA"].contains(&variable);
+            let line = if of_client { "client list" } else { "serve" };
             refused(Jeton::new(line).with(variable, given));
         }
     }
     for variable in ["JETON_TLS_KEY", "JETON_TLS_CERT", "JETON_STORE_TLS_CA", "JETON_STORE_PATH"] {
-        for given in [urls[0], urls[2], urls[6]] {
+        for given in [urls[0], urls[2], urls[5], urls[6], urls[7]] {
             refused(Jeton::new("serve").with(variable, given));
         }
     }
     let file = concat!(env!("CARGO_MANIFEST_DIR"), "/Cargo.toml");
     refused(Jeton::new("serve").with("JETON_TLS_CERT", file).with("JETON_TLS_KEY", SECRET));
+    let home = tempfile::tempdir().expect("a directory");
+    for line in ["status --profile", "client list --profile"] {
+        let home = home.path().to_str().expect("UTF-8");
+        refused(Jeton::new(line).and(SECRET).with("HOME", home));
+    }
+    let settings = home.path().join("jeton.toml");
+    for key in ["cert", "key", "jat_0123456789hunter2"] {
+        let text = format!("[tls]\n{key} = 'jat_0123456789hunter2'\n");
+        std::fs::write(&settings, text).expect("a file");
+        for format in ["human", "json"] {
+            let serve = Jeton::new("serve --config").and(settings.to_str().expect("UTF-8"));
+            refused(serve.and("--log-format").and(format));
+        }
+    }
     for flag in ["--secret", "--password", "--client-secret", "--hunter2"] {
         refused(Jeton::new("token introspect").and(flag).and(SECRET));
         refused(Jeton::new("token introspect").and(&format!("{flag}={SECRET}")));
@@ -175,6 +190,19 @@ fn what_may_be_a_secret_in_the_wrong_place_is_not_repeated() {
     for key in [SECRET, urls[6]] {
         let shown = Jeton::new("status").with("JETON_SERVER", "https://127.0.0.1:1");
         refused(shown.with("JETON_KEY", key).with("JETON_CERT", "/dev/null"));
+    }
+}
+
+/// Help names the variables that stand in for flags, and not what stands in them.
+#[test]
+fn help_shows_the_value_of_no_variable() {
+    for line in ["serve --help", "client list --help", "status -h"] {
+        let mut help = Jeton::new(line);
+        for variable in ["JETON_SERVER", "JETON_PROFILE", "JETON_KEY", "JETON_HTTP_ISSUER"] {
+            help = help.with(variable, "http://jeton:hunter2@127.0.0.1:1");
+        }
+        let shown = help.text();
+        assert!(shown.contains("JETON_") && !shown.contains("hunter2"), "{shown}");
     }
 }
 

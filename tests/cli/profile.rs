@@ -125,7 +125,7 @@ fn what_is_wrong_in_a_profile_file_is_told_by_line_and_never_quoted() {
         ("[prod]\n\nsecret = \"hidden-secret\"\n", ":3: a profile has server"),
         ("[prod]\nclient_id = 5\n", ":2: not a string"),
         ("prod = \"hidden-secret\"\n", ":1: a profile is a table"),
-        ("[dev]\nclient_secret = \"hidden-secret\"\n", "no profile [prod]"),
+        ("[dev]\nclient_secret = \"hidden-secret\"\n", "no profile of that name; it holds [dev]"),
     ];
     for (text, problem) in faults {
         let profiles = Profiles::new(text, 0o600);
@@ -140,6 +140,6 @@ fn a_profile_that_is_named_needs_its_file() {
     let home = tempfile::tempdir().expect("a directory");
     let jeton = Jeton::new("client list --profile prod");
     let jeton = jeton.with("HOME", home.path().to_str().expect("UTF-8"));
-    jeton.run().failed(1, &["profiles.toml", "[prod]"]);
+    jeton.run().failed(1, &["profiles.toml", "a table of the profile's name"]);
     Jeton::new("client list --profile prod").run().failed(1, &["XDG_CONFIG_HOME", "HOME"]);
 }

@@ -1,6 +1,8 @@
 //! Every change that one instance has acknowledged holds at all of them.
 
-use jeton::proto::v1::{RevokeGrantsRequest, RotateClientSecretRequest, TokenKind};
+use jeton::proto::v1::{
+    RevokeGrantsRequest, RotateClientSecretRequest, TokenKind, issue_token_request::Grant,
+};
 use tokio::time::Instant;
 use tonic::Code;
 
@@ -8,7 +10,7 @@ use crate::{
     common::{
         admin::Admin,
         caller::{Caller, by_password, client_credentials},
-        refusal::assert_refused,
+        refusal::{assert_refused, error_info},
         wait::until,
     },
     database::Database,
@@ -74,6 +76,40 @@ async fn of_many_refreshes_at_three_instances_one_pair_comes_and_a_replay_ends_i
     }
     let dead = callers[2].introspect_as(&parent, TokenKind::Refresh).await;
     assert!(!dead.active);
+}
+
+/// Each instance would look at five of its own.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "needs PostgreSQL: tests/postgres.sh"]
+async fn of_guesses_at_three_instances_at_once_as_many_are_looked_at_as_the_limit_allows() {
+    let database = Database::shared("guessing");
+    let instances = three(&database).await;
+    let callers = callers(&instances, "shop").await;
+    for name in ["alice", "nobody"] {
+        let guess = async |caller: &Caller| {
+            let mut request = by_password(name);
+            if let Some(Grant::Password(grant)) = &mut request.grant {
+                "a wrong guess".clone_into(&mut grant.password);
+            }
+            let refused = caller.issue(request).await.expect_err("a wrong guess");
+            error_info(&refused).reason
+        };
+        let at_once = callers.iter().cycle().take(60).map(&guess);
+        let mut told = futures_util::future::join_all(at_once).await;
+        // On a machine that is busy some wait in vain for their turn.
+        loop {
+            let reason = guess(&callers[told.len() % 3]).await;
+            told.push(reason);
+            if told.last().is_some_and(|reason| reason == "RATE_LIMITED") {
+                break;
+            }
+        }
+        let looked_at = told.iter().filter(|reason| *reason == "INVALID_GRANT").count();
+        assert_eq!(looked_at, 5, "{name}: {told:?}");
+    }
+    for instance in instances {
+        instance.stop().await;
+    }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
