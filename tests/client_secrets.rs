@@ -144,7 +144,7 @@ async fn guesses_are_slowed_down_for_each_client_and_address_whether_or_not_ther
     server.stop().await;
 }
 
-/// Where it would get in at once, so would a guess that is right, after ever so many that were not.
+/// If the secret got in at once here, so would a right guess, after any number of wrong ones.
 #[tokio::test]
 async fn a_secret_that_is_in_use_elsewhere_is_guessed_no_faster_for_it() {
     let server = Server::start(&strict()).await;

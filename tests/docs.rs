@@ -272,7 +272,8 @@ fn every_alert_that_the_on_call_page_names_is_played() {
     assert_none(alerts.len(), 8, &findings);
 }
 
-/// What of a page is to name a test and names none: paragraphs, points and tables, save for those that say why.
+/// Returns the parts of a page that must name a test and name none: paragraphs, points and tables,
+/// save for those that say why.
 fn without_a_test(text: &str) -> Vec<&str> {
     let mut found = Vec::new();
     let mut excused = false;

@@ -34,10 +34,10 @@ pub(super) fn read() -> Cli {
     read.unwrap_or_else(|error| error.exit())
 }
 
-/// What the arguments say.
+/// Parses the arguments.
 ///
 /// # Errors
-/// When they name no command, or hold a secret, which is not shown.
+/// If they name no command, or hold a secret, which is not shown.
 pub(super) fn parse(arguments: &[OsString]) -> Result<ArgMatches, Error> {
     let mut command = checked_paths(without_empty_variables(command()));
     let parsed = command.try_get_matches_from_mut(arguments);
@@ -50,8 +50,8 @@ pub(super) fn parse(arguments: &[OsString]) -> Result<ArgMatches, Error> {
     }
 }
 
-/// Where a token or a secret was put among what every process of the machine may see, or into a variable
-/// for something else. A URL is looked at by what takes one.
+/// Returns the place of a token or a secret among arguments, which every process of the machine can
+/// see, or in a variable for something else. A parameter that takes a URL checks it itself.
 fn exposed(command: &Command, arguments: &[OsString]) -> Option<String> {
     let is_secret = |text: &OsStr| {
         let text = text.to_string_lossy();
@@ -141,7 +141,7 @@ fn without_secrets(mut error: Error) -> Error {
     if error.kind() == ErrorKind::UnknownArgument {
         hide(&mut error, ContextKind::InvalidArg, is_flag);
     }
-    // What a value is refused with may repeat it.
+    // The refusal of a value may repeat it.
     let said = error.to_string();
     let shown = config::without_secrets(&said);
     if shown == said {

@@ -52,10 +52,10 @@ pub(super) struct Check {
     of: Option<Of>,
 }
 
-/// What is checked that is no server's.
+/// Checks that are not of a server.
 #[derive(Debug, Subcommand)]
 enum Of {
-    /// What an agent would be told: its flags and variables, and the files that they name
+    /// The settings of an agent: its flags and variables, and the files that they name
     Agent(Box<Agent>),
 }
 

@@ -176,7 +176,7 @@ pub(super) struct Way {
     pub(super) client_id: String,
     /// None where a certificate or another proves who calls.
     pub(super) secret: Option<Secret>,
-    /// What it is made of.
+    /// Files that it is made of.
     pub(super) files: Vec<PathBuf>,
     /// Reads them again. Waits for the disk.
     pub(super) again: Box<dyn Fn() -> Result<Endpoint, CliError> + Send + Sync>,

@@ -77,7 +77,7 @@ To administer it: JETON_SERVER={server} JETON_CLIENT_ID=admin JETON_CLIENT_SECRE
     )
 }
 
-/// How curl is told where it is.
+/// Returns the address in curl's form.
 fn curled(address: &ListenAddress) -> String {
     match address {
         ListenAddress::Network(address) => format!("http://{address}"),

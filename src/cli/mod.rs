@@ -150,7 +150,7 @@ mod tests {
             let id = argument.get_id().as_str();
             let secret = ["secret", "password", "token"].iter().any(|word| id.contains(word));
             let values = argument.get_value_names().unwrap_or_default();
-            // How many, how long, and where it lies may be seen.
+            // Numbers, durations and paths may be seen.
             let plain = ["DURATION", "N", "FILE"];
             let plain = values.iter().any(|value| plain.contains(&value.as_str()));
             if secret && argument.get_action().takes_values() && !plain {
@@ -219,7 +219,7 @@ mod tests {
             "$argon2id$v=19$m=8,t=1,p=1$Tr0ub4dor$aGFzaA",
             "eyJhbGciOiJub25lIn0.Tr0ub4dor.",
             "-----BEGIN PRIVATE KEY-----\nTr0ub4dor\n",
-            // What takes a URL looks at it itself.
+            // A parameter that takes a URL checks it itself.
             "http://jeton:Tr0ub4dor@127.0.0.1:1",
         ];
         let lines = secrets.map(|secret| {

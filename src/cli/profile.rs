@@ -109,10 +109,10 @@ impl Profile {
     }
 }
 
-/// Where a file has no profiles.
+/// Text about a file without profiles.
 const NONE: &str = "it holds none";
 
-/// Which profiles there are.
+/// Returns the names of the profiles.
 fn named(profiles: &Table<'_>) -> String {
     let tables = profiles.iter().filter(|(_, value)| value.as_table().is_some());
     let names: Vec<_> = tables.map(|(key, _)| format!("[{}]", key.name)).collect();

@@ -1,16 +1,17 @@
-//! Tells secrets by their looks, where people paste them into the wrong place.
+//! Recognizes secrets by their form, where people paste them into the wrong place.
 
-/// What begins a token of jeton, and a generated client secret.
+/// Prefixes of the tokens of jeton, and of generated client secrets.
 const PREFIXES: [&str; 3] = ["jat_", "jrt_", "jcs_"];
 /// Letters and digits behind it from which on it is no name: a secret may have lost its end.
 const LETTERS: usize = 12;
 /// A password in libpq's connection strings.
 const PASSWORD: &str = "password=";
-/// What stands for a secret.
+/// Text in the place of a secret.
 const INSTEAD: &str = "[secret]";
 
-/// Whether a text may hold a secret: a token or a generated secret of jeton, even if it was cut; a JWT; a
-/// hash in the PHC string format or crypt's; a private key; a URL or a connection string with a password.
+/// Returns whether a text may hold a secret: a token or a generated secret of jeton, even if it was
+/// cut; a JWT; a hash in the PHC string format or crypt's; a private key; a URL or a connection
+/// string with a password.
 pub fn may_be_secret(text: &str) -> bool {
     is_ours(text)
         || is_jwt(text)
@@ -20,8 +21,8 @@ pub fn may_be_secret(text: &str) -> bool {
         || is_connection_string(text)
 }
 
-/// The text, with `[secret]` in the place of each word that may be one. What begins like a key in PEM ends
-/// there.
+/// Returns the text, with `[secret]` in the place of each word that may be one. The text ends at
+/// the beginning of a key in PEM.
 pub fn without_secrets(text: &str) -> String {
     let (text, key) = match text.split_once("-----BEGIN") {
         Some((text, _)) => (text, INSTEAD),
@@ -73,7 +74,8 @@ fn is_connection_string(text: &str) -> bool {
     text.contains('=') && words.clone().count() > 1 && words.any(|word| word.starts_with(PASSWORD))
 }
 
-/// Whether there may be a password before the host (RFC 3986 §3.2.1), also where the URL lacks a slash.
+/// Returns whether there may be a password before the host (RFC 3986 §3.2.1), also where the URL
+/// lacks a slash.
 fn has_password(text: &str) -> bool {
     text.match_indices(":/").any(|(at, _)| {
         let authority = text[at + 2..].trim_start_matches('/');

@@ -1,4 +1,4 @@
-//! Who may connect to a socket of the file system.
+//! Access to a socket of the file system.
 
 use super::{
     fields::{Fields, Placed},
@@ -6,7 +6,7 @@ use super::{
 };
 use crate::domain::invalid::Invalid;
 
-/// Who may connect to a socket of the file system.
+/// Access to a socket of the file system.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct SocketAccess {
     /// The mode of its file.
@@ -40,7 +40,7 @@ impl SocketAccess {
         }
     }
 
-    /// Whether a process of that user may connect.
+    /// Returns whether a process of that user may connect.
     pub fn lets(&self, uid: u32) -> bool {
         self.uids.as_ref().is_none_or(|uids| uids.0.contains(&uid))
     }
@@ -50,7 +50,7 @@ const fn is_unix(listen: Option<&ListenAddress>) -> bool {
     matches!(listen, Some(ListenAddress::Unix(_)))
 }
 
-/// Who may connect to a socket of the file system: its mode.
+/// Mode of a socket of the file system, which decides who may connect.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct SocketMode(pub u32);
 

@@ -29,15 +29,15 @@ pub fn agent_paths() -> impl Iterator<Item = &'static str> {
     check_paths().chain([INTROSPECT])
 }
 
-/// What an agent answers beside `/check`.
+/// Endpoints of an agent beside `/check`.
 pub struct AgentEndpoints<K> {
-    /// What it knows.
+    /// Its knowledge.
     pub known: Arc<K>,
-    /// How much of a request's body is read.
+    /// Limits of a request's body.
     pub body: BodyLimits,
-    /// How long a request may take until it is answered.
+    /// Longest time until a request is answered.
     pub request_timeout: Duration,
-    /// Where it is counted.
+    /// Metrics of the requests.
     pub metrics: HttpMetrics,
 }
 

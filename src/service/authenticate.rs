@@ -136,8 +136,8 @@ impl<S: Store> Service<S> {
         known.then(|| Caller::new(client))
     }
 
-    /// Whether the secret was right at this address, or elsewhere while nobody guesses here: where somebody
-    /// does, a right one that has not been shown here may be a guess.
+    /// Returns whether the secret was right at this address, or elsewhere while nobody guesses
+    /// here: if somebody does, a right one that has not been shown here may be a guess.
     fn is_known(&self, claim: Claim<'_>, address: Option<IpAddr>) -> bool {
         let there = self.verified.proof_at(Holder::address(address), claim);
         if self.verified.was_right_there(&there) {

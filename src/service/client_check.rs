@@ -47,7 +47,7 @@ pub(super) struct ClientChecks {
     policy: GuessPolicy,
     /// By client and address.
     guesses: Cache<Holder, Guesses>,
-    /// Whose turn it is where wrong secrets have slowed the next ones down.
+    /// Turns of the secrets at places where wrong ones have slowed the next ones down.
     returns: Returns,
     /// Origin of the times.
     began: Instant,
@@ -81,7 +81,7 @@ pub(super) struct Presented<'a> {
     pub(super) proof: Proof,
 }
 
-/// What waiting for a turn has come to.
+/// Result of waiting for a turn.
 pub(super) enum Turn<'a> {
     /// The secret may be checked.
     Check(ClientCheck<'a>),
@@ -142,7 +142,7 @@ impl ClientChecks {
         timeout(patience, coming).await.unwrap_or_else(|_| Err(self.too_late(key)))
     }
 
-    /// Whether secrets of who calls itself `client_id`, from `address`, are looked at slowly now.
+    /// Returns whether secrets for the name `client_id`, from `address`, are checked slowly now.
     pub(super) fn slows(&self, client_id: &str, address: Option<IpAddr>) -> bool {
         let key = Holder::claimed(client_id).and(Holder::address(address));
         !self.pace(key).is_zero()
@@ -241,8 +241,8 @@ mod tests {
         }
     }
 
-    /// How many tries it takes until a right secret that was never shown is looked at, at an address
-    /// where others show ever new ones without a pause.
+    /// Returns the number of tries until a right secret that was never shown is checked, at an
+    /// address where others show new ones without a pause.
     async fn tries(policy: GuessPolicy) -> u32 {
         let cost = HashCost { memory_kib: 8, iterations: 1, parallelism: 1 };
         let pool = HashPool::start(1, cost, Arc::new(Zeros)).expect("a pool");

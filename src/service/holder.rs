@@ -42,7 +42,7 @@ impl Holder {
         Self::named("both", &[self.0, other.0].concat())
     }
 
-    /// What tells it from all others.
+    /// Returns the bytes that distinguish it from all others.
     pub(super) const fn as_bytes(&self) -> &[u8] {
         &self.0
     }

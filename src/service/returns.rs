@@ -13,13 +13,13 @@ use super::{holder::Holder, verified::Proof};
 /// others were shown meanwhile. Both take 3 MiB at most, where somebody shows so many.
 const COUNTED: usize = 28_000;
 
-/// How many that have come equally often wait at one place. More would not have their turn.
+/// Most secrets that have come equally often and wait at one place. More would not have their turn.
 const MOST_ALIKE: usize = 8;
 
 /// Counts how often each secret has come, and those that wait by that number.
 pub(super) struct Returns {
     times: Mutex<Times>,
-    /// By place: how many wait that have come so often.
+    /// By place: the number that wait for each count.
     waiting: Mutex<HashMap<Holder, BTreeMap<u32, usize>>>,
 }
 
@@ -31,7 +31,7 @@ struct Times {
 }
 
 impl Times {
-    /// Counts once more, and tells how often.
+    /// Counts the secret once more, and returns its count.
     fn count(&mut self, secret: Proof) -> u32 {
         if self.young.len() >= COUNTED {
             self.old = mem::take(&mut self.young);
@@ -55,7 +55,7 @@ impl Returns {
         let mut waiting = self.lock();
         let line = waiting.entry(place).or_default();
         let alike = line.get(&times).copied().unwrap_or(0);
-        // Where somebody is turned away somebody waits: no empty line stays.
+        // A secret is turned away only if another waits: no empty line stays.
         if alike >= MOST_ALIKE || most(line) > times {
             return None;
         }
@@ -82,7 +82,7 @@ pub(super) struct Waiting<'a> {
 }
 
 impl Waiting<'_> {
-    /// Whether none that waits there has come more often.
+    /// Returns whether no secret that waits there has come more often.
     pub(super) fn is_first(&self) -> bool {
         self.returns.lock().get(&self.place).is_none_or(|line| most(line) <= self.times)
     }

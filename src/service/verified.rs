@@ -93,7 +93,7 @@ impl VerifiedSecrets {
         self.right_there.insert(proof, ());
     }
 
-    /// Whether the secret behind `proof` was right at its address.
+    /// Returns whether the secret behind `proof` was right at its address.
     pub(super) fn was_right_there(&self, proof: &Proof) -> bool {
         self.right_there.get(proof).is_some()
     }

@@ -42,7 +42,7 @@ enum Kind {
 }
 
 impl Bound {
-    /// Binds it. Who may connect is asked of a socket of the file system alone.
+    /// Binds it. The access applies to a socket of the file system alone.
     ///
     /// # Errors
     /// When the address cannot be bound.

@@ -85,7 +85,7 @@ impl LocalBound {
         Ok(Self { socket, file, access })
     }
 
-    /// Where it is.
+    /// Returns its path.
     pub(super) fn path(&self) -> &Path {
         &self.file.0
     }

@@ -69,7 +69,7 @@ impl Agent {
         self.process.pid()
     }
 
-    /// Where it answers gRPC.
+    /// Returns the address of its gRPC listener.
     pub(crate) fn address(&self) -> &str {
         &self.process.address
     }

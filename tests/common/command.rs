@@ -13,7 +13,7 @@ pub(crate) fn binary() -> OsString {
     named().unwrap_or_else(|| env!("CARGO_BIN_EXE_jeton").into())
 }
 
-/// Whether `JETON_BINARY` names the program under test.
+/// Returns whether `JETON_BINARY` names the program under test.
 pub(crate) fn is_named() -> bool {
     named().is_some()
 }

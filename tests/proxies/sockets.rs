@@ -61,7 +61,7 @@ async fn a_user_who_is_not_named_is_not_answered_by_an_agent() {
         let place = |name: &str| agent.home().path().join(name);
         let answer = exchange(&place("check.sock"), CHECK).await;
         assert_eq!(answer.starts_with("HTTP/1.1 200"), answered, "{answer}");
-        // What speaks no HTTP/2 is told so, or not answered at all.
+        // A client without HTTP/2 gets an error that says so, or no answer at all.
         let heard = exchange(&place("agent.sock"), "GET / HTTP/1.1\r\n\r\n").await;
         assert!(answered || heard.is_empty(), "{heard}");
         agent.stop().await;

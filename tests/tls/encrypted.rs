@@ -40,7 +40,7 @@ pub(crate) async fn connect(
     connect_at(server.address(), authority, identity).await
 }
 
-/// The same to whatever listens there.
+/// Connects in the same way to any listener.
 pub(crate) async fn connect_at(
     address: &str,
     authority: &Authority,

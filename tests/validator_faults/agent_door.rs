@@ -51,12 +51,12 @@ impl AgentDoor {
         &self.0.agent
     }
 
-    /// Whether it hears its server.
+    /// Returns whether it hears its server.
     pub(crate) async fn follows(&self) -> bool {
         self.0.agent.ops().get("/readyz").await.0 == 200
     }
 
-    /// What its validator did.
+    /// Returns the counts of its validator.
     pub(crate) async fn counts(&self) -> Counts {
         let metrics = self.0.agent.ops().metrics().await;
         let mut counts = Counts::default();

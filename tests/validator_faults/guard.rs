@@ -1,4 +1,4 @@
-//! What answers from memory: the library in this process, or an agent.
+//! A guard that answers from memory: the library in this process, or an agent.
 
 use jeton::client::{Validator, validator::Counts};
 
@@ -7,7 +7,7 @@ use crate::{
     ledger::Accepts,
 };
 
-/// Which of the two.
+/// Kind of the guard.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Kind {
     Library,
@@ -21,7 +21,7 @@ pub(crate) enum Guard {
 }
 
 impl Guard {
-    /// Whether what is remembered was proven to be up to date.
+    /// Returns whether the memory was proven to be up to date.
     pub(crate) async fn follows(&self) -> bool {
         match self {
             Self::Library(validator) => validator.staleness().is_some(),
@@ -29,7 +29,7 @@ impl Guard {
         }
     }
 
-    /// What the validator did.
+    /// Returns the counts of the validator.
     pub(crate) async fn counts(&self) -> Counts {
         match self {
             Self::Library(validator) => validator.counts(),

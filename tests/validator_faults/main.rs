@@ -1,6 +1,6 @@
 //! The validator's promise against a server in trouble: no request is accepted that began more than
-//! `max_staleness` after the revocation of its token was acknowledged. An agent's is the same, whichever
-//! of its wires is asked.
+//! `max_staleness` after the revocation of its token was acknowledged. An agent's is the same, on
+//! each of its wires.
 //!
 //! A ledger outside of all keeps count. The validator reaches the server through a proxy, the
 //! revoking client does not: so a revocation can be acknowledged that the validator cannot have

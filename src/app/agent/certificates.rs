@@ -8,7 +8,7 @@ use crate::{
     transport::{CertificateMetrics, Tls},
 };
 
-/// Reads what an agent serves with, if it is told.
+/// Reads the certificate that an agent serves with, if it has one.
 ///
 /// # Errors
 /// When it cannot be used.

@@ -1,4 +1,4 @@
-//! What an agent is told: flags, each with its variable.
+//! Arguments of an agent: flags, each with its variable.
 
 use std::{path::PathBuf, time::Duration};
 
@@ -17,7 +17,7 @@ pub(in super::super) struct Agent {
     pub(super) caller: connection::Caller,
 
     /// The file that holds the secret of the client to call as, in place of `JETON_CLIENT_SECRET`. It is
-    /// read again whenever the secret is needed
+    /// read again each time the secret is needed
     #[arg(long, env = "JETON_CLIENT_SECRET_FILE", value_name = "FILE")]
     pub(super) client_secret_file: Option<PathBuf>,
 
@@ -73,7 +73,7 @@ pub(in super::super) struct Agent {
     pub(super) remembered: usize,
 }
 
-/// Who may connect to sockets of the file system.
+/// Access to sockets of the file system.
 #[derive(Args, Debug)]
 #[expect(clippy::struct_field_names, reason = "the names are those of the flags")]
 pub(super) struct Sockets {
@@ -96,7 +96,7 @@ pub(super) struct Sockets {
     )]
     socket_owner: Option<SocketOwner>,
 
-    /// The users, as numbers, whose processes may connect, whatever the mode says: any unless given
+    /// The users, as numbers, whose processes may connect, with any mode: all by default
     #[arg(
         long,
         env = "JETON_AGENT_SOCKET_UIDS",

@@ -27,7 +27,7 @@ use crate::{
     proto::v1::IssueTokenRequest,
 };
 
-/// How often the files of the connection are looked at.
+/// Interval between two looks at the files of the connection.
 const PERIOD: Duration = Duration::from_secs(1);
 
 /// The client's secret, and where it comes from.
@@ -126,7 +126,8 @@ impl Prepared {
     }
 }
 
-/// A token of the client's own. What keeps it from being issued is told once, until it is another thing.
+/// Returns a token of the client's own. Logs the reason for which it is not issued once, until
+/// there is another reason.
 fn own_token(client: TokenClient, client_id: &str, secret: SecretSource) -> OwnToken {
     let client_id: Arc<str> = client_id.into();
     let told = Arc::new(Mutex::new(None));
@@ -180,7 +181,7 @@ async fn follow(way: Way, changes: Sender<Change<(), Endpoint>>) {
                 (used, told) = (found, None);
                 tracing::info!("the files of the connection to the server have changed");
             }
-            // What belongs together is written one after the other: each look tries again.
+            // Files that belong together are written one after the other: each look tries again.
             Err(error) => {
                 let error = error.to_string();
                 if told.as_ref() != Some(&error) {
@@ -192,7 +193,8 @@ async fn follow(way: Way, changes: Sender<Change<(), Endpoint>>) {
     }
 }
 
-/// Tells one state of the files from another; of those that cannot be read, that they cannot.
+/// Returns a fingerprint that differs for every state of the files; of those that cannot be read,
+/// that they cannot.
 async fn fingerprint(files: &[PathBuf]) -> u64 {
     let files = files.to_owned();
     let read = spawn_blocking(move || {
