@@ -111,6 +111,52 @@ async fn an_instance_that_is_behind_does_not_bring_a_revoked_token_back() {
     assert!(matches!(refused, Err(Refusal::Inactive)), "{refused:?}");
 }
 
+/// Returns a validator that first sees `jat_good` while its watch is silent, and the time of the
+/// revocation, of which the instance that answers has not heard.
+async fn first_sight_at_an_instance_that_is_behind(fake: &Fake) -> (Validator, Instant) {
+    let validator = Validator::start(fake.client(), Options::default());
+    until("to follow", || validator.staleness().is_some()).await;
+    fake.fall_behind();
+    fake.change(|world| world.mute = true);
+    fake.revoke("grant");
+    let acknowledged = Instant::now();
+    sleep(Options::default().max_staleness / 2 - STEP).await;
+    (validator, acknowledged)
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_answer_of_an_instance_that_is_behind_is_used_for_the_rest_of_the_promise() {
+    let fake = Fake::start();
+    let (validator, acknowledged) = first_sight_at_an_instance_that_is_behind(&fake).await;
+    validator.validate("jat_good").await.expect("it is not known better");
+    fake.catch_up();
+    while validator.validate("jat_good").await.is_ok() {
+        sleep(STEP).await;
+    }
+    let refused = acknowledged.elapsed();
+    assert!(refused <= Options::default().max_staleness + STEP, "{refused:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_question_that_is_under_way_for_long_is_not_joined() {
+    let fake = Fake::start();
+    let (validator, acknowledged) = first_sight_at_an_instance_that_is_behind(&fake).await;
+    fake.change(|world| world.hold = true);
+    let first = tokio::spawn({
+        let validator = validator.clone();
+        async move { validator.validate("jat_good").await }
+    });
+    sleep(Options::default().max_staleness / 2 + 2 * STEP).await;
+    fake.catch_up();
+    assert!(acknowledged.elapsed() > Options::default().max_staleness);
+    let late = tokio::spawn(async move { validator.validate("jat_good").await });
+    sleep(STEP).await;
+    fake.change(|world| world.hold = false);
+    first.await.expect("it ran").expect("it began in time");
+    let late = late.await.expect("it ran");
+    assert!(matches!(late, Err(Refusal::Inactive)), "{late:?}");
+}
+
 /// The same before anything was heard: the watch begins behind the revocation.
 #[tokio::test(start_paused = true)]
 async fn what_an_instance_says_that_is_behind_the_beginning_is_not_kept() {

@@ -3,36 +3,51 @@
 use std::{
     collections::HashMap,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
 };
 
 use futures_util::future::{BoxFuture, FutureExt as _, Shared, WeakShared};
 
-use super::memory::Fingerprint;
+use super::{clock::Moment, memory::Fingerprint};
 
 type Question<T> = BoxFuture<'static, T>;
 
 /// The questions under way. A question goes on as long as a caller waits for it.
-pub(super) struct Flights<T: Clone>(Arc<Mutex<UnderWay<T>>>);
+pub(super) struct Flights<T: Clone> {
+    under_way: Arc<Mutex<UnderWay<T>>>,
+    /// Age beyond which a question is not joined: its answer can be as old as the question.
+    longest: Duration,
+}
 
-type UnderWay<T> = HashMap<Fingerprint, WeakShared<Question<T>>>;
+type UnderWay<T> = HashMap<Fingerprint, Flight<T>>;
 
-impl<T: Clone> Default for Flights<T> {
-    fn default() -> Self {
-        Self(Arc::default())
-    }
+struct Flight<T: Clone> {
+    began: Moment,
+    question: WeakShared<Question<T>>,
 }
 
 impl<T: Clone + Send + Sync + 'static> Flights<T> {
+    /// Returns an empty list, whose questions are joined up to this age.
+    pub(super) fn joined_for(longest: Duration) -> Self {
+        Self { under_way: Arc::default(), longest }
+    }
+
     /// Joins the question about `token` that is under way, or begins the one that `ask` creates.
-    pub(super) fn join<F>(&self, token: Fingerprint, ask: impl FnOnce() -> F) -> Shared<Question<T>>
+    pub(super) fn join<F>(
+        &self,
+        token: Fingerprint,
+        now: Moment,
+        ask: impl FnOnce() -> F,
+    ) -> Shared<Question<T>>
     where
         F: Future<Output = T> + Send + 'static,
     {
-        let mut under_way = lock(&self.0);
-        if let Some(question) = under_way.get(&token).and_then(WeakShared::upgrade) {
+        let mut under_way = lock(&self.under_way);
+        let flight = under_way.get(&token).filter(|flight| now.since(flight.began) <= self.longest);
+        if let Some(question) = flight.and_then(|flight| flight.question.upgrade()) {
             return question;
         }
-        let landing = Landing { under_way: Arc::clone(&self.0), token };
+        let landing = Landing { under_way: Arc::clone(&self.under_way), token };
         let question = ask();
         let question = async move {
             let answer = question.await;
@@ -41,7 +56,8 @@ impl<T: Clone + Send + Sync + 'static> Flights<T> {
         };
         let question = question.boxed().shared();
         // The question is not finished: it was not polled yet.
-        under_way.extend(question.downgrade().map(|weak| (token, weak)));
+        let flight = question.downgrade().map(|question| Flight { began: now, question });
+        under_way.extend(flight.map(|flight| (token, flight)));
         question
     }
 }

@@ -31,9 +31,9 @@ use super::{Claims, TokenClient};
 ///
 /// A token is introspected at its first use. The answer is stored under the SHA-256 of the token,
 /// for as long as the server allows and the feed of revocations is followed, unless the answering
-/// instance of the server lags behind the feed. It is used within `max_staleness` of its question,
-/// or of the last proof that the feed was followed; otherwise the server is asked again, and if
-/// that fails the token is refused. The promise covers revocation: a token that a refresh has
+/// instance of the server lags behind the feed. It is used within half of `max_staleness` of its
+/// question, or within `max_staleness` of the last proof that the feed was followed; otherwise the
+/// server is asked again, and if that fails the token is refused. The promise covers revocation: a token that a refresh has
 /// replaced can pass until its answer expires.
 ///
 /// Time is that of the monotonic clock, which stands still while the whole machine is suspended:
@@ -49,7 +49,7 @@ pub struct Validator {
 
 impl Validator {
     /// Starts to follow the feed as `client`, which sees the revocations of tokens that it may
-    /// introspect. Until the feed is followed each token costs a question every `max_staleness`.
+    /// introspect. Until the feed is followed each token costs two questions every `max_staleness`.
     ///
     /// # Panics
     /// Panics outside a tokio runtime, since it spawns tasks.
@@ -59,7 +59,7 @@ impl Validator {
             clock: Clock::start(),
             memory: Memory::new(options.entries, options.refusals),
             freshness: Freshness::new(options.max_staleness),
-            flights: Flights::default(),
+            flights: Flights::joined_for(options.unproven()),
             counters: Counters::default(),
             options,
         });

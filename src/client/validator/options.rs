@@ -6,8 +6,9 @@ use std::time::Duration;
 #[derive(Clone, Debug)]
 pub struct Options {
     /// Maximum time for which a token is accepted after its revocation was acknowledged, and for a
-    /// question to the server. 2 s by default. Below 1.5 s the server, which advances an idle watch
-    /// once a second, is asked more often than necessary.
+    /// question to the server. 2 s by default. At least twice `store.max_staleness` of a server with
+    /// several instances. Below 1.5 s the server, which advances an idle watch once a second, is
+    /// asked more often than necessary.
     pub max_staleness: Duration,
     /// Time beyond `max_staleness` in which an active token is accepted while the server does not
     /// answer, limited by its `cache_ttl`. Zero by default: unproven tokens are refused.
@@ -29,5 +30,14 @@ impl Default for Options {
             refusals: 10_000,
             refusal_ttl: Duration::from_secs(10),
         }
+    }
+}
+
+impl Options {
+    /// Returns the time for which an answer is used without a proof. The answering instance can lag
+    /// behind the revocations of the others by `store.max_staleness`: the other half of the promise
+    /// is for that.
+    pub(super) fn unproven(&self) -> Duration {
+        self.max_staleness / 2
     }
 }

@@ -78,7 +78,7 @@ impl Session {
 
     /// Returns the time until which the answer itself or the watch proves it.
     fn trusted(&self, answer: &Answer, proven: Moment) -> Moment {
-        proven.max(answer.asked.after(self.options.max_staleness))
+        proven.max(answer.asked.after(self.options.unproven()))
     }
 
     /// Asks the server, once for all callers at the same time.
@@ -91,15 +91,14 @@ impl Session {
             count(&self.counters.malformed);
             return Err(Refusal::Inactive);
         }
-        let question = self.flights.join(fingerprint, || {
+        let question = self.flights.join(fingerprint, self.clock.now(), || {
             let (shared, token) = (Arc::clone(self), token.to_owned());
             async move { shared.answer(fingerprint, &token).await }
         });
         question.await
     }
 
-    /// Obtains the answer. A caller that joins the question later gets an answer as old as the
-    /// question, which must also be within the promised staleness.
+    /// Obtains the answer.
     async fn answer(&self, fingerprint: Fingerprint, token: &str) -> Result<Arc<Claims>, Refusal> {
         let limit = self.options.max_staleness;
         let answer = timeout(limit, self.introspect(fingerprint, token)).await;
