@@ -293,13 +293,15 @@ fn it_needs_settings_and_no_store() {
     assert_eq!(both.status.code(), Some(2));
 }
 
+type Change = Box<dyn Fn(&Home)>;
+
 /// Breaks something of a home, and names what a check looks at there, with variables for both. The
 /// advice mends it, without these variables.
 struct Broken {
     subject: &'static str,
     environment: Vec<(&'static str, String)>,
-    of: Box<dyn Fn(&Home)>,
-    mend: Option<Box<dyn Fn(&Home)>>,
+    of: Change,
+    mend: Option<Change>,
 }
 
 impl Broken {

@@ -201,7 +201,7 @@ mod tests {
         };
         for argument in command.get_arguments().filter(|one| one.get_action().takes_values()) {
             lines.push(match argument.get_long() {
-                Some(flag) if lines.len() % 2 == 0 => with(&[&format!("--{flag}"), value]),
+                Some(flag) if lines.len().is_multiple_of(2) => with(&[&format!("--{flag}"), value]),
                 Some(flag) => with(&[&format!("--{flag}={value}")]),
                 None => with(&[value]),
             });
@@ -228,8 +228,8 @@ mod tests {
             lines
         });
         assert!(lines[0].len() > 200, "{}", lines[0].len());
-        for at in 0..lines[0].len() {
-            let kind = at % secrets.len();
+        let kinds = (0..secrets.len()).cycle().take(lines[0].len());
+        for (at, kind) in kinds.enumerate() {
             let line = &lines[kind][at];
             match arguments::parse(line) {
                 Ok(_) => assert_eq!(kind, 5, "{line:?}"),

@@ -139,7 +139,7 @@ impl<S: Store> Service<S> {
         let (mut found, mut unknown) = (Vec::with_capacity(tokens.len()), Vec::new());
         for (at, token) in tokens.enumerate() {
             let active = match &token {
-                Some(token) => self.from_cache(caller, token, found.last(), now),
+                Some(token) => self.cached_answer(caller, token, found.last(), now),
                 None => None,
             };
             if let (None, Some(token)) = (&active, token) {
@@ -192,7 +192,7 @@ impl<S: Store> Service<S> {
 
     /// Returns the cached answer about an access token, if that is "active". Tokens in a row are
     /// mostly of one client, which is then not looked up again.
-    fn from_cache(
+    fn cached_answer(
         &self,
         caller: &Caller,
         token: &Token,

@@ -120,7 +120,7 @@ async fn first_sight_at_an_instance_that_is_behind(fake: &Fake) -> (Validator, I
     fake.change(|world| world.mute = true);
     fake.revoke("grant");
     let acknowledged = Instant::now();
-    sleep(Options::default().max_staleness / 2 - STEP).await;
+    sleep((Options::default().max_staleness / 2).saturating_sub(STEP)).await;
     (validator, acknowledged)
 }
 
