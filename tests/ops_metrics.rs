@@ -17,7 +17,7 @@ use crate::common::{
     settings::Settings,
 };
 
-const DOCUMENT: &str = include_str!("../docs/operating.md");
+const DOCUMENT: &str = include_str!("../docs/monitoring.md");
 const DASHBOARD: &str = include_str!("../deploy/grafana/jeton.json");
 const ALERTS: &str = include_str!("../deploy/prometheus/alerts.yaml");
 /// Metrics of servers over PostgreSQL, which tests/cluster looks at.

@@ -65,22 +65,17 @@ pub(super) const METADATA: &str = "/.well-known/oauth-authorization-server";
 /// The only path where many clients look for the metadata (`OpenID` Connect Discovery 1.0 §4).
 pub(super) const OPENID_METADATA: &str = "/.well-known/openid-configuration";
 
-/// Every path. Numbers are those of the documents whose clients use it.
+/// Every path; tests/http/README.md names the APIs whose clients use it.
 pub(super) const ROUTES: [Route; 13] = [
-    // 000, 001, 003
     standard(TOKEN, Endpoint::Token),
-    // 002
     Route {
         statuses: Statuses { invalid_grant: StatusCode::UNAUTHORIZED, ..STANDARD },
         ..standard("/oauth2/token", Endpoint::Token)
     },
-    // 004
     standard("/auth/oauth2/token", Endpoint::Token),
-    // 000, 003
     standard("/oauth/revoke_token", Endpoint::Revoke(Revoked::EmptyHtml)),
-    // 004
     standard("/auth/oauth2/revoke_token", Endpoint::Revoke(Revoked::EmptyHtml)),
-    // 002, whose client knows 204 and 400 and nothing else.
+    // Clients of this path know 204 and 400 and nothing else.
     Route {
         statuses: Statuses { invalid_client: StatusCode::BAD_REQUEST, ..STANDARD },
         ..standard("/oauth2/revoke", Endpoint::Revoke(Revoked::NoContent))

@@ -17,7 +17,7 @@ const SOUND: &str = "the names and buckets of metrics are sound, and each name i
 type Refresh = Box<dyn Fn() + Send + Sync>;
 
 /// The metrics of one layer. Clones share them. The names are those of the table in
-/// docs/operating.md.
+/// docs/monitoring.md.
 #[derive(Clone, Default)]
 pub struct Registry {
     metrics: prometheus::Registry,

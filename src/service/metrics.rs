@@ -8,7 +8,7 @@ use crate::{
     metrics::{Call, CallMeter, Calls, Counter, Gauge, Named, Registry},
 };
 
-/// The handles. Names and help texts are the table of docs/operating.md.
+/// The handles. Names and help texts are the table of docs/monitoring.md.
 pub(super) struct ServiceMetrics {
     pub(super) registry: Registry,
     password: Arc<CallMeter>,

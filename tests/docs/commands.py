@@ -2,7 +2,7 @@
 
     commands.py [PAGE…]
 
-Every fenced block of README.md, CONTRIBUTING.md, CHANGELOG.md and docs/ is looked at:
+Every fenced block of README.md, CONTRIBUTING.md, CHANGELOG.md, docs/ and tests/http/README.md is looked at:
 
 * `sh` and `console` are run by bash, all blocks of a page one after the other in one shell, in a
   scratch directory. In a `console` block what follows a command is compared with what it says; `…`
@@ -36,7 +36,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 TOP = Path(__file__).resolve().parents[2]
-PAGES = ["README.md", "CONTRIBUTING.md", "CHANGELOG.md", "docs/*.md"]
+PAGES = ["README.md", "CONTRIBUTING.md", "CHANGELOG.md", "docs/*.md", "tests/http/README.md"]
 SHELL = {"sh", "console"}
 CODE = {"rust", "go", "python"}
 FOR_PEOPLE = {"mermaid", "text"}

@@ -1,4 +1,4 @@
-"""The tables of docs/http.md that come from samples.toml and differences.toml.
+"""The tables of README.md that come from samples.toml and differences.toml.
 
 Run as a program, it writes them into the document.
 """
@@ -11,7 +11,7 @@ import comparison
 import samples
 from processes import ROOT
 
-DOCUMENT = ROOT / "docs/http.md"
+DOCUMENT = ROOT / "tests/http/README.md"
 
 
 def table(head: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> str:
@@ -23,7 +23,7 @@ def table(head: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> str:
 
 def sample_table() -> str:
     def row(sample: samples.Sample) -> tuple[str, ...]:
-        title = f"[{sample.title}](../tests/http/seeds/{sample.file})"
+        title = f"[{sample.title}](seeds/{sample.file})"
         if sample.flaw:
             title += f"; it {sample.flaw}"
         return title, sample.as_written, sample.filled or ""

@@ -1,4 +1,4 @@
-"""docs/http.md says what the lists say."""
+"""README.md says what the lists say."""
 
 import tables
 

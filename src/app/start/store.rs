@@ -44,7 +44,7 @@ impl<'a> OpenStore<'a> {
 
     /// Looks at the data directory, which a server may have open.
     fn look_at_directory(&self, seen: &mut Seen, findings: &mut Findings) {
-        const UNREADABLE: &str = "give it to the user that serves, or see docs/operating.md";
+        const UNREADABLE: &str = "give it to the user that serves, or see docs/store.md";
         let (path, shown) = (self.path(), self.path().display());
         // As a start locks it.
         match fs::metadata(path.join("lock")) {

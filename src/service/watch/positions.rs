@@ -22,7 +22,7 @@ use crate::{
 /// by `examples/watch_latency`: in all, less than the store's cache takes by default.
 pub(super) const MOST_WATCHES: usize = 4_096;
 
-/// The present watches. Names and help texts are the table of docs/operating.md.
+/// The present watches. Names and help texts are the table of docs/monitoring.md.
 pub(super) struct WatcherPositions {
     shares: Arc<Shares>,
     positions: Arc<Mutex<Vec<Weak<AtomicU64>>>>,

@@ -15,7 +15,7 @@ const SECONDS: [f64; 12] =
 /// Buckets for the commands in a batch, up to the maximum.
 const COMMANDS: [f64; 9] = [1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0, 128.0, 256.0];
 
-/// The engine's metrics. Their names and help texts are in the table of docs/operating.md.
+/// The engine's metrics. Their names and help texts are in the table of docs/monitoring.md.
 pub(super) struct SledMetrics {
     pub(super) registry: Registry,
     /// Time from the end of a batch's decisions to its answers.
