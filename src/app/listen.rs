@@ -264,14 +264,14 @@ pub(super) fn call_limits(limits: &LimitSettings) -> CallLimits {
 
 fn check_options(settings: &Settings) -> CheckOptions {
     CheckOptions {
-        headers: settings.check.headers.clone(),
+        headers: settings.check.header_prefix.clone(),
         request_timeout: settings.limits.request_timeout,
     }
 }
 
 fn envoy_options(settings: &CheckSettings) -> EnvoyOptions {
     EnvoyOptions {
-        headers: settings.headers.clone(),
+        headers: settings.header_prefix.clone(),
         removes_authorization: settings.envoy_remove_authorization,
         fails_undecided: settings.envoy_undecided == EnvoyUndecided::Fail,
     }

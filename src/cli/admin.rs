@@ -11,7 +11,8 @@ use super::{
 use crate::{
     app::{self, AdminReset, ClientId},
     config::{
-        self, AuditSettings, LogSettings, Overrides, ProcessEnvironment, Settings, TraceSettings,
+        self, AuditSettings, LogSettings, Overrides, ProcessEnvironment, Settings, StoreSettings,
+        TraceSettings,
     },
     domain::secret::Secret,
     telemetry,
@@ -78,12 +79,10 @@ impl Reset {
                 "the secret is shown this once: --field client_secret, or without --field",
             ));
         }
-        let overrides = Overrides {
-            store_path: self.store,
-            store_url: self.store_url,
-            store_tls_ca: self.store_tls_ca,
-            ..Overrides::default()
-        };
+        let overrides = Overrides::default()
+            .with(&StoreSettings::path(), self.store)
+            .with(&StoreSettings::url(), self.store_url)
+            .with(&StoreSettings::tls_ca(), self.store_tls_ca);
         let (store, audit) =
             Settings::store(self.config.as_deref(), &overrides, &ProcessEnvironment)?;
         let begun = AdminReset::begin(&store).await?;

@@ -10,7 +10,7 @@ use super::{
 };
 use crate::{
     app,
-    config::{Overrides, ProcessEnvironment, Settings},
+    config::{Overrides, ProcessEnvironment, Settings, StoreSettings},
 };
 
 /// Moves a store to a database, with everything that lives in it. Stop the server first: nothing may
@@ -45,9 +45,7 @@ fn directory(text: &str) -> Result<Directory, &'static str> {
 
 impl Migrate {
     pub(super) async fn run(mut self) -> Result<(), CliError> {
-        if let Some(to) = self.to.take() {
-            self.overrides.store_url = Some(to);
-        }
+        self.overrides = self.overrides.with(&StoreSettings::url(), self.to.take());
         let settings = Settings::load(None, &self.overrides, &ProcessEnvironment)?.settings;
         let Some(to) = app::database(&settings.store) else {
             return Err(CliError::Usage(

@@ -17,8 +17,8 @@ use crate::{
     app::{self, Announce, FirstAdmin, Hooks},
     config::{
         self, AuditSettings, Environment, Faults, ListenAddress, Loaded, LogFormat, LogSettings,
-        Overrides, ProcessEnvironment, ServingEnvironment, Settings, TraceSettings, Warning,
-        without_secrets,
+        Overrides, ProcessEnvironment, ServingEnvironment, Settings, StoreSettings, TraceSettings,
+        Warning, without_secrets,
     },
     domain::secret::Secret,
     telemetry::{self, Log, LogSwitch},
@@ -44,7 +44,7 @@ pub(super) struct Serve {
     init_admin: bool,
 
     /// The same as --store-url
-    #[arg(long, value_name = "URL", value_parser = config::unread_url, conflicts_with = "store_url")]
+    #[arg(long, value_name = "URL", value_parser = config::unread_url, conflicts_with = "store-url")]
     store: Option<Secret>,
 
     #[command(flatten)]
@@ -53,9 +53,7 @@ pub(super) struct Serve {
 
 impl Serve {
     pub(super) async fn run(mut self) -> Result<(), CliError> {
-        if let Some(store) = self.store.take() {
-            self.overrides.store_url = Some(store);
-        }
+        self.overrides = self.overrides.with(&StoreSettings::url(), self.store.take());
         let Begun { settings, warnings, reachable, log } = match self.begin().await {
             Ok(begun) => begun,
             Err(error) if self.wants_json() => return Err(logged(error)),
@@ -107,12 +105,9 @@ impl Serve {
 
     /// Returns whether the log is asked for in JSON, as far as that can be read.
     fn wants_json(&self) -> bool {
-        let of_file = || {
-            let config = self.config.as_deref();
-            let log = Settings::log(config, &Overrides::default(), &ProcessEnvironment);
-            log.ok().map(|log| log.format)
-        };
-        self.overrides.log_format.or_else(of_file) == Some(LogFormat::Json)
+        let log = |config| Settings::log(config, &self.overrides, &ProcessEnvironment);
+        let log = log(self.config.as_deref()).or_else(|_| log(None));
+        log.is_ok_and(|log| log.format == LogFormat::Json)
     }
 
     fn settings(&self, environment: &dyn Environment) -> Result<Loaded, Faults> {
@@ -120,7 +115,7 @@ impl Serve {
             let settings = Path::new(dev::SETTINGS_NAME);
             let environment = DevEnvironment { around: environment, seeds: self.seeds };
             let mut loaded = Settings::load(Some(settings), &self.overrides, &environment)?;
-            loaded.settings.serve.first_look = true;
+            loaded.settings.first_look = true;
             return Ok(loaded);
         }
         Settings::load(self.config.as_deref(), &self.overrides, environment)

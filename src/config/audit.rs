@@ -2,11 +2,10 @@
 
 use std::path::PathBuf;
 
-use super::{fields::Fields, path};
+use super::{fields::Fields, path, section::section, value::text};
 use crate::domain::invalid::Invalid;
 
-/// `[audit]`: one line for each issue, refresh, revocation, refusal, reuse and change by an
-/// administrator.
+/// Target of the audit.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub enum AuditSettings {
     /// The log, under the target `jeton::audit`, independent of the log's filter.
@@ -21,11 +20,22 @@ pub enum AuditSettings {
     Off,
 }
 
+section! {
+    /// One line for each issue, refresh, revocation, refusal, reuse and change by an administrator.
+    pub(super) struct Audit in "audit" {
+        /// Target: "log" (under the target `jeton::audit`, with every filter), "stdout", "off", or a separate
+        /// file, `"file:jeton-audit.jsonl"`.
+        ///
+        /// The file is created again if it was moved away.
+        target: AuditSettings = text(r#""log", "stdout", "off" or "file:" and a path"#, target, |_| "log".into())
+            .or(AuditSettings::Log),
+    }
+}
+
 impl AuditSettings {
     /// Reads the section.
     pub(super) fn read(fields: &mut Fields<'_, '_>) -> Self {
-        let target = fields.text("target", "a string", target);
-        target.map_or_else(Self::default, |target| target.value)
+        Audit::read_all(fields).target
     }
 }
 

@@ -68,26 +68,6 @@ pub enum ClientAuth {
     Required,
 }
 
-/// Parses `auto`, `human` or `json`.
-pub(super) fn log_format(text: &str) -> Result<LogFormat, Invalid> {
-    match text {
-        "auto" => Ok(LogFormat::Auto),
-        "human" => Ok(LogFormat::Human),
-        "json" => Ok(LogFormat::Json),
-        _ => Err(Invalid(r#"must be "auto", "human" or "json""#)),
-    }
-}
-
-/// Parses `off`, `optional` or `required`.
-pub(super) fn client_auth(text: &str) -> Result<ClientAuth, Invalid> {
-    match text {
-        "off" => Ok(ClientAuth::Off),
-        "optional" => Ok(ClientAuth::Optional),
-        "required" => Ok(ClientAuth::Required),
-        _ => Err(Invalid(r#"must be "off", "optional" or "required""#)),
-    }
-}
-
 /// Parses `own`, `audience` or `any`.
 pub(super) fn introspect(text: &str) -> Result<IntrospectReach, Invalid> {
     let named = IntrospectReach::ALL.into_iter().find(|reach| reach.name() == text);
@@ -106,33 +86,6 @@ pub(super) fn weak_declared(text: &str) -> Result<WeakDeclared, Invalid> {
         "refuse" => Ok(WeakDeclared::Refuse),
         "warn" => Ok(WeakDeclared::Warn),
         _ => Err(Invalid(r#"must be "refuse" or "warn""#)),
-    }
-}
-
-/// Parses `per-core` or `shared`.
-pub(super) fn runtime(text: &str) -> Result<Runtime, Invalid> {
-    match text {
-        "per-core" => Ok(Runtime::PerCore),
-        "shared" => Ok(Runtime::Shared),
-        _ => Err(Invalid(r#"must be "per-core" or "shared""#)),
-    }
-}
-
-/// Parses `disable` or `keep`.
-pub(super) fn undeclared(text: &str) -> Result<Undeclared, Invalid> {
-    match text {
-        "disable" => Ok(Undeclared::Disable),
-        "keep" => Ok(Undeclared::Keep),
-        _ => Err(Invalid(r#"must be "disable" or "keep""#)),
-    }
-}
-
-/// Parses `deny` or `fail`.
-pub(super) fn envoy_undecided(text: &str) -> Result<EnvoyUndecided, Invalid> {
-    match text {
-        "deny" => Ok(EnvoyUndecided::Deny),
-        "fail" => Ok(EnvoyUndecided::Fail),
-        _ => Err(Invalid(r#"must be "deny" or "fail""#)),
     }
 }
 

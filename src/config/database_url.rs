@@ -8,15 +8,6 @@ use percent_encoding::percent_decode_str;
 use super::secret_text::secret_text;
 use crate::domain::{invalid::Invalid, secret::Secret};
 
-/// Upper limit for one instance: a PostgreSQL server shares its connections among several.
-pub(super) const MOST_CONNECTIONS: u32 = 1000;
-
-/// Parses the maximum number of connections.
-pub(super) fn connections(text: &str) -> Result<u32, Invalid> {
-    let number = text.parse().ok().filter(|number| (1..=MOST_CONNECTIONS).contains(number));
-    number.ok_or(Invalid("must be 1 to 1000"))
-}
-
 /// Accepts any argument, since it can be a URL with a password: an argument that is refused here
 /// would be shown.
 ///

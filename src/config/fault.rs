@@ -19,7 +19,7 @@ pub enum Place {
     /// The settings file as a whole.
     File(PathBuf),
     /// A flag or its environment variable: `--grpc-listen (JETON_GRPC_LISTEN)`.
-    Override(&'static str),
+    Override(String),
 }
 
 impl fmt::Display for Place {

@@ -1,4 +1,6 @@
-//! Reads typed values from one TOML table and reports every fault.
+//! Reads typed values from one TOML table, over which flags and variables stand, and reports every fault.
+
+use std::ffi::OsStr;
 
 use toml_span::{
     Span, Value,
@@ -6,7 +8,12 @@ use toml_span::{
 };
 use zeroize::Zeroizing;
 
-use super::report::{Report, Spot};
+use super::{
+    overrides::Overrides,
+    report::{Report, Spot},
+    setting::Setting,
+    value::Form,
+};
 use crate::domain::{attributes::Attributes, invalid::Invalid};
 
 /// A value and the byte offset of its key.
@@ -35,18 +42,27 @@ pub(super) struct Fields<'t, 'r> {
     known: Vec<&'static str>,
     /// The keys that were found, each with its byte offset.
     taken: Vec<(&'static str, usize)>,
+    /// The settings that have a valid value, each with the value's place.
+    valid: Vec<(&'static str, Spot)>,
+    overrides: &'r Overrides,
     report: &'r mut Report<'t>,
 }
 
 impl<'t, 'r> Fields<'t, 'r> {
     /// Creates the root table from the parser's `value`.
-    pub(super) fn root(mut value: Value<'t>, report: &'r mut Report<'t>) -> Self {
-        Self::open("", Placed { at: value.span.start, value: value.take() }, report)
+    pub(super) fn root(
+        mut value: Value<'t>,
+        overrides: &'r Overrides,
+        report: &'r mut Report<'t>,
+    ) -> Self {
+        let placed = Placed { at: value.span.start, value: value.take() };
+        Self::open("", placed, overrides, report)
     }
 
     fn open(
         name: &'static str,
         Placed { at, value }: Placed<ValueInner<'t>>,
+        overrides: &'r Overrides,
         report: &'r mut Report<'t>,
     ) -> Self {
         let found = kind(&value);
@@ -56,7 +72,8 @@ impl<'t, 'r> Fields<'t, 'r> {
             report.fault(Spot::Byte(at), format!("{name}: must be a table, not {found}"));
             Table::new()
         };
-        Self { name, at, table, known: Vec::new(), taken: Vec::new(), report }
+        let (known, taken, valid) = (Vec::new(), Vec::new(), Vec::new());
+        Self { name, at, table, known, taken, valid, overrides, report }
     }
 
     /// Reads the table `[name]`, as an empty table if it is missing.
@@ -67,7 +84,7 @@ impl<'t, 'r> Fields<'t, 'r> {
     ) -> T {
         let empty = || Placed { at: 0, value: ValueInner::Table(Table::new()) };
         let placed = self.take(name).unwrap_or_else(empty);
-        let mut fields = Fields::open(name, placed, self.report);
+        let mut fields = Fields::open(name, placed, self.overrides, self.report);
         let section = read(&mut fields);
         fields.finish();
         section
@@ -90,7 +107,7 @@ impl<'t, 'r> Fields<'t, 'r> {
         for mut value in values {
             let is_table = value.as_table().is_some();
             let placed = Placed { at: value.span.start, value: value.take() };
-            let mut fields = Fields::open(name, placed, self.report);
+            let mut fields = Fields::open(name, placed, self.overrides, self.report);
             if is_table {
                 records.extend(read(&mut fields));
             }
@@ -105,6 +122,57 @@ impl<'t, 'r> Fields<'t, 'r> {
         let (found, mut value) = self.table.remove_entry(key)?;
         self.taken.push((key, found.span.start));
         Some(Placed { at: found.span.start, value: value.take() })
+    }
+
+    /// Returns the value of a setting: that of its flag or variable, or else that of the file, or else its
+    /// default. The file's value is checked even if a flag takes its place.
+    pub(super) fn get<T: Clone + 'static>(&mut self, setting: &Setting<T>) -> T {
+        let key = setting.declaration.key;
+        let declared = self.take(key).and_then(|Placed { at, value }| {
+            let parsed = parsed(setting, value);
+            self.keep(at, key, parsed)
+        });
+        let declared = declared.map(|Placed { at, value }| (Spot::Byte(at), value));
+        let given = self.given(setting).or(declared);
+        given.map_or_else(
+            || setting.default.clone(),
+            |(spot, value)| {
+                self.valid.push((key, spot));
+                value
+            },
+        )
+    }
+
+    /// Takes the value of a setting's flag or variable.
+    fn given<T>(&mut self, setting: &Setting<T>) -> Option<(Spot, T)> {
+        let flag = setting.declaration.flag?;
+        let spot = Spot::Flag(flag);
+        match (setting.parse)(&[self.overrides.get(flag)?]) {
+            Ok(value) => Some((spot, value)),
+            Err(problem) => {
+                self.report.fault(spot, problem);
+                None
+            }
+        }
+    }
+
+    /// Returns the place of a setting's value, unless it is the default.
+    pub(super) fn spot<T>(&self, setting: &Setting<T>) -> Option<Spot> {
+        let valid = self.valid.iter().find(|(key, _)| *key == setting.declaration.key);
+        valid.map(|(_, spot)| *spot)
+    }
+
+    /// Reports a problem with the value of a setting, unless it is the default.
+    pub(super) fn refuse<T>(&mut self, setting: &Setting<T>, problem: &str) {
+        if let Some(spot) = self.spot(setting) {
+            let key = setting.declaration.key;
+            self.report.fault(spot, format!("{}.{key}: {problem}", self.name));
+        }
+    }
+
+    /// Returns the text of `key` in the file, without taking it.
+    pub(super) fn peek(&self, key: &str) -> Option<&str> {
+        self.table.get(key)?.as_str()
     }
 
     /// Takes text. `form` describes it for a message about another type.
@@ -250,6 +318,26 @@ impl<'t, 'r> Fields<'t, 'r> {
             self.report
                 .fault(Spot::Byte(start), format!("unknown key {}: {hint}", shown(&key.name)));
         }
+    }
+}
+
+/// Parses a value of the file.
+fn parsed<T>(setting: &Setting<T>, value: ValueInner<'_>) -> Result<T, String> {
+    let (form, found) = (setting.declaration.form, kind(&value));
+    let one = |text: &str| (setting.parse)(&[OsStr::new(text)]);
+    match (form, value) {
+        // The text is wiped: it can be a secret that the parser copied to resolve its escapes.
+        (Form::Text(_) | Form::Secret(_) | Form::Path, ValueInner::String(text)) => {
+            one(&Zeroizing::new(text.into_owned()))
+        }
+        (Form::Number, ValueInner::Integer(number)) => one(&number.to_string()),
+        (Form::Switch, ValueInner::Boolean(on)) => one(if on { "true" } else { "false" }),
+        (Form::Texts, ValueInner::Array(values)) => {
+            let texts: Option<Vec<_>> =
+                values.iter().map(|value| value.as_str().map(OsStr::new)).collect();
+            (setting.parse)(&texts.ok_or("must be a list of strings only")?)
+        }
+        _ => Err(format!("must be {}, not {found}", form.description())),
     }
 }
 

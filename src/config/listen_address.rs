@@ -2,12 +2,29 @@
 
 use std::{fmt, net::SocketAddr, path::PathBuf};
 
+use super::value::{Value, text};
 use crate::domain::invalid::Invalid;
 
 /// Prefix of the text of a socket's path.
 const UNIX: &str = "unix:";
 /// Maximum length of a socket's path in the kernel, in bytes.
 const MAX_PATH_BYTES: usize = 107;
+
+/// An address of a listener, as the value of a setting.
+pub(super) fn listener() -> Value<ListenAddress> {
+    let form = r#"an address and port like "127.0.0.1:50051", or "unix:" and a path"#;
+    text(form, ListenAddress::parse, ListenAddress::to_string)
+}
+
+/// An address of a listener that can be off, as the value of a setting.
+pub(super) fn listener_or_off() -> Value<Option<ListenAddress>> {
+    let form = r#"an address and port like "127.0.0.1:9090", "unix:" and a path, or "off""#;
+    let parse = |text: &str| ListenOrOff::parse(text).map(ListenOrOff::address);
+    let show = |address: &Option<ListenAddress>| {
+        address.as_ref().map_or_else(|| "off".to_owned(), ToString::to_string)
+    };
+    text(form, parse, show)
+}
 
 /// Address of a listener.
 #[derive(Clone, Debug, PartialEq, Eq)]

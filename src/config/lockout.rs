@@ -3,56 +3,56 @@
 use std::time::Duration;
 
 use super::{
-    duration,
-    fields::{Fields, Placed},
+    duration::SECOND,
+    fields::Fields,
+    section::section,
+    setting::Setting,
+    value::{count, within},
 };
 use crate::domain::lockout::LockoutPolicy;
 
-/// Reads the section. `first_wait` is at most `longest_wait`, which is at most `forget_after`.
-pub(super) fn read(fields: &mut Fields<'_, '_>) -> LockoutPolicy {
-    let default = LockoutPolicy::default();
-    let failures = fields.count("failures", LockoutPolicy::MOST_FAILURES);
-    let mut time = |key| fields.text(key, duration::FORM, duration::lockout);
-    let [first, longest, forget] = ["first_wait", "longest_wait", "forget_after"].map(&mut time);
-    let or = |time: Option<Placed<Duration>>, default| time.map_or(default, |time| time.value);
-    let policy = LockoutPolicy {
-        failures: failures.map_or(default.failures, |failures| failures.value),
-        first_wait: or(first, default.first_wait),
-        longest_wait: or(longest, default.longest_wait),
-        forget_after: or(forget, default.forget_after),
-    };
-    if policy.first_wait > policy.longest_wait {
-        fault(
-            fields,
-            [("first_wait", first), ("longest_wait", longest)],
-            [
-                "must be at most longest_wait, 1h by default",
-                "must be at least first_wait, 1m by default",
-            ],
-        );
+section! {
+    /// Failed logins of one name at one client, whether or not there is such a user. A success resets them.
+    pub(super) struct Lockout in "lockout" {
+        /// Number of failures in a row without a wait.
+        failures: u32 = count(1..=LockoutPolicy::MOST_FAILURES).or(LockoutPolicy::default().failures),
+        /// Wait after so many failures, which doubles with each further failure.
+        first_wait: Duration = within(SECOND..=LockoutPolicy::LONGEST).or(LockoutPolicy::default().first_wait),
+        /// Maximum wait.
+        longest_wait: Duration =
+            within(SECOND..=LockoutPolicy::LONGEST).or(LockoutPolicy::default().longest_wait),
+        /// Time without a failure after which all of them are forgotten.
+        forget_after: Duration =
+            within(SECOND..=LockoutPolicy::LONGEST).or(LockoutPolicy::default().forget_after),
     }
-    if policy.longest_wait > policy.forget_after {
-        fault(
-            fields,
-            [("longest_wait", longest), ("forget_after", forget)],
-            [
-                "must be at most forget_after, 12h by default",
-                "must be at least longest_wait, 1h by default",
-            ],
-        );
-    }
-    policy
 }
 
-/// Reports two values in the wrong order, at the place of the first that was set.
-fn fault<T>(
-    fields: &mut Fields<'_, '_>,
-    keys: [(&'static str, Option<Placed<T>>); 2],
-    problems: [&'static str; 2],
-) {
-    let given = keys.into_iter().zip(problems);
-    let given = given.filter_map(|((key, placed), problem)| Some((placed?.at, key, problem)));
-    for (at, key, problem) in given.take(1) {
-        fields.fault(at, key, problem);
+/// Reads the section. `first_wait` is at most `longest_wait`, which is at most `forget_after`.
+pub(super) fn read(fields: &mut Fields<'_, '_>) -> LockoutPolicy {
+    let Lockout { failures, first_wait, longest_wait, forget_after } = Lockout::read_all(fields);
+    if first_wait > longest_wait {
+        refuse_order(fields, &Lockout::first_wait(), &Lockout::longest_wait());
+    }
+    if longest_wait > forget_after {
+        refuse_order(fields, &Lockout::longest_wait(), &Lockout::forget_after());
+    }
+    LockoutPolicy { failures, first_wait, longest_wait, forget_after }
+}
+
+/// Reports two values in the wrong order, at the first that was set.
+fn refuse_order<T>(fields: &mut Fields<'_, '_>, less: &Setting<T>, more: &Setting<T>) {
+    let name = |fields: &Fields<'_, '_>, setting: &Setting<T>| {
+        let key = setting.declaration.key;
+        match (fields.spot(setting), &setting.declaration.default) {
+            (None, Some(default)) => format!("{key}, {default} by default"),
+            (Some(_), _) | (None, None) => key.to_owned(),
+        }
+    };
+    if fields.spot(less).is_some() {
+        let problem = format!("must be at most {}", name(fields, more));
+        fields.refuse(less, &problem);
+    } else {
+        let problem = format!("must be at least {}", name(fields, less));
+        fields.refuse(more, &problem);
     }
 }

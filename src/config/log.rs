@@ -1,38 +1,25 @@
 //! `[log]`: the contents and the format of the log.
 
 use super::{
-    choice::{self, LogFormat},
-    fields::Fields,
+    choice::LogFormat,
     log_filter::filter,
-    overrides::Overrides,
+    section::section,
+    value::{choice, text},
 };
 
-/// `[log]`: the log on standard error.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct LogSettings {
-    /// Format of the lines. Default [`LogFormat::Auto`].
-    pub format: LogFormat,
-    /// A level, or directives of tracing-subscriber's `EnvFilter`. Default `info`.
-    pub filter: String,
-}
-
-impl Default for LogSettings {
-    fn default() -> Self {
-        Self { format: LogFormat::default(), filter: "info".into() }
-    }
-}
-
-impl LogSettings {
-    /// Reads the section.
-    pub(super) fn read(fields: &mut Fields<'_, '_>, overrides: &Overrides) -> Self {
-        let format = fields.text("format", "a string", choice::log_format);
-        let declared = fields.text("filter", "a string", filter).map(|filter| filter.value);
-        Self {
-            format: overrides
-                .log_format
-                .or_else(|| format.map(|format| format.value))
-                .unwrap_or_default(),
-            filter: overrides.log.clone().or(declared).unwrap_or_else(|| Self::default().filter),
-        }
+section! {
+    /// The log on standard error. SIGHUP reloads this section.
+    pub struct LogSettings in "log" {
+        /// Log format: auto, human or json.
+        ///
+        /// "auto" is human on a terminal and JSON otherwise.
+        format: LogFormat =
+            choice(&[("auto", LogFormat::Auto), ("human", LogFormat::Human), ("json", LogFormat::Json)])
+                .or(LogFormat::Auto)
+                .flag("log-format", "FORMAT"),
+        /// Log filter: a level or directives like info,jeton=debug.
+        ///
+        /// Lines of libraries are written from info on.
+        filter: String = text("a string", filter, String::clone).or("info".into()).flag("log", "FILTER"),
     }
 }

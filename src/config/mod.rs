@@ -3,7 +3,8 @@
 //! | file | contents |
 //! |---|---|
 //! | `settings` | [`Settings`] and how they are loaded |
-//! | `overrides` | [`Overrides`], the flags and `JETON_…` variables that beat the file |
+//! | `setting`, `value`, `section` | [`Setting`], declared once: key, flag, default, limits, text and check; the written forms of values; [`Section`] |
+//! | `overrides`, `flags` | [`Overrides`], values of flags and `JETON_…` variables, which beat the file, and the flags |
 //! | `environment` | [`Environment`], where variables and files are read |
 //! | `database_url` | the URL of a database |
 //! | `regular_file` | [`RegularFile`], read whole without waiting for anybody |
@@ -30,6 +31,7 @@ mod duration;
 mod environment;
 mod fault;
 mod fields;
+mod flags;
 mod limits;
 mod listen_address;
 mod listeners;
@@ -46,7 +48,9 @@ mod report;
 mod restart;
 mod secret_text;
 mod secrets;
+mod section;
 mod serve;
+mod setting;
 mod settings;
 mod size;
 mod socket_access;
@@ -56,6 +60,7 @@ mod tls;
 mod tokens;
 mod traces;
 mod user;
+mod value;
 mod warning;
 
 pub use self::{
@@ -71,19 +76,22 @@ pub use self::{
     listen_address::{ListenAddress, ListenOrOff},
     listeners::{GrpcSettings, HttpSettings, OpsSettings},
     log::LogSettings,
-    overrides::Overrides,
+    overrides::{Override, Overrides},
     passwords::PasswordSettings,
     pasted::{may_be_secret, without_secrets},
     path::says_where_a_database_is,
     regular_file::RegularFile,
     secret_text::secret_text,
     secrets::SecretSettings,
+    section::Section,
     serve::ServeSettings,
-    settings::{Loaded, Settings},
+    setting::{Declaration, Flag, Setting},
+    settings::{Loaded, Settings, sections},
     socket_access::{SocketAccess, SocketMode, SocketOwner, SocketUids},
     storage::{KeySettings, StoreSettings},
     tls::{ClientCertificates, TlsSettings},
     traces::TraceSettings,
     user::{DeclaredPassword, DeclaredUser},
+    value::Form,
     warning::Warning,
 };

@@ -1,14 +1,9 @@
 //! Paths, and the values that are mistaken for paths.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use super::pasted::may_be_secret;
 use crate::domain::invalid::Invalid;
-
-/// Returns `true` if a path is the URL of a database.
-pub(super) fn is_url(path: &Path) -> bool {
-    says_where_a_database_is(&path.to_string_lossy())
-}
 
 /// Returns `true` if the text can be a database's URL, even with a missing slash, or one of libpq's
 /// connection strings: all of them can contain a password.
@@ -28,8 +23,10 @@ pub(super) fn path(text: &str) -> Result<PathBuf, Invalid> {
     if text.contains(['\n', '\r']) {
         return Err(Invalid("must be the path of a file, not what is in it"));
     }
-    if is_url(Path::new(text)) {
-        return Err(Invalid("must be a path: the URL of a database goes into store.url"));
+    if says_where_a_database_is(text) {
+        return Err(Invalid(
+            "must be a path: the URL of a database is for store.url or JETON_STORE_URL",
+        ));
     }
     if may_be_secret(text) {
         return Err(Invalid("must be a path, not a token or a secret"));

@@ -5,6 +5,7 @@ use std::path::Path;
 use super::{
     fault::{Fault, Faults, Place},
     pasted::without_secrets,
+    setting::Flag,
     warning::Warning,
 };
 
@@ -14,7 +15,7 @@ pub(super) enum Spot {
     /// A byte offset in the file.
     Byte(usize),
     /// A flag or its environment variable.
-    Flag(&'static str),
+    Flag(Flag),
 }
 
 /// The faults and warnings found so far in one file and its overrides.
@@ -66,7 +67,7 @@ impl<'a> Report<'a> {
     pub(super) fn into_faults(mut self) -> Faults {
         self.faults.sort_by_key(|(spot, _)| *spot);
         let place = |spot: &Spot| match *spot {
-            Spot::Flag(flag) => Place::Override(flag),
+            Spot::Flag(flag) => Place::Override(format!("--{} ({})", flag.name, flag.variable())),
             Spot::Byte(byte) => {
                 let (line, column) = self.position(byte);
                 Place::Line { path: self.path.to_owned(), line, column }
@@ -98,10 +99,14 @@ mod tests {
     #[test]
     fn faults_come_in_the_order_of_the_file_and_flags_last() {
         let mut report = Report::new(Path::new("f"), "a\nb\n");
-        report.fault(Spot::Flag("--flag"), "third");
+        let flag = Flag { name: "a-flag", value_name: "N" };
+        report.fault(Spot::Flag(flag), "third");
         report.fault(Spot::Byte(2), "second");
         report.fault(Spot::Byte(0), "first");
         let faults = report.finish().expect_err("three faults");
-        assert_eq!(faults.to_string(), "f:1:1: first\nf:2:1: second\n--flag: third");
+        assert_eq!(
+            faults.to_string(),
+            "f:1:1: first\nf:2:1: second\n--a-flag (JETON_A_FLAG): third"
+        );
     }
 }

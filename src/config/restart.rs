@@ -23,6 +23,7 @@ impl Settings {
             audit,
             traces,
             serve,
+            first_look: _,
             clients,
             users,
         } = changed;

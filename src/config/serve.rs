@@ -3,72 +3,35 @@
 use std::time::Duration;
 
 use super::{
-    choice::{self, Runtime, Undeclared},
-    duration,
-    fields::Fields,
-    overrides::Overrides,
+    choice::{Runtime, Undeclared},
+    duration::{HOUR, SECOND},
+    section::section,
+    value::{at_most, choice, switch},
 };
 
-/// `[serve]`: settings for all listeners.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ServeSettings {
-    /// `true` if listeners that other machines reach can work without TLS, since a mesh or proxy
-    /// encrypts. Default false.
-    pub allow_plaintext: bool,
-    /// Division of connections among threads. Default `PerCore`.
-    pub runtime: Runtime,
-    /// Treatment of clients and users that were removed from the file. Default `Disable`.
-    pub undeclared: Undeclared,
-    /// Time to go on serving after health reports `NOT_SERVING`, so that load balancers notice it
-    /// first: at most 1h, default none.
-    pub drain_delay: Duration,
-    /// Maximum time for calls under way to finish after that: at most 1h, default 10s.
-    pub drain_timeout: Duration,
-    /// `true` for `serve --dev`, whose own clients cause no warnings. No setting changes it.
-    pub first_look: bool,
-}
-
-impl Default for ServeSettings {
-    fn default() -> Self {
-        Self {
-            allow_plaintext: false,
-            runtime: Runtime::PerCore,
-            undeclared: Undeclared::Disable,
-            drain_delay: Duration::ZERO,
-            drain_timeout: Duration::from_secs(10),
-            first_look: false,
-        }
-    }
-}
-
-impl ServeSettings {
-    /// Reads the section.
-    pub(super) fn read(fields: &mut Fields<'_, '_>, overrides: &Overrides) -> Self {
-        let default = Self::default();
-        let allow_plaintext = fields.flag("allow_plaintext");
-        let runtime = fields.text("runtime", "a string", choice::runtime);
-        let undeclared = fields.text("undeclared", "a string", choice::undeclared);
-        let drain_delay = fields.text("drain_delay", duration::FORM, duration::shutdown);
-        let drain_timeout = fields.text("drain_timeout", duration::FORM, duration::shutdown);
-        Self {
-            allow_plaintext: overrides
-                .allow_plaintext
-                .or(allow_plaintext)
-                .unwrap_or(default.allow_plaintext),
-            runtime: overrides
-                .runtime
-                .or_else(|| runtime.map(|runtime| runtime.value))
-                .unwrap_or(default.runtime),
-            undeclared: undeclared.map_or(default.undeclared, |undeclared| undeclared.value),
-            drain_delay: overrides
-                .drain_delay
-                .or_else(|| drain_delay.map(|delay| delay.value))
-                .unwrap_or(default.drain_delay),
-            drain_timeout: overrides
-                .drain_timeout
-                .or_else(|| drain_timeout.map(|timeout| timeout.value))
-                .unwrap_or(default.drain_timeout),
-            first_look: default.first_look,
-        }
+section! {
+    /// Settings for all listeners, and for the start and stop of the process.
+    pub struct ServeSettings in "serve" {
+        /// Listen without TLS where other machines reach it: a mesh or proxy encrypts.
+        allow_plaintext: bool = switch().or(false).flag("allow-plaintext", "BOOL"),
+        /// Division of connections among threads: per-core or shared.
+        ///
+        /// "per-core": each core has a thread, and a connection stays on one of them, which takes less CPU
+        /// time a call. "shared": threads take each other's work.
+        runtime: Runtime = choice(&[("per-core", Runtime::PerCore), ("shared", Runtime::Shared)])
+            .or(Runtime::PerCore)
+            .flag("runtime", "SHAPE"),
+        /// Treatment of a client or user that this file declared and declares no more.
+        ///
+        /// "disable": the next start disables it, which ends its grants; declaring it again enables it again.
+        /// "keep": it stays unchanged, and each start logs it.
+        undeclared: Undeclared = choice(&[("disable", Undeclared::Disable), ("keep", Undeclared::Keep)])
+            .or(Undeclared::Disable),
+        /// Time to go on serving after health reports that it is not serving.
+        ///
+        /// Load balancers notice it first.
+        drain_delay: Duration = at_most(HOUR).or(Duration::ZERO).flag("drain-delay", "DURATION"),
+        /// Time for calls under way to finish after the drain delay.
+        drain_timeout: Duration = at_most(HOUR).or(10 * SECOND).flag("drain-timeout", "DURATION"),
     }
 }

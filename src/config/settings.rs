@@ -3,25 +3,26 @@
 use std::{collections::BTreeMap, io, path::Path, str};
 
 use super::{
-    audit::AuditSettings,
+    audit::{Audit, AuditSettings},
     check::CheckSettings,
     client::DeclaredClient,
     environment::{Environment, TextFile},
     fault::{Fault, Faults, Place},
     fields::{Fields, Placed},
-    limits::{self, LimitSettings},
+    limits::LimitSettings,
     listeners::{GrpcSettings, HttpSettings, OpsSettings, Plaintext},
-    lockout,
+    lockout::{self, Lockout},
     log::LogSettings,
     overrides::Overrides,
-    passwords::PasswordSettings,
+    passwords::{PasswordSettings, Passwords},
     report::Report,
     secrets::SecretSettings,
+    section::Section,
     serve::ServeSettings,
     storage::{KeySettings, StoreSettings},
     syntax,
-    tls::{self, TlsSettings},
-    tokens,
+    tls::{self, Tls, TlsSettings},
+    tokens::{self, Tokens},
     traces::TraceSettings,
     user::DeclaredUser,
     warning::Warning,
@@ -67,6 +68,8 @@ pub struct Settings {
     pub traces: TraceSettings,
     /// `[serve]`.
     pub serve: ServeSettings,
+    /// `true` for `serve --dev`, whose own clients cause no warnings. No setting changes it.
+    pub first_look: bool,
     /// Every `[[client]]`, in the order of the file.
     pub clients: Vec<DeclaredClient>,
     /// Every `[[user]]`, in the order of the file.
@@ -106,8 +109,8 @@ impl Settings {
     /// # Errors
     /// Returns every fault of the section, or a fault if the file cannot be read or is not TOML.
     pub fn keys(path: &Path, environment: &dyn Environment) -> Result<KeySettings, Faults> {
-        Self::part(Some(path), environment, |root| {
-            root.section("keys", |fields| KeySettings::read(fields, &Overrides::default()))
+        Self::part(Some(path), &Overrides::default(), environment, |root| {
+            root.section("keys", KeySettings::read_all)
         })
     }
 
@@ -120,8 +123,8 @@ impl Settings {
         overrides: &Overrides,
         environment: &dyn Environment,
     ) -> Result<(StoreSettings, AuditSettings), Faults> {
-        Self::part(path, environment, |root| {
-            let store = root.section("store", |fields| StoreSettings::read(fields, overrides));
+        Self::part(path, overrides, environment, |root| {
+            let store = root.section("store", StoreSettings::read);
             (store, root.section("audit", AuditSettings::read))
         })
     }
@@ -136,13 +139,12 @@ impl Settings {
         overrides: &Overrides,
         environment: &dyn Environment,
     ) -> Result<LogSettings, Faults> {
-        Self::part(path, environment, |root| {
-            root.section("log", |fields| LogSettings::read(fields, overrides))
-        })
+        Self::part(path, overrides, environment, |root| root.section("log", LogSettings::read_all))
     }
 
     fn part<T>(
         path: Option<&Path>,
+        overrides: &Overrides,
         environment: &dyn Environment,
         read: impl FnOnce(&mut Fields<'_, '_>) -> T,
     ) -> Result<T, Faults> {
@@ -154,7 +156,7 @@ impl Settings {
             Ok(root) => root,
             Err(error) => return Err(syntax::fault(&error, report)),
         };
-        let part = read(&mut Fields::root(root, &mut report));
+        let part = read(&mut Fields::root(root, overrides, &mut report));
         report.finish().map(|_| part)
     }
 
@@ -170,8 +172,8 @@ impl Settings {
             Ok(root) => root,
             Err(error) => return Err(syntax::fault(&error, report)),
         };
-        let mut root = Fields::root(root, &mut report);
-        let settings = Self::read(&mut root, overrides, environment);
+        let mut root = Fields::root(root, overrides, &mut report);
+        let settings = Self::read(&mut root, environment);
         root.finish();
         if exposed && report.holds_secrets {
             report.warn(Warning::Exposed { path: path.to_owned() });
@@ -179,13 +181,9 @@ impl Settings {
         report.finish().map(|warnings| Loaded { settings, warnings })
     }
 
-    fn read(
-        root: &mut Fields<'_, '_>,
-        overrides: &Overrides,
-        environment: &dyn Environment,
-    ) -> Self {
-        let serve = root.section("serve", |fields| ServeSettings::read(fields, overrides));
-        let tls = root.section("tls", |fields| tls::read(fields, overrides));
+    fn read(root: &mut Fields<'_, '_>, environment: &dyn Environment) -> Self {
+        let serve = root.section("serve", ServeSettings::read_all);
+        let tls = root.section("tls", tls::read);
         let plaintext = match &tls {
             Some(_) => Plaintext::Unused,
             None if serve.allow_plaintext => Plaintext::Allowed,
@@ -196,26 +194,48 @@ impl Settings {
         let secrets = root.section("secrets", SecretSettings::read);
         let clients = read_clients(root, environment, &secrets);
         Self {
-            grpc: root.section("grpc", |fields| GrpcSettings::read(fields, overrides, plaintext)),
-            http: root.section("http", |fields| HttpSettings::read(fields, overrides, plaintext)),
-            ops: root.section("ops", |fields| OpsSettings::read(fields, overrides)),
-            check: root.section("check", |fields| CheckSettings::read(fields, overrides)),
+            grpc: root.section("grpc", |fields| GrpcSettings::read(fields, plaintext)),
+            http: root.section("http", |fields| HttpSettings::read(fields, plaintext)),
+            ops: root.section("ops", OpsSettings::read),
+            check: root.section("check", CheckSettings::read),
             tls,
-            limits: root.section("limits", limits::read),
-            store: root.section("store", |fields| StoreSettings::read(fields, overrides)),
-            keys: root.section("keys", |fields| KeySettings::read(fields, overrides)),
-            tokens: root.section("tokens", |fields| tokens::read(fields, overrides)),
+            limits: root.section("limits", LimitSettings::read_all),
+            store: root.section("store", StoreSettings::read),
+            keys: root.section("keys", KeySettings::read_all),
+            tokens: root.section("tokens", tokens::read),
             passwords,
             secrets,
             lockout: root.section("lockout", lockout::read),
-            log: root.section("log", |fields| LogSettings::read(fields, overrides)),
+            log: root.section("log", LogSettings::read_all),
             audit: root.section("audit", AuditSettings::read),
-            traces: root.section("traces", |fields| TraceSettings::read(fields, overrides)),
+            traces: root.section("traces", TraceSettings::read),
             serve,
+            first_look: false,
             clients,
             users,
         }
     }
+}
+
+/// Returns the declared sections, in the order of the example file.
+pub fn sections() -> Vec<Section> {
+    vec![
+        GrpcSettings::section(),
+        HttpSettings::section(),
+        OpsSettings::section(),
+        CheckSettings::section(),
+        Tls::section(),
+        LimitSettings::section(),
+        StoreSettings::section(),
+        KeySettings::section(),
+        Tokens::section(),
+        Passwords::section(),
+        Lockout::section(),
+        LogSettings::section(),
+        Audit::section(),
+        TraceSettings::section(),
+        ServeSettings::section(),
+    ]
 }
 
 fn file_of(path: &Path, environment: &dyn Environment) -> Result<TextFile, Faults> {

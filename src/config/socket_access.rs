@@ -1,8 +1,18 @@
 //! Access to a socket of the file system.
 
+#![expect(
+    clippy::struct_field_names,
+    reason = "the fields of a section have the names of its keys"
+)]
+
+use std::fmt;
+
 use super::{
-    fields::{Fields, Placed},
+    fields::Fields,
     listen_address::ListenAddress,
+    section::section,
+    setting::Declaration,
+    value::{text, texts},
 };
 use crate::domain::invalid::Invalid;
 
@@ -17,26 +27,50 @@ pub struct SocketAccess {
     pub uids: Option<SocketUids>,
 }
 
+section! {
+    /// Access to the listener's socket of the file system.
+    struct Socket in "" {
+        /// Mode of the socket's file, which decides who may connect.
+        socket_mode: SocketMode =
+            text("a string", SocketMode::parse, SocketMode::to_string).or(SocketMode::default()),
+        /// Owner and group of the socket's file as numbers, "1000:1000" or ":1000". An empty one is that of
+        /// the process.
+        socket_owner: SocketOwner =
+            text("a string", owner_or_none, |_| String::new()).or(SocketOwner::default()),
+        /// Numbers of the users whose processes may connect, as the kernel names them. An empty list allows
+        /// all of them.
+        socket_uids: Option<SocketUids> = texts("a list of users' numbers", uids_or_none, |_| &[]).or(None),
+    }
+}
+
+fn owner_or_none(text: &str) -> Result<SocketOwner, Invalid> {
+    if text.is_empty() { Ok(SocketOwner::default()) } else { SocketOwner::parse(text) }
+}
+
+fn uids_or_none(texts: &[&str]) -> Result<Option<SocketUids>, Invalid> {
+    if texts.is_empty() { Ok(None) } else { SocketUids::of(texts).map(Some) }
+}
+
 impl SocketAccess {
-    /// Reads `socket_mode`, `socket_owner` and `socket_uids` of a section whose listener is there.
-    pub(super) fn read(fields: &mut Fields<'_, '_>, listen: Option<&ListenAddress>) -> Self {
-        let mode = fields.text("socket_mode", "a string", SocketMode::parse);
-        let owner = fields.text("socket_owner", "a string", |text| match text {
-            "" => Ok(SocketOwner::default()),
-            text => SocketOwner::parse(text),
-        });
-        let uids = fields.texts("socket_uids", |texts| match texts {
-            [] => Ok(None),
-            texts => SocketUids::of(texts).map(Some),
-        });
-        // One that holds for nothing is taken for a wall that is not there.
-        if let (Some(Placed { at, value: Some(_) }), false) = (&uids, is_unix(listen)) {
-            fields.fault(*at, "socket_uids", "is for a listener on unix: and a path");
+    /// Declares the settings of the socket in the section of a listener.
+    pub(super) fn declarations(section: &'static str) -> Vec<Declaration> {
+        let mut settings = Socket::section().settings;
+        for setting in &mut settings {
+            setting.section = section;
         }
-        Self {
-            mode: mode.map_or_else(SocketMode::default, Placed::value),
-            owner: owner.map_or_else(SocketOwner::default, Placed::value),
-            uids: uids.and_then(Placed::value),
+        settings
+    }
+
+    /// Reads the settings of the socket in the section of a listener.
+    pub(super) fn read(fields: &mut Fields<'_, '_>) -> Self {
+        let Socket { socket_mode, socket_owner, socket_uids } = Socket::read_all(fields);
+        Self { mode: socket_mode, owner: socket_owner, uids: socket_uids }
+    }
+
+    /// Refuses users of a listener that has no socket of the file system: they would keep nobody out.
+    pub(super) fn check(&self, fields: &mut Fields<'_, '_>, listen: Option<&ListenAddress>) {
+        if self.uids.is_some() && !matches!(listen, Some(ListenAddress::Unix(_))) {
+            fields.refuse(&Socket::socket_uids(), "is for a listener on unix: and a path");
         }
     }
 
@@ -44,10 +78,6 @@ impl SocketAccess {
     pub fn lets(&self, uid: u32) -> bool {
         self.uids.as_ref().is_none_or(|uids| uids.0.contains(&uid))
     }
-}
-
-const fn is_unix(listen: Option<&ListenAddress>) -> bool {
-    matches!(listen, Some(ListenAddress::Unix(_)))
 }
 
 /// Mode of a socket of the file system, which decides who may connect.
@@ -64,6 +94,12 @@ impl SocketMode {
         let mode = u32::from_str_radix(text, 8).map_err(|_| fault)?;
         let plain = text.len() <= 4 && text.bytes().all(|byte| byte.is_ascii_digit());
         (plain && mode & !0o666 == 0).then_some(Self(mode)).ok_or(fault)
+    }
+}
+
+impl fmt::Display for SocketMode {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:04o}", self.0)
     }
 }
 

@@ -4,11 +4,10 @@
 use std::path::PathBuf;
 
 use super::{
-    choice::{self, ClientAuth},
-    fields::{Fields, Placed},
-    overrides::Overrides,
-    path::path,
-    report::Spot,
+    choice::ClientAuth,
+    fields::Fields,
+    section::section,
+    value::{choice, path},
 };
 
 /// `[tls]`: TLS for gRPC and HTTP. Every file is in PEM, and is read again if it changes.
@@ -33,57 +32,52 @@ pub struct ClientCertificates {
     pub crl: Option<PathBuf>,
 }
 
-/// A path from the file, or from its override, with its place.
-type Said = Option<(Spot, PathBuf)>;
-
-/// Reads the section. Returns `None` for no TLS.
-pub(super) fn read(fields: &mut Fields<'_, '_>, overrides: &Overrides) -> Option<TlsSettings> {
-    const AUTH: &str = r#""off", "optional" or "required""#;
-    let file = |fields: &mut Fields<'_, '_>, key, flag, overriding: &Option<PathBuf>| -> Said {
-        let declared = fields.text(key, "a path", path);
-        let declared = declared.map(|Placed { at, value }| (Spot::Byte(at), value));
-        overriding.clone().map(|path| (Spot::Flag(flag), path)).or(declared)
-    };
-    let cert = file(fields, "cert", "--tls-cert (JETON_TLS_CERT)", &overrides.tls_cert);
-    let key = file(fields, "key", "--tls-key (JETON_TLS_KEY)", &overrides.tls_key);
-    let declared = fields.text("client_auth", AUTH, choice::client_auth);
-    let auth = overrides.tls_client_auth.or(declared.map(|auth| auth.value)).unwrap_or_default();
-    let flag = "--tls-client-ca (JETON_TLS_CLIENT_CA)";
-    let ca = file(fields, "client_ca", flag, &overrides.tls_client_ca);
-    let crl = file(fields, "crl", "--tls-crl (JETON_TLS_CRL)", &overrides.tls_crl);
-
-    let (cert, key) = match (cert, key) {
-        (Some((_, cert)), Some((_, key))) => (cert, key),
-        (None, None) => {
-            let idle = ca.or(crl).map(|(spot, _)| spot);
-            let idle = idle.or(declared.map(|auth| Spot::Byte(auth.at)));
-            if let Some(spot) = idle {
-                fields.report().fault(spot, "tls: needs cert and key");
-            }
-            return None;
-        }
-        (Some((spot, _)), None) => {
-            fields.report().fault(spot, "tls.cert: needs key beside it");
-            return None;
-        }
-        (None, Some((spot, _))) => {
-            fields.report().fault(spot, "tls.key: needs cert beside it");
-            return None;
-        }
-    };
-    let clients = clients(fields, auth, ca, crl);
-    Some(TlsSettings { cert, key, clients })
+section! {
+    /// TLS 1.3 and 1.2 for gRPC and HTTP. Every file is in PEM, and is read again if it changes. Without
+    /// `cert` and `key` there is no TLS.
+    pub(super) struct Tls in "tls" {
+        /// The certificate of gRPC and HTTP, and those that lead to its CA: a PEM file.
+        cert: Option<PathBuf> = path().optional().flag("tls-cert", "FILE").example("tls/server.pem"),
+        /// The certificate's private key: a PEM file.
+        key: Option<PathBuf> = path().optional().flag("tls-key", "FILE").example("tls/server.key"),
+        /// Client certificates: off, optional or required.
+        client_auth: ClientAuth = choice(&[
+            ("off", ClientAuth::Off),
+            ("optional", ClientAuth::Optional),
+            ("required", ClientAuth::Required),
+        ])
+        .or(ClientAuth::Off)
+        .flag("tls-client-auth", "WHETHER")
+        .example("optional"),
+        /// The CAs of clients' certificates: a PEM file.
+        client_ca: Option<PathBuf> =
+            path().optional().flag("tls-client-ca", "FILE").example("tls/clients.pem"),
+        /// Lists of clients' certificates that were revoked: a PEM file.
+        ///
+        /// It has a list from each of the CAs, none out of date.
+        crl: Option<PathBuf> = path().optional().flag("tls-crl", "FILE").example("tls/clients.crl"),
+    }
 }
 
-fn clients(
-    fields: &mut Fields<'_, '_>,
-    auth: ClientAuth,
-    ca: Said,
-    crl: Said,
-) -> Option<ClientCertificates> {
-    match (auth, ca) {
-        (ClientAuth::Off, ca) => {
-            if let Some((spot, _)) = ca.or(crl) {
+/// Reads the section. Returns `None` for no TLS.
+pub(super) fn read(fields: &mut Fields<'_, '_>) -> Option<TlsSettings> {
+    let tls = Tls::read_all(fields);
+    let certificate = (fields.spot(&Tls::cert()), fields.spot(&Tls::key()));
+    let of_clients = fields.spot(&Tls::client_ca()).or(fields.spot(&Tls::crl()));
+    match certificate {
+        (Some(_), Some(_)) => {}
+        (None, None) => {
+            if let Some(spot) = of_clients.or(fields.spot(&Tls::client_auth())) {
+                fields.report().fault(spot, "tls: needs cert and key");
+            }
+        }
+        (Some(_), None) => fields.refuse(&Tls::cert(), "needs key beside it"),
+        (None, Some(_)) => fields.refuse(&Tls::key(), "needs cert beside it"),
+    }
+    let (cert, key) = (tls.cert?, tls.key?);
+    let clients = match (tls.client_auth, tls.client_ca) {
+        (ClientAuth::Off, _) => {
+            if let Some(spot) = of_clients {
                 let problem =
                     r#"tls.client_auth: must be "optional" or "required" beside client_ca and crl"#;
                 fields.report().fault(spot, problem);
@@ -94,10 +88,10 @@ fn clients(
             fields.fault_of_all("client_auth needs client_ca");
             None
         }
-        (ClientAuth::Optional | ClientAuth::Required, Some((_, ca))) => Some(ClientCertificates {
-            required: auth == ClientAuth::Required,
-            ca,
-            crl: crl.map(|(_, crl)| crl),
-        }),
-    }
+        (auth, Some(ca)) => {
+            let required = auth == ClientAuth::Required;
+            Some(ClientCertificates { required, ca, crl: tls.crl })
+        }
+    };
+    Some(TlsSettings { cert, key, clients })
 }

@@ -1,22 +1,35 @@
 //! `[tokens]`: the tolerance of rotations.
 
-use super::{duration, fields::Fields, overrides::Overrides};
+use std::time::Duration;
+
+use super::{
+    fields::Fields,
+    section::section,
+    value::{any, at_most},
+};
 use crate::domain::policy::RotationPolicy;
 
-/// Reads the section. `retry_window` is 0s (strict) to 5m, default 60s; `access_overlap` defaults
-/// to 60s.
-pub(super) fn read(fields: &mut Fields<'_, '_>, overrides: &Overrides) -> RotationPolicy {
-    let default = RotationPolicy::default();
-    let retry_window = fields.text("retry_window", duration::FORM, duration::retry_window);
-    let access_overlap = fields.text("access_overlap", duration::FORM, duration::any);
-    RotationPolicy {
-        retry_window: overrides
-            .retry_window
-            .or_else(|| retry_window.map(|window| window.value))
-            .unwrap_or(default.retry_window),
-        access_overlap: overrides
-            .access_overlap
-            .or_else(|| access_overlap.map(|overlap| overlap.value))
-            .unwrap_or(default.access_overlap),
+section! {
+    /// The tolerance of rotations.
+    pub(super) struct Tokens in "tokens" {
+        /// Time in which a refresh can be repeated; 0s is strict, at most 5m.
+        ///
+        /// The same refresh token then returns the same answer again, so that a client that lost the answer
+        /// can ask once more.
+        retry_window: Duration = at_most(RotationPolicy::MAX_RETRY_WINDOW)
+            .or(RotationPolicy::default().retry_window)
+            .flag("retry-window", "DURATION"),
+        /// Time that an access token outlives its rotation.
+        ///
+        /// It never outlives its own expiry.
+        access_overlap: Duration = any()
+            .or(RotationPolicy::default().access_overlap)
+            .flag("access-overlap", "DURATION"),
     }
+}
+
+/// Reads the section.
+pub(super) fn read(fields: &mut Fields<'_, '_>) -> RotationPolicy {
+    let Tokens { retry_window, access_overlap } = Tokens::read_all(fields);
+    RotationPolicy { retry_window, access_overlap }
 }

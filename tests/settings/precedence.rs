@@ -53,7 +53,7 @@ fn overrides_beat_the_file_one_by_one() {
 
 #[test]
 fn a_fault_in_the_file_is_told_even_where_a_flag_beats_it() {
-    let overrides = Overrides { retry_window: Some(Duration::ZERO), ..Overrides::default() };
+    let overrides = Flags::parse_from(["jeton", "--retry-window=0s"]).overrides;
     let environment = Fake::with_settings("[tokens]\nretry_window = '1h'");
     assert!(environment.load(&overrides).is_err());
 }

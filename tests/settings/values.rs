@@ -152,7 +152,7 @@ fn every_section_is_read() {
     let listen = settings.check.listen.map(|listen| listen.to_string());
     assert_eq!(listen.as_deref(), Some("unix:/run/jeton/check.sock"));
     assert_eq!(settings.check.client.as_ref().map(ClientId::as_str), Some("gateway"));
-    assert_eq!(Some(settings.check.headers), IdentityHeaders::with_prefix("x-auth-"));
+    assert_eq!(Some(settings.check.header_prefix), IdentityHeaders::with_prefix("x-auth-"));
     assert!(settings.check.envoy_remove_authorization);
     assert_eq!(settings.check.envoy_undecided, EnvoyUndecided::Fail);
     assert_eq!(settings.store.path, Path::new("/data"));

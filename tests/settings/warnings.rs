@@ -2,7 +2,10 @@
 
 use std::{fs, path::Path};
 
-use jeton::config::{Environment, Overrides, ProcessEnvironment, Warning};
+use jeton::{
+    config::{Environment, Overrides, ProcessEnvironment, ServeSettings, Warning},
+    domain::secret::Secret,
+};
 
 use super::fake::{FILE, Fake, PHC};
 
@@ -92,7 +95,8 @@ fn plaintext_beyond_this_machine_must_be_meant_and_is_still_warned_of() {
         "grpc listens on 0.0.0.0:1 without TLS: something in front must encrypt"
     );
 
-    let refusing = Overrides { allow_plaintext: Some(false), ..Overrides::default() };
+    let no = Some(Secret::new("false"));
+    let refusing = Overrides::default().with(&ServeSettings::allow_plaintext(), no);
     assert!(environment.load(&refusing).is_err());
 
     for loopback in ["127.0.0.1:1", "127.9.9.9:1", "[::1]:1", "[::ffff:127.0.0.1]:1"] {

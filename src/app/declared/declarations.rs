@@ -127,7 +127,7 @@ impl Round<'_> {
         });
         let clients = stream::iter(merging).buffered(self.hashes.threads()).try_collect().await?;
         for client in &clients {
-            look_at(client, self.settings.serve.first_look);
+            look_at(client, self.settings.first_look);
         }
         self.sealed(&clear, typed, existing, clients).await
     }
