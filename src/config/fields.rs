@@ -327,9 +327,10 @@ fn parsed<T>(setting: &Setting<T>, value: ValueInner<'_>) -> Result<T, String> {
     let one = |text: &str| (setting.parse)(&[OsStr::new(text)]);
     match (form, value) {
         // The text is wiped: it can be a secret that the parser copied to resolve its escapes.
-        (Form::Text(_) | Form::Secret(_) | Form::Path, ValueInner::String(text)) => {
-            one(&Zeroizing::new(text.into_owned()))
-        }
+        (
+            Form::Text(_) | Form::Amount(_) | Form::Secret(_) | Form::Path,
+            ValueInner::String(text),
+        ) => one(&Zeroizing::new(text.into_owned())),
         (Form::Number, ValueInner::Integer(number)) => one(&number.to_string()),
         (Form::Switch, ValueInner::Boolean(on)) => one(if on { "true" } else { "false" }),
         (Form::Texts, ValueInner::Array(values)) => {

@@ -43,7 +43,7 @@ impl FromArgMatches for Overrides {
                 Form::Secret(_) => {
                     matches.get_one::<Secret>(flag.name).cloned().map(Override::Text)
                 }
-                Form::Text(_) | Form::Number | Form::Switch | Form::Texts => {
+                Form::Text(_) | Form::Amount(_) | Form::Number | Form::Switch | Form::Texts => {
                     let text = matches.get_one::<String>(flag.name);
                     text.map(|text| Override::Text(Secret::new(text.as_str())))
                 }
@@ -63,16 +63,20 @@ fn flags() -> impl Iterator<Item = (Flag, Declaration)> {
 }
 
 fn argument(flag: Flag, declaration: Declaration) -> Arg {
-    let mut help = declaration.help();
     let default = declaration.default.as_deref().or(declaration.otherwise);
-    if let Some(default) = default.filter(|_| declaration.form != Form::Switch) {
-        help = format!("{help} [default: {default}]");
-    }
+    let limits = declaration.limits();
+    let notes = match (declaration.form, default, limits) {
+        (Form::Amount(_) | Form::Number, Some(default), Some(limits)) => {
+            format!(" [default: {default}; {limits}]")
+        }
+        (Form::Switch, _, _) | (_, None, _) => String::new(),
+        (_, Some(default), _) => format!(" [default: {default}]"),
+    };
     let argument = Arg::new(flag.name)
         .long(flag.name)
         .env(flag.variable())
         .value_name(flag.value_name)
-        .help(help);
+        .help(declaration.help() + &notes);
     match declaration.form {
         Form::Path => argument.value_parser(value_parser!(PathBuf)),
         Form::Secret(_) => argument.hide_env_values(true).value_parser(unread_url),
@@ -81,7 +85,7 @@ fn argument(flag: Flag, declaration: Declaration) -> Arg {
             .require_equals(true)
             .default_missing_value("true")
             .value_parser(PossibleValuesParser::new(["true", "false"]).map(String::from)),
-        Form::Text(_) | Form::Number | Form::Texts => argument
+        Form::Text(_) | Form::Amount(_) | Form::Number | Form::Texts => argument
             .value_parser(move |text: &str| declaration.check(text).map(|()| text.to_owned())),
     }
 }

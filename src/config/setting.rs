@@ -52,6 +52,16 @@ impl Declaration {
         words.trim_end_matches('.').to_owned()
     }
 
+    /// Returns the allowed values, unless the form implies them.
+    pub fn limits(&self) -> Option<&str> {
+        let allowed = self.allowed.as_str();
+        match self.form {
+            Form::Text(form) | Form::Amount(form) => (allowed != form).then_some(allowed),
+            Form::Number => Some(allowed),
+            Form::Secret(_) | Form::Path | Form::Switch | Form::Texts => None,
+        }
+    }
+
     /// Checks the text of a flag.
     ///
     /// # Errors

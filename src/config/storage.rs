@@ -26,7 +26,7 @@ section! {
         /// Space to keep free on the file system, or 0.
         ///
         /// With less, nothing is issued or refreshed; with less than a quarter, nothing is revoked either:
-        /// docs/operating.md.
+        /// docs/store.md.
         min_free_space: ByteSize = zero_or_within(ByteSize::mib(16)..=ByteSize::tib(1))
             .or(ByteSize::mib(256))
             .flag("min-free-space", "SIZE"),

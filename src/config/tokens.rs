@@ -12,7 +12,7 @@ use crate::domain::policy::RotationPolicy;
 section! {
     /// The tolerance of rotations.
     pub(super) struct Tokens in "tokens" {
-        /// Time in which a refresh can be repeated; 0s is strict, at most 5m.
+        /// Time in which a refresh can be repeated; 0s is strict.
         ///
         /// The same refresh token then returns the same answer again, so that a client that lost the answer
         /// can ask once more.

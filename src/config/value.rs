@@ -17,6 +17,8 @@ use crate::domain::invalid::Invalid;
 pub enum Form {
     /// A string, with its description for a message about another kind.
     Text(&'static str),
+    /// A string with a number and its unit.
+    Amount(&'static str),
     /// A string that can hold a secret: no message shows it, and no flag checks it.
     Secret(&'static str),
     /// A string that is a path.
@@ -33,7 +35,9 @@ impl Form {
     /// Returns the description for a message about another kind.
     pub(super) const fn description(self) -> &'static str {
         match self {
-            Self::Text(description) | Self::Secret(description) => description,
+            Self::Text(description) | Self::Amount(description) | Self::Secret(description) => {
+                description
+            }
             Self::Path => "a path",
             Self::Number => "a whole number",
             Self::Switch => "true or false",
@@ -204,7 +208,7 @@ fn amount<T: Amount>(
         Ok(_) => Err(problem.clone()),
         Err(invalid) => Err(invalid.to_string()),
     };
-    Value::new(Form::Text(T::FORM), allowed, parse, T::shown)
+    Value::new(Form::Amount(T::FORM), allowed, parse, T::shown)
 }
 
 /// Returns `number` in the largest of `units`, which begin with the largest.

@@ -4,5 +4,6 @@ mod example;
 mod fake;
 mod faults;
 mod precedence;
+mod reference;
 mod values;
 mod warnings;
