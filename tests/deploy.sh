@@ -4,14 +4,16 @@
 # manifests, with and without TLS, and they and the compose file are held against their schemas; systemd
 # reads the unit and rates it.
 #
-# The schemas come from package registries: Kubernetes' with kubernetes-validate (PyPI), ServiceMonitor's
-# and compose's from the Go modules of those who define them. JETON_BINARY names a binary that is built
+# The schemas come from package registries: Kubernetes' with kubernetes-validate (PyPI), ServiceMonitor's,
+# Istio's, Envoy Gateway's and compose's from the Go modules of those who define them. JETON_BINARY names a binary that is built
 # already.
 set -euo pipefail
 # shellcheck source=tests/tools.bash
 source "$(dirname "${BASH_SOURCE[0]}")/tools.bash"
 operator_module=github.com/prometheus-operator/prometheus-operator@v0.85.0
 compose_module=github.com/compose-spec/compose-go/v2@v2.16.2
+istio_module=istio.io/api@v1.32.0
+envoy_gateway_module=github.com/envoyproxy/gateway@v1.9.1
 # Of ten: what systemd calls OK, and what the unit reaches at the time of writing.
 worst_exposure=11
 # Who connects to the agent is named by the kernel, so that it has no users of its own.
@@ -100,6 +102,9 @@ render_manifests
 render_agents
 "$tools/deploy/venv/bin/python" tests/deploy/agent.py "$work/kubernetes-agent.yaml" "$work/kubernetes-sidecar.yaml"
 check_agent_variables
+"$tools/deploy/venv/bin/python" tests/deploy/meshes.py \
+    "$(module_dir "$istio_module")" "$(module_dir "$envoy_gateway_module")"
+(cd tests/deploy/mesh && go run . "$OLDPWD/deploy/istio/mesh-config.yaml")
 "$tools/deploy/venv/bin/python" tests/deploy/cluster.py "$(module_dir "$compose_module")"
 promtool check rules "$work/dashboard.yaml"
 check_unit jeton "$worst_exposure"

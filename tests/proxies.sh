@@ -15,5 +15,5 @@ if [[ -z ${JETON_BINARY:-} ]]; then
     JETON_BINARY=$PWD/target/debug/jeton
     [[ -x $JETON_BINARY ]] || cargo build --locked
 fi
-python3 tests/proxies/run.py "$tools/proxies" "$JETON_BINARY" "$@"
+"$tools/proxies/bin/python" tests/proxies/run.py "$tools/proxies" "$JETON_BINARY" "$@"
 echo 'proxies: no request has reached the service that should not have'

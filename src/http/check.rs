@@ -3,7 +3,7 @@
 //! Proxies send the visitor's `Authorization` along, so they cannot authenticate there: every request
 //! to the listener is made as the client that the settings name.
 
-use std::{error, sync::Arc, time::Duration};
+use std::{error, iter, sync::Arc, time::Duration};
 
 use axum::{
     Router,
@@ -31,12 +31,13 @@ use crate::{
     transport::{Listener, Transport},
 };
 
-/// The only path, with and without a slash behind it.
-const PATHS: [&str; 2] = ["/check", "/check/"];
+/// The only path. With a slash behind it, it would be what a proxy asks that puts the visitor's path and
+/// query behind its own, and the visitor's query would be the requirement.
+const PATH: &str = "/check";
 
 /// Every path of the listener.
 pub fn check_paths() -> impl Iterator<Item = &'static str> {
-    PATHS.into_iter()
+    iter::once(PATH)
 }
 
 /// Options of `/check`.
@@ -80,11 +81,8 @@ impl CheckServer {
         transport: Arc<Transport>,
     ) -> Result<(), Box<dyn error::Error + Send + Sync>> {
         let place = Arc::new(Place { doorkeeper, options, metrics });
-        let mut router = self.beside.fallback(async || Failure::NotFound.response(STANDARD));
-        for path in PATHS {
-            let place = Arc::clone(&place);
-            router = router.route(path, any(async move |parts: Parts| place.respond(&parts).await));
-        }
+        let router = self.beside.fallback(async || Failure::NotFound.response(STANDARD));
+        let router = router.route(PATH, any(async move |parts: Parts| place.respond(&parts).await));
         let router = router.layer(map_response(answer::no_store));
         let router = router.layer(from_fn(well_formed)).layer(request_ids);
         transport.serve(self.listener, router).await;

@@ -39,8 +39,14 @@ class Gateway:
     agent: bool = False
     # Its directory, if that is not called as it is.
     directory: str = ""
-    # What is changed in its configuration.
-    changed: tuple[str, str] = ("", "")
+    # What is changed in its configuration; {sockets} stands for the directory of the agent's sockets.
+    changed: tuple[tuple[str, str], ...] = ()
+    # The file of it that is changed, if not that one.
+    changed_file: str = ""
+    # Whether the service behind it speaks gRPC.
+    grpc: bool = False
+    # Whether it asks the agent over a socket of the file system.
+    sockets: bool = False
     # Environment variables.
     environment: dict[str, str] = field(default_factory=dict)
 
@@ -49,9 +55,10 @@ class Gateway:
         source = ROOT / "deploy" / (self.directory or self.name)
         for file in source.iterdir():
             text = file.read_text()
-            if file.name == self.config and self.changed[0]:
-                assert self.changed[0] in text, self.changed
-                text = text.replace(*self.changed)
+            if file.name == (self.changed_file or self.config):
+                for before, after in self.changed:
+                    assert before in text, before
+                    text = text.replace(before, after.replace("{sockets}", str(home.parent / "agent")))
             # Through words that no port is, so that none is replaced twice.
             for known in ports:
                 text = text.replace(str(known), f"<port {known}>")
@@ -67,28 +74,42 @@ class Gateway:
         )
 
 
+ENVOY = ("{tools}/bin/envoy", "--config-path", "{config}", "--log-level", "warn", "--concurrency", "1")
+NGINX = ("nginx", "-p", "{home}", "-c", "{config}", "-e", "error.log", "-g", "daemon off; pid nginx.pid;")
+CADDY = ("{tools}/bin/caddy", "run", "--config", "{config}")
+HAPROXY = ("haproxy", "-f", "{config}")
+TRAEFIK = ("{tools}/bin/traefik", "--configFile={config}")
+# Of a cluster that speaks HTTP/2.
+ENVOY_HTTP2 = """\
+      typed_extension_protocol_options:
+        envoy.extensions.upstreams.http.v3.HttpProtocolOptions:
+          "@type": type.googleapis.com/envoy.extensions.upstreams.http.v3.HttpProtocolOptions
+          explicit_http_config: { http2_protocol_options: {} }
+"""
+
 GATEWAYS = [
     Gateway(
         "envoy",
         "envoy.yaml",
-        ("{tools}/bin/envoy", "--config-path", "{config}", "--log-level", "warn", "--concurrency", "1"),
+        ENVOY,
     ),
     Gateway(
         "envoy, raw headers",
         "envoy.yaml",
-        ("{tools}/bin/envoy", "--config-path", "{config}", "--log-level", "warn", "--concurrency", "1"),
+        ENVOY,
         directory="envoy",
-        changed=("transport_api_version: V3", "encode_raw_headers: true\n" + 22 * " " + "transport_api_version: V3"),
+        changed=(("transport_api_version: V3", "encode_raw_headers: true\n" + 22 * " " + "transport_api_version: V3"),),
     ),
+    Gateway("envoy over HTTP", "envoy-http.yaml", ENVOY, directory="envoy"),
     Gateway(
         "nginx",
         "nginx.conf",
-        ("nginx", "-p", "{home}", "-c", "{config}", "-e", "error.log", "-g", "daemon off; pid nginx.pid;"),
+        NGINX,
     ),
     Gateway(
         "envoy, an agent",
         "envoy.yaml",
-        ("{tools}/bin/envoy", "--config-path", "{config}", "--log-level", "warn", "--concurrency", "1"),
+        ENVOY,
         agent=True,
         gives_up=False,
         directory="envoy",
@@ -96,18 +117,129 @@ GATEWAYS = [
     Gateway(
         "nginx, an agent",
         "nginx.conf",
-        ("nginx", "-p", "{home}", "-c", "{config}", "-e", "error.log", "-g", "daemon off; pid nginx.pid;"),
+        NGINX,
         agent=True,
         gives_up=False,
         directory="nginx",
     ),
-    Gateway("traefik", "traefik.yaml", ("{tools}/bin/traefik", "--configFile={config}"), away=500, gives_up=False),
-    Gateway("caddy", "Caddyfile", ("{tools}/bin/caddy", "run", "--config", "{config}")),
-    Gateway("haproxy", "haproxy.cfg", ("haproxy", "-f", "{config}")),
+    Gateway(
+        "envoy, an agent's socket",
+        "envoy.yaml",
+        ENVOY,
+        agent=True,
+        gives_up=False,
+        directory="envoy",
+        sockets=True,
+        changed=(("socket_address: { address: 127.0.0.1, port_value: 50051 }", "pipe: { path: {sockets}/grpc }"),),
+    ),
+    Gateway(
+        "envoy over HTTP, an agent's socket",
+        "envoy-http.yaml",
+        ENVOY,
+        agent=True,
+        gives_up=False,
+        directory="envoy",
+        sockets=True,
+        changed=(("socket_address: { address: 127.0.0.1, port_value: 8081 }", "pipe: { path: {sockets}/check }"),),
+    ),
+    Gateway(
+        "nginx, an agent's socket",
+        "nginx.conf",
+        NGINX,
+        agent=True,
+        gives_up=False,
+        directory="nginx",
+        sockets=True,
+        # Its workers are somebody else, whom the directory of a test lets in as little as others.
+        changed=(("server 127.0.0.1:8081;", "server unix:{sockets}/check;"), ("events {}", "user root; events {}")),
+    ),
+    Gateway(
+        "caddy, an agent's socket",
+        "Caddyfile",
+        CADDY,
+        agent=True,
+        gives_up=False,
+        directory="caddy",
+        sockets=True,
+        changed=(("forward_auth 127.0.0.1:8081", "forward_auth unix/{sockets}/check"),),
+    ),
+    Gateway(
+        "haproxy, an agent's socket",
+        "haproxy.cfg",
+        HAPROXY,
+        agent=True,
+        gives_up=False,
+        directory="haproxy",
+        sockets=True,
+        changed_file="jeton.lua",
+        changed=(("timeout = 2000,", 'timeout = 2000, dst = "unix@{sockets}/check",'),),
+    ),
+    Gateway("traefik", "traefik.yaml", TRAEFIK, away=500, gives_up=False),
+    Gateway("caddy", "Caddyfile", CADDY),
+    Gateway("haproxy", "haproxy.cfg", HAPROXY),
     Gateway(
         "apache",
         "apache.conf",
         ("apache2", "-f", "{config}", "-D", "FOREGROUND"),
         environment={"JETON_APACHE": "{home}"},
+    ),
+    # The same before a service that speaks gRPC.
+    Gateway(
+        "envoy before gRPC",
+        "envoy.yaml",
+        ENVOY,
+        challenges=(),
+        directory="envoy",
+        changed=(("    - name: billing\n      load", f"    - name: billing\n{ENVOY_HTTP2}      load"),),
+        grpc=True,
+    ),
+    Gateway(
+        "nginx before gRPC",
+        "nginx.conf",
+        NGINX,
+        challenges=(),
+        directory="nginx",
+        changed=(
+            ("listen 127.0.0.1:8000;", "listen 127.0.0.1:8000 http2;"),
+            ("proxy_set_header X-", "grpc_set_header X-"),
+            ("proxy_pass http://127.0.0.1:9000", "grpc_pass grpc://127.0.0.1:9000"),
+        ),
+        grpc=True,
+    ),
+    Gateway(
+        "traefik before gRPC",
+        "traefik.yaml",
+        TRAEFIK,
+        away=500,
+        gives_up=False,
+        challenges=(),
+        directory="traefik",
+        changed_file="routes.yaml",
+        changed=(("http://127.0.0.1:9000", "h2c://127.0.0.1:9000"),),
+        grpc=True,
+    ),
+    Gateway(
+        "caddy before gRPC",
+        "Caddyfile",
+        CADDY,
+        challenges=(),
+        directory="caddy",
+        changed=(
+            ("\tauto_https off\n", "\tauto_https off\n\tservers {\n\t\tprotocols h1 h2c\n\t}\n"),
+            ("reverse_proxy 127.0.0.1:9000", "reverse_proxy h2c://127.0.0.1:9000"),
+        ),
+        grpc=True,
+    ),
+    Gateway(
+        "haproxy before gRPC",
+        "haproxy.cfg",
+        HAPROXY,
+        challenges=(),
+        directory="haproxy",
+        changed=(
+            ("bind 127.0.0.1:8000", "bind 127.0.0.1:8000 proto h2"),
+            ("server billing 127.0.0.1:9000", "server billing 127.0.0.1:9000 proto h2"),
+        ),
+        grpc=True,
     ),
 ]

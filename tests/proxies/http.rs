@@ -159,16 +159,22 @@ async fn every_header_is_there_empty_where_there_is_nothing_to_say() {
     let expected = ["shop", &*known.grant_id, "read write", &*known.subject, "alice"].map(Some);
     assert_eq!((answer.status, answer.identity()), (200, expected.to_vec()));
 
-    // Any method, any body, and the slash behind the path.
-    for (method, target) in
-        [("POST", "/check"), ("HEAD", "/check/"), ("OPTIONS", "/check/"), ("PURGE", "/check")]
-    {
+    // Any method, any body.
+    for method in ["POST", "HEAD", "OPTIONS", "PURGE"] {
         let mut lines = vec![format!("authorization: Bearer {}", alice.access_token)];
         lines.extend((method == "POST").then(|| "content-length: 1000000".to_owned()));
-        let answer = ask(&address, method, &format!("{target}?{query}"), &lines).await;
+        let answer = ask(&address, method, &format!("/check?{query}"), &lines).await;
         assert_eq!((answer.status, answer.identity()), (200, expected.to_vec()), "{method}");
     }
-    for target in ["/", "/check/x", "/oauth/token", "/metrics"] {
+    // With the slash, the visitor's query would stand behind a path of the operator's.
+    for target in [
+        "/",
+        "/check/",
+        "/check/?audience=billing&optional=true",
+        "/check/x",
+        "/oauth/token",
+        "/metrics",
+    ] {
         assert_eq!(ask(&address, "GET", target, &[]).await.status, 404, "{target}");
     }
 

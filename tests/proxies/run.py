@@ -11,49 +11,13 @@ import signal
 import subprocess
 import sys
 import tempfile
-import threading
 import time
 import urllib.parse
 from collections.abc import Callable
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 from gateways import CHECK, GATEWAY, GATEWAYS, GRPC, SERVICE, Gateway, free_port
-
-# Generous: a slow machine is no failure, a hang is.
-LIMIT = 60.0
-PARTS = ("subject", "client-id", "username", "scope", "grant-id")
-# To many a service an underscore is a hyphen.
-FORGED = dict.fromkeys(
-    [f"X-Jeton-{part}" for part in PARTS] + ["X_Jeton_subject", "x-jeton_username", "X_JETON-GRANT_ID"],
-    "forged",
-)
-
-
-class Service(BaseHTTPRequestHandler):
-    """The service: it answers with the headers that it was shown, and remembers how often."""
-
-    protocol_version = "HTTP/1.1"
-    visits = 0
-
-    def do_GET(self) -> None:
-        Service.visits += 1
-        body = json.dumps(self.headers.items()).encode()
-        self.send_response(200)
-        self.send_header("Content-Length", str(len(body)))
-        self.end_headers()
-        self.wfile.write(body)
-
-    def handle_one_request(self) -> None:
-        try:
-            super().handle_one_request()
-        except ConnectionError:
-            # The proxy keeps no connection for ever.
-            self.close_connection = True
-
-    def log_message(self, format: str, *args: object) -> None:
-        pass
-
+from visits import LIMIT, PARTS, GrpcService, GrpcVisit, Service, Visit
 
 class Jeton:
     """jeton itself, as `serve --dev` has it."""
@@ -115,13 +79,17 @@ class Jeton:
 
 
 class Agent:
-    """An agent of that server, if the proxy asks one."""
+    """An agent of that server, if the proxy asks one; its sockets are `grpc` and `check` in its home."""
 
-    def __init__(self, binary: str, home: Path, server: int) -> None:
+    def __init__(self, binary: str, home: Path, server: int, sockets: bool) -> None:
         self.ports = {"grpc": free_port(), "check": free_port()}
+        listen = {
+            name: f"unix:{home / name}" if sockets else f"127.0.0.1:{port}"
+            for name, port in self.ports.items()
+        }
         command = [binary, "agent", "--server", f"http://127.0.0.1:{server}", "--client-id", "demo"]
-        command += ["--listen", f"127.0.0.1:{self.ports['grpc']}", "--ops-listen", "off"]
-        command += ["--check-listen", f"127.0.0.1:{self.ports['check']}"]
+        command += ["--listen", listen["grpc"], "--ops-listen", "off"]
+        command += ["--check-listen", listen["check"]]
         log = (home / "log").open("wb")
         environment = os.environ | {"JETON_CLIENT_SECRET": "demo-secret"}
         self.process = subprocess.Popen(command, cwd=home, stderr=log, env=environment)
@@ -136,61 +104,22 @@ def until(what: str, condition: Callable[[], bool]) -> None:
         time.sleep(0.02)
 
 
-class Visit:
-    """One request through a proxy: its answer, and what the service saw, if it saw it."""
-
-    def __init__(
-        self,
-        port: int,
-        *authorizations: str,
-        path: str = "/",
-        forged: dict[str, str] | None = None,
-    ) -> None:
-        before = Service.visits
-        connection = http.client.HTTPConnection("127.0.0.1", port, timeout=LIMIT)
-        connection.putrequest("GET", path)
-        for name, value in (FORGED if forged is None else forged).items():
-            connection.putheader(name, value)
-        for authorization in authorizations:
-            connection.putheader("Authorization", authorization)
-        connection.endheaders()
-        answer = connection.getresponse()
-        body = answer.read()
-        connection.close()
-        self.status = answer.status
-        self.challenge = answer.getheader("WWW-Authenticate", "")
-        self.seen: dict[str, str] | None = None
-        visited = Service.visits - before
-        assert visited == (self.status == 200), f"{self.status}, and {visited} visits"
-        if visited:
-            pairs = [(name.lower(), value) for name, value in json.loads(body)]
-            names = [name for name, _ in pairs]
-            assert len(names) == len(set(names)), f"a header twice: {pairs}"
-            self.seen = dict(pairs)
-
-    def identity(self) -> dict[str, str]:
-        """What the service takes for the visitor's identity: an empty header is none."""
-        assert self.seen is not None, self.status
-        assert "forged" not in self.seen.values(), self.seen
-        said = {part: self.seen.get(f"x-jeton-{part}", "") for part in PARTS}
-        return {part: value for part, value in said.items() if value}
-
-
 def check(gateway: Gateway, jeton: Jeton, port: int) -> dict[str, str]:
     """Every case. Answers with what the service saw of a user."""
+    visits = GrpcVisit if gateway.grpc else Visit
 
     def refused(status: int, error: str, *authorizations: str, path: str = "/") -> None:
-        visit = Visit(port, *authorizations, path=path)
+        visit = visits(port, *authorizations, path=path)
         assert visit.status == status, f"{visit.status} in place of {status}"
         if status in gateway.challenges:
             assert 'Bearer realm="billing"' in visit.challenge, visit.challenge
             assert error in visit.challenge, visit.challenge
 
     user = jeton.token(grant_type="password", username="alice", password="demo-password")
-    seen = Visit(port, f"Bearer {user}").identity()
+    seen = visits(port, f"Bearer {user}").identity()
     assert seen["username"] == "alice" and seen["client-id"] == "demo", seen
     assert seen["subject"].startswith("usr_") and seen["scope"] == "read write", seen
-    own = Visit(port, f"bearer {jeton.token()}").identity()
+    own = visits(port, f"bearer {jeton.token()}").identity()
     assert set(own) == set(PARTS) - {"username"} and own["subject"] == "demo", own
 
     refused(401, "")
@@ -201,49 +130,57 @@ def check(gateway: Gateway, jeton: Jeton, port: int) -> dict[str, str]:
     refused(401, "invalid_token", f"Bearer {elsewhere}")
     refused(403, "insufficient_scope", f"Bearer {jeton.token(scope='write')}")
     for pair in ((f"Bearer {user}", f"Bearer {own}"), (f"Bearer {user}", f"Bearer {user}")):
-        two = Visit(port, *pair)
+        two = visits(port, *pair)
         assert two.status in gateway.two, two.status
 
-    assert Visit(port, path="/public").identity() == {}
-    assert Visit(port, f"Bearer {user}", path="/public").identity() == seen
+    assert visits(port, path="/public").identity() == {}
+    assert visits(port, f"Bearer {user}", path="/public").identity() == seen
     refused(401, "invalid_token", "Bearer garbage", path="/public")
 
-    assert Visit(port, f"Bearer {user}").status == 200
+    assert visits(port, f"Bearer {user}").status == 200
     jeton.revoke(user)
     if gateway.agent:
-        until("to hear of it", lambda: Visit(port, f"Bearer {user}").status != 200)
+        until("to hear of it", lambda: visits(port, f"Bearer {user}").status != 200)
     refused(401, "invalid_token", f"Bearer {user}")
 
     kept = jeton.token()
-    assert Visit(port, f"Bearer {kept}").status == 200
+    assert visits(port, f"Bearer {kept}").status == 200
     if gateway.gives_up:
         jeton.process.send_signal(signal.SIGSTOP)
         try:
             until("jeton to stand still", jeton.stands_still)
-            slow = Visit(port, f"Bearer {kept}")
+            slow = visits(port, f"Bearer {kept}")
         finally:
             jeton.process.send_signal(signal.SIGCONT)
         assert slow.status == gateway.away, f"{slow.status} while jeton says nothing"
-        until("the proxy to find jeton", lambda: Visit(port, f"Bearer {kept}").status == 200)
+        until("the proxy to find jeton", lambda: visits(port, f"Bearer {kept}").status == 200)
     jeton.stop()
     if gateway.agent:
         # Until that cannot be proven any longer.
-        until("the agent to refuse", lambda: Visit(port, f"Bearer {kept}").status != 200)
-        unknown = Visit(port, path="/public")
+        until("the agent to refuse", lambda: visits(port, f"Bearer {kept}").status != 200)
+        unknown = visits(port, path="/public")
         assert (unknown.status, unknown.identity()) == (200, {}), "nobody needs no proof"
     for path in ("/", "/public"):
         for authorizations in ((f"Bearer {kept}",),) if gateway.agent else ((f"Bearer {kept}",), ()):
-            away = Visit(port, *authorizations, path=path)
+            away = visits(port, *authorizations, path=path)
             assert away.status == gateway.away, f"{away.status} while jeton is away"
     jeton.start()
-    until("the proxy to find jeton", lambda: Visit(port, f"Bearer {kept}").status == 200)
+    until("the proxy to find jeton", lambda: visits(port, f"Bearer {kept}").status == 200)
     return seen
+
+
+def refuses_without_agent(gateway: Gateway, jeton: Jeton, agent: Agent, port: int) -> None:
+    token = f"Bearer {jeton.token()}"
+    assert Visit(port, token).status == 200
+    agent.process.terminate()
+    assert agent.process.wait(LIMIT) == 0, "an agent ends in order"
+    for path in ("/", "/public"):
+        assert Visit(port, token, path=path).status == gateway.away, "nobody passes without an agent"
 
 
 def main() -> None:
     tools, binary, *wanted = sys.argv[1:]
-    service = ThreadingHTTPServer(("127.0.0.1", 0), Service)
-    threading.Thread(target=service.serve_forever, daemon=True).start()
+    services = {False: Service.start(), True: GrpcService.start()}
     chosen = [gateway for gateway in GATEWAYS if not wanted or gateway.name in wanted]
     assert chosen, f"there are {[gateway.name for gateway in GATEWAYS]}"
     print("| proxy | the service saw of alice | while jeton is away | took |")
@@ -258,10 +195,10 @@ def main() -> None:
             asked: Jeton | Agent = jeton
             if gateway.agent:
                 (home / "agent").mkdir()
-                asked = Agent(jeton.binary, home / "agent", jeton.ports["grpc"])
+                asked = Agent(jeton.binary, home / "agent", jeton.ports["grpc"], gateway.sockets)
             ports = {
                 GATEWAY: port,
-                SERVICE: service.server_port,
+                SERVICE: services[gateway.grpc],
                 GRPC: asked.ports["grpc"],
                 CHECK: asked.ports["check"],
             }
@@ -270,13 +207,16 @@ def main() -> None:
 
                 def up() -> bool:
                     assert proxy.poll() is None, "it has ended"
+                    visit = GrpcVisit if gateway.grpc else Visit
                     try:
-                        return Visit(port).status == 401
+                        return visit(port).status == 401
                     except (OSError, http.client.HTTPException):
                         return False
 
                 until("the proxy to answer", up)
                 seen = check(gateway, jeton, port)
+                if gateway.agent:
+                    refuses_without_agent(gateway, jeton, asked, port)
             except BaseException:
                 print(f"{gateway.name}:\n{(home / 'proxy' / 'log').read_text()[-4000:]}")
                 print((home / "jeton" / "log").read_text()[-4000:])
