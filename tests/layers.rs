@@ -7,13 +7,14 @@ use std::{
 };
 
 /// Every folder of `src`, with the folders of `src` that it may import. Generated types are `proto`.
-const LAYERS: [(&str, &[&str]); 15] = [
+const LAYERS: [(&str, &[&str]); 16] = [
     ("proto", &[]),
     ("domain", &[]),
     ("bearer", &["metrics"]),
     ("metrics", &["domain"]),
+    ("jose", &["domain"]),
     ("store", &["domain", "metrics"]),
-    ("service", &["store", "domain", "bearer", "metrics"]),
+    ("service", &["store", "domain", "bearer", "jose", "metrics"]),
     ("config", &["domain", "bearer"]),
     ("telemetry", &["config", "domain", "metrics"]),
     ("transport", &["config", "domain", "metrics"]),
@@ -31,6 +32,7 @@ const LAYERS: [(&str, &[&str]); 15] = [
             "client",
             "grpc",
             "http",
+            "jose",
             "ops",
             "transport",
             "service",

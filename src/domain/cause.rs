@@ -28,6 +28,26 @@ pub enum Cause {
     ExpiredSecret,
     /// No client, or not the one named, lists the certificate.
     WrongCertificate,
+    /// The assertion is no signed JWT, or lacks a claim that one needs.
+    UnreadableAssertion,
+    /// No trusted issuer makes assertions like it.
+    UnknownIssuer,
+    /// The assertion is signed by an algorithm that its issuer does not use.
+    WrongAlgorithm,
+    /// The issuer has no such key.
+    UnknownKey,
+    /// The issuer's key did not make the signature.
+    WrongSignature,
+    /// The type of the JWT makes it something else than an assertion.
+    WrongMediaType,
+    /// The assertion is not meant for this server, or not for it alone.
+    WrongAudience,
+    /// The assertion has expired.
+    ExpiredAssertion,
+    /// The assertion is not good yet.
+    EarlyAssertion,
+    /// The assertion is good for longer than its issuer may make it.
+    LongAssertion,
     /// There is no user of that name.
     UnknownUser,
     /// The user is disabled.
@@ -78,7 +98,7 @@ pub enum Cause {
 
 impl Cause {
     /// Every cause.
-    pub const ALL: [Self; 34] = [
+    pub const ALL: [Self; 44] = [
         Self::NoCredentials,
         Self::UnreadableCredentials,
         Self::BearerNotAccepted,
@@ -90,6 +110,16 @@ impl Cause {
         Self::WrongSecret,
         Self::ExpiredSecret,
         Self::WrongCertificate,
+        Self::UnreadableAssertion,
+        Self::UnknownIssuer,
+        Self::WrongAlgorithm,
+        Self::UnknownKey,
+        Self::WrongSignature,
+        Self::WrongMediaType,
+        Self::WrongAudience,
+        Self::ExpiredAssertion,
+        Self::EarlyAssertion,
+        Self::LongAssertion,
         Self::UnknownUser,
         Self::DisabledUser,
         Self::DeletedUser,
@@ -130,6 +160,16 @@ impl Cause {
             Self::WrongSecret => "wrong_secret",
             Self::ExpiredSecret => "expired_secret",
             Self::WrongCertificate => "wrong_certificate",
+            Self::UnreadableAssertion => "unreadable_assertion",
+            Self::UnknownIssuer => "unknown_issuer",
+            Self::WrongAlgorithm => "wrong_algorithm",
+            Self::UnknownKey => "unknown_key",
+            Self::WrongSignature => "wrong_signature",
+            Self::WrongMediaType => "wrong_media_type",
+            Self::WrongAudience => "wrong_audience",
+            Self::ExpiredAssertion => "expired_assertion",
+            Self::EarlyAssertion => "early_assertion",
+            Self::LongAssertion => "long_assertion",
             Self::UnknownUser => "unknown_user",
             Self::DisabledUser => "disabled_user",
             Self::DeletedUser => "deleted_user",

@@ -1,6 +1,8 @@
 //! Tokens, grants, clients and users, and their transitions: pure, no I/O, no clock, no randomness.
 
 pub mod administrator;
+pub mod algorithm;
+pub mod assertion;
 pub mod attempts;
 pub mod attributes;
 pub mod audience;
@@ -8,6 +10,7 @@ pub(crate) mod base62;
 pub mod cause;
 pub mod certificate;
 pub mod change;
+pub mod claims;
 pub mod client;
 pub mod client_id;
 pub mod client_patch;
@@ -27,6 +30,7 @@ pub mod guesses;
 pub mod hash_cost;
 pub mod invalid;
 pub mod issue;
+pub mod issuer_name;
 pub mod judge;
 pub mod key_ring;
 pub mod last_use;

@@ -28,6 +28,7 @@ mod holder;
 mod horizon;
 mod introspect;
 mod issue;
+mod issuer_keys;
 mod key_search;
 mod key_use;
 mod keys;
@@ -54,6 +55,7 @@ mod status;
 mod stranger_audit;
 mod sweep;
 mod tokens;
+mod trusted_issuers;
 mod turns;
 mod unattended;
 mod use_records;
@@ -79,6 +81,7 @@ pub use self::{
     hash_pool::HashPool,
     introspect::{ActiveToken, Introspect, Introspection},
     issue::{Issue, IssueGrant},
+    issuer_keys::IssuerKeys,
     key_search::{KeyNamed, KeySearch},
     keys::RingChangeError,
     last_used::{LAST_USED_STEP, Use},
@@ -92,6 +95,7 @@ pub use self::{
     status::{KeyState, Status},
     sweep::SWEEP_STEP,
     tokens::Tokens,
+    trusted_issuers::TrustedIssuers,
     unattended::{Carried, Unattended},
     users::{CreateUser, UpdateUser, UserFilter, UserKey},
     watch::{Event, Notification, NotificationBatch, Watch, WatchFrom},
@@ -143,6 +147,7 @@ pub struct Service<S> {
     hashes: Arc<HashPool>,
     client_checks: ClientChecks,
     certificates: CertificateIndex,
+    issuers: Arc<TrustedIssuers>,
     verified: Arc<VerifiedSecrets>,
     login_turns: Arc<Turns>,
     lockout: LockoutPolicy,
@@ -192,6 +197,7 @@ impl<S: Store> Service<S> {
             calls: Arc::new(Shares::new(MOST_CALLS)),
             client_checks: ClientChecks::new(Arc::clone(&hashes), policies.guesses),
             certificates: CertificateIndex::default(),
+            issuers: Arc::default(),
             hashes,
             verified: Arc::new(VerifiedSecrets::new(&*entropy)),
             login_turns: Arc::default(),
@@ -215,6 +221,17 @@ impl<S: Store> Service<S> {
             strangers: StrangerAudit::new(),
             start_time,
         }
+    }
+
+    /// The service, with issuers whose assertions it takes.
+    #[must_use]
+    pub fn trusting(self, issuers: Arc<TrustedIssuers>) -> Self {
+        Self { issuers, ..self }
+    }
+
+    /// Returns the trusted issuers.
+    pub fn issuers(&self) -> &Arc<TrustedIssuers> {
+        &self.issuers
     }
 
     /// Returns the metrics of the service and its hash pool.

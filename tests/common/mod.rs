@@ -6,6 +6,7 @@ pub(crate) mod caller;
 pub(crate) mod command;
 pub(crate) mod forms;
 pub(crate) mod home;
+pub(crate) mod issuer;
 pub(crate) mod load;
 pub(crate) mod ops;
 mod process;

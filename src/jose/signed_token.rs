@@ -1,0 +1,163 @@
+//! A signed JWT in its compact form (RFC 7515 §3.1, RFC 7519 §7.2), taken apart within bounds.
+
+use std::{fmt, time::Duration};
+
+use base64::{Engine as _, prelude::BASE64_URL_SAFE_NO_PAD};
+use serde_json::{Map, Value};
+use zeroize::Zeroizing;
+
+use super::{key::MAX_ID_BYTES, key_set::KeySet, object};
+use crate::domain::{
+    algorithm::Algorithm, cause::Cause, claims::Claims, secret::Secret, time::Timestamp,
+};
+
+/// Longest token, in bytes.
+pub const MAX_TOKEN_BYTES: usize = 16 * 1024;
+
+/// Most keys that are tried for one token: each costs a verification.
+const MAX_TRIES: usize = 8;
+
+/// JWT whose signature is yet to be verified. Nothing that its header names is used but `alg` and
+/// `kid`: keys and URLs in it (`jwk`, `jku`, `x5c`, `x5u`) are the sender's choice.
+pub struct SignedToken<'a> {
+    algorithm: Algorithm,
+    key_id: Option<String>,
+    claims: Claims,
+    message: &'a str,
+    signature: &'a str,
+}
+
+impl<'a> SignedToken<'a> {
+    /// Takes a token apart.
+    ///
+    /// # Errors
+    /// `UnreadableAssertion` for text that is no signed JWT of at most [`MAX_TOKEN_BYTES`], that has
+    /// a member twice, a `crit` header, a `kid` beyond 256 bytes, or a claim of a wrong type.
+    /// `WrongAlgorithm` for `none`, HMAC and unknown ones.
+    pub fn parse(token: &'a Secret) -> Result<Self, Cause> {
+        let text = token.expose();
+        if text.len() > MAX_TOKEN_BYTES {
+            return Err(Cause::UnreadableAssertion);
+        }
+        Self::read(text).ok_or(Cause::UnreadableAssertion)?
+    }
+
+    /// `None` if it is unreadable.
+    fn read(text: &'a str) -> Option<Result<Self, Cause>> {
+        let (message, signature) = text.rsplit_once('.')?;
+        let (header, payload) = message.split_once('.')?;
+        if payload.contains('.') {
+            return None;
+        }
+        let header = decoded(header)?;
+        let key_id = text_member(&header, "kid")?.map(str::to_owned);
+        let is_long = key_id.as_ref().is_some_and(|id| id.len() > MAX_ID_BYTES);
+        // Nothing is critical here that this server could understand (RFC 7515 §4.1.11).
+        if is_long || header.contains_key("crit") {
+            return None;
+        }
+        let Some(algorithm) = Algorithm::named(text_member(&header, "alg")??) else {
+            return Some(Err(Cause::WrongAlgorithm));
+        };
+        let mut claims = claims(&decoded(payload)?)?;
+        claims.media_type = text_member(&header, "typ")?.map(str::to_owned);
+        Some(Ok(Self { algorithm, key_id, claims, message, signature }))
+    }
+
+    /// `iss`, which nothing vouches for yet.
+    pub fn claimed_issuer(&self) -> Option<&str> {
+        self.claims.issuer.as_deref()
+    }
+
+    /// Returns whether `keys` has the key that the header names; `true` if it names none.
+    pub fn names_key_of(&self, keys: &KeySet) -> bool {
+        self.key_id.as_deref().is_none_or(|id| keys.names(id))
+    }
+
+    /// Verifies the signature and returns the claims, which the caller judges.
+    ///
+    /// # Errors
+    /// `WrongAlgorithm` for one that is not among `allowed`; `UnknownKey` if no key of the set can have
+    /// made the signature, `WrongSignature` if none did.
+    pub fn verify(&self, keys: &KeySet, allowed: &[Algorithm]) -> Result<Claims, Cause> {
+        if !allowed.contains(&self.algorithm) {
+            return Err(Cause::WrongAlgorithm);
+        }
+        let mut refusal = Cause::UnknownKey;
+        for key in keys.candidates(self.key_id.as_deref(), self.algorithm).take(MAX_TRIES) {
+            if key.verifies(self.algorithm, self.message, self.signature) {
+                return Ok(self.claims.clone());
+            }
+            refusal = Cause::WrongSignature;
+        }
+        Err(refusal)
+    }
+}
+
+/// Verifies a token with the keys of one owner, like a client's own, and returns its claims, which the
+/// caller judges.
+///
+/// # Errors
+/// As [`SignedToken::parse`] and [`SignedToken::verify`].
+pub fn verify(token: &Secret, keys: &KeySet, allowed: &[Algorithm]) -> Result<Claims, Cause> {
+    SignedToken::parse(token)?.verify(keys, allowed)
+}
+
+impl fmt::Debug for SignedToken<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("SignedToken(…)")
+    }
+}
+
+fn decoded(part: &str) -> Option<Map<String, Value>> {
+    let json = Zeroizing::new(BASE64_URL_SAFE_NO_PAD.decode(part).ok()?);
+    object::read(&json)
+}
+
+fn claims(members: &Map<String, Value>) -> Option<Claims> {
+    let text = |name| Some(text_member(members, name)?.map(str::to_owned));
+    Some(Claims {
+        media_type: None,
+        issuer: text("iss")?,
+        subject: text("sub")?,
+        audience: audience(members)?,
+        expire_time: time(members, "exp")?,
+        not_before: time(members, "nbf")?,
+        issue_time: time(members, "iat")?,
+        id: text("jti")?,
+        account_uid: account_uid(members),
+    })
+}
+
+/// A member that is a text, if it is there; `None` if it is something else.
+fn text_member<'a>(members: &'a Map<String, Value>, name: &str) -> Option<Option<&'a str>> {
+    members.get(name).map_or(Some(None), |value| value.as_str().map(Some))
+}
+
+/// `aud`: a text or a list of texts (RFC 7519 §4.1.3).
+fn audience(members: &Map<String, Value>) -> Option<Vec<String>> {
+    match members.get("aud") {
+        None => Some(Vec::new()),
+        Some(Value::String(only)) => Some(vec![only.clone()]),
+        Some(Value::Array(list)) => {
+            list.iter().map(|value| value.as_str().map(str::to_owned)).collect()
+        }
+        Some(_) => None,
+    }
+}
+
+/// A `NumericDate`: seconds since the epoch, possibly with a fraction (RFC 7519 §2).
+fn time(members: &Map<String, Value>, name: &str) -> Option<Option<Timestamp>> {
+    let Some(value) = members.get(name) else { return Some(None) };
+    let since_epoch = match value.as_u64() {
+        Some(seconds) => Duration::from_secs(seconds),
+        None => Duration::try_from_secs_f64(value.as_f64()?).ok()?,
+    };
+    Some(Some(Timestamp::from_millis(0).after(since_epoch)))
+}
+
+/// The uid of the account that a Kubernetes token is for.
+fn account_uid(members: &Map<String, Value>) -> Option<String> {
+    let account = members.get("kubernetes.io")?.get("serviceaccount")?;
+    account.get("uid")?.as_str().map(str::to_owned)
+}

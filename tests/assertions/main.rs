@@ -1,0 +1,9 @@
+//! Assertions of trusted issuers: what is taken, and what an attacker tries.
+
+mod attacks;
+#[path = "../common/mod.rs"]
+#[expect(dead_code, reason = "the harness is every test file's")]
+mod common;
+mod key_sets;
+mod scene;
+mod trust;
