@@ -25,6 +25,8 @@ pub mod http;
 #[cfg(feature = "server")]
 pub mod jose;
 #[cfg(feature = "server")]
+pub mod jwks;
+#[cfg(feature = "server")]
 pub mod metrics;
 #[cfg(feature = "server")]
 pub mod ops;

@@ -7,7 +7,7 @@ use std::{
 };
 
 /// Every folder of `src`, with the folders of `src` that it may import. Generated types are `proto`.
-const LAYERS: [(&str, &[&str]); 16] = [
+const LAYERS: [(&str, &[&str]); 17] = [
     ("proto", &[]),
     ("domain", &[]),
     ("bearer", &["metrics"]),
@@ -16,6 +16,7 @@ const LAYERS: [(&str, &[&str]); 16] = [
     ("store", &["domain", "metrics"]),
     ("service", &["store", "domain", "bearer", "jose", "metrics"]),
     ("config", &["domain", "bearer"]),
+    ("jwks", &["config", "jose"]),
     ("telemetry", &["config", "domain", "metrics"]),
     ("transport", &["config", "domain", "metrics"]),
     (
@@ -33,6 +34,7 @@ const LAYERS: [(&str, &[&str]); 16] = [
             "grpc",
             "http",
             "jose",
+            "jwks",
             "ops",
             "transport",
             "service",

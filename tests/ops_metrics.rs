@@ -14,7 +14,7 @@ use crate::common::{
     caller::{by_password, client_credentials},
     refusal::assert_refused,
     server::Server,
-    settings::Settings,
+    settings::{Settings, Table},
 };
 
 const DOCUMENT: &str = include_str!("../docs/monitoring.md");
@@ -107,10 +107,18 @@ async fn status_and_metrics_name_a_client_that_mints_faster_than_its_tokens_expi
     server.stop().await;
 }
 
+/// A server that shows every metric: it has an issuer, and a client that mints.
+async fn showing_all() -> Server {
+    let settings = Settings::standard().set("http", "issuer", "https://tokens.example");
+    let settings = settings.and(Table::issuer("prod").text("jwks_file", "missing.json"));
+    let server = Server::start(&settings).await;
+    mint(&server, 101).await;
+    server
+}
+
 #[tokio::test]
 async fn every_metric_is_in_the_documented_table_and_every_row_of_it_is_served() {
-    let server = Server::start(&Settings::standard()).await;
-    mint(&server, 101).await;
+    let server = showing_all().await;
     let metrics = server.ops().await.metrics().await;
     assert_eq!(served(&metrics.text), documented());
     server.stop().await;
@@ -118,8 +126,7 @@ async fn every_metric_is_in_the_documented_table_and_every_row_of_it_is_served()
 
 #[tokio::test]
 async fn the_dashboard_and_the_alerts_ask_for_what_is_served_and_the_dashboard_shows_all_of_it() {
-    let server = Server::start(&Settings::standard()).await;
-    mint(&server, 101).await;
+    let server = showing_all().await;
     let metrics = served(&server.ops().await.metrics().await.text);
     for (file, text) in [("the dashboard", DASHBOARD), ("the alerts", ALERTS)] {
         let asked = named(text);

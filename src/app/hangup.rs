@@ -72,8 +72,8 @@ impl Readers {
     /// Returns once everything was read, or took too long.
     async fn read(&mut self, reread: &OnHangup) {
         tracing::info!(
-            "SIGHUP: server keys, certificates and [log] are read again; every other setting needs a \
-             restart"
+            "SIGHUP: server keys, certificates, keys of issuers and [log] are read again; every other \
+             setting needs a restart"
         );
         if timeout(LIMIT, self.read_all(reread)).await.is_err() {
             let limit = LIMIT.as_secs();

@@ -17,6 +17,7 @@ use super::{
     commits::{can_commit, has_changed},
     first_admin::look_for_administrator,
     hangup::{Hangups, OnHangup},
+    issuer_watch::follow_issuer,
     key_watch::follow_keys,
     listen::{Listeners, ProcessState, Serving},
     named_keys::NamedKeys,
@@ -215,6 +216,12 @@ fn watches(
     watches.spawn(follow_keys(keys, named, used, readiness.clone(), hangups.follower()));
     if let Some(tls) = tls {
         watches.spawn(follow_certificates(tls, hangups.follower()));
+    }
+    for issuer in &settings.issuers {
+        if let Some(keys) = service.issuers().keys(&issuer.rules.name) {
+            let (issuer, keys) = (issuer.clone(), Arc::clone(keys));
+            watches.spawn(follow_issuer(issuer, keys, hangups.follower()));
+        }
     }
     if settings.store.url.is_none() {
         watches.spawn(follow_resets(settings.store.path.clone(), Arc::clone(service)));

@@ -14,6 +14,7 @@ mod doctor;
 mod expiry;
 mod first_admin;
 mod hangup;
+mod issuer_watch;
 mod key_files;
 mod key_removal;
 mod key_text;
@@ -40,7 +41,7 @@ pub use self::{
     build_info::VERSION,
     check::{StoreCheckError, check_store},
     declared::{DeclareError, apply_client, apply_user, left_out},
-    doctor::examine,
+    doctor::{examine, unusable_keys},
     first_admin::{Announce, FirstAdmin, FirstAdminError, new_client_secret, secret_hash},
     hangup::OnHangup,
     key_files::{KeyFiles, KeyRingError},

@@ -9,7 +9,7 @@ use super::{
 use crate::{
     config::Settings,
     domain::{entropy::Entropy, policy::Policies},
-    service::Service,
+    service::{Service, TrustedIssuers},
     store::Engine,
 };
 
@@ -37,6 +37,10 @@ pub(super) async fn open(opening: Opening<'_>, settings: &Settings) -> Result<Op
         secrets: settings.secrets.rules,
     };
     let entropy: Arc<dyn Entropy> = Arc::new(SystemEntropy);
+    let rules = settings.issuers.iter().map(|issuer| issuer.rules.clone()).collect();
+    let audience = settings.http.issuer.as_deref().unwrap_or_default();
+    let issuers = TrustedIssuers::new(audience, rules, &clock);
     let service = Service::new(store.clone(), keys, hashes, clock, entropy, policies);
+    let service = service.trusting(Arc::new(issuers));
     Ok(Opened { store, service: Arc::new(service) })
 }

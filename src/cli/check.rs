@@ -106,6 +106,9 @@ impl Check {
                 ));
             }
         }
+        for problem in app::unusable_keys(&settings).await {
+            output::note(&format!("warning: {problem}"));
+        }
         let (clients, users) = (settings.clients.len(), settings.users.len());
         let config = config.display();
         output::write(&format!("{config}: good ({clients} clients, {users} users)\n"))

@@ -79,6 +79,7 @@ fn fields(status: v1::GetStatusResponse) -> Fields {
     fields.add("key_ring_fault", Some(status.key_ring_fault).filter(|fault| !fault.is_empty()));
     fields
         .add("minting_clients", status.minting_clients.into_iter().map(minting).collect::<Value>());
+    fields.add("issuers", status.issuers.into_iter().map(issuer).collect::<Value>());
     fields.add("sweeper_backlog", status.sweeper_backlog);
     fields
 }
@@ -107,6 +108,15 @@ fn key(key: v1::KeyStatus) -> Value {
     fields.add("key_id", key.key_id);
     fields.add("active", key.active);
     fields.add("in_use", key.in_use);
+    fields.into()
+}
+
+fn issuer(issuer: v1::IssuerStatus) -> Value {
+    let mut fields = Fields::default();
+    fields.add("name", issuer.name);
+    fields.add("keys", issuer.keys);
+    fields.add("key_age", issuer.key_age.map(|age| format!("{}s", age.seconds)));
+    fields.add("fault", Some(issuer.fault).filter(|fault| !fault.is_empty()));
     fields.into()
 }
 

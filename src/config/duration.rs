@@ -70,6 +70,42 @@ pub(super) fn guess_pause(text: &str) -> Result<Duration, Invalid> {
     Ok(duration)
 }
 
+/// Parses the interval between two readings of an issuer's keys: 10 seconds to a day.
+pub(super) fn refresh_interval(text: &str) -> Result<Duration, Invalid> {
+    let duration = any(text)?;
+    if duration < 10 * SECOND || duration > DAY {
+        return Err(Invalid("must be 10s to 24h"));
+    }
+    Ok(duration)
+}
+
+/// Parses the longest use of an issuer's keys after they were last read: a minute to 30 days.
+pub(super) fn key_age(text: &str) -> Result<Duration, Invalid> {
+    let duration = any(text)?;
+    if duration < MINUTE || duration > 30 * DAY {
+        return Err(Invalid("must be 1m to 30d"));
+    }
+    Ok(duration)
+}
+
+/// Parses the tolerated difference to an issuer's clock: at most 5 minutes.
+pub(super) fn clock_skew(text: &str) -> Result<Duration, Invalid> {
+    let duration = any(text)?;
+    if duration > 5 * MINUTE {
+        return Err(Invalid("must be at most 5m"));
+    }
+    Ok(duration)
+}
+
+/// Parses the longest life of an assertion: a second to 7 days.
+pub(super) fn assertion(text: &str) -> Result<Duration, Invalid> {
+    let duration = lifetime(text)?;
+    if duration > 7 * DAY {
+        return Err(Invalid("must be at most 7d"));
+    }
+    Ok(duration)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -103,5 +139,10 @@ mod tests {
         assert!(lifetime("1s").is_ok() && lifetime("999ms").is_err());
         assert!(guess_pause("0s").is_ok() && guess_pause("1m").is_ok());
         assert!(guess_pause("61s").is_err());
+        assert!(refresh_interval("10s").is_ok() && refresh_interval("24h").is_ok());
+        assert!(refresh_interval("9s").is_err() && refresh_interval("25h").is_err());
+        assert!(key_age("1m").is_ok() && key_age("59s").is_err() && key_age("31d").is_err());
+        assert!(clock_skew("0s").is_ok() && clock_skew("5m 1s").is_err());
+        assert!(assertion("7d").is_ok() && assertion("0s").is_err() && assertion("8d").is_err());
     }
 }

@@ -10,7 +10,7 @@
 //! | `regular_file` | [`RegularFile`], read whole without waiting for anybody |
 //! | `listen_address`, `socket_access` | where a listener is, and who may connect to a socket of the file system |
 //! | `listeners`, `check`, `tls`, `limits`, `storage`, `tokens`, `passwords`, `secrets`, `lockout`, `log`, `audit`, `traces`, `serve` | one section of the file each |
-//! | `client`, `user` | one `[[client]]` or `[[user]]` each |
+//! | `client`, `user`, `issuer` | one `[[client]]`, `[[user]]` or `[[issuer]]` each |
 //! | `credential`, `secret_text`, `phc` | the ways to give a secret or password, and its hash |
 //! | `path`, `pasted` | paths, and secrets in the wrong place |
 //! | `fields` | typed values out of one TOML table |
@@ -32,6 +32,7 @@ mod environment;
 mod fault;
 mod fields;
 mod flags;
+mod issuer;
 mod limits;
 mod listen_address;
 mod listeners;
@@ -72,6 +73,7 @@ pub use self::{
     duration::any as duration,
     environment::{Environment, ProcessEnvironment, ServingEnvironment, TextFile},
     fault::{Fault, Faults, Place},
+    issuer::{IssuerSettings, KeyPlace, KeyUrl},
     limits::LimitSettings,
     listen_address::{ListenAddress, ListenOrOff},
     listeners::{GrpcSettings, HttpSettings, OpsSettings},

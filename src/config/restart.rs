@@ -24,6 +24,7 @@ impl Settings {
             traces,
             serve,
             first_look: _,
+            issuers,
             clients,
             users,
         } = changed;
@@ -43,6 +44,7 @@ impl Settings {
             ("audit", self.audit == *audit),
             ("traces", self.traces == *traces),
             ("serve", self.serve == *serve),
+            ("issuer", self.issuers == *issuers),
             ("client", self.clients == *clients),
             ("user", self.users == *users),
         ];

@@ -9,6 +9,7 @@ use super::{
     environment::{Environment, TextFile},
     fault::{Fault, Faults, Place},
     fields::{Fields, Placed},
+    issuer::IssuerSettings,
     limits::LimitSettings,
     listeners::{GrpcSettings, HttpSettings, OpsSettings, Plaintext},
     lockout::{self, Lockout},
@@ -70,6 +71,8 @@ pub struct Settings {
     pub serve: ServeSettings,
     /// `true` for `serve --dev`, whose own clients cause no warnings. No setting changes it.
     pub first_look: bool,
+    /// Every `[[issuer]]`, in the order of the file.
+    pub issuers: Vec<IssuerSettings>,
     /// Every `[[client]]`, in the order of the file.
     pub clients: Vec<DeclaredClient>,
     /// Every `[[user]]`, in the order of the file.
@@ -193,9 +196,11 @@ impl Settings {
         let users = read_users(root, environment, passwords.rules);
         let secrets = root.section("secrets", SecretSettings::read);
         let clients = read_clients(root, environment, &secrets);
+        let http = root.section("http", |fields| HttpSettings::read(fields, plaintext));
+        let issuers = read_issuers(root, &http);
         Self {
             grpc: root.section("grpc", |fields| GrpcSettings::read(fields, plaintext)),
-            http: root.section("http", |fields| HttpSettings::read(fields, plaintext)),
+            http,
             ops: root.section("ops", OpsSettings::read),
             check: root.section("check", CheckSettings::read),
             tls,
@@ -211,6 +216,7 @@ impl Settings {
             traces: root.section("traces", TraceSettings::read),
             serve,
             first_look: false,
+            issuers,
             clients,
             users,
         }
@@ -261,6 +267,15 @@ fn read_clients(
         let Placed { at, value: client } = DeclaredClient::read(fields, environment, secrets)?;
         refuse_twice(fields, "id", &mut taken, Placed { at, value: client.id.clone() });
         Some(client)
+    })
+}
+
+fn read_issuers(root: &mut Fields<'_, '_>, http: &HttpSettings) -> Vec<IssuerSettings> {
+    let mut taken = BTreeMap::new();
+    root.records("issuer", |fields| {
+        let Placed { at, value: issuer } = IssuerSettings::read(fields, http.issuer.is_some())?;
+        refuse_twice(fields, "name", &mut taken, Placed { at, value: issuer.rules.name.clone() });
+        Some(issuer)
     })
 }
 

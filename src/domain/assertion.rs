@@ -1,6 +1,8 @@
 //! Assertions of trusted issuers (RFC 7521 §5.2, RFC 7523 §3): the rules of an issuer, and what a good
 //! assertion proves.
 
+use std::time::Duration;
+
 use super::{
     algorithm::Algorithm,
     cause::Cause,
@@ -22,6 +24,8 @@ pub struct IssuerRules {
     pub algorithms: Vec<Algorithm>,
     /// The time in which its assertions are good.
     pub validity: Validity,
+    /// Longest time for which its keys are used after they were last read.
+    pub max_key_age: Duration,
 }
 
 /// What a good assertion proves: the workload is `subject` in the eyes of the issuer.
@@ -65,8 +69,6 @@ impl IssuerRules {
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
-
     use super::*;
 
     const HERE: &str = "https://tokens.example";
@@ -83,6 +85,7 @@ mod tests {
                 clock_skew: Duration::from_secs(30),
                 max_lifetime: Duration::from_secs(3_600),
             },
+            max_key_age: Duration::from_secs(3_600),
         }
     }
 

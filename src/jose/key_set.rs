@@ -68,7 +68,7 @@ impl KeySet {
                 Err(problem) => skipped.push(SkippedKey { index, problem }),
             }
         }
-        let keys = distinct(keys, &mut skipped);
+        let keys = distinct(&keys, &mut skipped);
         skipped.sort_by_key(|key| key.index);
         if keys.is_empty() { Err(KeySetFault::Empty) } else { Ok((Self { keys }, skipped)) }
     }
@@ -92,15 +92,10 @@ impl KeySet {
         };
         self.keys.iter().filter(named).filter(move |key| key.algorithms.contains(&algorithm))
     }
-
-    /// Returns whether a key has that `kid`.
-    pub(super) fn names(&self, id: &str) -> bool {
-        self.keys.iter().any(|key| key.id.as_deref() == Some(id))
-    }
 }
 
 /// Leaves out keys that are there twice, and different keys under one `kid`.
-fn distinct(keys: Vec<(usize, Key)>, skipped: &mut Vec<SkippedKey>) -> Vec<Key> {
+fn distinct(keys: &[(usize, Key)], skipped: &mut Vec<SkippedKey>) -> Vec<Key> {
     let mut of_id: BTreeMap<Box<str>, Vec<usize>> = BTreeMap::new();
     for (place, (_, key)) in keys.iter().enumerate() {
         if let Some(id) = &key.id {

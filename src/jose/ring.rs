@@ -1,8 +1,8 @@
 //! The cryptography of `jsonwebtoken`: ring, the same code that TLS verifies signatures with.
 
 use jsonwebtoken::{
-    Algorithm, DecodingKey, DecodingKeyKind, EncodingKey,
-    crypto::{CryptoProvider, JwtSigner, JwtVerifier, KeyUtils},
+    Algorithm, DecodingKey, DecodingKeyKind,
+    crypto::{CryptoProvider, JwtVerifier, KeyUtils},
     errors::{Error, ErrorKind},
     signature::{Error as SignatureError, Verifier},
 };
@@ -15,8 +15,8 @@ use ring::signature::{
 
 /// Verifies only: no key of ours signs JWTs.
 static PROVIDER: CryptoProvider = CryptoProvider {
-    signer_factory: no_signer,
-    verifier_factory: verifier,
+    signer_factory: |_, _| Err(ErrorKind::UnsupportedAlgorithm.into()),
+    verifier_factory: |algorithm, key| verifier(*algorithm, key),
     key_utils: KeyUtils::new_unimplemented(),
 };
 
@@ -25,38 +25,24 @@ pub(super) fn install() {
     PROVIDER.install_default().ok();
 }
 
-fn no_signer(_: &Algorithm, _: &EncodingKey) -> Result<Box<dyn JwtSigner>, Error> {
-    Err(ErrorKind::UnsupportedAlgorithm.into())
-}
-
-fn verifier(algorithm: &Algorithm, key: &DecodingKey) -> Result<Box<dyn JwtVerifier>, Error> {
-    let key = match (*algorithm, key.kind()) {
-        (Algorithm::ES256, DecodingKeyKind::SecretOrDer(point)) => {
-            Key::Ec(&ECDSA_P256_SHA256_FIXED, point.clone())
-        }
-        (Algorithm::ES384, DecodingKeyKind::SecretOrDer(point)) => {
-            Key::Ec(&ECDSA_P384_SHA384_FIXED, point.clone())
-        }
-        (Algorithm::EdDSA, DecodingKeyKind::SecretOrDer(point)) => Key::Ed(point.clone()),
-        (algorithm, DecodingKeyKind::RsaModulusExponent { n, e }) => {
-            let parameters = rsa_parameters(algorithm).ok_or(ErrorKind::UnsupportedAlgorithm)?;
-            Key::Rsa(parameters, RsaPublicKeyComponents { n: n.clone(), e: e.clone() })
-        }
+fn verifier(algorithm: Algorithm, key: &DecodingKey) -> Result<Box<dyn JwtVerifier>, Error> {
+    use DecodingKeyKind::{RsaModulusExponent, SecretOrDer};
+    let rsa = |parameters, n: &[u8], e: &[u8]| {
+        Key::Rsa(parameters, RsaPublicKeyComponents { n: n.to_vec(), e: e.to_vec() })
+    };
+    let key = match (algorithm, key.kind()) {
+        (Algorithm::RS256, RsaModulusExponent { n, e }) => rsa(&RSA_PKCS1_2048_8192_SHA256, n, e),
+        (Algorithm::RS384, RsaModulusExponent { n, e }) => rsa(&RSA_PKCS1_2048_8192_SHA384, n, e),
+        (Algorithm::RS512, RsaModulusExponent { n, e }) => rsa(&RSA_PKCS1_2048_8192_SHA512, n, e),
+        (Algorithm::PS256, RsaModulusExponent { n, e }) => rsa(&RSA_PSS_2048_8192_SHA256, n, e),
+        (Algorithm::PS384, RsaModulusExponent { n, e }) => rsa(&RSA_PSS_2048_8192_SHA384, n, e),
+        (Algorithm::PS512, RsaModulusExponent { n, e }) => rsa(&RSA_PSS_2048_8192_SHA512, n, e),
+        (Algorithm::ES256, SecretOrDer(point)) => Key::Ec(&ECDSA_P256_SHA256_FIXED, point.clone()),
+        (Algorithm::ES384, SecretOrDer(point)) => Key::Ec(&ECDSA_P384_SHA384_FIXED, point.clone()),
+        (Algorithm::EdDSA, SecretOrDer(point)) => Key::Ed(point.clone()),
         _ => return Err(ErrorKind::UnsupportedAlgorithm.into()),
     };
-    Ok(Box::new(RingVerifier { algorithm: *algorithm, key }))
-}
-
-fn rsa_parameters(algorithm: Algorithm) -> Option<&'static RsaParameters> {
-    Some(match algorithm {
-        Algorithm::RS256 => &RSA_PKCS1_2048_8192_SHA256,
-        Algorithm::RS384 => &RSA_PKCS1_2048_8192_SHA384,
-        Algorithm::RS512 => &RSA_PKCS1_2048_8192_SHA512,
-        Algorithm::PS256 => &RSA_PSS_2048_8192_SHA256,
-        Algorithm::PS384 => &RSA_PSS_2048_8192_SHA384,
-        Algorithm::PS512 => &RSA_PSS_2048_8192_SHA512,
-        _ => return None,
-    })
+    Ok(Box::new(RingVerifier { algorithm, key }))
 }
 
 /// Public key with the parameters of its algorithm.

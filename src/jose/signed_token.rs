@@ -14,6 +14,9 @@ use crate::domain::{
 /// Longest token, in bytes.
 pub const MAX_TOKEN_BYTES: usize = 16 * 1024;
 
+/// Refusal of text that is no JWT as it has to be.
+const UNREADABLE: Cause = Cause::UnreadableAssertion;
+
 /// Most keys that are tried for one token: each costs a verification.
 const MAX_TRIES: usize = 8;
 
@@ -37,41 +40,30 @@ impl<'a> SignedToken<'a> {
     pub fn parse(token: &'a Secret) -> Result<Self, Cause> {
         let text = token.expose();
         if text.len() > MAX_TOKEN_BYTES {
-            return Err(Cause::UnreadableAssertion);
+            return Err(UNREADABLE);
         }
-        Self::read(text).ok_or(Cause::UnreadableAssertion)?
-    }
-
-    /// `None` if it is unreadable.
-    fn read(text: &'a str) -> Option<Result<Self, Cause>> {
-        let (message, signature) = text.rsplit_once('.')?;
-        let (header, payload) = message.split_once('.')?;
+        let (message, signature) = text.rsplit_once('.').ok_or(UNREADABLE)?;
+        let (header, payload) = message.split_once('.').ok_or(UNREADABLE)?;
         if payload.contains('.') {
-            return None;
+            return Err(UNREADABLE);
         }
         let header = decoded(header)?;
         let key_id = text_member(&header, "kid")?.map(str::to_owned);
         let is_long = key_id.as_ref().is_some_and(|id| id.len() > MAX_ID_BYTES);
         // Nothing is critical here that this server could understand (RFC 7515 §4.1.11).
         if is_long || header.contains_key("crit") {
-            return None;
+            return Err(UNREADABLE);
         }
-        let Some(algorithm) = Algorithm::named(text_member(&header, "alg")??) else {
-            return Some(Err(Cause::WrongAlgorithm));
-        };
+        let algorithm = text_member(&header, "alg")?.ok_or(UNREADABLE)?;
+        let algorithm = Algorithm::named(algorithm).ok_or(Cause::WrongAlgorithm)?;
         let mut claims = claims(&decoded(payload)?)?;
         claims.media_type = text_member(&header, "typ")?.map(str::to_owned);
-        Some(Ok(Self { algorithm, key_id, claims, message, signature }))
+        Ok(Self { algorithm, key_id, claims, message, signature })
     }
 
     /// `iss`, which nothing vouches for yet.
     pub fn claimed_issuer(&self) -> Option<&str> {
         self.claims.issuer.as_deref()
-    }
-
-    /// Returns whether `keys` has the key that the header names; `true` if it names none.
-    pub fn names_key_of(&self, keys: &KeySet) -> bool {
-        self.key_id.as_deref().is_none_or(|id| keys.names(id))
     }
 
     /// Verifies the signature and returns the claims, which the caller judges.
@@ -109,14 +101,14 @@ impl fmt::Debug for SignedToken<'_> {
     }
 }
 
-fn decoded(part: &str) -> Option<Map<String, Value>> {
-    let json = Zeroizing::new(BASE64_URL_SAFE_NO_PAD.decode(part).ok()?);
-    object::read(&json)
+fn decoded(part: &str) -> Result<Map<String, Value>, Cause> {
+    let json = BASE64_URL_SAFE_NO_PAD.decode(part).map_err(|_| UNREADABLE)?;
+    object::read(&Zeroizing::new(json)).ok_or(UNREADABLE)
 }
 
-fn claims(members: &Map<String, Value>) -> Option<Claims> {
-    let text = |name| Some(text_member(members, name)?.map(str::to_owned));
-    Some(Claims {
+fn claims(members: &Map<String, Value>) -> Result<Claims, Cause> {
+    let text = |name| Ok(text_member(members, name)?.map(str::to_owned));
+    Ok(Claims {
         media_type: None,
         issuer: text("iss")?,
         subject: text("sub")?,
@@ -129,31 +121,31 @@ fn claims(members: &Map<String, Value>) -> Option<Claims> {
     })
 }
 
-/// A member that is a text, if it is there; `None` if it is something else.
-fn text_member<'a>(members: &'a Map<String, Value>, name: &str) -> Option<Option<&'a str>> {
-    members.get(name).map_or(Some(None), |value| value.as_str().map(Some))
+/// A member that is a text, if it is there.
+fn text_member<'a>(members: &'a Map<String, Value>, name: &str) -> Result<Option<&'a str>, Cause> {
+    members.get(name).map(|value| value.as_str().ok_or(UNREADABLE)).transpose()
 }
 
 /// `aud`: a text or a list of texts (RFC 7519 §4.1.3).
-fn audience(members: &Map<String, Value>) -> Option<Vec<String>> {
+fn audience(members: &Map<String, Value>) -> Result<Vec<String>, Cause> {
+    let text = |value: &Value| value.as_str().map(str::to_owned).ok_or(UNREADABLE);
     match members.get("aud") {
-        None => Some(Vec::new()),
-        Some(Value::String(only)) => Some(vec![only.clone()]),
-        Some(Value::Array(list)) => {
-            list.iter().map(|value| value.as_str().map(str::to_owned)).collect()
-        }
-        Some(_) => None,
+        None => Ok(Vec::new()),
+        Some(Value::Array(list)) => list.iter().map(text).collect(),
+        Some(only) => Ok(vec![text(only)?]),
     }
 }
 
 /// A `NumericDate`: seconds since the epoch, possibly with a fraction (RFC 7519 §2).
-fn time(members: &Map<String, Value>, name: &str) -> Option<Option<Timestamp>> {
-    let Some(value) = members.get(name) else { return Some(None) };
-    let since_epoch = match value.as_u64() {
-        Some(seconds) => Duration::from_secs(seconds),
-        None => Duration::try_from_secs_f64(value.as_f64()?).ok()?,
+fn time(members: &Map<String, Value>, name: &str) -> Result<Option<Timestamp>, Cause> {
+    let Some(value) = members.get(name) else { return Ok(None) };
+    let since_epoch = if let Some(seconds) = value.as_u64() {
+        Duration::from_secs(seconds)
+    } else {
+        let seconds = value.as_f64().ok_or(UNREADABLE)?;
+        Duration::try_from_secs_f64(seconds).map_err(|_| UNREADABLE)?
     };
-    Some(Some(Timestamp::from_millis(0).after(since_epoch)))
+    Ok(Some(Timestamp::from_millis(0).after(since_epoch)))
 }
 
 /// The uid of the account that a Kubernetes token is for.

@@ -12,6 +12,7 @@ mod stopwatch;
 
 pub use prometheus::{
     Histogram, IntCounter as Counter, IntCounterVec as Counters, IntGauge as Gauge,
+    IntGaugeVec as Gauges,
 };
 
 pub use self::{

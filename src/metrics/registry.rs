@@ -50,6 +50,11 @@ impl Registry {
         self.add(IntGauge::new(name, help))
     }
 
+    /// Registers gauges, one for each value of the labels.
+    pub fn gauges(&self, name: &'static str, help: &'static str, labels: &[&str]) -> IntGaugeVec {
+        self.add(IntGaugeVec::new(Opts::new(name, help), labels))
+    }
+
     /// Registers a gauge of a time, in seconds.
     pub fn seconds(&self, name: &'static str, help: &'static str) -> Gauge {
         self.add(Gauge::new(name, help))

@@ -5,6 +5,7 @@
 
 mod admin;
 mod administrators;
+mod assertion_metrics;
 mod audit;
 mod audit_line;
 mod authenticate;
@@ -81,7 +82,7 @@ pub use self::{
     hash_pool::HashPool,
     introspect::{ActiveToken, Introspect, Introspection},
     issue::{Issue, IssueGrant},
-    issuer_keys::IssuerKeys,
+    issuer_keys::{IssuerKeys, KeyCondition},
     key_search::{KeyNamed, KeySearch},
     keys::RingChangeError,
     last_used::{LAST_USED_STEP, Use},
@@ -92,10 +93,10 @@ pub use self::{
     ready::Ready,
     refresh::Refresh,
     revoke::Revoke,
-    status::{KeyState, Status},
+    status::{IssuerState, KeyState, Status},
     sweep::SWEEP_STEP,
     tokens::Tokens,
-    trusted_issuers::TrustedIssuers,
+    trusted_issuers::{TrustedIssuer, TrustedIssuers},
     unattended::{Carried, Unattended},
     users::{CreateUser, UpdateUser, UserFilter, UserKey},
     watch::{Event, Notification, NotificationBatch, Watch, WatchFrom},
@@ -234,9 +235,9 @@ impl<S: Store> Service<S> {
         &self.issuers
     }
 
-    /// Returns the metrics of the service and its hash pool.
-    pub fn metrics(&self) -> [Registry; 2] {
-        [self.metrics.registry.clone(), self.hashes.metrics()]
+    /// Returns the metrics of the service, its hash pool and its trusted issuers.
+    pub fn metrics(&self) -> [Registry; 3] {
+        [self.metrics.registry.clone(), self.hashes.metrics(), self.issuers.metrics()]
     }
 
     /// The clients that ask for tokens for themselves much faster than those expire: those with more

@@ -1,8 +1,8 @@
 //! Status of the server, for administrators.
 
-use super::{Admin, HeavyClient, Service};
+use super::{Admin, HeavyClient, KeyCondition, Service, TrustedIssuer};
 use crate::{
-    domain::{error::Error, key_ring::KeyId, time::Timestamp},
+    domain::{error::Error, issuer_name::IssuerName, key_ring::KeyId, time::Timestamp},
     store::{Condition, Store},
 };
 
@@ -27,6 +27,17 @@ pub struct Status {
     pub sweeper_backlog: u64,
     /// Clients that ask for tokens for themselves faster than they expire, at most 20.
     pub minting_clients: Vec<HeavyClient>,
+    /// The trusted issuers, in the order of the settings.
+    pub issuers: Vec<IssuerState>,
+}
+
+/// State of a trusted issuer.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct IssuerState {
+    /// Its name.
+    pub name: IssuerName,
+    /// Its keys.
+    pub keys: KeyCondition,
 }
 
 /// A server key, and never the key itself.
@@ -61,6 +72,11 @@ impl<S: Store> Service<S> {
             key_ring_fault: self.key_ring_fault(),
             sweeper_backlog: self.sweeper_backlog(),
             minting_clients: self.minting_clients(),
+            issuers: self.issuers().iter().map(state).collect(),
         })
     }
+}
+
+fn state(issuer: &TrustedIssuer) -> IssuerState {
+    IssuerState { name: issuer.rules.name.clone(), keys: issuer.keys.condition() }
 }

@@ -5,5 +5,9 @@ mod attacks;
 #[expect(dead_code, reason = "the harness is every test file's")]
 mod common;
 mod key_sets;
+mod publications;
+mod publisher;
+mod renewal;
 mod scene;
+mod serving;
 mod trust;

@@ -1,6 +1,9 @@
 //! Issuers that are trusted, a server's issuer, and a time.
 
-use std::time::Duration;
+use std::{
+    sync::{Arc, Mutex},
+    time::Duration,
+};
 
 use jeton::{
     domain::{
@@ -11,7 +14,7 @@ use jeton::{
         error::Error,
         issuer_name::IssuerName,
         secret::Secret,
-        time::Timestamp,
+        time::{Clock, Timestamp},
     },
     jose::KeySet,
     service::TrustedIssuers,
@@ -27,6 +30,31 @@ pub(crate) const CLUSTER: &str = "https://kubernetes.default.svc.cluster.local";
 /// Seconds since the epoch.
 pub(crate) const NOW: u64 = 1_800_000_000;
 
+/// A clock that is moved by hand.
+#[derive(Default)]
+pub(crate) struct Moving(Mutex<Duration>);
+
+impl Moving {
+    pub(crate) fn advance(&self, by: Duration) {
+        *self.0.lock().expect("a clock") += by;
+    }
+}
+
+impl Clock for Moving {
+    fn now(&self) -> Timestamp {
+        Timestamp::from_millis(NOW * 1_000).after(self.age())
+    }
+
+    fn age(&self) -> Duration {
+        *self.0.lock().expect("a clock")
+    }
+}
+
+/// A clock that stands still.
+pub(crate) fn still() -> Arc<dyn Clock> {
+    Arc::new(Moving::default())
+}
+
 /// Rules of an issuer whose tokens live an hour, with 30 s of skew.
 pub(crate) fn rules(name: &str, issuer: Option<&str>) -> IssuerRules {
     IssuerRules {
@@ -38,13 +66,14 @@ pub(crate) fn rules(name: &str, issuer: Option<&str>) -> IssuerRules {
             clock_skew: Duration::from_secs(30),
             max_lifetime: Duration::from_secs(3_600),
         },
+        max_key_age: Duration::from_secs(3_600),
     }
 }
 
 /// The issuers with these rules and keys.
 pub(crate) fn trusting(issuers: Vec<(IssuerRules, &[SigningKey])>) -> TrustedIssuers {
     let rules = issuers.iter().map(|(rules, _)| rules.clone()).collect();
-    let trusted = TrustedIssuers::new(HERE, rules);
+    let trusted = TrustedIssuers::new(HERE, rules, &still());
     for (rules, keys) in issuers {
         let (keys, skipped) = KeySet::read(jwks(keys).as_bytes()).expect("keys");
         assert!(skipped.is_empty(), "{skipped:?}");

@@ -4,7 +4,7 @@ use jeton::domain::{cause::Cause, error::Error, secret::Secret, time::Timestamp}
 use jeton::service::TrustedIssuers;
 use serde_json::{Value, json};
 
-use super::scene::{CLUSTER, HERE, NOW, claims, prod, rules, trusting, verdict, with};
+use super::scene::{CLUSTER, HERE, NOW, claims, prod, rules, still, trusting, verdict, with};
 use crate::common::issuer::SigningKey;
 
 #[tokio::test]
@@ -99,7 +99,7 @@ async fn a_key_without_kid_and_a_token_without_kid_are_tried() {
     jwk.as_object_mut().expect("an object").remove("kid");
     let (keys, _) =
         jeton::jose::KeySet::read(json!({ "keys": [jwk] }).to_string().as_bytes()).expect("keys");
-    let trusted = TrustedIssuers::new(HERE, vec![rules("prod", Some(CLUSTER))]);
+    let trusted = TrustedIssuers::new(HERE, vec![rules("prod", Some(CLUSTER))], &still());
     let name = jeton::domain::issuer_name::IssuerName::parse("prod").expect("a name");
     trusted.keys(&name).expect("trusted").learn(keys);
     for header in [r#"{"alg":"ES256"}"#, r#"{"alg":"ES256","kid":"any"}"#] {
@@ -110,7 +110,7 @@ async fn a_key_without_kid_and_a_token_without_kid_are_tried() {
 #[tokio::test]
 async fn nobody_is_refused_for_keys_that_are_yet_to_be_read() {
     let key = SigningKey::p256("k1");
-    let trusted = TrustedIssuers::new(HERE, vec![rules("prod", Some(CLUSTER))]);
+    let trusted = TrustedIssuers::new(HERE, vec![rules("prod", Some(CLUSTER))], &still());
     let (token, now) = (Secret::new(key.token(&claims())), Timestamp::from_millis(NOW * 1_000));
     assert_eq!(trusted.verify(&token, now).await, Err(Error::UNAVAILABLE));
     let other = Secret::new(key.token(&with("iss", json!("https://nobody.example"))));

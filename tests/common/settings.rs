@@ -41,6 +41,12 @@ impl Table {
         Self::new("[[user]]").text("name", name).text("password", &format!("{name}-password"))
     }
 
+    /// An issuer with the `iss` of a cluster that nobody configured. It needs `http.issuer`.
+    pub(crate) fn issuer(name: &str) -> Self {
+        let cluster = "https://kubernetes.default.svc.cluster.local";
+        Self::new("[[issuer]]").text("name", name).text("issuer", cluster)
+    }
+
     /// Sets a string in place of what the key had before.
     pub(crate) fn text(self, key: &'static str, value: &str) -> Self {
         self.toml(key, &format!("{value:?}"))
@@ -106,6 +112,7 @@ impl Settings {
         Self {
             sections: [
                 "[grpc]",
+                "[http]",
                 "[check]",
                 "[tls]",
                 "[limits]",

@@ -3,6 +3,7 @@
 mod example;
 mod fake;
 mod faults;
+mod issuers;
 mod precedence;
 mod reference;
 mod values;

@@ -6,10 +6,12 @@
 mod credentials;
 mod exposure;
 mod files;
+mod issuers;
 mod space;
 
 use std::path::Path;
 
+pub use self::issuers::unusable_keys;
 use super::{
     SystemClock,
     start::{Finding, Findings, Steps, examine_clock},
@@ -30,5 +32,6 @@ pub async fn examine(loaded: &Loaded, config: &Path) -> Vec<Finding> {
     exposure::examine(settings, warnings, &mut findings);
     credentials::password_grant(settings, &mut findings);
     credentials::known_to_all(settings, &mut findings).await;
+    issuers::examine(settings, &mut findings).await;
     findings.into()
 }

@@ -3,7 +3,7 @@
 use crate::{
     grpc::convert::timestamp,
     proto::v1,
-    service::{HeavyClient, KeyState, Status},
+    service::{HeavyClient, IssuerState, KeyCondition, KeyState, Status},
 };
 
 /// Returns the message of the server's state.
@@ -26,6 +26,7 @@ pub(super) fn message(status: Status) -> v1::GetStatusResponse {
         minting_clients: status.minting_clients.iter().map(minting).collect(),
         sweeper_backlog: status.sweeper_backlog,
         key_ring_fault: status.key_ring_fault.unwrap_or_default(),
+        issuers: status.issuers.into_iter().map(issuer).collect(),
     }
 }
 
@@ -36,6 +37,16 @@ fn signed(millis: i64) -> prost_types::Duration {
 
 fn key(key: KeyState) -> v1::KeyStatus {
     v1::KeyStatus { key_id: key.id.to_string(), active: key.active, in_use: key.in_use }
+}
+
+fn issuer(issuer: IssuerState) -> v1::IssuerStatus {
+    let KeyCondition { keys, age, fault } = issuer.keys;
+    v1::IssuerStatus {
+        name: issuer.name.to_string(),
+        keys: u32::try_from(keys).unwrap_or(u32::MAX),
+        key_age: age.and_then(|age| prost_types::Duration::try_from(age).ok()),
+        fault: fault.map(String::from).unwrap_or_default(),
+    }
 }
 
 fn minting(minting: &HeavyClient) -> v1::MintingClient {

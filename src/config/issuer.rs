@@ -1,0 +1,193 @@
+//! `[[issuer]]`: the issuers whose assertions are taken in place of a secret.
+
+use std::{net::IpAddr, path::PathBuf, time::Duration};
+
+use http::Uri;
+
+use super::{
+    duration::{self, DAY},
+    fields::{Fields, Placed},
+    path::path,
+};
+use crate::domain::{
+    algorithm::Algorithm, assertion::IssuerRules, claims::Validity, invalid::Invalid,
+    issuer_name::IssuerName,
+};
+
+/// A trusted issuer.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct IssuerSettings {
+    /// The rules for its assertions.
+    pub rules: IssuerRules,
+    /// Place of its keys.
+    pub keys: KeyPlace,
+    /// Interval between two readings of a URL. A file is looked at every second.
+    pub refresh_interval: Duration,
+}
+
+/// Place of an issuer's keys.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum KeyPlace {
+    /// A JWKS file, which is read again when it changes.
+    File(PathBuf),
+    /// The URL of a JWKS.
+    Url(KeyUrl),
+}
+
+/// The URL of a JWKS: https, or http to this machine.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct KeyUrl {
+    /// The URL, without user and password.
+    pub uri: Uri,
+    /// Trusted CAs, in PEM. `None` stands for the system's.
+    pub ca: Option<PathBuf>,
+    /// File of the bearer token that the issuer asks for.
+    pub bearer: Option<PathBuf>,
+}
+
+/// Longest `iss`, in bytes.
+const MAX_ISSUER_BYTES: usize = 1_024;
+
+const CLOCK_SKEW: Duration = Duration::from_secs(30);
+const REFRESH_INTERVAL: Duration = Duration::from_secs(5 * 60);
+
+impl IssuerSettings {
+    /// Reads one table. Its place is that of its `name`. Returns `None` if the name, the `iss` or the
+    /// place of its keys is missing or invalid. `is_named` is whether this server has an issuer of its
+    /// own: assertions must be meant for it.
+    pub(super) fn read(fields: &mut Fields<'_, '_>, is_named: bool) -> Option<Placed<Self>> {
+        let name = fields.required("name", "a string", IssuerName::parse);
+        let issuer = fields.text("issuer", "a string", issuer).map(Placed::value);
+        let allow_missing_issuer = fields.flag("allow_missing_issuer").unwrap_or(false);
+        if fields.place("issuer").is_none() && !allow_missing_issuer {
+            let problem = "needs issuer, the iss of its tokens, or allow_missing_issuer = true if they have none";
+            fields.fault_of_all(problem);
+        }
+        let keys = read_keys(fields);
+        let refresh = fields.text("refresh_interval", duration::FORM, duration::refresh_interval);
+        if let (Some(refresh), Some(KeyPlace::File(_))) = (&refresh, &keys) {
+            let problem = "is for jwks_url: a file is read when it changes";
+            fields.fault(refresh.at, "refresh_interval", problem);
+        }
+        let refresh_interval = refresh.map_or(REFRESH_INTERVAL, Placed::value);
+        let age = fields.text("max_key_age", duration::FORM, duration::key_age);
+        if let Some(age) = age.filter(|age| age.value < refresh_interval) {
+            fields.fault(age.at, "max_key_age", "must be at least refresh_interval, 5m by default");
+        }
+        let algorithms = fields.texts("algorithms", Algorithm::list).map(Placed::value);
+        let clock_skew = fields.text("clock_skew", duration::FORM, duration::clock_skew);
+        let max_lifetime = fields.text("max_lifetime", duration::FORM, duration::assertion);
+        if !is_named {
+            let problem = "needs http.issuer: tokens must have it as their only audience";
+            fields.fault_of_all(problem);
+        }
+        let Placed { at, value: name } = name?;
+        let rules = IssuerRules {
+            name,
+            issuer,
+            allow_missing_issuer,
+            algorithms: algorithms.unwrap_or_else(|| Algorithm::ALL.to_vec()),
+            validity: Validity {
+                clock_skew: clock_skew.map_or(CLOCK_SKEW, Placed::value),
+                max_lifetime: max_lifetime.map_or(DAY, Placed::value),
+            },
+            max_key_age: age.map_or(DAY, Placed::value),
+        };
+        Some(Placed { at, value: Self { rules, keys: keys?, refresh_interval } })
+    }
+}
+
+/// Checks an `iss`. It is compared, character by character, and never opened.
+fn issuer(text: &str) -> Result<String, Invalid> {
+    if text.is_empty() || text.len() > MAX_ISSUER_BYTES || text.contains(char::is_control) {
+        return Err(Invalid("must be the iss of its tokens: 1 to 1024 bytes of text"));
+    }
+    Ok(text.to_owned())
+}
+
+fn read_keys(fields: &mut Fields<'_, '_>) -> Option<KeyPlace> {
+    let file = fields.text("jwks_file", "a path", path);
+    let url = fields.text("jwks_url", "a URL", url);
+    let ca = fields.text("ca_file", "a path", path);
+    let bearer = fields.text("bearer_file", "a path", path);
+    let (has_file, has_url) =
+        (fields.place("jwks_file").is_some(), fields.place("jwks_url").is_some());
+    if has_file == has_url {
+        let problem = "needs one of jwks_file and jwks_url, the place of its keys";
+        fields.fault_of_all(problem);
+        return None;
+    }
+    if has_url {
+        if let (Some(url), Some(bearer)) = (&url, &bearer)
+            && url.value.scheme_str() == Some("http")
+            && !is_local(&url.value)
+        {
+            fields.fault(bearer.at, "bearer_file", "is for https only");
+        }
+        let (ca, bearer) = (ca.map(Placed::value), bearer.map(Placed::value));
+        return Some(KeyPlace::Url(KeyUrl { uri: url?.value, ca, bearer }));
+    }
+    for (key, idle) in [("ca_file", ca), ("bearer_file", bearer)] {
+        if let Some(idle) = idle {
+            fields.fault(idle.at, key, "is for jwks_url");
+        }
+    }
+    file.map(|file| KeyPlace::File(file.value))
+}
+
+/// Checks the URL of a JWKS. An attacker on the way could put keys of its own in place of others.
+fn url(text: &str) -> Result<Uri, Invalid> {
+    let fault = Invalid(
+        "must be an https:// URL, or http:// to this machine, without user, password and fragment",
+    );
+    let uri: Uri = text.parse().map_err(|_| fault)?;
+    let is_safe = match uri.scheme_str() {
+        Some("https") => true,
+        Some("http") => is_local(&uri),
+        _ => false,
+    };
+    // It is logged where it cannot be read.
+    let named = uri.authority().is_some_and(|authority| !authority.as_str().contains('@'));
+    if is_safe && named && !text.contains('#') { Ok(uri) } else { Err(fault) }
+}
+
+/// Returns whether a URL leads to this machine, whatever names resolve to.
+fn is_local(uri: &Uri) -> bool {
+    let host = uri.host().unwrap_or_default();
+    let address = host.trim_start_matches('[').trim_end_matches(']').parse::<IpAddr>();
+    host == "localhost" || address.is_ok_and(|address| address.is_loopback())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn keys_come_over_https_or_from_this_machine() {
+        for text in [
+            "https://idp.example/keys",
+            "https://10.0.0.1:6443/openid/v1/jwks",
+            "https://idp.example/keys?version=1",
+            "http://127.0.0.1:8200/v1/identity/oidc/.well-known/keys",
+            "http://[::1]:80/keys",
+            "http://localhost/keys",
+        ] {
+            assert!(url(text).is_ok(), "{text}");
+        }
+        for text in [
+            "",
+            "/keys",
+            "idp.example/keys",
+            "http://idp.example/keys",
+            "http://localhost.example/keys",
+            "http://10.0.0.1/keys",
+            "file:///keys",
+            "ftp://idp.example/keys",
+            "https://user:password@idp.example/keys",
+            "https://idp.example/keys#1",
+            "https://",
+        ] {
+            assert!(url(text).is_err(), "{text}");
+        }
+    }
+}

@@ -1,0 +1,108 @@
+//! `[[issuer]]`: good ones, their defaults, and each fault with its place.
+
+use std::{path::Path, time::Duration};
+
+use jeton::{
+    config::{HttpSettings, KeyPlace, KeyUrl, Overrides},
+    domain::{algorithm::Algorithm, secret::Secret},
+};
+
+use super::fake::Fake;
+
+const HTTP: &str = "[http]\nissuer = 'https://tokens.example'\n";
+
+fn faults(issuer: &str) -> String {
+    Fake::with_settings(&format!("{HTTP}[[issuer]]\n{issuer}")).faults()
+}
+
+#[test]
+fn an_issuer_needs_a_name_an_iss_and_the_place_of_its_keys() {
+    let text = format!("{HTTP}[[issuer]]\nname = 'prod'\nissuer = 'x'\njwks_file = 'keys.json'\n");
+    let settings = Fake::with_settings(&text).settings();
+    let [issuer] = &*settings.issuers else { panic!("one issuer") };
+    assert_eq!(issuer.rules.name.as_str(), "prod");
+    assert_eq!(issuer.rules.issuer.as_deref(), Some("x"));
+    assert!(!issuer.rules.allow_missing_issuer);
+    assert_eq!(issuer.rules.algorithms, Algorithm::ALL);
+    assert_eq!(issuer.rules.validity.clock_skew, Duration::from_secs(30));
+    assert_eq!(issuer.rules.validity.max_lifetime, Duration::from_secs(24 * 3_600));
+    assert_eq!(issuer.rules.max_key_age, Duration::from_secs(24 * 3_600));
+    assert_eq!(issuer.refresh_interval, Duration::from_secs(300));
+    assert_eq!(issuer.keys, KeyPlace::File("keys.json".into()));
+}
+
+#[test]
+fn everything_of_an_issuer_can_be_set() {
+    let text = format!(
+        "{HTTP}[[issuer]]\nname = 'spire'\nallow_missing_issuer = true\njwks_url = \
+         'https://spire.example/keys'\nca_file = 'ca.pem'\nbearer_file = 'token'\nalgorithms = \
+         ['ES256', 'RS256']\nclock_skew = '5s'\nmax_lifetime = '1h'\nrefresh_interval = \
+         '1m'\nmax_key_age = '2h'\n"
+    );
+    let settings = Fake::with_settings(&text).settings();
+    let [issuer] = &*settings.issuers else { panic!("one issuer") };
+    assert!(issuer.rules.issuer.is_none() && issuer.rules.allow_missing_issuer);
+    assert_eq!(issuer.rules.algorithms, [Algorithm::Es256, Algorithm::Rs256]);
+    assert_eq!(issuer.rules.validity.clock_skew, Duration::from_secs(5));
+    assert_eq!(issuer.rules.validity.max_lifetime, Duration::from_secs(3_600));
+    assert_eq!(issuer.rules.max_key_age, Duration::from_secs(7_200));
+    assert_eq!(issuer.refresh_interval, Duration::from_secs(60));
+    let KeyPlace::Url(KeyUrl { uri, ca, bearer }) = &issuer.keys else { panic!("a URL") };
+    assert_eq!(uri, "https://spire.example/keys");
+    assert_eq!(ca.as_deref(), Some(Path::new("ca.pem")));
+    assert_eq!(bearer.as_deref(), Some(Path::new("token")));
+}
+
+#[test]
+fn each_fault_of_an_issuer_has_its_line_and_column() {
+    let good = "name = 'prod'\nissuer = 'x'\njwks_file = 'k'\n";
+    for (added, fault) in [
+        ("clock_skew = '6m'", "7:1: issuer.clock_skew: must be at most 5m"),
+        ("max_lifetime = '8d'", "7:1: issuer.max_lifetime: must be at most 7d"),
+        ("max_key_age = '1s'", "7:1: issuer.max_key_age: must be 1m to 30d"),
+        ("max_key_age = '2m'", "7:1: issuer.max_key_age: must be at least refresh_interval"),
+        ("refresh_interval = '1m'", "7:1: issuer.refresh_interval: is for jwks_url"),
+        ("ca_file = 'x'", "7:1: issuer.ca_file: is for jwks_url"),
+        ("bearer_file = 'x'", "7:1: issuer.bearer_file: is for jwks_url"),
+        ("algorithms = ['none']", "7:1: issuer.algorithms: must name one or more of RS256"),
+        ("algorithms = ['HS256']", "7:1: issuer.algorithms: must name one or more of RS256"),
+        ("algorithms = []", "7:1: issuer.algorithms: must name one or more of RS256"),
+        ("jwks_uri = 'https://a/'", "7:1: unknown key \"jwks_uri\": did you mean \"jwks_url\"?"),
+        ("jwks_url = 'https://a/'", "3:1: issuer: needs one of jwks_file and jwks_url"),
+        ("[[issuer]]\nname = 'prod'\nissuer = 'y'\njwks_file = 'l'", "already declared on line 4"),
+    ] {
+        let faults = faults(&format!("{good}{added}\n"));
+        assert!(faults.contains(fault), "{added}: {faults}");
+    }
+    for (text, fault) in [
+        ("issuer = 'x'\njwks_file = 'k'", "3:1: issuer: needs name"),
+        ("name = 'a b'\nissuer = 'x'\njwks_file = 'k'", "4:1: issuer.name: must be 1 to 64"),
+        ("name = 'a'\njwks_file = 'k'", "3:1: issuer: needs issuer, the iss of its tokens"),
+        ("name = 'a'\nissuer = ''\njwks_file = 'k'", "5:1: issuer.issuer: must be the iss"),
+        ("name = 'a'\nissuer = 'x'", "3:1: issuer: needs one of jwks_file and jwks_url"),
+        (
+            "name = 'a'\nissuer = 'x'\njwks_url = 'http://a/k'",
+            "6:1: issuer.jwks_url: must be an https:// URL",
+        ),
+    ] {
+        let faults = faults(text);
+        assert!(faults.contains(fault), "{text}: {faults}");
+    }
+}
+
+#[test]
+fn assertions_must_be_meant_for_this_server_so_it_needs_an_issuer_of_its_own() {
+    let text = "[[issuer]]\nname = 'prod'\nissuer = 'x'\njwks_file = 'keys.json'\n";
+    let fake = Fake::with_settings(text);
+    let faults = fake.faults();
+    assert!(faults.contains("1:1: issuer: needs http.issuer"), "{faults}");
+    let given =
+        Overrides::default().with(&HttpSettings::issuer(), Some(Secret::new("https://a.example")));
+    assert!(fake.load(&given).is_ok());
+}
+
+#[test]
+fn a_fault_shows_no_password_of_a_url() {
+    let faults = faults("name = 'a'\nissuer = 'x'\njwks_url = 'https://u:S3CRET@a/k'");
+    assert!(faults.contains("issuer.jwks_url") && !faults.contains("S3CRET"), "{faults}");
+}
