@@ -8,8 +8,8 @@
 //! | `environment` | [`Environment`], where variables and files are read |
 //! | `database_url` | the URL of a database |
 //! | `regular_file` | [`RegularFile`], read whole without waiting for anybody |
-//! | `listen_address`, `socket_access` | where a listener is, and who may connect to a socket of the file system |
-//! | `listeners`, `check`, `tls`, `limits`, `storage`, `tokens`, `passwords`, `secrets`, `lockout`, `log`, `audit`, `traces`, `serve` | one section of the file each |
+//! | `listen_address` | where a listener is |
+//! | `sections`, `secrets` | the sections of the file with their settings |
 //! | `client`, `user`, `issuer` | one `[[client]]`, `[[user]]` or `[[issuer]]` each |
 //! | `credential`, `secret_text`, `phc` | the ways to give a secret or password, and its hash |
 //! | `path`, `pasted` | paths, and secrets in the wrong place |
@@ -20,8 +20,6 @@
 //! | `duration`, `size`, `choice` | values that are written as text |
 
 mod address;
-mod audit;
-mod check;
 mod choice;
 mod client;
 mod cors;
@@ -33,14 +31,9 @@ mod fault;
 mod fields;
 mod flags;
 mod issuer;
-mod limits;
 mod listen_address;
-mod listeners;
-mod lockout;
-mod log;
 mod log_filter;
 mod overrides;
-mod passwords;
 mod pasted;
 mod path;
 mod phc;
@@ -50,23 +43,16 @@ mod restart;
 mod secret_text;
 mod secrets;
 mod section;
-mod serve;
+mod sections;
 mod setting;
 mod settings;
 mod size;
-mod socket_access;
-mod storage;
 mod syntax;
-mod tls;
-mod tokens;
-mod traces;
 mod user;
 mod value;
 mod warning;
 
 pub use self::{
-    audit::AuditSettings,
-    check::CheckSettings,
     choice::{ClientAuth, EnvoyUndecided, LogFormat, Runtime, Undeclared, WeakDeclared},
     client::{DeclaredClient, DeclaredSecret},
     database_url::{DatabaseIdentity, DatabaseTlsMode, DatabaseUrl, unread_url},
@@ -74,25 +60,29 @@ pub use self::{
     environment::{Environment, ProcessEnvironment, ServingEnvironment, TextFile},
     fault::{Fault, Faults, Place},
     issuer::{IssuerSettings, KeyPlace, KeyUrl},
-    limits::LimitSettings,
     listen_address::{ListenAddress, ListenOrOff},
-    listeners::{GrpcSettings, HttpSettings, OpsSettings},
-    log::LogSettings,
     overrides::{Override, Overrides},
-    passwords::PasswordSettings,
     pasted::{may_be_secret, without_secrets},
     path::says_where_a_database_is,
     regular_file::RegularFile,
     secret_text::secret_text,
     secrets::SecretSettings,
     section::Section,
-    serve::ServeSettings,
+    sections::{
+        audit::AuditSettings,
+        check::CheckSettings,
+        limits::LimitSettings,
+        listeners::{GrpcSettings, HttpSettings, OpsSettings},
+        log::LogSettings,
+        passwords::PasswordSettings,
+        serve::ServeSettings,
+        socket_access::{SocketAccess, SocketMode, SocketOwner, SocketUids},
+        storage::{KeySettings, StoreSettings},
+        tls::{ClientCertificates, TlsSettings},
+        traces::TraceSettings,
+    },
     setting::{Declaration, Flag, Setting},
     settings::{Loaded, Settings, sections},
-    socket_access::{SocketAccess, SocketMode, SocketOwner, SocketUids},
-    storage::{KeySettings, StoreSettings},
-    tls::{ClientCertificates, TlsSettings},
-    traces::TraceSettings,
     user::{DeclaredPassword, DeclaredUser},
     value::Form,
     warning::Warning,

@@ -1,6 +1,6 @@
 //! `[traces]`: the collector of spans, and the sampling of calls.
 
-use super::{
+use crate::config::{
     address::endpoint,
     fields::Fields,
     section::section,
@@ -27,7 +27,7 @@ section! {
 
 impl TraceSettings {
     /// Reads the section.
-    pub(super) fn read(fields: &mut Fields<'_, '_>) -> Self {
+    pub(in crate::config) fn read(fields: &mut Fields<'_, '_>) -> Self {
         let settings = Self::read_all(fields);
         if settings.endpoint.is_some() && !cfg!(feature = "otlp") {
             fields.report().warn(Warning::NoTraces);

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use bytesize::ByteSize;
 
-use super::{
+use crate::config::{
     duration::{DAY, HOUR, MINUTE, SECOND},
     section::section,
     value::{count, within, zero_or_within},

@@ -1,6 +1,6 @@
 //! `[log]`: the contents and the format of the log.
 
-use super::{
+use crate::config::{
     choice::LogFormat,
     log_filter::filter,
     section::section,

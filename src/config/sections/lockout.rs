@@ -2,18 +2,20 @@
 
 use std::time::Duration;
 
-use super::{
-    duration::SECOND,
-    fields::Fields,
-    section::section,
-    setting::Setting,
-    value::{count, within},
+use crate::{
+    config::{
+        duration::SECOND,
+        fields::Fields,
+        section::section,
+        setting::Setting,
+        value::{count, within},
+    },
+    domain::lockout::LockoutPolicy,
 };
-use crate::domain::lockout::LockoutPolicy;
 
 section! {
     /// Failed logins of one name at one client, whether or not there is such a user. A success resets them.
-    pub(super) struct Lockout in "lockout" {
+    pub(in crate::config) struct Lockout in "lockout" {
         /// Number of failures in a row without a wait.
         failures: u32 = count(1..=LockoutPolicy::MOST_FAILURES).or(LockoutPolicy::default().failures),
         /// Wait after so many failures, which doubles with each further failure.
@@ -28,7 +30,7 @@ section! {
 }
 
 /// Reads the section. `first_wait` is at most `longest_wait`, which is at most `forget_after`.
-pub(super) fn read(fields: &mut Fields<'_, '_>) -> LockoutPolicy {
+pub(in crate::config) fn read(fields: &mut Fields<'_, '_>) -> LockoutPolicy {
     let Lockout { failures, first_wait, longest_wait, forget_after } = Lockout::read_all(fields);
     if first_wait > longest_wait {
         refuse_order(fields, &Lockout::first_wait(), &Lockout::longest_wait());

@@ -3,7 +3,7 @@
 
 use std::path::PathBuf;
 
-use super::{
+use crate::config::{
     choice::ClientAuth,
     fields::Fields,
     section::section,
@@ -35,7 +35,7 @@ pub struct ClientCertificates {
 section! {
     /// TLS 1.3 and 1.2 for gRPC and HTTP. Every file is in PEM, and is read again if it changes. Without
     /// `cert` and `key` there is no TLS.
-    pub(super) struct Tls in "tls" {
+    pub(in crate::config) struct Tls in "tls" {
         /// The certificate of gRPC and HTTP, and those that lead to its CA: a PEM file.
         cert: Option<PathBuf> = path().optional().flag("tls-cert", "FILE").example("tls/server.pem"),
         /// The certificate's private key: a PEM file.
@@ -60,7 +60,7 @@ section! {
 }
 
 /// Reads the section. Returns `None` for no TLS.
-pub(super) fn read(fields: &mut Fields<'_, '_>) -> Option<TlsSettings> {
+pub(in crate::config) fn read(fields: &mut Fields<'_, '_>) -> Option<TlsSettings> {
     let tls = Tls::read_all(fields);
     let certificate = (fields.spot(&Tls::cert()), fields.spot(&Tls::key()));
     let of_clients = fields.spot(&Tls::client_ca()).or(fields.spot(&Tls::crl()));

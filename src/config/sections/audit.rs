@@ -2,8 +2,10 @@
 
 use std::path::PathBuf;
 
-use super::{fields::Fields, path, section::section, value::text};
-use crate::domain::invalid::Invalid;
+use crate::{
+    config::{fields::Fields, path, section::section, value::text},
+    domain::invalid::Invalid,
+};
 
 /// Target of the audit.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -22,7 +24,7 @@ pub enum AuditSettings {
 
 section! {
     /// One line for each issue, refresh, revocation, refusal, reuse and change by an administrator.
-    pub(super) struct Audit in "audit" {
+    pub(in crate::config) struct Audit in "audit" {
         /// Target: "log" (under the target `jeton::audit`, with every filter), "stdout", "off", or a separate
         /// file, `"file:jeton-audit.jsonl"`.
         ///
@@ -34,7 +36,7 @@ section! {
 
 impl AuditSettings {
     /// Reads the section.
-    pub(super) fn read(fields: &mut Fields<'_, '_>) -> Self {
+    pub(in crate::config) fn read(fields: &mut Fields<'_, '_>) -> Self {
         Audit::read_all(fields).target
     }
 }

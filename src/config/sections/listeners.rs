@@ -2,24 +2,24 @@
 
 use std::net::{Ipv4Addr, SocketAddr};
 
-use super::{
+use crate::config::{
     address::issuer,
     cors,
     fields::Fields,
     listen_address::{ListenAddress, listener, listener_or_off},
     section::section,
+    sections::socket_access::SocketAccess,
     setting::Setting,
-    socket_access::SocketAccess,
     value::{switch, text, texts},
     warning::Warning,
 };
 
 /// Permission of a listener without TLS.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Plaintext {
+pub(in crate::config) enum Plaintext {
     /// Plaintext is permitted where no other machine can reach the listener.
     Loopback,
-    /// Plaintext is permitted at any address, see [`super::ServeSettings`].
+    /// Plaintext is permitted at any address, see [`super::serve::ServeSettings`].
     Allowed,
     /// The listener uses TLS.
     Unused,
@@ -44,7 +44,7 @@ section! {
 
 impl GrpcSettings {
     /// Reads the section.
-    pub(super) fn read(fields: &mut Fields<'_, '_>, plaintext: Plaintext) -> Self {
+    pub(in crate::config) fn read(fields: &mut Fields<'_, '_>, plaintext: Plaintext) -> Self {
         let settings = Self::read_all(fields);
         plaintext.check(fields, &Self::listen(), &settings.listen);
         settings.socket.check(fields, Some(&settings.listen));
@@ -83,7 +83,7 @@ section! {
 
 impl HttpSettings {
     /// Reads the section.
-    pub(super) fn read(fields: &mut Fields<'_, '_>, plaintext: Plaintext) -> Self {
+    pub(in crate::config) fn read(fields: &mut Fields<'_, '_>, plaintext: Plaintext) -> Self {
         let settings = Self::read_all(fields);
         plaintext.check(fields, &Self::listen(), &settings.listen);
         settings.socket.check(fields, Some(&settings.listen));
@@ -109,7 +109,7 @@ section! {
 
 impl OpsSettings {
     /// Reads the section.
-    pub(super) fn read(fields: &mut Fields<'_, '_>) -> Self {
+    pub(in crate::config) fn read(fields: &mut Fields<'_, '_>) -> Self {
         let settings = Self::read_all(fields);
         settings.socket.check(fields, settings.listen.as_ref());
         settings

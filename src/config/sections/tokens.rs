@@ -2,16 +2,18 @@
 
 use std::time::Duration;
 
-use super::{
-    fields::Fields,
-    section::section,
-    value::{any, at_most},
+use crate::{
+    config::{
+        fields::Fields,
+        section::section,
+        value::{any, at_most},
+    },
+    domain::policy::RotationPolicy,
 };
-use crate::domain::policy::RotationPolicy;
 
 section! {
     /// The tolerance of rotations.
-    pub(super) struct Tokens in "tokens" {
+    pub(in crate::config) struct Tokens in "tokens" {
         /// Time in which a refresh can be repeated; 0s is strict.
         ///
         /// The same refresh token then returns the same answer again, so that a client that lost the answer
@@ -29,7 +31,7 @@ section! {
 }
 
 /// Reads the section.
-pub(super) fn read(fields: &mut Fields<'_, '_>) -> RotationPolicy {
+pub(in crate::config) fn read(fields: &mut Fields<'_, '_>) -> RotationPolicy {
     let Tokens { retry_window, access_overlap } = Tokens::read_all(fields);
     RotationPolicy { retry_window, access_overlap }
 }

@@ -5,13 +5,15 @@ use std::{num::NonZeroUsize, time::Duration};
 
 use bytesize::ByteSize;
 
-use super::{
-    duration::{MILLISECOND, MINUTE},
-    fields::Fields,
-    section::section,
-    value::{count, within},
+use crate::{
+    config::{
+        duration::{MILLISECOND, MINUTE},
+        fields::Fields,
+        section::section,
+        value::{count, within},
+    },
+    domain::{hash_cost::HashCost, password_rules::PasswordRules},
 };
-use crate::domain::{hash_cost::HashCost, password_rules::PasswordRules};
 
 /// The parameters of argon2id, the number of threads that compute it, and the rules.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -30,7 +32,7 @@ pub struct PasswordSettings {
 section! {
     /// The cost of argon2id for passwords and for client secrets that people chose, and the rules for new
     /// passwords.
-    pub(super) struct Passwords in "passwords" {
+    pub(in crate::config) struct Passwords in "passwords" {
         /// Memory for one hash: at least 8KiB for each of `parallelism`.
         memory: ByteSize = within(kib(LEAST_LANE_KIB)..=kib(HashCost::LIMIT.memory_kib))
             .or(kib(HashCost::default().memory_kib)),
@@ -83,7 +85,7 @@ impl Default for PasswordSettings {
 
 impl PasswordSettings {
     /// Reads the section.
-    pub(super) fn read(fields: &mut Fields<'_, '_>) -> Self {
+    pub(in crate::config) fn read(fields: &mut Fields<'_, '_>) -> Self {
         let settings = Self::from(Passwords::read_all(fields));
         if settings.cost.memory_kib < settings.cost.parallelism * LEAST_LANE_KIB {
             fields.refuse(&Passwords::memory(), "must be at least 8KiB for each of parallelism");

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::{
+use crate::config::{
     choice::{Runtime, Undeclared},
     duration::{HOUR, SECOND},
     section::section,

@@ -1,15 +1,15 @@
 //! `[check]`: the decisions on requests that proxies have received.
 
-use super::{
-    choice::EnvoyUndecided,
-    fields::Fields,
-    listen_address::{ListenAddress, listener_or_off},
-    section::section,
-    socket_access::SocketAccess,
-    value::{choice, switch, text},
-};
 use crate::{
     bearer::IdentityHeaders,
+    config::{
+        choice::EnvoyUndecided,
+        fields::Fields,
+        listen_address::{ListenAddress, listener_or_off},
+        section::section,
+        sections::socket_access::SocketAccess,
+        value::{choice, switch, text},
+    },
     domain::{client_id::ClientId, invalid::Invalid},
 };
 
@@ -49,7 +49,7 @@ section! {
 
 impl CheckSettings {
     /// Reads the section.
-    pub(super) fn read(fields: &mut Fields<'_, '_>) -> Self {
+    pub(in crate::config) fn read(fields: &mut Fields<'_, '_>) -> Self {
         let settings = Self::read_all(fields);
         let Some(listen) = &settings.listen else {
             settings.socket.check(fields, None);

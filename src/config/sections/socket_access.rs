@@ -7,14 +7,16 @@
 
 use std::fmt;
 
-use super::{
-    fields::Fields,
-    listen_address::ListenAddress,
-    section::section,
-    setting::Declaration,
-    value::{text, texts},
+use crate::{
+    config::{
+        fields::Fields,
+        listen_address::ListenAddress,
+        section::section,
+        setting::Declaration,
+        value::{text, texts},
+    },
+    domain::invalid::Invalid,
 };
-use crate::domain::invalid::Invalid;
 
 /// Access to a socket of the file system.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -53,7 +55,7 @@ fn uids_or_none(texts: &[&str]) -> Result<Option<SocketUids>, Invalid> {
 
 impl SocketAccess {
     /// Declares the settings of the socket in the section of a listener.
-    pub(super) fn declarations(section: &'static str) -> Vec<Declaration> {
+    pub(in crate::config) fn declarations(section: &'static str) -> Vec<Declaration> {
         let mut settings = Socket::section().settings;
         for setting in &mut settings {
             setting.section = section;
@@ -62,13 +64,17 @@ impl SocketAccess {
     }
 
     /// Reads the settings of the socket in the section of a listener.
-    pub(super) fn read(fields: &mut Fields<'_, '_>) -> Self {
+    pub(in crate::config) fn read(fields: &mut Fields<'_, '_>) -> Self {
         let Socket { socket_mode, socket_owner, socket_uids } = Socket::read_all(fields);
         Self { mode: socket_mode, owner: socket_owner, uids: socket_uids }
     }
 
     /// Refuses users of a listener that has no socket of the file system: they would keep nobody out.
-    pub(super) fn check(&self, fields: &mut Fields<'_, '_>, listen: Option<&ListenAddress>) {
+    pub(in crate::config) fn check(
+        &self,
+        fields: &mut Fields<'_, '_>,
+        listen: Option<&ListenAddress>,
+    ) {
         if self.uids.is_some() && !matches!(listen, Some(ListenAddress::Unix(_))) {
             fields.refuse(&Socket::socket_uids(), "is for a listener on unix: and a path");
         }

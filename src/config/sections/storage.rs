@@ -4,7 +4,7 @@ use std::{path::PathBuf, time::Duration};
 
 use bytesize::ByteSize;
 
-use super::{
+use crate::config::{
     database_url::DatabaseUrl,
     duration::{MILLISECOND, MINUTE, SECOND},
     fields::Fields,
@@ -62,7 +62,7 @@ section! {
 
 impl StoreSettings {
     /// Reads the section.
-    pub(super) fn read(fields: &mut Fields<'_, '_>) -> Self {
+    pub(in crate::config) fn read(fields: &mut Fields<'_, '_>) -> Self {
         let url = fields.peek("url").and_then(|url| DatabaseUrl::parse(url).ok());
         if url.is_some_and(|url| url.holds_password()) {
             fields.report().holds_secrets = true;
