@@ -7,24 +7,6 @@ use crate::domain::{
     permission::Permission,
 };
 
-/// The division of connections among threads.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Runtime {
-    /// A runtime of one thread for each core; a connection stays on one of them.
-    PerCore,
-    /// One runtime whose threads share all work.
-    Shared,
-}
-
-/// Treatment of clients and users that were removed from the settings file.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Undeclared {
-    /// The next start disables them and ends their grants.
-    Disable,
-    /// They stay unchanged; each start logs them.
-    Keep,
-}
-
 /// Treatment of a secret in the file that breaks the rules.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum WeakDeclared {
@@ -33,39 +15,6 @@ pub enum WeakDeclared {
     Refuse,
     /// A warning is logged.
     Warn,
-}
-
-/// Answer to Envoy if a request cannot be decided.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum EnvoyUndecided {
-    /// A refusal with 503.
-    Deny,
-    /// An error of the call: Envoy then follows its configuration.
-    Fail,
-}
-
-/// Format of log lines.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum LogFormat {
-    /// Human on a terminal, JSON otherwise.
-    #[default]
-    Auto,
-    /// Text for people.
-    Human,
-    /// One JSON object a line.
-    Json,
-}
-
-/// Requirement for clients' certificates.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum ClientAuth {
-    /// Clients are not asked for a certificate.
-    #[default]
-    Off,
-    /// Clients are asked for a certificate. A client without one is accepted.
-    Optional,
-    /// Clients are asked for a certificate. A client without one is refused.
-    Required,
 }
 
 /// Parses `own`, `audience` or `any`.

@@ -53,7 +53,7 @@ mod value;
 mod warning;
 
 pub use self::{
-    choice::{ClientAuth, EnvoyUndecided, LogFormat, Runtime, Undeclared, WeakDeclared},
+    choice::WeakDeclared,
     client::{DeclaredClient, DeclaredSecret},
     database_url::{DatabaseIdentity, DatabaseTlsMode, DatabaseUrl, unread_url},
     duration::any as duration,
@@ -70,15 +70,15 @@ pub use self::{
     section::Section,
     sections::{
         audit::AuditSettings,
-        check::CheckSettings,
+        check::{CheckSettings, EnvoyUndecided},
         limits::LimitSettings,
         listeners::{GrpcSettings, HttpSettings, OpsSettings},
-        log::LogSettings,
+        log::{LogFormat, LogSettings},
         passwords::PasswordSettings,
-        serve::ServeSettings,
+        serve::{Runtime, ServeSettings, Undeclared},
         socket_access::{SocketAccess, SocketMode, SocketOwner, SocketUids},
         storage::{KeySettings, StoreSettings},
-        tls::{ClientCertificates, TlsSettings},
+        tls::{ClientAuth, ClientCertificates, TlsSettings},
         traces::TraceSettings,
     },
     setting::{Declaration, Flag, Setting},

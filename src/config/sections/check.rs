@@ -3,7 +3,6 @@
 use crate::{
     bearer::IdentityHeaders,
     config::{
-        choice::EnvoyUndecided,
         fields::Fields,
         listen_address::{ListenAddress, listener_or_off},
         section::section,
@@ -12,6 +11,15 @@ use crate::{
     },
     domain::{client_id::ClientId, invalid::Invalid},
 };
+
+/// Answer to Envoy if a request cannot be decided.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum EnvoyUndecided {
+    /// A refusal with 503.
+    Deny,
+    /// An error of the call: Envoy then follows its configuration.
+    Fail,
+}
 
 section! {
     /// Decisions for proxies on the requests that they received: docs/proxies.md. nginx, Traefik, Caddy,

@@ -1,11 +1,21 @@
 //! `[log]`: the contents and the format of the log.
 
 use crate::config::{
-    choice::LogFormat,
     log_filter::filter,
     section::section,
     value::{choice, text},
 };
+
+/// Format of log lines.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LogFormat {
+    /// Human on a terminal, JSON otherwise.
+    Auto,
+    /// Text for people.
+    Human,
+    /// One JSON object a line.
+    Json,
+}
 
 section! {
     /// The log on standard error. SIGHUP reloads this section.

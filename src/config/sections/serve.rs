@@ -3,11 +3,28 @@
 use std::time::Duration;
 
 use crate::config::{
-    choice::{Runtime, Undeclared},
     duration::{HOUR, SECOND},
     section::section,
     value::{at_most, choice, switch},
 };
+
+/// The division of connections among threads.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Runtime {
+    /// A runtime of one thread for each core; a connection stays on one of them.
+    PerCore,
+    /// One runtime whose threads share all work.
+    Shared,
+}
+
+/// Treatment of clients and users that were removed from the settings file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Undeclared {
+    /// The next start disables them and ends their grants.
+    Disable,
+    /// They stay unchanged; each start logs them.
+    Keep,
+}
 
 section! {
     /// Settings for all listeners, and for the start and stop of the process.

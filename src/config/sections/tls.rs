@@ -4,7 +4,6 @@
 use std::path::PathBuf;
 
 use crate::config::{
-    choice::ClientAuth,
     fields::Fields,
     section::section,
     value::{choice, path},
@@ -30,6 +29,17 @@ pub struct ClientCertificates {
     pub ca: PathBuf,
     /// Revocation lists. `None` for no check.
     pub crl: Option<PathBuf>,
+}
+
+/// Requirement for clients' certificates.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ClientAuth {
+    /// Clients are not asked for a certificate.
+    Off,
+    /// Clients are asked for a certificate. A client without one is accepted.
+    Optional,
+    /// Clients are asked for a certificate. A client without one is refused.
+    Required,
 }
 
 section! {
