@@ -92,6 +92,8 @@ fn argument(flag: Flag, declaration: Declaration) -> Arg {
 
 #[cfg(test)]
 mod tests {
+    use crate::config::{ProcessEnvironment, Settings};
+
     use super::*;
 
     fn parse(flags: &[&str]) -> Result<Overrides, Error> {
@@ -129,5 +131,24 @@ mod tests {
         ] {
             assert!(parse(&[flag, value]).is_err(), "{flag} {value}");
         }
+    }
+
+    #[test]
+    fn debug_output_names_the_flags_and_shows_no_value() {
+        let overrides = parse(&["--store-url=postgres://jeton:hunter2@db/jeton", "--log=debug"]);
+        let shown = format!("{:?}", overrides.expect("flags"));
+        assert_eq!(shown, r#"{"log", "store-url"}"#);
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_path_need_not_be_utf_8() {
+        use std::{ffi::OsStr, os::unix::ffi::OsStrExt as _};
+        let path = OsStr::from_bytes(b"data-\xff");
+        let command = Overrides::augment_args(Command::new("jeton").no_binary_name(true));
+        let matches = command.try_get_matches_from([OsStr::new("--store-path"), path]);
+        let overrides = Overrides::from_arg_matches(&matches.expect("flags")).expect("flags");
+        let loaded = Settings::load(None, &overrides, &ProcessEnvironment).expect("settings");
+        assert_eq!(loaded.settings.store.path.as_os_str(), path);
     }
 }
