@@ -1,6 +1,9 @@
 //! The commented example shows every setting and changes none.
 
-use jeton::{config::Settings, domain::client::IntrospectReach};
+use jeton::{
+    config::{Settings, sections},
+    domain::client::IntrospectReach,
+};
 
 use super::fake::Fake;
 
@@ -59,24 +62,8 @@ fn the_example_shows_the_real_defaults() {
 /// key names those that exist.
 #[test]
 fn the_example_names_every_key() {
-    for section in [
-        "grpc",
-        "http",
-        "ops",
-        "check",
-        "tls",
-        "limits",
-        "store",
-        "keys",
-        "tokens",
-        "passwords",
-        "secrets",
-        "lockout",
-        "log",
-        "audit",
-        "traces",
-        "serve",
-    ] {
+    let declared = sections().into_iter().map(|section| section.name);
+    for section in declared.chain(["secrets"]) {
         let faults = Fake::with_settings(&format!("[{section}]\n' ' = 1")).faults();
         let (_, keys) = faults.split_once("here may be ").expect("the keys");
         let shown = EXAMPLE.split_once(&format!("\n[{section}]\n")).expect(section).1;

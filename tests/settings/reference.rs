@@ -126,7 +126,9 @@ fn markdown(section: &Section) -> String {
             setting.limits().unwrap_or_default().to_owned(),
             flag.unwrap_or_default(),
         ];
-        block.push_str(&format!("| {} |\n", cells.join(" | ").replace("  ", " ")));
+        let cells =
+            cells.map(|cell| if cell.is_empty() { "|".to_owned() } else { format!("| {cell} ") });
+        block.push_str(&format!("{}|\n", cells.concat().replace("||", "| |").replace("||", "| |")));
     }
     block
 }
