@@ -20,7 +20,7 @@ pub use self::{
     basic::{Basic, with_basic},
     connection::{Admin, administer, connect, endpoint},
     error::Error,
-    own_token::{Issue, OwnToken},
+    own_token::{Issue, IssuedToken, OwnToken},
     retry::Limits,
     token_client::{Credentials, TokenClient},
     validator::{Refusal, Validator},

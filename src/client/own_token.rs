@@ -25,15 +25,17 @@ const FAILURE: Duration = Duration::from_millis(500);
 /// Maximum of that time if the server requests a longer wait.
 const LONGEST_FAILURE: Duration = Duration::from_secs(30);
 
-/// A client's own access token, valid only at the token service. It is issued by client credentials
-/// at its first use, and renewed, once for all callers, when 70 to 80 % of its lifetime has passed.
-/// A failed renewal is repeated after 5 to 10 % of the remaining lifetime, or after the wait that
+/// A client's own access token, by default valid only at the token service. It is issued by client
+/// credentials at its first use, and renewed, once for all callers, when 70 to 80 % of its lifetime has
+/// passed. A failed renewal is repeated after 5 to 10 % of the remaining lifetime, or after the wait that
 /// the server requests. Clones share it.
 #[derive(Clone)]
 pub struct OwnToken(Arc<Inner>);
 
 struct Inner {
     issue: Issue,
+    /// The request, without its id and credentials.
+    request: IssueTokenRequest,
     held: RwLock<Held>,
     /// Lock of the task that renews the token.
     renewing: Mutex<()>,
@@ -44,10 +46,9 @@ enum Held {
     #[default]
     Nothing,
     Token {
-        header: Header,
+        issued: Arc<IssuedToken>,
         /// Time from which the token is renewed while it can still be used.
         renew: Instant,
-        end: Instant,
     },
     Failure {
         error: Error,
@@ -56,6 +57,30 @@ enum Held {
 }
 
 type Header = MetadataValue<Ascii>;
+
+/// A client's own access token as it was issued. Its text is a secret.
+pub struct IssuedToken {
+    response: IssueTokenResponse,
+    header: Header,
+    /// Counted from the request, hence no later than the token's own end.
+    end: Instant,
+}
+
+impl IssuedToken {
+    /// Returns the text of the access token, a secret.
+    pub fn access_token(&self) -> &str {
+        &self.response.access_token
+    }
+}
+
+/// The server's response with the lifetime that is left.
+impl From<Arc<IssuedToken>> for IssueTokenResponse {
+    fn from(issued: Arc<IssuedToken>) -> Self {
+        let left = issued.end.saturating_duration_since(Instant::now()).as_secs();
+        let expires_in = i64::try_from(left).unwrap_or(i64::MAX).max(1);
+        Self { expires_in, ..issued.response.clone() }
+    }
+}
 
 /// Requests a token from the token service: the request lacks the credentials alone.
 pub type Issue = Box<
@@ -68,7 +93,20 @@ impl OwnToken {
     /// Creates an own token that `issue` obtains. `issue` adds the credentials, which may change
     /// while the token is used.
     pub fn issued_by(issue: Issue) -> Self {
-        Self(Arc::new(Inner { issue, held: RwLock::default(), renewing: Mutex::default() }))
+        Self::issued_for(vec![AUDIENCE.to_owned()], Vec::new(), issue)
+    }
+
+    /// As [`Self::issued_by`], valid at the services of `audience` and for `scopes`. Without either the
+    /// client's registration decides.
+    pub fn issued_for(audience: Vec<String>, scopes: Vec<String>, issue: Issue) -> Self {
+        let request = IssueTokenRequest {
+            grant: Some(Grant::ClientCredentials(ClientCredentialsGrant {})),
+            audience,
+            scopes,
+            ..IssueTokenRequest::default()
+        };
+        let (held, renewing) = (RwLock::default(), Mutex::default());
+        Self(Arc::new(Inner { issue, request, held, renewing }))
     }
 
     /// Returns the value of `authorization`.
@@ -77,12 +115,21 @@ impl OwnToken {
     /// Fails as [`TokenClient::issue_token`](super::TokenClient::issue_token) does, if there is no
     /// valid token left.
     pub(super) async fn header(&self) -> Result<Header, Error> {
+        Ok(self.token().await?.header.clone())
+    }
+
+    /// Returns the token.
+    ///
+    /// # Errors
+    /// Fails as [`TokenClient::issue_token`](super::TokenClient::issue_token) does, if there is no
+    /// valid token left.
+    pub async fn token(&self) -> Result<Arc<IssuedToken>, Error> {
         match self.held() {
-            Held::Token { header, renew, end } if Instant::now() < end => {
+            Held::Token { issued, renew } if Instant::now() < issued.end => {
                 if renew <= Instant::now() {
                     self.renew_aside();
                 }
-                Ok(header)
+                Ok(issued)
             }
             Held::Failure { error, end } if Instant::now() < end => Err(error),
             Held::Token { .. } | Held::Failure { .. } | Held::Nothing => self.renew().await,
@@ -91,8 +138,17 @@ impl OwnToken {
 
     /// Stops using this token: the server refused it.
     pub(super) fn forget(&self, refused: Option<&Header>) {
+        self.forget_if(|held| Some(&held.header) == refused);
+    }
+
+    /// Stops using the token, if it is still this one: it was revoked.
+    pub fn forget_revoked(&self, revoked: &IssuedToken) {
+        self.forget_if(|held| held.header == revoked.header);
+    }
+
+    fn forget_if(&self, matches: impl FnOnce(&IssuedToken) -> bool) {
         let mut held = self.0.held.write().unwrap_or_else(PoisonError::into_inner);
-        if matches!(&*held, Held::Token { header, .. } if Some(header) == refused) {
+        if matches!(&*held, Held::Token { issued, .. } if matches(issued)) {
             *held = Held::Nothing;
         }
     }
@@ -112,42 +168,38 @@ impl OwnToken {
         });
     }
 
-    async fn renew(&self) -> Result<Header, Error> {
+    async fn renew(&self) -> Result<Arc<IssuedToken>, Error> {
         let turn = self.0.renewing.lock().await;
         match self.held() {
             // Another task obtained this token meanwhile.
-            Held::Token { header, end, .. } if Instant::now() < end => Ok(header),
+            Held::Token { issued, .. } if Instant::now() < issued.end => Ok(issued),
             Held::Failure { error, end } if Instant::now() < end => Err(error),
             Held::Token { .. } | Held::Failure { .. } | Held::Nothing => self.issue(turn).await,
         }
     }
 
-    async fn issue(&self, _turn: MutexGuard<'_, ()>) -> Result<Header, Error> {
-        let request = IssueTokenRequest {
-            grant: Some(Grant::ClientCredentials(ClientCredentialsGrant {})),
-            audience: vec![AUDIENCE.to_owned()],
-            request_id: request_id(),
-            ..IssueTokenRequest::default()
-        };
+    async fn issue(&self, _turn: MutexGuard<'_, ()>) -> Result<Arc<IssuedToken>, Error> {
+        let request = IssueTokenRequest { request_id: request_id(), ..self.0.request.clone() };
         let sent = Instant::now();
         let issued = (self.0.issue)(request).await;
         let mut held = self.0.held.write().unwrap_or_else(PoisonError::into_inner);
         match issued {
-            Ok(issued) => {
-                let life = Duration::from_secs(issued.expires_in.try_into().unwrap_or_default());
-                let header = bearer(&issued.access_token)?;
+            Ok(response) => {
+                let life = Duration::from_secs(response.expires_in.try_into().unwrap_or_default());
+                let header = bearer(&response.access_token)?;
                 let renew = sent + life.mul_f64(0.7 + 0.1 * fastrand::f64());
-                *held = Held::Token { header: header.clone(), renew, end: sent + life };
-                Ok(header)
+                let issued = Arc::new(IssuedToken { response, header, end: sent + life });
+                *held = Held::Token { issued: Arc::clone(&issued), renew };
+                Ok(issued)
             }
             Err(error) => {
                 let now = Instant::now();
                 let wait = error.wait().unwrap_or_default().min(LONGEST_FAILURE);
-                if let Held::Token { renew, end, .. } = &mut *held
-                    && now < *end
+                if let Held::Token { renew, issued } = &mut *held
+                    && now < issued.end
                 {
                     // A token that is still valid stays in use and is renewed later.
-                    let part = (*end - now).mul_f64(0.05 + 0.05 * fastrand::f64());
+                    let part = (issued.end - now).mul_f64(0.05 + 0.05 * fastrand::f64());
                     *renew = now + part.max(wait).max(FAILURE);
                 } else {
                     let end = now + wait.max(FAILURE);
@@ -156,6 +208,12 @@ impl OwnToken {
                 Err(error)
             }
         }
+    }
+}
+
+impl fmt::Debug for IssuedToken {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("IssuedToken(…)")
     }
 }
 

@@ -3,6 +3,7 @@
 use std::{pin::Pin, sync::Arc};
 
 use futures_util::{StreamExt as _, stream};
+use http::header::AUTHORIZATION;
 use tokio_stream::Stream;
 use tonic::{Code, Request, Response, Status};
 use tonic_types::StatusExt as _;
@@ -15,10 +16,10 @@ use super::{
 };
 use crate::{
     bearer::{Bearer, Claims, Doorkeeper, Introspector, NotGood, NotPassed},
-    domain::{error::Error, reason::Reason, token::TokenKind},
+    domain::{client_id::SELF_AUDIENCE, error::Error, reason::Reason, token::TokenKind},
     proto::{
         envoy::service::auth::v3::CheckRequest,
-        v1::{self, token_service_server::TokenService},
+        v1::{self, issue_token_request::Grant, token_service_server::TokenService},
     },
 };
 
@@ -27,6 +28,33 @@ const ELSEWHERE: &str =
     "an agent introspects access tokens and answers Envoy's Check: ask the server";
 /// Questions of one batch that are under way at a time.
 const MOST_TOGETHER: usize = 64;
+
+/// A source of access tokens of the agent's own client.
+pub trait OwnTokens {
+    /// A token as it was issued.
+    type Issued: Into<v1::IssueTokenResponse>;
+
+    /// Returns a token for `audience` and `scopes`; without either the client's registration decides.
+    ///
+    /// # Errors
+    /// See [`NotIssued`].
+    fn own_token(
+        &self,
+        audience: Vec<String>,
+        scopes: Vec<String>,
+    ) -> impl Future<Output = Result<Self::Issued, NotIssued>> + Send;
+}
+
+/// The reason for a missing token.
+#[derive(Debug)]
+pub enum NotIssued {
+    /// This agent issues none.
+    Off,
+    /// The server refused the audience or the scopes, or wants a pause, in these words.
+    Refused(Status),
+    /// The server is out of reach, or refuses the agent itself.
+    Unavailable,
+}
 
 /// The services of an agent over what it knows. Everybody who may connect may ask.
 pub(super) struct AgentServices<K>(Arc<K>);
@@ -75,6 +103,19 @@ impl<K: Introspector> AgentServices<K> {
     }
 }
 
+/// Returns a request for a token of the agent's client: by client credentials that are the agent's, and with
+/// nothing but audience and scopes. One that is repeated gets the same token, whatever its id is.
+fn narrowed(request: v1::IssueTokenRequest) -> Option<v1::IssueTokenRequest> {
+    let plain = v1::IssueTokenRequest {
+        grant: Some(Grant::ClientCredentials(v1::ClientCredentialsGrant {})),
+        audience: request.audience.clone(),
+        scopes: request.scopes.clone(),
+        request_id: request.request_id.clone(),
+        ..v1::IssueTokenRequest::default()
+    };
+    (request == plain).then_some(request)
+}
+
 fn elsewhere() -> Status {
     let details = details(Reason::InvalidRequest);
     Status::with_error_details(Code::Unimplemented, ELSEWHERE, details)
@@ -99,7 +140,7 @@ fn active(claims: &Claims) -> v1::IntrospectResponse {
 }
 
 #[tonic::async_trait]
-impl<K: Introspector + Send + Sync + 'static> TokenService for AgentServices<K> {
+impl<K: Introspector + OwnTokens + Send + Sync + 'static> TokenService for AgentServices<K> {
     async fn introspect(
         &self,
         request: Request<v1::IntrospectRequest>,
@@ -122,9 +163,22 @@ impl<K: Introspector + Send + Sync + 'static> TokenService for AgentServices<K> 
 
     async fn issue_token(
         &self,
-        _: Request<v1::IssueTokenRequest>,
+        request: Request<v1::IssueTokenRequest>,
     ) -> Result<Response<v1::IssueTokenResponse>, Status> {
-        Err(elsewhere())
+        let authorized = request.metadata().contains_key(AUTHORIZATION.as_str());
+        let Some(asked) = narrowed(request.into_inner()).filter(|_| !authorized) else {
+            return Err(elsewhere());
+        };
+        // With such a token the service could ask the server as the agent does.
+        if asked.audience.iter().any(|service| service == SELF_AUDIENCE) {
+            return Err(status(&Error::InvalidTarget));
+        }
+        let issued = self.0.own_token(asked.audience, asked.scopes).await;
+        issued.map(|issued| Response::new(issued.into())).map_err(|not_issued| match not_issued {
+            NotIssued::Off => elsewhere(),
+            NotIssued::Refused(refusal) => refusal,
+            NotIssued::Unavailable => status(&Error::UNAVAILABLE),
+        })
     }
 
     async fn refresh_token(

@@ -26,6 +26,7 @@ mod token_service;
 mod watch;
 
 pub use self::{
+    agent::{NotIssued, OwnTokens},
     envoy::EnvoyOptions,
     grpc_only::grpc_only,
     health::{Health, NOT_SERVING},

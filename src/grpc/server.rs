@@ -7,6 +7,7 @@ use tonic::body::Body;
 use tower::{Service, ServiceBuilder};
 
 use super::{
+    agent::OwnTokens,
     answering::{Answering, AnsweringLayer},
     arriving::Arriving,
     deadlines::Deadlines,
@@ -78,7 +79,7 @@ impl GrpcServer {
     ///
     /// # Errors
     /// When the services cannot be described.
-    pub async fn serve_agent<K: Doorkeeper + Introspector>(
+    pub async fn serve_agent<K: Doorkeeper + Introspector + OwnTokens>(
         self,
         known: Arc<K>,
         options: GrpcOptions,

@@ -19,7 +19,7 @@ use tower::Service;
 
 use super::{
     admin::Administration,
-    agent::AgentServices,
+    agent::{AgentServices, OwnTokens},
     envoy::EnvoyAuthorization,
     health::Health,
     limits::{CallLimits, GrpcOptions, MAX_NAME_BYTES},
@@ -95,7 +95,7 @@ pub(super) fn services<S: Store>(
 ///
 /// # Errors
 /// When one of them cannot be described.
-pub(super) fn agent_services<K: Doorkeeper + Introspector>(
+pub(super) fn agent_services<K: Doorkeeper + Introspector + OwnTokens>(
     known: Arc<K>,
     health: &Health,
     options: GrpcOptions,

@@ -9,5 +9,6 @@ mod agent;
 mod bearers;
 mod envoy;
 mod http;
+mod own_tokens;
 mod sockets;
 mod tokens;

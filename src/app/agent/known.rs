@@ -2,22 +2,30 @@
 
 use std::sync::Arc;
 
+use super::own_tokens::{Issuing, OwnTokens};
 use crate::{
     bearer::{Bearer, Claims, Doorkeeper, Gate, Introspector, NotGood, NotPassed, Requirement},
-    client::Validator,
+    client::{IssuedToken, Validator},
+    grpc::{self, NotIssued},
     metrics::{Counter, Registry},
 };
 
-/// The validator, and the decisions by it.
+/// The validator, the decisions by it, and tokens of the agent's own client if it issues them.
 pub(super) struct Known {
     validator: Validator,
     gate: Gate,
     client_id: String,
+    own: Option<OwnTokens>,
 }
 
 impl Known {
     /// Counts in `registry`.
-    pub(super) fn new(validator: Validator, client_id: String, registry: &Registry) -> Arc<Self> {
+    pub(super) fn new(
+        validator: Validator,
+        client_id: String,
+        issuing: Option<Issuing>,
+        registry: &Registry,
+    ) -> Arc<Self> {
         let staleness = registry.gauge(
             "jeton_agent_staleness_milliseconds",
             "How long ago what is remembered was proven to be up to date; -1 before the first proof.",
@@ -55,7 +63,8 @@ impl Known {
             advance(&revocations, counts.revocations);
         });
         let gate = Gate::new(registry);
-        Arc::new(Self { validator, gate, client_id })
+        let own = issuing.map(|issuing| OwnTokens::new(issuing, validator.clone()));
+        Arc::new(Self { validator, gate, client_id, own })
     }
 }
 
@@ -67,6 +76,19 @@ fn advance(counter: &Counter, count: u64) {
 impl Introspector for Known {
     async fn claims(&self, token: &str) -> Result<Arc<Claims>, NotGood> {
         self.validator.claims(token).await
+    }
+}
+
+impl grpc::OwnTokens for Known {
+    type Issued = Arc<IssuedToken>;
+
+    async fn own_token(
+        &self,
+        audience: Vec<String>,
+        scopes: Vec<String>,
+    ) -> Result<Arc<IssuedToken>, NotIssued> {
+        let own = self.own.as_ref().ok_or(NotIssued::Off)?;
+        own.get(audience, scopes).await
     }
 }
 

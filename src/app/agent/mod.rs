@@ -4,6 +4,7 @@ mod certificates;
 mod known;
 mod listen;
 mod options;
+mod own_tokens;
 
 use std::{convert::Infallible, pin::pin, time::Duration};
 
@@ -18,7 +19,7 @@ use self::{
     known::Known,
     listen::{AgentProcess, Serving, listen},
 };
-pub use self::{certificates::load_certificates, options::AgentOptions};
+pub use self::{certificates::load_certificates, options::AgentOptions, own_tokens::Issuing};
 use super::{
     build_info,
     lifecycle::ServeError,
@@ -46,7 +47,7 @@ const DRAIN: Duration = Duration::from_secs(10);
 ///
 /// # Errors
 /// See [`ServeError`].
-pub async fn serve_agent(options: AgentOptions) -> Result<(), ServeError> {
+pub async fn serve_agent(mut options: AgentOptions) -> Result<(), ServeError> {
     let refused = |what, error| ServeError::Agent(system(what, error));
     let mut signals = StopSignals::listen().map_err(|error| refused("signals", error))?;
     let manager = ServiceManager::start().map_err(|error| refused("a thread", error))?;
@@ -54,7 +55,8 @@ pub async fn serve_agent(options: AgentOptions) -> Result<(), ServeError> {
     let (readiness, exposition) = (Readiness::starting(), Exposition::new());
     let validator = Validator::start(options.client.clone(), options.validator.clone());
     let own = Registry::new();
-    let known = Known::new(validator.clone(), options.client_id.clone(), &own);
+    let known =
+        Known::new(validator.clone(), options.client_id.clone(), options.issuing.take(), &own);
     exposition.add([build_info::metrics(), readiness.metrics(), options.log.clone(), own]);
     let (stage, staged) = watch::channel(Stage::Serving);
     let certificates = CertificateMetrics::new();

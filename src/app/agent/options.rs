@@ -1,5 +1,6 @@
 //! Options of an agent.
 
+use super::own_tokens::Issuing;
 use crate::{
     bearer::IdentityHeaders,
     client::{TokenClient, validator},
@@ -13,6 +14,8 @@ pub struct AgentOptions {
     pub client: TokenClient,
     /// Id of the client as which it calls, for the log.
     pub client_id: String,
+    /// Requests tokens of that client for the service beside the agent, if it gets any.
+    pub issuing: Option<Issuing>,
     /// Promises for remembered answers.
     pub validator: validator::Options,
     /// Address of the gRPC listener.

@@ -68,6 +68,11 @@ pub(in super::super) struct Agent {
     )]
     pub(super) max_staleness: Duration,
 
+    /// Issue access tokens of the client as which it calls to everybody who may ask: the service beside it
+    /// needs no credentials. `IssueToken` by client credentials, without any
+    #[arg(long, env = "JETON_AGENT_ISSUE_TOKENS")]
+    pub(super) issue_tokens: bool,
+
     /// Number of good tokens that are remembered
     #[arg(long, env = "JETON_AGENT_REMEMBERED", value_name = "N", default_value_t = 100_000)]
     pub(super) remembered: usize,

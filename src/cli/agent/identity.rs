@@ -21,10 +21,11 @@ use super::{
     Agent,
 };
 use crate::{
-    client::{Credentials, Error, OwnToken, TokenClient},
+    app::Issuing,
+    client::{Credentials, Error, Issue, OwnToken, TokenClient},
     config::{Environment as _, ServingEnvironment, secret_text},
     domain::secret::Secret,
-    proto::v1::IssueTokenRequest,
+    proto::v1::{IssueTokenRequest, IssueTokenResponse},
 };
 
 /// Interval between two looks at the files of the connection.
@@ -48,6 +49,8 @@ pub(super) struct Prepared {
 pub(super) struct Identity {
     pub(super) client: TokenClient,
     pub(super) client_id: String,
+    /// Requests further tokens of that client.
+    pub(super) issuing: Issuing,
     /// Follows the files for as long as it is there.
     pub(super) following: JoinSet<()>,
 }
@@ -119,44 +122,60 @@ impl Prepared {
             following.spawn(follow(way, changes));
             channel
         };
-        let own =
-            own_token(TokenClient::new(channel.clone(), Credentials::Unadded), &client_id, secret);
+        let issuer = Issuer {
+            client: TokenClient::new(channel.clone(), Credentials::Unadded),
+            client_id: client_id.as_str().into(),
+            secret,
+        };
+        let own = OwnToken::issued_by(issuer.issue_and_log());
         let client = TokenClient::new(channel, Credentials::Bearer(own));
-        Identity { client, client_id, following }
+        Identity { client, client_id, issuing: Box::new(move || issuer.issue()), following }
     }
 }
 
-/// Returns a token of the client's own. Logs the reason for which it is not issued once, until
-/// there is another reason.
-fn own_token(client: TokenClient, client_id: &str, secret: SecretSource) -> OwnToken {
-    let client_id: Arc<str> = client_id.into();
-    let told = Arc::new(Mutex::new(None));
-    OwnToken::issued_by(Box::new(move |request| {
-        let (client, client_id) = (client.clone(), Arc::clone(&client_id));
-        let (secret, told) = (secret.clone(), Arc::clone(&told));
-        async move {
-            let client_secret = secret.now().await.expose().to_owned();
-            let client_id = client_id.to_string();
-            let request = IssueTokenRequest { client_id, client_secret, ..request };
-            let issued = client.issue_token(request).await;
-            tell(&told, issued.as_ref().err());
-            issued
-        }
-        .boxed()
-    }))
+/// Requests tokens of the client's own.
+#[derive(Clone)]
+struct Issuer {
+    client: TokenClient,
+    client_id: Arc<str>,
+    secret: SecretSource,
 }
 
-fn tell(told: &Mutex<Option<String>>, error: Option<&Error>) {
+impl Issuer {
+    fn issue(&self) -> Issue {
+        let issuer = self.clone();
+        Box::new(move |request| issuer.clone().request(request).boxed())
+    }
+
+    /// Logs the reason for which a token is not issued once, until there is another reason.
+    fn issue_and_log(&self) -> Issue {
+        let issue = self.issue();
+        let logged = Arc::new(Mutex::new(None));
+        Box::new(move |request| {
+            let (issued, logged) = (issue(request), Arc::clone(&logged));
+            issued.inspect(move |issued| log(&logged, issued.as_ref().err())).boxed()
+        })
+    }
+
+    async fn request(self, request: IssueTokenRequest) -> Result<IssueTokenResponse, Error> {
+        let client_secret = self.secret.now().await.expose().to_owned();
+        let client_id = self.client_id.to_string();
+        let request = IssueTokenRequest { client_id, client_secret, ..request };
+        self.client.issue_token(request).await
+    }
+}
+
+fn log(logged: &Mutex<Option<String>>, error: Option<&Error>) {
     let text = error.map(ToString::to_string);
-    let mut told = told.lock().unwrap_or_else(PoisonError::into_inner);
-    if *told != text {
+    let mut logged = logged.lock().unwrap_or_else(PoisonError::into_inner);
+    if *logged != text {
         if let Some(error) = &text {
             tracing::warn!(
                 error,
                 "no token of the agent's own: its client needs the grant client_credentials and jeton in its audience"
             );
         }
-        *told = text;
+        *logged = text;
     }
 }
 

@@ -23,10 +23,11 @@ impl Agent {
             &AuditSettings::default(),
             &TraceSettings::default(),
         )?;
-        let Identity { client, client_id, following: _following } = identity.follow();
+        let Identity { client, client_id, issuing, following: _following } = identity.follow();
         let options = AgentOptions {
             client,
             client_id,
+            issuing: self.issue_tokens.then_some(issuing),
             validator: validator::Options {
                 max_staleness: self.max_staleness,
                 entries: self.remembered,
