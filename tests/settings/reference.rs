@@ -104,7 +104,7 @@ fn toml(section: &Section) -> String {
             block.push_str(&comment(&notes.join(" ")));
         }
         let value = setting.example.or(setting.default.as_deref()).unwrap_or_default();
-        block.push_str(&format!("#{} = {}\n", setting.key, literal(setting.form, value)));
+        block.extend(["#", setting.key, " = ", &literal(setting.form, value), "\n"]);
     }
     block
 }
@@ -126,9 +126,8 @@ fn markdown(section: &Section) -> String {
             setting.limits().unwrap_or_default().to_owned(),
             flag.unwrap_or_default(),
         ];
-        let cells =
-            cells.map(|cell| if cell.is_empty() { "|".to_owned() } else { format!("| {cell} ") });
-        block.push_str(&format!("{}|\n", cells.concat().replace("||", "| |").replace("||", "| |")));
+        let cells = cells.map(|cell| if cell.is_empty() { cell } else { format!(" {cell}") });
+        block.extend(["|", &cells.join(" |"), " |\n"]);
     }
     block
 }
