@@ -7,8 +7,8 @@ mod common;
 use std::collections::HashMap;
 
 use jeton::proto::v1::{
-    Client, ClientType, CreateClientRequest, DeleteClientRequest, GrantLimit, GrantType,
-    IntrospectReach, ListClientsRequest, Permission, RequestLimit, WhenFull,
+    Client, ClientIdentity, ClientKey, ClientType, CreateClientRequest, DeleteClientRequest,
+    GrantLimit, GrantType, IntrospectReach, ListClientsRequest, Permission, RequestLimit, WhenFull,
 };
 use tonic::{Code, Status};
 
@@ -125,6 +125,54 @@ async fn a_chosen_secret_is_not_shown_and_a_public_client_has_none() {
     server.stop().await;
 }
 
+const PUBLIC_KEY: &str =
+    r#"{"kty":"OKP","crv":"Ed25519","x":"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"}"#;
+const SYMMETRIC: &str = r#"{"kty":"oct","k":"c2VjcmV0"}"#;
+
+fn identity(issuer: &str, subject: &str) -> ClientIdentity {
+    let [issuer, subject] = [issuer, subject].map(str::to_owned);
+    ClientIdentity { issuer, subject, uid: String::new() }
+}
+
+fn key(jwk: &str) -> ClientKey {
+    ClientKey { jwk: jwk.to_owned(), ..ClientKey::default() }
+}
+
+#[tokio::test]
+async fn a_client_without_a_secret_needs_another_way_and_keeps_one() {
+    let server = Server::start(&with_admin()).await;
+    let admin = Admin::of(&server).await;
+    let create = async |client: Client, chosen: &str| {
+        let request = CreateClientRequest {
+            client: Some(client),
+            no_secret: true,
+            client_secret: chosen.to_owned(),
+            ..Default::default()
+        };
+        admin.stub.clone().create_client(admin.signed(request)).await
+    };
+    let bare = Client { certificates: vec![], ..full() };
+    let refused = create(bare.clone(), "").await.map(drop);
+    assert_refused(refused, Code::InvalidArgument, "INVALID_REQUEST");
+    let vouched =
+        Client { identities: vec![identity("prod", "a")], keys: vec![key(PUBLIC_KEY)], ..bare };
+    let refused = create(vouched.clone(), "correct horse battery").await.map(drop);
+    assert_refused(refused, Code::InvalidArgument, "INVALID_REQUEST");
+
+    let made = create(vouched, "").await.expect("a client").into_inner();
+    assert_eq!(made.client_secret, "");
+    let made = made.client.expect("a client");
+    assert!(made.secrets.is_empty());
+    assert_eq!(made.identities, [identity("prod", "a")]);
+    let thumbprint = "kPrK_qmxVWaYVA9wwBF6Iuo3vVzz7TxHCTwXBygrS4k";
+    assert_eq!((made.keys.len(), made.keys[0].thumbprint.as_str()), (1, thumbprint));
+    let empty = Client { client_id: made.client_id, ..Client::default() };
+    admin.update_client(empty.clone(), &["identities"]).await.expect("the key stays");
+    let refused = admin.update_client(empty, &["keys"]).await.map(drop);
+    assert_refused(refused, Code::InvalidArgument, "INVALID_REQUEST");
+    server.stop().await;
+}
+
 async fn create(admin: &Admin, client: Client) -> Result<(), Status> {
     let request = CreateClientRequest { client: Some(client), ..Default::default() };
     admin.stub.clone().create_client(admin.signed(request)).await.map(drop)
@@ -144,6 +192,9 @@ async fn what_no_client_may_be_is_refused_by_field() {
     let text = |text: &str| vec![text.to_owned()];
     let ttl = |seconds| Some(prost_types::Duration { seconds, nanos: 0 });
     let many = (0..33).map(|n| (n.to_string(), String::new())).collect();
+    let many_identities = (0..17).map(|n| identity("prod", &n.to_string())).collect();
+    let past = Some(prost_types::Timestamp { seconds: 1_000_000_000, nanos: 0 });
+    let ended = ClientKey { expire_time: past, ..key(PUBLIC_KEY) };
     for (client, field) in [
         (Client { client_id: String::new(), ..full() }, "client.client_id"),
         (Client { client_id: "jeton".into(), ..full() }, "client.client_id"),
@@ -158,11 +209,19 @@ async fn what_no_client_may_be_is_refused_by_field() {
         (Client { refresh_token_ttl: ttl(-1), ..full() }, "client.refresh_token_ttl"),
         (Client { grant_ttl: ttl(i64::MAX), ..full() }, "client.grant_ttl"),
         (Client { certificates: text("dns:*"), ..full() }, "client.certificates"),
+        (Client { identities: vec![identity("", "a")], ..full() }, "client.identities"),
+        (Client { identities: vec![identity("prod", "")], ..full() }, "client.identities"),
+        (Client { identities: many_identities, ..full() }, "client.identities"),
+        (Client { keys: vec![key(SYMMETRIC)], ..full() }, "client.keys"),
+        (Client { keys: vec![key(PUBLIC_KEY), key(PUBLIC_KEY)], ..full() }, "client.keys"),
+        (Client { keys: vec![ended], ..full() }, "client.keys"),
         (Client { introspect: 9, ..full() }, "client.introspect"),
         (Client { permissions: vec![0], ..full() }, "client.permissions"),
         (Client { attributes: many, ..full() }, "client.attributes"),
         (Client { grant_types: vec![3], ..public.clone() }, "client.grant_types"),
         (Client { certificates: text("dns:a"), ..public.clone() }, "client.certificates"),
+        (Client { identities: vec![identity("prod", "a")], ..public.clone() }, "client.identities"),
+        (Client { keys: vec![key(PUBLIC_KEY)], ..public.clone() }, "client.keys"),
         (Client { permissions: vec![1], ..public.clone() }, "client.permissions"),
         (Client { introspect: 2, ..public.clone() }, "client.introspect"),
         (Client { introspect: 3, ..public.clone() }, "client.introspect"),

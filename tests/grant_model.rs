@@ -360,6 +360,8 @@ fn client(entropy: &Counting) -> Client {
         grant_limit: GrantLimit::default(),
         request_limit: None,
         certificates: Vec::new(),
+        identities: Vec::new(),
+        keys: Vec::new(),
         introspect: IntrospectReach::Own,
         permissions: Permissions::default(),
         attributes: Attributes::default(),

@@ -9,6 +9,8 @@ use jeton::domain::{
     certificate::CertificateIdentity,
     client::{Client, ClientType, GrantLimit, IntrospectReach, Lifetimes, Permissions},
     client_id::ClientId,
+    client_identity::ClientIdentity,
+    client_key::ClientKey,
     client_secret::{ClientSecret, SecretHash, StoredSecret},
     entropy::Entropy,
     epoch::Epoch,
@@ -27,6 +29,7 @@ use jeton::domain::{
     scopes::Scopes,
     subject::{Subject, UserId},
     time::Timestamp,
+    used_assertion::{AssertionId, UsedAssertion},
     user::{PasswordHash, User},
     user_name::UserName,
 };
@@ -61,6 +64,8 @@ fn client() -> Client {
         grant_limit: GrantLimit::default(),
         request_limit: Some(RequestLimit { per_second: ONE, burst: ONE }),
         certificates: vec![CertificateIdentity::parse("dns:a.example").expect("an identity")],
+        identities: Vec::new(),
+        keys: Vec::new(),
         introspect: IntrospectReach::Any,
         permissions: Permissions { admin: true, ..Permissions::default() },
         attributes: Attributes::from_entries([("team", "payments")]).expect("attributes"),
@@ -197,6 +202,51 @@ fn a_client_with_a_part_of_administration_has_format_3_which_is_format_2_and_a_b
         let longer = [bytes.as_slice(), &[0]].concat();
         assert_eq!(Client::from_bytes(plain.id.clone(), &longer), Err(Corrupt));
     }
+}
+
+/// Of few clients, so that an older release reads all others.
+#[test]
+fn a_client_with_identities_or_keys_has_format_4_which_is_format_3_and_these() {
+    let plain = client();
+    let subject = "system:serviceaccount:shop:orders";
+    let identity = ClientIdentity::new("prod", subject, "1").expect("an identity");
+    let jwk = r#"{"kty":"OKP","crv":"Ed25519","x":"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo","kid":"a","alg":"EdDSA"}"#;
+    let key = ClientKey::parse_all(jwk).expect("a key").remove(0);
+    let key = ClientKey { expire_time: Some(NOW), ..key };
+    let identified = Client { identities: vec![identity], ..plain.clone() };
+    let both = Client { keys: vec![key], ..identified.clone() };
+    let delegated = plain.permissions.with(Permission::Backup);
+    let keyed = Client { identities: Vec::new(), permissions: delegated, ..both.clone() };
+    let prod =
+        "010470726f642173797374656d3a736572766963656163636f756e743a73686f703a6f7264657273010131";
+    let ed = "0101d75a980182b10ab7d54bfed3c964073a0ee172f3daa62325af021a68f707511a010161010545644453410180a0f1c2b134";
+    for (client, rest) in [
+        (identified, format!("010000{prod}00")),
+        (both, format!("010000{prod}{ed}")),
+        (keyed, format!("01000100{ed}")),
+    ] {
+        let bytes = client.to_bytes();
+        assert_eq!(bytes[0], 4);
+        assert_eq!(bytes[1..plain.to_bytes().len()], plain.to_bytes()[1..]);
+        assert_eq!(hex(&bytes[plain.to_bytes().len()..]), rest);
+        assert_eq!(Client::from_bytes(plain.id.clone(), &bytes), Ok(client));
+        for length in 0..bytes.len() {
+            let cut = Client::from_bytes(plain.id.clone(), &bytes[..length]);
+            assert_eq!(cut, Err(Corrupt), "{length} bytes");
+        }
+        let longer = [bytes.as_slice(), &[0]].concat();
+        assert_eq!(Client::from_bytes(plain.id.clone(), &longer), Err(Corrupt));
+    }
+}
+
+#[test]
+fn the_bytes_of_a_used_assertion_are_those_of_format_1() {
+    let client = ClientId::parse("orders").expect("a client id");
+    let used = UsedAssertion { id: AssertionId::of(&client, "1"), expire_time: NOW };
+    let bytes = used.to_bytes();
+    assert_eq!(hex(used.id.as_bytes()), "04b86d8989422adb8ad1f2346329c926");
+    assert_eq!(hex(&bytes), "0180a0f1c2b134");
+    assert_eq!(UsedAssertion::from_bytes(used.id, &bytes), Ok(used));
 }
 
 #[test]

@@ -70,6 +70,8 @@ impl World {
             grant_limit: GrantLimit::default(),
             request_limit,
             certificates: Vec::new(),
+            identities: Vec::new(),
+            keys: Vec::new(),
             introspect: IntrospectReach::default(),
             permissions: Permissions::default(),
             attributes: Attributes::default(),

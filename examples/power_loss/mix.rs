@@ -103,6 +103,8 @@ pub(crate) fn next_client(
             grant_limit: GrantLimit::default(),
             request_limit: None,
             certificates: Vec::new(),
+            identities: Vec::new(),
+            keys: Vec::new(),
             introspect: IntrospectReach::Own,
             permissions: Permissions::default(),
             attributes: any_attributes(chance, 9),

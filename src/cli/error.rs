@@ -124,6 +124,9 @@ pub(super) enum CliError {
     /// A server with these settings would not start here, or must not.
     #[error("not fit to serve: errors: {0}")]
     Unfit(usize),
+    /// A file does not hold the public keys of a client.
+    #[error("{0} {1}")]
+    ClientKeys(String, String),
     /// The key ring is not in order, or not to be changed so.
     #[error("the key ring: {0}")]
     Keys(#[from] KeyRingError),

@@ -4,18 +4,21 @@
 use std::{
     ffi::OsString,
     io::{self, IsTerminal as _, Read as _, Write as _},
+    path::Path,
 };
 
 use zeroize::Zeroizing;
 
 use super::{CliError, meant};
 use crate::{
-    config::{Environment as _, ProcessEnvironment, secret_text},
+    config::{Environment as _, ProcessEnvironment, client_keys, secret_text},
     domain::secret::Secret,
 };
 
 /// Longest token or secret that is read from standard input.
 const MAX_BYTES: usize = 4096;
+/// Longest key set that is read from standard input; the rules for keys are stricter.
+const MAX_KEY_BYTES: u64 = 1 << 20;
 
 /// The variable `JETON_CLIENT_SECRET`.
 pub(super) fn client_secret_variable() -> Result<Option<Secret>, CliError> {
@@ -85,6 +88,23 @@ pub(super) fn new_secret(what: &str) -> Result<Secret, CliError> {
     }
     meant::secret(secret.expose())?;
     Ok(secret)
+}
+
+/// The public keys in a file, or in standard input for `-`: each a JSON Web Key. Other keys are not sent
+/// anywhere.
+pub(super) fn public_keys(file: &Path) -> Result<Vec<String>, CliError> {
+    let shown = file.display().to_string();
+    let bytes = if file == Path::new("-") {
+        let mut bytes = Zeroizing::new(Vec::new());
+        let mut input = io::stdin().take(MAX_KEY_BYTES + 1);
+        let read = input.read_to_end(&mut bytes);
+        read.map_err(|error| CliError::Io("standard input", error))?;
+        bytes
+    } else {
+        let file = ProcessEnvironment.read(file);
+        file.map_err(|error| CliError::File(shown.clone(), error))?.bytes
+    };
+    client_keys(&bytes).map_err(|invalid| CliError::ClientKeys(shown, invalid.to_string()))
 }
 
 /// A token from standard input, or asked for when that is a terminal.

@@ -4,6 +4,7 @@ use std::num::NonZeroU32;
 
 use super::{
     choice::{self, WeakDeclared},
+    client_identities,
     credential::{self, Clear, Given, Keys},
     duration,
     environment::Environment,
@@ -49,7 +50,7 @@ pub enum DeclaredSecret {
 pub struct DeclaredClient {
     /// The client's id, unique among the declarations.
     pub id: ClientId,
-    /// `None` declares a public client, unless the client has certificates.
+    /// `None` declares a public client, unless the client has certificates, identities or keys.
     pub secret: Option<DeclaredSecret>,
     /// The other fields. If the file declares only `scopes`, the allowed scopes are the same.
     pub patch: ClientPatch,
@@ -65,10 +66,14 @@ impl DeclaredClient {
     ) -> Option<Placed<Self>> {
         let id = fields.required("id", "a string", ClientId::parse_new);
         let secret = credential::read(fields, &SECRET, environment, secret_hash);
-        let patch = read_patch(fields);
-        // The client counts as certified even if its certificates are invalid.
-        let certified = fields.place("certificates").is_some()
-            && patch.certificates.as_ref().is_none_or(|list| !list.is_empty());
+        let patch = read_patch(fields, environment);
+        // The client counts as certified even if its certificates, identities or keys are invalid.
+        let given = |key: &str, empty: bool| fields.place(key).is_some() && !empty;
+        let empty_certificates = patch.certificates.as_ref().is_some_and(Vec::is_empty);
+        let empty_identities = patch.identities.as_ref().is_some_and(Vec::is_empty);
+        let certified = given("certificates", empty_certificates)
+            || given("identities", empty_identities)
+            || given("jwks_file", false);
         let client_type = match secret {
             Given::Nothing if !certified => ClientType::Public,
             Given::Nothing | Given::Clear(_) | Given::Hash(_) | Given::Fault => {
@@ -93,7 +98,10 @@ impl DeclaredClient {
 
     /// Returns the client type. A client without credentials is public.
     pub fn client_type(&self) -> ClientType {
-        let certified = self.patch.certificates.as_ref().is_some_and(|list| !list.is_empty());
+        let ClientPatch { certificates, identities, keys, .. } = &self.patch;
+        let certified = certificates.as_ref().is_some_and(|list| !list.is_empty())
+            || identities.as_ref().is_some_and(|list| !list.is_empty())
+            || keys.is_some();
         if self.secret.is_some() || certified {
             ClientType::Confidential
         } else {
@@ -134,7 +142,7 @@ fn secret_hash(text: &str) -> Result<StoredSecret, Invalid> {
     Err(Invalid("must be an argon2id PHC string, or sha256: and 64 hexadecimal digits"))
 }
 
-fn read_patch(fields: &mut Fields<'_, '_>) -> ClientPatch {
+fn read_patch(fields: &mut Fields<'_, '_>, environment: &dyn Environment) -> ClientPatch {
     let scopes = |values: &[&str]| Scopes::from_values(values.iter().copied());
     let lifetime = |fields: &mut Fields<'_, '_>, key| {
         fields.text(key, duration::FORM, duration::lifetime).map(Placed::value)
@@ -143,6 +151,8 @@ fn read_patch(fields: &mut Fields<'_, '_>) -> ClientPatch {
         certificates: fields
             .texts("certificates", |texts| CertificateIdentity::parse_all(texts.iter().copied()))
             .map(Placed::value),
+        identities: client_identities::identities(fields),
+        keys: client_identities::keys(fields, environment),
         grant_types: fields.texts("grants", choice::grants).map(Placed::value),
         default_scopes: fields.texts("scopes", scopes).map(Placed::value),
         allowed_scopes: fields.texts("allowed_scopes", scopes).map(Placed::value),
@@ -189,9 +199,16 @@ fn refuse(fields: &mut Fields<'_, '_>, patch: &ClientPatch, rule: BrokenRule) {
         BrokenRule::DefaultScopes => ("scopes", "each must also be one of allowed_scopes"),
         BrokenRule::AccessBeyondGrant => ("access_token_ttl", "must be at most grant_ttl"),
         BrokenRule::ManyCertificates => ("certificates", "must be at most 16"),
-        // No table can break these: a lifetime is read as at least a second, and certificates make
-        // a client confidential.
-        BrokenRule::ShortTtl(_) | BrokenRule::PublicCertificates => return,
+        BrokenRule::ManyIdentities => ("identities", "must be at most 16"),
+        // No table can break these: a lifetime is read as at least a second, keys as at most two
+        // different ones, and certificates, identities and keys make a client confidential.
+        BrokenRule::ShortTtl(_)
+        | BrokenRule::ManyKeys
+        | BrokenRule::SameKeys
+        | BrokenRule::NoCredentials
+        | BrokenRule::PublicCertificates
+        | BrokenRule::PublicIdentities
+        | BrokenRule::PublicKeys => return,
     };
     if let Some(at) = fields.place(key) {
         fields.fault(at, key, problem);

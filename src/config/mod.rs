@@ -22,6 +22,7 @@
 mod address;
 mod choice;
 mod client;
+mod client_identities;
 mod cors;
 mod credential;
 mod database_url;
@@ -55,6 +56,7 @@ mod warning;
 pub use self::{
     choice::WeakDeclared,
     client::{DeclaredClient, DeclaredSecret},
+    client_identities::client_keys,
     database_url::{DatabaseIdentity, DatabaseTlsMode, DatabaseUrl, unread_url},
     duration::any as duration,
     environment::{Environment, ProcessEnvironment, ServingEnvironment, TextFile},

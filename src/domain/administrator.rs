@@ -17,7 +17,7 @@ use super::{
 pub enum Administers {
     /// It may not, or has nothing to authenticate by.
     Not,
-    /// Until its last secret ends.
+    /// Until its last secret or key ends.
     ForAWhile,
     /// Until a client is changed.
     Lastingly,
@@ -32,10 +32,14 @@ impl Client {
             return Administers::Not;
         }
         let mut live = self.secrets.iter().filter(|secret| secret.is_live(now)).peekable();
-        if live.peek().is_none() && self.certificates.is_empty() {
+        let mut keys = self.live_keys(now).peekable();
+        let vouched = !self.certificates.is_empty() || !self.identities.is_empty();
+        if live.peek().is_none() && keys.peek().is_none() && !vouched {
             return Administers::Not;
         }
-        let lasts = !self.certificates.is_empty() || live.any(|held| held.expire_time.is_none());
+        let lasts = vouched
+            || live.any(|held| held.expire_time.is_none())
+            || keys.any(|key| key.expire_time.is_none());
         if lasts { Administers::Lastingly } else { Administers::ForAWhile }
     }
 
@@ -57,7 +61,8 @@ impl Client {
     }
 
     /// The client as an administrator that is enabled, with this secret alone. The grants of before end,
-    /// since they may be those of who had the secrets of before; its certificates stay.
+    /// since they may be those of who had the secrets of before, as may its keys; its certificates and
+    /// identities stay.
     #[must_use]
     pub fn reset_as_administrator(
         &self,
@@ -68,6 +73,7 @@ impl Client {
         Self {
             client_type: ClientType::Confidential,
             secrets: vec![only(stored, now)],
+            keys: Vec::new(),
             permissions: self.permissions.with(Permission::Admin),
             disabled: false,
             epoch: Epoch::generate(entropy),

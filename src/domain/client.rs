@@ -9,6 +9,8 @@ use super::{
     audience::Audience,
     certificate::CertificateIdentity,
     client_id::ClientId,
+    client_identity::ClientIdentity,
+    client_key::ClientKey,
     client_secret::{ClientSecret, SecretHash, StoredSecret},
     declared::Declared,
     entropy::Entropy,
@@ -145,6 +147,14 @@ pub struct Client {
     pub request_limit: Option<RequestLimit>,
     /// Certificates that are as good as a secret: at most [`CertificateIdentity::MAX`].
     pub certificates: Vec<CertificateIdentity>,
+    /// Identities of trusted issuers that are as good as a secret: at most [`ClientIdentity::MAX`].
+    /// Written behind the record, and only where there are some.
+    #[serde(skip)]
+    pub identities: Vec<ClientIdentity>,
+    /// Keys by which it signs assertions of its own, the oldest first: at most [`ClientKey::MAX`].
+    /// Written behind the record, and only where there are some.
+    #[serde(skip)]
+    pub keys: Vec<ClientKey>,
     /// Tokens that it may introspect.
     pub introspect: IntrospectReach,
     /// Permissions beyond requesting tokens.
@@ -183,6 +193,8 @@ impl Client {
             grant_limit: GrantLimit::default(),
             request_limit: None,
             certificates: Vec::new(),
+            identities: Vec::new(),
+            keys: Vec::new(),
             introspect: IntrospectReach::default(),
             permissions: Permissions::default(),
             attributes: Attributes::default(),
@@ -212,6 +224,19 @@ impl Client {
             StoredSecret::Generated(_) => None,
         });
         chosen.collect()
+    }
+
+    /// The keys by which it may sign at `now`.
+    pub fn live_keys(&self, now: Timestamp) -> impl Iterator<Item = &ClientKey> {
+        self.keys.iter().filter(move |key| key.is_live(now))
+    }
+
+    /// Returns whether its record holds anything by which it can authenticate, expired or not.
+    pub fn has_credentials(&self) -> bool {
+        !(self.secrets.is_empty()
+            && self.certificates.is_empty()
+            && self.identities.is_empty()
+            && self.keys.is_empty())
     }
 
     /// Returns whether an access token of the client's own is accepted at jeton's RPCs: the client

@@ -8,6 +8,8 @@ use super::{
     certificate::CertificateIdentity,
     client::{Client, ClientType, IntrospectReach, Permissions, WhenFull},
     client_id::ClientId,
+    client_identity::ClientIdentity,
+    client_key::ClientKey,
     client_rules::BrokenRule,
     declared::Assign,
     entropy::Entropy,
@@ -48,6 +50,10 @@ pub struct ClientPatch {
     pub request_limit: Option<Option<RequestLimit>>,
     /// The certificates that are as good as a secret: at most [`CertificateIdentity::MAX`].
     pub certificates: Option<Vec<CertificateIdentity>>,
+    /// The identities of trusted issuers that are as good as a secret: at most [`ClientIdentity::MAX`].
+    pub identities: Option<Vec<ClientIdentity>>,
+    /// The keys by which it signs assertions: at most [`ClientKey::MAX`], different ones.
+    pub keys: Option<Vec<ClientKey>>,
     /// Tokens that it may introspect. Never more than its own for a public client.
     pub introspect: Option<IntrospectReach>,
     /// Permissions. Never administration, or a part of it, for a public client.
@@ -91,6 +97,8 @@ impl ClientPatch {
             client.request_limit = limit;
         }
         assign.put("certificates", &mut client.certificates, self.certificates);
+        assign.put("identities", &mut client.identities, self.identities);
+        assign.put("jwks_file", &mut client.keys, self.keys);
         assign.put("introspect", &mut client.introspect, self.introspect);
         // Without parts of administration the fingerprint is that of releases that knew none.
         let is_taken = match self.permissions {

@@ -5,6 +5,8 @@ use std::time::Duration;
 use super::{
     certificate::CertificateIdentity,
     client::{Client, ClientType, IntrospectReach, Lifetimes},
+    client_identity::ClientIdentity,
+    client_key::ClientKey,
     error::Error,
     grant_type::GrantType,
 };
@@ -23,11 +25,23 @@ pub enum BrokenRule {
     AccessBeyondGrant,
     /// There are more than [`CertificateIdentity::MAX`].
     ManyCertificates,
+    /// There are more than [`ClientIdentity::MAX`].
+    ManyIdentities,
+    /// There are more than [`ClientKey::MAX`].
+    ManyKeys,
+    /// A key, or the name of one, is there twice.
+    SameKeys,
+    /// A confidential client is left without anything to authenticate by.
+    NoCredentials,
     /// A public client may use client credentials: everybody who knows its id could request tokens
     /// in its name (RFC 6749 §4.4).
     PublicGrantTypes,
     /// A public client has certificates.
     PublicCertificates,
+    /// A public client has identities.
+    PublicIdentities,
+    /// A public client has keys.
+    PublicKeys,
     /// A public client may administer, or do a part of that.
     PublicPermissions,
     /// A public client may introspect more than its own.
@@ -48,8 +62,17 @@ impl From<BrokenRule> for Error {
                 ("client.access_token_ttl", "must be at most grant_ttl")
             }
             BrokenRule::ManyCertificates => ("client.certificates", "must be at most 16"),
+            BrokenRule::ManyIdentities => ("client.identities", "must be at most 16"),
+            BrokenRule::ManyKeys => ("client.keys", "must be at most 2"),
+            BrokenRule::SameKeys => ("client.keys", "must not hold a key, or a kid, twice"),
+            BrokenRule::NoCredentials => (
+                "client",
+                "must keep a secret, a certificate, an identity or a key: disable it instead",
+            ),
             BrokenRule::PublicGrantTypes => ("client.grant_types", PUBLIC),
             BrokenRule::PublicCertificates => ("client.certificates", PUBLIC),
+            BrokenRule::PublicIdentities => ("client.identities", PUBLIC),
+            BrokenRule::PublicKeys => ("client.keys", PUBLIC),
             BrokenRule::PublicPermissions => ("client.permissions", PUBLIC),
             BrokenRule::PublicReach => ("client.introspect", PUBLIC),
             BrokenRule::PublicAudience => ("client.audience", PUBLIC),
@@ -69,6 +92,7 @@ impl Client {
         let own_tokens = self.grant_types.contains(GrantType::ClientCredentials);
         let reaches = self.introspect > before.introspect.max(IntrospectReach::Own);
         let names_jeton = self.audience.names_jeton() && !before.audience.names_jeton();
+        let left_without = !self.has_credentials() && before.has_credentials();
         let rules = [
             (!self.default_scopes.is_within(&self.allowed_scopes), BrokenRule::DefaultScopes),
             (access < SHORTEST, BrokenRule::ShortTtl("client.access_token_ttl")),
@@ -76,8 +100,14 @@ impl Client {
             (grant < SHORTEST, BrokenRule::ShortTtl("client.grant_ttl")),
             (access > grant, BrokenRule::AccessBeyondGrant),
             (self.certificates.len() > CertificateIdentity::MAX, BrokenRule::ManyCertificates),
+            (self.identities.len() > ClientIdentity::MAX, BrokenRule::ManyIdentities),
+            (self.keys.len() > ClientKey::MAX, BrokenRule::ManyKeys),
+            (ClientKey::check_distinct(&self.keys).is_err(), BrokenRule::SameKeys),
+            (!public && left_without, BrokenRule::NoCredentials),
             (public && own_tokens, BrokenRule::PublicGrantTypes),
             (public && !self.certificates.is_empty(), BrokenRule::PublicCertificates),
+            (public && !self.identities.is_empty(), BrokenRule::PublicIdentities),
+            (public && !self.keys.is_empty(), BrokenRule::PublicKeys),
             (public && self.permissions.let_into_administration(), BrokenRule::PublicPermissions),
             (public && reaches, BrokenRule::PublicReach),
             (public && names_jeton, BrokenRule::PublicAudience),
@@ -97,6 +127,8 @@ impl Client {
     pub fn drop_what_needs_a_secret(&mut self) {
         self.secrets.clear();
         self.certificates.clear();
+        self.identities.clear();
+        self.keys.clear();
         self.grant_types = self.grant_types.without(GrantType::ClientCredentials);
         self.permissions = self.permissions.without_administration();
         self.introspect = IntrospectReach::Own;

@@ -9,11 +9,14 @@ use super::{
     change::Change,
     client::Client,
     client_id::ClientId,
+    client_identity::ClientIdentity,
+    client_key::ClientKey,
     grant::Grant,
     grant_id::GrantId,
     permission::Delegated,
     rotation_mark::RotationMark,
     subject::UserId,
+    used_assertion::{AssertionId, UsedAssertion},
     user::User,
 };
 
@@ -26,6 +29,9 @@ const EXTENDED: u8 = 2;
 /// Of clients, format 2 followed by the parts of administration that the client has: few have any, and an
 /// older release must not take them for clients without.
 const DELEGATED: u8 = 3;
+/// Of clients, format 3, also without such parts, followed by the client's identities and keys: an older
+/// release must not write such a client without them.
+const IDENTIFIED: u8 = 4;
 
 /// A record that cannot be read: damage, or a newer release wrote it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
@@ -56,9 +62,14 @@ fn whole<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Corrupt> {
     }
 }
 
+/// Reads a value and leaves what follows it.
+fn part<T: DeserializeOwned>(bytes: &[u8]) -> Result<(T, &[u8]), Corrupt> {
+    postcard::take_from_bytes(bytes).map_err(|_| Corrupt)
+}
+
 /// Returns whether a record is of a newer release's format, judged by its first byte.
 pub fn is_newer(bytes: &[u8]) -> bool {
-    bytes.first().is_some_and(|format| *format > DELEGATED)
+    bytes.first().is_some_and(|format| *format > IDENTIFIED)
 }
 
 impl Grant {
@@ -90,14 +101,21 @@ impl Client {
         let bytes = encode(self);
         let made_by: Vec<_> = self.secrets.iter().map(|secret| secret.made_by).collect();
         let delegated = self.permissions.delegated;
-        if made_by.iter().all(Option::is_none) && delegated == Delegated::default() {
+        let identified = !self.identities.is_empty() || !self.keys.is_empty();
+        let parts = delegated != Delegated::default();
+        if made_by.iter().all(Option::is_none) && !parts && !identified {
             return bytes;
         }
         let mut extended = encode_after(bytes, &made_by);
         extended[0] = EXTENDED;
-        if delegated != Delegated::default() {
+        if parts || identified {
             extended[0] = DELEGATED;
             extended = encode_after(extended, &delegated);
+        }
+        if identified {
+            extended[0] = IDENTIFIED;
+            extended = encode_after(extended, &self.identities);
+            extended = encode_after(extended, &self.keys);
         }
         extended
     }
@@ -107,17 +125,28 @@ impl Client {
     /// # Errors
     /// [`Corrupt`] when the bytes are not a client's.
     pub fn from_bytes(id: ClientId, bytes: &[u8]) -> Result<Self, Corrupt> {
-        let Some((&format @ (EXTENDED | DELEGATED), body)) = bytes.split_first() else {
+        let Some((&format @ (EXTENDED | DELEGATED | IDENTIFIED), body)) = bytes.split_first()
+        else {
             return decode(bytes).map(|client| Self { id, ..client });
         };
         let (mut client, rest): (Self, _) = postcard::take_from_bytes(body).map_err(|_| Corrupt)?;
         let (made_by, rest): (Vec<Option<RotationMark>>, _) =
             postcard::take_from_bytes(rest).map_err(|_| Corrupt)?;
-        let rest_fits = if format == DELEGATED {
-            client.permissions.delegated = whole(rest)?;
-            client.permissions.delegated.is_recorded()
-        } else {
-            rest.is_empty()
+        let rest_fits = match format {
+            IDENTIFIED => {
+                let (delegated, rest): (Delegated, _) = part(rest)?;
+                let (identities, rest): (Vec<ClientIdentity>, _) = part(rest)?;
+                let keys: Vec<ClientKey> = whole(rest)?;
+                let some = !identities.is_empty() || !keys.is_empty();
+                client.permissions.delegated = delegated;
+                (client.identities, client.keys) = (identities, keys);
+                some && (delegated == Delegated::default() || delegated.is_recorded())
+            }
+            DELEGATED => {
+                client.permissions.delegated = whole(rest)?;
+                client.permissions.delegated.is_recorded()
+            }
+            _ => rest.is_empty(),
         };
         if !rest_fits || made_by.len() != client.secrets.len() {
             return Err(Corrupt);
@@ -171,6 +200,21 @@ impl Attempts {
         let (under_way, rest) = postcard::take_from_bytes(rest).map_err(|_| Corrupt)?;
         let of = if rest.is_empty() { None } else { Some(whole(rest)?) };
         Ok(Self { id, under_way, of, ..attempts })
+    }
+}
+
+impl UsedAssertion {
+    /// The record's bytes, without its id, which is its key.
+    pub fn to_bytes(&self) -> Vec<u8> {
+        encode(self)
+    }
+
+    /// Reads the record stored under `id`.
+    ///
+    /// # Errors
+    /// [`Corrupt`] when the bytes are not such a record's.
+    pub fn from_bytes(id: AssertionId, bytes: &[u8]) -> Result<Self, Corrupt> {
+        decode(bytes).map(|used| Self { id, ..used })
     }
 }
 

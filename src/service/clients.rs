@@ -11,6 +11,7 @@ use crate::{
         client::{Client, ClientType, Permissions},
         client_id::ClientId,
         client_patch::ClientPatch,
+        client_rules::BrokenRule,
         error::Error,
         page_token::ListId,
         secret::Secret,
@@ -24,10 +25,21 @@ use crate::{
 pub struct CreateClient {
     /// Its name.
     pub id: ClientId,
-    /// Its secret; `None` makes a public client.
-    pub secret: Option<NewClientSecret>,
+    /// Its type, and its secret.
+    pub secret: NewCredentials,
     /// Differences from a client without any rights.
     pub patch: ClientPatch,
+}
+
+/// Type of a client that is made, with the secret that it gets.
+#[derive(Clone, Debug)]
+pub enum NewCredentials {
+    /// A confidential client with this secret.
+    Secret(NewClientSecret),
+    /// A confidential client without a secret, which the patch gives something else to authenticate by.
+    NoSecret,
+    /// A public client.
+    Public,
 }
 
 /// Request of [`Service::update_client`].
@@ -112,8 +124,8 @@ impl<S: Store> Service<S> {
         request: CreateClient,
     ) -> Result<(Client, Option<Secret>), Error> {
         let client_type = match request.secret {
-            Some(_) => ClientType::Confidential,
-            None => ClientType::Public,
+            NewCredentials::Secret(_) | NewCredentials::NoSecret => ClientType::Confidential,
+            NewCredentials::Public => ClientType::Public,
         };
         // Before a chosen secret costs a hash.
         if self.client(&request.id).await?.is_some() {
@@ -123,12 +135,14 @@ impl<S: Store> Service<S> {
         let blank = Client::new(request.id, client_type, &*self.entropy, now);
         let mut client = blank.edited(&request.patch, &*self.entropy, now)?;
         let mut shown = None;
-        if let Some(secret) = request.secret {
+        if let NewCredentials::Secret(secret) = request.secret {
             let ttl = secret.ttl;
             let (stored, generated) = self.make_secret(admin, &client.id, secret.chosen).await?;
             let new = NewSecret { stored, ttl, previous_ttl: secret.previous_ttl, mark: None };
             client = client.with_secret(new, now)?;
             shown = generated;
+        } else if client_type == ClientType::Confidential && !client.has_credentials() {
+            return Err(BrokenRule::NoCredentials.into());
         }
         Ok((client, shown))
     }

@@ -74,7 +74,7 @@ pub use self::{
     backup::{Backup, BackupPiece},
     caller::{Caller, Credentials, IdAndSecret},
     client_secrets::{DEFAULT_SECRET_OVERLAP, NewClientSecret, RotateSecret},
-    clients::{ClientFilter, CreateClient, UpdateClient},
+    clients::{ClientFilter, CreateClient, NewCredentials, UpdateClient},
     cursor::Cursor,
     end_all::{COUNT_LIMIT, EndedGrants},
     explain::{Explain, ExplainedToken, Explanation},

@@ -100,6 +100,59 @@ async fn a_chosen_secret_is_read_from_standard_input_and_never_printed() {
 }
 
 #[tokio::test]
+async fn a_client_with_an_identity_has_no_secret_unless_one_is_asked_for() {
+    let server = Administered::start().await;
+    let identity = "issuer=prod,subject=system:serviceaccount:shop:orders,uid=7c1b";
+    let made = server.jeton("client create orders --identity").and(identity).json();
+    assert_eq!(made["identities"], json!([identity]));
+    assert_eq!((&made["secrets"], &made["client_secret"]), (&json!([]), &json!(null)));
+    let more = "client create reports --secret-ttl 30d --identity issuer=ci,subject=a=b,c";
+    let made = server.jeton(more).json();
+    assert!(made["client_secret"].is_string(), "{made}");
+    assert_eq!(made["identities"], json!(["issuer=ci,subject=a=b,c"]));
+    let changed = server.jeton("client update orders --identity issuer=ci,subject=x").json();
+    assert_eq!(changed["identities"], json!(["issuer=ci,subject=x"]));
+    let bare = server.jeton("client update orders --clear identities").run();
+    bare.failed(1, &["must keep a secret, a certificate, an identity or a key"]);
+    let wrong = server.jeton("client create c --identity prod:orders").run();
+    wrong.failed(2, &["issuer=NAME,subject=TEXT"]);
+    server.jeton("client create c --no-secret").run().failed(1, &["must keep a secret"]);
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn keys_are_added_listed_and_removed_and_two_are_kept() {
+    let server = Administered::start().await;
+    let jwk = |last: &str| {
+        let x = format!("11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHUR{last}");
+        format!(r#"{{"kty":"OKP","crv":"Ed25519","x":"{x}","kid":"{last}"}}"#)
+    };
+    let create = server.jeton("client create orders --jwks-file -").input(&jwk("o"));
+    assert_eq!(create.json()["secrets"], json!([]));
+    let add = |last: &str| server.jeton("client key add orders -").input(&jwk(last)).json();
+    add("s");
+    let list = server.jeton("client key list orders").json();
+    let kids = |list: &serde_json::Value| {
+        let keys = list.as_array().expect("a list").iter();
+        keys.map(|key| key["kid"].as_str().expect("a kid").to_owned()).collect::<Vec<_>>()
+    };
+    assert_eq!(kids(&list), ["o", "s"]);
+    assert!(list[0]["expire_time"].is_string() && list[1]["expire_time"].is_null(), "{list}");
+    assert_eq!(kids(&add("w")["keys"]), ["s", "w"]);
+    let first = list[1]["thumbprint"].as_str().expect("a thumbprint");
+    let left = server.jeton("client key remove orders").and(first).json();
+    assert_eq!(kids(&left["keys"]), ["w"]);
+    server.jeton("client key remove orders").and(first).run().failed(2, &["no such key"]);
+    let at_once =
+        server.jeton("client key add orders - --previous-ttl 0s --ttl 30d").input(&jwk("k"));
+    assert_eq!(kids(&at_once.json()["keys"]), ["k"]);
+    let private = jwk("o").replace("kid", "d");
+    let refused = server.jeton("client key add orders -").input(&private).run();
+    refused.failed(1, &["private key"]);
+    server.stop().await;
+}
+
+#[tokio::test]
 async fn an_update_changes_what_is_given_and_nothing_else() {
     let server = Administered::start().await;
     let before = server.jeton(&format!("client create reports {SETTINGS}")).json();

@@ -52,6 +52,8 @@ pub(crate) fn client(
         grant_limit: GrantLimit { max: GrantLimit::MOST, ..GrantLimit::default() },
         request_limit: None,
         certificates: Vec::new(),
+        identities: Vec::new(),
+        keys: Vec::new(),
         introspect: if number == 0 { IntrospectReach::Any } else { IntrospectReach::Own },
         permissions: Permissions::default(),
         attributes: Attributes::default(),

@@ -270,6 +270,45 @@ fn a_client_with_a_certificate_needs_no_secret_and_a_burst_is_the_limit_unless_d
 }
 
 #[test]
+fn a_client_with_an_identity_or_a_key_needs_no_secret() {
+    let jwk = r#"{"kty":"OKP","crv":"Ed25519","x":"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"}"#;
+    let settings = |text: &str, jwks: &str| {
+        Fake::with_settings(text).file("orders.json", jwks, false).load(&Overrides::default())
+    };
+    let text = r#"
+        [[client]]
+        id = "a"
+        identities = [
+            { issuer = "prod", subject = "system:serviceaccount:shop:orders", uid = "7c1b" },
+            { issuer = "ci", subject = "repo:shop/orders" },
+            { issuer = "ci", subject = "repo:shop/orders" },
+        ]
+        grants = ["client_credentials"]
+        [[client]]
+        id = "b"
+        jwks_file = "orders.json"
+        [[client]]
+        id = "c"
+        identities = []
+        "#;
+    let loaded = settings(text, jwk).expect("good settings");
+    let [by_identity, by_key, public] = &*loaded.settings.clients else { panic!("three") };
+    assert_eq!(by_identity.client_type(), ClientType::Confidential);
+    let identities = by_identity.patch.identities.as_ref().expect("identities");
+    let identities: Vec<_> = identities.iter().map(ToString::to_string).collect();
+    let account = "issuer=prod,subject=system:serviceaccount:shop:orders,uid=7c1b";
+    assert_eq!(identities, [account, "issuer=ci,subject=repo:shop/orders"]);
+    assert_eq!(by_key.client_type(), ClientType::Confidential);
+    assert_eq!(by_key.patch.keys.as_ref().map(Vec::len), Some(1));
+    assert_eq!(public.client_type(), ClientType::Public);
+
+    let refused = settings(text, r#"{"kty":"oct","k":"c2VjcmV0"}"#).expect_err("a shared secret");
+    let refused = refused.to_string();
+    assert!(refused.contains("client.jwks_file: orders.json must not be a symmetric"), "{refused}");
+    assert!(!refused.contains("c2VjcmV0"), "{refused}");
+}
+
+#[test]
 fn allowed_scopes_are_the_default_ones_unless_declared() {
     let scopes = |text: &str| {
         let settings = Fake::with_settings(&format!("[[client]]\nid = 'a'\n{text}")).settings();

@@ -20,13 +20,15 @@ pub(super) const COLUMNS: Columns = Columns::new(
 );
 
 /// Fields that can be empty, by their names in the protobuf message.
-pub(super) const CLEARABLE: [&str; 8] = [
+pub(super) const CLEARABLE: [&str; 10] = [
     "grant_types",
     "scopes",
     "allowed_scopes",
     "audience",
     "request_limit",
     "certificates",
+    "identities",
+    "keys",
     "permissions",
     "attributes",
 ];
@@ -83,6 +85,14 @@ pub(super) struct Values {
     #[arg(long = "certificate", value_name = "IDENTITY", value_parser = meant::given)]
     certificates: Vec<String>,
 
+    /// An identity of a trusted issuer that is as good as its secret; may be repeated
+    #[arg(
+        long = "identity",
+        value_name = "issuer=NAME,subject=TEXT[,uid=TEXT]",
+        value_parser = identity
+    )]
+    identities: Vec<v1::ClientIdentity>,
+
     /// The tokens that it may introspect
     #[arg(long, value_name = "WORD", value_parser = v1::IntrospectReach::parser())]
     introspect: Option<v1::IntrospectReach>,
@@ -112,6 +122,7 @@ impl Values {
         list(&mut client.allowed_scopes, self.allowed_scopes, "allowed_scopes", &mut paths);
         list(&mut client.audience, self.audience, "audience", &mut paths);
         list(&mut client.certificates, self.certificates, "certificates", &mut paths);
+        list(&mut client.identities, self.identities, "identities", &mut paths);
         let permissions = self.permissions.into_iter().map(Into::into).collect();
         list(&mut client.permissions, permissions, "permissions", &mut paths);
 
@@ -182,11 +193,48 @@ pub(super) fn shown(client: v1::Client) -> Fields {
     fields.add("introspect", v1::IntrospectReach::word(client.introspect));
     fields.add("permissions", words::<v1::Permission>(&client.permissions));
     fields.add("certificates", client.certificates);
+    let identities = client.identities.into_iter().map(identity_text);
+    fields.add("identities", identities.collect::<Vec<_>>());
+    let keys = client.keys.into_iter().map(|key| Value::from(public_key(key)));
+    fields.add("keys", keys.collect::<Value>());
     fields.add("attributes", attributes::object(client.attributes));
     fields.add("secrets", client.secrets.into_iter().map(secret).collect::<Value>());
     fields.add("create_time", time::moment(client.create_time));
     fields.add("update_time", time::moment(client.update_time));
     fields.add("etag", client.etag);
+    fields
+}
+
+/// Reads `issuer=NAME,subject=TEXT[,uid=TEXT]`; the subject may hold commas and equals signs.
+fn identity(text: &str) -> Result<v1::ClientIdentity, &'static str> {
+    const FORM: &str = "an identity is written issuer=NAME,subject=TEXT or \
+                        issuer=NAME,subject=TEXT,uid=TEXT";
+    let (issuer, rest) =
+        text.strip_prefix("issuer=").and_then(|text| text.split_once(",subject=")).ok_or(FORM)?;
+    let (subject, uid) = rest.rsplit_once(",uid=").unwrap_or((rest, ""));
+    if issuer.is_empty() || subject.is_empty() {
+        return Err(FORM);
+    }
+    let [issuer, subject, uid] = [issuer, subject, uid].map(str::to_owned);
+    Ok(v1::ClientIdentity { issuer, subject, uid })
+}
+
+/// As it is typed.
+fn identity_text(v1::ClientIdentity { issuer, subject, uid }: v1::ClientIdentity) -> String {
+    let pinned = if uid.is_empty() { String::new() } else { format!(",uid={uid}") };
+    format!("issuer={issuer},subject={subject}{pinned}")
+}
+
+/// A key, by the members that people know it by.
+pub(super) fn public_key(key: v1::ClientKey) -> Fields {
+    let jwk: Value = serde_json::from_str(&key.jwk).unwrap_or_default();
+    let mut fields = Fields::default();
+    fields.add("thumbprint", key.thumbprint);
+    for member in ["kty", "kid", "alg"] {
+        fields.add(member, jwk[member].as_str().unwrap_or_default().to_owned());
+    }
+    fields.add("expire_time", time::moment(key.expire_time));
+    fields.add("jwk", key.jwk);
     fields
 }
 

@@ -1,13 +1,17 @@
 //! `jeton client`.
 
 mod fields;
+mod keys;
 mod secrets;
+
+use std::path::PathBuf;
 
 use clap::{Args, Subcommand, builder::PossibleValuesParser};
 use prost_types::FieldMask;
 
 use self::{
     fields::{CLEARABLE, COLUMNS, Values, shown},
+    keys::Keys,
     secrets::{Last, NewSecret, RotateSecret},
 };
 use super::{
@@ -41,6 +45,8 @@ pub(super) enum Action {
     /// Gives a client another secret and prints it, once; the newest one of before stays good for
     /// a while
     RotateSecret(RotateSecret),
+    /// Manages the public keys by which a client signs assertions in the place of a secret
+    Key(Keys),
     /// Refuses a client everywhere and ends every grant of it
     Disable(Certain),
     /// Serves a client again; what was ended stays ended
@@ -58,8 +64,17 @@ pub(super) struct Create {
     id: String,
 
     /// It has no secret; its id alone names it
-    #[arg(long, conflicts_with_all = ["chosen_secret", "secret_ttl"])]
+    #[arg(long, conflicts_with_all = ["chosen_secret", "secret_ttl", "no_secret"])]
     public: bool,
+
+    /// It has no secret: it authenticates by its certificate, identity or key. Implied by --identity
+    /// and --jwks-file
+    #[arg(long, conflicts_with_all = ["chosen_secret", "secret_ttl"])]
+    no_secret: bool,
+
+    /// File with its public keys, one or two, as a JSON Web Key Set; - reads standard input
+    #[arg(long, value_name = "FILE")]
+    jwks_file: Option<PathBuf>,
 
     #[command(flatten)]
     secret: NewSecret,
@@ -151,6 +166,7 @@ impl Client {
                 fields
             }
             Action::RotateSecret(rotate) => return rotate.run(admin, self.output).await,
+            Action::Key(keys) => return keys.run(admin, self.output).await,
             Action::Disable(certain) => {
                 certain.confirm("Disables", admin, &server).await?;
                 set_disabled(admin, certain.id, true, certain.last).await?
@@ -177,8 +193,16 @@ impl Create {
             ..v1::Client::default()
         };
         self.values.apply(&mut client);
+        if let Some(file) = &self.jwks_file {
+            let keys = input::public_keys(file)?.into_iter();
+            client.keys =
+                keys.map(|jwk| v1::ClientKey { jwk, ..v1::ClientKey::default() }).collect();
+        }
+        let vouched = !client.identities.is_empty() || !client.keys.is_empty();
+        let no_secret = self.no_secret || (vouched && !self.secret.is_asked_for());
         let request = v1::CreateClientRequest {
             client: Some(client),
+            no_secret,
             secret_ttl: self.secret.secret_ttl,
             ..v1::CreateClientRequest::default()
         };
@@ -187,7 +211,7 @@ impl Create {
                 v1::CreateClientRequest { client_secret, validate_only, ..request.clone() };
             Ok(admin.create_client(request).await?.into_inner().client)
         };
-        if self.public {
+        if self.public || no_secret {
             let client = create(String::new(), false).await?;
             return shown(client.unwrap_or_default()).print(output);
         }

@@ -29,6 +29,11 @@ pub(super) struct NewSecret {
 }
 
 impl NewSecret {
+    /// Returns whether a flag speaks of the secret: then there is to be one.
+    pub(super) fn is_asked_for(&self) -> bool {
+        self.chosen_secret || self.secret_ttl.is_some()
+    }
+
     /// Gives a client the secret by `send`, which takes it, and whether the server is only to say if
     /// it would. Prints the client.
     pub(super) async fn give(

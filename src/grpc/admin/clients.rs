@@ -10,18 +10,22 @@ use crate::{
         error::Error,
         permission::Permission,
         secret::Secret,
+        time::Timestamp,
     },
     grpc::convert,
     proto::v1,
     service::{
-        ClientFilter, CreateClient, DEFAULT_SECRET_OVERLAP, NewClientSecret, NoAdministrator,
-        RotateSecret, UpdateClient,
+        ClientFilter, CreateClient, DEFAULT_SECRET_OVERLAP, NewClientSecret, NewCredentials,
+        NoAdministrator, RotateSecret, UpdateClient,
     },
 };
 
 /// # Errors
 /// `InvalidRequest` for what no client may be.
-pub(super) fn create(request: v1::CreateClientRequest) -> Result<CreateClient, Error> {
+pub(super) fn create(
+    request: v1::CreateClientRequest,
+    now: Timestamp,
+) -> Result<CreateClient, Error> {
     let mut client = request.client.ok_or(Error::missing("client"))?;
     if client.client_id.is_empty() {
         return Err(Error::missing("client.client_id"));
@@ -31,28 +35,37 @@ pub(super) fn create(request: v1::CreateClientRequest) -> Result<CreateClient, E
     if client.allowed_scopes.is_empty() {
         client.allowed_scopes.clone_from(&client.scopes);
     }
-    let patch = fields::patch(Mask::all(), &client)?;
+    let patch = fields::patch(Mask::all(), &client, now)?;
     let (chosen, ttl) = (chosen(request.client_secret), request.secret_ttl);
     let field = "client.client_type";
     let secret = match ClientType::read_or(field, client.client_type, ClientType::Confidential)? {
+        _ if request.no_secret && (chosen.is_some() || ttl.is_some()) => {
+            let problem = "not beside a secret";
+            return Err(Error::InvalidRequest { field: "no_secret", problem });
+        }
+        ClientType::Confidential if request.no_secret => NewCredentials::NoSecret,
         ClientType::Confidential => {
-            Some(NewClientSecret { chosen, ttl: lifetime(ttl)?, previous_ttl: Duration::ZERO })
+            let ttl = lifetime(ttl)?;
+            NewCredentials::Secret(NewClientSecret { chosen, ttl, previous_ttl: Duration::ZERO })
         }
         ClientType::Public if chosen.is_some() || ttl.is_some() => {
             let problem = "not for a public client";
             return Err(Error::InvalidRequest { field: "client_secret", problem });
         }
-        ClientType::Public => None,
+        ClientType::Public => NewCredentials::Public,
     };
     Ok(CreateClient { id, secret, patch })
 }
 
 /// # Errors
 /// `InvalidRequest` for a mask of other fields, and for values beyond their limits.
-pub(super) fn update(request: v1::UpdateClientRequest) -> Result<UpdateClient, Error> {
+pub(super) fn update(
+    request: v1::UpdateClientRequest,
+    now: Timestamp,
+) -> Result<UpdateClient, Error> {
     let client = request.client.ok_or(Error::missing("client"))?;
     let id = names::client_id(&client.client_id)?;
-    let patch = fields::patch(Mask::of(request.update_mask)?, &client)?;
+    let patch = fields::patch(Mask::of(request.update_mask)?, &client, now)?;
     let expected = names::expected("client.etag", &client.etag)?;
     let no_administrator = no_administrator(request.allow_no_administrator);
     Ok(UpdateClient { id, patch, expected, no_administrator })

@@ -13,6 +13,8 @@ use crate::{
         audience::Audience,
         certificate::CertificateIdentity,
         client::{Client, GrantLimit, IntrospectReach, Lifetimes, Permissions, WhenFull},
+        client_identity::ClientIdentity,
+        client_key::ClientKey,
         client_patch::ClientPatch,
         client_secret::{ClientSecret, StoredSecret},
         error::Error,
@@ -30,11 +32,15 @@ use crate::{
 /// Nothing here outlives a century; longer is a slip of the pen.
 const LONGEST: Duration = Duration::from_secs(100 * 365 * 24 * 60 * 60);
 
-/// Returns the values of the fields in `mask`. An absent field has its default.
+/// Returns the values of the fields in `mask`. An absent field has its default. Lives of keys begin `now`.
 ///
 /// # Errors
 /// `InvalidRequest` for a value beyond its limits, and for a field that cannot be changed.
-pub(super) fn patch(mut mask: Mask, client: &v1::Client) -> Result<ClientPatch, Error> {
+pub(super) fn patch(
+    mut mask: Mask,
+    client: &v1::Client,
+    now: Timestamp,
+) -> Result<ClientPatch, Error> {
     let standard = Lifetimes::default();
     let ttl = |field, given, standard| Ok(duration(field, given)?.unwrap_or(standard));
     let grant_limit = mask.read("grant_limit", || grant_limit(client.grant_limit))?;
@@ -56,6 +62,8 @@ pub(super) fn patch(mut mask: Mask, client: &v1::Client) -> Result<ClientPatch, 
         when_full: grant_limit.map(|limit| limit.when_full),
         request_limit: mask.read("request_limit", || request_limit(client.request_limit))?,
         certificates: mask.read("certificates", || certificates(&client.certificates))?,
+        identities: mask.read("identities", || identities(&client.identities))?,
+        keys: mask.read("keys", || keys(&client.keys, now))?,
         introspect: mask.read("introspect", || {
             IntrospectReach::read_or("client.introspect", client.introspect, IntrospectReach::Own)
         })?,
@@ -143,11 +151,55 @@ fn certificates(texts: &[String]) -> Result<Vec<CertificateIdentity>, Error> {
     identities.map_err(|invalid| refused("client.certificates", invalid))
 }
 
+fn identities(given: &[v1::ClientIdentity]) -> Result<Vec<ClientIdentity>, Error> {
+    let mut identities = Vec::new();
+    for v1::ClientIdentity { issuer, subject, uid } in given {
+        let identity = ClientIdentity::new(issuer, subject, uid)
+            .map_err(|invalid| refused("client.identities", invalid))?;
+        if !identities.contains(&identity) {
+            identities.push(identity);
+        }
+    }
+    Ok(identities)
+}
+
+fn keys(given: &[v1::ClientKey], now: Timestamp) -> Result<Vec<ClientKey>, Error> {
+    const FIELD: &str = "client.keys";
+    let keys = given.iter().map(|given| {
+        let mut keys =
+            ClientKey::parse_all(&given.jwk).map_err(|invalid| refused(FIELD, invalid))?;
+        let (Some(key), true) = (keys.pop(), keys.is_empty()) else {
+            let problem = "must have one key in each jwk";
+            return Err(Error::InvalidRequest { field: FIELD, problem });
+        };
+        let end = given.expire_time.map(moment).transpose()?;
+        let life = duration("client.keys.ttl", given.ttl)?.map(|ttl| now.after(ttl));
+        let expire_time = end.into_iter().chain(life).min();
+        if expire_time.is_some_and(|end| end <= now) {
+            let problem = "must have keys that have not expired";
+            return Err(Error::InvalidRequest { field: FIELD, problem });
+        }
+        Ok(ClientKey { expire_time, ..key })
+    });
+    keys.collect()
+}
+
+/// # Errors
+/// `InvalidRequest` for a time before 1970 or beyond what a record can hold.
+fn moment(given: prost_types::Timestamp) -> Result<Timestamp, Error> {
+    let seconds = u64::try_from(given.seconds).ok().and_then(|seconds| seconds.checked_mul(1000));
+    let millis = u64::try_from(given.nanos).ok().map(|nanos| nanos / 1_000_000);
+    let time = seconds.zip(millis).and_then(|(seconds, millis)| seconds.checked_add(millis));
+    let problem = "must have an expire_time after 1970";
+    let field = "client.keys.expire_time";
+    time.map(Timestamp::from_millis).ok_or(Error::InvalidRequest { field, problem })
+}
+
 fn permissions(values: &[i32]) -> Result<Permissions, Error> {
     values.iter().map(|value| Permission::read("client.permissions", *value)).collect()
 }
 
-/// A client, with those of its secrets that are live at `now`.
+/// A client, with those of its secrets and keys that are live at `now`.
 pub(super) fn message(client: &Stored<Client>, now: Timestamp) -> v1::Client {
     let grant_types = GrantType::ALL.into_iter().filter(|each| client.grant_types.contains(*each));
     let grant_limit = v1::GrantLimit {
@@ -172,6 +224,8 @@ pub(super) fn message(client: &Stored<Client>, now: Timestamp) -> v1::Client {
             burst: limit.burst.get(),
         }),
         certificates: client.certificates.iter().map(ToString::to_string).collect(),
+        identities: client.identities.iter().map(identity).collect(),
+        keys: client.live_keys(now).map(key).collect(),
         introspect: client.introspect.number(),
         permissions: client.permissions.iter().map(EnumValue::number).collect(),
         attributes: attributes.map(|(name, value)| (name.to_owned(), value.to_owned())).collect(),
@@ -180,6 +234,23 @@ pub(super) fn message(client: &Stored<Client>, now: Timestamp) -> v1::Client {
         create_time: Some(timestamp(client.create_time)),
         update_time: Some(timestamp(client.update_time)),
         etag: names::etag(client.version()),
+    }
+}
+
+fn identity(identity: &ClientIdentity) -> v1::ClientIdentity {
+    v1::ClientIdentity {
+        issuer: identity.issuer.to_string(),
+        subject: identity.subject.to_string(),
+        uid: identity.uid.as_deref().unwrap_or_default().to_owned(),
+    }
+}
+
+fn key(key: &ClientKey) -> v1::ClientKey {
+    v1::ClientKey {
+        jwk: key.to_jwk(),
+        expire_time: key.expire_time.map(timestamp),
+        thumbprint: key.key.thumbprint(),
+        ttl: None,
     }
 }
 

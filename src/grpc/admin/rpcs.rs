@@ -24,7 +24,7 @@ impl<S: Store> AdminService for Administration<S> {
         answer(async {
             let (service, admin, asked) = self.admit(request, Task::Administer).await?;
             let validate_only = asked.validate_only;
-            let asked = clients::create(asked)?;
+            let asked = clients::create(asked, service.now())?;
             if validate_only {
                 service.check_client(&admin, asked).await?;
                 return Ok(v1::CreateClientResponse::default());
@@ -73,7 +73,8 @@ impl<S: Store> AdminService for Administration<S> {
     ) -> Result<Response<v1::UpdateClientResponse>, Status> {
         answer(async {
             let (service, admin, asked) = self.admit(request, Task::Administer).await?;
-            let client = service.update_client(&admin, &clients::update(asked)?).await?;
+            let asked = clients::update(asked, service.now())?;
+            let client = service.update_client(&admin, &asked).await?;
             let client = Some(fields::message(&client, service.now()));
             Ok(v1::UpdateClientResponse { client })
         })
