@@ -92,6 +92,8 @@ fn client(now: Timestamp) -> Client {
         grant_limit: GrantLimit::default(),
         request_limit: None,
         certificates: Vec::new(),
+        identities: Vec::new(),
+        keys: Vec::new(),
         introspect: IntrospectReach::Own,
         permissions: Permissions::default(),
         attributes: Attributes::default(),

@@ -1,7 +1,7 @@
 //! What a declared client authenticates by instead of a secret: identities of trusted issuers, and public
 //! keys.
 
-use std::{path::PathBuf, str};
+use std::{path::Path, str};
 
 use super::{
     environment::Environment,
@@ -62,7 +62,7 @@ pub(super) fn keys(
     }
 }
 
-fn read(path: &PathBuf, environment: &dyn Environment) -> Result<Vec<ClientKey>, String> {
+fn read(path: &Path, environment: &dyn Environment) -> Result<Vec<ClientKey>, String> {
     let shown = path.display();
     let file =
         environment.read(path).map_err(|error| format!("{shown} cannot be read: {error}"))?;

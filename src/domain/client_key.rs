@@ -1,6 +1,6 @@
 //! Public keys by which a client signs assertions of its own (RFC 7523 §2.2, `private_key_jwt`).
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error as _};
 use serde_json::{Map, Value};
 
 use super::{
@@ -18,32 +18,22 @@ pub struct ClientKey {
     /// Its name in the header of what it signs; `None` for any.
     pub kid: Option<Box<str>>,
     /// The only algorithm that it signs with; `None` for all of its type.
-    #[serde(with = "by_name")]
     pub algorithm: Option<Algorithm>,
     /// From when on it is refused; `None` never.
     pub expire_time: Option<Timestamp>,
 }
 
-/// Algorithms in records: their names, which no release changes.
-mod by_name {
-    use serde::{Deserialize as _, Deserializer, Serialize as _, Serializer, de::Error as _};
-
-    use super::Algorithm;
-
-    #[expect(clippy::ref_option, reason = "the signature that serde calls")]
-    pub(super) fn serialize<S: Serializer>(
-        algorithm: &Option<Algorithm>,
-        serializer: S,
-    ) -> Result<S::Ok, S::Error> {
-        algorithm.map(Algorithm::name).serialize(serializer)
+/// In records an algorithm is its name, which no release changes.
+impl Serialize for Algorithm {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.name())
     }
+}
 
-    pub(super) fn deserialize<'de, D: Deserializer<'de>>(
-        deserializer: D,
-    ) -> Result<Option<Algorithm>, D::Error> {
-        let name = Option::<String>::deserialize(deserializer)?;
-        let unknown = || D::Error::custom("no algorithm");
-        name.map(|name| Algorithm::named(&name).ok_or_else(unknown)).transpose()
+impl<'de> Deserialize<'de> for Algorithm {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let name = String::deserialize(deserializer)?;
+        Self::named(&name).ok_or_else(|| D::Error::custom("no algorithm"))
     }
 }
 

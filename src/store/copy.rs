@@ -60,6 +60,7 @@ pub async fn copy(
     };
     copy_records(from.grants(), to.grants(), grants).await?;
     copy_records(from.attempts(), to.attempts(), || ()).await?;
+    copy_records(from.assertions(), to.assertions(), || ()).await?;
     // A page skips damaged records. A copy must not lose them silently.
     if from.condition().damaged > 0 {
         return Err(ReadError::Corrupt.into());

@@ -22,6 +22,7 @@ use crate::{
         grant_id::GrantId,
         key_ring::KeyId,
         time::{Clock, Timestamp},
+        used_assertion::UsedAssertion,
         user::User,
         user_name::UserName,
     },
@@ -56,12 +57,13 @@ pub struct Engine {
     clients: EngineRecords<Client>,
     users: EngineRecords<User>,
     attempts: EngineRecords<Attempts>,
+    assertions: EngineRecords<UsedAssertion>,
     store: OpenStore,
 }
 
 #[derive(Clone)]
 enum OpenStore {
-    Sled(SledStore),
+    Sled(Box<SledStore>),
     #[cfg(feature = "postgres")]
     Postgres(PostgresStore),
 }
@@ -105,7 +107,8 @@ impl From<SledStore> for Engine {
             clients: EngineRecords::Sled(store.clients().clone()),
             users: EngineRecords::Sled(store.users().clone()),
             attempts: EngineRecords::Sled(store.attempts().clone()),
-            store: OpenStore::Sled(store),
+            assertions: EngineRecords::Sled(store.assertions().clone()),
+            store: OpenStore::Sled(Box::new(store)),
         }
     }
 }
@@ -118,6 +121,7 @@ impl From<PostgresStore> for Engine {
             clients: EngineRecords::Postgres(store.clients().clone()),
             users: EngineRecords::Postgres(store.users().clone()),
             attempts: EngineRecords::Postgres(store.attempts().clone()),
+            assertions: EngineRecords::Postgres(store.assertions().clone()),
             store: OpenStore::Postgres(store),
         }
     }
@@ -262,6 +266,7 @@ impl Store for Engine {
     type Clients = EngineRecords<Client>;
     type Users = EngineRecords<User>;
     type Attempts = EngineRecords<Attempts>;
+    type Assertions = EngineRecords<UsedAssertion>;
 
     fn engine(&self) -> &'static str {
         either!(&self.store, store => store.engine())
@@ -281,6 +286,10 @@ impl Store for Engine {
 
     fn attempts(&self) -> &Self::Attempts {
         &self.attempts
+    }
+
+    fn assertions(&self) -> &Self::Assertions {
+        &self.assertions
     }
 
     async fn user_by_name(&self, name: &UserName) -> Result<Option<Stored<User>>, ReadError> {

@@ -17,7 +17,8 @@ use super::{
 };
 use crate::domain::{
     attempts::Attempts, change::Change, client::Client, grant::Grant, grant_id::GrantId,
-    key_ring::KeyId, time::Timestamp, user::User, user_name::UserName,
+    key_ring::KeyId, time::Timestamp, used_assertion::UsedAssertion, user::User,
+    user_name::UserName,
 };
 
 /// A fault of one read.
@@ -199,6 +200,12 @@ impl Kept for Attempts {
     }
 }
 
+impl Kept for UsedAssertion {
+    fn records<S: Store>(store: &S) -> &impl Records<Self> {
+        store.assertions()
+    }
+}
+
 impl<S: Store, R: Kept> Records<R> for FaultyStore<S> {
     fn cached(&self, _key: &R::Key) -> Option<Stored<R>> {
         None
@@ -235,6 +242,7 @@ impl<S: Store> Store for FaultyStore<S> {
     type Clients = Self;
     type Users = Self;
     type Attempts = Self;
+    type Assertions = Self;
 
     fn engine(&self) -> &'static str {
         self.store.engine()
@@ -253,6 +261,10 @@ impl<S: Store> Store for FaultyStore<S> {
     }
 
     fn attempts(&self) -> &Self {
+        self
+    }
+
+    fn assertions(&self) -> &Self {
         self
     }
 

@@ -14,7 +14,8 @@ use super::{
 };
 use crate::domain::{
     attempts::Attempts, change::Change, client::Client, grant::Grant, grant_id::GrantId,
-    key_ring::KeyId, time::Timestamp, user::User, user_name::UserName,
+    key_ring::KeyId, time::Timestamp, used_assertion::UsedAssertion, user::User,
+    user_name::UserName,
 };
 
 type Map<R> = BTreeMap<<R as Record>::Key, Stored<R>>;
@@ -25,6 +26,7 @@ struct State {
     clients: Map<Client>,
     users: Map<User>,
     attempts: Map<Attempts>,
+    assertions: Map<UsedAssertion>,
     changes: VecDeque<Change>,
     /// Number of events that were trimmed from `changes`.
     trimmed: u64,
@@ -93,6 +95,12 @@ impl Mapped for User {
 impl Mapped for Attempts {
     fn map(state: &mut State) -> &mut Map<Self> {
         &mut state.attempts
+    }
+}
+
+impl Mapped for UsedAssertion {
+    fn map(state: &mut State) -> &mut Map<Self> {
+        &mut state.assertions
     }
 }
 
@@ -167,6 +175,7 @@ impl Store for MemoryStore {
     type Clients = Self;
     type Users = Self;
     type Attempts = Self;
+    type Assertions = Self;
 
     fn engine(&self) -> &'static str {
         "memory"
@@ -185,6 +194,10 @@ impl Store for MemoryStore {
     }
 
     fn attempts(&self) -> &Self {
+        self
+    }
+
+    fn assertions(&self) -> &Self {
         self
     }
 

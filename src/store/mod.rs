@@ -70,7 +70,7 @@ pub use self::{
 use crate::domain::{
     attempts::Attempts, change::Change, client::Client, client_id::ClientId, grant::Grant,
     grant_id::GrantId, key_ring::KeyId, record::Corrupt, subject::UserId, time::Timestamp,
-    user::User, user_name::UserName,
+    used_assertion::UsedAssertion, user::User, user_name::UserName,
 };
 
 /// Maximum length of an encoded record, in bytes.
@@ -211,6 +211,8 @@ pub trait Store: Send + Sync + 'static {
     type Users: Records<User>;
     /// The failed logins.
     type Attempts: Records<Attempts>;
+    /// The used assertions.
+    type Assertions: Records<UsedAssertion>;
 
     /// Returns the engine's name for messages.
     fn engine(&self) -> &'static str;
@@ -226,6 +228,9 @@ pub trait Store: Send + Sync + 'static {
 
     /// The failed logins.
     fn attempts(&self) -> &Self::Attempts;
+
+    /// The used assertions.
+    fn assertions(&self) -> &Self::Assertions;
 
     /// Returns the user with that name.
     fn user_by_name(

@@ -11,6 +11,7 @@ use crate::domain::{
     grant_id::GrantId,
     record::Corrupt,
     subject::UserId,
+    used_assertion::{AssertionId, UsedAssertion},
     user::User,
 };
 
@@ -196,5 +197,40 @@ impl Record for Attempts {
     fn memory_bytes(&self) -> usize {
         let client = self.of.as_ref().map_or(0, |of| of.client.as_str().len());
         size_of::<Self>() + CACHE_OVERHEAD + client
+    }
+}
+
+impl Record for UsedAssertion {
+    type Key = AssertionId;
+
+    const NAME: &'static str = "assertions";
+
+    fn key(&self) -> AssertionId {
+        self.id
+    }
+
+    fn key_bytes(key: &AssertionId) -> &[u8] {
+        key.as_bytes()
+    }
+
+    fn parse_key(bytes: &[u8]) -> Result<AssertionId, Corrupt> {
+        bytes.try_into().map(AssertionId::from_bytes).map_err(|_| Corrupt)
+    }
+
+    fn encode(&self) -> Vec<u8> {
+        self.to_bytes()
+    }
+
+    fn decode(key: &AssertionId, bytes: &[u8]) -> Result<Self, Corrupt> {
+        Self::from_bytes(*key, bytes)
+    }
+
+    /// No cached answer depends on assertions.
+    fn change(_old: Option<&Self>, _new: Option<&Self>) -> Option<Change> {
+        None
+    }
+
+    fn memory_bytes(&self) -> usize {
+        size_of::<Self>() + CACHE_OVERHEAD
     }
 }

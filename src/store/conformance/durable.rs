@@ -1,9 +1,9 @@
 //! State that a store on disk keeps when it is closed and opened again.
 
-use super::samples::{attempts, client, grant, user};
+use super::samples::{attempts, client, grant, used_assertion, user};
 use crate::{
     domain::key_ring::KeyId,
-    store::{FeedError, GrantOwner, Records as _, Sequence, Store, Write},
+    store::{FeedError, GrantOwner, Records as _, Sequence, Store, Write, WriteError},
 };
 
 /// Fills an empty store, lets `reopen` close and open it three times, and compares.
@@ -16,6 +16,7 @@ pub(crate) async fn survives<S: Store>(store: S, reopen: impl AsyncFn(S) -> S) {
     store.grants().write(Write::Delete(gone, grant(2).id)).await.expect("a delete");
     store.users().write(Write::Insert(user(1))).await.expect("an insert");
     store.attempts().write(Write::Insert(attempts(1, 2))).await.expect("an insert");
+    store.assertions().write(Write::Insert(used_assertion(1))).await.expect("an insert");
     for number in 1..=3 {
         store.clients().write(Write::Insert(client(number))).await.expect("an insert");
     }
@@ -34,6 +35,8 @@ pub(crate) async fn survives<S: Store>(store: S, reopen: impl AsyncFn(S) -> S) {
     assert_eq!(*found, user(1));
     let found = store.attempts().page(None, 10).await.expect("a page");
     assert_eq!(found.iter().map(|found| &**found).collect::<Vec<_>>(), [&attempts(1, 2)]);
+    let again = store.assertions().write(Write::Insert(used_assertion(1))).await;
+    assert_eq!(again, Err(WriteError::Conflict), "what was used stays used");
     let ids = store.grant_ids(&GrantOwner::User(user(1).id), None, 10).await.expect("the ids");
     assert_eq!(ids, [grant(1).id, grant(2).id]);
     assert_eq!(store.head().await, Ok(head));

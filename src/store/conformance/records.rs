@@ -1,6 +1,6 @@
 //! Single records: the requirements and the effects of each write.
 
-use super::samples::{NOW, attempts, client, grant, user};
+use super::samples::{NOW, attempts, client, grant, used_assertion, user};
 use crate::{
     domain::{
         attempts::Attempts,
@@ -73,6 +73,14 @@ pub(super) async fn records_come_back_as_they_were_written(store: &impl Store) {
     assert_eq!((found.version(), &*found), (version, &written));
     store.attempts().write(Write::Delete(version, written.id)).await.expect("the delete");
     assert!(store.attempts().get(&written.id).await.expect("a read").is_none());
+    let used = used_assertion(50);
+    let version = store.assertions().write(Write::Insert(used.clone())).await.expect("an insert");
+    let again = store.assertions().write(Write::Insert(used.clone())).await;
+    assert_eq!(again, Err(WriteError::Conflict), "used once");
+    let found = store.assertions().page(None, 10).await.expect("a page");
+    assert_eq!(found.iter().map(|found| &**found).collect::<Vec<_>>(), [&used]);
+    store.assertions().write(Write::Delete(version, used.id)).await.expect("the delete");
+    assert!(store.assertions().get(&used.id).await.expect("a read").is_none());
 }
 
 pub(super) async fn many_are_read_as_each_is_alone(store: &impl Store) {

@@ -16,6 +16,7 @@ use crate::domain::{
     scopes::Scopes,
     subject::{Subject, UserId},
     time::Timestamp,
+    used_assertion::{AssertionId, UsedAssertion},
     user::{PasswordHash, User},
     user_name::UserName,
 };
@@ -44,6 +45,8 @@ pub(crate) fn client(number: u8) -> Client {
         grant_limit: GrantLimit::default(),
         request_limit: None,
         certificates: Vec::new(),
+        identities: Vec::new(),
+        keys: Vec::new(),
         introspect: IntrospectReach::Own,
         permissions: Permissions::default(),
         attributes: Attributes::default(),
@@ -82,6 +85,10 @@ pub(crate) fn grant(number: u8) -> Grant {
     let key = ServerKey::new(&[number; KEY_BYTES]);
     let id = GrantId::from_bytes([number; 16]);
     issue(id, &request, &client(1), &key, &Repeated(number), NOW).grant
+}
+
+pub(crate) fn used_assertion(number: u8) -> UsedAssertion {
+    UsedAssertion { id: AssertionId::from_bytes([number; 16]), expire_time: NOW }
 }
 
 pub(crate) fn attempts(number: u8, failures: u32) -> Attempts {

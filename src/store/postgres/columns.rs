@@ -5,7 +5,10 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use tokio_postgres::types::ToSql;
 
 use crate::{
-    domain::{attempts::Attempts, client::Client, grant::Grant, time::Timestamp, user::User},
+    domain::{
+        attempts::Attempts, client::Client, grant::Grant, time::Timestamp,
+        used_assertion::UsedAssertion, user::User,
+    },
     store::Record,
 };
 
@@ -81,6 +84,17 @@ impl Tabled for Attempts {
 
     fn values(&self) -> Vec<Value> {
         Vec::new()
+    }
+}
+
+impl Tabled for UsedAssertion {
+    const TABLE: &'static str = "jeton_assertions";
+    const COLUMNS: &'static [&'static str] = &["expire_at"];
+    const FIXED: usize = 1;
+    const CHANGES: bool = false;
+
+    fn values(&self) -> Vec<Value> {
+        vec![Box::new(to_sql(self.expire_time))]
     }
 }
 

@@ -20,11 +20,12 @@ use crate::domain::{
 const RENEWAL: Duration = Duration::from_secs(2);
 
 /// Tables that are emptied after an interrupted attempt.
-const FILLED: [&str; 6] = [
+const FILLED: [&str; 7] = [
     "jeton_grants",
     "jeton_clients",
     "jeton_users",
     "jeton_attempts",
+    "jeton_assertions",
     "jeton_changes",
     "jeton_keys",
 ];

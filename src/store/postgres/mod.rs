@@ -79,6 +79,7 @@ use crate::{
         key_ring::KeyId,
         secret::Secret,
         time::{Clock, Timestamp},
+        used_assertion::UsedAssertion,
         user::User,
         user_name::UserName,
     },
@@ -112,6 +113,7 @@ pub struct PostgresStore {
     clients: PostgresRecords<Client>,
     users: PostgresRecords<User>,
     attempts: PostgresRecords<Attempts>,
+    assertions: PostgresRecords<UsedAssertion>,
     sweeping: Arc<Lease>,
     metrics: PostgresMetrics,
     clock: Arc<DatabaseClock>,
@@ -158,6 +160,7 @@ impl PostgresStore {
         let clients = Arc::new(Cache::new(share, Arc::clone(&freshness)));
         let users = Arc::new(Cache::new(share, Arc::clone(&freshness)));
         let none_kept = Arc::new(Cache::new(0, Arc::clone(&freshness)));
+        let none_used = Arc::new(Cache::new(0, Arc::clone(&freshness)));
         let caches = Caches {
             grants: Arc::clone(&grants),
             clients: Arc::clone(&clients),
@@ -196,6 +199,7 @@ impl PostgresStore {
             clients: PostgresRecords::new(&database, clients),
             users: PostgresRecords::new(&database, users),
             attempts: PostgresRecords::new(&database, none_kept),
+            assertions: PostgresRecords::new(&database, none_used),
             sweeping: Arc::new(Lease::new("sweep", identity.opening)),
             metrics,
             clock,
@@ -242,6 +246,7 @@ impl Store for PostgresStore {
     type Clients = PostgresRecords<Client>;
     type Users = PostgresRecords<User>;
     type Attempts = PostgresRecords<Attempts>;
+    type Assertions = PostgresRecords<UsedAssertion>;
 
     fn engine(&self) -> &'static str {
         "postgres"
@@ -261,6 +266,10 @@ impl Store for PostgresStore {
 
     fn attempts(&self) -> &Self::Attempts {
         &self.attempts
+    }
+
+    fn assertions(&self) -> &Self::Assertions {
+        &self.assertions
     }
 
     async fn user_by_name(&self, name: &UserName) -> Result<Option<Stored<User>>, ReadError> {

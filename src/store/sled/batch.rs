@@ -10,7 +10,7 @@ use super::{
 use crate::{
     domain::{
         attempts::Attempts, change::Change, client::Client, grant::Grant, key_ring::KeyId,
-        user::User,
+        used_assertion::UsedAssertion, user::User,
     },
     store::{Sequence, Stored, Version, WriteError},
 };
@@ -75,6 +75,7 @@ pub(super) struct Batch {
     pub(super) clients: Writes<Client>,
     pub(super) users: Writes<User>,
     pub(super) attempts: Writes<Attempts>,
+    pub(super) assertions: Writes<UsedAssertion>,
     pub(super) changes: Vec<Change>,
     pub(super) entries: Vec<Entry>,
     pub(super) stale_entries: Vec<Vec<u8>>,
@@ -99,6 +100,7 @@ impl Batch {
             clients: Writes::new(),
             users: Writes::new(),
             attempts: Writes::new(),
+            assertions: Writes::new(),
             changes: Vec::new(),
             entries: Vec::new(),
             stale_entries: Vec::new(),
@@ -115,7 +117,8 @@ impl Batch {
     /// Returns the number of commands in the batch.
     pub(super) fn len(&self) -> usize {
         let records = self.grants.len() + self.clients.len() + self.users.len();
-        records + self.attempts.len() + self.trimmed.len() + self.done.len()
+        let records = records + self.attempts.len() + self.assertions.len();
+        records + self.trimmed.len() + self.done.len()
     }
 
     /// Returns `true` if there is anything to sync.
@@ -123,7 +126,8 @@ impl Batch {
         let records = self.grants.staged.len()
             + self.clients.staged.len()
             + self.users.staged.len()
-            + self.attempts.staged.len();
+            + self.attempts.staged.len()
+            + self.assertions.staged.len();
         let entries = self.entries.len() + self.stale_entries.len();
         records + entries + self.trims.len() + self.keys.len() > 0
     }
@@ -159,7 +163,8 @@ impl Batch {
         self.grants.apply(&tables.grants)?;
         self.clients.apply(&tables.clients)?;
         self.users.apply(&tables.users)?;
-        self.attempts.apply(&tables.attempts)
+        self.attempts.apply(&tables.attempts)?;
+        self.assertions.apply(&tables.assertions)
     }
 
     /// Makes all writes visible. No caller is answered yet.
@@ -168,8 +173,10 @@ impl Batch {
         let clients = self.clients.publish(&tables.clients);
         let users = self.users.publish(&tables.users);
         let attempts = self.attempts.publish(&tables.attempts);
+        let assertions = self.assertions.publish(&tables.assertions);
+        let records = grants.chain(clients).chain(users);
         Answers {
-            written: grants.chain(clients).chain(users).chain(attempts).collect(),
+            written: records.chain(attempts).chain(assertions).collect(),
             trimmed: self.trimmed,
             done: self.done,
         }

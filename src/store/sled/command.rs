@@ -6,7 +6,7 @@ use super::index::{ExpiryEntry, Indexed};
 use crate::{
     domain::{
         attempts::Attempts, client::Client, grant::Grant, key_ring::KeyId, time::Timestamp,
-        user::User,
+        used_assertion::UsedAssertion, user::User,
     },
     store::{Sequence, Version, Write, WriteError},
 };
@@ -21,6 +21,7 @@ pub enum Command {
     Client(Write<Client>, Reply<Version>),
     User(Write<User>, Reply<Version>),
     Attempts(Write<Attempts>, Reply<Version>),
+    Assertion(Write<UsedAssertion>, Reply<Version>),
     /// Moves or drops expiry entries that differ from their grants. Entries of damaged grants move
     /// to the given time.
     Settle(Vec<ExpiryEntry>, Timestamp, Reply<()>),
@@ -59,5 +60,11 @@ impl Committed for User {
 impl Committed for Attempts {
     fn command(write: Write<Self>, reply: Reply<Version>) -> Command {
         Command::Attempts(write, reply)
+    }
+}
+
+impl Committed for UsedAssertion {
+    fn command(write: Write<Self>, reply: Reply<Version>) -> Command {
+        Command::Assertion(write, reply)
     }
 }

@@ -167,6 +167,10 @@ impl Committer {
                 let staged = self.decide(&self.tables.attempts, write, batch)?;
                 batch.attempts.add(staged, reply);
             }
+            Command::Assertion(write, reply) => {
+                let staged = self.decide(&self.tables.assertions, write, batch)?;
+                batch.assertions.add(staged, reply);
+            }
             Command::Settle(_, _, reply) | Command::SetKey(_, _, reply)
                 if self.space.refuses(false) =>
             {

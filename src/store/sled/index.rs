@@ -5,7 +5,8 @@
 use crate::{
     domain::{
         attempts::Attempts, client::Client, client_id::ClientId, grant::Grant, grant_id::GrantId,
-        record::Corrupt, subject::UserId, time::Timestamp, user::User, user_name::UserName,
+        record::Corrupt, subject::UserId, time::Timestamp, used_assertion::UsedAssertion,
+        user::User, user_name::UserName,
     },
     store::{GrantOwner, Record},
 };
@@ -85,6 +86,12 @@ impl Indexed for User {
 }
 
 impl Indexed for Attempts {
+    fn reindex(_old: Option<&Self>, _new: Option<&Self>) -> Reindex {
+        Reindex::default()
+    }
+}
+
+impl Indexed for UsedAssertion {
     fn reindex(_old: Option<&Self>, _new: Option<&Self>) -> Reindex {
         Reindex::default()
     }

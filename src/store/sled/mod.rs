@@ -65,7 +65,8 @@ use super::{
 };
 use crate::domain::{
     attempts::Attempts, change::Change, client::Client, grant::Grant, grant_id::GrantId,
-    key_ring::KeyId, time::Timestamp, user::User, user_name::UserName,
+    key_ring::KeyId, time::Timestamp, used_assertion::UsedAssertion, user::User,
+    user_name::UserName,
 };
 
 /// The store. Clones share it.
@@ -75,6 +76,7 @@ pub struct SledStore {
     clients: SledRecords<Client>,
     users: SledRecords<User>,
     attempts: SledRecords<Attempts>,
+    assertions: SledRecords<UsedAssertion>,
     trees: Trees,
     meta: Arc<Meta>,
     committer: Handle,
@@ -129,6 +131,7 @@ impl Store for SledStore {
     type Clients = SledRecords<Client>;
     type Users = SledRecords<User>;
     type Attempts = SledRecords<Attempts>;
+    type Assertions = SledRecords<UsedAssertion>;
 
     fn engine(&self) -> &'static str {
         "sled"
@@ -148,6 +151,10 @@ impl Store for SledStore {
 
     fn attempts(&self) -> &Self::Attempts {
         &self.attempts
+    }
+
+    fn assertions(&self) -> &Self::Assertions {
+        &self.assertions
     }
 
     async fn user_by_name(&self, name: &UserName) -> Result<Option<Stored<User>>, ReadError> {

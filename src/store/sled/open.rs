@@ -159,6 +159,7 @@ impl SledStore {
             clients: SledRecords { table: tables.clients, committer: committer.clone() },
             users: SledRecords { table: tables.users, committer: committer.clone() },
             attempts: SledRecords { table: tables.attempts, committer: committer.clone() },
+            assertions: SledRecords { table: tables.assertions, committer: committer.clone() },
             trees,
             meta,
             committer,

@@ -159,6 +159,7 @@ fn run(options: &CheckOptions, new_id: StoreId) -> Result<Report, OpenError> {
     check.clients()?;
     check.users()?;
     check.attempts()?;
+    check.assertions()?;
     check.entries()?;
     check.feed(&engine.tree("changes")?, &meta, new_id)?;
     check.keys(&meta, options.ring.as_deref())?;
@@ -203,6 +204,7 @@ struct Check {
     clients: Tree,
     users: Tree,
     attempts: Tree,
+    assertions: Tree,
     index: Tree,
     repair: bool,
     quarantine: Quarantine,
@@ -223,6 +225,7 @@ impl Check {
             clients: engine.tree("clients")?,
             users: engine.tree("users")?,
             attempts: engine.tree("attempts")?,
+            assertions: engine.tree("assertions")?,
             index: engine.tree("index")?,
             repair,
             quarantine: Quarantine::new(path),

@@ -13,6 +13,7 @@ use crate::{
         record::is_newer,
         subject::Subject,
         time::Timestamp,
+        used_assertion::UsedAssertion,
         user::User,
     },
     store::{
@@ -73,6 +74,12 @@ impl Check {
     /// checked.
     pub(super) fn attempts(&mut self) -> Result<(), OpenError> {
         self.records::<Attempts>(&self.attempts.clone(), "attempts", |_, _| Ok(())).map(drop)
+    }
+
+    /// Checks the used assertions, of which the same is true.
+    pub(super) fn assertions(&mut self) -> Result<(), OpenError> {
+        let tree = self.assertions.clone();
+        self.records::<UsedAssertion>(&tree, "assertions", |_, _| Ok(())).map(drop)
     }
 
     /// Collects the grants that the sweeper will find.
