@@ -105,6 +105,7 @@ async fn every_failure(shop: &Caller, rival: &Caller, secrets: &mut Secrets) {
         client_secret: shop.secret.clone(),
         refresh_token: "jrt_garbage-token".to_owned(),
         scopes: vec![],
+        ..RefreshTokenRequest::default()
     });
     garbage.metadata_mut().insert("x-request-id", SHOWN.parse().expect("a header"));
     shop.stub.clone().refresh_token(garbage).await.expect_err("garbage");

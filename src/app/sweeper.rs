@@ -33,20 +33,32 @@ pub(super) async fn sweep<S: Store>(service: Arc<Service<S>>) {
             tracing::warn!(%error, "sweeping failed");
         }
         sweep_attempts(&service).await;
+        sweep_assertions(&service).await;
     }
 }
 
 /// Runs a step a tick, and more at once while a good part of the records is freed: their number is
 /// bounded by the number of logins that fail while failures are remembered.
 async fn sweep_attempts<S: Store>(service: &Service<S>) {
-    loop {
-        match service.sweep_attempts().await {
-            Ok(freed) if freed < SWEEP_STEP / 4 => return,
-            Ok(_) => sleep(BREATH).await,
-            Err(error) => {
-                tracing::warn!(%error, "sweeping failed logins failed");
-                return;
-            }
+    while goes_on("failed logins", service.sweep_attempts().await) {
+        sleep(BREATH).await;
+    }
+}
+
+/// The same for used assertions, whose number is bounded by those that are shown within some more than
+/// an hour.
+async fn sweep_assertions<S: Store>(service: &Service<S>) {
+    while goes_on("used assertions", service.sweep_assertions().await) {
+        sleep(BREATH).await;
+    }
+}
+
+fn goes_on(what: &str, freed: Result<usize, Error>) -> bool {
+    match freed {
+        Ok(freed) => freed >= SWEEP_STEP / 4,
+        Err(error) => {
+            tracing::warn!(%error, "sweeping {what} failed");
+            false
         }
     }
 }

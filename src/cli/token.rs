@@ -133,6 +133,7 @@ impl Ask {
                     client_secret: client_secret.to_owned(),
                     refresh_token: input::refresh_token()?.expose().to_owned(),
                     scopes,
+                    ..v1::RefreshTokenRequest::default()
                 };
                 refreshed(&mut fields, service.refresh_token(request).await?.into_inner());
             }
@@ -148,6 +149,7 @@ impl Ask {
                     token: input::token()?.expose().to_owned(),
                     token_type_hint: v1::TokenTypeHint::Unspecified.into(),
                     revoke_scope: revoke_scope.into(),
+                    ..v1::RevokeTokenRequest::default()
                 };
                 let answer = service.revoke_token(request).await?.into_inner();
                 revoked(&mut fields, answer.outcome())?;
@@ -199,6 +201,7 @@ impl Issue {
             audience: self.audience,
             ttl: self.ttl,
             request_id: self.request_id.unwrap_or_default(),
+            ..v1::IssueTokenRequest::default()
         })
     }
 }

@@ -48,6 +48,14 @@ pub enum Cause {
     EarlyAssertion,
     /// The assertion is good for longer than its issuer may make it.
     LongAssertion,
+    /// The client has signed an assertion, and has no live key.
+    NoKey,
+    /// The client's own assertion was shown before.
+    ReplayedAssertion,
+    /// No client, or not the one named, lists what the issuer vouches for.
+    WrongIdentity,
+    /// A client lists the subject, with the uid of another object of that name.
+    WrongUid,
     /// There is no user of that name.
     UnknownUser,
     /// The user is disabled.
@@ -98,7 +106,7 @@ pub enum Cause {
 
 impl Cause {
     /// Every cause.
-    pub const ALL: [Self; 44] = [
+    pub const ALL: [Self; 48] = [
         Self::NoCredentials,
         Self::UnreadableCredentials,
         Self::BearerNotAccepted,
@@ -120,6 +128,10 @@ impl Cause {
         Self::ExpiredAssertion,
         Self::EarlyAssertion,
         Self::LongAssertion,
+        Self::NoKey,
+        Self::ReplayedAssertion,
+        Self::WrongIdentity,
+        Self::WrongUid,
         Self::UnknownUser,
         Self::DisabledUser,
         Self::DeletedUser,
@@ -170,6 +182,10 @@ impl Cause {
             Self::ExpiredAssertion => "expired_assertion",
             Self::EarlyAssertion => "early_assertion",
             Self::LongAssertion => "long_assertion",
+            Self::NoKey => "no_key",
+            Self::ReplayedAssertion => "replayed_assertion",
+            Self::WrongIdentity => "wrong_identity",
+            Self::WrongUid => "wrong_uid",
             Self::UnknownUser => "unknown_user",
             Self::DisabledUser => "disabled_user",
             Self::DeletedUser => "deleted_user",

@@ -10,35 +10,36 @@ use super::{
     credentials::{from_metadata, from_request},
 };
 use crate::{
-    domain::{error::Error, grant::Origin},
+    domain::{error::Error, grant::Origin, secret::Secret},
     proto::v1,
-    service::{Caller, Ready},
+    service::{Caller, InRequest, Ready},
     store::Store,
 };
 
 /// A request that may hold its client's credentials itself.
 pub(super) trait WithCredentials {
-    /// Takes `client_id` and `client_secret` out; empty where they were left out.
-    fn take_credentials(&mut self) -> (String, String);
+    /// Takes the fields of credentials out.
+    fn take_credentials(&mut self) -> InRequest;
 }
 
-impl WithCredentials for v1::IssueTokenRequest {
-    fn take_credentials(&mut self) -> (String, String) {
-        (take(&mut self.client_id), take(&mut self.client_secret))
-    }
+/// Implements the trait for messages with the four fields.
+macro_rules! with_credentials {
+    ($($message:ty),*) => {$(
+        impl WithCredentials for $message {
+            fn take_credentials(&mut self) -> InRequest {
+                let given = |text: String| (!text.is_empty()).then_some(text);
+                InRequest {
+                    client_id: given(take(&mut self.client_id)),
+                    client_secret: given(take(&mut self.client_secret)).map(Secret::from),
+                    assertion_type: given(take(&mut self.client_assertion_type)),
+                    assertion: given(take(&mut self.client_assertion)).map(Secret::from),
+                }
+            }
+        }
+    )*};
 }
 
-impl WithCredentials for v1::RefreshTokenRequest {
-    fn take_credentials(&mut self) -> (String, String) {
-        (take(&mut self.client_id), take(&mut self.client_secret))
-    }
-}
-
-impl WithCredentials for v1::RevokeTokenRequest {
-    fn take_credentials(&mut self) -> (String, String) {
-        (take(&mut self.client_id), take(&mut self.client_secret))
-    }
-}
+with_credentials!(v1::IssueTokenRequest, v1::RefreshTokenRequest, v1::RevokeTokenRequest);
 
 /// The client, what it asks, and where from.
 ///
@@ -51,8 +52,7 @@ pub(super) async fn client<S: Store, T: WithCredentials>(
     let service = ready.get()?;
     let origin = convert::origin(&request);
     let (metadata, extensions, mut body) = request.into_parts();
-    let (id, secret) = body.take_credentials();
-    let credentials = from_request(&metadata, &extensions, id, secret)?;
+    let credentials = from_request(&metadata, &extensions, body.take_credentials())?;
     let caller = service.audited_client(&credentials, || origin.clone()).await?;
     Ok((caller, body, origin))
 }

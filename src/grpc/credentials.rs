@@ -4,8 +4,8 @@ use http::Extensions;
 use tonic::metadata::MetadataMap;
 
 use crate::{
-    domain::{cause::Cause, error::Error, secret::Secret},
-    service::Credentials,
+    domain::{cause::Cause, error::Error},
+    service::{Credentials, InRequest},
     transport::Peer,
 };
 
@@ -38,15 +38,12 @@ pub(super) fn from_metadata(
 /// method as long as it names the same client.
 ///
 /// # Errors
-/// As [`from_metadata`], and `InvalidRequest` for two methods or a secret without a client.
+/// As [`from_metadata`] and [`Credentials::joined_with_all`].
 pub(super) fn from_request(
     metadata: &MetadataMap,
     extensions: &Extensions,
-    client_id: String,
-    client_secret: String,
+    sent: InRequest,
 ) -> Result<Credentials, Error> {
-    let given = |text: String| (!text.is_empty()).then_some(text);
-    let secret = given(client_secret).map(Secret::from);
-    let joined = from_metadata(metadata, extensions)?.joined_with(given(client_id), secret)?;
+    let joined = from_metadata(metadata, extensions)?.joined_with_all(sent)?;
     Ok(joined.sent_from(extensions.get::<Peer>().map(|peer| peer.address.ip())))
 }

@@ -5,7 +5,7 @@ use http::{HeaderMap, header::AUTHORIZATION, request::Parts};
 use super::parameters::Parameters;
 use crate::{
     domain::{cause::Cause, error::Error},
-    service::Credentials,
+    service::{Credentials, InRequest},
     transport::Peer,
 };
 
@@ -14,8 +14,8 @@ use crate::{
 /// beside Basic credentials or a certificate is no second method as long as it names the same client.
 ///
 /// # Errors
-/// `InvalidClient` for a header that cannot be read, `InvalidRequest` for two methods or a secret
-/// without a client.
+/// `InvalidClient` for a header that cannot be read, `InvalidRequest` for two methods, a secret
+/// without a client, or an assertion without its type.
 pub(super) fn from_request(
     parts: &Parts,
     parameters: &mut Parameters,
@@ -23,8 +23,15 @@ pub(super) fn from_request(
     let peer = parts.extensions.get::<Peer>();
     let certificate = peer.and_then(|peer| peer.certificate.clone());
     let presented = from_header(&parts.headers)?.over(certificate);
-    let client_id = parameters.take("client_id").map(|id| id.expose().to_owned());
-    let joined = presented.joined_with(client_id, parameters.take("client_secret"))?;
+    let mut text = |name| parameters.take(name).map(|text| text.expose().to_owned());
+    let (client_id, assertion_type) = (text("client_id"), text("client_assertion_type"));
+    let sent = InRequest {
+        client_id,
+        client_secret: parameters.take("client_secret"),
+        assertion_type,
+        assertion: parameters.take("client_assertion"),
+    };
+    let joined = presented.joined_with_all(sent)?;
     Ok(joined.sent_from(peer.map(|peer| peer.address.ip())))
 }
 

@@ -6,13 +6,15 @@ use super::{
     options::HttpOptions,
     routes::{INTROSPECT, REVOKE, TOKEN},
 };
-use crate::domain::grant_type::GrantType;
+use crate::domain::{algorithm::Algorithm, grant_type::GrantType};
 
 /// Methods of client authentication without TLS certificates, by the names of RFC 7591 §2.
 const CLIENT_METHODS: [&str; 3] = ["client_secret_basic", "client_secret_post", "none"];
 /// Methods of callers of introspection. A `client_id` alone proves nothing; an access token goes by
 /// the name of its type (RFC 8414 §2).
 const CALLER_METHODS: [&str; 3] = ["client_secret_basic", "client_secret_post", "Bearer"];
+/// The method by assertion. One of a trusted issuer goes by no name of its own.
+const ASSERTION_METHODS: [&str; 1] = ["private_key_jwt"];
 /// Methods by certificate (RFC 8705 §2.1.1, §2.2.1): by a name in it, and by its SHA-256.
 const TLS_METHODS: [&str; 2] = ["tls_client_auth", "self_signed_tls_client_auth"];
 
@@ -23,10 +25,16 @@ struct Metadata<'a> {
     issuer: &'a str,
     token_endpoint: String,
     token_endpoint_auth_methods_supported: Vec<&'static str>,
+    #[serde(skip_serializing_if = "<[&str]>::is_empty")]
+    token_endpoint_auth_signing_alg_values_supported: &'a [&'static str],
     revocation_endpoint: String,
     revocation_endpoint_auth_methods_supported: Vec<&'static str>,
+    #[serde(skip_serializing_if = "<[&str]>::is_empty")]
+    revocation_endpoint_auth_signing_alg_values_supported: &'a [&'static str],
     introspection_endpoint: String,
     introspection_endpoint_auth_methods_supported: Vec<&'static str>,
+    #[serde(skip_serializing_if = "<[&str]>::is_empty")]
+    introspection_endpoint_auth_signing_alg_values_supported: &'a [&'static str],
     grant_types_supported: [&'static str; 3],
     response_types_supported: [&'static str; 0],
     #[serde(skip_serializing_if = "<[String]>::is_empty")]
@@ -36,15 +44,22 @@ struct Metadata<'a> {
 /// Returns the document.
 pub(super) fn text(options: &HttpOptions) -> String {
     let tls_methods: &[&str] = if options.client_certificates { &TLS_METHODS } else { &[] };
-    let with_tls = |methods: [&'static str; 3]| [&methods[..], tls_methods].concat();
+    let algorithms = Algorithm::ALL.map(Algorithm::name);
+    let (assertion_methods, algorithms): (&[&str], &[&str]) =
+        if options.assertions { (&ASSERTION_METHODS, &algorithms) } else { (&[], &[]) };
+    let with_others =
+        |methods: [&'static str; 3]| [&methods[..], assertion_methods, tls_methods].concat();
     let metadata = Metadata {
         issuer: &options.issuer,
         token_endpoint: options.url(TOKEN),
-        token_endpoint_auth_methods_supported: with_tls(CLIENT_METHODS),
+        token_endpoint_auth_methods_supported: with_others(CLIENT_METHODS),
+        token_endpoint_auth_signing_alg_values_supported: algorithms,
         revocation_endpoint: options.url(REVOKE),
-        revocation_endpoint_auth_methods_supported: with_tls(CLIENT_METHODS),
+        revocation_endpoint_auth_methods_supported: with_others(CLIENT_METHODS),
+        revocation_endpoint_auth_signing_alg_values_supported: algorithms,
         introspection_endpoint: options.url(INTROSPECT),
-        introspection_endpoint_auth_methods_supported: with_tls(CALLER_METHODS),
+        introspection_endpoint_auth_methods_supported: with_others(CALLER_METHODS),
+        introspection_endpoint_auth_signing_alg_values_supported: algorithms,
         grant_types_supported: GrantType::ALL.map(GrantType::name),
         response_types_supported: [],
         scopes_supported: &options.scopes_supported,

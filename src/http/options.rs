@@ -12,6 +12,9 @@ pub struct HttpOptions {
     pub cors: CorsOptions,
     /// True if clients may authenticate by a TLS certificate, which the metadata then show.
     pub client_certificates: bool,
+    /// `true` if clients can authenticate by assertions, which are meant for the issuer that the settings
+    /// name.
+    pub assertions: bool,
     /// Scopes in the metadata; empty: the field is left out.
     pub scopes_supported: Vec<String>,
     /// Limits of a request's body.
@@ -27,6 +30,7 @@ impl Default for HttpOptions {
             issuer: String::new(),
             cors: CorsOptions::default(),
             client_certificates: false,
+            assertions: false,
             scopes_supported: Vec::new(),
             body: BodyLimits::default(),
             request_timeout: Duration::from_secs(30),

@@ -3,7 +3,7 @@
 use http::StatusCode;
 use serde_json::{Map, Value, json};
 
-use crate::domain::grant_type::GrantType;
+use crate::{domain::grant_type::GrantType, service::JWT_BEARER};
 
 /// Every status that has a refusal, in the description's words.
 const REFUSALS: [(StatusCode, &str); 8] = [
@@ -84,6 +84,12 @@ fn request(own: Value, required: &[&str]) -> Value {
     let mut properties = json!({
         "client_id": { "type": "string", "description": "Unless Basic or Bearer say who calls" },
         "client_secret": { "type": "string", "format": "password" },
+        "client_assertion": {
+            "type": "string",
+            "format": "password",
+            "description": "A signed JWT in the place of a secret (RFC 7523)",
+        },
+        "client_assertion_type": { "type": "string", "description": JWT_BEARER },
     });
     if let (Value::Object(properties), Value::Object(own)) = (&mut properties, own) {
         properties.extend(own);

@@ -66,6 +66,15 @@ impl<'a> SignedToken<'a> {
         self.claims.issuer.as_deref()
     }
 
+    /// The party that the token is of by its own words alone: `iss`, where `sub` is the same (RFC 7523 §3).
+    /// Nothing vouches for it yet.
+    pub fn names_itself(&self) -> Option<&str> {
+        self.claims
+            .issuer
+            .as_deref()
+            .filter(|issuer| self.claims.subject.as_deref() == Some(issuer))
+    }
+
     /// Verifies the signature and returns the claims, which the caller judges.
     ///
     /// # Errors

@@ -73,8 +73,15 @@ mod tests {
     };
 
     /// Names of fields that carry a secret, wherever they stand.
-    const SECRET_FIELDS: [&str; 6] =
-        ["access_token", "client_secret", "password", "refresh_token", "token", "tokens"];
+    const SECRET_FIELDS: [&str; 7] = [
+        "access_token",
+        "client_assertion",
+        "client_secret",
+        "password",
+        "refresh_token",
+        "token",
+        "tokens",
+    ];
 
     #[test]
     fn every_message_with_a_secret_field_is_redacted() {
@@ -100,6 +107,7 @@ mod tests {
     fn no_message_shows_what_it_carries() {
         let request = v1::IssueTokenRequest {
             client_secret: "hidden-1".into(),
+            client_assertion: "hidden-11".into(),
             grant: Some(v1::issue_token_request::Grant::Password(v1::PasswordGrant {
                 username: "alice".into(),
                 password: "hidden-2".into(),

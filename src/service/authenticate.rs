@@ -4,7 +4,6 @@ use std::net::IpAddr;
 
 use super::{
     Caller, Credentials, IdAndSecret, Service,
-    certificates::lists,
     client_check::{Found, Presented, Turn},
     holder::Holder,
     introspect::TokenRecords,
@@ -14,7 +13,6 @@ use super::{
 use crate::{
     domain::{
         cause::Cause,
-        certificate::CertificateIdentity,
         client::{Client, ClientType},
         client_id::ClientId,
         client_secret::{SecretHash, StoredSecret, is_generated},
@@ -32,8 +30,8 @@ impl<S: Store> Service<S> {
     /// Authenticates a client that asks for tokens, or revokes them (RFC 6749 §2.3).
     ///
     /// # Errors
-    /// `InvalidRequest` for a secret with a line break. `InvalidClient` unless it shows a live secret
-    /// or a certificate of an enabled client, or is a public one. Bearers are no client
+    /// `InvalidRequest` for a secret with a line break. `InvalidClient` unless it shows a live secret,
+    /// a certificate or an assertion of an enabled client, or is a public one. Bearers are no client
     /// authentication. `RateLimited` beyond the client's request limit, and where too many of its
     /// secrets were wrong. `Overloaded`, also when too many calls of the client are under way;
     /// `Unavailable`.
@@ -49,13 +47,14 @@ impl<S: Store> Service<S> {
             Credentials::Certificate { identities, client_ids } => {
                 self.certified_or_public(identities, client_ids).await
             }
+            Credentials::Assertion(shown) => self.by_assertion(shown).await,
         }?;
         self.budgets.spend(caller.client())?;
         let place = self.calls.take(Holder::client(caller.id()));
         Ok(caller.in_place(place.ok_or(Error::OVERLOADED)?))
     }
 
-    /// Authenticates a caller of an RPC that reads: a client by its secret or its certificate, or the
+    /// Authenticates a caller of an RPC that reads: a client by its secret, certificate or assertion, or the
     /// holder of an access token that its client got for itself and for jeton.
     ///
     /// # Errors
@@ -83,6 +82,7 @@ impl<S: Store> Service<S> {
             Credentials::Certificate { identities, client_ids } => {
                 self.certified(identities, client_ids).await
             }
+            Credentials::Assertion(shown) => self.by_assertion(shown).await,
             Credentials::Bearer(token) => self.bearer(token).await,
         };
         caller.map(|caller| caller.read_at(position))
@@ -151,7 +151,10 @@ impl<S: Store> Service<S> {
         known
     }
 
-    async fn public_client(&self, client_ids: &[String]) -> Result<Option<Caller>, Error> {
+    pub(super) async fn public_client(
+        &self,
+        client_ids: &[String],
+    ) -> Result<Option<Caller>, Error> {
         let good = |client: &Client| !client.disabled && client.client_type == ClientType::Public;
         for client_id in client_ids.iter().filter_map(|id| ClientId::parse(id).ok()) {
             if let Some(client) = self.client_that(&client_id, good).await? {
@@ -185,63 +188,6 @@ impl<S: Store> Service<S> {
         }
         let current = self.read(self.store.clients().get(id)).await?;
         Ok(current.filter(|client| good(client)))
-    }
-
-    /// The client whose certificate it is: of those that list it the one that the request names
-    /// (RFC 8705 §2).
-    async fn certified(
-        &self,
-        certificate: &[CertificateIdentity],
-        named: &[String],
-    ) -> Result<Caller, Error> {
-        if named.is_empty() {
-            let only = self.certified_client(certificate).await?;
-            return only.map(Caller::new).ok_or(WRONG_CERTIFICATE);
-        }
-        for client_id in named.iter().filter_map(|id| ClientId::parse(id).ok()) {
-            let lists = |client: &Client| lists(client, certificate);
-            if let Some(client) = self.client_that(&client_id, lists).await? {
-                return Ok(Caller::new(client));
-            }
-        }
-        Err(WRONG_CERTIFICATE)
-    }
-
-    /// The enabled client that lists one of a certificate's identities, where the request names none;
-    /// `None` when there is none, or more than one, which nobody can mean.
-    async fn certified_client(
-        &self,
-        certificate: &[CertificateIdentity],
-    ) -> Result<Option<Stored<Client>>, Error> {
-        let listing = self.certificates.listing(&*self.store, certificate).await;
-        let mut found: Option<Stored<Client>> = None;
-        for id in listing.map_err(|error| self.read_failed(error))? {
-            let client = self.client_that(&id, |client| lists(client, certificate)).await?;
-            let Some(client) = client else { continue };
-            if let Some(first) = &found {
-                let (first, second) = (&first.id, &client.id);
-                tracing::warn!(
-                    %first,
-                    %second,
-                    "two clients list the certificate: without a client_id it is refused"
-                );
-                return Ok(None);
-            }
-            found = Some(client);
-        }
-        Ok(found)
-    }
-
-    /// A public client authenticates by its name alone, with or without a certificate.
-    async fn certified_or_public(
-        &self,
-        certificate: &[CertificateIdentity],
-        named: &[String],
-    ) -> Result<Caller, Error> {
-        if let Ok(Some(public)) = self.public_client(named).await {
-            return Ok(public);
-        }
-        self.certified(certificate, named).await
     }
 
     async fn confidential_client(&self, shown: &IdAndSecret) -> Result<Caller, Error> {
@@ -366,8 +312,6 @@ impl<S: Store> Service<S> {
 }
 
 const UNKNOWN: Error = Error::InvalidClient(Cause::UnknownClient);
-
-const WRONG_CERTIFICATE: Error = Error::InvalidClient(Cause::WrongCertificate);
 
 /// Returns the error for a `secret` that does not match. An expired chosen secret is recognised
 /// only if no other is live: the search costs a hash.

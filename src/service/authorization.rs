@@ -58,7 +58,7 @@ impl Credentials {
     /// # Errors
     /// `InvalidRequest` for two ways, for two clients, for two secrets, and for a secret without a
     /// client.
-    pub fn joined_with(
+    pub(super) fn joined_with(
         self,
         client_id: Option<String>,
         client_secret: Option<Secret>,
@@ -86,9 +86,10 @@ impl Credentials {
             (Self::Certificate { client_ids, .. }, None) if client_ids.is_empty() => {
                 Err(Self::nameless())
             }
-            (Self::ClientId(_) | Self::Certificate { .. } | Self::Bearer(_), _) => {
-                Err(Self::two_ways())
-            }
+            (
+                Self::ClientId(_) | Self::Certificate { .. } | Self::Assertion(_) | Self::Bearer(_),
+                _,
+            ) => Err(Self::two_ways()),
         }
     }
 
@@ -113,7 +114,7 @@ impl Credentials {
                 let same: Vec<_> = same.collect();
                 if same.is_empty() { Err(Self::two_clients()) } else { Ok(Self::Secret(same)) }
             }
-            Self::Bearer(_) => Err(Self::two_ways()),
+            Self::Assertion(_) | Self::Bearer(_) => Err(Self::two_ways()),
         }
     }
 
@@ -218,7 +219,9 @@ mod tests {
             }
             Credentials::Bearer(token) => vec![pair("bearer", token.expose())],
             Credentials::ClientId(ids) => ids.iter().map(|id| pair(id, "")).collect(),
-            Credentials::Nothing | Credentials::Certificate { .. } => vec![],
+            Credentials::Nothing | Credentials::Certificate { .. } | Credentials::Assertion(_) => {
+                vec![]
+            }
         }
     }
 

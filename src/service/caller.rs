@@ -31,8 +31,22 @@ pub enum Credentials {
         /// The client that the request names beside it, in each reading; none where it names none.
         client_ids: Vec<String>,
     },
+    /// A signed assertion (RFC 7521 §4.2).
+    Assertion(Assertion),
     /// An access token that a client got for itself and for jeton (RFC 6750).
     Bearer(Secret),
+}
+
+/// An assertion, with the names that come with it.
+#[derive(Clone, Debug)]
+pub struct Assertion {
+    /// The assertion.
+    pub(super) text: Secret,
+    /// The client that the request names beside it.
+    pub(super) client_id: Option<String>,
+    /// The client that the assertion is of by its own words, if it speaks for its own signer: one that
+    /// a trusted issuer has signed names another subject than itself.
+    pub(super) claimed: Option<String>,
 }
 
 /// A client's id and its secret.
@@ -55,6 +69,9 @@ impl Credentials {
             }
             Self::Secret(readings) => {
                 readings.iter().map(|reading| reading.client_id.as_str()).collect()
+            }
+            Self::Assertion(Assertion { client_id, claimed, .. }) => {
+                claimed.iter().chain(client_id).map(String::as_str).take(1).collect()
             }
             Self::Nothing | Self::Bearer(_) => Vec::new(),
         }

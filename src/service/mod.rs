@@ -6,13 +6,14 @@
 mod admin;
 mod administrators;
 mod assertion_metrics;
+mod assertions;
 mod audit;
 mod audit_line;
 mod authenticate;
 mod authorization;
 mod backup;
 mod caller;
-mod certificates;
+mod certified;
 mod check;
 mod client_check;
 mod client_secrets;
@@ -27,6 +28,7 @@ mod hash_metrics;
 mod hash_pool;
 mod holder;
 mod horizon;
+mod in_request;
 mod introspect;
 mod issue;
 mod issuer_keys;
@@ -35,6 +37,7 @@ mod key_use;
 mod keys;
 mod last_used;
 mod limit;
+mod listed;
 mod lockouts;
 mod login;
 mod metrics;
@@ -72,7 +75,7 @@ pub use self::{
     admin::Admin,
     administrators::{NoAdministrator, administrator, reset_administrator},
     backup::{Backup, BackupPiece},
-    caller::{Caller, Credentials, IdAndSecret},
+    caller::{Assertion, Caller, Credentials, IdAndSecret},
     client_secrets::{DEFAULT_SECRET_OVERLAP, NewClientSecret, RotateSecret},
     clients::{ClientFilter, CreateClient, NewCredentials, UpdateClient},
     cursor::Cursor,
@@ -80,6 +83,7 @@ pub use self::{
     explain::{Explain, ExplainedToken, Explanation},
     grants::ShownGrant,
     hash_pool::HashPool,
+    in_request::{InRequest, JWT_BEARER},
     introspect::{ActiveToken, Introspect, Introspection},
     issue::{Issue, IssueGrant},
     issuer_keys::{IssuerKeys, KeyCondition},
@@ -102,11 +106,11 @@ pub use self::{
     watch::{Event, Notification, NotificationBatch, Watch, WatchFrom},
 };
 use self::{
-    backup::MOST_BACKUPS, certificates::CertificateIndex, client_check::ClientChecks,
-    elapsed::Elapsed, fair_queue::FairQueue, horizon::Horizon, key_use::RetiringKeys,
-    last_used::LastUseQueue, metrics::ServiceMetrics, minting::TokenRates,
-    request_budget::RequestBudgets, retention::Retention, shares::Shares,
-    stranger_audit::StrangerAudit, turns::Turns, verified::VerifiedSecrets, watch::Watching,
+    backup::MOST_BACKUPS, client_check::ClientChecks, elapsed::Elapsed, fair_queue::FairQueue,
+    horizon::Horizon, key_use::RetiringKeys, last_used::LastUseQueue, listed::ListedIndex,
+    metrics::ServiceMetrics, minting::TokenRates, request_budget::RequestBudgets,
+    retention::Retention, shares::Shares, stranger_audit::StrangerAudit, turns::Turns,
+    verified::VerifiedSecrets, watch::Watching,
 };
 use crate::{
     bearer::Gate,
@@ -121,6 +125,7 @@ use crate::{
         secret_rules::SecretRules,
         time::{Clock, Timestamp},
         token::Token,
+        used_assertion::AssertionId,
     },
     metrics::Registry,
     store::Store,
@@ -147,13 +152,16 @@ pub struct Service<S> {
     calls: Arc<Shares>,
     hashes: Arc<HashPool>,
     client_checks: ClientChecks,
-    certificates: CertificateIndex,
+    /// Clients by their certificates and identities.
+    listed: ListedIndex,
     issuers: Arc<TrustedIssuers>,
     verified: Arc<VerifiedSecrets>,
     login_turns: Arc<Turns>,
     lockout: LockoutPolicy,
     /// Position of the sweeper in the records of failed logins.
     attempts_swept: Mutex<Option<AttemptsId>>,
+    /// Position of the sweeper in the used assertions.
+    assertions_swept: Mutex<Option<AssertionId>>,
     /// Held while an administrator is taken away.
     administrators: tokio::sync::Mutex<()>,
     budgets: RequestBudgets,
@@ -197,13 +205,14 @@ impl<S: Store> Service<S> {
             look_ups: FairQueue::new(MOST_LOOK_UPS, MOST_WAITING),
             calls: Arc::new(Shares::new(MOST_CALLS)),
             client_checks: ClientChecks::new(Arc::clone(&hashes), policies.guesses),
-            certificates: CertificateIndex::default(),
+            listed: ListedIndex::default(),
             issuers: Arc::default(),
             hashes,
             verified: Arc::new(VerifiedSecrets::new(&*entropy)),
             login_turns: Arc::default(),
             lockout: policies.lockout,
             attempts_swept: Mutex::default(),
+            assertions_swept: Mutex::default(),
             administrators: tokio::sync::Mutex::default(),
             budgets: RequestBudgets::new(metrics.over_requests.clone()),
             retention: Mutex::default(),

@@ -1,4 +1,5 @@
-//! Frees what nothing rests on any more: spent grants, old events of the feed, forgotten failures of logins.
+//! Frees what nothing rests on any more: spent grants, old events of the feed, forgotten failures of logins,
+//! expired assertions.
 
 use std::sync::PoisonError;
 
@@ -132,6 +133,37 @@ impl<S: Store> Service<S> {
             }
         }
         *self.attempts_swept.lock().unwrap_or_else(PoisonError::into_inner) = last;
+        Ok(count)
+    }
+
+    /// Looks at the next [`SWEEP_STEP`] used assertions, round and round, frees those that have expired,
+    /// and says how many.
+    ///
+    /// # Errors
+    /// As [`Self::sweep`].
+    pub async fn sweep_assertions(&self) -> Result<usize, Error> {
+        let Some(horizon) = self.horizon.look(&*self.clock) else { return Ok(0) };
+        if !self.may_sweep().await? {
+            return Ok(0);
+        }
+        let after = *self.assertions_swept.lock().unwrap_or_else(PoisonError::into_inner);
+        let page = self.read(self.store.assertions().page(after.as_ref(), SWEEP_STEP)).await?;
+        let last = page.last().filter(|_| page.len() == SWEEP_STEP).map(|used| used.id);
+        let forgotten = page.iter().filter(|used| used.is_forgotten(horizon));
+        let freed = join_all(
+            forgotten
+                .map(|used| self.store.assertions().write(Write::Delete(used.version(), used.id))),
+        )
+        .await;
+        let count = freed.len();
+        for outcome in freed {
+            match outcome {
+                // Another instance came first.
+                Ok(_) | Err(WriteError::Conflict) => {}
+                Err(error) => return Err(self.write_failed(error)),
+            }
+        }
+        *self.assertions_swept.lock().unwrap_or_else(PoisonError::into_inner) = last;
         Ok(count)
     }
 }

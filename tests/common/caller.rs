@@ -81,6 +81,7 @@ impl Caller {
             client_secret: self.secret.clone(),
             refresh_token: token.to_owned(),
             scopes: scopes.iter().copied().map(str::to_owned).collect(),
+            ..RefreshTokenRequest::default()
         };
         self.stub.clone().refresh_token(request).await.map(tonic::Response::into_inner)
     }

@@ -152,6 +152,12 @@ impl Settings {
         self
     }
 
+    /// Leaves a value in `[section]` out.
+    pub(crate) fn unset(mut self, section: &str, key: &str) -> Self {
+        self.section(section).unset(key);
+        self
+    }
+
     /// Sets any value in `[section]`, written as TOML.
     pub(crate) fn set_toml(mut self, section: &str, key: &'static str, value: &str) -> Self {
         self.section(section).set(key, value);

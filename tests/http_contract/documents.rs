@@ -7,6 +7,9 @@ use serde_json::{Value, json as value};
 use crate::harness::{ISSUER, Server, get, options};
 
 const METADATA: &str = "/.well-known/oauth-authorization-server";
+/// Of assertions: nothing with a shared secret.
+const ALGORITHMS: [&str; 9] =
+    ["RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "EdDSA"];
 const OPENID: &str = "/.well-known/openid-configuration";
 
 #[tokio::test]
@@ -14,16 +17,19 @@ async fn the_metadata_say_what_is_true_whoever_asks() {
     let server = Server::start().await;
     let mut request = get(METADATA);
     request.headers_mut().insert(HOST, "evil.example".parse().expect("a host"));
-    let clients = ["client_secret_basic", "client_secret_post", "none"];
+    let clients = ["client_secret_basic", "client_secret_post", "none", "private_key_jwt"];
     let expected = value!({
         "issuer": ISSUER,
         "token_endpoint": format!("{ISSUER}/oauth/token"),
         "token_endpoint_auth_methods_supported": clients,
+        "token_endpoint_auth_signing_alg_values_supported": ALGORITHMS,
         "revocation_endpoint": format!("{ISSUER}/oauth/revoke"),
         "revocation_endpoint_auth_methods_supported": clients,
+        "revocation_endpoint_auth_signing_alg_values_supported": ALGORITHMS,
         "introspection_endpoint": format!("{ISSUER}/oauth/introspect"),
         "introspection_endpoint_auth_methods_supported":
-            ["client_secret_basic", "client_secret_post", "Bearer"],
+            ["client_secret_basic", "client_secret_post", "Bearer", "private_key_jwt"],
+        "introspection_endpoint_auth_signing_alg_values_supported": ALGORITHMS,
         "grant_types_supported": ["password", "client_credentials", "refresh_token"],
         "response_types_supported": [],
         "scopes_supported": ["read", "write"],
@@ -45,6 +51,13 @@ async fn scopes_are_left_out_when_there_are_none() {
 }
 
 #[tokio::test]
+async fn assertions_are_a_method_where_the_settings_name_the_issuer_that_they_are_meant_for() {
+    let options = jeton::http::HttpOptions { assertions: false, ..options() };
+    let metadata = Server::with(&options).await.send(get(METADATA)).await.json().to_string();
+    assert!(!metadata.contains("private_key_jwt") && !metadata.contains("signing_alg"));
+}
+
+#[tokio::test]
 async fn certificates_are_a_method_where_they_are_asked_for() {
     let options = jeton::http::HttpOptions { client_certificates: true, ..options() };
     let metadata = Server::with(&options).await.send(get(METADATA)).await.json();
@@ -55,6 +68,7 @@ async fn certificates_are_a_method_where_they_are_asked_for() {
             "client_secret_basic",
             "client_secret_post",
             last,
+            "private_key_jwt",
             "tls_client_auth",
             "self_signed_tls_client_auth",
         ];

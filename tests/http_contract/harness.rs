@@ -211,6 +211,7 @@ pub(crate) struct Server {
 
 pub(crate) fn options() -> HttpOptions {
     HttpOptions {
+        assertions: true,
         issuer: ISSUER.to_owned(),
         scopes_supported: vec!["read".to_owned(), "write".to_owned()],
         ..HttpOptions::default()

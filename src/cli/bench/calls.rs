@@ -62,6 +62,7 @@ impl Caller {
             client_secret: self.client_secret.expose().to_owned(),
             refresh_token,
             scopes: Vec::new(),
+            ..v1::RefreshTokenRequest::default()
         };
         Ok(self.stub.clone().refresh_token(request).await?.into_inner().refresh_token)
     }

@@ -1,4 +1,4 @@
-//! Clients by the certificates that they list.
+//! Clients by the certificates and identities that they list.
 
 use std::{
     collections::{BTreeSet, HashMap},
@@ -8,21 +8,32 @@ use std::{
 use arc_swap::ArcSwap;
 use tokio::sync::Mutex;
 
+use super::Service;
 use crate::{
     domain::{
         certificate::CertificateIdentity, change::Change, client::Client, client_id::ClientId,
+        error::Error, issuer_name::IssuerName,
     },
-    store::{FeedError, Pages, ReadError, Records as _, Sequence, Store, StoreId},
+    store::{FeedError, Pages, ReadError, Records as _, Sequence, Store, StoreId, Stored},
 };
 
 /// Records that are read at a time.
 const STEP: usize = 256;
 
-type Holders = HashMap<CertificateIdentity, BTreeSet<ClientId>>;
+/// What clients list, and are found by.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(super) enum Listed {
+    /// A certificate.
+    Certificate(CertificateIdentity),
+    /// A subject of a trusted issuer, whatever its uid is.
+    Subject(IssuerName, Box<str>),
+}
 
-/// Clients by the identities that they list, as of one position in the feed of changes.
+type Holders = HashMap<Listed, BTreeSet<ClientId>>;
+
+/// Clients by what they list, as of one position in the feed of changes.
 #[derive(Default)]
-pub(super) struct CertificateIndex {
+pub(super) struct ListedIndex {
     known: ArcSwap<Known>,
     /// Held during an update.
     turn: Mutex<()>,
@@ -35,15 +46,15 @@ struct Known {
     holders: Arc<Holders>,
 }
 
-impl CertificateIndex {
-    /// The clients that list one of a certificate's identities, as of now.
+impl ListedIndex {
+    /// The clients that list one of these, as of now.
     pub(super) async fn listing<S: Store>(
         &self,
         store: &S,
-        certificate: &[CertificateIdentity],
+        shown: &[Listed],
     ) -> Result<BTreeSet<ClientId>, ReadError> {
         let known = self.at(store, store.head().await?).await?;
-        let listing = certificate.iter().filter_map(|identity| known.holders.get(identity));
+        let listing = shown.iter().filter_map(|listed| known.holders.get(listed));
         Ok(listing.flatten().cloned().collect())
     }
 
@@ -135,12 +146,50 @@ fn client(change: &Change) -> Option<&ClientId> {
 }
 
 fn add(holders: &mut Holders, client: &Client) {
-    for identity in &client.certificates {
-        holders.entry(identity.clone()).or_default().insert(client.id.clone());
+    let certificates = client.certificates.iter().cloned().map(Listed::Certificate);
+    let subjects = client.identities.iter();
+    let subjects = subjects.map(|held| Listed::Subject(held.issuer.clone(), held.subject.clone()));
+    for listed in certificates.chain(subjects) {
+        holders.entry(listed).or_default().insert(client.id.clone());
     }
 }
 
-/// Returns whether the client is enabled and lists one of a certificate's identities.
-pub(super) fn lists(client: &Client, certificate: &[CertificateIdentity]) -> bool {
-    !client.disabled && client.certificates.iter().any(|listed| certificate.contains(listed))
+/// What a caller has shown that clients list.
+pub(super) struct Listing {
+    /// Any of these counts.
+    pub(super) shown: Vec<Listed>,
+    /// Its kind, for the log.
+    pub(super) what: &'static str,
+}
+
+impl<S: Store> Service<S> {
+    /// The clients that list what was shown, disabled ones among them.
+    pub(super) async fn listing(&self, listing: &Listing) -> Result<BTreeSet<ClientId>, Error> {
+        let ids = self.listed.listing(&*self.store, &listing.shown).await;
+        ids.map_err(|error| self.read_failed(error))
+    }
+
+    /// The client that `lists` what was shown, where the request names none; `None` when there is none, or
+    /// more than one, which nobody can mean.
+    pub(super) async fn only_listing(
+        &self,
+        listing: &Listing,
+        lists: impl Fn(&Client) -> bool,
+    ) -> Result<Option<Stored<Client>>, Error> {
+        let mut found: Option<Stored<Client>> = None;
+        for id in self.listing(listing).await? {
+            let Some(client) = self.client_that(&id, &lists).await? else { continue };
+            if let Some(first) = &found {
+                let (first, second, what) = (&first.id, &client.id, listing.what);
+                tracing::warn!(
+                    %first,
+                    %second,
+                    "two clients list the {what}: without a client_id it is refused"
+                );
+                return Ok(None);
+            }
+            found = Some(client);
+        }
+        Ok(found)
+    }
 }
