@@ -66,6 +66,11 @@ render_agents() {
     kustomize build "$work/service" >"$work/kubernetes-sidecar.yaml"
 }
 
+# A client that shows the token of its service account.
+render_client() {
+    kustomize build deploy/kubernetes-client >"$work/kubernetes-client.yaml"
+}
+
 # check_unit NAME WORST-EXPOSURE
 check_unit() {
     local unit=$work/$1.service
@@ -105,6 +110,8 @@ check_agent_variables
 "$tools/deploy/venv/bin/python" tests/deploy/meshes.py \
     "$(module_dir "$istio_module")" "$(module_dir "$envoy_gateway_module")"
 (cd tests/deploy/mesh && go run . "$OLDPWD/deploy/istio/mesh-config.yaml")
+render_client
+"$tools/deploy/venv/bin/python" tests/deploy/identity.py "$work/kubernetes-client.yaml" "$work/kubernetes.yaml"
 "$tools/deploy/venv/bin/python" tests/deploy/cluster.py "$(module_dir "$compose_module")"
 promtool check rules "$work/dashboard.yaml"
 check_unit jeton "$worst_exposure"
