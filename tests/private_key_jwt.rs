@@ -199,7 +199,7 @@ async fn each_refusal_has_its_cause_in_the_audit_and_one_answer_for_everybody_el
         (sign(with(good(), "aud", json!([HERE, "https://b.example"]))), "wrong_audience"),
         (sign(with(good(), "aud", json!(format!("{HERE}/oauth/token")))), "wrong_audience"),
         (sign(with(good(), "aud", Value::Null)), "wrong_audience"),
-        (sign(with(good(), "exp", json!(now - 40))), "unreadable_assertion"),
+        (sign(with(good(), "exp", json!(now - 40))), "expired_assertion"),
         (sign(with(with(good(), "iat", Value::Null), "exp", json!(now - 40))), "expired_assertion"),
         (sign(with(good(), "exp", Value::Null)), "unreadable_assertion"),
         (sign(with(good(), "exp", json!(now + 400))), "long_assertion"),

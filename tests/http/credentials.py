@@ -1,9 +1,12 @@
 """Who may ask: the clients and users of examples/seeds.toml, and a few that only tests need."""
 
 import json
+import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+from joserfc.jwk import ECKey
 
 SEEDS = Path(__file__).resolve().parents[2] / "examples/seeds.toml"
 
@@ -41,6 +44,10 @@ PUBLIC = Client("public_client", None, _BOTH)
 ODD = Client("odd%5Fclient", "p%41+s/:t", _BOTH)
 LOGIN_ONLY = Client("login_only_client", "login_only_client_secret", ("password",))
 
+# It signs for itself, and has no secret.
+SIGNING = Client("signing_client", None, _BOTH + ("client_credentials",))
+SIGNING_KEY = ECKey.generate_key("P-256", {"kid": "1", "alg": "ES256", "use": "sig"}, private=True)
+
 ODD_USER = User("zoë", "p%41 +&=é;")
 
 CLIENTS = [SQUAD, COMMUNITY, OTHER, MACHINE, PUBLIC, ODD, LOGIN_ONLY]
@@ -53,6 +60,14 @@ def _table(head: str, values: dict[str, Any]) -> str:
     # What JSON writes of strings and arrays of strings, TOML reads.
     lines = (f"{key} = {json.dumps(value, ensure_ascii=False)}" for key, value in values.items())
     return "\n".join([f"[[{head}]]", *lines, ""])
+
+
+def _signing() -> str:
+    """The client that signs for itself; its public key goes into a file."""
+    keys = Path(tempfile.mkdtemp()) / "signing.json"
+    keys.write_text(json.dumps({"keys": [SIGNING_KEY.as_dict(private=False)]}))
+    rest = {"grants": list(SIGNING.grants), "scopes": ["read", "write"]}
+    return _table("client", {"id": SIGNING.id, "jwks_file": str(keys), **rest})
 
 
 def settings() -> str:
@@ -68,4 +83,5 @@ def settings() -> str:
         tables.append(_table("client", {"id": client.id, **secret, **rest}))
     for user in _EXTRA_USERS:
         tables.append(_table("user", {"name": user.name, "password": user.password}))
+    tables.append(_signing())
     return "\n".join(tables)

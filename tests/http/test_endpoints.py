@@ -285,7 +285,7 @@ def test_the_metadata_names_the_issuer_of_the_settings_whatever_the_host_header_
         "refresh_token",
         "client_credentials",
     }
-    basic_and_post = {"client_secret_basic", "client_secret_post"}
+    basic_and_post = {"client_secret_basic", "client_secret_post", "private_key_jwt"}
     assert basic_and_post | {"none"} == set(metadata["token_endpoint_auth_methods_supported"])
     assert basic_and_post | {"none"} == set(metadata["revocation_endpoint_auth_methods_supported"])
     assert basic_and_post <= set(metadata["introspection_endpoint_auth_methods_supported"])

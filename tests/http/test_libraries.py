@@ -3,12 +3,14 @@
 import json
 import os
 import subprocess
+import time
 
 import credentials as c
 import pytest
 import requests
 from authlib.integrations.base_client.errors import OAuthError as AuthlibError
 from authlib.integrations.requests_client import OAuth2Session as Authlib
+from authlib.oauth2.rfc7523 import PrivateKeyJWT, private_key_jwt_sign
 from oauthlib.oauth2 import (
     BackendApplicationClient,
     InvalidClientError,
@@ -141,6 +143,35 @@ def test_authlib_sends_an_odd_id_and_secret_as_they_are_and_is_understood(server
         assert session.fetch_token(server.origin + TOKEN, **LOGIN)["access_token"]
 
 
+class SignedForTheIssuer(PrivateKeyJWT):
+    """Authlib means the token endpoint, and an hour. Claims that it is given once keep their first `jti`,
+    so that the second assertion is a replay: hence the method and not its arguments."""
+
+    def __init__(self, issuer: str) -> None:
+        super().__init__(alg="ES256")
+        self.issuer = issuer
+
+    def sign(self, auth, token_endpoint):
+        key, client = auth.client_secret, auth.client_id
+        return private_key_jwt_sign(key, client, self.issuer, alg="ES256", expires_in=60)
+
+
+def test_authlib_signs_for_itself_and_an_assertion_counts_once(server):
+    way = SignedForTheIssuer(server.origin)
+    with Authlib(c.SIGNING.id, c.SIGNING_KEY, token_endpoint_auth_method=way.name) as session:
+        session.register_client_auth_method(way)
+        token = session.fetch_token(server.origin + TOKEN, **LOGIN)
+        renewed = session.refresh_token(server.origin + TOKEN)
+        assert renewed["access_token"] != token["access_token"]
+        form = {
+            "grant_type": "client_credentials",
+            "client_assertion_type": "urn:ietf:params:oauth:client-assertion-type:jwt-bearer",
+            "client_assertion": way.sign(session.client_auth(way.name), TOKEN),
+        }
+        answers = [requests.post(server.origin + TOKEN, form).status_code for _ in range(2)]
+        assert answers == [200, 401]
+
+
 # --- Node -------------------------------------------------------------------------------------
 
 
@@ -150,6 +181,7 @@ def test_a_node_library_does_all_that_the_metadata_offers(server, node_home, lib
         "issuer": server.origin,
         "confidential": {"id": c.SQUAD.id, "secret": c.SQUAD.secret},
         "machine": {"id": c.MACHINE.id, "secret": c.MACHINE.secret},
+        "signing": {"id": c.SIGNING.id, "key": c.SIGNING_KEY.as_dict(private=True)},
         "open": {"id": c.PUBLIC.id},
         "user": {"name": c.SQUAD_USER.name, "password": c.SQUAD_USER.password},
     }

@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { before, test } from "node:test";
 import * as oauth from "oauth4webapi";
-import { confidential, issuer, machine, open, user } from "./settings.mjs";
+import { confidential, issuer, machine, open, privateKey, signing, user } from "./settings.mjs";
 
 const plain = { [oauth.allowInsecureRequests]: true };
 let server;
@@ -41,6 +41,7 @@ const ways = [
   ["basic", confidential, oauth.ClientSecretBasic(confidential.secret)],
   ["post", confidential, oauth.ClientSecretPost(confidential.secret)],
   ["none", open, oauth.None()],
+  ["private_key_jwt", signing, oauth.PrivateKeyJwt(await privateKey())],
 ];
 
 for (const [way, { id }, authentication] of ways) {
@@ -67,7 +68,7 @@ for (const [way, { id }, authentication] of ways) {
   });
 }
 
-for (const [way, { id }, authentication] of ways.slice(0, 2)) {
+for (const [way, { id }, authentication] of ways.filter(([way]) => way !== "none")) {
   const client = { client_id: id };
 
   test(`${way}: introspection follows the life of a token`, async () => {

@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import * as openid from "openid-client";
-import { confidential, issuer, machine, open, user } from "./settings.mjs";
+import { confidential, issuer, machine, open, privateKey, signing, user } from "./settings.mjs";
 
 const options = { algorithm: "oauth2", execute: [openid.allowInsecureRequests] };
 const discover = ({ id, secret }, authentication) =>
@@ -17,6 +17,7 @@ const ways = [
   ["basic", confidential, openid.ClientSecretBasic(confidential.secret)],
   ["post", confidential, openid.ClientSecretPost(confidential.secret)],
   ["none", open, openid.None()],
+  ["private_key_jwt", signing, openid.PrivateKeyJwt(await privateKey())],
 ];
 
 for (const [way, client, authentication] of ways) {
