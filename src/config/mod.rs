@@ -49,6 +49,7 @@ mod setting;
 mod settings;
 mod size;
 mod syntax;
+mod unused;
 mod user;
 mod value;
 mod warning;

@@ -27,6 +27,7 @@ use super::{
         traces::TraceSettings,
     },
     syntax,
+    unused::warn_of_unused,
     user::DeclaredUser,
     warning::Warning,
 };
@@ -200,6 +201,7 @@ impl Settings {
         let clients = read_clients(root, environment, &secrets);
         let http = root.section("http", |fields| HttpSettings::read(fields, plaintext));
         let issuers = read_issuers(root, &http);
+        warn_of_unused(root.report(), &clients, &issuers, http.issuer.is_some());
         Self {
             grpc: root.section("grpc", |fields| GrpcSettings::read(fields, plaintext)),
             http,

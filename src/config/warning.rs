@@ -5,7 +5,9 @@ use std::path::PathBuf;
 use thiserror::Error;
 
 use super::listen_address::ListenAddress;
-use crate::domain::{client_id::ClientId, user_name::UserName, weakness::Weakness};
+use crate::domain::{
+    client_id::ClientId, issuer_name::IssuerName, user_name::UserName, weakness::Weakness,
+};
 
 /// A warning to log once at the start.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
@@ -40,6 +42,24 @@ pub enum Warning {
         id: ClientId,
         /// The broken rule.
         problem: Weakness,
+    },
+    /// A client lists an identity of an issuer that the settings do not name.
+    #[error(
+        "client {id} lists an identity of the issuer {issuer}, which no [[issuer]] names: nobody authenticates by it"
+    )]
+    Issuer {
+        /// ID of the client.
+        id: ClientId,
+        /// Name of the issuer.
+        issuer: IssuerName,
+    },
+    /// A client signs assertions, which nothing says the audience of.
+    #[error(
+        "client {id} has a jwks_file, and http.issuer is not set: assertions are meant for it, so none is taken"
+    )]
+    NoAudience {
+        /// ID of the client.
+        id: ClientId,
     },
     /// A collector is set, but this build cannot send traces.
     #[error("traces.endpoint is for nothing: jeton was built without the feature otlp")]

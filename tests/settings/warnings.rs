@@ -124,3 +124,26 @@ fn the_process_reads_real_files_and_their_mode() {
     assert_eq!(endless.expect_err("too large").to_string(), "larger than 16.0 MiB");
     assert!(ProcessEnvironment.read(directory.path()).is_err());
 }
+
+#[test]
+fn what_nobody_can_authenticate_by_is_warned_of() {
+    let jwk = r#"{"kty":"OKP","crv":"Ed25519","x":"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"}"#;
+    let told = |text: &str| -> Vec<String> {
+        let environment = Fake::with_settings(text).file("orders.json", jwk, false);
+        let loaded = environment.load(&Overrides::default()).expect("fine");
+        loaded.warnings.iter().map(ToString::to_string).collect()
+    };
+    let client = "[[client]]\nid = 'orders'\n";
+    let identities =
+        "identities = [{ issuer = 'prod', subject = 'a' }, { issuer = 'prod', subject = 'b' }]\n";
+    let unknown = "client orders lists an identity of the issuer prod, which no [[issuer]] names: nobody \
+                   authenticates by it";
+    let named = "[http]\nissuer = 'https://tokens.example'\n";
+    let prod = "[[issuer]]\nname = 'prod'\nissuer = 'x'\njwks_file = 'keys.json'\n";
+    assert_eq!(told(&format!("{client}{identities}")), [unknown]);
+    assert_eq!(told(&format!("{named}{client}{identities}{prod}")), [""; 0]);
+    let unnamed = "client orders has a jwks_file, and http.issuer is not set: assertions are meant for it, so \
+                   none is taken";
+    assert_eq!(told(&format!("{client}jwks_file = 'orders.json'")), [unnamed]);
+    assert_eq!(told(&format!("{named}{client}jwks_file = 'orders.json'")), [""; 0]);
+}
