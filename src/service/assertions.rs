@@ -5,11 +5,7 @@
 
 use std::{sync::LazyLock, time::Duration};
 
-use super::{
-    Caller, Service,
-    caller::Assertion,
-    listed::{Listed, Listing},
-};
+use super::{Caller, Service, caller::Assertion, listed::Listed, listing::Listing};
 use crate::{
     domain::{
         algorithm::Algorithm,

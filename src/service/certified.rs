@@ -1,9 +1,6 @@
 //! Authenticates clients by their certificates (RFC 8705 §2).
 
-use super::{
-    Caller, Service,
-    listed::{Listed, Listing},
-};
+use super::{Caller, Service, listed::Listed, listing::Listing};
 use crate::{
     domain::{
         cause::Cause, certificate::CertificateIdentity, client::Client, client_id::ClientId,

@@ -8,13 +8,12 @@ use std::{
 use arc_swap::ArcSwap;
 use tokio::sync::Mutex;
 
-use super::Service;
 use crate::{
     domain::{
         certificate::CertificateIdentity, change::Change, client::Client, client_id::ClientId,
-        error::Error, issuer_name::IssuerName,
+        issuer_name::IssuerName,
     },
-    store::{FeedError, Pages, ReadError, Records as _, Sequence, Store, StoreId, Stored},
+    store::{FeedError, Pages, ReadError, Records as _, Sequence, Store, StoreId},
 };
 
 /// Records that are read at a time.
@@ -151,45 +150,5 @@ fn add(holders: &mut Holders, client: &Client) {
     let subjects = subjects.map(|held| Listed::Subject(held.issuer.clone(), held.subject.clone()));
     for listed in certificates.chain(subjects) {
         holders.entry(listed).or_default().insert(client.id.clone());
-    }
-}
-
-/// What a caller has shown that clients list.
-pub(super) struct Listing {
-    /// Any of these counts.
-    pub(super) shown: Vec<Listed>,
-    /// Its kind, for the log.
-    pub(super) what: &'static str,
-}
-
-impl<S: Store> Service<S> {
-    /// The clients that list what was shown, disabled ones among them.
-    pub(super) async fn listing(&self, listing: &Listing) -> Result<BTreeSet<ClientId>, Error> {
-        let ids = self.listed.listing(&*self.store, &listing.shown).await;
-        ids.map_err(|error| self.read_failed(error))
-    }
-
-    /// The client that `lists` what was shown, where the request names none; `None` when there is none, or
-    /// more than one, which nobody can mean.
-    pub(super) async fn only_listing(
-        &self,
-        listing: &Listing,
-        lists: impl Fn(&Client) -> bool,
-    ) -> Result<Option<Stored<Client>>, Error> {
-        let mut found: Option<Stored<Client>> = None;
-        for id in self.listing(listing).await? {
-            let Some(client) = self.client_that(&id, &lists).await? else { continue };
-            if let Some(first) = &found {
-                let (first, second, what) = (&first.id, &client.id, listing.what);
-                tracing::warn!(
-                    %first,
-                    %second,
-                    "two clients list the {what}: without a client_id it is refused"
-                );
-                return Ok(None);
-            }
-            found = Some(client);
-        }
-        Ok(found)
     }
 }

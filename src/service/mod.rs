@@ -38,6 +38,7 @@ mod keys;
 mod last_used;
 mod limit;
 mod listed;
+mod listing;
 mod lockouts;
 mod login;
 mod metrics;

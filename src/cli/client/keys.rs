@@ -4,7 +4,11 @@ use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
 
-use super::{Last, fields::public_key, get, update};
+use super::{
+    fields::public_key,
+    registration::{get, update},
+    secrets::Last,
+};
 use crate::{
     cli::{
         CliError, input, meant,

@@ -2,16 +2,15 @@
 
 mod fields;
 mod keys;
+mod registration;
 mod secrets;
 
 use std::path::PathBuf;
 
-use clap::{Args, Subcommand, builder::PossibleValuesParser};
-use prost_types::FieldMask;
-
 use self::{
     fields::{CLEARABLE, COLUMNS, Values, shown},
     keys::Keys,
+    registration::{get, set_disabled, update},
     secrets::{Last, NewSecret, RotateSecret},
 };
 use super::{
@@ -23,6 +22,7 @@ use super::{
     words::Word as _,
 };
 use crate::{client::Admin, proto::v1};
+use clap::{Args, Subcommand, builder::PossibleValuesParser};
 
 pub(super) type Client = Administration<Action>;
 
@@ -278,33 +278,4 @@ impl Certain {
         let grants = super::grant::count(&found);
         input::confirm(&format!("{does} the client {id} at {server} and ends {grants}. Go on?"))
     }
-}
-
-async fn get(admin: &mut Admin, client_id: String) -> Result<v1::Client, CliError> {
-    let answer = admin.get_client(v1::GetClientRequest { client_id }).await?;
-    Ok(answer.into_inner().client.unwrap_or_default())
-}
-
-async fn set_disabled(
-    admin: &mut Admin,
-    id: String,
-    disabled: bool,
-    last: Last,
-) -> Result<Fields, CliError> {
-    let client = v1::Client { client_id: id, disabled, ..v1::Client::default() };
-    update(admin, client, &["disabled"], last).await
-}
-
-async fn update(
-    admin: &mut Admin,
-    client: v1::Client,
-    paths: &[&str],
-    Last { allow_no_administrator }: Last,
-) -> Result<Fields, CliError> {
-    let paths = paths.iter().copied().map(str::to_owned).collect();
-    let update_mask = Some(FieldMask { paths });
-    let request =
-        v1::UpdateClientRequest { client: Some(client), update_mask, allow_no_administrator };
-    let answer = admin.update_client(request).await?;
-    Ok(shown(answer.into_inner().client.unwrap_or_default()))
 }
