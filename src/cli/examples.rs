@@ -40,7 +40,7 @@ const EXAMPLES: &[(&str, &str)] = &[
     ("client", "jeton client create billing --grant client_credentials --introspect audience"),
     (
         "client create",
-        "jeton client create billing --grant client_credentials --introspect audience\njeton client create app --public --grant password --grant refresh_token --scope read",
+        "jeton client create billing --grant client_credentials --introspect audience\njeton client create orders --identity issuer=prod,subject=system:serviceaccount:shop:orders\njeton client create app --public --grant password --grant refresh_token --scope read",
     ),
     ("client get", "jeton client get billing\njeton client get billing --field scopes"),
     ("client list", "jeton client list --permission admin\njeton client list --field client_id"),
@@ -52,6 +52,19 @@ const EXAMPLES: &[(&str, &str)] = &[
     (
         "client rotate-secret",
         "jeton client rotate-secret billing --previous-ttl 2h --field client_secret > new-secret",
+    ),
+    ("client key", "jeton client key add orders orders.json\njeton client key list orders"),
+    (
+        "client key add",
+        "jeton client key add orders orders.json\njeton client key add orders - --previous-ttl 2h < orders.json",
+    ),
+    (
+        "client key list",
+        "jeton client key list orders\njeton client key list orders --field thumbprint",
+    ),
+    (
+        "client key remove",
+        "jeton client key remove orders kPrK_qmxVWaYVA9wwBF6Iuo3vVzz7TxHCTwXBygrS4k",
     ),
     ("client disable", "jeton client disable billing"),
     ("client enable", "jeton client enable billing"),
