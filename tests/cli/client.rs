@@ -115,7 +115,7 @@ async fn a_client_with_an_identity_has_no_secret_unless_one_is_asked_for() {
     let bare = server.jeton("client update orders --clear identities").run();
     bare.failed(1, &["must keep a secret, a certificate, an identity or a key"]);
     let wrong = server.jeton("client create c --identity prod:orders").run();
-    wrong.failed(2, &["issuer=NAME,subject=TEXT"]);
+    assert!(wrong.code == Some(2) && wrong.err.contains("issuer=NAME,subject=TEXT"), "{wrong:?}");
     server.jeton("client create c --no-secret").run().failed(1, &["must keep a secret"]);
     server.stop().await;
 }
