@@ -95,8 +95,13 @@ impl Agent {
     }
 
     /// Asks it to stop and insists that it does so in order. Hands back its directory.
-    pub(crate) async fn stop(mut self) -> Home {
+    pub(crate) async fn stop(self) -> Home {
         self.process.signal("TERM");
+        self.ended().await
+    }
+
+    /// Waits until it has stopped in order, which it was asked to do. Hands back its directory.
+    pub(crate) async fn ended(mut self) -> Home {
         let status = self.process.ended().await;
         assert_eq!(status.code(), Some(0), "{}", self.process.log());
         self.home

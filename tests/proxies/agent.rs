@@ -194,6 +194,32 @@ async fn an_agent_answers_on_sockets_of_the_file_system_that_say_who_may_connect
     server.stop().await;
 }
 
+#[tokio::test]
+async fn an_agent_that_is_stopped_answers_the_calls_under_way_and_takes_no_more() {
+    let server = Server::start(&Settings::standard()).await;
+    let agent = Agent::start(&server.url(), "gateway").await;
+    until("to hear the server", async || is_ready(&agent).await).await;
+    let good = token(&server.caller("shop").await).await;
+    let stub = TokenServiceClient::new(agent.connect().await);
+    let asked = || async {
+        let metrics = agent.ops().metrics().await;
+        metrics.count(r#"jeton_agent_tokens_total{answer="asked"}"#)
+    };
+    assert_eq!(asked().await, 0);
+    server.signal("STOP");
+    let waiting = tokio::spawn(async move { introspect(&stub, &good).await });
+    until("the question to be under way", async || asked().await == 1).await;
+    agent.signal("TERM");
+    let draining = || async { agent.ops().get("/readyz").await == (503, "draining\n".to_owned()) };
+    until("the agent to drain", draining).await;
+    let newcomer = Endpoint::from_shared(format!("http://{}", agent.address())).expect("a URL");
+    until("new connections to be refused", async || newcomer.connect().await.is_err()).await;
+    server.signal("CONT");
+    assert!(waiting.await.expect("an end").expect("an answer").active);
+    agent.ended().await;
+    server.stop().await;
+}
+
 #[test]
 fn an_agent_listens_where_only_its_machine_reaches_it() {
     let home = Home::new();
