@@ -57,10 +57,12 @@ fn claims(jti: &str) -> Value {
 }
 
 fn with(mut claims: Value, name: &str, value: Value) -> Value {
-    match value {
-        Value::Null => claims.as_object_mut().expect("claims").remove(name),
-        value => claims.as_object_mut().expect("claims").insert(name.to_owned(), value),
-    };
+    let members = claims.as_object_mut().expect("claims");
+    if value.is_null() {
+        members.remove(name);
+    } else {
+        members.insert(name.to_owned(), value);
+    }
     claims
 }
 
@@ -231,8 +233,8 @@ async fn each_refusal_has_its_cause_in_the_audit_and_one_answer_for_everybody_el
     assert_eq!(last, ["replayed_assertion", "disabled_client"]);
     let written = fs::read_to_string(&audit).expect("the audit") + &server.log();
     for (assertion, _) in &table[1..] {
-        let signed = assertion.split('.').nth(1).expect("claims");
-        assert!(!written.contains(signed), "no assertion is in a log");
+        let shown = assertion.split('.').nth(1).expect("claims");
+        assert!(!written.contains(shown), "no assertion is in a log");
     }
     server.stop().await;
 }

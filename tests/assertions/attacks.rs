@@ -17,7 +17,7 @@ use crate::common::issuer::{SigningKey, message};
 /// Refused as unreadable.
 const UNREADABLE: Cause = Cause::UnreadableAssertion;
 
-fn header(members: Value) -> String {
+fn header(members: &Value) -> String {
     let mut header = json!({ "alg": "ES256", "kid": "k1" });
     let all = header.as_object_mut().expect("an object");
     all.extend(members.as_object().expect("an object").clone());
@@ -31,7 +31,7 @@ async fn no_algorithm_can_be_chosen_that_needs_no_private_key() {
     let trusted = prod(&key);
     let claims = claims().to_string();
     for alg in ["none", "None", "NONE", "nOnE", ""] {
-        let unsigned = message(&header(json!({ "alg": alg })), &claims);
+        let unsigned = message(&header(&json!({ "alg": alg })), &claims);
         for signature in ["", "e30", "AA"] {
             let token = format!("{unsigned}.{signature}");
             assert_eq!(verdict(&trusted, &token).await, Err(Cause::WrongAlgorithm), "{alg}");
@@ -41,7 +41,7 @@ async fn no_algorithm_can_be_chosen_that_needs_no_private_key() {
     let jwk = key.jwk();
     let n = BASE64_URL_SAFE_NO_PAD.decode(jwk["n"].as_str().expect("n")).expect("base64");
     for secret in [jwk.to_string().into_bytes(), n, Vec::new()] {
-        let unsigned = message(&header(json!({ "alg": "HS256" })), &claims);
+        let unsigned = message(&header(&json!({ "alg": "HS256" })), &claims);
         let mut mac = Hmac::<Sha256>::new_from_slice(&secret).expect("any length");
         mac.update(unsigned.as_bytes());
         let mac = BASE64_URL_SAFE_NO_PAD.encode(mac.finalize().into_bytes());
@@ -50,11 +50,11 @@ async fn no_algorithm_can_be_chosen_that_needs_no_private_key() {
     }
     // An algorithm of another type of key.
     for alg in ["ES256", "ES384", "EdDSA"] {
-        let token = key.sign(&header(json!({ "alg": alg })), &claims);
+        let token = key.sign(&header(&json!({ "alg": alg })), &claims);
         assert_eq!(verdict(&trusted, &token).await, Err(Cause::UnknownKey), "{alg}");
     }
     for alg in [json!(null), json!(7), json!(["ES256"])] {
-        let token = key.sign(&header(json!({ "alg": alg })), &claims);
+        let token = key.sign(&header(&json!({ "alg": alg })), &claims);
         assert_eq!(verdict(&trusted, &token).await, Err(UNREADABLE), "{alg}");
     }
 }
@@ -65,7 +65,7 @@ async fn other_tokens_of_the_same_issuer_are_no_assertions() {
     let trusted = prod(&key);
     for typ in ["at+jwt", "AT+JWT", "application/at+jwt", "logout+jwt", "dpop+jwt", "secevent+jwt"]
     {
-        let token = key.sign(&header(json!({ "typ": typ })), &claims().to_string());
+        let token = key.sign(&header(&json!({ "typ": typ })), &claims().to_string());
         assert_eq!(verdict(&trusted, &token).await, Err(Cause::WrongMediaType), "{typ}");
     }
 }
@@ -85,11 +85,11 @@ async fn a_kid_names_a_key_of_the_set_and_nothing_else() {
         "",
         &"k".repeat(256),
     ] {
-        let token = key.sign(&header(json!({ "kid": kid })), &claims().to_string());
+        let token = key.sign(&header(&json!({ "kid": kid })), &claims().to_string());
         assert_eq!(verdict(&trusted, &token).await, Err(Cause::UnknownKey), "{kid}");
     }
     for kid in [json!("k".repeat(257)), json!(1), json!(["k1"]), json!({})] {
-        let token = key.sign(&header(json!({ "kid": kid })), &claims().to_string());
+        let token = key.sign(&header(&json!({ "kid": kid })), &claims().to_string());
         assert_eq!(verdict(&trusted, &token).await, Err(UNREADABLE));
     }
 }
@@ -105,14 +105,14 @@ async fn keys_and_urls_of_the_header_are_not_looked_at() {
         json!({ "x5c": ["MIIB"], "x5t": "AA", "x5t#S256": "AA" }),
         json!({ "jwk": 7, "jku": [], "x5u": null, "x5c": "x" }),
     ] {
-        let header = header(members);
+        let header = header(&members);
         let forged = evil.sign(&header, &claims().to_string());
         assert_eq!(verdict(&trusted, &forged).await, Err(Cause::WrongSignature), "{header}");
         let honest = key.sign(&header, &claims().to_string());
         assert!(verdict(&trusted, &honest).await.is_ok(), "{header}");
     }
     for crit in [json!(["exp"]), json!(["b64"]), json!([]), json!("x")] {
-        let header = header(json!({ "crit": crit, "b64": false }));
+        let header = header(&json!({ "crit": crit, "b64": false }));
         let token = key.sign(&header, &claims().to_string());
         assert_eq!(verdict(&trusted, &token).await, Err(UNREADABLE), "{header}");
     }
@@ -131,7 +131,7 @@ async fn a_member_twice_is_refused_whichever_of_the_two_is_good() {
         r#""\u0069ss":"https://evil.example""#,
         r#""kubernetes.io":{"serviceaccount":{"uid":"a","uid":"b"}}"#,
     ] {
-        let token = key.sign(&header(json!({})), &twice(extra));
+        let token = key.sign(&header(&json!({})), &twice(extra));
         assert_eq!(verdict(&trusted, &token).await, Err(UNREADABLE), "{extra}");
     }
     let header = r#"{"alg":"none","alg":"ES256","kid":"k1"}"#;
@@ -210,7 +210,7 @@ async fn a_token_is_measured_before_it_is_read() {
     let nested = |levels: usize| format!("{}{}", "[".repeat(levels), "]".repeat(levels));
     for levels in [17, 5_000] {
         let claims = format!("{{\"deep\":{}}}", nested(levels));
-        let token = key.sign(&header(json!({})), &claims);
+        let token = key.sign(&header(&json!({})), &claims);
         assert_eq!(verdict(&trusted, &token).await, Err(UNREADABLE), "{levels}");
     }
 }

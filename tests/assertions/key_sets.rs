@@ -8,8 +8,11 @@ use crate::common::issuer::{SigningKey, jwks};
 /// The modulus of an RSA key of 1024 bits.
 const WEAK: &str = "2XAWz1b74m3Orq44bCsA8HTzqgOwb8B9fIpZeiRhQELtgTAahFO1P9X3Gy5p_DtU-siDg8XaZzUS8J2M2ENniM4BAuVCV9PvRB5iuyneMUh0iiunB-6C2fgUuF0FhEf2_1-6vMm2j_nkEmjLRGe332k8clOQBot5MlKCdYp8tUc";
 
-/// The number of keys that are used, and why the others are not.
-fn read(keys: &[Value]) -> Result<(usize, Vec<(usize, &'static str)>), KeySetFault> {
+/// The place of a key that is left out, and the problem with it.
+type LeftOut = (usize, &'static str);
+
+/// Returns the number of keys that are used, and those that are left out.
+fn read(keys: &[Value]) -> Result<(usize, Vec<LeftOut>), KeySetFault> {
     let (set, skipped) = KeySet::read(json!({ "keys": keys }).to_string().as_bytes())?;
     Ok((set.len(), skipped.into_iter().map(|key| (key.index, key.problem)).collect()))
 }
