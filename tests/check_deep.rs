@@ -13,9 +13,11 @@ use std::{
     time::{Duration, SystemTime},
 };
 
+use jeton::proto::v1::Client;
 use serde_json::Value;
 
 use crate::common::{
+    admin::{Admin, with_admin},
     command::{jeton, succeed, text},
     home::Home,
     server::{self, Server},
@@ -604,4 +606,70 @@ async fn a_key_that_records_name_is_missed_and_what_is_declared_no_more_is_named
         checked.says("warning", "declared", &format!("the {name} was declared at the last start"));
     }
     checked.has_no_errors();
+}
+
+/// A home with a store in which an administrator has shortened the life of a client's grants, and settings
+/// that declare it another life of tokens.
+async fn disagreeing(stop: impl AsyncFnOnce(Server) -> Home) -> (Home, Settings) {
+    let settings = with_admin();
+    let server = Server::start(&settings).await;
+    let minutes = prost_types::Duration::try_from(Duration::from_secs(600)).ok();
+    let client = Client {
+        client_id: "shop".to_owned(),
+        access_token_ttl: minutes,
+        grant_ttl: minutes,
+        ..Client::default()
+    };
+    let admin = Admin::of(&server).await;
+    admin.update_client(client, &["access_token_ttl", "grant_ttl"]).await.expect("it fits");
+    let settings = settings.declare("shop", "access_token_ttl", r#""1h""#);
+    server.home().write(&settings);
+    let beside = Checked::run(server.home(), &[]);
+    beside.says("good", "declared", "not compared with what administrators have changed: a server");
+    (stop(server).await, settings)
+}
+
+const SHORTENED: &str = "the declared client shop: client.access_token_ttl: must be at most";
+
+#[tokio::test]
+async fn a_declaration_that_does_not_fit_the_stored_client_is_refused_by_start_and_check_alike() {
+    let (home, settings) = disagreeing(Server::stop).await;
+    let before = home.at_rest();
+    Checked::run(&home, &[]).says("error", "declared", SHORTENED);
+    assert_eq!(home.at_rest(), before, "the store is as it was");
+    refused_alike(&home, &settings, &Broken::of("declared", |_| {})).await;
+    // Too little space for a copy: nothing is known, and the check goes on.
+    let checked = Checked::run(&home, &[("JETON_MIN_FREE_SPACE", "1TiB")]);
+    checked.says("warning", "declared", "above store.min_free_space");
+    let settings = settings.declare("shop", "disabled", "true");
+    home.write(&settings);
+    let checked = Checked::run(&home, &[]);
+    checked.has_no_errors();
+    checked.says("good", "declared", "it fits what administrators have changed");
+    Server::start_at(home, &settings).await.stop().await;
+}
+
+#[tokio::test]
+async fn a_store_that_was_not_closed_is_compared_as_well_and_what_a_check_left_is_removed() {
+    let (home, settings) = disagreeing(Server::kill).await;
+    let left = home.data().join("copy");
+    fs::create_dir(&left).expect("of a check that was killed");
+    fs::write(left.join("floor"), "half").expect("a file");
+    let before = home.at_rest();
+    Checked::run(&home, &[]).says("error", "declared", SHORTENED);
+    assert_eq!(home.at_rest().len(), before.len() - 1, "no more than the leftover is gone");
+    refused_alike(&home, &settings, &Broken::of("declared", |_| {})).await;
+
+    fs::create_dir(&left).expect("of a check that was killed");
+    let settings = settings.declare("shop", "access_token_ttl", r#""5m""#);
+    let home = Server::start_at(home, &settings).await.stop().await;
+    assert!(!left.exists(), "a start removes it");
+    // One that is under way is left alone.
+    fs::create_dir(&left).expect("a directory");
+    let lock = File::create(left.join("lock")).expect("a lock");
+    lock.try_lock().expect("it is free");
+    let checked = Checked::run(&home, &[]);
+    checked.says("warning", "declared", "in use by another process");
+    Server::start_at(home, &settings).await.stop().await;
+    assert!(left.exists());
 }

@@ -1,19 +1,21 @@
 //! A database that refuses: its own words reach the operator, and a start and a check refuse alike.
 
-use std::process::Output;
+use std::{process::Output, time::Duration};
 
+use jeton::proto::v1::Client;
 use serde_json::Value;
 use tokio::task::spawn_blocking;
 use tonic::Code;
 
 use crate::{
     common::{
-        admin::with_admin,
+        admin::{Admin, with_admin},
         caller::by_password,
         command::{jeton, text},
         home::Home,
         refusal::assert_refused,
         server::Server,
+        settings::Settings,
     },
     database::Database,
     fleet::start_at,
@@ -21,7 +23,11 @@ use crate::{
 
 /// Runs a command of the settings file, with this database.
 async fn run(home: &Home, url: &str, arguments: &[&str]) -> Output {
-    let file = home.write(&with_admin());
+    run_with(home, &with_admin(), url, arguments).await
+}
+
+async fn run_with(home: &Home, settings: &Settings, url: &str, arguments: &[&str]) -> Output {
+    let file = home.write(settings);
     let mut command = jeton(home, &[arguments, &["--config", text(&file)]].concat());
     command.env("JETON_STORE_URL", url).env("JETON_LOG_FORMAT", "json");
     command
@@ -32,7 +38,10 @@ async fn run(home: &Home, url: &str, arguments: &[&str]) -> Output {
 
 /// Returns the reason for which a start ends, the last line of its log.
 async fn start_refused(home: &Home, url: &str) -> String {
-    let output = run(home, url, &["serve"]).await;
+    end_of_log(run(home, url, &["serve"]).await)
+}
+
+fn end_of_log(output: Output) -> String {
     let said = String::from_utf8(output.stderr).expect("UTF-8");
     assert_eq!(output.status.code(), Some(1), "{said}");
     let last: Value = serde_json::from_str(said.lines().last().expect("a line")).expect("JSON");
@@ -42,10 +51,15 @@ async fn start_refused(home: &Home, url: &str) -> String {
 /// Returns the findings of `check --deep` about the store, each with its level.
 async fn checked(home: &Home, url: &str) -> Vec<(String, String)> {
     let output = run(home, url, &["check", "--deep", "--output", "json"]).await;
+    findings(&output, "store")
+}
+
+/// Returns the findings about a subject, each with its level.
+fn findings(output: &Output, subject: &str) -> Vec<(String, String)> {
     let found: Vec<Value> = serde_json::from_slice(&output.stdout).expect("JSON");
-    let of_store = found.iter().filter(|finding| finding["subject"] == "store");
+    let wanted = found.iter().filter(|finding| finding["subject"] == subject);
     let field = |finding: &Value, name: &str| finding[name].as_str().expect("text").to_owned();
-    of_store.map(|finding| (field(finding, "level"), field(finding, "found"))).collect()
+    wanted.map(|finding| (field(finding, "level"), field(finding, "found"))).collect()
 }
 
 /// Insists that a start and a check refuse the database, in the same words, and hands these on.
@@ -125,4 +139,36 @@ async fn what_the_database_says_while_it_serves_is_in_the_log_and_not_in_the_ans
     database.run("DROP TRIGGER refuse ON jeton_grants");
     shop.log_in().await;
     server.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "needs PostgreSQL: tests/postgres.sh"]
+async fn a_declaration_that_does_not_fit_what_an_administrator_changed_is_refused_by_start_and_check_alike()
+ {
+    const CHECK: [&str; 4] = ["check", "--deep", "--output", "json"];
+    let database = Database::shared("disagreeing");
+    let server = start_at(&database, Home::new(), &with_admin()).await;
+    let minutes = prost_types::Duration::try_from(Duration::from_secs(600)).ok();
+    let client = Client {
+        client_id: "shop".to_owned(),
+        access_token_ttl: minutes,
+        grant_ttl: minutes,
+        ..Client::default()
+    };
+    let admin = Admin::of(&server).await;
+    admin.update_client(client, &["access_token_ttl", "grant_ttl"]).await.expect("it fits");
+    let settings = with_admin().declare("shop", "access_token_ttl", r#""1h""#);
+    // Beside a server as well: a database has room for many readers.
+    let beside = run_with(server.home(), &settings, database.url(), &CHECK).await;
+    let home = server.stop().await;
+    let said = end_of_log(run_with(&home, &settings, database.url(), &["serve"]).await);
+    assert!(said.contains("the declared client shop: client.access_token_ttl: must be at most"));
+    let alone = run_with(&home, &settings, database.url(), &CHECK).await;
+    for checked in [beside, alone] {
+        let found = findings(&checked, "declared");
+        assert!(found.contains(&("error".to_owned(), said.clone())), "{said}: {found:?}");
+    }
+    let settings = settings.declare("shop", "disabled", "true");
+    let found = findings(&run_with(&home, &settings, database.url(), &CHECK).await, "declared");
+    assert!(found.iter().all(|(level, _)| level == "good"), "{found:?}");
 }

@@ -1,25 +1,21 @@
 //! Everything that the settings declare, brought into the store in as few syncs as it can.
 
-use std::{collections::BTreeSet, fmt::Display};
+use std::collections::BTreeSet;
 
 use futures_util::stream::{self, StreamExt as _, TryStreamExt as _};
-use thiserror::Error;
 
 use super::{
     super::{SystemEntropy, progress::Progress},
-    client::merge_client,
+    declare_error::{DeclareError, refused},
     field::Typed,
     list,
+    merging::Merging,
     removed::{Declarable, removed},
     seal::{self, Clear},
-    user::merge_user,
 };
 use crate::{
-    config::{DeclaredPassword, DeclaredSecret, Settings, Undeclared},
-    domain::{
-        client::Client, client_secret::is_generated, error::Error as Refusal,
-        grant_type::GrantType, time::Timestamp, user::User,
-    },
+    config::{Settings, Undeclared},
+    domain::{client::Client, grant_type::GrantType, time::Timestamp, user::User},
     service::{HashPool, reset_failures},
     store::{
         Engine, ReadError, Record, Records, Store, Stored, Write, WriteError,
@@ -29,28 +25,6 @@ use crate::{
 
 /// Most attempts to apply the declarations while other instances apply theirs.
 const ATTEMPTS: usize = 16;
-
-/// Reason for which a declaration cannot be applied.
-#[derive(Debug, Error)]
-pub enum DeclareError {
-    /// It is refused, or does not fit what an administrator has changed.
-    #[error(
-        "the declared {what}: {error}. What an administrator changed counts as well: see jeton \
-         client get, and declare the field or change it back"
-    )]
-    Refused {
-        /// Kind and name of the client or user.
-        what: String,
-        /// Cause.
-        error: Refusal,
-    },
-    /// The store failed.
-    #[error("the store: {0}")]
-    Write(#[from] WriteError),
-    /// The store failed.
-    #[error("the store: {0}")]
-    Read(#[from] ReadError),
-}
 
 /// Brings every declared client and user into the store, and disables those that were declared before, if
 /// the settings do not keep them. Instances that start together may write the same records: the one that
@@ -104,6 +78,10 @@ impl Round<'_> {
         Ok(())
     }
 
+    const fn merging(&self) -> Merging<'_> {
+        Merging { settings: self.settings, hashes: self.hashes, now: self.now }
+    }
+
     async fn clients(&self) -> Result<Vec<Merged<Client>>, DeclareError> {
         let declared = &self.settings.clients;
         let ids: Vec<_> = declared.iter().map(|declaration| declaration.id.clone()).collect();
@@ -113,19 +91,10 @@ impl Round<'_> {
                 existing.push(found?);
             }
         }
-        let clear = declared.iter().enumerate().filter_map(|(record, client)| {
-            let Some(DeclaredSecret::Clear(secret)) = &client.secret else { return None };
-            let clear = Clear { record, name: client.id.as_str(), field: "secret", secret };
-            Some(clear).filter(|_| !is_generated(secret))
-        });
-        let clear: Vec<_> = clear.collect();
-        let typed = self.typed(&clear, &existing).await?;
-        let merging = declared.iter().zip(&existing).map(async |(declaration, existing)| {
-            let client =
-                merge_client(declaration, existing.as_deref(), typed, &SystemEntropy, self.now);
-            client.await.map_err(|error| refused("client", &declaration.id, error))
-        });
-        let clients = stream::iter(merging).buffered(self.hashes.threads()).try_collect().await?;
+        let merging = self.merging();
+        let clear = merging.clear_of_clients();
+        let typed = merging.typed(&clear, &existing).await?;
+        let clients: Vec<_> = merging.clients(&existing, typed).try_collect().await?;
         for client in &clients {
             look_at(client, self.settings.first_look);
         }
@@ -147,31 +116,11 @@ impl Round<'_> {
             existing.push(found);
             progress.step(declared.len());
         }
-        let clear = declared.iter().enumerate().filter_map(|(record, user)| {
-            let DeclaredPassword::Clear(secret) = &user.password else { return None };
-            Some(Clear { record, name: user.name.as_str(), field: "password", secret })
-        });
-        let clear: Vec<_> = clear.collect();
-        let typed = self.typed(&clear, &existing).await?;
-        let merging = declared.iter().zip(&existing).map(async |(declaration, existing)| {
-            let user =
-                merge_user(declaration, existing.as_deref(), typed, &SystemEntropy, self.now);
-            user.await.map_err(|error| refused("user", &declaration.name, error))
-        });
-        let users = stream::iter(merging).buffered(self.hashes.threads()).try_collect().await?;
+        let merging = self.merging();
+        let clear = merging.clear_of_users();
+        let typed = merging.typed(&clear, &existing).await?;
+        let users = merging.users(&existing, typed).try_collect().await?;
         self.sealed(&clear, typed, existing, users).await
-    }
-
-    async fn typed<R: Declarable>(
-        &self,
-        clear: &[Clear<'_>],
-        existing: &[Option<Stored<R>>],
-    ) -> Result<Typed<'_>, DeclareError> {
-        let declared =
-            |record: usize| existing[record].as_ref().map(|found| found.declared().clone());
-        let unchanged = seal::holds(clear, declared, self.hashes).await;
-        let unchanged = unchanged.map_err(|error| refused("secrets", "in clear", error))?;
-        Ok(Typed { hashes: self.hashes, unchanged })
     }
 
     async fn sealed<R: Declarable>(
@@ -233,10 +182,6 @@ fn begins_anew(user: &Merged<User>) -> bool {
     existing.as_ref().is_none_or(|before| {
         before.password != record.password || (before.disabled && !record.disabled)
     })
-}
-
-fn refused(kind: &str, name: impl Display, error: Refusal) -> DeclareError {
-    DeclareError::Refused { what: format!("{kind} {name}"), error }
 }
 
 /// Warns of settings that a start accepts and that are rarely meant, except for the clients of a

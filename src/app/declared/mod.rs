@@ -8,13 +8,15 @@
 
 mod client;
 mod declarations;
+mod declare_error;
 mod field;
 mod list;
+mod merging;
 mod removed;
 mod seal;
 mod user;
 
-pub(super) use self::declarations::declare;
 pub use self::{
-    client::apply_client, declarations::DeclareError, list::left_out, user::apply_user,
+    client::apply_client, declare_error::DeclareError, list::left_out, user::apply_user,
 };
+pub(super) use self::{declarations::declare, merging::rehearse};

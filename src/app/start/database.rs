@@ -1,5 +1,7 @@
 //! The database that takes the data directory's place.
 
+#[cfg(feature = "postgres")]
+use super::step::{StoredClients, declared_ids};
 use super::{finding::Findings, refusal::Refusal, step::Seen};
 #[cfg(feature = "postgres")]
 use std::sync::Arc;
@@ -10,7 +12,7 @@ use crate::{
     store::postgres::{self, PostgresStore},
 };
 use crate::{
-    config::{DatabaseUrl, StoreSettings},
+    config::{DatabaseUrl, Settings, StoreSettings},
     store::Engine,
 };
 
@@ -21,12 +23,13 @@ const TOLERATED_SKEW: i64 = 1_000;
 /// Checks that it answers, and that an acknowledged write survives the loss of its machine.
 #[cfg(feature = "postgres")]
 pub(super) async fn look(
-    settings: &StoreSettings,
+    settings: &Settings,
     url: &DatabaseUrl,
     seen: &mut Seen,
     findings: &mut Findings,
 ) {
-    let found = match postgres::look(&options(settings, url), Arc::new(SystemClock)).await {
+    let (options, ids) = (options(&settings.store, url), declared_ids(settings));
+    let found = match postgres::look(&options, &ids, Arc::new(SystemClock)).await {
         Ok(found) => found,
         Err(error) => {
             let remedy = "see that it runs and takes writes, and correct store.url";
@@ -34,6 +37,7 @@ pub(super) async fn look(
         }
     };
     seen.named = found.keys;
+    seen.clients = found.clients.map_or_else(StoredClients::default, StoredClients::Read);
     let version = found.version;
     findings.good("store", format!("the database answers, and is version {version}"));
     clock(found.clock_skew, findings);
@@ -72,12 +76,7 @@ pub(in crate::app) async fn open(
 
 /// There is nothing in this build to look with.
 #[cfg(not(feature = "postgres"))]
-pub(super) async fn look(
-    _: &StoreSettings,
-    _: &DatabaseUrl,
-    _: &mut Seen,
-    findings: &mut Findings,
-) {
+pub(super) async fn look(_: &Settings, _: &DatabaseUrl, _: &mut Seen, findings: &mut Findings) {
     findings.refuse("store", &Refusal::NoPostgres, "install a build that has it");
 }
 

@@ -1,17 +1,27 @@
 //! The clients and users that the settings declare.
 
 use super::{
-    super::declared::{declare, left_out},
+    super::{
+        SystemClock,
+        declared::{declare, left_out, rehearse},
+    },
     finding::Findings,
+    hashes::Hashes,
     refusal::Refusal,
-    step::{Seen, Step},
+    step::{Seen, Step, StoredClients},
 };
 use crate::{
     config::{Settings, Undeclared},
-    domain::time::Timestamp,
+    domain::{
+        client::Client,
+        time::{Clock as _, Timestamp},
+    },
     service::HashPool,
-    store::{Engine, sled::SledStore},
+    store::{Engine, ReadError, Stored},
 };
+
+const SUBJECT: &str = "declared";
+const UNKNOWN: &str = "not compared with what administrators have changed";
 
 /// Brings them into the store.
 pub(in crate::app) struct Declaring<'a>(&'a Settings);
@@ -29,15 +39,33 @@ impl<'a> Declaring<'a> {
     }
 }
 
+impl Declaring<'_> {
+    /// Compares what is declared with the `stored` records of its clients. The rules of what the settings
+    /// alone show were kept when they were read.
+    async fn compare(
+        &self,
+        stored: Vec<Result<Option<Stored<Client>>, ReadError>>,
+        findings: &mut Findings,
+    ) {
+        // The step that starts the pool reports that there can be none.
+        let Ok(hashes) = Hashes::of(self.0).start() else { return };
+        let refusals = rehearse(self.0, stored, &hashes, SystemClock.now()).await;
+        if refusals.is_empty() {
+            findings.good(SUBJECT, "it fits what administrators have changed");
+        }
+        for refusal in refusals {
+            findings.refuse(SUBJECT, &refusal.into(), "mend the settings: a start refuses it");
+        }
+    }
+}
+
 impl<'a> Step for Declaring<'a> {
     type Given = Bringing<'a>;
     type Made = ();
 
-    /// Reports the effect of the next start on the records that the last one found declared. The
-    /// settings are read by the rules that a declaration must keep; what administrators changed
-    /// since is in the store, which nobody else reads while a server has it open.
-    async fn look(&self, _: &mut Seen, findings: &mut Findings) {
-        const SUBJECT: &str = "declared";
+    /// Reports the effect of the next start on the records that the last one found declared, and every
+    /// declaration that does not fit what administrators have changed since.
+    async fn look(&self, seen: &mut Seen, findings: &mut Findings) {
         let Self(settings) = self;
         let gone = left_out(settings);
         if gone.is_empty() {
@@ -55,10 +83,17 @@ impl<'a> Step for Declaring<'a> {
                 Undeclared::Keep => findings.good(SUBJECT, format!("{found}: it stays as it is")),
             }
         }
-        let is_new = settings.store.url.is_none() && !SledStore::exists(&settings.store.path);
-        if !is_new && !settings.clients.is_empty() {
-            let found = "only a start compares it with what administrators have changed";
-            findings.good(SUBJECT, found);
+        match std::mem::take(&mut seen.clients) {
+            StoredClients::Read(stored) => self.compare(stored, findings).await,
+            StoredClients::Served if settings.clients.is_empty() => {}
+            StoredClients::Served => {
+                findings.good(SUBJECT, format!("{UNKNOWN}: a server has the store open"));
+            }
+            StoredClients::Unread(error) => {
+                let remedy = "run the check again when that is mended";
+                findings.warn(SUBJECT, format!("{UNKNOWN}: the store: {error}"), remedy);
+            }
+            StoredClients::Nothing => {}
         }
     }
 

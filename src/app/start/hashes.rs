@@ -18,7 +18,11 @@ impl<'a> Hashes<'a> {
         Self(settings)
     }
 
-    fn start(&self) -> Result<HashPool, Refusal> {
+    /// Starts them.
+    ///
+    /// # Errors
+    /// When one cannot be had.
+    pub(super) fn start(&self) -> Result<HashPool, Refusal> {
         let passwords = &self.0.passwords;
         let threads = passwords.threads.map_or_else(default_threads, usize::from);
         let started = HashPool::start(threads, passwords.cost, Arc::new(SystemEntropy));

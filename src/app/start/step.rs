@@ -3,7 +3,11 @@
 use thiserror::Error;
 
 use super::{finding::Findings, refusal::Refusal};
-use crate::domain::key_ring::KeyId;
+use crate::{
+    config::Settings,
+    domain::{client::Client, client_id::ClientId, key_ring::KeyId},
+    store::{ReadError, Stored, sled::CopyError},
+};
 
 /// One step. Both halves refuse by the same functions, so that they refuse alike and in the same words.
 pub(in crate::app) trait Step {
@@ -34,6 +38,27 @@ pub(in crate::app) struct Seen {
     pub(in crate::app) serving: bool,
     /// The keys that records of a database name.
     pub(in crate::app) named: Vec<KeyId>,
+    /// The records of the clients that the settings declare.
+    pub(in crate::app) clients: StoredClients,
+}
+
+/// The stored records of the clients that the settings declare.
+#[derive(Default)]
+pub(in crate::app) enum StoredClients {
+    /// There is no store, or the findings have the reason for which it cannot be read.
+    #[default]
+    Nothing,
+    /// A server has the store open, which is the only one to read it.
+    Served,
+    /// They were not read, for this reason.
+    Unread(CopyError),
+    /// In the order of the settings.
+    Read(Vec<Result<Option<Stored<Client>>, ReadError>>),
+}
+
+/// Returns the ids of the clients that the settings declare, in their order.
+pub(super) fn declared_ids(settings: &Settings) -> Vec<ClientId> {
+    settings.clients.iter().map(|declaration| declaration.id.clone()).collect()
 }
 
 /// Reason for which the process cannot start: only a step makes one.

@@ -1,10 +1,6 @@
 //! The store: a data directory of this machine, or a database.
 
-use std::{
-    fs::{self, File, TryLockError},
-    io,
-    path::Path,
-};
+use std::{fs, io, path::Path};
 
 use tokio::task::spawn_blocking;
 
@@ -15,14 +11,14 @@ use super::{
     database,
     finding::Findings,
     refusal::Refusal,
-    step::{Nothing, Seen, Step},
+    step::{Nothing, Seen, Step, StoredClients, declared_ids},
 };
 use crate::{
     config::Settings,
     domain::time::Clock as _,
     store::{
         Engine,
-        sled::{OpenError, SledOptions, SledStore, look},
+        sled::{CopyError, OpenError, SledOptions, SledStore, is_open, look, read_clients},
     },
 };
 
@@ -43,7 +39,7 @@ impl<'a> OpenStore<'a> {
     }
 
     /// Looks at the data directory, which a server may have open.
-    fn look_at_directory(&self, seen: &mut Seen, findings: &mut Findings) {
+    async fn look_at_directory(&self, seen: &mut Seen, findings: &mut Findings) {
         const UNREADABLE: &str = "give it to the user that serves, or see docs/store.md";
         let (path, shown) = (self.path(), self.path().display());
         // As a start locks it.
@@ -63,14 +59,16 @@ impl<'a> OpenStore<'a> {
                 }
             };
         }
-        seen.serving = is_locked(&path.join("lock"));
+        seen.serving = is_open(path);
         if seen.serving {
+            seen.clients = StoredClients::Served;
             findings.good("store", format!("{shown} holds a store, in use by a server"));
             return;
         }
         match look(path) {
             Ok(()) if SledStore::exists(path) => {
                 findings.good("store", format!("{shown} holds a store, in use by nobody"));
+                self.read_clients(seen, findings).await;
             }
             Ok(()) => {
                 findings
@@ -78,6 +76,25 @@ impl<'a> OpenStore<'a> {
             }
             Err(error) => findings.refuse("store", &self.refuse(error), UNREADABLE),
         }
+    }
+
+    /// Reads the stored records of the clients that the settings declare.
+    async fn read_clients(&self, seen: &mut Seen, findings: &mut Findings) {
+        let (path, keep_free) = (self.path().to_owned(), self.0.store.min_free_space.as_u64());
+        let ids = declared_ids(self.0);
+        if ids.is_empty() {
+            return;
+        }
+        let read = spawn_blocking(move || read_clients(&path, &ids, keep_free, &SystemEntropy));
+        seen.clients = match read.await {
+            Ok(Ok(clients)) => StoredClients::Read(clients),
+            Ok(Err(CopyError::Open(error))) => {
+                let remedy = "see docs/store.md, When the store is damaged";
+                return findings.refuse("store", &self.refuse(error), remedy);
+            }
+            Ok(Err(error)) => StoredClients::Unread(error),
+            Err(error) => return findings.refuse("store", &error.into(), "report it"),
+        };
     }
 
     /// Opens the data directory. The opening repeats the checks of the look, while it holds
@@ -105,8 +122,8 @@ impl Step for OpenStore<'_> {
 
     async fn look(&self, seen: &mut Seen, findings: &mut Findings) {
         match &self.0.store.url {
-            None => self.look_at_directory(seen, findings),
-            Some(url) => database::look(&self.0.store, url, seen, findings).await,
+            None => self.look_at_directory(seen, findings).await,
+            Some(url) => database::look(self.0, url, seen, findings).await,
         }
     }
 
@@ -116,11 +133,4 @@ impl Step for OpenStore<'_> {
             Some(url) => database::open(&self.0.store, url).await,
         }
     }
-}
-
-/// Returns whether a process holds the lock. A lock that cannot be opened counts as free: its owner
-/// has a finding already.
-fn is_locked(lock: &Path) -> bool {
-    let locked = File::open(lock).map(|file| file.try_lock());
-    matches!(locked, Ok(Err(TryLockError::WouldBlock)))
 }

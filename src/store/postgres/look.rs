@@ -1,6 +1,7 @@
 //! Inspects a database without opening it as a store: its version, its durability and its clock.
 
 use std::{
+    collections::HashMap,
     hash::{BuildHasher as _, RandomState},
     sync::Arc,
 };
@@ -11,9 +12,13 @@ use super::{
     DatabaseClock, OpenError, PostgresOptions,
     clock::READING,
     connections::{Connection, Connections},
+    rows::stored,
     schema,
 };
-use crate::domain::{key_ring::KeyId, time::Clock};
+use crate::{
+    domain::{client::Client, client_id::ClientId, key_ring::KeyId, time::Clock},
+    store::{ReadError, Record as _, Stored},
+};
 
 /// Results of an inspection.
 #[derive(Clone, Debug)]
@@ -26,24 +31,31 @@ pub struct Look {
     pub clock_skew: i64,
     /// Keys that records name. Empty if there is no store yet.
     pub keys: Vec<KeyId>,
+    /// Records of the clients asked for, in their order, or `None` if there is no store yet.
+    pub clients: Option<Vec<Result<Option<Stored<Client>>, ReadError>>>,
 }
 
-/// Inspects the database and changes nothing.
+/// Inspects the database, reads the clients with these ids, and changes nothing.
 ///
 /// # Errors
 /// Fails if the database cannot be reached or an opening would be refused.
-pub async fn look(options: &PostgresOptions, own_clock: Arc<dyn Clock>) -> Result<Look, OpenError> {
+pub async fn look(
+    options: &PostgresOptions,
+    ids: &[ClientId],
+    own_clock: Arc<dyn Clock>,
+) -> Result<Look, OpenError> {
     let connections = Connections::to(options)?;
     refuse_pooler(&connections).await?;
     let mut connection = schema::connection(&connections).await?;
     schema::rehearse(&mut connection).await?;
     let keys = keys(&connection).await?;
+    let clients = clients(&connection, ids).await?;
     let version = connection.query_one("SHOW server_version", &[]).await?.try_get(0)?;
     let synchronous = is_synchronous(&connection).await?;
     let clock = DatabaseClock::new(own_clock);
     read_clock(&connection, &clock).await?;
     connections.close();
-    Ok(Look { version, synchronous, clock_skew: clock.skew() / 1_000, keys })
+    Ok(Look { version, synchronous, clock_skew: clock.skew() / 1_000, keys, clients })
 }
 
 /// Refuses a pooler that gives each transaction another session. Notices and locks are lost in such
@@ -68,13 +80,37 @@ pub(super) async fn refuse_pooler(connections: &Connections) -> Result<(), OpenE
 }
 
 async fn keys(connection: &Connection) -> Result<Vec<KeyId>, OpenError> {
-    let there = "SELECT to_regclass('jeton_keys') IS NOT NULL";
-    if !connection.query_one(there, &[]).await?.try_get::<_, bool>(0)? {
+    if !is_there(connection, "jeton_keys").await? {
         return Ok(Vec::new());
     }
     let rows = connection.query("SELECT key_id FROM jeton_keys", &[]).await?;
     let key = |row: &Row| row.try_get::<_, &[u8]>(0).ok()?.try_into().ok().map(KeyId::from_bytes);
     Ok(rows.iter().filter_map(key).collect())
+}
+
+async fn clients(
+    connection: &Connection,
+    ids: &[ClientId],
+) -> Result<Option<Vec<Result<Option<Stored<Client>>, ReadError>>>, OpenError> {
+    if !is_there(connection, "jeton_clients").await? {
+        return Ok(None);
+    }
+    let sql = "SELECT key, version, record FROM jeton_clients WHERE key = ANY($1)";
+    let keys: Vec<&[u8]> = ids.iter().map(Client::key_bytes).collect();
+    let mut rows: HashMap<Vec<u8>, Row> = HashMap::with_capacity(ids.len());
+    for row in connection.query(sql, &[&keys]).await? {
+        rows.insert(row.try_get(0)?, row);
+    }
+    let found = ids.iter().map(|id| {
+        rows.get(Client::key_bytes(id)).map(|row| stored::<Client>(id, row, 1)).transpose()
+    });
+    Ok(Some(found.collect()))
+}
+
+/// Returns whether the database has that table.
+async fn is_there(connection: &Connection, table: &str) -> Result<bool, OpenError> {
+    let there = "SELECT to_regclass($1::text) IS NOT NULL";
+    Ok(connection.query_one(there, &[&table]).await?.try_get(0)?)
 }
 
 /// Reads the database's clock for the first time, and warns if it is behind the times that

@@ -8,6 +8,7 @@
 //! | `seal` | checksums of a store that was closed in order, see [`seal`] |
 //! | `store` | sled's own files |
 //! | `ballast` | space for a start on a full disk, see [`Ballast`] |
+//! | `copy` | a copy of the store that is only read, see [`spare_copy`](super::spare_copy) |
 //! | `filling` | a store that is being restored, see [`FreshStore`](super::FreshStore) |
 //!
 //! sled alone does not ensure all of this. It never syncs its `conf` file or any directory, it
@@ -184,7 +185,7 @@ impl DataDirectory {
     }
 
     /// Waits until sled has released its lock, which is its last action.
-    fn until_closed(&self) -> io::Result<()> {
+    pub(super) fn until_closed(&self) -> io::Result<()> {
         let file = self.file()?;
         for _ in 0..CLOSE_ATTEMPTS {
             match file.try_lock() {
@@ -324,7 +325,7 @@ fn open_sled(path: &Path, cache_bytes: u64) -> Result<Db, OpenError> {
 }
 
 /// Returns the names of the complete snapshots in a directory.
-fn snapshots(directory: &Path) -> io::Result<Vec<OsString>> {
+pub(super) fn snapshots(directory: &Path) -> io::Result<Vec<OsString>> {
     let mut names = Vec::new();
     for entry in fs::read_dir(directory)? {
         let name = entry?.file_name();

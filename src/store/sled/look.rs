@@ -1,7 +1,11 @@
 //! Inspects a data directory without opening it: finds everything that an opening would refuse
 //! before its first write.
 
-use std::{fs, io, path::Path};
+use std::{
+    fs::{self, File, TryLockError},
+    io,
+    path::Path,
+};
 
 use rustix::fs::{Access, access};
 
@@ -18,6 +22,13 @@ pub fn look(path: &Path) -> Result<(), OpenError> {
     reach(path)?;
     let path = path.to_owned();
     guarded(move || directory::judge(&path).map(drop))
+}
+
+/// Returns `true` if a process has the store in the data directory `path` open. A lock that cannot be
+/// opened counts as free.
+pub fn is_open(path: &Path) -> bool {
+    let locked = File::open(path.join("lock")).map(|file| file.try_lock());
+    matches!(locked, Ok(Err(TryLockError::WouldBlock)))
 }
 
 /// Accesses everything below `path` as its owner would.

@@ -6,6 +6,7 @@ mod check;
 mod cleaner;
 mod command;
 mod committer;
+mod contents;
 mod count;
 #[cfg(test)]
 mod damaged;
@@ -24,12 +25,14 @@ mod meta;
 mod metrics;
 mod open;
 mod open_error;
+mod options;
 #[cfg(test)]
 mod readers;
 mod records;
 mod schema;
 mod seal;
 mod space;
+mod spare_copy;
 mod table;
 mod tables;
 #[cfg(test)]
@@ -49,11 +52,12 @@ pub use self::{
     directory::make_durably,
     fresh::{FreshError, FreshStore},
     handle::Failure,
-    look::look,
-    open::SledOptions,
+    look::{is_open, look},
     open_error::OpenError,
+    options::SledOptions,
     records::SledRecords,
     space::Readiness,
+    spare_copy::{CopyError, FoundClients, read_clients},
 };
 use self::{
     command::Command, engine::Engine, handle::Handle, index::ExpiryEntry, meta::Meta,

@@ -1,89 +1,23 @@
 //! Opens the store and checks it against the notes of its last use.
 
-use std::{fs::File, io, path::PathBuf, sync::Arc};
+use std::{fs::File, io, sync::Arc};
 
 use super::{
-    OpenError, SledRecords, SledStore,
+    OpenError, SledOptions, SledRecords, SledStore,
     ballast::Ballast,
-    cleaner::Cleaner,
     committer::Committer,
-    directory::{DataDirectory, Opened},
-    engine::Engine,
+    contents::{Contents, sync},
+    directory::DataDirectory,
     guard::guarded,
-    meta::Meta,
     metrics::{SledMetrics, serve_lookups, serve_space},
-    schema,
     space::Space,
-    tables::Tables,
+    spare_copy::remove_leftover,
     ticker::every_second,
-    trees::Trees,
 };
 use crate::{
     domain::entropy::{Entropy, draw},
     store::StoreId,
 };
-
-/// Location and memory limits of the store.
-#[derive(Clone, Debug)]
-pub struct SledOptions {
-    /// The data directory. If it is absent it is created, readable by its owner only.
-    pub path: PathBuf,
-    /// Bytes of cached records. sled's own page cache takes a quarter of this in addition.
-    pub cache_bytes: u64,
-    /// Bytes to keep free on the file system, see [`Readiness`](super::Readiness). 0 disables the
-    /// check.
-    pub min_free_space: u64,
-    /// Number of bytes by which the file can exceed the needs of its grants before it is cleaned.
-    pub spare_bytes: u64,
-}
-
-impl SledOptions {
-    /// Returns options without a mark for free space and with 128 MiB of spare bytes.
-    pub const fn new(path: PathBuf, cache_bytes: u64) -> Self {
-        Self { path, cache_bytes, min_free_space: 0, spare_bytes: 128 << 20 }
-    }
-}
-
-/// Contents of the opened store.
-struct Contents {
-    meta: Arc<Meta>,
-    tables: Tables,
-    trees: Trees,
-    cleaner: Cleaner,
-}
-
-impl Contents {
-    /// Refuses a store that lacks a noted batch. Writes the initial data of a new store.
-    fn read(
-        engine: &Engine,
-        file: &File,
-        options: &SledOptions,
-        new_id: StoreId,
-        floor: Option<u64>,
-    ) -> Result<Self, OpenError> {
-        let meta = engine.tree("meta")?;
-        match schema::read(&meta)? {
-            None if floor.is_some() => return Err(OpenError::damaged("it is empty")),
-            None => Meta::create(&meta, new_id)?,
-            Some(found) => schema::migrate(engine, &meta, found, || sync(engine, file))?,
-        }
-        let meta = Arc::new(Meta::open(meta)?);
-        if floor.is_some_and(|floor| meta.batches() < floor) {
-            return Err(OpenError::damaged("the end of its log is missing"));
-        }
-        Ok(Self {
-            meta,
-            tables: Tables::open(engine, options.cache_bytes)?,
-            trees: Trees::open(engine)?,
-            cleaner: Cleaner::open(engine, options.spare_bytes)?,
-        })
-    }
-}
-
-fn sync(engine: &Engine, file: &File) -> Result<(), OpenError> {
-    engine.flush()?;
-    Ok(file.sync_data()?)
-}
 
 impl SledStore {
     /// Opens the store, and creates it if it is absent. Blocks while sled reads its log and while
@@ -108,15 +42,12 @@ impl SledStore {
         if options.min_free_space > 0 {
             directory.hold_space();
         }
-        let Opened { db, floor, was_sealed } = directory.open(options.cache_bytes / 4)?;
-        let engine = Engine::new(db);
-        let file = directory.file()?;
-        let Contents { meta, tables, trees, cleaner } =
-            Contents::read(&engine, &file, options, new_id, floor)?;
-        if floor.is_some() && !was_sealed {
-            tables.check()?;
-            trees.check()?;
+        if let Err(error) = remove_leftover(&options.path) {
+            tracing::warn!(%error, "what a check left in the data directory stays: remove `copy`");
         }
+        let Contents { engine, tables, meta, trees, cleaner } =
+            Contents::open(&directory, options, new_id)?;
+        let file = directory.file()?;
         sync(&engine, &file)?;
         let floor = Arc::new(directory.put_floor(meta.batches())?);
         // The reserve is allocated again before the store is served, since other processes can use
