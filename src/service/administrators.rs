@@ -1,7 +1,9 @@
 //! Sees to it that somebody administers: no change takes the last one away unasked, and the machine itself
 //! lets one in again.
 
-use tokio::sync::MutexGuard;
+use std::time::Duration;
+
+use tokio::time::sleep;
 
 use super::{Service, audit_line, records::MAX_RACES};
 use crate::{
@@ -10,15 +12,17 @@ use crate::{
         client::Client,
         client_id::ClientId,
         client_secret::{SecretHash, StoredSecret},
-        entropy::Entropy,
+        entropy::{Entropy, draw},
         error::Error,
         time::Timestamp,
     },
-    store::{Pages, ReadError, Records as _, Store, Write, WriteError},
+    store::{Pages, ReadError, Records as _, Store, Stored, Write, WriteError},
 };
 
 /// Clients that are read at a time.
 const STEP: usize = 256;
+/// Longest pause before another administrator is written.
+const MOST_ASIDE: Duration = Duration::from_millis(16);
 
 /// Permission for a change to leave no administrator.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -29,30 +33,60 @@ pub enum NoAdministrator {
     Allowed,
 }
 
+/// A change of a client that may take an administrator away.
+#[derive(Clone, Copy)]
+pub(super) struct Leaving<'a> {
+    /// The client as it is.
+    pub(super) before: &'a Client,
+    /// The client as it will be; `None` where it is deleted.
+    pub(super) after: Option<&'a Client>,
+    /// Permission to leave none.
+    pub(super) may_be_none: NoAdministrator,
+}
+
 impl<S: Store> Service<S> {
-    /// Lets a change of a client go on that leaves another one who administers as surely, if it makes the
-    /// client do so less surely, or if that `may_be_none`. As long as what it returns is held no other such
-    /// change goes on at this instance: of two administrators who take each other away one is refused.
+    /// Lets a change go on that leaves another client which administers as surely, if it makes the client do
+    /// so less surely, or if that may be none. Returns `false` when another write came first: then the
+    /// change begins again.
+    ///
+    /// The other administrator is written as it is. Of two changes that cross, at any two instances, one has
+    /// read its client before the other wrote it, and loses its race: two administrators cannot take each
+    /// other away, nor can more of them in a circle. Read the client before this and replace it afterwards,
+    /// by the version that was read.
     ///
     /// # Errors
     /// `InvalidRequest` when there is no other one; `Unavailable`.
-    pub(super) async fn keep_administrator(
+    pub(super) async fn keep_administrator(&self, leaving: Leaving<'_>) -> Result<bool, Error> {
+        let Some(other) = self.other_administrator(leaving).await? else { return Ok(true) };
+        // Two changes in step with each other would take each other's race each time.
+        sleep(self.step_aside()).await;
+        let as_it_is = Client::clone(&other);
+        Ok(self.put(self.store.clients(), &other, as_it_is).await?.is_some())
+    }
+
+    /// Checks [`Self::keep_administrator`] without a write.
+    ///
+    /// # Errors
+    /// As there.
+    pub(super) async fn check_administrator(&self, leaving: Leaving<'_>) -> Result<(), Error> {
+        self.other_administrator(leaving).await.map(drop)
+    }
+
+    /// Returns the administrator that is to stay, if the change needs one.
+    async fn other_administrator(
         &self,
-        before: &Client,
-        after: Option<&Client>,
-        may_be_none: NoAdministrator,
-    ) -> Result<Option<MutexGuard<'_, ()>>, Error> {
-        let now = self.now();
+        leaving: Leaving<'_>,
+    ) -> Result<Option<Stored<Client>>, Error> {
+        let (now, Leaving { before, after, may_be_none }) = (self.now(), leaving);
         let was = before.administers(now);
         let will = after.map_or(Administers::Not, |client| client.administers(now));
         if will >= was || may_be_none == NoAdministrator::Allowed {
             return Ok(None);
         }
-        let held = self.administrators.lock().await;
         let another =
             find(&*self.store, |client| client.id != before.id && client.administers(now) >= was);
-        if another.await.map_err(|error| self.read_failed(error))?.is_some() {
-            return Ok(Some(held));
+        if let Some(other) = self.read(another).await? {
+            return Ok(Some(other));
         }
         let problem = match will {
             Administers::ForAWhile => {
@@ -64,6 +98,12 @@ impl<S: Store> Service<S> {
             }
         };
         Err(Error::InvalidRequest { field: "allow_no_administrator", problem })
+    }
+
+    /// A random part of [`MOST_ASIDE`].
+    fn step_aside(&self) -> Duration {
+        let [part] = draw(&*self.entropy);
+        MOST_ASIDE * u32::from(part) / u32::from(u8::MAX)
     }
 
     /// [`reset_administrator`], of the store that is served. It is in the audit, however it ends.
@@ -87,17 +127,18 @@ pub async fn administrator(
     store: &impl Store,
     now: Timestamp,
 ) -> Result<Option<ClientId>, ReadError> {
-    find(store, |client| client.administers(now) > Administers::Not).await
+    let found = find(store, |client| client.administers(now) > Administers::Not).await?;
+    Ok(found.map(|client| client.id.clone()))
 }
 
 async fn find(
     store: &impl Store,
     wanted: impl Fn(&Client) -> bool,
-) -> Result<Option<ClientId>, ReadError> {
+) -> Result<Option<Stored<Client>>, ReadError> {
     let mut pages = Pages::of(store.clients(), STEP);
     while let Some(page) = pages.next().await? {
-        if let Some(found) = page.iter().find(|client| wanted(client)) {
-            return Ok(Some(found.id.clone()));
+        if let Some(found) = page.into_iter().find(|client| wanted(client)) {
+            return Ok(Some(found));
         }
     }
     Ok(None)

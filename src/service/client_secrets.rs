@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::{Admin, NoAdministrator, Service, new_password::prepared};
+use super::{Admin, NoAdministrator, Service, administrators::Leaving, new_password::prepared};
 use crate::{
     domain::{
         client::{Client, ClientType},
@@ -118,10 +118,11 @@ impl<S: Store> Service<S> {
     /// # Errors
     /// As there.
     pub async fn check_rotation(&self, admin: &Admin, request: RotateSecret) -> Result<(), Error> {
-        let Rotation { found, change, no_administrator, .. } =
+        let Rotation { found, change, no_administrator: may_be_none, .. } =
             self.rotation(admin, request).await?;
         let next = change.apply(&found, self.now())?;
-        self.keep_administrator(&found, Some(&next), no_administrator).await.map(drop)
+        let leaving = Leaving { before: &found, after: Some(&next), may_be_none };
+        self.check_administrator(leaving).await
     }
 
     async fn rotation(&self, admin: &Admin, request: RotateSecret) -> Result<Rotation, Error> {

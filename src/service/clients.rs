@@ -3,8 +3,8 @@
 use std::fmt::Display;
 
 use super::{
-    Admin, NoAdministrator, Page, PageRequest, Service, client_secrets::NewClientSecret, page,
-    records::race,
+    Admin, NoAdministrator, Page, PageRequest, Service, administrators::Leaving,
+    client_secrets::NewClientSecret, page, records::race,
 };
 use crate::{
     domain::{
@@ -200,7 +200,10 @@ impl<S: Store> Service<S> {
     ) -> Result<(), Error> {
         let deleted = race(async || {
             let found = self.existing_client(id).await?;
-            let _kept = self.keep_administrator(&found, None, may_be_none).await?;
+            let leaving = Leaving { before: &found, after: None, may_be_none };
+            if !self.keep_administrator(leaving).await? {
+                return Ok(None);
+            }
             let write = Write::Delete(found.version(), id.clone());
             let written = self.store.clients().write(write).await;
             self.won(written.map(drop)).map(|won| won.then_some(()))
@@ -231,7 +234,10 @@ impl<S: Store> Service<S> {
             if next == *found {
                 return Ok(Some(found));
             }
-            let _kept = self.keep_administrator(&found, Some(&next), may_be_none).await?;
+            let leaving = Leaving { before: &found, after: Some(&next), may_be_none };
+            if !self.keep_administrator(leaving).await? {
+                return Ok(None);
+            }
             self.put(self.store.clients(), &found, next).await
         })
         .await

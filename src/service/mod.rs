@@ -163,8 +163,6 @@ pub struct Service<S> {
     attempts_swept: Mutex<Option<AttemptsId>>,
     /// Position of the sweeper in the used assertions.
     assertions_swept: Mutex<Option<AssertionId>>,
-    /// Held while an administrator is taken away.
-    administrators: tokio::sync::Mutex<()>,
     budgets: RequestBudgets,
     clock: Arc<dyn Clock>,
     elapsed: Elapsed,
@@ -214,7 +212,6 @@ impl<S: Store> Service<S> {
             lockout: policies.lockout,
             attempts_swept: Mutex::default(),
             assertions_swept: Mutex::default(),
-            administrators: tokio::sync::Mutex::default(),
             budgets: RequestBudgets::new(metrics.over_requests.clone()),
             retention: Mutex::default(),
             clock,

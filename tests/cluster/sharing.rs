@@ -1,20 +1,23 @@
 //! Every change that one instance has acknowledged holds at all of them.
 
 use jeton::proto::v1::{
-    RevokeGrantsRequest, RotateClientSecretRequest, TokenKind, issue_token_request::Grant,
+    Client, GetClientRequest, RevokeGrantsRequest, RotateClientSecretRequest, TokenKind,
+    issue_token_request::Grant,
 };
-use tokio::time::Instant;
+use tokio::{join, time::Instant};
 use tonic::Code;
 
 use crate::{
     common::{
-        admin::Admin,
+        admin::{Admin, with_admin},
         caller::{Caller, by_password, client_credentials},
+        home::Home,
         refusal::{assert_refused, error_info},
+        settings::Table,
         wait::until,
     },
     database::Database,
-    fleet::{MAX_STALENESS, callers, introspected, refused_in_time, three},
+    fleet::{MAX_STALENESS, beside, callers, introspected, refused_in_time, start_at, three},
     watcher::Watcher,
 };
 
@@ -238,4 +241,37 @@ async fn a_batch_of_tokens_that_no_memory_holds_is_looked_up_together() {
 
 fn names(event: &jeton::proto::v1::Revocation, grant_id: &str) -> bool {
     format!("{event:?}").contains(grant_id)
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "needs PostgreSQL: tests/postgres.sh"]
+async fn administrators_who_take_each_other_away_at_several_instances_leave_one() {
+    let database = Database::shared("administrators");
+    let second = Table::confidential("second").toml("permissions", r#"["admin"]"#);
+    let settings = with_admin().and(second);
+    let first = start_at(&database, Home::new(), &settings).await;
+    let instances = [start_at(&database, beside(&first), &settings).await, first];
+    let root = Admin::of(&instances[0]).await;
+    let second = Admin::of(&instances[1]).await;
+    let second = Admin { id: "second".into(), secret: "second-secret".into(), ..second };
+    let disabled = |id: &str| Client { client_id: id.into(), disabled: true, ..Client::default() };
+    for round in 0..20 {
+        let (one, other) = join!(
+            root.update_client(disabled("second"), &["disabled"]),
+            second.update_client(disabled("root"), &["disabled"]),
+        );
+        assert!(one.is_ok() != other.is_ok(), "round {round}: {one:?} {other:?}");
+        let (stays, gone) = if one.is_ok() { (&root, "second") } else { (&second, "root") };
+        stays.set_disabled(gone, false).await;
+        // Authentication at the other instance may lag behind that.
+        until("both to be let in again", async || {
+            is_let_in(&root).await && is_let_in(&second).await
+        })
+        .await;
+    }
+}
+
+async fn is_let_in(admin: &Admin) -> bool {
+    let request = GetClientRequest { client_id: "root".to_owned() };
+    admin.stub.clone().get_client(admin.signed(request)).await.is_ok()
 }

@@ -3,6 +3,7 @@
 //! `JETON_MODEL_STEPS` says how many steps are taken (100,000), `JETON_MODEL_SEED` replays a run:
 //! the seed is printed at the start and with every failure.
 
+mod administrators;
 mod backlog;
 mod clock;
 mod dice;
