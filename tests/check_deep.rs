@@ -670,6 +670,6 @@ async fn a_store_that_was_not_closed_is_compared_as_well_and_what_a_check_left_i
     lock.try_lock().expect("it is free");
     let checked = Checked::run(&home, &[]);
     checked.says("warning", "declared", "in use by another process");
-    Server::start_at(home, &settings).await.stop().await;
+    let _home = Server::start_at(home, &settings).await.stop().await;
     assert!(left.exists());
 }

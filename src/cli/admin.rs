@@ -1,4 +1,4 @@
-//! `jeton admin`.
+//! Runs `jeton admin`: makes an administrator on the machine of the store.
 
 use std::path::PathBuf;
 

@@ -1,4 +1,4 @@
-//! `jeton backup`.
+//! Runs `jeton backup`: takes a backup of a running server, or inspects one.
 
 use std::{
     fs::{self, File, Metadata},

@@ -1,4 +1,4 @@
-//! `jeton check`.
+//! Runs `jeton check`: examines settings, this machine and a store before a start.
 
 use std::path::{Path, PathBuf};
 

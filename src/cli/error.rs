@@ -98,8 +98,8 @@ pub(super) enum CliError {
     EverybodyKnows(ListenAddress),
     /// Every process that reaches an agent may ask it.
     #[error(
-        "{0}: other machines reach this address, and everything that reaches it may ask: it must be one like 127.0.0.1, \
-         or callers must show certificates (--tls-cert, --tls-key, --tls-client-ca)"
+        "{0}: other machines reach this address, and every process that reaches it may ask: it must be one \
+         like 127.0.0.1, or callers must show certificates (--tls-cert, --tls-key, --tls-client-ca)"
     )]
     Elsewhere(&'static str),
     /// A file.

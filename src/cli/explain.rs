@@ -1,4 +1,4 @@
-//! `jeton token explain`.
+//! Runs `jeton token explain`: prints the whole story of a token or a grant.
 
 use clap::Args;
 use serde_json::Value;

@@ -1,4 +1,4 @@
-//! `jeton grant`.
+//! Runs `jeton grant`: lists, shows and ends grants.
 
 use clap::{Args, Subcommand};
 

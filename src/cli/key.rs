@@ -1,4 +1,4 @@
-//! `jeton key`.
+//! Runs `jeton key`: makes, activates, lists and removes server keys.
 
 use std::{path::PathBuf, time::Duration};
 

@@ -1,4 +1,4 @@
-//! `jeton lockout`.
+//! Runs `jeton lockout`: lists and lifts the lockouts of users.
 
 use clap::{Args, Subcommand};
 use serde_json::Value;

@@ -1,4 +1,4 @@
-//! `jeton migrate`.
+//! Runs `jeton migrate`: moves a store from one engine to another.
 
 use std::path::PathBuf;
 

@@ -1,4 +1,4 @@
-//! `jeton restore`.
+//! Runs `jeton restore`: makes a data directory of a backup.
 
 use std::{
     fs::File,

@@ -1,4 +1,4 @@
-//! `jeton serve`.
+//! Runs `jeton serve`: the server itself.
 
 use std::{
     io::{self, Write as _},

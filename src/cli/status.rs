@@ -1,4 +1,4 @@
-//! `jeton status`.
+//! Runs `jeton status`: prints the state of running servers.
 
 use clap::Args;
 use serde_json::Value;

@@ -1,4 +1,4 @@
-//! `jeton token`.
+//! Runs `jeton token`: issues, refreshes, introspects and revokes tokens.
 
 use clap::{Args, Subcommand};
 use tonic::{Response, Status};

@@ -1,4 +1,4 @@
-//! `jeton user`.
+//! Runs `jeton user`: creates, shows, changes and deletes users.
 
 use clap::{Args, Subcommand, ValueEnum};
 use prost_types::FieldMask;

@@ -9,6 +9,7 @@ use super::{
     duration,
     environment::Environment,
     fields::{Fields, Placed},
+    pasted::name,
     phc,
     secrets::SecretSettings,
     warning::Warning,
@@ -64,7 +65,7 @@ impl DeclaredClient {
         environment: &dyn Environment,
         secrets: &SecretSettings,
     ) -> Option<Placed<Self>> {
-        let id = fields.required("id", "a string", ClientId::parse_new);
+        let id = fields.required("id", "a string", |text| name(text, ClientId::parse_new));
         let secret = credential::read(fields, &SECRET, environment, secret_hash);
         let patch = read_patch(fields, environment);
         // The client counts as certified even if its certificates, identities or keys are invalid.

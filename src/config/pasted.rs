@@ -1,5 +1,7 @@
 //! Recognizes secrets by their form, where people paste them into the wrong place.
 
+use crate::domain::invalid::Invalid;
+
 /// Prefixes of the tokens of jeton, and of generated client secrets.
 const PREFIXES: [&str; 3] = ["jat_", "jrt_", "jcs_"];
 /// Letters and digits behind it from which on it is no name: a secret may have lost its end.
@@ -38,6 +40,20 @@ pub fn without_secrets(text: &str) -> String {
         }
     });
     words.chain([key.to_owned()]).collect()
+}
+
+/// Reads a name by `parse`.
+///
+/// # Errors
+/// As `parse`, and for what may be a secret: a name is shown in logs, lists and answers.
+pub(super) fn name<T>(
+    text: &str,
+    parse: impl FnOnce(&str) -> Result<T, Invalid>,
+) -> Result<T, Invalid> {
+    if may_be_secret(text) {
+        return Err(Invalid("must be a name, not a token or a secret"));
+    }
+    parse(text)
 }
 
 fn is_ours(text: &str) -> bool {

@@ -42,7 +42,7 @@ impl Damage {
     pub(super) fn serve(&self, registry: &Registry) {
         let damaged = registry.gauge(
             "jeton_store_damaged_records",
-            "Records that were met since the start and do not decode.",
+            "Records that were met since the start and do not decode; 10,000 stands for all that are more.",
         );
         let damage = self.clone();
         registry.before_reading(move || {

@@ -271,6 +271,26 @@ async fn administrators_who_take_each_other_away_at_several_instances_leave_one(
     }
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "needs PostgreSQL: tests/postgres.sh"]
+async fn an_event_that_does_not_decode_is_logged_and_hides_no_revocation() {
+    let database = Database::shared("damaged_event");
+    let instances = three(&database).await;
+    let [first, second, _] = callers(&instances, "shop").await;
+    let tokens = first.log_in().await;
+    assert!(second.is_active(&tokens.access_token).await);
+    instances[1].signal("STOP");
+    first.revoke(&tokens.refresh_token).await.expect("revoked");
+    let revoked = Instant::now();
+    database.run(
+        "UPDATE jeton_changes SET change = '\\xff' \
+         WHERE sequence = (SELECT head FROM jeton_feed)",
+    );
+    instances[1].signal("CONT");
+    instances[1].logs("an event of the feed is damaged").await;
+    refused_in_time(&second, &tokens.access_token, revoked).await;
+}
+
 async fn is_let_in(admin: &Admin) -> bool {
     let request = GetClientRequest { client_id: "root".to_owned() };
     admin.stub.clone().get_client(admin.signed(request)).await.is_ok()

@@ -229,3 +229,15 @@ fn an_agent_listens_where_only_its_machine_reaches_it() {
         assert!(said.contains("other machines reach this address"), "{said}");
     }
 }
+
+#[test]
+fn an_agent_without_a_socket_takes_no_mode_and_no_owner_of_one() {
+    let home = Home::new();
+    for flags in [["--socket-mode", "0660"], ["--socket-owner", ":33"]] {
+        let said =
+            command::run(&home, &[&["agent", "--client-id", "gateway"], &flags[..]].concat());
+        assert_eq!(said.status.code(), Some(2));
+        let said = String::from_utf8_lossy(&said.stderr).into_owned();
+        assert!(said.contains("are for a listener on unix: and a path"), "{said}");
+    }
+}

@@ -35,7 +35,11 @@ class Jeton:
         self.process = subprocess.Popen(
             command, cwd=self.home, stdout=subprocess.DEVNULL, stderr=log
         )
-        until("jeton to serve", self.serves)
+        try:
+            until("jeton to serve", self.serves)
+        except BaseException:
+            end(self.process)
+            raise
 
     def serves(self) -> bool:
         assert self.process.poll() is None, (self.home / "log").read_text()
@@ -89,6 +93,11 @@ class Agent:
         log = (home / "log").open("wb")
         environment = os.environ | {"JETON_CLIENT_SECRET": "demo-secret"}
         self.process = subprocess.Popen(command, cwd=home, stderr=log, env=environment)
+
+
+def end(process: subprocess.Popen[bytes]) -> None:
+    process.terminate()
+    process.wait(LIMIT)
 
 
 def until(what: str, condition: Callable[[], bool]) -> None:

@@ -3,17 +3,20 @@
 Usage: run.py TOOLS JETON [PROXY...]
 """
 
+import contextlib
 import http.client
 import os
 import signal
+import subprocess
 import sys
 import tempfile
 import time
 from pathlib import Path
 
 from gateways import CHECK, GATEWAY, GATEWAYS, GRPC, SERVICE, Gateway, free_port
-from processes import Agent, Jeton, until
+from processes import Agent, Jeton, end, until
 from visits import LIMIT, PARTS, GrpcService, GrpcVisit, Service, Visit
+
 
 def check(gateway: Gateway, jeton: Jeton, port: int) -> dict[str, str]:
     """Every case. Answers with what the service saw of a user."""
@@ -97,16 +100,19 @@ def main() -> None:
     print("| proxy | the service saw of alice | while jeton is away | took |")
     for gateway in chosen:
         began = time.monotonic()
-        with tempfile.TemporaryDirectory() as directory:
+        with tempfile.TemporaryDirectory() as directory, contextlib.ExitStack() as started:
             home = Path(directory)
             for name in ("jeton", "proxy"):
                 (home / name).mkdir()
             jeton = Jeton(os.path.abspath(binary), home / "jeton")
+            # Of the process that is its last.
+            started.callback(lambda jeton: end(jeton.process), jeton)
             port = free_port()
             asked: Jeton | Agent = jeton
             if gateway.agent:
                 (home / "agent").mkdir()
                 asked = Agent(jeton.binary, home / "agent", jeton.ports["grpc"], gateway.sockets)
+                started.callback(end, asked.process)
             ports = {
                 GATEWAY: port,
                 SERVICE: services[gateway.grpc],
@@ -114,16 +120,22 @@ def main() -> None:
                 CHECK: asked.ports["check"],
             }
             proxy = gateway.start(home / "proxy", Path(tools).resolve(), ports)
+            started.callback(end, proxy)
+
+            visit = GrpcVisit if gateway.grpc else Visit
+
+            def up(
+                proxy: subprocess.Popen[bytes] = proxy,
+                visit: type[Visit] | type[GrpcVisit] = visit,
+                port: int = port,
+            ) -> bool:
+                assert proxy.poll() is None, "it has ended"
+                try:
+                    return visit(port).status == 401
+                except (OSError, http.client.HTTPException):
+                    return False
+
             try:
-
-                def up() -> bool:
-                    assert proxy.poll() is None, "it has ended"
-                    visit = GrpcVisit if gateway.grpc else Visit
-                    try:
-                        return visit(port).status == 401
-                    except (OSError, http.client.HTTPException):
-                        return False
-
                 until("the proxy to answer", up)
                 seen = check(gateway, jeton, port)
                 if gateway.agent:
@@ -132,12 +144,6 @@ def main() -> None:
                 print(f"{gateway.name}:\n{(home / 'proxy' / 'log').read_text()[-4000:]}")
                 print((home / "jeton" / "log").read_text()[-4000:])
                 raise
-            finally:
-                proxy.terminate()
-                proxy.wait(LIMIT)
-                for process in (asked.process, jeton.process):
-                    process.terminate()
-                    process.wait(LIMIT)
             shown = ", ".join(f"{part}" for part in seen)
             took = time.monotonic() - began
             print(f"| {gateway.name} | {shown} | {gateway.away} | {took:.1f} s |", flush=True)

@@ -112,6 +112,11 @@ pub(super) struct Sockets {
 }
 
 impl Sockets {
+    /// Returns whether the mode or the owner is another than the default.
+    fn are_set(&self) -> bool {
+        self.socket_mode != SocketMode::default() || self.socket_owner.is_some()
+    }
+
     pub(super) fn access(&self) -> SocketAccess {
         SocketAccess {
             mode: self.socket_mode,
@@ -166,7 +171,7 @@ impl Agent {
         let check = self.check_listen.clone().address();
         let listeners = [(Some(&self.listen), "--listen"), (check.as_ref(), "--check-listen")];
         let listeners = listeners.into_iter().filter_map(|(address, name)| Some((address?, name)));
-        let mut networked = false;
+        let (mut networked, mut sockets) = (false, false);
         for (address, name) in listeners {
             if !address.is_local() && !known {
                 return Err(CliError::Elsewhere(name));
@@ -179,6 +184,12 @@ impl Agent {
                 ));
             }
             networked |= network;
+            sockets |= !network;
+        }
+        if !sockets && self.socket.are_set() {
+            return Err(CliError::Usage(
+                "--socket-mode and --socket-owner are for a listener on unix: and a path, and there is none",
+            ));
         }
         if tls.is_some() && !networked {
             return Err(CliError::Usage(

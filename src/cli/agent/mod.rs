@@ -1,4 +1,4 @@
-//! `jeton agent`.
+//! Runs `jeton agent`: answers about tokens beside the services that ask.
 
 mod arguments;
 mod identity;

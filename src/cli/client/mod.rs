@@ -1,4 +1,4 @@
-//! `jeton client`.
+//! Runs `jeton client`: creates, shows, changes and deletes clients, and rotates their secrets.
 
 mod fields;
 mod keys;

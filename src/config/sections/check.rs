@@ -5,6 +5,7 @@ use crate::{
     config::{
         fields::Fields,
         listen_address::{ListenAddress, listener_or_off},
+        pasted::name,
         section::section,
         sections::socket_access::SocketAccess,
         value::{choice, switch, text},
@@ -31,7 +32,7 @@ section! {
         /// Only this machine may reach it: every request to it is made as `client`. "off" listens nowhere.
         listen: Option<ListenAddress> = listener_or_off().or(None).flag("check-listen", "ADDRESS"),
         /// The client as which /check asks.
-        client: Option<ClientId> = text("a string", ClientId::parse, ClientId::to_string)
+        client: Option<ClientId> = text("a string", client, ClientId::to_string)
             .optional()
             .flag("check-client", "ID")
             .example("gateway"),
@@ -66,8 +67,8 @@ impl CheckSettings {
         if !listen.is_local() {
             fields.refuse(
                 &Self::listen(),
-                "other machines reach this address, and whoever reaches it may ask: it must be one like \
-                 127.0.0.1",
+                "other machines reach this address, and every process that reaches it may ask: it must be \
+                 one like 127.0.0.1",
             );
         }
         if settings.client.is_none() {
@@ -76,6 +77,10 @@ impl CheckSettings {
         settings.socket.check(fields, Some(listen));
         settings
     }
+}
+
+fn client(text: &str) -> Result<ClientId, Invalid> {
+    name(text, ClientId::parse)
 }
 
 fn headers(prefix: &str) -> Result<IdentityHeaders, Invalid> {

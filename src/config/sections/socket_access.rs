@@ -69,14 +69,26 @@ impl SocketAccess {
         Self { mode: socket_mode, owner: socket_owner, uids: socket_uids }
     }
 
-    /// Refuses users of a listener that has no socket of the file system: they would keep nobody out.
+    /// Refuses what differs from the default where the listener has no socket of the file system: it would
+    /// keep nobody out.
     pub(in crate::config) fn check(
         &self,
         fields: &mut Fields<'_, '_>,
         listen: Option<&ListenAddress>,
     ) {
-        if self.uids.is_some() && !matches!(listen, Some(ListenAddress::Unix(_))) {
-            fields.refuse(&Socket::socket_uids(), "is for a listener on unix: and a path");
+        const PROBLEM: &str = "is for a listener on unix: and a path";
+        let default = Self::default();
+        if matches!(listen, Some(ListenAddress::Unix(_))) {
+            return;
+        }
+        if self.mode != default.mode {
+            fields.refuse(&Socket::socket_mode(), PROBLEM);
+        }
+        if self.owner != default.owner {
+            fields.refuse(&Socket::socket_owner(), PROBLEM);
+        }
+        if self.uids != default.uids {
+            fields.refuse(&Socket::socket_uids(), PROBLEM);
         }
     }
 

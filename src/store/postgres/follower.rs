@@ -124,7 +124,17 @@ impl Follower {
                 }
                 // Events were trimmed, or the feed is another store's: the missed events are
                 // unknown.
-                Ok(_) | Err(FeedError::TooOld { .. } | FeedError::Ahead | FeedError::Corrupt) => {
+                Ok(_) | Err(FeedError::TooOld { .. } | FeedError::Ahead) => {
+                    self.forget_all();
+                    applied = head;
+                }
+                // The event could be about any record.
+                Err(FeedError::Corrupt) => {
+                    tracing::error!(
+                        after = applied.0,
+                        through = head.0,
+                        "an event of the feed is damaged: it is passed over, and all records are read again"
+                    );
                     self.forget_all();
                     applied = head;
                 }
