@@ -272,7 +272,7 @@ fn every_alert_that_the_on_call_page_names_is_played() {
     assert_none(alerts.len(), 8, &findings);
 }
 
-/// Returns the parts of a page that must name a test and name none: paragraphs, points and tables,
+/// Returns the parts of a page that must name a test and name none: paragraphs, points and rows of tables,
 /// save for those that say why.
 fn without_a_test(text: &str) -> Vec<&str> {
     let mut found = Vec::new();
@@ -284,7 +284,7 @@ fn without_a_test(text: &str) -> Vec<&str> {
         }
         excused |= paragraph.contains("<!-- no test in this section: ");
         let is_prose = !paragraph.is_empty() && !paragraph.contains("```");
-        let points = paragraph.split("\n* ").filter(|_| is_prose && !excused);
+        let points = parts(paragraph).into_iter().filter(|_| is_prose && !excused);
         found.extend(points.filter(|point| {
             let mut spans = point.split('`').skip(1).step_by(2);
             let shown = spans.any(|span| is_test(span) || span.starts_with("tests/"));
@@ -294,6 +294,15 @@ fn without_a_test(text: &str) -> Vec<&str> {
     found
 }
 
+/// The points of a list, the rows of a table without its head, or the paragraph as it is.
+fn parts(paragraph: &str) -> Vec<&str> {
+    let Some((_, rows)) = paragraph.split_once("|---|").filter(|_| paragraph.starts_with('|'))
+    else {
+        return paragraph.split("\n* ").collect();
+    };
+    rows.lines().skip(1).collect()
+}
+
 #[test]
 fn every_paragraph_on_security_names_a_test_or_says_why_it_has_none() {
     let page = fs::read_to_string(top().join("docs/security.md")).expect("the page");
@@ -301,8 +310,9 @@ fn every_paragraph_on_security_names_a_test_or_says_why_it_has_none() {
     let found = without_a_test(&page);
     assert!(found.is_empty(), "{}", found.join("\n\n"));
     let text = "# A\n\nSaid.\n\n* `a_b_c_d_e`\n* one\n\n## B\n\n<!-- no test in this section: x -->\nSaid.\n\n\
-                ### C\n\n<!-- no test: x -->\nSaid.\n\n| a | b |";
-    assert_eq!(without_a_test(text), ["Said.", "one", "| a | b |"]);
+                ### C\n\n<!-- no test: x -->\nSaid.\n\n| a | b |\n|---|---|\n\
+                | `a_b_c_d_e` | c |\n| d | e |\n| f | g <!-- no test: x --> |";
+    assert_eq!(without_a_test(text), ["Said.", "one", "| d | e |"]);
 }
 
 /// Otherwise a page could be there that nobody finds.
