@@ -9,7 +9,7 @@ cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
 seconds=${1:-5}
 targets=("${@:2}")
-[[ ${#targets[@]} -gt 0 ]] || targets=(token record settings http)
+[[ ${#targets[@]} -gt 0 ]] || targets=(token record settings http assertion)
 target_dir=${CARGO_TARGET_DIR:-$PWD/target}
 host=$(rustc -vV | sed -n 's/^host: //p')
 found=$target_dir/fuzz

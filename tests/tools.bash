@@ -163,6 +163,11 @@ install_proxies() {
     install_venv tests/proxies/requirements.txt "$tools/proxies"
 }
 
+# OpenBao, an issuer of tokens.
+install_issuers() {
+    install_venv tests/issuers/requirements.txt "$tools/issuers"
+}
+
 # The newest PostgreSQL that the system's packages have, without a cluster of its own.
 install_postgres() {
     [[ $EUID != 0 ]] || install -D --mode 644 /dev/stdin /etc/postgresql-common/createcluster.conf \
@@ -196,6 +201,7 @@ install_all() {
     install_maven
     install_cpp
     install_proxies
+    install_issuers
     install_postgres
     install_pgbouncer
     install_faketime

@@ -19,18 +19,16 @@ const LOOK: Duration = Duration::from_secs(1);
 const FIRST_PAUSE: Duration = Duration::from_secs(1);
 
 /// Reads the keys again and again, until it is dropped: a file every second, a URL in its interval, and
-/// each at once if a token names an unknown key or at SIGHUP. A failure is logged when it begins and
-/// when it ends.
+/// each at once if a token names an unknown key or at SIGHUP. A reload waits for a file, and not for an
+/// issuer far away. A failure is logged when it begins and when it ends.
 pub(super) async fn follow_issuer(
     settings: IssuerSettings,
     keys: Arc<IssuerKeys>,
     mut hangups: mpsc::Receiver<Reread>,
 ) {
     let IssuerSettings { rules, keys: place, refresh_interval } = settings;
-    let interval = match place {
-        KeyPlace::File(_) => LOOK,
-        KeyPlace::Url(_) => refresh_interval,
-    };
+    let is_file = matches!(place, KeyPlace::File(_));
+    let interval = if is_file { LOOK } else { refresh_interval };
     let mut reader = Reader { name: rules.name, published: PublishedKeys::at(place), failures: 0 };
     let mut asked = None;
     loop {
@@ -39,7 +37,7 @@ pub(super) async fn follow_issuer(
         tokio::select! {
             () = sleep(reader.pause(interval)) => {}
             () = keys.wanted() => {}
-            Some(reread) = hangups.recv() => asked = Some(reread),
+            Some(reread) = hangups.recv() => asked = is_file.then_some(reread),
         }
     }
 }

@@ -65,14 +65,18 @@ impl IssuerSettings {
         }
         let keys = read_keys(fields);
         let refresh = fields.text("refresh_interval", duration::FORM, duration::refresh_interval);
-        if let (Some(refresh), Some(KeyPlace::File(_))) = (&refresh, &keys) {
-            let problem = "is for jwks_url: a file is read when it changes";
-            fields.fault(refresh.at, "refresh_interval", problem);
-        }
-        let refresh_interval = refresh.map_or(REFRESH_INTERVAL, Placed::value);
         let age = fields.text("max_key_age", duration::FORM, duration::key_age);
-        if let Some(age) = age.filter(|age| age.value < refresh_interval) {
-            fields.fault(age.at, "max_key_age", "must be at least refresh_interval, 5m by default");
+        let interval = refresh.map_or(REFRESH_INTERVAL, |refresh| refresh.value);
+        match (&keys, refresh, age) {
+            (Some(KeyPlace::File(_)), Some(refresh), _) => {
+                let problem = "is for jwks_url: a file is read when it changes";
+                fields.fault(refresh.at, "refresh_interval", problem);
+            }
+            (Some(KeyPlace::Url(_)), _, Some(age)) if age.value < interval => {
+                let problem = "must be at least refresh_interval, 5m by default";
+                fields.fault(age.at, "max_key_age", problem);
+            }
+            _ => {}
         }
         let algorithms = fields.texts("algorithms", Algorithm::list).map(Placed::value);
         let clock_skew = fields.text("clock_skew", duration::FORM, duration::clock_skew);
@@ -93,7 +97,7 @@ impl IssuerSettings {
             },
             max_key_age: age.map_or(DAY, Placed::value),
         };
-        Some(Placed { at, value: Self { rules, keys: keys?, refresh_interval } })
+        Some(Placed { at, value: Self { rules, keys: keys?, refresh_interval: interval } })
     }
 }
 
@@ -118,12 +122,6 @@ fn read_keys(fields: &mut Fields<'_, '_>) -> Option<KeyPlace> {
         return None;
     }
     if has_url {
-        if let (Some(url), Some(bearer)) = (&url, &bearer)
-            && url.value.scheme_str() == Some("http")
-            && !is_local(&url.value)
-        {
-            fields.fault(bearer.at, "bearer_file", "is for https only");
-        }
         let (ca, bearer) = (ca.map(Placed::value), bearer.map(Placed::value));
         return Some(KeyPlace::Url(KeyUrl { uri: url?.value, ca, bearer }));
     }

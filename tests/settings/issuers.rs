@@ -60,7 +60,6 @@ fn each_fault_of_an_issuer_has_its_line_and_column() {
         ("clock_skew = '6m'", "7:1: issuer.clock_skew: must be at most 5m"),
         ("max_lifetime = '8d'", "7:1: issuer.max_lifetime: must be at most 7d"),
         ("max_key_age = '1s'", "7:1: issuer.max_key_age: must be 1m to 30d"),
-        ("max_key_age = '2m'", "7:1: issuer.max_key_age: must be at least refresh_interval"),
         ("refresh_interval = '1m'", "7:1: issuer.refresh_interval: is for jwks_url"),
         ("ca_file = 'x'", "7:1: issuer.ca_file: is for jwks_url"),
         ("bearer_file = 'x'", "7:1: issuer.bearer_file: is for jwks_url"),
@@ -79,6 +78,10 @@ fn each_fault_of_an_issuer_has_its_line_and_column() {
         ("name = 'a b'\nissuer = 'x'\njwks_file = 'k'", "4:1: issuer.name: must be 1 to 64"),
         ("name = 'a'\njwks_file = 'k'", "3:1: issuer: needs issuer, the iss of its tokens"),
         ("name = 'a'\nissuer = ''\njwks_file = 'k'", "5:1: issuer.issuer: must be the iss"),
+        (
+            "name = 'a'\nissuer = 'x'\njwks_url = 'https://a/k'\nmax_key_age = '2m'",
+            "7:1: issuer.max_key_age: must be at least refresh_interval",
+        ),
         ("name = 'a'\nissuer = 'x'", "3:1: issuer: needs one of jwks_file and jwks_url"),
         (
             "name = 'a'\nissuer = 'x'\njwks_url = 'http://a/k'",
