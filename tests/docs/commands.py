@@ -21,6 +21,7 @@ Wants JETON_BINARY (default target/release/jeton), Go, and grpcurl on the PATH. 
 package registries are asked, as the pages say.
 """
 
+import contextlib
 import json
 import os
 import re
@@ -220,10 +221,11 @@ class Shell:
         try:
             ended = f"exit code {bash.wait(PAGE_LIMIT)}"
         except subprocess.TimeoutExpired:
-            # With its server and everything else that it has started.
-            os.killpg(bash.pid, signal.SIGKILL)
-            bash.wait()
             ended = "it did not come to an end"
+        # With its server and everything else that it has left in the background.
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(bash.pid, signal.SIGKILL)
+        bash.wait()
         said = [self.output(number) for number in range(len(steps))]
         end = self.output("end")
         if end.splitlines()[-1:] != ["all of it"]:

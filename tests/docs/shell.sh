@@ -36,6 +36,3 @@ jeton() {
 pidof() {
     printf '%s\n' "$server"
 }
-
-# Processes left in the background end with the page.
-trap 'code=$?; trap - EXIT; for job in $(jobs -p); do kill -KILL "$job" 2>/dev/null; done; exit $code' EXIT
