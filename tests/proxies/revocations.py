@@ -3,7 +3,8 @@
 Usage: revocations.py TOOLS JETON COUNT
 
 Each of COUNT tokens is shown until it passes, revoked, and shown until it is refused. Nobody passes whose request
-began more than MAX_STALENESS after RevokeToken's answer; visitors with other tokens pass all the while.
+began more than MAX_STALENESS after RevokeToken's answer; visitors with other tokens pass all the while. Where a busy
+machine keeps the agent from its proof, or from an answer in time, 503 is right: nothing is known of the token.
 """
 
 import http.client
@@ -31,9 +32,11 @@ class Visitor:
         self.connection = http.client.HTTPConnection("127.0.0.1", port, timeout=LIMIT)
 
     def status(self, token: str) -> int:
+        """Shows the token. Answers with 200 or 401, or with 503 if nothing could be decided."""
         self.connection.request("GET", "/", headers={"Authorization": f"Bearer {token}"})
         answer = self.connection.getresponse()
         answer.read()
+        assert answer.status in (200, 401, 503), answer.status
         return answer.status
 
 
@@ -42,28 +45,26 @@ def revoke_each(jeton: Jeton, port: int, count: int) -> list[float]:
     visitor, took = Visitor(port), []
     for _ in range(count):
         token = jeton.token()
-        assert visitor.status(token) == 200
+        until("the token to pass", lambda: visitor.status(token) == 200)
         jeton.revoke(token)
-        revoked = time.monotonic()
-        while True:
+        revoked = began = time.monotonic()
+        while (status := visitor.status(token)) != 401:
+            late = began - revoked
+            assert status == 503 or late <= MAX_STALENESS, f"accepted {late:.3f} s after it was revoked"
+            assert late < LIMIT, "it is never refused"
             began = time.monotonic()
-            status = visitor.status(token)
-            if status != 200:
-                break
-            assert began - revoked <= MAX_STALENESS, f"accepted {began - revoked:.3f} s after it was revoked"
-        assert status == 401, status
         took.append(time.monotonic() - revoked)
     return took
 
 
 def visit(jeton: Jeton, port: int, over: threading.Event) -> int:
-    """Shows one token until all is over: it passes each time."""
-    visitor, token, visits = Visitor(port), jeton.token(), 0
+    """Shows one token until all is over: it is never refused. Answers with how often it passed."""
+    visitor, token, passed = Visitor(port), jeton.token(), 0
     while not over.is_set():
         status = visitor.status(token)
-        assert status == 200, f"{status} with a good token"
-        visits += 1
-    return visits
+        assert status != 401, "a good token is refused"
+        passed += status == 200
+    return passed
 
 
 def measure(jeton: Jeton, port: int, count: int) -> None:

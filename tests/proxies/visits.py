@@ -22,6 +22,8 @@ class Service(BaseHTTPRequestHandler):
     """The service: it answers with the headers that it was shown, and remembers how often."""
 
     protocol_version = "HTTP/1.1"
+    # Headers and body are written one after the other: the second must not wait for an acknowledgement.
+    disable_nagle_algorithm = True
     visits = 0
 
     @staticmethod
