@@ -12,16 +12,13 @@ use jeton::proto::v1::{
     explain_token_request::What, issue_token_request::Grant,
 };
 use serde_json::Value;
-use tokio::{
-    io::{AsyncReadExt as _, AsyncWriteExt as _},
-    net::TcpStream,
-};
 use tonic::{Code, Status};
 
 use crate::common::{
     admin::{Admin, PASSWORD, with_admin},
     caller::{Caller, client_credentials},
     home::Home,
+    http::post,
     refusal::{assert_refused, error_info},
     server::Server,
     settings::Settings,
@@ -36,20 +33,6 @@ fn attempt(username: &str, password: &str) -> IssueTokenRequest {
 fn cause<T>(outcome: Result<T, Status>) -> Option<String> {
     let Err(status) = outcome else { panic!("it was not refused") };
     error_info(&status).metadata.get("cause").cloned()
-}
-
-async fn post(server: &Server, path: &str, body: &str) -> Value {
-    let mut stream = TcpStream::connect(server.http_address()).await.expect("a connection");
-    let request = format!(
-        "POST {path} HTTP/1.1\r\nhost: jeton\r\nconnection: close\r\n\
-         content-type: application/x-www-form-urlencoded\r\ncontent-length: {}\r\n\r\n{body}",
-        body.len()
-    );
-    stream.write_all(request.as_bytes()).await.expect("sent");
-    let mut answer = String::new();
-    stream.read_to_string(&mut answer).await.expect("an answer");
-    let (_, body) = answer.split_once("\r\n\r\n").expect("a body");
-    serde_json::from_str(body).unwrap_or_else(|error| panic!("{error}: {answer}"))
 }
 
 #[tokio::test]
@@ -85,18 +68,19 @@ async fn an_administrator_is_told_the_cause_over_grpc_and_nobody_else_is() {
 #[tokio::test]
 async fn an_administrator_is_told_the_cause_over_http_and_nobody_else_is() {
     let server = Server::start(&with_admin()).await;
-    let login = |client: &str| {
-        format!(
-            "grant_type=password&client_id={client}&client_secret={client}-secret\
-             &username=alice&password=wrong"
-        )
+    let login = async |client: &str| {
+        let secret = format!("{client}-secret");
+        let client = [("client_id", client), ("client_secret", &*secret)];
+        let user = [("username", "alice"), ("password", "wrong")];
+        let form = [&[("grant_type", "password")][..], &client, &user].concat();
+        post(&server, "/oauth/token", &form).await.1
     };
-    let told = post(&server, "/oauth/token", &login("root")).await;
+    let told = login("root").await;
     assert_eq!(
         (&told["error"], &told["cause"]),
         (&"invalid_grant".into(), &"wrong_password".into())
     );
-    let told = post(&server, "/oauth/token", &login("shop")).await;
+    let told = login("shop").await;
     assert_eq!((&told["error"], &told["cause"]), (&"invalid_grant".into(), &Value::Null));
     server.stop().await;
 }

@@ -4,7 +4,7 @@
 #[expect(dead_code, reason = "the harness is every test file's")]
 mod common;
 
-use std::{fs, path::Path};
+use std::fs;
 
 use jeton::proto::v1::{
     Client, ClientIdentity, IssueTokenRequest, IssueTokenResponse, RevokeTokenRequest,
@@ -14,6 +14,7 @@ use tonic::{Code, Status};
 
 use crate::common::{
     admin::{Admin, with_admin},
+    audit::causes,
     caller::{Caller, client_credentials},
     home::Home,
     http::post,
@@ -104,20 +105,6 @@ async fn issue(
 ) -> Result<IssueTokenResponse, Status> {
     let answer = shop.stub.clone().issue_token(asserted(assertion, client_id)).await;
     answer.map(tonic::Response::into_inner)
-}
-
-/// The causes of refused authentications, once there are so many: lines reach the file a moment later.
-async fn causes(audit: &Path, count: usize) -> Vec<String> {
-    let read = || {
-        let text = fs::read_to_string(audit).expect("the audit");
-        let whole = text.rsplit_once('\n').map_or("", |(whole, _)| whole);
-        let lines = whole.lines().map(|line| serde_json::from_str(line).expect("JSON"));
-        let refused = lines.filter(|line: &Value| line["event"] == "authenticate");
-        let cause = |line: Value| line["cause"].as_str().expect("a cause").to_owned();
-        refused.map(cause).collect::<Vec<_>>()
-    };
-    until("the audit has it", async || read().len() >= count).await;
-    read()
 }
 
 #[tokio::test]

@@ -4,7 +4,7 @@
 #[expect(dead_code, reason = "the harness is every test file's")]
 mod common;
 
-use std::{fs, path::Path};
+use std::fs;
 
 use jeton::{
     domain::secret::Secret,
@@ -19,6 +19,7 @@ use tonic::{Code, Status};
 
 use crate::common::{
     admin::{Admin, with_admin},
+    audit::causes,
     caller::{Caller, client_credentials},
     home::Home,
     http::post,
@@ -27,7 +28,6 @@ use crate::common::{
     refusal::assert_refused,
     server::Server,
     settings::{Settings, Table},
-    wait::until,
 };
 
 const HERE: &str = "https://tokens.example";
@@ -157,20 +157,6 @@ async fn of_requests_with_one_assertion_one_passes_also_at_the_same_time_and_aft
     let refused = issue(&server.caller("shop").await, &assertion).await.map(drop);
     assert_refused(refused, Code::Unauthenticated, "INVALID_CLIENT");
     server.stop().await;
-}
-
-/// The causes of refused authentications, once there are so many: lines reach the file a moment later.
-async fn causes(audit: &Path, count: usize) -> Vec<String> {
-    let read = || {
-        let text = fs::read_to_string(audit).expect("the audit");
-        let whole = text.rsplit_once('\n').map_or("", |(whole, _)| whole);
-        let lines = whole.lines().map(|line| serde_json::from_str(line).expect("JSON"));
-        let refused = lines.filter(|line: &Value| line["event"] == "authenticate");
-        let cause = |line: Value| line["cause"].as_str().expect("a cause").to_owned();
-        refused.map(cause).collect::<Vec<_>>()
-    };
-    until("the audit has it", async || read().len() >= count).await;
-    read()
 }
 
 #[tokio::test]

@@ -149,7 +149,7 @@ fn url(text: &str) -> Result<Uri, Invalid> {
     if is_safe && named && !text.contains('#') { Ok(uri) } else { Err(fault) }
 }
 
-/// Returns whether a URL leads to this machine, whatever names resolve to.
+/// Returns whether the host of a URL is a loopback address or `localhost`. No name is resolved.
 fn is_local(uri: &Uri) -> bool {
     let host = uri.host().unwrap_or_default();
     let address = host.trim_start_matches('[').trim_end_matches(']').parse::<IpAddr>();

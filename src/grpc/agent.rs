@@ -104,7 +104,7 @@ impl<K: Introspector> AgentServices<K> {
 }
 
 /// Returns a request for a token of the agent's client: by client credentials that are the agent's, and with
-/// nothing but audience and scopes. One that is repeated gets the same token, whatever its id is.
+/// nothing but audience and scopes. A repeated request gets the same token, with any `request_id`.
 fn narrowed(request: v1::IssueTokenRequest) -> Option<v1::IssueTokenRequest> {
     let plain = v1::IssueTokenRequest {
         grant: Some(Grant::ClientCredentials(v1::ClientCredentialsGrant {})),

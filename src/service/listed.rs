@@ -24,7 +24,7 @@ const STEP: usize = 256;
 pub(super) enum Listed {
     /// A certificate.
     Certificate(CertificateIdentity),
-    /// A subject of a trusted issuer, whatever its uid is.
+    /// A subject of a trusted issuer, with any uid.
     Subject(IssuerName, Box<str>),
 }
 

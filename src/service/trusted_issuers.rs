@@ -94,8 +94,8 @@ impl TrustedIssuers {
         self.metrics.registry.clone()
     }
 
-    /// Verifies an assertion. Issuers that share an `iss` are told apart by the key that made the
-    /// signature. An unknown key has the keys of the issuers that could have it read again, at most every
+    /// Verifies an assertion. Of issuers that share an `iss`, the one whose key made the signature
+    /// decides. An unknown key has the keys of the issuers that could have it read again, at most every
     /// ten seconds, and is waited for.
     ///
     /// # Errors

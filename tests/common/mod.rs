@@ -2,6 +2,7 @@
 
 pub(crate) mod admin;
 pub(crate) mod agent;
+pub(crate) mod audit;
 pub(crate) mod caller;
 pub(crate) mod command;
 pub(crate) mod forms;
