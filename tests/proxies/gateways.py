@@ -3,7 +3,8 @@
 import os
 import socket
 import subprocess
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from typing import Any
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -74,11 +75,27 @@ class Gateway:
         )
 
 
-ENVOY = ("{tools}/bin/envoy", "--config-path", "{config}", "--log-level", "warn", "--concurrency", "1")
-NGINX = ("nginx", "-p", "{home}", "-c", "{config}", "-e", "error.log", "-g", "daemon off; pid nginx.pid;")
-CADDY = ("{tools}/bin/caddy", "run", "--config", "{config}")
-HAPROXY = ("haproxy", "-f", "{config}")
-TRAEFIK = ("{tools}/bin/traefik", "--configFile={config}")
+# The command of each proxy, and its configuration as deploy/ has it.
+ENVOY = Gateway(
+    "envoy",
+    "envoy.yaml",
+    ("{tools}/bin/envoy", "--config-path", "{config}", "--log-level", "warn", "--concurrency", "1"),
+)
+ENVOY_HTTP = replace(ENVOY, name="envoy over HTTP", config="envoy-http.yaml", directory="envoy")
+NGINX = Gateway(
+    "nginx",
+    "nginx.conf",
+    ("nginx", "-p", "{home}", "-c", "{config}", "-e", "error.log", "-g", "daemon off; pid nginx.pid;"),
+)
+TRAEFIK = Gateway("traefik", "traefik.yaml", ("{tools}/bin/traefik", "--configFile={config}"), away=500, gives_up=False)
+CADDY = Gateway("caddy", "Caddyfile", ("{tools}/bin/caddy", "run", "--config", "{config}"))
+HAPROXY = Gateway("haproxy", "haproxy.cfg", ("haproxy", "-f", "{config}"))
+APACHE = Gateway(
+    "apache",
+    "apache.conf",
+    ("apache2", "-f", "{config}", "-D", "FOREGROUND"),
+    environment={"JETON_APACHE": "{home}"},
+)
 # Of a cluster that speaks HTTP/2.
 ENVOY_HTTP2 = """\
       typed_extension_protocol_options:
@@ -87,159 +104,70 @@ ENVOY_HTTP2 = """\
           explicit_http_config: { http2_protocol_options: {} }
 """
 
+
+def variant(of: Gateway, name: str, *changed: tuple[str, str], **more: Any) -> Gateway:
+    """The same proxy with another configuration."""
+    return replace(of, name=f"{of.name}{name}", directory=of.directory or of.name, changed=changed, **more)
+
+
+def with_agent(of: Gateway, *changed: tuple[str, str], **more: Any) -> Gateway:
+    """The same proxy, which asks an agent: over a socket of the file system if something is changed for it."""
+    name = ", an agent's socket" if changed else ", an agent"
+    return variant(of, name, *changed, agent=True, gives_up=False, sockets=bool(changed), **more)
+
+
+def before_grpc(of: Gateway, *changed: tuple[str, str], **more: Any) -> Gateway:
+    """The same proxy before a service that speaks gRPC, whose clients see no challenge."""
+    return variant(of, " before gRPC", *changed, challenges=(), grpc=True, **more)
+
+
 GATEWAYS = [
-    Gateway(
-        "envoy",
-        "envoy.yaml",
+    ENVOY,
+    variant(
         ENVOY,
+        ", raw headers",
+        ("transport_api_version: V3", "encode_raw_headers: true\n" + 22 * " " + "transport_api_version: V3"),
     ),
-    Gateway(
-        "envoy, raw headers",
-        "envoy.yaml",
-        ENVOY,
-        directory="envoy",
-        changed=(("transport_api_version: V3", "encode_raw_headers: true\n" + 22 * " " + "transport_api_version: V3"),),
+    ENVOY_HTTP,
+    NGINX,
+    TRAEFIK,
+    CADDY,
+    HAPROXY,
+    APACHE,
+    with_agent(ENVOY),
+    with_agent(NGINX),
+    with_agent(ENVOY, ("socket_address: { address: 127.0.0.1, port_value: 50051 }", "pipe: { path: {sockets}/grpc }")),
+    with_agent(
+        ENVOY_HTTP, ("socket_address: { address: 127.0.0.1, port_value: 8081 }", "pipe: { path: {sockets}/check }")
     ),
-    Gateway("envoy over HTTP", "envoy-http.yaml", ENVOY, directory="envoy"),
-    Gateway(
-        "nginx",
-        "nginx.conf",
+    with_agent(
         NGINX,
+        ("server 127.0.0.1:8081;", "server unix:{sockets}/check;"),
+        # Its workers are another user, whom the directory of a test does not let in.
+        ("events {}", "user root; events {}"),
     ),
-    Gateway(
-        "envoy, an agent",
-        "envoy.yaml",
-        ENVOY,
-        agent=True,
-        gives_up=False,
-        directory="envoy",
-    ),
-    Gateway(
-        "nginx, an agent",
-        "nginx.conf",
-        NGINX,
-        agent=True,
-        gives_up=False,
-        directory="nginx",
-    ),
-    Gateway(
-        "envoy, an agent's socket",
-        "envoy.yaml",
-        ENVOY,
-        agent=True,
-        gives_up=False,
-        directory="envoy",
-        sockets=True,
-        changed=(("socket_address: { address: 127.0.0.1, port_value: 50051 }", "pipe: { path: {sockets}/grpc }"),),
-    ),
-    Gateway(
-        "envoy over HTTP, an agent's socket",
-        "envoy-http.yaml",
-        ENVOY,
-        agent=True,
-        gives_up=False,
-        directory="envoy",
-        sockets=True,
-        changed=(("socket_address: { address: 127.0.0.1, port_value: 8081 }", "pipe: { path: {sockets}/check }"),),
-    ),
-    Gateway(
-        "nginx, an agent's socket",
-        "nginx.conf",
-        NGINX,
-        agent=True,
-        gives_up=False,
-        directory="nginx",
-        sockets=True,
-        # Its workers are somebody else, whom the directory of a test lets in as little as others.
-        changed=(("server 127.0.0.1:8081;", "server unix:{sockets}/check;"), ("events {}", "user root; events {}")),
-    ),
-    Gateway(
-        "caddy, an agent's socket",
-        "Caddyfile",
-        CADDY,
-        agent=True,
-        gives_up=False,
-        directory="caddy",
-        sockets=True,
-        changed=(("forward_auth 127.0.0.1:8081", "forward_auth unix/{sockets}/check"),),
-    ),
-    Gateway(
-        "haproxy, an agent's socket",
-        "haproxy.cfg",
+    with_agent(CADDY, ("forward_auth 127.0.0.1:8081", "forward_auth unix/{sockets}/check")),
+    with_agent(
         HAPROXY,
-        agent=True,
-        gives_up=False,
-        directory="haproxy",
-        sockets=True,
+        ("timeout = 2000,", 'timeout = 2000, dst = "unix@{sockets}/check",'),
         changed_file="jeton.lua",
-        changed=(("timeout = 2000,", 'timeout = 2000, dst = "unix@{sockets}/check",'),),
     ),
-    Gateway("traefik", "traefik.yaml", TRAEFIK, away=500, gives_up=False),
-    Gateway("caddy", "Caddyfile", CADDY),
-    Gateway("haproxy", "haproxy.cfg", HAPROXY),
-    Gateway(
-        "apache",
-        "apache.conf",
-        ("apache2", "-f", "{config}", "-D", "FOREGROUND"),
-        environment={"JETON_APACHE": "{home}"},
-    ),
-    # The same before a service that speaks gRPC.
-    Gateway(
-        "envoy before gRPC",
-        "envoy.yaml",
-        ENVOY,
-        challenges=(),
-        directory="envoy",
-        changed=(("    - name: billing\n      load", f"    - name: billing\n{ENVOY_HTTP2}      load"),),
-        grpc=True,
-    ),
-    Gateway(
-        "nginx before gRPC",
-        "nginx.conf",
+    before_grpc(ENVOY, ("    - name: billing\n      load", f"    - name: billing\n{ENVOY_HTTP2}      load")),
+    before_grpc(
         NGINX,
-        challenges=(),
-        directory="nginx",
-        changed=(
-            ("listen 127.0.0.1:8000;", "listen 127.0.0.1:8000 http2;"),
-            ("proxy_set_header X-", "grpc_set_header X-"),
-            ("proxy_pass http://127.0.0.1:9000", "grpc_pass grpc://127.0.0.1:9000"),
-        ),
-        grpc=True,
+        ("listen 127.0.0.1:8000;", "listen 127.0.0.1:8000 http2;"),
+        ("proxy_set_header X-", "grpc_set_header X-"),
+        ("proxy_pass http://127.0.0.1:9000", "grpc_pass grpc://127.0.0.1:9000"),
     ),
-    Gateway(
-        "traefik before gRPC",
-        "traefik.yaml",
-        TRAEFIK,
-        away=500,
-        gives_up=False,
-        challenges=(),
-        directory="traefik",
-        changed_file="routes.yaml",
-        changed=(("http://127.0.0.1:9000", "h2c://127.0.0.1:9000"),),
-        grpc=True,
-    ),
-    Gateway(
-        "caddy before gRPC",
-        "Caddyfile",
+    before_grpc(TRAEFIK, ("http://127.0.0.1:9000", "h2c://127.0.0.1:9000"), changed_file="routes.yaml"),
+    before_grpc(
         CADDY,
-        challenges=(),
-        directory="caddy",
-        changed=(
-            ("\tauto_https off\n", "\tauto_https off\n\tservers {\n\t\tprotocols h1 h2c\n\t}\n"),
-            ("reverse_proxy 127.0.0.1:9000", "reverse_proxy h2c://127.0.0.1:9000"),
-        ),
-        grpc=True,
+        ("\tauto_https off\n", "\tauto_https off\n\tservers {\n\t\tprotocols h1 h2c\n\t}\n"),
+        ("reverse_proxy 127.0.0.1:9000", "reverse_proxy h2c://127.0.0.1:9000"),
     ),
-    Gateway(
-        "haproxy before gRPC",
-        "haproxy.cfg",
+    before_grpc(
         HAPROXY,
-        challenges=(),
-        directory="haproxy",
-        changed=(
-            ("bind 127.0.0.1:8000", "bind 127.0.0.1:8000 proto h2"),
-            ("server billing 127.0.0.1:9000", "server billing 127.0.0.1:9000 proto h2"),
-        ),
-        grpc=True,
+        ("bind 127.0.0.1:8000", "bind 127.0.0.1:8000 proto h2"),
+        ("server billing 127.0.0.1:9000", "server billing 127.0.0.1:9000 proto h2"),
     ),
 ]

@@ -16,7 +16,7 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from gateways import CHECK, ENVOY, GATEWAY, GRPC, SERVICE, Gateway, free_port
+from gateways import CHECK, ENVOY, GATEWAY, GRPC, SERVICE, free_port
 from processes import Agent, Jeton, until
 from visits import LIMIT, Service
 
@@ -89,7 +89,6 @@ def measure(jeton: Jeton, port: int, count: int) -> None:
 
 def main() -> None:
     tools, binary, count = sys.argv[1:]
-    gateway = Gateway("envoy", "envoy.yaml", ENVOY)
     with tempfile.TemporaryDirectory() as directory:
         home = Path(directory)
         for name in ("jeton", "agent", "proxy"):
@@ -98,7 +97,7 @@ def main() -> None:
         agent = Agent(jeton.binary, home / "agent", jeton.ports["grpc"], sockets=False)
         port = free_port()
         ports = {GATEWAY: port, SERVICE: Service.start(), GRPC: agent.ports["grpc"], CHECK: agent.ports["check"]}
-        proxy = gateway.start(home / "proxy", Path(tools).resolve(), ports)
+        proxy = ENVOY.start(home / "proxy", Path(tools).resolve(), ports)
         try:
 
             def passes() -> bool:
