@@ -84,10 +84,13 @@ check_unit() {
 check_agent_variables() {
     local binary=${JETON_BINARY:-$PWD/target/release/jeton} source
     printf 'a secret of the agent' >"$work/secret"
+    # A JWT by its form alone.
+    printf 'eyJhbGciOiJFUzI1NiJ9.e30.c2ln' >"$work/token"
     sed -n 's/^Environment=//p' deploy/systemd/jeton-agent.service >"$work/jeton-agent.env"
     for source in "$work"/*.env; do
         # shellcheck disable=SC2046  # words, each a variable
-        env $(cat "$source") JETON_CLIENT_SECRET_FILE="$work/secret" "$binary" check agent
+        env $(sed "s#^JETON_ASSERTION_FILE=.*#JETON_ASSERTION_FILE=$work/token#
+            s#JETON_CLIENT_SECRET_FILE=.*#JETON_CLIENT_SECRET_FILE=$work/secret#" "$source") "$binary" check agent
     done
 }
 
@@ -105,7 +108,8 @@ render_manifests
     "$(module_dir "$operator_module")" "$(module_dir "$compose_module")" \
     "$work/kubernetes.yaml" "$work/kubernetes-tls.yaml" "$work/dashboard.yaml"
 render_agents
-"$tools/deploy/venv/bin/python" tests/deploy/agent.py "$work/kubernetes-agent.yaml" "$work/kubernetes-sidecar.yaml"
+"$tools/deploy/venv/bin/python" tests/deploy/agent.py "$work/kubernetes-agent.yaml" \
+    "$work/kubernetes-sidecar.yaml" "$work/kubernetes.yaml"
 check_agent_variables
 "$tools/deploy/venv/bin/python" tests/deploy/meshes.py \
     "$(module_dir "$istio_module")" "$(module_dir "$envoy_gateway_module")"

@@ -25,7 +25,7 @@ const LAYERS: [(&str, &[&str]); 17] = [
     ),
     ("http", &["service", "store", "domain", "bearer", "telemetry", "transport", "metrics"]),
     ("ops", &["grpc::Health", "grpc::grpc_only", "transport", "config::LimitSettings", "metrics"]),
-    ("client", &["proto", "bearer", "domain::secret"]),
+    ("client", &["proto", "bearer", "config::RegularFile", "domain::secret"]),
     (
         "app",
         &[

@@ -37,7 +37,9 @@ mod tls_watch;
 
 pub use self::{
     admin_reset::{AdminReset, ResetError},
-    agent::{AgentOptions, Issuing, load_certificates, serve_agent},
+    agent::{
+        AgentOptions, IdentityMetrics, Issuing, OwnTokenOutcome, load_certificates, serve_agent,
+    },
     build_info::VERSION,
     check::{StoreCheckError, check_store},
     declared::{DeclareError, apply_client, apply_user, left_out},

@@ -1,29 +1,23 @@
 //! Server and client of a command's calls: from flags, then the environment, then a profile.
 
-use std::{
-    error::Error as _,
-    fmt::Display,
-    fs,
-    path::{Path, PathBuf},
-    sync::OnceLock,
-};
+use std::{error::Error as _, path::PathBuf, sync::OnceLock};
 
 use clap::Args;
 use http::Uri;
-use tonic::transport::{Certificate, Channel, ClientTlsConfig, Endpoint, Error, Identity};
-use zeroize::Zeroizing;
+use tonic::transport::{Channel, Endpoint, Error};
 
 use super::{
     CliError,
     encryption::{Encryption, HEADING},
     input, meant,
     profile::Profile,
+    proof::Proof,
     refusal::Refusal,
+    tls_files::from_root,
     trouble,
 };
 use crate::{
-    client::{self, Admin, Basic},
-    domain::secret::Secret,
+    client::{self, Admin, AssertionFile},
     proto::v1::GetStatusRequest,
 };
 
@@ -49,8 +43,8 @@ pub(super) struct Server {
     url: Option<String>,
 
     /// The profile to use: a table of the file jeton/profiles.toml below `XDG_CONFIG_HOME` or
-    /// ~/.config, with `server` or `servers`, `ca`, `cert`, `key`, `client_id` and `client_secret` for what neither
-    /// flags nor the environment say. The file must be its owner's alone (chmod 600)
+    /// ~/.config, with `server` or `servers`, `ca`, `cert`, `key`, `client_id` and `client_secret` or `assertion_file`
+    /// for what neither flags nor the environment say. The file must be its owner's alone (chmod 600)
     #[arg(long, env = "JETON_PROFILE", value_name = "NAME", global = true, help_heading = HEADING, value_parser = meant::given)]
     profile: Option<String>,
 
@@ -164,9 +158,15 @@ pub(super) struct Caller {
     server: Server,
 
     /// The id of the client to call as. Its secret is read from the variable
-    /// `JETON_CLIENT_SECRET`, from the profile, or asked for; with --cert there need be none
+    /// `JETON_CLIENT_SECRET`, from the profile, or asked for; with --cert or --assertion-file there need
+    /// be none
     #[arg(long, env = "JETON_CLIENT_ID", value_name = "ID", global = true, help_heading = HEADING, value_parser = meant::given)]
     client_id: Option<String>,
+
+    /// File with a token of a trusted issuer that proves who calls, in place of a secret: a projected
+    /// token of a Kubernetes service account, a JWT-SVID. It is read again each time it is shown
+    #[arg(long, env = "JETON_ASSERTION_FILE", value_name = "FILE", global = true, help_heading = HEADING)]
+    assertion_file: Option<PathBuf>,
 }
 
 /// The way to a server, and whom to call as.
@@ -174,8 +174,8 @@ pub(super) struct Way {
     /// As its files are now.
     pub(super) endpoint: Endpoint,
     pub(super) client_id: String,
-    /// None where a certificate or another proves who calls.
-    pub(super) secret: Option<Secret>,
+    /// None where it is elsewhere.
+    pub(super) proof: Option<Proof>,
     /// Files that it is made of.
     pub(super) files: Vec<PathBuf>,
     /// Reads them again. Waits for the disk.
@@ -186,37 +186,38 @@ pub(super) struct Way {
 pub(super) struct Session {
     pub(super) channel: Channel,
     pub(super) client_id: String,
-    /// Empty for a public client.
-    pub(super) secret: Secret,
+    /// Of nothing for a public client.
+    pub(super) proof: Proof,
 }
 
 impl Caller {
-    /// Connects as a client that shows its secret in each request, or has none.
+    /// Connects as a client that proves itself in each request, or has no proof.
     pub(super) async fn connect(&self, public: bool) -> Result<Session, CliError> {
         let profile = self.server.profile()?;
-        let (client_id, known) = self.credentials(&profile)?;
-        let secret = match known {
-            _ if public => Secret::new(""),
-            Some(secret) => secret,
-            None => input::client_secret()?,
+        let Known { client_id, proof } = self.known(&profile)?;
+        let proof = match proof {
+            _ if public => Proof::none(),
+            Some(proof) => proof,
+            None => Proof::Secret(input::client_secret()?),
         };
-        Ok(Session { channel: self.server.reach(&profile).await?, client_id, secret })
+        Ok(Session { channel: self.server.reach(&profile).await?, client_id, proof })
     }
 
     /// Returns the way to a server that need not run yet. Asks for the secret unless it is `elsewhere`.
     pub(super) fn way(&self, elsewhere: bool) -> Result<Way, CliError> {
         let profile = self.server.profile()?;
-        let (client_id, known) = self.credentials(&profile)?;
-        let secret = match known {
-            None if !elsewhere => Some(input::client_secret()?),
+        let Known { client_id, proof } = self.known(&profile)?;
+        let proof = match proof {
+            None if !elsewhere => Some(Proof::Secret(input::client_secret()?)),
             // A certificate stands for itself.
-            known => known.filter(|secret| !secret.expose().is_empty()),
+            Some(Proof::Secret(secret)) if elsewhere && secret.is_empty() => None,
+            known => known,
         };
         let (_, endpoint) = self.server.endpoint(&profile)?;
         let files = self.server.encryption.files(&profile);
         let server = self.server.clone();
         let again = Box::new(move || server.endpoint(&profile).map(|(_, endpoint)| endpoint));
-        Ok(Way { endpoint, client_id, secret, files, again })
+        Ok(Way { endpoint, client_id, proof, files, again })
     }
 
     /// Returns whether the flags, the environment or the profile name a client.
@@ -232,48 +233,51 @@ impl Caller {
     /// Connects as an administrator. Returns the server's URL, too.
     pub(super) async fn administer(&self) -> Result<(Admin, String), CliError> {
         let profile = self.server.profile()?;
-        let (client_id, known) = self.credentials(&profile)?;
-        let secret = known.map_or_else(input::client_secret, Ok)?;
+        let (client_id, proof) = self.proven(&profile)?;
         let (url, endpoint) = self.server.endpoint(&profile)?;
-        let connected = client::administer(endpoint, Basic::new(&client_id, &secret)).await;
-        let admin = connected.map_err(|error| unreachable(url.clone(), &error))?;
-        Ok((admin, url))
+        Ok((administer(&url, endpoint, &client_id, &proof).await?, url))
     }
 
     /// As [`Self::administer`], at each server that is named.
     pub(super) async fn administer_each(&self) -> Result<Vec<Instance<Admin>>, CliError> {
         let profile = self.server.profile()?;
-        let (client_id, known) = self.credentials(&profile)?;
-        let secret = known.map_or_else(input::client_secret, Ok)?;
+        let (client_id, proof) = self.proven(&profile)?;
         let mut instances = Vec::new();
         for (url, endpoint) in self.server.endpoints(&profile)? {
-            let connected = client::administer(endpoint, Basic::new(&client_id, &secret)).await;
-            let to = connected.map_err(|error| unreachable(url.clone(), &error));
+            let to = administer(&url, endpoint, &client_id, &proof).await;
             instances.push(Instance { url, to });
         }
         Ok(instances)
     }
 
+    /// Returns the file with an assertion that a flag or the environment names.
+    pub(super) fn assertion_file(&self) -> Result<Option<PathBuf>, CliError> {
+        from_root(self.assertion_file.as_deref())
+    }
+
     /// Returns the flags and the environment as a profile.
-    pub(super) fn to_keep(&self, secret: Secret) -> Result<Profile, CliError> {
+    pub(super) fn to_keep(&self, proof: &Proof) -> Result<Profile, CliError> {
         let client_id = self.client_id.clone();
         let client_id =
             client_id.ok_or(CliError::Usage("which client to log in as? Give --client-id"))?;
-        Ok(Profile {
+        let mut profile = Profile {
             servers: self.server.urls(&Profile::default()),
             encryption: self.server.encryption.absolute()?,
             client_id: Some(client_id),
-            client_secret: Some(secret),
-        })
+            ..Profile::default()
+        };
+        match proof {
+            Proof::Secret(secret) => profile.client_secret = Some(secret.clone()),
+            Proof::Assertion(file) => profile.assertion_file = Some(file.path().to_owned()),
+        }
+        Ok(profile)
     }
 
-    /// Asks the first server of the profile whether it knows the client by that secret.
-    pub(super) async fn prove(&self, profile: &Profile) -> Result<(), CliError> {
+    /// Asks the first server of the profile whether it knows the client by that proof.
+    pub(super) async fn prove(&self, profile: &Profile, proof: &Proof) -> Result<(), CliError> {
         let (url, endpoint) = self.server.endpoint(profile)?;
-        let (id, secret) = (profile.client_id.clone(), profile.client_secret.clone());
-        let basic = Basic::new(&id.unwrap_or_default(), &secret.unwrap_or_else(|| Secret::new("")));
-        let connected = client::administer(endpoint, basic).await;
-        let mut admin = connected.map_err(|error| unreachable(url, &error))?;
+        let id = profile.client_id.clone().unwrap_or_default();
+        let mut admin = administer(&url, endpoint, &id, proof).await?;
         match admin.get_status(GetStatusRequest {}).await.map_err(CliError::from) {
             // Known, and no administrator.
             Err(CliError::Refused(refusal)) if refusal.reason() == "ACCESS_DENIED" => Ok(()),
@@ -281,23 +285,60 @@ impl Caller {
         }
     }
 
-    /// Returns the id of the calling client, and its secret unless it must be asked for. A
-    /// profile's secret is shown for that profile's client only: under another id it would be a
-    /// wrong guess, and a disclosure.
-    fn credentials(&self, profile: &Profile) -> Result<(String, Option<Secret>), CliError> {
+    /// As [`Self::known`]; a secret that is not known is asked for.
+    fn proven(&self, profile: &Profile) -> Result<(String, Proof), CliError> {
+        let Known { client_id, proof } = self.known(profile)?;
+        let proof = match proof {
+            Some(proof) => proof,
+            None => Proof::Secret(input::client_secret()?),
+        };
+        Ok((client_id, proof))
+    }
+
+    /// Returns the calling client, and its proof unless its secret must be asked for. A profile's
+    /// proof is shown for that profile's client only: under another id it would be a wrong guess, and
+    /// a disclosure.
+    fn known(&self, profile: &Profile) -> Result<Known, CliError> {
         let named = self.client_id.clone();
         let client_id = named.or_else(|| profile.client_id.clone()).ok_or(CliError::Usage(
             "which client to call as? Give --client-id, JETON_CLIENT_ID or a --profile that says",
         ))?;
-        let secret = match input::client_secret_variable()? {
-            Some(secret) => Some(secret),
-            None if profile.client_id.as_ref() == Some(&client_id) => profile.client_secret.clone(),
-            None => None,
+        let own = profile.client_id.as_ref() == Some(&client_id);
+        let proof = match (self.assertion_file()?, input::client_secret_variable()?) {
+            (Some(_), Some(_)) => {
+                return Err(CliError::Usage(
+                    "--assertion-file (JETON_ASSERTION_FILE) and JETON_CLIENT_SECRET both prove who calls: \
+                     unset one",
+                ));
+            }
+            (Some(file), None) => Some(Proof::Assertion(AssertionFile::at(file))),
+            (None, Some(secret)) => Some(Proof::Secret(secret)),
+            (None, None) if own => Proof::of(profile),
+            (None, None) => None,
         };
         // A client that shows a certificate needs no other proof.
-        let secret = secret.or_else(|| self.server.shows(profile).then(|| Secret::new("")));
-        Ok((client_id, secret))
+        let proof = proof.or_else(|| self.server.shows(profile).then(Proof::none));
+        Ok(Known { client_id, proof })
     }
+}
+
+/// The calling client as far as flags, environment and profile know it.
+struct Known {
+    client_id: String,
+    /// None where the client's secret must be asked for.
+    proof: Option<Proof>,
+}
+
+async fn administer(
+    url: &str,
+    endpoint: Endpoint,
+    client_id: &str,
+    proof: &Proof,
+) -> Result<Admin, CliError> {
+    let failed = |error| unreachable(url.to_owned(), &error);
+    let connect = async || endpoint.connect().await.map_err(failed);
+    let authorization = proof.authorization(client_id, connect).await?;
+    client::administer(endpoint, authorization).await.map_err(failed)
 }
 
 /// The transport says only that it failed; why stands at the end of the causes.
@@ -319,73 +360,4 @@ pub(super) async fn explain(refusal: Box<Refusal>) -> CliError {
         Some(advice) => CliError::NotGrpc { server: server.clone(), refusal, advice },
         None => CliError::Refused(refusal),
     }
-}
-
-impl Encryption {
-    /// The same files, named from the root.
-    fn absolute(&self) -> Result<Self, CliError> {
-        let named = |path: &Option<PathBuf>| {
-            let path = path.as_ref().filter(|path| !path.as_os_str().is_empty());
-            let named = path.map(std::path::absolute).transpose();
-            named.map_err(|error| CliError::Io("the working directory", error))
-        };
-        Ok(Self { ca: named(&self.ca)?, cert: named(&self.cert)?, key: named(&self.key)? })
-    }
-
-    /// Returns the files that flags, the environment or the profile name.
-    fn files(&self, profile: &Profile) -> Vec<PathBuf> {
-        let named = |own: &Option<PathBuf>, profile: &Option<PathBuf>| {
-            let own = own.clone().filter(|path| !path.as_os_str().is_empty());
-            own.or_else(|| profile.clone())
-        };
-        let (own, profile) = (self, &profile.encryption);
-        let files = [
-            named(&own.ca, &profile.ca),
-            named(&own.cert, &profile.cert),
-            named(&own.key, &profile.key),
-        ];
-        files.into_iter().flatten().collect()
-    }
-
-    /// Returns the TLS settings for the server at `url`, or `None` if the URL has no TLS. Flags and
-    /// environment come before the profile.
-    fn towards(&self, url: &str, profile: &Profile) -> Result<Option<ClientTlsConfig>, CliError> {
-        let given = |own: &Option<PathBuf>, profile: &Option<PathBuf>| {
-            let own = own.clone().filter(|path| !path.as_os_str().is_empty());
-            own.or_else(|| profile.clone())
-        };
-        let ca = given(&self.ca, &profile.encryption.ca);
-        let cert = given(&self.cert, &profile.encryption.cert);
-        let key = given(&self.key, &profile.encryption.key);
-        if !url.starts_with("https://") {
-            if ca.is_some() || cert.is_some() || key.is_some() {
-                return Err(CliError::Usage(
-                    "a CA, certificate or key is for an https:// server: give --server one",
-                ));
-            }
-            return Ok(None);
-        }
-        let config = match ca {
-            Some(ca) => ClientTlsConfig::new()
-                .ca_certificate(Certificate::from_pem(&*read(&ca, &ca.display())?)),
-            None => ClientTlsConfig::new().with_native_roots(),
-        };
-        match (cert, key) {
-            (Some(cert), Some(key)) => {
-                let identity =
-                    Identity::from_pem(&*read(&cert, &cert.display())?, &*read(&key, &KEY)?);
-                Ok(Some(config.identity(identity)))
-            }
-            (None, None) => Ok(Some(config)),
-            _ => Err(CliError::Usage("a certificate and its key go together: --cert and --key")),
-        }
-    }
-}
-
-/// Name of a key's file in messages: the text that was given for its path may be the key.
-const KEY: &str = "the private key (--key, JETON_KEY, or the profile's)";
-
-fn read(path: &Path, shown: &dyn Display) -> Result<Zeroizing<Vec<u8>>, CliError> {
-    let bytes = fs::read(path).map_err(|error| CliError::File(shown.to_string(), error))?;
-    Ok(Zeroizing::new(bytes))
 }

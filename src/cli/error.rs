@@ -11,6 +11,7 @@ use crate::{
         BackupError, KeyRemovalError, KeyRingError, ResetError, RestoreError, ServeError,
         StoreCheckError,
     },
+    client::AssertionFileError,
     config::{Faults, ListenAddress},
     telemetry::LogError,
 };
@@ -105,6 +106,9 @@ pub(super) enum CliError {
     /// A file.
     #[error("{0}: {1}")]
     File(String, io::Error),
+    /// The file of an assertion.
+    #[error(transparent)]
+    Assertion(#[from] AssertionFileError),
     /// A backup did not come through whole.
     #[error("the backup {0}")]
     Backup(#[from] BackupError),

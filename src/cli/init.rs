@@ -147,6 +147,7 @@ impl Init {
             encryption: Encryption { ca, ..Encryption::default() },
             client_id: Some(ADMIN.to_owned()),
             client_secret: Some(secret),
+            ..Profile::default()
         };
         Ok(profiles::keep(&self.profile, &profile)?)
     }

@@ -8,7 +8,9 @@ use super::{
     input, meant,
     output::{self, Fields, Format},
     profiles,
+    proof::Proof,
 };
+use crate::client::AssertionFile;
 
 #[derive(Args, Debug)]
 pub(super) struct Login {
@@ -20,7 +22,7 @@ pub(super) struct Login {
     #[arg(long, value_name = "URL", value_parser = meant::given)]
     also: Vec<String>,
 
-    /// Keeps it without asking the server whether the secret is right
+    /// Keeps it without asking the server whether the secret or the assertion is right
     #[arg(long)]
     unchecked: bool,
 
@@ -34,16 +36,17 @@ pub(super) struct Login {
 
 impl Login {
     /// The secret comes from a prompt or from standard input, and lies in the profile's file alone, which
-    /// nobody else can read.
+    /// nobody else can read. Of an assertion the profile has the file's path.
     pub(super) async fn run(self) -> Result<(), CliError> {
-        let secret = match input::client_secret_variable()? {
-            Some(secret) => secret,
-            None => input::known_secret("Client secret")?,
+        let proof = match (self.caller.assertion_file()?, input::client_secret_variable()?) {
+            (Some(file), _) => Proof::Assertion(AssertionFile::at(file)),
+            (None, Some(secret)) => Proof::Secret(secret),
+            (None, None) => Proof::Secret(input::known_secret("Client secret")?),
         };
-        let mut profile = self.caller.to_keep(secret)?;
+        let mut profile = self.caller.to_keep(&proof)?;
         profile.servers.extend(self.also);
         if !self.unchecked {
-            self.caller.prove(&profile).await?;
+            self.caller.prove(&profile, &proof).await?;
         }
         let file = profiles::keep(&self.name, &profile)?;
         let mut fields = Fields::default();

@@ -30,6 +30,8 @@ pub(super) struct Profile {
     pub(super) encryption: Encryption,
     pub(super) client_id: Option<String>,
     pub(super) client_secret: Option<Secret>,
+    /// In place of a secret.
+    pub(super) assertion_file: Option<PathBuf>,
 }
 
 /// Reason for which a profile cannot be used. None of these quotes the file, which holds secrets, nor the name
@@ -38,7 +40,7 @@ pub(super) struct Profile {
 pub(super) enum ProfileError {
     #[error("no place for profiles: neither XDG_CONFIG_HOME nor HOME names a directory")]
     Nowhere,
-    #[error("{}: {error}; it should hold a table of the profile's name with server, client_id and client_secret", .path.display())]
+    #[error("{}: {error}; it should hold a table of the profile's name with server, client_id and client_secret or assertion_file", .path.display())]
     Unreadable { path: PathBuf, error: io::Error },
     #[error("{}: belongs to somebody else; a profile must be its user's own file", .0.display())]
     Foreign(PathBuf),
@@ -98,12 +100,16 @@ impl Profile {
                     }
                     profile.client_secret = Some(secret);
                 }
+                "assertion_file" => profile.assertion_file = Some(text.into()),
                 _ => {
                     let problem = "a profile has server or servers, ca, cert, key, client_id and \
-                                   client_secret, nothing else";
+                                   client_secret or assertion_file, nothing else";
                     return Err(fault(key.span.start, problem));
                 }
             }
+        }
+        if profile.client_secret.is_some() && profile.assertion_file.is_some() {
+            return Err(fault(at, "a profile has client_secret or assertion_file, not both"));
         }
         Ok(profile)
     }

@@ -76,9 +76,12 @@ fn table(name: &str, profile: &Profile) -> Result<Zeroizing<String>, ProfileErro
         servers => table.extend(["servers = [", &servers.join(", "), "]\n"]),
     }
     let encryption = &profile.encryption;
-    for (key, path) in
-        [("ca", &encryption.ca), ("cert", &encryption.cert), ("key", &encryption.key)]
-    {
+    for (key, path) in [
+        ("ca", &encryption.ca),
+        ("cert", &encryption.cert),
+        ("key", &encryption.key),
+        ("assertion_file", &profile.assertion_file),
+    ] {
         if let Some(path) = path {
             let path = path.to_str().ok_or(ProfileError::Text)?;
             table.extend([key, " = ", &quoted(path)?, "\n"]);

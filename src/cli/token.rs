@@ -10,17 +10,15 @@ use super::{
     input, meant,
     output::{self, Fields, Format},
     presentation::Presentation,
+    proof::ProofFields,
     refusal::Refusal,
     time,
     watch::Watch,
     words::Word as _,
 };
-use crate::{
-    client::with_basic,
-    proto::v1::{
-        self, admin_service_client::AdminServiceClient, explain_token_request::What,
-        issue_token_request::Grant, token_service_client::TokenServiceClient,
-    },
+use crate::proto::v1::{
+    self, admin_service_client::AdminServiceClient, explain_token_request::What,
+    issue_token_request::Grant, token_service_client::TokenServiceClient,
 };
 
 #[derive(Args, Debug)]
@@ -118,22 +116,30 @@ impl Token {
 
 impl Ask {
     async fn run(self, session: Session, output: Format) -> Result<(), CliError> {
-        let Session { channel, client_id, secret } = session;
-        let (client_id, client_secret) = (client_id.as_str(), secret.expose());
+        let Session { channel, client_id, proof } = session;
+        let client_id = client_id.as_str();
         let mut fields = Fields::default();
         let mut service = TokenServiceClient::new(channel.clone());
         match self {
             Self::Issue(issue) => {
-                let request = issue.request(client_id, client_secret)?;
+                let request = issue.request(proof.fields(client_id).await?)?;
                 issued(&mut fields, service.issue_token(request).await?.into_inner());
             }
             Self::Refresh { scopes } => {
+                let refresh_token = input::refresh_token()?.expose().to_owned();
+                let ProofFields {
+                    client_id,
+                    client_secret,
+                    client_assertion,
+                    client_assertion_type,
+                } = proof.fields(client_id).await?;
                 let request = v1::RefreshTokenRequest {
-                    client_id: client_id.to_owned(),
-                    client_secret: client_secret.to_owned(),
-                    refresh_token: input::refresh_token()?.expose().to_owned(),
+                    client_id,
+                    client_secret,
+                    client_assertion,
+                    client_assertion_type,
+                    refresh_token,
                     scopes,
-                    ..v1::RefreshTokenRequest::default()
                 };
                 refreshed(&mut fields, service.refresh_token(request).await?.into_inner());
             }
@@ -143,13 +149,21 @@ impl Ask {
                 } else {
                     v1::RevokeScope::Unspecified
                 };
+                let token = input::token()?.expose().to_owned();
+                let ProofFields {
+                    client_id,
+                    client_secret,
+                    client_assertion,
+                    client_assertion_type,
+                } = proof.fields(client_id).await?;
                 let request = v1::RevokeTokenRequest {
-                    client_id: client_id.to_owned(),
-                    client_secret: client_secret.to_owned(),
-                    token: input::token()?.expose().to_owned(),
+                    client_id,
+                    client_secret,
+                    client_assertion,
+                    client_assertion_type,
+                    token,
                     token_type_hint: v1::TokenTypeHint::Unspecified.into(),
                     revoke_scope: revoke_scope.into(),
-                    ..v1::RevokeTokenRequest::default()
                 };
                 let answer = service.revoke_token(request).await?.into_inner();
                 revoked(&mut fields, answer.outcome())?;
@@ -163,14 +177,14 @@ impl Ask {
                     token_type_hint: v1::TokenTypeHint::Unspecified.into(),
                     expected_kind: kind.into(),
                 };
-                let request = with_basic(message, client_id, &secret);
-                let found = service.introspect(request).await?.into_inner();
+                let known = async || Ok(channel.clone());
+                let authorization = proof.authorization(client_id, known).await?;
+                let found = service.introspect(authorization.on(message)).await?.into_inner();
                 let ask = !found.active && Presentation::current().verbose;
                 introspected(&mut fields, found);
                 if ask {
                     let what = Some(What::Token(token.expose().to_owned()));
-                    let request = v1::ExplainTokenRequest { what };
-                    let request = with_basic(request, client_id, &secret);
+                    let request = authorization.on(v1::ExplainTokenRequest { what });
                     let explained = AdminServiceClient::new(channel).explain_token(request).await;
                     add_cause(&mut fields, explained.map(Response::into_inner));
                 }
@@ -181,11 +195,7 @@ impl Ask {
 }
 
 impl Issue {
-    fn request(
-        self,
-        client_id: &str,
-        client_secret: &str,
-    ) -> Result<v1::IssueTokenRequest, CliError> {
+    fn request(self, proof: ProofFields) -> Result<v1::IssueTokenRequest, CliError> {
         let grant = match self.username {
             None => Grant::ClientCredentials(v1::ClientCredentialsGrant {}),
             Some(username) => {
@@ -193,15 +203,18 @@ impl Issue {
                 Grant::Password(v1::PasswordGrant { username, password })
             }
         };
+        let ProofFields { client_id, client_secret, client_assertion, client_assertion_type } =
+            proof;
         Ok(v1::IssueTokenRequest {
-            client_id: client_id.to_owned(),
-            client_secret: client_secret.to_owned(),
+            client_id,
+            client_secret,
+            client_assertion,
+            client_assertion_type,
             grant: Some(grant),
             scopes: self.scopes,
             audience: self.audience,
             ttl: self.ttl,
             request_id: self.request_id.unwrap_or_default(),
-            ..v1::IssueTokenRequest::default()
         })
     }
 }

@@ -15,15 +15,12 @@ use super::{
     meant,
     output::{self, Fields, Format, print_row},
     presentation::Presentation,
+    proof::Proof,
     time,
 };
-use crate::{
-    client::with_basic,
-    domain::secret::Secret,
-    proto::v1::{
-        Revocation, WatchRevocationsRequest, revocation::Event,
-        token_service_client::TokenServiceClient,
-    },
+use crate::proto::v1::{
+    Revocation, WatchRevocationsRequest, revocation::Event,
+    token_service_client::TokenServiceClient,
 };
 
 /// A server sends something every second at least: one that is silent for so long is not there.
@@ -53,10 +50,9 @@ impl Watch {
         session: Session,
         format: Format,
     ) -> Result<(), CliError> {
-        let Session { channel, client_id, secret } = session;
+        let Session { channel, client_id, proof } = session;
         let (cursor, snapshot) = (self.cursor.unwrap_or_default(), self.snapshot);
-        let mut tail =
-            Tail { caller, client_id, secret, format, cursor, snapshot, pause: PAUSES.0 };
+        let mut tail = Tail { caller, client_id, proof, format, cursor, snapshot, pause: PAUSES.0 };
         if is_rows(format) {
             print_row(&[("TIME", TIME_WIDTH), ("EVENT", EVENT_WIDTH), ("NAMES", 0)])?;
         }
@@ -80,7 +76,7 @@ fn is_rows(format: Format) -> bool {
 struct Tail<'a> {
     caller: &'a Caller,
     client_id: String,
-    secret: Secret,
+    proof: Proof,
     format: Format,
     /// The last cursor that was received, or the one to start from.
     cursor: String,
@@ -121,7 +117,9 @@ impl Tail<'_> {
             cursor: self.cursor.clone(),
             snapshot: self.snapshot && self.cursor.is_empty(),
         };
-        let request = with_basic(request, &self.client_id, &self.secret);
+        let known = async || Ok(channel.clone());
+        let authorization = self.proof.authorization(&self.client_id, known).await?;
+        let request = authorization.on(request);
         let mut service = TokenServiceClient::new(channel);
         let mut responses = service.watch_revocations(request).await?.into_inner();
         while let Ok(next) = timeout(SILENCE, responses.message()).await {

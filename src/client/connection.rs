@@ -7,7 +7,7 @@ use tonic::{
     transport::{Channel, Endpoint, Error},
 };
 
-use super::Basic;
+use super::Authorization;
 use crate::proto::v1::admin_service_client::AdminServiceClient;
 
 /// User agent of each call, which the server notes with the grants that it issues.
@@ -61,17 +61,20 @@ pub async fn connect(url: String) -> Result<Channel, Error> {
 }
 
 /// A client of the administrative API with the credentials of one client.
-pub type Admin = AdminServiceClient<InterceptedService<Channel, Basic>>;
+pub type Admin = AdminServiceClient<InterceptedService<Channel, Authorization>>;
 
 /// Connects to a server to administer it with `credentials`. Its calls have longer time limits.
 ///
 /// # Errors
 /// Fails if no server answers.
-pub async fn administer(endpoint: Endpoint, credentials: Basic) -> Result<Admin, Error> {
+pub async fn administer(
+    endpoint: Endpoint,
+    credentials: impl Into<Authorization>,
+) -> Result<Admin, Error> {
     let endpoint =
         endpoint.timeout(ADMIN_CALL_TIMEOUT).http2_keep_alive_interval(ADMIN_PING_INTERVAL);
     let channel = endpoint.connect().await?;
-    Ok(AdminServiceClient::with_interceptor(channel, credentials))
+    Ok(AdminServiceClient::with_interceptor(channel, credentials.into()))
 }
 
 #[cfg(test)]

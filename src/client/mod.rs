@@ -2,10 +2,13 @@
 //!
 //! * [`endpoint`] and [`connect`] reach the server.
 //! * [`TokenClient`] makes the calls: deadlines, safe retries, typed errors. [`OwnToken`] keeps a
-//!   client's own token fresh.
+//!   client's own token fresh, and [`AssertionFile`] proves who the client is without a secret.
 //! * [`Validator`] checks tokens from memory and follows the revocations.
 //! * [`layer`] puts a validator in front of a tonic or axum service.
 
+mod asserting;
+mod assertion_file;
+mod authorization;
 mod basic;
 mod connection;
 mod convert;
@@ -17,6 +20,8 @@ mod token_client;
 pub mod validator;
 
 pub use self::{
+    assertion_file::{ASSERTION_TYPE, Assertion, AssertionFile, AssertionFileError},
+    authorization::Authorization,
     basic::{Basic, with_basic},
     connection::{Admin, administer, connect, endpoint},
     error::Error,

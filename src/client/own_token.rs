@@ -71,6 +71,11 @@ impl IssuedToken {
     pub fn access_token(&self) -> &str {
         &self.response.access_token
     }
+
+    /// Returns the value of `authorization`.
+    pub(super) fn header(&self) -> Header {
+        self.header.clone()
+    }
 }
 
 /// The server's response with the lifetime that is left.

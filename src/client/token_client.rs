@@ -4,7 +4,8 @@ use futures_util::FutureExt as _;
 use tonic::{Request, Response, Status, Streaming, transport::Channel};
 
 use super::{
-    Basic, Error, Limits, OwnToken,
+    AssertionFile, Basic, Error, Limits, OwnToken,
+    asserting::Asserting,
     retry::{Repeat, Retry},
 };
 use crate::proto::v1::{
@@ -24,17 +25,28 @@ pub enum Credentials {
     Unadded,
     /// A client's id and secret, sent as metadata of each call.
     Basic(Basic),
+    /// An assertion of a trusted issuer, read for each attempt and sent in the fields of the request.
+    /// Valid for the calls that have such fields: `issue_token`, `refresh_token` and `revoke_token`.
+    Assertion(AssertionFile),
     /// A client's own access token. Valid for the calls that accept one: `introspect`,
     /// `batch_introspect`, `watch_revocations` and `get_revocation_cursor`.
     Bearer(OwnToken),
 }
 
 impl OwnToken {
-    /// Creates the own token of the client that `client` calls as, by its id and secret or its
-    /// certificate.
+    /// Creates the own token of the client that `client` calls as, by its id and secret, its
+    /// certificate or its assertion.
     pub fn new(client: TokenClient) -> Self {
+        Self::of_client(client, "")
+    }
+
+    /// As [`Self::new`], with the id of the client: of several that list the certificate or the
+    /// identity of the assertion, it is that one.
+    pub fn of_client(client: TokenClient, client_id: impl Into<String>) -> Self {
+        let client_id = client_id.into();
         Self::issued_by(Box::new(move |request| {
-            let client = client.clone();
+            let (client, client_id) = (client.clone(), client_id.clone());
+            let request = IssueTokenRequest { client_id, ..request };
             async move { client.issue_token(request).await }.boxed()
         }))
     }
@@ -180,7 +192,7 @@ impl TokenClient {
         send: impl Fn(Stub, Request<M>) -> F,
     ) -> Result<T, Error>
     where
-        M: Clone,
+        M: Asserting,
         F: Future<Output = Result<Response<T>, Status>>,
     {
         let attempt = || self.attempt(&message, &send);
@@ -198,15 +210,20 @@ impl TokenClient {
         send: impl Fn(Stub, Request<M>) -> F,
     ) -> Result<T, Error>
     where
-        M: Clone,
+        M: Asserting,
         F: Future<Output = Result<Response<T>, Status>>,
     {
-        let mut request = Request::new(message.clone());
+        let mut message = message.clone();
         let header = match &self.credentials {
             Credentials::Unadded => None,
             Credentials::Basic(basic) => Some(basic.header()),
+            Credentials::Assertion(file) => {
+                message.assert(&file.read().await?);
+                None
+            }
             Credentials::Bearer(own) => Some(own.header().await?),
         };
+        let mut request = Request::new(message);
         if let Some(header) = header.clone() {
             request.metadata_mut().insert("authorization", header);
         }

@@ -1,6 +1,8 @@
 //! The life of an agent: a validator, and the listeners that answer from what it knows.
 
+mod assertion_watch;
 mod certificates;
+mod identity_metrics;
 mod known;
 mod listen;
 mod options;
@@ -15,11 +17,17 @@ use tokio::{
 };
 
 use self::{
+    assertion_watch::follow_assertion,
     certificates::load_agents,
     known::Known,
     listen::{AgentProcess, Serving, listen},
 };
-pub use self::{certificates::load_certificates, options::AgentOptions, own_tokens::Issuing};
+pub use self::{
+    certificates::load_certificates,
+    identity_metrics::{IdentityMetrics, OwnTokenOutcome},
+    options::AgentOptions,
+    own_tokens::Issuing,
+};
 use super::{
     build_info,
     lifecycle::ServeError,
@@ -60,7 +68,7 @@ pub async fn serve_agent(mut options: AgentOptions) -> Result<(), ServeError> {
     exposition.add([build_info::metrics(), readiness.metrics(), options.log.clone(), own]);
     let (stage, staged) = watch::channel(Stage::Serving);
     let certificates = CertificateMetrics::new();
-    exposition.add([certificates.registry()]);
+    exposition.add([certificates.registry(), options.identity.registry()]);
     let tls = load_agents(options.tls.clone(), certificates).await.map_err(ServeError::Agent)?;
     let cores = start_cores(Runtime::PerCore).map_err(ServeError::Agent)?;
     let process = AgentProcess {
@@ -77,6 +85,9 @@ pub async fn serve_agent(mut options: AgentOptions) -> Result<(), ServeError> {
         // Nothing else asks for them to be read.
         let (_, nobody) = mpsc::channel(1);
         watches.spawn(follow_certificates(tls, nobody));
+    }
+    if let Some(file) = options.assertion.clone() {
+        watches.spawn(follow_assertion(file, options.identity.clone()));
     }
     if let Some(watchdog) = manager.watchdog(cores.clone()) {
         watches.spawn(watchdog);

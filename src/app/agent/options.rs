@@ -1,9 +1,9 @@
 //! Options of an agent.
 
-use super::own_tokens::Issuing;
+use super::{identity_metrics::IdentityMetrics, own_tokens::Issuing};
 use crate::{
     bearer::IdentityHeaders,
-    client::{TokenClient, validator},
+    client::{AssertionFile, TokenClient, validator},
     config::{ListenAddress, SocketAccess, TlsSettings},
     metrics::Registry,
 };
@@ -14,6 +14,10 @@ pub struct AgentOptions {
     pub client: TokenClient,
     /// Id of the client as which it calls, for the log.
     pub client_id: String,
+    /// File of the assertion that proves that client, if one does.
+    pub assertion: Option<AssertionFile>,
+    /// Metrics of that client's proof.
+    pub identity: IdentityMetrics,
     /// Requests tokens of that client for the service beside the agent, if it gets any.
     pub issuing: Option<Issuing>,
     /// Promises for remembered answers.

@@ -3,7 +3,7 @@
 use std::{
     fs,
     hash::{DefaultHasher, Hash as _, Hasher as _},
-    path::{Path, PathBuf},
+    path::PathBuf,
     sync::{Arc, Mutex, PoisonError},
     time::Duration,
 };
@@ -17,32 +17,23 @@ use tokio::{
 use tonic::transport::{Channel, Endpoint, channel::Change};
 
 use super::{
-    super::{CliError, connection::Way},
+    super::{CliError, connection::Way, proof::Proof},
     Agent,
+    own_proof::OwnProof,
 };
 use crate::{
-    app::Issuing,
-    client::{Credentials, Error, Issue, OwnToken, TokenClient},
-    config::{Environment as _, ServingEnvironment, secret_text},
-    domain::secret::Secret,
+    app::{IdentityMetrics, Issuing, OwnTokenOutcome},
+    client::{AssertionFile, Credentials, Error, Issue, OwnToken, TokenClient},
     proto::v1::{IssueTokenRequest, IssueTokenResponse},
 };
 
 /// Interval between two looks at the files of the connection.
 const PERIOD: Duration = Duration::from_secs(1);
 
-/// The client's secret, and where it comes from.
-#[derive(Clone)]
-struct SecretSource {
-    file: Option<Arc<Path>>,
-    /// As it was read last.
-    known: Arc<Mutex<Secret>>,
-}
-
 /// The way to the server, and what proves who calls.
 pub(super) struct Prepared {
     way: Way,
-    secret: SecretSource,
+    proof: OwnProof,
 }
 
 /// An agent at work as one client.
@@ -56,63 +47,36 @@ pub(super) struct Identity {
 }
 
 impl Agent {
-    /// Reads all files once.
+    /// Reads all files once but an assertion's, which may come later.
     pub(super) async fn identity(&self) -> Result<Prepared, CliError> {
         let file = self.client_secret_file.clone();
-        let way = self.caller.way(file.is_some())?;
-        let secret = match (file, way.secret.clone()) {
+        let mut way = self.caller.way(file.is_some())?;
+        let proof = match (file, way.proof.take()) {
             (Some(_), Some(_)) => {
                 return Err(CliError::Usage(
-                    "JETON_CLIENT_SECRET_FILE and JETON_CLIENT_SECRET both say the secret: unset one",
+                    "JETON_CLIENT_SECRET_FILE and JETON_CLIENT_SECRET or JETON_ASSERTION_FILE both prove \
+                     who calls: unset one",
                 ));
             }
-            (Some(file), None) => SecretSource::read(file).await?,
-            (None, secret) => {
-                let secret = secret.unwrap_or_else(|| Secret::new(""));
-                SecretSource { file: None, known: Arc::new(Mutex::new(secret)) }
-            }
+            (Some(file), None) => OwnProof::secret_in(file).await?,
+            (None, proof) => OwnProof::of(proof.unwrap_or_else(Proof::none)),
         };
-        Ok(Prepared { way, secret })
+        Ok(Prepared { way, proof })
     }
-}
-
-impl SecretSource {
-    async fn read(file: PathBuf) -> Result<Self, CliError> {
-        let file: Arc<Path> = file.into();
-        let secret = secret_in(Arc::clone(&file)).await;
-        let secret = secret.map_err(|error| CliError::File(file.display().to_string(), error))?;
-        Ok(Self { file: Some(file), known: Arc::new(Mutex::new(secret)) })
-    }
-
-    /// The secret as the file has it now; as it was, where the file cannot be read.
-    async fn now(&self) -> Secret {
-        if let Some(file) = &self.file {
-            match secret_in(Arc::clone(file)).await {
-                Ok(secret) => *self.known.lock().unwrap_or_else(PoisonError::into_inner) = secret,
-                Err(error) => {
-                    let file = file.display();
-                    tracing::error!(%file, %error, "the client's secret is used as it was");
-                }
-            }
-        }
-        self.known.lock().unwrap_or_else(PoisonError::into_inner).clone()
-    }
-}
-
-async fn secret_in(file: Arc<Path>) -> std::io::Result<Secret> {
-    let read = spawn_blocking(move || {
-        let text = ServingEnvironment.read(&file)?;
-        let text = std::str::from_utf8(&text.bytes)
-            .map_err(|error| std::io::Error::new(std::io::ErrorKind::InvalidData, error))?;
-        Ok(Secret::new(secret_text(text)))
-    });
-    read.await.map_err(std::io::Error::other)?
 }
 
 impl Prepared {
+    /// File of the assertion, if there is one.
+    pub(super) fn assertion(&self) -> Option<AssertionFile> {
+        match &self.proof {
+            OwnProof::Secret(_) => None,
+            OwnProof::Assertion(file) => Some(file.clone()),
+        }
+    }
+
     /// Calls from now on, and follows the files.
-    pub(super) fn follow(self) -> Identity {
-        let Self { way, secret } = self;
+    pub(super) fn follow(self, metrics: &IdentityMetrics) -> Identity {
+        let Self { way, proof } = self;
         let client_id = way.client_id.clone();
         let mut following = JoinSet::new();
         let channel = if way.files.is_empty() {
@@ -122,12 +86,16 @@ impl Prepared {
             following.spawn(follow(way, changes));
             channel
         };
-        let issuer = Issuer {
-            client: TokenClient::new(channel.clone(), Credentials::Unadded),
-            client_id: client_id.as_str().into(),
-            secret,
+        let credentials = match &proof {
+            OwnProof::Secret(_) => Credentials::Unadded,
+            OwnProof::Assertion(file) => Credentials::Assertion(file.clone()),
         };
-        let own = OwnToken::issued_by(issuer.issue_and_log());
+        let issuer = Issuer {
+            client: TokenClient::new(channel.clone(), credentials),
+            client_id: client_id.as_str().into(),
+            proof,
+        };
+        let own = OwnToken::issued_by(issuer.issue_and_log(metrics.clone()));
         let client = TokenClient::new(channel, Credentials::Bearer(own));
         Identity { client, client_id, issuing: Box::new(move || issuer.issue()), following }
     }
@@ -138,7 +106,7 @@ impl Prepared {
 struct Issuer {
     client: TokenClient,
     client_id: Arc<str>,
-    secret: SecretSource,
+    proof: OwnProof,
 }
 
 impl Issuer {
@@ -148,20 +116,39 @@ impl Issuer {
     }
 
     /// Logs the reason for which a token is not issued once, until there is another reason.
-    fn issue_and_log(&self) -> Issue {
+    fn issue_and_log(&self, metrics: IdentityMetrics) -> Issue {
         let issue = self.issue();
         let logged = Arc::new(Mutex::new(None));
         Box::new(move |request| {
             let (issued, logged) = (issue(request), Arc::clone(&logged));
-            issued.inspect(move |issued| log(&logged, issued.as_ref().err())).boxed()
+            let metrics = metrics.clone();
+            issued
+                .inspect(move |issued| {
+                    metrics.count(outcome(issued.as_ref().err()));
+                    log(&logged, issued.as_ref().err());
+                })
+                .boxed()
         })
     }
 
     async fn request(self, request: IssueTokenRequest) -> Result<IssueTokenResponse, Error> {
-        let client_secret = self.secret.now().await.expose().to_owned();
+        let client_secret = match &self.proof {
+            OwnProof::Secret(secret) => secret.now().await.expose().to_owned(),
+            OwnProof::Assertion(_) => String::new(),
+        };
         let client_id = self.client_id.to_string();
         let request = IssueTokenRequest { client_id, client_secret, ..request };
         self.client.issue_token(request).await
+    }
+}
+
+fn outcome(error: Option<&Error>) -> OwnTokenOutcome {
+    match error {
+        None => OwnTokenOutcome::Issued,
+        Some(error) if error.is_temporary() || matches!(error, Error::Server { .. }) => {
+            OwnTokenOutcome::Unavailable
+        }
+        Some(_) => OwnTokenOutcome::Refused,
     }
 }
 

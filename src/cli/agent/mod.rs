@@ -2,12 +2,13 @@
 
 mod arguments;
 mod identity;
+mod own_proof;
 
 pub(super) use self::arguments::Agent;
 use self::identity::Identity;
 use super::CliError;
 use crate::{
-    app::{self, AgentOptions},
+    app::{self, AgentOptions, IdentityMetrics},
     bearer::IdentityHeaders,
     client::validator,
     config::{AuditSettings, LogSettings, TraceSettings},
@@ -23,10 +24,14 @@ impl Agent {
             &AuditSettings::default(),
             &TraceSettings::default(),
         )?;
-        let Identity { client, client_id, issuing, following: _following } = identity.follow();
+        let (assertion, metrics) = (identity.assertion(), IdentityMetrics::new());
+        let Identity { client, client_id, issuing, following: _following } =
+            identity.follow(&metrics);
         let options = AgentOptions {
             client,
             client_id,
+            assertion,
+            identity: metrics,
             issuing: self.issue_tokens.then_some(issuing),
             validator: validator::Options {
                 max_staleness: self.max_staleness,
@@ -49,7 +54,9 @@ impl Agent {
         if let Some(tls) = self.served()? {
             app::load_certificates(tls).await?;
         }
-        drop(self.identity().await?);
+        if let Some(assertion) = self.identity().await?.assertion() {
+            assertion.read().await?;
+        }
         Ok(())
     }
 }

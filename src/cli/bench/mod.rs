@@ -30,6 +30,7 @@ use super::{
     connection::{Caller as Connection, Session},
     input, meant,
     output::Format,
+    proof::Proof,
 };
 use crate::{config, domain::secret::Secret};
 
@@ -97,7 +98,12 @@ pub(super) struct Bench {
 impl Bench {
     pub(super) async fn run(self) -> Result<(), CliError> {
         let user = self.user()?;
-        let Session { channel, client_id, secret } = self.connection.connect(false).await?;
+        let Session { channel, client_id, proof } = self.connection.connect(false).await?;
+        let Proof::Secret(secret) = proof else {
+            return Err(CliError::Usage(
+                "bench calls with a secret or a certificate, not with an assertion",
+            ));
+        };
         let mut callers = vec![Caller::new(channel, &client_id, &secret, user.clone())];
         for _ in 1..self.connections.get() {
             let channel = self.connection.reconnect().await?;

@@ -1,111 +1,17 @@
 //! Tokens of trusted issuers authenticate the clients that list their subjects (RFC 7523 §2.2), and
 //! nobody else's do.
 
-#[expect(dead_code, reason = "the harness is every test file's")]
-mod common;
+use jeton::proto::v1::{Client, ClientIdentity, RevokeTokenRequest};
+use serde_json::json;
+use tonic::Code;
 
-use std::fs;
-
-use jeton::proto::v1::{
-    Client, ClientIdentity, IssueTokenRequest, IssueTokenResponse, RevokeTokenRequest,
+use crate::{
+    common::{
+        admin::Admin, audit::causes, http::post, issuer::SigningKey, now::seconds,
+        refusal::assert_refused,
+    },
+    scene::{ACCOUNT, HERE, JWT_BEARER, World, claims, issue, with},
 };
-use serde_json::{Value, json};
-use tonic::{Code, Status};
-
-use crate::common::{
-    admin::{Admin, with_admin},
-    audit::causes,
-    caller::{Caller, client_credentials},
-    home::Home,
-    http::post,
-    issuer::{SigningKey, jwks},
-    now::seconds,
-    refusal::assert_refused,
-    server::Server,
-    settings::Table,
-    wait::until,
-};
-
-const HERE: &str = "https://tokens.example";
-const JWT_BEARER: &str = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer";
-/// The `iss` of every Kubernetes cluster of the defaults.
-const CLUSTER: &str = "https://kubernetes.default.svc.cluster.local";
-const ACCOUNT: &str = "system:serviceaccount:shop:orders";
-
-/// Two clusters of one `iss`, and a client that is an account of the first.
-struct World {
-    prod: SigningKey,
-    test: SigningKey,
-    audit: std::path::PathBuf,
-    server: Server,
-}
-
-impl World {
-    async fn start() -> Self {
-        let (prod, test) = (SigningKey::p256("prod-1"), SigningKey::p256("test-1"));
-        let home = Home::new();
-        let audit = home.path().join("audit.jsonl");
-        let identity =
-            |uid: &str| format!(r#"[{{ issuer = "prod", subject = "{ACCOUNT}"{uid} }}]"#);
-        let client = |id: &'static str, identities: &str| {
-            let client = Table::client(id).toml("grants", r#"["client_credentials"]"#);
-            client.toml("identities", identities)
-        };
-        let pinned = identity(r#", uid = "7c1b""#).replace("orders", "pinned");
-        let settings = with_admin()
-            .set("http", "issuer", HERE)
-            .set("audit", "target", &format!("file:{}", audit.display()))
-            .and(issuer(&home, "prod", &prod))
-            .and(issuer(&home, "test", &test))
-            .and(client("orders", &identity("")))
-            .and(client("pinned", &pinned));
-        let server = Server::start_at(home, &settings).await;
-        // They are read while the server serves.
-        let read = || server.log().matches("the keys of the issuer were read").count();
-        let instances = server.addresses().len();
-        until("the keys of both", async || read() == 2 * instances).await;
-        Self { prod, test, audit, server }
-    }
-}
-
-fn issuer(home: &Home, name: &'static str, signer: &SigningKey) -> Table {
-    let keys = home.path().join(format!("{name}.json"));
-    fs::write(&keys, jwks([signer])).expect("written");
-    let issuer = Table::issuer(name).text("issuer", CLUSTER);
-    issuer.text("jwks_file", &keys.display().to_string())
-}
-
-/// Claims of a projected token of an account.
-fn claims(account: &str, uid: &str) -> Value {
-    let now = seconds();
-    json!({
-        "iss": CLUSTER, "sub": account, "aud": [HERE], "iat": now, "nbf": now, "exp": now + 600,
-        "kubernetes.io": { "namespace": "shop", "serviceaccount": { "name": "orders", "uid": uid } },
-    })
-}
-
-fn with(mut claims: Value, name: &str, value: Value) -> Value {
-    claims[name] = value;
-    claims
-}
-
-fn asserted(assertion: &str, client_id: &str) -> IssueTokenRequest {
-    IssueTokenRequest {
-        client_id: client_id.to_owned(),
-        client_assertion: assertion.to_owned(),
-        client_assertion_type: JWT_BEARER.to_owned(),
-        ..client_credentials()
-    }
-}
-
-async fn issue(
-    shop: &Caller,
-    assertion: &str,
-    client_id: &str,
-) -> Result<IssueTokenResponse, Status> {
-    let answer = shop.stub.clone().issue_token(asserted(assertion, client_id)).await;
-    answer.map(tonic::Response::into_inner)
-}
 
 #[tokio::test]
 async fn a_token_of_a_trusted_issuer_is_the_client_at_every_endpoint_as_often_as_it_is_shown() {
