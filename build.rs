@@ -12,8 +12,9 @@ use std::{
 use prost::Message as _;
 
 /// Messages that carry passwords, secrets or tokens: their `Debug` is written by hand, redacted.
-const SECRET_BEARING: [&str; 17] = [
+const SECRET_BEARING: [&str; 18] = [
     "PasswordGrant",
+    "JwtBearerGrant",
     "IssueTokenRequest",
     "IssueTokenResponse",
     "RefreshTokenRequest",

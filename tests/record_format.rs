@@ -31,7 +31,9 @@ use jeton::domain::{
     time::Timestamp,
     used_assertion::{AssertionId, UsedAssertion},
     user::{PasswordHash, User},
+    user_identity::UserIdentity,
     user_name::UserName,
+    vouched::Vouched,
 };
 
 const NOW: Timestamp = Timestamp::from_millis(1_800_000_000_000);
@@ -56,7 +58,9 @@ fn client() -> Client {
             expire_time: Some(NOW.after(Duration::from_secs(60))),
             made_by: None,
         }],
-        grant_types: GrantType::ALL.into_iter().collect(),
+        grant_types: [GrantType::Password, GrantType::ClientCredentials, GrantType::RefreshToken]
+            .into_iter()
+            .collect(),
         default_scopes: Scopes::parse("read write").expect("scopes"),
         allowed_scopes: Scopes::parse("read write audit").expect("scopes"),
         audience: Audience::from_names(["billing"]).expect("an audience"),
@@ -82,6 +86,8 @@ fn user() -> User {
         id: UserId::generate(&Repeated(4)),
         name: UserName::parse("Alice").expect("a name"),
         password: PasswordHash("$argon2id$".into()),
+        identities: Vec::new(),
+        vouched: None,
         attributes: Attributes::from_entries([("email", "a@example.com")]).expect("attributes"),
         create_time: NOW,
         update_time: NOW,
@@ -236,6 +242,60 @@ fn a_client_with_identities_or_keys_has_format_4_which_is_format_3_and_these() {
         }
         let longer = [bytes.as_slice(), &[0]].concat();
         assert_eq!(Client::from_bytes(plain.id.clone(), &longer), Err(Corrupt));
+    }
+}
+
+/// Of few clients, so that an older release reads all others.
+#[test]
+fn a_client_with_the_grant_type_of_id_tokens_has_format_5_which_is_format_4_and_a_byte() {
+    let plain = client();
+    let grant_types = GrantType::ALL.into_iter().collect();
+    let identity = ClientIdentity::new("prod", "orders", "").expect("an identity");
+    for identities in [vec![], vec![identity]] {
+        let client = Client { grant_types, identities, ..plain.clone() };
+        let bytes = client.to_bytes();
+        assert_eq!((bytes[0], bytes.last()), (5, Some(&1)));
+        assert_eq!(bytes[1..plain.to_bytes().len()], plain.to_bytes()[1..]);
+        if client.identities.is_empty() {
+            assert_eq!(bytes[plain.to_bytes().len()..], [1, 0, 0, 0, 0, 1]);
+        }
+        assert_eq!(Client::from_bytes(plain.id.clone(), &bytes), Ok(client));
+        for length in 0..bytes.len() {
+            let cut = Client::from_bytes(plain.id.clone(), &bytes[..length]);
+            assert_eq!(cut, Err(Corrupt), "{length} bytes");
+        }
+        let longer = [bytes.as_slice(), &[0]].concat();
+        assert_eq!(Client::from_bytes(plain.id.clone(), &longer), Err(Corrupt));
+    }
+}
+
+/// Of those users alone who log in with ID tokens, so that an older release reads all others.
+#[test]
+fn a_user_with_identities_or_vouched_permissions_has_format_5_which_is_format_1_and_these() {
+    let plain = user();
+    let identity = UserIdentity::new("corp", "8f2c").expect("an identity");
+    let permissions = [Permission::Admin, Permission::Users].into_iter().collect();
+    let vouched = Vouched::new(identity.issuer.clone(), permissions, NOW);
+    let linked = User { identities: vec![identity], ..plain.clone() };
+    let admin = User { vouched, ..linked.clone() };
+    for (user, rest) in [
+        (linked, "0104636f7270043866326300"),
+        (admin, "0104636f727004386632630104636f7270010880a0f1c2b134"),
+    ] {
+        let bytes = user.to_bytes();
+        assert_eq!(bytes[0], 5);
+        assert_eq!(bytes[1..plain.to_bytes().len()], plain.to_bytes()[1..]);
+        assert_eq!(hex(&bytes[plain.to_bytes().len()..]), rest);
+        assert_eq!(User::from_bytes(plain.id, &bytes), Ok(user));
+        for length in 0..bytes.len() {
+            assert_eq!(
+                User::from_bytes(plain.id, &bytes[..length]),
+                Err(Corrupt),
+                "{length} bytes"
+            );
+        }
+        let longer = [bytes.as_slice(), &[0]].concat();
+        assert_eq!(User::from_bytes(plain.id, &longer), Err(Corrupt));
     }
 }
 

@@ -226,6 +226,7 @@ fn http_options(settings: &Settings, tls: bool, address: &ListenAddress) -> Http
             allowed_headers: settings.http.cors_allowed_headers.clone(),
         },
         assertions: settings.http.issuer.is_some(),
+        people: settings.issuers.iter().any(|issuer| issuer.rules.people.is_some()),
         client_certificates: settings.tls.as_ref().is_some_and(|tls| tls.clients.is_some()),
         scopes_supported: scopes.into_iter().map(str::to_owned).collect(),
         body: BodyLimits {

@@ -71,11 +71,14 @@ const EXAMPLES: &[(&str, &str)] = &[
     ("user", "jeton user create carol --attribute team=risk"),
     (
         "user create",
-        "jeton user create carol --attribute email=carol@example.com\njeton user create carol < password",
+        "jeton user create carol --attribute email=carol@example.com\njeton user create carol < password\njeton user create dora --identity issuer=corp,subject=8f2c6a0e",
     ),
     ("user get", "jeton user get carol\njeton user get carol --field user_id"),
     ("user list", "jeton user list --prefix ca\njeton user list --disabled --field username"),
-    ("user update", "jeton user update carol --new-name carola"),
+    (
+        "user update",
+        "jeton user update carol --new-name carola\njeton user update carol --identity issuer=corp,subject=8f2c6a0e",
+    ),
     ("user set-password", "jeton user set-password carol --keep-grants"),
     ("user disable", "jeton user disable carol"),
     ("user enable", "jeton user enable carol"),

@@ -45,6 +45,7 @@ mod token;
 mod trouble;
 mod user;
 mod user_arg;
+mod user_identity;
 mod watch;
 mod words;
 mod yaml;

@@ -10,6 +10,8 @@ use super::{
     output::{Columns, Fields, print_list},
     pages, time,
     user_arg::UserArg,
+    user_identity,
+    words::words,
 };
 use crate::{client::Admin, proto::v1};
 
@@ -23,10 +25,23 @@ pub(super) type User = Administration<Action>;
 
 #[derive(Debug, Subcommand)]
 pub(super) enum Action {
-    /// Creates a user; the password is asked for, or read from standard input
+    /// Creates a user; the password is asked for, or read from standard input, unless there is an
+    /// identity
     Create {
         #[command(flatten)]
         name: NewName,
+
+        /// An identity of a trusted issuer, whose ID tokens log the user in; may be repeated
+        #[arg(
+            long = "identity",
+            value_name = "issuer=NAME,subject=TEXT",
+            value_parser = user_identity::parse
+        )]
+        identities: Vec<v1::UserIdentity>,
+
+        /// Asks for a password although there is an identity
+        #[arg(long, requires = "identities")]
+        with_password: bool,
 
         /// A fact that introspection shows of the user; may be repeated
         #[arg(long = "attribute", value_name = "NAME=VALUE", value_parser = attributes::parse)]
@@ -123,15 +138,25 @@ pub(super) struct Update {
     #[arg(long = "attribute", value_name = "NAME=VALUE", value_parser = attributes::parse)]
     attributes: Vec<(String, String)>,
 
-    /// A value to empty
-    #[arg(long, value_name = "VALUE", value_enum, conflicts_with = "attributes")]
-    clear: Option<Clear>,
+    /// An identity of a trusted issuer, whose ID tokens log the user in; may be repeated. Those that are
+    /// given replace all there were
+    #[arg(
+        long = "identity",
+        value_name = "issuer=NAME,subject=TEXT",
+        value_parser = user_identity::parse
+    )]
+    identities: Vec<v1::UserIdentity>,
+
+    /// A value to empty; may be repeated
+    #[arg(long, value_name = "VALUE", value_enum)]
+    clear: Vec<Clear>,
 }
 
 /// Fields that can be empty.
-#[derive(Clone, Copy, Debug, ValueEnum)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 enum Clear {
     Attributes,
+    Identities,
 }
 
 impl User {
@@ -139,12 +164,15 @@ impl User {
         let (mut admin, server) = self.caller.administer().await?;
         let admin = &mut admin;
         let user = match self.action {
-            Action::Create { name, attributes } => {
-                let name = name.text();
-                let password = input::new_secret("password")?;
+            Action::Create { name, identities, with_password, attributes } => {
+                let username = name.text();
+                let password = if identities.is_empty() || with_password {
+                    input::new_secret("password")?.expose().to_owned()
+                } else {
+                    String::new()
+                };
                 let attributes = attributes.into_iter().collect();
-                let user = v1::User { username: name, attributes, ..v1::User::default() };
-                let password = password.expose().to_owned();
+                let user = v1::User { username, attributes, identities, ..v1::User::default() };
                 let request = v1::CreateUserRequest { user: Some(user), password };
                 admin.create_user(request).await?.into_inner().user
             }
@@ -202,8 +230,17 @@ impl Update {
         if self.new_name.is_some() {
             paths.push("username".to_owned());
         }
-        if !self.attributes.is_empty() || self.clear.is_some() {
-            paths.push("attributes".to_owned());
+        for (field, given, path) in [
+            (Clear::Attributes, !self.attributes.is_empty(), "attributes"),
+            (Clear::Identities, !self.identities.is_empty(), "identities"),
+        ] {
+            let cleared = self.clear.contains(&field);
+            if cleared && given {
+                return Err(CliError::Usage("a value is given or cleared, not both"));
+            }
+            if cleared || given {
+                paths.push(path.to_owned());
+            }
         }
         if paths.is_empty() {
             return Err(CliError::Usage("nothing to change: see jeton user update --help"));
@@ -212,6 +249,7 @@ impl Update {
             user_id: self.which.id(admin).await?,
             username: self.new_name.unwrap_or_default(),
             attributes: self.attributes.into_iter().collect(),
+            identities: self.identities,
             etag: self.etag.unwrap_or_default(),
             ..v1::User::default()
         };
@@ -252,6 +290,11 @@ fn fields(user: v1::User) -> Fields {
     fields.add("user_id", user.user_id);
     fields.add("username", user.username);
     fields.add("disabled", user.disabled);
+    let identities = user.identities.into_iter().map(user_identity::text);
+    fields.add("identities", identities.collect::<Vec<_>>());
+    fields.add("has_password", user.has_password);
+    fields.add("permissions", words::<v1::Permission>(&user.permissions));
+    fields.add("permissions_expire_time", time::moment(user.permissions_expire_time));
     fields.add("attributes", attributes::object(user.attributes));
     fields.add("create_time", time::moment(user.create_time));
     fields.add("update_time", time::moment(user.update_time));

@@ -38,6 +38,7 @@ impl Word for GrantType {
         ("password", Self::Password),
         ("refresh_token", Self::RefreshToken),
         ("client_credentials", Self::ClientCredentials),
+        ("jwt_bearer", Self::JwtBearer),
     ];
 }
 

@@ -40,8 +40,10 @@ pub(super) fn weak_declared(text: &str) -> Result<WeakDeclared, Invalid> {
 
 /// Parses the names of grant types.
 pub(super) fn grants(names: &[&str]) -> Result<GrantTypes, Invalid> {
-    let known: Option<GrantTypes> = names.iter().map(|name| GrantType::parse(name)).collect();
-    known.ok_or(Invalid(r#"each must be "password", "client_credentials" or "refresh_token""#))
+    let known: Option<GrantTypes> = names.iter().map(|name| GrantType::from_word(name)).collect();
+    known.ok_or(Invalid(
+        r#"each must be "password", "client_credentials", "refresh_token" or "jwt_bearer""#,
+    ))
 }
 
 /// Parses the names of permissions.
@@ -60,9 +62,9 @@ mod tests {
     fn every_grant_type_is_named_and_every_name_is_in_the_refusal() {
         let refusal = grants(&["implicit"]).expect_err("not spoken").to_string();
         for grant_type in GrantType::ALL {
-            let read = grants(&[grant_type.name()]).expect("a grant type");
+            let read = grants(&[grant_type.word()]).expect("a grant type");
             assert!(read.contains(grant_type));
-            assert!(refusal.contains(&format!("{:?}", grant_type.name())), "{refusal}");
+            assert!(refusal.contains(&format!("{:?}", grant_type.word())), "{refusal}");
         }
     }
 

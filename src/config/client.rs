@@ -195,7 +195,8 @@ fn refuse(fields: &mut Fields<'_, '_>, patch: &ClientPatch, rule: BrokenRule) {
         }
         BrokenRule::PublicAudience => (
             "audience",
-            "a public client, one without a secret, may not have jeton in its audience",
+            "a public client, one without a secret, may not have jeton in its audience: only where \
+             people log in with jwt_bearer, and not with password",
         ),
         BrokenRule::DefaultScopes => ("scopes", "each must also be one of allowed_scopes"),
         BrokenRule::AccessBeyondGrant => ("access_token_ttl", "must be at most grant_ttl"),

@@ -235,7 +235,7 @@ impl<'t, 'r> Fields<'t, 'r> {
     }
 
     /// Takes a table of free keys, each with a text.
-    fn entries<T>(
+    pub(super) fn entries<T>(
         &mut self,
         key: &'static str,
         parse: impl FnOnce(&[(&str, &str)]) -> Result<T, Invalid>,

@@ -7,6 +7,7 @@ use http::Uri;
 use super::{
     duration::{self, DAY},
     fields::{Fields, Placed},
+    issuer_users,
     path::path,
 };
 use crate::domain::{
@@ -53,9 +54,9 @@ const REFRESH_INTERVAL: Duration = Duration::from_secs(5 * 60);
 
 impl IssuerSettings {
     /// Reads one table. Its place is that of its `name`. Returns `None` if the name, the `iss` or the
-    /// place of its keys is missing or invalid. `is_named` is whether this server has an issuer of its
-    /// own: assertions must be meant for it.
-    pub(super) fn read(fields: &mut Fields<'_, '_>, is_named: bool) -> Option<Placed<Self>> {
+    /// place of its keys is missing or invalid. `here` is this server's own issuer: assertions must be
+    /// meant for it.
+    pub(super) fn read(fields: &mut Fields<'_, '_>, here: Option<&str>) -> Option<Placed<Self>> {
         let name = fields.required("name", "a string", IssuerName::parse);
         let issuer = fields.text("issuer", "a string", issuer).map(Placed::value);
         let allow_missing_issuer = fields.flag("allow_missing_issuer").unwrap_or(false);
@@ -81,7 +82,13 @@ impl IssuerSettings {
         let algorithms = fields.texts("algorithms", Algorithm::list).map(Placed::value);
         let clock_skew = fields.text("clock_skew", duration::FORM, duration::clock_skew);
         let max_lifetime = fields.text("max_lifetime", duration::FORM, duration::assertion);
-        if !is_named {
+        let is_nameless = issuer.is_none();
+        let people = issuer_users::read(fields, here);
+        if people.is_some() && is_nameless {
+            let problem = "needs issuer for users: an ID token always has an iss";
+            fields.fault_of_all(problem);
+        }
+        if here.is_none() {
             let problem = "needs http.issuer: tokens must have it as their only audience";
             fields.fault_of_all(problem);
         }
@@ -96,6 +103,7 @@ impl IssuerSettings {
                 max_lifetime: max_lifetime.map_or(DAY, Placed::value),
             },
             max_key_age: age.map_or(DAY, Placed::value),
+            people,
         };
         Some(Placed { at, value: Self { rules, keys: keys?, refresh_interval: interval } })
     }

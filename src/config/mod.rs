@@ -11,6 +11,7 @@
 //! | `listen_address` | where a listener is |
 //! | `sections`, `secrets` | the sections of the file with their settings |
 //! | `client`, `user`, `issuer` | one `[[client]]`, `[[user]]` or `[[issuer]]` each |
+//! | `issuer_users` | `[issuer.users]`, people of an issuer |
 //! | `credential`, `secret_text`, `phc` | the ways to give a secret or password, and its hash |
 //! | `path`, `pasted` | paths, and secrets in the wrong place |
 //! | `fields` | typed values out of one TOML table |
@@ -32,6 +33,7 @@ mod fault;
 mod fields;
 mod flags;
 mod issuer;
+mod issuer_users;
 mod listen_address;
 mod log_filter;
 mod overrides;

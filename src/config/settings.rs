@@ -277,7 +277,7 @@ fn read_clients(
 fn read_issuers(root: &mut Fields<'_, '_>, http: &HttpSettings) -> Vec<IssuerSettings> {
     let mut taken = BTreeMap::new();
     root.records("issuer", |fields| {
-        let Placed { at, value: issuer } = IssuerSettings::read(fields, http.issuer.is_some())?;
+        let Placed { at, value: issuer } = IssuerSettings::read(fields, http.issuer.as_deref())?;
         refuse_twice(fields, "name", &mut taken, Placed { at, value: issuer.rules.name.clone() });
         Some(issuer)
     })

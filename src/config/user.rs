@@ -8,9 +8,11 @@ use super::{
     warning::Warning,
 };
 use crate::domain::{
+    issuer_name::IssuerName,
     password_rules::PasswordRules,
     secret::Secret,
     user::PasswordHash,
+    user_identity::UserIdentity,
     user_name::{TypedName, UserName},
     user_patch::UserPatch,
 };
@@ -30,6 +32,8 @@ pub enum DeclaredPassword {
     Clear(Secret),
     /// An argon2id PHC string.
     Hash(PasswordHash),
+    /// None: the user logs in with ID tokens. A password that was set otherwise stays.
+    Nothing,
 }
 
 /// A user in the file. A field that is not declared has its default for a new user, and stays
@@ -61,13 +65,15 @@ impl DeclaredUser {
             Ok(typed)
         });
         let password = credential::read(fields, &PASSWORD, environment, phc::check);
-        if matches!(password, Given::Nothing) {
+        let needs_password = fields.place("identities").is_none();
+        if matches!(password, Given::Nothing) && needs_password {
             fields.fault_of_all(
-                "needs one of password, password_env, password_file and password_hash",
+                "needs one of password, password_env, password_file and password_hash, or identities",
             );
         }
         let patch = UserPatch {
             name: None,
+            identities: identities(fields),
             attributes: fields.attributes(),
             disabled: fields.flag("disabled"),
         };
@@ -77,6 +83,7 @@ impl DeclaredUser {
         let password = match password {
             Given::Clear(clear) => Some(DeclaredPassword::Clear(clear.text)),
             Given::Hash(hash) => Some(DeclaredPassword::Hash(PasswordHash(hash))),
+            Given::Nothing if !needs_password => Some(DeclaredPassword::Nothing),
             Given::Nothing | Given::Fault => None,
         };
         if let Some(DeclaredPassword::Clear(password)) = &password
@@ -89,4 +96,28 @@ impl DeclaredUser {
             password.map(|password| Self { name: name.value.clone(), typed_name, password, patch });
         Some((name, user))
     }
+}
+
+/// Reads `identities`: a list of tables; `None` if it is not there, or something of it is invalid.
+fn identities(fields: &mut Fields<'_, '_>) -> Option<Vec<UserIdentity>> {
+    const ANY: &str = "any";
+    let at = fields.place("identities")?;
+    let mut valid = true;
+    let identities = fields.records("identities", |fields| {
+        let issuer = fields.required("issuer", "a string", |text| {
+            IssuerName::parse(text).map(|name| name.as_str().to_owned())
+        });
+        let subject = fields.required("subject", "a string", |text| {
+            UserIdentity::new(ANY, text).map(|_| text.to_owned())
+        });
+        let identity = issuer.zip(subject);
+        valid &= identity.is_some();
+        let (issuer, subject) = identity?;
+        UserIdentity::new(&issuer.value, &subject.value).ok()
+    });
+    if let Err(problem) = UserIdentity::check_all(&identities) {
+        fields.fault(at, "identities", &problem.to_string());
+        return None;
+    }
+    valid.then_some(identities)
 }

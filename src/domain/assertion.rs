@@ -6,9 +6,13 @@ use std::time::Duration;
 use super::{
     algorithm::Algorithm,
     cause::Cause,
+    claim_texts::ClaimTexts,
     claims::{Claims, Validity},
+    client_id::ClientId,
     issuer_name::IssuerName,
+    person::{Person, PersonRules},
     time::Timestamp,
+    user_identity::UserIdentity,
 };
 
 /// The rules for the assertions of one issuer, as the settings have them.
@@ -26,6 +30,8 @@ pub struct IssuerRules {
     pub validity: Validity,
     /// Longest time for which its keys are used after they were last read.
     pub max_key_age: Duration,
+    /// The rules for its ID tokens; `None` if it is not enabled for users.
+    pub people: Option<PersonRules>,
 }
 
 /// What a good assertion proves: the workload is `subject` in the eyes of the issuer.
@@ -65,6 +71,34 @@ impl IssuerRules {
         let subject = subject.ok_or(Cause::UnreadableAssertion)?;
         Ok(Asserted { issuer: self.name.clone(), subject, uid: claims.account_uid })
     }
+
+    /// Judges claims of an ID token that one of the issuer's keys has signed, and that `client` shows
+    /// (RFC 7523 §3, OIDC Core §3.1.3.7). `nonce` is checked by the application that asked
+    /// for the token: this server has sent none.
+    ///
+    /// # Errors
+    /// `UnknownIssuer`, also for an issuer that is not enabled for users; `WrongMediaType`,
+    /// `WrongAudience`; `UnreadableAssertion` without `sub`, `exp` or `iat`; `ExpiredAssertion`,
+    /// `EarlyAssertion`, `LongAssertion`.
+    pub fn judge_person(
+        &self,
+        claims: &Claims,
+        texts: &ClaimTexts,
+        client: &ClientId,
+        now: Timestamp,
+    ) -> Result<Person, Cause> {
+        let issuer = claims.issuer.as_deref().filter(|issuer| self.may_issue(Some(issuer)));
+        let people = self.people.as_ref().filter(|_| issuer.is_some());
+        let people = people.ok_or(Cause::UnknownIssuer)?;
+        PersonRules::check_kind(claims, texts)?;
+        people.check_audience(claims, texts, client)?;
+        claims.issue_time.ok_or(Cause::UnreadableAssertion)?;
+        let expire_time = claims.check_time(self.validity, now)?;
+        let subject = claims.subject.as_deref().unwrap_or_default();
+        let identity = UserIdentity::new(self.name.as_str(), subject);
+        let identity = identity.map_err(|_| Cause::UnreadableAssertion)?;
+        Ok(people.person(identity, texts, expire_time.after(self.validity.clock_skew), now))
+    }
 }
 
 #[cfg(test)]
@@ -86,6 +120,7 @@ mod tests {
                 max_lifetime: Duration::from_secs(3_600),
             },
             max_key_age: Duration::from_secs(3_600),
+            people: None,
         }
     }
 

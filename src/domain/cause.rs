@@ -50,13 +50,17 @@ pub enum Cause {
     LongAssertion,
     /// The client has signed an assertion, and has no live key.
     NoKey,
-    /// The client's own assertion was shown before.
+    /// The client's own assertion, or the ID token, was shown before.
     ReplayedAssertion,
-    /// No client, or not the one named, lists what the issuer vouches for.
+    /// No client, or not the one named, lists what the issuer vouches for; or two users do.
     WrongIdentity,
     /// A client lists the subject, with the uid of another object of that name.
     WrongUid,
-    /// There is no user of that name.
+    /// The ID token lacks the claim for the name of a new user, or a claim is no name or attribute.
+    UnusableClaim,
+    /// Another user has the name that a new user would get.
+    NameTaken,
+    /// There is no user of that name or identity.
     UnknownUser,
     /// The user is disabled.
     DisabledUser,
@@ -90,7 +94,7 @@ pub enum Cause {
     ClientEnded,
     /// All grants of the user were ended at once: a new password, or a revocation of all.
     UserEnded,
-    /// The bearer speaks for a user and not for a client.
+    /// The bearer speaks for a user and not for a client, and not for an administrator.
     UsersToken,
     /// The bearer is not meant for jeton, or its client may not get such tokens any more.
     NotForJeton,
@@ -106,7 +110,7 @@ pub enum Cause {
 
 impl Cause {
     /// Every cause.
-    pub const ALL: [Self; 48] = [
+    pub const ALL: [Self; 50] = [
         Self::NoCredentials,
         Self::UnreadableCredentials,
         Self::BearerNotAccepted,
@@ -132,6 +136,8 @@ impl Cause {
         Self::ReplayedAssertion,
         Self::WrongIdentity,
         Self::WrongUid,
+        Self::UnusableClaim,
+        Self::NameTaken,
         Self::UnknownUser,
         Self::DisabledUser,
         Self::DeletedUser,
@@ -186,6 +192,8 @@ impl Cause {
             Self::ReplayedAssertion => "replayed_assertion",
             Self::WrongIdentity => "wrong_identity",
             Self::WrongUid => "wrong_uid",
+            Self::UnusableClaim => "unusable_claim",
+            Self::NameTaken => "name_taken",
             Self::UnknownUser => "unknown_user",
             Self::DisabledUser => "disabled_user",
             Self::DeletedUser => "deleted_user",

@@ -246,6 +246,14 @@ impl Client {
             && self.grant_types.contains(GrantType::ClientCredentials)
             && self.audience.names_jeton()
     }
+
+    /// Returns whether its tokens for users can be good at jeton's RPCs: they come of ID tokens, and a
+    /// password gets none.
+    pub fn may_speak_for_people(&self) -> bool {
+        self.grant_types.contains(GrantType::JwtBearer)
+            && !self.grant_types.contains(GrantType::Password)
+            && self.audience.names_jeton()
+    }
 }
 
 /// The record's key names the client; the decoder puts it in place of this.

@@ -15,7 +15,7 @@ use super::{
     entropy::Entropy,
     epoch::Epoch,
     error::Error,
-    grant_type::GrantTypes,
+    grant_type::{GrantType, GrantTypes},
     permission::Delegated,
     request_limit::RequestLimit,
     scopes::Scopes,
@@ -32,7 +32,7 @@ pub struct ClientPatch {
     /// Scopes that may be requested.
     pub allowed_scopes: Option<Scopes>,
     /// Services that may be requested; all but jeton are granted if none is requested. Never jeton
-    /// for a public client.
+    /// for a public client, unless people log in there with ID tokens alone.
     pub audience: Option<Audience>,
     /// Life of an access token: at least 1 s, at most that of the grant.
     pub access_token_ttl: Option<Duration>,
@@ -81,7 +81,16 @@ impl ClientPatch {
 
     fn put(self, client: &mut Client, mut assign: Assign<'_>) {
         let Client { lifetimes, grant_limit, .. } = client;
-        assign.put("grants", &mut client.grant_types, self.grant_types);
+        // Without that grant type the fingerprint is that of releases that did not know it.
+        let is_taken = match self.grant_types {
+            Some(types) if types.contains(GrantType::JwtBearer) => {
+                assign.takes("grants", Some(&(types, true)))
+            }
+            types => assign.takes("grants", types.as_ref()),
+        };
+        if is_taken && let Some(types) = self.grant_types {
+            client.grant_types = types;
+        }
         assign.put("scopes", &mut client.default_scopes, self.default_scopes);
         assign.put("allowed_scopes", &mut client.allowed_scopes, self.allowed_scopes);
         assign.put("audience", &mut client.audience, self.audience);
@@ -178,7 +187,6 @@ mod tests {
     use sha2::{Digest as _, Sha256};
 
     use super::*;
-    use crate::domain::grant_type::GrantType;
 
     struct Fixed(u8);
 

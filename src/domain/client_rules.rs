@@ -84,14 +84,16 @@ impl From<BrokenRule> for Error {
 impl Client {
     /// The rules that this client breaks; `before` is what it was.
     ///
-    /// A public client has no reach and no `jeton`: its id alone speaks in its name. An earlier release
-    /// let it have them, where they count for nothing: so that such a record can be disabled, they may stay.
+    /// A public client has no reach, and no `jeton` unless people log in with ID tokens there: its id
+    /// alone speaks in its name. An earlier release let it have them, where they count for nothing: so that such a record can be disabled, they may stay.
     pub fn broken_rules(&self, before: &Self) -> impl Iterator<Item = BrokenRule> + use<> {
         let Lifetimes { access, refresh, grant } = self.lifetimes;
         let public = self.client_type == ClientType::Public;
         let own_tokens = self.grant_types.contains(GrantType::ClientCredentials);
         let reaches = self.introspect > before.introspect.max(IntrospectReach::Own);
-        let names_jeton = self.audience.names_jeton() && !before.audience.names_jeton();
+        let opens_jeton =
+            |client: &Self| client.audience.names_jeton() && !client.may_speak_for_people();
+        let names_jeton = opens_jeton(self) && !opens_jeton(before);
         let left_without = !self.has_credentials() && before.has_credentials();
         let rules = [
             (!self.default_scopes.is_within(&self.allowed_scopes), BrokenRule::DefaultScopes),
@@ -132,6 +134,8 @@ impl Client {
         self.grant_types = self.grant_types.without(GrantType::ClientCredentials);
         self.permissions = self.permissions.without_administration();
         self.introspect = IntrospectReach::Own;
-        self.audience = self.audience.without_jeton();
+        if !self.may_speak_for_people() {
+            self.audience = self.audience.without_jeton();
+        }
     }
 }

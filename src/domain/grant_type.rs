@@ -1,4 +1,4 @@
-//! The grant types of RFC 6749 that jeton speaks.
+//! The grant types that jeton speaks (RFC 6749, RFC 7523).
 
 use serde::{Deserialize, Serialize};
 
@@ -11,33 +11,54 @@ pub enum GrantType {
     ClientCredentials,
     /// Refreshing an access token (RFC 6749 §6).
     RefreshToken,
+    /// An ID token of a trusted issuer (RFC 7523 §2.1).
+    JwtBearer,
 }
 
 impl GrantType {
-    /// Every grant type, in the order of the RFC.
-    pub const ALL: [Self; 3] = [Self::Password, Self::ClientCredentials, Self::RefreshToken];
+    /// Every grant type, in the order of the RFCs.
+    pub const ALL: [Self; 4] =
+        [Self::Password, Self::ClientCredentials, Self::RefreshToken, Self::JwtBearer];
 
-    /// The name on the wire and in settings.
+    /// The name on the wire.
     pub const fn name(self) -> &'static str {
         match self {
             Self::Password => "password",
             Self::ClientCredentials => "client_credentials",
             Self::RefreshToken => "refresh_token",
+            Self::JwtBearer => "urn:ietf:params:oauth:grant-type:jwt-bearer",
         }
     }
 
-    /// Reads the name; `None` for one that jeton does not speak.
+    /// The word in settings, on the command line and in metrics.
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Password | Self::ClientCredentials | Self::RefreshToken => self.name(),
+            Self::JwtBearer => "jwt_bearer",
+        }
+    }
+
+    /// Reads the name on the wire; `None` for one that jeton does not speak.
     pub fn parse(name: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|grant_type| grant_type.name() == name)
+    }
+
+    /// Reads the word in settings.
+    pub fn from_word(word: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|grant_type| grant_type.word() == word)
     }
 }
 
 /// A set of grant types.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[expect(clippy::struct_excessive_bools, reason = "a set, whose record has a field for each")]
 pub struct GrantTypes {
     password: bool,
     client_credentials: bool,
     refresh_token: bool,
+    /// Written behind the record, and only where it is set.
+    #[serde(skip)]
+    pub(super) jwt_bearer: bool,
 }
 
 impl GrantTypes {
@@ -47,6 +68,7 @@ impl GrantTypes {
             GrantType::Password => self.password,
             GrantType::ClientCredentials => self.client_credentials,
             GrantType::RefreshToken => self.refresh_token,
+            GrantType::JwtBearer => self.jwt_bearer,
         }
     }
 
@@ -68,6 +90,7 @@ impl FromIterator<GrantType> for GrantTypes {
                 GrantType::Password => set.password = true,
                 GrantType::ClientCredentials => set.client_credentials = true,
                 GrantType::RefreshToken => set.refresh_token = true,
+                GrantType::JwtBearer => set.jwt_bearer = true,
             }
         }
         set

@@ -120,7 +120,7 @@ pub fn issue(
     entropy: &dyn Entropy,
     now: Timestamp,
 ) -> Issued {
-    let refreshable = request.grant_type == GrantType::Password
+    let refreshable = request.grant_type != GrantType::ClientCredentials
         && client.grant_types.contains(GrantType::RefreshToken);
     let lifetimes = &client.lifetimes;
     let latest = now.after(lifetimes.grant);

@@ -18,6 +18,8 @@ use super::{
     subject::UserId,
     used_assertion::{AssertionId, UsedAssertion},
     user::User,
+    user_identity::UserIdentity,
+    vouched::Vouched,
 };
 
 /// The format that is written. Reading goes through [`decode`], which knows every older one.
@@ -32,6 +34,10 @@ const DELEGATED: u8 = 3;
 /// Of clients, format 3, also without such parts, followed by the client's identities and keys: an older
 /// release must not write such a client without them.
 const IDENTIFIED: u8 = 4;
+/// Of clients, format 4, also without identities and keys, followed by the grant types that it lacks the
+/// room for. Of users, format 1 followed by identities and the permissions that a login gave: an older
+/// release must not take such a user for one who has none.
+const LINKED: u8 = 5;
 
 /// A record that cannot be read: damage, or a newer release wrote it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
@@ -69,7 +75,7 @@ fn part<T: DeserializeOwned>(bytes: &[u8]) -> Result<(T, &[u8]), Corrupt> {
 
 /// Returns whether a record is of a newer release's format, judged by its first byte.
 pub fn is_newer(bytes: &[u8]) -> bool {
-    bytes.first().is_some_and(|format| *format > IDENTIFIED)
+    bytes.first().is_some_and(|format| *format > LINKED)
 }
 
 impl Grant {
@@ -101,7 +107,8 @@ impl Client {
         let bytes = encode(self);
         let made_by: Vec<_> = self.secrets.iter().map(|secret| secret.made_by).collect();
         let delegated = self.permissions.delegated;
-        let identified = !self.identities.is_empty() || !self.keys.is_empty();
+        let by_tokens = self.grant_types.jwt_bearer;
+        let identified = by_tokens || !self.identities.is_empty() || !self.keys.is_empty();
         let parts = delegated != Delegated::default();
         if made_by.iter().all(Option::is_none) && !parts && !identified {
             return bytes;
@@ -117,6 +124,10 @@ impl Client {
             extended = encode_after(extended, &self.identities);
             extended = encode_after(extended, &self.keys);
         }
+        if by_tokens {
+            extended[0] = LINKED;
+            extended = encode_after(extended, &by_tokens);
+        }
         extended
     }
 
@@ -125,7 +136,8 @@ impl Client {
     /// # Errors
     /// [`Corrupt`] when the bytes are not a client's.
     pub fn from_bytes(id: ClientId, bytes: &[u8]) -> Result<Self, Corrupt> {
-        let Some((&format @ (EXTENDED | DELEGATED | IDENTIFIED), body)) = bytes.split_first()
+        let Some((&format @ (EXTENDED | DELEGATED | IDENTIFIED | LINKED), body)) =
+            bytes.split_first()
         else {
             return decode(bytes).map(|client| Self { id, ..client });
         };
@@ -133,11 +145,16 @@ impl Client {
         let (made_by, rest): (Vec<Option<RotationMark>>, _) =
             postcard::take_from_bytes(rest).map_err(|_| Corrupt)?;
         let rest_fits = match format {
-            IDENTIFIED => {
+            IDENTIFIED | LINKED => {
                 let (delegated, rest): (Delegated, _) = part(rest)?;
                 let (identities, rest): (Vec<ClientIdentity>, _) = part(rest)?;
-                let keys: Vec<ClientKey> = whole(rest)?;
-                let some = !identities.is_empty() || !keys.is_empty();
+                let (keys, rest): (Vec<ClientKey>, _) = part(rest)?;
+                let some = if format == LINKED {
+                    client.grant_types.jwt_bearer = whole(rest)?;
+                    client.grant_types.jwt_bearer
+                } else {
+                    rest.is_empty() && (!identities.is_empty() || !keys.is_empty())
+                };
                 client.permissions.delegated = delegated;
                 (client.identities, client.keys) = (identities, keys);
                 some && (delegated == Delegated::default() || delegated.is_recorded())
@@ -161,7 +178,13 @@ impl Client {
 impl User {
     /// The record's bytes, without its id, which is its key.
     pub fn to_bytes(&self) -> Vec<u8> {
-        encode(self)
+        let bytes = encode(self);
+        if self.identities.is_empty() && self.vouched.is_none() {
+            return bytes;
+        }
+        let mut linked = encode_after(bytes, &self.identities);
+        linked[0] = LINKED;
+        encode_after(linked, &self.vouched)
     }
 
     /// Reads the record stored under `id`.
@@ -169,7 +192,14 @@ impl User {
     /// # Errors
     /// [`Corrupt`] when the bytes are not a user's.
     pub fn from_bytes(id: UserId, bytes: &[u8]) -> Result<Self, Corrupt> {
-        decode(bytes).map(|user| Self { id, ..user })
+        let Some((&LINKED, body)) = bytes.split_first() else {
+            return decode(bytes).map(|user| Self { id, ..user });
+        };
+        let (user, rest): (Self, _) = part(body)?;
+        let (identities, rest): (Vec<UserIdentity>, _) = part(rest)?;
+        let vouched: Option<Vouched> = whole(rest)?;
+        let fits = vouched.as_ref().map_or(!identities.is_empty(), Vouched::is_recorded);
+        if fits { Ok(Self { id, identities, vouched, ..user }) } else { Err(Corrupt) }
     }
 }
 

@@ -59,7 +59,7 @@ impl fmt::Debug for UserId {
 pub enum Subject {
     /// The client itself (RFC 6749 §4.4); its subject text is the `client_id`.
     Client,
-    /// A user who gave their password to the client (RFC 6749 §4.3).
+    /// A user who gave the client their password (RFC 6749 §4.3) or an ID token (RFC 7523 §2.1).
     User {
         /// The user's id.
         id: UserId,

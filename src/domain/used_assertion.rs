@@ -1,19 +1,32 @@
-//! Assertions of clients that were accepted: each authenticates once (RFC 7523 §3, `jti`).
+//! Assertions of clients, and ID tokens, that were accepted: each is good once (RFC 7523 §3, `jti`).
 
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
-use super::{client_id::ClientId, field_hash::hash_field, time::Timestamp};
+use super::{
+    client_id::ClientId, field_hash::hash_field, issuer_name::IssuerName, time::Timestamp,
+};
 
-/// Names the pair of a client and the `jti` of an assertion of its: a hash, so that all are equally short.
+/// Names the pair of a client and the `jti` of an assertion of its, or an ID token: a hash, so that all are
+/// equally short.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct AssertionId([u8; 16]);
 
 impl AssertionId {
     /// The id of what `client` has called `jti`.
     pub fn of(client: &ClientId, jti: &str) -> Self {
+        Self::hashed(["jeton assertion", client.as_str(), jti])
+    }
+
+    /// The id of an ID token of `issuer`: of its `message`, which was signed. Its signature can be
+    /// written in more than one way, and it may have no `jti`.
+    pub fn of_id_token(issuer: &IssuerName, message: &str) -> Self {
+        Self::hashed(["jeton id token", issuer.as_str(), message])
+    }
+
+    fn hashed(fields: [&str; 3]) -> Self {
         let mut hash = Sha256::new();
-        for field in ["jeton assertion", client.as_str(), jti] {
+        for field in fields {
             hash_field(&mut hash, field.as_bytes());
         }
         let digest: [u8; 32] = hash.finalize().into();

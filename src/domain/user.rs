@@ -6,12 +6,24 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     attributes::Attributes, declared::Declared, epoch::Epoch, subject::UserId, time::Timestamp,
-    user_name::UserName,
+    user_identity::UserIdentity, user_name::UserName, vouched::Vouched,
 };
 
-/// An argon2id PHC string.
+/// An argon2id PHC string; empty for a user without a password.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PasswordHash(pub Box<str>);
+
+impl PasswordHash {
+    /// The hash of no password: nothing matches it.
+    pub fn none() -> Self {
+        Self("".into())
+    }
+
+    /// The PHC string, if there is a password.
+    pub fn phc(&self) -> Option<&str> {
+        Some(&*self.0).filter(|phc| !phc.is_empty())
+    }
+}
 
 impl fmt::Debug for PasswordHash {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -19,7 +31,7 @@ impl fmt::Debug for PasswordHash {
     }
 }
 
-/// A user who can log in with a password.
+/// A user who can log in with a password, or with ID tokens of trusted issuers.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct User {
     /// The subject of the user's grants.
@@ -29,6 +41,13 @@ pub struct User {
     pub name: UserName,
     /// Hash of the password.
     pub password: PasswordHash,
+    /// Identities of trusted issuers, whose ID tokens log the user in: at most [`UserIdentity::MAX`].
+    /// Written behind the record, and only where there are some.
+    #[serde(skip)]
+    pub identities: Vec<UserIdentity>,
+    /// Permissions that the last login with an ID token has given. Written behind the record.
+    #[serde(skip)]
+    pub vouched: Option<Vouched>,
     /// Attributes in introspection responses.
     pub attributes: Attributes,
     /// When the record was made.

@@ -10,6 +10,7 @@ use super::{
     subject::UserId,
     time::Timestamp,
     user::{PasswordHash, User},
+    user_identity::UserIdentity,
     user_name::UserName,
 };
 
@@ -18,6 +19,8 @@ use super::{
 pub struct UserPatch {
     /// The login name.
     pub name: Option<UserName>,
+    /// Identities of trusted issuers, whose ID tokens log the user in.
+    pub identities: Option<Vec<UserIdentity>>,
     /// Attributes in introspection responses.
     pub attributes: Option<Attributes>,
     /// Cannot log in, and the user's grants are dead.
@@ -36,6 +39,7 @@ impl UserPatch {
             user.name = name;
             user.declared.clear();
         }
+        assign.put("identities", &mut user.identities, self.identities);
         assign.put("attributes", &mut user.attributes, self.attributes);
         assign.put("disabled", &mut user.disabled, self.disabled);
     }
@@ -62,6 +66,8 @@ impl User {
             id: UserId::generate(entropy),
             name,
             password,
+            identities: Vec::new(),
+            vouched: None,
             attributes: Attributes::default(),
             create_time: now,
             update_time: now,
@@ -87,11 +93,14 @@ impl User {
         self.declared = declared;
     }
 
-    /// This state of a user after another one: disabling ends their grants for good, since the epoch moves.
+    /// This state of a user after another one: disabling ends their grants for good, since the epoch
+    /// moves, and so does the loss of an identity. Permissions go with the issuer that gave them.
     #[must_use]
     pub fn following(mut self, before: &Self, entropy: &dyn Entropy, now: Timestamp) -> Self {
-        if self.disabled && !before.disabled {
+        let lost = before.identities.iter().any(|held| !self.identities.contains(held));
+        if lost || (self.disabled && !before.disabled) {
             self.epoch = Epoch::generate(entropy);
+            self.vouched = None;
         }
         if self != *before {
             self.update_time = now;

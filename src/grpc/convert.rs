@@ -34,6 +34,9 @@ pub(super) fn issue(request: v1::IssueTokenRequest, origin: Origin) -> Result<Is
         v1::issue_token_request::Grant::ClientCredentials(v1::ClientCredentialsGrant {}) => {
             IssueGrant::ClientCredentials
         }
+        v1::issue_token_request::Grant::JwtBearer(v1::JwtBearerGrant { assertion }) => {
+            IssueGrant::JwtBearer { assertion: Secret::new(assertion) }
+        }
     };
     let audience = request.audience.iter().map(String::as_str);
     Ok(Issue {

@@ -35,7 +35,7 @@ struct Metadata<'a> {
     introspection_endpoint_auth_methods_supported: Vec<&'static str>,
     #[serde(skip_serializing_if = "<[&str]>::is_empty")]
     introspection_endpoint_auth_signing_alg_values_supported: &'a [&'static str],
-    grant_types_supported: [&'static str; 3],
+    grant_types_supported: Vec<&'static str>,
     response_types_supported: [&'static str; 0],
     #[serde(skip_serializing_if = "<[String]>::is_empty")]
     scopes_supported: &'a [String],
@@ -49,6 +49,8 @@ pub(super) fn text(options: &HttpOptions) -> String {
         if options.assertions { (&ASSERTION_METHODS, &algorithms) } else { (&[], &[]) };
     let with_others =
         |methods: [&'static str; 3]| [&methods[..], assertion_methods, tls_methods].concat();
+    let spoken = GrantType::ALL.into_iter();
+    let spoken = spoken.filter(|spoken| options.people || *spoken != GrantType::JwtBearer);
     let metadata = Metadata {
         issuer: &options.issuer,
         token_endpoint: options.url(TOKEN),
@@ -60,7 +62,7 @@ pub(super) fn text(options: &HttpOptions) -> String {
         introspection_endpoint: options.url(INTROSPECT),
         introspection_endpoint_auth_methods_supported: with_others(CALLER_METHODS),
         introspection_endpoint_auth_signing_alg_values_supported: algorithms,
-        grant_types_supported: GrantType::ALL.map(GrantType::name),
+        grant_types_supported: spoken.map(GrantType::name).collect(),
         response_types_supported: [],
         scopes_supported: &options.scopes_supported,
     };

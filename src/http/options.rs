@@ -15,6 +15,8 @@ pub struct HttpOptions {
     /// `true` if clients can authenticate by assertions, which are meant for the issuer that the settings
     /// name.
     pub assertions: bool,
+    /// `true` if an issuer is enabled for users: the metadata show the grant type then.
+    pub people: bool,
     /// Scopes in the metadata; empty: the field is left out.
     pub scopes_supported: Vec<String>,
     /// Limits of a request's body.
@@ -31,6 +33,7 @@ impl Default for HttpOptions {
             cors: CorsOptions::default(),
             client_certificates: false,
             assertions: false,
+            people: false,
             scopes_supported: Vec::new(),
             body: BodyLimits::default(),
             request_timeout: Duration::from_secs(30),

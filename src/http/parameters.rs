@@ -16,7 +16,8 @@ use super::encoding::Encoding;
 use crate::domain::{audience::Audience, error::Error, secret::Secret};
 
 /// Parameters that may be there once. Those that no endpoint reads are ignored (RFC 6749 §3.2).
-const KNOWN: [&str; 11] = [
+const KNOWN: [&str; 12] = [
+    "assertion",
     "client_assertion",
     "client_assertion_type",
     "client_id",

@@ -103,6 +103,11 @@ fn token_request() -> Value {
         "username": { "type": "string", "description": "For password" },
         "password": { "type": "string", "format": "password", "description": "For password" },
         "refresh_token": { "type": "string", "description": "For refresh_token" },
+        "assertion": {
+            "type": "string",
+            "format": "password",
+            "description": "An ID token of a trusted issuer, for jwt-bearer (RFC 7523)",
+        },
         "scope": { "type": "string", "description": "Values separated by spaces" },
         "audience": { "type": "string", "description": "A service the token is for; may be repeated" },
         "resource": { "type": "string", "description": "The same, by its name in RFC 8707" },

@@ -71,6 +71,9 @@ fn asked(parameters: &mut Parameters, origin: Origin) -> Result<Asked, Error> {
             IssueGrant::Password { username, password: parameters.require("password")? }
         }
         GrantType::ClientCredentials => IssueGrant::ClientCredentials,
+        GrantType::JwtBearer => {
+            IssueGrant::JwtBearer { assertion: parameters.require("assertion")? }
+        }
         GrantType::RefreshToken => {
             let refresh_token = parameters.require("refresh_token")?;
             return Ok(Asked::Refresh(Refresh { refresh_token, scopes, audience, origin }));

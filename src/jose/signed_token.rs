@@ -8,7 +8,8 @@ use zeroize::Zeroizing;
 
 use super::{key::MAX_ID_BYTES, key_set::KeySet, object};
 use crate::domain::{
-    algorithm::Algorithm, cause::Cause, claims::Claims, secret::Secret, time::Timestamp,
+    algorithm::Algorithm, cause::Cause, claim_texts::ClaimTexts, claims::Claims, secret::Secret,
+    time::Timestamp,
 };
 
 /// Longest token, in bytes.
@@ -26,6 +27,7 @@ pub struct SignedToken<'a> {
     algorithm: Algorithm,
     key_id: Option<String>,
     claims: Claims,
+    payload: Map<String, Value>,
     message: &'a str,
     signature: &'a str,
 }
@@ -56,9 +58,10 @@ impl<'a> SignedToken<'a> {
         }
         let algorithm = text_member(&header, "alg")?.ok_or(UNREADABLE)?;
         let algorithm = Algorithm::named(algorithm).ok_or(Cause::WrongAlgorithm)?;
-        let mut claims = claims(&decoded(payload)?)?;
+        let payload = decoded(payload)?;
+        let mut claims = claims(&payload)?;
         claims.media_type = text_member(&header, "typ")?.map(str::to_owned);
-        Ok(Self { algorithm, key_id, claims, message, signature })
+        Ok(Self { algorithm, key_id, claims, payload, message, signature })
     }
 
     /// `iss`, which nothing vouches for yet.
@@ -73,6 +76,18 @@ impl<'a> SignedToken<'a> {
             .issuer
             .as_deref()
             .filter(|issuer| self.claims.subject.as_deref() == Some(issuer))
+    }
+
+    /// The text that was signed.
+    pub fn message(&self) -> &str {
+        self.message
+    }
+
+    /// All claims as texts. Nothing vouches for them before [`Self::verify`].
+    pub fn claim_texts(&self) -> ClaimTexts {
+        let mut texts = ClaimTexts::default();
+        add_texts(&mut texts, "", &self.payload);
+        texts
     }
 
     /// Verifies the signature and returns the claims, which the caller judges.
@@ -128,6 +143,25 @@ fn claims(members: &Map<String, Value>) -> Result<Claims, Cause> {
         id: text("jti")?,
         account_uid: account_uid(members),
     })
+}
+
+/// Adds the members of an object, and then those of the objects in it, by their paths.
+fn add_texts(texts: &mut ClaimTexts, path: &str, members: &Map<String, Value>) {
+    for (name, value) in members {
+        let found = match value {
+            Value::String(text) => vec![text.clone()],
+            Value::Array(values) => {
+                values.iter().filter_map(Value::as_str).map(str::to_owned).collect()
+            }
+            Value::Null | Value::Bool(_) | Value::Number(_) | Value::Object(_) => Vec::new(),
+        };
+        texts.add(format!("{path}{name}"), found);
+    }
+    for (name, value) in members {
+        if let Value::Object(inner) = value {
+            add_texts(texts, &format!("{path}{name}."), inner);
+        }
+    }
 }
 
 /// A member that is a text, if it is there.

@@ -25,6 +25,7 @@ macro_rules! redacted {
 
 redacted! {
     v1::PasswordGrant => "PasswordGrant",
+    v1::JwtBearerGrant => "JwtBearerGrant",
     v1::IssueTokenRequest => "IssueTokenRequest",
     v1::issue_token_request::Grant => "Grant",
     v1::IssueTokenResponse => "IssueTokenResponse",
@@ -73,8 +74,9 @@ mod tests {
     };
 
     /// Names of fields that carry a secret, wherever they stand.
-    const SECRET_FIELDS: [&str; 7] = [
+    const SECRET_FIELDS: [&str; 8] = [
         "access_token",
+        "assertion",
         "client_assertion",
         "client_secret",
         "password",

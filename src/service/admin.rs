@@ -8,9 +8,7 @@ use super::{
     holder::{Account, Holder},
 };
 use crate::{
-    domain::{
-        client::ClientType, client_id::ClientId, error::Error, grant::Origin, permission::Task,
-    },
+    domain::{client_id::ClientId, error::Error, grant::Origin, permission::Task},
     store::Store,
 };
 
@@ -31,13 +29,13 @@ impl Admin {
     /// Returns whether it may do this as well: some records demand more than the task that admitted
     /// it.
     pub(super) fn may(&self, task: Task) -> bool {
-        self.caller.client().permissions.allow(task)
+        self.caller.may(task)
     }
 
     /// The refusal of what it asked to see, which is in the audit.
     pub(super) fn refused(&self) -> Error {
         let refused = Outcome::Refused(Error::AccessDenied);
-        write_admin(self.id(), &self.origin, None, None, &refused);
+        write_admin(&self.caller, &self.origin, None, None, &refused);
         Error::AccessDenied
     }
 
@@ -59,7 +57,7 @@ impl Admin {
             Ok(_) => Outcome::Done,
             Err(error) => Outcome::Refused(error.clone()),
         };
-        write_admin(self.id(), &self.origin, Some(action), target, &told);
+        write_admin(&self.caller, &self.origin, Some(action), target, &told);
         outcome
     }
 }
@@ -73,19 +71,17 @@ impl<S: Store> Service<S> {
         self.authorize(caller, origin, Task::Administer)
     }
 
-    /// Lets a caller ask for a task: a confidential client with a permission that allows it. A client that
-    /// has no secret to keep administers nothing. `origin` is for the audit.
+    /// Lets a caller ask for a task: a confidential client or a person with a permission that allows it.
+    /// `origin` is for the audit.
     ///
     /// # Errors
     /// `AccessDenied`.
     pub fn authorize(&self, caller: Caller, origin: Origin, task: Task) -> Result<Admin, Error> {
-        let client = caller.client();
-        let confidential = client.client_type == ClientType::Confidential;
-        if confidential && client.permissions.allow(task) {
+        if caller.may(task) {
             return Ok(Admin { caller, origin });
         }
         let refused = Outcome::Refused(Error::AccessDenied);
-        write_admin(caller.id(), &origin, None, None, &refused);
+        write_admin(&caller, &origin, None, None, &refused);
         Err(Error::AccessDenied)
     }
 }

@@ -86,6 +86,19 @@ impl<S: Store> Service<S> {
         self.audit_authentication(credentials, origin, authenticated).await
     }
 
+    /// [`Self::authenticate_administrator`], with failures in the audit. `origin` is asked for then only.
+    ///
+    /// # Errors
+    /// As there.
+    pub async fn audited_administrator(
+        &self,
+        credentials: &Credentials,
+        origin: impl FnOnce() -> Origin + Send,
+    ) -> Result<Caller, Error> {
+        let authenticated = self.authenticate_administrator(credentials).await;
+        self.audit_authentication(credentials, origin, authenticated).await
+    }
+
     async fn audit_authentication(
         &self,
         credentials: &Credentials,

@@ -2,6 +2,7 @@
 
 use std::fmt::Display;
 
+use super::Caller;
 use crate::{
     domain::{
         cause::Cause,
@@ -162,9 +163,9 @@ impl<'a> Line<'a> {
 }
 
 /// Writes one event of an administrator's, or of one who is none. `action` says what was done,
-/// `record` to what: the id of a client, user or grant.
+/// `record` to what: the id of a client, user or grant. `subject` is the person who did it, if it was one.
 pub(super) fn write_admin(
-    client_id: &ClientId,
+    caller: &Caller,
     origin: &Origin,
     action: Option<&'static str>,
     record: Option<&dyn Display>,
@@ -175,7 +176,8 @@ pub(super) fn write_admin(
         event = "admin",
         outcome = outcome.name(),
         reason = outcome.reason(),
-        client_id = client_id.as_str(),
+        client_id = caller.id().as_str(),
+        subject = caller.person().map(|person| tracing::field::display(person.user)),
         peer = origin.peer.as_deref(),
         action,
         record = record.map(tracing::field::display),

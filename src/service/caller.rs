@@ -8,8 +8,9 @@ use crate::{
         certificate::CertificateIdentity,
         client::{Client, ClientType},
         client_id::ClientId,
-        permission::Task,
+        permission::{Permissions, Task},
         secret::Secret,
+        subject::UserId,
     },
     store::{Sequence, Stored},
 };
@@ -78,11 +79,20 @@ impl Credentials {
     }
 }
 
+/// A user who administers by permissions that a trusted issuer vouches for.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct ActingPerson {
+    pub(super) user: UserId,
+    pub(super) permissions: Permissions,
+}
+
 /// An authenticated client. Only [`Service::authenticate`](super::Service) and its kin make one,
 /// so a function that takes a caller cannot be reached without authentication.
 #[derive(Clone, Debug)]
 pub struct Caller {
     client: Stored<Client>,
+    /// The person that it speaks for, in administration alone.
+    person: Option<ActingPerson>,
     /// Noted before anything was read for the caller.
     position: Sequence,
     #[expect(dead_code, reason = "held: its place among the calls that make or end tokens")]
@@ -91,7 +101,27 @@ pub struct Caller {
 
 impl Caller {
     pub(super) const fn new(client: Stored<Client>) -> Self {
-        Self { client, position: Sequence(0), place: None }
+        Self { client, person: None, position: Sequence(0), place: None }
+    }
+
+    /// The caller as the application of a person, who administers.
+    pub(super) fn acting_for(self, person: ActingPerson) -> Self {
+        Self { person: Some(person), ..self }
+    }
+
+    /// The person that it speaks for, if it does.
+    pub(super) const fn person(&self) -> Option<ActingPerson> {
+        self.person
+    }
+
+    /// Returns whether it may do this in administration: as a confidential client with a permission, or
+    /// for a person who has one. A client that has no secret to keep administers nothing by itself.
+    pub(super) fn may(&self, task: Task) -> bool {
+        if let Some(person) = self.person {
+            return person.permissions.allow(task);
+        }
+        let confidential = self.client.client_type == ClientType::Confidential;
+        confidential && self.client.permissions.allow(task)
     }
 
     /// The caller of a call for which nothing was read before the store's position was this one.
@@ -117,8 +147,7 @@ impl Caller {
     /// Returns whether it may see causes of refusals: it administers, or reads what administrators
     /// read.
     pub fn may_know_causes(&self) -> bool {
-        let confidential = self.client.client_type == ClientType::Confidential;
-        confidential && self.client.permissions.allow(Task::ReadClients)
+        self.may(Task::ReadClients)
     }
 
     /// The client's name.

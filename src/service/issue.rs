@@ -54,6 +54,11 @@ pub enum IssueGrant {
     },
     /// For the client itself (RFC 6749 §4.4).
     ClientCredentials,
+    /// For a user whom a trusted issuer vouches for (RFC 7523 §2.1).
+    JwtBearer {
+        /// The ID token.
+        assertion: Secret,
+    },
 }
 
 impl IssueGrant {
@@ -61,6 +66,7 @@ impl IssueGrant {
         match self {
             Self::Password { .. } => GrantType::Password,
             Self::ClientCredentials => GrantType::ClientCredentials,
+            Self::JwtBearer { .. } => GrantType::JwtBearer,
         }
     }
 }
@@ -70,7 +76,7 @@ impl<S: Store> Service<S> {
     ///
     /// # Errors
     /// `UnauthorizedClient`, `InvalidScope`, `InvalidTarget`, `InvalidRequest` for what the client
-    /// may not ask, `InvalidGrant` for a wrong user name or password, `RateLimited` after
+    /// may not ask, `InvalidGrant` for a wrong user name, password or ID token, `RateLimited` after
     /// too many failures and when the client's limit of grants refuses, `Overloaded`, `Unavailable`.
     pub async fn issue(&self, caller: &Caller, request: Issue) -> Result<Tokens, Error> {
         let (origin, mut concerned) = (request.origin.clone(), AuditSubject::default());
@@ -111,6 +117,9 @@ impl<S: Store> Service<S> {
         asked.check(client)?;
         let user = match request.grant {
             IssueGrant::ClientCredentials => None,
+            IssueGrant::JwtBearer { assertion } => {
+                Some(self.vouched_user(client, &assertion, concerned).await?)
+            }
             IssueGrant::Password { username, password } => {
                 let address = asked.origin.peer.as_deref().and_then(|peer| peer.parse().ok());
                 let login = Login { username: &username, password: &password, address };

@@ -200,7 +200,7 @@ impl<S: Store> PasswordCheck<S> {
                 Begin::Wait(left) => return Ok(Checked::LockedOut(left)),
             }
         }
-        let hash = self.user.as_ref().map(|user| &*user.password.0);
+        let hash = self.user.as_ref().and_then(|user| user.password.phc());
         let matches = self.hashes.verify_on(seat, &self.password, hash).await;
         let matches = matches.map_err(|_| WriteError::Unavailable)?;
         let right = matches.filter(|_| self.user.as_ref().is_some_and(|user| !user.disabled));

@@ -14,6 +14,7 @@ pub(super) struct ServiceMetrics {
     password: Arc<CallMeter>,
     refresh_token: Arc<CallMeter>,
     client_credentials: Arc<CallMeter>,
+    jwt_bearer: Arc<CallMeter>,
     /// Refreshes that were answered again within the retry window.
     pub(super) retries: Counter,
     replays: Counter,
@@ -74,6 +75,7 @@ impl ServiceMetrics {
             password: calls.expected(GrantType::Password.name()),
             refresh_token: calls.expected(GrantType::RefreshToken.name()),
             client_credentials: calls.expected(GrantType::ClientCredentials.name()),
+            jwt_bearer: calls.expected(GrantType::JwtBearer.word()),
             retries: registry.counter(
                 "jeton_refresh_retries_total",
                 "Refreshes answered again within the retry window.",
@@ -116,6 +118,7 @@ impl ServiceMetrics {
             GrantType::Password => &self.password,
             GrantType::RefreshToken => &self.refresh_token,
             GrantType::ClientCredentials => &self.client_credentials,
+            GrantType::JwtBearer => &self.jwt_bearer,
         };
         meter.begin()
     }

@@ -4,6 +4,7 @@
 //! answer leaves before the state it rests on is durable.
 
 mod admin;
+mod administering_people;
 mod administrators;
 mod assertion_metrics;
 mod assertions;
@@ -46,6 +47,7 @@ mod minting;
 mod new_password;
 mod owner_cache;
 mod page;
+mod people;
 mod phc;
 mod ready;
 mod records;

@@ -9,10 +9,15 @@ use crate::{
     domain::{
         assertion::{Asserted, IssuerRules},
         cause::Cause,
+        claims::Claims,
+        client_id::ClientId,
         error::Error,
         issuer_name::IssuerName,
+        permission::Permissions,
+        person::{Person, PersonRules},
         secret::Secret,
         time::{Clock, Timestamp},
+        used_assertion::AssertionId,
     },
     jose::SignedToken,
     metrics::Registry,
@@ -34,12 +39,28 @@ pub struct TrustedIssuer {
     pub keys: Arc<IssuerKeys>,
 }
 
+/// A person whom a verified ID token describes.
+pub struct ProvenPerson {
+    /// The person.
+    pub person: Person,
+    /// The ID token, which is good once.
+    pub token: AssertionId,
+}
+
 /// Result of trying one issuer after the other.
-enum Tried<'a> {
+enum Tried<'a, T> {
     /// The issuer's key has made the signature: its rules have decided.
-    Decided(&'a TrustedIssuer, Result<Asserted, Cause>),
+    Decided(&'a TrustedIssuer, Result<T, Cause>),
     /// None of the known keys has made it.
     Unproven(Unproven<'a>),
+}
+
+/// Outcome for a token that could be read.
+enum Decision<'a, T> {
+    Good(&'a TrustedIssuer, T),
+    Refused(Option<&'a TrustedIssuer>, Cause),
+    /// The keys that would decide are out of reach.
+    Unknown,
 }
 
 struct Unproven<'a> {
@@ -102,50 +123,108 @@ impl TrustedIssuers {
     /// `InvalidClient` with the cause. `Unavailable` if no known key has made the signature, and the keys
     /// of an issuer that could have made it are unknown, too old, or could not be read again.
     pub async fn verify(&self, assertion: &Secret, now: Timestamp) -> Result<Asserted, Error> {
-        let token = SignedToken::parse(assertion).map_err(|cause| {
-            self.metrics.refused(None, cause);
-            Error::InvalidClient(cause)
-        })?;
-        let mut tried = self.try_all(&token, now);
+        let decided = async {
+            let token = SignedToken::parse(assertion)?;
+            // Without a name in the settings every assertion is for somebody else.
+            let audience = self.audience().ok_or(Cause::UnknownIssuer)?;
+            let judge = |rules: &IssuerRules, claims| rules.judge(claims, audience, now);
+            self.decide(&token, |_| true, judge).await
+        };
+        self.count(decided.await, Error::InvalidClient)
+    }
+
+    /// Verifies an ID token that `client` shows, and finds its issuer, as [`Self::verify`] does for an
+    /// assertion. Whether the token was shown before is not known here.
+    ///
+    /// # Errors
+    /// `InvalidGrant` with the cause; `Unavailable` as in [`Self::verify`].
+    pub async fn verify_person(
+        &self,
+        id_token: &Secret,
+        client: &ClientId,
+        now: Timestamp,
+    ) -> Result<ProvenPerson, Error> {
+        let decided = async {
+            let token = SignedToken::parse(id_token)?;
+            let texts = token.claim_texts();
+            let judge = |rules: &IssuerRules, claims: Claims| {
+                let person = rules.judge_person(&claims, &texts, client, now)?;
+                let token = AssertionId::of_id_token(&rules.name, token.message());
+                Ok(ProvenPerson { person, token })
+            };
+            self.decide(&token, |rules| rules.people.is_some(), judge).await
+        };
+        self.count(decided.await, Error::InvalidGrant)
+    }
+
+    /// The permissions in administration that logins with ID tokens of that issuer can give.
+    pub fn may_allow(&self, name: &IssuerName) -> Permissions {
+        let named = self.issuers.iter().find(|issuer| issuer.rules.name == *name);
+        let people = named.and_then(|issuer| issuer.rules.people.as_ref());
+        people.map(PersonRules::may_allow).unwrap_or_default()
+    }
+
+    /// Counts an outcome, and names its error.
+    fn count<T>(
+        &self,
+        decided: Result<Decision<'_, T>, Cause>,
+        refused: fn(Cause) -> Error,
+    ) -> Result<T, Error> {
+        let (issuer, cause) = match decided {
+            Ok(Decision::Good(issuer, proven)) => {
+                self.metrics.accepted(&issuer.rules.name);
+                return Ok(proven);
+            }
+            Ok(Decision::Unknown) => {
+                self.metrics.undecided();
+                return Err(Error::UNAVAILABLE);
+            }
+            Ok(Decision::Refused(issuer, cause)) => (issuer, cause),
+            Err(cause) => (None, cause),
+        };
+        self.metrics.refused(issuer.map(|issuer| &issuer.rules.name), cause);
+        Err(refused(cause))
+    }
+
+    /// Tries the issuers that `may_speak`, again if their keys had to be read for it.
+    async fn decide<T>(
+        &self,
+        token: &SignedToken<'_>,
+        may_speak: impl Fn(&IssuerRules) -> bool,
+        judge: impl Fn(&IssuerRules, Claims) -> Result<T, Cause>,
+    ) -> Result<Decision<'_, T>, Cause> {
+        let mut tried = self.try_all(token, &may_speak, &judge);
         let mut undecided = false;
         if let Tried::Unproven(Unproven { lacking, .. }) = &tried
             && !lacking.is_empty()
         {
             let renewed = join_all(lacking.iter().map(|issuer| issuer.keys.renew())).await;
             undecided = renewed.contains(&false);
-            tried = self.try_all(&token, now);
+            tried = self.try_all(token, &may_speak, &judge);
         }
-        match tried {
-            Tried::Decided(issuer, Ok(asserted)) => {
-                self.metrics.accepted(&issuer.rules.name);
-                Ok(asserted)
-            }
-            Tried::Decided(issuer, Err(cause)) => {
-                self.metrics.refused(Some(&issuer.rules.name), cause);
-                Err(Error::InvalidClient(cause))
-            }
-            Tried::Unproven(unproven) if undecided || unproven.without_keys => {
-                self.metrics.undecided();
-                Err(Error::UNAVAILABLE)
-            }
-            Tried::Unproven(Unproven { cause, issuer, .. }) => {
-                self.metrics.refused(issuer.map(|issuer| &issuer.rules.name), cause);
-                Err(Error::InvalidClient(cause))
-            }
-        }
+        Ok(match tried {
+            Tried::Decided(issuer, Ok(proven)) => Decision::Good(issuer, proven),
+            Tried::Decided(issuer, Err(cause)) => Decision::Refused(Some(issuer), cause),
+            Tried::Unproven(unproven) if undecided || unproven.without_keys => Decision::Unknown,
+            Tried::Unproven(Unproven { cause, issuer, .. }) => Decision::Refused(issuer, cause),
+        })
     }
 
-    fn try_all(&self, token: &SignedToken<'_>, now: Timestamp) -> Tried<'_> {
+    fn try_all<T>(
+        &self,
+        token: &SignedToken<'_>,
+        may_speak: impl Fn(&IssuerRules) -> bool,
+        judge: impl Fn(&IssuerRules, Claims) -> Result<T, Cause>,
+    ) -> Tried<'_, T> {
         let mut unproven = Unproven {
             cause: Cause::UnknownIssuer,
             issuer: None,
             lacking: Vec::new(),
             without_keys: false,
         };
-        let Some(audience) = self.audience() else { return Tried::Unproven(unproven) };
         for issuer in &self.issuers {
             let TrustedIssuer { rules, keys } = issuer;
-            if !rules.may_issue(token.claimed_issuer()) {
+            if !rules.may_issue(token.claimed_issuer()) || !may_speak(rules) {
                 continue;
             }
             let Some(keys) = keys.known() else {
@@ -153,7 +232,7 @@ impl TrustedIssuers {
                 continue;
             };
             match token.verify(&keys, &rules.algorithms) {
-                Ok(claims) => return Tried::Decided(issuer, rules.judge(claims, audience, now)),
+                Ok(claims) => return Tried::Decided(issuer, judge(rules, claims)),
                 Err(cause) => unproven.note(issuer, cause),
             }
         }

@@ -24,8 +24,8 @@ pub struct CreateUser {
     pub name: TypedName,
     /// The other fields.
     pub patch: UserPatch,
-    /// As it was typed.
-    pub password: Secret,
+    /// As it was typed; `None` for a user who logs in with ID tokens alone.
+    pub password: Option<Secret>,
 }
 
 /// Key of a user.
@@ -77,7 +77,7 @@ impl<S: Store> Service<S> {
     /// Creates a user, for whom failed logins of that name do not count. Answers once that is durable.
     ///
     /// # Errors
-    /// `AlreadyExists` when the name is taken; `InvalidRequest` for a name or a password that is none;
+    /// `AlreadyExists` when the name or an identity is taken; `InvalidRequest` for a name or a password that is none;
     /// `Overloaded`, `Unavailable`.
     pub async fn create_user(
         &self,
@@ -94,7 +94,11 @@ impl<S: Store> Service<S> {
         let name = new_name(&request.name)?;
         // Before the password costs a hash.
         self.name_is_free(&request.name, None).await?;
-        let password = self.hash_new_password(admin, &name, &request.password).await?;
+        self.identities_are_free(&request.patch, None).await?;
+        let password = match &request.password {
+            Some(password) => self.hash_new_password(admin, &name, password).await?,
+            None => PasswordHash::none(),
+        };
         // Failures of a name that nobody had are no failures of this user's.
         self.reset_failures(&name, None).await?;
         let now = self.now();
@@ -146,6 +150,7 @@ impl<S: Store> Service<S> {
 
     async fn edit_user(&self, request: &UpdateUser) -> Result<Stored<User>, Error> {
         let mut patch = request.patch.clone();
+        self.identities_are_free(&patch, Some(request.id)).await?;
         if let Some(name) = &request.name {
             patch.name = Some(new_name(name)?);
             self.name_is_free(name, Some(request.id)).await?;
@@ -246,11 +251,34 @@ impl<S: Store> Service<S> {
 
     /// # Errors
     /// `AlreadyExists` when somebody else than `owner` has the name.
-    async fn name_is_free(&self, name: &TypedName, owner: Option<UserId>) -> Result<(), Error> {
+    pub(super) async fn name_is_free(
+        &self,
+        name: &TypedName,
+        owner: Option<UserId>,
+    ) -> Result<(), Error> {
         match self.user_named(name).await? {
             Some(user) if Some(user.id) != owner => Err(Error::AlreadyExists("user")),
             Some(_) | None => Ok(()),
         }
+    }
+
+    /// Checks that nobody else than `owner` has one of the identities of a patch. Two writes at the same
+    /// time may pass: then the identity logs nobody in.
+    ///
+    /// # Errors
+    /// `AlreadyExists`.
+    async fn identities_are_free(
+        &self,
+        patch: &UserPatch,
+        owner: Option<UserId>,
+    ) -> Result<(), Error> {
+        for identity in patch.identities.iter().flatten() {
+            let holders = self.read(self.store.users_by_identity(identity)).await?;
+            if holders.iter().any(|holder| Some(holder.id) != owner) {
+                return Err(Error::AlreadyExists("identity"));
+            }
+        }
+        Ok(())
     }
 
     async fn hash_new_password(
@@ -275,7 +303,7 @@ impl<S: Store> Service<S> {
     }
 
     /// Puts what `change` makes of a user in their place; nothing is written where that is the same.
-    async fn change_user(
+    pub(super) async fn change_user(
         &self,
         id: UserId,
         expected: Option<Version>,

@@ -24,6 +24,7 @@ use crate::{
         time::{Clock, Timestamp},
         used_assertion::UsedAssertion,
         user::User,
+        user_identity::UserIdentity,
         user_name::UserName,
     },
     metrics::Registry,
@@ -294,6 +295,13 @@ impl Store for Engine {
 
     async fn user_by_name(&self, name: &UserName) -> Result<Option<Stored<User>>, ReadError> {
         either!(&self.store, store => store.user_by_name(name).await)
+    }
+
+    async fn users_by_identity(
+        &self,
+        identity: &UserIdentity,
+    ) -> Result<Vec<Stored<User>>, ReadError> {
+        either!(&self.store, store => store.users_by_identity(identity).await)
     }
 
     async fn grant_ids(

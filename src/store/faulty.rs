@@ -18,7 +18,7 @@ use super::{
 use crate::domain::{
     attempts::Attempts, change::Change, client::Client, grant::Grant, grant_id::GrantId,
     key_ring::KeyId, time::Timestamp, used_assertion::UsedAssertion, user::User,
-    user_name::UserName,
+    user_identity::UserIdentity, user_name::UserName,
 };
 
 /// A fault of one read.
@@ -271,6 +271,14 @@ impl<S: Store> Store for FaultyStore<S> {
     async fn user_by_name(&self, name: &UserName) -> Result<Option<Stored<User>>, ReadError> {
         self.read().await?;
         self.store.user_by_name(name).await
+    }
+
+    async fn users_by_identity(
+        &self,
+        identity: &UserIdentity,
+    ) -> Result<Vec<Stored<User>>, ReadError> {
+        self.read().await?;
+        self.store.users_by_identity(identity).await
     }
 
     async fn grant_ids(

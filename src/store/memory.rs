@@ -15,7 +15,7 @@ use super::{
 use crate::domain::{
     attempts::Attempts, change::Change, client::Client, grant::Grant, grant_id::GrantId,
     key_ring::KeyId, time::Timestamp, used_assertion::UsedAssertion, user::User,
-    user_name::UserName,
+    user_identity::UserIdentity, user_name::UserName,
 };
 
 type Map<R> = BTreeMap<<R as Record>::Key, Stored<R>>;
@@ -203,6 +203,14 @@ impl Store for MemoryStore {
 
     async fn user_by_name(&self, name: &UserName) -> Result<Option<Stored<User>>, ReadError> {
         Ok(self.lock().users.values().find(|user| user.name == *name).cloned())
+    }
+
+    async fn users_by_identity(
+        &self,
+        identity: &UserIdentity,
+    ) -> Result<Vec<Stored<User>>, ReadError> {
+        let lists = |user: &&Stored<User>| user.identities.contains(identity);
+        Ok(self.lock().users.values().filter(lists).take(2).cloned().collect())
     }
 
     async fn grant_ids(

@@ -70,7 +70,7 @@ pub use self::{
 use crate::domain::{
     attempts::Attempts, change::Change, client::Client, client_id::ClientId, grant::Grant,
     grant_id::GrantId, key_ring::KeyId, record::Corrupt, subject::UserId, time::Timestamp,
-    used_assertion::UsedAssertion, user::User, user_name::UserName,
+    used_assertion::UsedAssertion, user::User, user_identity::UserIdentity, user_name::UserName,
 };
 
 /// Maximum length of an encoded record, in bytes.
@@ -237,6 +237,13 @@ pub trait Store: Send + Sync + 'static {
         &self,
         name: &UserName,
     ) -> impl Future<Output = Result<Option<Stored<User>>, ReadError>> + Send;
+
+    /// Returns the users that list that identity, at most two: one identity should be one user's, and the
+    /// caller refuses it if it is not.
+    fn users_by_identity(
+        &self,
+        identity: &UserIdentity,
+    ) -> impl Future<Output = Result<Vec<Stored<User>>, ReadError>> + Send;
 
     /// Returns the ids of the grants of a user or client, in order of id, which is mostly order of
     /// age: at most `limit` ids after `after`. A grant that is deleted meanwhile can still be

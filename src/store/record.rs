@@ -160,7 +160,9 @@ impl Record for User {
 
     fn memory_bytes(&self) -> usize {
         let text = self.name.as_str().len() + self.password.0.len() + self.attributes.bytes();
-        size_of::<Self>() + CACHE_OVERHEAD + text + self.declared.len() * 128
+        let identities: usize =
+            self.identities.iter().map(|identity| identity.subject.len() + 128).sum();
+        size_of::<Self>() + CACHE_OVERHEAD + text + identities + self.declared.len() * 128
     }
 }
 

@@ -4,6 +4,7 @@ mod attacks;
 #[path = "../common/mod.rs"]
 #[expect(dead_code, reason = "the harness is every test file's")]
 mod common;
+mod id_tokens;
 mod key_sets;
 mod publications;
 mod publisher;

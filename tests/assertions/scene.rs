@@ -67,6 +67,7 @@ pub(crate) fn rules(name: &str, issuer: Option<&str>) -> IssuerRules {
             max_lifetime: Duration::from_secs(3_600),
         },
         max_key_age: Duration::from_secs(3_600),
+        people: None,
     }
 }
 

@@ -52,7 +52,7 @@ async fn the_hashes_are_those_of_the_values_beside_them() {
     });
     let passwords = settings.users.iter().filter_map(|user| match &user.password {
         DeclaredPassword::Hash(hash) => Some(&hash.0),
-        DeclaredPassword::Clear(_) => None,
+        DeclaredPassword::Clear(_) | DeclaredPassword::Nothing => None,
     });
     let hashes: Vec<_> = secrets.chain(passwords).collect();
     assert_eq!(hashes.len(), 7);

@@ -70,6 +70,8 @@ pub(crate) fn user(number: usize, password: &str, entropy: &dyn Entropy, now: Ti
         id: user_id(number),
         name: UserName::parse(&format!("user-{number}")).expect("a name"),
         password: PasswordHash(password.into()),
+        identities: Vec::new(),
+        vouched: None,
         attributes: Attributes::default(),
         create_time: now,
         update_time: now,

@@ -3,7 +3,7 @@
 use std::{path::Path, time::Duration};
 
 use jeton::{
-    config::{HttpSettings, KeyPlace, KeyUrl, Overrides},
+    config::{DeclaredPassword, HttpSettings, KeyPlace, KeyUrl, Loaded, Overrides},
     domain::{algorithm::Algorithm, secret::Secret},
 };
 
@@ -108,4 +108,95 @@ fn assertions_must_be_meant_for_this_server_so_it_needs_an_issuer_of_its_own() {
 fn a_fault_shows_no_password_of_a_url() {
     let faults = faults("name = 'a'\nissuer = 'x'\njwks_url = 'https://u:S3CRET@a/k'");
     assert!(faults.contains("issuer.jwks_url") && !faults.contains("S3CRET"), "{faults}");
+}
+
+#[test]
+fn an_issuer_is_enabled_for_users_by_a_table_of_its_own() {
+    let users = "[issuer.users]\ncreate = true\nname_claim = 'email'\npermission_ttl = '1h'\n\
+                 attributes = { team = 'org.team' }\n\
+                 audiences = [{ id = 'web-app', clients = ['web', 'mobile'] }]\n\
+                 permissions = [{ claim = 'groups', value = 'a', allow = ['backup', 'users'] }]\n";
+    let text = format!("{HTTP}[[issuer]]\nname = 'corp'\nissuer = 'x'\njwks_file = 'k'\n{users}");
+    let Loaded { settings, .. } =
+        Fake::with_settings(&text).load(&Overrides::default()).expect("good");
+    let people = settings.issuers[0].rules.people.as_ref().expect("people");
+    assert!(people.create && &*people.name_claim == "email");
+    assert_eq!(people.permission_ttl, Duration::from_secs(3_600));
+    assert_eq!(people.audiences[0].clients.len(), 2);
+    assert_eq!(people.attributes.get("team").map(|claim| &**claim), Some("org.team"));
+    assert_eq!(people.may_allow().iter().count(), 2);
+
+    let least = "[issuer.users]\naudiences = [{ id = 'web-app', clients = ['web'] }]\n";
+    let text = format!("{HTTP}[[issuer]]\nname = 'corp'\nissuer = 'x'\njwks_file = 'k'\n{least}");
+    let Loaded { settings, .. } =
+        Fake::with_settings(&text).load(&Overrides::default()).expect("good");
+    let people = settings.issuers[0].rules.people.as_ref().expect("people");
+    assert!(!people.create && people.permissions.is_empty() && people.attributes.is_empty());
+}
+
+#[test]
+fn each_fault_of_an_issuers_users_has_its_line_and_column() {
+    let good = "name = 'corp'\nissuer = 'x'\njwks_file = 'k'\n[issuer.users]\n";
+    let audiences = "audiences = [{ id = 'a', clients = ['web'] }]";
+    for (added, fault) in [
+        ("create = true", "7:9: users: needs audiences"),
+        ("audiences = 'a'", "8:1: users.audiences: must be a list of tables"),
+        ("audiences = [{ id = 'a' }]", "audiences: needs clients"),
+        ("audiences = [{ clients = ['a'] }]", "audiences: needs id"),
+        (
+            "audiences = [{ id = 'a', clients = [] }]",
+            "audiences.clients: must name a client or more",
+        ),
+        (
+            "audiences = [{ id = 'https://tokens.example', clients = ['a'] }]",
+            "audiences.id: must not be http.issuer",
+        ),
+        (
+            &format!("{audiences}\nname_claim = 'sub'"),
+            "9:1: users.name_claim: is for create = true",
+        ),
+        (
+            &format!("{audiences}\npermission_ttl = '1h'"),
+            "9:1: users.permission_ttl: is for permissions",
+        ),
+        (
+            &format!(
+                "{audiences}\npermissions = [{{ claim = 'g', value = 'a', allow = ['root'] }}]"
+            ),
+            "permissions.allow: each must be",
+        ),
+        (
+            &format!(
+                "{audiences}\npermissions = [{{ claim = 'g', value = 'a', allow = ['inactive_reason'] }}]"
+            ),
+            "permissions.allow: each must be",
+        ),
+        (&format!("{audiences}\nattributes = ['a']"), "9:1: users.attributes: must be a table"),
+        (&format!("{audiences}\naudience = 'a'"), "did you mean \"audiences\"?"),
+    ] {
+        let faults = faults(&format!("{good}{added}\n"));
+        assert!(faults.contains(fault), "{added}: {faults}");
+    }
+    let nameless = format!(
+        "name = 'corp'\nallow_missing_issuer = true\njwks_file = 'k'\n[issuer.users]\n{audiences}"
+    );
+    assert!(faults(&nameless).contains("issuer: needs issuer for users"));
+}
+
+#[test]
+fn a_declared_user_has_a_password_or_identities() {
+    let load = |user: &str| {
+        let text = format!("[[user]]\nname = 'ada'\n{user}\n");
+        Fake::with_settings(&text).load(&Overrides::default())
+    };
+    let settings =
+        load("identities = [{ issuer = 'corp', subject = '8f2c' }]").expect("good").settings;
+    assert_eq!(settings.users[0].password, DeclaredPassword::Nothing);
+    assert_eq!(settings.users[0].patch.identities.as_ref().map(Vec::len), Some(1));
+    let faults =
+        |user: &str| Fake::with_settings(&format!("[[user]]\nname = 'ada'\n{user}\n")).faults();
+    assert!(faults("").contains("1:1: user: needs one of password"));
+    assert!(faults("identities = [{ issuer = 'corp' }]").contains("identities: needs subject"));
+    let twice = "identities = [{ issuer = 'a', subject = 'b' }, { issuer = 'a', subject = 'b' }]";
+    assert!(faults(twice).contains("3:1: user.identities: must not hold an identity twice"));
 }

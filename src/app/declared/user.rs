@@ -40,8 +40,8 @@ pub(super) async fn merge_user(
     entropy: &dyn Entropy,
     now: Timestamp,
 ) -> Result<User, Error> {
-    // A password is always declared, so a new user's is set below.
-    let blank = User::new(declaration.name.clone(), PasswordHash("".into()), entropy, now);
+    // A password that is declared is set below.
+    let blank = User::new(declaration.name.clone(), PasswordHash::none(), entropy, now);
     let before = existing.unwrap_or(&blank);
     let mut user = before.clone();
     if is_back(&mut user.declared) {
@@ -70,6 +70,10 @@ async fn apply_password(
         }
         DeclaredPassword::Hash(hash) => {
             Ok(Some(hash.clone()).filter(|hash| is_new(declared, FIELD, Some(hash))))
+        }
+        DeclaredPassword::Nothing => {
+            is_new::<PasswordHash>(declared, FIELD, None);
+            Ok(None)
         }
     }
 }

@@ -59,6 +59,7 @@ pub(super) async fn known_to_all(settings: &Settings, findings: &mut Findings) {
         let credential = match &user.password {
             DeclaredPassword::Clear(password) => Credential::Clear(password),
             DeclaredPassword::Hash(PasswordHash(phc)) => Credential::Chosen(phc),
+            DeclaredPassword::Nothing => continue,
         };
         if credential.is_one_of(&PASSWORDS, &hashes).await {
             known.push(format!("user {}", user.name));

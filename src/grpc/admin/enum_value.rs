@@ -60,6 +60,7 @@ impl EnumValue for GrantType {
             Self::Password => v1::GrantType::Password.into(),
             Self::RefreshToken => v1::GrantType::RefreshToken.into(),
             Self::ClientCredentials => v1::GrantType::ClientCredentials.into(),
+            Self::JwtBearer => v1::GrantType::JwtBearer.into(),
         }
     }
 }

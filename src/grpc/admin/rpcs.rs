@@ -122,7 +122,7 @@ impl<S: Store> AdminService for Administration<S> {
         answer(async {
             let (service, admin, asked) = self.admit(request, Task::ManageUsers).await?;
             let user = service.create_user(&admin, users::create(asked)?).await?;
-            Ok(v1::CreateUserResponse { user: Some(users::message(&user)) })
+            Ok(v1::CreateUserResponse { user: Some(users::message(&user, service.now())) })
         })
         .await
     }
@@ -136,7 +136,7 @@ impl<S: Store> AdminService for Administration<S> {
             let user = service.get_user(&admin, &users::key(asked)?).await?;
             let found = service.user_lockouts(&admin, &user).await?;
             let lockouts = found.iter().map(lockouts::message).collect();
-            Ok(v1::GetUserResponse { user: Some(users::message(&user)), lockouts })
+            Ok(v1::GetUserResponse { user: Some(users::message(&user, service.now())), lockouts })
         })
         .await
     }
@@ -150,7 +150,8 @@ impl<S: Store> AdminService for Administration<S> {
             let filter = users::filter(&asked)?;
             let page = names::page(asked.page_size, asked.page_token)?;
             let page = service.list_users(&admin, &filter, &page).await?;
-            let users = page.entries.iter().map(users::message).collect();
+            let now = service.now();
+            let users = page.entries.iter().map(|user| users::message(user, now)).collect();
             Ok(v1::ListUsersResponse { users, next_page_token: page.next_token })
         })
         .await
@@ -163,7 +164,7 @@ impl<S: Store> AdminService for Administration<S> {
         answer(async {
             let (service, admin, asked) = self.admit(request, Task::ManageUsers).await?;
             let user = service.update_user(&admin, &users::update(asked)?).await?;
-            Ok(v1::UpdateUserResponse { user: Some(users::message(&user)) })
+            Ok(v1::UpdateUserResponse { user: Some(users::message(&user, service.now())) })
         })
         .await
     }
@@ -178,7 +179,7 @@ impl<S: Store> AdminService for Administration<S> {
             let grants = users::old_grants(asked.keep_grants);
             let password = users::password(asked.password)?;
             let user = service.set_user_password(&admin, id, &password, grants).await?;
-            Ok(v1::SetUserPasswordResponse { user: Some(users::message(&user)) })
+            Ok(v1::SetUserPasswordResponse { user: Some(users::message(&user, service.now())) })
         })
         .await
     }
@@ -191,7 +192,7 @@ impl<S: Store> AdminService for Administration<S> {
             let (service, admin, asked) = self.admit(request, Task::ManageUsers).await?;
             let id = names::user_id(&asked.user_id)?;
             let user = service.disable_user(&admin, id).await?;
-            Ok(v1::DisableUserResponse { user: Some(users::message(&user)) })
+            Ok(v1::DisableUserResponse { user: Some(users::message(&user, service.now())) })
         })
         .await
     }
@@ -204,7 +205,7 @@ impl<S: Store> AdminService for Administration<S> {
             let (service, admin, asked) = self.admit(request, Task::ManageUsers).await?;
             let id = names::user_id(&asked.user_id)?;
             let user = service.enable_user(&admin, id).await?;
-            Ok(v1::EnableUserResponse { user: Some(users::message(&user)) })
+            Ok(v1::EnableUserResponse { user: Some(users::message(&user, service.now())) })
         })
         .await
     }

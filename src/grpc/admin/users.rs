@@ -2,15 +2,19 @@
 
 use std::collections::HashMap;
 
-use super::{fields, mask::Mask, names};
+use super::{enum_value::EnumValue, fields, mask::Mask, names};
 use crate::{
     domain::{
         attributes::Attributes,
         error::Error,
+        invalid::Invalid,
         secret::Secret,
+        time::Timestamp,
         user::User,
+        user_identity::UserIdentity,
         user_name::TypedName,
         user_patch::{OldGrants, UserPatch},
+        vouched::Vouched,
     },
     grpc::convert::timestamp,
     proto::v1::{self, get_user_request::Name},
@@ -22,13 +26,16 @@ use crate::{
 /// `InvalidRequest` for what no user may be.
 pub(super) fn create(request: v1::CreateUserRequest) -> Result<CreateUser, Error> {
     let user = request.user.ok_or(Error::missing("user"))?;
+    let identities = identities(&user.identities)?;
+    let no_password = request.password.is_empty() && !identities.is_empty();
     Ok(CreateUser {
         name: typed_name("user.username", &user.username)?,
         patch: UserPatch {
             attributes: Some(attributes(&user.attributes)?),
+            identities: Some(identities),
             ..UserPatch::disabled(user.disabled)
         },
-        password: password(request.password)?,
+        password: if no_password { None } else { Some(password(request.password)?) },
     })
 }
 
@@ -65,8 +72,9 @@ pub(super) fn update(request: v1::UpdateUserRequest) -> Result<UpdateUser, Error
     let mut mask = Mask::of(request.update_mask)?;
     let name = mask.read("username", || typed_name("user.username", &user.username))?;
     let attributes = mask.read("attributes", || attributes(&user.attributes))?;
-    mask.finish("must name username or attributes")?;
-    let patch = UserPatch { attributes, ..UserPatch::default() };
+    let identities = mask.read("identities", || identities(&user.identities))?;
+    mask.finish("must name username, attributes or identities")?;
+    let patch = UserPatch { identities, attributes, ..UserPatch::default() };
     Ok(UpdateUser { id, name, patch, expected: names::expected("user.etag", &user.etag)? })
 }
 
@@ -82,6 +90,16 @@ pub(super) const fn old_grants(keep: bool) -> OldGrants {
     if keep { OldGrants::Keep } else { OldGrants::End }
 }
 
+fn identities(entries: &[v1::UserIdentity]) -> Result<Vec<UserIdentity>, Error> {
+    let refused = |Invalid(problem)| Error::InvalidRequest { field: "user.identities", problem };
+    let identity = |entry: &v1::UserIdentity| {
+        UserIdentity::new(&entry.issuer, &entry.subject).map_err(refused)
+    };
+    let identities: Vec<_> = entries.iter().map(identity).collect::<Result<_, _>>()?;
+    UserIdentity::check_all(&identities).map_err(refused)?;
+    Ok(identities)
+}
+
 fn attributes(entries: &HashMap<String, String>) -> Result<Attributes, Error> {
     fields::attributes("user.attributes", entries)
 }
@@ -91,8 +109,14 @@ fn typed_name(field: &'static str, text: &str) -> Result<TypedName, Error> {
 }
 
 /// A user.
-pub(super) fn message(user: &Stored<User>) -> v1::User {
+pub(super) fn message(user: &Stored<User>, now: Timestamp) -> v1::User {
     let attributes = user.attributes.entries();
+    let identity = |identity: &UserIdentity| v1::UserIdentity {
+        issuer: identity.issuer.to_string(),
+        subject: identity.subject.to_string(),
+    };
+    let vouched = user.vouched.as_ref().filter(|vouched| now < vouched.expire_time);
+    let permissions = vouched.map(Vouched::permissions).unwrap_or_default();
     v1::User {
         user_id: user.id.to_string(),
         username: user.name.to_string(),
@@ -101,5 +125,9 @@ pub(super) fn message(user: &Stored<User>) -> v1::User {
         create_time: Some(timestamp(user.create_time)),
         update_time: Some(timestamp(user.update_time)),
         etag: names::etag(user.version()),
+        identities: user.identities.iter().map(identity).collect(),
+        has_password: user.password.phc().is_some(),
+        permissions: permissions.iter().map(EnumValue::number).collect(),
+        permissions_expire_time: vouched.map(|vouched| timestamp(vouched.expire_time)),
     }
 }

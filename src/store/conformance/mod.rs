@@ -53,6 +53,7 @@ pub(crate) async fn run<S: Store + Clone>(store: &S) {
     records::records_come_back_as_they_were_written(store).await;
     records::many_are_read_as_each_is_alone(store).await;
     users::a_users_name_is_unique_and_follows_renames(store).await;
+    users::users_are_found_by_their_identities_as_they_are_now(store).await;
     users::of_many_who_want_a_name_one_gets_it(store).await;
     grants::grants_are_listed_by_their_owners_in_pages(store).await;
     grants::spent_grants_are_found_when_they_are_spent(store).await;

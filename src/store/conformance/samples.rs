@@ -63,6 +63,8 @@ pub(crate) fn user(number: u8) -> User {
         id: UserId::from_bytes([number; 16]),
         name: UserName::parse(&format!("user-{number}")).expect("a name"),
         password: PasswordHash("$argon2id$".into()),
+        identities: Vec::new(),
+        vouched: None,
         attributes: Attributes::default(),
         create_time: NOW,
         update_time: NOW,

@@ -1,10 +1,10 @@
-//! Users by name.
+//! Users by name and by identity.
 
 use tokio::task::JoinSet;
 
 use super::samples::user;
 use crate::{
-    domain::{subject::UserId, user::User},
+    domain::{subject::UserId, user::User, user_identity::UserIdentity},
     store::{Records as _, Store, Write, WriteError},
 };
 
@@ -19,6 +19,32 @@ pub(super) async fn a_users_name_is_unique_and_follows_renames(store: &impl Stor
     assert_eq!(found.id, user(1).id);
     let heir = User { name: user(1).name, ..user(2) };
     store.users().write(Write::Insert(heir)).await.expect("the name is free again");
+}
+
+pub(super) async fn users_are_found_by_their_identities_as_they_are_now(store: &impl Store) {
+    let identity = |subject| UserIdentity::new("corp", subject).expect("an identity");
+    let ids = async |subject| {
+        let found = store.users_by_identity(&identity(subject)).await.expect("a read");
+        let mut ids: Vec<_> = found.iter().map(|user| user.id).collect();
+        ids.sort_unstable();
+        ids
+    };
+    assert_eq!(ids("a").await, []);
+    let linked = User { identities: vec![identity("a"), identity("b")], ..user(91) };
+    let version = store.users().write(Write::Insert(linked.clone())).await.expect("an insert");
+    assert_eq!((ids("a").await, ids("b").await), (vec![linked.id], vec![linked.id]));
+    let other = UserIdentity::new("partner", "a").expect("an identity");
+    assert!(store.users_by_identity(&other).await.expect("a read").is_empty());
+    let twin = User { identities: vec![identity("b")], ..user(92) };
+    store.users().write(Write::Insert(twin.clone())).await.expect("an insert");
+    assert_eq!(ids("b").await, [linked.id, twin.id]);
+    let moved = User { identities: vec![identity("c")], name: user(93).name, ..linked };
+    let version =
+        store.users().write(Write::Replace(version, moved.clone())).await.expect("a change");
+    assert_eq!((ids("a").await, ids("b").await), (vec![], vec![twin.id]));
+    assert_eq!(ids("c").await, [moved.id]);
+    store.users().write(Write::Delete(version, moved.id)).await.expect("a deletion");
+    assert_eq!(ids("c").await, []);
 }
 
 pub(super) async fn of_many_who_want_a_name_one_gets_it<S: Store + Clone>(store: &S) {

@@ -7,7 +7,7 @@ use tokio_postgres::types::ToSql;
 use crate::{
     domain::{
         attempts::Attempts, client::Client, grant::Grant, time::Timestamp,
-        used_assertion::UsedAssertion, user::User,
+        used_assertion::UsedAssertion, user::User, user_identity::UserIdentity,
     },
     store::Record,
 };
@@ -68,11 +68,13 @@ impl Tabled for Client {
 
 impl Tabled for User {
     const TABLE: &'static str = "jeton_users";
-    const COLUMNS: &'static [&'static str] = &["disabled", "name"];
+    const COLUMNS: &'static [&'static str] = &["disabled", "name", "identities"];
     const FIXED: usize = 0;
 
     fn values(&self) -> Vec<Value> {
-        vec![Box::new(self.disabled), Box::new(self.name.as_str().to_owned())]
+        let digest = |identity: &UserIdentity| identity.digest().to_vec();
+        let identities: Vec<Vec<u8>> = self.identities.iter().map(digest).collect();
+        vec![Box::new(self.disabled), Box::new(self.name.as_str().to_owned()), Box::new(identities)]
     }
 }
 

@@ -33,6 +33,7 @@ mod statement;
 #[cfg(test)]
 mod tests;
 mod tls;
+mod users;
 mod versions;
 
 use std::{sync::Arc, time::Duration};
@@ -51,7 +52,7 @@ use self::{
     lease::Lease,
     metrics::PostgresMetrics,
     notices::Notices,
-    rows::{keyed, readable},
+    rows::readable,
     schema::Identity,
     versions::Versions,
 };
@@ -273,9 +274,14 @@ impl Store for PostgresStore {
     }
 
     async fn user_by_name(&self, name: &UserName) -> Result<Option<Stored<User>>, ReadError> {
-        let sql = "SELECT key, version, record FROM jeton_users WHERE name = $1";
-        let rows = self.database.read(sql, &[&name.as_str()]).await?;
-        rows.first().map(keyed).transpose()
+        users::by_name(&self.database, name).await
+    }
+
+    async fn users_by_identity(
+        &self,
+        identity: &crate::domain::user_identity::UserIdentity,
+    ) -> Result<Vec<Stored<User>>, ReadError> {
+        users::by_identity(&self.database, identity).await
     }
 
     async fn grant_ids(

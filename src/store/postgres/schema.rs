@@ -15,7 +15,8 @@ use super::{
 use crate::store::{ReadError, Sequence, StoreId};
 
 /// Migrations from each version to the next. Each can be interrupted and run again.
-const STEPS: [&str; 2] = [include_str!("schema.sql"), include_str!("schema_2.sql")];
+const STEPS: [&str; 3] =
+    [include_str!("schema.sql"), include_str!("schema_2.sql"), include_str!("schema_3.sql")];
 
 /// Number of attempts to create the first table: of several instances that start on a new database
 /// at the same time, all but one are refused.

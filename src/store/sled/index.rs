@@ -2,11 +2,13 @@
 //! record, so none is ever missing, and verified against the record at each use, so an extra entry
 //! does no harm.
 
+use std::collections::BTreeSet;
+
 use crate::{
     domain::{
         attempts::Attempts, client::Client, client_id::ClientId, grant::Grant, grant_id::GrantId,
         record::Corrupt, subject::UserId, time::Timestamp, used_assertion::UsedAssertion,
-        user::User, user_name::UserName,
+        user::User, user_identity::UserIdentity, user_name::UserName,
     },
     store::{GrantOwner, Record},
 };
@@ -40,6 +42,7 @@ const BY_EXPIRY: u8 = b'e';
 const BY_SUBJECT: u8 = b's';
 const BY_CLIENT: u8 = b'c';
 const BY_NAME: u8 = b'n';
+const BY_IDENTITY: u8 = b'i';
 
 impl Indexed for Grant {
     /// A refresh changes nothing here: the sweeper moves a grant's expiry entry when it finds the
@@ -73,15 +76,28 @@ impl Indexed for User {
     fn reindex(old: Option<&Self>, new: Option<&Self>) -> Reindex {
         let entry =
             |user: &Self| Entry { key: by_name(&user.name), value: user.id.as_bytes().to_vec() };
+        let links = |user: Option<&Self>| -> BTreeSet<Vec<u8>> {
+            let link = |user: &Self, identity| [linked_by(identity), user.id.as_bytes().to_vec()];
+            let links = user.iter().flat_map(|user| {
+                user.identities.iter().map(|identity| link(user, identity).concat())
+            });
+            links.collect()
+        };
         let stays = old.zip(new).is_some_and(|(old, new)| old.name == new.name);
-        if stays {
-            return Reindex::default();
-        }
-        Reindex {
-            put: new.map(entry).into_iter().collect(),
-            remove: old.map(|user| by_name(&user.name)).into_iter().collect(),
-            unique: new.map(entry),
-        }
+        let mut reindex = if stays {
+            Reindex::default()
+        } else {
+            Reindex {
+                put: new.map(entry).into_iter().collect(),
+                remove: old.map(|user| by_name(&user.name)).into_iter().collect(),
+                unique: new.map(entry),
+            }
+        };
+        let (before, after) = (links(old), links(new));
+        let added = after.difference(&before).cloned();
+        reindex.put.extend(added.map(|key| Entry { key, value: Vec::new() }));
+        reindex.remove.extend(before.difference(&after).cloned());
+        reindex
     }
 }
 
@@ -100,6 +116,11 @@ impl Indexed for UsedAssertion {
 /// Returns the key that maps a user name to the user's id.
 pub(super) fn by_name(name: &UserName) -> Vec<u8> {
     [&[BY_NAME], name.as_str().as_bytes()].concat()
+}
+
+/// Returns the prefix of the keys of the users that list an identity. The user's id follows it.
+pub(super) fn linked_by(identity: &UserIdentity) -> Vec<u8> {
+    [&[BY_IDENTITY], identity.digest().as_slice()].concat()
 }
 
 fn by_subject(user: UserId, grant: GrantId) -> Vec<u8> {
@@ -141,6 +162,8 @@ pub(super) enum Named {
     Owned(GrantId),
     /// The user with a name.
     User(UserId),
+    /// A user with an identity.
+    Linked(UserId),
 }
 
 /// Returns the record that an entry names.
@@ -152,6 +175,10 @@ pub(super) fn named(key: &[u8], value: &[u8]) -> Result<Named, Corrupt> {
             Ok(Named::Owned(GrantId::from_bytes(*id)))
         }
         Some(&BY_NAME) => User::parse_key(value).map(Named::User),
+        Some(&BY_IDENTITY) => {
+            let id = key[1..].last_chunk().ok_or(Corrupt)?;
+            Ok(Named::Linked(UserId::from_bytes(*id)))
+        }
         Some(_) | None => Err(Corrupt),
     }
 }

@@ -70,7 +70,7 @@ use super::{
 use crate::domain::{
     attempts::Attempts, change::Change, client::Client, grant::Grant, grant_id::GrantId,
     key_ring::KeyId, time::Timestamp, used_assertion::UsedAssertion, user::User,
-    user_name::UserName,
+    user_identity::UserIdentity, user_name::UserName,
 };
 
 /// The store. Clones share it.
@@ -165,6 +165,15 @@ impl Store for SledStore {
         let (trees, users, name) =
             (self.trees.clone(), Arc::clone(&self.users.table), name.clone());
         blocking(move || trees.user_by_name(&name, &users)).await
+    }
+
+    async fn users_by_identity(
+        &self,
+        identity: &UserIdentity,
+    ) -> Result<Vec<Stored<User>>, ReadError> {
+        let (trees, users, identity) =
+            (self.trees.clone(), Arc::clone(&self.users.table), identity.clone());
+        blocking(move || trees.users_by_identity(&identity, &users)).await
     }
 
     async fn grant_ids(

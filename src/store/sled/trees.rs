@@ -13,7 +13,7 @@ use super::{
 use crate::{
     domain::{
         grant::Grant, grant_id::GrantId, record::Corrupt, time::Timestamp, user::User,
-        user_name::UserName,
+        user_identity::UserIdentity, user_name::UserName,
     },
     store::{GrantOwner, ReadError, Record as _, Stored},
 };
@@ -54,6 +54,34 @@ impl Trees {
         // Order matters: read the index first, then check the open batch. The open batch may have
         // removed the entry of a name that its user has until the batch is published.
         Ok(users.find_before_open_batch(|user| user.name == *name))
+    }
+
+    /// Returns the users that list `identity`, at most two. Can wait for the disk.
+    pub(super) fn users_by_identity(
+        &self,
+        identity: &UserIdentity,
+        users: &Table<User>,
+    ) -> Result<Vec<Stored<User>>, ReadError> {
+        let lists = |user: &User| user.identities.contains(identity);
+        let prefix = index::linked_by(identity);
+        let mut found: Vec<Stored<User>> = Vec::new();
+        let range = (Bound::Included(prefix.clone()), Bound::Unbounded);
+        for key in self.index.range(range).map_err(read_error)?.keys() {
+            let key = key.map_err(read_error)?;
+            let Some(id) = key.strip_prefix(prefix.as_slice()) else { break };
+            let user = users.read(&User::parse_key(id)?)?;
+            found.extend(user.filter(|user| lists(user)));
+            if found.len() == 2 {
+                return Ok(found);
+            }
+        }
+        // As for names: the open batch may have removed an entry that counts until it is published.
+        if let Some(user) = users.find_before_open_batch(lists)
+            && !found.iter().any(|known| known.id == user.id)
+        {
+            found.push(user);
+        }
+        Ok(found)
     }
 
     /// Returns up to `limit` grants of `owner` after `after`, in order. Can wait for the disk.

@@ -74,8 +74,17 @@ impl Check {
                 Found::Record(_) | Found::Unreadable => Entry::Good,
                 Found::Nothing => Entry::Leftover,
             },
+            Named::Linked(id) => match find::<User>(&self.users, id.as_bytes())? {
+                Found::Record(user) if !lists(&user, entry) => Entry::Leftover,
+                Found::Record(_) | Found::Unreadable => Entry::Good,
+                Found::Nothing => Entry::Leftover,
+            },
         })
     }
+}
+
+fn lists(user: &User, entry: &[u8]) -> bool {
+    User::reindex(None, Some(user)).put.iter().any(|needed| needed.key == entry)
 }
 
 fn needs(grant: &Grant, entry: &[u8]) -> bool {
