@@ -110,6 +110,8 @@ fn user(now: Timestamp) -> User {
         id: UserId::from_bytes(draw(&SystemEntropy)),
         name: UserName::parse("alice").expect("a name"),
         password: PasswordHash("$argon2id$v=19$m=19456,t=2,p=1$".into()),
+        identities: Vec::new(),
+        vouched: None,
         attributes: Attributes::default(),
         create_time: now,
         update_time: now,

@@ -185,6 +185,8 @@ fn user(number: usize, now: Timestamp) -> User {
         id: UserId::from_bytes(id),
         name: UserName::parse(&format!("user-{number}")).expect("a name"),
         password: PasswordHash("$argon2id$v=19$m=19456,t=2,p=1$".into()),
+        identities: Vec::new(),
+        vouched: None,
         attributes: Attributes::default(),
         create_time: now,
         update_time: now,

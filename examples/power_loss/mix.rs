@@ -64,6 +64,8 @@ pub(crate) fn next_user(
             id,
             name: any_name(chance),
             password: PasswordHash("$argon2id$v=19$m=19456,t=2,p=1$".into()),
+            identities: Vec::new(),
+            vouched: None,
             attributes: any_attributes(chance, 3),
             create_time: now,
             update_time: now,
