@@ -20,8 +20,16 @@ use crate::common::{
 const DOCUMENT: &str = include_str!("../docs/monitoring.md");
 const DASHBOARD: &str = include_str!("../deploy/grafana/jeton.json");
 const ALERTS: &str = include_str!("../deploy/prometheus/alerts.yaml");
-/// Metrics of servers over PostgreSQL, which tests/cluster looks at.
-const OF_POSTGRES: [&str; 1] = ["jeton_clock_skew_seconds"];
+/// Series of servers over PostgreSQL, which tests/cluster looks at, and of agents.
+const OF_OTHERS: [&str; 6] = [
+    "jeton_clock_skew_seconds",
+    "jeton_store_barrier_seconds_bucket",
+    "jeton_agent_staleness_milliseconds",
+    "jeton_agent_tokens_total",
+    "jeton_agent_watches_total",
+    "jeton_agent_revocations_total",
+];
+const RUNBOOK: &str = include_str!("../docs/troubleshooting.md");
 
 /// Name, type and labels of every metric in the document's table.
 fn documented() -> BTreeMap<String, (String, String)> {
@@ -131,13 +139,74 @@ async fn the_dashboard_and_the_alerts_ask_for_what_is_served_and_the_dashboard_s
     for (file, text) in [("the dashboard", DASHBOARD), ("the alerts", ALERTS)] {
         let asked = named(text);
         assert!(!asked.is_empty(), "{file}");
-        let asked = asked.iter().filter(|one| !OF_POSTGRES.contains(*one));
+        let asked = asked.iter().filter(|one| !OF_OTHERS.contains(*one));
         let unknown: Vec<_> = asked.filter(|one| metric(one, &metrics).is_none()).collect();
         assert_eq!(unknown, [&""; 0], "{file}");
     }
     let shown: BTreeSet<_> = named(DASHBOARD).iter().filter_map(|s| metric(s, &metrics)).collect();
     let all: BTreeSet<_> = metrics.keys().map(String::as_str).collect();
     assert_eq!(all.difference(&shown).collect::<Vec<_>>(), [&""; 0], "not on the dashboard");
+    server.stop().await;
+}
+
+/// Titles of the rows of the dashboard that every operator looks for.
+const ROWS: [&str; 6] = ["Calls", "Store", "Keys", "Issuers", "Agent", "Cluster"];
+
+#[test]
+fn every_panel_of_the_dashboard_has_a_description_thresholds_and_a_place_of_its_own() {
+    let dashboard: serde_json::Value = serde_json::from_str(DASHBOARD).expect("JSON");
+    let panels = dashboard["panels"].as_array().expect("panels");
+    let (rows, panels): (Vec<_>, Vec<_>) = panels.iter().partition(|one| one["type"] == "row");
+    let titles: Vec<_> = rows.iter().filter_map(|row| row["title"].as_str()).collect();
+    for title in ROWS {
+        assert!(titles.contains(&title), "{title} is no row of {titles:?}");
+    }
+    let mut places = BTreeSet::new();
+    assert!(panels.len() > 40, "{}", panels.len());
+    for panel in panels {
+        let title = panel["title"].as_str().expect("a title");
+        let described = panel["description"].as_str().is_some_and(|text| text.len() > 20);
+        assert!(described, "{title} has no description");
+        let steps = panel["fieldConfig"]["defaults"]["thresholds"]["steps"].as_array();
+        let steps = steps.unwrap_or_else(|| panic!("{title} has no thresholds"));
+        let values: Vec<_> = steps.iter().map(|step| step["value"].as_f64()).collect();
+        assert!(values.first() == Some(&None) && values.is_sorted(), "{title}: {values:?}");
+        let place = [&panel["gridPos"]["x"], &panel["gridPos"]["y"]].map(ToString::to_string);
+        assert!(places.insert(place), "{title} lies on another panel");
+    }
+}
+
+#[test]
+fn the_runbook_of_every_alert_is_a_section_of_the_page_and_every_section_is_one_of_an_alert() {
+    let after = |line: &'static str, start: &str| line.trim().strip_prefix(start);
+    let alerts: Vec<_> = ALERTS.lines().filter_map(|line| after(line, "- alert: ")).collect();
+    let runbooks: Vec<_> = ALERTS.lines().filter_map(|line| after(line, "runbook_url: ")).collect();
+    let sections: Vec<_> = RUNBOOK.lines().filter_map(|line| after(line, "### ")).collect();
+    let expected = alerts.iter().map(|name| name.to_lowercase());
+    let expected: Vec<_> =
+        expected.map(|anchor| format!("docs/troubleshooting.md#{anchor}")).collect();
+    assert!(alerts.len() > 20, "{alerts:?}");
+    assert_eq!(runbooks, expected);
+    assert_eq!(sections, alerts, "in the order of the rules");
+}
+
+#[tokio::test]
+async fn refusals_are_counted_by_the_cause_that_the_audit_has() {
+    let server = Server::start(&with_admin()).await;
+    let (shop, ops) = (server.caller("shop").await, server.ops().await);
+    let mut wrong = by_password("alice");
+    let Some(jeton::proto::v1::issue_token_request::Grant::Password(grant)) = &mut wrong.grant
+    else {
+        panic!("a password")
+    };
+    grant.password = "wrong".to_owned();
+    assert_refused(shop.issue(wrong).await, Code::Unauthenticated, "INVALID_GRANT");
+    let scopes = vec!["root".to_owned()];
+    let request = IssueTokenRequest { scopes, ..client_credentials() };
+    assert_refused(shop.issue(request).await, Code::InvalidArgument, "INVALID_SCOPE");
+    let metrics = ops.metrics().await;
+    let count = |cause| metrics.count(&format!("jeton_refusals_total{{cause=\"{cause}\"}}"));
+    assert_eq!(["wrong_password", "invalid_scope", "wrong_secret"].map(count), [1, 1, 0]);
     server.stop().await;
 }
 

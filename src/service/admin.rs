@@ -81,6 +81,7 @@ impl<S: Store> Service<S> {
             return Ok(Admin { caller, origin });
         }
         let refused = Outcome::Refused(Error::AccessDenied);
+        self.metrics.audited(&refused);
         write_admin(&caller, &origin, None, None, &refused);
         Err(Error::AccessDenied)
     }

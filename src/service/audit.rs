@@ -29,6 +29,7 @@ impl<S: Store> Service<S> {
         concerned: &AuditSubject,
         outcome: &Outcome,
     ) {
+        self.metrics.audited(outcome);
         let line = Line {
             client_id: Some(caller.id()),
             concerned: Some(concerned),
@@ -120,6 +121,7 @@ impl<S: Store> Service<S> {
         };
         let client_id = known.as_ref().map(|client| &client.id);
         let outcome = Outcome::Refused(error.clone());
+        self.metrics.audited(&outcome);
         let origin = origin();
         let line = Line { client_id, ..Line::new(Event::Authenticate, &outcome, &origin) };
         self.strangers.write(&line, self.now());

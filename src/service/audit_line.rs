@@ -1,6 +1,6 @@
 //! The events of the audit, and how they are written.
 
-use std::fmt::Display;
+use std::{borrow::Cow, fmt::Display};
 
 use super::Caller;
 use crate::{
@@ -87,6 +87,12 @@ impl Outcome {
             Self::StoreWentBack => Some(Cause::StoreWentBack),
             Self::Done | Self::Repeated | Self::Nothing => None,
         }
+    }
+
+    /// Returns the cause of a refusal; the reason in lower case where that has no causes.
+    pub(super) fn refusal(&self) -> Option<Cow<'static, str>> {
+        let cause = self.cause().map(|cause| Cow::Borrowed(cause.name()));
+        cause.or_else(|| self.reason().map(|reason| Cow::Owned(reason.to_ascii_lowercase())))
     }
 }
 

@@ -2,10 +2,10 @@
 
 use std::sync::Arc;
 
-use super::minting::TokenRates;
+use super::{audit_line::Outcome, minting::TokenRates};
 use crate::{
-    domain::{grant::EndCause, grant_type::GrantType, time::Clock},
-    metrics::{Call, CallMeter, Calls, Counter, Gauge, Named, Registry},
+    domain::{cause::Cause, grant::EndCause, grant_type::GrantType, time::Clock},
+    metrics::{Call, CallMeter, Calls, Counter, Counters, Gauge, Named, Registry},
 };
 
 /// The handles. Names and help texts are the table of docs/monitoring.md.
@@ -19,6 +19,8 @@ pub(super) struct ServiceMetrics {
     pub(super) retries: Counter,
     replays: Counter,
     went_back: Counter,
+    /// Refusals by cause.
+    refusals: Counters,
     /// Grants ended to make room for a login.
     pub(super) evictions: Counter,
     /// Requests refused because their client had made too many.
@@ -66,8 +68,16 @@ impl ServiceMetrics {
             "Requests refused as RATE_LIMITED, by the limit that they met.",
             &["limit"],
         );
+        let refusals = registry.counters(
+            "jeton_refusals_total",
+            "Requests that the audit has as refused, by cause; by the reason in lower case where that has no causes.",
+            &["cause"],
+        );
+        // It is there before the first refusal.
+        refusals.with_label_values(&[Cause::WrongPassword.name()]);
         let throttled_by = |limit| throttled.with_label_values(&[limit]);
         Self {
+            refusals,
             over_requests: throttled_by("requests"),
             over_failures: throttled_by("failed_logins"),
             over_guesses: throttled_by("client_secrets"),
@@ -109,6 +119,13 @@ impl ServiceMetrics {
             Some(EndCause::Replayed) => self.replays.inc(),
             Some(EndCause::StoreWentBack) => self.went_back.inc(),
             Some(EndCause::Revoked | EndCause::Evicted) | None => {}
+        }
+    }
+
+    /// Counts a refusal by its cause; other outcomes are none.
+    pub(super) fn audited(&self, outcome: &Outcome) {
+        if let Some(cause) = outcome.refusal() {
+            self.refusals.with_label_values(&[&*cause]).inc();
         }
     }
 
