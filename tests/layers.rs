@@ -7,11 +7,12 @@ use std::{
 };
 
 /// Every folder of `src`, with the folders of `src` that it may import. Generated types are `proto`.
-const LAYERS: [(&str, &[&str]); 17] = [
+const LAYERS: [(&str, &[&str]); 18] = [
     ("proto", &[]),
     ("domain", &[]),
     ("bearer", &["metrics"]),
     ("metrics", &["domain"]),
+    ("figures", &[]),
     ("jose", &["domain"]),
     ("store", &["domain", "metrics"]),
     ("service", &["store", "domain", "bearer", "jose", "metrics"]),
@@ -24,7 +25,18 @@ const LAYERS: [(&str, &[&str]); 17] = [
         &["service", "store", "domain", "bearer", "proto", "telemetry", "transport", "metrics"],
     ),
     ("http", &["service", "store", "domain", "bearer", "telemetry", "transport", "metrics"]),
-    ("ops", &["grpc::Health", "grpc::grpc_only", "transport", "config::LimitSettings", "metrics"]),
+    (
+        "ops",
+        &[
+            "grpc::Health",
+            "grpc::grpc_only",
+            "transport",
+            "config::LimitSettings",
+            "domain::time",
+            "figures",
+            "metrics",
+        ],
+    ),
     ("client", &["proto", "bearer", "config::RegularFile", "domain::secret"]),
     (
         "app",
@@ -45,7 +57,10 @@ const LAYERS: [(&str, &[&str]); 17] = [
             "metrics",
         ],
     ),
-    ("cli", &["app", "bearer", "client", "config", "telemetry", "proto", "domain::secret"]),
+    (
+        "cli",
+        &["app", "bearer", "client", "config", "figures", "telemetry", "proto", "domain::secret"],
+    ),
 ];
 
 /// Names that `domain` must do without: wires, stores, runtimes, clocks and chance.

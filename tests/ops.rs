@@ -79,7 +79,7 @@ async fn an_address_in_use_is_named_and_off_listens_nowhere() {
 async fn nothing_else_is_there() {
     let server = Server::start(&Settings::standard()).await;
     let ops = server.ops().await;
-    for path in ["/", "/oauth/token", "/livez/", "/jeton.v1.TokenService/IssueToken"] {
+    for path in ["/index.html", "/oauth/token", "/livez/", "/jeton.v1.TokenService/IssueToken"] {
         assert_eq!(ops.get(path).await.0, 404, "{path}");
     }
     server.stop().await;

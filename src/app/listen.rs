@@ -9,7 +9,7 @@ use tokio::{sync::watch, task::JoinHandle};
 use tracing::field::display;
 
 use super::{
-    SystemEntropy,
+    SystemClock, SystemEntropy,
     open_files::most_connections,
     start::{Port, Refusal, system},
 };
@@ -199,7 +199,7 @@ fn listen_for_ops(
     let Some(port) = Port::ops(settings) else { return Ok(None) };
     let socket = port.had(port.bind())?;
     let bound = port.had(socket.address())?;
-    let server = OpsServer::over(socket);
+    let server = OpsServer::over(socket, Arc::new(SystemClock));
     let started = server.start(readiness, exposition, health, cores.cloned());
     started.map_err(|error| system("the thread for probes", error))?;
     // Logged now: nothing else can be asked while the store is being opened.

@@ -41,7 +41,11 @@ impl Environment for DevEnvironment<'_> {
 pub(super) fn first_session(listeners: &Listeners) -> String {
     let Listeners { grpc, http, ops, check: _ } = listeners;
     let ops = ops.as_ref().map(curled);
-    let ops = ops.map(|ops| format!("Probes and metrics: {ops}/readyz, {ops}/metrics.\n"));
+    let ops = ops.map(|ops| {
+        format!(
+            "What it does, in a browser: {ops}/. Probes and metrics: {ops}/readyz, {ops}/metrics.\n"
+        )
+    });
     let ops = ops.unwrap_or_default();
     let (server, curled) = (grpc.url("http"), curled(http));
     let grpcurled = match grpc {

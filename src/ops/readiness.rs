@@ -79,6 +79,11 @@ impl Readiness {
         *self.now.borrow()
     }
 
+    /// Follows it from now on.
+    pub(super) fn follow(&self) -> watch::Receiver<Result<(), NotReady>> {
+        self.now.subscribe()
+    }
+
     /// The readiness as a metric.
     pub fn metrics(&self) -> Registry {
         let registry = Registry::new();

@@ -9,11 +9,21 @@ use axum::{
     routing::get,
 };
 use http::{
-    HeaderValue, StatusCode,
-    header::{CACHE_CONTROL, CONNECTION, CONTENT_TYPE},
+    HeaderName, HeaderValue, StatusCode, Version,
+    header::{
+        CACHE_CONTROL, CONNECTION, CONTENT_SECURITY_POLICY, CONTENT_TYPE, REFERRER_POLICY,
+        RETRY_AFTER, X_CONTENT_TYPE_OPTIONS,
+    },
 };
 
-use super::{Exposition, Readiness, liveness::Liveness};
+use super::{
+    Exposition, Readiness,
+    events::Streams,
+    liveness::Liveness,
+    page::policy,
+    recorder::Recorder,
+    standing::{STUCK, Standing},
+};
 use crate::{
     grpc::{Health, grpc_only},
     metrics,
@@ -22,15 +32,24 @@ use crate::{
 
 /// Longest gRPC message that is read, in bytes: the name of a service.
 const MAX_MESSAGE_BYTES: usize = 4 << 10;
-const STUCK: &str = "the runtime is stuck\n";
-/// Callers are served, so they are sent here all the same.
-const NEXT_START: &str =
-    "warning: the key ring on disk is not what a start needs: see jeton status and the log";
+/// Headers of the page and of its events: no other origin gets hold of either.
+const OURS: [(HeaderName, HeaderValue); 3] = [
+    (X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff")),
+    (REFERRER_POLICY, HeaderValue::from_static("no-referrer")),
+    (
+        HeaderName::from_static("cross-origin-resource-policy"),
+        HeaderValue::from_static("same-origin"),
+    ),
+];
+const HTML: HeaderValue = HeaderValue::from_static("text/html; charset=utf-8");
+const EVENTS: HeaderValue = HeaderValue::from_static("text/event-stream");
 const PLAIN: HeaderValue = HeaderValue::from_static("text/plain; charset=utf-8");
 
 /// Answer to a request.
 #[derive(Clone, Copy)]
 enum Answer {
+    Page,
+    Events,
     Livez,
     Readyz,
     Metrics,
@@ -38,7 +57,9 @@ enum Answer {
 }
 
 /// Every path, and what is answered there.
-const ROUTES: [(&str, Answer); 4] = [
+const ROUTES: [(&str, Answer); 6] = [
+    ("/", Answer::Page),
+    ("/events", Answer::Events),
     ("/livez", Answer::Livez),
     ("/readyz", Answer::Readyz),
     ("/metrics", Answer::Metrics),
@@ -50,16 +71,25 @@ pub fn paths() -> impl Iterator<Item = &'static str> {
     ROUTES.iter().map(|(path, _)| *path)
 }
 
-/// The probes, the metrics, and grpc.health.v1 beside them.
+/// The probes, the metrics, the page of figures, and grpc.health.v1 beside them.
 pub(super) fn router(
     liveness: &Liveness,
     readiness: &Readiness,
     exposition: &Exposition,
     health: &Health,
+    recorder: &Recorder,
 ) -> Router {
     let mut router = Router::new();
     for (path, answer) in ROUTES {
         router = match answer {
+            Answer::Page => {
+                let policy = HeaderValue::try_from(policy()).ok();
+                let state = (recorder.clone(), policy);
+                router.route(path, get(show).with_state(state))
+            }
+            Answer::Events => {
+                router.route(path, get(follow).with_state(Streams::of(recorder.clone())))
+            }
             Answer::Livez => router.route(path, get(livez).with_state(liveness.clone())),
             Answer::Readyz => {
                 let state = (liveness.clone(), readiness.clone());
@@ -96,20 +126,44 @@ async fn well_formed(request: Request, next: Next) -> Response {
 
 async fn livez(State(liveness): State<Liveness>) -> Response {
     if liveness.is_stuck() {
-        return plain(StatusCode::SERVICE_UNAVAILABLE, STUCK.to_owned());
+        return plain(StatusCode::SERVICE_UNAVAILABLE, format!("{STUCK}\n"));
     }
     plain(StatusCode::OK, "alive\n".to_owned())
 }
 
 async fn readyz(State((liveness, readiness)): State<(Liveness, Readiness)>) -> Response {
-    match readiness.now() {
-        Ok(()) if liveness.is_stuck() => plain(StatusCode::SERVICE_UNAVAILABLE, STUCK.to_owned()),
-        Ok(()) if !readiness.is_next_start_fit() => {
-            plain(StatusCode::OK, format!("ready\n{NEXT_START}\n"))
-        }
-        Ok(()) => plain(StatusCode::OK, "ready\n".to_owned()),
-        Err(reason) => plain(StatusCode::SERVICE_UNAVAILABLE, format!("{}\n", reason.text())),
+    let Standing { ready, text, warning } = Standing::now(&liveness, &readiness);
+    let status = if ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
+    let lines = warning.map_or_else(|| format!("{text}\n"), |more| format!("{text}\n{more}\n"));
+    plain(status, lines)
+}
+
+/// The page. Without a policy, which is sound, there would be none.
+async fn show(State((recorder, policy)): State<(Recorder, Option<HeaderValue>)>) -> Response {
+    let Some(policy) = policy else {
+        return plain(StatusCode::INTERNAL_SERVER_ERROR, "there is no page\n".to_owned());
+    };
+    let mut response = typed(StatusCode::OK, HTML, recorder.page().into());
+    response.headers_mut().insert(CONTENT_SECURITY_POLICY, policy);
+    response.headers_mut().extend(OURS);
+    response
+}
+
+/// The page's events. A connection of HTTP/1.1 ends with its stream: requests behind it would wait for as long.
+async fn follow(State(streams): State<Streams>, request: Request) -> Response {
+    let Some(body) = streams.begin() else {
+        let text = "there are too many streams: ask for / again\n".to_owned();
+        let mut refused = plain(StatusCode::SERVICE_UNAVAILABLE, text);
+        refused.headers_mut().insert(RETRY_AFTER, HeaderValue::from_static("10"));
+        return refused;
+    };
+    let mut response = typed(StatusCode::OK, EVENTS, Bytes::new());
+    *response.body_mut() = body;
+    response.headers_mut().extend(OURS);
+    if request.version() < Version::HTTP_2 {
+        response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
     }
+    response
 }
 
 async fn expose(State(exposition): State<Exposition>) -> Response {

@@ -1,6 +1,6 @@
 //! The ops listener: its thread, and what its connections may take.
 
-use std::{convert::Infallible, io, thread, time::Duration};
+use std::{convert::Infallible, io, sync::Arc, thread, time::Duration};
 
 use axum::{Router, response::Response};
 use bytesize::ByteSize;
@@ -13,9 +13,10 @@ use tokio::{
 use tonic::Status;
 use tower::{ServiceExt as _, service_fn};
 
-use super::{Exposition, Readiness, liveness::Liveness, router::router};
+use super::{Exposition, Readiness, liveness::Liveness, recorder::Recorder, router::router};
 use crate::{
     config::LimitSettings,
+    domain::time::Clock,
     grpc::Health,
     transport::{Bound, Carriage, Cores, Protocol, Received, Stage, Transport, WhenFull},
 };
@@ -47,12 +48,13 @@ fn limits() -> LimitSettings {
 /// A bound listener, not yet serving.
 pub struct OpsServer {
     socket: Bound,
+    clock: Arc<dyn Clock>,
 }
 
 impl OpsServer {
-    /// Creates a server over a bound socket.
-    pub const fn over(socket: Bound) -> Self {
-        Self { socket }
+    /// Creates a server over a bound socket. The clock is for what expires.
+    pub fn over(socket: Bound, clock: Arc<dyn Clock>) -> Self {
+        Self { socket, clock }
     }
 
     /// Serves on a thread of its own for as long as the runtime that this is called on lives:
@@ -83,7 +85,9 @@ impl OpsServer {
         cores: Option<Cores>,
     ) -> io::Result<()> {
         let liveness = Liveness::default();
-        let router = router(&liveness, readiness, exposition, health);
+        let recorder =
+            Recorder::new(exposition.clone(), liveness.clone(), readiness.clone(), self.clock);
+        let router = router(&liveness, readiness, exposition, health, &recorder);
         let own = runtime::Builder::new_current_thread().enable_all().build()?;
         let listener = {
             let _within = own.enter();
@@ -104,6 +108,7 @@ impl OpsServer {
             tokio::select! {
                 () = transport.serve(listener, service) => {}
                 () = liveness.look(period) => {}
+                never = recorder.run() => match never {},
                 _ = ended => {}
             }
         };
@@ -134,7 +139,23 @@ mod tests {
     use tokio::runtime::Builder;
 
     use super::*;
-    use crate::config::{ListenAddress, SocketAccess};
+    use crate::{
+        config::{ListenAddress, SocketAccess},
+        domain::time::Timestamp,
+    };
+
+    /// A clock that stands still.
+    struct Stopped;
+
+    impl Clock for Stopped {
+        fn now(&self) -> Timestamp {
+            Timestamp::default()
+        }
+
+        fn age(&self) -> Duration {
+            Duration::ZERO
+        }
+    }
 
     /// The status line and the body.
     fn get(address: SocketAddr, path: &str) -> (String, String) {
@@ -166,7 +187,7 @@ mod tests {
         let ListenAddress::Network(address) = bound.address().expect("its address") else {
             panic!("no address of the network")
         };
-        let server = OpsServer::over(bound);
+        let server = OpsServer::over(bound, Arc::new(Stopped));
         let readiness = Readiness::starting();
         readiness.set(Ok(()));
         runtime.block_on(async {

@@ -9,7 +9,7 @@ use tracing::field::display;
 use super::{known::Known, options::AgentOptions};
 use crate::{
     app::{
-        SystemEntropy,
+        SystemClock, SystemEntropy,
         listen::{bytes, call_limits, tls_at},
         open_files::most_connections,
         start::{Port, Refusal, system},
@@ -157,7 +157,8 @@ fn listen_for_ops(
     let port = Port::new("ops", "ops", address.clone()).with_access(access);
     let socket = port.had(port.bind())?;
     let bound = port.had(socket.address())?;
-    let started = OpsServer::over(socket).start(readiness, exposition, health, cores.cloned());
+    let server = OpsServer::over(socket, Arc::new(SystemClock));
+    let started = server.start(readiness, exposition, health, cores.cloned());
     started.map_err(|error| system("the thread for probes", error))?;
     Ok(Some(bound))
 }
