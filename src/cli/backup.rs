@@ -15,6 +15,7 @@ use tonic::Streaming;
 use super::{
     CliError,
     connection::Caller,
+    file_progress::FileProgress,
     output::{Fields, Format},
     restore::{self, time},
 };
@@ -112,7 +113,9 @@ impl Backup {
 fn inspect(path: &Path, output: Format) -> Result<(), CliError> {
     let file = restore::open(path)?;
     let bytes = file.metadata().ok().filter(Metadata::is_file).map(|metadata| metadata.len());
+    let progress = FileProgress::of(&file);
     let summary = app::verify_backup(&file)?;
+    drop(progress);
     let mut fields = Fields::default();
     fields.add("file", path.display().to_string());
     fields.add("file_bytes", bytes);
@@ -142,7 +145,9 @@ impl Making {
         let file = part.as_file_mut();
         file.sync_all().and_then(|()| file.rewind()).map_err(failed)?;
         // Reads the file back from the disk: a check of the stream would miss faults in writing.
+        let progress = FileProgress::of(file);
         let summary = app::verify_backup(file)?;
+        drop(progress);
         let Target::File = Target::at(&self.to).map_err(failed)? else {
             return Err(failed(io::Error::new(
                 io::ErrorKind::AlreadyExists,
@@ -187,13 +192,24 @@ async fn receive(
     mut take: impl FnMut(&[u8]) -> Result<(), CliError>,
 ) -> Result<(), CliError> {
     // Drawn on a terminal only.
-    let bar = ProgressBar::with_draw_target(Some(0), ProgressDrawTarget::stderr());
-    if let Ok(style) = ProgressStyle::with_template("{wide_bar} {pos}/{len} records, {elapsed}") {
+    let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr());
+    let style = |template| ProgressStyle::with_template(template).ok();
+    if let Some(style) = style("{spinner} {pos} records, {elapsed}; how many are left is not known")
+    {
         bar.set_style(style);
     }
     while let Some(piece) = pieces.message().await? {
         take(&piece.data)?;
-        bar.set_length(piece.total_records);
+        // The server counts the records that it found at its start: the total comes, and grows.
+        let known = (piece.total_records > 0).then_some(piece.total_records.max(piece.records));
+        if let Some(total) = known {
+            if bar.length().is_none()
+                && let Some(style) = style("{wide_bar} {pos}/{len} records, {elapsed}, {eta} left")
+            {
+                bar.set_style(style);
+            }
+            bar.set_length(total);
+        }
         bar.set_position(piece.records);
     }
     bar.finish_and_clear();

@@ -6,7 +6,7 @@ use clap::{Parser, Subcommand};
 use super::migrate;
 use super::{
     admin, agent, backup, bench, check, client, documents, grant, health, init, key, lockout,
-    login, restore, serve, status, token, user,
+    login, restore, serve, status, token, top, user,
 };
 use crate::app::VERSION;
 
@@ -46,6 +46,8 @@ pub(super) enum Command {
     Grant(grant::Grant),
     /// Shows the state of a running server
     Status(status::Status),
+    /// Shows what running servers and agents do, live
+    Top(Box<top::Top>),
     /// Asks a running server whether it is serving; exits 0 or 1
     Health(health::Health),
     /// Checks a settings file without starting, or a store that no server has open

@@ -88,6 +88,7 @@ const EXAMPLES: &[(&str, &str)] = &[
         "grant list",
         "jeton grant list --user carol --active\njeton grant list --client billing --wide",
     ),
+    ("grant tree", "jeton grant tree --user carol\njeton grant tree --client app --active"),
     ("grant get", "jeton grant get 01a22acc-1cec-70eb-a22c-4d5018cdd10c"),
     ("grant revoke", "jeton grant revoke 01a22acc-1cec-70eb-a22c-4d5018cdd10c"),
     (
@@ -97,7 +98,11 @@ const EXAMPLES: &[(&str, &str)] = &[
     ("lockout", "jeton lockout list"),
     ("lockout list", "jeton lockout list\njeton lockout list --user alice"),
     ("lockout clear", "jeton lockout clear --user alice"),
-    ("status", "jeton status\njeton status --field store.engine"),
+    ("status", "jeton status\njeton status --field store.engine\njeton status --watch --every 5s"),
+    (
+        "top",
+        "jeton top\njeton top http://10.0.0.1:9090 http://10.0.0.2:9090 --palette colour-blind\njeton top --once --output json",
+    ),
     ("health", "jeton health\njeton health --server https://tokens.example:50051 --ca ca.pem"),
     ("check", "jeton check --config jeton.toml --deep\njeton check --store jeton-data"),
     ("admin", "jeton admin reset --config /etc/jeton/jeton.toml"),

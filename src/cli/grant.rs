@@ -5,6 +5,7 @@ use clap::{Args, Subcommand};
 use super::{
     CliError,
     administration::Administration,
+    grant_tree::{self, Trunk},
     input, meant,
     output::{Columns, Fields, print_list},
     pages, time, user_arg,
@@ -45,6 +46,16 @@ pub(super) enum Action {
         /// Most grants to list; all by default
         #[arg(long, value_name = "COUNT")]
         limit: Option<usize>,
+    },
+    /// Shows the grants of a user, of a client, or of that user with that client as a tree, with their
+    /// generations
+    Tree {
+        #[command(flatten)]
+        whose: Whose,
+
+        /// Only active grants
+        #[arg(long)]
+        active: bool,
     },
     /// Shows a grant
     Get {
@@ -104,7 +115,14 @@ impl Grant {
         let fields = match self.action {
             Action::List { whose, active, limit } => {
                 let grants = list(admin, whose, active, limit).await?;
+                let grants = grants.into_iter().map(fields).collect();
                 return print_list(grants, COLUMNS, self.output);
+            }
+            Action::Tree { whose, active } => {
+                let is_users = whose.user.is_some() || whose.subject.is_some();
+                let trunk = if is_users { Trunk::Subject } else { Trunk::Client };
+                let grants = list(admin, whose, active, None).await?;
+                return grant_tree::print(grants, trunk, self.output);
             }
             Action::Get { grant_id } => {
                 let answer = admin.get_grant(v1::GetGrantRequest { grant_id }).await?;
@@ -175,7 +193,7 @@ async fn list(
     whose: Whose,
     active_only: bool,
     limit: Option<usize>,
-) -> Result<Vec<Fields>, CliError> {
+) -> Result<Vec<v1::Grant>, CliError> {
     let Selection { subject, client_id, .. } = whose.select(admin).await?;
     let grants = pages::collect(limit, async |page_size, page_token| {
         let request = v1::ListGrantsRequest {
@@ -188,7 +206,7 @@ async fn list(
         let page = admin.list_grants(request).await?.into_inner();
         Ok((page.grants, page.next_page_token))
     });
-    Ok(grants.await?.into_iter().map(fields).collect())
+    Ok(grants.await?)
 }
 
 /// Returns the number of grants, in words.

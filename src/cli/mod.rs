@@ -9,6 +9,7 @@ mod backup;
 mod bench;
 mod check;
 mod client;
+mod colour;
 mod command;
 mod connection;
 mod dev;
@@ -17,7 +18,9 @@ mod encryption;
 mod error;
 mod examples;
 mod explain;
+mod file_progress;
 mod grant;
+mod grant_tree;
 mod health;
 mod init;
 mod input;
@@ -42,6 +45,8 @@ mod table;
 mod time;
 mod tls_files;
 mod token;
+mod top;
+mod tree;
 mod trouble;
 mod user;
 mod user_arg;
@@ -123,6 +128,7 @@ fn run(command: Command) -> Result<(), CliError> {
             Command::Lockout(lockout) => lockout.run().await,
             Command::Grant(grant) => grant.run().await,
             Command::Status(status) => status.run().await,
+            Command::Top(top) => top.run().await,
             Command::Completions(completions) => completions.run(arguments::command()),
             Command::Man(manual) => manual.run(arguments::command()),
         }

@@ -5,7 +5,7 @@ use std::io::{self, Write as _};
 use clap::ValueEnum;
 use serde_json::{Map, Value};
 
-use super::{CliError, presentation::Presentation, table, yaml};
+use super::{CliError, colour::Colour, presentation::Presentation, table, yaml};
 
 /// Format of an answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -190,10 +190,12 @@ fn inner<'a>(value: &'a Value, names: &[&str]) -> Vec<&'a Value> {
 
 /// Prints a row of a list that has no end, so that nobody can know how wide its columns get: each
 /// text comes with the least width of its column.
-pub(super) fn print_row(cells: &[(&str, usize)]) -> Result<(), CliError> {
+pub(super) fn print_row(cells: &[(&str, usize)], colour: Colour) -> Result<(), CliError> {
     let cells = cells.iter().map(|(text, width)| format!("{:width$}", table::printable(text)));
     let row = cells.collect::<Vec<_>>().join("  ");
-    write(&format!("{}\n", row.trim_end()))
+    let row = row.trim_end();
+    let shown = if Colour::is_shown() { colour.over(row) } else { row.to_owned() };
+    write(&format!("{shown}\n"))
 }
 
 /// An answer of which one field has been printed before the others are known.

@@ -12,6 +12,7 @@ use clap::Args;
 
 use super::{
     CliError,
+    file_progress::FileProgress,
     output::{self, Fields, Format},
     store,
 };
@@ -45,7 +46,10 @@ impl Restore {
             ));
         }
         let grants = if self.keep_grants { Grants::Keep } else { Grants::End };
-        let restored = app::restore(open(&self.from)?, &self.store, grants).await?;
+        let from = open(&self.from)?;
+        let progress = FileProgress::of(&from);
+        let restored = app::restore(from, &self.store, grants).await?;
+        drop(progress);
         fields(&restored).print(self.output)?;
         output::note(&advice(&restored, grants));
         Ok(())

@@ -1,15 +1,24 @@
 //! Runs `jeton status`: prints the state of running servers.
 
+use std::{
+    io::{self, IsTerminal as _},
+    time::Duration,
+};
+
 use clap::Args;
 use serde_json::Value;
+use tokio::{signal::ctrl_c, time::sleep};
 
 use super::{
     CliError,
     connection::{Caller, Instance},
-    output::{Columns, Fields, Format, print_list},
+    output::{self, Columns, Fields, Format, print_list},
     time,
 };
-use crate::{client::Admin, proto::v1};
+use crate::{client::Admin, config, proto::v1};
+
+/// Clears a terminal and goes to its first line.
+const CLEAR: &str = "\u{1b}[H\u{1b}[2J";
 
 #[derive(Args, Debug)]
 pub(super) struct Status {
@@ -19,28 +28,66 @@ pub(super) struct Status {
     /// Format of the answer
     #[arg(long, value_enum, value_name = "FORMAT", default_value = "table")]
     output: Format,
+
+    /// Prints the state again and again, until Ctrl-C
+    #[arg(long)]
+    watch: bool,
+
+    /// Time between two states of --watch
+    #[arg(long, value_name = "DURATION", default_value = "2s", value_parser = config::duration, requires = "watch")]
+    every: Duration,
 }
 
 impl Status {
     pub(super) async fn run(self) -> Result<(), CliError> {
         let mut instances = self.caller.administer_each().await?;
-        if instances.len() == 1 {
-            return fields(ask(instances.remove(0).to?).await?).print(self.output);
+        if !self.watch {
+            return self.show(&mut instances).await;
+        }
+        let watching = async {
+            loop {
+                if self.output == Format::Table && io::stdout().is_terminal() {
+                    output::write(CLEAR)?;
+                }
+                match self.show(&mut instances).await {
+                    // Nobody reads any more.
+                    Err(error @ CliError::Io(..)) => return Err(error),
+                    // A server that is away comes back.
+                    Err(error) => output::note(&format!("jeton: {error}")),
+                    Ok(()) => {}
+                }
+                sleep(self.every).await;
+            }
+        };
+        tokio::select! {
+            ended = watching => ended,
+            pressed = ctrl_c() => pressed.map_err(|error| CliError::Io("signals", error)),
+        }
+    }
+
+    /// Asks each server, and prints.
+    async fn show(&self, instances: &mut [Instance<Admin>]) -> Result<(), CliError> {
+        if let [Instance { to, .. }] = instances {
+            let admin = match to {
+                Ok(admin) => admin.clone(),
+                Err(_) => return Err(taken(to)),
+            };
+            return fields(ask(admin).await?).print(self.output);
         }
         let mut failed = 0;
         let mut answers = Vec::new();
         for Instance { url, to } in instances {
             let status = match to {
-                Ok(admin) => ask(admin).await,
-                Err(error) => Err(error),
+                Ok(admin) => ask(admin.clone()).await.map_err(|error| error.to_string()),
+                Err(error) => Err(error.to_string()),
             };
             let mut answer = Fields::default();
-            answer.add("server", url);
+            answer.add("server", url.clone());
             match status {
                 Ok(status) => answer.extend(fields(status)),
                 Err(error) => {
                     failed += 1;
-                    answer.add("error", error.to_string());
+                    answer.add("error", error);
                 }
             }
             answers.push(answer);
@@ -64,6 +111,11 @@ const COLUMNS: Columns = Columns::new(
         "error",
     ],
 );
+
+/// Returns why there is no connection. The next time it is known no more than that there is none.
+fn taken(to: &mut Result<Admin, CliError>) -> CliError {
+    std::mem::replace(to, Err(CliError::SomeFailed(1))).err().unwrap_or(CliError::SomeFailed(1))
+}
 
 async fn ask(mut admin: Admin) -> Result<v1::GetStatusResponse, CliError> {
     Ok(admin.get_status(v1::GetStatusRequest {}).await?.into_inner())

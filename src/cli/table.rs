@@ -193,7 +193,11 @@ fn in_words(name: &str, value: &Value, between: &str) -> String {
 }
 
 fn age_of(name: &str, value: &Value) -> Option<String> {
-    let moment = value.as_str().filter(|_| name.ends_with("_time"))?;
+    age_in_words(value.as_str().filter(|_| name.ends_with("_time"))?)
+}
+
+/// Returns how long ago a moment was, or how far ahead it is; `None` for a text that is no moment.
+pub(super) fn age_in_words(moment: &str) -> Option<String> {
     let moment = humantime::parse_rfc3339(moment).ok()?;
     Some(age(moment, SystemTime::UNIX_EPOCH + SystemClock::since_epoch()))
 }

@@ -11,6 +11,7 @@ use tonic::{Code, Status, transport::Channel};
 
 use super::{
     CliError,
+    colour::Colour,
     connection::{Caller, Session},
     meant,
     output::{self, Fields, Format, print_row},
@@ -54,7 +55,8 @@ impl Watch {
         let (cursor, snapshot) = (self.cursor.unwrap_or_default(), self.snapshot);
         let mut tail = Tail { caller, client_id, proof, format, cursor, snapshot, pause: PAUSES.0 };
         if is_rows(format) {
-            print_row(&[("TIME", TIME_WIDTH), ("EVENT", EVENT_WIDTH), ("NAMES", 0)])?;
+            let headings = [("TIME", TIME_WIDTH), ("EVENT", EVENT_WIDTH), ("NAMES", 0)];
+            print_row(&headings, Colour::Plain)?;
         }
         let stopped = tokio::select! {
             failed = tail.follow(channel) => match failed { Err(error) => Err(error) },
@@ -144,11 +146,9 @@ impl Tail<'_> {
         let moment = time::moment(revocation.event_time);
         if is_rows(self.format) {
             let moment = moment.as_deref().unwrap_or("-");
-            return print_row(&[
-                (moment, TIME_WIDTH),
-                (shown.kind, EVENT_WIDTH),
-                (&shown.text(), 0),
-            ]);
+            let names = shown.text();
+            let row = [(moment, TIME_WIDTH), (shown.kind, EVENT_WIDTH), (&*names, 0)];
+            return print_row(&row, shown.colour());
         }
         let mut fields = Fields::default();
         fields.add("event", shown.kind);
@@ -201,6 +201,15 @@ impl<'a> Shown<'a> {
                 let (id, refused) = (&*user.subject, Some(user.refused));
                 Self { kind: "user_changed", field: "subject", id, refused, ..none }
             }
+        }
+    }
+
+    /// By what is over: a token or grant, everything of somebody, or nothing.
+    fn colour(&self) -> Colour {
+        match (self.refused, self.kind) {
+            (Some(true), _) | (None, "everything") => Colour::Magenta,
+            (None, _) => Colour::Yellow,
+            (Some(false), _) => Colour::Blue,
         }
     }
 

@@ -136,3 +136,29 @@ async fn deleting_and_disabling_ask_and_say_how_much_ends() {
     server.jeton("client get shop").run().failed(1, &["NOT_FOUND"]);
     server.stop().await;
 }
+
+#[tokio::test]
+async fn grants_are_a_tree_below_their_user_or_client_with_their_generations() {
+    let server = Administered::start().await;
+    let shop = server.server.caller("shop").await;
+    let first = shop.log_in().await;
+    shop.refresh(&first.refresh_token).await.expect("a rotation");
+    let second = server.server.caller("rival").await.log_in().await;
+    let text = server.jeton("grant tree --user alice").text();
+    let subject = format!("subject {}", server.user_id("alice"));
+    assert!(text.starts_with(&subject), "{text}");
+    for part in ["├─ client_id rival, 1 grant", "└─ client_id shop, 1 grant", &first.grant_id]
+    {
+        assert!(text.contains(part), "{part}: {text}");
+    }
+    assert!(
+        text.contains(&second.grant_id) && text.contains("└─ generation 1, refreshed"),
+        "{text}"
+    );
+    let tree = server.jeton("grant tree --client shop").json();
+    assert_eq!(tree["clients"][0]["client_id"], "shop");
+    let grant = &tree["clients"][0]["subjects"][0]["grants"][0];
+    assert_eq!((&grant["grant_id"], &grant["generation"]), (&json!(first.grant_id), &json!(1)));
+    assert_eq!(server.jeton("grant tree --client kiosk").text(), "no grants\n");
+    server.stop().await;
+}

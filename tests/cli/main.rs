@@ -22,6 +22,7 @@ mod start;
 mod status;
 mod terminal;
 mod token;
+mod top;
 mod unix;
 mod user;
 mod watch;
