@@ -140,6 +140,15 @@ install_systemd() {
     install_packages /usr/bin/systemd-analyze systemd
 }
 
+# A browser without a screen of its own.
+install_chromium() {
+    install_packages /usr/bin/chromium chromium fonts-dejavu-core
+}
+
+install_tmux() {
+    install_packages /usr/bin/tmux tmux
+}
+
 install_java() {
     install_packages /usr/bin/java default-jdk-headless
 }
@@ -197,6 +206,8 @@ install_all() {
     install_buf
     install_strace
     install_systemd
+    install_chromium
+    install_tmux
     install_java
     install_maven
     install_cpp
@@ -207,6 +218,7 @@ install_all() {
     install_faketime
     install_venv tests/http/requirements.txt "$tools/http/venv"
     install_node_modules tests/http/node "$tools/http/node"
+    install_node_modules tests/page "$tools/page"
     install_venv tests/deploy/requirements.txt "$tools/deploy/venv"
     install_venv tests/keep_alive/requirements.txt "$tools/keep_alive"
     install_venv tests/examples/requirements.txt "$tools/examples/protoc"
