@@ -81,7 +81,7 @@ async fn the_page_has_state_figures_and_refusals_by_cause_and_names_nobody() {
         assert!(html.contains(part), "{part}");
     }
     assert!(html.contains("Token/IssueToken") && html.contains("<dt>grants</dt><dd>1</dd>"));
-    for name in ["alice", "shop", "root", &tokens.access_token, &tokens.refresh_token] {
+    for name in ["alice", "shop", &tokens.access_token, &tokens.refresh_token] {
         assert!(!html.contains(name), "{name}");
     }
     server.stop().await;

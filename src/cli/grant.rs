@@ -122,7 +122,7 @@ impl Grant {
                 let is_users = whose.user.is_some() || whose.subject.is_some();
                 let trunk = if is_users { Trunk::Subject } else { Trunk::Client };
                 let grants = list(admin, whose, active, None).await?;
-                return grant_tree::print(grants, trunk, self.output);
+                return grant_tree::print(grants, trunk, self.output, fields);
             }
             Action::Get { grant_id } => {
                 let answer = admin.get_grant(v1::GetGrantRequest { grant_id }).await?;

@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use serde_json::{Map, Value, json};
 
 use super::{
-    CliError, grant,
-    output::{Format, print_value},
+    CliError,
+    output::{Fields, Format, print_value},
     table, time,
     tree::Node,
     words::Word as _,
@@ -26,7 +26,12 @@ type Branches = BTreeMap<String, BTreeMap<String, Vec<v1::Grant>>>;
 
 /// Prints grants as a tree: below the trunk the other party, below that its grants, and below each of these
 /// the generation of its refresh token.
-pub(super) fn print(grants: Vec<v1::Grant>, trunk: Trunk, format: Format) -> Result<(), CliError> {
+pub(super) fn print(
+    grants: Vec<v1::Grant>,
+    trunk: Trunk,
+    format: Format,
+    fields: fn(v1::Grant) -> Fields,
+) -> Result<(), CliError> {
     let mut branches = Branches::new();
     for grant in grants {
         let (subject, client) = (grant.subject.clone(), grant.client_id.clone());
@@ -36,7 +41,7 @@ pub(super) fn print(grants: Vec<v1::Grant>, trunk: Trunk, format: Format) -> Res
         };
         branches.entry(first).or_default().entry(second).or_default().push(grant);
     }
-    let value = json!({ trunk.plural(): values(&branches, trunk) });
+    let value = json!({ trunk.plural(): values(&branches, trunk, fields) });
     print_value(value, format, || {
         let trees = branches.iter().map(|(first, others)| tree(trunk, first, others).lines());
         let trees: String = trees.collect();
@@ -105,10 +110,10 @@ fn aged(moment: Option<prost_types::Timestamp>) -> Option<String> {
 }
 
 /// For programs.
-fn values(branches: &Branches, trunk: Trunk) -> Value {
+fn values(branches: &Branches, trunk: Trunk, fields: fn(v1::Grant) -> Fields) -> Value {
     let branches = branches.iter().map(|(first, others)| {
         let others = others.iter().map(|(second, grants)| {
-            let grants = grants.iter().cloned().map(|one| Value::from(grant::fields(one)));
+            let grants = grants.iter().cloned().map(|one| Value::from(fields(one)));
             named(trunk.other(), second, "grants", grants.collect())
         });
         named(trunk, first, trunk.other().plural(), others.collect())
@@ -153,7 +158,12 @@ mod tests {
                         \u{20}     └─ generation 1\n";
         assert_eq!(tree(Trunk::Subject, "u", &others).lines(), expected);
         let branches = BTreeMap::from([("u".to_owned(), others)]);
-        let value = values(&branches, Trunk::Subject);
+        let fields = |grant: v1::Grant| {
+            let mut fields = Fields::default();
+            fields.add("generation", grant.generation);
+            fields
+        };
+        let value = values(&branches, Trunk::Subject, fields);
         assert_eq!(value[0]["clients"][1]["grants"][0]["generation"], json!(1));
     }
 }

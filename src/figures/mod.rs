@@ -7,6 +7,7 @@
 mod buckets;
 mod call;
 mod definition;
+mod definitions;
 mod history;
 mod interval;
 mod issuer;
@@ -18,7 +19,8 @@ mod unit;
 
 pub use self::{
     call::Call,
-    definition::{DEFINITIONS, Definition, Level, Section},
+    definition::{Definition, Level, Section},
+    definitions::DEFINITIONS,
     history::History,
     interval::Interval,
     issuer::Issuer,

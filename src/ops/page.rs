@@ -18,8 +18,8 @@ const TEMPLATE: &str = include_str!("page.html");
 const CHARTS: [(&str, &str, Unit); 8] = [
     ("grpc_calls", "gRPC calls", Unit::PerSecond),
     ("introspect_p99", "Introspect, p99", Unit::Seconds),
-    ("refused", "Refused", Unit::PerSecond),
-    ("failed", "Failed", Unit::PerSecond),
+    ("refused", "gRPC refused", Unit::PerSecond),
+    ("failed", "gRPC failed", Unit::PerSecond),
     ("logins", "Logins", Unit::PerSecond),
     ("sync_p99", "Sync of the disk, p99", Unit::Seconds),
     ("grants", "Grants", Unit::Count),
@@ -153,7 +153,12 @@ fn lines(values: &[Option<f64>], most: f64) -> String {
     for run in values.split(Option::is_none) {
         let mut points = String::new();
         for value in run.iter().flatten() {
-            append(&mut points, format_args!("{x:.1},{:.1} ", height - 2.0 - value * scale));
+            let y = height - 2.0 - value * scale;
+            if points.is_empty() {
+                // A moment alone is a line, too.
+                append(&mut points, format_args!("{:.1},{y:.1} ", x - step));
+            }
+            append(&mut points, format_args!("{x:.1},{y:.1} "));
             x += step;
         }
         if !points.is_empty() {
@@ -360,8 +365,8 @@ mod tests {
     #[test]
     fn a_chart_has_a_gap_where_nothing_is_known() {
         let svg = lines(&[Some(1.0), None, Some(2.0), Some(0.0)], 2.0);
-        let expected =
-            "<polyline points=\"176.0,20.0\"/><polyline points=\"178.0,2.0 179.0,38.0\"/>";
+        let expected = "<polyline points=\"175.0,20.0 176.0,20.0\"/>\
+                        <polyline points=\"177.0,2.0 178.0,2.0 179.0,38.0\"/>";
         assert_eq!(svg, expected);
     }
 }

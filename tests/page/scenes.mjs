@@ -13,7 +13,7 @@ import { Server, pause } from "./server.mjs";
 const [binary, executablePath, directory] = process.argv.slice(2);
 const axe = await readFile(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
 const MOST_BYTES = 60 * 1024;
-const WIDE = { width: 1024, height: 720 };
+const WIDE = { width: 900, height: 600 };
 const NARROW = { width: 360, height: 740 };
 const LIMIT = 60_000;
 
@@ -125,6 +125,11 @@ try {
       await rates(page);
       await refused(page);
       await says(page, "#updates", "Live");
+      await page.waitForFunction(
+        () => document.querySelector("polyline")?.points.numberOfItems > 4,
+        undefined,
+        { timeout: LIMIT },
+      );
       await keyboard(page);
       await withoutScripts(browser, server);
       await page.evaluate(() => window.scrollTo(0, 0));
@@ -145,7 +150,7 @@ try {
     wait: (page) => says(page, ".state", "Not ready: draining"),
   });
   await scene(browser, "low-space", {
-    settings: '[store]\nmin_free_space = "900TiB"\n',
+    settings: '[store]\nmin_free_space = "1TiB"\n',
     load: false,
     wait: (page) => says(page, ".state", "Not ready: low on space"),
   });

@@ -18,6 +18,9 @@ listen = "${http}"
 listen = "${ops}"
 [audit]
 target = "off"
+[passwords]
+max_wait = "30s"
+memory = "1MiB"
 [serve]
 drain_delay = "20s"
 drain_timeout = "1s"
@@ -25,6 +28,7 @@ drain_timeout = "1s"
 id = "orders"
 secret = "violet-tram-84-linden"
 introspect = "any"
+grants = ["client_credentials"]
 `;
 
 const CREDENTIALS = "orders:violet-tram-84-linden";
@@ -40,6 +44,7 @@ export class Server {
     server.helpers = [];
     server.sessions = [];
     const log = await open(join(home, "log"), "w");
+    server.log = log;
     const arguments_ = ["serve", "--config", "jeton.toml"];
     server.process = spawn(binary, arguments_, { cwd: home, stdio: ["ignore", log.fd, log.fd] });
     server.ended = once(server.process, "exit");
@@ -65,7 +70,13 @@ export class Server {
     };
     const flags = ["--mix", "introspect=90,issue=6,revoke=4", "--rate", "400", "--tokens", "200"];
     const bench = ["bench", ...flags, "--connections", "2", "--duration", "10m", "--output", "json"];
-    this.helpers.push(spawn(this.binary, bench, { env: environment, stdio: "ignore" }));
+    const again = () => {
+      const running = spawn(this.binary, bench, { env: environment, stdio: "ignore" });
+      this.helpers.push(running);
+      // On a busy machine it may be turned away at its start.
+      running.on("exit", (code) => code === 1 && !this.stopping && setTimeout(again, 500));
+    };
+    again();
     this.refused = setInterval(() => this.refuse().catch(() => {}), 400);
   }
 
@@ -103,7 +114,7 @@ export class Server {
   }
 
   // From now on every sync of the store fails.
-  async failSyncs() {
+  failSyncs() {
     const flags = ["-f", "-q", "-e", "trace=fdatasync", "-e", "inject=fdatasync:error=EIO"];
     const tracer = spawn("strace", [...flags, "-o", "/dev/null", "-p", String(this.process.pid)]);
     this.helpers.push(tracer);
@@ -114,11 +125,13 @@ export class Server {
   }
 
   async stop() {
+    this.stopping = true;
     clearInterval(this.refused);
     for (const session of this.sessions) session.destroy();
     for (const helper of this.helpers) helper.kill("SIGKILL");
     this.process.kill("SIGKILL");
     await this.ended;
+    await this.log.close();
   }
 }
 

@@ -12,7 +12,8 @@ const socket = `jeton-top-${process.pid}`;
 const LIMIT = 60_000;
 
 function tmux(...words) {
-  return execFileSync("tmux", ["-L", socket, ...words], { encoding: "utf8" });
+  const stdio = ["ignore", "pipe", "ignore"];
+  return execFileSync("tmux", ["-L", socket, ...words], { encoding: "utf8", stdio });
 }
 
 function open(columns, lines, command, environment = {}) {
@@ -83,7 +84,7 @@ try {
   await ended();
 
   open(200, 50, command, { NO_COLOR: "1" });
-  await until(busy, "WATCHERS", "Refusals of the interval");
+  await until(busy, "WATCHERS", "Refusals by cause");
   await pause(15_000);
   await keep("top-200x50", await until(busy));
   const coloured = tmux("capture-pane", "-p", "-e");

@@ -133,7 +133,7 @@ fn refusals(screen: &Screen, most: usize) -> Option<Block> {
             Line::from(format!("{:22} {recent} of {total}", refusal.cause))
         })
         .collect();
-    let heading = heading("Refusals of the interval, and since the start");
+    let heading = heading("Refusals by cause");
     (!lines.is_empty()).then(|| std::iter::once(heading).chain(lines).collect())
 }
 

@@ -157,10 +157,7 @@ mod tests {
     };
 
     use super::{
-        super::{
-            address::Address,
-            server::{Moment, tests::polled},
-        },
+        super::{address::Address, sample::polled, server::Moment},
         *,
     };
 

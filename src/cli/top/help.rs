@@ -20,12 +20,13 @@ const TEXT: &str = "\
    q              ends
  Marks
    !  to be looked at      !!  to be acted on
- Rates, p50 and p99 are of the time between two readings.
+ Rates, p50 and p99 are of the time between two readings. P99 of a
+ server and of the charts is that of Introspect.
  Under Refusals: number of the interval, of all since the start.";
 
 /// Draws the help in the middle.
 pub(super) fn draw(frame: &mut Frame<'_>, area: Rect, palette: Palette) {
-    let [area] = Layout::vertical([Constraint::Length(15)]).flex(Flex::Center).areas(area);
+    let [area] = Layout::vertical([Constraint::Length(16)]).flex(Flex::Center).areas(area);
     let [area] = Layout::horizontal([Constraint::Length(68)]).flex(Flex::Center).areas(area);
     frame.render_widget(Clear, area);
     let title = format!(" jeton top, colours: {} ", palette.name());

@@ -10,6 +10,8 @@ mod once;
 mod overview;
 mod palette;
 mod poll;
+#[cfg(test)]
+mod sample;
 mod screen;
 mod server;
 

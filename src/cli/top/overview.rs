@@ -13,7 +13,7 @@ use crate::figures::Unit;
 /// Charts, by the keys of their figures, with their titles.
 const CHARTS: [(&str, &str, Unit); 4] = [
     ("grpc_calls", "gRPC calls", Unit::PerSecond),
-    ("introspect_p99", "introspect p99", Unit::Seconds),
+    ("introspect_p99", "p99", Unit::Seconds),
     ("refused", "refused", Unit::PerSecond),
     ("logins", "logins", Unit::PerSecond),
 ];

@@ -240,7 +240,7 @@ impl Screen {
 
 #[cfg(test)]
 mod tests {
-    use super::{super::server::tests::polled, *};
+    use super::{super::sample::polled, *};
 
     fn screen() -> Screen {
         let addresses = ["a:1", "b:1"].map(|text| Address::parse(text).expect("an address"));
