@@ -132,7 +132,10 @@ try {
       );
       await keyboard(page);
       await withoutScripts(browser, server);
-      await page.evaluate(() => window.scrollTo(0, 0));
+      await page.evaluate(() => {
+        document.activeElement.blur();
+        window.scrollTo(0, 0);
+      });
     },
   });
   await scene(browser, "dark", {
