@@ -22,7 +22,9 @@ from pictures import MANY, charts
 HERE = Path(__file__).parent
 DOCS = HERE.parent / "docs"
 FIGURES = DOCS / "benchmarks.json"
-PARTS = ("ratios", "shared", "runtime", "latency", "volume", "writes", "password", "beside", "start")
+PARTS = (
+    "ratios", "shared", "runtime", "latency", "volume", "writes", "password", "beside", "start", "agent", "proxies",
+)
 # Of those that are not called as their part is.
 SCRIPTS = {"shared": "ratios"}
 MIB = 1 << 20
@@ -57,11 +59,13 @@ def table(head: str, rows: list[list[str]]) -> str:
     return "\n".join("| " + " | ".join(cell.strip() for cell in line) + " |" for line in lines)
 
 
+def spread(ratio: dict) -> str:
+    """Answers a ratio's median, and its least and most."""
+    return f"{ratio['median']:.2f} ({ratio['least']:.2f}–{ratio['most']:.2f})"
+
+
 def ratios(figures: list[dict]) -> str:
     """Answers jeton beside the bare server."""
-    def spread(ratio: dict) -> str:
-        return f"{ratio['median']:.2f} ({ratio['least']:.2f}–{ratio['most']:.2f})"
-
     rows = []
     for seen in figures:
         ours, bare, ratio = seen["jeton"], seen["bare"], seen["ratio"]
@@ -182,6 +186,28 @@ def start(figures: dict) -> str:
     return program + table("Declared in the settings|first start|next start|memory when idle", rows)
 
 
+def agent(figures: dict) -> str:
+    """Answers an agent beside servers that do nothing, and its memory."""
+    seen = figures["memory"]
+    memory = (
+        f"Memory when idle: {seen['idle'] / MIB:.1f} MiB. Each of {seen['remembered']:,} remembered tokens adds "
+        f"{seen['per_token']:.0f} B."
+    )
+    return f"{ratios(figures['beside'])}\n\n{memory}"
+
+
+def proxies(figures: list[dict]) -> str:
+    """Answers what the question to an agent adds to a request through proxies."""
+    rows = []
+    for row in figures:
+        added = row["added"]
+        rows.append([
+            row["proxy"], f"{row['checked']['p50']:,.0f} µs", f"{row['unchecked']['p50']:,.0f} µs",
+            f"{added['median']:.0f} µs ({added['least']:.0f}–{added['most']:.0f})",
+        ])
+    return table("Proxy|p50 with a check|without|added", rows)
+
+
 def write(taken: dict) -> None:
     """Writes the pictures and the tables."""
     for name, chart in charts(taken).items():
@@ -202,6 +228,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--program", default="target/release/jeton")
     parser.add_argument("--bare", default="target/release/examples/bare_server")
+    parser.add_argument("--http-load", default="target/release/examples/http_load")
     parser.add_argument("--dir", help="where the stores lie; a temporary folder by default")
     parser.add_argument("--raw", default="target/release/examples/raw_argon2")
     parser.add_argument("--mass-expiry", default="target/release/examples/mass_expiry")
@@ -213,7 +240,10 @@ def main() -> None:
     taken = json.loads(FIGURES.read_text()) if FIGURES.exists() else {}
     shared = ["--program", given.program, *(["--dir", given.dir] if given.dir else [])]
     timed = ["--seconds", str(given.seconds)]
+    doing_nothing = ["--bare", given.bare, "--http-load", given.http_load]
     own = {
+        "agent": doing_nothing,
+        "proxies": doing_nothing,
         "ratios": ["--bare", given.bare],
         "shared": ["--bare", given.bare, "--runtime", "shared"],
         "latency": ["--bare", given.bare],

@@ -2,14 +2,17 @@
 //!
 //! It receives and sends the same messages and metadata as jeton and does no work in between. It
 //! asks the jeton at `--like` for a token and about that token once, and then answers every call
-//! with those answers. `benches/ratios.py` runs it beside jeton.
+//! with those answers. `benches/ratios.py` runs it beside jeton. With `--http` an axum handler answers
+//! 200: `benches/agent.py` runs both beside an agent.
 
-use std::{env, net::SocketAddr, pin::Pin};
+use std::{env, future::pending, pin::Pin};
 
+use axum::{Router, serve::ListenerExt as _};
 use clap::Parser;
 use futures_util::Stream;
 use jeton::{
     client::with_basic,
+    config::ListenAddress,
     domain::secret::Secret,
     proto::v1::{
         self,
@@ -18,23 +21,31 @@ use jeton::{
         token_service_server::{TokenService, TokenServiceServer},
     },
 };
+use tokio::net::{TcpListener, UnixListener};
+use tokio_stream::wrappers::UnixListenerStream;
 use tonic::{
     Request, Response, Status,
     metadata::MetadataMap,
-    transport::{Endpoint, Server},
+    transport::{Channel, Endpoint, Server},
 };
 
 #[derive(Parser)]
 struct Options {
-    /// Address to listen on.
-    #[arg(long)]
-    listen: SocketAddr,
+    /// Address and port of gRPC, or `unix:` and a path.
+    #[arg(long, value_parser = ListenAddress::parse)]
+    listen: Option<ListenAddress>,
     /// URL of the jeton server to imitate.
-    #[arg(long)]
+    #[arg(long, default_value = "")]
     like: String,
-    /// Client id for the calls to that server; its secret is read from `JETON_CLIENT_SECRET`.
+    /// URL of the agent to imitate in introspection; the server unless given.
     #[arg(long)]
+    introspected_by: Option<String>,
+    /// Client id for the calls to that server; its secret is read from `JETON_CLIENT_SECRET`.
+    #[arg(long, default_value = "")]
     client_id: String,
+    /// Address and port of HTTP, or `unix:` and a path.
+    #[arg(long, value_parser = ListenAddress::parse)]
+    http: Option<ListenAddress>,
 }
 
 /// A stored answer.
@@ -66,8 +77,7 @@ impl Bare {
     async fn like(options: &Options) -> Self {
         #[expect(clippy::disallowed_methods, reason = "as the commands are given it")]
         let secret = Secret::new(env::var("JETON_CLIENT_SECRET").expect("JETON_CLIENT_SECRET"));
-        let endpoint = Endpoint::from_shared(options.like.clone()).expect("a URL");
-        let mut jeton = TokenServiceClient::new(endpoint.connect().await.expect("jeton"));
+        let mut jeton = stub(options.like.clone()).await;
         let request = v1::IssueTokenRequest {
             client_id: options.client_id.clone(),
             client_secret: secret.expose().to_owned(),
@@ -78,10 +88,19 @@ impl Bare {
         let token = issued.message.access_token.clone();
         let request = v1::IntrospectRequest { token, ..v1::IntrospectRequest::default() };
         let request = with_basic(request, &options.client_id, &secret);
-        let introspected = Kept::of(jeton.introspect(request).await.expect("an answer"));
+        let mut asked = match &options.introspected_by {
+            Some(agent) => stub(agent.clone()).await,
+            None => jeton,
+        };
+        let introspected = Kept::of(asked.introspect(request).await.expect("an answer"));
         assert!(introspected.message.active, "the token that jeton has just issued is good");
         Self { issued, introspected }
     }
+}
+
+async fn stub(url: String) -> TokenServiceClient<Channel> {
+    let endpoint = Endpoint::from_shared(url).expect("a URL");
+    TokenServiceClient::new(endpoint.connect().await.expect("jeton"))
 }
 
 /// Rejects calls that the benchmarks do not make.
@@ -145,9 +164,40 @@ impl TokenService for Bare {
     }
 }
 
+/// Serves gRPC.
+async fn serve(options: Options) {
+    let Some(listen) = options.listen.clone() else { return pending().await };
+    let bare = TokenServiceServer::new(Bare::like(&options).await);
+    let tonic = Server::builder().add_service(bare);
+    let served = match listen {
+        ListenAddress::Network(address) => tonic.serve(address).await,
+        ListenAddress::Unix(path) => {
+            let listener = UnixListener::bind(path).expect("a socket");
+            tonic.serve_with_incoming(UnixListenerStream::new(listener)).await
+        }
+    };
+    served.expect("it serves");
+}
+
+/// Answers every HTTP request with 200.
+async fn serve_http(listen: Option<ListenAddress>) {
+    let router = Router::new().fallback(async || ());
+    let served = match listen {
+        None => return pending().await,
+        Some(ListenAddress::Network(address)) => {
+            let listener = TcpListener::bind(address).await.expect("an address");
+            axum::serve(listener.tap_io(|stream| drop(stream.set_nodelay(true))), router).await
+        }
+        Some(ListenAddress::Unix(path)) => {
+            axum::serve(UnixListener::bind(path).expect("a socket"), router).await
+        }
+    };
+    served.expect("it serves");
+}
+
 #[tokio::main]
 async fn main() {
-    let options = Options::parse();
-    let bare = TokenServiceServer::new(Bare::like(&options).await);
-    Server::builder().add_service(bare).serve(options.listen).await.expect("it serves");
+    let mut options = Options::parse();
+    let http = options.http.take();
+    tokio::join!(serve(options), serve_http(http));
 }

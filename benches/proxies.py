@@ -1,0 +1,144 @@
+"""Measures what the question to an agent adds to a request through Envoy and nginx.
+
+    tests/proxies.sh nginx          # installs the proxies, once
+    cargo build --release --bin jeton --example bare_server --example http_load
+    python3 benches/proxies.py [--seconds 5] [--rounds 5] [--tools target/tools/proxies]
+
+The same proxy, with its configuration of deploy/, twice in one run: with a check by an agent on this machine,
+over a socket of the file system, and without. One request at a time over one connection, with a token that the
+agent knows; the service answers 200 and does nothing. The two take turns.
+"""
+
+import argparse
+import http.client
+import json
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from dataclasses import replace
+from pathlib import Path
+
+from agent import DECLARED, Agent, issue
+from command_line import RELEASE, parser, show
+from server import Jeton, free_port
+
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "tests" / "proxies"))
+
+from gateways import CHECK, GATEWAY, GATEWAYS, SERVICE, Gateway  # noqa: E402
+
+# Longest start of a proxy, in seconds.
+LIMIT = 60
+# In the configuration of a proxy, its check of `/` and what stands there without one.
+UNCHECKED = {
+    "envoy": (
+        "check_settings:\n" + 32 * " " + "context_extensions: { audience: billing, scopes: read }",
+        "disabled: true",
+    ),
+    "nginx": ("auth_request /_jeton/billing/read;", ""),
+}
+
+
+def gateway(name: str) -> Gateway:
+    """Answers that proxy as it asks an agent over a socket."""
+    return next(known for known in GATEWAYS if known.name == f"{name}, an agent's socket")
+
+
+class Services:
+    """jeton, an agent of it, and a service behind proxies."""
+
+    def __init__(self, given: argparse.Namespace, folder: Path) -> None:
+        self.folder, self.port = folder, free_port()
+        self.jeton = Jeton(given.program, folder, cores="all", settings=DECLARED)
+        self.tokens = issue(given, self.jeton, folder, 1)
+        self.agent = Agent(given.program, folder / "agent", self.jeton, cores="all")
+        self.others = [subprocess.Popen([given.bare, "--http", f"127.0.0.1:{self.port}"])]
+
+    def behind(self, proxy: Gateway, name: str, tools: Path) -> int:
+        """Starts a proxy before the service, and answers its port."""
+        port, home = free_port(), self.folder / name
+        home.mkdir()
+        started = proxy.start(home, tools, {GATEWAY: port, SERVICE: self.port, CHECK: free_port()})
+        self.others.append(started)
+        headers = {"Authorization": f"Bearer {self.tokens.read_text().strip()}"}
+        began = time.monotonic()
+        while not passes(port, headers):
+            if started.poll() is not None or time.monotonic() - began > LIMIT:
+                sys.exit(f"{name}: {(home / 'log').read_text()}")
+            time.sleep(0.05)
+        return port
+
+    def end(self) -> None:
+        """Ends all of them."""
+        for process in reversed(self.others):
+            process.terminate()
+            process.wait()
+        self.agent.stop()
+        self.jeton.stop()
+
+
+def passes(port: int, headers: dict[str, str]) -> bool:
+    """Answers whether a request with these headers reaches the service."""
+    try:
+        connection = http.client.HTTPConnection("127.0.0.1", port)
+        connection.request("GET", "/", headers=headers)
+        return connection.getresponse().status == 200
+    except (OSError, http.client.HTTPException):
+        return False
+
+
+def load(given: argparse.Namespace, port: int, tokens: Path) -> dict[str, float]:
+    """Sends one request after the other, and answers the rate and the latencies."""
+    command = [given.http_load, "--connect", f"127.0.0.1:{port}", "--tokens", str(tokens), "--connections", "1"]
+    done = subprocess.run([*command, "--seconds", str(given.seconds)], capture_output=True, check=False, text=True)
+    if done.returncode != 0:
+        sys.exit(done.stderr)
+    return json.loads(done.stdout)
+
+
+def measure(given: argparse.Namespace, services: Services, name: str) -> dict:
+    """Takes turns through the proxy with a check and without."""
+    checked = gateway(name)
+    unchecked = replace(checked, changed=(*checked.changed, UNCHECKED[name]))
+    tools = Path(given.tools).resolve()
+    ports = {
+        "checked": services.behind(checked, name, tools),
+        "unchecked": services.behind(unchecked, f"{name}-unchecked", tools),
+    }
+    rounds: dict[str, list[dict[str, float]]] = {kind: [] for kind in ports}
+    for turn in range(given.rounds):
+        for kind in ports if turn % 2 == 0 else reversed(ports):
+            rounds[kind].append(load(given, ports[kind], services.tokens))
+    added = sorted(
+        with_["p50"] - without["p50"] for with_, without in zip(rounds["checked"], rounds["unchecked"], strict=True)
+    )
+    middle = lambda kind: {part: statistics.median(seen[part] for seen in rounds[kind]) for part in rounds[kind][0]}  # noqa: E731
+    return {
+        "proxy": name, "checked": middle("checked"), "unchecked": middle("unchecked"),
+        "added": {"median": statistics.median(added), "least": added[0], "most": added[-1]},
+    }
+
+
+def main() -> None:
+    """Reads the command line, measures and prints."""
+    told = parser(__doc__, seconds=5, rounds=5)
+    told.add_argument("--bare", default=f"{RELEASE}/examples/bare_server")
+    told.add_argument("--http-load", default=f"{RELEASE}/examples/http_load")
+    told.add_argument("--tools", default="target/tools/proxies", help="where tests/proxies.sh has installed them")
+    given = told.parse_args()
+    with tempfile.TemporaryDirectory(dir=given.dir) as folder:
+        services = Services(given, Path(folder))
+        try:
+            rows = [measure(given, services, name) for name in UNCHECKED]
+        finally:
+            services.end()
+    show(given, rows, (
+        f"{row['proxy']:<6} p50 {row['checked']['p50']:>5.0f} µs with a check, {row['unchecked']['p50']:>5.0f} µs "
+        f"without: {row['added']['median']:.0f} µs more ({row['added']['least']:.0f}–{row['added']['most']:.0f})"
+        for row in rows
+    ))
+
+
+if __name__ == "__main__":
+    main()
