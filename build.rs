@@ -44,6 +44,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         [
             "jeton/v1/token_service.proto",
             "jeton/v1/admin_service.proto",
+            "jeton/v1/agent_service.proto",
             "jeton/v1/error_reason.proto",
             "envoy/service/auth/v3/external_auth.proto",
         ],

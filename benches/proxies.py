@@ -38,11 +38,14 @@ UNCHECKED = {
     ),
     "nginx": ("auth_request /_jeton/billing/read;", ""),
 }
+# What each is started with, so that there can be two of it.
+OWN = {"envoy": ("--use-dynamic-base-id",), "nginx": ()}
 
 
 def gateway(name: str) -> Gateway:
     """Answers that proxy as it asks an agent over a socket."""
-    return next(known for known in GATEWAYS if known.name == f"{name}, an agent's socket")
+    known = next(known for known in GATEWAYS if known.name == f"{name}, an agent's socket")
+    return replace(known, command=(*known.command, *OWN[name]))
 
 
 class Services:

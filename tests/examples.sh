@@ -151,7 +151,7 @@ if [[ -z $jeton ]]; then
     jeton=$target/release/jeton
 fi
 # As `cargo test` has built them: what is compared is what they say.
-cargo build --locked --example guarded_axum --example guarded_tonic
+cargo build --locked --example guarded_axum --example guarded_tonic --example asks_agent
 services=$target/debug/examples
 install_protoc
 prepare_python
@@ -180,6 +180,20 @@ start_agent
 token=$("$jeton" token issue --user alice --field access_token)
 printf 'welcome, alice\nrefused\n' >"$work/expected"
 services_ask_the_agent
+rust=127.0.0.1:$(free_port)
+"$services/asks_agent" "unix:$work/agent.sock" "$rust" >"$work/asks" &
+until grep --quiet serving "$work/asks"; do
+    kill -0 $! || { printf 'the service does not serve\n' >&2; exit 1; }
+    sleep 0.05
+done
+cat >"$work/expected" <<'END'
+UNAUTHENTICATED a bearer token is required
+OK b'\x08\x01'
+PERMISSION_DENIED the token lacks a scope
+UNAUTHENTICATED the token is not good here
+END
+session 'rust service with an agent' env PYTHONPATH="$home/python:examples/python" "$home/python/bin/python" \
+    tests/examples/services.py "$address" "$rust"
 "$jeton" token revoke <<<"$token"
 until [[ $(asks "$home/bin/asks-agent" "unix:$work/agent.sock") == refused* ]]; do
     sleep 0.05

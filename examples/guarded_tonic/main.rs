@@ -3,23 +3,22 @@
 //! Takes the address of the token service and its own:
 //! `cargo run --example guarded_tonic -- http://127.0.0.1:50051 127.0.0.1:50060`
 
-use std::{env, error::Error, sync::Arc};
+mod clinic;
+
+use std::{env, error::Error};
 
 use jeton::{
     client::{
-        Basic, Claims, Credentials, TokenClient, Validator, endpoint, layer::RequireToken,
+        Basic, Credentials, TokenClient, Validator, endpoint, layer::RequireToken,
         validator::Options,
     },
     domain::secret::Secret,
 };
-use tokio_stream::Empty;
-use tonic::{Request, Response, Status, transport::Server};
-use tonic_health::pb::{
-    HealthCheckRequest, HealthCheckResponse,
-    health_check_response::ServingStatus,
-    health_server::{Health, HealthServer},
-};
+use tonic::transport::Server;
+use tonic_health::pb::health_server::HealthServer;
 use tower::Layer as _;
+
+use self::clinic::Clinic;
 
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn Error>> {
@@ -38,29 +37,4 @@ async fn main() -> Result<(), Box<dyn Error>> {
     println!("serving on {listen}");
     Server::builder().add_service(guarded).serve(listen.parse()?).await?;
     Ok(())
-}
-
-/// A placeholder for any generated service.
-struct Clinic;
-
-#[tonic::async_trait]
-impl Health for Clinic {
-    async fn check(
-        &self,
-        request: Request<HealthCheckRequest>,
-    ) -> Result<Response<HealthCheckResponse>, Status> {
-        let claims = request.extensions().get::<Arc<Claims>>();
-        let claims = claims.ok_or_else(|| Status::internal("the service is not guarded"))?;
-        println!("called by {} with {:?}", claims.subject, claims.scopes);
-        Ok(Response::new(HealthCheckResponse { status: ServingStatus::Serving.into() }))
-    }
-
-    type WatchStream = Empty<Result<HealthCheckResponse, Status>>;
-
-    async fn watch(
-        &self,
-        _: Request<HealthCheckRequest>,
-    ) -> Result<Response<Self::WatchStream>, Status> {
-        Err(Status::unimplemented("nothing to watch here"))
-    }
 }

@@ -24,6 +24,8 @@ pub(super) type Reread = oneshot::Sender<Infallible>;
 /// Receiver of SIGHUP.
 pub(super) struct Hangups {
     signal: Signal,
+    /// The files that are read again, in words.
+    files: &'static str,
     readers: Readers,
 }
 
@@ -36,12 +38,13 @@ struct Readers {
 }
 
 impl Hangups {
-    /// Starts to handle the signal: from now on it does not end the process.
+    /// Starts to handle the signal: from now on it does not end the process. `files` is what is read again,
+    /// for the log.
     ///
     /// # Errors
     /// If the operating system refuses.
-    pub(super) fn listen() -> io::Result<Self> {
-        Ok(Self { signal: signal(SignalKind::hangup())?, readers: Readers::default() })
+    pub(super) fn listen(files: &'static str) -> io::Result<Self> {
+        Ok(Self { signal: signal(SignalKind::hangup())?, files, readers: Readers::default() })
     }
 
     /// Adds a follower of files, which receives a request at each SIGHUP.
@@ -56,6 +59,10 @@ impl Hangups {
                 std::future::pending::<()>().await;
             }
             manager.reloading();
+            tracing::info!(
+                "SIGHUP: {} are read again; every other setting needs a restart",
+                self.files
+            );
             self.readers.read(&reread).await;
             manager.ready();
         }
@@ -71,10 +78,6 @@ impl Readers {
 
     /// Returns once everything was read, or took too long.
     async fn read(&mut self, reread: &OnHangup) {
-        tracing::info!(
-            "SIGHUP: server keys, certificates, keys of issuers and [log] are read again; every other \
-             setting needs a restart"
-        );
         if timeout(LIMIT, self.read_all(reread)).await.is_err() {
             let limit = LIMIT.as_secs();
             tracing::error!(limit, "files took too long to be read: what is in use stays in use");

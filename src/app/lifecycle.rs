@@ -1,6 +1,6 @@
 //! The life of the serving process: bind, open, serve, drain, commit, leave.
 
-use std::{convert::Infallible, future, pin::pin, sync::Arc, time::Duration};
+use std::{convert::Infallible, future, sync::Arc, time::Duration};
 
 use thiserror::Error;
 use tokio::{
@@ -19,7 +19,8 @@ use super::{
     hangup::{Hangups, OnHangup},
     issuer_watch::follow_issuer,
     key_watch::follow_keys,
-    listen::{Listeners, ProcessState, Serving},
+    listen::ServerState,
+    listeners::{Listeners, ProcessState, Serving},
     named_keys::NamedKeys,
     open::{Opened, open},
     start::{Asked, Nothing, Outside, Refusal, StartError, Steps, take},
@@ -120,13 +121,13 @@ pub async fn serve(settings: &Settings, hooks: Hooks) -> Result<(), ServeError> 
         let process = ProcessState {
             tls: tls.as_ref(),
             cores: cores.as_ref(),
-            ready: &ready,
             health: &health,
             readiness: &readiness,
             exposition: &exposition,
             stage: &staged,
         };
-        let (listeners, serving) = take(steps.ports, &process).await?;
+        let server = ServerState { process, ready: &ready };
+        let (listeners, serving) = take(steps.ports, &server).await?;
         let Opened { store, service } = open(steps.opening, settings).await?;
         exposition.add([store.metrics()]);
         exposition.add(service.metrics());
@@ -182,7 +183,8 @@ pub async fn serve(settings: &Settings, hooks: Hooks) -> Result<(), ServeError> 
         // Before anything waits for them: they have no end of their own.
         service.end_watches();
         if !matches!(ended, Err(ServeError::Listener(_))) {
-            drain(patience, &health, &stage, serving).await;
+            // Nothing may ask the store for anything while it is closed.
+            serving.drain(patience, &health, &stage).await;
         }
         background.stop(&service).await;
         if timeout(UNATTENDED, ready.unattended_ended()).await.is_err() {
@@ -258,24 +260,6 @@ async fn say(commits: Result<(), NotReady>, health: &Health, readiness: &Readine
     match commits {
         Ok(()) => health.serving().await,
         Err(why) => health.not_serving(why.text()).await,
-    }
-}
-
-/// Lets calls in flight finish, for as long as there is patience; then cuts them off, so that
-/// nothing asks the store for anything while it is closed.
-async fn drain(
-    patience: Duration,
-    health: &Health,
-    stage: &watch::Sender<Stage>,
-    serving: Serving,
-) {
-    stage.send_replace(Stage::Draining);
-    health.end_watches().await;
-    let mut ended = pin!(serving.ended());
-    if timeout(patience, ended.as_mut()).await.is_err() {
-        tracing::warn!("calls were cut off: they outlived the drain timeout");
-        stage.send_replace(Stage::Cut);
-        ended.await;
     }
 }
 

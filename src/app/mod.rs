@@ -21,6 +21,7 @@ mod key_text;
 mod key_watch;
 mod lifecycle;
 mod listen;
+mod listeners;
 #[cfg(feature = "postgres")]
 mod migrate;
 mod named_keys;
@@ -49,7 +50,7 @@ pub use self::{
     key_files::{KeyFiles, KeyRingError},
     key_removal::{KeyRemovalError, remove_key},
     lifecycle::{Hooks, ServeError, serve, start_log},
-    listen::Listeners,
+    listeners::Listeners,
     restore::{Restoration, RestoreError, restore, verify_backup},
     start::{Finding, Level, Refusal, StartError},
     system::{SystemClock, SystemEntropy},

@@ -44,7 +44,7 @@ pub(super) enum Command {
     Lockout(lockout::Lockout),
     /// Shows and ends what a running server has granted
     Grant(grant::Grant),
-    /// Shows the state of a running server
+    /// Shows the state of a running server or agent
     Status(status::Status),
     /// Shows what running servers and agents do, live
     Top(Box<top::Top>),

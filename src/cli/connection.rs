@@ -3,7 +3,6 @@
 use std::{error::Error as _, path::PathBuf, sync::OnceLock};
 
 use clap::Args;
-use http::Uri;
 use tonic::transport::{Channel, Endpoint, Error};
 
 use super::{
@@ -18,6 +17,7 @@ use super::{
 };
 use crate::{
     client::{self, Admin, AssertionFile},
+    config::{AgentSettings, server_url},
     proto::v1::GetStatusRequest,
 };
 
@@ -42,14 +42,21 @@ pub(super) struct Server {
     )]
     url: Option<String>,
 
+    #[command(flatten)]
+    profile: ProfileName,
+
+    #[command(flatten)]
+    encryption: Encryption,
+}
+
+/// Name of the profile.
+#[derive(Args, Clone, Debug)]
+pub(super) struct ProfileName {
     /// The profile to use: a table of the file jeton/profiles.toml below `XDG_CONFIG_HOME` or
     /// ~/.config, with `server` or `servers`, `ca`, `cert`, `key`, `client_id` and `client_secret` or `assertion_file`
     /// for what neither flags nor the environment say. The file must be its owner's alone (chmod 600)
     #[arg(long, env = "JETON_PROFILE", value_name = "NAME", global = true, help_heading = HEADING, value_parser = meant::given)]
     profile: Option<String>,
-
-    #[command(flatten)]
-    encryption: Encryption,
 }
 
 impl Server {
@@ -59,7 +66,7 @@ impl Server {
 
     /// An empty one when none is named.
     fn profile(&self) -> Result<Profile, CliError> {
-        match &self.profile {
+        match &self.profile.profile {
             Some(name) => Ok(Profile::load(name)?),
             None => Ok(Profile::default()),
         }
@@ -73,16 +80,16 @@ impl Server {
     /// Every server that is named, and how to get there.
     fn endpoints(&self, profile: &Profile) -> Result<Vec<(String, Endpoint)>, CliError> {
         let urls = self.urls(profile).into_iter();
-        urls.map(|url| self.endpoint_at(url, profile)).collect()
+        urls.map(|url| self.endpoint_at(&url, profile)).collect()
     }
 
     /// Returns the server's URL and a connection to it that is not open yet.
     fn endpoint(&self, profile: &Profile) -> Result<(String, Endpoint), CliError> {
-        self.endpoint_at(self.urls(profile).swap_remove(0), profile)
+        self.endpoint_at(&self.urls(profile).swap_remove(0), profile)
     }
 
-    fn endpoint_at(&self, url: String, profile: &Profile) -> Result<(String, Endpoint), CliError> {
-        may_be_shown(&url)?;
+    fn endpoint_at(&self, url: &str, profile: &Profile) -> Result<(String, Endpoint), CliError> {
+        let url = server_url(url).map_err(|fault| CliError::Server(fault.0))?;
         let tls = self.encryption.towards(&url, profile)?;
         let endpoint = client::endpoint(url.clone()).and_then(|endpoint| match tls {
             Some(tls) => endpoint.tls_config(tls),
@@ -119,31 +126,6 @@ impl Server {
     }
 }
 
-/// Refuses a URL that may hold a secret: messages about a server show its URL.
-fn may_be_shown(url: &str) -> Result<(), CliError> {
-    if url.contains('@') {
-        return Err(CliError::Usage(
-            "the URL of a server has no user and no password in it: who calls is said by \
-             JETON_CLIENT_ID and JETON_CLIENT_SECRET, or by a profile",
-        ));
-    }
-    // A host and a port alone get advice that shows them: they are no secret.
-    let is_socket = url.strip_prefix("unix:").is_some_and(|path| !path.is_empty());
-    let is_place = is_socket
-        || url.parse().is_ok_and(|uri: Uri| match uri.scheme_str() {
-            Some("http" | "https") => uri.query().is_none(),
-            Some(_) => false,
-            None => uri.port_u16().is_some(),
-        });
-    if !is_place {
-        return Err(CliError::Usage(
-            "the server (--server, JETON_SERVER, or the profile's) must be a URL like \
-             http://127.0.0.1:50051 or https://tokens.example:50051, or unix: and a path",
-        ));
-    }
-    Ok(())
-}
-
 /// One of several servers.
 pub(super) struct Instance<T> {
     pub(super) url: String,
@@ -171,6 +153,7 @@ pub(super) struct Caller {
 
 /// The way to a server, and whom to call as.
 pub(super) struct Way {
+    pub(super) url: String,
     /// As its files are now.
     pub(super) endpoint: Endpoint,
     pub(super) client_id: String,
@@ -191,6 +174,15 @@ pub(super) struct Session {
 }
 
 impl Caller {
+    /// The server and the client of an agent's settings. A profile stands for what they lack.
+    pub(super) fn of(settings: &AgentSettings, profile: ProfileName) -> Self {
+        let (ca, cert, key) = (settings.ca.clone(), settings.cert.clone(), settings.key.clone());
+        let (url, encryption) = (settings.server.clone(), Encryption { ca, cert, key });
+        let client_id = settings.client_id.as_ref().map(ToString::to_string);
+        let assertion_file = settings.assertion_file.clone();
+        Self { server: Server { url, profile, encryption }, client_id, assertion_file }
+    }
+
     /// Connects as a client that proves itself in each request, or has no proof.
     pub(super) async fn connect(&self, public: bool) -> Result<Session, CliError> {
         let profile = self.server.profile()?;
@@ -213,11 +205,11 @@ impl Caller {
             Some(Proof::Secret(secret)) if elsewhere && secret.is_empty() => None,
             known => known,
         };
-        let (_, endpoint) = self.server.endpoint(&profile)?;
+        let (url, endpoint) = self.server.endpoint(&profile)?;
         let files = self.server.encryption.files(&profile);
         let server = self.server.clone();
         let again = Box::new(move || server.endpoint(&profile).map(|(_, endpoint)| endpoint));
-        Ok(Way { endpoint, client_id, proof, files, again })
+        Ok(Way { url, endpoint, client_id, proof, files, again })
     }
 
     /// Returns whether the flags, the environment or the profile name a client.
@@ -236,6 +228,11 @@ impl Caller {
         let (client_id, proof) = self.proven(&profile)?;
         let (url, endpoint) = self.server.endpoint(&profile)?;
         Ok((administer(&url, endpoint, &client_id, &proof).await?, url))
+    }
+
+    /// Connects to each server that is named, as nobody.
+    pub(super) async fn connect_each(&self) -> Result<Vec<Instance<Channel>>, CliError> {
+        self.server.connect_each().await
     }
 
     /// As [`Self::administer`], at each server that is named.

@@ -39,7 +39,10 @@ impl Environment for DevEnvironment<'_> {
 
 /// Commands that work as they stand while the server runs.
 pub(super) fn first_session(listeners: &Listeners) -> String {
-    let Listeners { grpc, http, ops, check: _ } = listeners;
+    // A server has one.
+    let Listeners { grpc, http: Some(http), ops, check: _ } = listeners else {
+        return String::new();
+    };
     let ops = ops.as_ref().map(curled);
     let ops = ops.map(|ops| {
         format!(

@@ -72,6 +72,9 @@ pub(super) enum CliError {
     /// The command line lacks something.
     #[error("{0}")]
     Usage(&'static str),
+    /// The URL of the server cannot be one, or may hold a secret.
+    #[error("the server (--server, JETON_SERVER, or the profile's) {0}")]
+    Server(&'static str),
     /// A value is of another kind than the command asks for.
     #[error("{0}")]
     NotMeant(#[from] NotMeant),
@@ -97,12 +100,6 @@ pub(super) enum CliError {
          reach {0}: listen on 127.0.0.1, or declare clients of your own"
     )]
     EverybodyKnows(ListenAddress),
-    /// Every process that reaches an agent may ask it.
-    #[error(
-        "{0}: other machines reach this address, and every process that reaches it may ask: it must be one \
-         like 127.0.0.1, or callers must show certificates (--tls-cert, --tls-key, --tls-client-ca)"
-    )]
-    Elsewhere(&'static str),
     /// A file.
     #[error("{0}: {1}")]
     File(String, io::Error),

@@ -15,11 +15,11 @@ const EXAMPLES: &[(&str, &str)] = &[
     ("serve", "jeton serve --dev\njeton serve --config jeton.toml"),
     (
         "agent",
-        "jeton agent --client-id node-agent --check-listen 127.0.0.1:8081\njeton agent --client-id node-agent --client-secret-file secret --listen unix:/run/jeton/agent.sock --socket-mode 0660",
+        "jeton agent --client-id node-agent --check-listen 127.0.0.1:8081\njeton agent --client-id node-agent --client-secret-file secret --listen unix:/run/jeton/agent.sock --socket-mode 0660 --socket-owner :www-data\njeton agent --config agent.toml",
     ),
     (
         "check agent",
-        "jeton check agent --client-id node-agent --client-secret-file secret --listen unix:/run/jeton/agent.sock",
+        "jeton check agent --config agent.toml\njeton check agent --client-id node-agent --client-secret-file secret --listen unix:/run/jeton/agent.sock",
     ),
     ("token", "jeton token issue --user alice --field access_token"),
     (

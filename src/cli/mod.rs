@@ -37,6 +37,7 @@ mod profile;
 mod profiles;
 mod proof;
 mod refusal;
+mod reread;
 mod restore;
 mod serve;
 mod status;
@@ -84,7 +85,8 @@ pub fn main() -> ExitCode {
         Err(CliError::Io(_, error)) if error.kind() == ErrorKind::BrokenPipe => ExitCode::FAILURE,
         Err(error) => {
             say(format!("jeton: {}\n", without_secrets(&error.to_string())));
-            let usage = matches!(error, CliError::Usage(_) | CliError::NotMeant(_));
+            let usage =
+                matches!(error, CliError::Usage(_) | CliError::Server(_) | CliError::NotMeant(_));
             if usage { ExitCode::from(2) } else { ExitCode::FAILURE }
         }
     }

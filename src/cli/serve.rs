@@ -12,6 +12,7 @@ use super::{
     CliError,
     dev::{self, DevEnvironment},
     output,
+    reread::{Reread, apply},
 };
 use crate::{
     app::{self, Announce, FirstAdmin, Hooks},
@@ -21,7 +22,7 @@ use crate::{
         Warning, without_secrets,
     },
     domain::secret::Secret,
-    telemetry::{self, Log, LogSwitch},
+    telemetry::{self, Log},
 };
 
 #[derive(Args, Debug)]
@@ -67,7 +68,13 @@ impl Serve {
         }
         let (dev, init_admin) = (self.dev, self.init_admin);
         let (switch, running) = (log.switch.clone(), settings.clone());
-        let reread = move || change(&switch, &running, self.settings(&ServingEnvironment));
+        let reread = move || {
+            let read = self.settings(&ServingEnvironment).map(|Loaded { settings, .. }| Reread {
+                restart: running.needing_restart(&settings),
+                log: settings.log,
+            });
+            apply(&switch, read);
+        };
         let hooks = Hooks {
             log: log.metrics.clone(),
             init_admin: init_admin.then(|| Box::new(print_first_admin) as Announce),
@@ -145,25 +152,6 @@ fn logged(error: CliError) -> CliError {
 fn reachable(settings: &Settings) -> Option<ListenAddress> {
     let listeners = [&settings.grpc.listen, &settings.http.listen];
     listeners.into_iter().find(|address| !address.is_local()).cloned()
-}
-
-/// Applies the current settings of the log, and logs the sections that differ from those in force.
-/// Settings at fault change nothing.
-fn change(log: &LogSwitch, running: &Settings, read: Result<Loaded, Faults>) {
-    match read {
-        Ok(Loaded { settings, .. }) => {
-            log.change(&settings.log);
-            let sections = running.needing_restart(&settings);
-            let LogSettings { filter, format } = settings.log;
-            tracing::info!(%filter, ?format, "[log] was read again");
-            if !sections.is_empty() {
-                tracing::warn!(?sections, "these settings have changed and need a restart");
-            }
-        }
-        Err(faults) => {
-            tracing::error!(%faults, "[log] stays as it was: the settings are at fault");
-        }
-    }
 }
 
 /// On standard output, where the log does not go.

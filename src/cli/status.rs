@@ -1,4 +1,4 @@
-//! Runs `jeton status`: prints the state of running servers.
+//! Runs `jeton status`: prints the state of running servers and agents.
 
 use std::{
     io::{self, IsTerminal as _},
@@ -8,6 +8,7 @@ use std::{
 use clap::Args;
 use serde_json::Value;
 use tokio::{signal::ctrl_c, time::sleep};
+use tonic::{Code, transport::Channel};
 
 use super::{
     CliError,
@@ -15,7 +16,11 @@ use super::{
     output::{self, Columns, Fields, Format, print_list},
     time,
 };
-use crate::{client::Admin, config, proto::v1};
+use crate::{
+    client::Admin,
+    config,
+    proto::v1::{self, agent_service_client::AgentServiceClient},
+};
 
 /// Clears a terminal and goes to its first line.
 const CLEAR: &str = "\u{1b}[H\u{1b}[2J";
@@ -40,16 +45,16 @@ pub(super) struct Status {
 
 impl Status {
     pub(super) async fn run(self) -> Result<(), CliError> {
-        let mut instances = self.caller.administer_each().await?;
+        let mut peers = self.peers().await?;
         if !self.watch {
-            return self.show(&mut instances).await;
+            return self.show(&mut peers).await;
         }
         let watching = async {
             loop {
                 if self.output == Format::Table && io::stdout().is_terminal() {
                     output::write(CLEAR)?;
                 }
-                match self.show(&mut instances).await {
+                match self.show(&mut peers).await {
                     // Nobody reads any more.
                     Err(error @ CliError::Io(..)) => return Err(error),
                     // A server that is away comes back.
@@ -65,26 +70,54 @@ impl Status {
         }
     }
 
-    /// Asks each server, and prints.
-    async fn show(&self, instances: &mut [Instance<Admin>]) -> Result<(), CliError> {
-        if let [Instance { to, .. }] = instances {
-            let admin = match to {
-                Ok(admin) => admin.clone(),
+    /// Connects to each server and agent that is named. Only a server needs to know who asks.
+    async fn peers(&self) -> Result<Vec<Instance<Peer>>, CliError> {
+        let mut named = Vec::new();
+        for Instance { url, to } in self.caller.connect_each().await? {
+            let to = match to {
+                Ok(channel) => agent_at(channel).await,
+                Err(error) => Err(error),
+            };
+            named.push(Instance { url, to });
+        }
+        let mut servers = Vec::new();
+        if named.iter().any(|instance| matches!(instance.to, Ok(None))) {
+            servers = self.caller.administer_each().await?;
+        }
+        let mut servers = servers.into_iter();
+        let peer = |Instance { url, to }| {
+            let server = servers.next();
+            let to = match (to, server) {
+                (Ok(Some(agent)), _) => Ok(Peer::Agent(agent)),
+                (Ok(None), Some(server)) => server.to.map(Peer::Server),
+                (Ok(None), None) => Err(CliError::SomeFailed(1)),
+                (Err(error), _) => Err(error),
+            };
+            Instance { url, to }
+        };
+        Ok(named.into_iter().map(peer).collect())
+    }
+
+    /// Asks each of them, and prints.
+    async fn show(&self, peers: &mut [Instance<Peer>]) -> Result<(), CliError> {
+        if let [Instance { to, .. }] = peers {
+            let peer = match to {
+                Ok(peer) => peer.clone(),
                 Err(_) => return Err(taken(to)),
             };
-            return fields(ask(admin).await?).print(self.output);
+            return peer.status().await?.print(self.output);
         }
         let mut failed = 0;
         let mut answers = Vec::new();
-        for Instance { url, to } in instances {
+        for Instance { url, to } in peers {
             let status = match to {
-                Ok(admin) => ask(admin.clone()).await.map_err(|error| error.to_string()),
+                Ok(peer) => peer.clone().status().await.map_err(|error| error.to_string()),
                 Err(error) => Err(error.to_string()),
             };
             let mut answer = Fields::default();
             answer.add("server", url.clone());
             match status {
-                Ok(status) => answer.extend(fields(status)),
+                Ok(status) => answer.extend(status),
                 Err(error) => {
                     failed += 1;
                     answer.add("error", error);
@@ -94,6 +127,38 @@ impl Status {
         }
         print_list(answers, COLUMNS, self.output)?;
         if failed == 0 { Ok(()) } else { Err(CliError::SomeFailed(failed)) }
+    }
+}
+
+/// A server or an agent.
+#[derive(Clone)]
+enum Peer {
+    Server(Admin),
+    Agent(AgentServiceClient<Channel>),
+}
+
+impl Peer {
+    /// Asks it.
+    async fn status(self) -> Result<Fields, CliError> {
+        match self {
+            Self::Server(mut admin) => {
+                Ok(fields(admin.get_status(v1::GetStatusRequest {}).await?.into_inner()))
+            }
+            Self::Agent(mut agent) => {
+                let asked = agent.get_agent_status(v1::GetAgentStatusRequest {}).await?;
+                Ok(agent_fields(asked.into_inner()))
+            }
+        }
+    }
+}
+
+/// Returns an agent, or `None` if a server is there.
+async fn agent_at(channel: Channel) -> Result<Option<AgentServiceClient<Channel>>, CliError> {
+    let agent = AgentServiceClient::new(channel);
+    match agent.clone().get_agent_status(v1::GetAgentStatusRequest {}).await {
+        Ok(_) => Ok(Some(agent)),
+        Err(status) if status.code() == Code::Unimplemented => Ok(None),
+        Err(status) => Err(status.into()),
     }
 }
 
@@ -113,12 +178,8 @@ const COLUMNS: Columns = Columns::new(
 );
 
 /// Returns why there is no connection. The next time it is known no more than that there is none.
-fn taken(to: &mut Result<Admin, CliError>) -> CliError {
+fn taken(to: &mut Result<Peer, CliError>) -> CliError {
     std::mem::replace(to, Err(CliError::SomeFailed(1))).err().unwrap_or(CliError::SomeFailed(1))
-}
-
-async fn ask(mut admin: Admin) -> Result<v1::GetStatusResponse, CliError> {
-    Ok(admin.get_status(v1::GetStatusRequest {}).await?.into_inner())
 }
 
 fn fields(status: v1::GetStatusResponse) -> Fields {
@@ -134,6 +195,46 @@ fn fields(status: v1::GetStatusResponse) -> Fields {
     fields.add("issuers", status.issuers.into_iter().map(issuer).collect::<Value>());
     fields.add("sweeper_backlog", status.sweeper_backlog);
     fields
+}
+
+fn agent_fields(status: v1::GetAgentStatusResponse) -> Fields {
+    let known = |text: String| Some(text).filter(|text| !text.is_empty());
+    let mut fields = Fields::default();
+    fields.add("version", status.version);
+    fields.add("start_time", time::moment(status.start_time));
+    fields.add("agent_time", time::moment(status.agent_time));
+    fields.add("asks", status.server);
+    fields.add("client_id", status.client_id);
+    fields.add("grpc", known(status.grpc_address));
+    fields.add("check", known(status.check_address));
+    fields.add("ops", known(status.ops_address));
+    fields.add("issues_tokens", status.issues_tokens);
+    fields.add("proven", status.proven);
+    fields.add("staleness", time::duration(status.staleness.map(whole_millis)));
+    fields.add("max_staleness", time::duration(status.max_staleness));
+    fields.add("remembered_tokens", status.remembered_tokens);
+    fields.add("max_remembered_tokens", status.max_remembered_tokens);
+    fields.add("answers", status.answers.map(answers));
+    fields.add("revocations", status.revocations);
+    fields.add("own_token_expire_time", time::moment(status.own_token_expire_time));
+    fields.add("certificate_expire_time", time::moment(status.certificate_expire_time));
+    fields.add("last_error", known(status.last_error));
+    fields.add("last_error_time", time::moment(status.last_error_time));
+    fields
+}
+
+fn answers(answers: v1::AgentAnswers) -> Value {
+    let mut fields = Fields::default();
+    fields.add("remembered", answers.remembered);
+    fields.add("remembered_refusals", answers.remembered_refusals);
+    fields.add("asked", answers.asked);
+    fields.add("malformed", answers.malformed);
+    fields.add("unanswered", answers.unanswered);
+    fields.into()
+}
+
+fn whole_millis(duration: prost_types::Duration) -> prost_types::Duration {
+    prost_types::Duration { nanos: duration.nanos / 1_000_000 * 1_000_000, ..duration }
 }
 
 /// Unknown values come as zero.

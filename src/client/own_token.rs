@@ -141,6 +141,14 @@ impl OwnToken {
         }
     }
 
+    /// Returns the time until the token ends that is in use, if there is one.
+    pub fn life(&self) -> Option<Duration> {
+        match self.held() {
+            Held::Token { issued, .. } => issued.end.checked_duration_since(Instant::now()),
+            Held::Failure { .. } | Held::Nothing => None,
+        }
+    }
+
     /// Stops using this token: the server refused it.
     pub(super) fn forget(&self, refused: Option<&Header>) {
         self.forget_if(|held| Some(&held.header) == refused);

@@ -1,7 +1,8 @@
-//! URLs that clients or collectors are reached at.
+//! URLs that issuers, collectors and servers are reached at.
 
 use http::Uri;
 
+use super::pasted::may_be_secret;
 use crate::domain::invalid::Invalid;
 
 /// Checks an issuer (RFC 8414 §2).
@@ -27,6 +28,31 @@ pub(super) fn endpoint(text: &str) -> Result<String, Invalid> {
         return Err(fault);
     }
     Ok(text.to_owned())
+}
+
+/// Checks the URL of a server's gRPC listener.
+///
+/// # Errors
+/// For what is no such URL, and for one that may hold a secret: messages about a server show its URL.
+pub fn server(text: &str) -> Result<String, Invalid> {
+    if text.contains('@') || may_be_secret(text) {
+        return Err(Invalid(
+            "must be a URL without a user and a password: JETON_CLIENT_ID and JETON_CLIENT_SECRET, or a \
+             profile, name who calls",
+        ));
+    }
+    // A host and a port alone get advice that shows them: they are no secret.
+    let is_socket = text.strip_prefix("unix:").is_some_and(|path| !path.is_empty());
+    let is_place = is_socket
+        || text.parse().is_ok_and(|uri: Uri| match uri.scheme_str() {
+            Some("http" | "https") => uri.query().is_none(),
+            Some(_) => false,
+            None => uri.port_u16().is_some(),
+        });
+    let fault = Invalid(
+        "must be a URL like http://127.0.0.1:50051 or https://tokens.example:50051, or unix: and a path",
+    );
+    if is_place { Ok(text.to_owned()) } else { Err(fault) }
 }
 
 #[cfg(test)]

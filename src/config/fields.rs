@@ -12,6 +12,7 @@ use super::{
     overrides::Overrides,
     report::{Report, Spot},
     setting::Setting,
+    unknown_key::unknown_key,
     value::Form,
 };
 use crate::domain::{attributes::Attributes, invalid::Invalid};
@@ -308,15 +309,16 @@ impl<'t, 'r> Fields<'t, 'r> {
     }
 
     /// Reports every key that was not asked for.
-    pub(super) fn finish(self) {
-        for key in self.table.keys() {
-            let hint = match nearest(&key.name, &self.known) {
-                Some(known) => format!("did you mean {known:?}?"),
-                None => format!("here may be {}", self.known.join(", ")),
-            };
+    pub(super) fn finish(mut self) {
+        self.finish_beside(&[]);
+    }
+
+    /// Reports every key that was not asked for, but for those that others read.
+    pub(super) fn finish_beside(&mut self, others: &[&'static str]) {
+        self.known.extend(others);
+        for key in self.table.keys().filter(|key| !others.contains(&&*key.name)) {
             let Span { start, .. } = key.span;
-            self.report
-                .fault(Spot::Byte(start), format!("unknown key {}: {hint}", shown(&key.name)));
+            self.report.fault(Spot::Byte(start), unknown_key(&key.name, &self.known));
         }
     }
 }
@@ -342,24 +344,6 @@ fn parsed<T>(setting: &Setting<T>, value: ValueInner<'_>) -> Result<T, String> {
     }
 }
 
-/// Returns the most similar known key, if it is similar enough.
-fn nearest(key: &str, known: &[&'static str]) -> Option<&'static str> {
-    let distance = |known: &str| strsim::damerau_levenshtein(key, known);
-    let near = known.iter().copied().min_by_key(|known| distance(known))?;
-    // Up to a third of the letters can be wrong: `scope` is `scopes`, `port` is not `path`.
-    (distance(near) * 3 <= key.chars().count().max(near.len())).then_some(near)
-}
-
-/// Quotes a key, shortened and without control characters.
-fn shown(key: &str) -> String {
-    const LONGEST: usize = 64;
-    if key.chars().count() <= LONGEST {
-        return format!("{key:?}");
-    }
-    let start: String = key.chars().take(LONGEST).collect();
-    format!("{start:?}…")
-}
-
 /// Describes a value's type, never the value.
 fn kind(value: &ValueInner<'_>) -> &'static str {
     match value {
@@ -369,31 +353,5 @@ fn kind(value: &ValueInner<'_>) -> &'static str {
         ValueInner::Boolean(_) => "true or false",
         ValueInner::Array(_) => "a list",
         ValueInner::Table(_) => "a table",
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_key_near_enough_is_suggested() {
-        let known = ["access_token_ttl", "refresh_token_ttl", "scopes", "id"];
-        for (key, meant) in [
-            ("acess_token_ttl", Some("access_token_ttl")),
-            ("accessTokenTtl", Some("access_token_ttl")),
-            ("scope", Some("scopes")),
-            ("Id", None),
-            ("colour", None),
-        ] {
-            assert_eq!(nearest(key, &known), meant, "{key}");
-        }
-        assert_eq!(nearest("anything", &[]), None);
-    }
-
-    #[test]
-    fn a_key_is_shown_on_one_line_and_cut() {
-        assert_eq!(shown("a\nb"), r#""a\nb""#);
-        assert_eq!(shown(&"é".repeat(65)), format!("\"{}\"…", "é".repeat(64)));
     }
 }

@@ -10,18 +10,17 @@ use clap::{
 
 use super::{
     database_url::unread_url,
-    overrides::{Override, Overrides},
+    overrides::{AgentOverrides, Override, Overrides},
     section::Section,
     setting::{Declaration, Flag},
-    settings::sections,
+    settings::{sections_of_agent, sections_of_server},
     value::Form,
 };
 use crate::domain::secret::Secret;
 
 impl Args for Overrides {
     fn augment_args(command: Command) -> Command {
-        let command = command.next_help_heading("Settings (over those of the file)");
-        command.args(flags().map(|(flag, declaration)| argument(flag, declaration)))
+        augment(command, sections_of_server())
     }
 
     fn augment_args_for_update(command: Command) -> Command {
@@ -37,7 +36,38 @@ impl FromArgMatches for Overrides {
     }
 
     fn update_from_arg_matches(&mut self, matches: &ArgMatches) -> Result<(), Error> {
-        for (flag, declaration) in flags() {
+        self.update(matches, sections_of_server());
+        Ok(())
+    }
+}
+
+impl Args for AgentOverrides {
+    fn augment_args(command: Command) -> Command {
+        augment(command, sections_of_agent())
+    }
+
+    fn augment_args_for_update(command: Command) -> Command {
+        Self::augment_args(command)
+    }
+}
+
+impl FromArgMatches for AgentOverrides {
+    fn from_arg_matches(matches: &ArgMatches) -> Result<Self, Error> {
+        let mut overrides = Self::default();
+        overrides.update_from_arg_matches(matches)?;
+        Ok(overrides)
+    }
+
+    fn update_from_arg_matches(&mut self, matches: &ArgMatches) -> Result<(), Error> {
+        self.0.update(matches, sections_of_agent());
+        Ok(())
+    }
+}
+
+impl Overrides {
+    /// Takes the values of the flags of these sections.
+    fn update(&mut self, matches: &ArgMatches, sections: Vec<Section>) {
+        for (flag, declaration) in flags(sections) {
             let value = match declaration.form {
                 Form::Path => matches.get_one::<PathBuf>(flag.name).cloned().map(Override::Path),
                 Form::Secret(_) => {
@@ -52,14 +82,18 @@ impl FromArgMatches for Overrides {
                 self.set(flag, value);
             }
         }
-        Ok(())
     }
 }
 
 /// Returns the settings that have a flag.
-fn flags() -> impl Iterator<Item = (Flag, Declaration)> {
-    let settings = sections().into_iter().flat_map(|Section { settings, .. }| settings);
+fn flags(sections: Vec<Section>) -> impl Iterator<Item = (Flag, Declaration)> {
+    let settings = sections.into_iter().flat_map(|Section { settings, .. }| settings);
     settings.filter_map(|setting| Some((setting.flag?, setting)))
+}
+
+fn augment(command: Command, sections: Vec<Section>) -> Command {
+    let command = command.next_help_heading("Settings (over those of the file)");
+    command.args(flags(sections).map(|(flag, declaration)| argument(flag, declaration)))
 }
 
 fn argument(flag: Flag, declaration: Declaration) -> Arg {
@@ -107,7 +141,7 @@ mod tests {
             [("--allow-plaintext", "true"), ("--allow-plaintext=false", "false")]
         {
             let overrides = parse(&[argument]).expect("flags");
-            let flag = Flag { name: "allow-plaintext", value_name: "BOOL" };
+            let flag = Flag::new("allow-plaintext", "BOOL");
             assert_eq!(overrides.get(flag).and_then(|text| text.to_str()), Some(expected));
         }
     }

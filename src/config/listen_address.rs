@@ -19,11 +19,10 @@ pub(super) fn listener() -> Value<ListenAddress> {
 /// An address of a listener that can be off, as the value of a setting.
 pub(super) fn listener_or_off() -> Value<Option<ListenAddress>> {
     let form = r#"an address and port like "127.0.0.1:9090", "unix:" and a path, or "off""#;
-    let parse = |text: &str| ListenOrOff::parse(text).map(ListenOrOff::address);
     let show = |address: &Option<ListenAddress>| {
         address.as_ref().map_or_else(|| "off".to_owned(), ToString::to_string)
     };
-    text(form, parse, show)
+    text(form, parse_or_off, show)
 }
 
 /// Address of a listener.
@@ -87,37 +86,15 @@ impl fmt::Display for ListenAddress {
     }
 }
 
-/// Address of an optional listener.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum ListenOrOff {
-    /// Nowhere.
-    Off,
-    /// There.
-    At(ListenAddress),
-}
-
-impl ListenOrOff {
-    /// Reads an address and port, `unix:` and a path, or `off`.
-    ///
-    /// # Errors
-    /// For anything else.
-    pub fn parse(text: &str) -> Result<Self, Invalid> {
-        match text.parse() {
-            Ok(address) => Ok(Self::At(ListenAddress::Network(address))),
-            Err(_) if text == "off" => Ok(Self::Off),
-            Err(_) if text.starts_with(UNIX) => ListenAddress::parse(text).map(Self::At),
-            Err(_) => Err(Invalid(
-                r#"must be an address and port like "127.0.0.1:9090", "unix:" and a path, or "off""#,
-            )),
-        }
-    }
-
-    /// The address, if there is one.
-    pub fn address(self) -> Option<ListenAddress> {
-        match self {
-            Self::Off => None,
-            Self::At(address) => Some(address),
-        }
+/// Reads an address and port, `unix:` and a path, or `off`.
+fn parse_or_off(text: &str) -> Result<Option<ListenAddress>, Invalid> {
+    match text.parse() {
+        Ok(address) => Ok(Some(ListenAddress::Network(address))),
+        Err(_) if text == "off" => Ok(None),
+        Err(_) if text.starts_with(UNIX) => ListenAddress::parse(text).map(Some),
+        Err(_) => Err(Invalid(
+            r#"must be an address and port like "127.0.0.1:9090", "unix:" and a path, or "off""#,
+        )),
     }
 }
 
@@ -146,10 +123,10 @@ mod tests {
     #[test]
     fn a_listener_can_be_turned_off() {
         let somewhere = "0.0.0.0:9".parse().map(ListenAddress::Network).expect("an address");
-        assert_eq!(ListenOrOff::parse("0.0.0.0:9"), Ok(ListenOrOff::At(somewhere)));
-        assert_eq!(ListenOrOff::parse("off"), Ok(ListenOrOff::Off));
+        assert_eq!(parse_or_off("0.0.0.0:9"), Ok(Some(somewhere)));
+        assert_eq!(parse_or_off("off"), Ok(None));
         for text in ["", "OFF", "9090", "localhost:9090"] {
-            assert!(ListenOrOff::parse(text).is_err(), "{text}");
+            assert!(parse_or_off(text).is_err(), "{text}");
         }
     }
 }

@@ -8,18 +8,20 @@
 //! | `environment` | [`Environment`], where variables and files are read |
 //! | `database_url` | the URL of a database |
 //! | `regular_file` | [`RegularFile`], read whole without waiting for anybody |
-//! | `listen_address` | where a listener is |
+//! | `listen_address`, `address` | where a listener is; the URLs of issuers, collectors and servers |
+//! | `accounts` | users and groups of this machine |
 //! | `sections`, `secrets` | the sections of the file with their settings |
 //! | `client`, `user`, `issuer` | one `[[client]]`, `[[user]]` or `[[issuer]]` each |
 //! | `issuer_users` | `[issuer.users]`, people of an issuer |
 //! | `credential`, `secret_text`, `phc` | the ways to give a secret or password, and its hash |
 //! | `path`, `pasted` | paths, and secrets in the wrong place |
-//! | `fields` | typed values out of one TOML table |
+//! | `fields`, `unknown_key` | typed values out of one TOML table, and a key that is none of it |
 //! | `syntax` | what is wrong with a file that is no TOML |
 //! | `fault`, `warning`, `report` | the faults and warnings of a file, with their places |
 //! | `restart` | which sections a running server cannot take from changed settings |
 //! | `duration`, `size`, `choice` | values that are written as text |
 
+mod accounts;
 mod address;
 mod choice;
 mod client;
@@ -51,12 +53,14 @@ mod setting;
 mod settings;
 mod size;
 mod syntax;
+mod unknown_key;
 mod unused;
 mod user;
 mod value;
 mod warning;
 
 pub use self::{
+    address::server as server_url,
     choice::WeakDeclared,
     client::{DeclaredClient, DeclaredSecret},
     client_identities::client_keys,
@@ -65,8 +69,8 @@ pub use self::{
     environment::{Environment, ProcessEnvironment, ServingEnvironment, TextFile},
     fault::{Fault, Faults, Place},
     issuer::{IssuerSettings, KeyPlace, KeyUrl},
-    listen_address::{ListenAddress, ListenOrOff},
-    overrides::{Override, Overrides},
+    listen_address::ListenAddress,
+    overrides::{AgentOverrides, Override, Overrides},
     pasted::{may_be_secret, without_secrets},
     path::says_where_a_database_is,
     regular_file::RegularFile,
@@ -74,6 +78,7 @@ pub use self::{
     secrets::SecretSettings,
     section::Section,
     sections::{
+        agent::AgentSettings,
         audit::AuditSettings,
         check::{CheckSettings, EnvoyUndecided},
         limits::LimitSettings,
@@ -87,7 +92,7 @@ pub use self::{
         traces::TraceSettings,
     },
     setting::{Declaration, Flag, Setting},
-    settings::{Loaded, Settings, sections},
+    settings::{AgentFile, Loaded, Settings, sections},
     user::{DeclaredPassword, DeclaredUser},
     value::Form,
     warning::Warning,

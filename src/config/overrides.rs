@@ -8,7 +8,11 @@ use crate::domain::secret::Secret;
 /// Values of flags and `JETON_…` variables. A flag beats its variable. A setting without a value here comes
 /// from the file, or else from its default.
 #[derive(Clone, Default)]
-pub struct Overrides(BTreeMap<&'static str, Override>);
+pub struct Overrides(BTreeMap<Flag, Override>);
+
+/// Values of the flags and variables of an agent.
+#[derive(Clone, Debug, Default)]
+pub struct AgentOverrides(pub Overrides);
 
 /// The value of one flag.
 #[derive(Clone)]
@@ -43,12 +47,12 @@ impl Overrides {
 
     /// Sets the value of a flag.
     pub(super) fn set(&mut self, flag: Flag, value: Override) {
-        self.0.insert(flag.name, value);
+        self.0.insert(flag, value);
     }
 
     /// Returns the value of a flag.
     pub(super) fn get(&self, flag: Flag) -> Option<&OsStr> {
-        self.0.get(flag.name).map(|value| match value {
+        self.0.get(&flag).map(|value| match value {
             Override::Text(text) => OsStr::new(text.expose()),
             Override::Path(path) => path.as_os_str(),
         })
@@ -58,6 +62,6 @@ impl Overrides {
 /// Names of the flags alone: a value can be a secret.
 impl fmt::Debug for Overrides {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_set().entries(self.0.keys()).finish()
+        f.debug_set().entries(self.0.keys().map(|flag| flag.name)).finish()
     }
 }

@@ -99,7 +99,7 @@ mod tests {
     #[test]
     fn faults_come_in_the_order_of_the_file_and_flags_last() {
         let mut report = Report::new(Path::new("f"), "a\nb\n");
-        let flag = Flag { name: "a-flag", value_name: "N" };
+        let flag = Flag::new("a-flag", "N");
         report.fault(Spot::Flag(flag), "third");
         report.fault(Spot::Byte(2), "second");
         report.fault(Spot::Byte(0), "first");

@@ -11,6 +11,7 @@ impl Settings {
             http,
             ops,
             check,
+            agent: _,
             tls,
             limits,
             store,

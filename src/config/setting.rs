@@ -11,12 +11,24 @@ pub struct Flag {
     pub name: &'static str,
     /// Name of its value in the help: `DURATION`.
     pub value_name: &'static str,
+    /// Beginning of its variable's name: `JETON_`.
+    prefix: &'static str,
 }
 
 impl Flag {
+    /// Returns a flag of several commands, or of a server.
+    pub(super) const fn new(name: &'static str, value_name: &'static str) -> Self {
+        Self { name, value_name, prefix: "JETON_" }
+    }
+
+    /// Returns a flag of an agent alone. A server's flag of the same name is another one.
+    const fn of_agent(name: &'static str, value_name: &'static str) -> Self {
+        Self { name, value_name, prefix: "JETON_AGENT_" }
+    }
+
     /// Returns the environment variable of the same meaning: `JETON_DRAIN_TIMEOUT`.
     pub fn variable(self) -> String {
-        format!("JETON_{}", self.name.replace('-', "_").to_uppercase())
+        format!("{}{}", self.prefix, self.name.replace('-', "_").to_uppercase())
     }
 }
 
@@ -131,7 +143,13 @@ impl<T: 'static> Setting<T> {
 
     /// Adds a flag and its variable.
     pub(super) fn flag(mut self, name: &'static str, value_name: &'static str) -> Self {
-        self.declaration.flag = Some(Flag { name, value_name });
+        self.declaration.flag = Some(Flag::new(name, value_name));
+        self
+    }
+
+    /// Adds a flag of an agent and its variable.
+    pub(super) fn agent_flag(mut self, name: &'static str, value_name: &'static str) -> Self {
+        self.declaration.flag = Some(Flag::of_agent(name, value_name));
         self
     }
 

@@ -8,11 +8,12 @@ use super::{
     fault::{Fault, Faults, Place},
     fields::{Fields, Placed},
     issuer::IssuerSettings,
-    overrides::Overrides,
+    overrides::{AgentOverrides, Overrides},
     report::Report,
     secrets::SecretSettings,
     section::Section,
     sections::{
+        agent::AgentSettings,
         audit::{Audit, AuditSettings},
         check::CheckSettings,
         limits::LimitSettings,
@@ -48,6 +49,8 @@ pub struct Settings {
     pub ops: OpsSettings,
     /// `[check]`.
     pub check: CheckSettings,
+    /// `[agent]`, which a server checks and does not use.
+    pub agent: AgentSettings,
     /// `[tls]`. `None` for no TLS.
     pub tls: Option<TlsSettings>,
     /// `[limits]`.
@@ -148,6 +151,25 @@ impl Settings {
         Self::part(path, overrides, environment, |root| root.section("log", LogSettings::read_all))
     }
 
+    /// Reads only the sections of an agent. Those of a server can be in the file, and are not checked.
+    ///
+    /// # Errors
+    /// Returns every fault of the sections, and of the names of others.
+    pub fn agent(
+        path: Option<&Path>,
+        overrides: &AgentOverrides,
+        environment: &dyn Environment,
+    ) -> Result<AgentFile, Faults> {
+        Self::part(path, &overrides.0, environment, |root| {
+            let settings = root.section("agent", AgentSettings::read);
+            let log = root.section("log", LogSettings::read_all);
+            let of_server = sections_of_server();
+            let others = of_server.iter().map(|section| section.name);
+            root.finish_beside(&others.chain(RECORDS).collect::<Vec<_>>());
+            AgentFile { settings, log }
+        })
+    }
+
     fn part<T>(
         path: Option<&Path>,
         overrides: &Overrides,
@@ -207,6 +229,7 @@ impl Settings {
             http,
             ops: root.section("ops", OpsSettings::read),
             check: root.section("check", CheckSettings::read),
+            agent: root.section("agent", AgentSettings::read),
             tls,
             limits: root.section("limits", LimitSettings::read_all),
             store: root.section("store", StoreSettings::read),
@@ -227,8 +250,32 @@ impl Settings {
     }
 }
 
+/// The lists of tables of a file.
+const RECORDS: [&str; 3] = ["issuer", "client", "user"];
+
+/// The sections that an agent reads.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct AgentFile {
+    /// `[agent]`.
+    pub settings: AgentSettings,
+    /// `[log]`.
+    pub log: LogSettings,
+}
+
 /// Returns the declared sections, in the order of the example file.
 pub fn sections() -> Vec<Section> {
+    let mut sections = sections_of_server();
+    sections.push(AgentSettings::section());
+    sections
+}
+
+/// Returns the sections that an agent reads.
+pub(super) fn sections_of_agent() -> Vec<Section> {
+    vec![AgentSettings::section(), LogSettings::section()]
+}
+
+/// Returns the sections that a server uses.
+pub(super) fn sections_of_server() -> Vec<Section> {
     vec![
         GrpcSettings::section(),
         HttpSettings::section(),

@@ -57,7 +57,7 @@ pub enum NotIssued {
 }
 
 /// The services of an agent over what it knows. Everybody who may connect may ask.
-pub(super) struct AgentServices<K>(Arc<K>);
+pub(super) struct AgentServices<K>(pub(super) Arc<K>);
 
 impl<K> AgentServices<K> {
     pub(super) const fn new(known: Arc<K>) -> Self {

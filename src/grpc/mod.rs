@@ -2,6 +2,7 @@
 
 mod admin;
 mod agent;
+mod agent_status;
 mod answering;
 mod arriving;
 mod batch_request;
@@ -27,6 +28,7 @@ mod watch;
 
 pub use self::{
     agent::{NotIssued, OwnTokens},
+    agent_status::{AgentState, AnswerCounts, Described, LastError},
     envoy::EnvoyOptions,
     grpc_only::grpc_only,
     health::{Health, NOT_SERVING},

@@ -8,6 +8,7 @@ use tower::{Service, ServiceBuilder};
 
 use super::{
     agent::OwnTokens,
+    agent_status::Described,
     answering::{Answering, AnsweringLayer},
     arriving::Arriving,
     deadlines::Deadlines,
@@ -79,7 +80,7 @@ impl GrpcServer {
     ///
     /// # Errors
     /// When the services cannot be described.
-    pub async fn serve_agent<K: Doorkeeper + Introspector + OwnTokens>(
+    pub async fn serve_agent<K: Doorkeeper + Introspector + OwnTokens + Described>(
         self,
         known: Arc<K>,
         options: GrpcOptions,

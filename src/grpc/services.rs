@@ -20,6 +20,7 @@ use tower::Service;
 use super::{
     admin::Administration,
     agent::{AgentServices, OwnTokens},
+    agent_status::Described,
     envoy::EnvoyAuthorization,
     health::Health,
     limits::{CallLimits, GrpcOptions, MAX_NAME_BYTES},
@@ -30,7 +31,10 @@ use crate::{
     proto::{
         FILE_DESCRIPTOR_SET,
         envoy::service::auth::v3::authorization_server::AuthorizationServer,
-        v1::{admin_service_server::AdminServiceServer, token_service_server::TokenServiceServer},
+        v1::{
+            admin_service_server::AdminServiceServer, agent_service_server::AgentServiceServer,
+            token_service_server::TokenServiceServer,
+        },
     },
     service::Ready,
     store::Store,
@@ -95,7 +99,7 @@ pub(super) fn services<S: Store>(
 ///
 /// # Errors
 /// When one of them cannot be described.
-pub(super) fn agent_services<K: Doorkeeper + Introspector + OwnTokens>(
+pub(super) fn agent_services<K: Doorkeeper + Introspector + OwnTokens + Described>(
     known: Arc<K>,
     health: &Health,
     options: GrpcOptions,
@@ -105,6 +109,11 @@ pub(super) fn agent_services<K: Doorkeeper + Introspector + OwnTokens>(
     let mut served = Served::default();
     served.add(
         TokenServiceServer::new(known.clone())
+            .max_decoding_message_size(limits.request_bytes)
+            .max_encoding_message_size(limits.response_bytes),
+    );
+    served.add(
+        AgentServiceServer::new(known.clone())
             .max_decoding_message_size(limits.request_bytes)
             .max_encoding_message_size(limits.response_bytes),
     );

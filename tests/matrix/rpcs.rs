@@ -112,7 +112,9 @@ pub(crate) fn described() -> Vec<(String, bool)> {
         tonic_reflection::pb::v1alpha::FILE_DESCRIPTOR_SET,
     ] {
         for file in FileDescriptorSet::decode(set).expect("a descriptor set").file {
-            for service in &file.service {
+            // An agent's own service is no server's.
+            let services = file.service.iter().filter(|service| service.name() != "AgentService");
+            for service in services {
                 for method in &service.method {
                     let (package, service) = (file.package(), service.name());
                     let path = format!("/{package}.{service}/{}", method.name());

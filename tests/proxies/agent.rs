@@ -1,16 +1,11 @@
 //! An agent answers as the server does, from memory, and says that it cannot decide where it cannot prove it.
 
-use std::os::unix::fs::PermissionsExt as _;
+use std::{fs, os::unix::fs::PermissionsExt as _};
 
-use jeton::proto::v1::{
-    BatchIntrospectRequest, IntrospectRequest, IntrospectResponse, IssueTokenRequest, TokenKind,
-    token_service_client::TokenServiceClient,
-};
+use jeton::proto::v1::{BatchIntrospectRequest, IntrospectRequest, IssueTokenRequest, TokenKind};
+use rustix::process::getegid;
 use tokio::net::UnixStream;
-use tonic::{
-    Code, Status,
-    transport::{Channel, Endpoint},
-};
+use tonic::{Code, transport::Endpoint};
 
 use crate::{
     bearers::{Case, Table, cases},
@@ -26,14 +21,6 @@ use crate::{
     envoy::{Envoy, denied, joined, route_of},
     http::{ask_over, bearer, check, query_of},
 };
-
-async fn introspect(
-    stub: &TokenServiceClient<Channel>,
-    token: &str,
-) -> Result<IntrospectResponse, Status> {
-    let request = IntrospectRequest { token: token.to_owned(), ..Default::default() };
-    stub.clone().introspect(request).await.map(tonic::Response::into_inner)
-}
 
 async fn token(caller: &Caller) -> String {
     caller.issue(client_credentials()).await.expect("a token").access_token
@@ -83,11 +70,11 @@ async fn an_agent_says_what_the_server_says_and_hears_of_revocations() {
     let server = Server::start(&Settings::standard()).await;
     let agent = Agent::start(&server.url(), "billing").await;
     until("to hear the server", async || is_ready(&agent).await).await;
-    let stub = TokenServiceClient::new(agent.connect().await);
+    let asked = Caller::new(agent.connect().await, "gateway");
     let shop = server.caller("shop").await;
     let alice = shop.log_in().await;
     let expected = server.caller("billing").await.introspect(&alice.access_token).await;
-    let mut answer = introspect(&stub, &alice.access_token).await.expect("an answer");
+    let mut answer = asked.try_introspect(&alice.access_token).await.expect("an answer");
     // Fields for callers that keep answers, which an agent's callers do not.
     assert_eq!((answer.cache_ttl.take(), answer.feed_position), (None, 0));
     answer.cache_ttl = expected.cache_ttl;
@@ -96,13 +83,13 @@ async fn an_agent_says_what_the_server_says_and_hears_of_revocations() {
 
     let tokens =
         vec![alice.access_token.clone(), "garbage".to_owned(), alice.refresh_token.clone()];
-    let batch = stub.clone().batch_introspect(BatchIntrospectRequest { tokens }).await;
+    let batch = asked.stub.clone().batch_introspect(BatchIntrospectRequest { tokens }).await;
     let batch = batch.expect("answers").into_inner().results;
     assert_eq!(batch.iter().map(|answer| answer.active).collect::<Vec<_>>(), [true, false, false]);
 
     shop.revoke(&alice.refresh_token).await.expect("revoked");
     until("to hear of the revocation", async || {
-        !introspect(&stub, &alice.access_token).await.expect("an answer").active
+        !asked.try_introspect(&alice.access_token).await.expect("an answer").active
     })
     .await;
 
@@ -111,9 +98,9 @@ async fn an_agent_says_what_the_server_says_and_hears_of_revocations() {
         expected_kind: TokenKind::Refresh.into(),
         ..Default::default()
     };
-    let refused = stub.clone().introspect(refresh).await.expect_err("the server's business");
+    let refused = asked.stub.clone().introspect(refresh).await.expect_err("the server's business");
     assert_eq!(refused.code(), Code::Unimplemented);
-    let refused = stub.clone().issue_token(client_credentials()).await;
+    let refused = asked.stub.clone().issue_token(client_credentials()).await;
     assert_eq!(refused.expect_err("the server's business").code(), Code::Unimplemented);
     agent.stop().await;
     server.stop().await;
@@ -132,8 +119,8 @@ async fn an_agent_without_a_server_cannot_decide_and_never_says_inactive() {
     let (status, why) = agent.ops().get("/readyz").await;
     assert_eq!(status, 503);
     assert!(["starting\n", "the server is not heard\n"].contains(&&*why), "{why}");
-    let stub = TokenServiceClient::new(agent.connect().await);
-    let unknown = introspect(&stub, &good).await.expect_err("it cannot be known");
+    let asked = Caller::new(agent.connect().await, "gateway");
+    let unknown = asked.try_introspect(&good).await.expect_err("it cannot be known");
     assert_eq!(unknown.code(), Code::Unavailable);
     let http = check(&agent.check_address(), "audience=billing", &bearer(&good)).await;
     assert_eq!(http.status, 503);
@@ -143,12 +130,12 @@ async fn an_agent_without_a_server_cannot_decide_and_never_says_inactive() {
     server.serving().await;
     until("to hear the server", async || is_ready(&agent).await).await;
     until("the token to be good", async || {
-        introspect(&stub, &good).await.is_ok_and(|answer| answer.active)
+        asked.try_introspect(&good).await.is_ok_and(|answer| answer.active)
     })
     .await;
 
     let home = server.kill().await;
-    until("to be unable to decide", async || match introspect(&stub, &good).await {
+    until("to be unable to decide", async || match asked.try_introspect(&good).await {
         Ok(answer) => {
             assert!(answer.active, "good until that cannot be proven");
             false
@@ -182,7 +169,7 @@ async fn an_agent_answers_on_sockets_of_the_file_system_that_say_who_may_connect
     }
     let endpoint = Endpoint::from_shared(format!("unix:{}", place("agent.sock").display()));
     let channel = endpoint.expect("a path").connect().await.expect("a connection");
-    let answer = introspect(&TokenServiceClient::new(channel), &good).await;
+    let answer = Caller::new(channel, "gateway").try_introspect(&good).await;
     assert!(answer.expect("an answer").active);
 
     let stream = UnixStream::connect(place("check.sock")).await.expect("a connection");
@@ -200,14 +187,14 @@ async fn an_agent_that_is_stopped_answers_the_calls_under_way_and_takes_no_more(
     let agent = Agent::start(&server.url(), "gateway").await;
     until("to hear the server", async || is_ready(&agent).await).await;
     let good = token(&server.caller("shop").await).await;
-    let stub = TokenServiceClient::new(agent.connect().await);
+    let caller = Caller::new(agent.connect().await, "gateway");
     let asked = || async {
         let metrics = agent.ops().metrics().await;
         metrics.count(r#"jeton_agent_tokens_total{answer="asked"}"#)
     };
     assert_eq!(asked().await, 0);
     server.signal("STOP");
-    let waiting = tokio::spawn(async move { introspect(&stub, &good).await });
+    let waiting = tokio::spawn(async move { caller.try_introspect(&good).await });
     until("the question to be under way", async || asked().await == 1).await;
     agent.signal("TERM");
     let draining = || async { agent.ops().get("/readyz").await == (503, "draining\n".to_owned()) };
@@ -218,6 +205,94 @@ async fn an_agent_that_is_stopped_answers_the_calls_under_way_and_takes_no_more(
     assert!(waiting.await.expect("an end").expect("an answer").active);
     agent.ended().await;
     server.stop().await;
+}
+
+#[tokio::test]
+async fn an_agent_takes_its_settings_from_a_file_over_which_variables_stand() {
+    let server = Server::start(&Settings::standard()).await;
+    let file = format!(
+        "[agent]\nserver = '{}'\nclient_id = 'gateway'\nlisten = 'unix:agent.sock'\n\
+         check_listen = 'unix:other.sock'\nsocket_owner = ':{}'\n",
+        server.url(),
+        getegid().as_raw()
+    );
+    let home = Home::new();
+    fs::write(home.path().join("agent.toml"), &file).expect("a file");
+    let flags = ["--config", "agent.toml"];
+    let variables = [
+        ("JETON_CLIENT_SECRET", "gateway-secret"),
+        ("JETON_AGENT_CHECK_LISTEN", "unix:check.sock"),
+    ];
+    let agent = Agent::start_in(home, &flags, &variables).await;
+    agent.hears().await;
+    let is_there = |name: &str| agent.home().path().join(name).exists();
+    assert!(is_there("agent.sock") && is_there("check.sock") && !is_there("other.sock"));
+
+    let changed = file.replace("agent.sock", "moved.sock") + "[log]\nfilter = 'debug'\n";
+    fs::write(agent.home().path().join("agent.toml"), changed).expect("a file");
+    agent.signal("HUP");
+    until("to be read again", async || agent.log().contains("[log] was read again")).await;
+    assert!(agent.log().contains("these settings have changed and need a restart"));
+    assert!(is_ready(&agent).await && is_there("agent.sock") && !is_there("moved.sock"));
+    agent.stop().await;
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn an_agent_describes_itself_to_everybody_who_may_ask() {
+    let server = Server::start(&Settings::standard()).await;
+    let sockets = ["--listen", "unix:agent.sock", "--check-listen", "unix:check.sock"];
+    let agent = Agent::start_on(&server.url(), "gateway", &sockets).await;
+    agent.hears().await;
+    let good = token(&server.caller("shop").await).await;
+    for _ in 0..2 {
+        let lines = [format!("authorization: Bearer {good}")];
+        let socket = UnixStream::connect(agent.home().path().join("check.sock")).await;
+        let stream = socket.expect("a connection");
+        assert_eq!(ask_over(stream, "GET", "/check?audience=billing", &lines).await.status, 200);
+    }
+    let status = || {
+        let url = format!("unix:{}", agent.home().path().join("agent.sock").display());
+        let arguments = ["status", "--server", &url, "--output", "json"];
+        let said = command::run(agent.home(), &arguments);
+        assert!(said.status.success(), "{}", String::from_utf8_lossy(&said.stderr));
+        serde_json::from_slice::<serde_json::Value>(&said.stdout).expect("JSON")
+    };
+    let said = status();
+    assert_eq!((&said["asks"], &said["client_id"]), (&server.url().into(), &"gateway".into()));
+    assert_eq!((&said["proven"], &said["max_staleness"]), (&true.into(), &"2s".into()));
+    assert_eq!(
+        (&said["check"], &said["remembered_tokens"]),
+        (&"unix:check.sock".into(), &1.into())
+    );
+    assert_eq!((&said["answers"]["remembered"], &said["answers"]["asked"]), (&1.into(), &1.into()));
+    assert!(said["own_token_expire_time"].as_str() > said["agent_time"].as_str(), "{said}");
+    assert_eq!(said["last_error"], serde_json::Value::Null, "{said}");
+
+    server.stop().await;
+    until("to say that nothing is proven", async || {
+        let said = status();
+        said["proven"] == false && said["last_error"].is_string()
+    })
+    .await;
+    agent.stop().await;
+}
+
+#[test]
+fn every_fault_of_an_agents_file_is_said_with_its_place_and_no_value() {
+    let home = Home::new();
+    let faulty =
+        "[agent]\nserver = 'http://a:hunter2@b'\nsocket_owner = 'hunter2'\n[agnet]\n[grpc]\n";
+    fs::write(home.path().join("agent.toml"), faulty).expect("a file");
+    for command in [&["agent"][..], &["check", "agent"]] {
+        let said = command::fail(&home, &[command, &["--config", "agent.toml"]].concat());
+        for fault in
+            ["2:1: agent.server: must", "3:1: agent.socket_owner: this machine", "4:2: unknown"]
+        {
+            assert!(said.contains(&format!("agent.toml:{fault}")), "{said}");
+        }
+        assert!(said.contains("did you mean \"agent\"?") && !said.contains("hunter2"), "{said}");
+    }
 }
 
 #[test]
@@ -236,8 +311,8 @@ fn an_agent_without_a_socket_takes_no_mode_and_no_owner_of_one() {
     for flags in [["--socket-mode", "0660"], ["--socket-owner", ":33"]] {
         let said =
             command::run(&home, &[&["agent", "--client-id", "gateway"], &flags[..]].concat());
-        assert_eq!(said.status.code(), Some(2));
+        assert_eq!(said.status.code(), Some(1));
         let said = String::from_utf8_lossy(&said.stderr).into_owned();
-        assert!(said.contains("are for a listener on unix: and a path"), "{said}");
+        assert!(said.contains("is for a listener on unix: and a path"), "{said}");
     }
 }

@@ -1,17 +1,26 @@
 //! Sockets of the file system: who may connect, and introspection over HTTP by those who may.
 
-use std::path::Path;
+use std::{convert::Infallible, path::Path, sync::Arc};
 
+use http::{Request, Response};
+use jeton::client::{
+    Claims, Credentials, TokenClient, Validator, endpoint, layer::RequireToken, validator::Options,
+};
 use rustix::process::geteuid;
 use serde_json::Value;
 use tokio::{
     io::{AsyncReadExt as _, AsyncWriteExt as _},
     net::UnixStream,
 };
+use tower::{Layer as _, ServiceExt as _, service_fn};
 
 use crate::{
     common::{
-        agent::Agent, caller::client_credentials, server::Server, settings::Settings, wait::within,
+        agent::Agent,
+        caller::client_credentials,
+        server::Server,
+        settings::Settings,
+        wait::{until, within},
     },
     http::asking_as,
 };
@@ -119,6 +128,38 @@ async fn an_agent_introspects_over_http_as_the_server_does() {
     assert_eq!(introspect(&socket, &format!("token={own}")).await, (200, inactive));
     assert!(!agent.log().contains(&alice.access_token), "no token is in the log");
     agent.stop().await;
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn the_tower_layer_asks_an_agent_without_credentials() {
+    let server = Server::start(&Settings::standard()).await;
+    let flags = ["--listen", "unix:agent.sock", "--check-listen", "off"];
+    let agent = Agent::start_on(&server.url(), "gateway", &flags).await;
+    agent.hears().await;
+    let url = format!("unix:{}", agent.home().path().join("agent.sock").display());
+    let client =
+        TokenClient::new(endpoint(url).expect("a URL").connect_lazy(), Credentials::Unadded);
+    let guarded = RequireToken::of_any_audience(Validator::asking(client, Options::default()));
+    let guarded = guarded.layer(service_fn(async |request: Request<()>| {
+        let claims = request.extensions().get::<Arc<Claims>>().expect("claims");
+        Ok::<_, Infallible>(Response::new(claims.subject.clone()))
+    }));
+    let visit = async |token: &str| {
+        let bearer = Request::builder().header("authorization", format!("Bearer {token}"));
+        let answer = guarded.clone().oneshot(bearer.body(()).expect("a request")).await;
+        answer.expect("an answer").into_parts()
+    };
+    let shop = server.caller("shop").await;
+    let token = shop.issue(client_credentials()).await.expect("a token").access_token;
+    let (head, subject) = visit(&token).await;
+    assert_eq!((head.status.as_u16(), &*subject), (200, "shop"));
+    assert_eq!(visit("garbage").await.0.status, 401);
+    shop.revoke(&token).await.expect("revoked");
+    until("to be refused", async || visit(&token).await.0.status == 401).await;
+    agent.stop().await;
+    let another = shop.issue(client_credentials()).await.expect("a token").access_token;
+    assert_eq!(visit(&another).await.0.status, 503, "without an agent nobody is told inactive");
     server.stop().await;
 }
 

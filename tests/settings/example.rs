@@ -1,7 +1,7 @@
 //! The commented example shows every setting and changes none.
 
 use jeton::{
-    config::{Settings, sections},
+    config::{AgentSettings, Settings, sections},
     domain::client::IntrospectReach,
 };
 
@@ -55,6 +55,8 @@ fn the_example_shows_the_real_defaults() {
     assert!(settings.passwords.threads.take().is_some());
     assert!(settings.traces.endpoint.take().is_some());
     assert!(settings.check.client.take().is_some());
+    assert!(settings.agent.client_id.is_some() && settings.agent.tls().is_some());
+    settings.agent = AgentSettings::default();
     assert_eq!(Settings { clients: vec![], users: vec![], ..settings }, Settings::default());
 }
 

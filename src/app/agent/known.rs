@@ -2,11 +2,14 @@
 
 use std::sync::Arc;
 
-use super::own_tokens::{Issuing, OwnTokens};
+use super::{
+    own_tokens::{Issuing, OwnTokens},
+    state::State,
+};
 use crate::{
     bearer::{Bearer, Claims, Doorkeeper, Gate, Introspector, NotGood, NotPassed, Requirement},
     client::{IssuedToken, Validator},
-    grpc::{self, NotIssued},
+    grpc::{self, AgentState, Described, NotIssued},
     metrics::{Counter, Registry},
 };
 
@@ -14,15 +17,15 @@ use crate::{
 pub(super) struct Known {
     validator: Validator,
     gate: Gate,
-    client_id: String,
     own: Option<OwnTokens>,
+    pub(super) state: State,
 }
 
 impl Known {
     /// Counts in `registry`.
     pub(super) fn new(
         validator: Validator,
-        client_id: String,
+        state: State,
         issuing: Option<Issuing>,
         registry: &Registry,
     ) -> Arc<Self> {
@@ -64,7 +67,7 @@ impl Known {
         });
         let gate = Gate::new(registry);
         let own = issuing.map(|issuing| OwnTokens::new(issuing, validator.clone()));
-        Arc::new(Self { validator, gate, client_id, own })
+        Arc::new(Self { validator, gate, own, state })
     }
 }
 
@@ -92,6 +95,12 @@ impl grpc::OwnTokens for Known {
     }
 }
 
+impl Described for Known {
+    fn describe(&self) -> AgentState {
+        self.state.describe(&self.validator)
+    }
+}
+
 impl Doorkeeper for Known {
     async fn decide<'v, K, V>(
         &self,
@@ -103,6 +112,6 @@ impl Doorkeeper for Known {
         V: AsRef<str> + Send,
     {
         let requirement = Requirement::of_route(route);
-        self.gate.decide(&self.client_id, &self.validator, requirement, authorizations).await
+        self.gate.decide(&self.state.client_id, &self.validator, requirement, authorizations).await
     }
 }

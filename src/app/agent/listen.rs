@@ -1,164 +1,79 @@
-//! Binds an agent's listeners and serves on them.
+//! The listeners of an agent.
 
-use std::{future::pending, sync::Arc};
+use std::sync::Arc;
 
-use futures_util::future::OptionFuture;
-use tokio::{sync::watch, task::JoinHandle};
-use tracing::field::display;
-
-use super::{known::Known, options::AgentOptions};
+use super::known::Known;
 use crate::{
     app::{
-        SystemClock, SystemEntropy,
-        listen::{bytes, call_limits, tls_at},
+        SystemEntropy,
+        listeners::{Listeners, ProcessState, Serving, Shared, bytes},
         open_files::most_connections,
-        start::{Port, Refusal, system},
+        start::{Port, Refusal},
     },
-    config::{LimitSettings, ListenAddress, SocketAccess},
-    domain::entropy::draw,
-    grpc::{EnvoyOptions, GrpcMetrics, GrpcOptions, GrpcServer, Health},
+    bearer::IdentityHeaders,
+    config::{AgentSettings, LimitSettings, ListenAddress, SocketAccess},
+    grpc::{EnvoyOptions, GrpcMetrics, GrpcOptions, GrpcServer},
     http::{AgentEndpoints, BodyLimits, CheckOptions, CheckServer, HttpMetrics},
-    ops::{Exposition, OpsServer, Readiness},
     telemetry::RequestIds,
-    transport::{Carriage, Cores, Pending, Protocol, Stage, Tls, Transport, WhenFull},
+    transport::Protocol,
 };
-
-/// Addresses of an agent's listeners.
-#[derive(Clone, Debug)]
-pub(super) struct AgentListeners {
-    grpc: ListenAddress,
-    check: Option<ListenAddress>,
-    ops: Option<ListenAddress>,
-}
-
-impl AgentListeners {
-    /// Says that the agent serves, and where.
-    pub(super) fn log(&self) {
-        let (check, ops) = (self.check.as_ref().map(display), self.ops.as_ref().map(display));
-        tracing::info!(grpc = %self.grpc, check, ops, "serving");
-    }
-}
-
-type Task = JoinHandle<Result<(), Box<dyn std::error::Error + Send + Sync>>>;
-
-/// The listeners at work.
-pub(super) struct Serving {
-    grpc: Task,
-    check: Option<Task>,
-}
-
-impl Serving {
-    /// Waits until a listener fails, and names it.
-    pub(super) async fn failed(&mut self) -> &'static str {
-        let check = async {
-            match &mut self.check {
-                Some(check) => drop(check.await),
-                None => pending().await,
-            }
-        };
-        tokio::select! {
-            _ = &mut self.grpc => "gRPC",
-            () = check => "HTTP",
-        }
-    }
-
-    /// Waits until every listener has answered what it had accepted.
-    pub(super) async fn ended(self) {
-        let (_, _) = tokio::join!(self.grpc, OptionFuture::from(self.check));
-    }
-}
-
-/// The state of an agent, as its listeners see it.
-pub(super) struct AgentProcess<'a> {
-    pub(super) tls: Option<&'a Tls>,
-    pub(super) cores: Option<&'a Cores>,
-    pub(super) health: &'a Health,
-    pub(super) readiness: &'a Readiness,
-    pub(super) exposition: &'a Exposition,
-    pub(super) stage: &'a watch::Receiver<Stage>,
-}
 
 /// Binds every listener and begins to serve on them, for as long as the stage says so.
 pub(super) fn listen(
-    options: &AgentOptions,
-    known: Arc<Known>,
-    process: &AgentProcess<'_>,
-) -> Result<(AgentListeners, Serving), Refusal> {
-    let &AgentProcess { tls, cores, health, exposition, stage, .. } = process;
-    let ops = listen_for_ops(options, process)?;
+    settings: &AgentSettings,
+    known: &Arc<Known>,
+    process: &ProcessState<'_>,
+) -> Result<(Listeners, Serving), Refusal> {
+    let port = |name, key, address: &ListenAddress| {
+        Port::new(name, key, address.clone()).with_access(settings.socket())
+    };
+    // Of a socket of the file system for probes its mode alone says who may connect.
+    let for_probes = SocketAccess { uids: None, ..settings.socket() };
+    let ops = settings.ops_listen.clone();
+    let ops = ops.map(|address| Port::new("ops", "ops_listen", address).with_access(for_probes));
+    let ops = ops.map(|port| process.listen_for_ops(&port)).transpose()?;
     let limits = LimitSettings::default();
     let connections = most_connections(limits.connections, 0);
-    let limits = LimitSettings { connections, ..limits };
-    let pending = Pending::limited(bytes(limits.pending_bytes));
-    let transport = |protocol, address: &ListenAddress| {
-        let carriage = Carriage {
-            protocol,
-            tls: tls_at(address, tls).cloned(),
-            limits: limits.clone(),
-            pending: Arc::clone(&pending),
-            when_full: WhenFull::Refuse,
-            cores: cores.cloned(),
-            spread: u64::from_be_bytes(draw(&SystemEntropy)),
-            stage: stage.clone(),
-        };
-        Transport::new(carriage)
-    };
+    let shared = Shared::new(process, LimitSettings { connections, ..limits });
     let (grpc_metrics, http_metrics) = (GrpcMetrics::new(), HttpMetrics::new());
-    exposition.add([grpc_metrics.registry(), http_metrics.registry()]);
+    process.exposition.add([grpc_metrics.registry(), http_metrics.registry()]);
+    let mut serving = Serving::default();
 
-    let port = Port::new("gRPC", "listen", options.listen.clone());
-    let port = port.with_access(options.socket.clone());
-    let listener = port.had(port.listen())?;
-    let grpc = port.had(listener.address())?;
+    let port_grpc = port("gRPC", "listen", &settings.listen);
+    let listener = port_grpc.had(port_grpc.listen())?;
+    let grpc = port_grpc.had(listener.address())?;
+    let options = GrpcOptions {
+        limits: shared.call_limits(),
+        reflection: true,
+        envoy: EnvoyOptions::default(),
+    };
+    let (called, entropy) = (Arc::clone(known), Arc::new(SystemEntropy));
+    let over = shared.transport(Protocol::Http2, process.tls_at(&grpc));
     let server = GrpcServer::over(listener);
-    let envoy = EnvoyOptions { headers: options.headers.clone(), ..EnvoyOptions::default() };
-    let grpc_options = GrpcOptions { limits: call_limits(&limits), reflection: true, envoy };
-    let (called, entropy) = (Arc::clone(&known), Arc::new(SystemEntropy));
-    let over = transport(Protocol::Http2, &grpc);
-    let serving_grpc =
-        server.serve_agent(called, grpc_options, health.clone(), grpc_metrics, entropy, over);
+    let health = process.health.clone();
+    serving.add("gRPC", server.serve_agent(called, options, health, grpc_metrics, entropy, over));
 
-    let (check, serving_check) = match &options.check {
-        None => (None, None),
+    let check = match &settings.check_listen {
+        None => None,
         Some(address) => {
-            let port = Port::new("HTTP", "check", address.clone());
-            let port = port.with_access(options.socket.clone());
+            let port = port("HTTP", "check_listen", address);
             let listener = port.had(port.listen())?;
             let bound = port.had(listener.address())?;
+            let limits = &shared.limits;
             let endpoints = AgentEndpoints {
-                known: Arc::clone(&known),
+                known: Arc::clone(known),
                 body: BodyLimits { bytes: bytes(limits.body_bytes), timeout: limits.body_timeout },
                 request_timeout: limits.request_timeout,
                 metrics: http_metrics.clone(),
             };
             let server = CheckServer::over(listener).beside(endpoints.router());
-            let options = CheckOptions {
-                headers: options.headers.clone(),
-                request_timeout: limits.request_timeout,
-            };
+            let (headers, request_timeout) = (IdentityHeaders::default(), limits.request_timeout);
+            let options = CheckOptions { headers, request_timeout };
             let ids = RequestIds::new(&SystemEntropy);
-            let over = transport(Protocol::Http1, &bound);
-            (Some(bound), Some(server.serve(known, options, http_metrics, ids, over)))
+            let over = shared.transport(Protocol::Http1, process.tls_at(&bound));
+            serving.add("HTTP", server.serve(Arc::clone(known), options, http_metrics, ids, over));
+            Some(bound)
         }
     };
-    let serving =
-        Serving { grpc: tokio::spawn(serving_grpc), check: serving_check.map(tokio::spawn) };
-    Ok((AgentListeners { grpc, check, ops }, serving))
-}
-
-/// Binds the listener of probes and metrics, if there is to be one, and serves on it until the process
-/// ends. Of a socket of the file system its mode alone says who may connect.
-fn listen_for_ops(
-    options: &AgentOptions,
-    &AgentProcess { readiness, exposition, health, cores, .. }: &AgentProcess<'_>,
-) -> Result<Option<ListenAddress>, Refusal> {
-    let Some(address) = &options.ops else { return Ok(None) };
-    let access = SocketAccess { uids: None, ..options.socket.clone() };
-    let port = Port::new("ops", "ops", address.clone()).with_access(access);
-    let socket = port.had(port.bind())?;
-    let bound = port.had(socket.address())?;
-    let server = OpsServer::over(socket, Arc::new(SystemClock));
-    let started = server.start(readiness, exposition, health, cores.cloned());
-    started.map_err(|error| system("the thread for probes", error))?;
-    Ok(Some(bound))
+    Ok((Listeners { grpc, http: None, ops, check }, serving))
 }

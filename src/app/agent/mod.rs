@@ -7,20 +7,18 @@ mod known;
 mod listen;
 mod options;
 mod own_tokens;
+mod state;
 
-use std::{convert::Infallible, pin::pin, time::Duration};
+use std::{convert::Infallible, sync::OnceLock, time::Duration};
 
-use tokio::{
-    sync::{mpsc, watch},
-    task::JoinSet,
-    time::{sleep, timeout},
-};
+use tokio::{sync::watch, task::JoinSet, time::sleep};
 
 use self::{
     assertion_watch::follow_assertion,
     certificates::load_agents,
     known::Known,
-    listen::{AgentProcess, Serving, listen},
+    listen::listen,
+    state::{State, now},
 };
 pub use self::{
     certificates::load_certificates,
@@ -30,21 +28,25 @@ pub use self::{
 };
 use super::{
     build_info,
+    hangup::Hangups,
     lifecycle::ServeError,
+    listeners::ProcessState,
     service_manager::ServiceManager,
     signals::StopSignals,
     start::{start_cores, system},
     tls_watch::follow_certificates,
 };
 use crate::{
-    client::Validator,
-    config::Runtime,
+    client::{Validator, validator},
+    config::{AgentSettings, Runtime},
     grpc::Health,
     metrics::Registry,
     ops::{Exposition, NotReady, Readiness},
     transport::{CertificateMetrics, Stage},
 };
 
+/// Files that an agent reads again at SIGHUP.
+const READ_AGAIN: &str = "certificates and [log]";
 /// Interval between two checks of the connection to the server.
 const LOOK: Duration = Duration::from_millis(250);
 /// Longest time in which calls under way may finish.
@@ -55,23 +57,34 @@ const DRAIN: Duration = Duration::from_secs(10);
 ///
 /// # Errors
 /// See [`ServeError`].
-pub async fn serve_agent(mut options: AgentOptions) -> Result<(), ServeError> {
+pub async fn serve_agent(options: AgentOptions) -> Result<(), ServeError> {
+    let AgentOptions { settings, client, server, client_id, own, .. } = options;
+    let AgentOptions { assertion, identity, issuing, log, reread, .. } = options;
+    let start_time = now();
     let refused = |what, error| ServeError::Agent(system(what, error));
     let mut signals = StopSignals::listen().map_err(|error| refused("signals", error))?;
+    let mut hangups = Hangups::listen(READ_AGAIN).map_err(|error| refused("signals", error))?;
     let manager = ServiceManager::start().map_err(|error| refused("a thread", error))?;
     let health = Health::starting().await;
     let (readiness, exposition) = (Readiness::starting(), Exposition::new());
-    let validator = Validator::start(options.client.clone(), options.validator.clone());
-    let own = Registry::new();
-    let known =
-        Known::new(validator.clone(), options.client_id.clone(), options.issuing.take(), &own);
-    exposition.add([build_info::metrics(), readiness.metrics(), options.log.clone(), own]);
+    let validator = Validator::start(client, promises(&settings));
     let (stage, staged) = watch::channel(Stage::Serving);
-    let certificates = CertificateMetrics::new();
-    exposition.add([certificates.registry(), options.identity.registry()]);
-    let tls = load_agents(options.tls.clone(), certificates).await.map_err(ServeError::Agent)?;
+    let (registry, certificates) = (Registry::new(), CertificateMetrics::new());
+    exposition.add([build_info::metrics(), readiness.metrics(), log, registry.clone()]);
+    exposition.add([certificates.registry(), identity.registry()]);
+    let tls = load_agents(settings.tls(), certificates).await.map_err(ServeError::Agent)?;
+    let described = State {
+        server,
+        client_id,
+        own,
+        settings: settings.clone(),
+        start_time,
+        tls: tls.clone(),
+        listeners: OnceLock::new(),
+    };
+    let known = Known::new(validator.clone(), described, issuing, &registry);
     let cores = start_cores(Runtime::PerCore).map_err(ServeError::Agent)?;
-    let process = AgentProcess {
+    let process = ProcessState {
         tls: tls.as_ref(),
         cores: cores.as_ref(),
         health: &health,
@@ -79,20 +92,20 @@ pub async fn serve_agent(mut options: AgentOptions) -> Result<(), ServeError> {
         exposition: &exposition,
         stage: &staged,
     };
-    let (listeners, mut serving) = listen(&options, known, &process).map_err(ServeError::Agent)?;
+    let (listeners, mut serving) =
+        listen(&settings, &known, &process).map_err(ServeError::Agent)?;
     let mut watches = JoinSet::new();
     if let Some(tls) = tls {
-        // Nothing else asks for them to be read.
-        let (_, nobody) = mpsc::channel(1);
-        watches.spawn(follow_certificates(tls, nobody));
+        watches.spawn(follow_certificates(tls, hangups.follower()));
     }
-    if let Some(file) = options.assertion.clone() {
-        watches.spawn(follow_assertion(file, options.identity.clone()));
+    if let Some(file) = assertion {
+        watches.spawn(follow_assertion(file, identity));
     }
     if let Some(watchdog) = manager.watchdog(cores.clone()) {
         watches.spawn(watchdog);
     }
     listeners.log();
+    known.state.listeners.get_or_init(|| listeners);
     manager.ready();
     let ended = tokio::select! {
         signal = signals.next() => {
@@ -100,19 +113,29 @@ pub async fn serve_agent(mut options: AgentOptions) -> Result<(), ServeError> {
             Ok(())
         }
         failed = serving.failed() => Err(ServeError::Listener(failed)),
-        never = follow(&validator, options.validator.max_staleness, &health, &readiness) => match never {},
+        never = follow(&validator, settings.max_staleness, &health, &readiness) => match never {},
+        never = hangups.follow(reread, &manager) => match never {},
     };
     readiness.set(Err(NotReady::Draining));
     manager.stopping();
     health.not_serving(NotReady::Draining.text()).await;
     if ended.is_ok() {
         tokio::select! {
-            () = drain(&health, &stage, serving) => {}
+            () = serving.drain(DRAIN, &health, &stage) => {}
             signal = signals.next() => return Err(ServeError::Impatient(signal)),
         }
     }
     tracing::info!("stopped");
     ended
+}
+
+/// What the validator promises by these settings.
+fn promises(settings: &AgentSettings) -> validator::Options {
+    validator::Options {
+        max_staleness: settings.max_staleness,
+        entries: usize::try_from(settings.remembered).unwrap_or(usize::MAX),
+        ..validator::Options::default()
+    }
 }
 
 /// Health and readiness go as what is remembered can be proven.
@@ -142,15 +165,4 @@ async fn follow(
 
 fn is_proven(validator: &Validator, most: Duration) -> bool {
     validator.staleness().is_some_and(|staleness| staleness <= most)
-}
-
-async fn drain(health: &Health, stage: &watch::Sender<Stage>, serving: Serving) {
-    stage.send_replace(Stage::Draining);
-    health.end_watches().await;
-    let mut ended = pin!(serving.ended());
-    if timeout(DRAIN, ended.as_mut()).await.is_err() {
-        tracing::warn!("calls were cut off: they outlived the drain timeout");
-        stage.send_replace(Stage::Cut);
-        ended.await;
-    }
 }

@@ -3,7 +3,10 @@
 use std::io;
 
 use super::{
-    super::listen::{Listeners, ProcessState, Serving, listen},
+    super::{
+        listen::{ServerState, listen},
+        listeners::{Listeners, Serving},
+    },
     finding::Findings,
     port::Port,
     refusal::Refusal,
@@ -21,7 +24,7 @@ impl<'a> Ports<'a> {
 }
 
 impl<'a> Step for Ports<'a> {
-    type Given = &'a ProcessState<'a>;
+    type Given = &'a ServerState<'a>;
     type Made = (Listeners, Serving);
 
     /// Binds each for a moment. While a server runs on the same data they are its own.
@@ -53,8 +56,8 @@ impl<'a> Step for Ports<'a> {
         }
     }
 
-    async fn take(self, process: &'a ProcessState<'a>) -> Result<(Listeners, Serving), Refusal> {
-        listen(self.0, process)
+    async fn take(self, server: &'a ServerState<'a>) -> Result<(Listeners, Serving), Refusal> {
+        listen(self.0, server)
     }
 }
 

@@ -12,6 +12,9 @@ use super::{
 /// Descriptors that a few hundred connections, the store and the listeners take.
 const FEW_DESCRIPTORS: u64 = 4096;
 
+/// Files that a server reads again at SIGHUP.
+const READ_AGAIN: &str = "server keys, certificates, keys of issuers and [log]";
+
 /// Begins to listen to signals, and to talk to the service manager.
 pub(in crate::app) struct Process(());
 
@@ -49,7 +52,7 @@ impl Step for Process {
     async fn take(self, _: Nothing) -> Result<Outside, Refusal> {
         Ok(Outside {
             signals: StopSignals::listen().map_err(|error| system("signals", error))?,
-            hangups: Hangups::listen().map_err(|error| system("signals", error))?,
+            hangups: Hangups::listen(READ_AGAIN).map_err(|error| system("signals", error))?,
             manager: ServiceManager::start().map_err(|error| system("a thread", error))?,
         })
     }

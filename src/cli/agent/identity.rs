@@ -17,13 +17,18 @@ use tokio::{
 use tonic::transport::{Channel, Endpoint, channel::Change};
 
 use super::{
-    super::{CliError, connection::Way, proof::Proof},
+    super::{
+        CliError,
+        connection::{Caller, Way},
+        proof::Proof,
+    },
     Agent,
     own_proof::OwnProof,
 };
 use crate::{
     app::{IdentityMetrics, Issuing, OwnTokenOutcome},
     client::{AssertionFile, Credentials, Error, Issue, OwnToken, TokenClient},
+    config::AgentSettings,
     proto::v1::{IssueTokenRequest, IssueTokenResponse},
 };
 
@@ -39,7 +44,10 @@ pub(super) struct Prepared {
 /// An agent at work as one client.
 pub(super) struct Identity {
     pub(super) client: TokenClient,
+    pub(super) server: String,
     pub(super) client_id: String,
+    /// The token by which it calls.
+    pub(super) own: OwnToken,
     /// Requests further tokens of that client.
     pub(super) issuing: Issuing,
     /// Follows the files for as long as it is there.
@@ -48,14 +56,14 @@ pub(super) struct Identity {
 
 impl Agent {
     /// Reads all files once but an assertion's, which may come later.
-    pub(super) async fn identity(&self) -> Result<Prepared, CliError> {
-        let file = self.client_secret_file.clone();
-        let mut way = self.caller.way(file.is_some())?;
+    pub(super) async fn identity(&self, settings: &AgentSettings) -> Result<Prepared, CliError> {
+        let file = settings.client_secret_file.clone();
+        let mut way = Caller::of(settings, self.profile.clone()).way(file.is_some())?;
         let proof = match (file, way.proof.take()) {
             (Some(_), Some(_)) => {
                 return Err(CliError::Usage(
-                    "JETON_CLIENT_SECRET_FILE and JETON_CLIENT_SECRET or JETON_ASSERTION_FILE both prove \
-                     who calls: unset one",
+                    "client_secret_file (JETON_CLIENT_SECRET_FILE) and JETON_CLIENT_SECRET or assertion_file \
+                     (JETON_ASSERTION_FILE) both prove who calls: unset one",
                 ));
             }
             (Some(file), None) => OwnProof::secret_in(file).await?,
@@ -77,7 +85,7 @@ impl Prepared {
     /// Calls from now on, and follows the files.
     pub(super) fn follow(self, metrics: &IdentityMetrics) -> Identity {
         let Self { way, proof } = self;
-        let client_id = way.client_id.clone();
+        let (server, client_id) = (way.url.clone(), way.client_id.clone());
         let mut following = JoinSet::new();
         let channel = if way.files.is_empty() {
             way.endpoint.connect_lazy()
@@ -96,8 +104,9 @@ impl Prepared {
             proof,
         };
         let own = OwnToken::issued_by(issuer.issue_and_log(metrics.clone()));
-        let client = TokenClient::new(channel, Credentials::Bearer(own));
-        Identity { client, client_id, issuing: Box::new(move || issuer.issue()), following }
+        let client = TokenClient::new(channel, Credentials::Bearer(own.clone()));
+        let issuing = Box::new(move || issuer.issue());
+        Identity { client, server, client_id, own, issuing, following }
     }
 }
 

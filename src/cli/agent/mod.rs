@@ -4,57 +4,58 @@ mod arguments;
 mod identity;
 mod own_proof;
 
+use std::sync::Arc;
+
 pub(super) use self::arguments::Agent;
 use self::identity::Identity;
-use super::CliError;
+use super::{
+    CliError,
+    reread::{Reread, apply},
+};
 use crate::{
     app::{self, AgentOptions, IdentityMetrics},
-    bearer::IdentityHeaders,
-    client::validator,
-    config::{AuditSettings, LogSettings, TraceSettings},
+    config::{AgentFile, AuditSettings, ProcessEnvironment, ServingEnvironment, TraceSettings},
     telemetry,
 };
 
 impl Agent {
     pub(super) async fn run(self) -> Result<(), CliError> {
-        let tls = self.served()?;
-        let identity = self.identity().await?;
-        let log = telemetry::start(
-            &LogSettings::default(),
-            &AuditSettings::default(),
-            &TraceSettings::default(),
-        )?;
+        let AgentFile { settings, log } = self.settings(&ProcessEnvironment)?;
+        let identity = self.identity(&settings).await?;
+        let log = telemetry::start(&log, &AuditSettings::default(), &TraceSettings::default())?;
         let (assertion, metrics) = (identity.assertion(), IdentityMetrics::new());
-        let Identity { client, client_id, issuing, following: _following } =
+        let Identity { client, server, client_id, own, issuing, following: _following } =
             identity.follow(&metrics);
+        let (switch, running) = (log.switch.clone(), settings.clone());
+        let reread = move || {
+            let read = self.settings(&ServingEnvironment).map(|AgentFile { settings, log }| {
+                let changed = (settings != running).then_some("agent");
+                Reread { log, restart: changed.into_iter().collect() }
+            });
+            apply(&switch, read);
+        };
         let options = AgentOptions {
             client,
+            server,
             client_id,
+            own,
             assertion,
             identity: metrics,
-            issuing: self.issue_tokens.then_some(issuing),
-            validator: validator::Options {
-                max_staleness: self.max_staleness,
-                entries: self.remembered,
-                ..validator::Options::default()
-            },
-            listen: self.listen,
-            check: self.check_listen.address(),
-            socket: self.socket.access(),
-            tls,
-            ops: self.ops_listen.address(),
-            headers: IdentityHeaders::default(),
+            issuing: settings.issue_tokens.then_some(issuing),
+            settings,
             log: log.metrics.clone(),
+            reread: Arc::new(reread),
         };
         app::serve_agent(options).await.map_err(CliError::from)
     }
 
-    /// Looks at what can be looked at without a server: addresses, certificates, credentials.
+    /// Looks at what can be looked at without a server: settings, certificates, credentials.
     pub(super) async fn examine(self) -> Result<(), CliError> {
-        if let Some(tls) = self.served()? {
+        let AgentFile { settings, .. } = self.settings(&ProcessEnvironment)?;
+        if let Some(tls) = settings.tls() {
             app::load_certificates(tls).await?;
         }
-        if let Some(assertion) = self.identity().await?.assertion() {
+        if let Some(assertion) = self.identity(&settings).await?.assertion() {
             assertion.read().await?;
         }
         Ok(())

@@ -53,6 +53,11 @@ impl<V> Bounded<V> {
         Some(look(&entry.value))
     }
 
+    /// Returns the number of entries.
+    pub(super) fn len(&self) -> usize {
+        self.entries.len()
+    }
+
     pub(super) fn insert(&self, key: Fingerprint, value: V) {
         let mut order = self.order();
         let entries = self.entries.pin();

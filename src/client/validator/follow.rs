@@ -30,6 +30,7 @@ pub(super) async fn follow(session: Arc<Session>) {
     loop {
         let mut heard = false;
         let Err(error) = watch(&session, &mut heard).await;
+        session.last_error.set(session.clock.now(), &error);
         if heard {
             pause = pauses();
         }

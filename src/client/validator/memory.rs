@@ -149,6 +149,11 @@ impl Memory {
         self.refusals.get(token, |end| now < *end).unwrap_or(false)
     }
 
+    /// Returns the number of active tokens.
+    pub(super) fn len(&self) -> usize {
+        self.answers.len()
+    }
+
     /// Returns the position in the order of revocations for a question that is asked now.
     pub(super) fn position(&self) -> Position {
         Position(self.ledger().applied)

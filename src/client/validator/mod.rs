@@ -4,6 +4,7 @@ mod bounded;
 mod clock;
 mod counters;
 mod cursor;
+mod fault;
 mod flight;
 mod follow;
 mod freshness;
@@ -18,12 +19,13 @@ use tokio::task::JoinSet;
 use self::{
     clock::{Clock, Moment},
     counters::Counters,
+    fault::LastError,
     flight::Flights,
     freshness::Freshness,
     memory::Memory,
     session::Session,
 };
-pub use self::{counters::Counts, options::Options, session::Refusal};
+pub use self::{counters::Counts, fault::Fault, options::Options, session::Refusal};
 use super::{Claims, TokenClient};
 
 /// Checks access tokens, from memory if possible. An answer is never outdated by a revocation for
@@ -54,6 +56,17 @@ impl Validator {
     /// # Panics
     /// Panics outside a tokio runtime, since it spawns tasks.
     pub fn start(client: TokenClient, options: Options) -> Self {
+        let asking = Self::asking(client, options);
+        let mut tasks = JoinSet::new();
+        tasks.spawn(follow::follow(Arc::clone(&asking.session)));
+        tasks.spawn(follow::prove(Arc::clone(&asking.session)));
+        Self { _tasks: Arc::new(tasks), ..asking }
+    }
+
+    /// Asks `client` about each active token and follows no feed. It is for the client of an agent, which
+    /// answers from its own memory within its own `max_staleness`. Inactive tokens are remembered for
+    /// [`Options::refusal_ttl`].
+    pub fn asking(client: TokenClient, options: Options) -> Self {
         let session = Arc::new(Session {
             client,
             clock: Clock::start(),
@@ -61,12 +74,10 @@ impl Validator {
             freshness: Freshness::new(options.max_staleness),
             flights: Flights::joined_for(options.unproven()),
             counters: Counters::default(),
+            last_error: LastError::default(),
             options,
         });
-        let mut tasks = JoinSet::new();
-        tasks.spawn(follow::follow(Arc::clone(&session)));
-        tasks.spawn(follow::prove(Arc::clone(&session)));
-        Self { session, _tasks: Arc::new(tasks) }
+        Self { session, _tasks: Arc::default() }
     }
 
     /// Returns the claims of `token`.
@@ -93,6 +104,16 @@ impl Validator {
         let proven =
             Moment(until.0.checked_sub(Moment(0).after(self.session.options.max_staleness).0)?);
         Some(self.session.clock.now().since(proven))
+    }
+
+    /// Returns the number of active tokens in memory.
+    pub fn remembered(&self) -> usize {
+        self.session.memory.len()
+    }
+
+    /// Returns the last error of a question to the server or of the watch, if there was one.
+    pub fn last_fault(&self) -> Option<Fault> {
+        self.session.last_error.get(self.session.clock.now())
     }
 
     /// Returns the counts since the start.

@@ -8,6 +8,7 @@ use tokio::time::{sleep, timeout};
 use super::{
     clock::{Clock, Moment},
     counters::{Counters, count},
+    fault::LastError,
     flight::Flights,
     freshness::Freshness,
     memory::{Answer, Fingerprint, Found, Memory, NotKept},
@@ -52,6 +53,7 @@ pub(super) struct Session {
     pub(super) freshness: Freshness,
     pub(super) flights: Flights<Result<Arc<Claims>, Refusal>>,
     pub(super) counters: Counters,
+    pub(super) last_error: LastError,
 }
 
 impl Session {
@@ -105,6 +107,7 @@ impl Session {
         match answer.unwrap_or_else(|_| Err(Refusal::Unknown(Error::deadline()))) {
             Err(Refusal::Unknown(error)) => {
                 count(&self.counters.unanswered);
+                self.last_error.set(self.clock.now(), &error);
                 self.graced(fingerprint).ok_or(Refusal::Unknown(error))
             }
             answer => answer,

@@ -1,5 +1,6 @@
 //! The sections of the file with their settings, one a file; `[grpc]`, `[http]` and `[ops]` share one.
 
+pub(super) mod agent;
 pub(super) mod audit;
 pub(super) mod check;
 pub(super) mod limits;

@@ -9,10 +9,11 @@ use std::fmt;
 
 use crate::{
     config::{
+        accounts,
         fields::Fields,
         listen_address::ListenAddress,
         section::section,
-        setting::Declaration,
+        setting::{Declaration, Setting},
         value::{text, texts},
     },
     domain::invalid::Invalid,
@@ -33,24 +34,42 @@ section! {
     /// Access to the listener's socket of the file system.
     struct Socket in "" {
         /// Mode of the socket's file, which decides who may connect.
-        socket_mode: SocketMode =
-            text("a string", SocketMode::parse, SocketMode::to_string).or(SocketMode::default()),
-        /// Owner and group of the socket's file as numbers, "1000:1000" or ":1000". An empty one is that of
-        /// the process.
-        socket_owner: SocketOwner =
-            text("a string", owner_or_none, |_| String::new()).or(SocketOwner::default()),
-        /// Numbers of the users whose processes may connect, as the kernel names them. An empty list allows
-        /// all of them.
-        socket_uids: Option<SocketUids> = texts("a list of users' numbers", uids_or_none, |_| &[]).or(None),
+        socket_mode: SocketMode = mode(),
+        /// Owner and group of the socket's file, "jeton:www-data", "1000:33" or ":www-data". An empty one is
+        /// that of the process.
+        socket_owner: SocketOwner = owner(),
+        /// Users whose processes may connect, by name or by number, as the kernel names them. An empty list
+        /// allows all of them.
+        socket_uids: Option<SocketUids> = uids(),
     }
+}
+
+/// The mode of a socket, as a setting.
+pub(in crate::config) fn mode() -> Setting<SocketMode> {
+    text("a string", SocketMode::parse, SocketMode::to_string).or(SocketMode::default())
+}
+
+/// The owner of a socket, as a setting.
+pub(in crate::config) fn owner() -> Setting<SocketOwner> {
+    text("a string", owner_or_none, |_| String::new()).or(SocketOwner::default())
+}
+
+/// The users who may connect to a socket, as a setting.
+pub(in crate::config) fn uids() -> Setting<Option<SocketUids>> {
+    texts("a list of users", uids_or_none, |_| &[]).or(None)
 }
 
 fn owner_or_none(text: &str) -> Result<SocketOwner, Invalid> {
     if text.is_empty() { Ok(SocketOwner::default()) } else { SocketOwner::parse(text) }
 }
 
+/// A flag has the whole list in one text.
 fn uids_or_none(texts: &[&str]) -> Result<Option<SocketUids>, Invalid> {
-    if texts.is_empty() { Ok(None) } else { SocketUids::of(texts).map(Some) }
+    match texts {
+        [] => Ok(None),
+        [one] => SocketUids::parse(one).map(Some),
+        several => SocketUids::of(several).map(Some),
+    }
 }
 
 impl SocketAccess {
@@ -131,27 +150,29 @@ impl Default for SocketMode {
 /// To whom a socket of the file system belongs; what is not said is as the process has it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct SocketOwner {
-    /// The user, as a number.
+    /// The user's number.
     pub user: Option<u32>,
-    /// The group, as a number.
+    /// The group's number.
     pub group: Option<u32>,
 }
 
 impl SocketOwner {
-    /// Reads `1000:1000`, `1000` or `:1000`.
+    /// Reads `jeton:www-data`, `1000` or `:33`.
     ///
     /// # Errors
-    /// For anything else.
+    /// For anything else, and for names that this machine does not know.
     pub fn parse(text: &str) -> Result<Self, Invalid> {
-        let fault =
-            Invalid(r#"must be a user's and a group's number like "1000:1000", or ":1000""#);
-        let number = |text: &str| match text {
+        let named = |text: &str, look_up: fn(&str) -> Result<u32, Invalid>| match text {
             "" => Ok(None),
-            text => number(text).map(Some).ok_or(fault),
+            text => look_up(text).map(Some),
         };
         let (user, group) = text.split_once(':').unwrap_or((text, ""));
-        let owner = Self { user: number(user)?, group: number(group)? };
-        if owner == Self::default() { Err(fault) } else { Ok(owner) }
+        let owner =
+            Self { user: named(user, accounts::user)?, group: named(group, accounts::group)? };
+        if owner == Self::default() {
+            return Err(Invalid(r#"must be a user and a group like "jeton:www-data", or ":33""#));
+        }
+        Ok(owner)
     }
 }
 
@@ -160,26 +181,17 @@ impl SocketOwner {
 pub struct SocketUids(Vec<u32>);
 
 impl SocketUids {
-    /// Reads `1000,1001`.
+    /// Reads `jeton,1001`.
     ///
     /// # Errors
-    /// For anything else.
+    /// For anything else, and for names that this machine does not know.
     pub fn parse(text: &str) -> Result<Self, Invalid> {
         Self::of(&text.split(',').collect::<Vec<_>>())
     }
 
     fn of(texts: &[&str]) -> Result<Self, Invalid> {
-        let uids: Option<Vec<u32>> = texts.iter().map(|text| number(text)).collect();
-        let uids = uids.filter(|uids| !uids.is_empty());
-        uids.map(Self).ok_or(Invalid("must be the numbers of users, one at least"))
+        texts.iter().map(|text| accounts::user(text)).collect::<Result<_, _>>().map(Self)
     }
-}
-
-/// A number in digits alone. The last one is nobody's: with it chown(2) changes nothing.
-fn number(text: &str) -> Option<u32> {
-    let digits = text.bytes().all(|byte| byte.is_ascii_digit());
-    let number = if digits { text.parse().ok() } else { None };
-    number.filter(|number| *number != u32::MAX)
 }
 
 #[cfg(test)]
@@ -201,18 +213,19 @@ mod tests {
         assert_eq!(SocketOwner::parse("1000:100"), owner(Some(1000), Some(100)));
         assert_eq!(SocketOwner::parse("0"), owner(Some(0), None));
         assert_eq!(SocketOwner::parse(":33"), owner(None, Some(33)));
-        for text in ["", ":", "www-data", "+1", "1:2:3", "4294967295", "-1"] {
+        assert_eq!(SocketOwner::parse("root:root"), owner(Some(0), Some(0)));
+        for text in ["", ":", "no-user-of-that-name", "+1", "1:2:3", "4294967295", "-1"] {
             assert!(SocketOwner::parse(text).is_err(), "{text}");
         }
     }
 
     #[test]
-    fn users_are_numbers_and_one_at_least() {
-        let uids = SocketUids::parse("0,1000").ok();
+    fn users_are_named_or_numbered_and_one_at_least() {
+        let uids = SocketUids::parse("root,1000").ok();
         let access = SocketAccess { uids, ..SocketAccess::default() };
         assert!(access.lets(0) && access.lets(1000) && !access.lets(1));
         assert!(SocketAccess::default().lets(1));
-        for text in ["", ",", "1,", "alice", "1 ,2", "-1"] {
+        for text in ["", ",", "1,", "no-user-of-that-name", "1 ,2", "-1"] {
             assert!(SocketUids::parse(text).is_err(), "{text}");
         }
     }
