@@ -9,6 +9,7 @@ grpcurl_version=v1.9.4
 kustomize_version=v5.8.1
 protoc_gen_go=v1.36.11
 protoc_gen_go_grpc=v1.6.0
+spire_version=v1.13.3
 
 export PATH=$tools/bin:$PATH:/usr/sbin
 export PYTHONDONTWRITEBYTECODE=1
@@ -175,6 +176,34 @@ install_proxies() {
 # OpenBao, an issuer of tokens.
 install_issuers() {
     install_venv tests/issuers/requirements.txt "$tools/issuers"
+}
+
+# At the version of tests/kubernetes/go.mod, without the symbols.
+build_kube_apiserver() {
+    local version program=$tools/bin/kube-apiserver
+    version=$(go -C tests/kubernetes list -m -f '{{.Version}}' k8s.io/kubernetes)
+    [[ "$("$program" --version 2>/dev/null)" != "Kubernetes $version" ]] || return 0
+    CGO_ENABLED=0 go -C tests/kubernetes build -trimpath -o "$program" \
+        -ldflags "-s -w -X k8s.io/component-base/version.gitVersion=$version" .
+}
+
+install_kube_apiserver() {
+    alone build_kube_apiserver
+}
+
+# SPIRE's server and agent, from the module's own directory: its dependencies are those that it names.
+build_spire() {
+    local module source program
+    module=github.com/spiffe/spire@$spire_version
+    [[ "$("$tools/bin/spire-server" --version 2>&1)" != "${spire_version#v}"* ]] || return 0
+    source=$(go mod download -json "$module" | python3 -c 'import json, sys; print(json.load(sys.stdin)["Dir"])')
+    for program in spire-server spire-agent; do
+        go -C "$source" build -trimpath -ldflags '-s -w' -o "$tools/bin/$program" "./cmd/$program"
+    done
+}
+
+install_spire() {
+    alone build_spire
 }
 
 # The newest PostgreSQL that the system's packages have, without a cluster of its own.

@@ -170,6 +170,7 @@ fn read_patch(fields: &mut Fields<'_, '_>, environment: &dyn Environment) -> Cli
         permissions: fields.texts("permissions", choice::permissions).map(Placed::value),
         attributes: fields.attributes(),
         disabled: fields.flag("disabled"),
+        removes_secrets: false,
     };
     patch.allowed_scopes = patch.allowed_scopes.or_else(|| patch.default_scopes.clone());
     patch

@@ -4,7 +4,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use super::invalid::Invalid;
+use super::{invalid::Invalid, spiffe_id::SpiffeId};
 
 /// One way to recognise a client's certificate. Written `dns:…`, `uri:…` or `sha256:…`.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -29,13 +29,23 @@ impl CertificateIdentity {
         const FORM: Invalid = Invalid(
             "must be dns: and a host name, uri: and a URI, or sha256: and 64 hexadecimal digits",
         );
+        const SPIFFE: Invalid = Invalid(
+            "must be the SPIFFE ID of a workload: spiffe://, a trust domain in lower case and a path",
+        );
         let (kind, value) = text.split_once(':').ok_or(FORM)?;
-        let fits = (1..=255).contains(&value.len()) && value.bytes().all(|b| b.is_ascii_graphic());
+        let fits = |most: usize| {
+            (1..=most).contains(&value.len()) && value.bytes().all(|byte| byte.is_ascii_graphic())
+        };
         match kind {
-            "dns" if fits && !value.contains(['*', '/', ':']) => {
+            "dns" if fits(255) && !value.contains(['*', '/', ':']) => {
                 Ok(Self::Dns(value.to_ascii_lowercase().into()))
             }
-            "uri" if fits && value.contains(':') => Ok(Self::Uri(value.into())),
+            "uri" if SpiffeId::is_claimed_by(value) => {
+                let is_workload = |id: &SpiffeId<'_>| id.is_workload();
+                SpiffeId::parse(value).filter(is_workload).ok_or(SPIFFE)?;
+                Ok(Self::Uri(value.into()))
+            }
+            "uri" if fits(255) && value.contains(':') => Ok(Self::Uri(value.into())),
             "sha256" => fingerprint(value).map(Self::Sha256).ok_or(FORM),
             _ => Err(FORM),
         }
@@ -100,9 +110,18 @@ mod tests {
 
     #[test]
     fn whatever_names_more_than_one_certificate_is_refused() {
-        for text in
-            ["", "orders.example", "dns:", "dns:*.example", "uri:orders", "sha256:0a", "cn:orders"]
-        {
+        for text in [
+            "",
+            "orders.example",
+            "dns:",
+            "dns:*.example",
+            "uri:orders",
+            "sha256:0a",
+            "cn:orders",
+            "uri:spiffe://example",
+            "uri:spiffe://Example/orders",
+            "uri:SPIFFE://example/orders",
+        ] {
             assert!(CertificateIdentity::parse(text).is_err(), "{text}");
         }
     }

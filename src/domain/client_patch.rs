@@ -62,6 +62,8 @@ pub struct ClientPatch {
     pub attributes: Option<Attributes>,
     /// True if the client is refused everywhere and its grants are inactive.
     pub disabled: Option<bool>,
+    /// True if its secrets are taken away: it must keep another way to authenticate.
+    pub removes_secrets: bool,
 }
 
 impl ClientPatch {
@@ -121,6 +123,9 @@ impl ClientPatch {
         }
         assign.put("attributes", &mut client.attributes, self.attributes);
         assign.put("disabled", &mut client.disabled, self.disabled);
+        if self.removes_secrets {
+            client.secrets.clear();
+        }
     }
 }
 
@@ -187,6 +192,10 @@ mod tests {
     use sha2::{Digest as _, Sha256};
 
     use super::*;
+    use crate::domain::{
+        client_secret::{ClientSecret, SecretHash, StoredSecret},
+        secret::Secret,
+    };
 
     struct Fixed(u8);
 
@@ -297,6 +306,20 @@ mod tests {
             assert_eq!(refused_field(&client(ClientType::Public), &patch), field);
             assert!(edited(&client(ClientType::Confidential), &patch).is_ok());
         }
+    }
+
+    #[test]
+    fn secrets_are_taken_away_where_there_is_another_way() {
+        let mut before = client(ClientType::Confidential);
+        let stored = StoredSecret::Generated(SecretHash::of(&Secret::new("jcs_any")));
+        let (create_time, expire_time) = (before.create_time, None);
+        before.secrets.push(ClientSecret { stored, create_time, expire_time, made_by: None });
+        let removal = ClientPatch { removes_secrets: true, ..patch() };
+        assert_eq!(refused_field(&before, &removal), "client");
+        let certificate = CertificateIdentity::parse("dns:a.example").expect("an identity");
+        before.certificates.push(certificate);
+        let after = edited(&before, &removal).expect("edited");
+        assert!(after.secrets.is_empty() && after.epoch == before.epoch, "its grants live on");
     }
 
     #[test]

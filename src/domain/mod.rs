@@ -56,6 +56,7 @@ pub mod scopes;
 pub mod secret;
 pub mod secret_rotation;
 pub mod secret_rules;
+pub mod spiffe_id;
 mod string_class;
 pub mod subject;
 pub mod time;

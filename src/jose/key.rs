@@ -99,9 +99,11 @@ fn text<'a>(members: &'a Map<String, Value>, name: &str) -> Option<&'a str> {
     members.get(name).and_then(Value::as_str)
 }
 
-/// Refuses a key that is declared for something else (RFC 7517 §4.2, §4.3).
+/// Refuses a key that is declared for something else (RFC 7517 §4.2, §4.3). `jwt-svid` is the use of a trust
+/// domain's keys for JWT-SVIDs (SPIFFE Trust Domain and Bundle §4.2.2).
 fn check_use(members: &Map<String, Value>) -> Result<(), &'static str> {
-    let for_signatures = members.get("use").is_none_or(|value| value == "sig");
+    let is_use = |value: &Value| value == "sig" || value == "jwt-svid";
+    let for_signatures = members.get("use").is_none_or(is_use);
     let verify = |operations: &Vec<Value>| operations.iter().any(|value| value == "verify");
     let may_verify =
         members.get("key_ops").is_none_or(|operations| operations.as_array().is_some_and(verify));

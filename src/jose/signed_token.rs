@@ -90,6 +90,11 @@ impl<'a> SignedToken<'a> {
         texts
     }
 
+    /// Returns whether its header names the key that made the signature.
+    pub fn names_key(&self) -> bool {
+        self.key_id.is_some()
+    }
+
     /// Verifies the signature and returns the claims, which the caller judges.
     ///
     /// # Errors

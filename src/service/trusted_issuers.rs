@@ -116,8 +116,8 @@ impl TrustedIssuers {
     }
 
     /// Verifies an assertion. Of issuers that share an `iss`, the one whose key made the signature
-    /// decides. An unknown key has the keys of the issuers that could have it read again, at most every
-    /// ten seconds, and is waited for.
+    /// decides. An unknown key, or a token without `kid` that no known key verifies, has the keys of
+    /// the issuers that could have it read again, at most every ten seconds, and is waited for.
     ///
     /// # Errors
     /// `InvalidClient` with the cause. `Unavailable` if no known key has made the signature, and the keys
@@ -233,7 +233,7 @@ impl TrustedIssuers {
             };
             match token.verify(&keys, &rules.algorithms) {
                 Ok(claims) => return Tried::Decided(issuer, judge(rules, claims)),
-                Err(cause) => unproven.note(issuer, cause),
+                Err(cause) => unproven.note(issuer, cause, token.names_key()),
             }
         }
         Tried::Unproven(unproven)
@@ -241,11 +241,12 @@ impl TrustedIssuers {
 }
 
 impl<'a> Unproven<'a> {
-    fn note(&mut self, issuer: &'a TrustedIssuer, cause: Cause) {
+    fn note(&mut self, issuer: &'a TrustedIssuer, cause: Cause, names_key: bool) {
         const ORDER: [Cause; 4] =
             [Cause::UnknownIssuer, Cause::WrongAlgorithm, Cause::UnknownKey, Cause::WrongSignature];
         let rank = |cause| ORDER.iter().position(|known| *known == cause);
-        if cause == Cause::UnknownKey {
+        // A token that names no key can be of one that is not known yet.
+        if cause == Cause::UnknownKey || (cause == Cause::WrongSignature && !names_key) {
             self.lacking.push(issuer);
         }
         if rank(cause) > rank(self.cause) {

@@ -47,6 +47,7 @@ fn keys_that_verify_signatures_are_used_and_others_left_out() {
             "it is a private key, which everybody who can read this set now has",
         ),
         (with(&SigningKey::p256("u"), "use", json!("enc")), "it is not for signatures"),
+        (with(&SigningKey::p256("x"), "use", json!("x509-svid")), "it is not for signatures"),
         (with(&SigningKey::p256("o"), "key_ops", json!(["sign"])), "it is not for signatures"),
         (with(&SigningKey::p256("o"), "key_ops", json!("verify")), "it is not for signatures"),
         (with(&SigningKey::p256("a"), "alg", json!("RS256")), "its alg is not one for such a key"),
@@ -65,13 +66,15 @@ fn keys_that_verify_signatures_are_used_and_others_left_out() {
     }
     let fit = [
         with(&SigningKey::p256("1"), "use", json!("sig")),
+        // As a trust domain of SPIFFE publishes its keys for JWT-SVIDs.
+        with(&SigningKey::p256("s"), "use", json!("jwt-svid")),
         with(&SigningKey::p256("2"), "key_ops", json!(["verify"])),
         with(&SigningKey::rsa("3"), "alg", json!("PS256")),
         with(&SigningKey::rsa("4"), "x5c", json!(["MIIB"])),
         SigningKey::ed25519("5").jwk(),
         SigningKey::p384("6").jwk(),
     ];
-    assert_eq!(read(&fit), Ok((6, vec![])));
+    assert_eq!(read(&fit), Ok((7, vec![])));
 }
 
 #[test]

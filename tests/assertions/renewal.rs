@@ -95,6 +95,29 @@ async fn tokens_with_unknown_keys_cause_one_reading_in_ten_seconds() {
 }
 
 #[tokio::test]
+async fn a_token_that_names_no_key_and_that_no_key_verifies_has_them_read_again_as_rarely() {
+    let (old, new) = (SigningKey::p256("old"), SigningKey::p256("new"));
+    let scene = Scene::new();
+    scene.keys.learn(set(&jwks([&old])));
+    let readings = scene.publish(Ok(jwks([&old, &new])));
+    let verify = async |key: &SigningKey| {
+        let token = Secret::new(key.sign(r#"{"alg":"ES256"}"#, &claims().to_string()));
+        scene.trusted.verify(&token, Timestamp::from_millis(NOW * 1_000)).await.map(drop)
+    };
+    scene.clock.advance(Duration::from_secs(10));
+    assert_eq!(verify(&old).await, Ok(()));
+    assert_eq!(readings.load(Ordering::Relaxed), 0, "a known key verifies it");
+    assert_eq!(verify(&new).await, Ok(()));
+    assert_eq!(readings.load(Ordering::Relaxed), 1);
+    let wrong = Err(Error::InvalidClient(Cause::WrongSignature));
+    for (step, expected) in [(0, 1), (9, 1), (1, 2), (0, 2)] {
+        scene.clock.advance(Duration::from_secs(step));
+        assert_eq!(verify(&SigningKey::p256("stranger")).await, wrong);
+        assert_eq!(readings.load(Ordering::Relaxed), expected);
+    }
+}
+
+#[tokio::test]
 async fn known_keys_go_on_while_the_issuer_is_away_and_unknown_ones_are_nobodys_fault() {
     let (key, stranger) = (SigningKey::p256("k1"), SigningKey::p256("k2"));
     let scene = Scene::new();

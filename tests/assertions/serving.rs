@@ -2,17 +2,25 @@
 
 use std::fs;
 
-use jeton::proto::v1::{GetStatusRequest, IssuerStatus};
+use base64::{Engine as _, prelude::BASE64_URL_SAFE_NO_PAD};
+use jeton::{
+    client::ASSERTION_TYPE,
+    proto::v1::{GetStatusRequest, IssueTokenRequest, IssuerStatus},
+};
+use serde_json::json;
+use tonic::Code;
 
 use super::{
     publisher::{Publisher, Then, ok},
-    scene::HERE,
+    scene::{CLUSTER, HERE},
 };
 use crate::common::{
     admin::{Admin, with_admin},
+    caller::client_credentials,
     command::{jeton, text},
     home::Home,
     issuer::{SigningKey, jwks},
+    now::seconds,
     server::Server,
     settings::{Settings, Table},
     wait::until,
@@ -125,4 +133,62 @@ async fn a_check_reads_the_keys_of_each_issuer() {
     let found = String::from_utf8(check(true).stdout).expect("text");
     assert!(found.contains("prod has 1 keys"), "{found}");
     assert!(found.contains("404 Not Found") && found.contains("a server starts"), "{found}");
+}
+
+/// Shows a token of the account `orders` by that key. Returns the code of the answer.
+async fn code(server: &Server, key: &SigningKey) -> Code {
+    let now = seconds();
+    let claims = json!({
+        "iss": CLUSTER, "sub": "orders", "aud": HERE, "iat": now, "exp": now + 600,
+    });
+    let request = IssueTokenRequest {
+        client_assertion: key.token(&claims),
+        client_assertion_type: ASSERTION_TYPE.to_owned(),
+        ..client_credentials()
+    };
+    let answer = server.caller("shop").await.stub.clone().issue_token(request).await;
+    answer.map_or_else(|status| status.code(), |_| Code::Ok)
+}
+
+#[tokio::test]
+async fn an_issuer_that_misbehaves_loses_no_known_key_and_brings_no_other() {
+    let (good, evil) = (SigningKey::p256("k1"), SigningKey::p256("k2"));
+    let impostor = SigningKey::p256("k1");
+    let mut elsewhere = Publisher::answering(ok(&jwks([&good, &evil])), Then::Close).await;
+    // Complete answers are read at once, and unfinished ones are waited for.
+    let publisher = Publisher::answering(ok(&jwks([&good])), Then::Hang).await;
+    let identities = r#"[{ issuer = "prod", subject = "orders" }]"#;
+    let orders = Table::client("orders").toml("grants", r#"["client_credentials"]"#);
+    let settings = trusting(Table::issuer("prod").text("jwks_url", &publisher.url()));
+    let server = Server::start(&settings.and(orders.toml("identities", identities))).await;
+    known(&server, 1, false).await;
+
+    let weak = BASE64_URL_SAFE_NO_PAD.encode([0xc5; 128]);
+    let weak = json!({ "keys": [{ "kty": "RSA", "kid": "k2", "n": weak, "e": "AQAB" }] });
+    let redirect =
+        format!("HTTP/1.1 302 Found\r\nlocation: {}\r\ncontent-length: 0\r\n\r\n", elsewhere.url());
+    let long = [b"HTTP/1.1 200 OK\r\n\r\n".as_slice(), &vec![b' '; 10 << 20]].concat();
+    let half = format!("HTTP/1.1 200 OK\r\ncontent-length: 9999\r\n\r\n{}", jwks([&good, &evil]));
+    for (row, answer) in [
+        ("redirects", redirect.into_bytes()),
+        ("sends 10 MiB", long),
+        ("stops in the middle", half.into_bytes()),
+        ("is silent", Vec::new()),
+        ("has a weak RSA key alone", ok(&weak.to_string()).into_bytes()),
+        ("has two keys of one kid", ok(&jwks([&impostor, &good])).into_bytes()),
+        ("is no JSON", ok("<html>").into_bytes()),
+    ] {
+        publisher.answer(answer);
+        server.signal("HUP");
+        known(&server, 1, true).await;
+        assert_eq!(code(&server, &good).await, Code::Ok, "{row}");
+        assert_eq!(code(&server, &evil).await, Code::Unavailable, "{row}");
+        assert_eq!(code(&server, &impostor).await, Code::Unauthenticated, "{row}");
+        assert_eq!(server.ops().await.get("/readyz").await.0, 200, "{row}");
+        publisher.answer(ok(&jwks([&good])));
+        server.signal("HUP");
+        known(&server, 1, false).await;
+    }
+    assert!(elsewhere.requests.try_recv().is_err(), "nobody was sent there");
+    server.stop().await;
 }

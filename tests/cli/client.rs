@@ -121,6 +121,29 @@ async fn a_client_with_an_identity_has_no_secret_unless_one_is_asked_for() {
 }
 
 #[tokio::test]
+async fn a_client_with_another_way_gets_rid_of_its_secrets_and_one_without_keeps_them() {
+    let server = Administered::start().await;
+    let remove = |id: &str| server.jeton("client remove-secrets").and(id);
+    remove("shop").run().failed(1, &["INVALID_REQUEST", "must keep a secret"]);
+    assert!(issues(&server, "shop", "shop-secret"));
+    let identity = "issuer=prod,subject=system:serviceaccount:shop:shop";
+    let update = server.jeton("client update shop --identity").and(identity).json();
+    let etag = update["etag"].as_str().expect("an etag").to_owned();
+    assert!(issues(&server, "shop", "shop-secret"), "beside the identity");
+    let token = server.as_client("shop", "token issue --field access_token").text();
+    remove("shop").and("--etag").and(&update["update_time"].to_string()).run().failed(1, &[]);
+    let removed = remove("shop").and("--etag").and(&etag).json();
+    assert_eq!(removed["secrets"], serde_json::json!([]), "{removed}");
+    assert!(!issues(&server, "shop", "shop-secret"));
+    // Its grants live on, and it can have a secret again.
+    let introspect = server.as_client("gateway", "token introspect --field active");
+    assert_eq!(introspect.input(&token).text().trim(), "true");
+    let again = server.jeton("client rotate-secret shop --field client_secret").text();
+    assert!(issues(&server, "shop", again.trim()));
+    server.stop().await;
+}
+
+#[tokio::test]
 async fn keys_are_added_listed_and_removed_and_two_are_kept() {
     let server = Administered::start().await;
     let jwk = |last: &str| {

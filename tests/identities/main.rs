@@ -2,6 +2,7 @@
 //! client and on the command line.
 
 mod agent;
+mod attacks;
 mod command;
 #[expect(dead_code, reason = "the harness is every test file's")]
 #[path = "../common/mod.rs"]

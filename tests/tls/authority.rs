@@ -26,7 +26,18 @@ pub(crate) struct Issued {
 
 impl Authority {
     pub(crate) fn new(name: &str) -> Self {
+        Self::with(name, |_| {})
+    }
+
+    /// The authority of a trust domain of SPIFFE, which its own certificate names.
+    pub(crate) fn of_domain(domain: &str) -> Self {
+        let id = san(&format!("spiffe://{domain}"));
+        Self::with(domain, |parameters| parameters.subject_alt_names = vec![id])
+    }
+
+    fn with(name: &str, change: impl FnOnce(&mut CertificateParams)) -> Self {
         let mut parameters = CertificateParams::default();
+        change(&mut parameters);
         parameters.distinguished_name.push(DnType::CommonName, name);
         parameters.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
         parameters.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
@@ -58,6 +69,14 @@ impl Authority {
     /// One that ended in 2020.
     pub(crate) fn expired_client(&self, serial: u64, names: &[&str]) -> Issued {
         self.issue(serial, ExtendedKeyUsagePurpose::ClientAuth, names, expired)
+    }
+
+    /// A certificate for a client, which may sign others besides.
+    pub(crate) fn signing_client(&self, serial: u64, names: &[&str]) -> Issued {
+        self.issue(serial, ExtendedKeyUsagePurpose::ClientAuth, names, |parameters| {
+            parameters.key_usages =
+                vec![KeyUsagePurpose::DigitalSignature, KeyUsagePurpose::KeyCertSign];
+        })
     }
 
     fn issue(

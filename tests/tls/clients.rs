@@ -20,7 +20,7 @@ use crate::{
     encrypted::{Offer, connect, home, post, shake_hands, with_certificate},
 };
 
-fn asking(settings: Settings, auth: &str) -> Settings {
+pub(crate) fn asking(settings: Settings, auth: &str) -> Settings {
     let settings = with_certificate(settings).set("tls", "client_auth", auth);
     settings.set("tls", "client_ca", "ca.pem").set("tls", "crl", "crl.pem")
 }
@@ -33,7 +33,11 @@ fn home_with(authority: &Authority, revoked: &[&Issued]) -> Home {
 }
 
 /// Returns the answer to a client with this certificate.
-async fn told(server: &Server, authority: &Authority, identity: Option<&Issued>) -> String {
+pub(crate) async fn told(
+    server: &Server,
+    authority: &Authority,
+    identity: Option<&Issued>,
+) -> String {
     let offer = Offer { identity, protocols: &["h2"], versions: DEFAULT_VERSIONS };
     match shake_hands(server.address(), authority, offer).await {
         Ok(_) => "welcome".to_owned(),
@@ -85,7 +89,12 @@ async fn every_bad_certificate_is_refused_alike_and_why_is_in_the_log_alone() {
 }
 
 /// A caller without any credentials but its connection's.
-async fn bare(server: &Server, authority: &Authority, identity: &Issued, id: &str) -> Caller {
+pub(crate) async fn bare(
+    server: &Server,
+    authority: &Authority,
+    identity: &Issued,
+    id: &str,
+) -> Caller {
     let channel = connect(server, authority, Some(identity)).await.expect("a connection");
     let caller = Caller::new(channel, "shop");
     Caller { id: id.to_owned(), secret: String::new(), ..caller }
@@ -104,7 +113,7 @@ async fn a_certificate_is_as_good_as_the_secret_of_the_client_that_lists_it() {
         .declare("shop", "certificates", r#"["dns:shop.example"]"#)
         .declare("rival", "certificates", r#"["uri:spiffe://example/rival"]"#);
     let server = Server::start_at(home_with(&authority, &[]), &settings).await;
-    let shop = authority.client(10, &["SHOP.example", "spiffe://example/shop"]);
+    let shop = authority.client(10, &["SHOP.example", "https://example/shop"]);
     let rival = authority.client(11, &["spiffe://example/rival"]);
 
     let unnamed = bare(&server, &authority, &shop, "").await;

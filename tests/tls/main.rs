@@ -10,3 +10,4 @@ mod common;
 mod encrypted;
 mod reload;
 mod start;
+mod svids;

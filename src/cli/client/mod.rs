@@ -3,6 +3,7 @@
 mod fields;
 mod keys;
 mod registration;
+mod secret_removal;
 mod secrets;
 
 use std::path::PathBuf;
@@ -11,6 +12,7 @@ use self::{
     fields::{CLEARABLE, COLUMNS, Values, shown},
     keys::Keys,
     registration::{get, set_disabled, update},
+    secret_removal::RemoveSecrets,
     secrets::{Last, NewSecret, RotateSecret},
 };
 use super::{
@@ -45,6 +47,8 @@ pub(super) enum Action {
     /// Gives a client another secret and prints it, once; the newest one of before stays good for
     /// a while
     RotateSecret(RotateSecret),
+    /// Takes every secret from a client that has a certificate, an identity or a key; grants live on
+    RemoveSecrets(RemoveSecrets),
     /// Manages the public keys by which a client signs assertions in the place of a secret
     Key(Keys),
     /// Refuses a client everywhere and ends every grant of it
@@ -166,6 +170,7 @@ impl Client {
                 fields
             }
             Action::RotateSecret(rotate) => return rotate.run(admin, self.output).await,
+            Action::RemoveSecrets(remove) => remove.run(admin).await?,
             Action::Key(keys) => return keys.run(admin, self.output).await,
             Action::Disable(certain) => {
                 certain.confirm("Disables", admin, &server).await?;

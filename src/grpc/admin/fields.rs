@@ -71,7 +71,12 @@ pub(super) fn patch(
         attributes: mask
             .read("attributes", || attributes("client.attributes", &client.attributes))?,
         disabled: mask.read("disabled", || Ok(client.disabled))?,
+        removes_secrets: mask.names("secrets"),
     };
+    if patch.removes_secrets && !client.secrets.is_empty() {
+        let problem = "can only be emptied: RotateClientSecret gives a client a secret";
+        return Err(Error::InvalidRequest { field: "client.secrets", problem });
+    }
     mask.finish("must name fields that can be changed, of the top level")?;
     Ok(patch)
 }

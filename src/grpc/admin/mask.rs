@@ -44,6 +44,12 @@ impl Mask {
         named.then(read).transpose()
     }
 
+    /// Returns whether the mask itself names a field, which a message with every field does not speak of.
+    pub(super) fn names(&mut self, field: &'static str) -> bool {
+        self.known.push(field);
+        self.paths.as_ref().is_some_and(|paths| paths.iter().any(|path| path == field))
+    }
+
     /// Ends the reading.
     ///
     /// # Errors

@@ -15,7 +15,10 @@ use rustls::{
 };
 use x509_cert::{Certificate, der::Decode as _};
 
-use super::{TlsError, client_verifier::Discreet, files::Contents, identities::hosts};
+use super::{
+    TlsError, client_verifier::Discreet, files::Contents, identities::hosts,
+    trust_domains::ByTrustDomain,
+};
 use crate::{
     config::{ClientCertificates, TlsSettings},
     domain::time::Timestamp,
@@ -147,16 +150,34 @@ fn verifier(
     contents: &Contents,
     provider: &Arc<CryptoProvider>,
 ) -> Result<Arc<dyn ClientCertVerifier>, TlsError> {
+    let authorities = certificates(&clients.ca, &contents.client_ca)?;
+    // A list that is out of date is no list: who was revoked since is not on it.
+    let lists = match &clients.crl {
+        Some(crl) => lists(crl, &contents.crl)?,
+        None => Vec::new(),
+    };
+    let verifier = ByTrustDomain::over(&authorities, |authorities| {
+        verifier_of(authorities, &lists, clients, provider)
+    })?;
+    Ok(Arc::new(Discreet::over(Arc::new(verifier))))
+}
+
+/// A verifier that trusts these authorities alone.
+fn verifier_of(
+    authorities: &[CertificateDer<'static>],
+    lists: &[CertificateRevocationListDer<'static>],
+    clients: &ClientCertificates,
+    provider: &Arc<CryptoProvider>,
+) -> Result<Arc<dyn ClientCertVerifier>, TlsError> {
     let mut roots = RootCertStore::empty();
-    for authority in certificates(&clients.ca, &contents.client_ca)? {
-        let added = roots.add(authority);
+    for authority in authorities {
+        let added = roots.add(authority.clone());
         added.map_err(|_| unfit(&clients.ca, "one of its certificates cannot be read"))?;
     }
     let builder =
         WebPkiClientVerifier::builder_with_provider(Arc::new(roots), Arc::clone(provider));
     let builder = match &clients.crl {
-        // A list that is out of date is no list: who was revoked since is not on it.
-        Some(crl) => builder.with_crls(lists(crl, &contents.crl)?).enforce_revocation_expiration(),
+        Some(_) => builder.with_crls(lists.to_owned()).enforce_revocation_expiration(),
         None => builder,
     };
     let builder = if clients.required { builder } else { builder.allow_unauthenticated() };
@@ -166,7 +187,7 @@ fn verifier(
         }
         _ => unfit(&clients.ca, "holds no certificate of a CA"),
     })?;
-    Ok(Arc::new(Discreet::over(verifier)))
+    Ok(verifier)
 }
 
 fn lists(path: &Path, pem: &[u8]) -> Result<Vec<CertificateRevocationListDer<'static>>, TlsError> {

@@ -5,6 +5,7 @@ mod error;
 mod files;
 mod identities;
 mod material;
+mod trust_domains;
 
 use std::{io, sync::Arc};
 
