@@ -3,7 +3,7 @@
 # documented APIs, OAuth 2.0 libraries, clients generated from an OpenAPI description, schemathesis,
 # and django-oauth-toolkit as a second opinion. Arguments go to pytest.
 #
-# Needs curl, Go and Node 20 beside what tests/clients.sh needs.
+# Needs curl, Go, Node 20, a JDK and Maven beside what tests/clients.sh needs.
 set -euo pipefail
 # shellcheck source=tests/tools.bash
 source "$(dirname "${BASH_SOURCE[0]}")/tools.bash"
@@ -12,5 +12,6 @@ home=$tools/http
 require cargo curl go node npm python3
 install_venv tests/http/requirements.txt "$home/venv"
 install_node_modules tests/http/node "$home/node"
+install_jars
 build_jeton
 exec "$home/venv/bin/pytest" -p no:cacheprovider tests/http "$@"

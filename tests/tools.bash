@@ -10,6 +10,7 @@ kustomize_version=v5.8.1
 protoc_gen_go=v1.36.11
 protoc_gen_go_grpc=v1.6.0
 spire_version=v1.13.3
+maven_dependency_plugin=org.apache.maven.plugins:maven-dependency-plugin:3.8.1
 
 export PATH=$tools/bin:$PATH:/usr/sbin
 export PYTHONDONTWRITEBYTECODE=1
@@ -206,6 +207,22 @@ install_spire() {
     alone build_spire
 }
 
+# copy_jars POM TO: what the file names, with what that needs.
+copy_jars() {
+    local wanted=$1 to=$2
+    cmp --silent "$wanted" "$to/pom.xml" && return
+    rm -rf "$to"
+    mvn --quiet --batch-mode --file "$wanted" "$maven_dependency_plugin:copy-dependencies" -DoutputDirectory="$to"
+    cp "$wanted" "$to/pom.xml"
+}
+
+# The libraries of Java that tests/http tries.
+install_jars() {
+    install_java
+    install_maven
+    alone copy_jars tests/http/java/pom.xml "$tools/http/java"
+}
+
 # The newest PostgreSQL that the system's packages have, without a cluster of its own.
 install_postgres() {
     [[ $EUID != 0 ]] || install -D --mode 644 /dev/stdin /etc/postgresql-common/createcluster.conf \
@@ -248,6 +265,7 @@ install_all() {
     install_venv tests/http/requirements.txt "$tools/http/venv"
     install_node_modules tests/http/node "$tools/http/node"
     install_node_modules tests/page "$tools/page"
+    install_jars
     install_venv tests/deploy/requirements.txt "$tools/deploy/venv"
     install_venv tests/keep_alive/requirements.txt "$tools/keep_alive"
     install_venv tests/examples/requirements.txt "$tools/examples/protoc"

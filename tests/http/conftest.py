@@ -86,6 +86,14 @@ def node_home() -> Path:
 
 
 @pytest.fixture(scope="session")
+def jars() -> Path:
+    """Where the libraries of Java are."""
+    found = NODE_HOME.with_name("java")
+    assert (found / "pom.xml").is_file(), "libraries of Java are missing: run tests/http.sh"
+    return found
+
+
+@pytest.fixture(scope="session")
 def go_discovery(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The program of discovery/, built."""
     program = tmp_path_factory.mktemp("discovery") / "discovery"

@@ -197,6 +197,22 @@ def test_a_node_library_does_all_that_the_metadata_offers(server, node_home, lib
     assert "\n# pass " in done.stdout and "\n# pass 0\n" not in done.stdout, done.stdout
 
 
+# --- Java -------------------------------------------------------------------------------------
+
+
+def test_nimbus_signs_for_itself_at_every_endpoint(server, jars):
+    done = subprocess.run(
+        ["java", "-cp", f"{jars}/*", "java/SignsForItself.java", server.origin, c.SIGNING.id],
+        cwd=os.path.dirname(__file__),
+        env={**os.environ, "JETON_SIGNING_KEY": json.dumps(c.SIGNING_KEY.as_dict(private=True))},
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert done.stdout.count("ok: ") == 7, done.stdout
+
+
 # --- Discovery, and what gateways send --------------------------------------------------------
 
 

@@ -9,4 +9,5 @@ mod command;
 mod common;
 mod rust_client;
 mod scene;
+mod timing;
 mod tokens;
