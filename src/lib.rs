@@ -31,6 +31,8 @@ pub mod jwks;
 #[cfg(feature = "server")]
 pub mod metrics;
 #[cfg(feature = "server")]
+pub mod oidc;
+#[cfg(feature = "server")]
 pub mod ops;
 pub mod proto;
 #[cfg(feature = "server")]

@@ -7,7 +7,7 @@ use std::{
 };
 
 /// Every folder of `src`, with the folders of `src` that it may import. Generated types are `proto`.
-const LAYERS: [(&str, &[&str]); 18] = [
+const LAYERS: [(&str, &[&str]); 19] = [
     ("proto", &[]),
     ("domain", &[]),
     ("bearer", &["metrics"]),
@@ -18,6 +18,7 @@ const LAYERS: [(&str, &[&str]); 18] = [
     ("service", &["store", "domain", "bearer", "jose", "metrics"]),
     ("config", &["domain", "bearer"]),
     ("jwks", &["config", "jose"]),
+    ("oidc", &["config", "domain", "jose", "jwks"]),
     ("telemetry", &["config", "domain", "metrics"]),
     ("transport", &["config", "domain", "metrics"]),
     (
@@ -59,7 +60,17 @@ const LAYERS: [(&str, &[&str]); 18] = [
     ),
     (
         "cli",
-        &["app", "bearer", "client", "config", "figures", "telemetry", "proto", "domain::secret"],
+        &[
+            "app",
+            "bearer",
+            "client",
+            "config",
+            "figures",
+            "oidc",
+            "telemetry",
+            "proto",
+            "domain::secret",
+        ],
     ),
 ];
 

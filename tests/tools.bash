@@ -7,6 +7,7 @@ tools=$PWD/target/tools
 buf_version=1.75.0
 grpcurl_version=v1.9.4
 kustomize_version=v5.8.1
+keycloak_version=26.7.3
 protoc_gen_go=v1.36.11
 protoc_gen_go_grpc=v1.6.0
 spire_version=v1.13.3
@@ -275,4 +276,26 @@ install_all() {
 
 build_jeton() {
     cargo build --release --locked
+}
+
+fetch_keycloak() {
+    [[ -x $tools/keycloak/bin/kc.sh ]] && [[ "$(cat "$tools/keycloak/version" 2>/dev/null)" == "$keycloak_version" ]] &&
+        return
+    local fetched=$tools/keycloak-fetched
+    rm -rf "$fetched" "$tools/keycloak"
+    mvn --quiet --batch-mode org.apache.maven.plugins:maven-dependency-plugin:3.8.1:copy \
+        -Dartifact="org.keycloak:keycloak-quarkus-dist:$keycloak_version:zip" -DoutputDirectory="$fetched"
+    python3 -m zipfile -e "$fetched/keycloak-quarkus-dist-$keycloak_version.zip" "$fetched"
+    mv "$fetched/keycloak-$keycloak_version" "$tools/keycloak"
+    chmod +x "$tools"/keycloak/bin/*.sh
+    # Once for all runs: with a database of files and without a cluster.
+    nice -n 19 "$tools/keycloak/bin/kc.sh" build --db=dev-file --cache=local >"$tools/keycloak/build.log"
+    echo "$keycloak_version" >"$tools/keycloak/version"
+    rm -rf "$fetched"
+}
+
+# From Maven Central.
+install_keycloak() {
+    require java mvn
+    alone fetch_keycloak
 }

@@ -9,6 +9,7 @@ use super::{
     CliError,
     encryption::{Encryption, HEADING},
     input, meant,
+    person_tokens::PersonTokens,
     profile::Profile,
     proof::Proof,
     refusal::Refusal,
@@ -18,7 +19,10 @@ use super::{
 use crate::{
     client::{self, Admin, AssertionFile},
     config::{AgentSettings, server_url},
-    proto::v1::GetStatusRequest,
+    proto::v1::{
+        GetStatusRequest, IssueTokenRequest, IssueTokenResponse,
+        token_service_client::TokenServiceClient,
+    },
 };
 
 /// Address of a server with default settings.
@@ -266,8 +270,20 @@ impl Caller {
         match proof {
             Proof::Secret(secret) => profile.client_secret = Some(secret.clone()),
             Proof::Assertion(file) => profile.assertion_file = Some(file.path().to_owned()),
+            Proof::Person(tokens) => profile.person = Some(PersonTokens::clone(tokens)),
         }
         Ok(profile)
+    }
+
+    /// Asks the first server of the profile for tokens.
+    pub(super) async fn issue(
+        &self,
+        profile: &Profile,
+        request: IssueTokenRequest,
+    ) -> Result<IssueTokenResponse, CliError> {
+        let channel = self.server.reach(profile).await?;
+        let issued = TokenServiceClient::new(channel).issue_token(request).await;
+        Ok(issued?.into_inner())
     }
 
     /// Asks the first server of the profile whether it knows the client by that proof.

@@ -13,6 +13,7 @@ use crate::{
     },
     client::AssertionFileError,
     config::{Faults, ListenAddress},
+    oidc::OidcError,
     telemetry::LogError,
 };
 
@@ -57,6 +58,12 @@ pub(super) enum CliError {
     /// The log has said why the process ends.
     #[error("see the log")]
     Logged,
+    /// Nobody is logged in at the identity provider.
+    #[error(transparent)]
+    Oidc(#[from] OidcError),
+    /// The tokens of a person have ended.
+    #[error("the login of profile {0} has ended: log in again, jeton login {0} --issuer …")]
+    LoginEnded(String),
     /// The server refused.
     #[error("{0}")]
     Refused(Box<Refusal>),

@@ -10,7 +10,7 @@ const EXAMPLES: &[(&str, &str)] = &[
     ),
     (
         "login",
-        "jeton login prod --server https://tokens.example:50051 --client-id operator\njeton login prod --client-id operator < secret",
+        "jeton login prod --server https://tokens.example:50051 --client-id operator\njeton login prod --client-id operator < secret\njeton login ada --issuer https://login.example.com/realms/staff --client-id cli",
     ),
     ("serve", "jeton serve --dev\njeton serve --config jeton.toml"),
     (

@@ -7,6 +7,7 @@ use super::{
     connection::Caller,
     input, meant,
     output::{self, Fields, Format},
+    person_login::{Kept, PersonLogin},
     profiles,
     proof::Proof,
 };
@@ -29,6 +30,9 @@ pub(super) struct Login {
     #[command(flatten)]
     caller: Caller,
 
+    #[command(flatten)]
+    person: PersonLogin,
+
     /// Format of the outcome
     #[arg(long, value_enum, default_value = "table")]
     output: Format,
@@ -38,6 +42,13 @@ impl Login {
     /// The secret comes from a prompt or from standard input, and lies in the profile's file alone, which
     /// nobody else can read. Of an assertion the profile has the file's path.
     pub(super) async fn run(self) -> Result<(), CliError> {
+        if let Some(issuer) = self.person.issuer().map(str::to_owned) {
+            if self.caller.assertion_file()?.is_some() {
+                return Err(CliError::Usage("--issuer logs a person in: give no --assertion-file"));
+            }
+            let kept = Kept { name: &self.name, also: self.also, unchecked: self.unchecked };
+            return self.person.run(&issuer, &self.caller, kept, self.output).await;
+        }
         let proof = match (self.caller.assertion_file()?, input::client_secret_variable()?) {
             (Some(file), _) => Proof::Assertion(AssertionFile::at(file)),
             (None, Some(secret)) => Proof::Secret(secret),

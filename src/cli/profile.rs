@@ -13,7 +13,7 @@ use toml_span::{
 };
 use zeroize::Zeroizing;
 
-use super::encryption::Encryption;
+use super::{encryption::Encryption, person_tokens::PersonTokens};
 use crate::{
     config::{Environment as _, ProcessEnvironment},
     domain::secret::Secret,
@@ -32,6 +32,8 @@ pub(super) struct Profile {
     pub(super) client_secret: Option<Secret>,
     /// In place of a secret.
     pub(super) assertion_file: Option<PathBuf>,
+    /// Tokens of a person, by which commands call.
+    pub(super) person: Option<PersonTokens>,
 }
 
 /// Reason for which a profile cannot be used. None of these quotes the file, which holds secrets, nor the name
@@ -79,6 +81,7 @@ impl Profile {
             return Err(fault(at, "a profile is a table"));
         };
         let mut profile = Self::default();
+        let (mut access_token, mut refresh_token, mut expire_time) = (None, None, None);
         for (key, mut value) in entries {
             if &*key.name == "servers" {
                 let servers = strings(value);
@@ -101,9 +104,13 @@ impl Profile {
                     profile.client_secret = Some(secret);
                 }
                 "assertion_file" => profile.assertion_file = Some(text.into()),
+                "access_token" => access_token = Some(Secret::new(text)),
+                "access_token_expire_time" => expire_time = Some(text),
+                "refresh_token" => refresh_token = Some(Secret::new(text)),
                 _ => {
                     let problem = "a profile has server or servers, ca, cert, key, client_id and \
-                                   client_secret or assertion_file, nothing else";
+                                   client_secret or assertion_file, nothing else but what jeton \
+                                   login writes";
                     return Err(fault(key.span.start, problem));
                 }
             }
@@ -111,6 +118,13 @@ impl Profile {
         if profile.client_secret.is_some() && profile.assertion_file.is_some() {
             return Err(fault(at, "a profile has client_secret or assertion_file, not both"));
         }
+        profile.person = access_token.map(|access_token| PersonTokens {
+            access_token,
+            expire_time: expire_time.unwrap_or_default(),
+            refresh_token: refresh_token.unwrap_or_else(|| Secret::new("")),
+            client_secret: profile.client_secret.clone().unwrap_or_else(|| Secret::new("")),
+            profile: name.to_owned(),
+        });
         Ok(profile)
     }
 }

@@ -43,7 +43,7 @@ pub(super) fn keep(name: &str, kept: &Profile) -> Result<PathBuf, ProfileError> 
 }
 
 /// A name that needs no quotes.
-fn check_name(name: &str) -> Result<(), ProfileError> {
+pub(super) fn check_name(name: &str) -> Result<(), ProfileError> {
     let plain = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '_';
     let good = !name.is_empty() && name.chars().all(plain);
     if good { Ok(()) } else { Err(ProfileError::Name) }
@@ -93,6 +93,17 @@ fn table(name: &str, profile: &Profile) -> Result<Zeroizing<String>, ProfileErro
     if let Some(secret) = profile.client_secret.as_ref().filter(|secret| !secret.is_empty()) {
         let secret = Zeroizing::new(quoted(secret.expose())?);
         table.push_str(&Zeroizing::new(format!("client_secret = {}\n", *secret)));
+    }
+    if let Some(tokens) = &profile.person {
+        table.extend(["access_token_expire_time = ", &quoted(&tokens.expire_time)?, "\n"]);
+        for (key, token) in
+            [("access_token", &tokens.access_token), ("refresh_token", &tokens.refresh_token)]
+        {
+            if !token.is_empty() {
+                let token = Zeroizing::new(quoted(token.expose())?);
+                table.push_str(&Zeroizing::new(format!("{key} = {}\n", *token)));
+            }
+        }
     }
     Ok(table)
 }

@@ -1,8 +1,8 @@
-//! The proof of who calls: the client's secret, or an assertion of a trusted issuer.
+//! The proof of who calls: the client's secret, an assertion of a trusted issuer, or tokens of a person.
 
 use tonic::transport::Channel;
 
-use super::{CliError, profile::Profile};
+use super::{CliError, person_renewal, person_tokens::PersonTokens, profile::Profile};
 use crate::{
     client::{
         ASSERTION_TYPE, AssertionFile, Authorization, Basic, Credentials, OwnToken, TokenClient,
@@ -17,6 +17,8 @@ pub(super) enum Proof {
     Secret(Secret),
     /// A file with an assertion of a trusted issuer.
     Assertion(AssertionFile),
+    /// Tokens of a person who has logged in at the client.
+    Person(Box<PersonTokens>),
 }
 
 /// The fields of a request that prove who calls.
@@ -36,6 +38,9 @@ impl Proof {
 
     /// Returns the proof of a profile's client, if the profile has one.
     pub(super) fn of(profile: &Profile) -> Option<Self> {
+        if let Some(tokens) = &profile.person {
+            return Some(Self::Person(Box::new(tokens.clone())));
+        }
         match (&profile.assertion_file, &profile.client_secret) {
             (Some(file), _) => Some(Self::Assertion(AssertionFile::at(file))),
             (None, secret) => secret.clone().map(Self::Secret),
@@ -56,6 +61,9 @@ impl Proof {
                 file.read().await?.expose().clone_into(&mut fields.client_assertion);
                 ASSERTION_TYPE.clone_into(&mut fields.client_assertion_type);
             }
+            Self::Person(tokens) => {
+                tokens.client_secret.expose().clone_into(&mut fields.client_secret);
+            }
         }
         Ok(fields)
     }
@@ -68,6 +76,7 @@ impl Proof {
         channel: impl AsyncFnOnce() -> Result<Channel, CliError>,
     ) -> Result<Authorization, CliError> {
         match self {
+            Self::Person(tokens) => person_renewal::authorization(tokens, client_id, channel).await,
             Self::Secret(secret) => Ok(Basic::new(client_id, secret).into()),
             Self::Assertion(file) => {
                 file.read().await?;

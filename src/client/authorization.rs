@@ -6,7 +6,10 @@ use tonic::{
     service::Interceptor,
 };
 
+use zeroize::Zeroizing;
+
 use super::{Basic, IssuedToken};
+use crate::domain::secret::Secret;
 
 /// Value of `authorization`, marked as sensitive, so that no log shows it.
 #[derive(Clone, Debug)]
@@ -26,6 +29,18 @@ impl From<&IssuedToken> for Authorization {
 }
 
 impl Authorization {
+    /// An access token (RFC 6750 §2.1).
+    ///
+    /// # Errors
+    /// Fails for text that no token is: one with control characters, or outside ASCII.
+    pub fn bearer(token: &Secret) -> Result<Self, Status> {
+        let header = Zeroizing::new(format!("Bearer {}", token.expose()));
+        let no_token = || Status::invalid_argument("the access token is no token");
+        let mut value: MetadataValue<Ascii> = header.parse().map_err(|_| no_token())?;
+        value.set_sensitive(true);
+        Ok(Self(value))
+    }
+
     /// Creates a request with it.
     pub fn on<T>(&self, message: T) -> Request<T> {
         let mut request = Request::new(message);

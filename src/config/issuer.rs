@@ -46,6 +46,17 @@ pub struct KeyUrl {
     pub bearer: Option<PathBuf>,
 }
 
+impl KeyUrl {
+    /// Reads a URL of an issuer, whose certificate is of the CAs in the file `ca`, or of the system's.
+    ///
+    /// # Errors
+    /// For a URL that is neither https nor http to this machine, and for one with user, password or
+    /// fragment.
+    pub fn parse(text: &str, ca: Option<PathBuf>) -> Result<Self, Invalid> {
+        Ok(Self { uri: url(text)?, ca, bearer: None })
+    }
+}
+
 /// Longest `iss`, in bytes.
 const MAX_ISSUER_BYTES: usize = 1_024;
 

@@ -1,9 +1,9 @@
-//! One GET of a key set: bounded in time and size, and nowhere but to the URL of the settings.
+//! One request to an issuer: bounded in time and size, and nowhere but to the URL that is given.
 
 use std::{io, time::Duration};
 
-use http::{HeaderValue, Request, StatusCode, header};
-use http_body_util::{BodyExt as _, Empty, LengthLimitError, Limited};
+use http::{HeaderValue, Method, Request, StatusCode, header};
+use http_body_util::{BodyExt as _, Full, LengthLimitError, Limited};
 use hyper::{body::Bytes, client::conn::http1};
 use hyper_util::rt::TokioIo;
 use thiserror::Error;
@@ -42,11 +42,11 @@ pub enum GetError {
     /// It took too long.
     #[error("no answer within {} seconds", ALL.as_secs())]
     TimedOut,
-    /// The answer is another one than a key set.
+    /// The answer is a refusal, or a redirect.
     #[error("the answer is {}{}", .0, advice(*.0))]
     Status(StatusCode),
     /// The answer is too long.
-    #[error("the answer is longer than 1 MiB")]
+    #[error("the answer is too long")]
     TooLong,
     /// The answer is no HTTP, or ends early.
     #[error("no answer: {0}")]
@@ -69,9 +69,42 @@ impl GetError {
 }
 
 /// Returns the body of a GET, of at most `most` bytes.
-pub(super) async fn get(url: &KeyUrl, most: usize) -> Result<Vec<u8>, GetError> {
+///
+/// # Errors
+/// See [`GetError`]; `Status` for an answer other than 200.
+pub async fn get(url: &KeyUrl, most: usize) -> Result<Vec<u8>, GetError> {
+    let (status, body) = exchange(url, request(url)?, most).await?;
+    if status == StatusCode::OK { Ok(body) } else { Err(GetError::Status(status)) }
+}
+
+/// Posts a form, and returns the body of the answer, of at most `most` bytes.
+///
+/// # Errors
+/// See [`GetError`]; `Status` for an answer other than 200 and 400 (RFC 6749 §5.2).
+pub async fn post_form(
+    url: &KeyUrl,
+    form: Zeroizing<String>,
+    most: usize,
+) -> Result<Zeroizing<Vec<u8>>, GetError> {
+    let mut request = request(url)?;
+    *request.method_mut() = Method::POST;
+    let headers = request.headers_mut();
+    let form_type = HeaderValue::from_static("application/x-www-form-urlencoded");
+    headers.insert(header::CONTENT_TYPE, form_type);
+    *request.body_mut() = Full::from(form.as_bytes().to_vec());
+    let (status, body) = exchange(url, request, most).await?;
+    match status {
+        StatusCode::OK | StatusCode::BAD_REQUEST => Ok(Zeroizing::new(body)),
+        status => Err(GetError::Status(status)),
+    }
+}
+
+async fn exchange(
+    url: &KeyUrl,
+    request: Request<Full<Bytes>>,
+    most: usize,
+) -> Result<(StatusCode, Vec<u8>), GetError> {
     let asking = async {
-        let request = request(url)?;
         let connecting = timeout(CONNECT, connector::connect(url)).await;
         match connecting.map_err(|_| GetError::TimedOut)?? {
             connector::Stream::Plain(stream) => ask(stream, request, most).await,
@@ -81,8 +114,8 @@ pub(super) async fn get(url: &KeyUrl, most: usize) -> Result<Vec<u8>, GetError> 
     timeout(ALL, asking).await.map_err(|_| GetError::TimedOut)?
 }
 
-fn request(url: &KeyUrl) -> Result<Request<Empty<Bytes>>, GetError> {
-    let mut request = Request::new(Empty::new());
+fn request(url: &KeyUrl) -> Result<Request<Full<Bytes>>, GetError> {
+    let mut request = Request::new(Full::default());
     let path = url.uri.path_and_query().map_or("/", |path| path.as_str());
     *request.uri_mut() = path.parse().unwrap_or_default();
     let headers = request.headers_mut();
@@ -110,18 +143,19 @@ fn bearer(token: &[u8]) -> io::Result<HeaderValue> {
 
 async fn ask(
     stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
-    request: Request<Empty<Bytes>>,
+    request: Request<Full<Bytes>>,
     most: usize,
-) -> Result<Vec<u8>, GetError> {
+) -> Result<(StatusCode, Vec<u8>), GetError> {
     let builder = http1::Builder::new().max_buf_size(HEAD_BYTES).clone();
     let (mut sender, connection) = builder.handshake(TokioIo::new(stream)).await?;
     let answering = async {
         let answer = sender.send_request(request).await?;
-        if answer.status() != StatusCode::OK {
-            return Err(GetError::Status(answer.status()));
+        let status = answer.status();
+        if !matches!(status, StatusCode::OK | StatusCode::BAD_REQUEST) {
+            return Err(GetError::Status(status));
         }
         let body = Limited::new(answer.into_body(), most).collect().await;
-        Ok(body.map_err(fault)?.to_bytes().to_vec())
+        Ok((status, body.map_err(fault)?.to_bytes().to_vec()))
     };
     tokio::select! {
         answer = answering => answer,

@@ -3,11 +3,14 @@
 //! | file | contents |
 //! |---|---|
 //! | `published` | [`PublishedKeys`], one issuer's place, and its reading |
-//! | `https` | one GET, within bounds |
+//! | `https` | one request, within bounds |
 //! | `connector` | the TCP and TLS connection for it |
 
 mod connector;
 mod https;
 mod published;
 
-pub use self::published::{Publication, PublishedKeys, ReadError};
+pub use self::{
+    https::{GetError, get, post_form},
+    published::{Publication, PublishedKeys, ReadError},
+};

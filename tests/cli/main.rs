@@ -17,6 +17,7 @@ mod jeton;
 mod lockout;
 mod login;
 mod output;
+mod person_login;
 mod profile;
 mod start;
 mod status;

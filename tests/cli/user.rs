@@ -127,3 +127,26 @@ async fn a_user_is_named_in_one_way() {
     }
     server.stop().await;
 }
+
+#[tokio::test]
+async fn a_user_lists_identities_and_needs_no_password_then() {
+    let server = Administered::start().await;
+    let one = "issuer=corp,subject=8f2c6a0e";
+    let created = server.jeton("user create carol --identity issuer=corp,subject=77aa1b02").json();
+    assert_eq!(created["identities"], json!(["issuer=corp,subject=77aa1b02"]));
+    assert_eq!(created["has_password"], false);
+    let linked = server.jeton("user update alice --identity").and(one).json();
+    assert_eq!((&linked["identities"], &linked["has_password"]), (&json!([one]), &json!(true)));
+    let taken = server.jeton("user update bob --identity").and(one).run();
+    taken.failed(1, &["ALREADY_EXISTS"]);
+    for wrong in ["corp", "issuer=corp", "issuer=,subject=a", "issuer=corp,subject="] {
+        let refused = server.jeton("user update bob --identity").and(wrong).run();
+        assert_eq!(refused.code, Some(2), "{refused:?}");
+        assert!(refused.err.contains("an identity is written issuer=NAME,subject=TEXT"));
+    }
+    let both = server.jeton("user update alice --clear identities --identity").and(one).run();
+    both.failed(2, &["a value is given or cleared, not both"]);
+    let cleared = server.jeton("user update alice --clear identities").json();
+    assert_eq!(cleared["identities"], json!([]));
+    server.stop().await;
+}

@@ -31,6 +31,8 @@ impl OwnProof {
                 Self::Secret(SecretSource { file: None, known: Arc::new(Mutex::new(secret)) })
             }
             Proof::Assertion(file) => Self::Assertion(file),
+            // An agent is a client: it does not act for a person.
+            Proof::Person(tokens) => Self::of(Proof::Secret(tokens.client_secret)),
         }
     }
 
