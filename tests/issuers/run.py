@@ -20,6 +20,7 @@ from pathlib import Path
 # Generous: a slow machine is no failure, a hang is.
 LIMIT = 60.0
 HERE = "https://tokens.example"
+JWT_BEARER = "urn:ietf:params:oauth:grant-type:jwt-bearer"
 ASSERTION = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
 
 
@@ -102,6 +103,9 @@ class OpenBao:
             "short": {"client_id": HERE, "ttl": "1s"},
             "long": {"client_id": HERE, "ttl": "23h"},
         }
+        # An identity token of a person, with the claims that jeton maps.
+        template = '{"preferred_username": {{identity.entity.name}}, "team": {{identity.entity.metadata.team}}}'
+        roles["people"] = {"client_id": "web-app", "ttl": "10m", "template": template}
         for name, role in roles.items():
             self.call("POST", f"identity/oidc/role/{name}", {"key": "workloads", **role})
         for user in ("orders", "stranger"):
@@ -143,6 +147,13 @@ jwks_url = "{bao.url}/v1/identity/oidc/.well-known/keys"
 refresh_interval = "10s"
 clock_skew = "0s"
 max_lifetime = "1h"
+[issuer.users]
+audiences = [{{ id = "web-app", clients = ["web"] }}]
+create = true
+[[client]]
+id = "web"
+secret = "a-secret-of-this-test"
+grants = ["jwt_bearer"]
 [[client]]
 id = "orders"
 grants = ["client_credentials"]
@@ -174,6 +185,10 @@ identities = [{{ issuer = "bao", subject = "{subject}" }}]
     def log_in(self, assertion: str) -> tuple[int, dict]:
         credentials = {"client_assertion_type": ASSERTION, "client_assertion": assertion}
         return self.post("/oauth/token", {"grant_type": "client_credentials", **credentials})
+
+    def show(self, id_token: str) -> tuple[int, dict]:
+        client = {"client_id": "web", "client_secret": "a-secret-of-this-test"}
+        return self.post("/oauth/token", {"grant_type": JWT_BEARER, "assertion": id_token, **client})
 
     def refused(self, assertion: str, status: int = 401, error: str = "invalid_client") -> None:
         got, answer = self.log_in(assertion)
@@ -235,6 +250,17 @@ def scenes(bao: OpenBao, jeton: Jeton) -> None:
     jeton.refused(f"{head}.{bao.token('long').split('.')[1]}.{signature}")
     short = bao.token("short")
     until("it to expire", lambda: jeton.log_in(short)[1].get("error") == "invalid_client")
+
+    # A person's token is a login, once; a workload's is none, nor is a person's a client's.
+    person = bao.token("people")
+    status, answer = jeton.show(person)
+    assert status == 200, (status, answer)
+    asked = {"token": answer["access_token"], **credentials}
+    seen = jeton.post("/oauth/introspect", asked)[1]
+    assert seen["active"] and seen["client_id"] == "web" and seen["username"], seen
+    assert jeton.show(person)[1]["error"] == "invalid_grant"
+    assert jeton.show(bao.token("orders"))[1]["error"] == "invalid_grant"
+    jeton.refused(bao.token("people"))
 
     # A key that was not published when jeton last asked: the first token has it read again, which is
     # due ten seconds after the last reading.
