@@ -5,6 +5,7 @@
 #[expect(dead_code, reason = "the harness is every test file's")]
 mod common;
 mod crowds;
+mod floods;
 mod frames;
 mod honest;
 mod messages;

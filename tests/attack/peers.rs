@@ -7,22 +7,20 @@ use tokio::{
     io::{AsyncReadExt as _, AsyncWriteExt as _},
     net::TcpStream,
     task::JoinSet,
-    time::{Instant, sleep, timeout},
+    time::{sleep, timeout},
 };
 
 use crate::{
     crowds::{crowd, half_body, half_message},
-    frames::{
-        ACK, CONTINUATION, DATA, END_HEADERS, END_STREAM, GREETING, HEADERS, NO_FLAGS, PING, RESET,
-        SETTINGS, bomb, call, frame,
-    },
+    floods::Flood,
+    frames::{CONTINUATION, GREETING, HEADERS, NO_FLAGS, call, frame},
     messages::{self, Caller, Message},
     plain::{self, Request},
     served::Listener,
 };
 
 /// No peer lasts longer.
-const LONGEST: Duration = Duration::from_secs(20);
+pub(crate) const LONGEST: Duration = Duration::from_secs(20);
 
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Attack {
@@ -32,10 +30,16 @@ pub(crate) enum Attack {
     SlowHttpHeaders,
     HeaderBomb,
     RapidReset,
+    MadeYouReset,
     ContinuationFlood,
     EmptyDataFlood,
+    PaddedDataFlood,
     PingFlood,
     SettingsFlood,
+    TableSizes,
+    WindowUpdateFlood,
+    PriorityFlood,
+    UnknownFrames,
     UnaskedAcks,
     GzipBomb,
     ManyStreams,
@@ -51,17 +55,23 @@ pub(crate) enum Attack {
 }
 
 impl Attack {
-    const ALL: [Self; 22] = [
+    const ALL: [Self; 28] = [
         Self::IdleConnections,
         Self::SlowPreface,
         Self::SlowHeaders,
         Self::SlowHttpHeaders,
         Self::HeaderBomb,
         Self::RapidReset,
+        Self::MadeYouReset,
         Self::ContinuationFlood,
         Self::EmptyDataFlood,
+        Self::PaddedDataFlood,
         Self::PingFlood,
         Self::SettingsFlood,
+        Self::TableSizes,
+        Self::WindowUpdateFlood,
+        Self::PriorityFlood,
+        Self::UnknownFrames,
         Self::UnaskedAcks,
         Self::GzipBomb,
         Self::ManyStreams,
@@ -108,10 +118,16 @@ impl Attack {
             | Self::SlowHttpHeaders
             | Self::HeaderBomb
             | Self::RapidReset
+            | Self::MadeYouReset
             | Self::ContinuationFlood
             | Self::EmptyDataFlood
+            | Self::PaddedDataFlood
             | Self::PingFlood
             | Self::SettingsFlood
+            | Self::TableSizes
+            | Self::WindowUpdateFlood
+            | Self::PriorityFlood
+            | Self::UnknownFrames
             | Self::UnaskedAcks
             | Self::ManyStreams
             | Self::ManyHalfBodies
@@ -156,51 +172,23 @@ impl Attack {
                 let request = format!("POST {path} HTTP/1.1\r\nx: {}", "y".repeat(1_000));
                 slow(address, 100, request.into_bytes()).await
             }
-            Self::HeaderBomb => {
-                let words = frame(HEADERS, END_HEADERS | END_STREAM, 1, &bomb(path));
-                flood(address, 25, "blocks of 46 MB", move |_| words.clone(), 1).await
-            }
-            Self::RapidReset => {
-                let of = move |number| {
-                    let stream = 2 * number + 1;
-                    let opened = frame(HEADERS, END_HEADERS | END_STREAM, stream, &opened);
-                    [opened, frame(RESET, NO_FLAGS, stream, &[0, 0, 0, 8])].concat()
-                };
-                flood(address, 5, "streams opened and reset", of, 10_000).await
-            }
-            Self::ContinuationFlood => {
-                let of = move |number| match number {
-                    0 => frame(HEADERS, NO_FLAGS, 1, &opened),
-                    _ => frame(CONTINUATION, NO_FLAGS, 1, &[0x00, 1, b'a', 1, b'b']),
-                };
-                flood(address, 5, "CONTINUATION frames", of, 50_000).await
-            }
-            Self::EmptyDataFlood => {
-                let of = move |number| match number {
-                    0 => frame(HEADERS, END_HEADERS, 1, &opened),
-                    _ => frame(DATA, NO_FLAGS, 1, b""),
-                };
-                flood(address, 5, "empty DATA frames", of, 50_000).await
-            }
-            Self::PingFlood => {
-                let ping = frame(PING, NO_FLAGS, 0, &[0; 8]);
-                flood(address, 5, "PING frames", move |_| ping.clone(), 50_000).await
-            }
-            Self::SettingsFlood => {
-                let settings = frame(SETTINGS, NO_FLAGS, 0, b"");
-                flood(address, 5, "SETTINGS frames", move |_| settings.clone(), 50_000).await
-            }
-            Self::UnaskedAcks => {
-                let ack = frame(PING, ACK, 0, &[0; 8]);
-                flood(address, 5, "answers to no PING", move |_| ack.clone(), 50_000).await
-            }
-            Self::ManyStreams => {
-                let of = move |number| frame(HEADERS, END_HEADERS, 2 * number + 1, &opened);
-                flood(address, 5, "streams opened", of, 10_000).await
-            }
             Self::ManyHalfBodies => crowd(address, 9_000, half_body(path, 30_000)).await,
             Self::LongHalfBodies => crowd(address, 600, half_body(path, 65_000)).await,
             Self::ManyHalfMessages => crowd(address, 4_000, half_message(path)).await,
+            Self::HeaderBomb
+            | Self::RapidReset
+            | Self::MadeYouReset
+            | Self::ContinuationFlood
+            | Self::EmptyDataFlood
+            | Self::PaddedDataFlood
+            | Self::PingFlood
+            | Self::SettingsFlood
+            | Self::TableSizes
+            | Self::WindowUpdateFlood
+            | Self::PriorityFlood
+            | Self::UnknownFrames
+            | Self::UnaskedAcks
+            | Self::ManyStreams => Flood::of(self, path).run(address).await,
             Self::GzipBomb
             | Self::LongMessages
             | Self::HalfMessages
@@ -264,44 +252,6 @@ async fn trickle(address: &str, count: usize, words: Vec<u8>, rest: Vec<u8>) -> 
     }
     let closed = peers.join_all().await.into_iter().filter(|closed| *closed).count();
     format!("{closed} of {count} slow peers closed by the server")
-}
-
-/// From each of `peers` connections, `count` times what `of` says, as fast as it is taken.
-async fn flood(
-    address: &str,
-    peers: usize,
-    what: &str,
-    of: impl Fn(u32) -> Vec<u8> + Clone + Send + Sync + 'static,
-    count: u32,
-) -> String {
-    let mut floods = JoinSet::new();
-    for _ in 0..peers {
-        let (address, of) = (address.to_owned(), of.clone());
-        floods.spawn(async move {
-            let stream = TcpStream::connect(address).await.expect("a connection");
-            let (mut reading, mut writing) = stream.into_split();
-            let hearing = tokio::spawn(async move {
-                let mut heard = Vec::new();
-                drop(timeout(LONGEST, reading.read_to_end(&mut heard)).await);
-            });
-            let began = Instant::now();
-            let mut sent = 0_u32;
-            let mut closed = writing.write_all(GREETING).await.is_err();
-            while sent < count && !closed && began.elapsed() < LONGEST {
-                let next: Vec<u8> = (sent..(sent + 100).min(count)).flat_map(&of).collect();
-                closed = !matches!(timeout(LONGEST, writing.write_all(&next)).await, Ok(Ok(())));
-                sent += 100;
-            }
-            drop(writing);
-            drop(hearing.await);
-            (sent.min(count), closed)
-        });
-    }
-    let floods = floods.join_all().await;
-    let sent: u64 = floods.iter().map(|(sent, _)| u64::from(*sent)).sum();
-    let closed = floods.iter().filter(|(_, closed)| *closed).count();
-    let most = u64::from(count) * u64::try_from(peers).expect("few peers");
-    format!("{sent} of {most} {what}; {closed} of {peers} connections cut before their end")
 }
 
 /// 64 MiB that are 64 KiB on the wire, to every path.
