@@ -48,8 +48,16 @@ struct Recording {
     events: watch::Sender<Bytes>,
 }
 
+/// A page, and what it was made of.
+struct Made {
+    standing: Standing,
+    readings: u32,
+    html: Bytes,
+}
+
 struct Kept {
     recorded: Recorded,
+    page: Option<Made>,
     last: Option<(Instant, Reading)>,
     readings: u32,
     /// Refusals by cause, a minute apart, the oldest first.
@@ -69,7 +77,7 @@ impl Recorder {
             history: History::of(MOMENTS),
             lately: Vec::new(),
         };
-        let kept = Kept { recorded, last: None, readings: 0, counts: VecDeque::new() };
+        let kept = Kept { recorded, page: None, last: None, readings: 0, counts: VecDeque::new() };
         let (kept, events) = (Mutex::new(kept), watch::Sender::new(Bytes::new()));
         Self(Arc::new(Recording { exposition, liveness, readiness, clock, kept, events }))
     }
@@ -90,12 +98,21 @@ impl Recorder {
         }
     }
 
-    /// Returns the page as it is now.
-    pub(super) fn page(&self) -> String {
-        page::page(
-            &self.standing(),
-            &self.0.kept.lock().unwrap_or_else(PoisonError::into_inner).recorded,
-        )
+    /// Returns the page as it is now. It is made once for each reading and state, however many ask: the
+    /// thread answers probes as well.
+    pub(super) fn page(&self) -> Bytes {
+        let standing = self.standing();
+        let mut kept = self.0.kept.lock().unwrap_or_else(PoisonError::into_inner);
+        let Kept { recorded, readings, page, .. } = &mut *kept;
+        let made =
+            page.take().filter(|made| made.standing == standing && made.readings == *readings);
+        let made = made.unwrap_or_else(|| {
+            let html = page::page(&standing, recorded).into();
+            Made { standing, readings: *readings, html }
+        });
+        let html = made.html.clone();
+        *page = Some(made);
+        html
     }
 
     /// Returns the newest figures as a server-sent event.

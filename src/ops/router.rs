@@ -143,7 +143,7 @@ async fn show(State((recorder, policy)): State<(Recorder, Option<HeaderValue>)>)
     let Some(policy) = policy else {
         return plain(StatusCode::INTERNAL_SERVER_ERROR, "there is no page\n".to_owned());
     };
-    let mut response = typed(StatusCode::OK, HTML, recorder.page().into());
+    let mut response = typed(StatusCode::OK, HTML, recorder.page());
     response.headers_mut().insert(CONTENT_SECURITY_POLICY, policy);
     response.headers_mut().extend(OURS);
     response
