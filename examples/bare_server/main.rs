@@ -162,6 +162,13 @@ impl TokenService for Bare {
     ) -> Result<Response<v1::GetRevocationCursorResponse>, Status> {
         not_here()
     }
+
+    async fn get_jwks(
+        &self,
+        _: Request<v1::GetJwksRequest>,
+    ) -> Result<Response<v1::GetJwksResponse>, Status> {
+        not_here()
+    }
 }
 
 /// Serves gRPC.

@@ -1,5 +1,7 @@
 //! The key ring on disk: one file a key, readable by whom it is for alone, and one that names the active key.
 
+mod signing;
+
 use std::{
     fs::{self, File, Metadata},
     io::{self, Write as _},
@@ -12,6 +14,7 @@ use rustix::process::geteuid;
 use thiserror::Error;
 use zeroize::Zeroizing;
 
+pub use self::signing::{NewSigningKey, SigningKeyError};
 use super::{access::replaceable, key_text};
 use crate::{
     config::RegularFile,

@@ -13,6 +13,7 @@ use super::{
 };
 use crate::{
     domain::key_ring::{KeyId, KeyRing},
+    jose::SigningRing,
     ops::Readiness,
     service::{RingChangeError, Service},
     store::Store,
@@ -46,13 +47,14 @@ pub(super) async fn follow_keys<S: Store>(
         let read = spawn_blocking(move || {
             let found = looked_at.fingerprint();
             // The fingerprint comes first: a change in between is met by the next look.
-            (found != before).then(|| (found, looked_at.load()))
+            (found != before).then(|| (found, looked_at.load(), looked_at.signing()))
         });
         let Ok(changed) = read.await else { continue };
-        if let Some((found, loaded)) = changed {
+        if let Some((found, loaded, signing)) = changed {
+            let signing = take_signing(&service, signing);
             if let Some(refused) = judge(&service, loaded).await {
                 seen = found;
-                fault.refused = refused;
+                fault.refused = refused.or(signing);
             }
         } else if look != 0 {
             continue;
@@ -139,6 +141,27 @@ async fn take<S: Store>(service: &Service<S>, ring: KeyRing) -> Option<Option<St
         Err(error) => {
             tracing::warn!(%error, "the key ring on disk is not in use yet");
             None
+        }
+    }
+}
+
+/// Puts the signing keys that were read into use. Returns the reason if they are refused.
+fn take_signing<S: Store>(
+    service: &Service<S>,
+    loaded: Result<SigningRing, KeyRingError>,
+) -> Option<String> {
+    match loaded {
+        Ok(ring) => {
+            let keys = ring.keys().len();
+            let active = ring.active(service.now()).map(|key| key.id().to_string());
+            if service.signing_keys().use_keys(ring) {
+                tracing::info!(active, keys, "the signing keys have changed");
+            }
+            None
+        }
+        Err(error) => {
+            tracing::error!(%error, "the signing keys on disk are refused: those before stay in use");
+            Some(error.to_string())
         }
     }
 }

@@ -19,7 +19,7 @@ use super::{
     hangup::{Hangups, OnHangup},
     issuer_watch::follow_issuer,
     key_watch::follow_keys,
-    listen::ServerState,
+    listen::{ServerState, issuer},
     listeners::{Listeners, ProcessState, Serving},
     named_keys::NamedKeys,
     open::{Opened, open},
@@ -128,7 +128,8 @@ pub async fn serve(settings: &Settings, hooks: Hooks) -> Result<(), ServeError> 
         };
         let server = ServerState { process, ready: &ready };
         let (listeners, serving) = take(steps.ports, &server).await?;
-        let Opened { store, service } = open(steps.opening, settings).await?;
+        let issuer = issuer(settings, tls.is_some(), listeners.http.as_ref());
+        let Opened { store, service } = open(steps.opening, settings, &issuer).await?;
         exposition.add([store.metrics()]);
         exposition.add(service.metrics());
         let (now, announce) = (service.now(), hooks.init_admin);

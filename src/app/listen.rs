@@ -106,16 +106,20 @@ fn check_server(
     Ok(Some((bound, CheckServer::over(listener), client.clone())))
 }
 
-/// Without an issuer in the settings clients know the server by the name of its machine.
-fn http_options(settings: &Settings, tls: bool, address: &ListenAddress) -> HttpOptions {
+/// Returns the URL that clients know the server by: without one in the settings it has the name of the
+/// machine.
+pub(super) fn issuer(settings: &Settings, tls: bool, address: Option<&ListenAddress>) -> String {
     let scheme = if tls { "https" } else { "http" };
-    let default = || match address {
-        ListenAddress::Network(address) => {
+    settings.http.issuer.clone().unwrap_or_else(|| match address {
+        Some(ListenAddress::Network(address)) => {
             format!("{scheme}://{}:{}", name_of(address.ip()), address.port())
         }
-        ListenAddress::Unix(_) => format!("{scheme}://{HERE}"),
-    };
-    let issuer = settings.http.issuer.clone().unwrap_or_else(default);
+        Some(ListenAddress::Unix(_)) | None => format!("{scheme}://{HERE}"),
+    })
+}
+
+fn http_options(settings: &Settings, tls: bool, address: &ListenAddress) -> HttpOptions {
+    let issuer = issuer(settings, tls, Some(address));
     let scopes = settings.clients.iter().filter_map(|client| client.patch.allowed_scopes.as_ref());
     let scopes: BTreeSet<&str> = scopes.flat_map(Scopes::values).collect();
     HttpOptions {

@@ -31,6 +31,7 @@ mod progress;
 mod restore;
 mod service_manager;
 mod signals;
+mod signing_key_text;
 mod start;
 mod sweeper;
 mod system;
@@ -47,7 +48,7 @@ pub use self::{
     doctor::{examine, unusable_keys},
     first_admin::{Announce, FirstAdmin, FirstAdminError, new_client_secret, secret_hash},
     hangup::OnHangup,
-    key_files::{KeyFiles, KeyRingError},
+    key_files::{KeyFiles, KeyRingError, NewSigningKey, SigningKeyError},
     key_removal::{KeyRemovalError, remove_key},
     lifecycle::{Hooks, ServeError, serve, start_log},
     listeners::Listeners,
@@ -62,10 +63,14 @@ pub use self::{
 };
 pub use crate::{
     domain::{
+        algorithm::Algorithm,
         client_id::ClientId,
         client_secret::is_generated,
         key_ring::KeyId,
+        signing_key_id::SigningKeyId,
+        signing_times::SigningState,
         subject::UserId,
+        time::{Clock, Timestamp},
         token::{TOKEN_CHARS, Token, TokenKind},
     },
     grpc::NOT_SERVING,

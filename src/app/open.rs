@@ -9,7 +9,7 @@ use super::{
 use crate::{
     config::Settings,
     domain::{entropy::Entropy, policy::Policies},
-    service::{Service, TrustedIssuers},
+    service::{Service, Signing, TrustedIssuers},
     store::Engine,
 };
 
@@ -20,11 +20,18 @@ pub(super) struct Opened {
 }
 
 /// Opens everything. Nothing is served before all of it is done.
-pub(super) async fn open(opening: Opening<'_>, settings: &Settings) -> Result<Opened, StartError> {
-    let Opening { access, store, keys, hashes, declared } = opening;
+///
+/// `issuer` is the URL that clients know the server by.
+pub(super) async fn open(
+    opening: Opening<'_>,
+    settings: &Settings,
+    issuer: &str,
+) -> Result<Opened, StartError> {
+    let Opening { access, store, keys, signing, hashes, declared } = opening;
     take(access, Nothing).await?;
     let store = take(store, Nothing).await?;
     let keys = take(keys, &store).await?;
+    let signing = take(signing, Nothing).await?;
     let hashes = take(hashes, Nothing).await?;
     let clock = store.clock().unwrap_or_else(|| Arc::new(SystemClock));
     take(declared, Bringing { store: &store, hashes: &hashes, now: clock.now() }).await?;
@@ -41,6 +48,7 @@ pub(super) async fn open(opening: Opening<'_>, settings: &Settings) -> Result<Op
     let audience = settings.http.issuer.as_deref().unwrap_or_default();
     let issuers = TrustedIssuers::new(audience, rules, &clock);
     let service = Service::new(store.clone(), keys, hashes, clock, entropy, policies);
-    let service = service.trusting(Arc::new(issuers));
+    let signing = Signing::new(issuer, signing, settings.keys.jwks_max_age);
+    let service = service.trusting(Arc::new(issuers)).signing(signing);
     Ok(Opened { store, service: Arc::new(service) })
 }

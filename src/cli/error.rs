@@ -9,7 +9,7 @@ use super::{meant::NotMeant, profile::ProfileError, refusal::Refusal};
 use crate::{
     app::{
         BackupError, KeyRemovalError, KeyRingError, ResetError, RestoreError, ServeError,
-        StoreCheckError,
+        SigningKeyError, StoreCheckError,
     },
     client::AssertionFileError,
     config::{Faults, ListenAddress},
@@ -138,6 +138,9 @@ pub(super) enum CliError {
     /// The key ring is not in order, or not to be changed so.
     #[error("the key ring: {0}")]
     Keys(#[from] KeyRingError),
+    /// A signing key was not made, activated or removed.
+    #[error(transparent)]
+    SigningKey(#[from] SigningKeyError),
     /// A key was activated on disk, and a server goes on without it.
     #[error(
         "the key is active on disk, and the server does not use it. What it says of its key ring: {0}"

@@ -3,16 +3,18 @@
 use std::{path::PathBuf, time::Duration};
 
 use clap::{Args, Subcommand};
+use serde_json::Value;
 use tokio::time::{Instant, sleep};
 
 use super::{
     CliError,
     connection::Caller,
     output::{self, Fields, Format},
+    signing_key::{self, NewKey},
     store,
 };
 use crate::{
-    app::{self, KeyFiles, KeyId, SystemEntropy},
+    app::{self, KeyFiles, KeyId, SigningKeyId, SystemEntropy},
     config::{KeySettings, ProcessEnvironment, Settings},
     proto::v1::GetStatusRequest,
 };
@@ -26,7 +28,8 @@ const LONGEST: Duration = Duration::from_secs(30);
 /// Pause between two questions to the server.
 const PAUSE: Duration = Duration::from_millis(200);
 
-/// The keys that derive and tag tokens: distribute first, activate second, remove last.
+/// The keys that derive and tag tokens, and those that sign access tokens: distribute first, activate second,
+/// remove last.
 #[derive(Args, Debug)]
 pub(super) struct Key {
     /// The directory of the key ring; by default the one in the settings, or else jeton-keys
@@ -52,12 +55,16 @@ enum Action {
         /// Makes a new ring, whose only key is active; refused if there is one
         #[arg(long)]
         new: bool,
+
+        #[command(flatten)]
+        signing: NewKey,
     },
-    /// Activates a key for new tokens, and waits until a running server uses it
+    /// Activates a key for new tokens, and waits until a running server uses it. A signing key signs when it
+    /// has been published for as long as verifiers keep the keys
     Activate(Activate),
     /// Lists the keys
     List,
-    /// Removes a key that no live record names any more
+    /// Removes a key that no live record names any more, or whose signed tokens have expired
     Remove(Remove),
 }
 
@@ -66,7 +73,7 @@ enum Action {
 struct Activate {
     /// The key's id
     #[arg(value_name = "ID", value_parser = id)]
-    id: KeyId,
+    id: AnyKeyId,
 
     /// Returns at once, as for a server that does not run
     #[arg(long)]
@@ -81,7 +88,7 @@ struct Activate {
 struct Remove {
     /// The key's id
     #[arg(value_name = "ID", value_parser = id)]
-    id: KeyId,
+    id: AnyKeyId,
 
     /// The data directory to look at, while no server runs. Without it a running server is asked
     #[arg(long, value_name = "DIR")]
@@ -91,56 +98,81 @@ struct Remove {
     caller: Caller,
 }
 
-fn id(text: &str) -> Result<KeyId, &'static str> {
-    KeyId::parse(text).ok_or("must be eight hexadecimal digits")
+/// Name of a key of either kind.
+#[derive(Clone, Copy, Debug)]
+enum AnyKeyId {
+    /// A key that derives and tags.
+    Tagging(KeyId),
+    /// A key that signs access tokens.
+    Signing(SigningKeyId),
+}
+
+fn id(text: &str) -> Result<AnyKeyId, &'static str> {
+    let tagging = KeyId::parse(text).map(AnyKeyId::Tagging);
+    let signing = || SigningKeyId::parse(text).map(AnyKeyId::Signing);
+    tagging
+        .or_else(signing)
+        .ok_or("must be eight hexadecimal digits, or the 43 characters of a signing key")
 }
 
 impl Key {
     pub(super) async fn run(self) -> Result<(), CliError> {
-        let files = KeyFiles::new(&self.directory()?);
+        let KeySettings { path, jwks_max_age } = self.settings()?;
+        let files = KeyFiles::new(&path);
         let mut fields = Fields::default();
         match self.action {
-            Action::Add { new } => {
+            Action::Add { signing, .. } if signing.signs() => fields = signing.add(&files)?,
+            Action::Add { new, .. } => {
                 let id = if new { files.begin(&SystemEntropy) } else { files.add(&SystemEntropy) }?;
                 fields.add("key_id", id.to_string());
                 fields.add("active", files.existing()?.active().id() == id);
             }
-            Action::Activate(activate) => {
-                files.activate(activate.id)?;
-                let confirmed = activate.confirm().await?;
-                fields.add("key_id", activate.id.to_string());
-                fields.add("active", true);
-                fields.add("confirmed", confirmed);
-            }
+            Action::Activate(activate) => match activate.id {
+                AnyKeyId::Signing(id) => {
+                    fields = signing_key::activate(&files, id, jwks_max_age)?;
+                }
+                AnyKeyId::Tagging(id) => {
+                    files.activate(id)?;
+                    let confirmed = activate.confirm(id).await?;
+                    fields.add("key_id", id.to_string());
+                    fields.add("active", true);
+                    fields.add("confirmed", confirmed);
+                }
+            },
             Action::List => {
                 let ring = files.existing()?;
                 fields.add("active", ring.active().id().to_string());
                 let others: Vec<_> = ring.ids().skip(1).map(|id| id.to_string()).collect();
                 fields.add("others", others);
+                let signing = signing_key::list(&files)?.into_iter().map(Value::from);
+                fields.add("signing", signing.collect::<Value>());
             }
-            Action::Remove(remove) => {
-                let id = remove.id;
-                remove.run(&files).await?;
-                fields.add("key_id", id.to_string());
-                fields.add("removed", true);
-            }
+            Action::Remove(remove) => match remove.id {
+                AnyKeyId::Signing(id) => fields = signing_key::remove(&files, id)?,
+                AnyKeyId::Tagging(id) => {
+                    remove.run(&files, id).await?;
+                    fields.add("key_id", id.to_string());
+                    fields.add("removed", true);
+                }
+            },
         }
         fields.print(self.output)
     }
 
     /// A flag beats its variable, which beats the settings file, which beats the default.
-    fn directory(&self) -> Result<PathBuf, CliError> {
-        match (&self.keys, &self.config) {
-            (Some(keys), _) => Ok(keys.clone()),
-            (None, Some(config)) => Ok(Settings::keys(config, &ProcessEnvironment)?.path),
-            (None, None) => Ok(KeySettings::default().path),
-        }
+    fn settings(&self) -> Result<KeySettings, CliError> {
+        let settings = match &self.config {
+            Some(config) => Settings::keys(config, &ProcessEnvironment)?,
+            None => KeySettings::default(),
+        };
+        let path = self.keys.clone().unwrap_or(settings.path);
+        Ok(KeySettings { path, ..settings })
     }
 }
 
 impl Activate {
     /// Waits until the server makes tokens with the key. Returns whether a server was asked at all.
-    async fn confirm(&self) -> Result<bool, CliError> {
+    async fn confirm(&self, id: KeyId) -> Result<bool, CliError> {
         if self.no_wait {
             return Ok(false);
         }
@@ -152,7 +184,7 @@ impl Activate {
             return Ok(false);
         }
         let (mut admin, _) = self.caller.administer().await?;
-        let (name, until) = (self.id.to_string(), Instant::now() + LONGEST);
+        let (name, until) = (id.to_string(), Instant::now() + LONGEST);
         loop {
             let status = admin.get_status(GetStatusRequest {}).await?.into_inner();
             if status.keys.iter().any(|key| key.active && key.key_id == name) {
@@ -167,7 +199,7 @@ impl Activate {
 }
 
 impl Remove {
-    async fn run(self, files: &KeyFiles) -> Result<(), CliError> {
+    async fn run(self, files: &KeyFiles, id: KeyId) -> Result<(), CliError> {
         if let Some(store) = &self.store {
             if store::is_database(store) {
                 return Err(CliError::Usage(
@@ -175,10 +207,10 @@ impl Remove {
                      key is needed",
                 ));
             }
-            return Ok(app::remove_key(files, store, self.id).await?);
+            return Ok(app::remove_key(files, store, id).await?);
         }
         let (mut admin, _) = self.caller.administer().await?;
-        let name = self.id.to_string();
+        let name = id.to_string();
         for _ in 0..ASKED {
             let keys = admin.get_status(GetStatusRequest {}).await?.into_inner().keys;
             match keys.into_iter().find(|key| key.key_id == name) {
@@ -186,7 +218,7 @@ impl Remove {
                 Some(key) if key.active => break,
                 Some(key) if key.in_use => {}
                 // The server looks once more itself before it forgets the key.
-                Some(_) => return Ok(files.remove(self.id)?),
+                Some(_) => return Ok(files.remove(id)?),
             }
         }
         Err(CliError::KeyInUse)

@@ -43,6 +43,7 @@ mod refusal;
 mod reread;
 mod restore;
 mod serve;
+mod signing_key;
 mod status;
 mod store;
 mod table;

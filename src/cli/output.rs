@@ -76,7 +76,7 @@ impl Fields {
         self.0.iter().map(|(name, value)| (*name, value)).collect()
     }
 
-    fn get(&self, name: &str) -> Option<&Value> {
+    pub(super) fn get(&self, name: &str) -> Option<&Value> {
         self.0.iter().find(|(known, _)| *known == name).map(|(_, value)| value)
     }
 }

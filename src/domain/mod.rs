@@ -57,6 +57,8 @@ pub mod secret;
 pub mod secret_rotation;
 pub mod secret_rules;
 pub mod spiffe_id;
+pub mod signing_key_id;
+pub mod signing_times;
 mod string_class;
 pub mod subject;
 pub mod time;

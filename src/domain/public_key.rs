@@ -211,11 +211,16 @@ impl PublicKey {
 
     /// The key's SHA-256 thumbprint (RFC 7638), 43 characters of base64url: its name in commands.
     pub fn thumbprint(&self) -> String {
+        BASE64_URL_SAFE_NO_PAD.encode(self.digest())
+    }
+
+    /// The bytes of the thumbprint.
+    pub(super) fn digest(&self) -> [u8; 32] {
         // No member needs an escape.
         let members = self.members();
         let members = members.iter().map(|(name, value)| format!("\"{name}\":\"{value}\""));
         let text = format!("{{{}}}", members.collect::<Vec<_>>().join(","));
-        BASE64_URL_SAFE_NO_PAD.encode(Sha256::digest(text))
+        Sha256::digest(text).into()
     }
 }
 

@@ -211,4 +211,11 @@ impl<K: Introspector + OwnTokens + Send + Sync + 'static> TokenService for Agent
     ) -> Result<Response<v1::GetRevocationCursorResponse>, Status> {
         Err(elsewhere())
     }
+
+    async fn get_jwks(
+        &self,
+        _: Request<v1::GetJwksRequest>,
+    ) -> Result<Response<v1::GetJwksResponse>, Status> {
+        Err(elsewhere())
+    }
 }

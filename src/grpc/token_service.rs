@@ -15,7 +15,7 @@ use super::{
 use crate::{
     domain::error::Error,
     proto::v1::{self, token_service_server::TokenService},
-    service::{Ready, Watch},
+    service::{Jwks, Ready, Watch},
     store::Store,
 };
 
@@ -79,6 +79,13 @@ impl<S: Store> Tokens<S> {
         let feed_position = cursor.position().0;
         Ok(v1::GetRevocationCursorResponse { cursor: cursor.to_text(), feed_position })
     }
+
+    /// Returns the public keys, which need no caller.
+    fn jwks(&self) -> Result<v1::GetJwksResponse, Error> {
+        let service = self.service.get()?;
+        let Jwks { text, max_age } = service.signing_keys().jwks(service.now());
+        Ok(v1::GetJwksResponse { jwks: text, max_age: Some(convert::duration(max_age)) })
+    }
 }
 
 fn answer<T>(outcome: Result<T, impl Into<Refusal>>) -> Result<Response<T>, Status> {
@@ -139,5 +146,12 @@ impl<S: Store> TokenService for Tokens<S> {
         request: Request<v1::GetRevocationCursorRequest>,
     ) -> Result<Response<v1::GetRevocationCursorResponse>, Status> {
         answer(self.revocation_cursor(request).await)
+    }
+
+    async fn get_jwks(
+        &self,
+        _: Request<v1::GetJwksRequest>,
+    ) -> Result<Response<v1::GetJwksResponse>, Status> {
+        answer(self.jwks())
     }
 }

@@ -38,10 +38,13 @@ pub(super) fn empty(status: StatusCode) -> Response {
     response
 }
 
-/// Marks an answer as nobody's to keep (RFC 6749 §5.1). Every answer, refusals included: no new
-/// endpoint can forget a rule that has no exceptions.
+/// Marks an answer as nobody's to keep (RFC 6749 §5.1). Every answer, refusals included, so that no new
+/// endpoint can forget the rule; the exception is one that sets how long it may be kept.
 pub(super) async fn no_store(mut response: Response) -> Response {
     let headers = response.headers_mut();
+    if headers.contains_key(CACHE_CONTROL) {
+        return response;
+    }
     headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
     headers.insert(PRAGMA, HeaderValue::from_static("no-cache"));
     response

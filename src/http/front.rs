@@ -118,6 +118,7 @@ impl<S: Store> Front<S> {
             Endpoint::Revoke(revoked) => self.revoke(request, revoked).await,
             Endpoint::Introspect => self.introspect(request).await,
             Endpoint::Metadata => document(&request, &self.metadata),
+            Endpoint::Jwks => self.jwks(&request),
             Endpoint::OpenApi => document(&request, &self.description),
         }
     }

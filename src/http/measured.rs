@@ -18,6 +18,7 @@ pub struct HttpMetrics {
     revoke: Arc<CallMeter>,
     introspect: Arc<CallMeter>,
     metadata: Arc<CallMeter>,
+    jwks: Arc<CallMeter>,
     openapi: Arc<CallMeter>,
     check: Arc<CallMeter>,
 }
@@ -43,6 +44,7 @@ impl HttpMetrics {
             revoke: calls.expected("revoke"),
             introspect: calls.expected("introspect"),
             metadata: calls.expected("metadata"),
+            jwks: calls.expected("jwks"),
             openapi: calls.expected("openapi"),
             check: calls.meter("check"),
             registry,
@@ -61,6 +63,7 @@ impl HttpMetrics {
             Endpoint::Revoke(_) => &self.revoke,
             Endpoint::Introspect => &self.introspect,
             Endpoint::Metadata => &self.metadata,
+            Endpoint::Jwks => &self.jwks,
             Endpoint::OpenApi => &self.openapi,
         };
         meter.begin()

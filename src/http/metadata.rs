@@ -4,7 +4,7 @@ use serde::Serialize;
 
 use super::{
     options::HttpOptions,
-    routes::{INTROSPECT, REVOKE, TOKEN},
+    routes::{INTROSPECT, JWKS, REVOKE, TOKEN},
 };
 use crate::domain::{algorithm::Algorithm, grant_type::GrantType};
 
@@ -23,6 +23,7 @@ const TLS_METHODS: [&str; 2] = ["tls_client_auth", "self_signed_tls_client_auth"
 #[derive(Serialize)]
 struct Metadata<'a> {
     issuer: &'a str,
+    jwks_uri: String,
     token_endpoint: String,
     token_endpoint_auth_methods_supported: Vec<&'static str>,
     #[serde(skip_serializing_if = "<[&str]>::is_empty")]
@@ -53,6 +54,7 @@ pub(super) fn text(options: &HttpOptions) -> String {
     let spoken = spoken.filter(|spoken| options.people || *spoken != GrantType::JwtBearer);
     let metadata = Metadata {
         issuer: &options.issuer,
+        jwks_uri: options.url(JWKS),
         token_endpoint: options.url(TOKEN),
         token_endpoint_auth_methods_supported: with_others(CLIENT_METHODS),
         token_endpoint_auth_signing_alg_values_supported: algorithms,

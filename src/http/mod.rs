@@ -15,6 +15,7 @@ mod encoding;
 mod failure;
 mod front;
 mod introspect;
+mod jwks;
 mod measured;
 mod metadata;
 mod openapi;

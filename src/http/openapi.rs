@@ -46,6 +46,7 @@ fn describe(route: &Route, path: &str) -> Value {
         Endpoint::Metadata => {
             return document(path, "The metadata of this server (RFC 8414)", "Metadata");
         }
+        Endpoint::Jwks => return jwks(path),
         Endpoint::OpenApi => return document(path, "This description", "OpenApi"),
     };
     let schema = json!({ "schema": reference("schemas", request) });
@@ -62,6 +63,16 @@ fn describe(route: &Route, path: &str) -> Value {
     } })
 }
 
+/// Public keys, which a verifier may keep and ask for again by their tag.
+fn jwks(path: &str) -> Value {
+    let mut described = document(path, "The public keys of signed access tokens", "Jwks");
+    described["get"]["responses"] = json!({
+        "200": success("The keys", "application/jwk-set+json", "Jwks"),
+        "304": { "description": "The keys are those of the tag in `If-None-Match`" },
+    });
+    described
+}
+
 fn document(path: &str, summary: &str, schema: &str) -> Value {
     json!({ "get": {
         "operationId": operation_id(path),
@@ -76,7 +87,7 @@ fn security(endpoint: Endpoint) -> Value {
     match endpoint {
         Endpoint::Introspect => json!([{ "basic": [] }, { "bearer": [] }, {}]),
         Endpoint::Token | Endpoint::Revoke(_) => json!([{ "basic": [] }, {}]),
-        Endpoint::Metadata | Endpoint::OpenApi => json!([]),
+        Endpoint::Metadata | Endpoint::Jwks | Endpoint::OpenApi => json!([]),
     }
 }
 
@@ -87,7 +98,7 @@ fn responses(route: &Route) -> Value {
         Endpoint::Revoke(Revoked::EmptyJson) => (200, json!({ "description": "Revoked" })),
         Endpoint::Revoke(Revoked::EmptyHtml) => (200, success("Revoked", "text/html", "Empty")),
         Endpoint::Revoke(Revoked::NoContent) => (204, json!({ "description": "Revoked" })),
-        Endpoint::Introspect | Endpoint::Metadata | Endpoint::OpenApi => {
+        Endpoint::Introspect | Endpoint::Metadata | Endpoint::Jwks | Endpoint::OpenApi => {
             (200, success("What is to be said", "application/json", "Introspection"))
         }
     };
@@ -151,10 +162,13 @@ mod tests {
                 | Endpoint::Revoke(Revoked::EmptyJson | Revoked::EmptyHtml)
                 | Endpoint::Introspect
                 | Endpoint::Metadata
+                | Endpoint::Jwks
                 | Endpoint::OpenApi => "200",
             };
             let mut expected = BTreeSet::from([success.to_owned()]);
-            let posted = !matches!(route.endpoint, Endpoint::Metadata | Endpoint::OpenApi);
+            expected.extend((route.endpoint == Endpoint::Jwks).then(|| "304".to_owned()));
+            let documents = [Endpoint::Metadata, Endpoint::Jwks, Endpoint::OpenApi];
+            let posted = !documents.contains(&route.endpoint);
             if posted {
                 expected.extend(failures(route).iter().map(|status| status.as_str().to_owned()));
             }

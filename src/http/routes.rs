@@ -13,6 +13,8 @@ pub(super) enum Endpoint {
     Introspect,
     /// Says where the others are (RFC 8414).
     Metadata,
+    /// Has the public keys of signed access tokens (RFC 7517).
+    Jwks,
     /// Describes the others (`OpenAPI`).
     OpenApi,
 }
@@ -65,8 +67,11 @@ pub(super) const METADATA: &str = "/.well-known/oauth-authorization-server";
 /// The only path where many clients look for the metadata (`OpenID` Connect Discovery 1.0 §4).
 pub(super) const OPENID_METADATA: &str = "/.well-known/openid-configuration";
 
+/// The path of the public keys that the metadata name.
+pub(super) const JWKS: &str = "/.well-known/jwks.json";
+
 /// Every path; tests/http/README.md names the APIs whose clients use it.
-pub(super) const ROUTES: [Route; 13] = [
+pub(super) const ROUTES: [Route; 14] = [
     standard(TOKEN, Endpoint::Token),
     Route {
         statuses: Statuses { invalid_grant: StatusCode::UNAUTHORIZED, ..STANDARD },
@@ -86,6 +91,7 @@ pub(super) const ROUTES: [Route; 13] = [
     standard("/oauth2/introspect", Endpoint::Introspect),
     standard(METADATA, Endpoint::Metadata),
     standard(OPENID_METADATA, Endpoint::Metadata),
+    standard(JWKS, Endpoint::Jwks),
     standard("/openapi.json", Endpoint::OpenApi),
 ];
 

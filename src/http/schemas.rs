@@ -38,6 +38,11 @@ pub(super) fn components() -> Value {
                 "type": "object",
                 "required": ["issuer", "token_endpoint", "response_types_supported"],
             },
+            "Jwks": {
+                "type": "object",
+                "required": ["keys"],
+                "properties": { "keys": { "type": "array", "items": { "type": "object" } } },
+            },
             "OpenApi": { "type": "object", "required": ["openapi", "paths"] },
         },
         "responses": Map::from_iter(responses),

@@ -1,4 +1,5 @@
-//! Signed tokens of others (JWS, RFC 7515) and the public keys that verify them (JWK, RFC 7517).
+//! Signed tokens of others and of this server (JWS, RFC 7515), and the keys that sign and verify them (JWK,
+//! RFC 7517).
 //!
 //! | file | contents |
 //! |---|---|
@@ -6,6 +7,8 @@
 //! | `signed_token` | [`SignedToken`], bounded and taken apart, and its verification |
 //! | `key_set` | [`KeySet`], the usable keys of a JWKS |
 //! | `key` | one key of it |
+//! | `signing_key` | [`SigningKey`], a private key of this server |
+//! | `signing_ring` | [`SigningRing`], all of them with their times, and their JWKS |
 //! | `ring` | the cryptography: `jsonwebtoken` over ring |
 //!
 //! Nothing here opens a file or a URL, and nothing that a token names is ever opened.
@@ -15,8 +18,12 @@ mod key_set;
 mod object;
 mod ring;
 mod signed_token;
+mod signing_key;
+mod signing_ring;
 
 pub use self::{
     key_set::{KeySet, KeySetFault, SkippedKey},
     signed_token::{MAX_TOKEN_BYTES, SignedToken, verify},
+    signing_key::{NotSigned, SigningKey, Unfit},
+    signing_ring::{SigningRing, TimedKey},
 };

@@ -58,6 +58,7 @@ mod retention;
 mod returns;
 mod revoke;
 mod shares;
+mod signing;
 mod status;
 mod stranger_audit;
 mod sweep;
@@ -100,6 +101,7 @@ pub use self::{
     ready::Ready,
     refresh::Refresh,
     revoke::Revoke,
+    signing::{Jwks, Signing},
     status::{IssuerState, KeyState, Status},
     sweep::SWEEP_STEP,
     tokens::Tokens,
@@ -158,6 +160,7 @@ pub struct Service<S> {
     /// Clients by their certificates and identities.
     listed: ListedIndex,
     issuers: Arc<TrustedIssuers>,
+    signing: Arc<Signing>,
     verified: Arc<VerifiedSecrets>,
     login_turns: Arc<Turns>,
     lockout: LockoutPolicy,
@@ -208,6 +211,7 @@ impl<S: Store> Service<S> {
             client_checks: ClientChecks::new(Arc::clone(&hashes), policies.guesses),
             listed: ListedIndex::default(),
             issuers: Arc::default(),
+            signing: Arc::default(),
             hashes,
             verified: Arc::new(VerifiedSecrets::new(&*entropy)),
             login_turns: Arc::default(),
@@ -237,6 +241,17 @@ impl<S: Store> Service<S> {
     #[must_use]
     pub fn trusting(self, issuers: Arc<TrustedIssuers>) -> Self {
         Self { issuers, ..self }
+    }
+
+    /// The service, which signs access tokens for the clients that are to have signed ones.
+    #[must_use]
+    pub fn signing(self, signing: Signing) -> Self {
+        Self { signing: Arc::new(signing), ..self }
+    }
+
+    /// Returns the keys that sign access tokens.
+    pub fn signing_keys(&self) -> &Arc<Signing> {
+        &self.signing
     }
 
     /// Returns the trusted issuers.

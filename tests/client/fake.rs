@@ -13,11 +13,11 @@ use jeton::{
     client::{Basic, Credentials, TokenClient},
     domain::secret::Secret,
     proto::v1::{
-        BatchIntrospectRequest, BatchIntrospectResponse, GetRevocationCursorRequest,
-        GetRevocationCursorResponse, GrantEnded, IntrospectRequest, IntrospectResponse,
-        IssueTokenRequest, IssueTokenResponse, RefreshTokenRequest, RefreshTokenResponse,
-        Revocation, RevokeTokenRequest, RevokeTokenResponse, WatchRevocationsRequest,
-        WatchRevocationsResponse,
+        BatchIntrospectRequest, BatchIntrospectResponse, GetJwksRequest, GetJwksResponse,
+        GetRevocationCursorRequest, GetRevocationCursorResponse, GrantEnded, IntrospectRequest,
+        IntrospectResponse, IssueTokenRequest, IssueTokenResponse, RefreshTokenRequest,
+        RefreshTokenResponse, Revocation, RevokeTokenRequest, RevokeTokenResponse,
+        WatchRevocationsRequest, WatchRevocationsResponse,
         revocation::Event,
         token_service_server::{TokenService, TokenServiceServer},
     },
@@ -368,6 +368,13 @@ impl TokenService for Fake {
         let cursor = world.cursor(world.feed.len());
         let feed_position = world.feed.len() as u64;
         Ok(Response::new(GetRevocationCursorResponse { cursor, feed_position }))
+    }
+
+    async fn get_jwks(
+        &self,
+        _request: Request<GetJwksRequest>,
+    ) -> Result<Response<GetJwksResponse>, Status> {
+        Err(Status::unimplemented("nobody asks"))
     }
 }
 

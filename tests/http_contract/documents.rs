@@ -107,7 +107,7 @@ async fn the_description_is_openapi_and_names_every_path_that_answers() {
     assert_eq!(description["openapi"], "3.1.0");
     assert_eq!(description["servers"], value!([{ "url": ISSUER }]));
     let paths = description["paths"].as_object().expect("paths");
-    assert_eq!(paths.len(), 26);
+    assert_eq!(paths.len(), 28);
     for (path, methods) in paths {
         let get_status = server.send(get(path)).await.status;
         let described = methods.get("get").is_some();

@@ -71,6 +71,7 @@ pub(crate) const TABLE: &[Rpc] = &[
     reader("/jeton.v1.TokenService/BatchIntrospect", "OK"),
     reader("/jeton.v1.TokenService/WatchRevocations", ""),
     reader("/jeton.v1.TokenService/GetRevocationCursor", "OK"),
+    open("/jeton.v1.TokenService/GetJwks"),
     admin("/jeton.v1.AdminService/CreateClient", &[], "INVALID_REQUEST"),
     admin("/jeton.v1.AdminService/GetClient", READS_CLIENTS, "INVALID_REQUEST"),
     admin("/jeton.v1.AdminService/ListClients", READS_CLIENTS, "OK"),

@@ -19,6 +19,7 @@ mod port;
 mod ports;
 mod process;
 mod refusal;
+mod signing;
 mod step;
 mod store;
 
@@ -38,6 +39,7 @@ pub(super) use self::{
     ports::Ports,
     process::{Outside, Process},
     refusal::system,
+    signing::SigningKeys,
     step::{Nothing, Seen, Step, take},
     store::OpenStore,
 };
@@ -64,6 +66,7 @@ pub(super) struct Opening<'a> {
     pub(super) access: Access<'a>,
     pub(super) store: OpenStore<'a>,
     pub(super) keys: Keys<'a>,
+    pub(super) signing: SigningKeys<'a>,
     pub(super) hashes: Hashes<'a>,
     pub(super) declared: Declaring<'a>,
 }
@@ -81,6 +84,7 @@ impl<'a> Steps<'a> {
                 access: Access::of(settings),
                 store: OpenStore::of(settings),
                 keys: Keys::of(settings),
+                signing: SigningKeys::of(settings),
                 hashes: Hashes::of(settings),
                 declared: Declaring::of(settings),
             },
@@ -93,7 +97,7 @@ impl<'a> Steps<'a> {
     pub(super) async fn look(&self, findings: &mut Findings) {
         // Names every step: one that is added and not looked at does not compile.
         let Self { log, process, certificate, cores, ports, opening, administrator } = self;
-        let Opening { access, store, keys, hashes, declared } = opening;
+        let Opening { access, store, keys, signing, hashes, declared } = opening;
         let seen = &mut Seen::default();
         log.look(seen, findings).await;
         process.look(seen, findings).await;
@@ -103,6 +107,7 @@ impl<'a> Steps<'a> {
         store.look(seen, findings).await;
         ports.look(seen, findings).await;
         keys.look(seen, findings).await;
+        signing.look(seen, findings).await;
         hashes.look(seen, findings).await;
         declared.look(seen, findings).await;
         administrator.look(seen, findings).await;

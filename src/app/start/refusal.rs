@@ -5,7 +5,7 @@ use std::io;
 use thiserror::Error;
 use tokio::task::JoinError;
 
-use super::super::{DeclareError, FirstAdminError, KeyRingError};
+use super::super::{DeclareError, FirstAdminError, KeyRingError, SigningKeyError};
 #[cfg(feature = "postgres")]
 use crate::store::postgres;
 use crate::{
@@ -50,6 +50,9 @@ pub enum Refusal {
     /// The key ring cannot be read.
     #[error("the key ring: {0}")]
     Keys(#[from] KeyRingError),
+    /// The first key that signs access tokens cannot be made.
+    #[error("the key ring: {0}")]
+    SigningKeys(#[from] SigningKeyError),
     /// The store's records name keys, and this ring has none of them: it is another store's.
     #[error("the key ring has none of the keys that the store's records name: wrong keys.path?")]
     ForeignKeys,

@@ -6,7 +6,7 @@ use bytesize::ByteSize;
 
 use crate::config::{
     database_url::DatabaseUrl,
-    duration::{MILLISECOND, MINUTE, SECOND},
+    duration::{DAY, MILLISECOND, MINUTE, SECOND},
     fields::Fields,
     section::section,
     value::{count, path, secret, within, zero_or_within},
@@ -78,5 +78,10 @@ section! {
         ///
         /// It is never in the data directory, and never in a backup.
         path: PathBuf = path().or("jeton-keys".into()).flag("keys-path", "DIR"),
+        /// Time that verifiers of signed access tokens keep the public keys.
+        ///
+        /// It is the `max-age` of `/.well-known/jwks.json`. A signing key that is activated signs when it has
+        /// been published for that time.
+        jwks_max_age: Duration = within(SECOND..=DAY).or(5 * MINUTE),
     }
 }

@@ -1,0 +1,82 @@
+//! The keys that sign access tokens, with their times, and the key set that verifies what they sign.
+
+use std::sync::Arc;
+
+use serde_json::{Map, Value, json};
+
+use super::signing_key::SigningKey;
+use crate::domain::{
+    signing_key_id::SigningKeyId,
+    signing_times::{self, SigningState, SigningTimes},
+    time::Timestamp,
+};
+
+/// One key with its times.
+#[derive(Clone, Debug)]
+pub struct TimedKey {
+    /// The key.
+    pub key: Arc<SigningKey>,
+    /// Its times.
+    pub times: SigningTimes,
+}
+
+/// All signing keys, in the order of their names. There may be none.
+#[derive(Clone, Debug, Default)]
+pub struct SigningRing {
+    keys: Vec<TimedKey>,
+}
+
+impl SigningRing {
+    /// A ring of these keys; of two that are the same, the one that was activated last.
+    pub fn new(mut keys: Vec<TimedKey>) -> Self {
+        keys.sort_by_key(|held| (held.key.id(), std::cmp::Reverse(held.times.sign_time)));
+        keys.dedup_by_key(|held| held.key.id());
+        Self { keys }
+    }
+
+    /// The keys.
+    pub fn keys(&self) -> &[TimedKey] {
+        &self.keys
+    }
+
+    /// Returns the key of that name.
+    pub fn get(&self, id: SigningKeyId) -> Option<&Arc<SigningKey>> {
+        self.keys.iter().map(|held| &held.key).find(|key| key.id() == id)
+    }
+
+    /// Returns the key that signs at `now`.
+    pub fn active(&self, now: Timestamp) -> Option<&Arc<SigningKey>> {
+        signing_times::active(&self.times(), now).map(|at| &self.keys[at].key)
+    }
+
+    /// Returns each key with its state.
+    pub fn states(&self, now: Timestamp) -> Vec<(&TimedKey, SigningState)> {
+        let times = self.times();
+        let state = |(at, key)| (key, signing_times::state(&times, at, now));
+        self.keys.iter().enumerate().map(state).collect()
+    }
+
+    /// Times of the keys, in their order.
+    pub fn times(&self) -> Vec<SigningTimes> {
+        self.keys.iter().map(|held| held.times).collect()
+    }
+
+    /// The JSON Web Key Set (RFC 7517 §5) of all keys but the expired ones.
+    pub fn jwks(&self, now: Timestamp) -> String {
+        let states = self.states(now).into_iter();
+        let published = states.filter(|(_, state)| *state != SigningState::Expired);
+        json!({ "keys": published.map(|(held, _)| jwk(held)).collect::<Vec<_>>() }).to_string()
+    }
+}
+
+/// A public key, with its name, its use and its algorithm.
+fn jwk(held: &TimedKey) -> Value {
+    let key = &held.key;
+    let members = key.public().members().into_iter();
+    let mut jwk: Map<String, Value> =
+        members.map(|(name, value)| (name.to_owned(), value.into())).collect();
+    jwk.insert("kid".to_owned(), key.id().to_string().into());
+    jwk.insert("use".to_owned(), "sig".into());
+    jwk.insert("alg".to_owned(), key.algorithm().name().into());
+    jwk.into()
+}
