@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use jeton::domain::{
+    access_format::{AccessTokenFormat, JwtAttributes},
     attributes::Attributes,
     audience::Audience,
     client::{Client, ClientType, GrantLimit, IntrospectReach, Lifetimes, Permissions},
@@ -20,6 +21,7 @@ use jeton::domain::{
     liveness::ClientAndUser,
     pair::TokenPair,
     policy::RotationPolicy,
+    presented_token::{JwtId, PresentedToken, SignedAccess},
     refresh::{Refresh, RefreshRequest, refresh},
     revoke::{Revoke, RevokeScope, revoke},
     scopes::Scopes,
@@ -125,6 +127,7 @@ impl World {
             audience: Audience::default(),
             access_ttl: None,
             request_id: repeatable.then(|| "a request".into()),
+            signed_by: None,
             origin: Origin::default(),
         };
         let id = GrantId::generate(START, &entropy);
@@ -201,7 +204,9 @@ impl World {
         let salt = Salt::from_bytes([self.salts; 16]);
         let (client, audience) = (&self.client, &Audience::default());
         let since_rotation = self.now.since(self.grant.current.issue_time);
-        let request = RefreshRequest { token, scopes, audience, client, salt, since_rotation };
+        let signed_by = None;
+        let request =
+            RefreshRequest { token, scopes, audience, client, salt, signed_by, since_rotation };
         let parties = ClientAndUser { client: Some(&self.client), user: None };
         refresh(&self.grant, request, parties, &self.keys, &self.policy, self.now)
     }
@@ -264,6 +269,8 @@ impl World {
         let number = newest.saturating_sub(back);
         let pair = &self.made[number].pair;
         let token = if refresh { refresh_of(pair) } else { pair.access.clone() };
+        // Of one generation opaque, of the next signed: it makes no difference.
+        let token = if number.is_multiple_of(2) { token.into() } else { signed(&token) };
         let scope =
             if access_only { RevokeScope::AccessTokenOnly } else { RevokeScope::WholeGrant };
         let key = Some(self.keys.active());
@@ -313,19 +320,38 @@ impl World {
         for pair in &self.replaced {
             let refresh = refresh_of(pair);
             prop_assert_eq!(name(&self.decide(&refresh, &Scopes::default())), "InvalidGrant");
-            for token in [&pair.access, &refresh] {
-                prop_assert!(!self.is_active(token));
+            prop_assert!(!self.is_active(&refresh));
+            prop_assert!(!self.is_active(&pair.access));
+            for token in [pair.access.clone().into(), signed(&pair.access), refresh.into()] {
                 let (client, scope) = (&self.client.id, RevokeScope::AccessTokenOnly);
-                let revoked = revoke(&self.grant, token, client, scope, key, self.now);
+                let revoked = revoke(&self.grant, &token, client, scope, key, self.now);
                 prop_assert_eq!(revoked, Revoke::Nothing);
             }
         }
         Ok(())
     }
 
+    /// Judges a token, and an access token in its signed form as well.
     fn is_active(&self, token: &Token) -> bool {
         let parties = ClientAndUser { client: Some(&self.client), user: None };
-        judge(&self.grant, token, parties, &self.policy, self.now).is_ok()
+        let judged = |token: &PresentedToken| {
+            judge(&self.grant, token, parties, &self.policy, self.now).is_ok()
+        };
+        let opaque = judged(&token.clone().into());
+        assert_eq!(judged(&signed(token)), opaque, "a signed token is judged as an opaque one");
+        opaque
+    }
+}
+
+/// The signed form of an access token; a refresh token has none.
+fn signed(token: &Token) -> PresentedToken {
+    let Token { grant_id, generation, .. } = *token;
+    match token.kind {
+        TokenKind::Access => {
+            let id = JwtId::of(&token.hash());
+            PresentedToken::Signed(SignedAccess { grant_id, generation, id })
+        }
+        TokenKind::Refresh => token.clone().into(),
     }
 }
 
@@ -362,6 +388,8 @@ fn client(entropy: &Counting) -> Client {
         certificates: Vec::new(),
         identities: Vec::new(),
         keys: Vec::new(),
+        access_token_format: AccessTokenFormat::default(),
+        jwt_attributes: JwtAttributes::default(),
         introspect: IntrospectReach::Own,
         permissions: Permissions::default(),
         attributes: Attributes::default(),

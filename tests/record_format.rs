@@ -3,6 +3,7 @@
 use std::{collections::BTreeMap, num::NonZeroU32, time::Duration};
 
 use jeton::domain::{
+    access_format::{AccessTokenFormat, JwtAttributes},
     attempts::{Attempts, AttemptsId, AttemptsOf, UnderWay},
     attributes::Attributes,
     audience::Audience,
@@ -27,6 +28,7 @@ use jeton::domain::{
     request_limit::RequestLimit,
     rotation_mark::RotationMark,
     scopes::Scopes,
+    signing_key_id::SigningKeyId,
     subject::{Subject, UserId},
     time::Timestamp,
     used_assertion::{AssertionId, UsedAssertion},
@@ -70,6 +72,8 @@ fn client() -> Client {
         certificates: vec![CertificateIdentity::parse("dns:a.example").expect("an identity")],
         identities: Vec::new(),
         keys: Vec::new(),
+        access_token_format: AccessTokenFormat::Opaque,
+        jwt_attributes: JwtAttributes::default(),
         introspect: IntrospectReach::Any,
         permissions: Permissions { admin: true, ..Permissions::default() },
         attributes: Attributes::from_entries([("team", "payments")]).expect("attributes"),
@@ -108,6 +112,7 @@ fn grant() -> Grant {
         audience: Audience::default(),
         access_ttl: Some(Duration::from_secs(300)),
         request_id: Some("request-1".into()),
+        signed_by: None,
         origin: Origin { peer: Some("10.0.0.1".into()), user_agent: Some("test/1".into()) },
     };
     let id = GrantId::generate(NOW, &Repeated(6));
@@ -122,6 +127,7 @@ fn grant() -> Grant {
         client: &client,
         salt,
         since_rotation: Duration::ZERO,
+        signed_by: None,
     };
     let parties = ClientAndUser { client: Some(&client), user: Some(&alive) };
     let later = NOW.after(Duration::from_secs(10));
@@ -158,6 +164,49 @@ fn a_grant_whose_request_was_repeated_has_format_2_which_is_format_1_and_a_hash(
     }
     let longer = [bytes.as_slice(), &[0]].concat();
     assert_eq!(Grant::from_bytes(plain.id, &longer), Err(Corrupt));
+}
+
+/// Of grants with signed access tokens only, so that an older release reads all others.
+#[test]
+fn a_grant_whose_access_token_is_signed_has_format_6_which_is_format_1_and_a_key() {
+    let plain = grant();
+    let root = plain.previous.as_ref().and_then(|root| root.refresh.as_ref()).map(|slot| slot.hash);
+    let key = SigningKeyId::parse("NzbLsXh8uDCcd-6MNwXF4W_7noWXFZAfHkxZsRGC9Xs");
+    assert!(key.is_some());
+    for (repeated_root, length) in [(None, 1 + 32), (root, 1 + 32 + 32)] {
+        let signed = Grant { signed_by: key, repeated_root, ..plain.clone() };
+        let bytes = signed.to_bytes();
+        assert_eq!(bytes[0], 6);
+        assert_eq!(bytes[1..plain.to_bytes().len()], plain.to_bytes()[1..]);
+        assert_eq!(bytes.len(), plain.to_bytes().len() + length);
+        assert_eq!(Grant::from_bytes(plain.id, &bytes), Ok(signed));
+        for length in 0..bytes.len() {
+            assert_eq!(Grant::from_bytes(plain.id, &bytes[..length]), Err(Corrupt), "{length}");
+        }
+        let longer = [bytes.as_slice(), &[0]].concat();
+        assert_eq!(Grant::from_bytes(plain.id, &longer), Err(Corrupt));
+    }
+}
+
+/// Of clients with signed access tokens only, so that an older release reads all others.
+#[test]
+fn a_client_with_signed_access_tokens_has_format_6_which_ends_with_their_form() {
+    let plain = client();
+    let names = JwtAttributes::from_names(["team"]).expect("names");
+    for jwt_attributes in [JwtAttributes::default(), names] {
+        let access_token_format = AccessTokenFormat::Jwt;
+        let signed = Client { access_token_format, jwt_attributes, ..plain.clone() };
+        let bytes = signed.to_bytes();
+        assert_eq!(bytes[0], 6);
+        assert_eq!(bytes[1..plain.to_bytes().len()], plain.to_bytes()[1..]);
+        assert_eq!(Client::from_bytes(plain.id.clone(), &bytes), Ok(signed));
+        for length in 0..bytes.len() {
+            let cut = Client::from_bytes(plain.id.clone(), &bytes[..length]);
+            assert_eq!(cut, Err(Corrupt), "{length} bytes");
+        }
+        let longer = [bytes.as_slice(), &[0]].concat();
+        assert_eq!(Client::from_bytes(plain.id.clone(), &longer), Err(Corrupt));
+    }
 }
 
 #[test]

@@ -9,6 +9,7 @@ use std::{collections::BTreeMap, num::NonZeroU32, sync::Arc, time::Duration};
 use jeton::{
     app::{SystemClock, SystemEntropy},
     domain::{
+        access_format::{AccessTokenFormat, JwtAttributes},
         attributes::Attributes,
         audience::Audience,
         cause::Cause,
@@ -72,6 +73,8 @@ impl World {
             certificates: Vec::new(),
             identities: Vec::new(),
             keys: Vec::new(),
+            access_token_format: AccessTokenFormat::default(),
+            jwt_attributes: JwtAttributes::default(),
             introspect: IntrospectReach::default(),
             permissions: Permissions::default(),
             attributes: Attributes::default(),

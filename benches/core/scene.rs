@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use jeton::domain::{
+    access_format::{AccessTokenFormat, JwtAttributes},
     attributes::Attributes,
     audience::Audience,
     client::{Client, ClientType, GrantLimit, IntrospectReach, Lifetimes, Permissions},
@@ -65,6 +66,7 @@ fn login(client: &Client, user: &User, key: &ServerKey, now: Timestamp) -> Issue
         audience: Audience::default(),
         access_ttl: None,
         request_id: None,
+        signed_by: None,
         origin: Origin {
             peer: Some("192.0.2.17".into()),
             user_agent: Some("grpc-go/1.76.0".into()),
@@ -94,6 +96,8 @@ fn client(now: Timestamp) -> Client {
         certificates: Vec::new(),
         identities: Vec::new(),
         keys: Vec::new(),
+        access_token_format: AccessTokenFormat::default(),
+        jwt_attributes: JwtAttributes::default(),
         introspect: IntrospectReach::Own,
         permissions: Permissions::default(),
         attributes: Attributes::default(),

@@ -5,6 +5,7 @@ use std::{sync::Arc, time::Duration};
 use futures_util::future::join_all;
 use jeton::{
     domain::{
+        access_format::{AccessTokenFormat, JwtAttributes},
         attributes::Attributes,
         audience::Audience,
         client::{Client, ClientType, GrantLimit, IntrospectReach, Lifetimes, Permissions},
@@ -88,6 +89,7 @@ impl World {
             audience: Audience::default(),
             access_ttl: None,
             request_id: None,
+            signed_by: None,
             origin: Origin {
                 peer: Some("192.0.2.17".into()),
                 user_agent: Some("grpc-go/1.76.0".into()),
@@ -167,6 +169,8 @@ fn client(secret: &Secret, lifetimes: Lifetimes, now: Timestamp) -> Client {
         certificates: Vec::new(),
         identities: Vec::new(),
         keys: Vec::new(),
+        access_token_format: AccessTokenFormat::default(),
+        jwt_attributes: JwtAttributes::default(),
         introspect: IntrospectReach::Own,
         permissions: Permissions::default(),
         attributes: Attributes::default(),

@@ -84,5 +84,6 @@ fn spent_at(due: Timestamp, key: &ServerKey) -> Grant {
         },
         previous: None,
         salt: None,
+        signed_by: None,
     }
 }

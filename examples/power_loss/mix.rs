@@ -4,6 +4,7 @@
 use std::time::Duration;
 
 use jeton::domain::{
+    access_format::{AccessTokenFormat, JwtAttributes},
     attributes::Attributes,
     audience::Audience,
     client::{Client, ClientType, GrantLimit, IntrospectReach, Lifetimes, Permissions},
@@ -107,6 +108,8 @@ pub(crate) fn next_client(
             certificates: Vec::new(),
             identities: Vec::new(),
             keys: Vec::new(),
+            access_token_format: AccessTokenFormat::default(),
+            jwt_attributes: JwtAttributes::default(),
             introspect: IntrospectReach::Own,
             permissions: Permissions::default(),
             attributes: any_attributes(chance, 9),
@@ -144,6 +147,7 @@ pub(crate) fn new_grant(
         audience: Audience::default(),
         access_ttl: None,
         request_id: None,
+        signed_by: None,
         origin: Origin {
             peer: Some("192.0.2.17:50211".into()),
             user_agent: Some("grpc-go/1.76.0".into()),

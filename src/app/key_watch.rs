@@ -9,10 +9,15 @@ use tokio::{
 };
 
 use super::{
-    KeyFiles, KeyRingError, hangup::Reread, key_files::Fingerprint, named_keys::NamedKeys,
+    KeyFiles, KeyRingError, NewSigningKey, SigningKeyError, SystemEntropy, hangup::Reread,
+    key_files::Fingerprint, named_keys::NamedKeys,
 };
 use crate::{
-    domain::key_ring::{KeyId, KeyRing},
+    domain::{
+        algorithm::Algorithm,
+        key_ring::{KeyId, KeyRing},
+        time::Timestamp,
+    },
     jose::SigningRing,
     ops::Readiness,
     service::{RingChangeError, Service},
@@ -38,6 +43,7 @@ pub(super) async fn follow_keys<S: Store>(
     // Unlike any directory's: what changed since the start is not missed.
     let mut seen = Fingerprint::default();
     let mut fault = Fault::default();
+    let first_key = named.is_of_one();
     for look in (0..LOOKS).cycle() {
         let _until_read = tokio::select! {
             _ = ticks.tick() => None,
@@ -50,6 +56,9 @@ pub(super) async fn follow_keys<S: Store>(
             (found != before).then(|| (found, looked_at.load(), looked_at.signing()))
         });
         let Ok(changed) = read.await else { continue };
+        if first_key && service.signing_keys().lacks_key() {
+            make_first(files.clone(), service.now()).await;
+        }
         if let Some((found, loaded, signing)) = changed {
             let signing = take_signing(&service, signing);
             if let Some(refused) = judge(&service, loaded).await {
@@ -66,6 +75,21 @@ pub(super) async fn follow_keys<S: Store>(
         let text = fault.text();
         readiness.set_next_start(text.is_none());
         service.set_key_ring_fault(text);
+    }
+}
+
+/// Makes the first key that signs access tokens, which the next look at the ring meets. One server alone
+/// needs no word of an operator: nothing was signed before, and no verifier has a key set to keep.
+async fn make_first(files: KeyFiles, now: Timestamp) {
+    let made = spawn_blocking(move || {
+        let new = NewSigningKey { algorithm: Algorithm::Es256, import: None };
+        if files.signing()?.keys().is_empty() {
+            files.add_signing(new, &SystemEntropy, now)?;
+        }
+        Ok::<_, SigningKeyError>(())
+    });
+    if let Ok(Err(error)) = made.await {
+        tracing::error!(%error, "the first key that signs access tokens cannot be made");
     }
 }
 

@@ -67,6 +67,7 @@ pub use crate::{
         client_id::ClientId,
         client_secret::is_generated,
         key_ring::KeyId,
+        presented_token::is_jwt,
         signing_key_id::SigningKeyId,
         signing_times::SigningState,
         subject::UserId,

@@ -22,6 +22,11 @@ impl NamedKeys {
         Self { directory, written: None }
     }
 
+    /// Returns whether one server alone has the store.
+    pub(super) const fn is_of_one(&self) -> bool {
+        self.directory.is_some()
+    }
+
     /// Writes the names, if they are others than before.
     pub(super) fn put(&mut self, named: &[KeyId]) {
         let Some(directory) = &self.directory else { return };

@@ -3,7 +3,7 @@
 use thiserror::Error;
 
 use crate::{
-    app::{TOKEN_CHARS, Token, TokenKind, UserId, is_generated},
+    app::{TOKEN_CHARS, Token, TokenKind, UserId, is_generated, is_jwt},
     config::may_be_secret,
     domain::secret::Secret,
 };
@@ -87,6 +87,9 @@ pub(super) fn token(text: &str) -> Result<&str, NotMeant> {
     }
     if is_generated(&Secret::new(text)) {
         return Err(NotMeant::ClientSecret);
+    }
+    if is_jwt(text) {
+        return Ok(text);
     }
     if !["jat_", "jrt_"].iter().any(|prefix| text.starts_with(prefix)) {
         return Err(NotMeant::Foreign);

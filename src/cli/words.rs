@@ -3,7 +3,8 @@
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 
 use crate::proto::v1::{
-    ClientType, GrantType, InactiveReason, IntrospectReach, Permission, TokenKind, WhenFull,
+    AccessTokenFormat, ClientType, GrantType, InactiveReason, IntrospectReach, Permission,
+    TokenKind, WhenFull,
 };
 
 /// An enum whose values have words. The unspecified value has none.
@@ -26,6 +27,10 @@ pub(super) trait Word: Copy + PartialEq + TryFrom<i32> + Send + Sync + 'static {
             found.map(|(_, value)| *value).ok_or("not one of the words")
         })
     }
+}
+
+impl Word for AccessTokenFormat {
+    const WORDS: &'static [(&'static str, Self)] = &[("opaque", Self::Opaque), ("jwt", Self::Jwt)];
 }
 
 impl Word for ClientType {
@@ -100,6 +105,7 @@ mod tests {
 
     #[test]
     fn every_value_of_every_enum_has_a_word() {
+        every_value_has_a_word::<AccessTokenFormat>();
         every_value_has_a_word::<ClientType>();
         every_value_has_a_word::<GrantType>();
         every_value_has_a_word::<IntrospectReach>();

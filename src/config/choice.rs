@@ -1,6 +1,7 @@
 //! Settings with a few named values.
 
 use crate::domain::{
+    access_format::AccessTokenFormat,
     client::{IntrospectReach, Permissions, WhenFull},
     grant_type::{GrantType, GrantTypes},
     invalid::Invalid,
@@ -21,6 +22,12 @@ pub enum WeakDeclared {
 pub(super) fn introspect(text: &str) -> Result<IntrospectReach, Invalid> {
     let named = IntrospectReach::ALL.into_iter().find(|reach| reach.name() == text);
     named.ok_or(Invalid(r#"must be "own", "audience" or "any""#))
+}
+
+/// Parses `opaque` or `jwt`.
+pub(super) fn access_token_format(text: &str) -> Result<AccessTokenFormat, Invalid> {
+    let named = AccessTokenFormat::ALL.into_iter().find(|format| format.name() == text);
+    named.ok_or(Invalid(r#"must be "opaque" or "jwt""#))
 }
 
 /// Parses `evict` or `refuse`.

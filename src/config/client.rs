@@ -15,6 +15,7 @@ use super::{
     warning::Warning,
 };
 use crate::domain::{
+    access_format::JwtAttributes,
     audience::Audience,
     certificate::CertificateIdentity,
     client::{ClientType, GrantLimit},
@@ -166,6 +167,12 @@ fn read_patch(fields: &mut Fields<'_, '_>, environment: &dyn Environment) -> Cli
         max_grants: fields.count("max_grants", GrantLimit::MOST).map(Placed::value),
         when_full: fields.text("when_full", "a string", choice::when_full).map(Placed::value),
         request_limit: read_request_limit(fields).map(Some),
+        access_token_format: fields
+            .text("access_token_format", "a string", choice::access_token_format)
+            .map(Placed::value),
+        jwt_attributes: fields
+            .texts("jwt_attributes", |names| JwtAttributes::from_names(names.iter().copied()))
+            .map(Placed::value),
         introspect: fields.text("introspect", "a string", choice::introspect).map(Placed::value),
         permissions: fields.texts("permissions", choice::permissions).map(Placed::value),
         attributes: fields.attributes(),
@@ -199,6 +206,15 @@ fn refuse(fields: &mut Fields<'_, '_>, patch: &ClientPatch, rule: BrokenRule) {
             "a public client, one without a secret, may not have jeton in its audience: only where \
              people log in with jwt_bearer, and not with password",
         ),
+        BrokenRule::LongJwt => {
+            ("access_token_ttl", r#"must be at most 24h for access_token_format = "jwt""#)
+        }
+        BrokenRule::NoJwtAudience if patch.audience.is_none() => {
+            ("access_token_format", r#""jwt" needs an audience"#)
+        }
+        BrokenRule::NoJwtAudience => {
+            ("audience", r#"must have a name for access_token_format = "jwt""#)
+        }
         BrokenRule::DefaultScopes => ("scopes", "each must also be one of allowed_scopes"),
         BrokenRule::AccessBeyondGrant => ("access_token_ttl", "must be at most grant_ttl"),
         BrokenRule::ManyCertificates => ("certificates", "must be at most 16"),

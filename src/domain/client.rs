@@ -5,6 +5,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use super::{
+    access_format::{AccessTokenFormat, JwtAttributes},
     attributes::Attributes,
     audience::Audience,
     certificate::CertificateIdentity,
@@ -68,6 +69,17 @@ pub struct Lifetimes {
     pub refresh: Duration,
     /// The grant and everything of it, from the first issue.
     pub grant: Duration,
+}
+
+impl Lifetimes {
+    /// Life of an access token if nothing sets it. Verifiers that do not ask accept a signed one until it
+    /// expires, also if it was revoked: its life is short.
+    pub fn standard_access(format: AccessTokenFormat) -> Duration {
+        match format {
+            AccessTokenFormat::Opaque => Self::default().access,
+            AccessTokenFormat::Jwt => Duration::from_secs(5 * 60),
+        }
+    }
 }
 
 impl Default for Lifetimes {
@@ -155,6 +167,12 @@ pub struct Client {
     /// Written behind the record, and only where there are some.
     #[serde(skip)]
     pub keys: Vec<ClientKey>,
+    /// Format of its access tokens. Written behind the record, and only where it is not opaque.
+    #[serde(skip)]
+    pub access_token_format: AccessTokenFormat,
+    /// Attributes that signed access tokens show. Written behind the record, with the format.
+    #[serde(skip)]
+    pub jwt_attributes: JwtAttributes,
     /// Tokens that it may introspect.
     pub introspect: IntrospectReach,
     /// Permissions beyond requesting tokens.
@@ -195,6 +213,8 @@ impl Client {
             certificates: Vec::new(),
             identities: Vec::new(),
             keys: Vec::new(),
+            access_token_format: AccessTokenFormat::default(),
+            jwt_attributes: JwtAttributes::default(),
             introspect: IntrospectReach::default(),
             permissions: Permissions::default(),
             attributes: Attributes::default(),
@@ -237,6 +257,12 @@ impl Client {
             && self.certificates.is_empty()
             && self.identities.is_empty()
             && self.keys.is_empty())
+    }
+
+    /// Returns whether the access tokens of its grants for `audience` are signed: they name one service
+    /// each. A grant for several, of before the client had signed ones, keeps opaque tokens.
+    pub fn signs(&self, audience: &Audience) -> bool {
+        self.access_token_format == AccessTokenFormat::Jwt && audience.names().count() == 1
     }
 
     /// Returns whether an access token of the client's own is accepted at jeton's RPCs: the client

@@ -3,10 +3,11 @@
 use std::{mem, time::Duration};
 
 use super::{
+    access_format::{AccessTokenFormat, JwtAttributes},
     attributes::Attributes,
     audience::Audience,
     certificate::CertificateIdentity,
-    client::{Client, ClientType, IntrospectReach, Permissions, WhenFull},
+    client::{Client, ClientType, IntrospectReach, Lifetimes, Permissions, WhenFull},
     client_id::ClientId,
     client_identity::ClientIdentity,
     client_key::ClientKey,
@@ -54,6 +55,10 @@ pub struct ClientPatch {
     pub identities: Option<Vec<ClientIdentity>>,
     /// The keys by which it signs assertions: at most [`ClientKey::MAX`], different ones.
     pub keys: Option<Vec<ClientKey>>,
+    /// Format of its access tokens. Signed ones need an audience.
+    pub access_token_format: Option<AccessTokenFormat>,
+    /// Attributes that signed access tokens show.
+    pub jwt_attributes: Option<JwtAttributes>,
     /// Tokens that it may introspect. Never more than its own for a public client.
     pub introspect: Option<IntrospectReach>,
     /// Permissions. Never administration, or a part of it, for a public client.
@@ -82,6 +87,7 @@ impl ClientPatch {
     }
 
     fn put(self, client: &mut Client, mut assign: Assign<'_>) {
+        let before = client.access_token_format;
         let Client { lifetimes, grant_limit, .. } = client;
         // Without that grant type the fingerprint is that of releases that did not know it.
         let is_taken = match self.grant_types {
@@ -110,6 +116,14 @@ impl ClientPatch {
         assign.put("certificates", &mut client.certificates, self.certificates);
         assign.put("identities", &mut client.identities, self.identities);
         assign.put("jwks_file", &mut client.keys, self.keys);
+        let format = &mut client.access_token_format;
+        assign.put("access_token_format", format, self.access_token_format);
+        assign.put("jwt_attributes", &mut client.jwt_attributes, self.jwt_attributes);
+        // A life that nobody has set follows the format.
+        let is_standard = client.lifetimes.access == Lifetimes::standard_access(before);
+        if self.access_token_ttl.is_none() && is_standard {
+            client.lifetimes.access = Lifetimes::standard_access(client.access_token_format);
+        }
         assign.put("introspect", &mut client.introspect, self.introspect);
         // Without parts of administration the fingerprint is that of releases that knew none.
         let is_taken = match self.permissions {

@@ -3,12 +3,14 @@
 use std::time::Duration;
 
 use super::{
+    access_format::AccessTokenFormat,
     certificate::CertificateIdentity,
     client::{Client, ClientType, IntrospectReach, Lifetimes},
     client_identity::ClientIdentity,
     client_key::ClientKey,
     error::Error,
     grant_type::GrantType,
+    signing_times::MAX_JWT_TTL,
 };
 
 /// Shortest life of what a client gets: the wire counts `expires_in` in seconds.
@@ -23,6 +25,10 @@ pub enum BrokenRule {
     ShortTtl(&'static str),
     /// An access token outlives its grant.
     AccessBeyondGrant,
+    /// A signed access token outlives the longest time for which keys are published after their use.
+    LongJwt,
+    /// Signed access tokens would be for no service (RFC 9068 §2.2 requires `aud`).
+    NoJwtAudience,
     /// There are more than [`CertificateIdentity::MAX`].
     ManyCertificates,
     /// There are more than [`ClientIdentity::MAX`].
@@ -61,6 +67,12 @@ impl From<BrokenRule> for Error {
             BrokenRule::AccessBeyondGrant => {
                 ("client.access_token_ttl", "must be at most grant_ttl")
             }
+            BrokenRule::LongJwt => {
+                ("client.access_token_ttl", "must be at most 24 h for access_token_format jwt")
+            }
+            BrokenRule::NoJwtAudience => {
+                ("client.audience", "must have a name for access_token_format jwt")
+            }
             BrokenRule::ManyCertificates => ("client.certificates", "must be at most 16"),
             BrokenRule::ManyIdentities => ("client.identities", "must be at most 16"),
             BrokenRule::ManyKeys => ("client.keys", "must be at most 2"),
@@ -88,6 +100,7 @@ impl Client {
     /// alone speaks in its name. An earlier release let it have them, where they count for nothing: so that such a record can be disabled, they may stay.
     pub fn broken_rules(&self, before: &Self) -> impl Iterator<Item = BrokenRule> + use<> {
         let Lifetimes { access, refresh, grant } = self.lifetimes;
+        let signed = self.access_token_format == AccessTokenFormat::Jwt;
         let public = self.client_type == ClientType::Public;
         let own_tokens = self.grant_types.contains(GrantType::ClientCredentials);
         let reaches = self.introspect > before.introspect.max(IntrospectReach::Own);
@@ -101,6 +114,8 @@ impl Client {
             (refresh < SHORTEST, BrokenRule::ShortTtl("client.refresh_token_ttl")),
             (grant < SHORTEST, BrokenRule::ShortTtl("client.grant_ttl")),
             (access > grant, BrokenRule::AccessBeyondGrant),
+            (signed && access > MAX_JWT_TTL, BrokenRule::LongJwt),
+            (signed && self.audience.is_empty(), BrokenRule::NoJwtAudience),
             (self.certificates.len() > CertificateIdentity::MAX, BrokenRule::ManyCertificates),
             (self.identities.len() > ClientIdentity::MAX, BrokenRule::ManyIdentities),
             (self.keys.len() > ClientKey::MAX, BrokenRule::ManyKeys),

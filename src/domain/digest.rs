@@ -24,6 +24,14 @@ impl Digest {
         Self(hash.finalize().into())
     }
 
+    /// The first bytes of the digest of this digest, for `purpose`.
+    pub(super) fn public_name<const N: usize>(&self, purpose: &[u8]) -> [u8; N] {
+        let Self(digest) = Self::of(&[purpose, &self.0]);
+        let mut name = [0; N];
+        name.copy_from_slice(&digest[..N]);
+        name
+    }
+
     pub(super) const fn from_bytes(bytes: [u8; DIGEST_BYTES]) -> Self {
         Self(bytes)
     }

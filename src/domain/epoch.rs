@@ -2,7 +2,10 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::entropy::{Entropy, draw};
+use super::{
+    digest::Digest,
+    entropy::{Entropy, draw},
+};
 
 /// A random value on a user's and a client's record. A grant keeps both as they were when its
 /// credentials were verified, and is dead when either differs.
@@ -13,6 +16,11 @@ impl Epoch {
     /// Draws a new epoch. 64 random bits: moving it never brings an old one back.
     pub fn generate(entropy: &dyn Entropy) -> Self {
         Self(draw(entropy))
+    }
+
+    /// Returns a short public form: epochs that differ differ in it, and it does not show the epoch.
+    pub fn short_form(&self) -> [u8; 6] {
+        Digest::of(&[&self.0]).public_name(b"jeton epoch")
     }
 
     /// The bytes as stored.

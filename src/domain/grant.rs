@@ -11,10 +11,12 @@ use super::{
     epoch::Epoch,
     grant_id::GrantId,
     key_ring::{KeyId, Salt},
+    presented_token::PresentedToken,
     scopes::Scopes,
+    signing_key_id::SigningKeyId,
     subject::Subject,
     time::Timestamp,
-    token::{Token, TokenHash, TokenKind},
+    token::{TokenHash, TokenKind},
 };
 
 /// The access token of one generation.
@@ -145,6 +147,10 @@ pub struct Grant {
     pub previous: Option<Generation>,
     /// Salt from which `current` was derived; `None` closes the retry window.
     pub salt: Option<Salt>,
+    /// The key that signed the access token of `current`, if that is a signed one: a repeated answer is
+    /// signed by the same. Written behind the record, and only where there is one.
+    #[serde(skip)]
+    pub signed_by: Option<SigningKeyId>,
 }
 
 /// Origin of the request that issued a grant, for lists of grants.
@@ -174,8 +180,8 @@ impl Grant {
 
     /// The generation that `token` is recorded as, if its hash is in the record. Generations
     /// before the previous one leave nothing in the record.
-    pub fn generation_of(&self, token: &Token) -> Option<&Generation> {
-        let named = |generation: &&Generation| generation.number == token.generation;
+    pub fn generation_of(&self, token: &PresentedToken) -> Option<&Generation> {
+        let named = |generation: &&Generation| generation.number == token.generation();
         let current = Some(&self.current).filter(named);
         let generation = current.or_else(|| self.previous.as_ref().filter(named));
         generation.filter(|generation| generation.holds(token))
@@ -183,15 +189,15 @@ impl Grant {
 
     /// Returns whether a repeat of the issuing request has replaced `token`, a genuine refresh
     /// token: it was never used, and its holder received a late answer.
-    pub fn was_replaced_by_repeat(&self, token: &Token) -> bool {
-        let of_root = token.generation == 0 && token.kind == TokenKind::Refresh;
+    pub fn was_replaced_by_repeat(&self, token: &PresentedToken) -> bool {
+        let of_root = token.generation() == 0 && token.kind() == TokenKind::Refresh;
         if !of_root || self.generation_of(token).is_some() {
             return false;
         }
         if self.current.number == 0 {
             return self.request.is_some();
         }
-        self.repeated_root.is_some_and(|root| root != token.hash())
+        self.repeated_root.is_some_and(|root| !token.is_recorded_as(&root))
     }
 
     /// When nothing of the grant can be used any more, so that its record may be dropped.
@@ -213,11 +219,11 @@ impl Grant {
 }
 
 impl Generation {
-    fn holds(&self, token: &Token) -> bool {
-        let hash = match token.kind {
+    fn holds(&self, token: &PresentedToken) -> bool {
+        let hash = match token.kind() {
             TokenKind::Access => self.access.hash,
             TokenKind::Refresh => self.refresh.as_ref().map(|slot| slot.hash),
         };
-        hash == Some(token.hash())
+        hash.is_some_and(|hash| token.is_recorded_as(&hash))
     }
 }

@@ -5,6 +5,7 @@ use std::time::Duration;
 use sha2::{Digest as _, Sha256};
 
 use super::{
+    access_format::AccessTokenFormat,
     audience::Audience,
     client::{Client, ClientType},
     entropy::Entropy,
@@ -17,6 +18,7 @@ use super::{
     liveness::{self, ClientAndUser},
     pair::TokenPair,
     scopes::Scopes,
+    signing_key_id::SigningKeyId,
     subject::Subject,
     time::Timestamp,
     token::Token,
@@ -42,6 +44,8 @@ pub struct IssueRequest {
     pub request_id: Option<Box<str>>,
     /// Origin of the request.
     pub origin: Origin,
+    /// The key that is to sign the access token, if a signed one is due: see [`Client::signs`].
+    pub signed_by: Option<SigningKeyId>,
 }
 
 impl IssueRequest {
@@ -57,10 +61,25 @@ impl IssueRequest {
         if !self.audience.is_within(&client.audience) {
             return Err(Error::InvalidTarget);
         }
+        // A signed token for several services could be shown by each of them to the others.
+        let names = self.audience_at(client).names().count();
+        if client.access_token_format == AccessTokenFormat::Jwt && names != 1 {
+            return Err(Error::InvalidTarget);
+        }
         if self.access_ttl.is_some_and(|ttl| ttl < AccessSlot::SHORTEST) {
             return Err(Error::InvalidRequest { field: "ttl", problem: "must be at least 1 s" });
         }
         Ok(())
+    }
+
+    /// The services that the grant is for.
+    fn audience_at(&self, client: &Client) -> Audience {
+        if self.audience.is_empty() {
+            // A token that is sent to other services must not be good at jeton unless that was asked.
+            client.audience.without_jeton()
+        } else {
+            self.audience.clone()
+        }
     }
 
     /// Returns the fingerprint of everything that a repeat must request again, word for word. It
@@ -135,12 +154,7 @@ pub fn issue(
         client_epoch: client.epoch,
         subject: request.subject.clone(),
         scopes: or_default(&request.scopes),
-        audience: if request.audience.is_empty() {
-            // A token that is sent to other services must not be good at jeton unless that was asked.
-            client.audience.without_jeton()
-        } else {
-            request.audience.clone()
-        },
+        audience: request.audience_at(client),
         issue_time: now,
         // Nothing of a grant without refresh outlives its one access token.
         expire_time: if refreshable { latest } else { current.access.expire_time },
@@ -152,6 +166,7 @@ pub fn issue(
         current,
         previous: None,
         salt: None,
+        signed_by: request.signed_by,
     };
     Issued { grant, pair }
 }

@@ -5,9 +5,10 @@ use super::{
     grant::{Generation, Grant},
     liveness::{self, ClientAndUser, InactiveReason},
     policy::RotationPolicy,
+    presented_token::PresentedToken,
     scopes::Scopes,
     time::Timestamp,
-    token::{Token, TokenKind},
+    token::TokenKind,
 };
 
 /// Content of an active token, borrowed from its grant.
@@ -29,7 +30,7 @@ pub struct Active<'a> {
 /// Why the token is inactive.
 pub fn judge<'a>(
     grant: &'a Grant,
-    token: &Token,
+    token: &PresentedToken,
     parties: ClientAndUser<'_>,
     policy: &RotationPolicy,
     now: Timestamp,
@@ -37,7 +38,7 @@ pub fn judge<'a>(
     let generation = grant.generation_of(token);
     liveness::check(grant, parties, now).map_err(|reason| {
         // A guess that names a real grant learns no more than any other guess.
-        if generation.is_some() || token.generation < grant.current.number {
+        if generation.is_some() || token.generation() < grant.current.number {
             reason
         } else {
             InactiveReason::Unknown
@@ -46,7 +47,7 @@ pub fn judge<'a>(
     let Some(generation) = generation else {
         return Err(absent_reason(grant, token));
     };
-    let expire_time = match token.kind {
+    let expire_time = match token.kind() {
         TokenKind::Access => access_expiry(grant, generation, policy, now)?,
         TokenKind::Refresh => refresh_expiry(grant, generation)?,
     };
@@ -54,7 +55,7 @@ pub fn judge<'a>(
         return Err(InactiveReason::Expired);
     }
     Ok(Active {
-        scopes: match token.kind {
+        scopes: match token.kind() {
             TokenKind::Access => grant.scopes_of(&generation.access),
             TokenKind::Refresh => &grant.scopes,
         },
@@ -64,15 +65,15 @@ pub fn judge<'a>(
     })
 }
 
-fn absent_reason(grant: &Grant, token: &Token) -> InactiveReason {
+fn absent_reason(grant: &Grant, token: &PresentedToken) -> InactiveReason {
     let cleared = |generation: &Generation| {
-        generation.number == token.generation
-            && token.kind == TokenKind::Access
+        generation.number == token.generation()
+            && token.kind() == TokenKind::Access
             && generation.access.hash.is_none()
     };
     if cleared(&grant.current) || grant.previous.as_ref().is_some_and(cleared) {
         InactiveReason::Revoked
-    } else if token.generation < grant.current.number {
+    } else if token.generation() < grant.current.number {
         InactiveReason::Superseded
     } else {
         InactiveReason::Unknown

@@ -1,5 +1,6 @@
 //! Tokens, grants, clients and users, and their transitions: pure, no I/O, no clock, no randomness.
 
+pub mod access_format;
 pub mod administrator;
 pub mod algorithm;
 pub mod assertion;
@@ -45,6 +46,7 @@ pub mod password_rules;
 pub mod permission;
 pub mod person;
 pub mod policy;
+pub mod presented_token;
 pub mod public_key;
 pub mod reason;
 pub mod record;

@@ -5,6 +5,7 @@ use serde::{Serialize, de::DeserializeOwned};
 use thiserror::Error;
 
 use super::{
+    access_format::{AccessTokenFormat, JwtAttributes},
     attempts::{Attempts, AttemptsId, UnderWay},
     change::Change,
     client::Client,
@@ -38,6 +39,10 @@ const IDENTIFIED: u8 = 4;
 /// room for. Of users, format 1 followed by identities and the permissions that a login gave: an older
 /// release must not take such a user for one who has none.
 const LINKED: u8 = 5;
+/// Of grants, format 2, also without a root that a repeat has made, followed by the key that signed the access
+/// token. Of clients, format 5, also without such grant types, followed by the format of access tokens and
+/// the attributes that they show: an older release must not write either without it.
+const SIGNED: u8 = 6;
 
 /// A record that cannot be read: damage, or a newer release wrote it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
@@ -75,13 +80,18 @@ fn part<T: DeserializeOwned>(bytes: &[u8]) -> Result<(T, &[u8]), Corrupt> {
 
 /// Returns whether a record is of a newer release's format, judged by its first byte.
 pub fn is_newer(bytes: &[u8]) -> bool {
-    bytes.first().is_some_and(|format| *format > LINKED)
+    bytes.first().is_some_and(|format| *format > SIGNED)
 }
 
 impl Grant {
     /// The record's bytes, without its id, which is its key.
     pub fn to_bytes(&self) -> Vec<u8> {
         let bytes = encode(self);
+        if let Some(key) = self.signed_by {
+            let mut extended = encode_after(bytes, &(self.repeated_root, key));
+            extended[0] = SIGNED;
+            return extended;
+        }
         let Some(root) = self.repeated_root else { return bytes };
         let mut extended = encode_after(bytes, &root);
         extended[0] = EXTENDED;
@@ -93,10 +103,14 @@ impl Grant {
     /// # Errors
     /// [`Corrupt`] when the bytes are not a grant's.
     pub fn from_bytes(id: GrantId, bytes: &[u8]) -> Result<Self, Corrupt> {
-        let Some((&EXTENDED, body)) = bytes.split_first() else {
+        let Some((&format @ (EXTENDED | SIGNED), body)) = bytes.split_first() else {
             return decode(bytes).map(|grant| Self { id, ..grant });
         };
-        let (grant, rest): (Self, _) = postcard::take_from_bytes(body).map_err(|_| Corrupt)?;
+        let (grant, rest): (Self, _) = part(body)?;
+        if format == SIGNED {
+            let (repeated_root, key) = whole(rest)?;
+            return Ok(Self { id, repeated_root, signed_by: Some(key), ..grant });
+        }
         Ok(Self { id, repeated_root: Some(whole(rest)?), ..grant })
     }
 }
@@ -110,23 +124,29 @@ impl Client {
         let by_tokens = self.grant_types.jwt_bearer;
         let identified = by_tokens || !self.identities.is_empty() || !self.keys.is_empty();
         let parts = delegated != Delegated::default();
-        if made_by.iter().all(Option::is_none) && !parts && !identified {
+        let signed = (self.access_token_format, &self.jwt_attributes);
+        let signs = signed != (AccessTokenFormat::Opaque, &JwtAttributes::default());
+        if made_by.iter().all(Option::is_none) && !parts && !identified && !signs {
             return bytes;
         }
         let mut extended = encode_after(bytes, &made_by);
         extended[0] = EXTENDED;
-        if parts || identified {
+        if parts || identified || signs {
             extended[0] = DELEGATED;
             extended = encode_after(extended, &delegated);
         }
-        if identified {
+        if identified || signs {
             extended[0] = IDENTIFIED;
             extended = encode_after(extended, &self.identities);
             extended = encode_after(extended, &self.keys);
         }
-        if by_tokens {
+        if by_tokens || signs {
             extended[0] = LINKED;
             extended = encode_after(extended, &by_tokens);
+        }
+        if signs {
+            extended[0] = SIGNED;
+            extended = encode_after(extended, &signed);
         }
         extended
     }
@@ -136,7 +156,7 @@ impl Client {
     /// # Errors
     /// [`Corrupt`] when the bytes are not a client's.
     pub fn from_bytes(id: ClientId, bytes: &[u8]) -> Result<Self, Corrupt> {
-        let Some((&format @ (EXTENDED | DELEGATED | IDENTIFIED | LINKED), body)) =
+        let Some((&format @ (EXTENDED | DELEGATED | IDENTIFIED | LINKED | SIGNED), body)) =
             bytes.split_first()
         else {
             return decode(bytes).map(|client| Self { id, ..client });
@@ -145,15 +165,23 @@ impl Client {
         let (made_by, rest): (Vec<Option<RotationMark>>, _) =
             postcard::take_from_bytes(rest).map_err(|_| Corrupt)?;
         let rest_fits = match format {
-            IDENTIFIED | LINKED => {
+            IDENTIFIED | LINKED | SIGNED => {
                 let (delegated, rest): (Delegated, _) = part(rest)?;
                 let (identities, rest): (Vec<ClientIdentity>, _) = part(rest)?;
                 let (keys, rest): (Vec<ClientKey>, _) = part(rest)?;
-                let some = if format == LINKED {
-                    client.grant_types.jwt_bearer = whole(rest)?;
-                    client.grant_types.jwt_bearer
-                } else {
-                    rest.is_empty() && (!identities.is_empty() || !keys.is_empty())
+                let some = match format {
+                    SIGNED => {
+                        let (by_tokens, rest) = part(rest)?;
+                        client.grant_types.jwt_bearer = by_tokens;
+                        (client.access_token_format, client.jwt_attributes) = whole(rest)?;
+                        client.access_token_format == AccessTokenFormat::Jwt
+                            || !client.jwt_attributes.is_empty()
+                    }
+                    LINKED => {
+                        client.grant_types.jwt_bearer = whole(rest)?;
+                        client.grant_types.jwt_bearer
+                    }
+                    _ => rest.is_empty() && (!identities.is_empty() || !keys.is_empty()),
                 };
                 client.permissions.delegated = delegated;
                 (client.identities, client.keys) = (identities, keys);

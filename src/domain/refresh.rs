@@ -16,7 +16,9 @@ use super::{
     liveness::{self, ClientAndUser},
     pair::TokenPair,
     policy::RotationPolicy,
+    presented_token::PresentedToken,
     scopes::Scopes,
+    signing_key_id::SigningKeyId,
     time::Timestamp,
     token::{Token, TokenKind},
 };
@@ -34,6 +36,8 @@ pub struct RefreshRequest<'a> {
     pub client: &'a Client,
     /// Drawn for this rotation; written with it.
     pub salt: Salt,
+    /// The key that is to sign the access token, if a signed one is due: see [`Client::signs`].
+    pub signed_by: Option<SigningKeyId>,
     /// Time since the grant's last rotation, unaffected by changes of the clock.
     pub since_rotation: Duration,
 }
@@ -97,7 +101,8 @@ pub fn refresh(
     let Some(token_key) = keys.get(token.key_id) else {
         return Refresh::Refuse(Error::UNAVAILABLE);
     };
-    let recorded = grant.generation_of(token).is_some();
+    let presented = PresentedToken::from(token.clone());
+    let recorded = grant.generation_of(&presented).is_some();
     match token.generation.cmp(&grant.current.number) {
         Ordering::Equal if recorded => {
             rotate(grant, RefreshRequest { client, ..request }, keys.active(), now)
@@ -110,7 +115,7 @@ pub fn refresh(
             }
         }
         _ if !token.is_genuine(token_key) => Refresh::no_good(Cause::Forged),
-        _ if grant.was_replaced_by_repeat(token) => Refresh::no_good(Cause::Superseded),
+        _ if grant.was_replaced_by_repeat(&presented) => Refresh::no_good(Cause::Superseded),
         Ordering::Less => end(grant, EndCause::Replayed, now),
         // A genuine token of a later generation, or of this one with another secret: the store was
         // rolled back.
@@ -166,6 +171,7 @@ fn rotate(grant: &Grant, request: RefreshRequest<'_>, key: &ServerKey, now: Time
         current,
         previous: Some(grant.current.clone()),
         salt: Some(request.salt),
+        signed_by: request.signed_by,
         ..grant.clone()
     };
     Refresh::Rotate { grant: Box::new(grant), pair }

@@ -6,8 +6,9 @@ use super::{
     error::Error,
     grant::{EndCause, Generation, Grant},
     key_ring::ServerKey,
+    presented_token::PresentedToken,
     time::Timestamp,
-    token::{Token, TokenKind},
+    token::TokenKind,
 };
 
 /// Extent of a revocation.
@@ -49,13 +50,13 @@ pub enum Revoked {
 /// `key` is the key that `token` names, if the ring holds it.
 pub fn revoke(
     grant: &Grant,
-    token: &Token,
+    token: &PresentedToken,
     client: &ClientId,
     scope: RevokeScope,
     key: Option<&ServerKey>,
     now: Timestamp,
 ) -> Revoke {
-    let ours = grant.generation_of(token).is_some() || key.is_some_and(|key| token.is_genuine(key));
+    let ours = grant.generation_of(token).is_some() || token.is_genuine(key);
     if !ours {
         return Revoke::Unknown;
     }
@@ -76,10 +77,10 @@ pub fn revoke(
 /// Clears the access token presented, or both live ones when a refresh token is. Closes the retry
 /// window if a retry would bring back what is cleared; the access token that was rotated out leaves
 /// it open.
-fn without_access(grant: &Grant, token: &Token) -> Revoke {
-    let presented = Some(token.hash());
+fn without_access(grant: &Grant, token: &PresentedToken) -> Revoke {
     let cleared = |generation: &Generation| {
-        let named = token.kind == TokenKind::Refresh || generation.access.hash == presented;
+        let presented = generation.access.hash.is_some_and(|hash| token.is_recorded_as(&hash));
+        let named = token.kind() == TokenKind::Refresh || presented;
         let mut generation = generation.clone();
         if named {
             generation.access.hash = None;

@@ -29,6 +29,13 @@ pub const TOKEN_CHARS: usize = PREFIX_CHARS + base62::text_len(PAYLOAD_BYTES);
 #[derive(Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TokenHash(Digest);
 
+impl TokenHash {
+    /// Returns bytes that name the token in public: the hash cannot be found from them.
+    pub(super) fn public_name<const N: usize>(&self) -> [u8; N] {
+        self.0.public_name(b"jeton jwt id")
+    }
+}
+
 impl fmt::Debug for TokenHash {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("TokenHash(…)")

@@ -11,7 +11,7 @@ use tonic::{
     codec::{BufferSettings, DecodeBuf, Decoder},
 };
 
-use crate::domain::token::Token;
+use crate::domain::presented_token::TokenText;
 
 /// A request is a token, an answer a few texts. tonic's own buffers are 8 KiB each, for every call.
 const BUFFER_BYTES: usize = 512;
@@ -33,7 +33,7 @@ const TOKENS: u32 = 1;
 #[derive(Default)]
 pub(super) struct BatchRequest {
     /// `None` for a text that is no token. Those beyond [`MAX_BATCH`] are only counted.
-    pub(super) tokens: Vec<Option<Token>>,
+    pub(super) tokens: Vec<Option<TokenText>>,
     /// Number of sent tokens.
     pub(super) count: usize,
 }
@@ -56,7 +56,7 @@ impl BatchRequest {
 
     fn add(&mut self, text: &str) {
         if self.count < MAX_BATCH {
-            self.tokens.push(Token::parse(text));
+            self.tokens.push(TokenText::parse(text));
         }
         self.count += 1;
     }
@@ -114,7 +114,7 @@ mod tests {
         domain::{
             grant_id::GrantId,
             key_ring::ServerKey,
-            token::{TokenKind, TokenSecret},
+            token::{Token, TokenKind, TokenSecret},
         },
         proto::v1::BatchIntrospectRequest,
     };
@@ -127,7 +127,11 @@ mod tests {
     }
 
     fn generations(read: &BatchRequest) -> Vec<Option<u32>> {
-        read.tokens.iter().map(|token| token.as_ref().map(|token| token.generation)).collect()
+        let generation = |token: &Option<TokenText>| match token {
+            Some(TokenText::Opaque(token)) => Some(token.generation),
+            Some(TokenText::Jwt(_)) | None => None,
+        };
+        read.tokens.iter().map(generation).collect()
     }
 
     #[test]

@@ -130,7 +130,7 @@ impl fmt::Debug for SignedToken<'_> {
     }
 }
 
-fn decoded(part: &str) -> Result<Map<String, Value>, Cause> {
+pub(super) fn decoded(part: &str) -> Result<Map<String, Value>, Cause> {
     let json = BASE64_URL_SAFE_NO_PAD.decode(part).map_err(|_| UNREADABLE)?;
     object::read(&Zeroizing::new(json)).ok_or(UNREADABLE)
 }

@@ -1,10 +1,10 @@
 //! The keys that sign access tokens, with their times, and the key set that verifies what they sign.
 
-use std::sync::Arc;
+use std::{fmt, sync::Arc};
 
 use serde_json::{Map, Value, json};
 
-use super::signing_key::SigningKey;
+use super::{key::Key, signing_key::SigningKey};
 use crate::domain::{
     signing_key_id::SigningKeyId,
     signing_times::{self, SigningState, SigningTimes},
@@ -21,9 +21,11 @@ pub struct TimedKey {
 }
 
 /// All signing keys, in the order of their names. There may be none.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Default)]
 pub struct SigningRing {
     keys: Vec<TimedKey>,
+    /// Their public halves, in their order.
+    public: Vec<Key>,
 }
 
 impl SigningRing {
@@ -31,7 +33,9 @@ impl SigningRing {
     pub fn new(mut keys: Vec<TimedKey>) -> Self {
         keys.sort_by_key(|held| (held.key.id(), std::cmp::Reverse(held.times.sign_time)));
         keys.dedup_by_key(|held| held.key.id());
-        Self { keys }
+        let read = |held: &TimedKey| Key::read(jwk(held).as_object()?).ok();
+        let public = keys.iter().filter_map(read).collect();
+        Self { keys, public }
     }
 
     /// The keys.
@@ -42,6 +46,14 @@ impl SigningRing {
     /// Returns the key of that name.
     pub fn get(&self, id: SigningKeyId) -> Option<&Arc<SigningKey>> {
         self.keys.iter().map(|held| &held.key).find(|key| key.id() == id)
+    }
+
+    /// Returns whether the key of that name made the signature, in base64url, of the message.
+    pub(super) fn verifies(&self, id: SigningKeyId, message: &str, signature: &str) -> bool {
+        let Some(algorithm) = self.get(id).map(|key| key.algorithm()) else { return false };
+        let name = id.to_string();
+        let own = self.public.iter().find(|key| key.id.as_deref() == Some(&*name));
+        own.is_some_and(|key| key.verifies(algorithm, message, signature))
     }
 
     /// Returns the key that signs at `now`.
@@ -66,6 +78,12 @@ impl SigningRing {
         let states = self.states(now).into_iter();
         let published = states.filter(|(_, state)| *state != SigningState::Expired);
         json!({ "keys": published.map(|(held, _)| jwk(held)).collect::<Vec<_>>() }).to_string()
+    }
+}
+
+impl fmt::Debug for SigningRing {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("SigningRing").field("keys", &self.keys).finish_non_exhaustive()
     }
 }
 

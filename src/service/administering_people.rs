@@ -4,14 +4,8 @@
 use super::{Caller, Credentials, Service, caller::ActingPerson, introspect::TokenRecords};
 use crate::{
     domain::{
-        cause::Cause,
-        client::Client,
-        error::Error,
-        judge::judge,
-        permission::Permissions,
-        secret::Secret,
-        token::{Token, TokenKind},
-        user::User,
+        cause::Cause, client::Client, error::Error, judge::judge, permission::Permissions,
+        presented_token::PresentedToken, secret::Secret, token::TokenKind, user::User,
     },
     store::Store,
 };
@@ -38,7 +32,7 @@ impl<S: Store> Service<S> {
     /// The person whom an active access token speaks for, with the permissions of now. `None` for what is
     /// no such token. The store is asked, not memory: a permission that was taken away is gone at once.
     async fn acting_person(&self, text: &Secret) -> Result<Option<Caller>, Error> {
-        let Some(token) = Token::parse(text.expose()).filter(is_access) else { return Ok(None) };
+        let Some(token) = self.presented(text).filter(is_access) else { return Ok(None) };
         let position = self.store.position();
         let Some(held) = self.token_records(&token).await? else { return Ok(None) };
         let active = judge(&held.grant, &token, held.parties(), &self.policy, self.now());
@@ -64,6 +58,6 @@ impl<S: Store> Service<S> {
     }
 }
 
-fn is_access(token: &Token) -> bool {
-    token.kind == TokenKind::Access
+fn is_access(token: &PresentedToken) -> bool {
+    token.kind() == TokenKind::Access
 }

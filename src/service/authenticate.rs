@@ -18,10 +18,11 @@ use crate::{
         client_secret::{SecretHash, StoredSecret, is_generated},
         error::Error,
         judge::judge,
+        presented_token::PresentedToken,
         secret::Secret,
         subject::Subject,
         time::Timestamp,
-        token::{Token, TokenKind},
+        token::TokenKind,
     },
     store::{Records as _, Store, Stored},
 };
@@ -276,8 +277,8 @@ impl<S: Store> Service<S> {
     }
 
     async fn bearer(&self, text: &Secret) -> Result<Caller, Error> {
-        let token = Token::parse(text.expose()).ok_or(Error::InvalidToken(Cause::Garbage))?;
-        if token.kind != TokenKind::Access {
+        let token = self.presented(text).ok_or(Error::InvalidToken(Cause::Garbage))?;
+        if token.kind() != TokenKind::Access {
             return Err(Error::InvalidToken(Cause::WrongKind));
         }
         let kept = self.cached_records(&token, None);
@@ -296,7 +297,7 @@ impl<S: Store> Service<S> {
     ///
     /// # Errors
     /// The cause for which it is refused.
-    fn holder(&self, token: &Token, held: TokenRecords) -> Result<Caller, Cause> {
+    fn holder(&self, token: &PresentedToken, held: TokenRecords) -> Result<Caller, Cause> {
         let now = self.now();
         let active = judge(&held.grant, token, held.parties(), &self.policy, now);
         let active = active.map_err(|reason| reason.cause(&held.grant, held.parties()))?;

@@ -7,18 +7,9 @@ use super::{
 };
 use crate::{
     domain::{
-        cause::Cause,
-        client::Client,
-        error::Error,
-        grant_id::GrantId,
-        judge::judge,
-        key_ring::KeyId,
-        liveness,
-        permission::Task,
-        secret::Secret,
-        time::Timestamp,
-        token::{Token, TokenKind},
-        user::User,
+        cause::Cause, client::Client, error::Error, grant_id::GrantId, judge::judge,
+        key_ring::KeyId, liveness, permission::Task, presented_token::PresentedToken,
+        secret::Secret, time::Timestamp, token::TokenKind, user::User,
     },
     store::{Store, Stored},
 };
@@ -41,9 +32,9 @@ pub struct ExplainedToken {
     pub generation: u32,
     /// The grant that it names.
     pub grant_id: GrantId,
-    /// The key that it names.
-    pub key_id: KeyId,
-    /// True if the key ring holds that key.
+    /// The server key that it names; `None` for a signed token.
+    pub key_id: Option<KeyId>,
+    /// True if the key ring holds the key that made it.
     pub key_held: bool,
     /// When it was made; `None` where its generation is no longer recorded.
     pub issue_time: Option<Timestamp>,
@@ -97,27 +88,27 @@ impl<S: Store> Service<S> {
                 Ok(self.explanation(cause, None, records))
             }
             Explain::Token(text) if text.is_empty() => Err(Error::missing("token")),
-            Explain::Token(text) => match Token::parse(text.expose()) {
+            Explain::Token(text) => match self.presented(text) {
                 Some(token) => self.explain_token(&token).await,
                 None => Ok(Explanation::of_token(Cause::Garbage, None)),
             },
         }
     }
 
-    async fn explain_token(&self, token: &Token) -> Result<Explanation, Error> {
+    async fn explain_token(&self, token: &PresentedToken) -> Result<Explanation, Error> {
         let keys = self.keys.load();
-        let key = keys.get(token.key_id);
-        let genuine = key.is_some_and(|key| token.is_genuine(key));
+        let key = token.key_id().and_then(|id| keys.get(id));
+        let genuine = token.is_genuine(key);
         let mut told = ExplainedToken {
-            kind: token.kind,
-            generation: token.generation,
-            grant_id: token.grant_id,
-            key_id: token.key_id,
-            key_held: key.is_some(),
+            kind: token.kind(),
+            generation: token.generation(),
+            grant_id: token.grant_id(),
+            key_id: token.key_id(),
+            key_held: key.is_some() || token.key_id().is_none(),
             issue_time: None,
             expire_time: None,
         };
-        let Some(records) = self.records_of(token.grant_id).await? else {
+        let Some(records) = self.records_of(token.grant_id()).await? else {
             let cause = if genuine { Cause::UnknownGrant } else { Cause::Forged };
             return Ok(Explanation::of_token(cause, Some(told)));
         };
@@ -128,7 +119,7 @@ impl<S: Store> Service<S> {
         }
         if let Some(generation) = recorded {
             told.issue_time = Some(generation.issue_time);
-            told.expire_time = match token.kind {
+            told.expire_time = match token.kind() {
                 TokenKind::Access => Some(generation.access.expire_time),
                 TokenKind::Refresh => generation.refresh.as_ref().map(|slot| slot.expire_time),
             };
@@ -140,7 +131,7 @@ impl<S: Store> Service<S> {
             }
             // One of ours that the record cannot have made, unless a repeat of the request made another
             // pair.
-            let was_repeated = token.generation == 0 && grant.request.is_some();
+            let was_repeated = token.generation() == 0 && grant.request.is_some();
             if was_repeated { Cause::Superseded } else { Cause::StoreWentBack }
         });
         Ok(self.explanation(cause, Some(told), records))

@@ -20,10 +20,11 @@ use crate::{
         grant_id::GrantId,
         judge::judge,
         liveness::{ClientAndUser, InactiveReason},
+        presented_token::{PresentedToken, TokenText},
         scopes::Scopes,
         secret::Secret,
         time::Timestamp,
-        token::{Token, TokenKind},
+        token::TokenKind,
         user::User,
     },
     store::{Records as _, Sequence, Store, Stored},
@@ -118,7 +119,7 @@ impl<S: Store> Service<S> {
         caller: &Caller,
         request: &Introspect,
     ) -> Result<Introspection, Error> {
-        match Token::parse(request.token.expose()) {
+        match self.presented(&request.token) {
             Some(token) => self.introspect_token(caller, &token, request.expected_kind).await,
             None => Ok(told(caller, InactiveReason::Unknown)),
         }
@@ -133,11 +134,11 @@ impl<S: Store> Service<S> {
     pub async fn introspect_all(
         &self,
         caller: &Caller,
-        tokens: impl ExactSizeIterator<Item = Option<Token>>,
+        tokens: impl ExactSizeIterator<Item = Option<TokenText>>,
     ) -> Result<Vec<Introspection>, Error> {
-        let now = self.now();
+        let (now, tokens) = (self.now(), self.all_presented(tokens).await);
         let (mut found, mut unknown) = (Vec::with_capacity(tokens.len()), Vec::new());
-        for (at, token) in tokens.enumerate() {
+        for (at, token) in tokens.into_iter().enumerate() {
             let active = match &token {
                 Some(token) => self.cached_answer(caller, token, found.last(), now),
                 None => None,
@@ -163,13 +164,13 @@ impl<S: Store> Service<S> {
     async fn introspect_together(
         &self,
         caller: &Caller,
-        tokens: &[(usize, Token)],
+        tokens: &[(usize, PresentedToken)],
     ) -> Result<Vec<(usize, Introspection)>, Error> {
         let named =
             try_join_all(tokens.iter().map(|(_, token)| self.may_name_grant(token))).await?;
         let named = tokens.iter().zip(named).filter_map(|(token, named)| named.then_some(token));
-        let named: Vec<&(usize, Token)> = named.collect();
-        let ids: Vec<GrantId> = named.iter().map(|(_, token)| token.grant_id).collect();
+        let named: Vec<&(usize, PresentedToken)> = named.collect();
+        let ids: Vec<GrantId> = named.iter().map(|(_, token)| token.grant_id()).collect();
         let failed = |error| self.read_failed(error);
         let grants = self.store.grants().get_many(&ids).await.into_iter();
         let grants: Vec<_> = grants.collect::<Result<_, _>>().map_err(failed)?;
@@ -195,7 +196,7 @@ impl<S: Store> Service<S> {
     fn cached_answer(
         &self,
         caller: &Caller,
-        token: &Token,
+        token: &PresentedToken,
         before: Option<&Introspection>,
         now: Timestamp,
     ) -> Option<Introspection> {
@@ -210,7 +211,7 @@ impl<S: Store> Service<S> {
     async fn introspect_token(
         &self,
         caller: &Caller,
-        token: &Token,
+        token: &PresentedToken,
         expected_kind: TokenKind,
     ) -> Result<Introspection, Error> {
         if let Some(kept) = self.cached_records(token, None)
@@ -228,15 +229,15 @@ impl<S: Store> Service<S> {
     fn judged(
         &self,
         caller: &Caller,
-        token: &Token,
+        token: &PresentedToken,
         expected_kind: TokenKind,
         records: TokenRecords,
         now: Timestamp,
     ) -> Result<ActiveToken, InactiveReason> {
-        if !may_see(caller, &records.grant, token.kind) {
+        if !may_see(caller, &records.grant, token.kind()) {
             return Err(InactiveReason::NotVisible);
         }
-        if token.kind != expected_kind {
+        if token.kind() != expected_kind {
             return Err(InactiveReason::WrongKind);
         }
         let active = judge(&records.grant, token, records.parties(), &self.policy, now)?;
@@ -246,7 +247,7 @@ impl<S: Store> Service<S> {
         let narrowed = (!is_whole).then(|| active.scopes.clone());
         let (issue_time, expire_time) = (active.issue_time, active.expire_time);
         let cache_ttl = CACHE_TTL.min(expire_time.since(now));
-        let kind = token.kind;
+        let kind = token.kind();
         if kind == TokenKind::Access {
             self.last_used.note(&records.grant, now);
         }
@@ -260,10 +261,10 @@ impl<S: Store> Service<S> {
     /// and are not looked up again.
     pub(super) fn cached_records(
         &self,
-        token: &Token,
+        token: &PresentedToken,
         known: Option<&TokenRecords>,
     ) -> Option<TokenRecords> {
-        let grant = self.store.grants().cached(&token.grant_id)?;
+        let grant = self.store.grants().cached(&token.grant_id())?;
         let client = known.and_then(|known| known.client.as_ref());
         let client = match client.filter(|client| client.id == grant.client_id) {
             Some(client) => client.clone(),
@@ -278,7 +279,10 @@ impl<S: Store> Service<S> {
 
     /// The records that `token` is judged by, as the store has them; `None` when it is not one of
     /// ours or its grant is gone.
-    pub(super) async fn token_records(&self, token: &Token) -> Result<Option<TokenRecords>, Error> {
+    pub(super) async fn token_records(
+        &self,
+        token: &PresentedToken,
+    ) -> Result<Option<TokenRecords>, Error> {
         let Some(grant) = self.grant_of(token).await? else {
             return Ok(None);
         };
@@ -291,25 +295,32 @@ impl<S: Store> Service<S> {
     }
 
     /// The grant that `token` names. Only a token that one of our keys made costs a store read.
-    pub(super) async fn grant_of(&self, token: &Token) -> Result<Option<Stored<Grant>>, Error> {
-        if self.may_name_grant(token).await? { self.grant(token.grant_id).await } else { Ok(None) }
+    pub(super) async fn grant_of(
+        &self,
+        token: &PresentedToken,
+    ) -> Result<Option<Stored<Grant>>, Error> {
+        if self.may_name_grant(token).await? {
+            self.grant(token.grant_id()).await
+        } else {
+            Ok(None)
+        }
     }
 
     /// Returns the cause for which no grant was found for `token`: no key of ours made it, or its
     /// grant is gone.
-    pub(super) async fn why_unknown(&self, token: &Token) -> Result<Cause, Error> {
+    pub(super) async fn why_unknown(&self, token: &PresentedToken) -> Result<Cause, Error> {
         let genuine = self.may_name_grant(token).await?;
         Ok(if genuine { Cause::UnknownGrant } else { Cause::Forged })
     }
 
     /// Returns whether a read can find the grant that `token` names: it is cached, or one of our
     /// keys made the token.
-    async fn may_name_grant(&self, token: &Token) -> Result<bool, Error> {
-        if self.store.grants().cached(&token.grant_id).is_some() {
+    async fn may_name_grant(&self, token: &PresentedToken) -> Result<bool, Error> {
+        if self.store.grants().cached(&token.grant_id()).is_some() {
             return Ok(true);
         }
         let keys = self.keys.load();
-        Ok(self.key_of(&keys, token).await?.is_some_and(|key| token.is_genuine(key)))
+        Ok(token.is_genuine(self.key_of(&keys, token).await?))
     }
 }
 

@@ -7,9 +7,11 @@ use super::{
     audit_line::{AuditSubject, Event, Outcome},
     login::Login,
     records::race,
+    signature_pool::Signer,
 };
 use crate::{
     domain::{
+        access_format::AccessTokenFormat,
         audience::Audience,
         error::Error,
         grant::Origin,
@@ -21,6 +23,7 @@ use crate::{
         subject::Subject,
         user::User,
     },
+    jose::Unsigned,
     metrics,
     store::{Records as _, Store, Write},
 };
@@ -71,6 +74,12 @@ impl IssueGrant {
     }
 }
 
+/// The answer of a grant that was made. A signed access token has yet to take the place of the opaque one.
+struct Made {
+    tokens: Tokens,
+    unsigned: Option<Unsigned>,
+}
+
 impl<S: Store> Service<S> {
     /// Issues the first pair of a new grant. Answers once the grant is durable.
     ///
@@ -113,6 +122,7 @@ impl<S: Store> Service<S> {
             access_ttl: request.ttl,
             request_id: request.request_id,
             origin: request.origin,
+            signed_by: None,
         };
         asked.check(client)?;
         let user = match request.grant {
@@ -130,7 +140,11 @@ impl<S: Store> Service<S> {
             asked.subject = Subject::User { id: user.id, epoch: user.epoch };
         }
         concerned.subject(&asked.subject, &client.id);
-        let tokens = self.make_grant(caller, user.as_deref(), &asked).await?;
+        let signs = client.access_token_format == AccessTokenFormat::Jwt;
+        let signer = self.next_signer(caller, client, signs).await?;
+        asked.signed_by = signer.as_ref().map(Signer::key_id);
+        let made = self.make_grant(caller, user.as_deref(), &asked, signer.as_ref()).await?;
+        let tokens = self.sign(signer.zip(made.unsigned), made.tokens).await?;
         concerned.named(tokens.grant_id);
         Ok(tokens)
     }
@@ -140,7 +154,8 @@ impl<S: Store> Service<S> {
         caller: &Caller,
         user: Option<&User>,
         request: &IssueRequest,
-    ) -> Result<Tokens, Error> {
+        signer: Option<&Signer>,
+    ) -> Result<Made, Error> {
         let client = caller.client();
         let (keys, now) = (self.keys.load(), self.now());
         let id = request.grant_id(client, now, &*self.entropy);
@@ -161,7 +176,9 @@ impl<S: Store> Service<S> {
                     issue::reissue(found, request, parties, client, key, &*self.entropy, now)?
                 }
             };
-            let answer = Tokens::new(&grant, &pair, now);
+            let tokens = Tokens::new(&grant, &pair, now);
+            let unsigned = signer.map(|signer| self.unsigned(signer, &grant, client, user));
+            let answer = Made { tokens, unsigned };
             let write = match found {
                 None => Write::Insert(grant),
                 Some(found) => Write::Replace(found.version(), grant),

@@ -58,7 +58,10 @@ mod retention;
 mod returns;
 mod revoke;
 mod shares;
+mod signature_pool;
+mod signed_tokens;
 mod signing;
+mod signing_metrics;
 mod status;
 mod stranger_audit;
 mod sweep;
@@ -127,9 +130,9 @@ use crate::{
         lockout::LockoutPolicy,
         password_rules::PasswordRules,
         policy::{Policies, RotationPolicy},
+        presented_token::PresentedToken,
         secret_rules::SecretRules,
         time::{Clock, Timestamp},
-        token::Token,
         used_assertion::AssertionId,
     },
     metrics::Registry,
@@ -259,9 +262,10 @@ impl<S: Store> Service<S> {
         &self.issuers
     }
 
-    /// Returns the metrics of the service, its hash pool and its trusted issuers.
-    pub fn metrics(&self) -> [Registry; 3] {
-        [self.metrics.registry.clone(), self.hashes.metrics(), self.issuers.metrics()]
+    /// Returns the metrics of the service, its hash pool, its trusted issuers and its signing keys.
+    pub fn metrics(&self) -> [Registry; 4] {
+        let (hashes, issuers) = (self.hashes.metrics(), self.issuers.metrics());
+        [self.metrics.registry.clone(), hashes, issuers, self.signing.metrics()]
     }
 
     /// The clients that ask for tokens for themselves much faster than those expire: those with more
@@ -285,23 +289,25 @@ impl<S: Store> Service<S> {
         self.clock.now()
     }
 
-    /// The key that `token` names: `None` when no key of ours ever had that name.
+    /// The server key that `token` names: `None` when no key of ours ever had that name, and for a signed
+    /// token, which names none.
     ///
     /// # Errors
     /// `Unavailable` when records name the key and this ring lacks it: the token may be good.
     async fn key_of<'a>(
         &self,
         keys: &'a KeyRing,
-        token: &Token,
+        token: &PresentedToken,
     ) -> Result<Option<&'a ServerKey>, Error> {
-        let key = keys.get(token.key_id);
+        let Some(key_id) = token.key_id() else { return Ok(None) };
+        let key = keys.get(key_id);
         if key.is_some() {
             return Ok(key);
         }
         let named = self.read(self.store.key_ids()).await?;
-        if named.contains(&token.key_id) {
+        if named.contains(&key_id) {
             if self.strangers.may_tell() {
-                tracing::error!(key_id = %token.key_id, "a token names a key that the ring lacks");
+                tracing::error!(%key_id, "a token names a key that the ring lacks");
             }
             return Err(Error::UNAVAILABLE);
         }

@@ -5,6 +5,7 @@ use super::{
     audit_line::{AuditSubject, Event, Outcome},
     introspect::TokenRecords,
     records::race,
+    signature_pool::Signer,
 };
 use crate::{
     domain::{
@@ -16,6 +17,7 @@ use crate::{
         grant_type::GrantType,
         issue::check_grant_type,
         key_ring::{KeyRing, Salt},
+        presented_token::PresentedToken,
         refresh::{self, RefreshRequest},
         scopes::Scopes,
         secret::Secret,
@@ -87,11 +89,12 @@ impl<S: Store> Service<S> {
             return Err(Error::InvalidGrant(Cause::WrongKind));
         }
         concerned.named(token.grant_id);
+        let presented = PresentedToken::from(token.clone());
         let keys = self.keys.load();
         let salt = Salt::from_bytes(draw(&*self.entropy));
         race(async || {
-            let Some(held) = self.token_records(&token).await? else {
-                return Err(Error::InvalidGrant(self.why_unknown(&token).await?));
+            let Some(held) = self.token_records(&presented).await? else {
+                return Err(Error::InvalidGrant(self.why_unknown(&presented).await?));
             };
             let tried = self.try_refresh(caller, &token, &held, request, &keys, salt);
             Ok(tried.await?.map(|answered| (held.grant.clone(), answered)))
@@ -109,9 +112,16 @@ impl<S: Store> Service<S> {
         salt: Salt,
     ) -> Result<Option<Answered>, Error> {
         // The keys that the token and the record name must be at hand before anything is decided.
-        self.key_of(keys, token).await?.ok_or(Error::InvalidGrant(Cause::Forged))?;
+        self.key_of(keys, &token.clone().into())
+            .await?
+            .ok_or(Error::InvalidGrant(Cause::Forged))?;
         let now = self.now();
+        let client = held.client.as_deref().unwrap_or(caller.client());
+        let rotates = token.generation == held.grant.current.number;
+        let signs = rotates && client.signs(&held.grant.audience.cut_to(&client.audience));
+        let next = self.next_signer(caller, client, signs).await?;
         let request = RefreshRequest {
+            signed_by: next.as_ref().map(Signer::key_id),
             token,
             scopes: &asked.scopes,
             audience: &asked.audience,
@@ -122,13 +132,28 @@ impl<S: Store> Service<S> {
         let parties = held.parties();
         match refresh::refresh(&held.grant, request, parties, keys, &self.policy, now) {
             refresh::Refresh::Rotate { grant, pair } => {
-                let tokens = Ok(Tokens::new(&grant, &pair, now));
-                let written = self.replace(held.grant.version(), *grant).await?;
-                Ok(written.then_some(Answered { tokens, outcome: Outcome::Done }))
+                let tokens = Tokens::new(&grant, &pair, now);
+                let user = held.user.as_deref();
+                let signed = next.map(|signer| {
+                    let unsigned = self.unsigned(&signer, &grant, client, user);
+                    (signer, unsigned)
+                });
+                if !self.replace(held.grant.version(), *grant).await? {
+                    return Ok(None);
+                }
+                let tokens = self.sign(signed, tokens).await;
+                Ok(Some(Answered { tokens, outcome: Outcome::Done }))
             }
             refresh::Refresh::Repeat { pair } => {
                 self.metrics.retries.inc();
-                let tokens = Ok(Tokens::new(&held.grant, &pair, now));
+                let tokens = Tokens::new(&held.grant, &pair, now);
+                let signer = self.same_signer(caller, &held.grant).await?;
+                let signed = signer.map(|signer| {
+                    let unsigned =
+                        self.unsigned(&signer, &held.grant, client, held.user.as_deref());
+                    (signer, unsigned)
+                });
+                let tokens = self.sign(signed, tokens).await;
                 Ok(Some(Answered { tokens, outcome: Outcome::Repeated }))
             }
             refresh::Refresh::End { grant } => {

@@ -11,7 +11,6 @@ use crate::{
         grant::{Grant, Origin},
         revoke::{self, RevokeScope, Revoked},
         secret::Secret,
-        token::Token,
     },
     store::{Store, Stored},
 };
@@ -72,10 +71,10 @@ impl<S: Store> Service<S> {
         if request.token.is_empty() {
             return Err(Error::missing("token"));
         }
-        let Some(token) = Token::parse(request.token.expose()) else {
+        let Some(token) = self.presented(&request.token) else {
             return Ok(Taken::Unknown);
         };
-        concerned.named(token.grant_id);
+        concerned.named(token.grant_id());
         let keys = self.keys.load();
         race(async || {
             let key = self.key_of(&keys, &token).await?;

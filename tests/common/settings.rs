@@ -115,6 +115,7 @@ impl Settings {
                 "[http]",
                 "[check]",
                 "[tls]",
+                "[keys]",
                 "[limits]",
                 "[tokens]",
                 "[serve]",
@@ -216,9 +217,10 @@ impl Settings {
     pub(crate) fn render(&self, home: &Path) -> String {
         let place = |name| home.join(name).display().to_string();
         let store = Table::new("[store]").text("path", &place("data"));
-        let keys = Table::new("[keys]").text("path", &place("keys"));
+        let mut settings = self.clone();
+        settings.section("keys").set("path", &format!("{:?}", place("keys")));
         let mut text = String::new();
-        for table in [store, keys].iter().chain(&self.sections).chain(&self.records) {
+        for table in [store].iter().chain(&settings.sections).chain(&settings.records) {
             table.write(&mut text);
         }
         text

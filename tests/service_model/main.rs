@@ -15,6 +15,7 @@ mod rules;
 mod scene;
 mod seen;
 mod shares;
+mod signatures;
 mod watch;
 mod world;
 

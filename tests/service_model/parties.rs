@@ -1,6 +1,7 @@
 //! The clients and users that every run has.
 
 use jeton::domain::{
+    access_format::{AccessTokenFormat, JwtAttributes},
     attributes::Attributes,
     audience::Audience,
     client::{Client, ClientType, GrantLimit, IntrospectReach, Lifetimes, Permissions},
@@ -54,6 +55,8 @@ pub(crate) fn client(
         certificates: Vec::new(),
         identities: Vec::new(),
         keys: Vec::new(),
+        access_token_format: AccessTokenFormat::Opaque,
+        jwt_attributes: JwtAttributes::default(),
         introspect: if number == 0 { IntrospectReach::Any } else { IntrospectReach::Own },
         permissions: Permissions::default(),
         attributes: Attributes::default(),

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use jeton::domain::time::Timestamp;
+use jeton::domain::{grant_id::GrantId, time::Timestamp};
 
 pub(crate) const ACCESS: Duration = Duration::from_secs(900);
 pub(crate) const REFRESH: Duration = Duration::from_secs(7_200);
@@ -25,6 +25,7 @@ pub(crate) struct Pair {
 
 /// One grant, as the rules see it.
 pub(crate) struct GrantModel {
+    pub id: GrantId,
     pub client: usize,
     /// `None`: the client itself.
     pub user: Option<usize>,

@@ -11,7 +11,7 @@ use std::{
 
 use futures_util::future::join_all;
 use jeton::{
-    domain::token::Token,
+    domain::presented_token::TokenText,
     service::Introspection,
     store::faulty::{Gate, ReadFault},
 };
@@ -31,7 +31,7 @@ async fn many_tokens_are_looked_up_eight_times_64_at_a_time_and_the_others_wait(
         }
     });
     let call = || {
-        let tokens: Vec<_> = (0..64).map(|_| Token::parse(&pair.access)).collect();
+        let tokens: Vec<_> = (0..64).map(|_| TokenText::parse(&pair.access)).collect();
         world.service.introspect_all(&world.caller, tokens.into_iter())
     };
     let mut calls = Box::pin(join_all((0..12).map(|_| call())));

@@ -9,8 +9,11 @@ use super::{
     step::{Nothing, Seen, Step},
 };
 use crate::{
-    config::Settings,
-    domain::{algorithm::Algorithm, signing_times::SigningState, time::Clock as _},
+    config::{DeclaredClient, Settings},
+    domain::{
+        access_format::AccessTokenFormat, algorithm::Algorithm, signing_times::SigningState,
+        time::Clock as _,
+    },
     jose::SigningRing,
 };
 
@@ -28,10 +31,16 @@ impl<'a> SigningKeys<'a> {
         KeyFiles::new(&self.0.keys.path)
     }
 
+    /// Returns whether a declared client is to have signed access tokens.
+    fn signs(&self) -> bool {
+        let format = |client: &DeclaredClient| client.patch.access_token_format;
+        self.0.clients.iter().any(|client| format(client) == Some(AccessTokenFormat::Jwt))
+    }
+
     /// Returns whether a start makes the first key. Of several instances over one database each would make
     /// another, which the key sets of the others do not have.
     fn makes_first(&self) -> bool {
-        self.0.first_look && self.0.store.url.is_none()
+        (self.0.first_look || self.signs()) && self.0.store.url.is_none()
     }
 }
 
@@ -50,6 +59,15 @@ impl Step for SigningKeys<'_> {
         if let Some(active) = ring.active(now) {
             let (count, id) = (ring.keys().len(), active.id());
             findings.good(SUBJECT, format!("{count} in the key ring, {id} signs access tokens"));
+        }
+        if ring.active(now).is_none() && self.signs() {
+            if ring.keys().is_empty() && self.makes_first() {
+                findings.good(SUBJECT, "there is none: a start makes one");
+            } else {
+                let found = "no key signs the access tokens of clients with the format jwt";
+                let remedy = "jeton key add --signing, and a copy of its file for each instance";
+                findings.error(SUBJECT, found.to_owned(), remedy);
+            }
         }
         for (held, state) in ring.states(now) {
             if state == SigningState::Expired {

@@ -20,7 +20,7 @@ pub(super) const COLUMNS: Columns = Columns::new(
 );
 
 /// Fields that can be empty, by their names in the protobuf message.
-pub(super) const CLEARABLE: [&str; 10] = [
+pub(super) const CLEARABLE: [&str; 11] = [
     "grant_types",
     "scopes",
     "allowed_scopes",
@@ -31,6 +31,7 @@ pub(super) const CLEARABLE: [&str; 10] = [
     "keys",
     "permissions",
     "attributes",
+    "jwt_attributes",
 ];
 
 /// In the words of the settings file.
@@ -93,6 +94,14 @@ pub(super) struct Values {
     )]
     identities: Vec<v1::ClientIdentity>,
 
+    /// Format of its access tokens: opaque, or signed for everybody to verify
+    #[arg(long, value_name = "WORD", value_parser = v1::AccessTokenFormat::parser())]
+    access_token_format: Option<v1::AccessTokenFormat>,
+
+    /// An attribute that its signed access tokens show; may be repeated
+    #[arg(long = "jwt-attribute", value_name = "NAME", value_parser = meant::given)]
+    jwt_attributes: Vec<String>,
+
     /// The tokens that it may introspect
     #[arg(long, value_name = "WORD", value_parser = v1::IntrospectReach::parser())]
     introspect: Option<v1::IntrospectReach>,
@@ -123,6 +132,7 @@ impl Values {
         list(&mut client.audience, self.audience, "audience", &mut paths);
         list(&mut client.certificates, self.certificates, "certificates", &mut paths);
         list(&mut client.identities, self.identities, "identities", &mut paths);
+        list(&mut client.jwt_attributes, self.jwt_attributes, "jwt_attributes", &mut paths);
         let permissions = self.permissions.into_iter().map(Into::into).collect();
         list(&mut client.permissions, permissions, "permissions", &mut paths);
 
@@ -148,6 +158,10 @@ impl Values {
             limit.per_second = self.requests_per_second.unwrap_or(limit.per_second);
             limit.burst = self.request_burst.unwrap_or(limit.burst);
             paths.push("request_limit");
+        }
+        if let Some(format) = self.access_token_format {
+            client.access_token_format = format.into();
+            paths.push("access_token_format");
         }
         if let Some(reach) = self.introspect {
             client.introspect = reach.into();
@@ -190,6 +204,8 @@ pub(super) fn shown(client: v1::Client) -> Fields {
         fields.add("requests_per_second", limit.per_second);
         fields.add("request_burst", limit.burst);
     }
+    fields.add("access_token_format", v1::AccessTokenFormat::word(client.access_token_format));
+    fields.add("jwt_attributes", client.jwt_attributes);
     fields.add("introspect", v1::IntrospectReach::word(client.introspect));
     fields.add("permissions", words::<v1::Permission>(&client.permissions));
     fields.add("certificates", client.certificates);

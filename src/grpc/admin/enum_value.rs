@@ -2,6 +2,7 @@
 
 use crate::{
     domain::{
+        access_format::AccessTokenFormat,
         client::{ClientType, IntrospectReach, WhenFull},
         error::Error,
         grant_type::GrantType,
@@ -39,6 +40,17 @@ pub(super) trait EnumValue: Copy + 'static {
 /// A value of an enum that the field does not take.
 fn unknown(field: &'static str) -> Error {
     Error::InvalidRequest { field, problem: "must be known values" }
+}
+
+impl EnumValue for AccessTokenFormat {
+    const ALL: &'static [Self] = &Self::ALL;
+
+    fn number(self) -> i32 {
+        match self {
+            Self::Opaque => v1::AccessTokenFormat::Opaque.into(),
+            Self::Jwt => v1::AccessTokenFormat::Jwt.into(),
+        }
+    }
 }
 
 impl EnumValue for ClientType {

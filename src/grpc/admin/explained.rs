@@ -69,7 +69,7 @@ fn explained(token: &ExplainedToken) -> v1::ExplainedToken {
         kind: kind.into(),
         generation: token.generation,
         grant_id: token.grant_id.to_string(),
-        key_id: token.key_id.to_string(),
+        key_id: token.key_id.map(|id| id.to_string()).unwrap_or_default(),
         key_held: token.key_held,
         issue_time: token.issue_time.map(timestamp),
         expire_time: token.expire_time.map(timestamp),

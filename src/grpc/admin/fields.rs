@@ -9,6 +9,7 @@ use super::{
 };
 use crate::{
     domain::{
+        access_format::{AccessTokenFormat, JwtAttributes},
         attributes::Attributes,
         audience::Audience,
         certificate::CertificateIdentity,
@@ -42,6 +43,13 @@ pub(super) fn patch(
     now: Timestamp,
 ) -> Result<ClientPatch, Error> {
     let standard = Lifetimes::default();
+    let access_token_format = AccessTokenFormat::read_or(
+        "client.access_token_format",
+        client.access_token_format,
+        AccessTokenFormat::Opaque,
+    );
+    let format = access_token_format.clone().unwrap_or_default();
+    let standard_access = Lifetimes::standard_access(format);
     let ttl = |field, given, standard| Ok(duration(field, given)?.unwrap_or(standard));
     let grant_limit = mask.read("grant_limit", || grant_limit(client.grant_limit))?;
     let patch = ClientPatch {
@@ -51,7 +59,7 @@ pub(super) fn patch(
             .read("allowed_scopes", || scopes("client.allowed_scopes", &client.allowed_scopes))?,
         audience: mask.read("audience", || audience(&client.audience))?,
         access_token_ttl: mask.read("access_token_ttl", || {
-            ttl("client.access_token_ttl", client.access_token_ttl, standard.access)
+            ttl("client.access_token_ttl", client.access_token_ttl, standard_access)
         })?,
         refresh_token_ttl: mask.read("refresh_token_ttl", || {
             ttl("client.refresh_token_ttl", client.refresh_token_ttl, standard.refresh)
@@ -64,6 +72,8 @@ pub(super) fn patch(
         certificates: mask.read("certificates", || certificates(&client.certificates))?,
         identities: mask.read("identities", || identities(&client.identities))?,
         keys: mask.read("keys", || keys(&client.keys, now))?,
+        access_token_format: mask.read("access_token_format", || access_token_format)?,
+        jwt_attributes: mask.read("jwt_attributes", || jwt_attributes(&client.jwt_attributes))?,
         introspect: mask.read("introspect", || {
             IntrospectReach::read_or("client.introspect", client.introspect, IntrospectReach::Own)
         })?,
@@ -118,6 +128,11 @@ fn scopes(field: &'static str, values: &[String]) -> Result<Scopes, Error> {
 fn audience(names: &[String]) -> Result<Audience, Error> {
     let audience = Audience::from_names(names.iter().map(String::as_str));
     audience.map_err(|invalid| refused("client.audience", invalid))
+}
+
+fn jwt_attributes(names: &[String]) -> Result<JwtAttributes, Error> {
+    let names = JwtAttributes::from_names(names.iter().map(String::as_str));
+    names.map_err(|invalid| refused("client.jwt_attributes", invalid))
 }
 
 fn grant_types(numbers: &[i32]) -> Result<GrantTypes, Error> {
@@ -231,6 +246,8 @@ pub(super) fn message(client: &Stored<Client>, now: Timestamp) -> v1::Client {
         certificates: client.certificates.iter().map(ToString::to_string).collect(),
         identities: client.identities.iter().map(identity).collect(),
         keys: client.live_keys(now).map(key).collect(),
+        access_token_format: client.access_token_format.number(),
+        jwt_attributes: client.jwt_attributes.names().map(str::to_owned).collect(),
         introspect: client.introspect.number(),
         permissions: client.permissions.iter().map(EnumValue::number).collect(),
         attributes: attributes.map(|(name, value)| (name.to_owned(), value.to_owned())).collect(),

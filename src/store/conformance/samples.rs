@@ -1,6 +1,7 @@
 //! Distinguishable sample records.
 
 use crate::domain::{
+    access_format::{AccessTokenFormat, JwtAttributes},
     attempts::{Attempts, AttemptsId, AttemptsOf, UnderWay},
     attributes::Attributes,
     audience::Audience,
@@ -47,6 +48,8 @@ pub(crate) fn client(number: u8) -> Client {
         certificates: Vec::new(),
         identities: Vec::new(),
         keys: Vec::new(),
+        access_token_format: AccessTokenFormat::default(),
+        jwt_attributes: JwtAttributes::default(),
         introspect: IntrospectReach::Own,
         permissions: Permissions::default(),
         attributes: Attributes::default(),
@@ -82,6 +85,7 @@ pub(crate) fn grant(number: u8) -> Grant {
         audience: Audience::default(),
         access_ttl: None,
         request_id: None,
+        signed_by: None,
         origin: Origin::default(),
     };
     let key = ServerKey::new(&[number; KEY_BYTES]);
