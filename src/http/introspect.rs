@@ -5,8 +5,9 @@ use std::collections::BTreeMap;
 use axum::{extract::Request, response::Response};
 use http::StatusCode;
 use serde::Serialize;
+use serde_json::json;
 
-use super::{answer, call::Call, failure::Failure, front::Front};
+use super::{answer, call::Call, failure::Failure, front::Front, signed_introspection};
 use crate::{
     domain::{
         secret::Secret,
@@ -66,17 +67,26 @@ impl<S: Store> Front<S> {
     /// # Errors
     /// Everything that `Service::introspect` refuses, and a request that cannot be read.
     pub(super) async fn introspect(&self, request: Request) -> Result<Response, Failure> {
+        let is_signed = signed_introspection::is_asked(request.headers());
         let Call { credentials, mut parameters, origin } = Call::read(request, self.body).await?;
         let token = parameters.require("token")?;
         let expected_kind = expected(&token, parameters.take("token_type_hint").as_ref());
         let service = self.service.get()?;
         let caller = service.audited_caller(&credentials, || origin).await?;
         let found = service.introspect(&caller, &Introspect { token, expected_kind }).await?;
+        let found = match &found {
+            Introspection::Active(token) => Some(active(token, &self.issuer)),
+            Introspection::Inactive(_) => None,
+        };
+        if is_signed {
+            return match found {
+                Some(active) => self.sign_introspection(&caller, active).await,
+                None => self.sign_introspection(&caller, json!({ "active": false })).await,
+            };
+        }
         Ok(match found {
-            Introspection::Active(token) => {
-                answer::json(StatusCode::OK, &active(&token, &self.issuer))
-            }
-            Introspection::Inactive(_) => answer::typed(StatusCode::OK, answer::JSON, INACTIVE),
+            Some(active) => answer::json(StatusCode::OK, &active),
+            None => answer::typed(StatusCode::OK, answer::JSON, INACTIVE),
         })
     }
 }

@@ -18,6 +18,9 @@ const ASSERTION_METHODS: [&str; 1] = ["private_key_jwt"];
 /// Methods by certificate (RFC 8705 §2.1.1, §2.2.1): by a name in it, and by its SHA-256.
 const TLS_METHODS: [&str; 2] = ["tls_client_auth", "self_signed_tls_client_auth"];
 
+/// Algorithms that this server signs by.
+const OWN_ALGORITHMS: [Algorithm; 3] = [Algorithm::Es256, Algorithm::EdDsa, Algorithm::Rs256];
+
 /// The members of the document. `response_types_supported` is required and empty: there is no
 /// authorization endpoint (RFC 8414 §2). Other empty arrays are omitted.
 #[derive(Serialize)]
@@ -36,6 +39,8 @@ struct Metadata<'a> {
     introspection_endpoint_auth_methods_supported: Vec<&'static str>,
     #[serde(skip_serializing_if = "<[&str]>::is_empty")]
     introspection_endpoint_auth_signing_alg_values_supported: &'a [&'static str],
+    /// Algorithms of answers that are signed (RFC 9701 §7).
+    introspection_signing_alg_values_supported: [&'static str; 3],
     grant_types_supported: Vec<&'static str>,
     response_types_supported: [&'static str; 0],
     #[serde(skip_serializing_if = "<[String]>::is_empty")]
@@ -64,6 +69,7 @@ pub(super) fn text(options: &HttpOptions) -> String {
         introspection_endpoint: options.url(INTROSPECT),
         introspection_endpoint_auth_methods_supported: with_others(CALLER_METHODS),
         introspection_endpoint_auth_signing_alg_values_supported: algorithms,
+        introspection_signing_alg_values_supported: OWN_ALGORITHMS.map(Algorithm::name),
         grant_types_supported: spoken.map(GrantType::name).collect(),
         response_types_supported: [],
         scopes_supported: &options.scopes_supported,

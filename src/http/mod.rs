@@ -25,6 +25,7 @@ mod revoke;
 mod routes;
 mod schemas;
 mod server;
+mod signed_introspection;
 mod token;
 
 pub use self::{

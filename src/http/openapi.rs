@@ -92,7 +92,7 @@ fn security(endpoint: Endpoint) -> Value {
 }
 
 fn responses(route: &Route) -> Value {
-    let (status, success) = match route.endpoint {
+    let (status, mut success) = match route.endpoint {
         Endpoint::Token => (200, success("The tokens", "application/json", "TokenAnswer")),
         // Its type is JSON and its body empty, which no schema of JSON describes.
         Endpoint::Revoke(Revoked::EmptyJson) => (200, json!({ "description": "Revoked" })),
@@ -102,6 +102,11 @@ fn responses(route: &Route) -> Value {
             (200, success("What is to be said", "application/json", "Introspection"))
         }
     };
+    if route.endpoint == Endpoint::Introspect {
+        // RFC 9701.
+        let signed = json!({ "schema": { "type": "string", "format": "jwt" } });
+        success["content"]["application/token-introspection+jwt"] = signed;
+    }
     let mut responses = Map::from_iter([(status.to_string(), success)]);
     for status in failures(route) {
         let response = reference("responses", &schemas::response_name(status));
