@@ -22,8 +22,12 @@ use tokio::{
 use tonic::Code;
 
 use crate::common::{
-    admin::Admin, caller::Caller, refusal::assert_refused, server::Server, settings::Settings,
-    wait::until, wait::within,
+    admin::{Admin, with_admin},
+    caller::{Caller, by_password},
+    refusal::assert_refused,
+    server::Server,
+    settings::Settings,
+    wait::{until, within},
 };
 
 const ISSUER: &str = "https://tokens.example.internal";
@@ -60,10 +64,7 @@ async fn a_validator_remembers_a_signed_token_and_hears_of_its_revocation() {
     let server = Server::start(&settings()).await;
     let shop = server.caller("shop").await;
     let token = {
-        until("to have a key", async || {
-            shop.issue(crate::common::caller::by_password("alice")).await.is_ok()
-        })
-        .await;
+        until("to have a key", async || shop.issue(by_password("alice")).await.is_ok()).await;
         shop.log_in().await
     };
     let validator = validator(&server).await;
@@ -167,7 +168,7 @@ async fn introspection_is_answered_signed_to_callers_that_ask_for_it_and_is_good
 
 #[tokio::test]
 async fn the_format_is_that_of_the_next_issue_or_refresh() {
-    let settings = crate::common::admin::with_admin().set("http", "issuer", ISSUER);
+    let settings = with_admin().set("http", "issuer", ISSUER);
     let server = Server::start(&settings).await;
     let (admin, shop) = (Admin::of(&server).await, server.caller("shop").await);
     let change = async |format: AccessTokenFormat| {

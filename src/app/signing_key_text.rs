@@ -80,12 +80,12 @@ mod tests {
         for sign_time in [None, Some(at(1_900_000_000))] {
             let times = SigningTimes { create_time: at(1_800_000_000), sign_time };
             let text = write(&[7; 100], times);
-            let (key, read) = super::read(text.as_bytes()).expect("a key");
-            assert_eq!((key.secret_pkcs8_der(), read), ([7; 100].as_slice(), times));
+            let (key, found) = read(text.as_bytes()).expect("a key");
+            assert_eq!((key.secret_pkcs8_der(), found), ([7; 100].as_slice(), times));
             assert!(text.lines().all(|line| line.len() <= LINE));
         }
-        assert!(super::read(b"").is_none());
+        assert!(read(b"").is_none());
         let odd = write(&[7; 100], SigningTimes::default()).replace("1970-", "yesterday-");
-        assert!(super::read(odd.as_bytes()).is_none());
+        assert!(read(odd.as_bytes()).is_none());
     }
 }

@@ -139,8 +139,9 @@ impl fmt::Debug for TokenText {
     }
 }
 
-/// Returns whether a text has the three parts of a JWT (RFC 7515 §3.1), the first of which begins as every
-/// JSON object does in base64url.
+/// Returns whether a text has the three parts of a signed JWT (RFC 7515 §3.1), the first of which begins as
+/// every JSON object does in base64url.
 pub fn is_jwt(text: &str) -> bool {
-    text.starts_with("eyJ") && text.bytes().filter(|byte| *byte == b'.').count() == 2
+    let dots = || text.bytes().filter(|byte| *byte == b'.').count();
+    text.starts_with("eyJ") && !text.ends_with('.') && dots() == 2
 }

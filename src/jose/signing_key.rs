@@ -40,7 +40,7 @@ pub struct Unfit;
 #[error("the signature could not be made")]
 pub struct NotSigned;
 
-/// A key with the one algorithm that it signs by: ES256, RS256 or EdDSA. Each signature is a function of
+/// A key with the one algorithm that it signs by: ES256, RS256 or `EdDSA`. Each signature is a function of
 /// the key and the message (RFC 6979, RFC 8017 §8.2, RFC 8032), so that a repeated answer is the same.
 pub struct SigningKey {
     id: SigningKeyId,

@@ -134,26 +134,26 @@ impl<S: Store> Service<S> {
             refresh::Refresh::Rotate { grant, pair } => {
                 let tokens = Tokens::new(&grant, &pair, now);
                 let user = held.user.as_deref();
-                let signed = next.map(|signer| {
+                let due = next.map(|signer| {
                     let unsigned = self.unsigned(&signer, &grant, client, user);
                     (signer, unsigned)
                 });
                 if !self.replace(held.grant.version(), *grant).await? {
                     return Ok(None);
                 }
-                let tokens = self.sign(signed, tokens).await;
+                let tokens = self.sign(due, tokens).await;
                 Ok(Some(Answered { tokens, outcome: Outcome::Done }))
             }
             refresh::Refresh::Repeat { pair } => {
                 self.metrics.retries.inc();
                 let tokens = Tokens::new(&held.grant, &pair, now);
                 let signer = self.same_signer(caller, &held.grant).await?;
-                let signed = signer.map(|signer| {
+                let due = signer.map(|signer| {
                     let unsigned =
                         self.unsigned(&signer, &held.grant, client, held.user.as_deref());
                     (signer, unsigned)
                 });
-                let tokens = self.sign(signed, tokens).await;
+                let tokens = self.sign(due, tokens).await;
                 Ok(Some(Answered { tokens, outcome: Outcome::Repeated }))
             }
             refresh::Refresh::End { grant } => {

@@ -79,7 +79,7 @@ impl SignaturePool {
     /// `Unavailable` if it cannot be signed.
     pub(super) async fn sign(&self, signer: Signer, unsigned: Unsigned) -> Result<Secret, Error> {
         let Signer { key, place } = signer;
-        let signed = if is_slow(key.algorithm()) {
+        let made = if is_slow(key.algorithm()) {
             let core = Arc::clone(&self.cores).acquire_owned().await;
             let core = core.map_err(|_| Error::UNAVAILABLE)?;
             // A caller that goes away frees neither before the signature is made.
@@ -91,7 +91,7 @@ impl SignaturePool {
         } else {
             unsigned.sign(&key)
         };
-        signed.map_err(|_| Error::UNAVAILABLE)
+        made.map_err(|_| Error::UNAVAILABLE)
     }
 }
 

@@ -37,7 +37,7 @@ struct AccessClaims<'a> {
     client_id: &'a str,
     #[serde(skip_serializing_if = "str::is_empty")]
     scope: &'a str,
-    /// The grant: the claim of a session (OpenID Connect Front-Channel Logout 1.0 §3).
+    /// The grant: the claim of a session (`OpenID` Connect Front-Channel Logout 1.0 §3).
     sid: String,
     jeton: OwnClaims,
     /// Attributes of the client and the user, by their names.
@@ -151,10 +151,10 @@ impl<S: Store> Service<S> {
     /// `Unavailable` if it cannot be signed.
     pub(super) async fn sign(
         &self,
-        signed: Option<(Signer, Unsigned)>,
+        due: Option<(Signer, Unsigned)>,
         tokens: Tokens,
     ) -> Result<Tokens, Error> {
-        let Some((signer, unsigned)) = signed else { return Ok(tokens) };
+        let Some((signer, unsigned)) = due else { return Ok(tokens) };
         let access_token = self.signing.pool.sign(signer, unsigned).await?;
         self.signing.note_signed();
         Ok(Tokens { access_token, ..tokens })

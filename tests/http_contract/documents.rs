@@ -20,6 +20,7 @@ async fn the_metadata_say_what_is_true_whoever_asks() {
     let clients = ["client_secret_basic", "client_secret_post", "none", "private_key_jwt"];
     let expected = value!({
         "issuer": ISSUER,
+        "jwks_uri": format!("{ISSUER}/.well-known/jwks.json"),
         "token_endpoint": format!("{ISSUER}/oauth/token"),
         "token_endpoint_auth_methods_supported": clients,
         "token_endpoint_auth_signing_alg_values_supported": ALGORITHMS,
@@ -30,6 +31,7 @@ async fn the_metadata_say_what_is_true_whoever_asks() {
         "introspection_endpoint_auth_methods_supported":
             ["client_secret_basic", "client_secret_post", "Bearer", "private_key_jwt"],
         "introspection_endpoint_auth_signing_alg_values_supported": ALGORITHMS,
+        "introspection_signing_alg_values_supported": ["ES256", "EdDSA", "RS256"],
         "grant_types_supported": ["password", "client_credentials", "refresh_token"],
         "response_types_supported": [],
         "scopes_supported": ["read", "write"],
@@ -54,7 +56,7 @@ async fn scopes_are_left_out_when_there_are_none() {
 async fn assertions_are_a_method_where_the_settings_name_the_issuer_that_they_are_meant_for() {
     let options = jeton::http::HttpOptions { assertions: false, ..options() };
     let metadata = Server::with(&options).await.send(get(METADATA)).await.json().to_string();
-    assert!(!metadata.contains("private_key_jwt") && !metadata.contains("signing_alg"));
+    assert!(!metadata.contains("private_key_jwt") && !metadata.contains("auth_signing_alg"));
 }
 
 #[tokio::test]
