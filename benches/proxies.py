@@ -40,12 +40,14 @@ UNCHECKED = {
 }
 # What each is started with, so that there can be two of it.
 OWN = {"envoy": ("--use-dynamic-base-id",), "nginx": ()}
+# A connection of the load is kept for as long as it is measured.
+KEPT = {"envoy": (), "nginx": (("http {", "http {\n    keepalive_requests 1000000000;"),)}
 
 
 def gateway(name: str) -> Gateway:
     """Answers that proxy as it asks an agent over a socket."""
     known = next(known for known in GATEWAYS if known.name == f"{name}, an agent's socket")
-    return replace(known, command=(*known.command, *OWN[name]))
+    return replace(known, command=(*known.command, *OWN[name]), changed=(*known.changed, *KEPT[name]))
 
 
 class Services:
