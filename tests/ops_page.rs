@@ -52,7 +52,7 @@ impl Events {
 
     /// Reads until it has the text; `false` if it ends before.
     async fn reads(&mut self, text: &str) -> bool {
-        let mut bytes = [0; 16 << 10];
+        let mut bytes = vec![0; 16 << 10];
         while !self.read.contains(text) {
             match within("to get an event", self.stream.read(&mut bytes)).await {
                 Ok(0) | Err(_) => return false,

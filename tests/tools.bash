@@ -10,7 +10,6 @@ kustomize_version=v5.8.1
 keycloak_version=26.7.3
 protoc_gen_go=v1.36.11
 protoc_gen_go_grpc=v1.6.0
-spire_version=v1.13.3
 maven_dependency_plugin=org.apache.maven.plugins:maven-dependency-plugin:3.8.1
 
 export PATH=$tools/bin:$PATH:/usr/sbin
@@ -193,21 +192,6 @@ install_kube_apiserver() {
     alone build_kube_apiserver
 }
 
-# SPIRE's server and agent, from the module's own directory: its dependencies are those that it names.
-build_spire() {
-    local module source program
-    module=github.com/spiffe/spire@$spire_version
-    [[ "$("$tools/bin/spire-server" --version 2>&1)" != "${spire_version#v}"* ]] || return 0
-    source=$(go mod download -json "$module" | python3 -c 'import json, sys; print(json.load(sys.stdin)["Dir"])')
-    for program in spire-server spire-agent; do
-        go -C "$source" build -trimpath -ldflags '-s -w' -o "$tools/bin/$program" "./cmd/$program"
-    done
-}
-
-install_spire() {
-    alone build_spire
-}
-
 # copy_jars POM TO: what the file names, with what that needs.
 copy_jars() {
     local wanted=$1 to=$2
@@ -283,7 +267,7 @@ fetch_keycloak() {
         return
     local fetched=$tools/keycloak-fetched
     rm -rf "$fetched" "$tools/keycloak"
-    mvn --quiet --batch-mode org.apache.maven.plugins:maven-dependency-plugin:3.8.1:copy \
+    mvn --quiet --batch-mode "$maven_dependency_plugin:copy" \
         -Dartifact="org.keycloak:keycloak-quarkus-dist:$keycloak_version:zip" -DoutputDirectory="$fetched"
     python3 -m zipfile -e "$fetched/keycloak-quarkus-dist-$keycloak_version.zip" "$fetched"
     mv "$fetched/keycloak-$keycloak_version" "$tools/keycloak"

@@ -67,7 +67,20 @@ impl Flood {
             Attack::UnknownFrames => {
                 flood("frames of an unknown type", FRAMES, |_| same(UNKNOWN, NO_FLAGS, &[0; 64]))
             }
-            other => unreachable!("{other:?} is no flood"),
+            Attack::IdleConnections
+            | Attack::SlowPreface
+            | Attack::SlowHeaders
+            | Attack::SlowHttpHeaders
+            | Attack::GzipBomb
+            | Attack::LongMessages
+            | Attack::HalfMessages
+            | Attack::UnreadAnswers
+            | Attack::HalfBodies
+            | Attack::UnreadHttp
+            | Attack::ManyHalfBodies
+            | Attack::LongHalfBodies
+            | Attack::ManyHalfMessages
+            | Attack::UnreadReflection => unreachable!("{attack:?} is no flood"),
         }
     }
 
@@ -161,7 +174,7 @@ fn data(path: &str, flags: u8) -> Words {
     on_one_stream(path, END_HEADERS, frame(DATA, flags, 1, &payload))
 }
 
-/// SETTINGS_HEADER_TABLE_SIZE, the largest and 0 in turn, 100 times a frame.
+/// `SETTINGS_HEADER_TABLE_SIZE`, the largest and 0 in turn, 100 times a frame.
 fn table_sizes(_path: &str) -> Words {
     let largest = [0, 1, 0xff, 0xff, 0xff, 0xff];
     same(SETTINGS, NO_FLAGS, &[largest, [0, 1, 0, 0, 0, 0]].concat().repeat(50))

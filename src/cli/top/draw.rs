@@ -165,7 +165,7 @@ mod tests {
         let addresses = ["a:1", "b:1"].map(|text| Address::parse(text).expect("an address"));
         let mut screen = Screen::of(&addresses, Duration::from_secs(2), Palette::None);
         for (seconds, calls) in [(0.0, 100), (2.0, 300), (4.0, 900)] {
-            screen.take(0, polled("ready", calls), Moment { seconds, now: 0.0 });
+            screen.take(0, Ok(polled("ready", calls)), Moment { seconds, now: 0.0 });
         }
         screen.take(1, Err("nobody listens there".to_owned()), Moment { seconds: 0.0, now: 0.0 });
         screen
@@ -176,7 +176,8 @@ mod tests {
         terminal.draw(|frame| draw(frame, screen)).expect("drawn");
         let buffer = terminal.backend().buffer();
         let lines = buffer.content().chunks(usize::from(width));
-        let lines = lines.map(|line| line.iter().map(|cell| cell.symbol()).collect::<String>());
+        let lines =
+            lines.map(|line| line.iter().map(ratatui::buffer::Cell::symbol).collect::<String>());
         lines.map(|line| line.trim_end().to_owned() + "\n").collect()
     }
 

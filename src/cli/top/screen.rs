@@ -246,7 +246,7 @@ mod tests {
         let addresses = ["a:1", "b:1"].map(|text| Address::parse(text).expect("an address"));
         let mut screen = Screen::of(&addresses, Duration::from_secs(2), Palette::None);
         for (seconds, calls) in [(0.0, 100), (2.0, 300)] {
-            screen.take(0, polled("ready", calls), Moment { seconds, now: 0.0 });
+            screen.take(0, Ok(polled("ready", calls)), Moment { seconds, now: 0.0 });
         }
         screen
     }

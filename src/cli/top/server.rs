@@ -125,16 +125,16 @@ mod tests {
     #[test]
     fn a_server_has_rates_from_the_second_reading_on_and_none_after_a_gap() {
         let mut server = Server::new("a:1".to_owned());
-        server.take(polled("ready", 100), moment(0.0));
+        server.take(Ok(polled("ready", 100)), moment(0.0));
         assert_eq!(
             (server.text("grpc_calls").as_str(), server.text("grants").as_str()),
             ("0/s", "1,234")
         );
-        server.take(polled("ready", 300), moment(2.0));
+        server.take(Ok(polled("ready", 300)), moment(2.0));
         assert_eq!(server.text("grpc_calls"), "110/s");
         server.take(Err("nobody listens there".to_owned()), moment(4.0));
         assert_eq!((server.state.text(), server.text("grants").as_str()), ("no answer", "–"));
-        server.take(polled("draining", 5), moment(6.0));
+        server.take(Ok(polled("draining", 5)), moment(6.0));
         assert_eq!((server.state.text(), server.text("grpc_calls").as_str()), ("draining", "0/s"));
         let calls = server.history.values("grpc_calls");
         assert_eq!(calls, [Some(110.0), None]);
@@ -143,7 +143,7 @@ mod tests {
     #[test]
     fn a_warning_beside_readiness_is_worth_a_look() {
         let mut server = Server::new("a:1".to_owned());
-        server.take(polled("ready\nwarning: the key ring", 1), moment(0.0));
+        server.take(Ok(polled("ready\nwarning: the key ring", 1)), moment(0.0));
         assert_eq!(server.state, State::Ready);
         assert_eq!(server.warning.as_deref(), Some("warning: the key ring"));
         assert_eq!(server.level(), Level::Bad, "there is no space left");
