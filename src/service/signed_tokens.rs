@@ -163,7 +163,7 @@ impl<S: Store> Service<S> {
     /// Signs the claims of an introspection for `caller` (RFC 9701).
     ///
     /// # Errors
-    /// As [`Self::next_signer`].
+    /// `Unavailable` without a signing key, and `Overloaded` if the pool is full.
     pub async fn sign_introspection(
         &self,
         caller: &Caller,
