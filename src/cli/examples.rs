@@ -53,6 +53,7 @@ const EXAMPLES: &[(&str, &str)] = &[
         "client rotate-secret",
         "jeton client rotate-secret billing --previous-ttl 2h --field client_secret > new-secret",
     ),
+    ("client remove-secrets", "jeton client remove-secrets orders"),
     ("client key", "jeton client key add orders orders.json\njeton client key list orders"),
     (
         "client key add",

@@ -165,8 +165,8 @@ mod tests {
             let id = argument.get_id().as_str();
             let secret = ["secret", "password", "token"].iter().any(|word| id.contains(word));
             let values = argument.get_value_names().unwrap_or_default();
-            // Numbers, durations, paths and words of a list may be seen.
-            let plain = ["DURATION", "N", "FILE", "WORD"];
+            // Numbers, durations, paths, words of a list and switches may be seen.
+            let plain = ["DURATION", "N", "FILE", "WORD", "BOOL"];
             let plain = values.iter().any(|value| plain.contains(&value.as_str()));
             if secret && argument.get_action().takes_values() && !plain {
                 found.push(format!("{path}: {id}"));

@@ -1,15 +1,20 @@
 //! A signed assertion in a file that is renewed: a projected service account token, a JWT-SVID.
 
-use std::{fmt, io, path::Path, sync::Arc};
+use std::{
+    fmt,
+    fs::{self, File},
+    io::{self, Read as _},
+    path::Path,
+    sync::Arc,
+};
 
-use base64::{Engine as _, prelude::BASE64_URL_SAFE_NO_PAD};
-use serde::Deserialize;
 use thiserror::Error;
 use tokio::task::spawn_blocking;
 use tonic::Status;
+use zeroize::Zeroizing;
 
 use super::Error;
-use crate::{config::RegularFile, domain::secret::Secret};
+use crate::domain::secret::Secret;
 
 /// `client_assertion_type` of every assertion (RFC 7523 §2.2).
 pub const ASSERTION_TYPE: &str = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer";
@@ -25,10 +30,7 @@ const MAX_BYTES: usize = 16 * 1024;
 pub struct AssertionFile(Arc<Path>);
 
 /// An assertion as it was read. Its text is a secret.
-pub struct Assertion {
-    text: Secret,
-    expire_time: Option<u64>,
-}
+pub struct Assertion(Secret);
 
 /// Reason for which a file gives no assertion. Names the file and never quotes it.
 #[derive(Debug, Error)]
@@ -64,10 +66,9 @@ impl AssertionFile {
     pub async fn read(&self) -> Result<Assertion, AssertionFileError> {
         let unreadable = |error| AssertionFileError::Unreadable { path: self.shown(), error };
         let path = Arc::clone(&self.0);
-        // One line end and a byte order mark may surround the assertion.
-        let read = spawn_blocking(move || RegularFile::read(&path, MAX_BYTES as u64 + 8)).await;
-        let file = read.map_err(|error| unreadable(error.into()))?.map_err(unreadable)?;
-        Assertion::parse(&file.bytes).ok_or_else(|| AssertionFileError::NoAssertion(self.shown()))
+        let read = spawn_blocking(move || contents(&path)).await;
+        let bytes = read.map_err(|error| unreadable(error.into()))?.map_err(unreadable)?;
+        Assertion::parse(&bytes).ok_or_else(|| AssertionFileError::NoAssertion(self.shown()))
     }
 
     /// Returns the path for messages. A path that has the form of an assertion is one that was given in
@@ -85,17 +86,12 @@ impl Assertion {
         if text.len() > MAX_BYTES || !is_jwt(text) {
             return None;
         }
-        Some(Self { text: Secret::new(text), expire_time: expire_time(text) })
+        Some(Self(Secret::new(text)))
     }
 
     /// Returns the text, a secret.
     pub fn expose(&self) -> &str {
-        self.text.expose()
-    }
-
-    /// Returns the end of its life by its own words, in seconds since 1970.
-    pub fn expire_time(&self) -> Option<u64> {
-        self.expire_time
+        self.0.expose()
     }
 }
 
@@ -125,21 +121,17 @@ fn is_jwt(text: &str) -> bool {
         && parts.next().is_none()
 }
 
-fn expire_time(text: &str) -> Option<u64> {
-    #[derive(Deserialize)]
-    struct Claims {
-        exp: f64,
+/// Reads a regular file: another kind would block for ever. The first byte that is too many is read as well.
+fn contents(path: &Path) -> io::Result<Zeroizing<Vec<u8>>> {
+    if !fs::metadata(path)?.is_file() {
+        return Err(io::Error::new(io::ErrorKind::InvalidInput, "not a regular file"));
     }
-    let payload = text.split('.').nth(1)?;
-    let payload = BASE64_URL_SAFE_NO_PAD.decode(payload).ok()?;
-    let Claims { exp } = serde_json::from_slice(&payload).ok()?;
-    #[expect(
-        clippy::cast_possible_truncation,
-        clippy::cast_sign_loss,
-        reason = "a cast saturates, and no clock reaches the ends"
-    )]
-    let whole = exp as u64;
-    Some(whole)
+    // One line end and a byte order mark may surround the assertion.
+    let most = MAX_BYTES + 8;
+    // With room for everything: a buffer that grows leaves copies that are not wiped.
+    let mut bytes = Zeroizing::new(Vec::with_capacity(most));
+    File::open(path)?.take(most as u64).read_to_end(&mut bytes)?;
+    Ok(bytes)
 }
 
 #[cfg(test)]
@@ -161,11 +153,8 @@ mod tests {
         for contents in [JWT.to_owned(), format!("{JWT}\n"), format!("\u{feff}{JWT}\r\n")] {
             let assertion = read(contents.as_bytes()).await.expect("an assertion");
             assert_eq!(assertion.expose(), JWT);
-            assert_eq!(assertion.expire_time(), Some(1_800_000_000));
             assert_eq!(format!("{assertion:?}"), "Assertion(…)");
         }
-        let endless = read(b"eyJhbGciOiJFUzI1NiJ9.e30.c2ln").await.expect("an assertion");
-        assert_eq!(endless.expire_time(), None);
     }
 
     #[tokio::test]
@@ -183,6 +172,14 @@ mod tests {
             );
         }
         read(&[0xff; 40]).await.expect_err("no text");
+    }
+
+    #[tokio::test]
+    async fn what_is_no_regular_file_is_refused_at_once() {
+        for path in ["/dev/zero", "/dev/tty", "/"] {
+            let error = AssertionFile::at(path).read().await.expect_err("refused").to_string();
+            assert!(error.contains("not a regular file"), "{error}");
+        }
     }
 
     #[tokio::test]

@@ -45,9 +45,9 @@ pub enum GetError {
     /// The answer is a refusal, or a redirect.
     #[error("the answer is {}{}", .0, advice(*.0))]
     Status(StatusCode),
-    /// The answer is too long.
-    #[error("the answer is too long")]
-    TooLong,
+    /// The answer has more bytes than that.
+    #[error("the answer is longer than {} KiB", .0 >> 10)]
+    TooLong(usize),
     /// The answer is no HTTP, or ends early.
     #[error("no answer: {0}")]
     Broken(#[from] hyper::Error),
@@ -155,7 +155,7 @@ async fn ask(
             return Err(GetError::Status(status));
         }
         let body = Limited::new(answer.into_body(), most).collect().await;
-        Ok((status, body.map_err(fault)?.to_bytes().to_vec()))
+        Ok((status, body.map_err(|error| fault(error, most))?.to_bytes().to_vec()))
     };
     tokio::select! {
         answer = answering => answer,
@@ -164,12 +164,12 @@ async fn ask(
     }
 }
 
-fn fault(error: Box<dyn std::error::Error + Send + Sync>) -> GetError {
+fn fault(error: Box<dyn std::error::Error + Send + Sync>, most: usize) -> GetError {
     if error.is::<LengthLimitError>() {
-        return GetError::TooLong;
+        return GetError::TooLong(most);
     }
     match error.downcast::<hyper::Error>() {
         Ok(error) => GetError::Broken(*error),
-        Err(_) => GetError::TooLong,
+        Err(_) => GetError::TooLong(most),
     }
 }

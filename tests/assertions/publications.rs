@@ -88,7 +88,7 @@ async fn an_answer_of_10_mib_is_not_read_to_its_end() {
     for head in [declared, chunked, endless] {
         let publisher = Publisher::answering([head.as_bytes(), &body].concat(), Then::Hang).await;
         let refused = read(place(&publisher.url())).await.expect_err("refused");
-        assert!(refused.ends_with("the answer is longer than 1 MiB"), "{refused}");
+        assert!(refused.ends_with("the answer is longer than 1024 KiB"), "{refused}");
     }
 }
 

@@ -3,7 +3,10 @@
 
 use std::time::Duration;
 
+use base64::{Engine as _, prelude::BASE64_URL_SAFE_NO_PAD};
+use serde::Deserialize;
 use tokio::time::sleep;
+use zeroize::Zeroizing;
 
 use super::identity_metrics::IdentityMetrics;
 use crate::{
@@ -21,7 +24,7 @@ pub(super) async fn follow_assertion(file: AssertionFile, metrics: IdentityMetri
     let mut logged = None;
     loop {
         let read = file.read().await;
-        metrics.note_expiry(read.as_ref().ok().and_then(Assertion::expire_time));
+        metrics.note_expiry(read.as_ref().ok().and_then(expire_time));
         let fault = match read {
             Ok(assertion) if is_past(&assertion) => {
                 Some("its assertion has expired: whatever renews the file does not".to_owned())
@@ -42,5 +45,43 @@ pub(super) async fn follow_assertion(file: AssertionFile, metrics: IdentityMetri
 }
 
 fn is_past(assertion: &Assertion) -> bool {
-    assertion.expire_time().is_some_and(|end| end <= SystemClock.now().as_secs())
+    expire_time(assertion).is_some_and(|end| end <= SystemClock.now().as_secs())
+}
+
+/// Returns the end of its life by its own words, in seconds since 1970.
+fn expire_time(assertion: &Assertion) -> Option<u64> {
+    #[derive(Deserialize)]
+    struct Claims {
+        exp: f64,
+    }
+    let payload = assertion.expose().split('.').nth(1)?;
+    let payload = Zeroizing::new(BASE64_URL_SAFE_NO_PAD.decode(payload).ok()?);
+    let Claims { exp } = serde_json::from_slice(&payload).ok()?;
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "a cast saturates, and no clock reaches the ends"
+    )]
+    let whole = exp as u64;
+    Some(whole)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    async fn end_of(text: &str) -> Option<u64> {
+        let directory = tempfile::tempdir().expect("a directory");
+        let path = directory.path().join("token");
+        std::fs::write(&path, text).expect("a file");
+        expire_time(&AssertionFile::at(path).read().await.expect("an assertion"))
+    }
+
+    #[tokio::test]
+    async fn the_end_is_the_claim_exp_if_it_is_there() {
+        // `{"alg":"ES256"}`, `{"exp":1800000000.5}` and `{}`.
+        let ends = "eyJhbGciOiJFUzI1NiJ9.eyJleHAiOjE4MDAwMDAwMDAuNX0.c2ln";
+        assert_eq!(end_of(ends).await, Some(1_800_000_000));
+        assert_eq!(end_of("eyJhbGciOiJFUzI1NiJ9.e30.c2ln").await, None);
+    }
 }
