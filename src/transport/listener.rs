@@ -209,12 +209,8 @@ impl Transport {
         let mut stage = self.stage.clone();
         let (told, heard) = watch::channel(Stage::Serving);
         loop {
-            let accepting = async {
-                self.policy.pending.room_for_one_more().await;
-                listener.accept().await
-            };
             let accepted = tokio::select! {
-                accepted = accepting => accepted,
+                accepted = listener.accept() => accepted,
                 () = Stage::Draining.reached(&mut stage) => break,
             };
             match accepted {

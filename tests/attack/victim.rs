@@ -77,7 +77,9 @@ impl Victim<'_> {
     /// Somebody who has no connection yet is answered.
     async fn serves_newcomers(self, token: &str) {
         until("to serve a newcomer", async || {
-            Caller::new(self.connect().await, "shop").is_active(token).await
+            let newcomer = Caller::new(self.connect().await, "shop");
+            // One that comes while there is no room is closed, and comes again.
+            newcomer.try_introspect(token).await.is_ok_and(|answer| answer.active)
         })
         .await;
     }

@@ -16,7 +16,7 @@ use std::{
     time::Duration,
 };
 
-use tokio::time::{Instant, sleep};
+use tokio::time::Instant;
 
 pub(super) use self::account::{Account, Kept, WAIT};
 
@@ -60,7 +60,7 @@ enum Level {
     Middling,
     /// More than half.
     High,
-    /// More than three quarters: nothing is accepted, and nothing read from who has much, or has not begun.
+    /// More than three quarters: nothing is read from who has much, or has not begun.
     Higher,
     /// More than there may be: nothing is read from who would only now begin to count.
     Full,
@@ -85,15 +85,6 @@ impl Pending {
         let id = self.next.fetch_add(1, Ordering::Relaxed);
         self.accounts().open.insert(id, Arc::clone(&account));
         Opened { id, account }
-    }
-
-    /// Waits until there is room for one more connection. Those that the kernel keeps meanwhile take no
-    /// memory of the process, thousands that are accepted and not read do.
-    pub(super) async fn room_for_one_more(&self) {
-        while self.level() >= Level::Higher {
-            self.relieve();
-            sleep(WAIT).await;
-        }
     }
 
     /// Cuts off the connection that was the longest ago opened or called on. False without any.

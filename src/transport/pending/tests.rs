@@ -224,15 +224,3 @@ async fn the_quietest_was_called_on_the_longest_ago() {
     assert!(pending.cut_the_quietest() && is_cut(&first));
     assert!(!pending.cut_the_quietest());
 }
-
-#[tokio::test(start_paused = true)]
-async fn nothing_is_accepted_while_more_than_three_quarters_are_kept() {
-    let pending = Pending::limited(MOST);
-    let opened = pending.open();
-    let lies = half(&opened, 20);
-    pending.room_for_one_more().now_or_never().expect("there is room");
-    let more = half(&opened, 8);
-    assert!(pending.room_for_one_more().now_or_never().is_none());
-    drop((lies, more));
-    pending.room_for_one_more().now_or_never().expect("there is room again");
-}
