@@ -7,8 +7,9 @@ mod common;
 use std::collections::HashMap;
 
 use jeton::proto::v1::{
-    Client, ClientIdentity, ClientKey, ClientType, CreateClientRequest, DeleteClientRequest,
-    GrantLimit, GrantType, IntrospectReach, ListClientsRequest, Permission, RequestLimit, WhenFull,
+    AccessTokenFormat, Client, ClientIdentity, ClientKey, ClientType, CreateClientRequest,
+    DeleteClientRequest, GrantLimit, GrantType, IntrospectReach, ListClientsRequest, Permission,
+    RequestLimit, WhenFull,
 };
 use tonic::{Code, Status};
 
@@ -42,6 +43,7 @@ fn full() -> Client {
         introspect: IntrospectReach::Audience.into(),
         permissions: vec![Permission::InactiveReason.into()],
         attributes: HashMap::from([("team".to_owned(), "payments".to_owned())]),
+        access_token_format: AccessTokenFormat::Opaque.into(),
         ..Client::default()
     }
 }
@@ -266,7 +268,7 @@ async fn an_update_changes_what_its_mask_names_and_nothing_else() {
     assert_eq!(answer.attributes["team"], "sales", "the grant lives on");
 
     for fields in
-        [&["client_id"][..], &["client_type"], &["secrets"], &["grant_limit.max"], &["*"], &[]]
+        [&["client_id"][..], &["client_type"], &["create_time"], &["grant_limit.max"], &["*"], &[]]
     {
         let wanted = Client { client_id: "orders".into(), ..Client::default() };
         let refused = admin.update_client(wanted, fields).await;

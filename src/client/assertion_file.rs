@@ -121,7 +121,7 @@ fn is_jwt(text: &str) -> bool {
         && parts.next().is_none()
 }
 
-/// Reads a regular file: another kind would block for ever. The first byte that is too many is read as well.
+/// Reads a regular file: another kind would block for ever. Of a long one, more than an assertion has is read.
 fn contents(path: &Path) -> io::Result<Zeroizing<Vec<u8>>> {
     if !fs::metadata(path)?.is_file() {
         return Err(io::Error::new(io::ErrorKind::InvalidInput, "not a regular file"));
@@ -144,7 +144,7 @@ mod tests {
     async fn read(contents: &[u8]) -> Result<Assertion, AssertionFileError> {
         let directory = tempfile::tempdir().expect("a directory");
         let path = directory.path().join("token");
-        std::fs::write(&path, contents).expect("a file");
+        fs::write(&path, contents).expect("a file");
         AssertionFile::at(path).read().await
     }
 
