@@ -233,20 +233,27 @@ impl KeyFiles {
     }
 
     fn read_keys(&self) -> Result<Vec<(PathBuf, ServerKey)>, KeyRingError> {
+        self.files_of(EXTENSION)?
+            .into_iter()
+            .map(|path| read_key(&path).map(|key| (path, key)))
+            .collect()
+    }
+
+    /// The files of one kind of keys; none where there is no directory.
+    fn files_of(&self, extension: &str) -> Result<Vec<PathBuf>, KeyRingError> {
         let entries = match fs::read_dir(&self.path) {
             Ok(entries) => entries,
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
             Err(error) => return Err(io_error(&self.path, error)),
         };
-        let mut keys = Vec::new();
+        let mut paths = Vec::new();
         for entry in entries {
             let path = entry.map_err(|error| io_error(&self.path, error))?.path();
-            if path.extension().is_some_and(|extension| extension == EXTENSION) {
-                let key = read_key(&path)?;
-                keys.push((path, key));
+            if path.extension().is_some_and(|found| found == extension) {
+                paths.push(path);
             }
         }
-        Ok(keys)
+        Ok(paths)
     }
 
     fn read_active(&self) -> Result<Option<KeyId>, KeyRingError> {

@@ -27,7 +27,7 @@ pub(super) async fn follow_assertion(file: AssertionFile, metrics: IdentityMetri
         metrics.note_expiry(read.as_ref().ok().and_then(expire_time));
         let fault = match read {
             Ok(assertion) if is_past(&assertion) => {
-                Some("its assertion has expired: whatever renews the file does not".to_owned())
+                Some("its assertion has expired, and the file has not been renewed".to_owned())
             }
             Ok(_) => None,
             Err(error) => Some(error.to_string()),

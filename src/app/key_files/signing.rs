@@ -2,7 +2,7 @@
 
 use std::{
     fs::{self, File},
-    io::{self, Read as _},
+    io::Read as _,
     path::{Path, PathBuf},
     time::Duration,
 };
@@ -174,20 +174,10 @@ impl KeyFiles {
     }
 
     fn read_signing(&self) -> Result<Vec<(PathBuf, TimedKey)>, KeyRingError> {
-        let entries = match fs::read_dir(&self.path) {
-            Ok(entries) => entries,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
-            Err(error) => return Err(io_error(&self.path, error)),
-        };
-        let mut keys = Vec::new();
-        for entry in entries {
-            let path = entry.map_err(|error| io_error(&self.path, error))?.path();
-            if path.extension().is_some_and(|extension| extension == EXTENSION) {
-                let key = read_key(&path)?;
-                keys.push((path, key));
-            }
-        }
-        Ok(keys)
+        self.files_of(EXTENSION)?
+            .into_iter()
+            .map(|path| read_key(&path).map(|key| (path, key)))
+            .collect()
     }
 }
 
