@@ -84,7 +84,7 @@ impl<K: Doorkeeper> EnvoyDoor for AgentServices<K> {
 impl<K: Introspector> AgentServices<K> {
     async fn look_up(&self, token: &str) -> Result<v1::IntrospectResponse, Error> {
         match self.0.claims(token).await {
-            Ok(claims) => Ok(active(&claims)),
+            Ok(claims) => Ok(active(Arc::unwrap_or_clone(claims))),
             Err(NotGood::Inactive) => Ok(v1::IntrospectResponse::default()),
             Err(NotGood::Unknown { retry_after }) => Err(Error::Unavailable { retry_after }),
         }
@@ -122,19 +122,19 @@ fn elsewhere() -> Status {
 }
 
 /// Without a `cache_ttl`: what an agent says is good at that moment, and its feed is its own.
-fn active(claims: &Claims) -> v1::IntrospectResponse {
+fn active(claims: Claims) -> v1::IntrospectResponse {
     v1::IntrospectResponse {
         active: true,
         kind: v1::TokenKind::Access.into(),
-        client_id: claims.client_id.clone(),
-        subject: claims.subject.clone(),
-        username: claims.username.clone().unwrap_or_default(),
-        scopes: claims.scopes.clone(),
-        audience: claims.audience.clone(),
+        client_id: claims.client_id,
+        subject: claims.subject,
+        username: claims.username.unwrap_or_default(),
+        scopes: claims.scopes,
+        audience: claims.audience,
         issue_time: claims.issue_time.map(Into::into),
         expire_time: claims.expire_time.map(Into::into),
-        grant_id: claims.grant_id.clone(),
-        attributes: claims.attributes.clone(),
+        grant_id: claims.grant_id,
+        attributes: claims.attributes,
         ..v1::IntrospectResponse::default()
     }
 }

@@ -40,7 +40,12 @@ pub(super) fn empty(status: StatusCode) -> Response {
 
 /// Marks an answer as nobody's to keep (RFC 6749 §5.1). Every answer, refusals included, so that no new
 /// endpoint can forget the rule; the exception is one that sets how long it may be kept.
-pub(super) async fn no_store(mut response: Response) -> Response {
+pub(super) async fn no_store(response: Response) -> Response {
+    not_stored(response)
+}
+
+/// Marks one answer: see [`no_store`].
+pub(super) fn not_stored(mut response: Response) -> Response {
     let headers = response.headers_mut();
     if headers.contains_key(CACHE_CONTROL) {
         return response;

@@ -3,37 +3,31 @@
 //! Proxies send the visitor's `Authorization` along, so they cannot authenticate there: every request
 //! to the listener is made as the client that the settings name.
 
-use std::{error, iter, sync::Arc, time::Duration};
+use std::{iter, sync::Arc, time::Duration};
 
-use axum::{
-    Router,
-    middleware::{from_fn, map_response},
-    response::Response,
-    routing::any,
-};
+use axum::response::Response;
 use http::{
-    HeaderName, HeaderValue, StatusCode,
+    HeaderName, HeaderValue, Request, StatusCode,
     header::{AUTHORIZATION, RETRY_AFTER, WWW_AUTHENTICATE},
-    request::Parts,
 };
 use tokio::time::timeout;
 
-use super::{
-    answer, failure::Failure, front::well_formed, measured::HttpMetrics, routes::STANDARD,
-};
+use super::{answer, failure::Failure, measured::HttpMetrics, routes::STANDARD};
 use crate::{
     bearer::{Bearer, Denial, Doorkeeper, IdentityHeaders, NotPassed},
     domain::{client_id::ClientId, error::Error, reason::Reason},
     metrics::Outcome,
     service::Ready,
     store::Store,
-    telemetry::RequestIds,
-    transport::{Listener, Transport},
+    transport::Malformed,
 };
 
 /// The only path. With a slash behind it, it would be what a proxy asks that puts the visitor's path and
 /// query behind its own, and the visitor's query would be the requirement.
-const PATH: &str = "/check";
+pub(super) const PATH: &str = "/check";
+
+/// Room for the headers of an answer, so that their map grows once.
+const HEADERS: usize = 12;
 
 /// Every path of the listener.
 pub fn check_paths() -> impl Iterator<Item = &'static str> {
@@ -47,47 +41,6 @@ pub struct CheckOptions {
     pub headers: IdentityHeaders,
     /// Time limit of a request until it is answered.
     pub request_timeout: Duration,
-}
-
-/// A bound listener, not yet serving.
-pub struct CheckServer {
-    listener: Listener,
-    beside: Router,
-}
-
-impl CheckServer {
-    /// Over a listener.
-    pub fn over(listener: Listener) -> Self {
-        Self { listener, beside: Router::new() }
-    }
-
-    /// With further endpoints on the same listener.
-    #[must_use]
-    pub fn beside(self, beside: Router) -> Self {
-        Self { beside, ..self }
-    }
-
-    /// Serves over `transport` until the stage is draining and every request in flight is answered, or
-    /// the stage is cut.
-    ///
-    /// # Errors
-    /// Never: the other listeners may fail.
-    pub async fn serve<D: Doorkeeper>(
-        self,
-        doorkeeper: Arc<D>,
-        options: CheckOptions,
-        metrics: HttpMetrics,
-        request_ids: RequestIds,
-        transport: Arc<Transport>,
-    ) -> Result<(), Box<dyn error::Error + Send + Sync>> {
-        let place = Arc::new(Place { doorkeeper, options, metrics });
-        let router = self.beside.fallback(async || Failure::NotFound.response(STANDARD));
-        let router = router.route(PATH, any(async move |parts: Parts| place.respond(&parts).await));
-        let router = router.layer(map_response(answer::no_store));
-        let router = router.layer(from_fn(well_formed)).layer(request_ids);
-        transport.serve(self.listener, router).await;
-        Ok(())
-    }
 }
 
 /// Decides for the proxies of this machine, which ask as one client.
@@ -113,15 +66,33 @@ impl<S: Store> Doorkeeper for ListenerDoor<S> {
     }
 }
 
-struct Place<D> {
+/// The one endpoint.
+pub(super) struct Place<D> {
     doorkeeper: Arc<D>,
     options: CheckOptions,
     metrics: HttpMetrics,
 }
 
+impl<D> Place<D> {
+    pub(super) const fn new(
+        doorkeeper: Arc<D>,
+        options: CheckOptions,
+        metrics: HttpMetrics,
+    ) -> Self {
+        Self { doorkeeper, options, metrics }
+    }
+}
+
 impl<D: Doorkeeper> Place<D> {
-    /// The body is not looked at: proxies send none.
-    async fn respond(&self, request: &Parts) -> Response {
+    /// Answers a request. Its body is not looked at: proxies send none.
+    pub(super) async fn answer<B: Sync>(&self, request: &Request<B>) -> Response {
+        match Malformed::find(request) {
+            Some(malformed) => answer::not_stored(Failure::Malformed(malformed).response(STANDARD)),
+            None => answer::not_stored(self.respond(request).await),
+        }
+    }
+
+    async fn respond<B: Sync>(&self, request: &Request<B>) -> Response {
         let call = self.metrics.begin_check();
         let decided = timeout(self.options.request_timeout, self.decide(request)).await;
         let decided = decided.unwrap_or_else(|_| Err(undecided(&Error::UNAVAILABLE)));
@@ -133,10 +104,10 @@ impl<D: Doorkeeper> Place<D> {
         }
     }
 
-    async fn decide(&self, request: &Parts) -> Result<Bearer, NotPassed> {
-        let query = request.uri.query().unwrap_or_default();
+    async fn decide<B: Sync>(&self, request: &Request<B>) -> Result<Bearer, NotPassed> {
+        let query = request.uri().query().unwrap_or_default();
         let route = form_urlencoded::parse(query.as_bytes());
-        let headers = request.headers.get_all(AUTHORIZATION).iter();
+        let headers = request.headers().get_all(AUTHORIZATION).iter();
         self.doorkeeper.decide(route, headers.map(HeaderValue::as_bytes)).await
     }
 
@@ -148,6 +119,7 @@ impl<D: Doorkeeper> Place<D> {
             Bearer::Nobody => None,
         };
         let mut response = answer::empty(StatusCode::OK);
+        response.headers_mut().reserve(HEADERS);
         for (name, value) in self.options.headers.of(claims) {
             let value = value.unwrap_or(HeaderValue::from_static(""));
             response.headers_mut().insert(name.clone(), value);

@@ -9,6 +9,7 @@ mod answer;
 mod body;
 mod call;
 mod check;
+mod check_server;
 mod cors;
 mod credentials;
 mod encoding;
@@ -30,7 +31,8 @@ mod token;
 
 pub use self::{
     agent::{AgentEndpoints, agent_paths},
-    check::{CheckOptions, CheckServer, ListenerDoor, check_paths},
+    check::{CheckOptions, ListenerDoor, check_paths},
+    check_server::CheckServer,
     front::router,
     measured::HttpMetrics,
     options::{BodyLimits, CorsOptions, HttpOptions},

@@ -103,11 +103,13 @@ fn hexadecimal(number: u64) -> [u8; 16] {
     digits
 }
 
-/// At the default level there is a span only where something may be logged: introspection logs
-/// nothing and is called more often than everything else together.
+/// At the default level there is a span only where something is logged about the call: introspection and
+/// the checks of proxies log nothing, or a fault of a route, and are called more often than everything
+/// else together.
 fn span<B>(request: &Request<B>, request_id: &str) -> Span {
     let path = request.uri().path();
-    if path.ends_with("/Introspect") || path.ends_with("/BatchIntrospect") {
+    let often = ["/Introspect", "/BatchIntrospect", "/Check", "/check"];
+    if often.iter().any(|end| path.ends_with(end)) {
         tracing::debug_span!("call", request_id, path)
     } else {
         tracing::error_span!("call", request_id, path)

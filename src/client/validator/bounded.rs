@@ -10,7 +10,7 @@ use std::{
 
 use papaya::HashMap;
 
-use super::memory::Fingerprint;
+use super::fingerprint::{BuildOwn, Fingerprint};
 
 /// Maximum number of entries spared in a row: readers can use entries as fast as they are examined.
 const SPARED: usize = 16;
@@ -19,14 +19,15 @@ const SPARED: usize = 16;
 /// no lock, no counter, and the mark of a used entry only once. Entries are evicted in the order of
 /// their insertion, but an entry that was used since is spared once (CLOCK).
 pub(super) struct Bounded<V> {
-    entries: HashMap<Fingerprint, Entry<V>>,
+    entries: HashMap<Fingerprint, Entry<V>, BuildOwn>,
     order: Mutex<Order>,
     most: usize,
 }
 
 struct Entry<V> {
     value: V,
-    place: u64,
+    /// Its place in the order. The number can repeat after four billion: an entry is then evicted early.
+    place: u32,
     used: AtomicBool,
 }
 
@@ -34,13 +35,19 @@ struct Entry<V> {
 #[derive(Default)]
 struct Order {
     /// The oldest entry is first. The position of a removed entry stays until its turn.
-    places: VecDeque<(Fingerprint, u64)>,
-    next: u64,
+    places: VecDeque<(Fingerprint, u32)>,
+    next: u32,
 }
 
 impl<V> Bounded<V> {
     pub(super) fn new(most: usize) -> Self {
-        Self { entries: HashMap::new(), order: Mutex::default(), most }
+        let entries = HashMap::with_hasher(BuildOwn::default());
+        Self { entries, order: Mutex::default(), most }
+    }
+
+    /// Returns `true` if it holds nothing ever.
+    pub(super) const fn is_off(&self) -> bool {
+        self.most == 0
     }
 
     /// Returns the result of `look` for the entry, if there is one.
@@ -98,8 +105,8 @@ impl<V> Bounded<V> {
 }
 
 impl Order {
-    fn append(&mut self, key: Fingerprint) -> u64 {
-        self.next += 1;
+    fn append(&mut self, key: Fingerprint) -> u32 {
+        self.next = self.next.wrapping_add(1);
         self.places.push_back((key, self.next));
         self.next
     }
@@ -107,10 +114,13 @@ impl Order {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use std::sync::LazyLock;
+
+    use super::{super::fingerprint::Fingerprints, *};
 
     fn key(name: usize) -> Fingerprint {
-        Fingerprint::of(&name.to_string())
+        static FINGERPRINTS: LazyLock<Fingerprints> = LazyLock::new(Fingerprints::new);
+        FINGERPRINTS.of(&name.to_string())
     }
 
     fn holds(map: &Bounded<usize>, name: usize) -> bool {
@@ -131,6 +141,11 @@ mod tests {
             }
             assert!(most == 0 || holds(&map, 999));
         }
+    }
+
+    #[test]
+    fn an_entry_with_five_words_takes_one_line_of_the_processors_cache() {
+        assert_eq!(size_of::<(Fingerprint, Entry<[u64; 5]>)>(), 64);
     }
 
     #[test]

@@ -8,7 +8,7 @@ use std::{
 
 use futures_util::future::{BoxFuture, FutureExt as _, Shared, WeakShared};
 
-use super::{clock::Moment, memory::Fingerprint};
+use super::{clock::Moment, fingerprint::Fingerprint};
 
 type Question<T> = BoxFuture<'static, T>;
 

@@ -3,68 +3,40 @@
 #[cfg(test)]
 mod tests;
 
-use std::{
-    collections::{HashMap, VecDeque},
-    hash::{BuildHasher as _, RandomState},
-    sync::{
-        Arc, Mutex, MutexGuard, PoisonError, Weak,
-        atomic::{AtomicBool, Ordering},
-    },
-    time::Duration,
+use std::{sync::Arc, time::Duration};
+
+use super::{
+    bounded::Bounded,
+    clock::Moment,
+    ended::{Ended, Name, Order, Position},
+    fingerprint::{Fingerprint, Fingerprints},
+    packed::{Packed, facts},
 };
-
-use sha2::{Digest as _, Sha256};
-
-use super::{bounded::Bounded, clock::Moment};
 use crate::{
-    client::Claims,
-    proto::v1::{Revocation, revocation::Event},
+    bearer::Claims,
+    proto::v1::{IntrospectResponse, Revocation, revocation::Event},
 };
 
-/// Number of revocations remembered for answers that are still on their way. If more revocations
-/// have overtaken an answer, the server is asked again.
-const RECENT: usize = 8_192;
-/// Minimum number of marks before unused marks are searched for.
-const MARKS: usize = 1_024;
-
-/// SHA-256 of a token's text. The token itself is never stored.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub(super) struct Fingerprint([u8; 32]);
-
-impl Fingerprint {
-    pub(super) fn of(token: &str) -> Self {
-        Self(Sha256::digest(token.as_bytes()).into())
-    }
-}
-
-/// A position in the order of the applied revocations.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Position(u64);
-
-/// The subject of a revocation: a grant, a subject or a client, hashed under a key of this
-/// validator. Two names with the same hash are dropped together, which is safe.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-struct Name(u64);
-
-/// `true` once a revocation has named the owner of the mark.
-type Mark = AtomicBool;
+/// One in so many answers whose claims had to be decoded is kept decoded from then on: a flood of
+/// tokens that are used once does not push out those that are used all the time.
+const DECODED_ONCE_IN: u8 = 8;
 
 /// An answer that a token is active.
 pub(super) struct Answer {
-    pub(super) claims: Arc<Claims>,
+    packed: Packed,
     /// Time of the question.
     pub(super) asked: Moment,
     /// Time at which the server must be asked again.
     end: Moment,
-    /// Marks of the grant, the subject and the client.
-    marks: [Arc<Mark>; 3],
+    /// Position in the order of revocations when it was stored.
+    since: Position,
 }
 
-impl Answer {
-    /// Returns `true` if memory allows its use: it has not ended and no revocation has named it.
-    pub(super) fn stands(&self, now: Moment) -> bool {
-        now < self.end && !self.marks.iter().any(|mark| mark.load(Ordering::Acquire))
-    }
+/// Claims of an answer that was used often.
+struct Decoded {
+    /// Time of the question: no two answers about one token have the same.
+    asked: Moment,
+    claims: Arc<Claims>,
 }
 
 /// An answer from the server that a token is active.
@@ -92,56 +64,74 @@ pub(super) enum NotKept {
     Behind(Arc<Claims>),
 }
 
+/// Maximum numbers of entries in a memory.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Room {
+    /// Active tokens.
+    pub(super) answers: usize,
+    /// Inactive tokens.
+    pub(super) refusals: usize,
+    /// Active tokens whose claims are kept decoded as well, which a lookup would spend half of its
+    /// time for.
+    pub(super) decoded: usize,
+}
+
 /// The answers, bounded by their number.
 pub(super) struct Memory {
     answers: Bounded<Answer>,
+    decoded: Bounded<Decoded>,
     /// Inactive tokens, each with the time for the next question. They are separate, so that a
     /// flood of invalid tokens evicts no valid ones.
     refusals: Bounded<Moment>,
-    ledger: Mutex<Ledger>,
-    key: RandomState,
-}
-
-/// The order of answers and revocations. Its lock is held while an answer is stored and while a
-/// revocation is applied, never for a lookup.
-#[derive(Default)]
-struct Ledger {
-    marks: HashMap<Name, Weak<Mark>>,
-    /// Number of applied revocations.
-    applied: u64,
-    /// The last applied revocations, oldest first.
-    recent: VecDeque<Named>,
-    /// Position in the feed up to which revocations are no longer remembered.
-    forgotten: u64,
-    /// Number of marks that starts the next search for unused ones.
-    purge: usize,
-}
-
-/// A revocation of a name.
-struct Named {
-    name: Name,
-    /// Maximum position of the revocation in the feed.
-    feed_position: u64,
+    ended: Ended,
+    fingerprints: Fingerprints,
 }
 
 impl Memory {
-    pub(super) fn new(entries: usize, refusals: usize) -> Self {
+    pub(super) fn new(room: Room) -> Self {
         Self {
-            answers: Bounded::new(entries),
-            refusals: Bounded::new(refusals),
-            ledger: Mutex::default(),
-            key: RandomState::new(),
+            answers: Bounded::new(room.answers),
+            decoded: Bounded::new(room.decoded),
+            refusals: Bounded::new(room.refusals),
+            ended: Ended::new(),
+            fingerprints: Fingerprints::new(),
         }
     }
 
-    /// Returns the result of `look` for the answer. Use it only if the answer
-    /// [stands](Answer::stands) and is proven fresh.
-    pub(super) fn answer<T>(
+    pub(super) fn fingerprint(&self, token: &str) -> Fingerprint {
+        self.fingerprints.of(token)
+    }
+
+    /// Returns the claims of an active token. `None` if its answer is unknown, has ended, was named by
+    /// a revocation since, or is not `trusted`.
+    pub(super) fn claims(
         &self,
         token: &Fingerprint,
-        look: impl FnOnce(&Answer) -> Option<T>,
-    ) -> Option<T> {
-        self.answers.get(token, look).flatten()
+        now: Moment,
+        trusted: impl FnOnce(&Answer) -> bool,
+    ) -> Option<Arc<Claims>> {
+        let known = self.answers.get(token, |answer| {
+            let good = now < answer.end
+                && self.ended.spares(answer.since, answer.packed.names())
+                && trusted(answer);
+            good.then(|| self.decoded(token, answer)).flatten()
+        });
+        known.flatten()
+    }
+
+    fn decoded(&self, token: &Fingerprint, answer: &Answer) -> Option<Arc<Claims>> {
+        let same = |decoded: &Decoded| {
+            (decoded.asked == answer.asked).then(|| Arc::clone(&decoded.claims))
+        };
+        if let Some(claims) = self.decoded.get(token, same).flatten() {
+            return Some(claims);
+        }
+        let claims = Arc::new(answer.packed.claims()?);
+        if !self.decoded.is_off() && fastrand::u8(..DECODED_ONCE_IN) == 0 {
+            let decoded = Decoded { asked: answer.asked, claims: Arc::clone(&claims) };
+            self.decoded.insert(*token, decoded);
+        }
+        Some(claims)
     }
 
     /// Returns `true` if the token is remembered as inactive.
@@ -156,7 +146,7 @@ impl Memory {
 
     /// Returns the position in the order of revocations for a question that is asked now.
     pub(super) fn position(&self) -> Position {
-        Position(self.ledger().applied)
+        self.ended.position()
     }
 
     /// Remembers that a token is active.
@@ -167,31 +157,38 @@ impl Memory {
         &self,
         token: Fingerprint,
         found: &Found,
-        claims: Claims,
+        answer: IntrospectResponse,
     ) -> Result<Arc<Claims>, NotKept> {
-        let names = [
-            self.name("grant", &claims.grant_id),
-            self.name("subject", &claims.subject),
-            self.name("client", &claims.client_id),
-        ];
-        let claims = Arc::new(claims);
-        let mut ledger = self.ledger();
-        if ledger.named_since(found.since, &names)
-            || ledger.named_beyond(found.feed_position, &names)
+        let names = self.names(&answer);
+        let each = || names.iter().copied();
+        let answer = facts(answer);
+        let packed = Packed::of(&names, &answer);
+        let claims = Arc::new(Claims::from(answer));
+        let order = self.ended.order();
+        if !self.ended.spares(found.since, each())
+            || self.ended.named_beyond(found.feed_position, each())
         {
             return Err(NotKept::Overtaken);
         }
-        if found.feed_position < ledger.forgotten {
+        if found.feed_position < order.forgotten {
             return Err(NotKept::Behind(claims));
         }
         self.refusals.remove(&token);
         if !found.ttl.is_zero() {
-            let marks = names.map(|name| ledger.mark(name));
             let (asked, end) = (found.asked, found.asked.after(found.ttl));
-            let answer = Answer { claims: Arc::clone(&claims), asked, end, marks };
+            let answer = Answer { packed, asked, end, since: self.ended.position() };
             self.answers.insert(token, answer);
         }
         Ok(claims)
+    }
+
+    /// Returns the names whose revocation ends an answer.
+    fn names(&self, answer: &IntrospectResponse) -> Vec<Name> {
+        vec![
+            self.ended.name("grant", &answer.grant_id),
+            self.ended.name("subject", &answer.subject),
+            self.ended.name("client", &answer.client_id),
+        ]
     }
 
     /// Remembers until `end` that a token is inactive. A wrong entry can only be too strict.
@@ -203,96 +200,40 @@ impl Memory {
     /// Removes the answers that revocations name, here and on their way. The revocations' positions
     /// in the feed are at most `feed_position`.
     pub(super) fn apply(&self, revocations: &[Revocation], feed_position: u64) {
-        let mut ledger = self.ledger();
+        let mut order = self.ended.order();
         for revocation in revocations {
             let name = match &revocation.event {
-                Some(Event::GrantEnded(event)) => self.name("grant", &event.grant_id),
-                Some(Event::AccessTokenRevoked(event)) => self.name("grant", &event.grant_id),
-                Some(Event::SubjectEpochMoved(event)) => self.name("subject", &event.subject),
-                Some(Event::UserChanged(event)) => self.name("subject", &event.subject),
-                Some(Event::ClientEpochMoved(event)) => self.name("client", &event.client_id),
-                Some(Event::ClientChanged(event)) => self.name("client", &event.client_id),
+                Some(Event::GrantEnded(event)) => self.ended.name("grant", &event.grant_id),
+                Some(Event::AccessTokenRevoked(event)) => self.ended.name("grant", &event.grant_id),
+                Some(Event::SubjectEpochMoved(event)) => self.ended.name("subject", &event.subject),
+                Some(Event::UserChanged(event)) => self.ended.name("subject", &event.subject),
+                Some(Event::ClientEpochMoved(event)) => self.ended.name("client", &event.client_id),
+                Some(Event::ClientChanged(event)) => self.ended.name("client", &event.client_id),
                 // A kind that this version does not know can concern any token.
                 None => {
-                    self.forget(&mut ledger, feed_position);
+                    self.forget(&mut order, feed_position);
                     continue;
                 }
             };
-            ledger.end(Named { name, feed_position });
+            self.ended.end(&mut order, name, feed_position);
         }
     }
 
     /// Removes every active token: the feed is followed from `feed_position` on.
     pub(super) fn begin(&self, feed_position: u64) {
-        self.forget(&mut self.ledger(), feed_position);
+        self.forget(&mut self.ended.order(), feed_position);
     }
 
     /// Removes every active token, and invalidates every answer on its way.
     pub(super) fn forget_all(&self) {
         // The positions of another feed can start at zero again.
-        self.forget(&mut self.ledger(), 0);
+        self.forget(&mut self.ended.order(), 0);
     }
 
-    fn forget(&self, ledger: &mut Ledger, feed_position: u64) {
-        ledger.applied += 1;
-        ledger.forgotten = feed_position;
+    fn forget(&self, order: &mut Order, feed_position: u64) {
         // Answers to earlier questions are not stored any more.
-        ledger.recent.clear();
-        ledger.marks.clear();
+        self.ended.end_all(order, feed_position);
         self.answers.clear();
-    }
-
-    fn name(&self, kind: &str, id: &str) -> Name {
-        Name(self.key.hash_one((kind, id)))
-    }
-
-    fn ledger(&self) -> MutexGuard<'_, Ledger> {
-        self.ledger.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-impl Ledger {
-    /// Returns the only mark of `name`.
-    fn mark(&mut self, name: Name) -> Arc<Mark> {
-        if let Some(mark) = self.marks.get(&name).and_then(Weak::upgrade) {
-            return mark;
-        }
-        if self.marks.len() >= self.purge.max(MARKS) {
-            self.marks.retain(|_, mark| mark.strong_count() > 0);
-            self.purge = 2 * self.marks.len();
-        }
-        let mark = Arc::new(Mark::new(false));
-        self.marks.insert(name, Arc::downgrade(&mark));
-        mark
-    }
-
-    /// Ends every answer with the mark of the name, and later answers to older questions.
-    fn end(&mut self, named: Named) {
-        if let Some(mark) = self.marks.remove(&named.name).and_then(|mark| mark.upgrade()) {
-            mark.store(true, Ordering::Release);
-        }
-        self.applied += 1;
-        if self.recent.len() == RECENT
-            && let Some(oldest) = self.recent.pop_front()
-        {
-            self.forgotten = oldest.feed_position;
-        }
-        self.recent.push_back(named);
-    }
-
-    /// Returns `true` if a revocation after `since` named any of `names`, as far as that is still
-    /// known.
-    fn named_since(&self, since: Position, names: &[Name]) -> bool {
-        let later = usize::try_from(self.applied - since.0).unwrap_or(usize::MAX);
-        later > self.recent.len()
-            || self.recent.iter().rev().take(later).any(|named| names.contains(&named.name))
-    }
-
-    /// Returns `true` if a revocation beyond `feed_position` named any of `names`, as far as that
-    /// is still known.
-    fn named_beyond(&self, feed_position: u64, names: &[Name]) -> bool {
-        let beyond = self.recent.iter().rev();
-        let mut beyond = beyond.take_while(|named| named.feed_position > feed_position);
-        beyond.any(|named| names.contains(&named.name))
+        self.decoded.clear();
     }
 }

@@ -4,12 +4,15 @@ mod bounded;
 mod clock;
 mod counters;
 mod cursor;
+mod ended;
 mod fault;
+mod fingerprint;
 mod flight;
 mod follow;
 mod freshness;
 mod memory;
 mod options;
+mod packed;
 mod session;
 
 use std::{fmt, sync::Arc, time::Duration};
@@ -22,16 +25,19 @@ use self::{
     fault::LastError,
     flight::Flights,
     freshness::Freshness,
-    memory::Memory,
+    memory::{Memory, Room},
     session::Session,
 };
 pub use self::{counters::Counts, fault::Fault, options::Options, session::Refusal};
 use super::{Claims, TokenClient};
 
+/// Number of tokens whose claims are kept decoded: 2 MiB of typical ones.
+const DECODED: usize = 4_096;
+
 /// Checks access tokens, from memory if possible. An answer is never outdated by a revocation for
 /// longer than [`Options::max_staleness`].
 ///
-/// A token is introspected at its first use. The answer is stored under the SHA-256 of the token,
+/// A token is introspected at its first use. The answer is stored under a keyed hash of the token,
 /// for as long as the server allows and the feed of revocations is followed, unless the answering
 /// instance of the server lags behind the feed. It is used within half of `max_staleness` of its
 /// question, or within `max_staleness` of the last proof that the feed was followed; otherwise the
@@ -56,7 +62,17 @@ impl Validator {
     /// # Panics
     /// Panics outside a tokio runtime, since it spawns tasks.
     pub fn start(client: TokenClient, options: Options) -> Self {
-        let asking = Self::asking(client, options);
+        Self::following(Self::with(client, options, DECODED))
+    }
+
+    /// Starts like [`Self::start`], and takes a third of the memory for the tokens that are used most,
+    /// whose claims it decodes at each use.
+    #[cfg(feature = "server")]
+    pub(crate) fn start_compact(client: TokenClient, options: Options) -> Self {
+        Self::following(Self::with(client, options, 0))
+    }
+
+    fn following(asking: Self) -> Self {
         let mut tasks = JoinSet::new();
         tasks.spawn(follow::follow(Arc::clone(&asking.session)));
         tasks.spawn(follow::prove(Arc::clone(&asking.session)));
@@ -67,10 +83,16 @@ impl Validator {
     /// answers from its own memory within its own `max_staleness`. Inactive tokens are remembered for
     /// [`Options::refusal_ttl`].
     pub fn asking(client: TokenClient, options: Options) -> Self {
+        Self::with(client, options, DECODED)
+    }
+
+    fn with(client: TokenClient, options: Options, decoded: usize) -> Self {
+        let Options { entries, refusals, .. } = options;
+        let room = Room { answers: entries, refusals, decoded: decoded.min(entries) };
         let session = Arc::new(Session {
             client,
             clock: Clock::start(),
-            memory: Memory::new(options.entries, options.refusals),
+            memory: Memory::new(room),
             freshness: Freshness::new(options.max_staleness),
             flights: Flights::joined_for(options.unproven()),
             counters: Counters::default(),

@@ -9,9 +9,10 @@ use super::{
     clock::{Clock, Moment},
     counters::{Counters, count},
     fault::LastError,
+    fingerprint::Fingerprint,
     flight::Flights,
     freshness::Freshness,
-    memory::{Answer, Fingerprint, Found, Memory, NotKept},
+    memory::{Answer, Found, Memory, NotKept},
     options::Options,
 };
 use crate::{
@@ -63,15 +64,12 @@ pub(super) struct Session {
 impl Session {
     /// Returns the result from memory, or the fingerprint to ask the server about.
     pub(super) fn recall(&self, token: &str) -> Result<Result<Arc<Claims>, Refusal>, Fingerprint> {
-        let token = Fingerprint::of(token);
+        let token = self.memory.fingerprint(token);
         let now = self.clock.now();
         // Order matters: see `Freshness::until`.
         let proven = self.freshness.until();
-        let known = self.memory.answer(&token, |answer| {
-            let good = answer.stands(now) && now <= self.trusted(answer, proven);
-            good.then(|| Arc::clone(&answer.claims))
-        });
-        if let Some(claims) = known {
+        let trusted = |answer: &Answer| now <= self.trusted(answer, proven);
+        if let Some(claims) = self.memory.claims(&token, now, trusted) {
             self.counters.hit();
             return Ok(Ok(claims));
         }
@@ -142,7 +140,7 @@ impl Session {
             }
             let ttl = answer.cache_ttl.and_then(|ttl| ttl.try_into().ok()).unwrap_or_default();
             let found = Found { since, feed_position: answer.feed_position, asked, ttl };
-            match self.memory.keep(fingerprint, &found, answer.into()) {
+            match self.memory.keep(fingerprint, &found, answer) {
                 Ok(claims) => return Ok(claims),
                 Err(NotKept::Behind(claims)) => {
                     count(&self.counters.unkept);
@@ -162,10 +160,9 @@ impl Session {
         }
         let now = self.clock.now();
         let proven = self.freshness.until();
-        let claims = self.memory.answer(&token, |answer| {
-            let end = self.trusted(answer, proven).after(self.options.grace);
-            (answer.stands(now) && now <= end).then(|| Arc::clone(&answer.claims))
-        })?;
+        let graced =
+            |answer: &Answer| now <= self.trusted(answer, proven).after(self.options.grace);
+        let claims = self.memory.claims(&token, now, graced)?;
         count(&self.counters.graced);
         Some(claims)
     }

@@ -1,20 +1,24 @@
 //! Tests of answers that are stored, are overtaken by a revocation, or are removed.
 
-use super::*;
+use super::{super::ended::REMEMBERED, *};
 use crate::proto::v1::{
-    AccessTokenRevoked, ClientChanged, ClientEpochMoved, GrantEnded, IntrospectResponse,
-    SubjectEpochMoved, UserChanged,
+    AccessTokenRevoked, ClientChanged, ClientEpochMoved, GrantEnded, SubjectEpochMoved, UserChanged,
 };
 
 const TTL: Duration = Duration::from_secs(60);
 
-fn claims(grant: &str) -> Claims {
-    Claims::from(IntrospectResponse {
+fn memory() -> Memory {
+    Memory::new(Room { answers: 100, refusals: 100, decoded: 10 })
+}
+
+fn answer(grant: &str) -> IntrospectResponse {
+    IntrospectResponse {
+        active: true,
         grant_id: grant.into(),
         subject: "usr_1".into(),
         client_id: "shop".into(),
         ..Default::default()
-    })
+    }
 }
 
 fn event(event: Event) -> Revocation {
@@ -27,18 +31,17 @@ fn ended(grant: &str) -> Revocation {
 
 fn keep(memory: &Memory, token: &str, since: Position) -> Result<Arc<Claims>, NotKept> {
     let found = Found { since, feed_position: 0, asked: Moment(0), ttl: TTL };
-    memory.keep(Fingerprint::of(token), &found, claims(token))
+    memory.keep(memory.fingerprint(token), &found, answer(token))
 }
 
 /// Returns the result of storing a new answer that reflects the feed so far.
 fn keep_at(memory: &Memory, token: &str, feed_position: u64) -> Result<Arc<Claims>, NotKept> {
     let found = Found { since: memory.position(), feed_position, asked: Moment(0), ttl: TTL };
-    memory.keep(Fingerprint::of(token), &found, claims(token))
+    memory.keep(memory.fingerprint(token), &found, answer(token))
 }
 
 fn stands(memory: &Memory, token: &str) -> bool {
-    let token = Fingerprint::of(token);
-    memory.answer(&token, |answer| answer.stands(Moment(1)).then_some(())).is_some()
+    memory.claims(&memory.fingerprint(token), Moment(1), |_| true).is_some()
 }
 
 #[test]
@@ -59,7 +62,7 @@ fn each_kind_of_revocation_ends_what_it_names_and_nothing_else() {
         (Revocation::default(), true),
     ];
     for (revocation, ends) in events {
-        let memory = Memory::new(10, 10);
+        let memory = memory();
         keep(&memory, "a", memory.position()).expect("kept");
         memory.apply(std::slice::from_ref(&revocation), 0);
         assert_eq!(stands(&memory, "a"), !ends, "{revocation:?}");
@@ -88,7 +91,7 @@ fn changed(id: &str) -> ClientChanged {
 
 #[test]
 fn an_answer_loses_to_a_revocation_that_was_applied_while_it_was_on_its_way() {
-    let memory = Memory::new(10, 10);
+    let memory = memory();
     let since = memory.position();
     memory.apply(&[ended("a")], 0);
     keep(&memory, "a", since).expect_err("overtaken");
@@ -100,9 +103,9 @@ fn an_answer_loses_to_a_revocation_that_was_applied_while_it_was_on_its_way() {
 
 #[test]
 fn an_answer_loses_to_more_revocations_than_are_remembered() {
-    let memory = Memory::new(10, 10);
+    let memory = memory();
     let since = memory.position();
-    for _ in 0..=RECENT {
+    for _ in 0..=REMEMBERED {
         memory.apply(&[ended("b")], 0);
     }
     keep(&memory, "a", since).expect_err("overtaken by who knows what");
@@ -110,7 +113,7 @@ fn an_answer_loses_to_more_revocations_than_are_remembered() {
 
 #[test]
 fn an_answer_loses_to_forgetting_everything_and_later_revocations_change_nothing_about_it() {
-    let memory = Memory::new(10, 10);
+    let memory = memory();
     keep(&memory, "a", memory.position()).expect("kept");
     let since = memory.position();
     memory.forget_all();
@@ -121,7 +124,7 @@ fn an_answer_loses_to_forgetting_everything_and_later_revocations_change_nothing
 
 #[test]
 fn an_answer_of_an_instance_that_is_behind_a_revocation_of_it_is_asked_for_again() {
-    let memory = Memory::new(10, 10);
+    let memory = memory();
     memory.begin(3);
     memory.apply(&[ended("a"), ended("b")], 5);
     let behind = keep_at(&memory, "a", 4);
@@ -135,7 +138,7 @@ fn an_answer_of_an_instance_that_is_behind_a_revocation_of_it_is_asked_for_again
 #[test]
 fn an_answer_that_may_lack_what_is_not_remembered_is_told_and_not_kept() {
     let mut floor = 7;
-    let memory = Memory::new(10, 10);
+    let memory = memory();
     memory.begin(floor);
     for _ in 0..2 {
         let told = keep_at(&memory, "a", floor - 1);
@@ -144,13 +147,13 @@ fn an_answer_that_may_lack_what_is_not_remembered_is_told_and_not_kept() {
         assert!(!stands(&memory, "a"));
         keep_at(&memory, "a", floor).expect("it is not behind");
         // More revocations than are remembered, and then one of unknown kind.
-        for _ in 0..=RECENT {
+        for _ in 0..=REMEMBERED {
             floor += 1;
             memory.apply(&[ended("b")], floor);
         }
-        let told = keep_at(&memory, "a", floor - RECENT as u64 - 1);
+        let told = keep_at(&memory, "a", floor - REMEMBERED as u64 - 1);
         assert!(matches!(told, Err(NotKept::Behind(_))), "{told:?}");
-        keep_at(&memory, "a", floor - RECENT as u64).expect("what it may lack is remembered");
+        keep_at(&memory, "a", floor - REMEMBERED as u64).expect("what it may lack is remembered");
         floor += 1;
         memory.apply(&[Revocation::default()], floor);
     }
@@ -158,7 +161,7 @@ fn an_answer_that_may_lack_what_is_not_remembered_is_told_and_not_kept() {
 
 #[test]
 fn another_feed_begins_at_its_own_position() {
-    let memory = Memory::new(10, 10);
+    let memory = memory();
     memory.begin(1_000);
     memory.apply(&[ended("a")], 1_001);
     memory.forget_all();
@@ -169,8 +172,8 @@ fn another_feed_begins_at_its_own_position() {
 }
 
 #[test]
-fn grants_share_the_mark_of_their_user_and_end_together() {
-    let memory = Memory::new(10, 10);
+fn grants_of_one_user_end_together() {
+    let memory = memory();
     keep(&memory, "a", memory.position()).expect("kept");
     keep(&memory, "b", memory.position()).expect("kept");
     memory.apply(&[event(Event::SubjectEpochMoved(subject("usr_1")))], 0);
@@ -178,32 +181,37 @@ fn grants_share_the_mark_of_their_user_and_end_together() {
 }
 
 #[test]
-fn marks_that_nobody_holds_go() {
-    let memory = Memory::new(100, 100);
-    for token in 0..20_000 {
-        keep(&memory, &token.to_string(), memory.position()).expect("kept");
-        memory.refuse(Fingerprint::of(&format!("bad{token}")), Moment(9));
+fn claims_are_those_of_the_last_answer_decoded_or_not() {
+    let memory = memory();
+    let token = memory.fingerprint("a");
+    for (asked, username) in [(0, "ann"), (1, "bob"), (2, "eve")] {
+        let answer = IntrospectResponse { username: username.into(), ..answer("a") };
+        let (since, asked) = (memory.position(), Moment(asked));
+        let found = Found { since, feed_position: 0, asked, ttl: TTL };
+        memory.keep(token, &found, answer).expect("kept");
+        for _ in 0..100 {
+            let claims = memory.claims(&token, Moment(3), |_| true).expect("known");
+            assert_eq!(claims.username.as_deref(), Some(username));
+        }
     }
-    assert!(memory.ledger().marks.len() <= 2 * MARKS, "{}", memory.ledger().marks.len());
-    memory.apply(&(0..20_000).map(|grant| ended(&grant.to_string())).collect::<Vec<_>>(), 0);
-    assert_eq!(memory.ledger().recent.len(), RECENT);
+    assert_eq!(memory.decoded.len(), 1);
 }
 
 #[test]
 fn what_may_not_be_cached_is_told_and_not_kept() {
-    let memory = Memory::new(10, 10);
-    let token = Fingerprint::of("a");
+    let memory = memory();
+    let token = memory.fingerprint("a");
     let (since, ttl) = (memory.position(), Duration::ZERO);
     let found = Found { since, feed_position: 0, asked: Moment(0), ttl };
-    let told = memory.keep(token, &found, claims("a"));
+    let told = memory.keep(token, &found, answer("a"));
     assert_eq!(told.expect("told").grant_id, "a");
-    assert!(memory.answer(&token, |_| Some(())).is_none());
+    assert!(memory.claims(&token, Moment(1), |_| true).is_none());
 }
 
 #[test]
 fn a_refusal_takes_the_answers_place_and_an_answer_the_refusals() {
-    let memory = Memory::new(10, 10);
-    let token = Fingerprint::of("a");
+    let memory = memory();
+    let token = memory.fingerprint("a");
     keep(&memory, "a", memory.position()).expect("kept");
     memory.refuse(token, Moment(9));
     assert!(!stands(&memory, "a") && memory.refuses(&token, Moment(8)));
