@@ -34,6 +34,7 @@ use super::{
 };
 use crate::domain::{
     lockout::LockoutPolicy, password_rules::PasswordRules, policy::RotationPolicy,
+    user_identity::UserIdentity,
 };
 
 /// All settings. A flag beats its environment variable, which beats the file, which beats the
@@ -335,12 +336,32 @@ fn read_users(
     environment: &dyn Environment,
     rules: PasswordRules,
 ) -> Vec<DeclaredUser> {
-    let mut taken = BTreeMap::new();
+    let (mut taken, mut holders) = (BTreeMap::new(), BTreeMap::new());
     root.records("user", |fields| {
         let (name, user) = DeclaredUser::read(fields, environment, rules)?;
         refuse_twice(fields, "name", &mut taken, name);
+        refuse_shared(fields, &mut holders, user.as_ref()?);
         user
     })
+}
+
+/// Reports identities that an earlier user lists: an identity of two users logs neither in.
+fn refuse_shared(
+    fields: &mut Fields<'_, '_>,
+    holders: &mut BTreeMap<UserIdentity, usize>,
+    user: &DeclaredUser,
+) {
+    let Some(at) = fields.place("identities") else { return };
+    for identity in user.patch.identities.iter().flatten() {
+        if let Some(first) = holders.get(identity) {
+            let (line, _) = fields.report().position(*first);
+            let problem =
+                format!("one is listed on line {line} already: an identity is one user's");
+            fields.fault(at, "identities", &problem);
+        } else {
+            holders.insert(identity.clone(), at);
+        }
+    }
 }
 
 /// Reports a name that an earlier table has.
