@@ -6,6 +6,8 @@ use std::{
     process::{Command, Output, Stdio},
 };
 
+use serde_json::{Value, json};
+
 use crate::{
     common::home::Home,
     scene::{Projected, World, token},
@@ -58,6 +60,42 @@ async fn every_command_takes_a_token_of_an_account_in_place_of_a_secret() {
     assert_eq!(text(with_input("token introspect --field active", &issued)), "true");
     assert_eq!(text(with_input("token revoke --field revoked", &issued)), "true");
     assert_eq!(text(with_input("token introspect --field active", &issued)), "false");
+    world.server.stop().await;
+}
+
+#[tokio::test]
+async fn a_load_is_made_with_a_token_of_an_account_in_place_of_a_secret() {
+    let world = World::start().await;
+    let place = Home::new();
+    let mut file = Projected::at(place.path());
+    file.put(&token(&world, "edge"));
+    let path = file.path();
+    let bench = || {
+        let line =
+            "bench --mix introspect,batch-introspect,issue,revoke --connections 2 --streams 2";
+        let mut command = jeton(&world, place.path(), line);
+        command.args([
+            "--tokens",
+            "20",
+            "--warm-up",
+            "0s",
+            "--duration",
+            "500ms",
+            "--output",
+            "json",
+        ]);
+        command.args(["--client-id", "edge", "--assertion-file", &path]);
+        command
+    };
+    let report: Value = serde_json::from_str(&text(bench())).expect("JSON");
+    for call in ["introspect", "batch-introspect", "issue", "revoke"] {
+        let seen = &report["calls"][call];
+        assert!(seen["answered"].as_u64() > Some(0), "{call}: {report}");
+        assert_eq!(seen["refused"], json!({}), "{call}: {report}");
+    }
+    file.remove();
+    let (code, told) = refusal(bench());
+    assert!(code == Some(1) && told.contains("projected/token: No such file"), "{told}");
     world.server.stop().await;
 }
 

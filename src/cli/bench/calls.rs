@@ -2,8 +2,9 @@
 
 use tonic::{Request, Status, transport::Channel};
 
+use super::proving::Proving;
 use crate::{
-    client::with_basic,
+    cli::proof::ProofFields,
     domain::secret::Secret,
     proto::v1::{self, issue_token_request::Grant, token_service_client::TokenServiceClient},
 };
@@ -13,7 +14,7 @@ use crate::{
 pub(super) struct Caller {
     stub: TokenServiceClient<Channel>,
     client_id: String,
-    client_secret: Secret,
+    proving: Proving,
     user: Option<(String, Secret)>,
 }
 
@@ -21,12 +22,11 @@ impl Caller {
     pub(super) fn new(
         channel: Channel,
         client_id: &str,
-        client_secret: &Secret,
+        proving: Proving,
         user: Option<(String, Secret)>,
     ) -> Self {
         let stub = TokenServiceClient::new(channel).max_decoding_message_size(16 << 20);
-        let client_secret = client_secret.clone();
-        Self { stub, client_id: client_id.to_owned(), client_secret, user }
+        Self { stub, client_id: client_id.to_owned(), proving, user }
     }
 
     /// An access token for the client itself.
@@ -46,9 +46,13 @@ impl Caller {
     }
 
     async fn issue_by(&self, grant: Grant) -> Result<v1::IssueTokenResponse, Status> {
+        let ProofFields { client_id, client_secret, client_assertion, client_assertion_type } =
+            self.proving.fields(&self.client_id).await?;
         let request = v1::IssueTokenRequest {
-            client_id: self.client_id.clone(),
-            client_secret: self.client_secret.expose().to_owned(),
+            client_id,
+            client_secret,
+            client_assertion,
+            client_assertion_type,
             grant: Some(grant),
             ..v1::IssueTokenRequest::default()
         };
@@ -57,20 +61,27 @@ impl Caller {
 
     /// The next refresh token.
     pub(super) async fn refresh(&self, refresh_token: String) -> Result<String, Status> {
+        let ProofFields { client_id, client_secret, client_assertion, client_assertion_type } =
+            self.proving.fields(&self.client_id).await?;
         let request = v1::RefreshTokenRequest {
-            client_id: self.client_id.clone(),
-            client_secret: self.client_secret.expose().to_owned(),
+            client_id,
+            client_secret,
+            client_assertion,
+            client_assertion_type,
             refresh_token,
             scopes: Vec::new(),
-            ..v1::RefreshTokenRequest::default()
         };
         Ok(self.stub.clone().refresh_token(request).await?.into_inner().refresh_token)
     }
 
     pub(super) async fn revoke(&self, token: String) -> Result<(), Status> {
+        let ProofFields { client_id, client_secret, client_assertion, client_assertion_type } =
+            self.proving.fields(&self.client_id).await?;
         let request = v1::RevokeTokenRequest {
-            client_id: self.client_id.clone(),
-            client_secret: self.client_secret.expose().to_owned(),
+            client_id,
+            client_secret,
+            client_assertion,
+            client_assertion_type,
             token,
             ..v1::RevokeTokenRequest::default()
         };
@@ -80,17 +91,17 @@ impl Caller {
     /// Returns whether the token is good.
     pub(super) async fn introspect(&self, token: String) -> Result<bool, Status> {
         let request = v1::IntrospectRequest { token, ..v1::IntrospectRequest::default() };
-        Ok(self.stub.clone().introspect(self.signed(request)).await?.into_inner().active)
+        Ok(self.stub.clone().introspect(self.signed(request).await?).await?.into_inner().active)
     }
 
     /// Returns whether all of the tokens are good.
     pub(super) async fn introspect_all(&self, tokens: Vec<String>) -> Result<bool, Status> {
-        let request = self.signed(v1::BatchIntrospectRequest { tokens });
+        let request = self.signed(v1::BatchIntrospectRequest { tokens }).await?;
         let results = self.stub.clone().batch_introspect(request).await?.into_inner().results;
         Ok(results.iter().all(|result| result.active))
     }
 
-    fn signed<T>(&self, message: T) -> Request<T> {
-        with_basic(message, &self.client_id, &self.client_secret)
+    async fn signed<T>(&self, message: T) -> Result<Request<T>, Status> {
+        Ok(self.proving.authorization().await?.on(message))
     }
 }

@@ -6,6 +6,7 @@ mod calls;
 mod mix;
 mod pace;
 mod progress;
+mod proving;
 mod report;
 mod supply;
 mod worker;
@@ -21,6 +22,7 @@ use self::{
     calls::Caller,
     mix::Mix,
     pace::{Pace, Phases},
+    proving::Proving,
     report::Report,
     supply::Supply,
     worker::{Tally, Worker},
@@ -30,7 +32,6 @@ use super::{
     connection::{Caller as Connection, Session},
     input, meant,
     output::Format,
-    proof::Proof,
 };
 use crate::{config, domain::secret::Secret};
 
@@ -99,15 +100,11 @@ impl Bench {
     pub(super) async fn run(self) -> Result<(), CliError> {
         let user = self.user()?;
         let Session { channel, client_id, proof } = self.connection.connect(false).await?;
-        let Proof::Secret(secret) = proof else {
-            return Err(CliError::Usage(
-                "bench calls with a secret or a certificate, not with an assertion",
-            ));
-        };
-        let mut callers = vec![Caller::new(channel, &client_id, &secret, user.clone())];
+        let proving = Proving::new(channel.clone(), &client_id, proof).await?;
+        let mut callers = vec![Caller::new(channel, &client_id, proving.clone(), user.clone())];
         for _ in 1..self.connections.get() {
             let channel = self.connection.reconnect().await?;
-            callers.push(Caller::new(channel, &client_id, &secret, user.clone()));
+            callers.push(Caller::new(channel, &client_id, proving.clone(), user.clone()));
         }
         let supply = Arc::new(self.supply(&callers).await?);
         let (tally, counted) = self.load(&callers, &supply).await?;
