@@ -57,6 +57,8 @@ if [[ ${2:-} == all ]]; then
     done
 else
     run_suites 3 introspect issue refresh revoke admin_grants
+    # An assertion is good once at all of them, and every attack on one is refused by each.
+    run_suites 2 private_key_jwt identities
 fi
 # A validator learns from one instance events that another one, which may be behind, does not know yet.
 JETON_TEST_MAX_STALENESS=1s run_suites 3 validator_faults

@@ -4,7 +4,7 @@
 #[expect(dead_code, reason = "the harness is every test file's")]
 mod common;
 
-use std::fs;
+use std::{collections::BTreeSet, fs, sync::Arc};
 
 use jeton::{
     domain::secret::Secret,
@@ -14,8 +14,8 @@ use jeton::{
     },
 };
 use serde_json::{Value, json};
-use tokio::task::JoinSet;
-use tonic::{Code, Status};
+use tokio::{sync::Barrier, task::JoinSet};
+use tonic::{Code, Status, transport::Endpoint};
 
 use crate::common::{
     admin::{Admin, with_admin},
@@ -156,6 +156,62 @@ async fn of_requests_with_one_assertion_one_passes_also_at_the_same_time_and_aft
     let server = Server::start_at(server.stop().await, &settings).await;
     let refused = issue(&server.caller("shop").await, &assertion).await.map(drop);
     assert_refused(refused, Code::Unauthenticated, "INVALID_CLIENT");
+    server.stop().await;
+}
+
+/// One caller at each instance; two at one that is alone.
+async fn callers(server: &Server) -> Vec<Caller> {
+    let mut addresses = server.addresses();
+    if addresses.len() == 1 {
+        addresses.extend_from_within(..);
+    }
+    let mut callers = Vec::new();
+    for address in addresses {
+        let endpoint = Endpoint::from_shared(format!("http://{address}")).expect("a URL");
+        callers.push(Caller::new(endpoint.connect().await.expect("a connection"), "shop"));
+    }
+    callers
+}
+
+#[tokio::test]
+async fn an_assertion_that_every_instance_is_shown_at_the_same_moment_is_good_at_one() {
+    const ROUNDS: usize = 50;
+    let signer = SigningKey::p256("a");
+    let server = start(&signer).await;
+    let callers = callers(&server).await;
+    let mut accepting = BTreeSet::new();
+    for round in 0..ROUNDS {
+        let assertion = signer.token(&claims(&format!("round {round}")));
+        let together = Arc::new(Barrier::new(callers.len()));
+        let mut requests = JoinSet::new();
+        for (place, caller) in callers.iter().cloned().enumerate() {
+            let (assertion, together) = (assertion.clone(), Arc::clone(&together));
+            requests.spawn(async move {
+                together.wait().await;
+                (place, issue(&caller, &assertion).await)
+            });
+        }
+        let mut passed = Vec::new();
+        for (place, answer) in requests.join_all().await {
+            match answer {
+                Ok(_) => passed.push(place),
+                refused => {
+                    let refused = refused.map(drop);
+                    assert_refused(refused, Code::Unauthenticated, "INVALID_CLIENT");
+                }
+            }
+        }
+        assert_eq!(passed.len(), 1, "round {round}: accepted by {passed:?}");
+        accepting.extend(passed);
+    }
+    println!("{} callers, of whom {accepting:?} were first", callers.len());
+    // Where one lost the round, it is used there too.
+    let assertion = signer.token(&claims("later"));
+    issue(&callers[0], &assertion).await.expect("the first");
+    for caller in &callers {
+        let refused = issue(caller, &assertion).await.map(drop);
+        assert_refused(refused, Code::Unauthenticated, "INVALID_CLIENT");
+    }
     server.stop().await;
 }
 
