@@ -234,21 +234,32 @@ impl Caller {
         Ok((administer(&url, endpoint, &client_id, &proof).await?, url))
     }
 
-    /// Connects to each server that is named, as nobody.
-    pub(super) async fn connect_each(&self) -> Result<Vec<Instance<Channel>>, CliError> {
-        self.server.connect_each().await
+    /// Returns the URL of each server that is named.
+    pub(super) fn urls(&self) -> Result<Vec<String>, CliError> {
+        let endpoints = self.server.endpoints(&self.server.profile()?)?;
+        Ok(endpoints.into_iter().map(|(url, _)| url).collect())
     }
 
-    /// As [`Self::administer`], at each server that is named.
-    pub(super) async fn administer_each(&self) -> Result<Vec<Instance<Admin>>, CliError> {
-        let profile = self.server.profile()?;
-        let (client_id, proof) = self.proven(&profile)?;
-        let mut instances = Vec::new();
-        for (url, endpoint) in self.server.endpoints(&profile)? {
-            let to = administer(&url, endpoint, &client_id, &proof).await;
-            instances.push(Instance { url, to });
-        }
-        Ok(instances)
+    /// Connects to one of [`Self::urls`], as nobody.
+    pub(super) async fn connect_to(&self, url: &str) -> Result<Channel, CliError> {
+        let (url, endpoint) = self.server.endpoint_at(url, &self.server.profile()?)?;
+        endpoint.connect().await.map_err(|error| unreachable(url, &error))
+    }
+
+    /// Returns whom to call as. Asks for a secret that is not known.
+    pub(super) fn identity(&self) -> Result<Identity, CliError> {
+        let (client_id, proof) = self.proven(&self.server.profile()?)?;
+        Ok(Identity { client_id, proof })
+    }
+
+    /// As [`Self::administer`], at one of [`Self::urls`].
+    pub(super) async fn administer_at(
+        &self,
+        url: &str,
+        identity: &Identity,
+    ) -> Result<Admin, CliError> {
+        let (url, endpoint) = self.server.endpoint_at(url, &self.server.profile()?)?;
+        administer(&url, endpoint, &identity.client_id, &identity.proof).await
     }
 
     /// Returns the file with an assertion that a flag or the environment names.
@@ -333,6 +344,12 @@ impl Caller {
         let proof = proof.or_else(|| self.server.shows(profile).then(Proof::none));
         Ok(Known { client_id, proof })
     }
+}
+
+/// Whom to call as.
+pub(super) struct Identity {
+    client_id: String,
+    proof: Proof,
 }
 
 /// The calling client as far as flags, environment and profile know it.

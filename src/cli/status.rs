@@ -12,7 +12,7 @@ use tonic::{Code, transport::Channel};
 
 use super::{
     CliError,
-    connection::{Caller, Instance},
+    connection::{Caller, Identity, Instance},
     output::{self, Columns, Fields, Format, print_list},
     time,
 };
@@ -34,7 +34,8 @@ pub(super) struct Status {
     #[arg(long, value_enum, value_name = "FORMAT", default_value = "table")]
     output: Format,
 
-    /// Prints the state again and again, until Ctrl-C
+    /// Prints the state again and again, until Ctrl-C. A server that is away, also at the beginning, is
+    /// tried again each time
     #[arg(long)]
     watch: bool,
 
@@ -45,7 +46,8 @@ pub(super) struct Status {
 
 impl Status {
     pub(super) async fn run(self) -> Result<(), CliError> {
-        let mut peers = self.peers().await?;
+        let mut asker = None;
+        let mut peers = self.peers(&mut asker).await?;
         if !self.watch {
             return self.show(&mut peers).await;
         }
@@ -62,6 +64,7 @@ impl Status {
                     Ok(()) => {}
                 }
                 sleep(self.every).await;
+                self.reconnect(&mut peers, &mut asker).await?;
             }
         };
         tokio::select! {
@@ -70,32 +73,55 @@ impl Status {
         }
     }
 
-    /// Connects to each server and agent that is named. Only a server needs to know who asks.
-    async fn peers(&self) -> Result<Vec<Instance<Peer>>, CliError> {
-        let mut named = Vec::new();
-        for Instance { url, to } in self.caller.connect_each().await? {
-            let to = match to {
-                Ok(channel) => agent_at(channel).await,
-                Err(error) => Err(error),
-            };
-            named.push(Instance { url, to });
+    /// Connects to each server and agent that is named.
+    async fn peers(&self, asker: &mut Option<Identity>) -> Result<Vec<Instance<Peer>>, CliError> {
+        let mut peers = Vec::new();
+        for url in self.caller.urls()? {
+            let to = self.peer(&url, asker).await?;
+            peers.push(Instance { url, to });
         }
-        let mut servers = Vec::new();
-        if named.iter().any(|instance| matches!(instance.to, Ok(None))) {
-            servers = self.caller.administer_each().await?;
+        Ok(peers)
+    }
+
+    /// Connects to those that could not be reached before.
+    async fn reconnect(
+        &self,
+        peers: &mut [Instance<Peer>],
+        asker: &mut Option<Identity>,
+    ) -> Result<(), CliError> {
+        for Instance { url, to } in peers {
+            if to.is_err() {
+                *to = self.peer(url, asker).await?;
+            }
         }
-        let mut servers = servers.into_iter();
-        let peer = |Instance { url, to }| {
-            let server = servers.next();
-            let to = match (to, server) {
-                (Ok(Some(agent)), _) => Ok(Peer::Agent(agent)),
-                (Ok(None), Some(server)) => server.to.map(Peer::Server),
-                (Ok(None), None) => Err(CliError::SomeFailed(1)),
-                (Err(error), _) => Err(error),
-            };
-            Instance { url, to }
+        Ok(())
+    }
+
+    /// Connects to one. Only a server needs to know who asks: `asker` is found once, for all of them.
+    ///
+    /// # Errors
+    /// The outer error is of flags and settings, and holds of all.
+    async fn peer(
+        &self,
+        url: &str,
+        asker: &mut Option<Identity>,
+    ) -> Result<Result<Peer, CliError>, CliError> {
+        let found = match self.caller.connect_to(url).await {
+            Ok(channel) => agent_at(channel).await,
+            Err(error) => Err(error),
         };
-        Ok(named.into_iter().map(peer).collect())
+        let agent = match found {
+            Ok(agent) => agent,
+            Err(error) => return Ok(Err(error)),
+        };
+        if let Some(agent) = agent {
+            return Ok(Ok(Peer::Agent(agent)));
+        }
+        let asker = match asker {
+            Some(asker) => asker,
+            None => asker.insert(self.caller.identity()?),
+        };
+        Ok(self.caller.administer_at(url, asker).await.map(Peer::Server))
     }
 
     /// Asks each of them, and prints.
@@ -177,7 +203,7 @@ const COLUMNS: Columns = Columns::new(
     ],
 );
 
-/// Returns why there is no connection. The next time it is known no more than that there is none.
+/// Returns why there is no connection, which is tried again before the next look.
 fn taken(to: &mut Result<Peer, CliError>) -> CliError {
     std::mem::replace(to, Err(CliError::SomeFailed(1))).err().unwrap_or(CliError::SomeFailed(1))
 }

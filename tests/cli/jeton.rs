@@ -118,9 +118,12 @@ pub(crate) struct Administered {
 
 impl Administered {
     pub(crate) async fn start() -> Self {
+        Self { server: Server::start(&Self::settings()).await }
+    }
+
+    pub(crate) fn settings() -> Settings {
         let root = Table::client("root").text("secret", "root-secret");
-        let root = root.toml("permissions", r#"["admin"]"#);
-        Self { server: Server::start(&Settings::standard().and(root)).await }
+        Settings::standard().and(root.toml("permissions", r#"["admin"]"#))
     }
 
     /// A command as the administrator.
