@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # page.sh [--keep | --cost [SECONDS [ROUNDS]]]: the page of the ops listener in headless Chromium, in every state that an operator meets, with
-# axe-core looking at each; and jeton top in tmux, at 80 × 24 and 200 × 50, under load and while the server starts
-# again. --keep leaves the pictures and captures in docs/looking, as the pages show them. --cost measures what both
+# axe-core looking at each; jeton top in tmux, at 80 × 24 and 200 × 50, under load and while the server starts
+# again; and the colours and the progress of commands on a terminal, with none of it elsewhere. --keep leaves the pictures and captures in docs/looking, as the pages show them. --cost measures what both
 # cost introspection, on a quiet machine. JETON_BINARY names a binary that is built already.
 set -euo pipefail
 # shellcheck source=tests/tools.bash
@@ -29,3 +29,4 @@ if [[ ${1:-} == --cost ]]; then
 fi
 node "$tools/page/scenes.mjs" "$binary" /usr/bin/chromium "$shown"
 node "$tools/page/top.mjs" "$binary" "$shown"
+node "$tools/page/terminal.mjs" "$binary"

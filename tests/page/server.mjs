@@ -2,7 +2,7 @@
 
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { mkdtemp, open, readFile, writeFile } from "node:fs/promises";
+import { mkdtemp, open, readFile, rm, writeFile } from "node:fs/promises";
 import http2 from "node:http2";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -40,7 +40,7 @@ export class Server {
     const home = await mkdtemp(join(tmpdir(), "jeton-page-"));
     await writeFile(join(home, "jeton.toml"), settings(addresses) + more, { mode: 0o600 });
     const server = new Server();
-    server.binary = binary;
+    Object.assign(server, { binary, home });
     server.helpers = [];
     server.sessions = [];
     const log = await open(join(home, "log"), "w");
@@ -132,6 +132,7 @@ export class Server {
     this.process.kill("SIGKILL");
     await this.ended;
     await this.log.close();
+    await rm(this.home, { recursive: true });
   }
 }
 
