@@ -8,6 +8,7 @@ buf_version=1.75.0
 grpcurl_version=v1.9.4
 kustomize_version=v5.8.1
 keycloak_version=26.7.3
+spire_version=v1.13.3
 protoc_gen_go=v1.36.11
 protoc_gen_go_grpc=v1.6.0
 maven_dependency_plugin=org.apache.maven.plugins:maven-dependency-plugin:3.8.1
@@ -192,6 +193,23 @@ install_kube_apiserver() {
     alone build_kube_apiserver
 }
 
+# No version of it is listed, so that Go takes it as a directory alone.
+build_spire() {
+    local source
+    [[ "$(cat "$tools/bin/spire.version" 2>/dev/null)" != "$spire_version" ]] || return 0
+    source=$(go mod download -json "github.com/spiffe/spire@$spire_version" |
+        python3 -c 'import json, sys; print(json.load(sys.stdin)["Dir"])')
+    CGO_ENABLED=1 nice -n 19 go -C "$source" build -mod=readonly -trimpath -ldflags '-s -w' -o "$tools/bin/" \
+        ./cmd/spire-server ./cmd/spire-agent
+    printf '%s\n' "$spire_version" >"$tools/bin/spire.version"
+}
+
+# SPIRE, and a workload that has SVIDs of it.
+install_spire() {
+    alone build_spire
+    cargo build --quiet --locked --manifest-path tests/spire/Cargo.toml --target-dir "$tools/workload"
+}
+
 # copy_jars POM TO: what the file names, with what that needs.
 copy_jars() {
     local wanted=$1 to=$2
@@ -199,6 +217,46 @@ copy_jars() {
     rm -rf "$to"
     mvn --quiet --batch-mode --file "$wanted" "$maven_dependency_plugin:copy-dependencies" -DoutputDirectory="$to"
     cp "$wanted" "$to/pom.xml"
+}
+
+# protoc and its plugin for Java, at the versions of examples/java.
+copy_protoc() {
+    local to=$1 version artifact group property name system=linux-x86_64
+    [[ $(uname -m) != aarch64 ]] || system=linux-aarch_64
+    for name in protoc:com.google.protobuf:protobuf protoc-gen-grpc-java:io.grpc:grpc; do
+        IFS=: read -r artifact group property <<<"$name"
+        version=$(sed -n "s/.*<$property.version>\(.*\)<.*/\1/p" examples/java/pom.xml)
+        [[ "$(cat "$to/$artifact.version" 2>/dev/null)" != "$version" ]] || continue
+        mvn --quiet --batch-mode "$maven_dependency_plugin:copy" -DoutputDirectory="$to" \
+            -Dartifact="$group:$artifact:$version:exe:$system" -Dmdep.useBaseVersion=true
+        install "$to/$artifact-$version-$system.exe" "$to/bin/$artifact"
+        printf '%s\n' "$version" >"$to/$artifact.version"
+    done
+}
+
+# The libraries that the file of examples/java names, in target/libraries beside a copy of it.
+copy_stub_jars() {
+    local to=$1
+    cmp --silent examples/java/pom.xml "$to/target/pom.xml" && return
+    rm -rf "$to"
+    mkdir -p "$to"
+    cp examples/java/pom.xml "$to"
+    mvn --quiet --batch-mode --file "$to/pom.xml" "$maven_dependency_plugin:copy-dependencies"
+    cp examples/java/pom.xml "$to/target"
+}
+
+# The plugins of buf.gen.yaml, and what their stubs need.
+install_stub_plugins() {
+    install_buf
+    install_protoc_plugins
+    install_packages /usr/bin/grpc_python_plugin protobuf-compiler-grpc
+    install_java
+    install_maven
+    mkdir -p "$tools/stubs/bin"
+    alone copy_protoc "$tools/stubs"
+    install_node_modules tests/stubs "$tools/stubs"
+    install_venv examples/python/requirements.txt "$tools/examples/python"
+    alone copy_stub_jars "$tools/stubs/java"
 }
 
 # The libraries of Java that tests/http tries.
@@ -256,6 +314,7 @@ install_all() {
     install_venv tests/examples/requirements.txt "$tools/examples/protoc"
     install_venv examples/python/requirements.txt "$tools/examples/python"
     install_node_modules examples/node "$tools/examples/node"
+    install_stub_plugins
 }
 
 build_jeton() {
