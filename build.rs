@@ -12,9 +12,10 @@ use std::{
 use prost::Message as _;
 
 /// Messages that carry passwords, secrets or tokens: their `Debug` is written by hand, redacted.
-const SECRET_BEARING: [&str; 18] = [
+const SECRET_BEARING: [&str; 19] = [
     "PasswordGrant",
     "JwtBearerGrant",
+    "TokenExchangeGrant",
     "IssueTokenRequest",
     "IssueTokenResponse",
     "RefreshTokenRequest",

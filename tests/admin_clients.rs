@@ -44,6 +44,8 @@ fn full() -> Client {
         permissions: vec![Permission::InactiveReason.into()],
         attributes: HashMap::from([("team".to_owned(), "payments".to_owned())]),
         access_token_format: AccessTokenFormat::Opaque.into(),
+        may_exchange_to: vec!["ledger".to_owned()],
+        may_act: vec!["billing".to_owned()],
         ..Client::default()
     }
 }
@@ -197,7 +199,7 @@ async fn what_no_client_may_be_is_refused_by_field() {
     let many_identities = (0..17).map(|n| identity("prod", &n.to_string())).collect();
     let past = Some(prost_types::Timestamp { seconds: 1_000_000_000, nanos: 0 });
     let ended = ClientKey { expire_time: past, ..key(PUBLIC_KEY) };
-    for (client, field) in [
+    let refused = vec![
         (Client { client_id: String::new(), ..full() }, "client.client_id"),
         (Client { client_id: "jeton".into(), ..full() }, "client.client_id"),
         (Client { client_id: "usr_a".into(), ..full() }, "client.client_id"),
@@ -228,7 +230,11 @@ async fn what_no_client_may_be_is_refused_by_field() {
         (Client { introspect: 2, ..public.clone() }, "client.introspect"),
         (Client { introspect: 3, ..public.clone() }, "client.introspect"),
         (Client { audience: text("jeton"), ..public.clone() }, "client.audience"),
-    ] {
+        (Client { grant_types: vec![5], ..public.clone() }, "client.grant_types"),
+        (Client { may_exchange_to: text("jeton"), ..full() }, "client.may_exchange_to"),
+        (Client { may_act: text("a b"), ..full() }, "client.may_act"),
+    ];
+    for (client, field) in refused {
         let refused = create(&admin, client).await;
         let status = assert_refused(refused, Code::InvalidArgument, "INVALID_REQUEST");
         assert!(status.message().starts_with(&format!("{field}:")), "{}", status.message());

@@ -18,7 +18,7 @@ use jeton::domain::{
     issue::{IssueRequest, REPEAT_WINDOW, issue, reissue},
     judge::judge,
     key_ring::{KeyRing, Salt, ServerKey},
-    liveness::ClientAndUser,
+    liveness::{ClientAndUser, Lineage},
     pair::TokenPair,
     policy::RotationPolicy,
     presented_token::{JwtId, PresentedToken, SignedAccess},
@@ -128,6 +128,7 @@ impl World {
             access_ttl: None,
             request_id: repeatable.then(|| "a request".into()),
             signed_by: None,
+            exchanged: None,
             origin: Origin::default(),
         };
         let id = GrantId::generate(START, &entropy);
@@ -184,7 +185,8 @@ impl World {
     }
 
     fn repeat(&mut self) -> Result<(), TestCaseError> {
-        let parties = ClientAndUser { client: Some(&self.client), user: None };
+        let parties =
+            ClientAndUser { client: Some(&self.client), user: None, lineage: Lineage::Alive };
         let (client, key) = (&self.client, self.keys.active());
         let (grant, request) = (&self.grant, &self.request);
         let issued = reissue(grant, request, parties, client, key, &self.entropy, self.now);
@@ -207,7 +209,8 @@ impl World {
         let signed_by = None;
         let request =
             RefreshRequest { token, scopes, audience, client, salt, signed_by, since_rotation };
-        let parties = ClientAndUser { client: Some(&self.client), user: None };
+        let parties =
+            ClientAndUser { client: Some(&self.client), user: None, lineage: Lineage::Alive };
         refresh(&self.grant, request, parties, &self.keys, &self.policy, self.now)
     }
 
@@ -333,7 +336,8 @@ impl World {
 
     /// Judges a token, and an access token in its signed form as well.
     fn is_active(&self, token: &Token) -> bool {
-        let parties = ClientAndUser { client: Some(&self.client), user: None };
+        let parties =
+            ClientAndUser { client: Some(&self.client), user: None, lineage: Lineage::Alive };
         let judged = |token: &PresentedToken| {
             judge(&self.grant, token, parties, &self.policy, self.now).is_ok()
         };
@@ -390,6 +394,8 @@ fn client(entropy: &Counting) -> Client {
         keys: Vec::new(),
         access_token_format: AccessTokenFormat::default(),
         jwt_attributes: JwtAttributes::default(),
+        may_exchange_to: Audience::default(),
+        may_act: Audience::default(),
         introspect: IntrospectReach::Own,
         permissions: Permissions::default(),
         attributes: Attributes::default(),

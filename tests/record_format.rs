@@ -13,14 +13,15 @@ use jeton::domain::{
     client_identity::ClientIdentity,
     client_key::ClientKey,
     client_secret::{ClientSecret, SecretHash, StoredSecret},
+    delegation::{Ancestor, Delegates, Delegation},
     entropy::Entropy,
     epoch::Epoch,
     grant::{EndCause, Grant, Origin},
     grant_id::GrantId,
-    grant_type::GrantType,
+    grant_type::{GrantType, GrantTypes},
     issue::{IssueRequest, issue},
     key_ring::{KeyRing, Salt, ServerKey},
-    liveness::ClientAndUser,
+    liveness::{ClientAndUser, Lineage},
     permission::Permission,
     policy::RotationPolicy,
     record::Corrupt,
@@ -74,6 +75,8 @@ fn client() -> Client {
         keys: Vec::new(),
         access_token_format: AccessTokenFormat::Opaque,
         jwt_attributes: JwtAttributes::default(),
+        may_exchange_to: Audience::default(),
+        may_act: Audience::default(),
         introspect: IntrospectReach::Any,
         permissions: Permissions { admin: true, ..Permissions::default() },
         attributes: Attributes::from_entries([("team", "payments")]).expect("attributes"),
@@ -113,6 +116,7 @@ fn grant() -> Grant {
         access_ttl: Some(Duration::from_secs(300)),
         request_id: Some("request-1".into()),
         signed_by: None,
+        exchanged: None,
         origin: Origin { peer: Some("10.0.0.1".into()), user_agent: Some("test/1".into()) },
     };
     let id = GrantId::generate(NOW, &Repeated(6));
@@ -129,7 +133,8 @@ fn grant() -> Grant {
         since_rotation: Duration::ZERO,
         signed_by: None,
     };
-    let parties = ClientAndUser { client: Some(&client), user: Some(&alive) };
+    let parties =
+        ClientAndUser { client: Some(&client), user: Some(&alive), lineage: Lineage::Alive };
     let later = NOW.after(Duration::from_secs(10));
     let policy = RotationPolicy::default();
     let decision = refresh(&issued.grant, request, parties, &keys, &policy, later);
@@ -200,6 +205,65 @@ fn a_client_with_signed_access_tokens_has_format_6_which_ends_with_their_form() 
         assert_eq!(bytes[0], 6);
         assert_eq!(bytes[1..plain.to_bytes().len()], plain.to_bytes()[1..]);
         assert_eq!(Client::from_bytes(plain.id.clone(), &bytes), Ok(signed));
+        for length in 0..bytes.len() {
+            let cut = Client::from_bytes(plain.id.clone(), &bytes[..length]);
+            assert_eq!(cut, Err(Corrupt), "{length} bytes");
+        }
+        let longer = [bytes.as_slice(), &[0]].concat();
+        assert_eq!(Client::from_bytes(plain.id.clone(), &longer), Err(Corrupt));
+    }
+}
+
+/// Of grants that came of others or that others came of only, so that an older release reads all others.
+#[test]
+fn a_grant_of_a_token_exchange_has_format_7_which_is_format_6_and_its_kin() {
+    let plain = grant();
+    let (shop, orders) = (client().id, ClientId::parse("shop").expect("a client id"));
+    let parent = Ancestor { grant_id: GrantId::from_bytes([1; 16]), client_id: shop.clone() };
+    let delegation = Delegation { ancestors: [parent].into(), actors: [orders.clone()].into() };
+    let audience = Audience::from_names(["billing"]).expect("an audience");
+    let delegates = Delegates::default().with(&orders, &audience).expect("few");
+    let key = SigningKeyId::parse("NzbLsXh8uDCcd-6MNwXF4W_7noWXFZAfHkxZsRGC9Xs");
+    let none = Delegates::default();
+    let child = "0101010101010101010101010101010101066f7264657273010473686f70";
+    let holders = "010473686f70010762696c6c696e67";
+    let signer = "3736cbb1787cb8309c77ee8c3705c5e16ffb9e859715901f1e4c59b11182f57b";
+    for (delegation, delegates, signed_by, rest) in [
+        (Some(delegation.clone()), none, None, format!("000001{child}0000")),
+        (None, delegates.clone(), None, format!("000000{holders}")),
+        (Some(delegation), delegates, key, format!("0001{signer}01{child}{holders}")),
+    ] {
+        let kin = Grant { delegation, delegates, signed_by, ..plain.clone() };
+        let bytes = kin.to_bytes();
+        assert_eq!(bytes[0], 7);
+        assert_eq!(bytes[1..plain.to_bytes().len()], plain.to_bytes()[1..]);
+        assert_eq!(hex(&bytes[plain.to_bytes().len()..]), rest);
+        assert_eq!(Grant::from_bytes(plain.id, &bytes), Ok(kin));
+        for length in 0..bytes.len() {
+            assert_eq!(Grant::from_bytes(plain.id, &bytes[..length]), Err(Corrupt), "{length}");
+        }
+        let longer = [bytes.as_slice(), &[0]].concat();
+        assert_eq!(Grant::from_bytes(plain.id, &longer), Err(Corrupt));
+    }
+}
+
+/// Of clients that exchange, or whose tokens some may exchange, only.
+#[test]
+fn a_client_that_exchanges_has_format_7_which_is_format_6_and_its_rights() {
+    let plain = client();
+    let grant_types = [GrantType::TokenExchange].into_iter().collect::<GrantTypes>();
+    let names = |name| Audience::from_names([name]).expect("an audience");
+    let (none, billing, orders) = (Audience::default(), names("billing"), names("orders"));
+    for (grant_types, may_exchange_to, may_act) in [
+        (grant_types, none.clone(), none.clone()),
+        (plain.grant_types, billing.clone(), none.clone()),
+        (plain.grant_types, none, orders.clone()),
+        (grant_types, billing, orders),
+    ] {
+        let client = Client { grant_types, may_exchange_to, may_act, ..plain.clone() };
+        let bytes = client.to_bytes();
+        assert_eq!(bytes[0], 7);
+        assert_eq!(Client::from_bytes(plain.id.clone(), &bytes), Ok(client));
         for length in 0..bytes.len() {
             let cut = Client::from_bytes(plain.id.clone(), &bytes[..length]);
             assert_eq!(cut, Err(Corrupt), "{length} bytes");
@@ -298,7 +362,8 @@ fn a_client_with_identities_or_keys_has_format_4_which_is_format_3_and_these() {
 #[test]
 fn a_client_with_the_grant_type_of_id_tokens_has_format_5_which_is_format_4_and_a_byte() {
     let plain = client();
-    let grant_types = GrantType::ALL.into_iter().collect();
+    let grant_types = GrantType::ALL.into_iter().collect::<GrantTypes>();
+    let grant_types = grant_types.without(GrantType::TokenExchange);
     let identity = ClientIdentity::new("prod", "orders", "").expect("an identity");
     for identities in [vec![], vec![identity]] {
         let client = Client { grant_types, identities, ..plain.clone() };

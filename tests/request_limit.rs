@@ -75,6 +75,8 @@ impl World {
             keys: Vec::new(),
             access_token_format: AccessTokenFormat::default(),
             jwt_attributes: JwtAttributes::default(),
+            may_exchange_to: Audience::default(),
+            may_act: Audience::default(),
             introspect: IntrospectReach::default(),
             permissions: Permissions::default(),
             attributes: Attributes::default(),

@@ -7,8 +7,14 @@ use std::hint::black_box;
 
 use criterion::{Criterion, criterion_group, criterion_main};
 use jeton::domain::{
-    grant::Grant, judge::judge, key_ring::Salt, liveness::ClientAndUser, pair::TokenPair,
-    policy::RotationPolicy, presented_token::PresentedToken, token::Token,
+    grant::Grant,
+    judge::judge,
+    key_ring::Salt,
+    liveness::{ClientAndUser, Lineage},
+    pair::TokenPair,
+    policy::RotationPolicy,
+    presented_token::PresentedToken,
+    token::Token,
 };
 
 use crate::scene::Scene;
@@ -45,7 +51,8 @@ fn record(criterion: &mut Criterion) {
     });
     group.bench_function("judge", |bencher| {
         bencher.iter(|| {
-            let parties = ClientAndUser { client: Some(&client), user: Some(&user) };
+            let parties =
+                ClientAndUser { client: Some(&client), user: Some(&user), lineage: Lineage::Alive };
             let active = judge(black_box(&grant), &access, parties, &policy, now);
             black_box(active.expect("active"));
         });

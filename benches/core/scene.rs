@@ -67,6 +67,7 @@ fn login(client: &Client, user: &User, key: &ServerKey, now: Timestamp) -> Issue
         access_ttl: None,
         request_id: None,
         signed_by: None,
+        exchanged: None,
         origin: Origin {
             peer: Some("192.0.2.17".into()),
             user_agent: Some("grpc-go/1.76.0".into()),
@@ -98,6 +99,8 @@ fn client(now: Timestamp) -> Client {
         keys: Vec::new(),
         access_token_format: AccessTokenFormat::default(),
         jwt_attributes: JwtAttributes::default(),
+        may_exchange_to: Audience::default(),
+        may_act: Audience::default(),
         introspect: IntrospectReach::Own,
         permissions: Permissions::default(),
         attributes: Attributes::default(),

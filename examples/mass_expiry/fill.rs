@@ -8,6 +8,7 @@ use jeton::{
     domain::{
         audience::Audience,
         client_id::ClientId,
+        delegation::Delegates,
         entropy::draw,
         epoch::Epoch,
         grant::{AccessSlot, Generation, Grant, Origin},
@@ -85,5 +86,7 @@ fn spent_at(due: Timestamp, key: &ServerKey) -> Grant {
         previous: None,
         salt: None,
         signed_by: None,
+        delegation: None,
+        delegates: Delegates::default(),
     }
 }

@@ -110,6 +110,8 @@ pub(crate) fn next_client(
             keys: Vec::new(),
             access_token_format: AccessTokenFormat::default(),
             jwt_attributes: JwtAttributes::default(),
+            may_exchange_to: Audience::default(),
+            may_act: Audience::default(),
             introspect: IntrospectReach::Own,
             permissions: Permissions::default(),
             attributes: any_attributes(chance, 9),
@@ -148,6 +150,7 @@ pub(crate) fn new_grant(
         access_ttl: None,
         request_id: None,
         signed_by: None,
+        exchanged: None,
         origin: Origin {
             peer: Some("192.0.2.17:50211".into()),
             user_agent: Some("grpc-go/1.76.0".into()),

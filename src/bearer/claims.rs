@@ -23,6 +23,20 @@ pub struct Claims {
     pub grant_id: String,
     /// Facts about the user and the client.
     pub attributes: HashMap<String, String>,
+    /// The clients that act for the subject (`act`, RFC 8693 §4.1): the present one first. Empty for a token
+    /// that came of no exchange.
+    pub actors: Vec<String>,
+    /// The grants that the token's grant came of by token exchange: its parent first, the login last.
+    pub ancestors: Vec<AncestorGrant>,
+}
+
+/// A grant that another one came of. Neither id is a secret.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AncestorGrant {
+    /// The id of the grant.
+    pub grant_id: String,
+    /// The client that it was issued to.
+    pub client_id: String,
 }
 
 impl Claims {

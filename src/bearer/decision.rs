@@ -117,6 +117,8 @@ mod tests {
                     expire_time: None,
                     grant_id: "grant".to_owned(),
                     attributes: HashMap::new(),
+                    actors: Vec::new(),
+                    ancestors: Vec::new(),
                 })),
                 "jat_lost" => Err(NotGood::Unknown { retry_after: PAUSE }),
                 _ => Err(NotGood::Inactive),

@@ -77,6 +77,8 @@ mod tests {
             expire_time: None,
             grant_id: "grant".to_owned(),
             attributes: HashMap::new(),
+            actors: Vec::new(),
+            ancestors: Vec::new(),
         }
     }
 

@@ -26,7 +26,7 @@ mod route;
 #[cfg(feature = "server")]
 pub use self::gate::{Doorkeeper, Gate, NotPassed};
 pub use self::{
-    claims::Claims,
+    claims::{AncestorGrant, Claims},
     decision::{Bearer, Introspector, NotGood, check},
     denial::Denial,
     identity::IdentityHeaders,

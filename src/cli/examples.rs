@@ -26,6 +26,10 @@ const EXAMPLES: &[(&str, &str)] = &[
         "token issue",
         "jeton token issue --user alice --scope read\njeton token issue --audience billing --ttl 5m --field access_token",
     ),
+    (
+        "token exchange",
+        "jeton token exchange --audience billing --scope read --field access_token < access-token",
+    ),
     ("token refresh", "jeton token refresh < refresh-token"),
     (
         "token revoke",

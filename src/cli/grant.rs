@@ -233,5 +233,10 @@ pub(super) fn fields(grant: v1::Grant) -> Fields {
     fields.add("generation", grant.generation);
     fields.add("peer", grant.peer);
     fields.add("user_agent", grant.user_agent);
+    if !grant.actors.is_empty() {
+        fields.add("actors", grant.actors);
+        let ancestors = grant.ancestors.into_iter().map(|ancestor| ancestor.grant_id);
+        fields.add("ancestor_grant_ids", ancestors.collect::<Vec<_>>());
+    }
     fields
 }

@@ -54,6 +54,9 @@ enum Action {
 enum Ask {
     /// Issues tokens, for the client itself or for a user
     Issue(Issue),
+    /// Exchanges an access token of a user, read from standard input, for one with which the client calls
+    /// other services for that user
+    Exchange(Narrowing),
     /// Exchanges a refresh token, read from standard input, for the next pair
     Refresh {
         /// Narrows the new access token; may be repeated
@@ -81,6 +84,13 @@ struct Issue {
     #[arg(long = "user", alias = "username", value_name = "NAME", value_parser = meant::login_name)]
     username: Option<String>,
 
+    #[command(flatten)]
+    narrowing: Narrowing,
+}
+
+/// Content of the new token.
+#[derive(Args, Debug)]
+struct Narrowing {
     /// A scope to ask for; may be repeated
     #[arg(long = "scope", value_name = "SCOPE", value_parser = meant::given)]
     scopes: Vec<String>,
@@ -123,6 +133,13 @@ impl Ask {
         match self {
             Self::Issue(issue) => {
                 let request = issue.request(proof.fields(client_id).await?)?;
+                issued(&mut fields, service.issue_token(request).await?.into_inner());
+            }
+            Self::Exchange(narrowing) => {
+                let subject_token = input::token()?.expose().to_owned();
+                let shown = v1::TokenExchangeGrant { subject_token, ..Default::default() };
+                let grant = Grant::TokenExchange(shown);
+                let request = narrowing.request(proof.fields(client_id).await?, grant);
                 issued(&mut fields, service.issue_token(request).await?.into_inner());
             }
             Self::Refresh { scopes } => {
@@ -203,9 +220,15 @@ impl Issue {
                 Grant::Password(v1::PasswordGrant { username, password })
             }
         };
+        Ok(self.narrowing.request(proof, grant))
+    }
+}
+
+impl Narrowing {
+    fn request(self, proof: ProofFields, grant: Grant) -> v1::IssueTokenRequest {
         let ProofFields { client_id, client_secret, client_assertion, client_assertion_type } =
             proof;
-        Ok(v1::IssueTokenRequest {
+        v1::IssueTokenRequest {
             client_id,
             client_secret,
             client_assertion,
@@ -215,7 +238,7 @@ impl Issue {
             audience: self.audience,
             ttl: self.ttl,
             request_id: self.request_id.unwrap_or_default(),
-        })
+        }
     }
 }
 
@@ -228,6 +251,7 @@ fn issued(fields: &mut Fields, tokens: v1::IssueTokenResponse) {
     fields.add("refresh_expire_time", time::moment(tokens.refresh_expire_time));
     fields.add("scopes", tokens.scopes);
     fields.add("grant_id", tokens.grant_id);
+    fields.add("issued_token_type", given(tokens.issued_token_type));
 }
 
 /// A refresh answers what an issue does.
@@ -243,6 +267,7 @@ fn refreshed(fields: &mut Fields, tokens: v1::RefreshTokenResponse) {
             refresh_expire_time: tokens.refresh_expire_time,
             scopes: tokens.scopes,
             grant_id: tokens.grant_id,
+            issued_token_type: String::new(),
         },
     );
 }
@@ -277,6 +302,11 @@ fn introspected(fields: &mut Fields, found: v1::IntrospectResponse) {
     fields.add("issue_time", time::moment(found.issue_time));
     fields.add("expire_time", time::moment(found.expire_time));
     fields.add("grant_id", found.grant_id);
+    if !found.actors.is_empty() {
+        fields.add("actors", found.actors);
+        let ancestors = found.ancestors.into_iter().map(|ancestor| ancestor.grant_id);
+        fields.add("ancestor_grant_ids", ancestors.collect::<Vec<_>>());
+    }
     fields.add("attributes", attributes::object(found.attributes));
     fields.add("cache_ttl_seconds", found.cache_ttl.map(|ttl| ttl.seconds));
 }

@@ -44,6 +44,7 @@ impl Word for GrantType {
         ("refresh_token", Self::RefreshToken),
         ("client_credentials", Self::ClientCredentials),
         ("jwt_bearer", Self::JwtBearer),
+        ("token_exchange", Self::TokenExchange),
     ];
 }
 
@@ -84,6 +85,7 @@ impl Word for InactiveReason {
         ("superseded", Self::Superseded),
         ("client_ended", Self::ClientEnded),
         ("subject_ended", Self::SubjectEnded),
+        ("ancestor_ended", Self::AncestorEnded),
     ];
 }
 

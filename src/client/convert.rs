@@ -4,8 +4,8 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use prost_types::Timestamp;
 
-use super::Claims;
-use crate::proto::v1::IntrospectResponse;
+use super::{AncestorGrant, Claims};
+use crate::proto::v1::{self, IntrospectResponse};
 
 impl From<IntrospectResponse> for Claims {
     /// Converts an answer for an active token.
@@ -23,7 +23,15 @@ impl From<IntrospectResponse> for Claims {
             expire_time: answer.expire_time.as_ref().and_then(time),
             grant_id: answer.grant_id,
             attributes: answer.attributes,
+            actors: answer.actors,
+            ancestors: answer.ancestors.into_iter().map(Into::into).collect(),
         }
+    }
+}
+
+impl From<v1::AncestorGrant> for AncestorGrant {
+    fn from(v1::AncestorGrant { grant_id, client_id }: v1::AncestorGrant) -> Self {
+        Self { grant_id, client_id }
     }
 }
 

@@ -30,4 +30,4 @@ pub use self::{
     token_client::{Credentials, TokenClient},
     validator::{Refusal, Validator},
 };
-pub use crate::bearer::Claims;
+pub use crate::bearer::{AncestorGrant, Claims};

@@ -49,7 +49,8 @@ pub(super) fn weak_declared(text: &str) -> Result<WeakDeclared, Invalid> {
 pub(super) fn grants(names: &[&str]) -> Result<GrantTypes, Invalid> {
     let known: Option<GrantTypes> = names.iter().map(|name| GrantType::from_word(name)).collect();
     known.ok_or(Invalid(
-        r#"each must be "password", "client_credentials", "refresh_token" or "jwt_bearer""#,
+        "each must be \"password\", \"client_credentials\", \"refresh_token\", \"jwt_bearer\" or \
+         \"token_exchange\"",
     ))
 }
 

@@ -146,6 +146,7 @@ fn secret_hash(text: &str) -> Result<StoredSecret, Invalid> {
 
 fn read_patch(fields: &mut Fields<'_, '_>, environment: &dyn Environment) -> ClientPatch {
     let scopes = |values: &[&str]| Scopes::from_values(values.iter().copied());
+    let audience = |names: &[&str]| Audience::from_names(names.iter().copied());
     let lifetime = |fields: &mut Fields<'_, '_>, key| {
         fields.text(key, duration::FORM, duration::lifetime).map(Placed::value)
     };
@@ -158,9 +159,7 @@ fn read_patch(fields: &mut Fields<'_, '_>, environment: &dyn Environment) -> Cli
         grant_types: fields.texts("grants", choice::grants).map(Placed::value),
         default_scopes: fields.texts("scopes", scopes).map(Placed::value),
         allowed_scopes: fields.texts("allowed_scopes", scopes).map(Placed::value),
-        audience: fields
-            .texts("audience", |names| Audience::from_names(names.iter().copied()))
-            .map(Placed::value),
+        audience: fields.texts("audience", audience).map(Placed::value),
         access_token_ttl: lifetime(fields, "access_token_ttl"),
         refresh_token_ttl: lifetime(fields, "refresh_token_ttl"),
         grant_ttl: lifetime(fields, "grant_ttl"),
@@ -173,6 +172,8 @@ fn read_patch(fields: &mut Fields<'_, '_>, environment: &dyn Environment) -> Cli
         jwt_attributes: fields
             .texts("jwt_attributes", |names| JwtAttributes::from_names(names.iter().copied()))
             .map(Placed::value),
+        may_exchange_to: fields.texts("may_exchange_to", audience).map(Placed::value),
+        may_act: fields.texts("may_act", audience).map(Placed::value),
         introspect: fields.text("introspect", "a string", choice::introspect).map(Placed::value),
         permissions: fields.texts("permissions", choice::permissions).map(Placed::value),
         attributes: fields.attributes(),
@@ -192,9 +193,11 @@ fn refuse(fields: &mut Fields<'_, '_>, patch: &ClientPatch, rule: BrokenRule) {
         BrokenRule::AccessBeyondGrant if patch.grant_ttl.is_none() => {
             ("access_token_ttl", "must be at most grant_ttl, 90d by default")
         }
-        BrokenRule::PublicGrantTypes => {
-            ("grants", "a public client, one without a secret, may not use client_credentials")
-        }
+        BrokenRule::PublicGrantTypes => (
+            "grants",
+            "a public client, one without a secret, may not use client_credentials or token_exchange",
+        ),
+        BrokenRule::ExchangeToJeton => ("may_exchange_to", "must not name jeton"),
         BrokenRule::PublicPermissions => {
             ("permissions", "a public client, one without a secret, may not administer")
         }

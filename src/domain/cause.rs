@@ -94,6 +94,8 @@ pub enum Cause {
     ClientEnded,
     /// All grants of the user were ended at once: a new password, or a revocation of all.
     UserEnded,
+    /// A grant that its grant came of by token exchange is inactive.
+    AncestorEnded,
     /// The bearer speaks for a user and not for a client, and not for an administrator.
     UsersToken,
     /// The bearer is not meant for jeton, or its client may not get such tokens any more.
@@ -110,7 +112,7 @@ pub enum Cause {
 
 impl Cause {
     /// Every cause.
-    pub const ALL: [Self; 50] = [
+    pub const ALL: [Self; 51] = [
         Self::NoCredentials,
         Self::UnreadableCredentials,
         Self::BearerNotAccepted,
@@ -155,6 +157,7 @@ impl Cause {
         Self::Superseded,
         Self::ClientEnded,
         Self::UserEnded,
+        Self::AncestorEnded,
         Self::UsersToken,
         Self::NotForJeton,
         Self::FailedLogins,
@@ -211,6 +214,7 @@ impl Cause {
             Self::Superseded => "superseded",
             Self::ClientEnded => "client_ended",
             Self::UserEnded => "user_ended",
+            Self::AncestorEnded => "ancestor_ended",
             Self::UsersToken => "users_token",
             Self::NotForJeton => "not_for_jeton",
             Self::FailedLogins => "failed_logins",

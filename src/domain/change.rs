@@ -3,8 +3,8 @@
 use serde::{Deserialize, Serialize};
 
 use super::{
-    audience::Audience, client::Client, client_id::ClientId, grant::Grant, grant_id::GrantId,
-    subject::UserId, time::Timestamp, user::User,
+    audience::Audience, client::Client, client_id::ClientId, delegation::Delegates, grant::Grant,
+    grant_id::GrantId, subject::UserId, time::Timestamp, user::User,
 };
 
 /// One event of the changes feed. Rotations are none: a token rotated out runs out by itself.
@@ -22,6 +22,9 @@ pub enum Change {
     UserEpochMoved(UserChange),
     /// A user was made, changed, disabled, enabled or deleted.
     UserChanged(UserChange),
+    /// A grant was ended, and with it the grants that came of it by token exchange. An older release cannot
+    /// read it: it must not keep answers about those.
+    FamilyEnded(FamilyChange),
 }
 
 /// A changed grant, and the names that decide which watchers may see it.
@@ -37,6 +40,15 @@ pub struct GrantChange {
     pub audience: Audience,
     /// When it was ended; `None` for access tokens alone.
     pub time: Option<Timestamp>,
+}
+
+/// An ended grant that others came of.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FamilyChange {
+    /// The grant.
+    pub grant: GrantChange,
+    /// Holders of the tokens that came of it.
+    pub delegates: Delegates,
 }
 
 /// A changed client.
@@ -75,7 +87,12 @@ impl Change {
             time: new.end.map(|end| end.time),
         };
         if old.end.is_none() && new.end.is_some() {
-            return Some(Self::GrantEnded(change()));
+            let (grant, delegates) = (change(), old.delegates.clone());
+            return Some(if delegates.is_empty() {
+                Self::GrantEnded(grant)
+            } else {
+                Self::FamilyEnded(FamilyChange { grant, delegates })
+            });
         }
         // A re-keyed generation 0 revokes the access token of the answer that got lost.
         let same_generation = old.current.number == new.current.number;

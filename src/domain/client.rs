@@ -173,6 +173,14 @@ pub struct Client {
     /// Attributes that signed access tokens show. Written behind the record, with the format.
     #[serde(skip)]
     pub jwt_attributes: JwtAttributes,
+    /// Services for which it may exchange tokens of users that it was shown (RFC 8693). Never jeton. Written
+    /// behind the record, and only where there are some.
+    #[serde(skip)]
+    pub may_exchange_to: Audience,
+    /// Clients that may exchange the tokens issued to this one; empty: every client that the token is meant
+    /// for (RFC 8693 §4.4). Written behind the record, and only where there are some.
+    #[serde(skip)]
+    pub may_act: Audience,
     /// Tokens that it may introspect.
     pub introspect: IntrospectReach,
     /// Permissions beyond requesting tokens.
@@ -215,6 +223,8 @@ impl Client {
             keys: Vec::new(),
             access_token_format: AccessTokenFormat::default(),
             jwt_attributes: JwtAttributes::default(),
+            may_exchange_to: Audience::default(),
+            may_act: Audience::default(),
             introspect: IntrospectReach::default(),
             permissions: Permissions::default(),
             attributes: Attributes::default(),

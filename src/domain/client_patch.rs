@@ -59,6 +59,10 @@ pub struct ClientPatch {
     pub access_token_format: Option<AccessTokenFormat>,
     /// Attributes that signed access tokens show.
     pub jwt_attributes: Option<JwtAttributes>,
+    /// Services for which it may exchange tokens. Never jeton.
+    pub may_exchange_to: Option<Audience>,
+    /// Clients that may exchange its tokens; empty: all that they are meant for.
+    pub may_act: Option<Audience>,
     /// Tokens that it may introspect. Never more than its own for a public client.
     pub introspect: Option<IntrospectReach>,
     /// Permissions. Never administration, or a part of it, for a public client.
@@ -89,8 +93,12 @@ impl ClientPatch {
     fn put(self, client: &mut Client, mut assign: Assign<'_>) {
         let before = client.access_token_format;
         let Client { lifetimes, grant_limit, .. } = client;
-        // Without that grant type the fingerprint is that of releases that did not know it.
+        // Without these grant types the fingerprint is that of releases that did not know them.
         let is_taken = match self.grant_types {
+            Some(types) if types.contains(GrantType::TokenExchange) => {
+                let by_tokens = types.contains(GrantType::JwtBearer);
+                assign.takes("grants", Some(&(types, by_tokens, true)))
+            }
             Some(types) if types.contains(GrantType::JwtBearer) => {
                 assign.takes("grants", Some(&(types, true)))
             }
@@ -119,6 +127,8 @@ impl ClientPatch {
         let format = &mut client.access_token_format;
         assign.put("access_token_format", format, self.access_token_format);
         assign.put("jwt_attributes", &mut client.jwt_attributes, self.jwt_attributes);
+        assign.put("may_exchange_to", &mut client.may_exchange_to, self.may_exchange_to);
+        assign.put("may_act", &mut client.may_act, self.may_act);
         // A life that nobody has set follows the format.
         let is_standard = client.lifetimes.access == Lifetimes::standard_access(before);
         if self.access_token_ttl.is_none() && is_standard {

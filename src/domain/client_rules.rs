@@ -29,6 +29,8 @@ pub enum BrokenRule {
     LongJwt,
     /// Signed access tokens would be for no service (RFC 9068 §2.2 requires `aud`).
     NoJwtAudience,
+    /// A client may exchange tokens for ones that are good at this service itself.
+    ExchangeToJeton,
     /// There are more than [`CertificateIdentity::MAX`].
     ManyCertificates,
     /// There are more than [`ClientIdentity::MAX`].
@@ -39,8 +41,8 @@ pub enum BrokenRule {
     SameKeys,
     /// A confidential client is left without anything to authenticate by.
     NoCredentials,
-    /// A public client may use client credentials: everybody who knows its id could request tokens
-    /// in its name (RFC 6749 §4.4).
+    /// A public client may use client credentials or token exchange: everybody who knows its id could request
+    /// tokens in its name (RFC 6749 §4.4, RFC 8693 §5).
     PublicGrantTypes,
     /// A public client has certificates.
     PublicCertificates,
@@ -73,6 +75,7 @@ impl From<BrokenRule> for Error {
             BrokenRule::NoJwtAudience => {
                 ("client.audience", "must have a name for access_token_format jwt")
             }
+            BrokenRule::ExchangeToJeton => ("client.may_exchange_to", "must not name jeton"),
             BrokenRule::ManyCertificates => ("client.certificates", "must be at most 16"),
             BrokenRule::ManyIdentities => ("client.identities", "must be at most 16"),
             BrokenRule::ManyKeys => ("client.keys", "must be at most 2"),
@@ -102,7 +105,8 @@ impl Client {
         let Lifetimes { access, refresh, grant } = self.lifetimes;
         let signed = self.access_token_format == AccessTokenFormat::Jwt;
         let public = self.client_type == ClientType::Public;
-        let own_tokens = self.grant_types.contains(GrantType::ClientCredentials);
+        let needs_secret = self.grant_types.contains(GrantType::ClientCredentials)
+            || self.grant_types.contains(GrantType::TokenExchange);
         let reaches = self.introspect > before.introspect.max(IntrospectReach::Own);
         let opens_jeton =
             |client: &Self| client.audience.names_jeton() && !client.may_speak_for_people();
@@ -116,12 +120,13 @@ impl Client {
             (access > grant, BrokenRule::AccessBeyondGrant),
             (signed && access > MAX_JWT_TTL, BrokenRule::LongJwt),
             (signed && self.audience.is_empty(), BrokenRule::NoJwtAudience),
+            (self.may_exchange_to.names_jeton(), BrokenRule::ExchangeToJeton),
             (self.certificates.len() > CertificateIdentity::MAX, BrokenRule::ManyCertificates),
             (self.identities.len() > ClientIdentity::MAX, BrokenRule::ManyIdentities),
             (self.keys.len() > ClientKey::MAX, BrokenRule::ManyKeys),
             (ClientKey::check_distinct(&self.keys).is_err(), BrokenRule::SameKeys),
             (!public && left_without, BrokenRule::NoCredentials),
-            (public && own_tokens, BrokenRule::PublicGrantTypes),
+            (public && needs_secret, BrokenRule::PublicGrantTypes),
             (public && !self.certificates.is_empty(), BrokenRule::PublicCertificates),
             (public && !self.identities.is_empty(), BrokenRule::PublicIdentities),
             (public && !self.keys.is_empty(), BrokenRule::PublicKeys),
@@ -146,7 +151,9 @@ impl Client {
         self.certificates.clear();
         self.identities.clear();
         self.keys.clear();
-        self.grant_types = self.grant_types.without(GrantType::ClientCredentials);
+        for grant_type in [GrantType::ClientCredentials, GrantType::TokenExchange] {
+            self.grant_types = self.grant_types.without(grant_type);
+        }
         self.permissions = self.permissions.without_administration();
         self.introspect = IntrospectReach::Own;
         if !self.may_speak_for_people() {

@@ -8,6 +8,7 @@ use super::{
     audience::Audience,
     cause::Cause,
     client_id::ClientId,
+    delegation::{Delegates, Delegation},
     epoch::Epoch,
     grant_id::GrantId,
     key_ring::{KeyId, Salt},
@@ -151,6 +152,14 @@ pub struct Grant {
     /// signed by the same. Written behind the record, and only where there is one.
     #[serde(skip)]
     pub signed_by: Option<SigningKeyId>,
+    /// Its origin, if it came of another grant by token exchange. Written behind the record, and only where
+    /// there is one.
+    #[serde(skip)]
+    pub delegation: Option<Delegation>,
+    /// Holders of tokens that came of it by token exchange. Written behind the record, and only where there
+    /// are some.
+    #[serde(skip)]
+    pub delegates: Delegates,
 }
 
 /// Origin of the request that issued a grant, for lists of grants.

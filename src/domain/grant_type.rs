@@ -1,4 +1,4 @@
-//! The grant types that jeton speaks (RFC 6749, RFC 7523).
+//! The grant types that jeton speaks (RFC 6749, RFC 7523, RFC 8693).
 
 use serde::{Deserialize, Serialize};
 
@@ -13,12 +13,19 @@ pub enum GrantType {
     RefreshToken,
     /// An ID token of a trusted issuer (RFC 7523 §2.1).
     JwtBearer,
+    /// An access token of a user that the client was shown (RFC 8693 §2.1).
+    TokenExchange,
 }
 
 impl GrantType {
     /// Every grant type, in the order of the RFCs.
-    pub const ALL: [Self; 4] =
-        [Self::Password, Self::ClientCredentials, Self::RefreshToken, Self::JwtBearer];
+    pub const ALL: [Self; 5] = [
+        Self::Password,
+        Self::ClientCredentials,
+        Self::RefreshToken,
+        Self::JwtBearer,
+        Self::TokenExchange,
+    ];
 
     /// The name on the wire.
     pub const fn name(self) -> &'static str {
@@ -27,6 +34,7 @@ impl GrantType {
             Self::ClientCredentials => "client_credentials",
             Self::RefreshToken => "refresh_token",
             Self::JwtBearer => "urn:ietf:params:oauth:grant-type:jwt-bearer",
+            Self::TokenExchange => "urn:ietf:params:oauth:grant-type:token-exchange",
         }
     }
 
@@ -35,6 +43,7 @@ impl GrantType {
         match self {
             Self::Password | Self::ClientCredentials | Self::RefreshToken => self.name(),
             Self::JwtBearer => "jwt_bearer",
+            Self::TokenExchange => "token_exchange",
         }
     }
 
@@ -59,6 +68,9 @@ pub struct GrantTypes {
     /// Written behind the record, and only where it is set.
     #[serde(skip)]
     pub(super) jwt_bearer: bool,
+    /// Written behind the record, and only where it is set.
+    #[serde(skip)]
+    pub(super) token_exchange: bool,
 }
 
 impl GrantTypes {
@@ -69,6 +81,7 @@ impl GrantTypes {
             GrantType::ClientCredentials => self.client_credentials,
             GrantType::RefreshToken => self.refresh_token,
             GrantType::JwtBearer => self.jwt_bearer,
+            GrantType::TokenExchange => self.token_exchange,
         }
     }
 
@@ -91,6 +104,7 @@ impl FromIterator<GrantType> for GrantTypes {
                 GrantType::ClientCredentials => set.client_credentials = true,
                 GrantType::RefreshToken => set.refresh_token = true,
                 GrantType::JwtBearer => set.jwt_bearer = true,
+                GrantType::TokenExchange => set.token_exchange = true,
             }
         }
         set

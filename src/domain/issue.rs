@@ -8,8 +8,10 @@ use super::{
     access_format::AccessTokenFormat,
     audience::Audience,
     client::{Client, ClientType},
+    delegation::Delegates,
     entropy::Entropy,
     error::Error,
+    exchange::Exchanged,
     field_hash::hash_field,
     grant::{AccessSlot, Grant, Origin, RequestFingerprint},
     grant_id::GrantId,
@@ -46,6 +48,8 @@ pub struct IssueRequest {
     pub origin: Origin,
     /// The key that is to sign the access token, if a signed one is due: see [`Client::signs`].
     pub signed_by: Option<SigningKeyId>,
+    /// The grant that is to come of another one, for a token exchange.
+    pub exchanged: Option<Exchanged>,
 }
 
 impl IssueRequest {
@@ -58,7 +62,10 @@ impl IssueRequest {
         if !self.scopes.is_within(&client.allowed_scopes) {
             return Err(Error::InvalidScope);
         }
-        if !self.audience.is_within(&client.audience) {
+        if !self.audience.is_within(self.registered_audience(client)) {
+            return Err(Error::InvalidTarget);
+        }
+        if self.grant_type == GrantType::TokenExchange && self.audience_at(client).is_empty() {
             return Err(Error::InvalidTarget);
         }
         // A signed token for several services could be shown by each of them to the others.
@@ -72,11 +79,19 @@ impl IssueRequest {
         Ok(())
     }
 
+    fn registered_audience<'c>(&self, client: &'c Client) -> &'c Audience {
+        if self.grant_type == GrantType::TokenExchange {
+            &client.may_exchange_to
+        } else {
+            &client.audience
+        }
+    }
+
     /// The services that the grant is for.
     fn audience_at(&self, client: &Client) -> Audience {
         if self.audience.is_empty() {
             // A token that is sent to other services must not be good at jeton unless that was asked.
-            client.audience.without_jeton()
+            self.registered_audience(client).without_jeton()
         } else {
             self.audience.clone()
         }
@@ -94,6 +109,10 @@ impl IssueRequest {
         }
         let ttl = self.access_ttl.map_or(0, |ttl| ttl.as_millis());
         hash_field(&mut hash, &ttl.to_be_bytes());
+        let parent = self.exchanged.as_ref().and_then(|exchanged| exchanged.delegation.parent());
+        if let Some(parent) = parent {
+            hash_field(&mut hash, parent.grant_id.as_bytes());
+        }
         RequestFingerprint(hash.finalize().into())
     }
 
@@ -111,11 +130,13 @@ impl IssueRequest {
 /// Checks that `client` is registered for `grant_type`.
 ///
 /// # Errors
-/// `UnauthorizedClient` when it is not, and always for client credentials without a secret
-/// (RFC 6749 §4.4.2).
+/// `UnauthorizedClient` when it is not, and always for client credentials (RFC 6749 §4.4.2) and token exchange
+/// (RFC 8693 §5) without a secret.
 pub fn check_grant_type(grant_type: GrantType, client: &Client) -> Result<(), Error> {
     let secretless = client.client_type == ClientType::Public;
-    if grant_type == GrantType::ClientCredentials && secretless {
+    let needs_secret =
+        matches!(grant_type, GrantType::ClientCredentials | GrantType::TokenExchange);
+    if needs_secret && secretless {
         return Err(Error::UnauthorizedClient);
     }
     if client.grant_types.contains(grant_type) { Ok(()) } else { Err(Error::UnauthorizedClient) }
@@ -139,10 +160,13 @@ pub fn issue(
     entropy: &dyn Entropy,
     now: Timestamp,
 ) -> Issued {
-    let refreshable = request.grant_type != GrantType::ClientCredentials
-        && client.grant_types.contains(GrantType::RefreshToken);
+    let may_be =
+        !matches!(request.grant_type, GrantType::ClientCredentials | GrantType::TokenExchange);
+    let refreshable = may_be && client.grant_types.contains(GrantType::RefreshToken);
     let lifetimes = &client.lifetimes;
-    let latest = now.after(lifetimes.grant);
+    let exchanged = request.exchanged.as_ref();
+    let own_end = now.after(lifetimes.grant);
+    let latest = exchanged.map_or(own_end, |exchanged| own_end.min(exchanged.expire_time));
     let pair = TokenPair::first(id, key, refreshable, entropy);
     let current = pair.record(lifetimes, request.access_ttl, None, latest, now);
     let or_default = |asked: &Scopes| {
@@ -153,7 +177,8 @@ pub fn issue(
         client_id: client.id.clone(),
         client_epoch: client.epoch,
         subject: request.subject.clone(),
-        scopes: or_default(&request.scopes),
+        scopes: exchanged
+            .map_or_else(|| or_default(&request.scopes), |exchanged| exchanged.scopes.clone()),
         audience: request.audience_at(client),
         issue_time: now,
         // Nothing of a grant without refresh outlives its one access token.
@@ -167,6 +192,8 @@ pub fn issue(
         previous: None,
         salt: None,
         signed_by: request.signed_by,
+        delegation: exchanged.map(|exchanged| exchanged.delegation.clone()),
+        delegates: Delegates::default(),
     };
     Issued { grant, pair }
 }
@@ -200,6 +227,7 @@ pub fn reissue(
     }
     let mut issued = issue(existing.id, request, client, key, entropy, now);
     issued.grant.issue_time = existing.issue_time;
+    issued.grant.delegates = existing.delegates.clone();
     issued.grant.repeated_root = issued.pair.refresh.as_ref().map(Token::hash);
     Ok(issued)
 }

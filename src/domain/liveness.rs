@@ -31,6 +31,52 @@ pub enum InactiveReason {
     ClientEnded,
     /// Its user is disabled or deleted or has a new password, or all grants of the user were ended.
     SubjectEnded,
+    /// A grant that its grant came of by token exchange is inactive.
+    AncestorEnded,
+}
+
+/// Judgement of the grants that a grant came of by token exchange.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Lineage {
+    /// Their records were not read: nothing that came of them is active.
+    #[default]
+    Unread,
+    /// All of them are alive, or there are none.
+    Alive,
+    /// One of them is not alive, or its record is gone.
+    Ended,
+}
+
+/// Records of a grant that another one came of, as they are now: `None` where there is none any more.
+#[derive(Clone, Copy, Debug)]
+pub struct AncestorRecords<'a> {
+    /// The grant.
+    pub grant: Option<&'a Grant>,
+    /// Its client.
+    pub client: Option<&'a Client>,
+}
+
+impl Lineage {
+    /// Judges the grants that `grant` came of, whose records are `ancestors`, in the order of
+    /// [`Delegation::ancestors`](super::delegation::Delegation::ancestors). All of them have its subject,
+    /// whose record is `user`.
+    pub fn judge<'a>(
+        grant: &Grant,
+        ancestors: impl IntoIterator<Item = AncestorRecords<'a>>,
+        user: Option<&User>,
+        now: Timestamp,
+    ) -> Self {
+        let Some(delegation) = &grant.delegation else { return Self::Alive };
+        let mut records = ancestors.into_iter();
+        let alive = delegation.ancestors.iter().all(|ancestor| {
+            let Some(AncestorRecords { grant: Some(held), client }) = records.next() else {
+                return false;
+            };
+            let parties = ClientAndUser { client, user, lineage: Self::Alive };
+            held.id == ancestor.grant_id && check(held, parties, now).is_ok()
+        });
+        if alive { Self::Alive } else { Self::Ended }
+    }
 }
 
 /// The records a grant depends on, as they are now: `None` where there is none any more.
@@ -40,6 +86,8 @@ pub struct ClientAndUser<'a> {
     pub client: Option<&'a Client>,
     /// The grant's user; `None` also when its subject is the client itself.
     pub user: Option<&'a User>,
+    /// Judgement of the grants that it came of.
+    pub lineage: Lineage,
 }
 
 impl InactiveReason {
@@ -65,6 +113,7 @@ impl InactiveReason {
                 Some(user) if user.disabled => Cause::DisabledUser,
                 Some(_) => Cause::UserEnded,
             },
+            Self::AncestorEnded => Cause::AncestorEnded,
         }
     }
 }
@@ -94,8 +143,12 @@ pub fn check(
         return Err(InactiveReason::ClientEnded);
     }
     match grant.subject {
-        Subject::Client => Ok(()),
-        Subject::User { id, epoch } => check_user(parties.user, id, epoch),
+        Subject::Client => {}
+        Subject::User { id, epoch } => check_user(parties.user, id, epoch)?,
+    }
+    match (&grant.delegation, parties.lineage) {
+        (None, _) | (Some(_), Lineage::Alive) => Ok(()),
+        (Some(_), Lineage::Unread | Lineage::Ended) => Err(InactiveReason::AncestorEnded),
     }
 }
 

@@ -1,6 +1,7 @@
 //! Tokens, grants, clients and users, and their transitions: pure, no I/O, no clock, no randomness.
 
 pub mod access_format;
+pub mod act_claim;
 pub mod administrator;
 pub mod algorithm;
 pub mod assertion;
@@ -21,10 +22,12 @@ pub mod client_patch;
 pub mod client_rules;
 pub mod client_secret;
 pub mod declared;
+pub mod delegation;
 mod digest;
 pub mod entropy;
 pub mod epoch;
 pub mod error;
+pub mod exchange;
 mod field_hash;
 pub mod grant;
 pub mod grant_id;

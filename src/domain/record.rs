@@ -10,8 +10,6 @@ use super::{
     change::Change,
     client::Client,
     client_id::ClientId,
-    client_identity::ClientIdentity,
-    client_key::ClientKey,
     grant::Grant,
     grant_id::GrantId,
     permission::Delegated,
@@ -43,6 +41,11 @@ const LINKED: u8 = 5;
 /// token. Of clients, format 5, also without such grant types, followed by the format of access tokens and
 /// the attributes that they show: an older release must not write either without it.
 const SIGNED: u8 = 6;
+/// Of grants, format 6, also without a signing key, followed by the grants that it came of by token exchange
+/// and the holders of what came of it. Of clients, format 6, also with opaque tokens, followed by the grant
+/// type of token exchange, the services that it may exchange for and the clients that may exchange its
+/// tokens: an older release must not take either for one without.
+const EXCHANGED: u8 = 7;
 
 /// A record that cannot be read: damage, or a newer release wrote it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
@@ -78,15 +81,28 @@ fn part<T: DeserializeOwned>(bytes: &[u8]) -> Result<(T, &[u8]), Corrupt> {
     postcard::take_from_bytes(bytes).map_err(|_| Corrupt)
 }
 
+/// Reads a value, and moves `rest` behind it.
+fn next<T: DeserializeOwned>(rest: &mut &[u8]) -> Result<T, Corrupt> {
+    let (value, behind) = part(rest)?;
+    *rest = behind;
+    Ok(value)
+}
+
 /// Returns whether a record is of a newer release's format, judged by its first byte.
 pub fn is_newer(bytes: &[u8]) -> bool {
-    bytes.first().is_some_and(|format| *format > SIGNED)
+    bytes.first().is_some_and(|format| *format > EXCHANGED)
 }
 
 impl Grant {
     /// The record's bytes, without its id, which is its key.
     pub fn to_bytes(&self) -> Vec<u8> {
         let bytes = encode(self);
+        if self.delegation.is_some() || !self.delegates.is_empty() {
+            let behind = (self.repeated_root, self.signed_by, &self.delegation, &self.delegates);
+            let mut extended = encode_after(bytes, &behind);
+            extended[0] = EXCHANGED;
+            return extended;
+        }
         if let Some(key) = self.signed_by {
             let mut extended = encode_after(bytes, &(self.repeated_root, key));
             extended[0] = SIGNED;
@@ -103,13 +119,19 @@ impl Grant {
     /// # Errors
     /// [`Corrupt`] when the bytes are not a grant's.
     pub fn from_bytes(id: GrantId, bytes: &[u8]) -> Result<Self, Corrupt> {
-        let Some((&format @ (EXTENDED | SIGNED), body)) = bytes.split_first() else {
+        let Some((&format @ (EXTENDED | SIGNED | EXCHANGED), body)) = bytes.split_first() else {
             return decode(bytes).map(|grant| Self { id, ..grant });
         };
         let (grant, rest): (Self, _) = part(body)?;
         if format == SIGNED {
             let (repeated_root, key) = whole(rest)?;
             return Ok(Self { id, repeated_root, signed_by: Some(key), ..grant });
+        }
+        if format == EXCHANGED {
+            let (repeated_root, signed_by, delegation, delegates) = whole(rest)?;
+            let grant = Self { id, repeated_root, signed_by, delegation, delegates, ..grant };
+            let is_plain = grant.delegation.is_none() && grant.delegates.is_empty();
+            return if is_plain { Err(Corrupt) } else { Ok(grant) };
         }
         Ok(Self { id, repeated_root: Some(whole(rest)?), ..grant })
     }
@@ -122,31 +144,41 @@ impl Client {
         let made_by: Vec<_> = self.secrets.iter().map(|secret| secret.made_by).collect();
         let delegated = self.permissions.delegated;
         let by_tokens = self.grant_types.jwt_bearer;
-        let identified = by_tokens || !self.identities.is_empty() || !self.keys.is_empty();
-        let parts = delegated != Delegated::default();
         let signed = (self.access_token_format, &self.jwt_attributes);
-        let signs = signed != (AccessTokenFormat::Opaque, &JwtAttributes::default());
-        if made_by.iter().all(Option::is_none) && !parts && !identified && !signs {
+        let exchanges = self.grant_types.token_exchange;
+        let format = if exchanges || !self.may_exchange_to.is_empty() || !self.may_act.is_empty() {
+            EXCHANGED
+        } else if signed != (AccessTokenFormat::Opaque, &JwtAttributes::default()) {
+            SIGNED
+        } else if by_tokens {
+            LINKED
+        } else if !self.identities.is_empty() || !self.keys.is_empty() {
+            IDENTIFIED
+        } else if delegated != Delegated::default() {
+            DELEGATED
+        } else if made_by.iter().any(Option::is_some) {
+            EXTENDED
+        } else {
             return bytes;
-        }
+        };
         let mut extended = encode_after(bytes, &made_by);
-        extended[0] = EXTENDED;
-        if parts || identified || signs {
-            extended[0] = DELEGATED;
+        extended[0] = format;
+        if format >= DELEGATED {
             extended = encode_after(extended, &delegated);
         }
-        if identified || signs {
-            extended[0] = IDENTIFIED;
+        if format >= IDENTIFIED {
             extended = encode_after(extended, &self.identities);
             extended = encode_after(extended, &self.keys);
         }
-        if by_tokens || signs {
-            extended[0] = LINKED;
+        if format >= LINKED {
             extended = encode_after(extended, &by_tokens);
         }
-        if signs {
-            extended[0] = SIGNED;
+        if format >= SIGNED {
             extended = encode_after(extended, &signed);
+        }
+        if format >= EXCHANGED {
+            let exchange = (exchanges, &self.may_exchange_to, &self.may_act);
+            extended = encode_after(extended, &exchange);
         }
         extended
     }
@@ -156,44 +188,40 @@ impl Client {
     /// # Errors
     /// [`Corrupt`] when the bytes are not a client's.
     pub fn from_bytes(id: ClientId, bytes: &[u8]) -> Result<Self, Corrupt> {
-        let Some((&format @ (EXTENDED | DELEGATED | IDENTIFIED | LINKED | SIGNED), body)) =
-            bytes.split_first()
-        else {
+        let Some((&format @ EXTENDED..=EXCHANGED, body)) = bytes.split_first() else {
             return decode(bytes).map(|client| Self { id, ..client });
         };
-        let (mut client, rest): (Self, _) = postcard::take_from_bytes(body).map_err(|_| Corrupt)?;
-        let (made_by, rest): (Vec<Option<RotationMark>>, _) =
-            postcard::take_from_bytes(rest).map_err(|_| Corrupt)?;
-        let rest_fits = match format {
-            IDENTIFIED | LINKED | SIGNED => {
-                let (delegated, rest): (Delegated, _) = part(rest)?;
-                let (identities, rest): (Vec<ClientIdentity>, _) = part(rest)?;
-                let (keys, rest): (Vec<ClientKey>, _) = part(rest)?;
-                let some = match format {
-                    SIGNED => {
-                        let (by_tokens, rest) = part(rest)?;
-                        client.grant_types.jwt_bearer = by_tokens;
-                        (client.access_token_format, client.jwt_attributes) = whole(rest)?;
-                        client.access_token_format == AccessTokenFormat::Jwt
-                            || !client.jwt_attributes.is_empty()
-                    }
-                    LINKED => {
-                        client.grant_types.jwt_bearer = whole(rest)?;
-                        client.grant_types.jwt_bearer
-                    }
-                    _ => rest.is_empty() && (!identities.is_empty() || !keys.is_empty()),
-                };
-                client.permissions.delegated = delegated;
-                (client.identities, client.keys) = (identities, keys);
-                some && (delegated == Delegated::default() || delegated.is_recorded())
-            }
-            DELEGATED => {
-                client.permissions.delegated = whole(rest)?;
-                client.permissions.delegated.is_recorded()
-            }
-            _ => rest.is_empty(),
-        };
-        if !rest_fits || made_by.len() != client.secrets.len() {
+        let (mut client, rest): (Self, _) = part(body)?;
+        let (made_by, mut rest): (Vec<Option<RotationMark>>, _) = part(rest)?;
+        // The last part is never empty: each state of a client has one form.
+        let mut fits = made_by.len() == client.secrets.len();
+        if format >= DELEGATED {
+            let delegated: Delegated = next(&mut rest)?;
+            let none = format > DELEGATED && delegated == Delegated::default();
+            fits &= none || delegated.is_recorded();
+            client.permissions.delegated = delegated;
+        }
+        if format >= IDENTIFIED {
+            (client.identities, client.keys) = next(&mut rest)?;
+            let some = !client.identities.is_empty() || !client.keys.is_empty();
+            fits &= format > IDENTIFIED || some;
+        }
+        if format >= LINKED {
+            client.grant_types.jwt_bearer = next(&mut rest)?;
+            fits &= format > LINKED || client.grant_types.jwt_bearer;
+        }
+        if format >= SIGNED {
+            (client.access_token_format, client.jwt_attributes) = next(&mut rest)?;
+            let signed = client.access_token_format == AccessTokenFormat::Jwt;
+            fits &= format > SIGNED || signed || !client.jwt_attributes.is_empty();
+        }
+        if format >= EXCHANGED {
+            let exchanges;
+            (exchanges, client.may_exchange_to, client.may_act) = next(&mut rest)?;
+            client.grant_types.token_exchange = exchanges;
+            fits &= exchanges || !client.may_exchange_to.is_empty() || !client.may_act.is_empty();
+        }
+        if !fits || !rest.is_empty() {
             return Err(Corrupt);
         }
         for (secret, made_by) in client.secrets.iter_mut().zip(made_by) {

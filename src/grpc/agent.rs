@@ -15,7 +15,7 @@ use super::{
     status::{details, status},
 };
 use crate::{
-    bearer::{Bearer, Claims, Doorkeeper, Introspector, NotGood, NotPassed},
+    bearer::{AncestorGrant, Bearer, Claims, Doorkeeper, Introspector, NotGood, NotPassed},
     domain::{client_id::SELF_AUDIENCE, error::Error, reason::Reason, token::TokenKind},
     proto::{
         envoy::service::auth::v3::CheckRequest,
@@ -135,8 +135,14 @@ fn active(claims: Claims) -> v1::IntrospectResponse {
         expire_time: claims.expire_time.map(Into::into),
         grant_id: claims.grant_id,
         attributes: claims.attributes,
+        ancestors: claims.ancestors.into_iter().map(ancestor).collect(),
+        actors: claims.actors,
         ..v1::IntrospectResponse::default()
     }
+}
+
+fn ancestor(AncestorGrant { grant_id, client_id }: AncestorGrant) -> v1::AncestorGrant {
+    v1::AncestorGrant { grant_id, client_id }
 }
 
 #[tonic::async_trait]

@@ -7,6 +7,7 @@ use tonic::{Request, metadata::MetadataMap};
 use crate::{
     domain::{
         audience::Audience,
+        delegation::{Ancestor, Delegation},
         error::Error,
         grant::Origin,
         liveness::InactiveReason,
@@ -17,7 +18,10 @@ use crate::{
         token::TokenKind,
     },
     proto::v1,
-    service::{Introspect, Issue, IssueGrant, Refresh, Revoke, Tokens},
+    service::{
+        ACCESS_TOKEN_TYPE, ExchangeParameters, Introspect, Issue, IssueGrant, Refresh, Revoke,
+        Tokens,
+    },
     transport::Peer,
 };
 
@@ -37,6 +41,9 @@ pub(super) fn issue(request: v1::IssueTokenRequest, origin: Origin) -> Result<Is
         v1::issue_token_request::Grant::JwtBearer(v1::JwtBearerGrant { assertion }) => {
             IssueGrant::JwtBearer { assertion: Secret::new(assertion) }
         }
+        v1::issue_token_request::Grant::TokenExchange(shown) => {
+            IssueGrant::TokenExchange(exchange(shown).try_into()?)
+        }
     };
     let audience = request.audience.iter().map(String::as_str);
     Ok(Issue {
@@ -47,6 +54,17 @@ pub(super) fn issue(request: v1::IssueTokenRequest, origin: Origin) -> Result<Is
         request_id: request_id(&request.request_id)?,
         origin,
     })
+}
+
+fn exchange(shown: v1::TokenExchangeGrant) -> ExchangeParameters {
+    let given = |text: String| Some(text).filter(|text| !text.is_empty());
+    ExchangeParameters {
+        subject_token: Secret::new(shown.subject_token),
+        subject_token_type: given(shown.subject_token_type),
+        actor_token: given(shown.actor_token).map(Secret::new),
+        actor_token_type: given(shown.actor_token_type),
+        requested_token_type: given(shown.requested_token_type),
+    }
 }
 
 /// # Errors
@@ -145,6 +163,7 @@ pub(super) fn issued(tokens: &Tokens) -> v1::IssueTokenResponse {
         refresh_expire_time,
         scopes: tokens.scopes.values().map(str::to_owned).collect(),
         grant_id: tokens.grant_id.to_string(),
+        issued_token_type: if tokens.exchanged { ACCESS_TOKEN_TYPE } else { "" }.to_owned(),
     }
 }
 
@@ -174,7 +193,24 @@ pub(super) fn inactive(reason: InactiveReason) -> v1::InactiveReason {
         InactiveReason::Superseded => v1::InactiveReason::Superseded,
         InactiveReason::ClientEnded => v1::InactiveReason::ClientEnded,
         InactiveReason::SubjectEnded => v1::InactiveReason::SubjectEnded,
+        InactiveReason::AncestorEnded => v1::InactiveReason::AncestorEnded,
     }
+}
+
+/// The grants that one came of.
+pub(super) fn ancestors(delegation: Option<&Delegation>) -> Vec<v1::AncestorGrant> {
+    let ancestors = delegation.into_iter().flat_map(|delegation| &delegation.ancestors);
+    let message = |ancestor: &Ancestor| v1::AncestorGrant {
+        grant_id: ancestor.grant_id.to_string(),
+        client_id: ancestor.client_id.to_string(),
+    };
+    ancestors.map(message).collect()
+}
+
+/// The clients that act for a subject.
+pub(super) fn actors(delegation: Option<&Delegation>) -> Vec<String> {
+    let actors = delegation.into_iter().flat_map(|delegation| &delegation.actors);
+    actors.map(ToString::to_string).collect()
 }
 
 pub(super) fn seconds(duration: Duration) -> i64 {

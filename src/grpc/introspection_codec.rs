@@ -7,7 +7,7 @@ use std::marker::PhantomData;
 
 use prost::{
     bytes::BufMut,
-    encoding::{bool, encode_varint, encoded_len_varint, int32, int64, uint64},
+    encoding::{bool, encode_varint, encoded_len_varint, int32, int64, message, uint64},
 };
 use tonic::{
     Status,
@@ -44,6 +44,8 @@ mod field {
     pub(super) const CACHE_TTL: u32 = 12;
     pub(super) const INACTIVE_REASON: u32 = 13;
     pub(super) const FEED_POSITION: u32 = 14;
+    pub(super) const ANCESTORS: u32 = 15;
+    pub(super) const ACTORS: u32 = 16;
     /// Of `BatchIntrospectResponse`.
     pub(super) const RESULTS: u32 = 1;
     /// Of `Timestamp` and `Duration`.
@@ -126,6 +128,14 @@ fn write_active(token: &ActiveToken, to: &mut impl BufMut) {
     // As every other default, zero is left out.
     if token.position != Sequence::default() {
         uint64::encode(field::FEED_POSITION, &token.position.0, to);
+    }
+    if let Some(delegation) = &grant.delegation {
+        for ancestor in convert::ancestors(Some(delegation)) {
+            message::encode(field::ANCESTORS, &ancestor, to);
+        }
+        for actor in &delegation.actors {
+            put_text(field::ACTORS, actor.as_str(), to);
+        }
     }
 }
 
@@ -268,7 +278,7 @@ impl<A: Answer> Encoder for AnswerEncoder<A> {
 
 #[cfg(test)]
 mod tests {
-    use prost::encoding::{bytes, message};
+    use prost::encoding::bytes;
 
     use super::*;
 

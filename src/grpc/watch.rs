@@ -12,7 +12,7 @@ use tonic::Status;
 use super::{convert, status};
 use crate::{
     domain::{
-        change::{Change, ClientChange, GrantChange, UserChange},
+        change::{Change, ClientChange, FamilyChange, GrantChange, UserChange},
         error::Error,
     },
     proto::v1::{self, revocation::Event},
@@ -115,7 +115,8 @@ fn revocation(notification: &Notification) -> v1::Revocation {
 
 fn named(change: &Change) -> Event {
     match change {
-        Change::GrantEnded(GrantChange { grant_id, .. }) => {
+        Change::GrantEnded(GrantChange { grant_id, .. })
+        | Change::FamilyEnded(FamilyChange { grant: GrantChange { grant_id, .. }, .. }) => {
             Event::GrantEnded(v1::GrantEnded { grant_id: grant_id.to_string() })
         }
         Change::AccessRevoked(GrantChange { grant_id, generation, .. }) => {

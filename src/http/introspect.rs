@@ -10,6 +10,8 @@ use serde_json::json;
 use super::{answer, call::Call, failure::Failure, front::Front, signed_introspection};
 use crate::{
     domain::{
+        act_claim::ActClaim,
+        client_id::ClientId,
         secret::Secret,
         token::{Token, TokenKind},
     },
@@ -34,6 +36,9 @@ pub(super) struct Active<'a> {
     /// Type of an access token (RFC 6749 §7.1). A refresh token has none.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) token_type: Option<&'static str>,
+    /// Who acts for the subject (RFC 8693 §4.1).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) act: Option<ActClaim>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) exp: Option<u64>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -101,6 +106,7 @@ pub(super) fn expected(token: &Secret, hint: Option<&Secret>) -> TokenKind {
 
 fn active<'a>(token: &'a ActiveToken, issuer: &'a str) -> Active<'a> {
     let grant = token.grant();
+    let actors = grant.delegation.as_ref().map_or(&[][..], |delegation| &delegation.actors);
     Active {
         active: true,
         scope: token.scopes().as_str(),
@@ -110,6 +116,7 @@ fn active<'a>(token: &'a ActiveToken, issuer: &'a str) -> Active<'a> {
             TokenKind::Access => Some("Bearer"),
             TokenKind::Refresh => None,
         },
+        act: ActClaim::of(actors.iter().map(ClientId::as_str)),
         exp: Some(token.expire_time.as_secs()),
         iat: Some(token.issue_time.as_secs()),
         sub: grant.subject.text(&grant.client_id),

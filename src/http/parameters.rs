@@ -16,7 +16,9 @@ use super::encoding::Encoding;
 use crate::domain::{audience::Audience, error::Error, secret::Secret};
 
 /// Parameters that may be there once. Those that no endpoint reads are ignored (RFC 6749 §3.2).
-const KNOWN: [&str; 12] = [
+const KNOWN: [&str; 17] = [
+    "actor_token",
+    "actor_token_type",
     "assertion",
     "client_assertion",
     "client_assertion_type",
@@ -25,7 +27,10 @@ const KNOWN: [&str; 12] = [
     "grant_type",
     "password",
     "refresh_token",
+    "requested_token_type",
     "scope",
+    "subject_token",
+    "subject_token_type",
     "token",
     "token_type_hint",
     "username",

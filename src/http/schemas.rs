@@ -3,7 +3,10 @@
 use http::StatusCode;
 use serde_json::{Map, Value, json};
 
-use crate::{domain::grant_type::GrantType, service::JWT_BEARER};
+use crate::{
+    domain::grant_type::GrantType,
+    service::{ACCESS_TOKEN_TYPE, JWT_BEARER},
+};
 
 /// Every status that has a refusal, in the description's words.
 const REFUSALS: [(StatusCode, &str); 8] = [
@@ -113,6 +116,19 @@ fn token_request() -> Value {
             "format": "password",
             "description": "An ID token of a trusted issuer, for jwt-bearer (RFC 7523)",
         },
+        "subject_token": {
+            "type": "string",
+            "format": "password",
+            "description": "An access token of a user, for token-exchange (RFC 8693)",
+        },
+        "subject_token_type": { "type": "string", "description": "Required beside subject_token" },
+        "actor_token": {
+            "type": "string",
+            "format": "password",
+            "description": "The client's own access token, for token-exchange",
+        },
+        "actor_token_type": { "type": "string", "description": "Only beside actor_token" },
+        "requested_token_type": { "type": "string", "description": ACCESS_TOKEN_TYPE },
         "scope": { "type": "string", "description": "Values separated by spaces" },
         "audience": { "type": "string", "description": "A service the token is for; may be repeated" },
         "resource": { "type": "string", "description": "The same, by its name in RFC 8707" },
@@ -135,6 +151,7 @@ fn token_answer() -> Value {
         "properties": {
             "access_token": { "type": "string" },
             "token_type": { "type": "string", "const": "Bearer" },
+            "issued_token_type": { "type": "string", "description": "After token-exchange" },
             "expires_in": { "type": "integer", "minimum": 1, "description": "Seconds" },
             "refresh_token": { "type": "string" },
             "scope": { "type": "string", "description": "Absent when none was granted" },
@@ -154,6 +171,12 @@ fn introspection() -> Value {
             "client_id": { "type": "string" },
             "username": { "type": "string" },
             "token_type": { "type": "string", "description": "Of access tokens" },
+            "act": {
+                "type": "object",
+                "description": "Who acts for the subject, and within it who acted before (RFC 8693)",
+                "required": ["sub"],
+                "properties": { "sub": { "type": "string" }, "act": { "type": "object" } },
+            },
             "exp": { "type": "integer", "description": "Seconds since 1970" },
             "iat": { "type": "integer", "description": "Seconds since 1970" },
             "sub": { "type": "string" },

@@ -9,7 +9,7 @@ use crate::{
     domain::{
         error::Error, grant::Origin, grant_type::GrantType, issue::check_grant_type, scopes::Scopes,
     },
-    service::{Issue, IssueGrant, Refresh, Tokens},
+    service::{ACCESS_TOKEN_TYPE, ExchangeParameters, Issue, IssueGrant, Refresh, Tokens},
     store::Store,
 };
 
@@ -24,6 +24,9 @@ enum Asked {
 struct TokenAnswer<'a> {
     access_token: &'a str,
     token_type: &'static str,
+    /// After an exchange (RFC 8693 §2.2.1).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    issued_token_type: Option<&'static str>,
     /// Lifetime in seconds, a number.
     expires_in: u64,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -74,6 +77,7 @@ fn asked(parameters: &mut Parameters, origin: Origin) -> Result<Asked, Error> {
         GrantType::JwtBearer => {
             IssueGrant::JwtBearer { assertion: parameters.require("assertion")? }
         }
+        GrantType::TokenExchange => IssueGrant::TokenExchange(exchange(parameters)?.try_into()?),
         GrantType::RefreshToken => {
             let refresh_token = parameters.require("refresh_token")?;
             return Ok(Asked::Refresh(Refresh { refresh_token, scopes, audience, origin }));
@@ -82,10 +86,25 @@ fn asked(parameters: &mut Parameters, origin: Origin) -> Result<Asked, Error> {
     Ok(Asked::Issue(Issue { grant, scopes, audience, ttl: None, request_id: None, origin }))
 }
 
+fn exchange(parameters: &mut Parameters) -> Result<ExchangeParameters, Error> {
+    let mut text = |name| parameters.take(name).map(|value| value.expose().to_owned());
+    let actor_token_type = text("actor_token_type");
+    let requested_token_type = text("requested_token_type");
+    let subject_token_type = parameters.require("subject_token_type")?.expose().to_owned();
+    Ok(ExchangeParameters {
+        subject_token: parameters.require("subject_token")?,
+        subject_token_type: Some(subject_token_type),
+        actor_token: parameters.take("actor_token"),
+        actor_token_type,
+        requested_token_type,
+    })
+}
+
 fn token_answer(tokens: &Tokens) -> TokenAnswer<'_> {
     TokenAnswer {
         access_token: tokens.access_token.expose(),
         token_type: "Bearer",
+        issued_token_type: tokens.exchanged.then_some(ACCESS_TOKEN_TYPE),
         expires_in: tokens.expires_in.as_secs(),
         refresh_token: tokens.refresh.as_ref().map(|(token, _)| token.expose()),
         scope: tokens.scopes.as_str(),

@@ -44,10 +44,16 @@ fn signed_access(claims: &Map<String, Value>, issuer: &str) -> Option<SignedAcce
     if member(claims, "iss")? != issuer {
         return None;
     }
-    let generation = claims.get("jeton")?.get("generation")?.as_u64()?;
+    let own = claims.get("jeton")?;
+    let generation = own.get("generation")?.as_u64()?;
+    // The grant of a token that came of an exchange; `sid` is the login's.
+    let grant = match own.get("grant") {
+        None => member(claims, "sid")?,
+        Some(grant) => grant.as_str()?,
+    };
     let id = BASE64_URL_SAFE_NO_PAD.decode(member(claims, "jti")?).ok()?;
     Some(SignedAccess {
-        grant_id: GrantId::parse(member(claims, "sid")?)?,
+        grant_id: GrantId::parse(grant)?,
         generation: generation.try_into().ok()?,
         id: JwtId::from_bytes(id.try_into().ok()?),
     })

@@ -26,6 +26,7 @@ macro_rules! redacted {
 redacted! {
     v1::PasswordGrant => "PasswordGrant",
     v1::JwtBearerGrant => "JwtBearerGrant",
+    v1::TokenExchangeGrant => "TokenExchangeGrant",
     v1::IssueTokenRequest => "IssueTokenRequest",
     v1::issue_token_request::Grant => "Grant",
     v1::IssueTokenResponse => "IssueTokenResponse",
@@ -74,13 +75,15 @@ mod tests {
     };
 
     /// Names of fields that carry a secret, wherever they stand.
-    const SECRET_FIELDS: [&str; 8] = [
+    const SECRET_FIELDS: [&str; 10] = [
         "access_token",
+        "actor_token",
         "assertion",
         "client_assertion",
         "client_secret",
         "password",
         "refresh_token",
+        "subject_token",
         "token",
         "tokens",
     ];

@@ -1,7 +1,7 @@
 //! Authenticates people who administer: by an access token that an ID token got them, and by permissions
 //! that its issuer vouches for.
 
-use super::{Caller, Credentials, Service, caller::ActingPerson, introspect::TokenRecords};
+use super::{Caller, Credentials, Service, caller::ActingPerson, token_records::TokenRecords};
 use crate::{
     domain::{
         cause::Cause, client::Client, error::Error, judge::judge, permission::Permissions,
@@ -35,9 +35,10 @@ impl<S: Store> Service<S> {
         let Some(token) = self.presented(text).filter(is_access) else { return Ok(None) };
         let position = self.store.position();
         let Some(held) = self.token_records(&token).await? else { return Ok(None) };
-        let active = judge(&held.grant, &token, held.parties(), &self.policy, self.now());
+        let now = self.now();
+        let active = judge(&held.grant, &token, held.parties(now), &self.policy, now);
         let for_jeton = active.is_ok_and(|active| active.audience.names_jeton());
-        let TokenRecords { grant, client, user } = held;
+        let TokenRecords { grant, client, user, .. } = held;
         let client = client.filter(|client| for_jeton && Client::may_speak_for_people(client));
         let (Some(client), Some(user)) = (client, user) else { return Ok(None) };
         let permissions = self.vouched_now(&user);

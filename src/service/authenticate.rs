@@ -6,8 +6,8 @@ use super::{
     Caller, Credentials, IdAndSecret, Service,
     client_check::{Found, Presented, Turn},
     holder::Holder,
-    introspect::TokenRecords,
     rehash::Shown,
+    token_records::TokenRecords,
     verified::Claim,
 };
 use crate::{
@@ -299,8 +299,8 @@ impl<S: Store> Service<S> {
     /// The cause for which it is refused.
     fn holder(&self, token: &PresentedToken, held: TokenRecords) -> Result<Caller, Cause> {
         let now = self.now();
-        let active = judge(&held.grant, token, held.parties(), &self.policy, now);
-        let active = active.map_err(|reason| reason.cause(&held.grant, held.parties()))?;
+        let active = judge(&held.grant, token, held.parties(now), &self.policy, now);
+        let active = active.map_err(|reason| reason.cause(&held.grant, held.parties(now)))?;
         if held.grant.subject != Subject::Client {
             return Err(Cause::UsersToken);
         }

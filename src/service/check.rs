@@ -7,10 +7,13 @@ use std::{
 
 use super::{ActiveToken, Caller, Introspect, Introspection, Service};
 use crate::{
-    bearer::{Bearer, Claims, Denial, Introspector, NotGood, NotPassed, Requirement, RouteFault},
+    bearer::{
+        AncestorGrant, Bearer, Claims, Denial, Introspector, NotGood, NotPassed, Requirement,
+        RouteFault,
+    },
     domain::{
-        client::IntrospectReach, client_id::ClientId, error::Error, secret::Secret,
-        time::Timestamp, token::TokenKind,
+        client::IntrospectReach, client_id::ClientId, delegation::Ancestor, error::Error,
+        secret::Secret, time::Timestamp, token::TokenKind,
     },
     store::Store,
 };
@@ -99,6 +102,8 @@ impl<S: Store> Introspector for Tokens<'_, S> {
 fn claims(active: &ActiveToken) -> Claims {
     let grant = active.grant();
     let attributes = active.attributes();
+    let actors = grant.delegation.iter().flat_map(|delegation| &delegation.actors);
+    let ancestors = grant.delegation.iter().flat_map(|delegation| &delegation.ancestors);
     Claims {
         client_id: grant.client_id.to_string(),
         subject: grant.subject.text(&grant.client_id),
@@ -109,6 +114,15 @@ fn claims(active: &ActiveToken) -> Claims {
         expire_time: time(active.expire_time),
         grant_id: grant.id.to_string(),
         attributes: attributes.map(|(name, value)| (name.to_owned(), value.to_owned())).collect(),
+        actors: actors.map(ToString::to_string).collect(),
+        ancestors: ancestors.map(ancestor).collect(),
+    }
+}
+
+fn ancestor(ancestor: &Ancestor) -> AncestorGrant {
+    AncestorGrant {
+        grant_id: ancestor.grant_id.to_string(),
+        client_id: ancestor.client_id.to_string(),
     }
 }
 

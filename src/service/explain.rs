@@ -3,7 +3,7 @@
 use super::{
     Admin, Service,
     grants::{ShownGrant, speaks_for_a_user},
-    introspect::TokenRecords,
+    token_records::TokenRecords,
 };
 use crate::{
     domain::{
@@ -83,8 +83,9 @@ impl<S: Store> Service<S> {
         match what {
             Explain::Grant(id) => {
                 let records = self.records_of(*id).await?.ok_or(Error::NotFound("grant"))?;
-                let why = liveness::check_use(&records.grant, records.parties(), self.now()).err();
-                let cause = why.map(|reason| reason.cause(&records.grant, records.parties()));
+                let now = self.now();
+                let why = liveness::check_use(&records.grant, records.parties(now), now).err();
+                let cause = why.map(|reason| reason.cause(&records.grant, records.parties(now)));
                 Ok(self.explanation(cause, None, records))
             }
             Explain::Token(text) if text.is_empty() => Err(Error::missing("token")),
@@ -124,10 +125,11 @@ impl<S: Store> Service<S> {
                 TokenKind::Refresh => generation.refresh.as_ref().map(|slot| slot.expire_time),
             };
         }
-        let judged = judge(grant, token, records.parties(), &self.policy, self.now());
+        let now = self.now();
+        let judged = judge(grant, token, records.parties(now), &self.policy, now);
         let cause = judged.err().map(|reason| {
             if reason != liveness::InactiveReason::Unknown {
-                return reason.cause(grant, records.parties());
+                return reason.cause(grant, records.parties(now));
             }
             // One of ours that the record cannot have made, unless a repeat of the request made another
             // pair.
@@ -139,13 +141,10 @@ impl<S: Store> Service<S> {
 
     /// Returns the records of a grant, for any caller.
     async fn records_of(&self, id: GrantId) -> Result<Option<TokenRecords>, Error> {
-        let Some(grant) = self.grant(id).await? else { return Ok(None) };
-        let client = self.client(&grant.client_id).await?;
-        let user = match grant.subject.user_id() {
-            None => None,
-            Some(id) => self.user(id).await?,
-        };
-        Ok(Some(TokenRecords { grant, client, user }))
+        match self.grant(id).await? {
+            Some(grant) => self.records_with(grant).await.map(Some),
+            None => Ok(None),
+        }
     }
 
     fn explanation(
@@ -154,8 +153,9 @@ impl<S: Store> Service<S> {
         token: Option<ExplainedToken>,
         records: TokenRecords,
     ) -> Explanation {
-        let inactive = liveness::check_use(&records.grant, records.parties(), self.now()).err();
-        let TokenRecords { grant, client, user } = records;
+        let now = self.now();
+        let inactive = liveness::check_use(&records.grant, records.parties(now), now).err();
+        let TokenRecords { grant, client, user, .. } = records;
         Explanation { cause, token, grant: Some(ShownGrant { grant, inactive }), client, user }
     }
 }

@@ -172,9 +172,10 @@ impl<S: Store> Service<S> {
         grant: &Grant,
         owners: &mut OwnerCache,
     ) -> Result<Option<InactiveReason>, Error> {
-        let parties = owners.parties(&*self.store, grant).await;
+        let now = self.now();
+        let parties = owners.parties(&*self.store, grant, now).await;
         let parties = parties.map_err(|error| self.read_failed(error))?;
-        Ok(liveness::check_use(grant, parties, self.now()).err())
+        Ok(liveness::check_use(grant, parties, now).err())
     }
 }
 

@@ -9,17 +9,17 @@ use super::{
     grants::MAX_READ_TOGETHER,
     holder::{Account, Holder},
     owner_cache::OwnerCache,
+    token_records::TokenRecords,
 };
 use crate::{
     domain::{
         attributes::Attributes,
-        cause::Cause,
-        client::{Client, IntrospectReach},
+        client::IntrospectReach,
         error::Error,
         grant::Grant,
         grant_id::GrantId,
         judge::judge,
-        liveness::{ClientAndUser, InactiveReason},
+        liveness::InactiveReason,
         presented_token::{PresentedToken, TokenText},
         scopes::Scopes,
         secret::Secret,
@@ -27,7 +27,7 @@ use crate::{
         token::TokenKind,
         user::User,
     },
-    store::{Records as _, Sequence, Store, Stored},
+    store::{Records as _, Sequence, Store},
 };
 
 /// For how long a caller may keep an active answer, unless the token ends before.
@@ -95,20 +95,6 @@ impl ActiveToken {
     }
 }
 
-/// The records that a token is judged by, as they are now.
-#[derive(Clone, Debug)]
-pub(super) struct TokenRecords {
-    pub(super) grant: Stored<Grant>,
-    pub(super) client: Option<Stored<Client>>,
-    pub(super) user: Option<Stored<User>>,
-}
-
-impl TokenRecords {
-    pub(super) fn parties(&self) -> ClientAndUser<'_> {
-        ClientAndUser { client: self.client.as_deref(), user: self.user.as_deref() }
-    }
-}
-
 impl<S: Store> Service<S> {
     /// Returns whether a token is active, and its content.
     ///
@@ -160,7 +146,7 @@ impl<S: Store> Service<S> {
     }
 
     /// Introspects access tokens by the store, each with its place. All of their grants are read at a
-    /// time, then all of these grants' clients and users.
+    /// time, then the clients and users of these, and the grants that they came of.
     async fn introspect_together(
         &self,
         caller: &Caller,
@@ -182,8 +168,7 @@ impl<S: Store> Service<S> {
         let now = self.now();
         let judged = named.into_iter().zip(grants).filter_map(|((at, token), grant)| {
             let grant = grant?;
-            let (client, user) = owners.records(&grant);
-            let records = TokenRecords { grant, client, user };
+            let records = owners.records(grant);
             let judged = self.judged(caller, token, TokenKind::Access, records, now);
             let told = judged.map_or_else(|reason| told(caller, reason), Introspection::Active);
             Some((*at, told))
@@ -240,7 +225,7 @@ impl<S: Store> Service<S> {
         if token.kind() != expected_kind {
             return Err(InactiveReason::WrongKind);
         }
-        let active = judge(&records.grant, token, records.parties(), &self.policy, now)?;
+        let active = judge(&records.grant, token, records.parties(now), &self.policy, now)?;
         let whole = &records.grant.scopes;
         // Most tokens are good for all that their grant holds, and are judged to be without a look at it.
         let is_whole = ptr::eq(active.scopes, whole) || active.scopes == whole;
@@ -253,74 +238,6 @@ impl<S: Store> Service<S> {
         }
         let position = caller.position();
         Ok(ActiveToken { records, kind, narrowed, issue_time, expire_time, cache_ttl, position })
-    }
-
-    /// The records that `token` is judged by, if all of them lie in memory. They are good for "yes"
-    /// and for nothing else: later writes of another instance can be missing, so tokens that are
-    /// not active by them are judged by the store. Records in `known` were read for the same call
-    /// and are not looked up again.
-    pub(super) fn cached_records(
-        &self,
-        token: &PresentedToken,
-        known: Option<&TokenRecords>,
-    ) -> Option<TokenRecords> {
-        let grant = self.store.grants().cached(&token.grant_id())?;
-        let client = known.and_then(|known| known.client.as_ref());
-        let client = match client.filter(|client| client.id == grant.client_id) {
-            Some(client) => client.clone(),
-            None => self.store.clients().cached(&grant.client_id)?,
-        };
-        let user = match grant.subject.user_id() {
-            None => None,
-            Some(id) => Some(self.store.users().cached(&id)?),
-        };
-        Some(TokenRecords { grant, client: Some(client), user })
-    }
-
-    /// The records that `token` is judged by, as the store has them; `None` when it is not one of
-    /// ours or its grant is gone.
-    pub(super) async fn token_records(
-        &self,
-        token: &PresentedToken,
-    ) -> Result<Option<TokenRecords>, Error> {
-        let Some(grant) = self.grant_of(token).await? else {
-            return Ok(None);
-        };
-        let client = self.read(self.store.clients().get(&grant.client_id)).await?;
-        let user = match grant.subject.user_id() {
-            None => None,
-            Some(id) => self.read(self.store.users().get(&id)).await?,
-        };
-        Ok(Some(TokenRecords { grant, client, user }))
-    }
-
-    /// The grant that `token` names. Only a token that one of our keys made costs a store read.
-    pub(super) async fn grant_of(
-        &self,
-        token: &PresentedToken,
-    ) -> Result<Option<Stored<Grant>>, Error> {
-        if self.may_name_grant(token).await? {
-            self.grant(token.grant_id()).await
-        } else {
-            Ok(None)
-        }
-    }
-
-    /// Returns the cause for which no grant was found for `token`: no key of ours made it, or its
-    /// grant is gone.
-    pub(super) async fn why_unknown(&self, token: &PresentedToken) -> Result<Cause, Error> {
-        let genuine = self.may_name_grant(token).await?;
-        Ok(if genuine { Cause::UnknownGrant } else { Cause::Forged })
-    }
-
-    /// Returns whether a read can find the grant that `token` names: it is cached, or one of our
-    /// keys made the token.
-    async fn may_name_grant(&self, token: &PresentedToken) -> Result<bool, Error> {
-        if self.store.grants().cached(&token.grant_id()).is_some() {
-            return Ok(true);
-        }
-        let keys = self.keys.load();
-        Ok(token.is_genuine(self.key_of(&keys, token).await?))
     }
 }
 

@@ -5,6 +5,7 @@ use std::time::Duration;
 use super::{
     Caller, Service, Tokens,
     audit_line::{AuditSubject, Event, Outcome},
+    exchange::{SubjectToken, TokenExchange},
     login::Login,
     records::race,
     signature_pool::Signer,
@@ -17,7 +18,7 @@ use crate::{
         grant::Origin,
         grant_type::GrantType,
         issue::{self, IssueRequest, Issued, check_grant_type},
-        liveness::ClientAndUser,
+        liveness::{ClientAndUser, Lineage},
         scopes::Scopes,
         secret::Secret,
         subject::Subject,
@@ -62,6 +63,8 @@ pub enum IssueGrant {
         /// The ID token.
         assertion: Secret,
     },
+    /// For a user whose access token the client was shown (RFC 8693).
+    TokenExchange(TokenExchange),
 }
 
 impl IssueGrant {
@@ -70,6 +73,7 @@ impl IssueGrant {
             Self::Password { .. } => GrantType::Password,
             Self::ClientCredentials => GrantType::ClientCredentials,
             Self::JwtBearer { .. } => GrantType::JwtBearer,
+            Self::TokenExchange(_) => GrantType::TokenExchange,
         }
     }
 }
@@ -85,7 +89,7 @@ impl<S: Store> Service<S> {
     ///
     /// # Errors
     /// `UnauthorizedClient`, `InvalidScope`, `InvalidTarget`, `InvalidRequest` for what the client
-    /// may not ask, `InvalidGrant` for a wrong user name, password or ID token, `RateLimited` after
+    /// may not ask, also for a token that it may not exchange, `InvalidGrant` for a wrong user name, password or ID token, `RateLimited` after
     /// too many failures and when the client's limit of grants refuses, `Overloaded`, `Unavailable`.
     pub async fn issue(&self, caller: &Caller, request: Issue) -> Result<Tokens, Error> {
         let (origin, mut concerned) = (request.origin.clone(), AuditSubject::default());
@@ -123,6 +127,7 @@ impl<S: Store> Service<S> {
             request_id: request.request_id,
             origin: request.origin,
             signed_by: None,
+            exchanged: None,
         };
         asked.check(client)?;
         let user = match request.grant {
@@ -135,8 +140,16 @@ impl<S: Store> Service<S> {
                 let login = Login { username: &username, password: &password, address };
                 Some(self.log_in(client, login, concerned).await?)
             }
+            IssueGrant::TokenExchange(shown) => {
+                let found = self.subject_token(caller, &shown, &asked.scopes).await?;
+                let SubjectToken { records, exchanged } = found;
+                asked.exchanged = Some(exchanged);
+                // That of the login, whatever became of the user meanwhile.
+                asked.subject = records.grant.subject.clone();
+                records.user
+            }
         };
-        if let Some(user) = &user {
+        if let (Some(user), None) = (&user, &asked.exchanged) {
             asked.subject = Subject::User { id: user.id, epoch: user.epoch };
         }
         concerned.subject(&asked.subject, &client.id);
@@ -159,7 +172,7 @@ impl<S: Store> Service<S> {
         let client = caller.client();
         let (keys, now) = (self.keys.load(), self.now());
         let id = request.grant_id(client, now, &*self.entropy);
-        let parties = ClientAndUser { client: Some(client), user };
+        let parties = ClientAndUser { client: Some(client), user, lineage: Lineage::Alive };
         race(async || {
             let found = match request.request_id {
                 Some(_) => self.grant(id).await?,
@@ -167,7 +180,7 @@ impl<S: Store> Service<S> {
             };
             // A repeat makes no further grant.
             if let (Some(user), None) = (user, &found) {
-                self.make_room(client, user).await?;
+                self.make_room(client, user, request.exchanged.is_some()).await?;
             }
             let key = keys.active();
             let Issued { grant, pair } = match &found {
@@ -176,6 +189,7 @@ impl<S: Store> Service<S> {
                     issue::reissue(found, request, parties, client, key, &*self.entropy, now)?
                 }
             };
+            self.note_delegates(&grant).await?;
             let tokens = Tokens::new(&grant, &pair, now);
             let unsigned = signer.map(|signer| self.unsigned(signer, &grant, client, user));
             let answer = Made { tokens, unsigned };

@@ -66,7 +66,7 @@ impl KeySearch {
             owners.meet(store, naming).await?;
             for grant in &page {
                 if names(grant, self.id) {
-                    let parties = owners.parties(store, grant).await?;
+                    let parties = owners.parties(store, grant, now).await?;
                     if !liveness::is_over(grant, parties, now) {
                         return Ok(KeyNamed::By(grant.id));
                     }

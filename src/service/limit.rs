@@ -7,7 +7,7 @@ use crate::{
         client::{Client, WhenFull},
         error::Error,
         grant::{EndCause, Grant},
-        liveness::{self, ClientAndUser},
+        liveness::{self, ClientAndUser, Lineage},
         user::User,
     },
     store::{GrantOwner, ReadError, Records as _, Store, Stored},
@@ -19,15 +19,25 @@ const LOOKED_AT: usize = 4_096;
 const READ_TOGETHER: usize = 256;
 
 impl<S: Store> Service<S> {
-    /// Makes room for one more grant of `user` with `client`, by ending the oldest ones, or refuses.
-    /// Approximate: logins that race each other may pass the limit together.
+    /// Makes room for one more grant of `user` with `client`, by ending the oldest ones, or refuses. Grants
+    /// that came of others by token exchange, `exchanged` ones, have a limit of their own, so that calls of
+    /// services end no login. Approximate: logins that race each other may pass the limit together, and a
+    /// grant whose ancestor has ended counts until it expires.
     ///
     /// # Errors
     /// `RateLimited` when the client's limit refuses, until one of the grants ends; `Unavailable`.
-    pub(super) async fn make_room(&self, client: &Client, user: &User) -> Result<(), Error> {
+    pub(super) async fn make_room(
+        &self,
+        client: &Client,
+        user: &User,
+        exchanged: bool,
+    ) -> Result<(), Error> {
         let limit = client.grant_limit;
         let max = usize::try_from(limit.max).unwrap_or(usize::MAX);
-        let mut live = self.newest_live(client, user, max).await?;
+        let counts = |grant: &Stored<Grant>| {
+            grant.delegation.is_some() == exchanged && self.counts(grant, client, user)
+        };
+        let mut live = self.newest_live(user, max, counts).await?;
         if live.len() < max {
             return Ok(());
         }
@@ -46,13 +56,13 @@ impl<S: Store> Service<S> {
         }
     }
 
-    /// The live grants of `user` with `client`, the newest mostly first: all of them as long as they
-    /// are few, or `max` and more.
+    /// The live grants of `user` that count, the newest mostly first: all of them as long as they are few, or
+    /// `max` and more.
     async fn newest_live(
         &self,
-        client: &Client,
         user: &User,
         max: usize,
+        counts: impl Fn(&Stored<Grant>) -> bool,
     ) -> Result<Vec<Stored<Grant>>, Error> {
         let (mut live, mut before) = (Vec::new(), None);
         for _ in 0..LOOKED_AT / READ_TOGETHER {
@@ -62,7 +72,7 @@ impl<S: Store> Service<S> {
             for grant in self.store.grants().get_many(&ids).await {
                 match grant {
                     Ok(grant) => {
-                        live.extend(grant.filter(|grant| self.counts(grant, client, user)));
+                        live.extend(grant.filter(&counts));
                     }
                     // Nobody's grant: it keeps nobody from logging in.
                     Err(ReadError::Corrupt) => {}
@@ -81,7 +91,8 @@ impl<S: Store> Service<S> {
 
     fn counts(&self, grant: &Grant, client: &Client, user: &User) -> bool {
         let now = self.now();
-        let parties = ClientAndUser { client: Some(client), user: Some(user) };
+        let parties =
+            ClientAndUser { client: Some(client), user: Some(user), lineage: Lineage::Alive };
         grant.client_id == client.id
             && now < grant.spent_time()
             && liveness::check(grant, parties, now).is_ok()
@@ -169,7 +180,7 @@ mod tests {
         }
         let limit = GrantLimit { max: 3, when_full: WhenFull::EvictOldest };
         let client = Client { grant_limit: limit, ..client(1) };
-        service.make_room(&client, &user(1)).await.expect("room");
+        service.make_room(&client, &user(1), false).await.expect("room");
         let all: Vec<Stored<Grant>> =
             Records::<Grant>::page(&store, None, 10_000).await.expect("all");
         all.iter().filter(|grant| grant.end.is_none()).count()

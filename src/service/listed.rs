@@ -138,6 +138,7 @@ fn client(change: &Change) -> Option<&ClientId> {
     match change {
         Change::ClientChanged(change) | Change::ClientEpochMoved(change) => Some(&change.client_id),
         Change::GrantEnded(_)
+        | Change::FamilyEnded(_)
         | Change::AccessRevoked(_)
         | Change::UserChanged(_)
         | Change::UserEpochMoved(_) => None,

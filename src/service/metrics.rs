@@ -15,6 +15,7 @@ pub(super) struct ServiceMetrics {
     refresh_token: Arc<CallMeter>,
     client_credentials: Arc<CallMeter>,
     jwt_bearer: Arc<CallMeter>,
+    token_exchange: Arc<CallMeter>,
     /// Refreshes that were answered again within the retry window.
     pub(super) retries: Counter,
     replays: Counter,
@@ -86,6 +87,7 @@ impl ServiceMetrics {
             refresh_token: calls.expected(GrantType::RefreshToken.name()),
             client_credentials: calls.expected(GrantType::ClientCredentials.name()),
             jwt_bearer: calls.expected(GrantType::JwtBearer.word()),
+            token_exchange: calls.expected(GrantType::TokenExchange.word()),
             retries: registry.counter(
                 "jeton_refresh_retries_total",
                 "Refreshes answered again within the retry window.",
@@ -136,6 +138,7 @@ impl ServiceMetrics {
             GrantType::RefreshToken => &self.refresh_token,
             GrantType::ClientCredentials => &self.client_credentials,
             GrantType::JwtBearer => &self.jwt_bearer,
+            GrantType::TokenExchange => &self.token_exchange,
         };
         meter.begin()
     }

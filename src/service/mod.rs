@@ -22,6 +22,7 @@ mod clients;
 mod cursor;
 mod elapsed;
 mod end_all;
+mod exchange;
 mod explain;
 mod fair_queue;
 mod grants;
@@ -42,6 +43,7 @@ mod listed;
 mod listing;
 mod lockouts;
 mod login;
+mod look_up;
 mod metrics;
 mod minting;
 mod new_password;
@@ -65,6 +67,7 @@ mod signing_metrics;
 mod status;
 mod stranger_audit;
 mod sweep;
+mod token_records;
 mod tokens;
 mod trusted_issuers;
 mod turns;
@@ -87,6 +90,7 @@ pub use self::{
     clients::{ClientFilter, CreateClient, NewCredentials, UpdateClient},
     cursor::Cursor,
     end_all::{COUNT_LIMIT, EndedGrants},
+    exchange::{ACCESS_TOKEN_TYPE, ExchangeParameters, TokenExchange},
     explain::{Explain, ExplainedToken, Explanation},
     grants::ShownGrant,
     hash_pool::HashPool,

@@ -3,9 +3,9 @@
 use super::{
     Caller, Service, Tokens,
     audit_line::{AuditSubject, Event, Outcome},
-    introspect::TokenRecords,
     records::race,
     signature_pool::Signer,
+    token_records::TokenRecords,
 };
 use crate::{
     domain::{
@@ -129,7 +129,7 @@ impl<S: Store> Service<S> {
             salt,
             since_rotation: self.elapsed.since(held.grant.current.issue_time, &*self.clock),
         };
-        let parties = held.parties();
+        let parties = held.parties(now);
         match refresh::refresh(&held.grant, request, parties, keys, &self.policy, now) {
             refresh::Refresh::Rotate { grant, pair } => {
                 let tokens = Tokens::new(&grant, &pair, now);

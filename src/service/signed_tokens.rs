@@ -10,7 +10,10 @@ use tokio::task::yield_now;
 use super::{Caller, Service, Tokens, signature_pool::Signer};
 use crate::{
     domain::{
+        act_claim::ActClaim,
         client::Client,
+        client_id::ClientId,
+        delegation::Delegation,
         error::Error,
         grant::Grant,
         presented_token::{JwtId, PresentedToken, TokenText},
@@ -37,8 +40,10 @@ struct AccessClaims<'a> {
     client_id: &'a str,
     #[serde(skip_serializing_if = "str::is_empty")]
     scope: &'a str,
-    /// The grant: the claim of a session (`OpenID` Connect Front-Channel Logout 1.0 §3).
+    /// The grant of the login: the claim of a session (`OpenID` Connect Front-Channel Logout 1.0 §3).
     sid: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    act: Option<ActClaim>,
     jeton: OwnClaims,
     /// Attributes of the client and the user, by their names.
     #[serde(flatten)]
@@ -48,6 +53,9 @@ struct AccessClaims<'a> {
 /// Claims for validators of this service.
 #[derive(Serialize)]
 struct OwnClaims {
+    /// The grant, if it is not the one of the login.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    grant: Option<String>,
     /// Number of the grant's rotations before the token.
     generation: u32,
     /// Short form of the client's epoch.
@@ -118,7 +126,7 @@ impl<S: Store> Service<S> {
         client: &Client,
         user: Option<&User>,
     ) -> Unsigned {
-        let current = &grant.current;
+        let (current, delegation) = (&grant.current, grant.delegation.as_ref());
         let encoded = |bytes: &[u8]| BASE64_URL_SAFE_NO_PAD.encode(bytes);
         let jti = current.access.hash.as_ref().map(JwtId::of);
         let user_epoch = match &grant.subject {
@@ -134,8 +142,15 @@ impl<S: Store> Service<S> {
             jti: jti.map(|jti| encoded(jti.as_bytes())).unwrap_or_default(),
             client_id: grant.client_id.as_str(),
             scope: grant.scopes_of(&current.access).as_str(),
-            sid: grant.id.to_string(),
+            sid: delegation
+                .and_then(Delegation::root)
+                .map_or(grant.id, |root| root.grant_id)
+                .to_string(),
+            act: delegation.and_then(|delegation| {
+                ActClaim::of(delegation.actors.iter().map(ClientId::as_str))
+            }),
             jeton: OwnClaims {
+                grant: delegation.map(|_| grant.id.to_string()),
                 generation: current.number,
                 client_epoch: encoded(&grant.client_epoch.short_form()),
                 user_epoch,

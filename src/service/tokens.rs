@@ -22,6 +22,8 @@ pub struct Tokens {
     pub scopes: Scopes,
     /// The grant's handle, safe to log.
     pub grant_id: GrantId,
+    /// True if it came of another token by exchange: the answer has `issued_token_type` (RFC 8693 §2.2.1).
+    pub exchanged: bool,
 }
 
 impl Tokens {
@@ -38,6 +40,7 @@ impl Tokens {
             refresh: refresh.map(|(token, slot)| (token.to_text(), slot.expire_time)),
             scopes: grant.scopes_of(&current.access).clone(),
             grant_id: grant.id,
+            exchanged: grant.delegation.is_some(),
         }
     }
 }

@@ -89,7 +89,10 @@ impl Record for Grant {
         let origin = [&self.origin.peer, &self.origin.user_agent];
         let origin: usize = origin.into_iter().flatten().map(|text| text.len()).sum();
         let text = self.client_id.as_str().len() + self.scopes.as_str().len();
-        size_of::<Self>() + CACHE_OVERHEAD + names + origin + text
+        let clients = self.delegation.iter().flat_map(|delegation| &delegation.actors);
+        let clients = clients.map(|client| 2 * (client.as_str().len() + 64)).sum::<usize>();
+        let delegates = self.delegates.clients.len() + self.delegates.services.len();
+        size_of::<Self>() + CACHE_OVERHEAD + names + origin + text + clients + delegates * 64
     }
 }
 

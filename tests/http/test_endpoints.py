@@ -284,6 +284,7 @@ def test_the_metadata_names_the_issuer_of_the_settings_whatever_the_host_header_
         "password",
         "refresh_token",
         "client_credentials",
+        "urn:ietf:params:oauth:grant-type:token-exchange",
     }
     basic_and_post = {"client_secret_basic", "client_secret_post", "private_key_jwt"}
     assert basic_and_post | {"none"} == set(metadata["token_endpoint_auth_methods_supported"])

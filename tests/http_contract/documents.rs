@@ -32,7 +32,10 @@ async fn the_metadata_say_what_is_true_whoever_asks() {
             ["client_secret_basic", "client_secret_post", "Bearer", "private_key_jwt"],
         "introspection_endpoint_auth_signing_alg_values_supported": ALGORITHMS,
         "introspection_signing_alg_values_supported": ["ES256", "EdDSA", "RS256"],
-        "grant_types_supported": ["password", "client_credentials", "refresh_token"],
+        "grant_types_supported": [
+            "password", "client_credentials", "refresh_token",
+            "urn:ietf:params:oauth:grant-type:token-exchange",
+        ],
         "response_types_supported": [],
         "scopes_supported": ["read", "write"],
     });

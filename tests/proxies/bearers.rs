@@ -83,6 +83,8 @@ impl Introspector for Table {
             expire_time: None,
             grant_id: "grant".to_owned(),
             attributes: HashMap::new(),
+            actors: Vec::new(),
+            ancestors: Vec::new(),
         };
         if token == self.good { Ok(Arc::new(claims)) } else { Err(NotGood::Inactive) }
     }

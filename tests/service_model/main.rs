@@ -16,6 +16,7 @@ mod scene;
 mod seen;
 mod shares;
 mod signatures;
+mod trees;
 mod watch;
 mod world;
 

@@ -57,6 +57,8 @@ pub(crate) fn client(
         keys: Vec::new(),
         access_token_format: AccessTokenFormat::Opaque,
         jwt_attributes: JwtAttributes::default(),
+        may_exchange_to: Audience::default(),
+        may_act: Audience::default(),
         introspect: if number == 0 { IntrospectReach::Any } else { IntrospectReach::Own },
         permissions: Permissions::default(),
         attributes: Attributes::default(),

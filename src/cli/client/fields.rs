@@ -20,7 +20,7 @@ pub(super) const COLUMNS: Columns = Columns::new(
 );
 
 /// Fields that can be empty, by their names in the protobuf message.
-pub(super) const CLEARABLE: [&str; 11] = [
+pub(super) const CLEARABLE: [&str; 13] = [
     "grant_types",
     "scopes",
     "allowed_scopes",
@@ -32,6 +32,8 @@ pub(super) const CLEARABLE: [&str; 11] = [
     "permissions",
     "attributes",
     "jwt_attributes",
+    "may_exchange_to",
+    "may_act",
 ];
 
 /// In the words of the settings file.
@@ -102,6 +104,14 @@ pub(super) struct Values {
     #[arg(long = "jwt-attribute", value_name = "NAME", value_parser = meant::given)]
     jwt_attributes: Vec<String>,
 
+    /// A service for which it may exchange tokens of users that it was shown; may be repeated
+    #[arg(long, value_name = "NAME", value_parser = meant::given)]
+    may_exchange_to: Vec<String>,
+
+    /// A client that may exchange its tokens; may be repeated. All that they are meant for unless given
+    #[arg(long, value_name = "ID", value_parser = meant::given)]
+    may_act: Vec<String>,
+
     /// The tokens that it may introspect
     #[arg(long, value_name = "WORD", value_parser = v1::IntrospectReach::parser())]
     introspect: Option<v1::IntrospectReach>,
@@ -133,6 +143,8 @@ impl Values {
         list(&mut client.certificates, self.certificates, "certificates", &mut paths);
         list(&mut client.identities, self.identities, "identities", &mut paths);
         list(&mut client.jwt_attributes, self.jwt_attributes, "jwt_attributes", &mut paths);
+        list(&mut client.may_exchange_to, self.may_exchange_to, "may_exchange_to", &mut paths);
+        list(&mut client.may_act, self.may_act, "may_act", &mut paths);
         let permissions = self.permissions.into_iter().map(Into::into).collect();
         list(&mut client.permissions, permissions, "permissions", &mut paths);
 
@@ -206,6 +218,8 @@ pub(super) fn shown(client: v1::Client) -> Fields {
     }
     fields.add("access_token_format", v1::AccessTokenFormat::word(client.access_token_format));
     fields.add("jwt_attributes", client.jwt_attributes);
+    fields.add("may_exchange_to", client.may_exchange_to);
+    fields.add("may_act", client.may_act);
     fields.add("introspect", v1::IntrospectReach::word(client.introspect));
     fields.add("permissions", words::<v1::Permission>(&client.permissions));
     fields.add("certificates", client.certificates);

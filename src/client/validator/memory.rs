@@ -182,13 +182,19 @@ impl Memory {
         Ok(claims)
     }
 
-    /// Returns the names whose revocation ends an answer.
+    /// Returns the names whose revocation ends an answer: those of its grant, and of the grants that this one
+    /// came of by token exchange.
     fn names(&self, answer: &IntrospectResponse) -> Vec<Name> {
-        vec![
+        let own = [
             self.ended.name("grant", &answer.grant_id),
             self.ended.name("subject", &answer.subject),
             self.ended.name("client", &answer.client_id),
-        ]
+        ];
+        let ancestors = answer.ancestors.iter().flat_map(|ancestor| {
+            let grant = self.ended.name("grant", &ancestor.grant_id);
+            [grant, self.ended.name("client", &ancestor.client_id)]
+        });
+        own.into_iter().chain(ancestors).collect()
     }
 
     /// Remembers until `end` that a token is inactive. A wrong entry can only be too strict.

@@ -73,6 +73,7 @@ impl EnumValue for GrantType {
             Self::RefreshToken => v1::GrantType::RefreshToken.into(),
             Self::ClientCredentials => v1::GrantType::ClientCredentials.into(),
             Self::JwtBearer => v1::GrantType::JwtBearer.into(),
+            Self::TokenExchange => v1::GrantType::TokenExchange.into(),
         }
     }
 }

@@ -57,7 +57,7 @@ pub(super) fn patch(
         default_scopes: mask.read("scopes", || scopes("client.scopes", &client.scopes))?,
         allowed_scopes: mask
             .read("allowed_scopes", || scopes("client.allowed_scopes", &client.allowed_scopes))?,
-        audience: mask.read("audience", || audience(&client.audience))?,
+        audience: mask.read("audience", || audience("client.audience", &client.audience))?,
         access_token_ttl: mask.read("access_token_ttl", || {
             ttl("client.access_token_ttl", client.access_token_ttl, standard_access)
         })?,
@@ -74,6 +74,10 @@ pub(super) fn patch(
         keys: mask.read("keys", || keys(&client.keys, now))?,
         access_token_format: mask.read("access_token_format", || access_token_format)?,
         jwt_attributes: mask.read("jwt_attributes", || jwt_attributes(&client.jwt_attributes))?,
+        may_exchange_to: mask.read("may_exchange_to", || {
+            audience("client.may_exchange_to", &client.may_exchange_to)
+        })?,
+        may_act: mask.read("may_act", || audience("client.may_act", &client.may_act))?,
         introspect: mask.read("introspect", || {
             IntrospectReach::read_or("client.introspect", client.introspect, IntrospectReach::Own)
         })?,
@@ -125,9 +129,9 @@ fn scopes(field: &'static str, values: &[String]) -> Result<Scopes, Error> {
     scopes.map_err(|invalid| refused(field, invalid))
 }
 
-fn audience(names: &[String]) -> Result<Audience, Error> {
+fn audience(field: &'static str, names: &[String]) -> Result<Audience, Error> {
     let audience = Audience::from_names(names.iter().map(String::as_str));
-    audience.map_err(|invalid| refused("client.audience", invalid))
+    audience.map_err(|invalid| refused(field, invalid))
 }
 
 fn jwt_attributes(names: &[String]) -> Result<JwtAttributes, Error> {
@@ -248,6 +252,8 @@ pub(super) fn message(client: &Stored<Client>, now: Timestamp) -> v1::Client {
         keys: client.live_keys(now).map(key).collect(),
         access_token_format: client.access_token_format.number(),
         jwt_attributes: client.jwt_attributes.names().map(str::to_owned).collect(),
+        may_exchange_to: client.may_exchange_to.names().map(str::to_owned).collect(),
+        may_act: client.may_act.names().map(str::to_owned).collect(),
         introspect: client.introspect.number(),
         permissions: client.permissions.iter().map(EnumValue::number).collect(),
         attributes: attributes.map(|(name, value)| (name.to_owned(), value.to_owned())).collect(),

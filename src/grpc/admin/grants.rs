@@ -1,7 +1,7 @@
 //! The messages about grants.
 
 use crate::{
-    grpc::convert::{inactive, timestamp},
+    grpc::convert::{actors, ancestors, inactive, timestamp},
     proto::v1,
     service::{EndedGrants, ShownGrant},
 };
@@ -26,6 +26,8 @@ pub(super) fn message(shown: &ShownGrant) -> v1::Grant {
         generation: grant.current.number,
         peer: text(&grant.origin.peer),
         user_agent: text(&grant.origin.user_agent),
+        ancestors: ancestors(grant.delegation.as_ref()),
+        actors: actors(grant.delegation.as_ref()),
     }
 }
 

@@ -33,8 +33,13 @@ use tokio::task::spawn_blocking;
 use super::{Admin, Service, holder::Holder, shares::Share};
 use crate::{
     domain::{
-        change::Change, client_id::ClientId, error::Error, grant_id::GrantId, key_ring::KeyId,
-        subject::UserId, time::Timestamp,
+        change::{Change, FamilyChange},
+        client_id::ClientId,
+        error::Error,
+        grant_id::GrantId,
+        key_ring::KeyId,
+        subject::UserId,
+        time::Timestamp,
     },
     store::{
         FeedError, Records as _, Sequence, Store,
@@ -204,7 +209,9 @@ impl<S: Store> Service<S> {
     async fn state_after(&self, change: &Change) -> Result<Option<Entry>, Error> {
         let failed = |error| self.read_failed(error);
         Ok(match change {
-            Change::GrantEnded(change) | Change::AccessRevoked(change) => {
+            Change::GrantEnded(change)
+            | Change::AccessRevoked(change)
+            | Change::FamilyEnded(FamilyChange { grant: change, .. }) => {
                 let grant = self.store.grants().get(&change.grant_id).await.map_err(failed)?;
                 grant.map(|grant| Entry::Grant((*grant).clone()))
             }

@@ -7,7 +7,7 @@ use tokio::sync::OnceCell;
 
 use crate::{
     domain::{
-        change::{Change, GrantChange},
+        change::{Change, FamilyChange, GrantChange},
         client::IntrospectReach,
         client_id::ClientId,
         error::Error,
@@ -64,7 +64,9 @@ impl Event {
     /// When it happened, if that is on record.
     pub const fn time(&self) -> Option<Timestamp> {
         match &self.change {
-            Change::GrantEnded(grant) | Change::AccessRevoked(grant) => grant.time,
+            Change::GrantEnded(grant)
+            | Change::AccessRevoked(grant)
+            | Change::FamilyEnded(FamilyChange { grant, .. }) => grant.time,
             Change::ClientEpochMoved(client) | Change::ClientChanged(client) => client.time,
             Change::UserEpochMoved(user) | Change::UserChanged(user) => user.time,
         }
@@ -78,6 +80,7 @@ impl Event {
             }
             Change::GrantEnded(_)
             | Change::AccessRevoked(_)
+            | Change::FamilyEnded(_)
             | Change::UserEpochMoved(_)
             | Change::UserChanged(_) => false,
         }
@@ -116,12 +119,8 @@ impl Event {
             Change::GrantEnded(grant) | Change::AccessRevoked(grant) => {
                 Some(of_grant(grant, caller, reach))
             }
-            // It ends tokens of another client.
-            Change::ClientEpochMoved(_) | Change::ClientChanged(_)
-                if reach == IntrospectReach::Own =>
-            {
-                Some(Visibility::Hidden)
-            }
+            Change::FamilyEnded(family) => Some(of_family(family, caller, reach)),
+            // Of another client; but tokens of the caller's can have come of that one's by exchange.
             Change::ClientEpochMoved(_)
             | Change::ClientChanged(_)
             | Change::UserEpochMoved(_)
@@ -135,6 +134,14 @@ fn of_grant(grant: &GrantChange, caller: &ClientId, reach: IntrospectReach) -> V
     let seen = grant.client_id == *caller
         || (reach == IntrospectReach::Audience && grant.audience.names_client(caller));
     if seen { Visibility::Full } else { Visibility::Hidden }
+}
+
+/// The same, of the grant and of all that came of it.
+fn of_family(family: &FamilyChange, caller: &ClientId, reach: IntrospectReach) -> Visibility {
+    let FamilyChange { grant, delegates } = family;
+    let holds = delegates.clients.contains(caller)
+        || (reach == IntrospectReach::Audience && delegates.services.contains(caller.as_str()));
+    if holds { Visibility::Full } else { of_grant(grant, caller, reach) }
 }
 
 impl Holders {

@@ -2,7 +2,7 @@
 
 use super::event::Holders;
 use crate::{
-    domain::{change::Change, grant_id::GrantId},
+    domain::{change::Change, delegation::Delegates, grant_id::GrantId},
     store::{GrantOwner, ReadError, Records as _, Store},
 };
 
@@ -40,6 +40,12 @@ impl Progress {
                 self.holders.services.extend(grant.audience.names().map(Into::into));
                 return Ok(());
             }
+            Change::FamilyEnded(family) => {
+                self.holders.clients.insert(family.grant.client_id.clone());
+                self.holders.services.extend(family.grant.audience.names().map(Into::into));
+                self.add(&family.delegates);
+                return Ok(());
+            }
             Change::ClientEpochMoved(client) | Change::ClientChanged(client) => {
                 // Its present audience, beside the audiences of its grants.
                 let record = store.clients().get(&client.client_id).await?;
@@ -69,11 +75,18 @@ impl Progress {
         for grant in grants.iter().flatten() {
             self.holders.clients.insert(grant.client_id.clone());
             self.holders.services.extend(grant.audience.names().map(Into::into));
+            self.add(&grant.delegates);
         }
         self.looked_at += ids.len();
         self.after = ids.last().copied();
         self.ended = ids.len() < PAGE;
         Ok(())
+    }
+
+    /// Holders of what came of a grant by token exchange.
+    fn add(&mut self, delegates: &Delegates) {
+        self.holders.clients.extend(delegates.clients.iter().cloned());
+        self.holders.services.extend(delegates.services.iter().cloned());
     }
 
     /// Returns the holders.

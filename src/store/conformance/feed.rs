@@ -8,8 +8,12 @@ use tokio::task::JoinSet;
 use super::samples::{NOW, client, grant, user};
 use crate::{
     domain::{
+        audience::Audience,
         change::{Change, GrantChange},
+        client_id::ClientId,
+        delegation::Delegates,
         grant::{EndCause, Generation, Grant},
+        grant_id::GrantId,
         subject::UserId,
         time::Timestamp,
         user::User,
@@ -52,6 +56,26 @@ pub(super) async fn revocations_and_changes_are_events_and_rotations_are_not(sto
     assert!(store.changes(Sequence(after.0 + 1), 10).await.expect("no event").is_empty());
     assert_eq!(store.changes(Sequence(after.0 + 2), 10).await, Err(FeedError::Ahead));
     assert_eq!(store.changes(Sequence(u64::MAX), 10).await, Err(FeedError::Ahead));
+}
+
+pub(super) async fn the_end_of_a_grant_names_those_who_hold_what_came_of_it(store: &impl Store) {
+    let holder = ClientId::parse("orders").expect("a client id");
+    let audience = Audience::from_names(["billing"]).expect("an audience");
+    let delegates = Delegates::default().with(&holder, &audience).expect("few");
+    let first = Grant { id: GrantId::from_bytes([90; 16]), ..grant(3) };
+    let version = store.grants().write(Write::Insert(first.clone())).await.expect("an insert");
+    let before = store.head().await.expect("the head");
+    let noted = Grant { delegates: delegates.clone(), ..first };
+    let replace = Write::Replace(version, noted.clone());
+    let version = store.grants().write(replace).await.expect("noted");
+    assert_eq!(store.head().await, Ok(before), "nothing has ended");
+    let found = store.grants().get(&noted.id).await.expect("a read").expect("the grant");
+    assert_eq!(*found, noted);
+    let ended = noted.ended(EndCause::Revoked, NOW);
+    store.grants().write(Write::Replace(version, ended)).await.expect("a revocation");
+    let events = store.changes(before, 10).await.expect("the events");
+    let [(_, Change::FamilyEnded(family))] = &events[..] else { panic!("{events:?}") };
+    assert_eq!((family.grant.grant_id, &family.delegates), (noted.id, &delegates));
 }
 
 pub(super) async fn whoever_waits_hears_of_the_next_event(store: &impl Store) {

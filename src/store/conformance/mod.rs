@@ -13,6 +13,7 @@
 //! | pages: order, what is in them | `pages` |
 //! | a name is unique | `users` |
 //! | the record type decides what is an event | `feed::revocations_and_changes…` |
+//! | the end of a grant names the holders of what came of it | `feed::the_end_of_a_grant…` |
 //! | the feed's order, without gaps | `feed::a_follower_of_many_writers…` |
 //! | each event once, no earlier than its state, no later than its answer | the same two |
 //! | the head is never behind, the position never ahead | `rivals::the_head_is_never…`, `the_position_is_never…` |
@@ -67,6 +68,7 @@ pub(crate) async fn run<S: Store + Clone>(store: &S) {
     rivals::the_head_is_never_behind_what_was_read(store).await;
     the_position_is_never_ahead_of_what_is_read_later(store, store).await;
     feed::revocations_and_changes_are_events_and_rotations_are_not(store).await;
+    feed::the_end_of_a_grant_names_those_who_hold_what_came_of_it(store).await;
     feed::whoever_waits_hears_of_the_next_event(store).await;
     feed::a_follower_of_many_writers_misses_nothing(store).await;
     feed::what_is_trimmed_is_said_to_be_gone(store).await;

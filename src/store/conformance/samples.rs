@@ -50,6 +50,8 @@ pub(crate) fn client(number: u8) -> Client {
         keys: Vec::new(),
         access_token_format: AccessTokenFormat::default(),
         jwt_attributes: JwtAttributes::default(),
+        may_exchange_to: Audience::default(),
+        may_act: Audience::default(),
         introspect: IntrospectReach::Own,
         permissions: Permissions::default(),
         attributes: Attributes::default(),
@@ -86,6 +88,7 @@ pub(crate) fn grant(number: u8) -> Grant {
         access_ttl: None,
         request_id: None,
         signed_by: None,
+        exchanged: None,
         origin: Origin::default(),
     };
     let key = ServerKey::new(&[number; KEY_BYTES]);

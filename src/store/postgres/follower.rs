@@ -11,7 +11,12 @@ use super::{
     session::Server,
 };
 use crate::{
-    domain::{change::Change, client::Client, grant::Grant, user::User},
+    domain::{
+        change::{Change, FamilyChange},
+        client::Client,
+        grant::Grant,
+        user::User,
+    },
     store::{FeedError, ReadError, Sequence},
 };
 
@@ -155,7 +160,9 @@ impl Follower {
 
     fn apply(&self, change: &Change) {
         match change {
-            Change::GrantEnded(change) | Change::AccessRevoked(change) => {
+            Change::GrantEnded(change)
+            | Change::AccessRevoked(change)
+            | Change::FamilyEnded(FamilyChange { grant: change, .. }) => {
                 self.caches.grants.forget(&change.grant_id);
             }
             Change::ClientEpochMoved(change) | Change::ClientChanged(change) => {

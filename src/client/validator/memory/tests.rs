@@ -2,7 +2,8 @@
 
 use super::{super::ended::REMEMBERED, *};
 use crate::proto::v1::{
-    AccessTokenRevoked, ClientChanged, ClientEpochMoved, GrantEnded, SubjectEpochMoved, UserChanged,
+    AccessTokenRevoked, AncestorGrant, ClientChanged, ClientEpochMoved, GrantEnded,
+    SubjectEpochMoved, UserChanged,
 };
 
 const TTL: Duration = Duration::from_secs(60);
@@ -66,6 +67,35 @@ fn each_kind_of_revocation_ends_what_it_names_and_nothing_else() {
         keep(&memory, "a", memory.position()).expect("kept");
         memory.apply(std::slice::from_ref(&revocation), 0);
         assert_eq!(stands(&memory, "a"), !ends, "{revocation:?}");
+    }
+}
+
+#[test]
+fn an_end_of_a_grant_or_client_that_a_token_came_of_ends_its_answer() {
+    let events = [
+        (ended("login"), true),
+        (ended("between"), true),
+        (ended("other"), false),
+        (event(Event::ClientEpochMoved(client("app"))), true),
+        (event(Event::ClientChanged(changed("orders"))), true),
+        (event(Event::ClientEpochMoved(client("login"))), false),
+    ];
+    let ancestor = |grant_id: &str, client_id: &str| AncestorGrant {
+        grant_id: grant_id.into(),
+        client_id: client_id.into(),
+    };
+    for (revocation, ends) in events {
+        let memory = memory();
+        let ancestors = vec![ancestor("between", "orders"), ancestor("login", "app")];
+        let answer = IntrospectResponse { ancestors, ..answer("a") };
+        let found =
+            Found { since: memory.position(), feed_position: 0, asked: Moment(0), ttl: TTL };
+        let claims = memory.keep(memory.fingerprint("a"), &found, answer.clone()).expect("kept");
+        assert_eq!(claims.ancestors.len(), 2);
+        memory.apply(std::slice::from_ref(&revocation), 1);
+        assert_eq!(stands(&memory, "a"), !ends, "{revocation:?}");
+        let late = memory.keep(memory.fingerprint("b"), &found, answer);
+        assert_eq!(late.is_err(), ends, "on its way: {revocation:?}");
     }
 }
 

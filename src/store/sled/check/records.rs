@@ -9,7 +9,7 @@ use crate::{
         attempts::Attempts,
         client::Client,
         grant::Grant,
-        liveness::{ClientAndUser, is_over},
+        liveness::{ClientAndUser, Lineage, is_over},
         record::is_newer,
         subject::Subject,
         time::Timestamp,
@@ -51,7 +51,8 @@ impl Check {
         let (Ok(client), Ok(user)) = (client.readable(), user.readable()) else {
             return Ok(false);
         };
-        let parties = ClientAndUser { client: client.as_deref(), user: user.as_deref() };
+        let (client, user) = (client.as_deref(), user.as_deref());
+        let parties = ClientAndUser { client, user, lineage: Lineage::default() };
         Ok(is_over(grant, parties, Timestamp::default()))
     }
 

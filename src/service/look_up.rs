@@ -1,0 +1,105 @@
+//! Looks up the records that a token is judged by, in memory or in the store.
+
+use futures_util::future::{join, try_join_all};
+
+use super::{
+    Service,
+    token_records::{StoredAncestor, TokenRecords, ancestors},
+};
+use crate::{
+    domain::{
+        cause::Cause, delegation::Ancestor, error::Error, grant::Grant,
+        presented_token::PresentedToken,
+    },
+    store::{Records as _, Store, Stored},
+};
+
+impl<S: Store> Service<S> {
+    /// The records that `token` is judged by, if all of them lie in memory. They are good for "yes"
+    /// and for nothing else: later writes of another instance can be missing, so tokens that are
+    /// not active by them are judged by the store. Records in `known` were read for the same call
+    /// and are not looked up again.
+    pub(super) fn cached_records(
+        &self,
+        token: &PresentedToken,
+        known: Option<&TokenRecords>,
+    ) -> Option<TokenRecords> {
+        let grant = self.store.grants().cached(&token.grant_id())?;
+        let client = known.and_then(|known| known.client.as_ref());
+        let client = match client.filter(|client| client.id == grant.client_id) {
+            Some(client) => client.clone(),
+            None => self.store.clients().cached(&grant.client_id)?,
+        };
+        let user = match grant.subject.user_id() {
+            None => None,
+            Some(id) => Some(self.store.users().cached(&id)?),
+        };
+        let ancestors = ancestors(&grant).iter().map(|ancestor| self.cached_ancestor(ancestor));
+        let ancestors = ancestors.collect::<Option<_>>()?;
+        Some(TokenRecords { grant, client: Some(client), user, ancestors })
+    }
+
+    fn cached_ancestor(&self, ancestor: &Ancestor) -> Option<StoredAncestor> {
+        let grant = Some(self.store.grants().cached(&ancestor.grant_id)?);
+        let client = Some(self.store.clients().cached(&ancestor.client_id)?);
+        Some(StoredAncestor { grant, client })
+    }
+
+    /// The records that `token` is judged by, as the store has them; `None` when it is not one of
+    /// ours or its grant is gone.
+    pub(super) async fn token_records(
+        &self,
+        token: &PresentedToken,
+    ) -> Result<Option<TokenRecords>, Error> {
+        match self.grant_of(token).await? {
+            Some(grant) => self.records_with(grant).await.map(Some),
+            None => Ok(None),
+        }
+    }
+
+    /// The records of the parties of `grant`, and of the grants that it came of, beside its own.
+    pub(super) async fn records_with(&self, grant: Stored<Grant>) -> Result<TokenRecords, Error> {
+        let client = self.client(&grant.client_id).await?;
+        let user = match grant.subject.user_id() {
+            None => None,
+            Some(id) => self.user(id).await?,
+        };
+        let ancestors = ancestors(&grant).iter().map(|ancestor| self.ancestor(ancestor));
+        let ancestors = try_join_all(ancestors).await?;
+        Ok(TokenRecords { grant, client, user, ancestors })
+    }
+
+    async fn ancestor(&self, ancestor: &Ancestor) -> Result<StoredAncestor, Error> {
+        let read = join(self.grant(ancestor.grant_id), self.client(&ancestor.client_id)).await;
+        Ok(StoredAncestor { grant: read.0?, client: read.1? })
+    }
+
+    /// The grant that `token` names. Only a token that one of our keys made costs a store read.
+    pub(super) async fn grant_of(
+        &self,
+        token: &PresentedToken,
+    ) -> Result<Option<Stored<Grant>>, Error> {
+        if self.may_name_grant(token).await? {
+            self.grant(token.grant_id()).await
+        } else {
+            Ok(None)
+        }
+    }
+
+    /// Returns the cause for which no grant was found for `token`: no key of ours made it, or its
+    /// grant is gone.
+    pub(super) async fn why_unknown(&self, token: &PresentedToken) -> Result<Cause, Error> {
+        let genuine = self.may_name_grant(token).await?;
+        Ok(if genuine { Cause::UnknownGrant } else { Cause::Forged })
+    }
+
+    /// Returns whether a read can find the grant that `token` names: it is cached, or one of our
+    /// keys made the token.
+    pub(super) async fn may_name_grant(&self, token: &PresentedToken) -> Result<bool, Error> {
+        if self.store.grants().cached(&token.grant_id()).is_some() {
+            return Ok(true);
+        }
+        let keys = self.keys.load();
+        Ok(token.is_genuine(self.key_of(&keys, token).await?))
+    }
+}
