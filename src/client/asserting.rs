@@ -2,8 +2,8 @@
 
 use super::{ASSERTION_TYPE, Assertion};
 use crate::proto::v1::{
-    BatchIntrospectRequest, GetRevocationCursorRequest, IntrospectRequest, IssueTokenRequest,
-    RefreshTokenRequest, RevokeTokenRequest, WatchRevocationsRequest,
+    BatchIntrospectRequest, GetJwksRequest, GetRevocationCursorRequest, IntrospectRequest,
+    IssueTokenRequest, RefreshTokenRequest, RevokeTokenRequest, WatchRevocationsRequest,
 };
 
 /// A request that is sent again as it is.
@@ -38,3 +38,4 @@ impl Asserting for IntrospectRequest {}
 impl Asserting for BatchIntrospectRequest {}
 impl Asserting for WatchRevocationsRequest {}
 impl Asserting for GetRevocationCursorRequest {}
+impl Asserting for GetJwksRequest {}

@@ -9,10 +9,11 @@ use super::{
     retry::{Repeat, Retry},
 };
 use crate::proto::v1::{
-    BatchIntrospectRequest, BatchIntrospectResponse, GetRevocationCursorRequest,
-    GetRevocationCursorResponse, IntrospectRequest, IntrospectResponse, IssueTokenRequest,
-    IssueTokenResponse, RefreshTokenRequest, RefreshTokenResponse, RevokeTokenRequest,
-    WatchRevocationsRequest, WatchRevocationsResponse, token_service_client::TokenServiceClient,
+    BatchIntrospectRequest, BatchIntrospectResponse, GetJwksRequest, GetJwksResponse,
+    GetRevocationCursorRequest, GetRevocationCursorResponse, IntrospectRequest, IntrospectResponse,
+    IssueTokenRequest, IssueTokenResponse, RefreshTokenRequest, RefreshTokenResponse,
+    RevokeTokenRequest, WatchRevocationsRequest, WatchRevocationsResponse,
+    token_service_client::TokenServiceClient,
 };
 
 type Stub = TokenServiceClient<Channel>;
@@ -181,6 +182,17 @@ impl TokenClient {
     pub(super) async fn end_of_feed(&self) -> Result<GetRevocationCursorResponse, Error> {
         self.call(Repeat::Safely, GetRevocationCursorRequest {}, |mut stub, request| async move {
             stub.get_revocation_cursor(request).await
+        })
+        .await
+    }
+
+    /// Returns the public keys of signed access tokens.
+    ///
+    /// # Errors
+    /// Returns any [`Error`] except [`Error::Grant`] and [`Error::CursorOutOfRange`].
+    pub async fn get_jwks(&self) -> Result<GetJwksResponse, Error> {
+        self.call(Repeat::Safely, GetJwksRequest {}, |mut stub, request| async move {
+            stub.get_jwks(request).await
         })
         .await
     }

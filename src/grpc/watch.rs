@@ -13,6 +13,7 @@ use super::{convert, status};
 use crate::{
     domain::{
         change::{Change, ClientChange, FamilyChange, GrantChange, UserChange},
+        client::IntrospectReach,
         error::Error,
     },
     proto::v1::{self, revocation::Event},
@@ -102,6 +103,21 @@ fn response(batch: &NotificationBatch) -> v1::WatchRevocationsResponse {
         cursor: batch.cursor.to_text(),
         checkpoint: batch.checkpoint,
         feed_position: batch.cursor.position().0,
+        coverage: Some(coverage(batch)),
+    }
+}
+
+fn coverage(batch: &NotificationBatch) -> v1::WatchCoverage {
+    let reach = match batch.caller.reach {
+        IntrospectReach::Own => v1::WatchReach::Own,
+        IntrospectReach::Audience => v1::WatchReach::Audience,
+        IntrospectReach::Any => v1::WatchReach::Any,
+    };
+    v1::WatchCoverage {
+        complete_since: batch.complete_since.map(convert::timestamp),
+        time: Some(convert::timestamp(batch.time)),
+        client_id: batch.caller.client_id.to_string(),
+        reach: reach.into(),
     }
 }
 

@@ -115,7 +115,7 @@ pub use self::{
     trusted_issuers::{TrustedIssuer, TrustedIssuers},
     unattended::{Carried, Unattended},
     users::{CreateUser, UpdateUser, UserFilter, UserKey},
-    watch::{Event, Notification, NotificationBatch, Watch, WatchFrom},
+    watch::{Event, Notification, NotificationBatch, Watch, WatchCaller, WatchFrom},
 };
 use self::{
     backup::MOST_BACKUPS, client_check::ClientChecks, elapsed::Elapsed, fair_queue::FairQueue,

@@ -9,7 +9,7 @@ const EVENTS: u64 = 100_000;
 
 /// Younger events are kept in any number. Caches keep an answer for a minute at most, so a follower
 /// that was away for longer has nothing left that the feed could correct.
-const AGE: Duration = Duration::from_secs(10 * 60);
+pub(super) const AGE: Duration = Duration::from_secs(10 * 60);
 
 /// Observed positions of the feed. They begin with the process: nothing is trimmed in the first
 /// [`AGE`].

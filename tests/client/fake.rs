@@ -230,7 +230,14 @@ impl Fake {
         let checkpoint = std::mem::take(&mut watching.checkpoint);
         let cursor = world.cursor(watching.position);
         let feed_position = watching.position as u64;
-        Some(Ok(WatchRevocationsResponse { revocations, cursor, checkpoint, feed_position }))
+        let coverage = None;
+        Some(Ok(WatchRevocationsResponse {
+            revocations,
+            cursor,
+            checkpoint,
+            feed_position,
+            coverage,
+        }))
     }
 }
 

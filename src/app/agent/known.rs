@@ -54,6 +54,8 @@ impl Known {
                 ("remembered", counts.hits),
                 ("remembered_refusal", counts.remembered_refusals),
                 ("asked", counts.asked),
+                ("verified", counts.verified),
+                ("forged", counts.forged),
                 ("malformed", counts.malformed),
                 ("unanswered", counts.unanswered),
             ] {

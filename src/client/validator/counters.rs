@@ -22,6 +22,11 @@ pub struct Counts {
     pub remembered_refusals: u64,
     /// Number of questions to the server.
     pub asked: u64,
+    /// Number of signed tokens accepted at first sight, without a question.
+    pub verified: u64,
+    /// Number of signed tokens rejected without a question because no key of the server made them, or it
+    /// made them for something else.
+    pub forged: u64,
     /// Number of tokens rejected without a question because their text is not that of an access
     /// token.
     pub malformed: u64,
@@ -46,6 +51,8 @@ pub(super) struct Counters {
     hits: [Cell; HIT_CELLS],
     pub(super) remembered_refusals: AtomicU64,
     pub(super) asked: AtomicU64,
+    pub(super) verified: AtomicU64,
+    pub(super) forged: AtomicU64,
     pub(super) malformed: AtomicU64,
     pub(super) overtaken: AtomicU64,
     pub(super) unkept: AtomicU64,
@@ -76,6 +83,8 @@ impl Counters {
             hits: self.hits.iter().map(|cell| read(&cell.0)).sum(),
             remembered_refusals: read(&self.remembered_refusals),
             asked: read(&self.asked),
+            verified: read(&self.verified),
+            forged: read(&self.forged),
             malformed: read(&self.malformed),
             overtaken: read(&self.overtaken),
             unkept: read(&self.unkept),

@@ -67,11 +67,11 @@ fn lost(error: &Error) -> bool {
 
 /// Resumes or starts the watch, and applies its messages until it breaks.
 async fn watch(session: &Session, heard: &mut bool) -> Result<Infallible, Error> {
-    let cursor = match session.freshness.cursor() {
-        Some(cursor) => cursor,
+    let (cursor, snapshot) = match session.freshness.cursor() {
+        Some(cursor) => (cursor.into(), false),
         None => begin(session).await?,
     };
-    let request = WatchRevocationsRequest { cursor: cursor.into(), ..Default::default() };
+    let request = WatchRevocationsRequest { cursor, snapshot };
     let mut stream = audible(session.client.watch_revocations(request)).await?;
     loop {
         let response = audible(async { Ok(stream.message().await?) }).await?;
@@ -83,24 +83,36 @@ async fn watch(session: &Session, heard: &mut bool) -> Result<Infallible, Error>
     }
 }
 
-/// Starts at the current end of the feed, since memory is empty.
-async fn begin(session: &Session) -> Result<Cursor, Error> {
+/// Starts at the current end of the feed, since memory is empty: returns its cursor. If signed tokens are
+/// judged at first sight, starts earlier, at the snapshot, and the first response has the cursor.
+async fn begin(session: &Session) -> Result<(String, bool), Error> {
     let end = session.client.end_of_feed().await?;
     let cursor = Cursor::new(end.cursor);
     let cursor = cursor.ok_or_else(|| Status::unknown("a cursor without an order"))?;
     // Order matters: answers to questions from before the cursor can lack earlier revocations.
     session.memory.begin(end.feed_position);
+    if session.judges() {
+        return Ok((String::new(), true));
+    }
     session.freshness.begin(cursor.clone());
-    Ok(cursor)
+    Ok((cursor.into(), false))
 }
 
 fn apply(session: &Session, response: WatchRevocationsResponse) {
     let WatchRevocationsResponse { revocations, cursor, feed_position, .. } = response;
+    let WatchRevocationsResponse { checkpoint, coverage, .. } = response;
+    let time = session.cover(coverage);
     // Order matters: the cursor proves that these were applied.
-    session.memory.apply(&revocations, feed_position);
+    session.memory.apply(&revocations, feed_position, time);
     session.counters.applied(revocations.len());
-    if let Some(cursor) = Cursor::new(cursor) {
+    if checkpoint {
+        session.memory.reached(time);
+    }
+    let Some(cursor) = Cursor::new(cursor) else { return };
+    if session.freshness.cursor().is_some() {
         session.freshness.applied(cursor);
+    } else {
+        session.freshness.begin(cursor);
     }
 }
 

@@ -8,7 +8,7 @@ use std::{sync::Arc, time::Duration};
 use super::{
     bounded::Bounded,
     clock::Moment,
-    ended::{Ended, Name, Order, Position},
+    ended::{Ended, EventTime, Name, Order, Position},
     fingerprint::{Fingerprint, Fingerprints},
     packed::{Packed, facts},
 };
@@ -51,6 +51,17 @@ pub(super) struct Found {
     pub(super) asked: Moment,
     /// Time for which the answer can be used after the question.
     pub(super) ttl: Duration,
+}
+
+/// A signed token whose signature was verified.
+#[cfg(feature = "jwt")]
+pub(super) struct Signed {
+    /// Facts of the token.
+    pub(super) facts: IntrospectResponse,
+    /// Time of its issue, in seconds since 1970.
+    pub(super) issue_time: u32,
+    /// Time of its expiry, since 1970.
+    pub(super) expire_time: Duration,
 }
 
 /// The reason for an answer that is not stored.
@@ -166,7 +177,7 @@ impl Memory {
         let claims = Arc::new(Claims::from(answer));
         let order = self.ended.order();
         if !self.ended.spares(found.since, each())
-            || self.ended.named_beyond(found.feed_position, each())
+            || self.ended.named_beyond(&order, found.feed_position, each())
         {
             return Err(NotKept::Overtaken);
         }
@@ -180,6 +191,41 @@ impl Memory {
             self.answers.insert(token, answer);
         }
         Ok(claims)
+    }
+
+    /// Remembers a signed token that is seen for the first time until `end`, unless a revocation can
+    /// concern it.
+    #[cfg(feature = "jwt")]
+    pub(super) fn keep_signed(
+        &self,
+        token: Fingerprint,
+        signed: Signed,
+        end: Moment,
+    ) -> Option<Arc<Claims>> {
+        let Signed { facts, issue_time, .. } = signed;
+        let names = self.names(&facts);
+        let packed = Packed::of(&names, &facts);
+        let order = self.ended.order();
+        if !self.ended.spares_issued(&order, issue_time, names.into_iter()) {
+            return None;
+        }
+        // Nothing but the proof of memory trusts it: no question was asked.
+        let (asked, since) = (Moment(0), self.ended.position());
+        self.answers.insert(token, Answer { packed, asked, end, since });
+        Some(Arc::new(Claims::from(facts)))
+    }
+
+    /// Removes every active token, but nothing that was revoked.
+    #[cfg(feature = "jwt")]
+    pub(super) fn forget_answers(&self) {
+        let _order = self.ended.order();
+        self.answers.clear();
+        self.decoded.clear();
+    }
+
+    /// Notes that every revocation since `time` comes, or has come.
+    pub(super) fn complete_since(&self, time: EventTime) {
+        self.ended.order().complete_since(time);
     }
 
     /// Returns the names whose revocation ends an answer: those of its grant, and of the grants that this one
@@ -204,10 +250,13 @@ impl Memory {
     }
 
     /// Removes the answers that revocations name, here and on their way. The revocations' positions
-    /// in the feed are at most `feed_position`.
-    pub(super) fn apply(&self, revocations: &[Revocation], feed_position: u64) {
+    /// in the feed are at most `feed_position`, and their times at most `time` unless they state others.
+    pub(super) fn apply(&self, revocations: &[Revocation], feed_position: u64, time: EventTime) {
         let mut order = self.ended.order();
         for revocation in revocations {
+            let stated = revocation.event_time.as_ref().map(|time| time.seconds);
+            let stated = stated.and_then(|seconds| u32::try_from(seconds).ok()).map(EventTime);
+            let time = order.reach(stated.unwrap_or(time));
             let name = match &revocation.event {
                 Some(Event::GrantEnded(event)) => self.ended.name("grant", &event.grant_id),
                 Some(Event::AccessTokenRevoked(event)) => self.ended.name("grant", &event.grant_id),
@@ -217,28 +266,34 @@ impl Memory {
                 Some(Event::ClientChanged(event)) => self.ended.name("client", &event.client_id),
                 // A kind that this version does not know can concern any token.
                 None => {
-                    self.forget(&mut order, feed_position);
+                    let complete = order.is_complete().then_some(time);
+                    self.forget(&mut order, feed_position, complete);
                     continue;
                 }
             };
-            self.ended.end(&mut order, name, feed_position);
+            self.ended.end(&mut order, name, feed_position, time);
         }
+    }
+
+    /// Notes that no revocation that comes has happened before `time`.
+    pub(super) fn reached(&self, time: EventTime) {
+        self.ended.order().reach(time);
     }
 
     /// Removes every active token: the feed is followed from `feed_position` on.
     pub(super) fn begin(&self, feed_position: u64) {
-        self.forget(&mut self.ended.order(), feed_position);
+        self.forget(&mut self.ended.order(), feed_position, None);
     }
 
     /// Removes every active token, and invalidates every answer on its way.
     pub(super) fn forget_all(&self) {
         // The positions of another feed can start at zero again.
-        self.forget(&mut self.ended.order(), 0);
+        self.forget(&mut self.ended.order(), 0, None);
     }
 
-    fn forget(&self, order: &mut Order, feed_position: u64) {
+    fn forget(&self, order: &mut Order, feed_position: u64, complete: Option<EventTime>) {
         // Answers to earlier questions are not stored any more.
-        self.ended.end_all(order, feed_position);
+        self.ended.end_all(order, feed_position, complete);
         self.answers.clear();
         self.decoded.clear();
     }

@@ -7,8 +7,12 @@ mod cursor;
 mod ended;
 mod fault;
 mod fingerprint;
+#[cfg_attr(not(feature = "jwt"), path = "no_first_sight.rs")]
+mod first_sight;
 mod flight;
 mod follow;
+#[cfg(feature = "jwt")]
+mod follow_keys;
 mod freshness;
 mod memory;
 mod options;
@@ -65,18 +69,58 @@ impl Validator {
         Self::following(Self::with(client, options, DECODED))
     }
 
-    /// Starts like [`Self::start`], and takes a third of the memory for the tokens that are used most,
-    /// whose claims it decodes at each use.
+    /// Starts like [`Self::start`], and judges signed access tokens of `issuer` (RFC 9068) itself at their
+    /// first use, by the server's public keys and the revocations since the token was issued. The claims are
+    /// those of the token: without the user's name, and with the attributes that the client's signed tokens
+    /// show. Forged and expired tokens, and those that the client may not introspect, are refused without a
+    /// question.
+    ///
+    /// The server is asked about a token that was issued earlier than ten minutes before the validator
+    /// started, or before the server did; about one whose grant, subject or client is named by a revocation
+    /// that came after its issue, or two seconds before; and while the feed is not followed. A signing key
+    /// that the server has removed verifies for up to 10 s more. A token that a refresh has replaced passes
+    /// until its own expiry.
+    ///
+    /// # Panics
+    /// Panics outside a tokio runtime, since it spawns tasks.
+    #[cfg(feature = "jwt")]
+    pub fn start_judging(client: TokenClient, options: Options, issuer: String) -> Self {
+        Self::judging(client, options, issuer, DECODED)
+    }
+
+    #[cfg(feature = "jwt")]
+    fn judging(client: TokenClient, options: Options, issuer: String, decoded: usize) -> Self {
+        let session = Self::session(client, options, decoded);
+        let first_sight = Some(first_sight::FirstSight::of(issuer));
+        let session = Arc::new(Session { first_sight, ..session });
+        let mut tasks = Self::tasks(&session);
+        tasks.spawn(follow_keys::follow_keys(Arc::clone(&session)));
+        Self { session, _tasks: Arc::new(tasks) }
+    }
+
+    /// Starts for an agent, which shows most tokens rarely: takes a third of the memory for the tokens that are
+    /// used most, whose claims it decodes at each use. With an issuer it judges signed tokens itself.
     #[cfg(feature = "server")]
-    pub(crate) fn start_compact(client: TokenClient, options: Options) -> Self {
-        Self::following(Self::with(client, options, 0))
+    pub(crate) fn start_compact(
+        client: TokenClient,
+        options: Options,
+        issuer: Option<String>,
+    ) -> Self {
+        match issuer {
+            None => Self::following(Self::with(client, options, 0)),
+            Some(issuer) => Self::judging(client, options, issuer, 0),
+        }
     }
 
     fn following(asking: Self) -> Self {
+        Self { _tasks: Arc::new(Self::tasks(&asking.session)), ..asking }
+    }
+
+    fn tasks(session: &Arc<Session>) -> JoinSet<()> {
         let mut tasks = JoinSet::new();
-        tasks.spawn(follow::follow(Arc::clone(&asking.session)));
-        tasks.spawn(follow::prove(Arc::clone(&asking.session)));
-        Self { _tasks: Arc::new(tasks), ..asking }
+        tasks.spawn(follow::follow(Arc::clone(session)));
+        tasks.spawn(follow::prove(Arc::clone(session)));
+        tasks
     }
 
     /// Asks `client` about each active token and follows no feed. It is for the client of an agent, which
@@ -87,9 +131,13 @@ impl Validator {
     }
 
     fn with(client: TokenClient, options: Options, decoded: usize) -> Self {
+        Self { session: Arc::new(Self::session(client, options, decoded)), _tasks: Arc::default() }
+    }
+
+    fn session(client: TokenClient, options: Options, decoded: usize) -> Session {
         let Options { entries, refusals, .. } = options;
         let room = Room { answers: entries, refusals, decoded: decoded.min(entries) };
-        let session = Arc::new(Session {
+        Session {
             client,
             clock: Clock::start(),
             memory: Memory::new(room),
@@ -98,8 +146,8 @@ impl Validator {
             counters: Counters::default(),
             last_error: LastError::default(),
             options,
-        });
-        Self { session, _tasks: Arc::default() }
+            first_sight: None,
+        }
     }
 
     /// Returns the claims of `token`.

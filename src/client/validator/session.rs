@@ -5,11 +5,15 @@ use std::{sync::Arc, time::Duration};
 use backon::BackoffBuilder as _;
 use tokio::time::{sleep, timeout};
 
+#[cfg(feature = "jwt")]
+use super::first_sight::Judgement;
 use super::{
     clock::{Clock, Moment},
     counters::{Counters, count},
+    ended::EventTime,
     fault::LastError,
     fingerprint::Fingerprint,
+    first_sight::FirstSight,
     flight::Flights,
     freshness::Freshness,
     memory::{Answer, Found, Memory, NotKept},
@@ -17,7 +21,7 @@ use super::{
 };
 use crate::{
     client::{Claims, Error, Limits, TokenClient, retry},
-    proto::v1::{IntrospectRequest, TokenKind},
+    proto::v1::{IntrospectRequest, TokenKind, WatchCoverage},
 };
 
 /// Prefix of every access token.
@@ -59,12 +63,14 @@ pub(super) struct Session {
     pub(super) flights: Flights<Result<Arc<Claims>, Refusal>>,
     pub(super) counters: Counters,
     pub(super) last_error: LastError,
+    /// `None` if the server is asked about signed tokens too.
+    pub(super) first_sight: Option<FirstSight>,
 }
 
 impl Session {
     /// Returns the result from memory, or the fingerprint to ask the server about.
-    pub(super) fn recall(&self, token: &str) -> Result<Result<Arc<Claims>, Refusal>, Fingerprint> {
-        let token = self.memory.fingerprint(token);
+    pub(super) fn recall(&self, text: &str) -> Result<Result<Arc<Claims>, Refusal>, Fingerprint> {
+        let token = self.memory.fingerprint(text);
         let now = self.clock.now();
         // Order matters: see `Freshness::until`.
         let proven = self.freshness.until();
@@ -77,7 +83,53 @@ impl Session {
             count(&self.counters.remembered_refusals);
             return Ok(Err(Refusal::Inactive));
         }
+        #[cfg(feature = "jwt")]
+        if let Some(judged) = self.judge(token, text, now, proven) {
+            return Ok(judged);
+        }
         Err(token)
+    }
+
+    /// Judges a signed token that is not in memory, whose proof ends at `proven`. `None` for any other token,
+    /// and if the server must be asked.
+    #[cfg(feature = "jwt")]
+    fn judge(
+        &self,
+        token: Fingerprint,
+        text: &str,
+        now: Moment,
+        proven: Moment,
+    ) -> Option<Result<Arc<Claims>, Refusal>> {
+        let sight = self.first_sight.as_ref().filter(|_| is_signed(text))?;
+        match sight.judge(text, now)? {
+            Judgement::Forged => count(&self.counters.forged),
+            _ if now > proven => return None,
+            Judgement::Refused => {}
+            Judgement::Good { signed, left } => {
+                let claims = self.memory.keep_signed(token, *signed, now.after(left))?;
+                count(&self.counters.verified);
+                return Some(Ok(claims));
+            }
+        }
+        self.memory.refuse(token, now.after(self.options.refusal_ttl));
+        Some(Err(Refusal::Inactive))
+    }
+
+    /// Returns `true` if signed tokens are judged at first sight.
+    pub(super) const fn judges(&self) -> bool {
+        self.first_sight.is_some()
+    }
+
+    /// Notes the extent of the watch, as a response states it. Returns the time of its events.
+    pub(super) fn cover(&self, coverage: Option<WatchCoverage>) -> EventTime {
+        let Some(coverage) = coverage else { return EventTime::UNKNOWN };
+        if let Some(sight) = &self.first_sight {
+            let begin = |time| self.memory.complete_since(EventTime(time));
+            sight.note(&coverage, self.clock.now(), begin);
+        }
+        let seconds = coverage.time.map(|time| time.seconds);
+        let seconds = seconds.and_then(|seconds| u32::try_from(seconds).ok());
+        seconds.map_or(EventTime::UNKNOWN, EventTime)
     }
 
     /// Returns the time until which the answer itself or the watch proves it.
@@ -177,7 +229,7 @@ fn is_access_token(text: &str) -> bool {
 }
 
 /// Returns `true` if the text has the form of a signed JWT (RFC 7515 §3.1). The server verifies it.
-fn is_signed(text: &str) -> bool {
+pub(super) fn is_signed(text: &str) -> bool {
     let legal = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.');
     let dots = || text.bytes().filter(|byte| *byte == b'.').count();
     let sized = text.starts_with(SIGNED_PREFIX) && text.len() <= MAX_SIGNED_BYTES;

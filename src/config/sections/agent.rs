@@ -108,6 +108,13 @@ section! {
         max_staleness: Duration = within(200 * MILLISECOND..=HOUR)
             .or(2 * SECOND)
             .agent_flag("max-staleness", "DURATION"),
+        /// The issuer of signed access tokens, which the agent then verifies itself at their first use.
+        ///
+        /// It is the server's `http.issuer`. Without it the server is asked about each of them once.
+        issuer: Option<String> = text("a URL", address::issuer, String::clone)
+            .optional()
+            .agent_flag("issuer", "URL")
+            .example("https://tokens.example.internal"),
         /// Issue access tokens of the client to everybody who may ask.
         ///
         /// The service beside the agent needs no credentials: it calls `IssueToken` by client credentials,

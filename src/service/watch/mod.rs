@@ -19,6 +19,7 @@
 //! *A checkpoint is no promise of the past.* It says that the end of the feed was looked up after
 //! the checkpoint before it was handed out, and that the watch has come to that end.
 
+mod batch;
 mod event;
 mod feed;
 mod follow;
@@ -34,14 +35,17 @@ use tokio::{
     time::{Instant, sleep_until, timeout_at},
 };
 
-pub use self::event::Event;
 pub(super) use self::watching::Watching;
+pub use self::{
+    batch::{Notification, NotificationBatch, WatchCaller},
+    event::Event,
+};
 use self::{
     event::{Holders, Visibility},
     feed::{FeedState, FeedTail, PAGE},
     positions::WatcherSlot,
 };
-use super::{Caller, Credentials, Cursor, Service, holder::Holder};
+use super::{Caller, Credentials, Cursor, Service, holder::Holder, retention};
 use crate::{
     domain::{client::IntrospectReach, error::Error, time::Timestamp},
     store::{FeedError, Sequence, Store, StoreId},
@@ -84,26 +88,10 @@ pub struct Watch {
     begun: bool,
     next_checkpoint: Instant,
     place: WatcherSlot,
-}
-
-/// One batch of a watch.
-#[derive(Clone, Debug)]
-pub struct NotificationBatch {
-    /// Notifications, in order: at most 512.
-    pub notifications: Vec<Notification>,
-    /// Everything up to here that the caller may see has been passed on.
-    pub cursor: Cursor,
-    /// True if that was the end of the feed at some moment since the last checkpoint.
-    pub checkpoint: bool,
-}
-
-/// One notification.
-#[derive(Clone, Debug)]
-pub enum Notification {
-    /// The event.
-    Event(Arc<Event>),
-    /// That any answer may be wrong, and when that came to be.
-    Everything(Option<Timestamp>),
+    /// Of a watch from the beginning, until its first batch.
+    complete_since: Option<Timestamp>,
+    /// The caller's reach when its last page was looked at.
+    caller: WatchCaller,
 }
 
 /// Notifications of the first events of a page.
@@ -128,6 +116,8 @@ impl<S: Store> Service<S> {
         if self.watching.feed.is_closed() {
             return Err(Error::UNAVAILABLE);
         }
+        // Order matters: events that are trimmed after this moment are no younger.
+        let complete_since = (from == WatchFrom::Kept).then(|| self.kept_since());
         let store = self.store.id();
         let first_round = self.watching.feed.rounds();
         let tails = self.watching.feed.join();
@@ -147,6 +137,11 @@ impl<S: Store> Service<S> {
             begun: false,
             next_checkpoint: Instant::now(),
             place: self.watching.places.take(Holder::client(caller.id()), position)?,
+            complete_since,
+            caller: WatchCaller {
+                client_id: caller.id().clone(),
+                reach: caller.client().introspect,
+            },
         })
     }
 
@@ -191,8 +186,14 @@ impl<S: Store> Service<S> {
             // A caller that waits for a search sees that the watch goes on.
             if !notifications.is_empty() || due || paused {
                 let checkpoint = watch.checkpoint(self.watching.feed.rounds());
-                let cursor = Cursor::new(watch.store, watch.position);
-                return Ok(NotificationBatch { notifications, cursor, checkpoint });
+                return Ok(NotificationBatch {
+                    notifications,
+                    cursor: Cursor::new(watch.store, watch.position),
+                    checkpoint,
+                    complete_since: watch.complete_since.take(),
+                    time: self.now(),
+                    caller: watch.caller.clone(),
+                });
             }
         }
     }
@@ -225,6 +226,7 @@ impl<S: Store> Service<S> {
         let until = Instant::now() + HEARTBEAT;
         let caller = self.identify(&watch.credentials).await?;
         let now = caller.client().introspect;
+        watch.caller.reach = now;
         // Kept aside until the page is done: a dropped call gets the page again.
         let mut reach = watch.reach.max(now);
         for event in page.iter().filter(|event| event.takes_a_search(caller.id(), reach)) {
@@ -256,6 +258,12 @@ impl<S: Store> Service<S> {
     async fn holders(&self, event: &Event) -> Result<Arc<Holders>, Error> {
         let finding = self.watching.searches.find(&self.store, event.sequence(), event.change());
         finding.await.map_err(|error| self.read_failed(error))
+    }
+
+    /// Returns the time since which the feed has every event. A feed that this process has opened with a
+    /// restored store has those since then.
+    fn kept_since(&self) -> Timestamp {
+        self.now().before(retention::AGE.min(self.clock.age()))
     }
 
     /// Returns the start of a watch; `None` for the end.

@@ -1,6 +1,9 @@
 //! Tests of answers that are stored, are overtaken by a revocation, or are removed.
 
-use super::{super::ended::REMEMBERED, *};
+use super::{
+    super::ended::{EventTime, REMEMBERED},
+    *,
+};
 use crate::proto::v1::{
     AccessTokenRevoked, AncestorGrant, ClientChanged, ClientEpochMoved, GrantEnded,
     SubjectEpochMoved, UserChanged,
@@ -65,7 +68,7 @@ fn each_kind_of_revocation_ends_what_it_names_and_nothing_else() {
     for (revocation, ends) in events {
         let memory = memory();
         keep(&memory, "a", memory.position()).expect("kept");
-        memory.apply(std::slice::from_ref(&revocation), 0);
+        memory.apply(std::slice::from_ref(&revocation), 0, EventTime(100));
         assert_eq!(stands(&memory, "a"), !ends, "{revocation:?}");
     }
 }
@@ -92,7 +95,7 @@ fn an_end_of_a_grant_or_client_that_a_token_came_of_ends_its_answer() {
             Found { since: memory.position(), feed_position: 0, asked: Moment(0), ttl: TTL };
         let claims = memory.keep(memory.fingerprint("a"), &found, answer.clone()).expect("kept");
         assert_eq!(claims.ancestors.len(), 2);
-        memory.apply(std::slice::from_ref(&revocation), 1);
+        memory.apply(std::slice::from_ref(&revocation), 1, EventTime(100));
         assert_eq!(stands(&memory, "a"), !ends, "{revocation:?}");
         let late = memory.keep(memory.fingerprint("b"), &found, answer);
         assert_eq!(late.is_err(), ends, "on its way: {revocation:?}");
@@ -123,7 +126,7 @@ fn changed(id: &str) -> ClientChanged {
 fn an_answer_loses_to_a_revocation_that_was_applied_while_it_was_on_its_way() {
     let memory = memory();
     let since = memory.position();
-    memory.apply(&[ended("a")], 0);
+    memory.apply(&[ended("a")], 0, EventTime(100));
     keep(&memory, "a", since).expect_err("overtaken");
     assert!(!stands(&memory, "a"));
     keep(&memory, "b", since).expect("another grant");
@@ -136,7 +139,7 @@ fn an_answer_loses_to_more_revocations_than_are_remembered() {
     let memory = memory();
     let since = memory.position();
     for _ in 0..=REMEMBERED {
-        memory.apply(&[ended("b")], 0);
+        memory.apply(&[ended("b")], 0, EventTime(100));
     }
     keep(&memory, "a", since).expect_err("overtaken by who knows what");
 }
@@ -148,7 +151,7 @@ fn an_answer_loses_to_forgetting_everything_and_later_revocations_change_nothing
     let since = memory.position();
     memory.forget_all();
     assert!(!stands(&memory, "a"));
-    memory.apply(&[ended("x"), ended("y"), ended("z")], 0);
+    memory.apply(&[ended("x"), ended("y"), ended("z")], 0, EventTime(100));
     keep(&memory, "a", since).expect_err("overtaken");
 }
 
@@ -156,7 +159,7 @@ fn an_answer_loses_to_forgetting_everything_and_later_revocations_change_nothing
 fn an_answer_of_an_instance_that_is_behind_a_revocation_of_it_is_asked_for_again() {
     let memory = memory();
     memory.begin(3);
-    memory.apply(&[ended("a"), ended("b")], 5);
+    memory.apply(&[ended("a"), ended("b")], 5, EventTime(100));
     let behind = keep_at(&memory, "a", 4);
     assert!(matches!(behind, Err(NotKept::Overtaken)), "{behind:?}");
     assert!(!stands(&memory, "a"));
@@ -179,13 +182,13 @@ fn an_answer_that_may_lack_what_is_not_remembered_is_told_and_not_kept() {
         // More revocations than are remembered, and then one of unknown kind.
         for _ in 0..=REMEMBERED {
             floor += 1;
-            memory.apply(&[ended("b")], floor);
+            memory.apply(&[ended("b")], floor, EventTime(100));
         }
         let told = keep_at(&memory, "a", floor - REMEMBERED as u64 - 1);
         assert!(matches!(told, Err(NotKept::Behind(_))), "{told:?}");
         keep_at(&memory, "a", floor - REMEMBERED as u64).expect("what it may lack is remembered");
         floor += 1;
-        memory.apply(&[Revocation::default()], floor);
+        memory.apply(&[Revocation::default()], floor, EventTime(100));
     }
 }
 
@@ -193,7 +196,7 @@ fn an_answer_that_may_lack_what_is_not_remembered_is_told_and_not_kept() {
 fn another_feed_begins_at_its_own_position() {
     let memory = memory();
     memory.begin(1_000);
-    memory.apply(&[ended("a")], 1_001);
+    memory.apply(&[ended("a")], 1_001, EventTime(100));
     memory.forget_all();
     keep_at(&memory, "a", 0).expect("nothing is followed");
     memory.begin(2);
@@ -206,7 +209,7 @@ fn grants_of_one_user_end_together() {
     let memory = memory();
     keep(&memory, "a", memory.position()).expect("kept");
     keep(&memory, "b", memory.position()).expect("kept");
-    memory.apply(&[event(Event::SubjectEpochMoved(subject("usr_1")))], 0);
+    memory.apply(&[event(Event::SubjectEpochMoved(subject("usr_1")))], 0, EventTime(100));
     assert!(!stands(&memory, "a") && !stands(&memory, "b"));
 }
 
