@@ -144,11 +144,11 @@ def measure(given: argparse.Namespace, folder: Path) -> dict:
 
 def main() -> None:
     """Reads the command line, measures and prints."""
-    told = parser(__doc__, seconds=10, rounds=3)
-    told.add_argument("--bare", default=f"{RELEASE}/examples/bare_server")
-    told.add_argument("--http-load", default=f"{RELEASE}/examples/http_load")
-    told.add_argument("--remembered", type=int, default=100_000, help="tokens of which memory is measured")
-    given = told.parse_args()
+    options = parser(__doc__, seconds=10, rounds=3)
+    options.add_argument("--bare", default=f"{RELEASE}/examples/bare_server")
+    options.add_argument("--http-load", default=f"{RELEASE}/examples/http_load")
+    options.add_argument("--remembered", type=int, default=100_000, help="tokens of which memory is measured")
+    given = options.parse_args()
     with tempfile.TemporaryDirectory(dir=given.dir) as folder:
         figures = measure(given, Path(folder))
     seen = figures["memory"]

@@ -85,12 +85,12 @@ def expiry(given: argparse.Namespace, folder: Path) -> dict:
 
 def main() -> None:
     """Reads the command line, measures and prints."""
-    told = parser(__doc__, seconds=5, rounds=3)
-    told.add_argument("--mass-expiry", default=f"{RELEASE}/examples/mass_expiry")
-    told.add_argument("--expiring", type=int, default=200_000, help="grants that expire at once")
-    told.add_argument("--rate", type=int, default=2000, help="introspections a second")
-    told.add_argument("--tokens", type=int, default=20_000)
-    given = told.parse_args()
+    options = parser(__doc__, seconds=5, rounds=3)
+    options.add_argument("--mass-expiry", default=f"{RELEASE}/examples/mass_expiry")
+    options.add_argument("--expiring", type=int, default=200_000, help="grants that expire at once")
+    options.add_argument("--rate", type=int, default=2000, help="introspections a second")
+    options.add_argument("--tokens", type=int, default=20_000)
+    given = options.parse_args()
     with tempfile.TemporaryDirectory(dir=given.dir) as folder:
         server = Jeton(given.program, Path(folder))
         rows = [compare(given, server, burden) for burden in (Storm, Backups)]

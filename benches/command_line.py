@@ -8,16 +8,16 @@ RELEASE = "target/release"
 
 
 def parser(description: str, seconds: int | None = None, rounds: int | None = None) -> argparse.ArgumentParser:
-    """Answers what every measurement can be told, and for how long or how often it measures, if that is to be told."""
-    told = argparse.ArgumentParser(description=description.splitlines()[0])
-    told.add_argument("--program", default=f"{RELEASE}/jeton")
+    """Makes the parser of what every measurement takes; seconds and rounds only where they have a default."""
+    options = argparse.ArgumentParser(description=description.splitlines()[0])
+    options.add_argument("--program", default=f"{RELEASE}/jeton")
     if seconds is not None:
-        told.add_argument("--seconds", type=int, default=seconds, help="counted seconds of each load")
+        options.add_argument("--seconds", type=int, default=seconds, help="counted seconds of each load")
     if rounds is not None:
-        told.add_argument("--rounds", type=int, default=rounds, help="turns of each")
-    told.add_argument("--dir", help="where the stores lie; a temporary folder by default")
-    told.add_argument("--output", choices=("text", "json"), default="text")
-    return told
+        options.add_argument("--rounds", type=int, default=rounds, help="turns of each")
+    options.add_argument("--dir", help="where the stores lie; a temporary folder by default")
+    options.add_argument("--output", choices=("text", "json"), default="text")
+    return options
 
 
 def show(given: argparse.Namespace, figures: object, lines: Iterable[str]) -> None:

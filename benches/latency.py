@@ -35,10 +35,10 @@ def measure(given: argparse.Namespace, servers: list[Jeton | Bare]) -> list[dict
 
 def main() -> None:
     """Reads the command line, measures and prints."""
-    told = parser(__doc__, seconds=3)
-    told.add_argument("--bare", default=f"{RELEASE}/examples/bare_server")
-    told.add_argument("--connections", default="1,8,64,256")
-    given = told.parse_args()
+    options = parser(__doc__, seconds=3)
+    options.add_argument("--bare", default=f"{RELEASE}/examples/bare_server")
+    options.add_argument("--connections", default="1,8,64,256")
+    given = options.parse_args()
     with tempfile.TemporaryDirectory(dir=given.dir) as folder:
         jeton = Jeton(given.program, Path(folder))
         servers = [jeton, Bare(given.bare, jeton)]

@@ -66,10 +66,10 @@ def measure(given: argparse.Namespace, server: Jeton) -> dict:
 
 def main() -> None:
     """Reads the command line, measures and prints."""
-    told = parser(__doc__, seconds=5, rounds=3)
-    told.add_argument("--raw", default=f"{RELEASE}/examples/raw_argon2")
-    told.add_argument("--rate", type=int, default=500, help="introspections a second")
-    given = told.parse_args()
+    options = parser(__doc__, seconds=5, rounds=3)
+    options.add_argument("--raw", default=f"{RELEASE}/examples/raw_argon2")
+    options.add_argument("--rate", type=int, default=500, help="introspections a second")
+    given = options.parse_args()
     with tempfile.TemporaryDirectory(dir=given.dir) as folder:
         server = Jeton(given.program, Path(folder))
         seen = measure(given, server)

@@ -1,5 +1,6 @@
 """The pictures that the figures of the measurements make."""
 
+from bars import Bars
 from chart import Chart
 
 QUANTILES = (("p50", "p50"), ("p99", "p99"), ("p999", "p99.9"))
@@ -49,9 +50,19 @@ def burdened(figures: list[dict]) -> Chart:
     )
 
 
-def charts(taken: dict) -> dict[str, Chart]:
+def peers(figures: list[dict]) -> Bars:
+    """Answers a picture of jeton beside other token services."""
+    groups = {
+        seen["name"]: {name: call["per_second"] for name, call in seen["calls"].items()} for seen in figures
+    }
+    return Bars("Calls answered in a second on one core, by powers of ten", "/s", groups)
+
+
+def charts(taken: dict) -> dict[str, Chart | Bars]:
     """Answers the pictures that the figures make, by file name."""
-    made = {}
+    made: dict[str, Chart | Bars] = {}
+    if "peers" in taken:
+        made["benchmarks-peers"] = peers(taken["peers"]["figures"])
     if "volume" in taken:
         rows = taken["volume"]["figures"]
         lines = {"all in memory": [(row["grants"], row["per_second"]) for row in rows]}

@@ -127,11 +127,11 @@ def measure(given: argparse.Namespace, services: Services, name: str) -> dict:
 
 def main() -> None:
     """Reads the command line, measures and prints."""
-    told = parser(__doc__, seconds=5, rounds=5)
-    told.add_argument("--bare", default=f"{RELEASE}/examples/bare_server")
-    told.add_argument("--http-load", default=f"{RELEASE}/examples/http_load")
-    told.add_argument("--tools", default="target/tools/proxies", help="where tests/proxies.sh has installed them")
-    given = told.parse_args()
+    options = parser(__doc__, seconds=5, rounds=5)
+    options.add_argument("--bare", default=f"{RELEASE}/examples/bare_server")
+    options.add_argument("--http-load", default=f"{RELEASE}/examples/http_load")
+    options.add_argument("--tools", default="target/tools/proxies", help="where tests/proxies.sh has installed them")
+    given = options.parse_args()
     with tempfile.TemporaryDirectory(dir=given.dir) as folder:
         services = Services(given, Path(folder))
         try:

@@ -1,10 +1,10 @@
-"""Runs every measurement beside this file and writes what came out into docs/benchmarks.md.
+"""Runs every measurement beside this file and writes what came out into docs/benchmarks*.md.
 
     cargo build --release --bin jeton --examples
     python3 benches/report.py [--dir DIR] [--grants 1000,10000,100000,1000000] [--only ratios]
 
-The figures go to docs/benchmarks.json, the pictures beside it, and the tables between the marks in
-docs/benchmarks.md; what is not run again stays as it is. Two cores, and nothing else running, or the
+The figures go to docs/benchmarks.json, the pictures beside it, and the tables between the marks of the two
+pages; what is not run again stays as it is. Two cores, and nothing else running, or the
 figures are the other programs'.
 """
 
@@ -23,17 +23,14 @@ HERE = Path(__file__).parent
 DOCS = HERE.parent / "docs"
 FIGURES = DOCS / "benchmarks.json"
 PARTS = (
-    "ratios", "shared", "runtime", "latency", "volume", "writes", "password", "beside", "start", "agent", "proxies",
+    "peers", "saturation", "ratios", "runtime", "latency", "volume", "writes", "password", "beside", "start", "agent", "proxies", "looking",
 )
-# Of those that are not called as their part is.
-SCRIPTS = {"shared": "ratios"}
 MIB = 1 << 20
 
 
 def run(part: str, arguments: list[str]) -> dict:
     """Runs one measurement and answers its figures, with where and when they were taken."""
-    script = SCRIPTS.get(part, part)
-    command = [sys.executable, str(HERE / f"{script}.py"), "--output", "json", *arguments]
+    command = [sys.executable, str(HERE / f"{part}.py"), "--output", "json", *arguments]
     began = os.getloadavg()[0]
     figures = json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
     return {
@@ -78,9 +75,30 @@ def ratios(figures: list[dict]) -> str:
     return table(head, rows)
 
 
-def shared(figures: list[dict]) -> str:
-    """Answers the same with one runtime for all cores."""
-    return ratios(figures)
+def saturation(figures: list[dict]) -> str:
+    """Answers introspection on a full core."""
+    rows = []
+    for seen in figures:
+        names = {"empty": "empty messages", "bare": "the bare server"}
+        for name, row in seen["rows"].items():
+            rows.append([
+                seen["load"], names.get(name, f"jeton, {name}"), f"{row['per_second']:,.0f}/s",
+                spread(row["ratio"]["per_second"]), f"{row['cpu_micros']:.1f} µs",
+                spread(row["ratio"]["cpu_micros"]), f"{row['busy']:.0%}", f"{row['load_busy']:.0%}",
+            ])
+    return table("Load|server|answered|ratio|CPU a call|ratio|core busy|load's core busy", rows)
+
+
+def peers(figures: list[dict]) -> str:
+    """Answers jeton beside other token services."""
+    rows = []
+    for seen in figures:
+        cells = [f"{seen['name']} {seen['version']}"]
+        for name in ("issue", "introspect", "refresh"):
+            call = seen["calls"][name]
+            cells += [f"{call['per_second']:,.0f}/s", f"{call['p99'] / 1e3:,.1f} ms"]
+        rows.append([*cells, f"{seen['resident'] / MIB:,.0f} MiB", seen["synced"]])
+    return table("One core|issue|p99|introspect|p99|refresh|p99|memory|synced before the answer", rows)
 
 
 def volume(figures: list[dict]) -> str:
@@ -196,6 +214,19 @@ def agent(figures: dict) -> str:
     return f"{ratios(figures['beside'])}\n\n{memory}"
 
 
+def looking(figures: list[dict]) -> str:
+    """Answers what those who look cost introspection."""
+    return table("Looking|introspections|of those with nobody|ops thread, of one core", [
+        [row["looking"], f"{row['per_second']:,.0f}/s", spread3(row["ratio"]), f"{row['ops_thread']:.3%}"]
+        for row in figures
+    ])
+
+
+def spread3(ratio: dict) -> str:
+    """Answers a ratio's median, and the middle half, where a hundredth counts."""
+    return f"{ratio['median']:.3f} ({ratio['least']:.3f}–{ratio['most']:.3f})"
+
+
 def proxies(figures: list[dict]) -> str:
     """Answers what the question to an agent adds to a request through proxies."""
     rows = []
@@ -212,15 +243,15 @@ def write(taken: dict) -> None:
     """Writes the pictures and the tables."""
     for name, chart in charts(taken).items():
         (DOCS / f"{name}.svg").write_text(chart.svg())
-    page = (DOCS / "benchmarks.md").read_text()
+    pages = [DOCS / "benchmarks.md", DOCS / "benchmarks-parts.md", DOCS / "looking.md"]
     # One measurement, two tables.
     for part, seen in [*taken.items(), *([("small", taken["volume"])] if "volume" in taken else [])]:
         begin, end = f"<!-- {part} -->", f"<!-- /{part} -->"
         text = globals()[part](seen["figures"])
         where = f"{seen['processor']}, Linux {seen['kernel']}, {seen['taken']}; load before: {seen['load_before']}"
-        before, rest = page.split(begin)
-        page = f"{before}{begin}\n{where}\n\n{text}\n{end}{rest.split(end)[1]}"
-    (DOCS / "benchmarks.md").write_text(page)
+        page = next(page for page in pages if begin in page.read_text())
+        before, rest = page.read_text().split(begin)
+        page.write_text(f"{before}{begin}\n{where}\n\n{text}\n{end}{rest.split(end)[1]}")
 
 
 def main() -> None:
@@ -229,6 +260,7 @@ def main() -> None:
     parser.add_argument("--program", default="target/release/jeton")
     parser.add_argument("--bare", default="target/release/examples/bare_server")
     parser.add_argument("--http-load", default="target/release/examples/http_load")
+    parser.add_argument("--tools", default="target/tools/peers", help="where benches/peers.sh installs")
     parser.add_argument("--dir", help="where the stores lie; a temporary folder by default")
     parser.add_argument("--raw", default="target/release/examples/raw_argon2")
     parser.add_argument("--mass-expiry", default="target/release/examples/mass_expiry")
@@ -244,15 +276,16 @@ def main() -> None:
     own = {
         "agent": doing_nothing,
         "proxies": doing_nothing,
+        "peers": ["--tools", given.tools],
+        "saturation": ["--bare", given.bare],
         "ratios": ["--bare", given.bare],
-        "shared": ["--bare", given.bare, "--runtime", "shared"],
         "latency": ["--bare", given.bare],
         "volume": ["--grants", given.grants, "--cache", given.cache],
         "password": ["--raw", given.raw],
         "beside": ["--mass-expiry", given.mass_expiry],
     }
     for part in given.only or PARTS:
-        taken[part] = run(part, shared + (timed if part != "start" else []) + own.get(part, []))
+        taken[part] = run(part, shared + (timed if part not in ("start", "looking") else []) + own.get(part, []))
         FIGURES.write_text(json.dumps(taken, indent=1) + "\n")
     write(taken)
 

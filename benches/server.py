@@ -103,10 +103,10 @@ class Jeton(Server):
     ) -> None:
         self.program, self.folder = program, folder
         (folder / "jeton.toml").write_text(settings % {"cache": cache})
-        grpc, http, self.ops = (free_port() for _ in range(3))
+        grpc, self.http, self.ops = (free_port() for _ in range(3))
         command = [program, "serve", "--config", str(folder / "jeton.toml"), "--log", "error"]
         command += ["--runtime", runtime]
-        command += ["--grpc-listen", f"127.0.0.1:{grpc}", "--http-listen", f"127.0.0.1:{http}"]
+        command += ["--grpc-listen", f"127.0.0.1:{grpc}", "--http-listen", f"127.0.0.1:{self.http}"]
         command += ["--ops-listen", f"127.0.0.1:{self.ops}"]
         command += ["--store-path", str(folder / "data"), "--keys-path", str(folder / "keys")]
         super().__init__("jeton", command, grpc, cores)

@@ -77,11 +77,11 @@ def from_disk(given: argparse.Namespace, options: list[str], folder: Path, skew:
 
 def main() -> None:
     """Reads the command line, measures and prints."""
-    told = parser(__doc__, seconds=5)
-    told.add_argument("--grants", default="1000,10000,100000,1000000")
-    told.add_argument("--cache", default="8GiB", help="store.cache_bytes")
-    told.add_argument("--small-cache", default="256MiB", help="the same, of the server with little memory")
-    given = told.parse_args()
+    options = parser(__doc__, seconds=5)
+    options.add_argument("--grants", default="1000,10000,100000,1000000")
+    options.add_argument("--cache", default="8GiB", help="store.cache_bytes")
+    options.add_argument("--small-cache", default="256MiB", help="the same, of the server with little memory")
+    given = options.parse_args()
     rows = []
     for grants in map(int, given.grants.split(",")):
         with tempfile.TemporaryDirectory(dir=given.dir) as folder:

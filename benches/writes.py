@@ -39,9 +39,9 @@ def measure(given: argparse.Namespace, server: Jeton, call: str, callers: int) -
 
 def main() -> None:
     """Reads the command line, measures and prints."""
-    told = parser(__doc__, seconds=5)
-    told.add_argument("--callers", default="1,8,64,256")
-    given = told.parse_args()
+    options = parser(__doc__, seconds=5)
+    options.add_argument("--callers", default="1,8,64,256")
+    given = options.parse_args()
     rows = []
     with tempfile.TemporaryDirectory(dir=given.dir) as folder:
         server = Jeton(given.program, Path(folder))

@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
-# page.sh [--keep | --cost [SECONDS [ROUNDS]]]: the page of the ops listener in headless Chromium, in every state that an operator meets, with
+# page.sh [--keep]: the page of the ops listener in headless Chromium, in every state that an operator meets, with
 # axe-core looking at each; jeton top in tmux, at 80 × 24 and 200 × 50, under load and while the server starts
-# again; and the colours and the progress of commands on a terminal, with none of it elsewhere. --keep leaves the pictures and captures in docs/looking, as the pages show them. --cost measures what both
-# cost introspection, on a quiet machine. JETON_BINARY names a binary that is built already.
+# again; and the colours and the progress of commands on a terminal, with none of it elsewhere. --keep leaves the
+# pictures and captures in docs/looking, as the pages show them. JETON_BINARY names a binary that is built already.
 set -euo pipefail
 # shellcheck source=tests/tools.bash
 source "$(dirname "${BASH_SOURCE[0]}")/tools.bash"
@@ -24,9 +24,6 @@ binary=${JETON_BINARY:-$PWD/target/release/jeton}
 
 # Modules are looked for beside the script.
 cp tests/page/*.mjs "$tools/page"
-if [[ ${1:-} == --cost ]]; then
-    exec node "$tools/page/cost.mjs" "$binary" "${2:-10}" "${3:-3}"
-fi
 node "$tools/page/scenes.mjs" "$binary" /usr/bin/chromium "$shown"
 node "$tools/page/top.mjs" "$binary" "$shown"
 node "$tools/page/terminal.mjs" "$binary"

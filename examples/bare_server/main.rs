@@ -2,8 +2,9 @@
 //!
 //! It receives and sends the same messages and metadata as jeton and does no work in between. It
 //! asks the jeton at `--like` for a token and about that token once, and then answers every call
-//! with those answers. `benches/ratios.py` runs it beside jeton. With `--http` an axum handler answers
-//! 200: `benches/agent.py` runs both beside an agent.
+//! with those answers. With `--empty` it repeats empty messages, which is the least that tonic does for a
+//! call. `benches/ratios.py` and `benches/saturation.py` run it beside jeton. With `--http` an axum handler
+//! answers 200: `benches/agent.py` runs both beside an agent.
 
 use std::{env, future::pending, pin::Pin};
 
@@ -37,6 +38,9 @@ struct Options {
     /// URL of the jeton server to imitate.
     #[arg(long, default_value = "")]
     like: String,
+    /// Answers empty messages, as no server.
+    #[arg(long, conflicts_with = "like")]
+    empty: bool,
     /// URL of the agent to imitate in introspection; the server unless given.
     #[arg(long)]
     introspected_by: Option<String>,
@@ -49,7 +53,7 @@ struct Options {
 }
 
 /// A stored answer.
-#[derive(Clone)]
+#[derive(Clone, Default)]
 struct Kept<T> {
     message: T,
     metadata: MetadataMap,
@@ -68,6 +72,7 @@ impl<T: Clone> Kept<T> {
     }
 }
 
+#[derive(Default)]
 struct Bare {
     issued: Kept<v1::IssueTokenResponse>,
     introspected: Kept<v1::IntrospectResponse>,
@@ -174,7 +179,8 @@ impl TokenService for Bare {
 /// Serves gRPC.
 async fn serve(options: Options) {
     let Some(listen) = options.listen.clone() else { return pending().await };
-    let bare = TokenServiceServer::new(Bare::like(&options).await);
+    let bare = if options.empty { Bare::default() } else { Bare::like(&options).await };
+    let bare = TokenServiceServer::new(bare);
     let tonic = Server::builder().add_service(bare);
     let served = match listen {
         ListenAddress::Network(address) => tonic.serve(address).await,
@@ -202,7 +208,8 @@ async fn serve_http(listen: Option<ListenAddress>) {
     served.expect("it serves");
 }
 
-#[tokio::main]
+/// Serves with one thread, which costs a server of one core the least.
+#[tokio::main(flavor = "current_thread")]
 async fn main() {
     let mut options = Options::parse();
     let http = options.http.take();
