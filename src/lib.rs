@@ -6,6 +6,8 @@
 //! A service that is shown tokens depends on this crate without its default features and with the
 //! feature `client`: [`client`], [`bearer`] and [`proto`] are then all there is.
 
+#![forbid(unsafe_code)]
+
 #[cfg(feature = "server")]
 pub mod app;
 #[cfg(feature = "client")]

@@ -33,7 +33,7 @@ fn limits() -> LimitSettings {
         streams: 16,
         resets: 16,
         header_bytes: ByteSize::kib(16),
-        pending_bytes: ByteSize::mib(8),
+        pending_bytes: ByteSize::mib(4),
         keepalive_interval: Duration::from_secs(30),
         keepalive_timeout: Duration::from_secs(10),
         connection_age: Duration::from_secs(5 * 60),

@@ -31,7 +31,7 @@ section! {
         body_bytes: ByteSize = within(ByteSize::kib(1)..=ByteSize::mib(1)).or(ByteSize::kib(64)),
         /// Maximum memory for unanswered requests and for answers that their peers have not received, gRPC
         /// and HTTP together. Beyond it, the connection that has waited longest with the most is closed.
-        pending_bytes: ByteSize = within(ByteSize::mib(32)..=ByteSize::tib(1)).or(ByteSize::mib(48)),
+        pending_bytes: ByteSize = within(ByteSize::mib(16)..=ByteSize::tib(1)).or(ByteSize::mib(24)),
         /// Maximum time until a gRPC call is answered or its stream begins. The caller can set less.
         request_timeout: Duration = within(SECOND..=DAY).or(30 * SECOND),
         /// The same limit for `AdminService`, which includes calls with one write for each grant.
