@@ -112,11 +112,12 @@ impl Source {
         self.path.display().to_string()
     }
 
-    /// The folder of `src` that it belongs to; `None` for `lib.rs` and `main.rs`.
+    /// The folder of `src` that it belongs to; `None` for `lib.rs`, and for the program of `main.rs` and
+    /// `allocator.rs`.
     fn layer(&self) -> Option<&str> {
         let first = self.path.components().next()?.as_os_str().to_str()?;
         let name = first.strip_suffix(".rs").unwrap_or(first);
-        (!matches!(name, "lib" | "main")).then_some(name)
+        (!matches!(name, "lib" | "main" | "allocator")).then_some(name)
     }
 
     /// Returns the code before the tests at the file's end, without comments and texts in quotes.

@@ -136,7 +136,7 @@ impl DatabaseUrl {
 }
 
 const PARAMETER: Invalid = Invalid(
-    "must have no parameters but those that docs/cluster.md names, each with a value: sslmode, \
+    "must have no parameters but those that docs/postgresql.md names, each with a value: sslmode, \
      sslrootcert, sslcert, sslkey, …",
 );
 

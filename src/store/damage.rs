@@ -38,7 +38,7 @@ impl Damage {
     }
 
     /// Registers a gauge of the damaged records. Its name and help text are in the tables of
-    /// docs/store.md and docs/cluster.md.
+    /// docs/store.md and docs/postgresql.md.
     pub(super) fn serve(&self, registry: &Registry) {
         let damaged = registry.gauge(
             "jeton_store_damaged_records",

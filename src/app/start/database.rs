@@ -44,7 +44,7 @@ pub(super) async fn look(
     if found.synchronous == Some(false) {
         let found = "the database's commits wait for no standby: with its machine go tokens and \
                      revocations that were acknowledged";
-        findings.warn("store", found, "set synchronous_standby_names (docs/cluster.md)");
+        findings.warn("store", found, "set synchronous_standby_names (docs/postgresql.md)");
     }
 }
 

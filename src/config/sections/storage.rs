@@ -33,7 +33,7 @@ section! {
         /// The database that several instances share: postgres://… A password belongs in the variable or
         /// the file: every process on the machine can see arguments.
         ///
-        /// It takes the place of the data directory: docs/cluster.md. `path` and `min_free_space` then have
+        /// It takes the place of the data directory: docs/postgresql.md. `path` and `min_free_space` then have
         /// no effect. libpq's sslmode, sslrootcert, sslcert and sslkey select the encryption.
         url: Option<DatabaseUrl> = secret(r#"a URL like "postgres://jeton@db/jeton""#, DatabaseUrl::parse)
             .optional()

@@ -9,7 +9,7 @@ use crate::metrics::{Histogram, Registry};
 /// one that hangs into the last.
 const SECONDS: [f64; 11] = [0.000_5, 0.001, 0.002_5, 0.005, 0.01, 0.025, 0.05, 0.1, 0.5, 1.0, 3.0];
 
-/// The engine's metrics. Their names and help texts are in the table of docs/cluster.md.
+/// The engine's metrics. Their names and help texts are in the table of docs/postgresql.md.
 #[derive(Clone)]
 pub(super) struct PostgresMetrics {
     pub(super) registry: Registry,
