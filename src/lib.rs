@@ -5,7 +5,18 @@
 //!
 //! A service that is shown tokens depends on this crate without its default features and with the
 //! feature `client`: [`client`], [`bearer`] and [`proto`] are then all there is.
+//!
+//! # Features
+//!
+//! | feature | of it are | default |
+//! |---|---|---|
+//! | none | [`proto`]: the messages and stubs of the API | |
+//! | `client` | [`client`] and [`bearer`]: clients, the validator, the tower layer | with `server` |
+//! | `server` | everything else, and the program `jeton` | yes |
+//! | `postgres` | the store over PostgreSQL | yes |
+//! | `otlp` | traces for a collector of OpenTelemetry | no |
 
+#![cfg_attr(docsrs, feature(doc_cfg))]
 #![forbid(unsafe_code)]
 
 #[cfg(feature = "server")]

@@ -9,6 +9,7 @@ grpcurl_version=v1.9.4
 kustomize_version=v5.8.1
 keycloak_version=26.7.3
 spire_version=v1.13.3
+actionlint_version=v1.7.12
 protoc_gen_go=v1.36.11
 protoc_gen_go_grpc=v1.6.0
 maven_dependency_plugin=org.apache.maven.plugins:maven-dependency-plugin:3.8.1
@@ -84,6 +85,10 @@ install_kustomize() {
     install_go_program "sigs.k8s.io/kustomize/kustomize/v5@$kustomize_version"
 }
 
+install_actionlint() {
+    install_go_program "github.com/rhysd/actionlint/cmd/actionlint@$actionlint_version"
+}
+
 install_protoc_plugins() {
     install_go_program "google.golang.org/protobuf/cmd/protoc-gen-go@$protoc_gen_go"
     install_go_program "google.golang.org/grpc/cmd/protoc-gen-go-grpc@$protoc_gen_go_grpc"
@@ -133,6 +138,10 @@ fetch_node_modules() {
 # install_node_modules DIRECTORY TO: what the lock file in DIRECTORY names.
 install_node_modules() {
     alone fetch_node_modules "$@"
+}
+
+install_man() {
+    install_packages /usr/bin/man man-db
 }
 
 install_strace() {
@@ -294,12 +303,14 @@ install_all() {
     install_python
     install_grpcurl
     install_kustomize
+    install_actionlint
     install_protoc_plugins
     install_h2spec
     install_promtool
     install_buf
     install_strace
     install_systemd
+    install_man
     install_chromium
     install_tmux
     install_java
