@@ -4,11 +4,16 @@
 #[expect(dead_code, reason = "the harness is every test file's")]
 mod common;
 
-use std::time::Duration;
+use std::{convert::Infallible, time::Duration};
 
 use base64::{Engine as _, prelude::BASE64_URL_SAFE_NO_PAD};
+use http::{HeaderMap, Request, header::AUTHORIZATION};
 use jeton::{
-    client::{Basic, Credentials, Refusal, TokenClient, Validator, validator::Options},
+    client::{
+        Basic, Credentials, Exchanger, NotExchanged, Refusal, TokenClient, Validator,
+        layer::{ExchangeToken, ShownToken},
+        validator::Options,
+    },
     domain::secret::Secret,
     proto::v1::{
         Client, GrantType, InactiveReason, IssueTokenRequest, IssueTokenResponse,
@@ -17,7 +22,9 @@ use jeton::{
     },
 };
 use serde_json::{Value, json};
+use tokio::sync::Notify;
 use tonic::Code;
+use tower::{Layer as _, ServiceExt as _, service_fn};
 
 use crate::common::{
     admin::{Admin, with_admin},
@@ -310,23 +317,32 @@ async fn a_service_that_answers_from_memory_hears_of_every_end_of_a_login() {
     server.stop().await;
 }
 
-/// A login and what came of it while its revocation was on the way.
-async fn race(server: &Server) -> Vec<String> {
+/// A login and what came of it while its revocation was on the way, which sets off after so many exchanges.
+async fn race(server: &Server, before: usize) -> Vec<String> {
     let (shop, orders) = (server.caller("shop").await, server.caller("orders").await);
     let billing = server.caller("billing").await;
     let login = shop.log_in().await;
+    let start = Notify::new();
     let exchanging = async {
         let mut tokens = Vec::new();
-        for _ in 0..2 {
+        while tokens.len() < before + 4 {
+            if tokens.len() >= before {
+                start.notify_one();
+            }
             let second = orders.issue(exchange_for(&login.access_token, "billing")).await;
             let Ok(second) = second else { break };
             let third = billing.issue(exchange_for(&second.access_token, "ledger")).await;
             tokens.push(second.access_token);
             tokens.extend(third.ok().map(|third| third.access_token));
         }
+        start.notify_one();
         tokens
     };
-    let (tokens, revoked) = tokio::join!(exchanging, shop.revoke(&login.refresh_token));
+    let revoking = async {
+        start.notified().await;
+        shop.revoke(&login.refresh_token).await
+    };
+    let (tokens, revoked) = tokio::join!(exchanging, revoking);
     revoked.expect("revoked");
     tokens
 }
@@ -336,7 +352,7 @@ async fn of_exchanges_that_race_a_revocation_nothing_survives_also_if_the_server
     let mut server = Server::start(&settings()).await;
     let (mut issued, mut survivors) = (0, 0);
     for round in 0..rounds() {
-        let tokens = race(&server).await;
+        let tokens = race(&server, round % 4).await;
         if round % 25 == 24 {
             // The revocation was acknowledged: it must be on the disk.
             let home = server.kill().await;
@@ -374,6 +390,50 @@ async fn a_signed_token_of_an_exchange_names_the_session_of_the_login_and_who_ac
     assert_eq!(ledger.introspect(&third.access_token).await.grant_id, third.grant_id);
     server.caller("shop").await.revoke(&login.access_token).await.expect("revoked");
     assert!(!ledger.is_active(&third.access_token).await);
+    server.stop().await;
+}
+
+/// Answers with the authorization that it was sent.
+async fn authorization(request: Request<()>) -> Result<String, Infallible> {
+    let header = request.headers().get("authorization");
+    Ok(header.map_or("", |value| value.to_str().expect("text")).to_owned())
+}
+
+#[tokio::test]
+async fn a_layer_exchanges_the_token_of_the_call_that_came_in_until_the_logout() {
+    let server = Server::start(&settings()).await;
+    let login = server.caller("shop").await.log_in().await;
+    let orders = client(&server, "orders").await;
+    let validator = Validator::start(orders.clone(), Options::default());
+    until("the feed is followed", async || validator.staleness().is_some()).await;
+    let exchanger = Exchanger::new(orders.clone(), validator.clone(), "billing").scopes(["read"]);
+    let layer = ExchangeToken::new(exchanger);
+    let call = async |token: &str| {
+        let incoming = format!("Bearer {token}").parse().expect("a header");
+        let incoming = HeaderMap::from_iter([(AUTHORIZATION, incoming)]);
+        let mut request = Request::new(());
+        request.extensions_mut().insert(ShownToken::of(&incoming).expect("a token"));
+        layer.layer(service_fn(authorization)).oneshot(request).await
+    };
+    let sent = call(&login.access_token).await.expect("a call");
+    let token = sent.strip_prefix("Bearer ").expect("a token").to_owned();
+    let billing = server.caller("billing").await;
+    let found = billing.introspect(&token).await;
+    assert_eq!((found.actors, found.scopes), (vec!["orders".to_owned()], vec!["read".to_owned()]));
+    assert_eq!(call(&login.access_token).await.expect("a call"), sent, "it is kept");
+
+    let once = orders.exchange(&login.access_token, vec!["billing".into()], vec![]).await;
+    assert_eq!(once.expect("exchanged").issued_token_type, ACCESS_TOKEN);
+    let without = layer.layer(service_fn(authorization)).oneshot(Request::new(())).await;
+    let error = without.expect_err("no token").downcast::<NotExchanged>().expect("its error");
+    assert!(matches!(*error, NotExchanged::NoToken));
+
+    server.caller("shop").await.revoke(&login.access_token).await.expect("a logout");
+    let forgotten = async || !matches!(validator.recall(&login.access_token), Some(Ok(_)));
+    until("the logout is known", forgotten).await;
+    let error = call(&login.access_token).await.expect_err("logged out");
+    let error = error.downcast::<NotExchanged>().expect("its error");
+    assert!(matches!(*error, NotExchanged::Refused(Refusal::Inactive)));
     server.stop().await;
 }
 

@@ -4,7 +4,8 @@
 //! * [`TokenClient`] makes the calls: deadlines, safe retries, typed errors. [`OwnToken`] keeps a
 //!   client's own token fresh, and [`AssertionFile`] proves who the client is without a secret.
 //! * [`Validator`] checks tokens from memory and follows the revocations.
-//! * [`layer`] puts a validator in front of a tonic or axum service.
+//! * [`layer`] puts a validator in front of a tonic or axum service, and gives calls to the next service a token
+//!   that an [`Exchanger`] obtains.
 
 mod asserting;
 mod assertion_file;
@@ -13,6 +14,8 @@ mod basic;
 mod connection;
 mod convert;
 mod error;
+mod exchange_grant;
+mod exchanger;
 pub mod layer;
 mod own_token;
 mod retry;
@@ -25,6 +28,7 @@ pub use self::{
     basic::{Basic, with_basic},
     connection::{Admin, administer, connect, endpoint},
     error::Error,
+    exchanger::{Exchanger, NotExchanged},
     own_token::{Issue, IssuedToken, OwnToken},
     retry::Limits,
     token_client::{Credentials, TokenClient},

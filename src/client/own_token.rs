@@ -110,6 +110,11 @@ impl OwnToken {
             scopes,
             ..IssueTokenRequest::default()
         };
+        Self::of_request(request, issue)
+    }
+
+    /// As [`Self::issued_by`], by a request that may have any grant.
+    pub(super) fn of_request(request: IssueTokenRequest, issue: Issue) -> Self {
         let (held, renewing) = (RwLock::default(), Mutex::default());
         Self(Arc::new(Inner { issue, request, held, renewing }))
     }
@@ -246,7 +251,7 @@ fn bearer(token: &str) -> Result<Header, Error> {
 
 /// Returns 128 random bits, so that a repeated call creates no second grant.
 #[expect(clippy::disallowed_methods, reason = "a client's only use of randomness")]
-fn request_id() -> String {
+pub(super) fn request_id() -> String {
     let half = || getrandom::u64().expect("the operating system gives randomness");
     format!("{:016x}{:016x}", half(), half())
 }

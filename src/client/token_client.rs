@@ -6,6 +6,8 @@ use tonic::{Request, Response, Status, Streaming, transport::Channel};
 use super::{
     AssertionFile, Basic, Error, Limits, OwnToken,
     asserting::Asserting,
+    exchange_grant::exchange_grant,
+    own_token,
     retry::{Repeat, Retry},
 };
 use crate::proto::v1::{
@@ -93,6 +95,25 @@ impl TokenClient {
             |mut stub, request| async move { stub.issue_token(request).await },
         )
         .await
+    }
+
+    /// Exchanges `subject_token`, an access token of a user that this client was shown, for one with which it
+    /// calls the services of `audience` (RFC 8693). Empty lists stand for all that the client may have. An
+    /// [`Exchanger`](super::Exchanger) keeps the tokens.
+    ///
+    /// # Errors
+    /// Returns any [`Error`] except [`Error::CursorOutOfRange`]; a subject token that is no good is
+    /// [`Error::Request`].
+    pub async fn exchange(
+        &self,
+        subject_token: &str,
+        audience: Vec<String>,
+        scopes: Vec<String>,
+    ) -> Result<IssueTokenResponse, Error> {
+        let (grant, request_id) = (Some(exchange_grant(subject_token)), own_token::request_id());
+        let request =
+            IssueTokenRequest { grant, audience, scopes, request_id, ..Default::default() };
+        self.issue_token(request).await
     }
 
     /// Exchanges a refresh token for the next pair. Sent again with the same scopes, which returns

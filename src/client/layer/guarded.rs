@@ -102,7 +102,7 @@ fn admit<B>(mut request: Request<B>, bearer: Bearer) -> Request<B> {
     request
 }
 
-fn authorizations(headers: &HeaderMap) -> impl Iterator<Item = &[u8]> {
+pub(super) fn authorizations(headers: &HeaderMap) -> impl Iterator<Item = &[u8]> {
     headers.get_all(AUTHORIZATION).iter().map(HeaderValue::as_bytes)
 }
 

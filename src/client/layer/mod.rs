@@ -3,15 +3,21 @@
 //! It decides by the table of [`bearer`](crate::bearer). A call with the content type of gRPC is
 //! answered with gRPC's statuses, any other as RFC 6750 requires. An accepted call with a token has
 //! [`Arc<Claims>`](super::Claims) in its extensions.
+//!
+//! A second one, [`ExchangeToken`], is for calls to other services.
 
 mod answer;
+mod exchanging;
 mod guarded;
 
 use std::sync::Arc;
 
 use tower::Layer;
 
-pub use self::guarded::{Guarded, ResponseFuture};
+pub use self::{
+    exchanging::{ExchangeToken, Exchanging, ShownToken},
+    guarded::{Guarded, ResponseFuture},
+};
 use super::Validator;
 use crate::bearer::Requirement;
 
