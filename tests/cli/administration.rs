@@ -45,19 +45,18 @@ impl Drop for Dev {
     }
 }
 
-/// The first block of shell commands in a section.
-fn session(section: &str) -> String {
-    let page = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/administration.md");
+/// The first block of shell commands in the page.
+fn session() -> String {
+    let page = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/commands.md");
     let page = fs::read_to_string(page).expect("the page");
-    let (_, section) = page.split_once(&format!("\n{section}\n")).expect("the section");
-    let (_, block) = section.split_once("```sh\n").expect("a block");
+    let (_, block) = page.split_once("```sh\n").expect("a block");
     block.split_once("```").expect("its end").0.to_owned()
 }
 
 #[test]
 fn every_command_of_the_session_works_against_the_dev_server() {
     let dev = Dev::start();
-    let commands = session("## By command");
+    let commands = session();
     let binary = Path::new(env!("CARGO_BIN_EXE_jeton")).parent().expect("a directory");
     let path = format!("{}:/usr/bin:/bin", binary.display());
     let mut bash = Command::new("bash");

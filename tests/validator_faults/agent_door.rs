@@ -33,9 +33,10 @@ struct Inner {
 }
 
 impl AgentDoor {
-    /// Of an agent on sockets that asks the server at that URL.
-    pub(crate) async fn start(url: &str) -> Self {
-        let flags = ["--listen", "unix:agent.sock", "--check-listen", "unix:check.sock"];
+    /// Of an agent on sockets that asks the server at that URL, and judges the signed tokens of `issuer`.
+    pub(crate) async fn start(url: &str, issuer: Option<&str>) -> Self {
+        let mut flags = vec!["--listen", "unix:agent.sock", "--check-listen", "unix:check.sock"];
+        flags.extend(issuer.map(|issuer| ["--issuer", issuer]).into_iter().flatten());
         let agent = Agent::start_on(url, "gateway", &flags).await;
         let place = |name: &str| agent.home().path().join(name);
         let endpoint = format!("unix:{}", place("agent.sock").display());
@@ -62,6 +63,7 @@ impl AgentDoor {
         let mut counts = Counts::default();
         counts.hits = metrics.count(r#"jeton_agent_tokens_total{answer="remembered"}"#);
         counts.asked = metrics.count(r#"jeton_agent_tokens_total{answer="asked"}"#);
+        counts.verified = metrics.count(r#"jeton_agent_tokens_total{answer="verified"}"#);
         counts.unanswered = metrics.count(r#"jeton_agent_tokens_total{answer="unanswered"}"#);
         counts.revocations = metrics.count("jeton_agent_revocations_total");
         counts.resumed = metrics.count(r#"jeton_agent_watches_total{outcome="resumed"}"#);

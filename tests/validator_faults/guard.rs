@@ -4,14 +4,37 @@ use jeton::client::{Validator, validator::Counts};
 
 use crate::{
     agent_door::{AgentDoor, AgentWire},
+    common::settings::Settings,
     ledger::Accepts,
 };
 
-/// Kind of the guard.
+/// Issuer of signed tokens.
+pub(crate) const ISSUER: &str = "https://tokens.example.internal";
+
+/// Kind of the guard. Those that judge are shown signed tokens alone, and accept them at first sight.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Kind {
     Library,
     Agent,
+    JudgingLibrary,
+    JudgingAgent,
+}
+
+impl Kind {
+    pub(crate) const fn judges(self) -> bool {
+        matches!(self, Self::JudgingLibrary | Self::JudgingAgent)
+    }
+
+    /// Settings of a server whose tokens it is shown.
+    pub(crate) fn settings(self) -> Settings {
+        let settings = Settings::standard();
+        if self.judges() {
+            let settings = settings.set("http", "issuer", ISSUER);
+            settings.declare("shop", "access_token_format", r#""jwt""#)
+        } else {
+            settings
+        }
+    }
 }
 
 #[derive(Clone)]

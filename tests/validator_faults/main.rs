@@ -20,5 +20,6 @@ mod network;
 mod proxy;
 mod scene;
 mod servers;
+mod signed;
 mod stall;
 mod timed;

@@ -9,13 +9,13 @@ use tokio::{
 };
 
 use crate::{
-    common::{caller::Caller, server::Server, settings::Settings, wait::within},
+    common::{caller::Caller, server::Server, wait::within},
     guard::Kind,
     scene::Scene,
 };
 
 async fn all_is_well(kind: Kind) {
-    let server = Server::start(&Settings::standard()).await;
+    let server = Server::start(&kind.settings()).await;
     let scene = Scene::of(&server, kind).await;
     let token = scene.token().await;
     scene.revoke(&token).await;
@@ -25,8 +25,8 @@ async fn all_is_well(kind: Kind) {
     assert!(counts.revocations > 0 && counts.begun_anew == 0, "{counts:?}");
 }
 
-async fn cut_without_a_word(kind: Kind) {
-    let server = Server::start(&Settings::standard()).await;
+pub(crate) async fn cut_without_a_word(kind: Kind) {
+    let server = Server::start(&kind.settings()).await;
     let scene = Scene::of(&server, kind).await;
     let (token, other) = (scene.token().await, scene.token().await);
     scene.ways.cut();
@@ -38,8 +38,8 @@ async fn cut_without_a_word(kind: Kind) {
     assert!(counts.resumed > 0 && counts.begun_anew == 0, "{counts:?}");
 }
 
-async fn swallowed(kind: Kind) {
-    let server = Server::start(&Settings::standard()).await;
+pub(crate) async fn swallowed(kind: Kind) {
+    let server = Server::start(&kind.settings()).await;
     let scene = Scene::of(&server, kind).await;
     let (token, other) = (scene.token().await, scene.token().await);
     scene.revoke_unheard(&token).await;
@@ -53,8 +53,8 @@ async fn swallowed(kind: Kind) {
     scene.check().await;
 }
 
-async fn delayed(kind: Kind) {
-    let server = Server::start(&Settings::standard()).await;
+pub(crate) async fn delayed(kind: Kind) {
+    let server = Server::start(&kind.settings()).await;
     let scene = Scene::of(&server, kind).await;
     let good = scene.token().await;
     for delay in [20, 0, 100, 5] {
@@ -72,7 +72,7 @@ async fn delayed(kind: Kind) {
 const RECONNECTS: usize = 600;
 
 async fn reconnected(kind: Kind) {
-    let server = Server::start(&Settings::standard()).await;
+    let server = Server::start(&kind.settings()).await;
     let scene = Scene::of(&server, kind).await;
     let tokens = [scene.token().await, scene.token().await, scene.token().await];
     let mut ticks = interval(Duration::from_millis(10));

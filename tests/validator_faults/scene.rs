@@ -19,7 +19,7 @@ use crate::{
         server::Server,
         wait::{self, within},
     },
-    guard::{Guard, Kind},
+    guard::{Guard, ISSUER, Kind},
     ledger::{Accepts as _, Ledger},
     proxy::Proxy,
 };
@@ -76,12 +76,21 @@ impl Ways {
 
 /// A validator as a service starts it, behind a balancer where there are several instances.
 pub(crate) fn start(endpoints: Vec<Endpoint>) -> Validator {
+    Validator::start(client(endpoints), Options::default())
+}
+
+/// A validator that judges signed tokens by itself.
+fn start_judging(endpoints: Vec<Endpoint>) -> Validator {
+    Validator::start_judging(client(endpoints), Options::default(), ISSUER.to_owned())
+}
+
+fn client(endpoints: Vec<Endpoint>) -> TokenClient {
     let basic = Basic::new("gateway", &Secret::new("gateway-secret"));
     let channel = match &endpoints[..] {
         [endpoint] => endpoint.connect_lazy(),
         _ => Channel::balance_list(endpoints.into_iter()),
     };
-    Validator::start(TokenClient::new(channel, Credentials::Basic(basic)), Options::default())
+    TokenClient::new(channel, Credentials::Basic(basic))
 }
 
 impl Scene {
@@ -97,14 +106,22 @@ impl Scene {
 
     async fn guarded(addresses: &[String], kind: Kind) -> Self {
         let addresses = match kind {
-            Kind::Library => addresses,
-            Kind::Agent => &addresses[..1],
+            Kind::Library | Kind::JudgingLibrary => addresses,
+            Kind::Agent | Kind::JudgingAgent => &addresses[..1],
         };
-        Self::with(addresses, async |endpoints| match kind {
+        let scene = Self::with(addresses, async |endpoints| match kind {
             Kind::Library => Guard::Library(start(endpoints)),
-            Kind::Agent => Guard::Agent(AgentDoor::start(&endpoints[0].uri().to_string()).await),
+            Kind::JudgingLibrary => Guard::Library(start_judging(endpoints)),
+            Kind::Agent | Kind::JudgingAgent => {
+                let issuer = kind.judges().then_some(ISSUER);
+                Guard::Agent(AgentDoor::start(&endpoints[0].uri().to_string(), issuer).await)
+            }
         })
-        .await
+        .await;
+        if kind.judges() {
+            scene.judges().await;
+        }
+        scene
     }
 
     /// With a guard that is started in a way of its own.
@@ -215,6 +232,18 @@ impl Scene {
     /// Waits until what is remembered is proven to be up to date.
     async fn follows(&self) {
         wait::until("to follow", async || self.guard.follows().await).await;
+    }
+
+    /// Waits until a token that is issued now is accepted without a question.
+    async fn judges(&self) {
+        let (shop, any) = (self.caller("shop").await, self.guard.ways().remove(0));
+        wait::until("to judge", async || {
+            let before = self.guard.counts().await.verified;
+            assert!(any.accepts(&shop.log_in().await.access_token).await, "active");
+            sleep(Duration::from_millis(50)).await;
+            self.guard.counts().await.verified > before
+        })
+        .await;
     }
 
     /// Waits until everything was forgotten because the watch could not be resumed.

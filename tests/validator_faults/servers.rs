@@ -9,20 +9,20 @@ use jeton::{
 };
 
 use crate::{
-    common::{home::Home, server::Server, settings::Settings},
+    common::{home::Home, server::Server},
     guard::Kind,
     scene::Scene,
 };
 
 /// Comes back where the one before was.
-async fn come_back(home: Home, address: String) -> Server {
-    let mut server = Server::spawn(home, &Settings::standard(), address);
+async fn come_back(kind: Kind, home: Home, address: String) -> Server {
+    let mut server = Server::spawn(home, &kind.settings(), address);
     server.serving().await;
     server
 }
 
-async fn paused(kind: Kind) {
-    let server = Server::start(&Settings::standard()).await;
+pub(crate) async fn paused(kind: Kind) {
+    let server = Server::start(&kind.settings()).await;
     let scene = Scene::of(&server, kind).await;
     let (token, other) = (scene.token().await, scene.token().await);
     scene.revoke_unheard(&token).await;
@@ -38,8 +38,8 @@ async fn paused(kind: Kind) {
     assert!(counts.resumed > 0 && counts.begun_anew == 0, "{counts:?}");
 }
 
-async fn killed(kind: Kind) {
-    let server = Server::start(&Settings::standard()).await;
+pub(crate) async fn killed(kind: Kind) {
+    let server = Server::start(&kind.settings()).await;
     let scene = Scene::at(server.address(), kind).await;
     let (token, other) = (scene.token().await, scene.token().await);
     scene.revoke_unheard(&token).await;
@@ -49,7 +49,7 @@ async fn killed(kind: Kind) {
     scene.outlast(&token).await;
     scene.was_trusted(&token);
     scene.refused(&other).await;
-    let _server = come_back(home, address).await;
+    let _server = come_back(kind, home, address).await;
     scene.accepted_again(&other).await;
     let counts = scene.check().await;
     assert!(counts.resumed > 0 && counts.begun_anew == 0, "{counts:?}");
@@ -59,8 +59,8 @@ async fn killed(kind: Kind) {
     scene.check().await;
 }
 
-async fn replaced(kind: Kind) {
-    let server = Server::start(&Settings::standard()).await;
+pub(crate) async fn replaced(kind: Kind) {
+    let server = Server::start(&kind.settings()).await;
     let scene = Scene::at(server.address(), kind).await;
     let (token, put_by) = (scene.token().await, scene.put_by().await);
     let address = server.address().to_owned();
@@ -69,7 +69,7 @@ async fn replaced(kind: Kind) {
     for token in [&token, &put_by] {
         scene.ledger.acknowledged(token);
     }
-    let _server = come_back(Home::new(), address).await;
+    let _server = come_back(kind, Home::new(), address).await;
     scene.outlast(&token).await;
     scene.was_trusted(&token);
     scene.begins_anew().await;
@@ -89,25 +89,26 @@ async fn trim(home: &Home) {
     store.close().await.expect("it closes");
 }
 
-async fn trimmed(kind: Kind) {
-    let server = Server::start(&Settings::standard()).await;
+pub(crate) async fn trimmed(kind: Kind) {
+    let server = Server::start(&kind.settings()).await;
     let scene = Scene::at(server.address(), kind).await;
     let (token, other) = (scene.token().await, scene.token().await);
     let put_by = scene.put_by().await;
+    let heard = scene.guard.counts().await.revocations;
     scene.revoke_unheard(&token).await;
     scene.revoke(&put_by).await;
     let address = server.address().to_owned();
     let home = server.kill().await;
     scene.ways.lose();
     trim(&home).await;
-    let _server = come_back(home, address).await;
+    let _server = come_back(kind, home, address).await;
     scene.begins_anew().await;
     scene.accepted_again(&other).await;
     scene.outlast(&token).await;
     scene.was_trusted(&token);
     scene.bring_out(&put_by).await;
     // No event has named their grants.
-    assert_eq!(scene.check().await.revocations, 0);
+    assert_eq!(scene.check().await.revocations, heard);
     let next = scene.token().await;
     scene.revoke(&next).await;
     scene.outlast(&next).await;
