@@ -53,6 +53,9 @@ render_manifests() {
     sed --in-place 's/^# \(components:\|  - tls\)$/\1/; s/^  # \(- service-monitor.yaml\)$/  \1/' \
         "$work/manifests/kustomization.yaml"
     kustomize build "$work/manifests" >"$work/kubernetes-tls.yaml"
+    cp -r deploy/kubernetes "$work/reviewed"
+    printf 'components: [reviews]\n' >>"$work/reviewed/kustomization.yaml"
+    kustomize build "$work/reviewed" >"$work/kubernetes-reviews.yaml"
 }
 
 # The agent, on each node and in the pod of a service.
@@ -106,7 +109,8 @@ promtool check rules deploy/prometheus/alerts.yaml
 render_manifests
 "$tools/deploy/venv/bin/python" tests/deploy/schemas.py \
     "$(module_dir "$operator_module")" "$(module_dir "$compose_module")" \
-    "$work/kubernetes.yaml" "$work/kubernetes-tls.yaml" "$work/dashboard.yaml"
+    "$work/kubernetes.yaml" "$work/kubernetes-tls.yaml" \
+    "$work/kubernetes-reviews.yaml" "$work/dashboard.yaml"
 render_agents
 "$tools/deploy/venv/bin/python" tests/deploy/agent.py "$work/kubernetes-agent.yaml" \
     "$work/kubernetes-sidecar.yaml" "$work/kubernetes.yaml"

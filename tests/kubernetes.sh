@@ -2,7 +2,8 @@
 # Lets a pod log in with its projected token: real API servers of Kubernetes make the tokens (TokenRequest) and
 # publish the keys, and jeton reads these with a bearer file and the cluster's CA. Tokens of another cluster with the
 # same iss, for another audience, of another account, of an account that was deleted and made again, that have
-# expired, and of a client that was disabled or has lost its identity are refused; a new signing key is found.
+# expired, and of a client that was disabled or has lost its identity are refused; a new signing key is found. With
+# token_review_url tokens of a deleted account and of a deleted pod are refused before they expire.
 #
 # Needs Go 1.26, Python 3.11, OpenSSL and libfaketime. Builds kube-apiserver at the version of
 # tests/kubernetes/go.mod, which takes ten minutes, 2 GB of memory and 5 GB of disk once; etcd is installed from PyPI.

@@ -17,7 +17,7 @@ const LAYERS: [(&str, &[&str]); 19] = [
     ("store", &["domain", "metrics"]),
     ("service", &["store", "domain", "bearer", "jose", "metrics"]),
     ("config", &["domain", "bearer"]),
-    ("jwks", &["config", "jose"]),
+    ("jwks", &["config", "domain", "jose"]),
     ("oidc", &["config", "domain", "jose", "jwks"]),
     ("telemetry", &["config", "domain", "metrics"]),
     ("transport", &["config", "domain", "metrics"]),

@@ -118,7 +118,8 @@ async fn status_and_metrics_name_a_client_that_mints_faster_than_its_tokens_expi
 /// A server that shows every metric: it has an issuer, and a client that mints.
 async fn showing_all() -> Server {
     let settings = Settings::standard().set("http", "issuer", "https://tokens.example");
-    let settings = settings.and(Table::issuer("prod").text("jwks_file", "missing.json"));
+    let prod = Table::issuer("prod").text("jwks_file", "missing.json");
+    let settings = settings.and(prod.text("token_review_url", "https://127.0.0.1:1/tokenreviews"));
     let server = Server::start(&settings).await;
     mint(&server, 101).await;
     server

@@ -26,7 +26,7 @@ pub(super) async fn follow_issuer(
     keys: Arc<IssuerKeys>,
     mut hangups: mpsc::Receiver<Reread>,
 ) {
-    let IssuerSettings { rules, keys: place, refresh_interval } = settings;
+    let IssuerSettings { rules, keys: place, refresh_interval, .. } = settings;
     let is_file = matches!(place, KeyPlace::File(_));
     let interval = if is_file { LOOK } else { refresh_interval };
     let mut reader = Reader { name: rules.name, published: PublishedKeys::at(place), failures: 0 };

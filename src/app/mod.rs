@@ -36,6 +36,7 @@ mod start;
 mod sweeper;
 mod system;
 mod tls_watch;
+mod url_reviewer;
 
 pub use self::{
     admin_reset::{AdminReset, ResetError},

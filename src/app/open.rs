@@ -5,6 +5,7 @@ use std::sync::Arc;
 use super::{
     SystemClock, SystemEntropy,
     start::{Bringing, Nothing, Opening, StartError, take},
+    url_reviewer::UrlReviewer,
 };
 use crate::{
     config::Settings,
@@ -46,7 +47,13 @@ pub(super) async fn open(
     let entropy: Arc<dyn Entropy> = Arc::new(SystemEntropy);
     let rules = settings.issuers.iter().map(|issuer| issuer.rules.clone()).collect();
     let audience = settings.http.issuer.as_deref().unwrap_or_default();
-    let issuers = TrustedIssuers::new(audience, rules, &clock);
+    let mut issuers = TrustedIssuers::new(audience, rules, &clock);
+    for issuer in &settings.issuers {
+        if let Some(url) = issuer.token_review.clone() {
+            let reviewer = Arc::new(UrlReviewer { url });
+            issuers = issuers.reviewed_by(&issuer.rules.name, reviewer, &clock);
+        }
+    }
     let service = Service::new(store.clone(), keys, hashes, clock, entropy, policies);
     let signing = Signing::new(issuer, signing, settings.keys.jwks_max_age);
     let service = service.trusting(Arc::new(issuers)).signing(signing);

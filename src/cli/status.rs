@@ -295,7 +295,9 @@ fn issuer(issuer: v1::IssuerStatus) -> Value {
     fields.add("name", issuer.name);
     fields.add("keys", issuer.keys);
     fields.add("key_age", issuer.key_age.map(|age| format!("{}s", age.seconds)));
-    fields.add("fault", Some(issuer.fault).filter(|fault| !fault.is_empty()));
+    let known = |fault: String| Some(fault).filter(|fault| !fault.is_empty());
+    fields.add("fault", known(issuer.fault));
+    fields.add("review_fault", known(issuer.review_fault));
     fields.into()
 }
 

@@ -22,6 +22,8 @@ pub struct IssuerSettings {
     pub rules: IssuerRules,
     /// Place of its keys.
     pub keys: KeyPlace,
+    /// URL at which it is asked about each of its tokens; `None` if its keys alone decide.
+    pub token_review: Option<KeyUrl>,
     /// Interval between two readings of a URL. A file is looked at every second.
     pub refresh_interval: Duration,
 }
@@ -35,7 +37,7 @@ pub enum KeyPlace {
     Url(KeyUrl),
 }
 
-/// The URL of a JWKS: https, or http to this machine.
+/// A URL of an issuer, of its JWKS or of its token reviews: https, or http to this machine.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct KeyUrl {
     /// The URL, without user and password.
@@ -75,7 +77,7 @@ impl IssuerSettings {
             let problem = "needs issuer, the iss of its tokens, or allow_missing_issuer = true if they have none";
             fields.fault_of_all(problem);
         }
-        let keys = read_keys(fields);
+        let Places { keys, token_review } = read_places(fields);
         let refresh = fields.text("refresh_interval", duration::FORM, duration::refresh_interval);
         let age = fields.text("max_key_age", duration::FORM, duration::key_age);
         let interval = refresh.map_or(REFRESH_INTERVAL, |refresh| refresh.value);
@@ -99,6 +101,11 @@ impl IssuerSettings {
             let problem = "needs issuer for users: an ID token always has an iss";
             fields.fault_of_all(problem);
         }
+        if people.is_some() && token_review.is_some() {
+            let problem =
+                "must not have both users and token_review_url, which is for client assertions";
+            fields.fault_of_all(problem);
+        }
         if here.is_none() {
             let problem = "needs http.issuer: tokens must have it as their only audience";
             fields.fault_of_all(problem);
@@ -116,7 +123,8 @@ impl IssuerSettings {
             max_key_age: age.map_or(DAY, Placed::value),
             people,
         };
-        Some(Placed { at, value: Self { rules, keys: keys?, refresh_interval: interval } })
+        let value = Self { rules, keys: keys?, token_review, refresh_interval: interval };
+        Some(Placed { at, value })
     }
 }
 
@@ -128,31 +136,40 @@ fn issuer(text: &str) -> Result<String, Invalid> {
     Ok(text.to_owned())
 }
 
-fn read_keys(fields: &mut Fields<'_, '_>) -> Option<KeyPlace> {
-    let file = fields.text("jwks_file", "a path", path);
-    let url = fields.text("jwks_url", "a URL", url);
-    let ca = fields.text("ca_file", "a path", path);
-    let bearer = fields.text("bearer_file", "a path", path);
-    let (has_file, has_url) =
-        (fields.place("jwks_file").is_some(), fields.place("jwks_url").is_some());
-    if has_file == has_url {
-        let problem = "needs one of jwks_file and jwks_url, the place of its keys";
-        fields.fault_of_all(problem);
-        return None;
-    }
-    if has_url {
-        let (ca, bearer) = (ca.map(Placed::value), bearer.map(Placed::value));
-        return Some(KeyPlace::Url(KeyUrl { uri: url?.value, ca, bearer }));
-    }
-    for (key, idle) in [("ca_file", ca), ("bearer_file", bearer)] {
-        if let Some(idle) = idle {
-            fields.fault(idle.at, key, "is for jwks_url");
-        }
-    }
-    file.map(|file| KeyPlace::File(file.value))
+/// The places where an issuer is read and asked. `None` for what is missing or invalid.
+struct Places {
+    keys: Option<KeyPlace>,
+    token_review: Option<KeyUrl>,
 }
 
-/// Checks the URL of a JWKS. An attacker on the way could put keys of its own in place of others.
+fn read_places(fields: &mut Fields<'_, '_>) -> Places {
+    let file = fields.text("jwks_file", "a path", path);
+    let keys = fields.text("jwks_url", "a URL", url);
+    let review = fields.text("token_review_url", "a URL", url);
+    let ca = fields.text("ca_file", "a path", path);
+    let bearer = fields.text("bearer_file", "a path", path);
+    let has_url = fields.place("jwks_url").is_some();
+    if !has_url && fields.place("token_review_url").is_none() {
+        for (key, idle) in [("ca_file", &ca), ("bearer_file", &bearer)] {
+            if let Some(idle) = idle {
+                fields.fault(idle.at, key, "is for jwks_url and token_review_url");
+            }
+        }
+    }
+    let (ca, bearer) = (ca.map(Placed::value), bearer.map(Placed::value));
+    let at = |uri: Placed<Uri>| KeyUrl { uri: uri.value, ca: ca.clone(), bearer: bearer.clone() };
+    let token_review = review.map(at);
+    if fields.place("jwks_file").is_some() == has_url {
+        let problem = "needs one of jwks_file and jwks_url, the place of its keys";
+        fields.fault_of_all(problem);
+        return Places { keys: None, token_review };
+    }
+    let file = file.map(|file| KeyPlace::File(file.value));
+    Places { keys: keys.map(at).map(KeyPlace::Url).or(file), token_review }
+}
+
+/// Checks a URL of an issuer. An attacker on the way could put keys of its own in place of others, and
+/// vouch for any token.
 fn url(text: &str) -> Result<Uri, Invalid> {
     let fault = Invalid(
         "must be an https:// URL, or http:// to this machine, without user, password and fragment",

@@ -48,6 +48,9 @@ pub enum Cause {
     EarlyAssertion,
     /// The assertion is good for longer than its issuer may make it.
     LongAssertion,
+    /// The issuer, when asked, does not vouch for the token: its account or pod is gone, or it is of
+    /// another account or for another audience.
+    DeniedByIssuer,
     /// The client has signed an assertion, and has no live key.
     NoKey,
     /// The client's own assertion, or the ID token, was shown before.
@@ -112,7 +115,7 @@ pub enum Cause {
 
 impl Cause {
     /// Every cause.
-    pub const ALL: [Self; 51] = [
+    pub const ALL: [Self; 52] = [
         Self::NoCredentials,
         Self::UnreadableCredentials,
         Self::BearerNotAccepted,
@@ -134,6 +137,7 @@ impl Cause {
         Self::ExpiredAssertion,
         Self::EarlyAssertion,
         Self::LongAssertion,
+        Self::DeniedByIssuer,
         Self::NoKey,
         Self::ReplayedAssertion,
         Self::WrongIdentity,
@@ -191,6 +195,7 @@ impl Cause {
             Self::ExpiredAssertion => "expired_assertion",
             Self::EarlyAssertion => "early_assertion",
             Self::LongAssertion => "long_assertion",
+            Self::DeniedByIssuer => "denied_by_issuer",
             Self::NoKey => "no_key",
             Self::ReplayedAssertion => "replayed_assertion",
             Self::WrongIdentity => "wrong_identity",

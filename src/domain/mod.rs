@@ -69,6 +69,7 @@ pub mod subject;
 pub mod time;
 pub mod token;
 mod token_parts;
+pub mod token_review;
 pub mod typed_secret;
 pub mod under_way;
 pub mod used_assertion;

@@ -99,6 +99,28 @@ pub async fn post_form(
     }
 }
 
+/// Posts JSON, and returns the body of the answer, of at most `most` bytes.
+///
+/// # Errors
+/// See [`GetError`]; `Status` for an answer other than 200 and 201.
+pub(super) async fn post_json(
+    url: &KeyUrl,
+    json: Zeroizing<Vec<u8>>,
+    most: usize,
+) -> Result<Zeroizing<Vec<u8>>, GetError> {
+    let mut request = request(url)?;
+    *request.method_mut() = Method::POST;
+    let json_type = HeaderValue::from_static("application/json");
+    request.headers_mut().insert(header::ACCEPT, json_type.clone());
+    request.headers_mut().insert(header::CONTENT_TYPE, json_type);
+    *request.body_mut() = Full::from(json.to_vec());
+    let (status, body) = exchange(url, request, most).await?;
+    match status {
+        StatusCode::OK | StatusCode::CREATED => Ok(Zeroizing::new(body)),
+        status => Err(GetError::Status(status)),
+    }
+}
+
 async fn exchange(
     url: &KeyUrl,
     request: Request<Full<Bytes>>,
@@ -151,7 +173,7 @@ async fn ask(
     let answering = async {
         let answer = sender.send_request(request).await?;
         let status = answer.status();
-        if !matches!(status, StatusCode::OK | StatusCode::BAD_REQUEST) {
+        if !matches!(status, StatusCode::OK | StatusCode::CREATED | StatusCode::BAD_REQUEST) {
             return Err(GetError::Status(status));
         }
         let body = Limited::new(answer.into_body(), most).collect().await;

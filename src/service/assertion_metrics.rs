@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::issuer_keys::IssuerKeys;
+use super::{issuer_keys::IssuerKeys, review_metrics::ReviewMetrics};
 use crate::{
     domain::{cause::Cause, issuer_name::IssuerName},
     metrics::{Counter, Counters, Gauges, Registry},
@@ -21,6 +21,7 @@ pub(super) struct AssertionMetrics {
     age: Gauges,
     unreadable: Gauges,
     failures: Counters,
+    pub(super) reviews: ReviewMetrics,
 }
 
 impl AssertionMetrics {
@@ -50,6 +51,7 @@ impl AssertionMetrics {
                 "Readings of an issuer's keys that failed.",
                 &["issuer"],
             ),
+            reviews: ReviewMetrics::of(&registry),
             assertions,
             registry,
         }

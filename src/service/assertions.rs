@@ -119,7 +119,7 @@ impl<S: Store> Service<S> {
     }
 
     /// The client that lists what a trusted issuer vouches for: the one that the request names, or the
-    /// only one.
+    /// only one. The issuer is asked last: nothing that jeton refuses by itself is shown to anybody.
     async fn by_identity(&self, shown: &Assertion) -> Result<Caller, Error> {
         let named = shown.client_id.as_deref();
         let asserted = self.issuers.verify(&shown.text, self.now()).await?;
@@ -132,7 +132,10 @@ impl<S: Store> Service<S> {
             Some(None) => None,
         };
         match found {
-            Some(client) => Ok(Caller::new(client)),
+            Some(client) => {
+                self.issuers.confirm(&shown.text, &asserted).await?;
+                Ok(Caller::new(client))
+            }
             None => Err(Error::InvalidClient(self.why_unlisted(&listing, &asserted, named).await?)),
         }
     }

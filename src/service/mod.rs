@@ -58,6 +58,7 @@ mod rehash;
 mod request_budget;
 mod retention;
 mod returns;
+mod review_metrics;
 mod revoke;
 mod shares;
 mod signature_pool;
@@ -68,6 +69,8 @@ mod status;
 mod stranger_audit;
 mod sweep;
 mod token_records;
+mod token_reviewer;
+mod token_reviews;
 mod tokens;
 mod trusted_issuers;
 mod turns;
@@ -111,6 +114,8 @@ pub use self::{
     signing::{Jwks, Signing},
     status::{IssuerState, KeyState, Status},
     sweep::SWEEP_STEP,
+    token_reviewer::TokenReviewer,
+    token_reviews::TokenReviews,
     tokens::Tokens,
     trusted_issuers::{TrustedIssuer, TrustedIssuers},
     unattended::{Carried, Unattended},

@@ -38,6 +38,8 @@ pub struct IssuerState {
     pub name: IssuerName,
     /// Its keys.
     pub keys: KeyCondition,
+    /// Reason for which the last question about one of its tokens was not answered.
+    pub review_fault: Option<Box<str>>,
 }
 
 /// A server key, and never the key itself.
@@ -78,5 +80,9 @@ impl<S: Store> Service<S> {
 }
 
 fn state(issuer: &TrustedIssuer) -> IssuerState {
-    IssuerState { name: issuer.rules.name.clone(), keys: issuer.keys.condition() }
+    IssuerState {
+        name: issuer.rules.name.clone(),
+        keys: issuer.keys.condition(),
+        review_fault: issuer.reviews.as_ref().and_then(|reviews| reviews.fault()),
+    }
 }

@@ -4,7 +4,10 @@ use std::sync::Arc;
 
 use futures_util::future::join_all;
 
-use super::{assertion_metrics::AssertionMetrics, issuer_keys::IssuerKeys};
+use super::{
+    assertion_metrics::AssertionMetrics, issuer_keys::IssuerKeys, token_reviewer::TokenReviewer,
+    token_reviews::TokenReviews,
+};
 use crate::{
     domain::{
         assertion::{Asserted, IssuerRules},
@@ -37,6 +40,8 @@ pub struct TrustedIssuer {
     pub rules: IssuerRules,
     /// Its keys.
     pub keys: Arc<IssuerKeys>,
+    /// Its reviews of its tokens; `None` if it is not asked about them.
+    pub reviews: Option<Arc<TokenReviews>>,
 }
 
 /// A person whom a verified ID token describes.
@@ -87,10 +92,26 @@ impl TrustedIssuers {
             let keys = IssuerKeys::unread(Arc::clone(clock), rules.max_key_age, failures);
             let keys = Arc::new(keys);
             metrics.watch(&rules.name, &keys);
-            TrustedIssuer { rules, keys }
+            TrustedIssuer { rules, keys, reviews: None }
         };
         let issuers = issuers.into_iter().map(trusted).collect();
         Self { audience: audience.into(), issuers, metrics }
+    }
+
+    /// The issuers, of which the one of that name is asked about each of its tokens.
+    #[must_use]
+    pub fn reviewed_by(
+        mut self,
+        name: &IssuerName,
+        reviewer: Arc<dyn TokenReviewer>,
+        clock: &Arc<dyn Clock>,
+    ) -> Self {
+        let metrics = self.metrics.reviews.of_issuer(name);
+        let reviews = TokenReviews::by(reviewer, &self.audience, Arc::clone(clock), metrics);
+        if let Some(named) = self.issuers.iter_mut().find(|issuer| issuer.rules.name == *name) {
+            named.reviews = Some(Arc::new(reviews));
+        }
+        self
     }
 
     /// The only audience that an assertion may have, also one of a client's own: this server's issuer.
@@ -131,6 +152,19 @@ impl TrustedIssuers {
             self.decide(&token, |_| true, judge).await
         };
         self.count(decided.await, Error::InvalidClient)
+    }
+
+    /// Asks the issuer of a verified assertion whether it still vouches for it, where the settings have
+    /// it asked.
+    ///
+    /// # Errors
+    /// `InvalidClient` if it does not; `Unavailable` if nobody knows.
+    pub async fn confirm(&self, assertion: &Secret, asserted: &Asserted) -> Result<(), Error> {
+        let named = self.issuers.iter().find(|issuer| issuer.rules.name == asserted.issuer);
+        match named.and_then(|issuer| issuer.reviews.as_ref()) {
+            Some(reviews) => reviews.confirm(assertion, asserted).await,
+            None => Ok(()),
+        }
     }
 
     /// Verifies an ID token that `client` shows, and finds its issuer, as [`Self::verify`] does for an
@@ -223,7 +257,7 @@ impl TrustedIssuers {
             without_keys: false,
         };
         for issuer in &self.issuers {
-            let TrustedIssuer { rules, keys } = issuer;
+            let TrustedIssuer { rules, keys, .. } = issuer;
             if !rules.may_issue(token.claimed_issuer()) || !may_speak(rules) {
                 continue;
             }

@@ -1,11 +1,12 @@
 """What lies in deploy/, against the schemas of those who read it, without a network; and what the
 Dockerfile says against what the others expect of its image.
 
-    schemas.py PROMETHEUS_OPERATOR COMPOSE_GO PLAIN TLS RULES
+    schemas.py PROMETHEUS_OPERATOR COMPOSE_GO PLAIN TLS REVIEWS RULES
 
 The first two are the sources of those Go modules: the ServiceMonitor's custom resource definition and
 the schema of compose files are in them. Kubernetes' own schemas come with kubernetes-validate. PLAIN and
-TLS are what kustomize makes of the manifests, as they are and with everything that is commented out.
+TLS are what kustomize makes of the manifests, as they are and with TLS and the ServiceMonitor; REVIEWS with
+the component of token reviews.
 RULES is written: every expression of the Grafana dashboard as a recording rule, for promtool to read.
 """
 
@@ -144,6 +145,24 @@ def check_hardening(rendered: Path) -> None:
     print(f"{rendered.stem}: non-root, read-only root, no privileges, grace covers the drain")
 
 
+def check_reviews(rendered: Path) -> None:
+    """The account of the pod may have tokens reviewed, shows a token of its own, and reaches the API server."""
+    pod = one(rendered, "StatefulSet")["spec"]["template"]["spec"]
+    account = one(rendered, "ServiceAccount")["metadata"]
+    binding = one(rendered, "ClusterRoleBinding", "jeton-token-reviews")
+    assert binding["roleRef"]["name"] == "system:auth-delegator"
+    [subject] = binding["subjects"]
+    assert (subject["name"], subject["namespace"]) == (account["name"], account["namespace"])
+    assert pod["serviceAccountName"] == account["name"]
+    [container] = pod["containers"]
+    assert {"api-access", "data"} <= {mount["name"] for mount in container["volumeMounts"]}, "what was there stays"
+    [volume] = [volume for volume in pod["volumes"] if volume["name"] == "api-access"]
+    token = volume["projected"]["sources"][0]["serviceAccountToken"]
+    assert "audience" not in token, "it is for the API server"
+    ports = {port["port"] for rule in one(rendered, "NetworkPolicy")["spec"]["egress"] for port in rule["ports"]}
+    assert ports == {443, 6443, 53}, ports
+
+
 def check_tls(rendered: Path) -> None:
     """The certificate is where the settings look for it, and there is no way around it."""
     pod = one(rendered, "StatefulSet")["spec"]["template"]["spec"]
@@ -234,13 +253,14 @@ def write_dashboard_rules(path: Path) -> None:
 
 
 if __name__ == "__main__":
-    operator, compose_go, plain, tls, rules = map(Path, sys.argv[1:])
-    for rendered in (plain, tls):
+    operator, compose_go, plain, tls, reviews, rules = map(Path, sys.argv[1:])
+    for rendered in (plain, tls, reviews):
         check_kubernetes(operator, rendered)
         check_hardening(rendered)
     check_that_nothing_is_left_out(plain, tls)
     check_that_mistakes_are_found(operator)
     check_tls(tls)
+    check_reviews(reviews)
     check_image()
     check_compose(compose_go)
     write_dashboard_rules(rules)

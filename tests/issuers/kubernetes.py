@@ -21,6 +21,7 @@ from run import ASSERTION, HERE, LIMIT, ask, free_port, until
 
 CLUSTER = "https://kubernetes.default.svc.cluster.local"
 ACCOUNT = "system:serviceaccount:shop:orders"
+GROUP = "rbac.authorization.k8s.io"
 
 
 def say(text: str) -> None:
@@ -176,14 +177,18 @@ class Cluster:
 
 
 class Jeton:
-    """A server that trusts the cluster `prod`."""
+    """A server that trusts the cluster `prod`, and has it review tokens if `reviewed`."""
 
-    def __init__(self, program: str, home: Path, cluster: Cluster, uid: str) -> None:
+    def __init__(
+        self, program: str, home: Path, cluster: Cluster, uid: str, reviewed: bool = False
+    ) -> None:
         self.program, self.home, self.cluster = program, home, cluster
         home.mkdir(exist_ok=True)
         self.http, self.ops, self.grpc = free_port(), free_port(), free_port()
         self.bearer = home / "bearer"
         self.bearer.write_text(cluster.token("jeton", "jeton", CLUSTER))
+        url = f"{cluster.url}/apis/authentication.k8s.io/v1/tokenreviews"
+        review = f'token_review_url = "{url}"' if reviewed else ""
         client = 'grants = ["client_credentials"]\naudience = ["billing", "jeton"]\n'
         identity = f'identities = [{{ issuer = "prod", subject = "{ACCOUNT}"'
         (home / "jeton.toml").write_text(
@@ -205,6 +210,7 @@ issuer = "{CLUSTER}"
 jwks_url = "{cluster.url}/openid/v1/jwks"
 ca_file = "{cluster.home}/ca.crt"
 bearer_file = "{self.bearer}"
+{review}
 clock_skew = "0s"
 max_lifetime = "1h"
 [[client]]
@@ -248,6 +254,11 @@ permissions = ["admin"]
         body = urllib.parse.urlencode(fields).encode()
         return ask(urllib.request.Request(f"http://127.0.0.1:{self.http}/oauth/token", data=body))
 
+    def refused_once(self, what: str, assertion: str, cause: str, client: str | None = None) -> None:
+        """It is refused as soon as nobody remembers that it was good."""
+        until(what, lambda: self.log_in(assertion, client)[0] == 401)
+        self.refused(what, assertion, cause, client)
+
     def refused(self, what: str, assertion: str, cause: str, client: str | None = None) -> None:
         before = len(self.refusals())
         status, answer = self.log_in(assertion, client)
@@ -258,10 +269,10 @@ permissions = ["admin"]
         say(f"  refused (401 invalid_client, {cause}): {what}")
 
     def refusals(self) -> list[str]:
-        """The causes, in the audit."""
+        """The causes, in the audit. What is unavailable has none."""
         lines = (self.home / "audit.jsonl").read_text().splitlines(keepends=True)
         lines = [json.loads(line) for line in lines if line.endswith("\n")]
-        return [line["cause"] for line in lines if line.get("outcome") == "refused"]
+        return [line["cause"] for line in lines if "cause" in line]
 
     def accepted(self, what: str, assertion: str, client: str | None = None) -> str:
         status, answer = self.log_in(assertion, client)
@@ -319,6 +330,10 @@ def main(apiserver: str, etcd: str, program: str, home: Path) -> None:
             with jeton.running(LD_PRELOAD=os.environ["JETON_TEST_FAKETIME"], FAKETIME="+11m"):
                 jeton.refused("eleven minutes later", token, "expired_assertion")
             log = jeton.log.read_text()
+            reviewed = Jeton(program, home / "reviewed", prod, uid, reviewed=True)
+            with reviewed.running():
+                tokens += reviews(prod, reviewed)
+            log += reviewed.log.read_text() + (reviewed.home / "audit.jsonl").read_text()
         with jeton_after_rotation(prod, jeton, pod) as rotated:
             tokens.append(rotated)
         logs = log + jeton.log.read_text() + (jeton.home / "audit.jsonl").read_text()
@@ -378,6 +393,53 @@ def scenes(
     identity = f"issuer=prod,subject={ACCOUNT}"
     jeton.administer("client", "update", "orders", "--identity", identity)
     return [elsewhere, stranger, again]
+
+
+def reviews(prod: Cluster, jeton: Jeton) -> list[str]:
+    """The API server reviews each token, once the account of jeton may have it do so."""
+    accounts = "/api/v1/namespaces/shop/serviceaccounts"
+    prod.account("shop", "short")
+    uid = prod.pod("shop", "short-0", "short")
+    prod.pod("shop", "short-1", "short")
+    bound = prod.token("shop", "short", HERE, ("short-0", uid))
+    unbound = prod.token("shop", "short", HERE)
+    jeton.administer(
+        *("client", "create", "short", "--grant", "client_credentials"),
+        *("--identity", "issuer=prod,subject=system:serviceaccount:shop:short"),
+    )
+    say("jeton has the API server review tokens")
+    status, answer = jeton.log_in(bound)
+    assert status == 503, (status, answer)
+    say(f"  503 {answer['error']}: while its account may not have tokens reviewed")
+    found = jeton.command("check", "--config", str(jeton.home / "jeton.toml"), "--deep").stdout
+    assert "system:auth-delegator" in found, found
+    say("  jeton check --deep: names the role that is missing")
+    binding = {
+        "metadata": {"name": "jeton"},
+        "roleRef": {"apiGroup": GROUP, "kind": "ClusterRole", "name": "system:auth-delegator"},
+        "subjects": [{"kind": "ServiceAccount", "name": "jeton", "namespace": "jeton"}],
+    }
+    prod.make(f"/apis/{GROUP}/v1/clusterrolebindings", binding)
+    until("the role", lambda: jeton.log_in(bound)[0] == 200)
+    jeton.accepted("the pod's token, once it may", bound)
+    jeton.accepted("a token of the account that is bound to no pod", unbound)
+    found = jeton.command("check", "--config", str(jeton.home / "jeton.toml"), "--deep").stdout
+    assert "prod answers questions about its tokens" in found, found
+
+    elsewhere = prod.token("shop", "short", CLUSTER)
+    jeton.refused("a token for the API server", elsewhere, "wrong_audience")
+    # No kubelet is there to let it end in peace.
+    path = "/api/v1/namespaces/shop/pods/short-0?gracePeriodSeconds=0"
+    assert prod.ask("DELETE", path)[0] == 200
+    jeton.refused_once("the token of a pod that was deleted", bound, "denied_by_issuer")
+    jeton.accepted("the account's other token", unbound)
+    assert prod.ask("DELETE", f"{accounts}/short")[0] == 200
+    jeton.refused_once("the token of an account that was deleted", unbound, "denied_by_issuer")
+    prod.account("shop", "short")
+    again = prod.token("shop", "short", HERE)
+    jeton.refused("the same after one of its name was made again", unbound, "denied_by_issuer")
+    jeton.accepted("a token of that one", again)
+    return [bound, unbound, elsewhere, again]
 
 
 def agent(jeton: Jeton, by_file: dict[str, str], volume: Path, token: str, renewed: str) -> None:

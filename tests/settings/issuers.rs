@@ -37,7 +37,7 @@ fn everything_of_an_issuer_can_be_set() {
         "{HTTP}[[issuer]]\nname = 'spire'\nallow_missing_issuer = true\njwks_url = \
          'https://spire.example/keys'\nca_file = 'ca.pem'\nbearer_file = 'token'\nalgorithms = \
          ['ES256', 'RS256']\nclock_skew = '5s'\nmax_lifetime = '1h'\nrefresh_interval = \
-         '1m'\nmax_key_age = '2h'\n"
+         '1m'\nmax_key_age = '2h'\ntoken_review_url = 'https://spire.example/reviews'\n"
     );
     let settings = Fake::with_settings(&text).settings();
     let [issuer] = &*settings.issuers else { panic!("one issuer") };
@@ -49,6 +49,23 @@ fn everything_of_an_issuer_can_be_set() {
     assert_eq!(issuer.refresh_interval, Duration::from_secs(60));
     let KeyPlace::Url(KeyUrl { uri, ca, bearer }) = &issuer.keys else { panic!("a URL") };
     assert_eq!(uri, "https://spire.example/keys");
+    assert_eq!(ca.as_deref(), Some(Path::new("ca.pem")));
+    assert_eq!(bearer.as_deref(), Some(Path::new("token")));
+    let review = issuer.token_review.as_ref().expect("a URL");
+    assert_eq!(review.uri, "https://spire.example/reviews");
+    assert_eq!((&review.ca, &review.bearer), (ca, bearer));
+}
+
+#[test]
+fn token_reviews_have_a_ca_and_a_bearer_also_beside_a_file_of_keys() {
+    let review =
+        "token_review_url = 'https://k8s/reviews'\nca_file = 'ca.pem'\nbearer_file = 'token'\n";
+    let text = format!("{HTTP}[[issuer]]\nname = 'prod'\nissuer = 'x'\njwks_file = 'k'\n{review}");
+    let settings = Fake::with_settings(&text).settings();
+    let [issuer] = &*settings.issuers else { panic!("one issuer") };
+    assert_eq!(issuer.keys, KeyPlace::File("k".into()));
+    let KeyUrl { uri, ca, bearer } = issuer.token_review.as_ref().expect("a URL");
+    assert_eq!(uri, "https://k8s/reviews");
     assert_eq!(ca.as_deref(), Some(Path::new("ca.pem")));
     assert_eq!(bearer.as_deref(), Some(Path::new("token")));
 }
@@ -63,6 +80,19 @@ fn each_fault_of_an_issuer_has_its_line_and_column() {
         ("refresh_interval = '1m'", "7:1: issuer.refresh_interval: is for jwks_url"),
         ("ca_file = 'x'", "7:1: issuer.ca_file: is for jwks_url"),
         ("bearer_file = 'x'", "7:1: issuer.bearer_file: is for jwks_url"),
+        (
+            "token_review_url = 'http://a/r'",
+            "7:1: issuer.token_review_url: must be an https:// URL",
+        ),
+        ("token_review_url = 7", "7:1: issuer.token_review_url: must be a URL"),
+        (
+            "token_review_uri = 'https://a/'",
+            "7:1: unknown key \"token_review_uri\": did you mean \"token_review_url\"?",
+        ),
+        (
+            "token_review_url = 'https://a/'\n[issuer.users]\naudiences = [{ id = 'a', clients = ['w'] }]",
+            "3:1: issuer: must not have both users and token_review_url",
+        ),
         ("algorithms = ['none']", "7:1: issuer.algorithms: must name one or more of RS256"),
         ("algorithms = ['HS256']", "7:1: issuer.algorithms: must name one or more of RS256"),
         ("algorithms = []", "7:1: issuer.algorithms: must name one or more of RS256"),
@@ -108,6 +138,9 @@ fn assertions_must_be_meant_for_this_server_so_it_needs_an_issuer_of_its_own() {
 fn a_fault_shows_no_password_of_a_url() {
     let faults = faults("name = 'a'\nissuer = 'x'\njwks_url = 'https://u:S3CRET@a/k'");
     assert!(faults.contains("issuer.jwks_url") && !faults.contains("S3CRET"), "{faults}");
+    let review = "token_review_url = 'https://u:S3CRET@a/r'";
+    let faults = self::faults(&format!("name = 'a'\nissuer = 'x'\njwks_file = 'k'\n{review}"));
+    assert!(faults.contains("issuer.token_review_url") && !faults.contains("S3CRET"), "{faults}");
 }
 
 #[test]

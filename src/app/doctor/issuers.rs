@@ -1,12 +1,15 @@
-//! The keys of trusted issuers, read as a server would.
+//! Trusted issuers: their keys, read as a server would, and a question about a token.
 
 use super::super::start::Findings;
 use crate::{
-    config::{KeyPlace, Settings},
-    jwks::PublishedKeys,
+    config::{KeyPlace, KeyUrl, Settings},
+    domain::secret::Secret,
+    jwks::{PublishedKeys, review_token},
 };
 
 const SUBJECT: &str = "issuers";
+/// A text that is no token of anybody's.
+const MADE_UP: &str = "jeton-check";
 
 /// The files with keys of issuers that cannot be used, each with the reason. A server starts all the
 /// same.
@@ -22,8 +25,8 @@ pub async fn unusable_keys(settings: &Settings) -> Vec<String> {
     unusable
 }
 
-/// Reads the keys of each issuer: a file that cannot be used has to be mended, an issuer that is away
-/// may come back.
+/// Reads the keys of each issuer, and has those that are asked about tokens review one: a file that cannot
+/// be used has to be mended, an issuer that is away may come back.
 pub(super) async fn examine(settings: &Settings, findings: &mut Findings) {
     for issuer in &settings.issuers {
         let name = &issuer.rules.name;
@@ -47,6 +50,31 @@ pub(super) async fn examine(settings: &Settings, findings: &mut Findings) {
                     let remedy = "a server starts; until it can, its assertions are UNAVAILABLE";
                     findings.warn(SUBJECT, found, remedy);
                 }
+            }
+        }
+        if let Some(url) = &issuer.token_review {
+            let audience = settings.http.issuer.as_deref().unwrap_or_default();
+            review(name.as_str(), url, audience, findings).await;
+        }
+    }
+}
+
+/// Has an issuer review a made-up token, which it must not take for good.
+async fn review(name: &str, url: &KeyUrl, audience: &str, findings: &mut Findings) {
+    match review_token(url, &Secret::new(MADE_UP), audience).await {
+        Ok(review) if review.authenticated => {
+            let found = format!("{name} takes a made-up token for good: {}", url.uri);
+            findings.error(SUBJECT, found, "name the URL of its token reviews in token_review_url");
+        }
+        Ok(_) => findings.good(SUBJECT, format!("{name} answers questions about its tokens")),
+        Err(error) => {
+            let found = format!("{name} cannot be asked about its tokens: {error}");
+            if error.is_lasting() {
+                let remedy = "mend it: in Kubernetes bind the account of bearer_file to system:auth-delegator";
+                findings.error(SUBJECT, found, remedy);
+            } else {
+                let remedy = "a server starts; until it can, its assertions are UNAVAILABLE";
+                findings.warn(SUBJECT, found, remedy);
             }
         }
     }

@@ -46,6 +46,7 @@ fn issuer(issuer: IssuerState) -> v1::IssuerStatus {
         keys: u32::try_from(keys).unwrap_or(u32::MAX),
         key_age: age.and_then(|age| prost_types::Duration::try_from(age).ok()),
         fault: fault.map(String::from).unwrap_or_default(),
+        review_fault: issuer.review_fault.map(String::from).unwrap_or_default(),
     }
 }
 
