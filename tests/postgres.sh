@@ -53,7 +53,7 @@ over_newer() (
     JETON_TEST_POSTGRES=$(url_of "$JETON_TEST_CLUSTER")
     export JETON_TEST_CLUSTER JETON_TEST_POSTGRES
     cargo test --locked --lib -- --ignored store::postgres
-    run_suites 3 introspect issue refresh revoke admin_grants
+    run_suites 3 introspect issue refresh revoke admin_grants secrets
 )
 
 install_postgres
@@ -75,7 +75,7 @@ if [[ ${2:-} == all ]]; then
         JETON_TEST_STORE=postgres JETON_TEST_INSTANCES=$instances tests/http.sh
     done
 else
-    run_suites 3 introspect issue refresh revoke admin_grants
+    run_suites 3 introspect issue refresh revoke admin_grants secrets
     # An assertion is good once at all of them, and every attack on one is refused by each.
     run_suites 2 private_key_jwt identities
 fi
