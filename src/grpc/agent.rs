@@ -1,6 +1,6 @@
 //! An agent's services: the calls that introspect, and Envoy's, from its memory.
 
-use std::{pin::Pin, sync::Arc};
+use std::{pin::Pin, sync::Arc, time::Duration};
 
 use futures_util::{StreamExt as _, stream};
 use http::header::AUTHORIZATION;
@@ -16,7 +16,10 @@ use super::{
 };
 use crate::{
     bearer::{AncestorGrant, Bearer, Claims, Doorkeeper, Introspector, NotGood, NotPassed},
-    domain::{client_id::SELF_AUDIENCE, error::Error, reason::Reason, token::TokenKind},
+    domain::{
+        audience::Audience, cause::Cause, error::Error, reason::Reason, scopes::Scopes,
+        token::TokenKind,
+    },
     proto::{
         envoy::service::auth::v3::CheckRequest,
         v1::{self, issue_token_request::Grant, token_service_server::TokenService},
@@ -40,8 +43,8 @@ pub trait OwnTokens {
     /// See [`NotIssued`].
     fn own_token(
         &self,
-        audience: Vec<String>,
-        scopes: Vec<String>,
+        audience: Audience,
+        scopes: Scopes,
     ) -> impl Future<Output = Result<Self::Issued, NotIssued>> + Send;
 }
 
@@ -52,6 +55,11 @@ pub enum NotIssued {
     Off,
     /// The server refused the audience or the scopes, or wants a pause, in these words.
     Refused(Status),
+    /// Too many kinds of tokens were new: wait.
+    TooMany {
+        /// Time until the next may be.
+        retry_after: Duration,
+    },
     /// The server is out of reach, or refuses the agent itself.
     Unavailable,
 }
@@ -175,14 +183,19 @@ impl<K: Introspector + OwnTokens + Send + Sync + 'static> TokenService for Agent
         let Some(asked) = narrowed(request.into_inner()).filter(|_| !authorized) else {
             return Err(elsewhere());
         };
+        let audience = convert::audience(&asked.audience).map_err(|error| status(&error))?;
+        let scopes = convert::scopes(&asked.scopes).map_err(|error| status(&error))?;
         // With such a token the service could ask the server as the agent does.
-        if asked.audience.iter().any(|service| service == SELF_AUDIENCE) {
+        if audience.names_jeton() {
             return Err(status(&Error::InvalidTarget));
         }
-        let issued = self.0.own_token(asked.audience, asked.scopes).await;
+        let issued = self.0.own_token(audience, scopes).await;
         issued.map(|issued| Response::new(issued.into())).map_err(|not_issued| match not_issued {
             NotIssued::Off => elsewhere(),
             NotIssued::Refused(refusal) => refusal,
+            NotIssued::TooMany { retry_after } => {
+                status(&Error::RateLimited { cause: Cause::Requests, retry_after })
+            }
             NotIssued::Unavailable => status(&Error::UNAVAILABLE),
         })
     }

@@ -45,11 +45,10 @@ pub(super) fn issue(request: v1::IssueTokenRequest, origin: Origin) -> Result<Is
             IssueGrant::TokenExchange(exchange(shown).try_into()?)
         }
     };
-    let audience = request.audience.iter().map(String::as_str);
     Ok(Issue {
         grant,
         scopes: scopes(&request.scopes)?,
-        audience: Audience::from_names(audience).map_err(|_| Error::InvalidTarget)?,
+        audience: audience(&request.audience)?,
         ttl: request.ttl.map(ttl).transpose()?,
         request_id: request_id(&request.request_id)?,
         origin,
@@ -128,7 +127,19 @@ fn user_agent(metadata: &MetadataMap) -> Option<Box<str>> {
     Some(text.get(..Origin::MAX_USER_AGENT_BYTES).unwrap_or(text).into())
 }
 
-fn scopes(values: &[String]) -> Result<Scopes, Error> {
+/// Reads the services of a request.
+///
+/// # Errors
+/// `InvalidTarget`.
+pub(super) fn audience(names: &[String]) -> Result<Audience, Error> {
+    Audience::from_names(names.iter().map(String::as_str)).map_err(|_| Error::InvalidTarget)
+}
+
+/// Reads the scopes of a request.
+///
+/// # Errors
+/// `InvalidScope`.
+pub(super) fn scopes(values: &[String]) -> Result<Scopes, Error> {
     Scopes::from_values(values.iter().map(String::as_str)).map_err(|_| Error::InvalidScope)
 }
 

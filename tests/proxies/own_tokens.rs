@@ -1,10 +1,14 @@
 //! An agent gives the service beside it tokens of its own client, if it is asked to, and nothing more.
 
+use std::time::Duration;
+
 use jeton::proto::v1::{
     ClientCredentialsGrant, IssueTokenRequest, IssueTokenResponse, PasswordGrant,
     issue_token_request::Grant, token_service_client::TokenServiceClient,
 };
+use tokio::time::Instant;
 use tonic::{Code, Request, Status, transport::Channel};
+use tonic_types::StatusExt as _;
 
 use crate::common::{
     agent::Agent, caller::client_credentials, server::Server, settings::Settings, wait::until,
@@ -114,6 +118,65 @@ async fn an_agent_issues_nothing_that_gives_more_than_it_has_or_is_not_its_own()
     let basic = "Basic Z2F0ZXdheTpnYXRld2F5LXNlY3JldA==".parse().expect("a header");
     authorized.metadata_mut().insert("authorization", basic);
     assert_eq!(refused(authorized).await, Code::Unimplemented);
+    agent.stop().await;
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn a_request_spelt_otherwise_gets_the_same_token_and_one_beyond_the_rules_of_names_none() {
+    let settings = Settings::standard();
+    let server = Server::start(&settings).await;
+    let agent = issuing(&server).await;
+    agent.hears().await;
+    let stub = TokenServiceClient::new(agent.connect().await);
+    let first = issue(&stub, plain(&["billing"], &["read", "write"])).await.expect("a token");
+    for (audience, scopes) in [
+        (&["billing"; 2][..], &["read", "write"][..]),
+        (&["billing"; 40], &["read", "write", "read"]),
+        (&["billing"], &["write", "read"]),
+    ] {
+        let again = issue(&stub, plain(audience, scopes)).await.expect("a token");
+        assert_eq!(again.access_token, first.access_token, "{audience:?} {scopes:?}");
+    }
+    let many = |most: usize| (0..=most).map(|n| format!("n{n}")).collect::<Vec<_>>();
+    for (audience, scopes) in [(many(16), Vec::new()), (Vec::new(), many(64))] {
+        let request = IssueTokenRequest { audience, scopes, ..plain(&[], &[]) };
+        assert_eq!(issue(&stub, request).await.expect_err("refused").code(), Code::InvalidArgument);
+    }
+    agent.stop().await;
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn kinds_of_tokens_are_new_at_a_rate_and_those_that_are_kept_cost_nothing_of_it() {
+    let server = Server::start(&Settings::standard()).await;
+    let agent = issuing(&server).await;
+    agent.hears().await;
+    let stub = TokenServiceClient::new(agent.connect().await);
+    let kept = plain(&["billing"], &["read"]);
+    let first = issue(&stub, kept.clone()).await.expect("a token");
+    let began = Instant::now();
+    for _ in 0..100 {
+        let again = issue(&stub, kept.clone()).await.expect("a token");
+        assert_eq!(again.access_token, first.access_token);
+    }
+    // One that the server refuses is a kind, too.
+    let mut new = 1;
+    let refusal = loop {
+        let refused = issue(&stub, plain(&["billing"], &[&format!("s{new}")])).await;
+        let refused = refused.expect_err("no such scope");
+        if refused.code() == Code::ResourceExhausted {
+            break refused;
+        }
+        assert_eq!(refused.code(), Code::InvalidArgument);
+        new += 1;
+        assert!(new <= 65 + began.elapsed().as_secs(), "{new} new kinds");
+    };
+    assert!(new >= 64, "{new} new kinds");
+    let details = refusal.get_error_details();
+    assert_eq!(details.error_info().map(|info| &*info.reason), Some("RATE_LIMITED"));
+    let pause = details.retry_info().and_then(|info| info.retry_delay);
+    assert!(pause.is_some_and(|pause| pause <= Duration::from_secs(1)), "{pause:?}");
     agent.stop().await;
     server.stop().await;
 }

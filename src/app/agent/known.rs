@@ -9,6 +9,7 @@ use super::{
 use crate::{
     bearer::{Bearer, Claims, Doorkeeper, Gate, Introspector, NotGood, NotPassed, Requirement},
     client::{IssuedToken, Validator},
+    domain::{audience::Audience, scopes::Scopes},
     grpc::{self, AgentState, Described, NotIssued},
     metrics::{Counter, Registry},
 };
@@ -89,11 +90,11 @@ impl grpc::OwnTokens for Known {
 
     async fn own_token(
         &self,
-        audience: Vec<String>,
-        scopes: Vec<String>,
+        audience: Audience,
+        scopes: Scopes,
     ) -> Result<Arc<IssuedToken>, NotIssued> {
         let own = self.own.as_ref().ok_or(NotIssued::Off)?;
-        own.get(audience, scopes).await
+        own.get(&audience, &scopes).await
     }
 }
 

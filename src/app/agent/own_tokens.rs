@@ -1,26 +1,30 @@
 //! Access tokens of the agent's client, for the service beside it: kept, and renewed ahead of their end.
 
-use std::{convert::Infallible, sync::Arc};
+use std::{collections::BTreeSet, num::NonZeroU32, sync::Arc, time::Duration};
 
 use quick_cache::sync::Cache;
 
 use crate::{
     bearer::{Introspector as _, NotGood},
     client::{Error, Issue, IssuedToken, OwnToken, Validator},
+    domain::{audience::Audience, scopes::Scopes},
     grpc::NotIssued,
+    metrics::Rate,
 };
 
 /// Kinds of tokens that are kept: one service asks for a few.
-const MOST: usize = 64;
+const MOST: NonZeroU32 = NonZeroU32::new(64).expect("64 is not zero");
+/// Kinds that are new, in a second. Each makes a grant at the server.
+const NEW_PER_SECOND: NonZeroU32 = NonZeroU32::MIN;
 
 /// Makes what requests a token from the server.
 pub type Issuing = Box<dyn Fn() -> Issue + Send + Sync>;
 
-/// A kind of token: services and scopes in the order in which they were requested.
+/// A kind of token: the set of services and the set of scopes.
 #[derive(Clone, PartialEq, Eq, Hash)]
 struct Kind {
-    audience: Vec<String>,
-    scopes: Vec<String>,
+    audience: BTreeSet<String>,
+    scopes: BTreeSet<String>,
 }
 
 /// The tokens, by their kind.
@@ -28,23 +32,30 @@ pub(super) struct OwnTokens {
     issuing: Issuing,
     validator: Validator,
     held: Cache<Kind, OwnToken>,
+    /// Of kinds that are not held.
+    new: Rate,
 }
 
 impl OwnTokens {
     pub(super) fn new(issuing: Issuing, validator: Validator) -> Self {
-        Self { issuing, validator, held: Cache::new(MOST) }
+        let held = Cache::new(MOST.get() as usize);
+        Self { issuing, validator, held, new: Rate::new(NEW_PER_SECOND, MOST) }
     }
 
     /// Returns a token that is not known to be revoked.
     ///
     /// # Errors
-    /// `Refused` and `Unavailable`.
+    /// `Refused` and `Unavailable`; `TooMany` for a kind that is new.
     pub(super) async fn get(
         &self,
-        audience: Vec<String>,
-        scopes: Vec<String>,
+        audience: &Audience,
+        scopes: &Scopes,
     ) -> Result<Arc<IssuedToken>, NotIssued> {
-        let own = self.of(&Kind { audience, scopes });
+        let kind = Kind {
+            audience: audience.names().map(str::to_owned).collect(),
+            scopes: scopes.values().map(str::to_owned).collect(),
+        };
+        let own = self.of(&kind).map_err(|retry_after| NotIssued::TooMany { retry_after })?;
         let issued = own.token().await.map_err(|error| not_issued(&error))?;
         // Where the state is unknown the token may be good, and those that it is shown to decide.
         if !matches!(self.validator.claims(issued.access_token()).await, Err(NotGood::Inactive)) {
@@ -54,15 +65,17 @@ impl OwnTokens {
         own.token().await.map_err(|error| not_issued(&error))
     }
 
-    fn of(&self, kind: &Kind) -> OwnToken {
-        let make = || {
+    /// Returns what holds the token of a kind.
+    ///
+    /// # Errors
+    /// Returns the time to wait, for a kind that is not held.
+    fn of(&self, kind: &Kind) -> Result<OwnToken, Duration> {
+        self.held.get_or_insert_with(kind, || {
+            self.new.check()?;
             let Kind { audience, scopes } = kind.clone();
-            Ok::<_, Infallible>(OwnToken::issued_for(audience, scopes, (self.issuing)()))
-        };
-        match self.held.get_or_insert_with(kind, make) {
-            Ok(own) => own,
-            Err(never) => match never {},
-        }
+            let (audience, scopes) = (audience.into_iter().collect(), scopes.into_iter().collect());
+            Ok(OwnToken::issued_for(audience, scopes, (self.issuing)()))
+        })
     }
 }
 
