@@ -282,6 +282,47 @@ async fn each_refusal_has_its_cause_in_the_audit_and_one_answer_for_everybody_el
 }
 
 #[tokio::test]
+async fn what_is_refused_reads_the_store_as_often_whether_or_not_there_is_such_a_client() {
+    let (signer, stranger) = (SigningKey::p256("a"), SigningKey::p256("a"));
+    let server = start(&signer).await;
+    let shop = server.caller("shop").await;
+    let ops = server.ops().await;
+    let reads =
+        async || ops.metrics().await.count(r#"jeton_cache_misses_total{records="clients"}"#);
+    issue(&shop, &signer.token(&claims("good"))).await.expect("its record is in memory");
+    // With a key, with a secret, with neither, and nobody.
+    let (mut counted, mut before) = (Vec::new(), reads().await);
+    for name in ["signing", "billing", "app", "nobody"] {
+        let claims = with(with(claims("x"), "iss", json!(name)), "sub", json!(name));
+        let secret = IssueTokenRequest {
+            client_id: name.to_owned(),
+            client_secret: format!("jcs_{}", "0".repeat(43)),
+            ..client_credentials()
+        };
+        let name_alone = IssueTokenRequest { client_secret: String::new(), ..secret.clone() };
+        for (way, request) in
+            [("key", asserted(&stranger.token(&claims))), ("secret", secret), ("name", name_alone)]
+        {
+            // A public client is one by its name.
+            if (name, way) == ("app", "name") {
+                continue;
+            }
+            for _ in 0..5 {
+                shop.stub.clone().issue_token(request.clone()).await.expect_err("refused");
+            }
+            let now = reads().await;
+            counted.push((way, name, now - before));
+            before = now;
+        }
+    }
+    for (way, name, count) in &counted {
+        let nobodys = counted.iter().find(|other| other.0 == *way && other.1 == "nobody");
+        assert_eq!(Some(count), nobodys.map(|other| &other.2), "{way} of {name}: {counted:?}");
+    }
+    server.stop().await;
+}
+
+#[tokio::test]
 async fn an_assertion_is_a_way_of_its_own_and_needs_its_type() {
     let signer = SigningKey::p256("a");
     let server = start(&signer).await;

@@ -95,6 +95,11 @@ impl<'a> SignedToken<'a> {
         self.key_id.is_some()
     }
 
+    /// Returns whether a key of the set is of its algorithm, and not of another name than its header has.
+    pub fn can_be_of(&self, keys: &KeySet) -> bool {
+        keys.candidates(self.key_id.as_deref(), self.algorithm).next().is_some()
+    }
+
     /// Verifies the signature and returns the claims, which the caller judges.
     ///
     /// # Errors

@@ -3,9 +3,9 @@
 //! No limit of guesses is kept for them: a signature is nothing that can be guessed, and checking one costs
 //! about a ten-thousandth of what a chosen secret costs.
 
-use std::{sync::LazyLock, time::Duration};
+use std::time::Duration;
 
-use super::{Caller, Service, caller::Assertion, listed::Listed, listing::Listing};
+use super::{Caller, Service, caller::Assertion, decoy::Decoy, listed::Listed, listing::Listing};
 use crate::{
     domain::{
         algorithm::Algorithm,
@@ -27,11 +27,6 @@ use crate::{
 /// Time in which an assertion of a client's own is good. Clients make one for each request.
 const OWN: Validity =
     Validity { clock_skew: Duration::from_secs(30), max_lifetime: Duration::from_secs(5 * 60) };
-
-/// Keys of nobody, one of each type. Where a client has no key that fits, one of these is tried in its
-/// place, so that the time does not show which clients there are.
-static DECOYS: LazyLock<Option<KeySet>> =
-    LazyLock::new(|| KeySet::read(include_bytes!("decoys.json")).ok().map(|(keys, _)| keys));
 
 impl<S: Store> Service<S> {
     /// The client that an assertion is of: the one that has signed it, or the one that lists the identity
@@ -59,7 +54,7 @@ impl<S: Store> Service<S> {
             return self.used_once(kept.clone(), claims).await;
         }
         let current = match &id {
-            Some(id) => self.read(self.store.clients().get(id)).await?,
+            Some(id) => self.read(self.store.clients().get_stored(id)).await?,
             None => None,
         };
         // Another process may have given it a key, or enabled it, since it was read.
@@ -74,7 +69,8 @@ impl<S: Store> Service<S> {
         self.used_once(client, &claims).await
     }
 
-    /// The claims of an assertion of the client's own, if it is good.
+    /// The claims of an assertion of the client's own, if it is good. For every client, and for none, keys
+    /// are read and a signature is verified: the time does not show which clients there are.
     fn own_claims(
         &self,
         client: Option<&Client>,
@@ -86,8 +82,10 @@ impl<S: Store> Service<S> {
             Some(keys) => token.verify(keys, &Algorithm::ALL),
             None => Err(Cause::UnknownKey),
         };
-        if let (Err(Cause::UnknownKey), Some(decoys)) = (&verified, &*DECOYS) {
-            drop(token.verify(decoys, &Algorithm::ALL));
+        match (&keys, &verified, Decoy::of(token)) {
+            (None, _, Some(decoy)) => decoy.read_and_try(token),
+            (Some(_), Err(Cause::UnknownKey), Some(decoy)) => decoy.try_on(token),
+            _ => {}
         }
         let client = client.ok_or(Cause::UnknownClient)?;
         if client.disabled {

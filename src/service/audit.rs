@@ -115,8 +115,8 @@ impl<S: Store> Service<S> {
         let known = match (&named, &error) {
             // The store has just been waited for in vain: the caller is not to wait for it again.
             (Some(id), Error::Unavailable { .. }) => self.store.clients().cached(id),
-            // A record that cannot be read now is unknown.
-            (Some(id), _) => self.client(id).await.ok().flatten(),
+            // A record that cannot be read now is unknown. The time does not show which clients there are.
+            (Some(id), _) => self.read(self.store.clients().get_stored(id)).await.ok().flatten(),
             (None, _) => None,
         };
         let client_id = known.as_ref().map(|client| &client.id);

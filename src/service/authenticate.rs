@@ -168,7 +168,7 @@ impl<S: Store> Service<S> {
     /// Returns the error for a name without credentials.
     async fn not_public(&self, client_ids: &[String]) -> Result<Error, Error> {
         for client_id in client_ids.iter().filter_map(|id| ClientId::parse(id).ok()) {
-            if let Some(client) = self.client(&client_id).await? {
+            if let Some(client) = self.read(self.store.clients().get_stored(&client_id)).await? {
                 let disabled = client.disabled;
                 let cause = if disabled { Cause::DisabledClient } else { Cause::MissingSecret };
                 return Ok(Error::InvalidClient(cause));
@@ -178,7 +178,7 @@ impl<S: Store> Service<S> {
     }
 
     /// Returns the client, if it is `good`. The cache can be behind the writes of another process:
-    /// it suffices for "yes", and for "no" the store is read.
+    /// it suffices for "yes", and for "no" the store is read, whether or not there is such a client.
     pub(super) async fn client_that(
         &self,
         id: &ClientId,
@@ -187,7 +187,7 @@ impl<S: Store> Service<S> {
         if let Some(kept) = self.store.clients().cached(id).filter(|client| good(client)) {
             return Ok(Some(kept));
         }
-        let current = self.read(self.store.clients().get(id)).await?;
+        let current = self.read(self.store.clients().get_stored(id)).await?;
         Ok(current.filter(|client| good(client)))
     }
 
@@ -203,7 +203,7 @@ impl<S: Store> Service<S> {
             return Ok(Caller::new(kept.clone()));
         }
         let current = match &id {
-            Some(id) => self.store.clients().get(id).await,
+            Some(id) => self.store.clients().get_stored(id).await,
             None => Ok(None),
         };
         let current = current.map_err(|error| self.read_failed(error))?;

@@ -20,6 +20,7 @@ mod client_check;
 mod client_secrets;
 mod clients;
 mod cursor;
+mod decoy;
 mod elapsed;
 mod end_all;
 mod exchange;

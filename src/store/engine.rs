@@ -235,6 +235,10 @@ impl<R: Kept> Records<R> for EngineRecords<R> {
         either_records!(self, records => records.get(key).await)
     }
 
+    async fn get_stored(&self, key: &R::Key) -> Result<Option<Stored<R>>, ReadError> {
+        either_records!(self, records => records.get_stored(key).await)
+    }
+
     async fn get_many(&self, keys: &[R::Key]) -> Vec<Result<Option<Stored<R>>, ReadError>> {
         either_records!(self, records => records.get_many(keys).await)
     }

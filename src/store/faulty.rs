@@ -216,6 +216,11 @@ impl<S: Store, R: Kept> Records<R> for FaultyStore<S> {
         R::records(&self.store).get(key).await
     }
 
+    async fn get_stored(&self, key: &R::Key) -> Result<Option<Stored<R>>, ReadError> {
+        self.read().await?;
+        R::records(&self.store).get_stored(key).await
+    }
+
     async fn get_many(&self, keys: &[R::Key]) -> Vec<Result<Option<Stored<R>>, ReadError>> {
         if let Err(error) = self.read().await {
             return vec![Err(error); keys.len()];

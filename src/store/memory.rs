@@ -144,6 +144,10 @@ impl<R: Mapped> Records<R> for MemoryStore {
         Ok(R::map(&mut self.lock()).get(key).cloned())
     }
 
+    async fn get_stored(&self, key: &R::Key) -> Result<Option<Stored<R>>, ReadError> {
+        self.get(key).await
+    }
+
     async fn get_many(&self, keys: &[R::Key]) -> Vec<Result<Option<Stored<R>>, ReadError>> {
         let mut state = self.lock();
         let records = R::map(&mut state);

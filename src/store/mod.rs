@@ -166,6 +166,13 @@ pub trait Records<R: Record>: Send + Sync + 'static {
         key: &R::Key,
     ) -> impl Future<Output = Result<Option<Stored<R>>, ReadError>> + Send;
 
+    /// Returns the result of [`Self::get`], read from the engine also where the record is in memory: the
+    /// time does not show if there is such a record.
+    fn get_stored(
+        &self,
+        key: &R::Key,
+    ) -> impl Future<Output = Result<Option<Stored<R>>, ReadError>> + Send;
+
     /// Returns the result of [`Self::get`] for each of `keys`, in their order. A store across a
     /// network takes about as long for a hundred keys as for one.
     fn get_many(

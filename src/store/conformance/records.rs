@@ -96,6 +96,8 @@ pub(super) async fn many_are_read_as_each_is_alone(store: &impl Store) {
         let (found, alone) = (found.expect("a read"), store.attempts().get(id).await);
         let version = |found: &Option<Stored<Attempts>>| found.as_ref().map(Stored::version);
         assert_eq!(version(&found), version(&alone.expect("a read")));
+        let stored = store.attempts().get_stored(id).await;
+        assert_eq!(version(&found), version(&stored.expect("a read")));
         assert!(found.is_none_or(|found| found.id == *id));
     }
     assert!(store.attempts().get_many(&[]).await.is_empty());

@@ -156,6 +156,10 @@ impl<R: Tabled> Records<R> for PostgresRecords<R> {
         Ok(found)
     }
 
+    async fn get_stored(&self, key: &R::Key) -> Result<Option<Stored<R>>, ReadError> {
+        self.get(key).await
+    }
+
     async fn get_many(&self, keys: &[R::Key]) -> Vec<Result<Option<Stored<R>>, ReadError>> {
         if keys.is_empty() {
             return Vec::new();

@@ -60,9 +60,17 @@ impl<R: Committed> Records<R> for SledRecords<R> {
         if let Some(record) = self.table.cached(key) {
             return Ok(Some(record));
         }
+        self.get_stored(key).await
+    }
+
+    async fn get_stored(&self, key: &R::Key) -> Result<Option<Stored<R>>, ReadError> {
         self.table.lookups.miss();
         let (table, key) = (Arc::clone(&self.table), key.clone());
-        blocking(move || table.read(&key)).await
+        blocking(move || {
+            let reading = table.begin(&key)?;
+            Ok(table.finish(&key, reading))
+        })
+        .await
     }
 
     async fn get_many(&self, keys: &[R::Key]) -> Vec<Result<Option<Stored<R>>, ReadError>> {
