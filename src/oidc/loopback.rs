@@ -63,7 +63,11 @@ impl Loopback {
     /// # Errors
     /// `Refused` by the provider or the person.
     pub async fn code(self, request: &Authorization, provider: &Provider) -> Outcome {
-        let expected = Expected { state: request.state.clone(), issuer: provider.issuer.clone() };
+        let expected = Expected {
+            state: request.state.clone(),
+            issuer: provider.issuer.clone(),
+            names_issuer: provider.names_issuer,
+        };
         let (outcomes, mut outcome) = mpsc::channel(1);
         let mut connections = JoinSet::new();
         let found = loop {

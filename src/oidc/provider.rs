@@ -19,6 +19,8 @@ pub struct Provider {
     pub(super) authorization_endpoint: KeyUrl,
     /// The address that takes codes.
     pub(super) token_endpoint: KeyUrl,
+    /// Its answers name their issuer (RFC 9207 §3).
+    pub(super) names_issuer: bool,
 }
 
 #[derive(Deserialize)]
@@ -28,6 +30,8 @@ struct Metadata {
     token_endpoint: String,
     #[serde(default)]
     code_challenge_methods_supported: Option<Vec<String>>,
+    #[serde(default)]
+    authorization_response_iss_parameter_supported: Option<bool>,
 }
 
 impl Provider {
@@ -67,6 +71,7 @@ impl Provider {
             issuer: metadata.issuer,
             authorization_endpoint: endpoint(&metadata.authorization_endpoint, None)?,
             token_endpoint: endpoint(&metadata.token_endpoint, ca)?,
+            names_issuer: metadata.authorization_response_iss_parameter_supported == Some(true),
         })
     }
 }
@@ -108,5 +113,17 @@ mod tests {
         let mut silent = metadata();
         silent.as_object_mut().expect("an object").remove("code_challenge_methods_supported");
         assert!(read(silent).is_ok());
+    }
+
+    #[test]
+    fn a_provider_whose_answers_name_their_issuer_publishes_it() {
+        for (published, names_issuer) in
+            [(json!(true), true), (json!(false), false), (json!(null), false)]
+        {
+            let mut metadata = metadata();
+            metadata["authorization_response_iss_parameter_supported"] = published;
+            let read = Provider::read(metadata.to_string().as_bytes(), ISSUER, None);
+            assert_eq!(read.expect("a provider").names_issuer, names_issuer);
+        }
     }
 }

@@ -1,5 +1,7 @@
 //! The redirect that brings the browser back (RFC 6749 §4.1.2, RFC 9207), judged.
 
+use std::collections::HashMap;
+
 use http::{Method, Uri};
 
 use super::{OidcError, error::shown};
@@ -13,6 +15,8 @@ pub(super) const PATH: &str = "/callback";
 pub(super) struct Expected {
     pub(super) state: Secret,
     pub(super) issuer: String,
+    /// It has to name its issuer.
+    pub(super) names_issuer: bool,
 }
 
 /// Result of looking at one request of a browser.
@@ -33,21 +37,31 @@ impl Expected {
             return Judged::Elsewhere;
         }
         let query = uri.query().unwrap_or_default().as_bytes();
-        let parameter = |name: &str| {
-            let mut values = form_urlencoded::parse(query).filter(|(key, _)| key == name);
-            values.next().filter(|_| values.next().is_none()).map(|(_, value)| value.into_owned())
-        };
-        if parameter("state").as_deref() != Some(self.state.expose()) {
+        let mut parameters = HashMap::new();
+        for (name, value) in form_urlencoded::parse(query) {
+            // RFC 6749 §3.1: each is there once.
+            if parameters.insert(name, value).is_some() {
+                return Judged::Foreign;
+            }
+        }
+        let parameter = |name: &str| parameters.get(name).map(AsRef::as_ref);
+        let refused = |reason: String| Judged::Answer(Err(OidcError::Refused(reason)));
+        if parameter("state") != Some(self.state.expose()) {
             return Judged::Foreign;
         }
-        if parameter("iss").is_some_and(|issuer| issuer != self.issuer) {
-            let refused = "the answer is another issuer's".to_owned();
-            return Judged::Answer(Err(OidcError::Refused(refused)));
+        match parameter("iss") {
+            Some(issuer) if issuer != self.issuer => {
+                return refused("the answer is another issuer's".to_owned());
+            }
+            // RFC 9207 §2.4: without it the answer may be of any.
+            None if self.names_issuer => {
+                return refused("the answer does not name its issuer".to_owned());
+            }
+            Some(_) | None => {}
         }
         if let Some(error) = parameter("error") {
-            let more = parameter("error_description").map(|more| format!(", {}", shown(&more)));
-            let refused = format!("{}{}", shown(&error), more.unwrap_or_default());
-            return Judged::Answer(Err(OidcError::Refused(refused)));
+            let more = parameter("error_description").map(|more| format!(", {}", shown(more)));
+            return refused(format!("{}{}", shown(error), more.unwrap_or_default()));
         }
         match parameter("code").filter(|code| !code.is_empty()) {
             Some(code) => Judged::Answer(Ok(Secret::new(code))),
@@ -61,9 +75,25 @@ mod tests {
     use super::*;
 
     fn judged(target: &str) -> Judged {
-        let expected =
-            Expected { state: Secret::new("s 1"), issuer: "https://a.example".to_owned() };
+        of_a_provider_that(false, target)
+    }
+
+    /// The judgement of an answer whose provider names its issuer, or may not.
+    fn of_a_provider_that(names_issuer: bool, target: &str) -> Judged {
+        let issuer = "https://a.example".to_owned();
+        let expected = Expected { state: Secret::new("s 1"), issuer, names_issuer };
         expected.judge(&Method::GET, &target.parse().expect("a target"))
+    }
+
+    #[test]
+    fn an_answer_names_its_issuer_where_the_provider_says_that_its_answers_do() {
+        for nameless in ["/callback?code=c&state=s+1", "/callback?error=access_denied&state=s+1"] {
+            let judged = of_a_provider_that(true, nameless);
+            let Judged::Answer(Err(error)) = judged else { panic!("{judged:?}") };
+            assert!(error.to_string().contains("does not name its issuer"), "{error}");
+        }
+        let named = "/callback?code=c&state=s+1&iss=https%3A%2F%2Fa.example";
+        assert!(matches!(of_a_provider_that(true, named), Judged::Answer(Ok(_))));
     }
 
     #[test]
@@ -84,6 +114,9 @@ mod tests {
             "/callback?code=c&code=d&state=s+1",
             "/callback?code=&state=s+1",
             "/callback?error=access_denied",
+            "/callback?code=c&state=s+1&iss=https%3A%2F%2Fa.example&iss=https%3A%2F%2Fb.example",
+            "/callback?code=c&state=s+1&iss=https%3A%2F%2Fb.example&iss=https%3A%2F%2Fb.example",
+            "/callback?code=c&state=s+1&error=access_denied&error=server_error",
         ] {
             assert!(matches!(judged(foreign), Judged::Foreign), "{foreign}");
         }

@@ -38,6 +38,8 @@ enum Trick {
     Denies,
     /// It answers another login.
     OtherState,
+    /// Its answers do not name it, which its metadata promise.
+    Nameless,
     /// Its ID token is another login's.
     OtherNonce,
     /// Its ID token is another client's.
@@ -97,6 +99,7 @@ impl Provider {
             "token_endpoint": format!("{}/token", self.url),
             "jwks_uri": format!("{}/keys", self.url),
             "code_challenge_methods_supported": methods,
+            "authorization_response_iss_parameter_supported": self.trick == Trick::Nameless,
         })
     }
 
@@ -322,6 +325,7 @@ async fn a_provider_that_is_another_or_answers_another_login_logs_nobody_in() {
     }
     for (trick, said) in [
         (Trick::Denies, "the identity provider refuses: access_denied"),
+        (Trick::Nameless, "the answer does not name its issuer"),
         (Trick::OtherNonce, "the ID token is another login's: its nonce differs"),
         (Trick::OtherAudience, "the ID token is for another client"),
     ] {
