@@ -86,6 +86,19 @@ async fn requests_that_http_1_1_does_not_allow_are_refused_and_their_connections
         let answer = ask(&ops, &request(headers, body)).await;
         assert!(answer.starts_with("HTTP/1.1 404 "), "{answer}");
     }
+    // By the transfer coding alone, and nothing more is read there (RFC 9112 §6.3).
+    let both = "host: a\r\ntransfer-encoding: chunked\r\ncontent-length: 4\r\n";
+    let reversed = "host: a\r\ncontent-length: 4\r\ntransfer-encoding: chunked\r\n";
+    let behind = format!("{chunks}GET /livez HTTP/1.1\r\nhost: a\r\n\r\n");
+    for headers in [both, reversed] {
+        for address in [&http, &ops] {
+            let answer = ask(address, &request(headers, &behind)).await;
+            assert_eq!(answer.matches("HTTP/1.1 ").count(), 1, "{headers} at {address}: {answer}");
+            let connection = answer.lines().find_map(|line| line.strip_prefix("connection: "));
+            let closes = connection.is_some_and(|options| options.ends_with("close"));
+            assert!(closes, "{headers} at {address}: {answer}");
+        }
+    }
     let old = ask(&ops, "GET /livez HTTP/1.0\r\n\r\n").await;
     assert!(old.starts_with("HTTP/1.0 200 "), "HTTP/1.0 knows no Host: {old}");
     server.stop().await;
