@@ -231,8 +231,9 @@ async fn an_agent_takes_its_settings_from_a_file_over_which_variables_stand() {
     let changed = file.replace("agent.sock", "moved.sock") + "[log]\nfilter = 'debug'\n";
     fs::write(agent.home().path().join("agent.toml"), changed).expect("a file");
     agent.signal("HUP");
-    until("to be read again", async || agent.log().contains("[log] was read again")).await;
-    assert!(agent.log().contains("these settings have changed and need a restart"));
+    for line in ["[log] was read again", "these settings have changed and need a restart"] {
+        until("to be read again", async || agent.log().contains(line)).await;
+    }
     assert!(is_ready(&agent).await && is_there("agent.sock") && !is_there("moved.sock"));
     agent.stop().await;
     server.stop().await;
