@@ -98,6 +98,7 @@ impl Snapshot {
                 "keys": issuer.keys,
                 "age": issuer.age,
                 "unreadable": issuer.unreadable,
+                "reviews_failing": issuer.reviews_failing,
             })
         });
         json!({

@@ -256,7 +256,8 @@ fn sections(recorded: &Recorded) -> String {
     if !recorded.snapshot.issuers.is_empty() {
         html += "<section><h3>Trusted issuers</h3><dl>";
         for issuer in &recorded.snapshot.issuers {
-            let text = format!("{} keys, {} old", issuer.keys, Unit::Seconds.text(issuer.age));
+            let mut text = format!("{} keys, {} old", issuer.keys, Unit::Seconds.text(issuer.age));
+            text += if issuer.reviews_failing { ", reviews no tokens" } else { "" };
             let value = judged(&text, issuer.level());
             append(&mut html, format_args!("<dt>{}</dt>{value}", escaped(&issuer.name)));
         }

@@ -207,7 +207,7 @@ impl TokenReviews {
         }
         if state.known.len() >= MOST_REMEMBERED {
             state.known.retain(|_, known| match known {
-                Known::Asked(_) => true,
+                Known::Asked(answer) => answer.has_changed().is_ok(),
                 Known::Confirmed(asked_at) => is_fresh(*asked_at, now),
             });
         }

@@ -115,7 +115,8 @@ fn issuers(screen: &Screen) -> Option<Block> {
         return None;
     }
     let lines = issuers.iter().map(|issuer| {
-        let text = format!("{} {}", issuer.keys, Unit::Seconds.text(issuer.age));
+        let mut text = format!("{} {}", issuer.keys, Unit::Seconds.text(issuer.age));
+        text += if issuer.reviews_failing { " no reviews" } else { "" };
         let name: String = issuer.name.chars().take(TITLE).collect();
         line(&name, screen.palette.judged(&text, issuer.level()))
     });
