@@ -256,7 +256,9 @@ permissions = ["admin"]
 
     def refused_once(self, what: str, assertion: str, cause: str, client: str | None = None) -> None:
         """It is refused as soon as nobody remembers that it was good."""
+        before = len(self.refusals())
         until(what, lambda: self.log_in(assertion, client)[0] == 401)
+        until("the audit", lambda: len(self.refusals()) > before)
         self.refused(what, assertion, cause, client)
 
     def refused(self, what: str, assertion: str, cause: str, client: str | None = None) -> None:
