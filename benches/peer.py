@@ -1,6 +1,7 @@
 """Token services that jeton is measured beside: how each is started, and its calls of the same meaning."""
 
 import base64
+import contextlib
 import json
 import os
 import shutil
@@ -139,11 +140,13 @@ class Process(Server):
 
     def stop(self) -> None:
         """Ends it."""
-        try:
+        # The group may be gone already.
+        with contextlib.suppress(ProcessLookupError):
             os.killpg(self.process.pid, signal.SIGTERM)
-            self.process.wait(30)
-        except (ProcessLookupError, subprocess.TimeoutExpired):
-            os.killpg(self.process.pid, signal.SIGKILL)
+            try:
+                self.process.wait(30)
+            except subprocess.TimeoutExpired:
+                os.killpg(self.process.pid, signal.SIGKILL)
 
 
 class Itself(Peer):

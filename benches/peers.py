@@ -94,9 +94,11 @@ def main() -> None:
     options.add_argument("--tools", type=Path, required=True, help="where benches/peers.sh has installed them")
     options.add_argument("--only", action="append", help="a peer's name")
     given = options.parse_args()
+    # Each is started in a folder of its own.
+    tools = given.tools.resolve()
     peers = [
-        Itself(given.program), OpenBao(given.tools / "venv"), Keycloak(given.tools.parent / "keycloak"),
-        Provider(given.tools / "node"), Toolkit(given.tools / "venv"),
+        Itself(given.program), OpenBao(tools / "venv"), Keycloak(tools.parent / "keycloak"),
+        Provider(tools / "node"), Toolkit(tools / "venv"),
     ]
     with tempfile.TemporaryDirectory(dir=given.dir) as folder:
         figures = [

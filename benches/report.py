@@ -32,7 +32,7 @@ def run(part: str, arguments: list[str]) -> dict:
     """Runs one measurement and answers its figures, with where and when they were taken."""
     command = [sys.executable, str(HERE / f"{part}.py"), "--output", "json", *arguments]
     began = os.getloadavg()[0]
-    figures = json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
+    figures = json.loads(subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout)
     return {
         "taken": datetime.now(timezone.utc).strftime("%Y-%m-%d"),
         "load_before": round(began, 2),
