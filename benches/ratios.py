@@ -7,7 +7,7 @@ Server and load have one core each. The servers take turns, round by round: what
 machine disturbs both. Every token that is introspected is a different one, the caller shows its id
 and secret with each call, and metrics are on. The load is `jeton bench`.
 
-The load's core has more to do than the server's, so this is for latencies; benches/saturation.py measures rates.
+One call at a time: the load's core has more to do than the server's. benches/saturation.py measures rates.
 """
 
 import argparse
@@ -76,7 +76,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory(dir=given.dir) as folder:
         servers = start(given, Path(folder))
         try:
-            comparisons = run(servers, given)
+            comparisons = [compare(given.program, servers, Load("introspect, 1 × 1", "introspect", 1, 1), given)]
         finally:
             for server in servers:
                 server.stop()
@@ -87,17 +87,6 @@ def start(given: argparse.Namespace, folder: Path) -> list[Server]:
     """Starts jeton, and the bare server that answers like it."""
     jeton = Jeton(given.program, folder)
     return [jeton, Bare(given.bare, jeton)]
-
-
-def run(servers: list[Server], given: argparse.Namespace) -> list[dict]:
-    """Runs every comparison: half of saturation is of the slower server's rate, which is not a figure of its own."""
-    full = compare(given.program, servers, Load("introspect, 8 × 16", "introspect"), given)
-    half = int(min(full[server.name]["per_second"] for server in servers) / 2)
-    loads = [
-        Load("introspect, 1 × 1", "introspect", 1, 1),
-        Load(f"introspect, 8 × 16, {half}/s: half of saturation", "introspect", rate=half),
-    ]
-    return [compare(given.program, servers, load, given) for load in loads]
 
 
 if __name__ == "__main__":

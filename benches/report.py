@@ -76,17 +76,24 @@ def ratios(figures: list[dict]) -> str:
 
 
 def saturation(figures: list[dict]) -> str:
-    """Answers introspection on a full core."""
-    rows = []
+    """Answers introspection on a full core, and with half of that."""
+    names = {"empty": "empty messages", "bare": "the bare server"}
+    full, half = [], []
     for seen in figures:
-        names = {"empty": "empty messages", "bare": "the bare server"}
         for name, row in seen["rows"].items():
-            rows.append([
-                seen["load"], names.get(name, f"jeton, {name}"), f"{row['per_second']:,.0f}/s",
-                spread(row["ratio"]["per_second"]), f"{row['cpu_micros']:.1f} µs",
-                spread(row["ratio"]["cpu_micros"]), f"{row['busy']:.0%}", f"{row['load_busy']:.0%}",
-            ])
-    return table("Load|server|answered|ratio|CPU a call|ratio|core busy|load's core busy", rows)
+            ratio = row["ratio"]
+            begin = [seen["load"], names.get(name, f"jeton, {name}")]
+            busy = [f"{row['busy']:.0%}", f"{row['load_busy']:.0%}"]
+            if "p99" in row:
+                half.append([*begin, f"{row['p50']:,.0f} µs", f"{row['p99']:,.0f} µs", spread(ratio["p99"]), *busy])
+            else:
+                answered = [f"{row['per_second']:,.0f}/s", spread(ratio["per_second"])]
+                cpu = [f"{row['cpu_micros']:.1f} µs", spread(ratio["cpu_micros"])]
+                full.append([*begin, *answered, *cpu, *busy])
+    return "\n\n".join([
+        table("Load|server|answered|ratio|CPU a call|ratio|core busy|load's core busy", full),
+        table("Half of that|server|p50|p99|ratio|core busy|load's core busy", half),
+    ])
 
 
 def peers(figures: list[dict]) -> str:

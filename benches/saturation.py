@@ -7,7 +7,8 @@ The load is h2load (Debian's nghttp2-client), which takes a third of the CPU tim
 core. The bare server repeats jeton's answer; the empty one takes and gives empty messages, which is the least
 that a call over tonic costs. Callers show a secret (Basic) or an access token (Bearer), and ask about one token; a
 batch asks about a hundred. The servers take turns, round by round; ratios are of turns that follow each other, to the
-empty server, and for a batch to the bare one.
+empty server, and for a batch to the bare one. Latencies are taken with half of the calls that the slowest has answered:
+each connection sends its share every 10 ms, which is how h2load keeps to a rate.
 """
 
 import argparse
@@ -20,6 +21,7 @@ import struct
 import subprocess
 import sys
 import tempfile
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -33,6 +35,7 @@ SERVICE = "/jeton.v1.TokenService"
 DECLARED = SETTINGS.replace("introspect", 'audience = ["billing", "jeton"]\nintrospect')
 SHAPES = ((8, 16), (64, 16), (1, 100))
 BATCH = 100
+RATIOS = ("per_second", "cpu_micros", "p99")
 
 
 class Empty(Server):
@@ -58,22 +61,22 @@ class Caller:
     authorization: str = ""
     method: str = "Introspect"
 
-    def command(self, connections: int, streams: int, seconds: int) -> list[str]:
+    def command(self, connections: int, streams: int, seconds: int, *options: str) -> list[str]:
         """Answers the command line of h2load."""
         command = ["taskset", "-c", str(LOAD_CORE), "h2load", "-t", "1", "-c", str(connections), "-m", str(streams)]
         command += ["-D", str(seconds), "--warm-up-time", "1", "-d", str(self.body)]
         command += ["-H", "content-type: application/grpc", "-H", "te: trailers"]
         if self.authorization:
             command += ["-H", f"authorization: {self.authorization}"]
-        return [*command, f"{self.server.url}{SERVICE}/{self.method}"]
+        return [*command, *options, f"{self.server.url}{SERVICE}/{self.method}"]
 
-    def load(self, connections: int, streams: int, seconds: int) -> dict[str, float]:
+    def load(self, connections: int, streams: int, seconds: int, *options: str) -> dict[str, float]:
         """Loads the server and answers the rate, its CPU time, and that of the load beside it."""
         sampler = Sampler(self.server)
         before = children()
         sampler.start()
         done = subprocess.run(
-            self.command(connections, streams, seconds), capture_output=True, check=True, text=True
+            self.command(connections, streams, seconds, *options), capture_output=True, check=True, text=True
         )
         cpu, passed = sampler.used(seconds)
         failed = re.search(r"(\d+) failed, (\d+) errored, (\d+) timeout", done.stdout)
@@ -86,6 +89,14 @@ class Caller:
             "busy": cpu / passed,
             "load_busy": (children() - before) / (seconds + 1),
         }
+
+    def paced(self, connections: int, streams: int, seconds: int, rate: float) -> dict[str, float]:
+        """Loads the server with so many calls a second, and answers their latencies too, in microseconds."""
+        with tempfile.NamedTemporaryFile(mode="r") as log:
+            options = [f"--rps={rate / connections:.0f}", f"--log-file={log.name}"]
+            seen = self.load(connections, streams, seconds, *options)
+            took = sorted(int(line.split("\t")[2]) for line in log)
+        return seen | {"p50": took[len(took) // 2], "p99": took[len(took) * 99 // 100]}
 
 
 def children() -> float:
@@ -135,18 +146,18 @@ class Callers:
         ]
 
 
-def compare(load: str, measured: list[Caller], connections: int, streams: int, given: argparse.Namespace) -> dict:
+def compare(load: str, measured: list[Caller], put: Callable[[Caller], dict[str, float]], rounds_: int) -> dict:
     """Loads the servers in turns, and answers medians and the ratios to the first."""
     rounds: dict[str, list[dict[str, float]]] = {caller.name: [] for caller in measured}
-    for turn in range(given.rounds):
+    for turn in range(rounds_):
         for caller in measured if turn % 2 == 0 else reversed(measured):
-            rounds[caller.name].append(caller.load(connections, streams, given.seconds))
+            rounds[caller.name].append(put(caller))
     least = rounds[measured[0].name]
     rows = {}
     for name, seen in rounds.items():
         ratios = {
             figure: sorted(one[figure] / other[figure] for one, other in zip(seen, least, strict=True))
-            for figure in ("per_second", "cpu_micros")
+            for figure in RATIOS if figure in least[0]
         }
         rows[name] = {figure: middle(seen, figure) for figure in seen[0]} | {
             "ratio": {
@@ -154,7 +165,27 @@ def compare(load: str, measured: list[Caller], connections: int, streams: int, g
                 for figure, all_ in ratios.items()
             }
         }
-    return {"load": f"{load}, {connections} × {streams}", "rows": rows}
+    return {"load": load, "rows": rows}
+
+
+def measure(callers: Callers, given: argparse.Namespace) -> list[dict]:
+    """Answers rates at saturation, and latencies at half of the least of them."""
+    figures = [
+        compare(f"introspect, {c} × {s}", callers.one, lambda caller: caller.load(c, s, given.seconds), given.rounds)
+        for c, s in SHAPES
+    ]
+    half = min(row["per_second"] for row in figures[0]["rows"].values()) / 2
+    connections, streams = SHAPES[0]
+    return [
+        *figures,
+        compare(
+            f"batch of {BATCH}, 8 × 2", callers.batch, lambda caller: caller.load(8, 2, given.seconds), given.rounds
+        ),
+        compare(
+            f"introspect, {connections} × {streams}, {half:,.0f}/s", callers.one,
+            lambda caller: caller.paced(connections, streams, given.seconds, half), given.rounds,
+        ),
+    ]
 
 
 def main() -> None:
@@ -167,16 +198,15 @@ def main() -> None:
         jeton = Jeton(given.program, folder, settings=DECLARED)
         others = [Empty(given.bare), Bare(given.bare, jeton)]
         try:
-            callers = Callers(given, folder, jeton, others)
-            figures = [compare("introspect", callers.one, *shape, given) for shape in SHAPES]
-            figures.append(compare(f"batch of {BATCH}", callers.batch, 8, 2, given))
+            figures = measure(Callers(given, folder, jeton, others), given)
         finally:
             for server in [jeton, *others]:
                 server.stop()
     show(given, figures, (
-        f"{seen['load']:<20} {name:<7}{row['per_second']:>9.0f}/s  {row['cpu_micros']:>6.2f} µs CPU a call  "
+        f"{seen['load']:<30} {name:<7}{row['per_second']:>9.0f}/s  {row['cpu_micros']:>6.2f} µs CPU a call  "
         f"busy {row['busy']:>4.0%}, the load {row['load_busy']:>4.0%}  of the first one's rate "
         f"{row['ratio']['per_second']['median']:.2f}, CPU time {row['ratio']['cpu_micros']['median']:.2f}"
+        + (f"  p50 {row['p50']:.0f} µs  p99 {row['p99']:.0f} µs, {row['ratio']['p99']['median']:.2f}" if "p99" in row else "")
         for seen in figures
         for name, row in seen["rows"].items()
     ))
