@@ -1,4 +1,4 @@
-"""Measures what the question to an agent adds to a request through Envoy and nginx.
+"""Measures what the question to an agent adds to a request through Envoy, by either of its ways, and nginx.
 
     tests/proxies.sh nginx          # installs the proxies, once
     cargo build --release --bin jeton --example bare_server --example http_load
@@ -36,12 +36,19 @@ UNCHECKED = {
         "check_settings:\n" + 32 * " " + "context_extensions: { audience: billing, scopes: read }",
         "disabled: true",
     ),
+    "envoy over HTTP": (
+        "check_settings:\n" + 32 * " " + "http_service:\n" + 34 * " " + "server_uri: *server\n"
+        + 34 * " " + "path_override: /check?audience=billing&scope=read\n"
+        + 34 * " " + "authorization_response: *answer",
+        "disabled: true",
+    ),
     "nginx": ("auth_request /_jeton/billing/read;", ""),
 }
 # What each is started with, so that there can be two of it.
-OWN = {"envoy": ("--use-dynamic-base-id",), "nginx": ()}
+ENVOY_OWN = ("--use-dynamic-base-id",)
+OWN = {"envoy": ENVOY_OWN, "envoy over HTTP": ENVOY_OWN, "nginx": ()}
 # A connection of the load is kept for as long as it is measured.
-KEPT = {"envoy": (), "nginx": (("http {", "http {\n    keepalive_requests 1000000000;"),)}
+KEPT = {"envoy": (), "envoy over HTTP": (), "nginx": (("http {", "http {\n    keepalive_requests 1000000000;"),)}
 
 
 def gateway(name: str) -> Gateway:
@@ -139,7 +146,7 @@ def main() -> None:
         finally:
             services.end()
     show(given, rows, (
-        f"{row['proxy']:<6} p50 {row['checked']['p50']:>5.0f} µs with a check, {row['unchecked']['p50']:>5.0f} µs "
+        f"{row['proxy']:<16} p50 {row['checked']['p50']:>5.0f} µs with a check, {row['unchecked']['p50']:>5.0f} µs "
         f"without: {row['added']['median']:.0f} µs more ({row['added']['least']:.0f}–{row['added']['most']:.0f})"
         for row in rows
     ))
