@@ -12,6 +12,8 @@
 //! |---|---|---|
 //! | none | [`proto`]: the messages and stubs of the API | |
 //! | `client` | [`client`] and [`bearer`]: clients, the validator, the tower layer | with `server` |
+//! | `jwt` | a validator that judges signed tokens itself | with `server` |
+//! | `mtls` | the names in certificates, for tokens that are bound to one | with `server` |
 //! | `server` | everything else, and the program `jeton` | yes |
 //! | `postgres` | the store over PostgreSQL | yes |
 //! | `otlp` | traces for a collector of OpenTelemetry | no |
@@ -60,5 +62,11 @@ pub mod transport;
 /// The part of the domain that a client shares with the server.
 #[cfg(all(feature = "client", not(feature = "server")))]
 pub mod domain {
+    pub mod certificate;
+    #[cfg(feature = "mtls")]
+    pub mod certificate_names;
+    pub mod confirmation;
+    pub mod invalid;
     pub mod secret;
+    pub mod spiffe_id;
 }

@@ -7,7 +7,7 @@ mod common;
 use std::collections::HashMap;
 
 use jeton::proto::v1::{
-    AccessTokenFormat, Client, ClientIdentity, ClientKey, ClientType, CreateClientRequest,
+    AccessTokenFormat, BoundTo, Client, ClientIdentity, ClientKey, ClientType, CreateClientRequest,
     DeleteClientRequest, GrantLimit, GrantType, IntrospectReach, ListClientsRequest, Permission,
     RequestLimit, WhenFull,
 };
@@ -46,6 +46,7 @@ fn full() -> Client {
         access_token_format: AccessTokenFormat::Opaque.into(),
         may_exchange_to: vec!["ledger".to_owned()],
         may_act: vec!["billing".to_owned()],
+        bound_to: BoundTo::Identity.into(),
         ..Client::default()
     }
 }

@@ -11,7 +11,7 @@ linked() {
         cut -d' ' -f1 | sort -u
 }
 
-for features in '' client jwt; do
+for features in '' client jwt mtls; do
     crates=$(linked "$features")
     if found=$(grep -Ex "$server_only" <<<"$crates"); then
         printf 'linked without the server (features "%s"):\n%s\n' "$features" "$found" >&2
@@ -24,3 +24,4 @@ printf 'all features: %d crates\n' "$(linked server | wc -l)"
 cargo check --locked --no-default-features
 cargo clippy --locked --no-default-features --features client --lib --test client -- -D warnings
 cargo clippy --locked --no-default-features --features jwt --lib -- -D warnings
+cargo clippy --locked --no-default-features --features mtls --lib -- -D warnings

@@ -129,6 +129,7 @@ impl World {
             request_id: repeatable.then(|| "a request".into()),
             signed_by: None,
             exchanged: None,
+            confirmation: None,
             origin: Origin::default(),
         };
         let id = GrantId::generate(START, &entropy);
@@ -206,9 +207,16 @@ impl World {
         let salt = Salt::from_bytes([self.salts; 16]);
         let (client, audience) = (&self.client, &Audience::default());
         let since_rotation = self.now.since(self.grant.current.issue_time);
-        let signed_by = None;
-        let request =
-            RefreshRequest { token, scopes, audience, client, salt, signed_by, since_rotation };
+        let request = RefreshRequest {
+            token,
+            scopes,
+            audience,
+            client,
+            certificate: None,
+            salt,
+            signed_by: None,
+            since_rotation,
+        };
         let parties =
             ClientAndUser { client: Some(&self.client), user: None, lineage: Lineage::Alive };
         refresh(&self.grant, request, parties, &self.keys, &self.policy, self.now)
@@ -396,6 +404,7 @@ fn client(entropy: &Counting) -> Client {
         jwt_attributes: JwtAttributes::default(),
         may_exchange_to: Audience::default(),
         may_act: Audience::default(),
+        bound_to: None,
         introspect: IntrospectReach::Own,
         permissions: Permissions::default(),
         attributes: Attributes::default(),

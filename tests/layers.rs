@@ -10,7 +10,7 @@ use std::{
 const LAYERS: [(&str, &[&str]); 19] = [
     ("proto", &[]),
     ("domain", &[]),
-    ("bearer", &["metrics"]),
+    ("bearer", &["metrics", "domain::certificate", "domain::confirmation"]),
     ("metrics", &["domain"]),
     ("figures", &[]),
     ("jose", &["domain"]),

@@ -13,10 +13,11 @@ use jeton::domain::{
     client_identity::ClientIdentity,
     client_key::ClientKey,
     client_secret::{ClientSecret, SecretHash, StoredSecret},
+    confirmation::{BoundTo, Confirmation},
     delegation::{Ancestor, Delegates, Delegation},
     entropy::Entropy,
     epoch::Epoch,
-    grant::{EndCause, Grant, Origin},
+    grant::{Bindings, EndCause, Grant, Origin},
     grant_id::GrantId,
     grant_type::{GrantType, GrantTypes},
     issue::{IssueRequest, issue},
@@ -77,6 +78,7 @@ fn client() -> Client {
         jwt_attributes: JwtAttributes::default(),
         may_exchange_to: Audience::default(),
         may_act: Audience::default(),
+        bound_to: None,
         introspect: IntrospectReach::Any,
         permissions: Permissions { admin: true, ..Permissions::default() },
         attributes: Attributes::from_entries([("team", "payments")]).expect("attributes"),
@@ -117,6 +119,7 @@ fn grant() -> Grant {
         request_id: Some("request-1".into()),
         signed_by: None,
         exchanged: None,
+        confirmation: None,
         origin: Origin { peer: Some("10.0.0.1".into()), user_agent: Some("test/1".into()) },
     };
     let id = GrantId::generate(NOW, &Repeated(6));
@@ -129,6 +132,7 @@ fn grant() -> Grant {
         scopes: &scopes,
         audience: &Audience::default(),
         client: &client,
+        certificate: None,
         salt,
         since_rotation: Duration::ZERO,
         signed_by: None,
@@ -244,6 +248,53 @@ fn a_grant_of_a_token_exchange_has_format_7_which_is_format_6_and_its_kin() {
         }
         let longer = [bytes.as_slice(), &[0]].concat();
         assert_eq!(Grant::from_bytes(plain.id, &longer), Err(Corrupt));
+    }
+}
+
+/// Of grants with bound tokens only, so that an older release reads all others, and gives none of these away.
+#[test]
+fn a_grant_of_bound_tokens_has_format_8_which_is_format_7_and_their_holders() {
+    let plain = grant();
+    let name = CertificateIdentity::parse("uri:urn:a").expect("a name");
+    let name = Confirmation::of(name);
+    let hash = Confirmation::of(CertificateIdentity::Sha256([7; 32]));
+    let digest = "07".repeat(32);
+    for (current, previous, rest) in [
+        (Some(name.clone()), None, "0000000000010105".to_owned() + "75726e3a6100"),
+        (Some(hash.clone()), Some(name), format!("00000000000102{digest}01010575726e3a61")),
+        (None, Some(hash), format!("0000000000000102{digest}")),
+    ] {
+        let bound = Grant { bindings: Bindings::new(current, previous), ..plain.clone() };
+        let bytes = bound.to_bytes();
+        assert_eq!(bytes[0], 8);
+        assert_eq!(bytes[1..plain.to_bytes().len()], plain.to_bytes()[1..]);
+        assert_eq!(hex(&bytes[plain.to_bytes().len()..]), rest);
+        assert_eq!(Grant::from_bytes(plain.id, &bytes), Ok(bound));
+        for length in 0..bytes.len() {
+            assert_eq!(Grant::from_bytes(plain.id, &bytes[..length]), Err(Corrupt), "{length}");
+        }
+        let longer = [bytes.as_slice(), &[0]].concat();
+        assert_eq!(Grant::from_bytes(plain.id, &longer), Err(Corrupt));
+    }
+}
+
+/// Of clients whose tokens are bound only.
+#[test]
+fn a_client_of_bound_tokens_has_format_8_which_is_format_7_and_what_they_are_bound_to() {
+    let plain = client();
+    for bound_to in BoundTo::ALL {
+        for may_act in [Audience::default(), Audience::from_names(["orders"]).expect("names")] {
+            let client = Client { bound_to: Some(bound_to), may_act, ..plain.clone() };
+            let bytes = client.to_bytes();
+            assert_eq!(bytes[0], 8);
+            assert_eq!(Client::from_bytes(plain.id.clone(), &bytes), Ok(client));
+            for length in 0..bytes.len() {
+                let cut = Client::from_bytes(plain.id.clone(), &bytes[..length]);
+                assert_eq!(cut, Err(Corrupt), "{length} bytes");
+            }
+            let longer = [bytes.as_slice(), &[0]].concat();
+            assert_eq!(Client::from_bytes(plain.id.clone(), &longer), Err(Corrupt));
+        }
     }
 }
 

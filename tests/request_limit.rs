@@ -77,6 +77,7 @@ impl World {
             jwt_attributes: JwtAttributes::default(),
             may_exchange_to: Audience::default(),
             may_act: Audience::default(),
+            bound_to: None,
             introspect: IntrospectReach::default(),
             permissions: Permissions::default(),
             attributes: Attributes::default(),

@@ -91,6 +91,7 @@ impl World {
             request_id: None,
             signed_by: None,
             exchanged: None,
+            confirmation: None,
             origin: Origin {
                 peer: Some("192.0.2.17".into()),
                 user_agent: Some("grpc-go/1.76.0".into()),
@@ -174,6 +175,7 @@ fn client(secret: &Secret, lifetimes: Lifetimes, now: Timestamp) -> Client {
         jwt_attributes: JwtAttributes::default(),
         may_exchange_to: Audience::default(),
         may_act: Audience::default(),
+        bound_to: None,
         introspect: IntrospectReach::Own,
         permissions: Permissions::default(),
         attributes: Attributes::default(),

@@ -11,7 +11,7 @@ use jeton::{
         delegation::Delegates,
         entropy::draw,
         epoch::Epoch,
-        grant::{AccessSlot, Generation, Grant, Origin},
+        grant::{AccessSlot, Bindings, Generation, Grant, Origin},
         grant_id::GrantId,
         key_ring::ServerKey,
         scopes::Scopes,
@@ -88,5 +88,6 @@ fn spent_at(due: Timestamp, key: &ServerKey) -> Grant {
         signed_by: None,
         delegation: None,
         delegates: Delegates::default(),
+        bindings: Bindings::default(),
     }
 }

@@ -112,6 +112,7 @@ pub(crate) fn next_client(
             jwt_attributes: JwtAttributes::default(),
             may_exchange_to: Audience::default(),
             may_act: Audience::default(),
+            bound_to: None,
             introspect: IntrospectReach::Own,
             permissions: Permissions::default(),
             attributes: any_attributes(chance, 9),
@@ -151,6 +152,7 @@ pub(crate) fn new_grant(
         request_id: None,
         signed_by: None,
         exchanged: None,
+        confirmation: None,
         origin: Origin {
             peer: Some("192.0.2.17:50211".into()),
             user_agent: Some("grpc-go/1.76.0".into()),

@@ -158,6 +158,7 @@ fn check_options(settings: &Settings) -> CheckOptions {
     CheckOptions {
         headers: settings.check.header_prefix.clone(),
         request_timeout: settings.limits.request_timeout,
+        certificate_header: settings.check.certificate_header.clone(),
     }
 }
 

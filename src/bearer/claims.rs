@@ -2,6 +2,9 @@
 
 use std::{collections::HashMap, time::SystemTime};
 
+use super::{Confirmation, PeerCertificate};
+use crate::domain::confirmation::may_show;
+
 /// Claims of an access token (RFC 7662 §2.2), as the token service returned them.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Claims {
@@ -28,6 +31,8 @@ pub struct Claims {
     pub actors: Vec<String>,
     /// The grants that the token's grant came of by token exchange: its parent first, the login last.
     pub ancestors: Vec<AncestorGrant>,
+    /// What its bearer must show, if the token is bound to its holder (`cnf`, RFC 8705 §3).
+    pub confirmation: Option<Confirmation>,
 }
 
 /// A grant that another one came of. Neither id is a secret.
@@ -43,6 +48,11 @@ impl Claims {
     /// Returns `true` if the token has `scope`.
     pub fn has_scope(&self, scope: &str) -> bool {
         self.scopes.iter().any(|held| held == scope)
+    }
+
+    /// Returns `true` if the peer of a connection may show the token: it is not bound, or bound to `peer`.
+    pub fn may_be_shown_by(&self, peer: Option<&PeerCertificate>) -> bool {
+        may_show(self.confirmation.as_ref(), peer)
     }
 
     /// Returns `true` if the token is for `service` (RFC 9700 §2.3).

@@ -3,7 +3,7 @@
 
 use std::{future::Future, sync::Arc, time::Duration};
 
-use super::{Claims, Denial, Requirement, authorization};
+use super::{Claims, Denial, PeerCertificate, Requirement, authorization};
 
 /// A source of claims: the service in its own process, or a validator in a client's process.
 pub trait Introspector {
@@ -35,7 +35,8 @@ pub enum Bearer {
     Nobody,
 }
 
-/// Decides on a request with these values of `Authorization`.
+/// Decides on a request with these values of `Authorization`, over a connection whose peer has shown
+/// the certificate that `peer` returns.
 ///
 /// # Errors
 /// Returns the reason for a rejection.
@@ -43,9 +44,10 @@ pub async fn check<'v>(
     introspector: &impl Introspector,
     requirement: &Requirement,
     authorizations: impl Iterator<Item = &'v [u8]>,
+    peer: impl FnOnce() -> Option<PeerCertificate> + Send,
 ) -> Result<Bearer, Denial> {
     match requirement.token(authorizations)? {
-        Some(token) => requirement.judge(introspector.claims(token).await),
+        Some(token) => requirement.judge(introspector.claims(token).await, peer),
         None => Ok(Bearer::Nobody),
     }
 }
@@ -66,13 +68,22 @@ impl Requirement {
         }
     }
 
-    /// Decides by the claims of the request's token.
+    /// Decides by the claims of the request's token, and by the certificate that the connection has shown.
     ///
     /// # Errors
     /// Returns the reason for a rejection.
-    pub fn judge(&self, found: Result<Arc<Claims>, NotGood>) -> Result<Bearer, Denial> {
+    pub fn judge(
+        &self,
+        found: Result<Arc<Claims>, NotGood>,
+        peer: impl FnOnce() -> Option<PeerCertificate>,
+    ) -> Result<Bearer, Denial> {
         let claims = found.map_err(Denial::from)?;
         if self.audience().is_some_and(|audience| !claims.is_for(audience)) {
+            return Err(Denial::NotGoodHere);
+        }
+        // Few tokens are bound, and a certificate takes longer to read than a token.
+        let free = self.is_any_holder() || claims.confirmation.is_none();
+        if !free && !claims.may_be_shown_by(peer().as_ref()) {
             return Err(Denial::NotGoodHere);
         }
         if !self.scopes().iter().all(|scope| claims.has_scope(scope)) {
@@ -119,6 +130,7 @@ mod tests {
                     attributes: HashMap::new(),
                     actors: Vec::new(),
                     ancestors: Vec::new(),
+                    confirmation: None,
                 })),
                 "jat_lost" => Err(NotGood::Unknown { retry_after: PAUSE }),
                 _ => Err(NotGood::Inactive),
@@ -129,7 +141,8 @@ mod tests {
     /// Returns the accepted client, or the reason for a rejection.
     fn decided(requirement: &Requirement, values: &[&str]) -> Result<Option<String>, Denial> {
         let values = values.iter().map(|value| value.as_bytes());
-        let bearer = check(&One, requirement, values).now_or_never().expect("it waits for nothing");
+        let bearer =
+            check(&One, requirement, values, || None).now_or_never().expect("it waits for nothing");
         bearer.map(|bearer| match bearer {
             Bearer::Of(claims) => Some(claims.subject.clone()),
             Bearer::Nobody => None,

@@ -3,7 +3,7 @@
 
 use std::{future::Future, num::NonZeroU32, time::Duration};
 
-use super::{Bearer, Denial, Introspector, Requirement, RouteFault, check};
+use super::{Bearer, Denial, Introspector, PeerCertificate, Requirement, RouteFault, check};
 use crate::metrics::{Counter, Rate, Registry};
 
 /// The reason for a rejected request.
@@ -29,8 +29,8 @@ impl NotPassed {
 
 /// Decides on requests: the server for a caller, or an agent.
 pub trait Doorkeeper: Send + Sync + 'static {
-    /// Decides on a request with these values of `Authorization`, on a route with these settings:
-    /// see [`Requirement::of_route`].
+    /// Decides on a request with these values of `Authorization`, from a visitor who has shown `peer` to the
+    /// proxy, on a route with these settings: see [`Requirement::of_route`].
     ///
     /// # Errors
     /// Returns the reason for a rejection.
@@ -38,6 +38,7 @@ pub trait Doorkeeper: Send + Sync + 'static {
         &self,
         route: impl IntoIterator<Item = (K, V)> + Send,
         authorizations: impl Iterator<Item = &'v [u8]> + Send,
+        peer: impl FnOnce() -> Option<PeerCertificate> + Send,
     ) -> impl Future<Output = Result<Bearer, NotPassed>> + Send
     where
         K: AsRef<str> + Send,
@@ -92,10 +93,11 @@ impl Gate {
         introspector: &impl Introspector,
         requirement: Result<Requirement, RouteFault>,
         authorizations: impl Iterator<Item = &'v [u8]>,
+        peer: impl FnOnce() -> Option<PeerCertificate> + Send,
     ) -> Result<Bearer, NotPassed> {
         let requirement =
             requirement.map_err(|fault| self.misconfigured(client_id, &fault.to_string()))?;
-        let decided = check(introspector, &requirement, authorizations).await;
+        let decided = check(introspector, &requirement, authorizations, peer).await;
         self.counter(decided.as_ref()).inc();
         decided.map_err(|denial| NotPassed::Denied {
             denial,

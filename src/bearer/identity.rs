@@ -79,6 +79,7 @@ mod tests {
             attributes: HashMap::new(),
             actors: Vec::new(),
             ancestors: Vec::new(),
+            confirmation: None,
         }
     }
 

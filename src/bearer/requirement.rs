@@ -6,13 +6,14 @@ pub struct Requirement {
     audience: Option<String>,
     scopes: Vec<String>,
     optional: bool,
+    any_holder: bool,
 }
 
 impl Requirement {
     /// Requires a token whose audience contains `audience`, the name of the service (RFC 9700
     /// §2.3). `None` accepts a token for any service, including one that was stolen at another.
     pub const fn new(audience: Option<String>) -> Self {
-        Self { audience, scopes: Vec::new(), optional: false }
+        Self { audience, scopes: Vec::new(), optional: false, any_holder: false }
     }
 
     /// Requires each of these scopes as well. Replaces the scopes that were required before.
@@ -28,6 +29,13 @@ impl Requirement {
         Self { optional, ..self }
     }
 
+    /// Sets whether a token that is bound to its holder (RFC 8705 §3) is accepted from everybody, for a service
+    /// that compares [`Claims::confirmation`](super::Claims::confirmation) itself.
+    #[must_use]
+    pub fn any_holder(self, any_holder: bool) -> Self {
+        Self { any_holder, ..self }
+    }
+
     /// Returns the service that the token must be for.
     pub fn audience(&self) -> Option<&str> {
         self.audience.as_deref()
@@ -36,6 +44,11 @@ impl Requirement {
     /// Returns the scopes that the token must have.
     pub fn scopes(&self) -> &[String] {
         &self.scopes
+    }
+
+    /// Returns `true` if a bound token is accepted from everybody.
+    pub const fn is_any_holder(&self) -> bool {
+        self.any_holder
     }
 
     /// Returns `true` if a request without a token is accepted.

@@ -3,7 +3,7 @@
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 
 use crate::proto::v1::{
-    AccessTokenFormat, ClientType, GrantType, InactiveReason, IntrospectReach, Permission,
+    AccessTokenFormat, BoundTo, ClientType, GrantType, InactiveReason, IntrospectReach, Permission,
     TokenKind, WhenFull,
 };
 
@@ -31,6 +31,11 @@ pub(super) trait Word: Copy + PartialEq + TryFrom<i32> + Send + Sync + 'static {
 
 impl Word for AccessTokenFormat {
     const WORDS: &'static [(&'static str, Self)] = &[("opaque", Self::Opaque), ("jwt", Self::Jwt)];
+}
+
+impl Word for BoundTo {
+    const WORDS: &'static [(&'static str, Self)] =
+        &[("certificate", Self::Certificate), ("identity", Self::Identity)];
 }
 
 impl Word for ClientType {
@@ -108,6 +113,7 @@ mod tests {
     #[test]
     fn every_value_of_every_enum_has_a_word() {
         every_value_has_a_word::<AccessTokenFormat>();
+        every_value_has_a_word::<BoundTo>();
         every_value_has_a_word::<ClientType>();
         every_value_has_a_word::<GrantType>();
         every_value_has_a_word::<IntrospectReach>();

@@ -5,7 +5,10 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use prost_types::Timestamp;
 
 use super::{AncestorGrant, Claims};
-use crate::proto::v1::{self, IntrospectResponse};
+use crate::{
+    bearer::{CertificateIdentity, Confirmation},
+    proto::v1::{self, IntrospectResponse},
+};
 
 impl From<IntrospectResponse> for Claims {
     /// Converts an answer for an active token.
@@ -24,8 +27,19 @@ impl From<IntrospectResponse> for Claims {
             grant_id: answer.grant_id,
             attributes: answer.attributes,
             actors: answer.actors,
+            confirmation: answer.cnf.map(Into::into),
             ancestors: answer.ancestors.into_iter().map(Into::into).collect(),
         }
+    }
+}
+
+impl From<v1::Confirmation> for Confirmation {
+    /// Nobody can show what this release does not know.
+    fn from(cnf: v1::Confirmation) -> Self {
+        let v1::Confirmation { certificate_sha256, certificate_identity } = cnf;
+        let hash = certificate_sha256.try_into().ok().map(CertificateIdentity::Sha256);
+        let known = hash.or_else(|| CertificateIdentity::parse(&certificate_identity).ok());
+        known.map_or_else(Self::unknown, Self::of)
     }
 }
 

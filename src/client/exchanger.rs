@@ -81,7 +81,7 @@ impl Exchanger {
     /// # Errors
     /// See [`NotExchanged`].
     pub async fn exchange(&self, shown: &str) -> Result<Arc<IssuedToken>, NotExchanged> {
-        self.0.validator.validate(shown).await.map_err(NotExchanged::Refused)?;
+        self.0.validator.validate_of_any_holder(shown).await.map_err(NotExchanged::Refused)?;
         let token = self.kept_for(shown);
         token.token().await.map_err(NotExchanged::Failed)
     }

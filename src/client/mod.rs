@@ -34,4 +34,6 @@ pub use self::{
     token_client::{Credentials, TokenClient},
     validator::{Refusal, Validator},
 };
-pub use crate::bearer::{AncestorGrant, Claims};
+pub use crate::bearer::{
+    AncestorGrant, CertificateIdentity, Claims, Confirmation, PeerCertificate,
+};

@@ -3,6 +3,7 @@
 use crate::domain::{
     access_format::AccessTokenFormat,
     client::{IntrospectReach, Permissions, WhenFull},
+    confirmation::BoundTo,
     grant_type::{GrantType, GrantTypes},
     invalid::Invalid,
     permission::Permission,
@@ -28,6 +29,15 @@ pub(super) fn introspect(text: &str) -> Result<IntrospectReach, Invalid> {
 pub(super) fn access_token_format(text: &str) -> Result<AccessTokenFormat, Invalid> {
     let named = AccessTokenFormat::ALL.into_iter().find(|format| format.name() == text);
     named.ok_or(Invalid(r#"must be "opaque" or "jwt""#))
+}
+
+/// Parses `none`, `certificate` or `identity`.
+pub(super) fn bound_to(text: &str) -> Result<Option<BoundTo>, Invalid> {
+    if text == "none" {
+        return Ok(None);
+    }
+    let named = BoundTo::ALL.into_iter().find(|part| part.name() == text);
+    named.map(Some).ok_or(Invalid(r#"must be "none", "certificate" or "identity""#))
 }
 
 /// Parses `evict` or `refuse`.

@@ -174,6 +174,7 @@ fn read_patch(fields: &mut Fields<'_, '_>, environment: &dyn Environment) -> Cli
             .map(Placed::value),
         may_exchange_to: fields.texts("may_exchange_to", audience).map(Placed::value),
         may_act: fields.texts("may_act", audience).map(Placed::value),
+        bound_to: fields.text("bound_to", "a string", choice::bound_to).map(Placed::value),
         introspect: fields.text("introspect", "a string", choice::introspect).map(Placed::value),
         permissions: fields.texts("permissions", choice::permissions).map(Placed::value),
         attributes: fields.attributes(),

@@ -81,6 +81,8 @@ pub enum Cause {
     WrongKind,
     /// A token of another client's.
     WrongClient,
+    /// The token is bound to a certificate that the connection does not show.
+    WrongHolder,
     /// The token, or its grant, has expired.
     Expired,
     /// The grant, or the access token alone, was revoked by its client or by an administrator.
@@ -115,7 +117,7 @@ pub enum Cause {
 
 impl Cause {
     /// Every cause.
-    pub const ALL: [Self; 52] = [
+    pub const ALL: [Self; 53] = [
         Self::NoCredentials,
         Self::UnreadableCredentials,
         Self::BearerNotAccepted,
@@ -153,6 +155,7 @@ impl Cause {
         Self::UnknownGrant,
         Self::WrongKind,
         Self::WrongClient,
+        Self::WrongHolder,
         Self::Expired,
         Self::Revoked,
         Self::Replayed,
@@ -211,6 +214,7 @@ impl Cause {
             Self::UnknownGrant => "unknown_grant",
             Self::WrongKind => "wrong_kind",
             Self::WrongClient => "wrong_client",
+            Self::WrongHolder => "wrong_holder",
             Self::Expired => "expired",
             Self::Revoked => "revoked",
             Self::Replayed => "replayed",

@@ -2,12 +2,14 @@
 
 use std::fmt;
 
+#[cfg(feature = "server")]
 use serde::{Deserialize, Serialize};
 
 use super::{invalid::Invalid, spiffe_id::SpiffeId};
 
 /// One way to recognise a client's certificate. Written `dns:…`, `uri:…` or `sha256:…`.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[cfg_attr(feature = "server", derive(Serialize, Deserialize))]
 pub enum CertificateIdentity {
     /// A DNS name among its subject alternative names, in lower case.
     Dns(Box<str>),

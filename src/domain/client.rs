@@ -13,6 +13,7 @@ use super::{
     client_identity::ClientIdentity,
     client_key::ClientKey,
     client_secret::{ClientSecret, SecretHash, StoredSecret},
+    confirmation::BoundTo,
     declared::Declared,
     entropy::Entropy,
     epoch::Epoch,
@@ -181,6 +182,10 @@ pub struct Client {
     /// for (RFC 8693 §4.4). Written behind the record, and only where there are some.
     #[serde(skip)]
     pub may_act: Audience,
+    /// Part of its certificate that its tokens are bound to; `None` for tokens that everybody may show. Written
+    /// behind the record, and only where there is one.
+    #[serde(skip)]
+    pub bound_to: Option<BoundTo>,
     /// Tokens that it may introspect.
     pub introspect: IntrospectReach,
     /// Permissions beyond requesting tokens.
@@ -225,6 +230,7 @@ impl Client {
             jwt_attributes: JwtAttributes::default(),
             may_exchange_to: Audience::default(),
             may_act: Audience::default(),
+            bound_to: None,
             introspect: IntrospectReach::default(),
             permissions: Permissions::default(),
             attributes: Attributes::default(),

@@ -189,6 +189,7 @@ mod tests {
             origin: Origin::default(),
             signed_by: None,
             exchanged,
+            confirmation: None,
         };
         let key = ServerKey::new(&[1; KEY_BYTES]);
         issue(id, &request, holder, &key, &Fixed, NOW).grant

@@ -8,6 +8,7 @@ use super::{
     audience::Audience,
     cause::Cause,
     client_id::ClientId,
+    confirmation::Confirmation,
     delegation::{Delegates, Delegation},
     epoch::Epoch,
     grant_id::GrantId,
@@ -160,6 +161,42 @@ pub struct Grant {
     /// are some.
     #[serde(skip)]
     pub delegates: Delegates,
+    /// Holders of its tokens. Written behind the record, and only where there are some.
+    #[serde(skip)]
+    pub bindings: Bindings,
+}
+
+/// The confirmations of a grant's tokens. Few grants have any: those take a place of their own.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Bindings(Option<Box<Pair>>);
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Pair {
+    current: Option<Confirmation>,
+    previous: Option<Confirmation>,
+}
+
+impl Bindings {
+    /// The holder of the newest pair, and of the pair before it; `None` for a pair that everybody may show.
+    pub fn new(current: Option<Confirmation>, previous: Option<Confirmation>) -> Self {
+        let some = current.is_some() || previous.is_some();
+        Self(some.then(|| Box::new(Pair { current, previous })))
+    }
+
+    /// Of the newest pair: of its access token, and for a public client of its refresh token too.
+    pub fn current(&self) -> Option<&Confirmation> {
+        self.0.as_ref()?.current.as_ref()
+    }
+
+    /// Of the pair before it.
+    pub fn previous(&self) -> Option<&Confirmation> {
+        self.0.as_ref()?.previous.as_ref()
+    }
+
+    /// Returns whether there are none.
+    pub const fn is_empty(&self) -> bool {
+        self.0.is_none()
+    }
 }
 
 /// Origin of the request that issued a grant, for lists of grants.
@@ -194,6 +231,15 @@ impl Grant {
         let current = Some(&self.current).filter(named);
         let generation = current.or_else(|| self.previous.as_ref().filter(named));
         generation.filter(|generation| generation.holds(token))
+    }
+
+    /// Returns the confirmation of the access token of a generation that is one of the two in the record.
+    pub fn confirmation_of(&self, generation: u32) -> Option<&Confirmation> {
+        if generation == self.current.number {
+            self.bindings.current()
+        } else {
+            self.bindings.previous()
+        }
     }
 
     /// Returns whether a repeat of the issuing request has replaced `token`, a genuine refresh

@@ -8,12 +8,13 @@ use super::{
     access_format::AccessTokenFormat,
     audience::Audience,
     client::{Client, ClientType},
+    confirmation::Confirmation,
     delegation::Delegates,
     entropy::Entropy,
     error::Error,
     exchange::Exchanged,
     field_hash::hash_field,
-    grant::{AccessSlot, Grant, Origin, RequestFingerprint},
+    grant::{AccessSlot, Bindings, Grant, Origin, RequestFingerprint},
     grant_id::GrantId,
     grant_type::GrantType,
     key_ring::ServerKey,
@@ -50,6 +51,8 @@ pub struct IssueRequest {
     pub signed_by: Option<SigningKeyId>,
     /// The grant that is to come of another one, for a token exchange.
     pub exchanged: Option<Exchanged>,
+    /// The holder of the tokens, if they are bound.
+    pub confirmation: Option<Confirmation>,
 }
 
 impl IssueRequest {
@@ -194,6 +197,7 @@ pub fn issue(
         signed_by: request.signed_by,
         delegation: exchanged.map(|exchanged| exchanged.delegation.clone()),
         delegates: Delegates::default(),
+        bindings: Bindings::new(request.confirmation.clone(), None),
     };
     Issued { grant, pair }
 }

@@ -10,7 +10,7 @@ use super::{
     change::Change,
     client::Client,
     client_id::ClientId,
-    grant::Grant,
+    grant::{Bindings, Grant},
     grant_id::GrantId,
     permission::Delegated,
     rotation_mark::RotationMark,
@@ -46,6 +46,10 @@ const SIGNED: u8 = 6;
 /// type of token exchange, the services that it may exchange for and the clients that may exchange its
 /// tokens: an older release must not take either for one without.
 const EXCHANGED: u8 = 7;
+/// Of grants, format 7, also of one that came of none and that none came of, followed by the holders of its
+/// tokens. Of clients, format 7, also without these, followed by what its tokens are bound to: an older release
+/// would give such tokens to everybody.
+const BOUND: u8 = 8;
 
 /// A record that cannot be read: damage, or a newer release wrote it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
@@ -90,13 +94,20 @@ fn next<T: DeserializeOwned>(rest: &mut &[u8]) -> Result<T, Corrupt> {
 
 /// Returns whether a record is of a newer release's format, judged by its first byte.
 pub fn is_newer(bytes: &[u8]) -> bool {
-    bytes.first().is_some_and(|format| *format > EXCHANGED)
+    bytes.first().is_some_and(|format| *format > BOUND)
 }
 
 impl Grant {
     /// The record's bytes, without its id, which is its key.
     pub fn to_bytes(&self) -> Vec<u8> {
         let bytes = encode(self);
+        if !self.bindings.is_empty() {
+            let behind = (self.repeated_root, self.signed_by, &self.delegation, &self.delegates);
+            let bindings = (self.bindings.current(), self.bindings.previous());
+            let mut extended = encode_after(encode_after(bytes, &behind), &bindings);
+            extended[0] = BOUND;
+            return extended;
+        }
         if self.delegation.is_some() || !self.delegates.is_empty() {
             let behind = (self.repeated_root, self.signed_by, &self.delegation, &self.delegates);
             let mut extended = encode_after(bytes, &behind);
@@ -119,13 +130,22 @@ impl Grant {
     /// # Errors
     /// [`Corrupt`] when the bytes are not a grant's.
     pub fn from_bytes(id: GrantId, bytes: &[u8]) -> Result<Self, Corrupt> {
-        let Some((&format @ (EXTENDED | SIGNED | EXCHANGED), body)) = bytes.split_first() else {
+        let Some((&format @ (EXTENDED | SIGNED | EXCHANGED | BOUND), body)) = bytes.split_first()
+        else {
             return decode(bytes).map(|grant| Self { id, ..grant });
         };
         let (grant, rest): (Self, _) = part(body)?;
         if format == SIGNED {
             let (repeated_root, key) = whole(rest)?;
             return Ok(Self { id, repeated_root, signed_by: Some(key), ..grant });
+        }
+        if format == BOUND {
+            let ((repeated_root, signed_by, delegation, delegates), (current, previous)) =
+                whole(rest)?;
+            let bindings = Bindings::new(current, previous);
+            let grant =
+                Self { id, repeated_root, signed_by, delegation, delegates, bindings, ..grant };
+            return if grant.bindings.is_empty() { Err(Corrupt) } else { Ok(grant) };
         }
         if format == EXCHANGED {
             let (repeated_root, signed_by, delegation, delegates) = whole(rest)?;
@@ -146,7 +166,9 @@ impl Client {
         let by_tokens = self.grant_types.jwt_bearer;
         let signed = (self.access_token_format, &self.jwt_attributes);
         let exchanges = self.grant_types.token_exchange;
-        let format = if exchanges || !self.may_exchange_to.is_empty() || !self.may_act.is_empty() {
+        let format = if self.bound_to.is_some() {
+            BOUND
+        } else if exchanges || !self.may_exchange_to.is_empty() || !self.may_act.is_empty() {
             EXCHANGED
         } else if signed != (AccessTokenFormat::Opaque, &JwtAttributes::default()) {
             SIGNED
@@ -180,6 +202,9 @@ impl Client {
             let exchange = (exchanges, &self.may_exchange_to, &self.may_act);
             extended = encode_after(extended, &exchange);
         }
+        if format >= BOUND {
+            extended = encode_after(extended, &self.bound_to);
+        }
         extended
     }
 
@@ -188,7 +213,7 @@ impl Client {
     /// # Errors
     /// [`Corrupt`] when the bytes are not a client's.
     pub fn from_bytes(id: ClientId, bytes: &[u8]) -> Result<Self, Corrupt> {
-        let Some((&format @ EXTENDED..=EXCHANGED, body)) = bytes.split_first() else {
+        let Some((&format @ EXTENDED..=BOUND, body)) = bytes.split_first() else {
             return decode(bytes).map(|client| Self { id, ..client });
         };
         let (mut client, rest): (Self, _) = part(body)?;
@@ -219,7 +244,13 @@ impl Client {
             let exchanges;
             (exchanges, client.may_exchange_to, client.may_act) = next(&mut rest)?;
             client.grant_types.token_exchange = exchanges;
-            fits &= exchanges || !client.may_exchange_to.is_empty() || !client.may_act.is_empty();
+            let some =
+                exchanges || !client.may_exchange_to.is_empty() || !client.may_act.is_empty();
+            fits &= format > EXCHANGED || some;
+        }
+        if format >= BOUND {
+            client.bound_to = next(&mut rest)?;
+            fits &= client.bound_to.is_some();
         }
         if !fits || !rest.is_empty() {
             return Err(Corrupt);

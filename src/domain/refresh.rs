@@ -7,9 +7,10 @@ use std::{cmp::Ordering, time::Duration};
 use super::{
     audience::Audience,
     cause::Cause,
-    client::Client,
+    client::{Client, ClientType},
+    confirmation::{Confirmation, PeerCertificate, may_show},
     error::Error,
-    grant::{EndCause, Grant},
+    grant::{Bindings, EndCause, Grant},
     grant_type::GrantType,
     issue::check_grant_type,
     key_ring::{KeyRing, Salt, ServerKey},
@@ -34,6 +35,8 @@ pub struct RefreshRequest<'a> {
     pub audience: &'a Audience,
     /// Client that presents the token.
     pub client: &'a Client,
+    /// Certificate of the connection.
+    pub certificate: Option<&'a PeerCertificate>,
     /// Drawn for this rotation; written with it.
     pub salt: Salt,
     /// The key that is to sign the access token, if a signed one is due: see [`Client::signs`].
@@ -98,6 +101,10 @@ pub fn refresh(
     if let Err(error) = check_grant_type(GrantType::RefreshToken, client) {
         return Refresh::Refuse(error);
     }
+    let public = client.client_type == ClientType::Public;
+    if public && !may_show(held_by(grant, token), request.certificate) {
+        return Refresh::no_good(Cause::WrongHolder);
+    }
     let Some(token_key) = keys.get(token.key_id) else {
         return Refresh::Refuse(Error::UNAVAILABLE);
     };
@@ -121,6 +128,13 @@ pub fn refresh(
         // rolled back.
         Ordering::Equal | Ordering::Greater => end(grant, EndCause::StoreWentBack, now),
     }
+}
+
+/// Returns the confirmation of a public client's refresh token (RFC 8705 §4). One that was rotated out has that
+/// of its own pair where the record still has it.
+fn held_by<'a>(grant: &'a Grant, token: &Token) -> Option<&'a Confirmation> {
+    let before = token.generation.checked_add(1) == Some(grant.current.number);
+    if before { grant.bindings.previous() } else { grant.bindings.current() }
 }
 
 /// Returns the grant within the present rights of `client`.
@@ -157,6 +171,10 @@ fn rotate(grant: &Grant, request: RefreshRequest<'_>, key: &ServerKey, now: Time
     if !may_ask(grant, request.audience) {
         return Refresh::Refuse(Error::InvalidTarget);
     }
+    let confirmation = match Confirmation::due(request.client.bound_to, request.certificate) {
+        Ok(confirmation) => confirmation,
+        Err(error) => return Refresh::Refuse(error),
+    };
     let Some(number) = grant.current.number.checked_add(1) else {
         return Refresh::no_good(Cause::Expired);
     };
@@ -172,6 +190,7 @@ fn rotate(grant: &Grant, request: RefreshRequest<'_>, key: &ServerKey, now: Time
         previous: Some(grant.current.clone()),
         salt: Some(request.salt),
         signed_by: request.signed_by,
+        bindings: Bindings::new(confirmation, grant.bindings.current().cloned()),
         ..grant.clone()
     };
     Refresh::Rotate { grant: Box::new(grant), pair }

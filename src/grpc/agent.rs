@@ -11,11 +11,14 @@ use tonic_types::StatusExt as _;
 use super::{
     batch_request::MAX_BATCH,
     convert,
-    envoy::{EnvoyDoor, asked, authorizations},
+    envoy::{Asked, EnvoyDoor, asked, authorizations},
     status::{details, status},
 };
 use crate::{
-    bearer::{AncestorGrant, Bearer, Claims, Doorkeeper, Introspector, NotGood, NotPassed},
+    bearer::{
+        AncestorGrant, Bearer, Claims, Doorkeeper, Introspector, NotGood, NotPassed,
+        certificate_text,
+    },
     domain::{
         audience::Audience, cause::Cause, error::Error, reason::Reason, scopes::Scopes,
         token::TokenKind,
@@ -84,8 +87,9 @@ impl<K: Doorkeeper> EnvoyDoor for AgentServices<K> {
         &self,
         call: Request<CheckRequest>,
     ) -> Result<Result<Bearer, NotPassed>, Error> {
-        let (route, http) = asked(call.into_inner());
-        Ok(self.0.decide(&route, authorizations(&http)).await)
+        let Asked { route, http, certificate } = asked(call.into_inner());
+        let visitor = || certificate_text::read(&certificate);
+        Ok(self.0.decide(&route, authorizations(&http), visitor).await)
     }
 }
 
@@ -145,6 +149,7 @@ fn active(claims: Claims) -> v1::IntrospectResponse {
         attributes: claims.attributes,
         ancestors: claims.ancestors.into_iter().map(ancestor).collect(),
         actors: claims.actors,
+        cnf: claims.confirmation.as_ref().map(convert::confirmation),
         ..v1::IntrospectResponse::default()
     }
 }

@@ -14,6 +14,7 @@ use crate::{
     proto::v1,
     service::{Caller, InRequest, Ready},
     store::Store,
+    transport::Peer,
 };
 
 /// A request that may hold its client's credentials itself.
@@ -54,7 +55,7 @@ pub(super) async fn client<S: Store, T: WithCredentials>(
     let (metadata, extensions, mut body) = request.into_parts();
     let credentials = from_request(&metadata, &extensions, body.take_credentials())?;
     let caller = service.audited_client(&credentials, || origin.clone()).await?;
-    Ok((caller, body, origin))
+    Ok((caller.over(Peer::certificate_of(&extensions)), body, origin))
 }
 
 /// The caller of an RPC whose requests have no fields for credentials.

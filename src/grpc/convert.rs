@@ -7,6 +7,8 @@ use tonic::{Request, metadata::MetadataMap};
 use crate::{
     domain::{
         audience::Audience,
+        certificate::CertificateIdentity,
+        confirmation::Confirmation,
         delegation::{Ancestor, Delegation},
         error::Error,
         grant::Origin,
@@ -205,6 +207,19 @@ pub(super) fn inactive(reason: InactiveReason) -> v1::InactiveReason {
         InactiveReason::ClientEnded => v1::InactiveReason::ClientEnded,
         InactiveReason::SubjectEnded => v1::InactiveReason::SubjectEnded,
         InactiveReason::AncestorEnded => v1::InactiveReason::AncestorEnded,
+    }
+}
+
+/// The holder of a bound token.
+pub(super) fn confirmation(confirmation: &Confirmation) -> v1::Confirmation {
+    match confirmation.identity() {
+        CertificateIdentity::Sha256(hash) => {
+            v1::Confirmation { certificate_sha256: hash.to_vec(), ..v1::Confirmation::default() }
+        }
+        name @ (CertificateIdentity::Dns(_) | CertificateIdentity::Uri(_)) => v1::Confirmation {
+            certificate_identity: name.to_string(),
+            ..v1::Confirmation::default()
+        },
     }
 }
 

@@ -12,7 +12,7 @@ use tonic_types::pb;
 
 use super::{caller::caller, status};
 use crate::{
-    bearer::{Bearer, Claims, Denial, IdentityHeaders, NotPassed},
+    bearer::{Bearer, Claims, Denial, IdentityHeaders, NotPassed, certificate_text},
     domain::error::Error,
     proto::envoy::{
         config::core::v3::{
@@ -59,16 +59,29 @@ impl<S: Store> EnvoyDoor for Ready<S> {
         call: Request<CheckRequest>,
     ) -> Result<Result<Bearer, NotPassed>, Error> {
         let caller = caller(self, &call).await?;
-        let (route, http) = asked(call.into_inner());
-        Ok(self.get()?.check(&caller, &route, authorizations(&http)).await)
+        let Asked { route, http, certificate } = asked(call.into_inner());
+        let visitor = || certificate_text::read(&certificate);
+        Ok(self.get()?.check(&caller, &route, authorizations(&http), visitor).await)
     }
 }
 
-/// Returns the requirements of the route, and the request.
-pub(super) fn asked(call: CheckRequest) -> (HashMap<String, String>, HttpRequest) {
-    let AttributeContext { request, context_extensions } = call.attributes.unwrap_or_default();
+/// A question of Envoy's.
+pub(super) struct Asked {
+    /// The requirements of the route.
+    pub(super) route: HashMap<String, String>,
+    /// The request.
+    pub(super) http: HttpRequest,
+    /// The certificate that the visitor has shown to Envoy, as Envoy writes it.
+    pub(super) certificate: String,
+}
+
+/// Reads a question. The visitor's certificate is Envoy's word, which no header of the request changes.
+pub(super) fn asked(call: CheckRequest) -> Asked {
+    let AttributeContext { source, request, context_extensions } =
+        call.attributes.unwrap_or_default();
     let http = request.and_then(|request| request.http).unwrap_or_default();
-    (context_extensions, http)
+    let certificate = source.map(|peer| peer.certificate).unwrap_or_default();
+    Asked { route: context_extensions, http, certificate }
 }
 
 /// `Authorization` over any decider.

@@ -46,6 +46,7 @@ mod field {
     pub(super) const FEED_POSITION: u32 = 14;
     pub(super) const ANCESTORS: u32 = 15;
     pub(super) const ACTORS: u32 = 16;
+    pub(super) const CNF: u32 = 17;
     /// Of `BatchIntrospectResponse`.
     pub(super) const RESULTS: u32 = 1;
     /// Of `Timestamp` and `Duration`.
@@ -136,6 +137,9 @@ fn write_active(token: &ActiveToken, to: &mut impl BufMut) {
         for actor in &delegation.actors {
             put_text(field::ACTORS, actor.as_str(), to);
         }
+    }
+    if let Some(confirmation) = token.confirmation() {
+        message::encode(field::CNF, &convert::confirmation(confirmation), to);
     }
 }
 

@@ -21,7 +21,7 @@ use super::{
 };
 use crate::{
     bearer::{Claims, Introspector, NotGood},
-    domain::{act_claim::ActClaim, error::Error, token::TokenKind},
+    domain::{act_claim::ActClaim, cnf_claim::CnfClaim, error::Error, token::TokenKind},
 };
 
 /// Every path of an agent over HTTP.
@@ -89,6 +89,7 @@ fn active<'a>(claims: &'a Claims, scope: &'a str) -> Active<'a> {
         username: claims.username.as_deref(),
         token_type: Some("Bearer"),
         act: ActClaim::of(claims.actors.iter().map(String::as_str)),
+        cnf: claims.confirmation.as_ref().map(CnfClaim::of),
         exp: claims.expire_time.and_then(seconds),
         iat: claims.issue_time.and_then(seconds),
         sub: claims.subject.clone(),

@@ -8,7 +8,7 @@ use super::{
     parameters::Parameters,
 };
 use crate::{
-    domain::{error::Error, grant::Origin},
+    domain::{confirmation::PeerCertificate, error::Error, grant::Origin},
     service::Credentials,
     transport::Peer,
 };
@@ -21,6 +21,8 @@ pub(super) struct Call {
     pub(super) parameters: Parameters,
     /// Origin of the request.
     pub(super) origin: Origin,
+    /// Certificate of the connection.
+    pub(super) certificate: Option<PeerCertificate>,
 }
 
 impl Call {
@@ -38,7 +40,8 @@ impl Call {
         let encoding = Encoding::of(&parts.headers)?;
         let mut parameters = Parameters::read(encoding, body::read(body, limits).await?)?;
         let credentials = credentials::from_request(&parts, &mut parameters)?;
-        Ok(Self { credentials, parameters, origin: origin(&parts) })
+        let certificate = Peer::certificate_of(&parts.extensions);
+        Ok(Self { credentials, parameters, origin: origin(&parts), certificate })
     }
 }
 

@@ -7,14 +7,16 @@ use std::{iter, sync::Arc, time::Duration};
 
 use axum::response::Response;
 use http::{
-    HeaderName, HeaderValue, Request, StatusCode,
+    HeaderMap, HeaderName, HeaderValue, Request, StatusCode,
     header::{AUTHORIZATION, RETRY_AFTER, WWW_AUTHENTICATE},
 };
 use tokio::time::timeout;
 
 use super::{answer, failure::Failure, measured::HttpMetrics, routes::STANDARD};
 use crate::{
-    bearer::{Bearer, Denial, Doorkeeper, IdentityHeaders, NotPassed},
+    bearer::{
+        Bearer, Denial, Doorkeeper, IdentityHeaders, NotPassed, PeerCertificate, certificate_text,
+    },
     domain::{client_id::ClientId, error::Error, reason::Reason},
     metrics::Outcome,
     service::Ready,
@@ -41,6 +43,9 @@ pub struct CheckOptions {
     pub headers: IdentityHeaders,
     /// Time limit of a request until it is answered.
     pub request_timeout: Duration,
+    /// The header with the certificate that the visitor has shown to the proxy, which the proxy sets on each
+    /// request. Without a name bound tokens are refused.
+    pub certificate_header: Option<HeaderName>,
 }
 
 /// Decides for the proxies of this machine, which ask as one client.
@@ -56,13 +61,14 @@ impl<S: Store> Doorkeeper for ListenerDoor<S> {
         &self,
         route: impl IntoIterator<Item = (K, V)> + Send,
         authorizations: impl Iterator<Item = &'v [u8]> + Send,
+        peer: impl FnOnce() -> Option<PeerCertificate> + Send,
     ) -> Result<Bearer, NotPassed>
     where
         K: AsRef<str> + Send,
         V: AsRef<str> + Send,
     {
         let service = self.service.get().map_err(|error| undecided(&error))?;
-        service.check_for(&self.client, route, authorizations).await
+        service.check_for(&self.client, route, authorizations, peer).await
     }
 }
 
@@ -108,7 +114,19 @@ impl<D: Doorkeeper> Place<D> {
         let query = request.uri().query().unwrap_or_default();
         let route = form_urlencoded::parse(query.as_bytes());
         let headers = request.headers().get_all(AUTHORIZATION).iter();
-        self.doorkeeper.decide(route, headers.map(HeaderValue::as_bytes)).await
+        let visitor = || self.visitor(request.headers());
+        self.doorkeeper.decide(route, headers.map(HeaderValue::as_bytes), visitor).await
+    }
+
+    /// The certificate that the visitor has shown to the proxy; `None` also if the header is there twice, since
+    /// one of the two is the visitor's then.
+    fn visitor(&self, headers: &HeaderMap) -> Option<PeerCertificate> {
+        let name = self.options.certificate_header.as_ref()?;
+        let mut values = headers.get_all(name).iter();
+        match (values.next(), values.next()) {
+            (Some(value), None) => certificate_text::read(value.to_str().ok()?),
+            (None, _) | (Some(_), Some(_)) => None,
+        }
     }
 
     /// Every header is there, empty where there is nothing to say: proxies pass on what the visitor sent

@@ -12,6 +12,7 @@ use crate::{
     domain::{
         act_claim::ActClaim,
         client_id::ClientId,
+        cnf_claim::CnfClaim,
         secret::Secret,
         token::{Token, TokenKind},
     },
@@ -39,6 +40,9 @@ pub(super) struct Active<'a> {
     /// Who acts for the subject (RFC 8693 §4.1).
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) act: Option<ActClaim>,
+    /// What the bearer must show (RFC 8705 §3.2).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) cnf: Option<CnfClaim>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) exp: Option<u64>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -73,7 +77,8 @@ impl<S: Store> Front<S> {
     /// Everything that `Service::introspect` refuses, and a request that cannot be read.
     pub(super) async fn introspect(&self, request: Request) -> Result<Response, Failure> {
         let is_signed = signed_introspection::is_asked(request.headers());
-        let Call { credentials, mut parameters, origin } = Call::read(request, self.body).await?;
+        let Call { credentials, mut parameters, origin, .. } =
+            Call::read(request, self.body).await?;
         let token = parameters.require("token")?;
         let expected_kind = expected(&token, parameters.take("token_type_hint").as_ref());
         let service = self.service.get()?;
@@ -117,6 +122,7 @@ fn active<'a>(token: &'a ActiveToken, issuer: &'a str) -> Active<'a> {
             TokenKind::Refresh => None,
         },
         act: ActClaim::of(actors.iter().map(ClientId::as_str)),
+        cnf: token.confirmation().map(CnfClaim::of),
         exp: Some(token.expire_time.as_secs()),
         iat: Some(token.issue_time.as_secs()),
         sub: grant.subject.text(&grant.client_id),

@@ -41,6 +41,9 @@ struct Metadata<'a> {
     introspection_endpoint_auth_signing_alg_values_supported: &'a [&'static str],
     /// Algorithms of answers that are signed (RFC 9701 §7).
     introspection_signing_alg_values_supported: [&'static str; 3],
+    /// Tokens of a client can be bound to its certificate (RFC 8705 §3.3).
+    #[serde(skip_serializing_if = "<&bool as std::ops::Not>::not")]
+    tls_client_certificate_bound_access_tokens: bool,
     grant_types_supported: Vec<&'static str>,
     response_types_supported: [&'static str; 0],
     #[serde(skip_serializing_if = "<[String]>::is_empty")]
@@ -70,6 +73,7 @@ pub(super) fn text(options: &HttpOptions) -> String {
         introspection_endpoint_auth_methods_supported: with_others(CALLER_METHODS),
         introspection_endpoint_auth_signing_alg_values_supported: algorithms,
         introspection_signing_alg_values_supported: OWN_ALGORITHMS.map(Algorithm::name),
+        tls_client_certificate_bound_access_tokens: options.client_certificates,
         grant_types_supported: spoken.map(GrantType::name).collect(),
         response_types_supported: [],
         scopes_supported: &options.scopes_supported,

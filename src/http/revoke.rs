@@ -16,7 +16,8 @@ impl<S: Store> Front<S> {
         request: Request,
         revoked: Revoked,
     ) -> Result<Response, Failure> {
-        let Call { credentials, mut parameters, origin } = Call::read(request, self.body).await?;
+        let Call { credentials, mut parameters, origin, .. } =
+            Call::read(request, self.body).await?;
         let token = parameters.require("token")?;
         let service = self.service.get()?;
         let caller = service.audited_client(&credentials, || origin.clone()).await?;

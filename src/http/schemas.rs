@@ -177,6 +177,14 @@ fn introspection() -> Value {
                 "required": ["sub"],
                 "properties": { "sub": { "type": "string" }, "act": { "type": "object" } },
             },
+            "cnf": {
+                "type": "object",
+                "description": "What the bearer must show, if the token is bound (RFC 8705)",
+                "properties": {
+                    "x5t#S256": { "type": "string" },
+                    "certificate_identity": { "type": "string" },
+                },
+            },
             "exp": { "type": "integer", "description": "Seconds since 1970" },
             "iat": { "type": "integer", "description": "Seconds since 1970" },
             "sub": { "type": "string" },

@@ -42,11 +42,12 @@ impl<S: Store> Front<S> {
     /// Everything that `Service::issue` and `Service::refresh` refuse, and a request that cannot be
     /// read.
     pub(super) async fn token(&self, request: Request) -> Result<Response, Failure> {
-        let Call { credentials, mut parameters, origin } = Call::read(request, self.body).await?;
+        let Call { credentials, mut parameters, origin, certificate } =
+            Call::read(request, self.body).await?;
         // Requests that no client may make are refused before a secret costs a hash.
         let asked = asked(&mut parameters, origin.clone())?;
         let service = self.service.get()?;
-        let caller = service.audited_client(&credentials, || origin).await?;
+        let caller = service.audited_client(&credentials, || origin).await?.over(certificate);
         let tokens = match asked {
             Asked::Issue(issue) => {
                 service.issue(&caller, issue).await.map_err(Failure::to(&caller))?

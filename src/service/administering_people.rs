@@ -1,11 +1,15 @@
 //! Authenticates people who administer: by an access token that an ID token got them, and by permissions
 //! that its issuer vouches for.
 
-use super::{Caller, Credentials, Service, caller::ActingPerson, token_records::TokenRecords};
+use super::{
+    Caller, Credentials, Service,
+    caller::{ActingPerson, ShownBearer},
+    token_records::TokenRecords,
+};
 use crate::{
     domain::{
-        cause::Cause, client::Client, error::Error, judge::judge, permission::Permissions,
-        presented_token::PresentedToken, secret::Secret, token::TokenKind, user::User,
+        cause::Cause, client::Client, confirmation::may_show, error::Error, judge::judge,
+        permission::Permissions, presented_token::PresentedToken, token::TokenKind, user::User,
     },
     store::Store,
 };
@@ -15,13 +19,14 @@ impl<S: Store> Service<S> {
     /// access token is meant for jeton. Only administration takes such a token.
     ///
     /// # Errors
-    /// As there. `InvalidToken` for the token of a user who has no permission now.
+    /// As there. `InvalidToken` for the token of a user who has no permission now, and for one that is bound to
+    /// another certificate.
     pub async fn authenticate_administrator(
         &self,
         credentials: &Credentials,
     ) -> Result<Caller, Error> {
-        if let Credentials::Bearer(text) = credentials
-            && let Some(caller) = self.acting_person(text).await?
+        if let Credentials::Bearer(shown) = credentials
+            && let Some(caller) = self.acting_person(shown).await?
         {
             self.budgets.spend(caller.client())?;
             return Ok(caller);
@@ -31,8 +36,8 @@ impl<S: Store> Service<S> {
 
     /// The person whom an active access token speaks for, with the permissions of now. `None` for what is
     /// no such token. The store is asked, not memory: a permission that was taken away is gone at once.
-    async fn acting_person(&self, text: &Secret) -> Result<Option<Caller>, Error> {
-        let Some(token) = self.presented(text).filter(is_access) else { return Ok(None) };
+    async fn acting_person(&self, shown: &ShownBearer) -> Result<Option<Caller>, Error> {
+        let Some(token) = self.presented(&shown.token).filter(is_access) else { return Ok(None) };
         let position = self.store.position();
         let Some(held) = self.token_records(&token).await? else { return Ok(None) };
         let now = self.now();
@@ -41,6 +46,9 @@ impl<S: Store> Service<S> {
         let TokenRecords { grant, client, user, .. } = held;
         let client = client.filter(|client| for_jeton && Client::may_speak_for_people(client));
         let (Some(client), Some(user)) = (client, user) else { return Ok(None) };
+        if !may_show(grant.confirmation_of(token.generation()), shown.certificate.as_ref()) {
+            return Err(Error::InvalidToken(Cause::WrongHolder));
+        }
         let permissions = self.vouched_now(&user);
         if !permissions.let_into_administration() {
             return Err(Error::InvalidToken(Cause::UsersToken));

@@ -4,6 +4,7 @@ use std::net::IpAddr;
 
 use super::{
     Caller, Credentials, IdAndSecret, Service,
+    caller::ShownBearer,
     client_check::{Found, Presented, Turn},
     holder::Holder,
     rehash::Shown,
@@ -16,6 +17,7 @@ use crate::{
         client::{Client, ClientType},
         client_id::ClientId,
         client_secret::{SecretHash, StoredSecret, is_generated},
+        confirmation::{PeerCertificate, may_show},
         error::Error,
         judge::judge,
         presented_token::PresentedToken,
@@ -60,7 +62,7 @@ impl<S: Store> Service<S> {
     ///
     /// # Errors
     /// `InvalidClient`, also for public clients: a name proves nothing. `InvalidToken` for a
-    /// bearer that is not good, or good elsewhere only, or speaks for a user. `RateLimited` beyond
+    /// bearer that is not good, or good elsewhere only, or speaks for a user, or is bound to another certificate. `RateLimited` beyond
     /// the client's request limit, and where too many of its secrets were wrong. `Overloaded`,
     /// `Unavailable`.
     pub async fn authenticate_caller(&self, credentials: &Credentials) -> Result<Caller, Error> {
@@ -84,7 +86,7 @@ impl<S: Store> Service<S> {
                 self.certified(identities, client_ids).await
             }
             Credentials::Assertion(shown) => self.by_assertion(shown).await,
-            Credentials::Bearer(token) => self.bearer(token).await,
+            Credentials::Bearer(shown) => self.bearer(shown).await,
         };
         caller.map(|caller| caller.read_at(position))
     }
@@ -276,33 +278,42 @@ impl<S: Store> Service<S> {
         Ok(right)
     }
 
-    async fn bearer(&self, text: &Secret) -> Result<Caller, Error> {
-        let token = self.presented(text).ok_or(Error::InvalidToken(Cause::Garbage))?;
+    async fn bearer(&self, shown: &ShownBearer) -> Result<Caller, Error> {
+        let token = self.presented(&shown.token).ok_or(Error::InvalidToken(Cause::Garbage))?;
         if token.kind() != TokenKind::Access {
             return Err(Error::InvalidToken(Cause::WrongKind));
         }
         let kept = self.cached_records(&token, None);
-        if let Some(Ok(caller)) = kept.map(|kept| self.holder(&token, kept)) {
+        let certificate = shown.certificate.as_ref();
+        if let Some(Ok(caller)) = kept.map(|kept| self.holder(&token, kept, certificate)) {
             return Ok(caller);
         }
         match self.token_records(&token).await? {
-            Some(held) => self.holder(&token, held).map_err(Error::InvalidToken),
+            Some(held) => self.holder(&token, held, certificate).map_err(Error::InvalidToken),
             None => Err(Error::InvalidToken(self.why_unknown(&token).await?)),
         }
     }
 
     /// Returns the holder of `token`, if it is active, its client got it for itself and for jeton,
-    /// and may still get such a token. A user's token, which goes to other services, gives no
+    /// and may still get such a token. Of a bound token the connection must show the certificate. A user's token, which goes to other services, gives no
     /// access.
     ///
     /// # Errors
     /// The cause for which it is refused.
-    fn holder(&self, token: &PresentedToken, held: TokenRecords) -> Result<Caller, Cause> {
+    fn holder(
+        &self,
+        token: &PresentedToken,
+        held: TokenRecords,
+        certificate: Option<&PeerCertificate>,
+    ) -> Result<Caller, Cause> {
         let now = self.now();
         let active = judge(&held.grant, token, held.parties(now), &self.policy, now);
         let active = active.map_err(|reason| reason.cause(&held.grant, held.parties(now)))?;
         if held.grant.subject != Subject::Client {
             return Err(Cause::UsersToken);
+        }
+        if !may_show(held.grant.confirmation_of(token.generation()), certificate) {
+            return Err(Cause::WrongHolder);
         }
         let named = active.audience.names_jeton();
         let client = held.client.filter(|client| named && client.may_call_by_token());

@@ -5,7 +5,7 @@ use std::{net::IpAddr, sync::Arc};
 use base64::{Engine as _, prelude::BASE64_STANDARD};
 use percent_encoding::percent_decode_str;
 
-use super::{Credentials, IdAndSecret};
+use super::{Credentials, IdAndSecret, caller::ShownBearer};
 use crate::domain::{cause::Cause, certificate::CertificateIdentity, error::Error, secret::Secret};
 
 impl Credentials {
@@ -21,7 +21,7 @@ impl Credentials {
         if scheme.eq_ignore_ascii_case("basic") {
             basic(value)
         } else if scheme.eq_ignore_ascii_case("bearer") {
-            Ok(Self::Bearer(Secret::new(value)))
+            Ok(Self::Bearer(ShownBearer { token: Secret::new(value), certificate: None }))
         } else {
             Err(Error::InvalidClient(Cause::UnreadableCredentials))
         }
@@ -35,7 +35,7 @@ impl Credentials {
     }
 
     /// The same over a connection whose peer has shown this certificate: it counts where nothing else
-    /// is presented, or no more than a client's name.
+    /// is presented, or no more than a client's name. An access token may be bound to it.
     #[must_use]
     pub fn over(self, certificate: Option<Arc<[CertificateIdentity]>>) -> Self {
         match (self, certificate) {
@@ -44,6 +44,10 @@ impl Credentials {
             }
             (Self::ClientId(client_ids), Some(identities)) => {
                 Self::Certificate { identities, client_ids }
+            }
+            (Self::Bearer(shown), certificate) => {
+                let certificate = certificate.map(Into::into);
+                Self::Bearer(ShownBearer { certificate, ..shown })
             }
             (presented, _) => presented,
         }
@@ -217,7 +221,7 @@ mod tests {
                     |IdAndSecret { client_id, secret, .. }| pair(&client_id, secret.expose());
                 readings.into_iter().map(read).collect()
             }
-            Credentials::Bearer(token) => vec![pair("bearer", token.expose())],
+            Credentials::Bearer(shown) => vec![pair("bearer", shown.token.expose())],
             Credentials::ClientId(ids) => ids.iter().map(|id| pair(id, "")).collect(),
             Credentials::Nothing | Credentials::Certificate { .. } | Credentials::Assertion(_) => {
                 vec![]
@@ -274,7 +278,8 @@ mod tests {
         assert!(matches!(named("other"), Err(Error::InvalidRequest { field: "client_id", .. })));
         let public = Credentials::from_authorization(&header("app:")).expect("credentials");
         assert!(public.joined_with(Some("app".into()), None).is_ok());
-        let bearer = Credentials::Bearer(Secret::new("jat_x")).joined_with(Some("a".into()), None);
+        let bearer = || Credentials::from_authorization("Bearer jat_x").expect("a token");
+        let bearer = bearer().joined_with(Some("a".into()), None);
         assert_eq!(bearer.err(), Some(Credentials::two_ways()));
         let nameless = Credentials::Nothing.joined_with(None, Some(Secret::new("x")));
         assert!(matches!(nameless, Err(Error::InvalidRequest { field: "client_id", .. })));
@@ -317,8 +322,10 @@ mod tests {
         let joined = certificate().joined_with(None, secret());
         assert!(matches!(joined, Err(Error::InvalidRequest { field: "client_id", .. })));
         assert!(matches!(Credentials::Nothing.over(None), Credentials::Nothing));
-        let bearer = Credentials::Bearer(Secret::new("jat_x")).over(shown());
-        assert!(matches!(bearer, Credentials::Bearer(_)));
+        let bearer = Credentials::from_authorization("Bearer jat_x").expect("a token");
+        assert!(
+            matches!(bearer.over(shown()), Credentials::Bearer(shown) if shown.certificate.is_some())
+        );
         // Basic without a secret is a name.
         let named =
             || Credentials::from_authorization(&header("a:")).expect("a name").over(shown());

@@ -8,6 +8,7 @@ use crate::{
         certificate::CertificateIdentity,
         client::{Client, ClientType},
         client_id::ClientId,
+        confirmation::PeerCertificate,
         permission::{Permissions, Task},
         secret::Secret,
         subject::UserId,
@@ -35,7 +36,16 @@ pub enum Credentials {
     /// A signed assertion (RFC 7521 §4.2).
     Assertion(Assertion),
     /// An access token that a client got for itself and for jeton (RFC 6750).
-    Bearer(Secret),
+    Bearer(ShownBearer),
+}
+
+/// An access token that came as credentials, and the certificate of the connection that it came over.
+#[derive(Clone, Debug)]
+pub struct ShownBearer {
+    /// The token.
+    pub(super) token: Secret,
+    /// The certificate, which the holder of a bound token must show.
+    pub(super) certificate: Option<PeerCertificate>,
 }
 
 /// An assertion, with the names that come with it.
@@ -93,6 +103,8 @@ pub struct Caller {
     client: Stored<Client>,
     /// The person that it speaks for, in administration alone.
     person: Option<ActingPerson>,
+    /// The certificate of its connection, whatever it authenticates by.
+    certificate: Option<PeerCertificate>,
     /// Noted before anything was read for the caller.
     position: Sequence,
     #[expect(dead_code, reason = "held: its place among the calls that make or end tokens")]
@@ -101,12 +113,23 @@ pub struct Caller {
 
 impl Caller {
     pub(super) const fn new(client: Stored<Client>) -> Self {
-        Self { client, person: None, position: Sequence(0), place: None }
+        Self { client, person: None, certificate: None, position: Sequence(0), place: None }
     }
 
     /// The caller as the application of a person, who administers.
     pub(super) fn acting_for(self, person: ActingPerson) -> Self {
         Self { person: Some(person), ..self }
+    }
+
+    /// The caller over a connection whose peer has shown this certificate.
+    #[must_use]
+    pub fn over(self, certificate: Option<PeerCertificate>) -> Self {
+        Self { certificate, ..self }
+    }
+
+    /// The certificate of its connection.
+    pub(super) const fn certificate(&self) -> Option<&PeerCertificate> {
+        self.certificate.as_ref()
     }
 
     /// The person that it speaks for, if it does.

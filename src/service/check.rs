@@ -8,8 +8,8 @@ use std::{
 use super::{ActiveToken, Caller, Introspect, Introspection, Service};
 use crate::{
     bearer::{
-        AncestorGrant, Bearer, Claims, Denial, Introspector, NotGood, NotPassed, Requirement,
-        RouteFault,
+        AncestorGrant, Bearer, Claims, Denial, Introspector, NotGood, NotPassed, PeerCertificate,
+        Requirement, RouteFault,
     },
     domain::{
         client::IntrospectReach, client_id::ClientId, delegation::Ancestor, error::Error,
@@ -30,7 +30,7 @@ impl From<&Error> for Denial {
 
 impl<S: Store> Service<S> {
     /// Decides on a request with these values of `Authorization`, on a route that its operator has given
-    /// these settings: see [`Requirement::of_route`]. `caller` is the proxy's client; it must be one that
+    /// these settings: see [`Requirement::of_route`]. `peer` is what the visitor has shown to the proxy. `caller` is the proxy's client; it must be one that
     /// may introspect tokens for the route's audience.
     ///
     /// # Errors
@@ -40,13 +40,15 @@ impl<S: Store> Service<S> {
         caller: &Caller,
         route: impl IntoIterator<Item = (K, V)>,
         authorizations: impl Iterator<Item = &'v [u8]>,
+        peer: impl FnOnce() -> Option<PeerCertificate> + Send,
     ) -> Result<Bearer, NotPassed> {
         let requirement = Requirement::of_route(route).and_then(|requirement| {
             let reached = reaches(caller, requirement.audience());
             reached.then_some(requirement).ok_or(RouteFault::ForeignAudience)
         });
         let tokens = Tokens { service: self, caller };
-        self.gate.decide(caller.id().as_str(), &tokens, requirement, authorizations).await
+        let client_id = caller.id().as_str();
+        self.gate.decide(client_id, &tokens, requirement, authorizations, peer).await
     }
 
     /// As [`Self::check`], for a listener that asks as the client of this name.
@@ -58,9 +60,10 @@ impl<S: Store> Service<S> {
         client: &ClientId,
         route: impl IntoIterator<Item = (K, V)>,
         authorizations: impl Iterator<Item = &'v [u8]>,
+        peer: impl FnOnce() -> Option<PeerCertificate> + Send,
     ) -> Result<Bearer, NotPassed> {
         match self.named_by_settings(client).await {
-            Ok(caller) => self.check(&caller, route, authorizations).await,
+            Ok(caller) => self.check(&caller, route, authorizations, peer).await,
             Err(Error::InvalidClient(_)) => {
                 let reason = "there is no such client, or it is public or disabled";
                 Err(self.gate.misconfigured(client.as_str(), reason))
@@ -116,6 +119,7 @@ fn claims(active: &ActiveToken) -> Claims {
         attributes: attributes.map(|(name, value)| (name.to_owned(), value.to_owned())).collect(),
         actors: actors.map(ToString::to_string).collect(),
         ancestors: ancestors.map(ancestor).collect(),
+        confirmation: active.confirmation().cloned(),
     }
 }
 

@@ -8,6 +8,7 @@ use super::{
 };
 use crate::{
     domain::{
+        confirmation::may_show,
         error::Error,
         exchange::{BAD_ACTOR_TOKEN, BAD_SUBJECT_TOKEN, ExchangeRequest, Exchanged},
         grant::Grant,
@@ -116,7 +117,7 @@ impl<S: Store> Service<S> {
         Ok(SubjectToken { records, exchanged })
     }
 
-    /// Checks that an actor token is the caller's own: the caller has authenticated, and acts for nobody else.
+    /// Checks that an actor token is the caller's own, also the certificate that it is bound to: the caller has authenticated, and acts for nobody else.
     async fn check_actor(&self, caller: &Caller, actor_token: &Secret) -> Result<(), Error> {
         let token = self.presented(actor_token);
         let token = token.filter(|token| token.kind() == TokenKind::Access);
@@ -125,7 +126,8 @@ impl<S: Store> Service<S> {
         let (grant, now) = (&*records.grant, self.now());
         let active = judge(grant, &token, records.parties(now), &self.policy, now).is_ok();
         let own = grant.client_id == *caller.id() && grant.subject == Subject::Client;
-        if active && own { Ok(()) } else { Err(BAD_ACTOR_TOKEN) }
+        let held = may_show(grant.confirmation_of(token.generation()), caller.certificate());
+        if active && own && held { Ok(()) } else { Err(BAD_ACTOR_TOKEN) }
     }
 
     /// Notes on every grant that `made` came of who is to hold its token. Durable before that token is

@@ -105,7 +105,9 @@ mod tests {
     fn an_assertion_beside_another_way_is_refused_and_one_over_a_certificate_is_not() {
         let basic = Credentials::from_authorization("Basic YTpi").expect("credentials");
         let named = Credentials::from_authorization("Basic YTo=").expect("a name");
-        for other in [basic, named, Credentials::Bearer(Secret::new("jat_x"))] {
+        for other in
+            [basic, named, Credentials::from_authorization("Bearer jat_x").expect("a token")]
+        {
             assert_eq!(other.joined_with_all(sent(OWN)).err(), Some(Credentials::two_ways()));
         }
         let secret = InRequest { client_secret: Some(Secret::new("x")), ..sent(OWN) };

@@ -15,6 +15,7 @@ use crate::{
     domain::{
         attributes::Attributes,
         client::IntrospectReach,
+        confirmation::Confirmation,
         error::Error,
         grant::Grant,
         grant_id::GrantId,
@@ -59,6 +60,8 @@ pub struct ActiveToken {
     pub kind: TokenKind,
     /// Scopes of the token, if fewer than its grant's.
     narrowed: Option<Scopes>,
+    /// Number of the pair that it is of.
+    generation: u32,
     /// When this token was made.
     pub issue_time: Timestamp,
     /// From when on it is refused.
@@ -78,6 +81,14 @@ impl ActiveToken {
     /// Returns the scopes of the token.
     pub fn scopes(&self) -> &Scopes {
         self.narrowed.as_ref().unwrap_or(&self.records.grant.scopes)
+    }
+
+    /// The certificate, or the name in one, that its bearer must show. Refresh tokens have none here.
+    pub fn confirmation(&self) -> Option<&Confirmation> {
+        match self.kind {
+            TokenKind::Access => self.records.grant.confirmation_of(self.generation),
+            TokenKind::Refresh => None,
+        }
     }
 
     /// The user it speaks for, unless it speaks for the client itself.
@@ -237,7 +248,16 @@ impl<S: Store> Service<S> {
             self.last_used.note(&records.grant, now);
         }
         let position = caller.position();
-        Ok(ActiveToken { records, kind, narrowed, issue_time, expire_time, cache_ttl, position })
+        Ok(ActiveToken {
+            records,
+            kind,
+            narrowed,
+            generation: token.generation(),
+            issue_time,
+            expire_time,
+            cache_ttl,
+            position,
+        })
     }
 }
 

@@ -14,6 +14,7 @@ use crate::{
     domain::{
         access_format::AccessTokenFormat,
         audience::Audience,
+        confirmation::Confirmation,
         error::Error,
         grant::Origin,
         grant_type::GrantType,
@@ -89,7 +90,7 @@ impl<S: Store> Service<S> {
     ///
     /// # Errors
     /// `UnauthorizedClient`, `InvalidScope`, `InvalidTarget`, `InvalidRequest` for what the client
-    /// may not ask, also for a token that it may not exchange, `InvalidGrant` for a wrong user name, password or ID token, `RateLimited` after
+    /// may not ask, also for a token that it may not exchange and for a missing certificate to bind to, `InvalidGrant` for a wrong user name, password or ID token, `RateLimited` after
     /// too many failures and when the client's limit of grants refuses, `Overloaded`, `Unavailable`.
     pub async fn issue(&self, caller: &Caller, request: Issue) -> Result<Tokens, Error> {
         let (origin, mut concerned) = (request.origin.clone(), AuditSubject::default());
@@ -128,8 +129,10 @@ impl<S: Store> Service<S> {
             origin: request.origin,
             signed_by: None,
             exchanged: None,
+            confirmation: None,
         };
         asked.check(client)?;
+        asked.confirmation = Confirmation::due(client.bound_to, caller.certificate())?;
         let user = match request.grant {
             IssueGrant::ClientCredentials => None,
             IssueGrant::JwtBearer { assertion } => {

@@ -89,7 +89,7 @@ pub use self::{
     admin::Admin,
     administrators::{NoAdministrator, administrator, reset_administrator},
     backup::{Backup, BackupPiece},
-    caller::{Assertion, Caller, Credentials, IdAndSecret},
+    caller::{Assertion, Caller, Credentials, IdAndSecret, ShownBearer},
     client_secrets::{DEFAULT_SECRET_OVERLAP, NewClientSecret, RotateSecret},
     clients::{ClientFilter, CreateClient, NewCredentials, UpdateClient},
     cursor::Cursor,

@@ -52,7 +52,7 @@ impl<S: Store> Service<S> {
     ///
     /// # Errors
     /// `InvalidGrant` for every token that is no good, `InvalidScope`, `InvalidTarget`, `InvalidRequest` for an
-    /// empty token and for a retry with other scopes, `UnauthorizedClient`, `Overloaded`, `Conflict`, and `Unavailable`
+    /// empty token, for a retry with other scopes and for a missing certificate to bind to, `UnauthorizedClient`, `Overloaded`, `Conflict`, and `Unavailable`
     /// also when a replay was found but could not be written down.
     pub async fn refresh(&self, caller: &Caller, request: &Refresh) -> Result<Tokens, Error> {
         let mut concerned = AuditSubject::default();
@@ -126,6 +126,7 @@ impl<S: Store> Service<S> {
             scopes: &asked.scopes,
             audience: &asked.audience,
             client: caller.client(),
+            certificate: caller.certificate(),
             salt,
             since_rotation: self.elapsed.since(held.grant.current.issue_time, &*self.clock),
         };

@@ -13,6 +13,7 @@ use crate::{
         act_claim::ActClaim,
         client::Client,
         client_id::ClientId,
+        cnf_claim::CnfClaim,
         delegation::Delegation,
         error::Error,
         grant::Grant,
@@ -44,6 +45,9 @@ struct AccessClaims<'a> {
     sid: String,
     #[serde(skip_serializing_if = "Option::is_none")]
     act: Option<ActClaim>,
+    /// The certificate that the bearer must show (RFC 8705 §3.1).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    cnf: Option<CnfClaim>,
     jeton: OwnClaims,
     /// Attributes of the client and the user, by their names.
     #[serde(flatten)]
@@ -149,6 +153,7 @@ impl<S: Store> Service<S> {
             act: delegation.and_then(|delegation| {
                 ActClaim::of(delegation.actors.iter().map(ClientId::as_str))
             }),
+            cnf: grant.bindings.current().map(CnfClaim::of),
             jeton: OwnClaims {
                 grant: delegation.map(|_| grant.id.to_string()),
                 generation: current.number,

@@ -54,6 +54,8 @@ pub trait Record: Clone + Debug + PartialEq + Send + Sync + 'static {
 
 /// Bytes that a map entry, the shared pointer and the heap's own headers add to a cached record.
 const CACHE_OVERHEAD: usize = 160;
+/// Two confirmations: most are hashes or SPIFFE IDs.
+const BOUND_BYTES: usize = 256;
 
 impl Record for Grant {
     type Key = GrantId;
@@ -92,7 +94,9 @@ impl Record for Grant {
         let clients = self.delegation.iter().flat_map(|delegation| &delegation.actors);
         let clients = clients.map(|client| 2 * (client.as_str().len() + 64)).sum::<usize>();
         let delegates = self.delegates.clients.len() + self.delegates.services.len();
-        size_of::<Self>() + CACHE_OVERHEAD + names + origin + text + clients + delegates * 64
+        let bound = if self.bindings.is_empty() { 0 } else { BOUND_BYTES };
+        let kin = clients + delegates * 64 + bound;
+        size_of::<Self>() + CACHE_OVERHEAD + names + origin + text + kin
     }
 }
 

@@ -2,7 +2,9 @@
 
 use std::{net::SocketAddr, sync::Arc};
 
-use crate::domain::certificate::CertificateIdentity;
+use http::Extensions;
+
+use crate::domain::{certificate::CertificateIdentity, confirmation::PeerCertificate};
 
 /// The other side of a connection. It is in the extensions of every request.
 #[derive(Clone, Debug)]
@@ -14,6 +16,12 @@ pub struct Peer {
 }
 
 impl Peer {
+    /// The certificate of the connection that a request with these extensions came over.
+    pub fn certificate_of(extensions: &Extensions) -> Option<PeerCertificate> {
+        let peer = extensions.get::<Self>()?;
+        peer.certificate.clone().map(PeerCertificate::from)
+    }
+
     /// A peer without a certificate.
     pub fn at(address: SocketAddr) -> Self {
         Self { address, certificate: None }

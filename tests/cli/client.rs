@@ -8,7 +8,7 @@ const SETTINGS: &str = "--grant password --grant refresh_token --scope read --sc
     --allowed-scope read --allowed-scope write --allowed-scope audit --audience billing \
     --access-token-ttl 5m --refresh-token-ttl 12h --grant-ttl 7d --max-grants 3 --when-full refuse \
     --requests-per-second 50 --request-burst 80 --certificate dns:reports.internal \
-    --introspect audience --permission inactive_reason --attribute team=risk --attribute a=b=c";
+    --bound-to identity --introspect audience --permission inactive_reason --attribute team=risk --attribute a=b=c";
 
 /// A token for the client itself.
 fn issues(server: &Administered, id: &str, secret: &str) -> bool {
@@ -28,7 +28,7 @@ async fn what_a_client_is_created_with_is_what_is_shown_in_the_words_of_the_sett
         "audience": ["billing"],
         "access_token_ttl": "5m", "refresh_token_ttl": "12h", "grant_ttl": "7d",
         "max_grants": 3, "when_full": "refuse", "requests_per_second": 50, "request_burst": 80,
-        "certificates": ["dns:reports.internal"], "introspect": "audience",
+        "certificates": ["dns:reports.internal"], "bound_to": "identity", "introspect": "audience",
         "permissions": ["inactive_reason"], "attributes": {"team": "risk", "a": "b=c"},
     });
     let shown = server.jeton("client get reports").json();

@@ -66,6 +66,7 @@ async fn assertions_are_a_method_where_the_settings_name_the_issuer_that_they_ar
 async fn certificates_are_a_method_where_they_are_asked_for() {
     let options = jeton::http::HttpOptions { client_certificates: true, ..options() };
     let metadata = Server::with(&options).await.send(get(METADATA)).await.json();
+    assert_eq!(metadata["tls_client_certificate_bound_access_tokens"], true);
     for (endpoint, last) in [("token", "none"), ("revocation", "none"), ("introspection", "Bearer")]
     {
         let methods = &metadata[format!("{endpoint}_endpoint_auth_methods_supported")];

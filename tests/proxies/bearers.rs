@@ -67,7 +67,7 @@ impl Table {
         requirement: &Requirement,
         authorizations: &[String],
     ) -> Result<Bearer, Denial> {
-        check(self, requirement, authorizations.iter().map(String::as_bytes)).await
+        check(self, requirement, authorizations.iter().map(String::as_bytes), || None).await
     }
 }
 
@@ -85,6 +85,7 @@ impl Introspector for Table {
             attributes: HashMap::new(),
             actors: Vec::new(),
             ancestors: Vec::new(),
+            confirmation: None,
         };
         if token == self.good { Ok(Arc::new(claims)) } else { Err(NotGood::Inactive) }
     }

@@ -63,6 +63,7 @@ impl Envoy {
         let context_extensions =
             route.iter().map(|(key, value)| (key.to_string(), value.to_string()));
         let attributes = AttributeContext {
+            source: None,
             request: Some(Request { http: Some(http) }),
             context_extensions: context_extensions.collect(),
         };

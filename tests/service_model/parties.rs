@@ -59,6 +59,7 @@ pub(crate) fn client(
         jwt_attributes: JwtAttributes::default(),
         may_exchange_to: Audience::default(),
         may_act: Audience::default(),
+        bound_to: None,
         introspect: if number == 0 { IntrospectReach::Any } else { IntrospectReach::Own },
         permissions: Permissions::default(),
         attributes: Attributes::default(),

@@ -3,6 +3,8 @@
 
 mod agent;
 mod authority;
+mod bound;
+mod bound_elsewhere;
 mod clients;
 #[path = "../common/mod.rs"]
 #[expect(dead_code, reason = "the harness is every test file's")]

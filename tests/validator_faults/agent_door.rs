@@ -75,6 +75,7 @@ impl AgentDoor {
         let headers = HashMap::from([("authorization".to_owned(), format!("Bearer {token}"))]);
         let http = HttpRequest { headers, header_map: None };
         let attributes = AttributeContext {
+            source: None,
             request: Some(Request { http: Some(http) }),
             context_extensions: HashMap::from([("audience".to_owned(), "billing".to_owned())]),
         };

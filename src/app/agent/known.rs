@@ -7,7 +7,10 @@ use super::{
     state::State,
 };
 use crate::{
-    bearer::{Bearer, Claims, Doorkeeper, Gate, Introspector, NotGood, NotPassed, Requirement},
+    bearer::{
+        Bearer, Claims, Doorkeeper, Gate, Introspector, NotGood, NotPassed, PeerCertificate,
+        Requirement,
+    },
     client::{IssuedToken, Validator},
     domain::{audience::Audience, scopes::Scopes},
     grpc::{self, AgentState, Described, NotIssued},
@@ -109,12 +112,14 @@ impl Doorkeeper for Known {
         &self,
         route: impl IntoIterator<Item = (K, V)> + Send,
         authorizations: impl Iterator<Item = &'v [u8]> + Send,
+        peer: impl FnOnce() -> Option<PeerCertificate> + Send,
     ) -> Result<Bearer, NotPassed>
     where
         K: AsRef<str> + Send,
         V: AsRef<str> + Send,
     {
         let requirement = Requirement::of_route(route);
-        self.gate.decide(&self.state.client_id, &self.validator, requirement, authorizations).await
+        let client_id = &self.state.client_id;
+        self.gate.decide(client_id, &self.validator, requirement, authorizations, peer).await
     }
 }

@@ -68,7 +68,8 @@ pub(super) fn listen(
             };
             let server = CheckServer::over(listener).beside(endpoints.router());
             let (headers, request_timeout) = (IdentityHeaders::default(), limits.request_timeout);
-            let options = CheckOptions { headers, request_timeout };
+            let certificate_header = settings.certificate_header.clone();
+            let options = CheckOptions { headers, request_timeout, certificate_header };
             let ids = RequestIds::new(&SystemEntropy);
             let over = shared.transport(Protocol::Http1, process.tls_at(&bound));
             serving.add("HTTP", server.serve(Arc::clone(known), options, http_metrics, ids, over));

@@ -20,7 +20,7 @@ pub(super) const COLUMNS: Columns = Columns::new(
 );
 
 /// Fields that can be empty, by their names in the protobuf message.
-pub(super) const CLEARABLE: [&str; 13] = [
+pub(super) const CLEARABLE: [&str; 14] = [
     "grant_types",
     "scopes",
     "allowed_scopes",
@@ -34,6 +34,7 @@ pub(super) const CLEARABLE: [&str; 13] = [
     "jwt_attributes",
     "may_exchange_to",
     "may_act",
+    "bound_to",
 ];
 
 /// In the words of the settings file.
@@ -112,6 +113,10 @@ pub(super) struct Values {
     #[arg(long, value_name = "ID", value_parser = meant::given)]
     may_act: Vec<String>,
 
+    /// Part of the certificate of its connection that its tokens are bound to
+    #[arg(long, value_name = "WORD", value_parser = v1::BoundTo::parser())]
+    bound_to: Option<v1::BoundTo>,
+
     /// The tokens that it may introspect
     #[arg(long, value_name = "WORD", value_parser = v1::IntrospectReach::parser())]
     introspect: Option<v1::IntrospectReach>,
@@ -175,6 +180,10 @@ impl Values {
             client.access_token_format = format.into();
             paths.push("access_token_format");
         }
+        if let Some(part) = self.bound_to {
+            client.bound_to = part.into();
+            paths.push("bound_to");
+        }
         if let Some(reach) = self.introspect {
             client.introspect = reach.into();
             paths.push("introspect");
@@ -220,6 +229,9 @@ pub(super) fn shown(client: v1::Client) -> Fields {
     fields.add("jwt_attributes", client.jwt_attributes);
     fields.add("may_exchange_to", client.may_exchange_to);
     fields.add("may_act", client.may_act);
+    if let Some(part) = v1::BoundTo::word(client.bound_to) {
+        fields.add("bound_to", part);
+    }
     fields.add("introspect", v1::IntrospectReach::word(client.introspect));
     fields.add("permissions", words::<v1::Permission>(&client.permissions));
     fields.add("certificates", client.certificates);

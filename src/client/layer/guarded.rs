@@ -85,7 +85,8 @@ impl<S> Guarded<S> {
             let dialect = Dialect::of(request.headers());
             let (parts, body) = request.into_parts();
             let authorizations = authorizations(&parts.headers);
-            match check(&require.validator, &require.requirement, authorizations).await {
+            let peer = || (require.peer)(&parts.extensions);
+            match check(&require.validator, &require.requirement, authorizations, peer).await {
                 Ok(bearer) => inner.call(admit(Request::from_parts(parts, body), bearer)).await,
                 Err(denial) => Ok(dialect.answer(denial, &require.requirement)),
             }
@@ -112,14 +113,15 @@ impl RequireToken {
         let Some(token) = self.requirement.token(authorizations(request.headers()))? else {
             return Ok(Some(Bearer::Nobody));
         };
-        let Some(known) = self.validator.recall(token) else { return Ok(None) };
-        self.requirement.judge(known.map_err(|refusal| not_good(&refusal))).map(Some)
+        let Some(known) = self.validator.recall_of_any_holder(token) else { return Ok(None) };
+        let known = known.map_err(|refusal| not_good(&refusal));
+        self.requirement.judge(known, || (self.peer)(request.extensions())).map(Some)
     }
 }
 
 impl Introspector for Validator {
     async fn claims(&self, token: &str) -> Result<Arc<Claims>, NotGood> {
-        self.validate(token).await.map_err(|refusal| not_good(&refusal))
+        self.validate_of_any_holder(token).await.map_err(|refusal| not_good(&refusal))
     }
 }
 

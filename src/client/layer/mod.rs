@@ -9,9 +9,11 @@
 mod answer;
 mod exchanging;
 mod guarded;
+mod peer;
 
 use std::sync::Arc;
 
+use http::Extensions;
 use tower::Layer;
 
 pub use self::{
@@ -19,7 +21,7 @@ pub use self::{
     guarded::{Guarded, ResponseFuture},
 };
 use super::Validator;
-use crate::bearer::Requirement;
+use crate::bearer::{PeerCertificate, Requirement};
 
 /// Requires of each call an access token that is meant for this service and has certain scopes.
 ///
@@ -28,7 +30,11 @@ use crate::bearer::Requirement;
 pub struct RequireToken {
     validator: Validator,
     requirement: Arc<Requirement>,
+    peer: Peer,
 }
+
+/// Finds the certificate of the connection that a call came over, in the call's extensions.
+type Peer = fn(&Extensions) -> Option<PeerCertificate>;
 
 impl RequireToken {
     /// Requires a token whose audience contains `audience`, the name of this service (RFC 9700
@@ -45,14 +51,14 @@ impl RequireToken {
 
     /// Requires a token according to `requirement`.
     pub fn of(validator: Validator, requirement: Requirement) -> Self {
-        Self { validator, requirement: Arc::new(requirement) }
+        Self { validator, requirement: Arc::new(requirement), peer: peer::certificate }
     }
 
     /// Requires each of these scopes as well. Replaces the scopes that were required before.
     #[must_use]
     pub fn scopes<T: Into<String>>(self, scopes: impl IntoIterator<Item = T>) -> Self {
         let requirement = Arc::unwrap_or_clone(self.requirement).with_scopes(scopes);
-        Self::of(self.validator, requirement)
+        Self { requirement: Arc::new(requirement), ..self }
     }
 
     /// Also accepts calls without a token. Such a call has no claims in its extensions. A call with
@@ -60,7 +66,18 @@ impl RequireToken {
     #[must_use]
     pub fn optional(self) -> Self {
         let requirement = Arc::unwrap_or_clone(self.requirement).optional(true);
-        Self::of(self.validator, requirement)
+        Self { requirement: Arc::new(requirement), ..self }
+    }
+
+    /// Finds the certificate of the caller by `peer`, which gets the extensions of the call. A token that is bound
+    /// to its holder (RFC 8705 §3) is accepted only with the certificate that it is bound to.
+    ///
+    /// By default it is the [`PeerCertificate`] among the extensions, which a server of another kind than tonic
+    /// puts there; or, with the feature `mtls`, what tonic knows of a connection over its own TLS. TLS must have
+    /// verified the certificate.
+    #[must_use]
+    pub fn peer(self, peer: fn(&Extensions) -> Option<PeerCertificate>) -> Self {
+        Self { peer, ..self }
     }
 }
 

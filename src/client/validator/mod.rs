@@ -33,7 +33,7 @@ use self::{
     session::Session,
 };
 pub use self::{counters::Counts, fault::Fault, options::Options, session::Refusal};
-use super::{Claims, TokenClient};
+use super::{Claims, PeerCertificate, TokenClient};
 
 /// Number of tokens whose claims are kept decoded: 2 MiB of typical ones.
 const DECODED: usize = 4_096;
@@ -150,11 +150,33 @@ impl Validator {
         }
     }
 
-    /// Returns the claims of `token`.
+    /// Returns the claims of `token`. Refuses a token that is bound to its holder (RFC 8705 §3), since nothing is
+    /// known of who shows it: see [`Self::validate_shown_by`].
     ///
     /// # Errors
     /// Returns a [`Refusal`] if the token is not accepted.
     pub async fn validate(&self, token: &str) -> Result<Arc<Claims>, Refusal> {
+        self.validate_shown_by(token, None).await
+    }
+
+    /// Returns the claims of `token`, which came over a connection whose peer has shown this certificate. A bound
+    /// token is accepted only with the certificate that it is bound to.
+    ///
+    /// # Errors
+    /// Returns a [`Refusal`] if the token is not accepted.
+    pub async fn validate_shown_by(
+        &self,
+        token: &str,
+        peer: Option<&PeerCertificate>,
+    ) -> Result<Arc<Claims>, Refusal> {
+        held(self.validate_of_any_holder(token).await?, peer)
+    }
+
+    /// Returns the claims of `token`, whoever shows it: the caller compares [`Claims::confirmation`] itself.
+    ///
+    /// # Errors
+    /// Returns a [`Refusal`] if the token is not accepted.
+    pub async fn validate_of_any_holder(&self, token: &str) -> Result<Arc<Claims>, Refusal> {
         match self.session.recall(token) {
             Ok(known) => known,
             Err(unknown) => Box::pin(self.session.ask(unknown, token)).await,
@@ -164,6 +186,12 @@ impl Validator {
     /// Returns the claims of `token` from memory: the immediate result of [`Self::validate`], or
     /// `None` if it would ask the server.
     pub fn recall(&self, token: &str) -> Option<Result<Arc<Claims>, Refusal>> {
+        self.recall_of_any_holder(token).map(|known| held(known?, None))
+    }
+
+    /// Returns the claims of `token` from memory: the immediate result of [`Self::validate_of_any_holder`], or
+    /// `None` if it would ask the server.
+    pub fn recall_of_any_holder(&self, token: &str) -> Option<Result<Arc<Claims>, Refusal>> {
         self.session.recall(token).ok()
     }
 
@@ -190,6 +218,11 @@ impl Validator {
     pub fn counts(&self) -> Counts {
         self.session.counters.counts()
     }
+}
+
+/// Refuses a bound token that another than its holder shows.
+fn held(claims: Arc<Claims>, peer: Option<&PeerCertificate>) -> Result<Arc<Claims>, Refusal> {
+    if claims.may_be_shown_by(peer) { Ok(claims) } else { Err(Refusal::Inactive) }
 }
 
 impl fmt::Debug for Validator {

@@ -6,6 +6,8 @@ use std::{
     time::Duration,
 };
 
+use http::HeaderName;
+
 use crate::{
     config::{
         address,
@@ -15,6 +17,7 @@ use crate::{
         pasted::name,
         section::section,
         sections::{
+            check::header,
             socket_access::{self, SocketAccess, SocketMode, SocketOwner, SocketUids},
             tls::{ClientCertificates, TlsSettings},
         },
@@ -75,6 +78,14 @@ section! {
         /// Address and port of /check and introspection over HTTP, unix: and a path, or off.
         check_listen: Option<ListenAddress> =
             listener_or_off().or(None).agent_flag("check-listen", "ADDRESS"),
+        /// The header in which the proxy hands on the certificate that a visitor has shown to it, for /check.
+        ///
+        /// The proxy must set or remove it on each request, since visitors can send it too. Without it, /check
+        /// refuses access tokens that are bound to their holder.
+        certificate_header: Option<HeaderName> = text("a string", header, HeaderName::to_string)
+            .optional()
+            .agent_flag("certificate-header", "NAME")
+            .example("client-cert"),
         /// Address and port of probes and metrics, unix: and a path, or off.
         ops_listen: Option<ListenAddress> =
             listener_or_off().or(Some(loopback(9091))).agent_flag("ops-listen", "ADDRESS"),

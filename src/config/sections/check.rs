@@ -1,5 +1,7 @@
 //! `[check]`: the decisions on requests that proxies have received.
 
+use http::HeaderName;
+
 use crate::{
     bearer::IdentityHeaders,
     config::{
@@ -40,6 +42,15 @@ section! {
         /// -username, -scope, -grant-id.
         header_prefix: IdentityHeaders =
             text("a string", headers, |_| IdentityHeaders::PREFIX.to_owned()).or(IdentityHeaders::default()),
+        /// The header in which the proxy hands on the certificate that a visitor has shown to it: `Client-Cert`
+        /// of RFC 9440, or the certificate in PEM, percent-encoded.
+        ///
+        /// The proxy must set or remove it on each request, since visitors can send it too. Without it, /check
+        /// refuses access tokens that are bound to their holder.
+        certificate_header: Option<HeaderName> = text("a string", header, HeaderName::to_string)
+            .optional()
+            .flag("check-certificate-header", "NAME")
+            .example("client-cert"),
         /// True if Envoy removes the token from the request before the service sees it.
         envoy_remove_authorization: bool = switch().or(false),
         /// Answer to Envoy if a request cannot be decided.
@@ -81,6 +92,11 @@ impl CheckSettings {
 
 fn client(text: &str) -> Result<ClientId, Invalid> {
     name(text, ClientId::parse)
+}
+
+/// Reads the name of a header.
+pub(super) fn header(name: &str) -> Result<HeaderName, Invalid> {
+    name.parse().map_err(|_| Invalid("must be the name of a header"))
 }
 
 fn headers(prefix: &str) -> Result<IdentityHeaders, Invalid> {

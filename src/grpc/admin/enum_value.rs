@@ -4,6 +4,7 @@ use crate::{
     domain::{
         access_format::AccessTokenFormat,
         client::{ClientType, IntrospectReach, WhenFull},
+        confirmation::BoundTo,
         error::Error,
         grant_type::GrantType,
         permission::Permission,
@@ -49,6 +50,17 @@ impl EnumValue for AccessTokenFormat {
         match self {
             Self::Opaque => v1::AccessTokenFormat::Opaque.into(),
             Self::Jwt => v1::AccessTokenFormat::Jwt.into(),
+        }
+    }
+}
+
+impl EnumValue for BoundTo {
+    const ALL: &'static [Self] = &Self::ALL;
+
+    fn number(self) -> i32 {
+        match self {
+            Self::Certificate => v1::BoundTo::Certificate.into(),
+            Self::Identity => v1::BoundTo::Identity.into(),
         }
     }
 }

@@ -18,6 +18,7 @@ use crate::{
         client_key::ClientKey,
         client_patch::ClientPatch,
         client_secret::{ClientSecret, StoredSecret},
+        confirmation::BoundTo,
         error::Error,
         grant_type::{GrantType, GrantTypes},
         permission::Permission,
@@ -78,6 +79,10 @@ pub(super) fn patch(
             audience("client.may_exchange_to", &client.may_exchange_to)
         })?,
         may_act: mask.read("may_act", || audience("client.may_act", &client.may_act))?,
+        bound_to: mask.read("bound_to", || match client.bound_to {
+            0 => Ok(None),
+            number => BoundTo::read("client.bound_to", number).map(Some),
+        })?,
         introspect: mask.read("introspect", || {
             IntrospectReach::read_or("client.introspect", client.introspect, IntrospectReach::Own)
         })?,
@@ -254,6 +259,7 @@ pub(super) fn message(client: &Stored<Client>, now: Timestamp) -> v1::Client {
         jwt_attributes: client.jwt_attributes.names().map(str::to_owned).collect(),
         may_exchange_to: client.may_exchange_to.names().map(str::to_owned).collect(),
         may_act: client.may_act.names().map(str::to_owned).collect(),
+        bound_to: client.bound_to.map(EnumValue::number).unwrap_or_default(),
         introspect: client.introspect.number(),
         permissions: client.permissions.iter().map(EnumValue::number).collect(),
         attributes: attributes.map(|(name, value)| (name.to_owned(), value.to_owned())).collect(),

@@ -52,6 +52,7 @@ pub(crate) fn client(number: u8) -> Client {
         jwt_attributes: JwtAttributes::default(),
         may_exchange_to: Audience::default(),
         may_act: Audience::default(),
+        bound_to: None,
         introspect: IntrospectReach::Own,
         permissions: Permissions::default(),
         attributes: Attributes::default(),
@@ -89,6 +90,7 @@ pub(crate) fn grant(number: u8) -> Grant {
         request_id: None,
         signed_by: None,
         exchanged: None,
+        confirmation: None,
         origin: Origin::default(),
     };
     let key = ServerKey::new(&[number; KEY_BYTES]);

@@ -16,7 +16,7 @@ use rustls::{
 use x509_cert::{Certificate, der::Decode as _};
 
 use super::{
-    TlsError, client_verifier::Discreet, files::Contents, identities::hosts,
+    TlsError, client_verifier::Discreet, files::Contents, hosts::hosts,
     trust_domains::ByTrustDomain,
 };
 use crate::{
@@ -46,7 +46,7 @@ impl Material {
         let provider = Arc::new(ring::default_provider());
         let chain = certificates(&settings.cert, &contents.cert)?;
         let expire_time = check_validity(&settings.cert, &chain, now)?;
-        let hosts = chain.first().map(hosts).unwrap_or_default();
+        let hosts = chain.first().map(|certificate| hosts(certificate)).unwrap_or_default();
         let identity = identity(settings, &contents.key, chain, &provider)?;
         let clients = match &settings.clients {
             Some(clients) => Some(verifier(clients, contents, &provider)?),

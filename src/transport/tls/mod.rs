@@ -3,7 +3,7 @@
 mod client_verifier;
 mod error;
 mod files;
-mod identities;
+mod hosts;
 mod material;
 mod trust_domains;
 
@@ -16,16 +16,13 @@ use tokio_rustls::{TlsAcceptor, server::TlsStream};
 
 pub(super) use self::client_verifier::reason;
 pub use self::error::TlsError;
-use self::{
-    files::Contents,
-    identities::{identities, is_for},
-    material::Material,
-};
+use self::{files::Contents, hosts::is_for, material::Material};
 use super::Protocol;
 use crate::{
     config::TlsSettings,
     domain::{
         certificate::CertificateIdentity,
+        certificate_names::identities,
         time::{Clock, Timestamp},
     },
     metrics::{Gauge, Registry},

@@ -10,7 +10,7 @@ use rustls::{
     server::danger::{ClientCertVerified, ClientCertVerifier},
 };
 
-use super::identities::{Name, trust_domain};
+use crate::domain::certificate_names::{Name, trust_domain};
 
 /// Verifies certificates without a SPIFFE ID by all authorities, and one with an ID by those of its trust
 /// domain. An authority whose own certificate names no trust domain stands for all of them.

@@ -1,8 +1,5 @@
 //! Identities in a certificate, in the words of client records.
 
-use std::net::IpAddr;
-
-use rustls::pki_types::CertificateDer;
 use sha2::{Digest as _, Sha256};
 use x509_cert::{
     Certificate,
@@ -10,11 +7,11 @@ use x509_cert::{
     ext::pkix::{KeyUsage, SubjectAltName, name::GeneralName},
 };
 
-use crate::domain::{certificate::CertificateIdentity, spiffe_id::SpiffeId};
+use super::{certificate::CertificateIdentity, spiffe_id::SpiffeId};
 
 /// The names of a certificate, as its holder's credentials.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Name {
+pub enum Name {
     /// An X.509-SVID: its one URI is the SPIFFE ID, and nothing else in it names its holder (X509-SVID §2).
     Svid {
         /// The SPIFFE ID.
@@ -31,8 +28,8 @@ pub(super) enum Name {
 
 impl Name {
     /// Reads the subject alternative names.
-    pub(super) fn of(certificate: &CertificateDer<'_>) -> Self {
-        let alternatives = alternatives(certificate);
+    pub fn of(certificate: &[u8]) -> Self {
+        let alternatives = subject_alternatives(certificate);
         let uris: Vec<_> = alternatives.iter().filter_map(uri).collect();
         if !uris.iter().any(|uri| SpiffeId::is_claimed_by(uri)) {
             return Self::Others(alternatives.iter().filter_map(other).collect());
@@ -49,8 +46,8 @@ impl Name {
 
 /// Returns the trust domain that an authority's own certificate names (X509-SVID §4.2): no other trust
 /// domain is for it to vouch for.
-pub(super) fn trust_domain(authority: &CertificateDer<'_>) -> Option<String> {
-    let alternatives = alternatives(authority);
+pub fn trust_domain(authority: &[u8]) -> Option<String> {
+    let alternatives = subject_alternatives(authority);
     let mut uris = alternatives.iter().filter_map(uri);
     let id = uris.find_map(SpiffeId::parse)?;
     Some(id.trust_domain().to_owned())
@@ -58,7 +55,7 @@ pub(super) fn trust_domain(authority: &CertificateDer<'_>) -> Option<String> {
 
 /// The certificate's own hash, and its SPIFFE ID or else each DNS name and URI among its subject
 /// alternative names. A name that no client record can hold, such as one with a wildcard, is left out.
-pub(super) fn identities(certificate: &CertificateDer<'_>) -> Vec<CertificateIdentity> {
+pub fn identities(certificate: &[u8]) -> Vec<CertificateIdentity> {
     let hash = CertificateIdentity::Sha256(Sha256::digest(certificate).into());
     let names = match Name::of(certificate) {
         Name::Svid { id, .. } => vec![format!("uri:{id}")],
@@ -69,36 +66,8 @@ pub(super) fn identities(certificate: &CertificateDer<'_>) -> Vec<CertificateIde
     std::iter::once(hash).chain(names).collect()
 }
 
-/// The hosts that a server's certificate is for: DNS names, with their wildcards, and addresses.
-pub(super) fn hosts(certificate: &CertificateDer<'_>) -> Vec<String> {
-    let host = |name: &GeneralName| match name {
-        GeneralName::DnsName(name) => Some(name.to_string()),
-        GeneralName::IpAddress(address) => {
-            let bytes = address.as_bytes();
-            let v4 = <[u8; 4]>::try_from(bytes).map(IpAddr::from);
-            let address = v4.or_else(|_| <[u8; 16]>::try_from(bytes).map(IpAddr::from));
-            address.ok().map(|address| address.to_string())
-        }
-        GeneralName::OtherName(_)
-        | GeneralName::Rfc822Name(_)
-        | GeneralName::DirectoryName(_)
-        | GeneralName::EdiPartyName(_)
-        | GeneralName::UniformResourceIdentifier(_)
-        | GeneralName::RegisteredId(_) => None,
-    };
-    alternatives(certificate).iter().filter_map(host).collect()
-}
-
-/// Returns whether a certificate's `name` covers `host`: without regard to case, and `*.` for one
-/// label.
-pub(super) fn is_for(name: &str, host: &str) -> bool {
-    let host = host.trim_start_matches('[').trim_end_matches(']');
-    let within = name.strip_prefix("*.").zip(host.split_once('.'));
-    name.eq_ignore_ascii_case(host)
-        || within.is_some_and(|(domain, (_, rest))| domain.eq_ignore_ascii_case(rest))
-}
-
-fn alternatives(certificate: &CertificateDer<'_>) -> Vec<GeneralName> {
+/// Returns the subject alternative names; none of text that is no certificate.
+pub fn subject_alternatives(certificate: &[u8]) -> Vec<GeneralName> {
     let Ok(parsed) = Certificate::from_der(certificate) else { return Vec::new() };
     let found = parsed.tbs_certificate().get_extension::<SubjectAltName>();
     let Ok(Some((_, SubjectAltName(names)))) = found else { return Vec::new() };
@@ -106,7 +75,7 @@ fn alternatives(certificate: &CertificateDer<'_>) -> Vec<GeneralName> {
 }
 
 /// Returns whether the certificate may sign others, or lists of revoked ones (X509-SVID §5.2).
-fn may_sign(certificate: &CertificateDer<'_>) -> bool {
+fn may_sign(certificate: &[u8]) -> bool {
     let Ok(parsed) = Certificate::from_der(certificate) else { return true };
     match parsed.tbs_certificate().get_extension::<KeyUsage>() {
         Ok(Some((_, usage))) => usage.key_cert_sign() || usage.crl_sign(),
@@ -192,20 +161,6 @@ mod tests {
         ] {
             let names = uris.iter().map(|text| uri(text)).chain([dns("orders.example")]);
             assert_eq!(of(names.collect()).len(), 1, "{uris:?}");
-        }
-    }
-
-    #[test]
-    fn a_wildcard_stands_for_one_label_and_case_for_nothing() {
-        for (name, host, is) in [
-            ("Tokens.Example", "tokens.example", true),
-            ("*.example", "tokens.example", true),
-            ("*.example", "a.tokens.example", false),
-            ("*.example", "example", false),
-            ("tokens.example", "tokens.example.net", false),
-            ("::1", "[::1]", true),
-        ] {
-            assert_eq!(is_for(name, host), is, "{name} {host}");
         }
     }
 
