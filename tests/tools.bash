@@ -275,6 +275,16 @@ install_jars() {
     alone copy_jars tests/http/java/pom.xml "$tools/http/java"
 }
 
+# Those that are no library of Python, Go or Node.
+install_jwt_verifiers() {
+    install_packages /usr/sbin/apache2 apache2
+    install_packages /usr/lib/apache2/modules/mod_oauth2.so libapache2-mod-oauth2
+    install_venv tests/jwt/requirements.txt "$tools/jwt/venv"
+    install_java
+    install_maven
+    alone copy_jars tests/jwt/spring/pom.xml "$tools/jwt/spring"
+}
+
 # The newest PostgreSQL that the system's packages have, without a cluster of its own.
 install_postgres() {
     [[ $EUID != 0 ]] || install -D --mode 644 /dev/stdin /etc/postgresql-common/createcluster.conf \
@@ -326,6 +336,7 @@ install_all() {
     install_node_modules tests/http/node "$tools/http/node"
     install_node_modules tests/page "$tools/page"
     install_jars
+    install_jwt_verifiers
     install_venv tests/deploy/requirements.txt "$tools/deploy/venv"
     install_venv tests/keep_alive/requirements.txt "$tools/keep_alive"
     install_venv tests/examples/requirements.txt "$tools/examples/protoc"
