@@ -48,6 +48,11 @@ LOGIN_ONLY = Client("login_only_client", "login_only_client_secret", ("password"
 SIGNING = Client("signing_client", None, _BOTH + ("client_credentials",))
 SIGNING_KEY = ECKey.generate_key("P-256", {"kid": "1", "alg": "ES256", "use": "sig"}, private=True)
 
+# A user's application, and a service that exchanges what it is shown for a token for the next service.
+APPLICATION = Client("application", "application_secret", ("password",))
+ORDERS = Client("orders", "orders_client_secret", ("token_exchange",))
+BILLING = "billing"
+
 ODD_USER = User("zoë", "p%41 +&=é;")
 
 CLIENTS = [SQUAD, COMMUNITY, OTHER, MACHINE, PUBLIC, ODD, LOGIN_ONLY]
@@ -70,6 +75,15 @@ def _signing() -> str:
     return _table("client", {"id": SIGNING.id, "jwks_file": str(keys), **rest})
 
 
+def _exchanging() -> str:
+    """The application, whose tokens are for the service, and the service, which may call one other."""
+    application = {"id": APPLICATION.id, "secret": APPLICATION.secret, "grants": list(APPLICATION.grants)}
+    orders = {"id": ORDERS.id, "secret": ORDERS.secret, "grants": list(ORDERS.grants)}
+    return _table(
+        "client", {**application, "scopes": ["read", "write"], "audience": [ORDERS.id]}
+    ) + _table("client", {**orders, "allowed_scopes": ["read"], "may_exchange_to": [BILLING]})
+
+
 def settings() -> str:
     """The settings of the server under test. Its users fail to log in on every path."""
     tables = [SEEDS.read_text(), "[lockout]\nfailures = 100\n", '[secrets]\nweak_declared = "warn"\n']
@@ -83,5 +97,5 @@ def settings() -> str:
         tables.append(_table("client", {"id": client.id, **secret, **rest}))
     for user in _EXTRA_USERS:
         tables.append(_table("user", {"name": user.name, "password": user.password}))
-    tables.append(_signing())
+    tables += [_signing(), _exchanging()]
     return "\n".join(tables)

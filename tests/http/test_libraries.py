@@ -172,6 +172,47 @@ def test_authlib_signs_for_itself_and_an_assertion_counts_once(server):
         assert answers == [200, 401]
 
 
+ACCESS_TOKEN = "urn:ietf:params:oauth:token-type:access_token"
+
+
+def login_at_the_application(server) -> str:
+    with Authlib(c.APPLICATION.id, c.APPLICATION.secret) as session:
+        return session.fetch_token(server.origin + TOKEN, **LOGIN)["access_token"]
+
+
+def test_authlib_exchanges_a_token_for_the_next_service(server):
+    with Authlib(c.ORDERS.id, c.ORDERS.secret) as session:
+
+        def exchange(subject_token: str, audience: str):
+            return session.fetch_token(
+                server.origin + TOKEN,
+                grant_type="urn:ietf:params:oauth:grant-type:token-exchange",
+                subject_token=subject_token,
+                subject_token_type=ACCESS_TOKEN,
+                audience=audience,
+            )
+
+        shown = login_at_the_application(server)
+        token = exchange(shown, c.BILLING)
+        assert (token["issued_token_type"], token["scope"]) == (ACCESS_TOKEN, "read")
+        assert "refresh_token" not in token
+        found = session.introspect_token(server.origin + INTROSPECT, token["access_token"]).json()
+        assert (found["username"], found["aud"]) == (c.SQUAD_USER.name, c.BILLING)
+        assert found["act"] == {"sub": c.ORDERS.id}
+        for subject, audience, error in [
+            (shown, "shipping", "invalid_target"),
+            ("x", c.BILLING, "invalid_request"),
+            (token["access_token"], c.BILLING, "invalid_request"),
+        ]:
+            with pytest.raises(AuthlibError) as refusal:
+                exchange(subject, audience)
+            assert refusal.value.error == error
+        with Authlib(c.APPLICATION.id, c.APPLICATION.secret) as application:
+            application.revoke_token(server.origin + REVOKE, shown)
+        found = session.introspect_token(server.origin + INTROSPECT, token["access_token"])
+        assert found.content == b'{"active":false}'
+
+
 # --- Node -------------------------------------------------------------------------------------
 
 
@@ -183,6 +224,8 @@ def test_a_node_library_does_all_that_the_metadata_offers(server, node_home, lib
         "machine": {"id": c.MACHINE.id, "secret": c.MACHINE.secret},
         "signing": {"id": c.SIGNING.id, "key": c.SIGNING_KEY.as_dict(private=True)},
         "open": {"id": c.PUBLIC.id},
+        "application": {"id": c.APPLICATION.id, "secret": c.APPLICATION.secret},
+        "exchanging": {"id": c.ORDERS.id, "secret": c.ORDERS.secret, "next": c.BILLING},
         "user": {"name": c.SQUAD_USER.name, "password": c.SQUAD_USER.password},
     }
     done = subprocess.run(
@@ -211,6 +254,30 @@ def test_nimbus_signs_for_itself_at_every_endpoint(server, jars):
     )
     assert done.returncode == 0, done.stdout + done.stderr
     assert done.stdout.count("ok: ") == 7, done.stdout
+
+
+def test_spring_exchanges_a_token_for_the_next_service(server, jars):
+    command = ["java", "-cp", f"{jars}/*", "java/ExchangesTokens.java", server.origin]
+    done = subprocess.run(
+        [*command, c.ORDERS.id, c.BILLING],
+        cwd=os.path.dirname(__file__),
+        env={
+            **os.environ,
+            "JETON_SECRET": c.ORDERS.secret,
+            "JETON_SUBJECT_TOKEN": login_at_the_application(server),
+        },
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert done.stdout.count("ok: ") == 4, done.stdout
+    # What it printed last is its token: the user's, for the next service, with the service as the actor.
+    token = done.stdout.split()[-1]
+    with Authlib(c.ORDERS.id, c.ORDERS.secret) as session:
+        found = session.introspect_token(server.origin + INTROSPECT, token).json()
+    assert (found["username"], found["aud"]) == (c.SQUAD_USER.name, c.BILLING)
+    assert found["act"] == {"sub": c.ORDERS.id}
 
 
 # --- Discovery, and what gateways send --------------------------------------------------------

@@ -2,7 +2,9 @@
 import assert from "node:assert/strict";
 import { before, test } from "node:test";
 import * as oauth from "oauth4webapi";
-import { confidential, issuer, machine, open, privateKey, signing, user } from "./settings.mjs";
+import {
+  accessToken, application, confidential, exchange, exchanging, issuer, machine, open, privateKey, signing, user,
+} from "./settings.mjs";
 
 const plain = { [oauth.allowInsecureRequests]: true };
 let server;
@@ -104,4 +106,31 @@ test("a wrong secret is a challenge for Basic", async () => {
     assert.deepEqual(error.cause.map(({ scheme }) => scheme), ["basic"]);
     return true;
   });
+});
+
+test("a token is exchanged for the next service", async () => {
+  const from = [{ client_id: application.id }, oauth.ClientSecretPost(application.secret)];
+  const shown = await login(...from);
+  const service = [{ client_id: exchanging.id }, oauth.ClientSecretPost(exchanging.secret)];
+  const exchanged = async (subject_token, audience) => {
+    const asked = new URLSearchParams({ subject_token, subject_token_type: accessToken, audience });
+    const answer = await oauth.genericTokenEndpointRequest(server, ...service, exchange, asked, plain);
+    return oauth.processGenericTokenEndpointResponse(server, service[0], answer);
+  };
+  const token = await exchanged(shown.access_token, exchanging.next);
+  assert.equal(token.issued_token_type, accessToken);
+  assert.equal(token.scope, "read");
+  assert.equal(token.refresh_token, undefined);
+  const found = await introspect(...service, token.access_token);
+  assert.equal(found.username, user.name);
+  assert.equal(found.aud, exchanging.next);
+  assert.deepEqual(found.act, { sub: exchanging.id });
+  for (const [subject, audience, error] of [
+    [shown.access_token, "shipping", "invalid_target"],
+    ["x", exchanging.next, "invalid_request"],
+  ]) {
+    await assert.rejects(exchanged(subject, audience), { name: "ResponseBodyError", error, status: 400 });
+  }
+  await revoke(...from, shown.access_token);
+  assert.deepEqual(await introspect(...service, token.access_token), { active: false });
 });

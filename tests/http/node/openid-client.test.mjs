@@ -2,7 +2,9 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import * as openid from "openid-client";
-import { confidential, issuer, machine, open, privateKey, signing, user } from "./settings.mjs";
+import {
+  accessToken, application, confidential, exchange, exchanging, issuer, machine, open, privateKey, signing, user,
+} from "./settings.mjs";
 
 const options = { algorithm: "oauth2", execute: [openid.allowInsecureRequests] };
 const discover = ({ id, secret }, authentication) =>
@@ -55,4 +57,26 @@ test("client credentials give an access token and no refresh token", async () =>
   const server = await discover(machine, openid.ClientSecretPost(machine.secret));
   const token = await openid.clientCredentialsGrant(server);
   assert.equal(token.refresh_token, undefined);
+});
+
+test("a token is exchanged for the next service", async () => {
+  const shown = await login(await discover(application, openid.ClientSecretBasic(application.secret)));
+  const server = await discover(exchanging, openid.ClientSecretBasic(exchanging.secret));
+  const exchanged = (subject_token, audience) => openid.genericGrantRequest(server, exchange, {
+    subject_token, subject_token_type: accessToken, audience,
+  });
+  const token = await exchanged(shown.access_token, exchanging.next);
+  assert.equal(token.issued_token_type, accessToken);
+  assert.equal(token.scope, "read");
+  assert.equal(token.refresh_token, undefined);
+  const found = await openid.tokenIntrospection(server, token.access_token);
+  assert.equal(found.username, user.name);
+  assert.equal(found.aud, exchanging.next);
+  assert.deepEqual(found.act, { sub: exchanging.id });
+  for (const [subject, audience, error] of [
+    [shown.access_token, "shipping", "invalid_target"],
+    ["x", exchanging.next, "invalid_request"],
+  ]) {
+    await assert.rejects(exchanged(subject, audience), { name: "ResponseBodyError", error, status: 400 });
+  }
 });

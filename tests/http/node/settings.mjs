@@ -1,5 +1,10 @@
 // Settings of the tests: the server's issuer, its clients and a user.
-export const { issuer, confidential, machine, open, signing, user } = JSON.parse(process.env.JETON_CLIENTS);
+export const {
+  application, confidential, exchanging, issuer, machine, open, signing, user,
+} = JSON.parse(process.env.JETON_CLIENTS);
+
+export const exchange = "urn:ietf:params:oauth:grant-type:token-exchange";
+export const accessToken = "urn:ietf:params:oauth:token-type:access_token";
 
 // The private key of the client that signs for itself.
 export const privateKey = async () => ({
