@@ -72,7 +72,8 @@ enum Action {
 #[derive(Args, Debug)]
 struct Activate {
     /// The key's id
-    #[arg(value_name = "ID", value_parser = id)]
+    // One signing key in 64 has a name that begins with a hyphen.
+    #[arg(value_name = "ID", value_parser = id, allow_hyphen_values = true)]
     id: AnyKeyId,
 
     /// Returns at once, as for a server that does not run
@@ -87,7 +88,8 @@ struct Activate {
 #[derive(Args, Debug)]
 struct Remove {
     /// The key's id
-    #[arg(value_name = "ID", value_parser = id)]
+    // One signing key in 64 has a name that begins with a hyphen.
+    #[arg(value_name = "ID", value_parser = id, allow_hyphen_values = true)]
     id: AnyKeyId,
 
     /// The data directory to look at, while no server runs. Without it a running server is asked
@@ -222,5 +224,48 @@ impl Remove {
             }
         }
         Err(CliError::KeyInUse)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::{Parser, error::ErrorKind};
+
+    use super::*;
+
+    const BEGINS_WITH_A_HYPHEN: &str = "-0JYvrYke2Vt0E_Ihm3Slrps2kVQpvBLSa_xVZRe3xc";
+
+    #[derive(Debug, Parser)]
+    struct Given {
+        #[command(flatten)]
+        _key: Key,
+    }
+
+    fn given(arguments: &[&str]) -> Result<Given, clap::Error> {
+        Given::try_parse_from([&["key"], arguments].concat())
+    }
+
+    #[test]
+    fn a_key_whose_name_begins_with_a_hyphen_is_named_like_any_other() {
+        for command in ["activate", "remove"] {
+            let id = BEGINS_WITH_A_HYPHEN;
+            for arguments in [
+                &[command, id][..],
+                &[command, id, "--keys", "ring"],
+                &[command, "--keys", "ring", id],
+                &[command, "--", id],
+            ] {
+                let read = given(arguments);
+                assert!(read.is_ok(), "{arguments:?}: {read:?}");
+            }
+            for (argument, kind) in [
+                ("-h", ErrorKind::DisplayHelp),
+                ("--help", ErrorKind::DisplayHelp),
+                ("-0JY", ErrorKind::ValueValidation),
+            ] {
+                let refused = given(&[command, argument]).expect_err("no id");
+                assert_eq!(refused.kind(), kind, "{command} {argument}");
+            }
+        }
     }
 }
