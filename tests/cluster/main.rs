@@ -36,4 +36,5 @@ mod operations;
 mod primary;
 mod refused;
 mod sharing;
+mod signing;
 mod skew;
