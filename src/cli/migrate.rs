@@ -11,20 +11,22 @@ use super::{
 use crate::{
     app,
     config::{Overrides, ProcessEnvironment, Settings, StoreSettings},
+    domain::secret::Secret,
+    store::{Copied, postgres::PostgresOptions},
 };
 
-/// Moves a store to a database, with everything that lives in it. Stop the server first: nothing may
-/// have the data directory open, nor the database.
+/// Moves a store to a database or back, with everything that lives in it. Stop the servers first:
+/// nothing may have the data directory open, nor the database.
 #[derive(Args, Debug)]
 pub(super) struct Migrate {
-    /// The store to move
-    #[arg(long, value_name = "sled:DIR", value_parser = directory)]
-    from: Directory,
+    /// The store to move: a data directory, `sled:DIR`, or a database, `postgres` for that of
+    /// `JETON_STORE_URL`: every process of the machine can see arguments
+    #[arg(long, value_name = "PLACE", value_parser = place)]
+    from: Place,
 
-    /// The database, which holds no store yet. Without it that of `JETON_STORE_URL`: every process
-    /// of the machine can see arguments
-    #[arg(long, value_name = "URL", value_parser = crate::config::unread_url)]
-    to: Option<crate::domain::secret::Secret>,
+    /// Its new place, which holds no store yet. Without it the database of `JETON_STORE_URL`
+    #[arg(long, value_name = "PLACE", value_parser = place, default_value = "postgres")]
+    to: Place,
 
     /// Format of the outcome
     #[arg(long, value_enum, default_value = "table")]
@@ -34,31 +36,41 @@ pub(super) struct Migrate {
     overrides: Overrides,
 }
 
-/// The data directory of a store.
+/// The place of a store.
 #[derive(Clone, Debug)]
-struct Directory(PathBuf);
+enum Place {
+    Directory(PathBuf),
+    /// A database. `None` stands for that of the settings.
+    Database(Option<Secret>),
+}
 
-fn directory(text: &str) -> Result<Directory, &'static str> {
-    let directory = text.strip_prefix("sled:").filter(|directory| !directory.is_empty());
-    directory.map(|path| Directory(path.into())).ok_or("must be sled: and a data directory")
+/// Reads a place. A text that is no directory is taken for a URL, which is read later: it is secret.
+fn place(text: &str) -> Result<Place, &'static str> {
+    match text.strip_prefix("sled:") {
+        Some("") => Err("must be sled: and a data directory, or a database's URL"),
+        Some(path) => Ok(Place::Directory(path.into())),
+        None if text == "postgres" => Ok(Place::Database(None)),
+        None => Ok(Place::Database(Some(Secret::new(text)))),
+    }
 }
 
 impl Migrate {
-    pub(super) async fn run(mut self) -> Result<(), CliError> {
-        self.overrides = self.overrides.with(&StoreSettings::url(), self.to.take());
-        let settings = Settings::load(None, &self.overrides, &ProcessEnvironment)?.settings;
-        let Some(to) = app::database(&settings.store) else {
-            return Err(CliError::Usage(
-                "name the database: --to postgres://…, or JETON_STORE_URL",
-            ));
+    pub(super) async fn run(self) -> Result<(), CliError> {
+        let moved = match [self.from, self.to] {
+            [Place::Directory(from), Place::Database(to)] => {
+                let to = database(self.overrides, to)?;
+                app::migrate(&from, &to, tell).await?
+            }
+            [Place::Database(from), Place::Directory(to)] => {
+                let from = database(self.overrides, from)?;
+                app::migrate_back(&from, &to, tell).await?
+            }
+            _ => {
+                return Err(CliError::Usage(
+                    "one place is a data directory, sled:DIR, and the other one is a database",
+                ));
+            }
         };
-        let moved = app::migrate(&self.from.0, &to, |copied| {
-            output::note(&format!(
-                "copied so far: {} clients, {} users, {} grants",
-                copied.clients, copied.users, copied.grants
-            ));
-        });
-        let moved = moved.await?;
         let mut fields = Fields::default();
         fields.add("clients", moved.copied.clients);
         fields.add("users", moved.copied.users);
@@ -69,8 +81,24 @@ impl Migrate {
         fields.print(self.output)?;
         output::note(&format!(
             "Grants live on. Every instance's key ring must hold {needed}. Do not serve from the \
-             directory again: it knows nothing of what is revoked from now on."
+             old place again: it knows nothing of what is revoked from now on."
         ));
         Ok(())
     }
+}
+
+/// Returns the database at this URL, or at that of the settings.
+fn database(overrides: Overrides, url: Option<Secret>) -> Result<PostgresOptions, CliError> {
+    let overrides = overrides.with(&StoreSettings::url(), url);
+    let settings = Settings::load(None, &overrides, &ProcessEnvironment)?.settings;
+    app::database(&settings.store)
+        .ok_or(CliError::Usage("name the database: its URL as the place, or JETON_STORE_URL"))
+}
+
+/// Says how far it is.
+fn tell(copied: Copied) {
+    output::note(&format!(
+        "copied so far: {} clients, {} users, {} grants",
+        copied.clients, copied.users, copied.grants
+    ));
 }

@@ -63,6 +63,50 @@ async fn a_database_that_a_server_has_open_is_not_filled() {
     serving.stop().await;
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "needs PostgreSQL: tests/postgres.sh"]
+async fn what_lived_in_the_database_lives_in_a_directory_and_what_had_ended_does_not() {
+    let database = Database::shared("moving_back");
+    let settings = with_admin();
+    let server = start_at(&database, Home::new(), &settings).await;
+    Admin::of(&server).await.create_user("carol").await.expect("a user");
+    let shop = server.caller("shop").await;
+    let (kept, refreshed, ended) = (shop.log_in().await, shop.log_in().await, shop.log_in().await);
+    let pair = shop.refresh(&refreshed.refresh_token).await.expect("a pair");
+    shop.revoke(&ended.access_token).await.expect("revoked");
+
+    let to = format!("sled:{}", text(&server.home().data()));
+    let arguments = ["migrate", "--from", database.url(), "--to", &to];
+    let said = fail(server.home(), &arguments);
+    assert!(said.contains("the store is in use"), "{said}");
+    assert!(!said.contains(database.url()), "a URL is never shown: {said}");
+    let home = server.stop().await;
+    // Until it is certain that the server is gone.
+    until("to be moved", async || {
+        let moved = jeton(&home, &arguments).output().expect("jeton runs");
+        let said = String::from_utf8_lossy(&moved.stderr);
+        assert!(moved.status.success() || said.contains("the store is in use"), "{said}");
+        moved.status.success()
+    })
+    .await;
+    let said = fail(&home, &arguments);
+    assert!(said.contains("the directory is not empty"), "{said}");
+
+    let moved = Server::start_with(home, &settings, &[]).await;
+    let shop = moved.caller("shop").await;
+    assert!(shop.is_active(&kept.access_token).await);
+    assert!(shop.is_active(&pair.access_token).await);
+    assert!(!shop.is_active(&ended.access_token).await);
+    let again = shop.refresh(&refreshed.refresh_token).await.expect("the same pair");
+    assert_eq!(again.refresh_token, pair.refresh_token);
+    shop.refresh(&kept.refresh_token).await.expect("a pair");
+    Admin::of(&moved).await.user("carol").await.expect("the user");
+    let empty = Database::shared("nothing_to_move");
+    let said = fail(moved.home(), &["migrate", "--from", empty.url(), "--to", "sled:nowhere"]);
+    assert!(said.contains("the database holds no store"), "{said}");
+    moved.stop().await;
+}
+
 /// Everything in the database that is of the service, and of no one process.
 fn contents(database: &Database) -> Vec<String> {
     let of = |table: &str| {

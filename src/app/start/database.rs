@@ -41,10 +41,9 @@ pub(super) async fn look(
     let version = found.version;
     findings.good("store", format!("the database answers, and is version {version}"));
     clock(found.clock_skew, findings);
-    if found.synchronous == Some(false) {
-        let found = "the database's commits wait for no standby: with its machine go tokens and \
-                     revocations that were acknowledged";
-        findings.warn("store", found, "set synchronous_standby_names (docs/postgresql.md)");
+    for weakness in found.weaknesses {
+        let remedy = format!("{} (docs/postgresql.md)", weakness.remedy);
+        findings.warn("store", weakness.found, &remedy);
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeMap, future::Future as _, pin::pin, task::Poll};
 
-use futures_util::future::poll_fn;
+use futures_util::future::{join_all, poll_fn};
 use tokio::task::JoinSet;
 
 use super::samples::{NOW, client, grant, user};
@@ -102,41 +102,66 @@ fn changing(number: u8, round: u64) -> User {
     }
 }
 
-pub(super) async fn a_follower_of_many_writers_misses_nothing<S: Store + Clone>(store: &S) {
-    let start = store.head().await.expect("the head");
-    let mut tasks = JoinSet::new();
-    for number in (0..WRITERS).map(|number| 100 + number) {
-        let store = store.clone();
-        tasks.spawn(async move {
-            let insert = Write::Insert(changing(number, 1));
-            let mut version = store.users().write(insert).await.expect("an insert");
-            for round in 2..=ROUNDS {
-                let replace = Write::Replace(version, changing(number, round));
-                version = store.users().write(replace).await.expect("a replace");
-            }
-        });
+/// Changes a user in rounds at one store. Whoever asks another one after the answer is told of it.
+async fn change_in_rounds<S: Store>(number: u8, store: S, other: S) {
+    let mut version = None;
+    for round in 1..=ROUNDS {
+        let before = other.head().await.expect("the head");
+        let user = changing(number, round);
+        let (id, time) = (user.id, Some(user.update_time));
+        let write = match version {
+            None => Write::Insert(user),
+            Some(version) => Write::Replace(version, user),
+        };
+        version = Some(store.users().write(write).await.expect("a write"));
+        let told = other.changes(before, usize::from(u16::MAX)).await.expect("the events");
+        let own = |change: &Change| matches!(change, Change::UserChanged(change) if change.user_id == id && change.time == time);
+        assert!(told.iter().any(|(_, change)| own(change)), "{number} in round {round} is told of");
     }
-    let mut seen = BTreeMap::<UserId, u64>::new();
+}
+
+/// Follows the feed through `count` events, and returns them.
+async fn follow<S: Store>(store: S, start: Sequence, count: u64, page: usize) -> Vec<Change> {
+    let mut rounds = BTreeMap::<UserId, u64>::new();
     let mut cursor = start;
-    while cursor.0 < start.0 + u64::from(WRITERS) * ROUNDS {
+    let mut seen = Vec::new();
+    while cursor.0 < start.0 + count {
         store.changed(cursor).await.expect("news");
-        let events = store.changes(cursor, 7).await.expect("the events");
-        assert!(!events.is_empty() && events.len() <= 7, "news, and no more than asked for");
+        let events = store.changes(cursor, page).await.expect("the events");
+        assert!(!events.is_empty() && events.len() <= page, "news, and no more than asked for");
         for (sequence, change) in events {
             assert_eq!(sequence.0, cursor.0 + 1, "a gap");
             cursor = sequence;
             assert!(store.head().await.expect("the head") >= cursor);
-            let Change::UserChanged(change) = change else { panic!("somebody else's {change:?}") };
-            let round = change.time.expect("no user is deleted").as_millis();
-            let last = seen.insert(change.user_id, round).unwrap_or(0);
+            let Change::UserChanged(user) = &change else { panic!("somebody else's {change:?}") };
+            let round = user.time.expect("no user is deleted").as_millis();
+            let last = rounds.insert(user.user_id, round).unwrap_or(0);
             assert_eq!(round, last + 1, "a user's changes are in order");
-            let read = store.users().get(&change.user_id).await.expect("a read").expect("the user");
+            let read = store.users().get(&user.user_id).await.expect("a read").expect("the user");
             assert!(read.update_time.as_millis() >= round, "the event came before its state");
+            seen.push(change);
         }
     }
-    tasks.join_all().await;
-    assert_eq!(seen.len(), usize::from(WRITERS));
-    assert_eq!(store.head().await, Ok(cursor));
+    seen
+}
+
+/// `stores` are openings of one store: those who follow it at each of them see one order.
+pub(crate) async fn followers_of_many_writers_miss_nothing<S: Store + Clone>(stores: &[S]) {
+    let start = stores[0].head().await.expect("the head");
+    let count = u64::from(WRITERS) * ROUNDS;
+    let mut writers = JoinSet::new();
+    for number in 0..WRITERS {
+        let at = |number: u8| stores[usize::from(number) % stores.len()].clone();
+        writers.spawn(change_in_rounds(100 + number, at(number), at(number + 1)));
+    }
+    let pages = [7, 1, 100].into_iter().zip(stores.iter().cycle());
+    let followers = pages.map(|(page, store)| follow(store.clone(), start, count, page));
+    let seen = join_all(followers).await;
+    writers.join_all().await;
+    assert!(seen.windows(2).all(|two| two[0] == two[1]), "each saw another order");
+    for store in stores {
+        assert_eq!(store.head().await, Ok(Sequence(start.0 + count)));
+    }
 }
 
 pub(super) async fn what_is_trimmed_is_said_to_be_gone(store: &impl Store) {

@@ -14,7 +14,7 @@
 //! | a name is unique | `users` |
 //! | the record type decides what is an event | `feed::revocations_and_changes…` |
 //! | the end of a grant names the holders of what came of it | `feed::the_end_of_a_grant…` |
-//! | the feed's order, without gaps | `feed::a_follower_of_many_writers…` |
+//! | the feed's order, without gaps | `feed::followers_of_many_writers…` |
 //! | each event once, no earlier than its state, no later than its answer | the same two |
 //! | the head is never behind, the position never ahead | `rivals::the_head_is_never…`, `the_position_is_never…` |
 //! | trimming, cursors too old and ahead | `feed::what_is_trimmed…`, `durable` |
@@ -38,6 +38,7 @@ mod waiting;
 
 pub(crate) use self::{
     durable::survives,
+    feed::followers_of_many_writers_miss_nothing,
     rivals::the_position_is_never_ahead_of_what_is_read_later,
     samples::{NOW, client, grant, user},
     waiting::eventually,
@@ -70,7 +71,7 @@ pub(crate) async fn run<S: Store + Clone>(store: &S) {
     feed::revocations_and_changes_are_events_and_rotations_are_not(store).await;
     feed::the_end_of_a_grant_names_those_who_hold_what_came_of_it(store).await;
     feed::whoever_waits_hears_of_the_next_event(store).await;
-    feed::a_follower_of_many_writers_misses_nothing(store).await;
+    followers_of_many_writers_miss_nothing(&[store.clone(), store.clone()]).await;
     feed::what_is_trimmed_is_said_to_be_gone(store).await;
 }
 

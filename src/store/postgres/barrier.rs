@@ -18,9 +18,11 @@ use super::{
     follower::{End, Follower},
     instance::Instance,
     notices::Notices,
+    outcome,
     readiness::Readiness,
     schema,
     session::Server,
+    succession::Succession,
 };
 use crate::{
     domain::time::Clock as _,
@@ -39,19 +41,24 @@ const TIMEOUT: Duration = Duration::from_secs(3);
 /// Time between two counts of the other instances' grants.
 const COUNT_PERIOD: Duration = Duration::from_secs(1);
 
-/// The write is the barrier, and the head is read before the write is committed: it includes
-/// everything that was committed before this statement began. The event at the head is returned
-/// too. It identifies the feed at another server.
+/// The write is the barrier. Before it, every event that was committed before this statement began
+/// gets a number, so the head includes it. The event at the head is returned too. It identifies the
+/// feed at another server. The feed's row is locked before the instance's own, as everywhere.
 ///
-/// The clock is read after the row is written, before the commit waits for the standbys.
-const PASS: &str = "WITH passed AS (
-         INSERT INTO jeton_instances (number, barriers, grants, seen_at) VALUES ($1, 1, $2, now())
+/// The clock is read after the row is written, before the commit waits for the standbys. Listeners
+/// are notified if there is something new and `$3` is true.
+const PASS: &str = "WITH feed AS MATERIALIZED (SELECT * FROM jeton_number()),
+     passed AS (
+         INSERT INTO jeton_instances (number, barriers, grants, seen_at)
+         SELECT $1::bigint, 1, $2::bigint, now() FROM feed
          ON CONFLICT (number) DO UPDATE SET
              barriers = jeton_instances.barriers + 1, grants = excluded.grants, seen_at = now()
          RETURNING number
      )
-     SELECT head, keys_version, id, (extract(epoch FROM clock_timestamp()) * 1000000)::bigint, change
-     FROM jeton_store, passed, jeton_feed LEFT JOIN jeton_changes ON sequence = head";
+     SELECT end_at, keys_at, store_id, (extract(epoch FROM clock_timestamp()) * 1000000)::bigint,
+         end_change,
+         CASE WHEN $3::boolean AND numbered > 0 THEN pg_notify('jeton_feed', $1::text)::text END
+     FROM feed, passed";
 
 /// Result of a successful barrier.
 #[derive(Clone, Copy)]
@@ -81,6 +88,7 @@ impl Barrier {
         instance: Arc<Instance>,
         clock: Arc<DatabaseClock>,
         follower: Follower,
+        succession: Succession,
         max_staleness: Duration,
         seconds: Histogram,
     ) -> Self {
@@ -96,6 +104,7 @@ impl Barrier {
             instance,
             clock,
             follower,
+            succession,
             seconds,
             held: None,
             counted: None,
@@ -140,6 +149,7 @@ struct Passing {
     instance: Arc<Instance>,
     clock: Arc<DatabaseClock>,
     follower: Follower,
+    succession: Succession,
     seconds: Histogram,
     /// Connection of the last barrier, kept so that the next one need not wait for a connection.
     held: Option<Connection>,
@@ -232,14 +242,16 @@ impl Passing {
     fn listen_at(&mut self, server: Server) {
         if self.listening.as_ref().is_none_or(|(at, _)| *at != server) {
             let mut listening = JoinSet::new();
-            listening.spawn(self.notices.clone().listen(self.connections.clone()));
+            let notices = self.notices.clone();
+            listening.spawn(notices.listen(self.connections.clone(), self.instance.number));
             self.listening = Some((server, listening));
         }
     }
 
     async fn pass_on(&mut self, connection: &Connection) -> Result<Sequence, ReadError> {
-        let parameters: [&(dyn tokio_postgres::types::ToSql + Sync); 2] =
-            [&self.instance.number, &self.instance.own_grants()];
+        let announced = self.notices.are_known();
+        let parameters: [&(dyn tokio_postgres::types::ToSql + Sync); 3] =
+            [&self.instance.number, &self.instance.own_grants(), &announced];
         let began = self.clock.age();
         let rows = rows(connection, PASS, &parameters).await?;
         let row = rows.first().ok_or(ReadError::Corrupt)?;
@@ -295,7 +307,14 @@ impl Passing {
         let due = self.counted.is_none_or(|counted| began - counted >= COUNT_PERIOD);
         let followed = timeout(TIMEOUT, async {
             self.follower.follow(&connection, passed.head, began).await?;
-            if due { self.instance.count(&connection).await } else { Ok(()) }
+            if !due {
+                return Ok(());
+            }
+            self.instance.count(&connection).await?;
+            // The next barrier finds a feed that is begun here.
+            let (number, id) = (self.instance.number, self.instance.id());
+            let settled = self.succession.settle(&connection, number, id).await;
+            settled.map(drop).map_err(|error| outcome::of_read(&error))
         });
         if followed.await.is_ok_and(|followed| followed.is_ok()) {
             if due {

@@ -15,17 +15,18 @@ use super::{
     feed,
     instance::Instance,
     notices::Notices,
+    outcome::Failed,
     versions::Versions,
 };
 use crate::{
     domain::change::Change,
-    store::{FeedError, ReadError, Sequence, damage::Damage},
+    store::{FeedError, ReadError, Sequence, WriteError, damage::Damage},
 };
 
 /// Number of attempts to read while the rows come from another server than the barrier.
 const READ_ATTEMPTS: usize = 8;
-/// Maximum number of writes with an event under way: while one commits, the next is ready. Each
-/// waits in the database for the previous one and occupies a connection meanwhile.
+/// Maximum number of writes under way that number their own event: while one commits, the next is
+/// ready. Each waits in the database for the previous one and occupies a connection meanwhile.
 pub(super) const EVENTS_AT_ONCE: usize = 2;
 
 /// State shared by the tables of all types.
@@ -37,7 +38,7 @@ pub(super) struct Database {
     pub(super) notices: Notices,
     pub(super) freshness: Arc<Freshness>,
     pub(super) damage: Damage,
-    /// Permits for writes with an event, [`EVENTS_AT_ONCE`] of them.
+    /// Permits for writes that number their own event, [`EVENTS_AT_ONCE`] of them.
     pub(super) events: Semaphore,
 }
 
@@ -57,9 +58,15 @@ impl Database {
         Err(ReadError::Unavailable)
     }
 
-    /// Waits until another write with an event can begin. Returns `None` after a timeout.
-    pub(super) async fn event_turn(&self) -> Option<SemaphorePermit<'_>> {
-        timeout(WRITE_TIMEOUT, self.events.acquire()).await.ok()?.ok()
+    /// Takes a connection for a write.
+    pub(super) async fn connection_for_write(&self) -> Result<Connection, Failed> {
+        self.connections.get().await.map_err(|_| Failed::NotWritten(WriteError::Unavailable))
+    }
+
+    /// Waits until another write that numbers its own event can begin.
+    pub(super) async fn event_turn(&self) -> Result<SemaphorePermit<'_>, Failed> {
+        let turn = timeout(WRITE_TIMEOUT, self.events.acquire()).await;
+        turn.ok().and_then(Result::ok).ok_or(Failed::NotWritten(WriteError::Unavailable))
     }
 
     /// Returns up to `limit` events after `after`, once a barrier was passed after them. The

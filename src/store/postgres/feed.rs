@@ -1,4 +1,36 @@
-//! The changes feed in its table: events by number, in the order of their commits.
+//! The changes feed in its table: events by number, in an order that no commit can change.
+//!
+//! # The order
+//!
+//! A write adds its event without a number, to `jeton_unnumbered`, in the record's own statement. So
+//! writes with an event commit side by side, and none waits for another. Every barrier numbers the
+//! events that are committed: `jeton_number` locks the feed's row, moves them to `jeton_changes` with
+//! the numbers after the head, and moves the head. A writer answers after a barrier that began after
+//! its commit.
+//!
+//! * No reader skips an event. Numbers are given and shown by one transaction at a time, which holds
+//!   the feed's row until its commit, and they are the next ones after the head. So a reader that
+//!   sees a number sees all smaller ones. An event that commits late gets its number late: what is
+//!   not visible is not numbered, so no number is ever held back for it, and no reader waits for it.
+//! * Each event gets one number. The one that numbers an event removes it from `jeton_unnumbered` in
+//!   the same transaction, under the lock, by a statement whose snapshot is taken under the lock.
+//! * A barrier's head includes every event that was committed before the barrier began. At that time
+//!   the event either has a number at or below the head, or the barrier finds it unnumbered and
+//!   numbers it.
+//! * Events of one record are in the order of its states. The second write waits for the first one's
+//!   row, draws its id later, and is visible only where the first one is. An event of a write that
+//!   began after another one was committed comes after that one's for the same reason.
+//! * An event is shown no earlier than its state: both are one commit, and the number comes later.
+//! * A failover keeps this: events without a number, those with one and the head are rows of the same
+//!   database, and a standby that has a commit has all before it.
+//!
+//! Transactions of others delay nothing. Nothing here asks for the oldest one that runs, so neither an
+//! open transaction nor an old snapshot holds an event back: it only keeps the removed rows of
+//! `jeton_unnumbered` from being freed.
+//!
+//! A reader's cursor is a number, as in older releases. While an instance of an older release runs,
+//! which numbers its own events and none of others, writes number their events in the same way, one
+//! at a time ([`add`]).
 
 use deadpool_postgres::{GenericClient, Transaction};
 use futures_util::future::try_join;
@@ -15,13 +47,16 @@ use crate::{
     store::{FeedError, ReadError, Sequence, WriteError},
 };
 
-/// Adds an event with the next number. The feed's row is locked until the commit, so numbers are
-/// committed in order. `notices` notifies the listeners.
+/// Adds an event with the next number, as older releases do it. The feed's row is locked until the
+/// commit, so numbers are committed in order. `notices` notifies the listeners.
 pub(super) async fn add(
     transaction: &Transaction<'_>,
     change: &Change,
     notices: &Notices,
 ) -> Result<(), tokio_postgres::Error> {
+    // An earlier event of the same record comes first.
+    let earlier = transaction.prepare_cached("SELECT numbered FROM jeton_number()").await?;
+    transaction.query_one(&earlier, &[]).await?;
     let next = transaction
         .prepare_cached("UPDATE jeton_feed SET head = head + 1 WHERE single RETURNING head")
         .await?;
@@ -88,26 +123,28 @@ pub(super) async fn trim(
     })
 }
 
+/// Moves the edge in one statement: every barrier may wait for the feed's row.
+const MOVE_EDGE: &str = "WITH old AS (
+         SELECT trimmed, least($1::bigint, head, trimmed + least($2::bigint, head)) AS edge
+         FROM jeton_feed WHERE single FOR UPDATE
+     )
+     UPDATE jeton_feed AS feed SET trimmed = old.edge FROM old
+     WHERE feed.single AND old.edge > old.trimmed RETURNING feed.trimmed, old.trimmed";
+
 async fn move_edge(
     connections: &Connections,
     through: Sequence,
     limit: usize,
 ) -> Result<usize, Failed> {
     let unreached = Failed::NotWritten(WriteError::Unavailable);
-    let mut client = connections.get().await.map_err(|_| unreached)?;
+    let client = connections.get().await.map_err(|_| unreached)?;
+    let through = i64::try_from(through.0).unwrap_or(i64::MAX);
+    let step = i64::try_from(limit).unwrap_or(i64::MAX);
     let moved = async {
-        let transaction = client.transaction().await?;
-        let sql = "SELECT head, trimmed FROM jeton_feed WHERE single FOR UPDATE";
-        let row = transaction.query_one(sql, &[]).await?;
-        let (head, trimmed): (i64, i64) = (row.try_get(0)?, row.try_get(1)?);
-        let through = i64::try_from(through.0).unwrap_or(i64::MAX).min(head);
-        let step = i64::try_from(limit).unwrap_or(i64::MAX);
-        let edge = through.min(trimmed.saturating_add(step));
-        if edge <= trimmed {
+        let Some(row) = client.query_opt(MOVE_EDGE, &[&through, &step]).await? else {
             return Ok(0);
-        }
-        transaction.execute("UPDATE jeton_feed SET trimmed = $1 WHERE single", &[&edge]).await?;
-        transaction.commit().await?;
+        };
+        let (edge, trimmed): (i64, i64) = (row.try_get(0)?, row.try_get(1)?);
         client.execute("DELETE FROM jeton_changes WHERE sequence <= $1", &[&edge]).await?;
         Ok(usize::try_from(edge - trimmed).unwrap_or(limit))
     };

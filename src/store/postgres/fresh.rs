@@ -20,13 +20,14 @@ use crate::domain::{
 const RENEWAL: Duration = Duration::from_secs(2);
 
 /// Tables that are emptied after an interrupted attempt.
-const FILLED: [&str; 7] = [
+const FILLED: [&str; 8] = [
     "jeton_grants",
     "jeton_clients",
     "jeton_users",
     "jeton_attempts",
     "jeton_assertions",
     "jeton_changes",
+    "jeton_unnumbered",
     "jeton_keys",
 ];
 
@@ -55,7 +56,7 @@ impl FreshDatabase {
         take_over(&mut connection, &identity, &lease).await??;
         drop(connection);
         let clock = Arc::new(DatabaseClock::new(own_clock));
-        let store = PostgresStore::over(connections.clone(), &identity, options, clock);
+        let store = PostgresStore::over(connections.clone(), identity, options, clock);
         let renewed = Arc::clone(&lease);
         let renewal = tokio::spawn(async move {
             let mut ticks = interval(RENEWAL);
@@ -140,8 +141,6 @@ async fn is_free(
             return Ok(Err(OpenError::NotEmpty));
         }
     }
-    let others = "SELECT 1 FROM jeton_instances WHERE number <> 0 AND number <> $1
-                  AND seen_at > now() - interval '10 seconds' LIMIT 1";
-    let others = transaction.query_opt(others, &[&identity.opening]).await?;
+    let others = transaction.query_opt(schema::OTHERS, &[&identity.opening]).await?;
     Ok(if others.is_some() { Err(OpenError::InUse) } else { Ok(()) })
 }

@@ -4,13 +4,16 @@ use std::{
     collections::BTreeSet,
     sync::{
         Mutex, MutexGuard, PoisonError,
-        atomic::{AtomicI64, Ordering},
+        atomic::{AtomicBool, AtomicI64, Ordering},
     },
 };
 
 use tokio_postgres::Row;
 
-use super::connections::{Connection, rows};
+use super::{
+    connections::{Connection, rows},
+    schema::{BESIDE_OLDER, Identity},
+};
 use crate::{
     domain::key_ring::KeyId,
     store::{ReadError, Record, StoreId, Write},
@@ -27,6 +30,8 @@ pub(super) struct Instance {
     keys: Mutex<Keys>,
     /// The store's id at the last barrier.
     id: Mutex<StoreId>,
+    /// `true` while an instance of a release that numbers its own events is running.
+    beside_older: AtomicBool,
 }
 
 #[derive(Default)]
@@ -37,14 +42,24 @@ struct Keys {
 }
 
 impl Instance {
-    pub(super) fn new(number: i64, id: StoreId) -> Self {
+    pub(super) fn new(identity: &Identity) -> Self {
+        if identity.beside_older {
+            tell_of_older(true);
+        }
         Self {
-            number,
+            number: identity.opening,
             grants: AtomicI64::new(0),
             others: AtomicI64::new(0),
             keys: Mutex::default(),
-            id: Mutex::new(id),
+            id: Mutex::new(identity.id),
+            beside_older: AtomicBool::new(identity.beside_older),
         }
+    }
+
+    /// Returns `true` if events must be numbered as an older release does it: its instances do not
+    /// number the events of others, and would answer for a state whose event has no number yet.
+    pub(super) fn is_beside_older(&self) -> bool {
+        self.beside_older.load(Ordering::Relaxed)
     }
 
     /// Returns the store's id at the last barrier.
@@ -76,12 +91,17 @@ impl Instance {
         u64::try_from(all).unwrap_or(0)
     }
 
-    /// Adds up the other instances' grants.
+    /// Adds up the other instances' grants, and looks for instances of an older release.
     pub(super) async fn count(&self, connection: &Connection) -> Result<(), ReadError> {
         let sql = "SELECT coalesce(sum(grants), 0)::bigint FROM jeton_instances WHERE number <> $1";
         let row = rows(connection, sql, &[&self.number]).await?;
         let others = row.first().and_then(|row| row.try_get(0).ok()).ok_or(ReadError::Corrupt)?;
         self.others.store(others, Ordering::Relaxed);
+        let row = rows(connection, BESIDE_OLDER, &[]).await?;
+        let older = row.first().and_then(|row| row.try_get(0).ok()).ok_or(ReadError::Corrupt)?;
+        if self.beside_older.swap(older, Ordering::Relaxed) != older {
+            tell_of_older(older);
+        }
         Ok(())
     }
 
@@ -107,6 +127,18 @@ impl Instance {
 
     fn lock(&self) -> MutexGuard<'_, Keys> {
         self.keys.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Logs that an instance of an older release is running, or that none is any more.
+fn tell_of_older(running: bool) {
+    if running {
+        tracing::warn!(
+            "an instance of an older release is running: one revocation commits at a time until it \
+             has been gone for a minute"
+        );
+    } else {
+        tracing::info!("all instances are of this release: revocations commit side by side");
     }
 }
 

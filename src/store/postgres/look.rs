@@ -14,6 +14,7 @@ use super::{
     connections::{Connection, Connections},
     rows::stored,
     schema,
+    weakness::{Weakness, weaknesses},
 };
 use crate::{
     domain::{client::Client, client_id::ClientId, key_ring::KeyId, time::Clock},
@@ -25,8 +26,8 @@ use crate::{
 pub struct Look {
     /// The server's version as the server reports it.
     pub version: String,
-    /// `true` if commits wait for a standby. `None` if the engine has no such setting.
-    pub synchronous: Option<bool>,
+    /// Settings with which the database can lose what was acknowledged.
+    pub weaknesses: Vec<Weakness>,
     /// Milliseconds by which this machine's clock is ahead of the server's.
     pub clock_skew: i64,
     /// Keys that records name. Empty if there is no store yet.
@@ -51,11 +52,11 @@ pub async fn look(
     let keys = keys(&connection).await?;
     let clients = clients(&connection, ids).await?;
     let version = connection.query_one("SHOW server_version", &[]).await?.try_get(0)?;
-    let synchronous = is_synchronous(&connection).await?;
+    let weaknesses = weaknesses(&connection).await?;
     let clock = DatabaseClock::new(own_clock);
     read_clock(&connection, &clock).await?;
     connections.close();
-    Ok(Look { version, synchronous, clock_skew: clock.skew() / 1_000, keys, clients })
+    Ok(Look { version, weaknesses, clock_skew: clock.skew() / 1_000, keys, clients })
 }
 
 /// Refuses a pooler that gives each transaction another session. Notices and locks are lost in such
@@ -108,7 +109,7 @@ async fn clients(
 }
 
 /// Returns whether the database has that table.
-async fn is_there(connection: &Connection, table: &str) -> Result<bool, OpenError> {
+pub(super) async fn is_there(connection: &Connection, table: &str) -> Result<bool, OpenError> {
     let there = "SELECT to_regclass($1::text) IS NOT NULL";
     Ok(connection.query_one(there, &[&table]).await?.try_get(0)?)
 }
@@ -140,12 +141,4 @@ async fn read_clock(
     let began = clock.age();
     clock.begin(began, connection.query_one(&statement, &[]).await?.try_get(0)?);
     Ok(())
-}
-
-pub(super) async fn is_synchronous(
-    connection: &Connection,
-) -> Result<Option<bool>, tokio_postgres::Error> {
-    let sql = "SELECT current_setting('synchronous_standby_names', true)";
-    let names: Option<String> = connection.query_one(sql, &[]).await?.try_get(0)?;
-    Ok(names.map(|names| !names.is_empty()))
 }

@@ -1,7 +1,6 @@
 //! The PostgreSQL engine: many instances over one database, each record one row.
 //!
-//! Every write is a single conditional statement, or that statement and its event in one
-//! transaction. A barrier proves every read before an answer rests on it.
+//! Every write is a single conditional statement, with its event. A barrier proves every read.
 
 mod any_name;
 mod barrier;
@@ -15,6 +14,7 @@ mod feed;
 mod follower;
 mod fresh;
 mod grant_ids;
+mod held;
 mod instance;
 mod keys;
 mod lease;
@@ -30,11 +30,13 @@ mod rows;
 mod schema;
 mod session;
 mod statement;
+mod succession;
 #[cfg(test)]
 mod tests;
 mod tls;
 mod users;
 mod versions;
+mod weakness;
 
 use std::{sync::Arc, time::Duration};
 
@@ -59,11 +61,13 @@ use self::{
 pub use self::{
     clock::DatabaseClock,
     fresh::FreshDatabase,
+    held::HeldDatabase,
     look::{Look, look},
     open_error::OpenError,
     readiness::Readiness,
     records::PostgresRecords,
     tls::{ClientCertificate, TlsMode, TlsOptions},
+    weakness::Weakness,
 };
 use super::{
     Condition, FeedError, GrantOwner, POSTPONED, ReadError, Sequence, Store, StoreId, Stored,
@@ -133,24 +137,19 @@ impl PostgresStore {
     ) -> Result<Self, OpenError> {
         let connections = Connections::to(options)?;
         look::refuse_pooler(&connections).await?;
-        let identity = schema::prepare(&connections, draw(entropy)).await?;
+        let mut identity = schema::prepare(&connections, draw(entropy)).await?;
         schema::finished(identity.filling)?;
         let connection = schema::connection(&connections).await?;
-        if look::is_synchronous(&connection).await? == Some(false) {
-            tracing::warn!(
-                "synchronous_standby_names is empty: with the database's machine goes what was \
-                 acknowledged"
-            );
-        }
         let clock = Arc::new(DatabaseClock::new(own_clock));
         look::first_look(&connection, &clock).await?;
+        identity.settle(&connection).await?;
         drop(connection);
-        Ok(Self::over(connections, &identity, options, clock))
+        Ok(Self::over(connections, identity, options, clock))
     }
 
     fn over(
         connections: Connections,
-        identity: &Identity,
+        identity: Identity,
         options: &PostgresOptions,
         clock: Arc<DatabaseClock>,
     ) -> Self {
@@ -168,7 +167,8 @@ impl PostgresStore {
             users: Arc::clone(&users),
             freshness: Arc::clone(&freshness),
         };
-        let instance = Arc::new(Instance::new(identity.opening, identity.id));
+        let opening = identity.opening;
+        let instance = Arc::new(Instance::new(&identity));
         let metrics = PostgresMetrics::new(&instance, &clock);
         let notices = Notices::default();
         let barrier = Barrier::start(
@@ -177,14 +177,15 @@ impl PostgresStore {
             Arc::clone(&instance),
             Arc::clone(&clock),
             Follower::new(caches),
+            identity.succession,
             options.max_staleness,
             metrics.barrier.clone(),
         );
-        let versions = Versions::of(identity.opening);
+        let versions = Versions::of(opening);
         let events = Semaphore::new(EVENTS_AT_ONCE);
         let damage = Damage::default();
         damage.serve(&metrics.registry);
-        let database = Database {
+        let database = Arc::new(Database {
             connections,
             barrier,
             versions,
@@ -193,15 +194,14 @@ impl PostgresStore {
             freshness,
             damage,
             events,
-        };
-        let database = Arc::new(database);
+        });
         Self {
             grants: PostgresRecords::new(&database, grants),
             clients: PostgresRecords::new(&database, clients),
             users: PostgresRecords::new(&database, users),
             attempts: PostgresRecords::new(&database, none_kept),
             assertions: PostgresRecords::new(&database, none_used),
-            sweeping: Arc::new(Lease::new("sweep", identity.opening)),
+            sweeping: Arc::new(Lease::new("sweep", opening)),
             metrics,
             clock,
             database,

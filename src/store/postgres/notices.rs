@@ -63,10 +63,12 @@ impl Notices {
     }
 
     /// Listens at the server that accepts writes, on a connection of its own, until the engine
-    /// reports that it cannot.
-    pub(super) async fn listen(self, connections: Connections) {
+    /// reports that it cannot. The barriers of the instance `own` know of the events that they have
+    /// numbered.
+    pub(super) async fn listen(self, connections: Connections, own: i64) {
+        let own = own.to_string();
         loop {
-            let ended = self.hear(&connections).await;
+            let ended = self.hear(&connections, &own).await;
             if ended.is_err_and(|error| is_unknown(&error)) {
                 return tracing::info!(
                     "the database tells of no events: it is asked ten times a second"
@@ -77,12 +79,14 @@ impl Notices {
     }
 
     /// Receives notices until the connection ends.
-    async fn hear(&self, connections: &Connections) -> Result<(), Error> {
+    async fn hear(&self, connections: &Connections, own: &str) -> Result<(), Error> {
         let (client, mut connection) = connections.apart().await?;
         let mut messages = poll_fn(move |context| connection.poll_message(context));
         let hearing = async {
             while let Some(message) = messages.next().await {
-                if matches!(message?, AsyncMessage::Notification(_)) {
+                if let AsyncMessage::Notification(notice) = message?
+                    && notice.payload() != own
+                {
                     self.0.events.notify_one();
                 }
             }

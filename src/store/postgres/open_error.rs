@@ -33,6 +33,9 @@ pub enum OpenError {
     /// The database holds a store already.
     #[error("the database holds a store already")]
     NotEmpty,
+    /// There is nothing to copy.
+    #[error("the database holds no store")]
+    NoStore,
     /// The store's own row is invalid.
     #[error("the store is damaged: its id is unreadable; restore a backup")]
     Damaged,

@@ -2,7 +2,7 @@
 
 use std::{collections::HashMap, sync::Arc};
 
-use tokio::time::timeout;
+use tokio::time::{error::Elapsed, timeout};
 use tokio_postgres::{GenericClient, Row, Statement, types::ToSql};
 
 use super::{
@@ -81,34 +81,60 @@ impl<R: Tabled> PostgresRecords<R> {
         version: Version,
         change: Option<&Change>,
     ) -> Result<Attempt, Failed> {
-        let unreached = Failed::NotWritten(WriteError::Unavailable);
-        let _turn = match change {
-            Some(_) => Some(self.database.event_turn().await.ok_or(unreached)?),
-            None => None,
-        };
-        let mut client = self.database.connections.get().await.map_err(|_| unreached)?;
+        match change {
+            None => self.attempt_by(self.statements.of_write(write), write, version, None).await,
+            Some(change) if self.database.instance.is_beside_older() => {
+                self.attempt_in_turn(write, version, change).await
+            }
+            Some(change) => {
+                let sql = self.statements.of_write_with_event(write);
+                let attempt = self.attempt_by(sql, write, version, Some(change)).await?;
+                if matches!(attempt, Attempt::Written) {
+                    // The barrier numbers the event. Without it readers do not see the event yet.
+                    self.database.barrier.pass().await.map_err(|_| Failed::Unknown)?;
+                }
+                Ok(attempt)
+            }
+        }
+    }
+
+    /// Writes the row by one statement, with its event if there is one.
+    async fn attempt_by(
+        &self,
+        sql: &str,
+        write: &Write<R>,
+        version: Version,
+        change: Option<&Change>,
+    ) -> Result<Attempt, Failed> {
+        let client = self.database.connection_for_write().await?;
+        let change = change.map(Change::to_bytes);
+        let written = timeout(WRITE_TIMEOUT, async {
+            let statement = client.prepare_cached(sql).await?;
+            execute(&***client, &statement, write, version, change.as_deref()).await
+        });
+        outcome_of(written.await, client)
+    }
+
+    /// Writes the row and numbers its event, in a transaction of its own turn.
+    async fn attempt_in_turn(
+        &self,
+        write: &Write<R>,
+        version: Version,
+        change: &Change,
+    ) -> Result<Attempt, Failed> {
+        let _turn = self.database.event_turn().await?;
+        let mut client = self.database.connection_for_write().await?;
         let written = timeout(WRITE_TIMEOUT, async {
             let statement = client.prepare_cached(self.statements.of_write(write)).await?;
-            let Some(change) = change else {
-                return execute(&***client, &statement, write, version).await;
-            };
             let transaction = client.transaction().await?;
-            let rows = execute(&*transaction, &statement, write, version).await?;
+            let rows = execute(&*transaction, &statement, write, version, None).await?;
             if rows == 1 {
                 feed::add(&transaction, change, &self.database.notices).await?;
                 transaction.commit().await?;
             }
             Ok(rows)
         });
-        match written.await {
-            Ok(Ok(1)) => Ok(Attempt::Written),
-            Ok(Ok(_)) => Ok(Attempt::Other),
-            Ok(Err(error)) => Err(outcome::of_write(&error)),
-            Err(_) => {
-                drop(Connection::take(client));
-                Err(Failed::Unknown)
-            }
-        }
+        outcome_of(written.await, client)
     }
 
     /// Writes the row. The version is drawn before the first attempt, and every attempt replaces
@@ -226,34 +252,49 @@ impl<R: Tabled> Records<R> for PostgresRecords<R> {
     }
 }
 
-/// Runs the one statement of a write, and returns the number of written rows: one or none.
+/// Returns the outcome of an attempt. A connection that has not answered in time is dropped.
+fn outcome_of(
+    written: Result<Result<u64, tokio_postgres::Error>, Elapsed>,
+    client: Connection,
+) -> Result<Attempt, Failed> {
+    match written {
+        Ok(Ok(1)) => Ok(Attempt::Written),
+        Ok(Ok(_)) => Ok(Attempt::Other),
+        Ok(Err(error)) => Err(outcome::of_write(&error)),
+        Err(_) => {
+            drop(Connection::take(client));
+            Err(Failed::Unknown)
+        }
+    }
+}
+
+/// Runs the one statement of a write, and returns the number of written rows: one or none. The
+/// statement's last parameter is the event, if there is one.
 async fn execute<R: Tabled>(
     client: &impl GenericClient,
     statement: &Statement,
     write: &Write<R>,
     version: Version,
+    change: Option<&[u8]>,
 ) -> Result<u64, tokio_postgres::Error> {
     let key = write.key();
     let key = R::key_bytes(&key);
     let version = version.as_u64().cast_signed();
-    match write {
-        Write::Insert(record) => {
-            let (bytes, values) = (record.encode(), record.values());
-            let mut parameters: Vec<&(dyn ToSql + Sync)> = vec![&key, &version, &bytes];
-            parameters.extend(values.iter().map(|value| &**value as &(dyn ToSql + Sync)));
-            client.execute(statement, &parameters).await
-        }
-        Write::Replace(expected, record) => {
-            let (bytes, values) = (record.encode(), record.values());
-            let expected = expected.as_u64().cast_signed();
-            let mut parameters: Vec<&(dyn ToSql + Sync)> = vec![&key, &version, &bytes, &expected];
-            let changing = values.iter().take(R::COLUMNS.len() - R::FIXED);
-            parameters.extend(changing.map(|value| &**value as &(dyn ToSql + Sync)));
-            client.execute(statement, &parameters).await
-        }
-        Write::Delete(expected, _) => {
-            let expected = expected.as_u64().cast_signed();
-            client.execute(statement, &[&key, &expected]).await
-        }
+    let (expected, record) = match write {
+        Write::Insert(record) => (None, Some(record)),
+        Write::Replace(expected, record) => (Some(expected), Some(record)),
+        Write::Delete(expected, _) => (Some(expected), None),
+    };
+    let expected = expected.map(|expected| expected.as_u64().cast_signed());
+    let (bytes, values) = record.map(|record| (record.encode(), record.values())).unzip();
+    let values = values.unwrap_or_default();
+    let written = if expected.is_none() { values.len() } else { R::COLUMNS.len() - R::FIXED };
+    let mut parameters: Vec<&(dyn ToSql + Sync)> = vec![&key];
+    if let Some(bytes) = &bytes {
+        parameters.extend([&version as &(dyn ToSql + Sync), bytes]);
     }
+    parameters.extend(expected.iter().map(|expected| expected as &(dyn ToSql + Sync)));
+    parameters.extend(values.iter().take(written).map(|value| &**value as &(dyn ToSql + Sync)));
+    parameters.extend(change.iter().map(|change| change as &(dyn ToSql + Sync)));
+    client.execute(statement, &parameters).await
 }

@@ -11,12 +11,17 @@ use super::{
     OpenError,
     connections::{Connection, Connections, rows},
     outcome::told,
+    succession::Succession,
 };
 use crate::store::{ReadError, Sequence, StoreId};
 
 /// Migrations from each version to the next. Each can be interrupted and run again.
-const STEPS: [&str; 3] =
-    [include_str!("schema.sql"), include_str!("schema_2.sql"), include_str!("schema_3.sql")];
+pub(super) const STEPS: [&str; 4] = [
+    include_str!("schema.sql"),
+    include_str!("schema_2.sql"),
+    include_str!("schema_3.sql"),
+    include_str!("schema_4.sql"),
+];
 
 /// Number of attempts to create the first table: of several instances that start on a new database
 /// at the same time, all but one are refused.
@@ -31,6 +36,17 @@ const FIRST_TABLE: &str = "CREATE TABLE IF NOT EXISTS jeton_store (
     filling boolean NOT NULL
 )";
 
+/// Finds an instance that has the store open, other than `$1`.
+pub(super) const OTHERS: &str = "SELECT 1 FROM jeton_instances WHERE number <> 0 AND number <> $1
+    AND seen_at > now() - interval '10 seconds' LIMIT 1";
+
+/// Finds a running instance of a release that numbers its own events. None can start beside this
+/// schema, so each has a number from before.
+pub(super) const BESIDE_OLDER: &str = "SELECT EXISTS (
+    SELECT FROM jeton_instances AS instance, jeton_numbering AS numbering
+    WHERE instance.number <> 0 AND instance.number < numbering.since
+        AND instance.seen_at > now() - interval '1 minute')";
+
 /// Identity of the store, read at an opening.
 pub(super) struct Identity {
     pub(super) id: StoreId,
@@ -38,6 +54,18 @@ pub(super) struct Identity {
     pub(super) opening: i64,
     /// `true` if the store is still being filled.
     pub(super) filling: bool,
+    /// `true` if an instance of a release that numbers its own events is running.
+    pub(super) beside_older: bool,
+    pub(super) succession: Succession,
+}
+
+impl Identity {
+    /// Settles whether the server has the commits that the store's instances know.
+    pub(super) async fn settle(&mut self, at: &Connection) -> Result<(), tokio_postgres::Error> {
+        let begun = self.succession.settle(at, self.opening, self.id).await?;
+        self.id = begun.unwrap_or(self.id);
+        Ok(())
+    }
 }
 
 /// Migrates the tables and counts this opening. A new store gets the id `id`.
@@ -148,9 +176,11 @@ async fn attempt(
             &[&opening],
         )
         .await?;
+    let beside_older = transaction.query_one(BESIDE_OLDER, &[]).await?.try_get(0)?;
     transaction.commit().await?;
     let (id, filling) = (readable(row.try_get(1)?), row.try_get(3)?);
-    Ok(id.map(|id| Identity { id, opening, filling }))
+    let succession = Succession::default();
+    Ok(id.map(|id| Identity { id, opening, filling, beside_older, succession }))
 }
 
 /// Distance by which the head moves when a feed replaces another: beyond all lost events. Of two

@@ -20,6 +20,15 @@ pub(super) struct Statements {
     pub(super) replace: String,
     /// Deletes a row of version `$2`.
     pub(super) delete: String,
+    /// The same three, each with an event, which is the last parameter.
+    pub(super) with_event: WithEvent,
+}
+
+/// Statements of writes that add an event without a number.
+pub(super) struct WithEvent {
+    insert: String,
+    replace: String,
+    delete: String,
 }
 
 impl Statements {
@@ -29,6 +38,19 @@ impl Statements {
         let values = listed((4..4 + R::COLUMNS.len()).map(|place| format!("${place}")));
         let changing = R::COLUMNS[..R::COLUMNS.len() - R::FIXED].iter().zip(5..);
         let set = listed(changing.map(|(name, place)| format!("{name} = ${place}")));
+        let insert = format!(
+            "INSERT INTO {table} (key, version, record{names}) VALUES ($1, $2, $3{values}) \
+             ON CONFLICT (key) DO NOTHING"
+        );
+        let replace = format!(
+            "UPDATE {table} SET version = $2, record = $3{set} WHERE key = $1 AND version = $4"
+        );
+        let delete = format!("DELETE FROM {table} WHERE key = $1 AND version = $2");
+        let with_event = WithEvent {
+            insert: and_event(&insert, 4 + R::COLUMNS.len()),
+            replace: and_event(&replace, 5 + R::COLUMNS.len() - R::FIXED),
+            delete: and_event(&delete, 3),
+        };
         Self {
             get: format!("SELECT version, record FROM {table} WHERE key = $1"),
             get_many: format!("SELECT key, version, record FROM {table} WHERE key = ANY($1)"),
@@ -36,14 +58,10 @@ impl Statements {
                 "SELECT key, version, record FROM {table} WHERE key > $1 ORDER BY key LIMIT $2"
             ),
             first_page: format!("SELECT key, version, record FROM {table} ORDER BY key LIMIT $1"),
-            insert: format!(
-                "INSERT INTO {table} (key, version, record{names}) VALUES ($1, $2, $3{values}) \
-                 ON CONFLICT (key) DO NOTHING"
-            ),
-            replace: format!(
-                "UPDATE {table} SET version = $2, record = $3{set} WHERE key = $1 AND version = $4"
-            ),
-            delete: format!("DELETE FROM {table} WHERE key = $1 AND version = $2"),
+            insert,
+            replace,
+            delete,
+            with_event,
         }
     }
 }
@@ -57,6 +75,24 @@ impl Statements {
             Write::Delete(..) => &self.delete,
         }
     }
+
+    /// Returns the statement of a write that adds an event without a number.
+    pub(super) fn of_write_with_event<R: Tabled>(&self, write: &Write<R>) -> &str {
+        match write {
+            Write::Insert(_) => &self.with_event.insert,
+            Write::Replace(..) => &self.with_event.replace,
+            Write::Delete(..) => &self.with_event.delete,
+        }
+    }
+}
+
+/// Adds the event `$place` to a write. The event's id is drawn after the row was written, so that
+/// the events of one record have ids in the order of its states.
+fn and_event(write: &str, place: usize) -> String {
+    format!(
+        "WITH written AS ({write} RETURNING key) \
+         INSERT INTO jeton_unnumbered (change) SELECT ${place}::bytea FROM written"
+    )
 }
 
 /// Joins items that follow other items of a list.

@@ -1,14 +1,16 @@
 //! Tests of the engine with a real database, whose URL comes from the script that starts it.
 
+mod held;
+mod numbering;
+mod order;
+mod succession;
+
 use std::{sync::Arc, time::Duration};
 
-use tokio::{
-    task::JoinSet,
-    time::{Instant, timeout},
-};
+use tokio::time::{Instant, timeout};
 
 use super::{
-    FreshDatabase, OpenError, PostgresOptions, PostgresStore, TlsOptions,
+    FreshDatabase, HeldDatabase, OpenError, PostgresOptions, PostgresStore, TlsOptions,
     cache::{Cache, Freshness},
     follower::{Caches, End, Follower},
     notices::Notices,
@@ -25,7 +27,6 @@ use crate::{
         FeedError, ReadError, Records as _, Sequence, Store as _, Stored, Write,
         conformance::{
             NOW, client, grant, run, survives, the_position_is_never_ahead_of_what_is_read_later,
-            user,
         },
     },
 };
@@ -91,44 +92,13 @@ async fn it_keeps_the_contract() {
     run(&empty("conformance").await).await;
 }
 
-/// Each event waits for the previous one: other calls must not wait, at any number of events.
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-#[ignore = "needs PostgreSQL: tests/postgres.sh"]
-async fn while_many_revocations_wait_for_their_turn_others_are_answered() {
-    let store = empty("turns").await;
-    let mut versions = Vec::new();
-    for number in 0..64 {
-        let version = store.grants().write(Write::Insert(grant(number))).await;
-        versions.push((number, version.expect("an insert")));
-    }
-    let (mut client, connection) =
-        tokio_postgres::connect(&url(), tokio_postgres::NoTls).await.expect("a connection");
-    tokio::spawn(connection);
-    let held = client.transaction().await.expect("a transaction");
-    held.batch_execute("SELECT head FROM turns.jeton_feed FOR UPDATE").await.expect("the turn");
-    let mut revocations = JoinSet::new();
-    for (number, version) in versions {
-        let store = store.clone();
-        let ended = grant(number).ended(EndCause::Revoked, NOW);
-        revocations.spawn(async move {
-            store.grants().write(Write::Replace(version, ended)).await.map(drop)
-        });
-    }
-    for number in 0..64 {
-        let read = store.users().get(&user(number).id).await;
-        assert_eq!(read.map(|user| user.is_some()), Ok(false));
-    }
-    drop(held.rollback().await);
-    assert_eq!(revocations.join_all().await, vec![Ok(()); 64]);
-}
-
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 #[ignore = "needs PostgreSQL: tests/postgres.sh"]
 async fn whoever_listens_is_told_of_an_event_that_another_instance_has_committed() {
     let store = empty("notices").await;
     let version = store.grants().write(Write::Insert(grant(1))).await.expect("an insert");
     let heard = Notices::default();
-    let listening = tokio::spawn(heard.clone().listen(store.database.connections.clone()));
+    let listening = tokio::spawn(heard.clone().listen(store.database.connections.clone(), 0));
     while !heard.are_known() || !store.database.notices.are_known() {
         tokio::task::yield_now().await;
     }
