@@ -3,11 +3,16 @@ updates of the same PostgreSQL (pgbench), and how soon a revocation at one count
 
     cargo build --release --bin jeton --example revocation_latency
     python3 benches/cluster.py [--instances 1,2,3] [--seconds 10] [--rounds 3] [--revocations 1000]
+        [--grants 30000]
 
 Everything runs on this machine: three PostgreSQL servers, the instances, and the load, which is one
 `jeton bench` for each instance. So with few cores the rates of more instances say what all of them
 share, and the CPU time of one call is what more machines would divide by. pgbench has as many
-connections as the instances have together, and updates one of 100,000 rows each time.
+connections as the instances have together, and updates one of 100,000 rows each time. A revocation of the
+load is of a token that was issued just before, which is part of the load and not of its time.
+
+At last each of the instances ends, at once, so many grants of one user one by one: while nothing else goes on, while
+users log in, and while a snapshot is open that keeps the database from freeing rows.
 """
 
 import argparse
@@ -21,7 +26,8 @@ import sys
 import tempfile
 import threading
 import time
-from contextlib import ExitStack
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 CONTROL = Path(__file__).parent.parent / "tests" / "postgres" / "ctl.sh"
@@ -32,7 +38,10 @@ IN_FLIGHT = 96
 RAW_ROWS = 100_000
 RAW_UPDATE = f"\\set id random(1, {RAW_ROWS})\nUPDATE raw SET n = n + 1 WHERE id = :id;\n"
 CLIENT_ID, CLIENT_SECRET = "gateway", "kx7vqzmw2nfd9tr-4"
-USER, PASSWORD = "alice", "correct horse battery staple"
+ADMIN_ID = "operator"
+# One for each instance.
+USERS = ("alice", "bob", "carol")
+PASSWORD = "correct horse battery staple"
 # Hashes are cheap: it is not their time that is measured.
 SETTINGS = f"""
 [audit]
@@ -50,13 +59,21 @@ scopes = ["read", "write"]
 max_grants = 1000000
 introspect = "any"
 
+[[client]]
+id = "{ADMIN_ID}"
+secret = "{CLIENT_SECRET}"
+permissions = ["admin"]
+""" + "".join(
+    f"""
 [[user]]
-name = "{USER}"
+name = "{user}"
 password = "{PASSWORD}"
-"""
+""" for user in USERS
+)
 LOADS = {
     "issue": [],
-    "refresh": ["--username", USER],
+    "refresh": ["--username", USERS[0]],
+    "revoke": [],
     "introspect": ["--tokens", "2000"],
 }
 TICKS = os.sysconf("SC_CLK_TCK")
@@ -109,6 +126,19 @@ class Postgres:
         server = int(Path(self.folder, node, "postmaster.pid").read_text().split()[0])
         children = Path(f"/proc/{server}/task/{server}/children").read_text().split()
         return cpu_of(server, of_ended_children=True) + sum(cpu_of(int(pid)) for pid in children)
+
+    def transactions(self) -> int:
+        """Answers how many transactions it has ended: reads, writes, barriers."""
+        return int(self.sql("SELECT sum(xact_commit + xact_rollback) FROM pg_stat_database"))
+
+    @contextmanager
+    def open_snapshot(self) -> Iterator[None]:
+        """Keeps a snapshot open meanwhile."""
+        sleeping = "SELECT pg_sleep(3600)"
+        command = [str(CONTROL), "sql", self.folder, "primary", sleeping]
+        with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL):
+            yield
+            self.sql(f"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE query = '{sleeping}'")
 
     def raw_updates(self, clients: int, seconds: int) -> float:
         """Answers how many single-row updates it does a second."""
@@ -190,6 +220,7 @@ def put_load(program: str, instances: list[Instance], postgres: Postgres, call: 
     environment = os.environ | {"JETON_CLIENT_SECRET": CLIENT_SECRET, "JETON_PASSWORD": PASSWORD}
     sampler = Sampler(instances, postgres)
     sampler.start()
+    before, began = postgres.transactions(), time.monotonic()
     loads = [
         subprocess.Popen([*command, "--server", instance.url], env=environment, text=True,
                          stdout=subprocess.PIPE, stderr=subprocess.PIPE)
@@ -202,6 +233,7 @@ def put_load(program: str, instances: list[Instance], postgres: Postgres, call: 
             sys.exit(f"{call}: {problem}")
         seen.append(json.loads(said)["calls"][call])
     ours, database = sampler.used(seconds)
+    transactions = (postgres.transactions() - before) / (time.monotonic() - began)
     if any(each["refused"] for each in seen):
         sys.exit(f"{call}: refused {[each['refused'] for each in seen]}")
     rate = sum(each["per_second"] for each in seen)
@@ -209,6 +241,8 @@ def put_load(program: str, instances: list[Instance], postgres: Postgres, call: 
         "per_second": rate,
         "cpu_micros": ours / rate * 1e6,
         "postgres_micros": database / rate * 1e6,
+        # The warm-up and the start of the load are in both.
+        "transactions": transactions / rate,
         "p50": max(each["latency_micros"]["p50"] for each in seen),
         "p99": max(each["latency_micros"]["p99"] for each in seen),
     }
@@ -234,18 +268,66 @@ def measure(given: argparse.Namespace, postgres: Postgres, instances: list[Insta
     ]
 
 
+def log_in(program: str, instances: list[Instance], users: tuple[str, ...], count: int) -> None:
+    """Has each of the users log in so many times at an instance of its own."""
+    environment = os.environ | {"JETON_CLIENT_SECRET": CLIENT_SECRET, "JETON_PASSWORD": PASSWORD}
+    command = [program, "bench", "--client-id", CLIENT_ID, "--mix", "password", "--output", "json"]
+    command += ["--connections", "2", "--streams", str(CONNECTIONS), "--warm-up", "0s"]
+    for user, instance in zip(users, instances):
+        made = 0
+        while made < count:
+            said = run(*command, "--duration", "5s", "--username", user, "--server", instance.url,
+                       env=environment)
+            seen = json.loads(said)["calls"]["password"]
+            made += int(seen["per_second"] * 5)
+
+
+def end_all(given: argparse.Namespace, instances: list[Instance], users: tuple[str, ...],
+            logins: bool = False) -> str:
+    """Ends the grants of each user one by one, at an instance of its own, and answers the rate."""
+    log_in(given.program, instances, users, given.grants)
+    environment = os.environ | {"JETON_CLIENT_SECRET": CLIENT_SECRET, "JETON_PASSWORD": PASSWORD}
+    others = []
+    if logins:
+        command = [given.program, "bench", "--client-id", CLIENT_ID, "--mix", "password"]
+        command += ["--username", USERS[-1], "--connections", "1", "--streams", "8", "--output", "json"]
+        command += ["--duration", "10s", "--server", instances[-1].url]
+        others = [subprocess.Popen(command, env=environment, text=True, stdout=subprocess.PIPE)]
+    began = time.monotonic()
+    command = [given.program, "grant", "revoke-all", "--yes", "--client-id", ADMIN_ID]
+    command += ["--client", CLIENT_ID, "--output", "json"]
+    endings = [
+        subprocess.Popen([*command, "--user", user, "--server", instance.url], env=environment,
+                         text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+        for user, instance in zip(users, instances)
+    ]
+    ended, longest = 0, 0.0
+    for ending in endings:
+        said, problem = ending.communicate()
+        if ending.returncode != 0:
+            sys.exit(f"revoke-all: {problem}")
+        ended += int(json.loads(said)["count"])
+        longest = time.monotonic() - began
+    report = f"{ended} grants ended at {len(endings)} instances in {longest:.1f} s: {ended / longest:.0f} a second"
+    for other in others:
+        seen = json.loads(other.communicate()[0])["calls"]["password"]
+        report += (f", beside {seen['per_second']:.0f} logins a second, p99 "
+                   f"{seen['latency_micros']['p99'] / 1e3:.1f} ms")
+    return report
+
+
 def table(rows: list[dict]) -> str:
     """Answers the report for people."""
     lines = [
         "| call | instances | calls/s | raw updates/s | ratio | p50 | p99 | CPU a call: instances "
-        "| PostgreSQL |",
-        "|---|---|---|---|---|---|---|---|---|",
+        "| PostgreSQL | transactions |",
+        "|---|---|---|---|---|---|---|---|---|---|",
     ]
     for row in rows:
         lines.append(
             f"| {row['call']} | {row['instances']} | {row['per_second']:.0f} | {row['raw']:.0f} "
             f"| {row['ratio']:.2f} | {row['p50'] / 1e3:.1f} ms | {row['p99'] / 1e3:.1f} ms "
-            f"| {row['cpu_micros']:.0f} µs | {row['postgres_micros']:.0f} µs |"
+            f"| {row['cpu_micros']:.0f} µs | {row['postgres_micros']:.0f} µs | {row['transactions']:.1f} |"
         )
     return "\n".join(lines)
 
@@ -259,6 +341,7 @@ def main() -> None:
     parser.add_argument("--seconds", type=int, default=10, help="counted seconds of each load")
     parser.add_argument("--rounds", type=int, default=3, help="turns of each load; 0 for none")
     parser.add_argument("--revocations", type=int, default=1000, help="0 for none")
+    parser.add_argument("--grants", type=int, default=0, help="that each user has ended; 0 for none")
     parser.add_argument("--dir", help="where the databases lie; a temporary folder by default")
     given = parser.parse_args()
     with ExitStack() as stack:
@@ -276,6 +359,12 @@ def main() -> None:
             stack.callback(instances[-1].stop)
         if given.rounds:
             print(table(measure(given, postgres, instances)))
+        if given.grants:
+            for count in map(int, given.instances.split(",")):
+                print(end_all(given, instances, USERS[:count]))
+            print("beside logins:", end_all(given, instances, USERS[:1], logins=True))
+            with postgres.open_snapshot():
+                print("with an open snapshot:", end_all(given, instances, USERS[:1]))
         if given.revocations:
             print(run(
                 given.latency, "--revoke-at", instances[0].url, "--introspect-at", instances[1].url,

@@ -1,6 +1,6 @@
 //! Looks up the records that a token is judged by, in memory or in the store.
 
-use futures_util::future::{join, try_join_all};
+use futures_util::future::{join, try_join_all, try_join3};
 
 use super::{
     Service,
@@ -57,15 +57,18 @@ impl<S: Store> Service<S> {
         }
     }
 
-    /// The records of the parties of `grant`, and of the grants that it came of, beside its own.
+    /// The records of the parties of `grant`, and of the grants that it came of, beside its own. They are
+    /// read together: a store across a network proves them by one barrier.
     pub(super) async fn records_with(&self, grant: Stored<Grant>) -> Result<TokenRecords, Error> {
-        let client = self.client(&grant.client_id).await?;
-        let user = match grant.subject.user_id() {
-            None => None,
-            Some(id) => self.user(id).await?,
+        let user = async {
+            match grant.subject.user_id() {
+                None => Ok(None),
+                Some(id) => self.user(id).await,
+            }
         };
         let ancestors = ancestors(&grant).iter().map(|ancestor| self.ancestor(ancestor));
-        let ancestors = try_join_all(ancestors).await?;
+        let (client, user, ancestors) =
+            try_join3(self.client(&grant.client_id), user, try_join_all(ancestors)).await?;
         Ok(TokenRecords { grant, client, user, ancestors })
     }
 

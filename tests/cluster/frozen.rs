@@ -1,5 +1,5 @@
-//! An instance that is frozen at any moment, with the feed's row or without, holds up the revocations of the
-//! others for two seconds at most.
+//! An instance that is frozen at any moment holds up no revocation of the others: what it holds in the database
+//! it holds within one statement.
 
 use std::{
     sync::atomic::{AtomicUsize, Ordering},
@@ -26,17 +26,15 @@ use crate::{
     proxy::Proxy,
 };
 
-/// Distance of the database from the instance that is frozen: it holds the feed's row for a while
-/// each time.
+/// Distance of the database from the instance that is frozen: each of its statements is under way for a
+/// while.
 const FAR: Duration = Duration::from_millis(10);
 /// Within so long of the others' revocations it is frozen.
 const MOMENTS: Duration = Duration::from_millis(50);
-/// Longest time for which the others may be held up. The database allows it 0.6 s for each of two
-/// transactions.
-const LONGEST: Duration = Duration::from_secs(2);
 /// So many revocations show how long one takes on this machine while nobody is frozen.
 const USUAL: usize = 16 * AT_ONCE;
-/// One that has waited for so long has met a frozen transaction.
+/// One that has waited for so long beyond the usual time has met a transaction of the frozen one, which the
+/// database ends after 0.6 s.
 const HELD_UP: Duration = Duration::from_millis(500);
 /// Revocations under way at each instance.
 const AT_ONCE: usize = 4;
@@ -91,7 +89,7 @@ async fn revoke_at_frozen(shop: &Caller, over: watch::Receiver<bool>) {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 #[ignore = "needs PostgreSQL: tests/postgres.sh"]
-async fn whenever_an_instance_is_frozen_the_others_revoke_within_two_seconds() {
+async fn whenever_an_instance_is_frozen_the_others_revoke_as_if_it_were_not_there() {
     let seed = fastrand::u64(..);
     println!("seed {seed}");
     let mut dice = Rng::with_seed(seed);
@@ -103,7 +101,7 @@ async fn whenever_an_instance_is_frozen_the_others_revoke_within_two_seconds() {
     let frozen = Server::start_with(beside(&first), &settings, &url).await;
     let second = start_at(&database, beside(&first), &settings).await;
     way.delay(FAR);
-    // Not each of them meets it with the row.
+    // Not each of them meets it with a statement under way.
     let freezings = rounds().max(20);
     let (over, is_over) = watch::channel(false);
     let others = Others::default();
@@ -131,16 +129,14 @@ async fn whenever_an_instance_is_frozen_the_others_revoke_within_two_seconds() {
     );
     let mut waits = others.ended.borrow().clone();
     waits.sort_unstable();
-    let held_up = waits.iter().filter(|wait| **wait >= HELD_UP).count();
     let longest = waits.last().copied().unwrap_or_default();
     println!(
-        "{} revocations by the others while one was frozen {freezings} times: {held_up} held up, median {:?}, \
-         longest {longest:?}, and {usual:?} while nobody was",
+        "{} revocations by the others while one was frozen {freezings} times: median {:?}, longest {longest:?}, \
+         and {usual:?} while nobody was",
         waits.len(),
         waits[waits.len() / 2]
     );
-    assert!(held_up > 0, "it was never frozen with the feed's row");
-    assert!(longest < LONGEST + usual, "one waited for {longest:?}, where {usual:?} is usual");
+    assert!(longest < HELD_UP + usual, "one waited for {longest:?}, where {usual:?} is usual");
     for instance in [first, second, frozen] {
         instance.stop().await;
     }

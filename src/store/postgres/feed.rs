@@ -51,7 +51,7 @@ use crate::{
 /// commit, so numbers are committed in order. `notices` notifies the listeners.
 pub(super) async fn add(
     transaction: &Transaction<'_>,
-    change: &Change,
+    change: &[u8],
     notices: &Notices,
 ) -> Result<(), tokio_postgres::Error> {
     // An earlier event of the same record comes first.
@@ -65,7 +65,6 @@ pub(super) async fn add(
         .prepare_cached("INSERT INTO jeton_changes (sequence, change) VALUES ($1, $2)")
         .await?;
     // Both statements are sent at once, since others wait for the feed's row meanwhile.
-    let change = change.to_bytes();
     let parameters: [&(dyn ToSql + Sync); 2] = [&head, &change];
     let added = transaction.execute(&insert, &parameters);
     try_join(added, notices.announce(transaction)).await.map(drop)

@@ -37,6 +37,7 @@ mod tls;
 mod users;
 mod versions;
 mod weakness;
+mod writing;
 
 use std::{sync::Arc, time::Duration};
 
@@ -92,7 +93,6 @@ use crate::{
 };
 
 /// Maximum number of rounds in which a scan moves the due times of refreshed grants away.
-/// Afterwards it returns the spent grants found so far.
 const SETTLE_PASSES: usize = 4;
 
 /// Location of the store and limits of its use.

@@ -2,26 +2,21 @@
 
 use std::{collections::HashMap, sync::Arc};
 
-use tokio::time::{error::Elapsed, timeout};
-use tokio_postgres::{GenericClient, Row, Statement, types::ToSql};
+use tokio_postgres::{Row, types::ToSql};
 
 use super::{
     cache::Cache,
-    columns::Tabled,
-    connections::{Connection, WRITE_TIMEOUT},
+    columns::{Tabled, Value},
     database::Database,
-    feed,
-    outcome::{self, Failed},
     rows::{readable, stored},
     statement::Statements,
+    writing::{Outcome, Writing},
 };
 use crate::{
     domain::change::Change,
     store::{MAX_RECORD_BYTES, ReadError, Records, Stored, Version, Write, WriteError, queued},
 };
 
-/// Number of attempts for a write that lost a race inside the database or its connection.
-const ATTEMPTS: usize = 3;
 /// The records of one type. Clones share them.
 pub struct PostgresRecords<R: Tabled> {
     database: Arc<Database>,
@@ -37,13 +32,6 @@ impl<R: Tabled> Clone for PostgresRecords<R> {
             cache: Arc::clone(&self.cache),
         }
     }
-}
-
-/// The result of one attempt to write.
-enum Attempt {
-    Written,
-    /// There is no row with that key and version, or there is one although none was expected.
-    Other,
 }
 
 impl<R: Tabled> PostgresRecords<R> {
@@ -75,85 +63,22 @@ impl<R: Tabled> PostgresRecords<R> {
         Ok(R::change(Some(&old), new))
     }
 
-    async fn attempt(
-        &self,
-        write: &Write<R>,
-        version: Version,
-        change: Option<&Change>,
-    ) -> Result<Attempt, Failed> {
-        match change {
-            None => self.attempt_by(self.statements.of_write(write), write, version, None).await,
-            Some(change) if self.database.instance.is_beside_older() => {
-                self.attempt_in_turn(write, version, change).await
-            }
-            Some(change) => {
-                let sql = self.statements.of_write_with_event(write);
-                let attempt = self.attempt_by(sql, write, version, Some(change)).await?;
-                if matches!(attempt, Attempt::Written) {
-                    // The barrier numbers the event. Without it readers do not see the event yet.
-                    self.database.barrier.pass().await.map_err(|_| Failed::Unknown)?;
-                }
-                Ok(attempt)
-            }
-        }
-    }
-
-    /// Writes the row by one statement, with its event if there is one.
-    async fn attempt_by(
-        &self,
-        sql: &str,
-        write: &Write<R>,
-        version: Version,
-        change: Option<&Change>,
-    ) -> Result<Attempt, Failed> {
-        let client = self.database.connection_for_write().await?;
-        let change = change.map(Change::to_bytes);
-        let written = timeout(WRITE_TIMEOUT, async {
-            let statement = client.prepare_cached(sql).await?;
-            execute(&***client, &statement, write, version, change.as_deref()).await
-        });
-        outcome_of(written.await, client)
-    }
-
-    /// Writes the row and numbers its event, in a transaction of its own turn.
-    async fn attempt_in_turn(
-        &self,
-        write: &Write<R>,
-        version: Version,
-        change: &Change,
-    ) -> Result<Attempt, Failed> {
-        let _turn = self.database.event_turn().await?;
-        let mut client = self.database.connection_for_write().await?;
-        let written = timeout(WRITE_TIMEOUT, async {
-            let statement = client.prepare_cached(self.statements.of_write(write)).await?;
-            let transaction = client.transaction().await?;
-            let rows = execute(&*transaction, &statement, write, version, None).await?;
-            if rows == 1 {
-                feed::add(&transaction, change, &self.database.notices).await?;
-                transaction.commit().await?;
-            }
-            Ok(rows)
-        });
-        outcome_of(written.await, client)
-    }
-
-    /// Writes the row. The version is drawn before the first attempt, and every attempt replaces
-    /// the same version with the same row: the write happens once, no matter which attempts arrive.
+    /// Writes the row. The version is drawn before the first attempt, so that an attempt with an unknown
+    /// result can be recognised.
     async fn try_write(&self, write: &Write<R>) -> Result<Version, WriteError> {
         let change = self.change(write).await?;
         let version = self.database.versions.next();
-        let mut unknown = false;
-        for _ in 0..ATTEMPTS {
-            match self.attempt(write, version, change.as_ref()).await {
-                Ok(Attempt::Written) => return Ok(version),
-                Ok(Attempt::Other) if unknown => return self.resolve(write, version).await,
-                Ok(Attempt::Other) => return Err(WriteError::Conflict),
-                Err(Failed::Again) => {}
-                Err(Failed::NotWritten(error)) if !unknown => return Err(error),
-                Err(Failed::NotWritten(_) | Failed::Unknown) => unknown = true,
-            }
+        let writing = Writing {
+            plain: self.statements.of_write(write),
+            with_event: self.statements.of_write_with_event(write),
+            parameters: parameters(write, version),
+            event: change.map(|change| change.to_bytes()),
+        };
+        match writing.run(&self.database).await? {
+            Outcome::Written => Ok(version),
+            Outcome::Other { after_unknown: true } => self.resolve(write, version).await,
+            Outcome::Other { after_unknown: false } => Err(WriteError::Conflict),
         }
-        Err(if unknown { WriteError::Unknown } else { WriteError::Busy })
     }
 
     /// Finds the result of a write whose first attempt may have happened, after a later attempt has
@@ -252,49 +177,23 @@ impl<R: Tabled> Records<R> for PostgresRecords<R> {
     }
 }
 
-/// Returns the outcome of an attempt. A connection that has not answered in time is dropped.
-fn outcome_of(
-    written: Result<Result<u64, tokio_postgres::Error>, Elapsed>,
-    client: Connection,
-) -> Result<Attempt, Failed> {
-    match written {
-        Ok(Ok(1)) => Ok(Attempt::Written),
-        Ok(Ok(_)) => Ok(Attempt::Other),
-        Ok(Err(error)) => Err(outcome::of_write(&error)),
-        Err(_) => {
-            drop(Connection::take(client));
-            Err(Failed::Unknown)
+/// Returns the parameters of a write's statement, without its event.
+fn parameters<R: Tabled>(write: &Write<R>, version: Version) -> Vec<Value> {
+    let to_sql = |version: &Version| version.as_u64().cast_signed();
+    let mut parameters: Vec<Value> = vec![Box::new(R::key_bytes(&write.key()).to_vec())];
+    match write {
+        Write::Insert(record) => {
+            parameters.push(Box::new(to_sql(&version)));
+            parameters.push(Box::new(record.encode()));
+            parameters.extend(record.values());
         }
+        Write::Replace(expected, record) => {
+            parameters.push(Box::new(to_sql(&version)));
+            parameters.push(Box::new(record.encode()));
+            parameters.push(Box::new(to_sql(expected)));
+            parameters.extend(record.values().into_iter().take(R::COLUMNS.len() - R::FIXED));
+        }
+        Write::Delete(expected, _) => parameters.push(Box::new(to_sql(expected))),
     }
-}
-
-/// Runs the one statement of a write, and returns the number of written rows: one or none. The
-/// statement's last parameter is the event, if there is one.
-async fn execute<R: Tabled>(
-    client: &impl GenericClient,
-    statement: &Statement,
-    write: &Write<R>,
-    version: Version,
-    change: Option<&[u8]>,
-) -> Result<u64, tokio_postgres::Error> {
-    let key = write.key();
-    let key = R::key_bytes(&key);
-    let version = version.as_u64().cast_signed();
-    let (expected, record) = match write {
-        Write::Insert(record) => (None, Some(record)),
-        Write::Replace(expected, record) => (Some(expected), Some(record)),
-        Write::Delete(expected, _) => (Some(expected), None),
-    };
-    let expected = expected.map(|expected| expected.as_u64().cast_signed());
-    let (bytes, values) = record.map(|record| (record.encode(), record.values())).unzip();
-    let values = values.unwrap_or_default();
-    let written = if expected.is_none() { values.len() } else { R::COLUMNS.len() - R::FIXED };
-    let mut parameters: Vec<&(dyn ToSql + Sync)> = vec![&key];
-    if let Some(bytes) = &bytes {
-        parameters.extend([&version as &(dyn ToSql + Sync), bytes]);
-    }
-    parameters.extend(expected.iter().map(|expected| expected as &(dyn ToSql + Sync)));
-    parameters.extend(values.iter().take(written).map(|value| &**value as &(dyn ToSql + Sync)));
-    parameters.extend(change.iter().map(|change| change as &(dyn ToSql + Sync)));
-    client.execute(statement, &parameters).await
+    parameters
 }

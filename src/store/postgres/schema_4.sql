@@ -30,15 +30,15 @@ BEGIN
         ), added AS (
             INSERT INTO jeton_changes (sequence, change)
             SELECT feed.head + row_number() OVER (ORDER BY taken.id), taken.change
-            FROM taken, jeton_feed AS feed
+            FROM taken, jeton_feed AS feed WHERE feed.single
             RETURNING sequence
         )
         SELECT count(*) INTO numbered FROM added;
         UPDATE jeton_feed SET head = head + numbered WHERE single AND numbered > 0;
     END IF;
-    SELECT feed.head, feed.keys_version, store.id, last.change
-        INTO end_at, keys_at, store_id, end_change
-        FROM jeton_store AS store, jeton_feed AS feed
-        LEFT JOIN jeton_changes AS last ON last.sequence = feed.head;
+    SELECT feed.head, feed.keys_version, store.id INTO end_at, keys_at, store_id
+        FROM jeton_store AS store, jeton_feed AS feed WHERE store.single AND feed.single;
+    -- Alone, so that the plan is a look into the index however many events there were at first.
+    SELECT change INTO end_change FROM jeton_changes WHERE sequence = end_at;
 END
 $$;

@@ -17,11 +17,10 @@ use super::outcome::told;
 /// standbys is answered with a warning, as if they had confirmed it. Commits wait for the standbys,
 /// independent of the database's default.
 ///
-/// A frozen instance can hold the feed's row in a transaction, and a barrier that numbers events needs
-/// that row: the server ends the transaction after 0.6 s. Another transaction of the same instance can
-/// lock the row next, so other instances wait for up to 1.2 s and do not give up. The limit counts only
-/// the time between two statements, which is one round trip. The wait of a commit for standbys, or of a
-/// statement for a lock, does not count.
+/// A frozen instance can hold the feed's row in a transaction: while it claims or removes a key, or beside
+/// an older release. A barrier that numbers events needs that row: the server ends the transaction after
+/// 0.6 s. The limit counts only the time between two statements, which is one round trip. The wait of a
+/// commit for standbys, or of a statement for a lock, does not count.
 ///
 /// Each statement needs a snapshot of its own: numbers are given to the events that it shows.
 const SESSION: &str = "SET statement_timeout = 0;
