@@ -46,7 +46,6 @@ fn full() -> Client {
         access_token_format: AccessTokenFormat::Opaque.into(),
         may_exchange_to: vec!["ledger".to_owned()],
         may_act: vec!["billing".to_owned()],
-        bound_to: BoundTo::Identity.into(),
         ..Client::default()
     }
 }
@@ -234,6 +233,7 @@ async fn what_no_client_may_be_is_refused_by_field() {
         (Client { grant_types: vec![5], ..public.clone() }, "client.grant_types"),
         (Client { may_exchange_to: text("jeton"), ..full() }, "client.may_exchange_to"),
         (Client { may_act: text("a b"), ..full() }, "client.may_act"),
+        (Client { bound_to: 9, ..full() }, "client.bound_to"),
     ];
     for (client, field) in refused {
         let refused = create(&admin, client).await;
@@ -243,6 +243,24 @@ async fn what_no_client_may_be_is_refused_by_field() {
     create(&admin, public).await.expect("a public client");
     let again = create(&admin, full()).await;
     assert_refused(again, Code::AlreadyExists, "ALREADY_EXISTS");
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn what_tokens_are_bound_to_is_given_and_taken() {
+    let server = Server::start(&with_admin()).await;
+    let admin = Admin::of(&server).await;
+    let bound = Client { bound_to: BoundTo::Identity.into(), ..full() };
+    let (client, secret) = admin.create_client(bound).await;
+    assert_eq!(client.bound_to(), BoundTo::Identity);
+    let orders = as_caller(&server, "orders", &secret).await;
+    // There are no certificates here.
+    let refused = orders.issue(by_password("alice")).await;
+    assert_refused(refused, Code::InvalidArgument, "INVALID_REQUEST");
+    let free = Client { bound_to: 0, ..client };
+    let client = admin.update_client(free, &["bound_to"]).await.expect("changed");
+    assert_eq!(client.bound_to(), BoundTo::Unspecified);
+    orders.issue(by_password("alice")).await.expect("a token");
     server.stop().await;
 }
 

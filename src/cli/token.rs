@@ -16,9 +16,12 @@ use super::{
     watch::Watch,
     words::Word as _,
 };
-use crate::proto::v1::{
-    self, admin_service_client::AdminServiceClient, explain_token_request::What,
-    issue_token_request::Grant, token_service_client::TokenServiceClient,
+use crate::{
+    bearer::CertificateIdentity,
+    proto::v1::{
+        self, admin_service_client::AdminServiceClient, explain_token_request::What,
+        issue_token_request::Grant, token_service_client::TokenServiceClient,
+    },
 };
 
 #[derive(Args, Debug)]
@@ -307,8 +310,19 @@ fn introspected(fields: &mut Fields, found: v1::IntrospectResponse) {
         let ancestors = found.ancestors.into_iter().map(|ancestor| ancestor.grant_id);
         fields.add("ancestor_grant_ids", ancestors.collect::<Vec<_>>());
     }
+    if let Some(cnf) = found.cnf {
+        fields.add("bound_to", bound_to(cnf));
+    }
     fields.add("attributes", attributes::object(found.attributes));
     fields.add("cache_ttl_seconds", found.cache_ttl.map(|ttl| ttl.seconds));
+}
+
+/// The certificate that the bearer must show, as a client record has it, or the name in one.
+fn bound_to(
+    v1::Confirmation { certificate_sha256, certificate_identity }: v1::Confirmation,
+) -> String {
+    let hash: Option<[u8; 32]> = certificate_sha256.try_into().ok();
+    hash.map_or(certificate_identity, |hash| CertificateIdentity::Sha256(hash).to_string())
 }
 
 /// Adds the cause for which a token is no good, if the caller may know it: an administrator, or a

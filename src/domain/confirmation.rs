@@ -119,7 +119,7 @@ impl Confirmation {
                 "must be shown on the connection, with one URI or else one DNS name: the tokens are bound to it"
             }
         };
-        let missing = Error::InvalidRequest { field: "client certificate", problem };
+        let missing = Error::InvalidRequest { field: "client_certificate", problem };
         peer.and_then(|peer| Self::bind(bound_to, peer)).map(Some).ok_or(missing)
     }
 

@@ -55,6 +55,7 @@ fn the_example_shows_the_real_defaults() {
     assert!(settings.passwords.threads.take().is_some());
     assert!(settings.traces.endpoint.take().is_some());
     assert!(settings.check.client.take().is_some());
+    assert!(settings.check.certificate_header.take().is_some());
     assert!(settings.agent.client_id.is_some() && settings.agent.tls().is_some());
     settings.agent = AgentSettings::default();
     assert_eq!(Settings { clients: vec![], users: vec![], ..settings }, Settings::default());
