@@ -46,10 +46,10 @@ def run(program: str, envoy: str, installed: Path, algorithm: str, following: st
 
         def is_rotated() -> bool:
             issued = jeton.token()
-            by = part(issued, 0)["alg"]
             for each in verifiers:
                 for read in (issued, token):
-                    if part(read, 0)["alg"] in each.algorithms:
+                    by = part(read, 0)["alg"]
+                    if by in each.algorithms:
                         assert each.accepts(read), f"{each.name} refused {by} while {following} followed {algorithm}"
                         accepted[each.name] += 1
             return part(issued, 0)["kid"] == added
