@@ -89,6 +89,25 @@ async fn a_pooler_of_transactions_in_between_is_refused_by_start_and_check_alike
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 #[ignore = "needs PostgreSQL: tests/postgres.sh"]
+async fn commits_that_are_weak_by_default_are_named_by_start_and_check() {
+    const WEAK: &str = "synchronous_commit is weak by default";
+    let database = Database::shared("weak");
+    let named = async |home: &Home| {
+        let found = checked(home, database.url()).await;
+        found.iter().any(|(level, found)| level == "warning" && found.contains(WEAK))
+    };
+    let home = start_at(&database, Home::new(), &with_admin()).await.stop().await;
+    assert!(!named(&home).await);
+    let name = database.run("SELECT current_database()");
+    database.run(&format!("ALTER DATABASE {name} SET synchronous_commit = off"));
+    let server = start_at(&database, home, &with_admin()).await;
+    server.logs(WEAK).await;
+    assert!(named(server.home()).await);
+    server.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "needs PostgreSQL: tests/postgres.sh"]
 async fn a_user_without_the_right_to_create_reads_what_the_database_says_at_start_and_check() {
     let database = Database::shared("unwilling");
     database.run("CREATE ROLE bare LOGIN");

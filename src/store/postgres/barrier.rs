@@ -22,7 +22,6 @@ use super::{
     readiness::Readiness,
     schema,
     session::Server,
-    succession::Succession,
 };
 use crate::{
     domain::time::Clock as _,
@@ -88,7 +87,6 @@ impl Barrier {
         instance: Arc<Instance>,
         clock: Arc<DatabaseClock>,
         follower: Follower,
-        succession: Succession,
         max_staleness: Duration,
         seconds: Histogram,
     ) -> Self {
@@ -104,7 +102,6 @@ impl Barrier {
             instance,
             clock,
             follower,
-            succession,
             seconds,
             held: None,
             counted: None,
@@ -149,7 +146,6 @@ struct Passing {
     instance: Arc<Instance>,
     clock: Arc<DatabaseClock>,
     follower: Follower,
-    succession: Succession,
     seconds: Histogram,
     /// Connection of the last barrier, kept so that the next one need not wait for a connection.
     held: Option<Connection>,
@@ -313,7 +309,7 @@ impl Passing {
             self.instance.count(&connection).await?;
             // The next barrier finds a feed that is begun here.
             let (number, id) = (self.instance.number, self.instance.id());
-            let settled = self.succession.settle(&connection, number, id).await;
+            let settled = self.follower.succession.settle(&connection, number, id).await;
             settled.map(drop).map_err(|error| outcome::of_read(&error))
         });
         if followed.await.is_ok_and(|followed| followed.is_ok()) {

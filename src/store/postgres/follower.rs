@@ -9,6 +9,7 @@ use super::{
     connections::{Connection, rows},
     feed,
     session::Server,
+    succession::Succession,
 };
 use crate::{
     domain::{
@@ -47,11 +48,12 @@ pub(super) struct Follower {
     applied: Option<Sequence>,
     /// The end at the last barrier, possibly beyond `applied`. `None` at first.
     seen: Option<End>,
+    pub(super) succession: Succession,
 }
 
 impl Follower {
-    pub(super) const fn new(caches: Caches) -> Self {
-        Self { caches, applied: None, seen: None }
+    pub(super) const fn new(caches: Caches, succession: Succession) -> Self {
+        Self { caches, applied: None, seen: None, succession }
     }
 
     /// Notes that a barrier has found the feed's end at `head`.

@@ -176,8 +176,7 @@ impl PostgresStore {
             notices.clone(),
             Arc::clone(&instance),
             Arc::clone(&clock),
-            Follower::new(caches),
-            identity.succession,
+            Follower::new(caches, identity.succession),
             options.max_staleness,
             metrics.barrier.clone(),
         );

@@ -22,11 +22,13 @@ use super::outcome::told;
 /// 0.6 s. The limit counts only the time between two statements, which is one round trip. The wait of a
 /// commit for standbys, or of a statement for a lock, does not count.
 ///
-/// Each statement needs a snapshot of its own: numbers are given to the events that it shows.
+/// Each statement needs a snapshot of its own: numbers are given to the events that it shows. All
+/// statements are short, and the planner takes some for long: to compile one takes longer than to run it.
 const SESSION: &str = "SET statement_timeout = 0;
      SET default_transaction_isolation = 'read committed';
      SET lock_timeout = '5s';
      SET idle_in_transaction_session_timeout = '600ms';
+     SELECT set_config('jit', 'off', false) FROM pg_settings WHERE name = 'jit';
      SELECT set_config('synchronous_commit', 'on', false)
          WHERE current_setting('synchronous_commit') IN ('off', 'local', 'remote_write')";
 

@@ -15,6 +15,7 @@ use super::{
     follower::{Caches, End, Follower},
     notices::Notices,
     schema,
+    succession::Succession,
 };
 use crate::{
     domain::{
@@ -195,7 +196,7 @@ fn follower() -> Follower {
         Arc::new(Cache::new(1 << 20, Arc::clone(&freshness))),
         Arc::new(Cache::new(1 << 20, Arc::clone(&freshness))),
     );
-    Follower::new(Caches { grants, clients, users, freshness })
+    Follower::new(Caches { grants, clients, users, freshness }, Succession::default())
 }
 
 /// A reader that compares only positions must not take an answer of the lost feed for one of the

@@ -1,7 +1,7 @@
 //! One write as the database sees it, whatever its record: a statement, its parameters, its event.
 
 use tokio::time::timeout;
-use tokio_postgres::{GenericClient as _, types::ToSql};
+use tokio_postgres::types::ToSql;
 
 use super::{
     columns::Value,
@@ -111,11 +111,9 @@ fn outcome_of(
     written: Option<Result<u64, tokio_postgres::Error>>,
     client: Connection,
 ) -> Result<bool, Failed> {
-    match written {
-        Some(written) => written.map(|rows| rows == 1).map_err(|error| outcome::of_write(&error)),
-        None => {
-            drop(Connection::take(client));
-            Err(Failed::Unknown)
-        }
-    }
+    let Some(written) = written else {
+        drop(Connection::take(client));
+        return Err(Failed::Unknown);
+    };
+    written.map(|rows| rows == 1).map_err(|error| outcome::of_write(&error))
 }

@@ -9,15 +9,15 @@ use super::{
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 #[ignore = "needs PostgreSQL: tests/postgres.sh"]
 async fn a_store_that_is_copied_is_nobodys_and_cannot_be_opened_meanwhile() {
-    let hold = async || HeldDatabase::open(&options("held"), Arc::new(Still), &Seven).await;
+    let open_alone = async || HeldDatabase::open(&options("held"), Arc::new(Still), &Seven).await;
     let first = empty("held").await;
-    assert!(matches!(hold().await.map(drop), Err(OpenError::InUse)));
+    assert!(matches!(open_alone().await.map(drop), Err(OpenError::InUse)));
     first.close();
     let stranger = stranger().await;
     let held = loop {
         let gone = "UPDATE held.jeton_instances SET seen_at = now() - interval '1 hour'";
         stranger.batch_execute(gone).await.expect("nobody is there");
-        match hold().await {
+        match open_alone().await {
             Ok(held) => break held,
             Err(error) => assert!(matches!(error, OpenError::InUse), "{error}"),
         }
