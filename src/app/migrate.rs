@@ -6,10 +6,11 @@ use thiserror::Error;
 use tokio::time::Instant;
 
 use super::{SystemClock, SystemEntropy, access::replaceable};
+pub use crate::store::Copied;
 use crate::{
     domain::key_ring::KeyId,
     store::{
-        Copied, CopyError, Engine, ReadError, Store as _, copy,
+        CopyError, Engine, ReadError, Store as _, copy,
         postgres::{self, FreshDatabase, HeldDatabase, PostgresOptions},
         sled::{self, Failure, FreshError, FreshStore, SledOptions, SledStore},
     },
@@ -99,9 +100,9 @@ pub async fn migrate_back(
     if let Some(exposure) = replaceable("the data directory", to) {
         return Err(MigrateError::Exposed(format!("{exposure}: {}", exposure.remedy())));
     }
-    let held = HeldDatabase::open(from, Arc::new(SystemClock), &SystemEntropy).await?;
     let fresh = FreshStore::begin(to, &SystemEntropy)?;
     let filled = async {
+        let held = HeldDatabase::open(from, Arc::new(SystemClock), &SystemEntropy).await?;
         let filled =
             fill(&held.store().clone().into(), &fresh.store().clone().into(), watch).await?;
         held.release().await?;

@@ -60,7 +60,7 @@ pub use self::{
 #[cfg(feature = "postgres")]
 pub use self::{
     database::database,
-    migrate::{MigrateError, Migration, migrate, migrate_back},
+    migrate::{Copied, MigrateError, Migration, migrate, migrate_back},
 };
 pub use crate::{
     domain::{

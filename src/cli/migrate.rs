@@ -12,7 +12,6 @@ use crate::{
     app,
     config::{Overrides, ProcessEnvironment, Settings, StoreSettings},
     domain::secret::Secret,
-    store::{Copied, postgres::PostgresOptions},
 };
 
 /// Moves a store to a database or back, with everything that lives in it. Stop the servers first:
@@ -56,13 +55,21 @@ fn place(text: &str) -> Result<Place, &'static str> {
 
 impl Migrate {
     pub(super) async fn run(self) -> Result<(), CliError> {
+        let overrides = self.overrides;
+        // The database at this URL, or at that of the settings.
+        let database = |url: Option<Secret>| {
+            let overrides = overrides.with(&StoreSettings::url(), url);
+            let settings = Settings::load(None, &overrides, &ProcessEnvironment)?.settings;
+            let refused = "name the database: its URL as the place, or JETON_STORE_URL";
+            app::database(&settings.store).ok_or(CliError::Usage(refused))
+        };
         let moved = match [self.from, self.to] {
             [Place::Directory(from), Place::Database(to)] => {
-                let to = database(self.overrides, to)?;
+                let to = database(to)?;
                 app::migrate(&from, &to, tell).await?
             }
             [Place::Database(from), Place::Directory(to)] => {
-                let from = database(self.overrides, from)?;
+                let from = database(from)?;
                 app::migrate_back(&from, &to, tell).await?
             }
             _ => {
@@ -87,16 +94,8 @@ impl Migrate {
     }
 }
 
-/// Returns the database at this URL, or at that of the settings.
-fn database(overrides: Overrides, url: Option<Secret>) -> Result<PostgresOptions, CliError> {
-    let overrides = overrides.with(&StoreSettings::url(), url);
-    let settings = Settings::load(None, &overrides, &ProcessEnvironment)?.settings;
-    app::database(&settings.store)
-        .ok_or(CliError::Usage("name the database: its URL as the place, or JETON_STORE_URL"))
-}
-
 /// Says how far it is.
-fn tell(copied: Copied) {
+fn tell(copied: app::Copied) {
     output::note(&format!(
         "copied so far: {} clients, {} users, {} grants",
         copied.clients, copied.users, copied.grants

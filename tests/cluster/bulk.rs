@@ -50,7 +50,7 @@ async fn starts(database: &str, users: usize, distance: Duration) {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 #[ignore = "needs PostgreSQL: tests/postgres.sh"]
 async fn an_instance_with_hundreds_of_declared_users_starts_and_says_how_far_it_is() {
-    starts("many_declared", 300, FAR).await;
+    starts("many_declared", 300, FARTHER).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -64,7 +64,7 @@ async fn what_its_own_queue_keeps_from_being_written_is_written_later() {
 async fn hundreds_of_users_are_moved_and_it_is_told_how_far_that_is() {
     let home = Server::start(&with_users(300)).await.stop().await;
     let database = Database::shared("many_moved");
-    let way = far(&database, FAR).await;
+    let way = far(&database, FARTHER).await;
     let (from, to) = (format!("sled:{}", text(&home.data())), database.url_at(way.address()));
     let mut migrate = jeton(&home, &["migrate", "--from", &from, "--to", &to]);
     let moved = spawn_blocking(move || migrate.output()).await.expect("it ended");

@@ -15,12 +15,12 @@ use tokio::{
 use super::{
     clock::DatabaseClock,
     connections::{Connection, Connections, rows},
+    feed,
     follower::{End, Follower},
     instance::Instance,
     notices::Notices,
     outcome,
     readiness::Readiness,
-    schema,
     session::Server,
 };
 use crate::{
@@ -285,7 +285,7 @@ impl Passing {
             (id, end)
         } else {
             tracing::error!("the database has lost commits: all caches of answers begin again");
-            let (id, head) = schema::begin_feed(connection, id, own).await?;
+            let (id, head) = feed::begin_feed(connection, id, own).await?;
             (id, End { head, event: None, ..end })
         };
         if id != own {

@@ -34,6 +34,7 @@
 
 use deadpool_postgres::{GenericClient, Transaction};
 use futures_util::future::try_join;
+use sha2::{Digest as _, Sha256};
 use tokio::time::timeout;
 use tokio_postgres::{Row, types::ToSql};
 
@@ -44,7 +45,7 @@ use super::{
 };
 use crate::{
     domain::change::Change,
-    store::{FeedError, ReadError, Sequence, WriteError},
+    store::{FeedError, ReadError, Sequence, StoreId, WriteError},
 };
 
 /// Adds an event with the next number, as older releases do it. The feed's row is locked until the
@@ -152,4 +153,35 @@ async fn move_edge(
         return Err(Failed::Unknown);
     };
     moved.map_err(|error: tokio_postgres::Error| outcome::of_write(&error))
+}
+
+/// Distance by which the head moves when a feed replaces another: beyond all lost events. Of two
+/// positions that of the newer feed is thus the greater one, even for readers that do not compare
+/// ids.
+const FEEDS_APART: i64 = 1 << 32;
+
+/// Replaces the feed of the store `old` with another one, and returns the store's new id and head.
+/// The id depends on `known`, the id of the feed before.
+///
+/// # Errors
+/// Returns `Unavailable` also if another instance came first: the next barrier finds its feed.
+pub(super) async fn begin_feed(
+    connection: &Connection,
+    old: StoreId,
+    known: StoreId,
+) -> Result<(StoreId, Sequence), ReadError> {
+    let mut id = StoreId::default();
+    let mut new = Sha256::new();
+    new.update(known);
+    new.update(connection.server.to_bytes());
+    id.copy_from_slice(&new.finalize()[..known.len()]);
+    let sql = "WITH renewed AS (UPDATE jeton_store SET id = $2 WHERE id = $1 RETURNING id)
+               UPDATE jeton_feed SET head = head + $3, trimmed = head + $3 FROM renewed
+               WHERE jeton_feed.single RETURNING head";
+    let (old, new) = (old.as_slice(), id.as_slice());
+    let begun = rows(connection, sql, &[&old, &new, &FEEDS_APART]).await?;
+    let head: i64 =
+        begun.first().ok_or(ReadError::Unavailable)?.try_get(0).map_err(|_| ReadError::Corrupt)?;
+    let head = u64::try_from(head).map_err(|_| ReadError::Corrupt)?;
+    Ok((id, Sequence(head)))
 }

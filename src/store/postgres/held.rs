@@ -32,12 +32,15 @@ impl HeldDatabase {
     ) -> Result<Self, OpenError> {
         let connections = Connections::to(options)?;
         let connection = schema::connection(&connections).await?;
-        let there = look::is_there(&connection, "jeton_store").await?;
-        drop(connection);
-        connections.close();
-        if !there {
+        if !look::is_there(&connection, "jeton_store").await? {
             return Err(OpenError::NoStore);
         }
+        // An opening leaves a mark of its own, which the next attempt would take for a server's.
+        if connection.query_opt(schema::OTHERS, &[&0_i64]).await?.is_some() {
+            return Err(OpenError::InUse);
+        }
+        drop(connection);
+        connections.close();
         let store = PostgresStore::open(options, own_clock, entropy).await?;
         let held = schema::connection(&store.database.connections).await?;
         held.batch_execute(HOLD).await?;

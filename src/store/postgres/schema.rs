@@ -4,16 +4,15 @@ use std::error::Error;
 
 use deadpool::managed::PoolError;
 use deadpool_postgres::Transaction;
-use sha2::{Digest as _, Sha256};
 use tokio_postgres::error::SqlState;
 
 use super::{
     OpenError,
-    connections::{Connection, Connections, rows},
+    connections::{Connection, Connections},
     outcome::told,
     succession::Succession,
 };
-use crate::store::{ReadError, Sequence, StoreId};
+use crate::store::StoreId;
 
 /// Migrations from each version to the next. Each can be interrupted and run again.
 pub(super) const STEPS: [&str; 4] = [
@@ -181,37 +180,6 @@ async fn attempt(
     let (id, filling) = (readable(row.try_get(1)?), row.try_get(3)?);
     let succession = Succession::default();
     Ok(id.map(|id| Identity { id, opening, filling, beside_older, succession }))
-}
-
-/// Distance by which the head moves when a feed replaces another: beyond all lost events. Of two
-/// positions that of the newer feed is thus the greater one, even for readers that do not compare
-/// ids.
-const FEEDS_APART: i64 = 1 << 32;
-
-/// Replaces the feed of the store `old` with another one, and returns the store's new id and head.
-/// The id depends on `known`, the id of the feed before.
-///
-/// # Errors
-/// Returns `Unavailable` also if another instance came first: the next barrier finds its feed.
-pub(super) async fn begin_feed(
-    connection: &Connection,
-    old: StoreId,
-    known: StoreId,
-) -> Result<(StoreId, Sequence), ReadError> {
-    let mut id = StoreId::default();
-    let mut new = Sha256::new();
-    new.update(known);
-    new.update(connection.server.to_bytes());
-    id.copy_from_slice(&new.finalize()[..known.len()]);
-    let sql = "WITH renewed AS (UPDATE jeton_store SET id = $2 WHERE id = $1 RETURNING id)
-               UPDATE jeton_feed SET head = head + $3, trimmed = head + $3 FROM renewed
-               WHERE jeton_feed.single RETURNING head";
-    let (old, new) = (old.as_slice(), id.as_slice());
-    let begun = rows(connection, sql, &[&old, &new, &FEEDS_APART]).await?;
-    let head: i64 =
-        begun.first().ok_or(ReadError::Unavailable)?.try_get(0).map_err(|_| ReadError::Corrupt)?;
-    let head = u64::try_from(head).map_err(|_| ReadError::Corrupt)?;
-    Ok((id, Sequence(head)))
 }
 
 /// Merges the grants of instances that were not seen for a week into one row.

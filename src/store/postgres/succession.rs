@@ -7,7 +7,7 @@
 use tokio_postgres::error::SqlState;
 
 use super::{
-    connections::Connection, outcome::told, schema, session::Server, weakness::warn_of_weaknesses,
+    connections::Connection, feed, outcome::told, session::Server, weakness::warn_of_weaknesses,
 };
 use crate::store::{ReadError, StoreId};
 
@@ -63,7 +63,7 @@ impl Succession {
                      commits it lacks, revocations too. All caches of answers begin again; end what \
                      must not live on"
                 );
-                match schema::begin_feed(connection, id, id).await {
+                match feed::begin_feed(connection, id, id).await {
                     Ok((new, _)) => begun = Some(new),
                     // Another instance came first, or the next look finds it as it is.
                     Err(ReadError::Unavailable | ReadError::Corrupt) => return Ok(None),

@@ -12,6 +12,7 @@ use tokio::time::{Instant, timeout};
 use super::{
     FreshDatabase, HeldDatabase, OpenError, PostgresOptions, PostgresStore, TlsOptions,
     cache::{Cache, Freshness},
+    feed,
     follower::{Caches, End, Follower},
     notices::Notices,
     schema,
@@ -208,9 +209,9 @@ async fn a_feed_that_takes_anothers_place_begins_far_beyond_it_and_once() {
     store.clients().write(Write::Insert(client(1))).await.expect("an event");
     let (old, end) = (store.id(), store.head().await.expect("a head"));
     let connection = store.database.connections.get().await.expect("a connection");
-    let (id, head) = schema::begin_feed(&connection, old, old).await.expect("another feed");
+    let (id, head) = feed::begin_feed(&connection, old, old).await.expect("another feed");
     assert!(id != old && head > Sequence(end.0 + u64::from(u32::MAX)), "{head:?} after {end:?}");
-    let again = schema::begin_feed(&connection, old, old).await;
+    let again = feed::begin_feed(&connection, old, old).await;
     assert_eq!(again, Err(ReadError::Unavailable), "another instance came first");
     for store in [&store, &other] {
         assert_eq!((store.head().await, store.id()), (Ok(head), id));

@@ -10,6 +10,9 @@ use super::{
 #[ignore = "needs PostgreSQL: tests/postgres.sh"]
 async fn a_store_that_is_copied_is_nobodys_and_cannot_be_opened_meanwhile() {
     let open_alone = async || HeldDatabase::open(&options("held"), Arc::new(Still), &Seven).await;
+    let nothing = "DROP SCHEMA IF EXISTS held CASCADE; CREATE SCHEMA held";
+    stranger().await.batch_execute(nothing).await.expect("an empty schema");
+    assert!(matches!(open_alone().await.map(drop), Err(OpenError::NoStore)));
     let first = empty("held").await;
     assert!(matches!(open_alone().await.map(drop), Err(OpenError::InUse)));
     first.close();
