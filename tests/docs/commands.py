@@ -39,7 +39,7 @@ from pathlib import Path
 TOP = Path(__file__).resolve().parents[2]
 PAGES = ["README.md", "CONTRIBUTING.md", "CHANGELOG.md", "docs/*.md", "tests/http/README.md"]
 SHELL = {"sh", "console"}
-CODE = {"rust", "go", "python"}
+CODE = {"go", "nginx", "python", "rust", "yaml"}
 FOR_PEOPLE = {"mermaid", "text"}
 # A page's commands take some seconds, and on a busy machine a minute. After this they hang.
 PAGE_LIMIT = 300
@@ -254,7 +254,8 @@ def check_settings(block: Block, jeton: Path, scratch: Path) -> str | None:
     path = scratch / f"{block.line}.toml"
     path.write_text(block.text)
     path.chmod(0o600)
-    environment = {**os.environ, "ORDERS_SECRET": "a secret of orders"}
+    secrets = {"ORDERS_SECRET": "a secret of orders", "SHOP_SECRET": "a secret of the shop"}
+    environment = {**os.environ, **secrets}
     command = [jeton, "check", "--config", path]
     done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=20)
     return (
