@@ -27,7 +27,7 @@ insist() {
 insist tests/docs/failing.md 'tests/docs/failing.md:3: exit code 2'
 insist tests/docs/faulty.md "\
 tests/docs/faulty.md:28: not run: because
-tests/docs/faulty.md:5: unknown language 'ini', and no reason why it is not run
+tests/docs/faulty.md:5: unknown language 'yaml', and no reason why it is not run
 tests/docs/faulty.md:9: settings that are refused
 tests/docs/faulty.md:14: Expecting value: line 1 column 8 (char 7)
 tests/docs/faulty.md:18: no <!-- from: FILE --> says what it is a part of

@@ -8,7 +8,7 @@ Every fenced block of README.md, CONTRIBUTING.md, CHANGELOG.md, docs/ and tests/
   scratch directory. In a `console` block what follows a command is compared with what it says; `…`
   stands for anything without a space.
 * `toml` is settings, which `jeton check` must take. `json` must be JSON.
-* Blocks of code are a part of the file that `<!-- from: FILE -->` above them names.
+* Blocks of code, and others that say so, are a part of the file that `<!-- from: FILE -->` above them names.
 * `<!-- not run: REASON -->` above a block leaves it out, and says why. TOML must still be TOML.
 * `<!-- first: COMMANDS -->` above a block is run before it: what a reader has done by then.
 * `mermaid` and `text` are for people.
@@ -39,7 +39,7 @@ from pathlib import Path
 TOP = Path(__file__).resolve().parents[2]
 PAGES = ["README.md", "CONTRIBUTING.md", "CHANGELOG.md", "docs/*.md", "tests/http/README.md"]
 SHELL = {"sh", "console"}
-CODE = {"go", "nginx", "python", "rust", "yaml"}
+CODE = {"rust", "go", "python"}
 FOR_PEOPLE = {"mermaid", "text"}
 # A page's commands take some seconds, and on a busy machine a minute. After this they hang.
 PAGE_LIMIT = 300
@@ -280,7 +280,7 @@ def look(block: Block, jeton: Path, scratch: Path) -> str | None:
                 json.loads(block.text)
             except json.JSONDecodeError as error:
                 return f"{block.place}: {error}"
-        case language if language in CODE:
+        case language if language in CODE or "from" in marks:
             if "from" not in marks:
                 return f"{block.place}: no <!-- from: FILE --> says what it is a part of"
             if not is_part(block.text, (TOP / marks["from"]).read_text()):
