@@ -31,7 +31,7 @@ print("{}/package/{}-{}.crate".format(found["target_directory"], package["name"]
     printf 'crate: %s bytes, of %s at most\n' "$bytes" "$most_crate_bytes"
     ((bytes <= most_crate_bytes))
     # Nothing of the tests, and no file of somebody's that lay about.
-    if tar --list --file "$crate" | grep --extended-regexp '/(tests|docs|deploy|target)/'; then return 1; fi
+    if tar --list --file "$crate" | grep --extended-regexp '^[^/]+/(tests|docs|deploy|target)/'; then return 1; fi
 }
 
 check_install() {
