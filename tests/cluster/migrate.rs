@@ -1,7 +1,8 @@
-//! A store moves from its directory into a database, and nobody has to log in again.
+//! A store moves from its directory into a database or back, and nobody has to log in again.
 
 use std::process::Stdio;
 
+use jeton::proto::v1::{IssueTokenResponse, RefreshTokenResponse};
 use tokio::task::JoinSet;
 
 use crate::{
@@ -17,17 +18,46 @@ use crate::{
     fleet::start_at,
 };
 
+/// Grants of before a move: one as it was issued, one that was refreshed, one that has ended.
+struct Before {
+    kept: IssueTokenResponse,
+    refreshed: IssueTokenResponse,
+    pair: RefreshTokenResponse,
+    ended: IssueTokenResponse,
+}
+
+impl Before {
+    /// Makes them, and a user.
+    async fn made_at(server: &Server) -> Self {
+        Admin::of(server).await.create_user("carol").await.expect("a user");
+        let shop = server.caller("shop").await;
+        let (kept, refreshed, ended) =
+            (shop.log_in().await, shop.log_in().await, shop.log_in().await);
+        let pair = shop.refresh(&refreshed.refresh_token).await.expect("a pair");
+        shop.revoke(&ended.access_token).await.expect("revoked");
+        Self { kept, refreshed, pair, ended }
+    }
+
+    /// All of it is there at another server, and the retry too, but what had ended.
+    async fn lives_at(&self, moved: &Server) {
+        let shop = moved.caller("shop").await;
+        assert!(shop.is_active(&self.kept.access_token).await);
+        assert!(shop.is_active(&self.pair.access_token).await);
+        assert!(!shop.is_active(&self.ended.access_token).await);
+        let again = shop.refresh(&self.refreshed.refresh_token).await.expect("the same pair");
+        assert_eq!(again.refresh_token, self.pair.refresh_token);
+        shop.refresh(&self.kept.refresh_token).await.expect("a pair");
+        Admin::of(moved).await.user("carol").await.expect("the user");
+    }
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 #[ignore = "needs PostgreSQL: tests/postgres.sh"]
 async fn what_lived_in_the_directory_lives_in_the_database_and_what_had_ended_does_not() {
     let database = Database::shared("moving");
     let settings = with_admin();
     let server = Server::start(&settings).await;
-    Admin::of(&server).await.create_user("carol").await.expect("a user");
-    let shop = server.caller("shop").await;
-    let (kept, refreshed, ended) = (shop.log_in().await, shop.log_in().await, shop.log_in().await);
-    let pair = shop.refresh(&refreshed.refresh_token).await.expect("a pair");
-    shop.revoke(&ended.access_token).await.expect("revoked");
+    let before = Before::made_at(&server).await;
 
     let data = server.home().data();
     let from = format!("sled:{}", text(&data));
@@ -41,14 +71,7 @@ async fn what_lived_in_the_directory_lives_in_the_database_and_what_had_ended_do
     assert!(said.contains("holds a store already"), "{said}");
 
     let moved = start_at(&database, home, &settings).await;
-    let shop = moved.caller("shop").await;
-    assert!(shop.is_active(&kept.access_token).await);
-    assert!(shop.is_active(&pair.access_token).await);
-    assert!(!shop.is_active(&ended.access_token).await);
-    let again = shop.refresh(&refreshed.refresh_token).await.expect("the same pair");
-    assert_eq!(again.refresh_token, pair.refresh_token);
-    shop.refresh(&kept.refresh_token).await.expect("a pair");
-    Admin::of(&moved).await.user("carol").await.expect("the user");
+    before.lives_at(&moved).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -69,11 +92,7 @@ async fn what_lived_in_the_database_lives_in_a_directory_and_what_had_ended_does
     let database = Database::shared("moving_back");
     let settings = with_admin();
     let server = start_at(&database, Home::new(), &settings).await;
-    Admin::of(&server).await.create_user("carol").await.expect("a user");
-    let shop = server.caller("shop").await;
-    let (kept, refreshed, ended) = (shop.log_in().await, shop.log_in().await, shop.log_in().await);
-    let pair = shop.refresh(&refreshed.refresh_token).await.expect("a pair");
-    shop.revoke(&ended.access_token).await.expect("revoked");
+    let before = Before::made_at(&server).await;
 
     let to = format!("sled:{}", text(&server.home().data()));
     let arguments = ["migrate", "--from", database.url(), "--to", &to];
@@ -93,14 +112,7 @@ async fn what_lived_in_the_database_lives_in_a_directory_and_what_had_ended_does
     assert!(said.contains("the directory is not empty"), "{said}");
 
     let moved = Server::start_with(home, &settings, &[]).await;
-    let shop = moved.caller("shop").await;
-    assert!(shop.is_active(&kept.access_token).await);
-    assert!(shop.is_active(&pair.access_token).await);
-    assert!(!shop.is_active(&ended.access_token).await);
-    let again = shop.refresh(&refreshed.refresh_token).await.expect("the same pair");
-    assert_eq!(again.refresh_token, pair.refresh_token);
-    shop.refresh(&kept.refresh_token).await.expect("a pair");
-    Admin::of(&moved).await.user("carol").await.expect("the user");
+    before.lives_at(&moved).await;
     moved.stop().await;
 }
 
