@@ -103,7 +103,7 @@ pub struct Caller {
     client: Stored<Client>,
     /// The person that it speaks for, in administration alone.
     person: Option<ActingPerson>,
-    /// The certificate of its connection, whatever it authenticates by.
+    /// The certificate of its connection, also if it authenticates in another way.
     certificate: Option<PeerCertificate>,
     /// Noted before anything was read for the caller.
     position: Sequence,

@@ -172,7 +172,7 @@ impl Validator {
         held(self.validate_of_any_holder(token).await?, peer)
     }
 
-    /// Returns the claims of `token`, whoever shows it: the caller compares [`Claims::confirmation`] itself.
+    /// Returns the claims of `token` without a look at its holder: the caller compares [`Claims::confirmation`].
     ///
     /// # Errors
     /// Returns a [`Refusal`] if the token is not accepted.

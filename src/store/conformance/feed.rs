@@ -102,7 +102,7 @@ fn changing(number: u8, round: u64) -> User {
     }
 }
 
-/// Changes a user in rounds at one store. Whoever asks another one after the answer is told of it.
+/// Changes a user in rounds at one store. After each answer another store has the change in its feed.
 async fn change_in_rounds<S: Store>(number: u8, store: S, other: S) {
     let mut version = None;
     for round in 1..=ROUNDS {
@@ -116,7 +116,10 @@ async fn change_in_rounds<S: Store>(number: u8, store: S, other: S) {
         version = Some(store.users().write(write).await.expect("a write"));
         let told = other.changes(before, usize::from(u16::MAX)).await.expect("the events");
         let own = |change: &Change| matches!(change, Change::UserChanged(change) if change.user_id == id && change.time == time);
-        assert!(told.iter().any(|(_, change)| own(change)), "{number} in round {round} is told of");
+        assert!(
+            told.iter().any(|(_, change)| own(change)),
+            "the feed has {number} in round {round}"
+        );
     }
 }
 

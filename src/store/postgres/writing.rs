@@ -1,4 +1,4 @@
-//! One write as the database sees it, whatever its record: a statement, its parameters, its event.
+//! One write of a record of any type: its statement, its parameters, its event.
 
 use tokio::time::timeout;
 use tokio_postgres::types::ToSql;
