@@ -235,6 +235,7 @@ fn agent_fields(status: v1::GetAgentStatusResponse) -> Fields {
     fields.add("check", known(status.check_address));
     fields.add("ops", known(status.ops_address));
     fields.add("issues_tokens", status.issues_tokens);
+    fields.add("exchange_to", known(status.exchange_to.join(" ")));
     fields.add("proven", status.proven);
     fields.add("staleness", time::duration(status.staleness.map(whole_millis)));
     fields.add("max_staleness", time::duration(status.max_staleness));

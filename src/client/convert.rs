@@ -50,7 +50,7 @@ impl From<v1::AncestorGrant> for AncestorGrant {
 }
 
 /// Returns `None` for a time before 1970 or an invalid one, which the service never sends.
-fn time(timestamp: &Timestamp) -> Option<SystemTime> {
+pub(super) fn time(timestamp: &Timestamp) -> Option<SystemTime> {
     let seconds = timestamp.seconds.try_into().ok()?;
     let nanos = timestamp.nanos.try_into().ok()?;
     UNIX_EPOCH.checked_add(Duration::from_secs(seconds) + Duration::from_nanos(nanos))

@@ -15,7 +15,9 @@ mod connection;
 mod convert;
 mod error;
 mod exchange_grant;
+mod exchanged_tokens;
 mod exchanger;
+mod kept_tokens;
 pub mod layer;
 mod own_token;
 mod retry;
@@ -28,7 +30,8 @@ pub use self::{
     basic::{Basic, with_basic},
     connection::{Admin, administer, connect, endpoint},
     error::Error,
-    exchanger::{Exchanger, NotExchanged},
+    exchanged_tokens::{ExchangedTokens, NotExchanged},
+    exchanger::Exchanger,
     own_token::{Issue, IssuedToken, OwnToken},
     retry::Limits,
     token_client::{Credentials, TokenClient},

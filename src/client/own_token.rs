@@ -3,7 +3,7 @@
 use std::{
     fmt,
     sync::{Arc, PoisonError, RwLock},
-    time::Duration,
+    time::{Duration, SystemTime},
 };
 
 use futures_util::future::BoxFuture;
@@ -13,7 +13,7 @@ use tokio::{
 };
 use tonic::metadata::{Ascii, MetadataValue};
 
-use super::Error;
+use super::{Error, convert::time};
 use crate::proto::v1::{
     ClientCredentialsGrant, IssueTokenRequest, IssueTokenResponse, issue_token_request::Grant,
 };
@@ -24,6 +24,8 @@ const AUDIENCE: &str = "jeton";
 const FAILURE: Duration = Duration::from_millis(500);
 /// Maximum of that time if the server requests a longer wait.
 const LONGEST_FAILURE: Duration = Duration::from_secs(30);
+/// Precision of the times that signed tokens state.
+const PRECISION: Duration = Duration::from_secs(1);
 
 /// A client's own access token, by default valid only at the token service. It is issued by client
 /// credentials at its first use, and renewed, once for all callers, when 70 to 80 % of its lifetime has
@@ -36,6 +38,8 @@ struct Inner {
     issue: Issue,
     /// The request, without its id and credentials.
     request: IssueTokenRequest,
+    /// Latest end of any token, by the server's clock, if one is known: a token that ends then is not renewed.
+    latest: Option<SystemTime>,
     held: RwLock<Held>,
     /// Lock of the task that renews the token.
     renewing: Mutex<()>,
@@ -72,6 +76,22 @@ impl IssuedToken {
         &self.response.access_token
     }
 
+    /// Returns the time for which it is good, rounded down to seconds, but at least one.
+    pub fn expires_in(&self) -> Duration {
+        let left = self.end.saturating_duration_since(Instant::now()).as_secs();
+        Duration::from_secs(left.max(1))
+    }
+
+    /// Returns its scopes.
+    pub fn scopes(&self) -> &[String] {
+        &self.response.scopes
+    }
+
+    /// Returns its type (RFC 8693 §3) if it came of an exchange, and an empty text otherwise.
+    pub fn issued_token_type(&self) -> &str {
+        &self.response.issued_token_type
+    }
+
     /// Returns the value of `authorization`.
     pub(super) fn header(&self) -> Header {
         self.header.clone()
@@ -81,8 +101,7 @@ impl IssuedToken {
 /// The server's response with the lifetime that is left.
 impl From<Arc<IssuedToken>> for IssueTokenResponse {
     fn from(issued: Arc<IssuedToken>) -> Self {
-        let left = issued.end.saturating_duration_since(Instant::now()).as_secs();
-        let expires_in = i64::try_from(left).unwrap_or(i64::MAX).max(1);
+        let expires_in = i64::try_from(issued.expires_in().as_secs()).unwrap_or(i64::MAX);
         Self { expires_in, ..issued.response.clone() }
     }
 }
@@ -110,13 +129,18 @@ impl OwnToken {
             scopes,
             ..IssueTokenRequest::default()
         };
-        Self::of_request(request, issue)
+        Self::of_request(request, None, issue)
     }
 
-    /// As [`Self::issued_by`], by a request that may have any grant.
-    pub(super) fn of_request(request: IssueTokenRequest, issue: Issue) -> Self {
+    /// As [`Self::issued_by`], by a request that may have any grant. None of its tokens ends after `latest`, by
+    /// the server's clock: one that ends then is not renewed.
+    pub(super) fn of_request(
+        request: IssueTokenRequest,
+        latest: Option<SystemTime>,
+        issue: Issue,
+    ) -> Self {
         let (held, renewing) = (RwLock::default(), Mutex::default());
-        Self(Arc::new(Inner { issue, request, held, renewing }))
+        Self(Arc::new(Inner { issue, request, latest, held, renewing }))
     }
 
     /// Returns the value of `authorization`.
@@ -152,6 +176,11 @@ impl OwnToken {
             Held::Token { issued, .. } => issued.end.checked_duration_since(Instant::now()),
             Held::Failure { .. } | Held::Nothing => None,
         }
+    }
+
+    /// Returns `true` if it had a token, which has ended.
+    pub(super) fn has_ended(&self) -> bool {
+        matches!(self.held(), Held::Token { issued, .. } if issued.end <= Instant::now())
     }
 
     /// Stops using this token: the server refused it.
@@ -196,6 +225,12 @@ impl OwnToken {
         }
     }
 
+    /// Returns `true` if no token ends later than this one.
+    fn is_last(&self, response: &IssueTokenResponse) -> bool {
+        let end = response.expire_time.as_ref().and_then(time);
+        self.0.latest.zip(end).is_some_and(|(latest, end)| end + PRECISION >= latest)
+    }
+
     async fn issue(&self, _turn: MutexGuard<'_, ()>) -> Result<Arc<IssuedToken>, Error> {
         let request = IssueTokenRequest { request_id: request_id(), ..self.0.request.clone() };
         let sent = Instant::now();
@@ -205,8 +240,13 @@ impl OwnToken {
             Ok(response) => {
                 let life = Duration::from_secs(response.expires_in.try_into().unwrap_or_default());
                 let header = bearer(&response.access_token)?;
-                let renew = sent + life.mul_f64(0.7 + 0.1 * fastrand::f64());
-                let issued = Arc::new(IssuedToken { response, header, end: sent + life });
+                let end = sent + life;
+                let renew = if self.is_last(&response) {
+                    end
+                } else {
+                    sent + life.mul_f64(0.7 + 0.1 * fastrand::f64())
+                };
+                let issued = Arc::new(IssuedToken { response, header, end });
                 *held = Held::Token { issued: Arc::clone(&issued), renew };
                 Ok(issued)
             }

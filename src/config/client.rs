@@ -60,11 +60,12 @@ pub struct DeclaredClient {
 
 impl DeclaredClient {
     /// Reads one table. Its place is that of its `id`. Returns `None` if the id is missing or
-    /// invalid.
+    /// invalid. `asks_certificates` is whether the server asks clients for certificates.
     pub(super) fn read(
         fields: &mut Fields<'_, '_>,
         environment: &dyn Environment,
         secrets: &SecretSettings,
+        asks_certificates: bool,
     ) -> Option<Placed<Self>> {
         let id = fields.required("id", "a string", |text| name(text, ClientId::parse_new));
         let secret = credential::read(fields, &SECRET, environment, secret_hash);
@@ -84,6 +85,13 @@ impl DeclaredClient {
         };
         for rule in patch.clone().broken_rules(client_type) {
             refuse(fields, &patch, rule);
+        }
+        if patch.bound_to.flatten().is_some()
+            && !asks_certificates
+            && let Some(at) = fields.place("bound_to")
+        {
+            let problem = "needs tls.client_ca: no client is asked for a certificate, and this one would get no token";
+            fields.fault(at, "bound_to", problem);
         }
 
         let Placed { at, value: id } = id?;

@@ -212,7 +212,11 @@ impl Settings {
 
     fn read(root: &mut Fields<'_, '_>, environment: &dyn Environment) -> Self {
         let serve = root.section("serve", ServeSettings::read_all);
-        let tls = root.section("tls", tls::read);
+        let mut asks_certificates = false;
+        let tls = root.section("tls", |fields| {
+            asks_certificates = fields.spot(&Tls::client_ca()).is_some();
+            tls::read(fields)
+        });
         let plaintext = match &tls {
             Some(_) => Plaintext::Unused,
             None if serve.allow_plaintext => Plaintext::Allowed,
@@ -221,7 +225,7 @@ impl Settings {
         let passwords = root.section("passwords", PasswordSettings::read);
         let users = read_users(root, environment, passwords.rules);
         let secrets = root.section("secrets", SecretSettings::read);
-        let clients = read_clients(root, environment, &secrets);
+        let clients = read_clients(root, environment, &secrets, asks_certificates);
         let http = root.section("http", |fields| HttpSettings::read(fields, plaintext));
         let issuers = read_issuers(root, &http);
         warn_of_unused(root.report(), &clients, &issuers, http.issuer.is_some());
@@ -313,10 +317,12 @@ fn read_clients(
     root: &mut Fields<'_, '_>,
     environment: &dyn Environment,
     secrets: &SecretSettings,
+    asks_certificates: bool,
 ) -> Vec<DeclaredClient> {
     let mut taken = BTreeMap::new();
     root.records("client", |fields| {
-        let Placed { at, value: client } = DeclaredClient::read(fields, environment, secrets)?;
+        let client = DeclaredClient::read(fields, environment, secrets, asks_certificates)?;
+        let Placed { at, value: client } = client;
         refuse_twice(fields, "id", &mut taken, Placed { at, value: client.id.clone() });
         Some(client)
     })

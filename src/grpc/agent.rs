@@ -1,6 +1,6 @@
 //! An agent's services: the calls that introspect, and Envoy's, from its memory.
 
-use std::{pin::Pin, sync::Arc, time::Duration};
+use std::{pin::Pin, sync::Arc};
 
 use futures_util::{StreamExt as _, stream};
 use http::header::AUTHORIZATION;
@@ -20,13 +20,14 @@ use crate::{
         certificate_text,
     },
     domain::{
-        audience::Audience, cause::Cause, error::Error, reason::Reason, scopes::Scopes,
+        audience::Audience, error::Error, reason::Reason, scopes::Scopes, secret::Secret,
         token::TokenKind,
     },
     proto::{
         envoy::service::auth::v3::CheckRequest,
         v1::{self, issue_token_request::Grant, token_service_server::TokenService},
     },
+    service::TokenExchange,
 };
 
 /// Answer to calls that only a server serves.
@@ -35,17 +36,30 @@ const ELSEWHERE: &str =
 /// Questions of one batch that are under way at a time.
 const MOST_TOGETHER: usize = 64;
 
-/// A source of access tokens of the agent's own client.
-pub trait OwnTokens {
+/// A source of access tokens that the agent's client gets.
+pub trait AgentTokens {
     /// A token as it was issued.
     type Issued: Into<v1::IssueTokenResponse>;
 
-    /// Returns a token for `audience` and `scopes`; without either the client's registration decides.
+    /// Returns a token of the client's own for `audience` and `scopes`; without either the client's registration
+    /// decides.
     ///
     /// # Errors
     /// See [`NotIssued`].
     fn own_token(
         &self,
+        audience: Audience,
+        scopes: Scopes,
+    ) -> impl Future<Output = Result<Self::Issued, NotIssued>> + Send;
+
+    /// Returns a token with which the client acts for the user of `subject_token` (RFC 8693). Without an audience
+    /// it is for all services that the agent may exchange to, without scopes for all that the client may have.
+    ///
+    /// # Errors
+    /// See [`NotIssued`].
+    fn exchanged_token(
+        &self,
+        subject_token: &Secret,
         audience: Audience,
         scopes: Scopes,
     ) -> impl Future<Output = Result<Self::Issued, NotIssued>> + Send;
@@ -56,15 +70,10 @@ pub trait OwnTokens {
 pub enum NotIssued {
     /// This agent issues none.
     Off,
-    /// The server refused the audience or the scopes, or wants a pause, in these words.
-    Refused(Status),
-    /// Too many kinds of tokens were new: wait.
-    TooMany {
-        /// Time until the next may be.
-        retry_after: Duration,
-    },
-    /// The server is out of reach, or refuses the agent itself.
-    Unavailable,
+    /// The server refused it, or wants a pause, in these words.
+    Relayed(Status),
+    /// The agent refuses it, or the server is out of reach.
+    Refused(Error),
 }
 
 /// The services of an agent over what it knows. Everybody who may connect may ask.
@@ -115,17 +124,52 @@ impl<K: Introspector> AgentServices<K> {
     }
 }
 
-/// Returns a request for a token of the agent's client: by client credentials that are the agent's, and with
-/// nothing but audience and scopes. A repeated request gets the same token, with any `request_id`.
-fn narrowed(request: v1::IssueTokenRequest) -> Option<v1::IssueTokenRequest> {
-    let plain = v1::IssueTokenRequest {
-        grant: Some(Grant::ClientCredentials(v1::ClientCredentialsGrant {})),
-        audience: request.audience.clone(),
-        scopes: request.scopes.clone(),
-        request_id: request.request_id.clone(),
-        ..v1::IssueTokenRequest::default()
-    };
-    (request == plain).then_some(request)
+/// A request for a token that an agent can answer.
+struct AskedToken {
+    /// The token of a user to exchange; without one a token of the client's own is asked for.
+    subject_token: Option<Secret>,
+    audience: Audience,
+    scopes: Scopes,
+}
+
+impl AskedToken {
+    /// Reads a request by the agent's own credentials, with nothing but audience and scopes beside the grant. A
+    /// repeated request gets the same token, with any `request_id`.
+    fn read(request: v1::IssueTokenRequest) -> Result<Self, Status> {
+        let plain = v1::IssueTokenRequest {
+            grant: request.grant.clone(),
+            audience: request.audience.clone(),
+            scopes: request.scopes.clone(),
+            request_id: request.request_id.clone(),
+            ..v1::IssueTokenRequest::default()
+        };
+        if request != plain {
+            return Err(elsewhere());
+        }
+        let subject_token = match request.grant {
+            Some(Grant::ClientCredentials(v1::ClientCredentialsGrant {})) => None,
+            Some(Grant::TokenExchange(shown)) => Some(subject_token(shown)?),
+            _ => return Err(elsewhere()),
+        };
+        let audience = convert::audience(&request.audience).map_err(|error| status(&error))?;
+        let scopes = convert::scopes(&request.scopes).map_err(|error| status(&error))?;
+        // With such a token the service could ask the server as the agent does.
+        if audience.names_jeton() {
+            return Err(status(&Error::InvalidTarget));
+        }
+        Ok(Self { subject_token, audience, scopes })
+    }
+}
+
+/// Reads an exchange without an actor token: the agent acts by its own credentials.
+fn subject_token(shown: v1::TokenExchangeGrant) -> Result<Secret, Status> {
+    let shown = convert::exchange(shown).try_into().map_err(|error| status(&error))?;
+    let TokenExchange { subject_token, actor_token } = shown;
+    match actor_token {
+        Some(_) => Err(elsewhere()),
+        None if subject_token.is_empty() => Err(status(&Error::missing("subject_token"))),
+        None => Ok(subject_token),
+    }
 }
 
 fn elsewhere() -> Status {
@@ -159,7 +203,7 @@ fn ancestor(AncestorGrant { grant_id, client_id }: AncestorGrant) -> v1::Ancesto
 }
 
 #[tonic::async_trait]
-impl<K: Introspector + OwnTokens + Send + Sync + 'static> TokenService for AgentServices<K> {
+impl<K: Introspector + AgentTokens + Send + Sync + 'static> TokenService for AgentServices<K> {
     async fn introspect(
         &self,
         request: Request<v1::IntrospectRequest>,
@@ -184,24 +228,19 @@ impl<K: Introspector + OwnTokens + Send + Sync + 'static> TokenService for Agent
         &self,
         request: Request<v1::IssueTokenRequest>,
     ) -> Result<Response<v1::IssueTokenResponse>, Status> {
-        let authorized = request.metadata().contains_key(AUTHORIZATION.as_str());
-        let Some(asked) = narrowed(request.into_inner()).filter(|_| !authorized) else {
+        if request.metadata().contains_key(AUTHORIZATION.as_str()) {
             return Err(elsewhere());
-        };
-        let audience = convert::audience(&asked.audience).map_err(|error| status(&error))?;
-        let scopes = convert::scopes(&asked.scopes).map_err(|error| status(&error))?;
-        // With such a token the service could ask the server as the agent does.
-        if audience.names_jeton() {
-            return Err(status(&Error::InvalidTarget));
         }
-        let issued = self.0.own_token(audience, scopes).await;
+        let AskedToken { subject_token, audience, scopes } =
+            AskedToken::read(request.into_inner())?;
+        let issued = match subject_token {
+            None => self.0.own_token(audience, scopes).await,
+            Some(shown) => self.0.exchanged_token(&shown, audience, scopes).await,
+        };
         issued.map(|issued| Response::new(issued.into())).map_err(|not_issued| match not_issued {
             NotIssued::Off => elsewhere(),
-            NotIssued::Refused(refusal) => refusal,
-            NotIssued::TooMany { retry_after } => {
-                status(&Error::RateLimited { cause: Cause::Requests, retry_after })
-            }
-            NotIssued::Unavailable => status(&Error::UNAVAILABLE),
+            NotIssued::Relayed(refusal) => refusal,
+            NotIssued::Refused(error) => status(&error),
         })
     }
 

@@ -30,6 +30,8 @@ pub struct AgentState {
     pub ops: String,
     /// Whether it issues tokens of its client.
     pub issues_tokens: bool,
+    /// Services that it exchanges tokens for.
+    pub exchange_to: Vec<String>,
     /// Time since its memory was proven.
     pub staleness: Option<Duration>,
     /// Maximum of that time.
@@ -109,6 +111,7 @@ impl From<AgentState> for GetAgentStatusResponse {
             check_address: state.check,
             ops_address: state.ops,
             issues_tokens: state.issues_tokens,
+            exchange_to: state.exchange_to,
             proven,
             staleness: state.staleness.and_then(|staleness| staleness.try_into().ok()),
             max_staleness: state.max_staleness.try_into().ok(),

@@ -57,7 +57,8 @@ pub(super) fn issue(request: v1::IssueTokenRequest, origin: Origin) -> Result<Is
     })
 }
 
-fn exchange(shown: v1::TokenExchangeGrant) -> ExchangeParameters {
+/// Reads the parameters of an exchange.
+pub(super) fn exchange(shown: v1::TokenExchangeGrant) -> ExchangeParameters {
     let given = |text: String| Some(text).filter(|text| !text.is_empty());
     ExchangeParameters {
         subject_token: Secret::new(shown.subject_token),

@@ -27,7 +27,7 @@ mod token_service;
 mod watch;
 
 pub use self::{
-    agent::{NotIssued, OwnTokens},
+    agent::{AgentTokens, NotIssued},
     agent_status::{AgentState, AnswerCounts, Described, LastError},
     envoy::EnvoyOptions,
     grpc_only::grpc_only,

@@ -7,7 +7,7 @@ use tonic::body::Body;
 use tower::{Service, ServiceBuilder};
 
 use super::{
-    agent::OwnTokens,
+    agent::AgentTokens,
     agent_status::Described,
     answering::{Answering, AnsweringLayer},
     arriving::Arriving,
@@ -80,7 +80,7 @@ impl GrpcServer {
     ///
     /// # Errors
     /// When the services cannot be described.
-    pub async fn serve_agent<K: Doorkeeper + Introspector + OwnTokens + Described>(
+    pub async fn serve_agent<K: Doorkeeper + Introspector + AgentTokens + Described>(
         self,
         known: Arc<K>,
         options: GrpcOptions,

@@ -19,7 +19,7 @@ use tower::Service;
 
 use super::{
     admin::Administration,
-    agent::{AgentServices, OwnTokens},
+    agent::{AgentServices, AgentTokens},
     agent_status::Described,
     envoy::EnvoyAuthorization,
     health::Health,
@@ -99,7 +99,7 @@ pub(super) fn services<S: Store>(
 ///
 /// # Errors
 /// When one of them cannot be described.
-pub(super) fn agent_services<K: Doorkeeper + Introspector + OwnTokens + Described>(
+pub(super) fn agent_services<K: Doorkeeper + Introspector + AgentTokens + Described>(
     known: Arc<K>,
     health: &Health,
     options: GrpcOptions,

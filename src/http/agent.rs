@@ -1,4 +1,4 @@
-//! The introspection endpoint of an agent (RFC 7662), which answers from what it knows.
+//! The endpoints of an agent beside `/check`: introspection (RFC 7662) from what it knows, and tokens.
 
 use std::{
     sync::Arc,
@@ -10,6 +10,7 @@ use http::StatusCode;
 use tokio::time::timeout;
 
 use super::{
+    agent_token::{self, TokenSource},
     answer,
     call::Call,
     check::check_paths,
@@ -17,7 +18,7 @@ use super::{
     introspect::{Active, INACTIVE, expected, names},
     measured::{HttpMetrics, outcome},
     options::BodyLimits,
-    routes::{Endpoint, INTROSPECT, STANDARD},
+    routes::{Endpoint, INTROSPECT, STANDARD, TOKEN},
 };
 use crate::{
     bearer::{Claims, Introspector, NotGood},
@@ -26,7 +27,7 @@ use crate::{
 
 /// Every path of an agent over HTTP.
 pub fn agent_paths() -> impl Iterator<Item = &'static str> {
-    check_paths().chain([INTROSPECT])
+    check_paths().chain([INTROSPECT, TOKEN])
 }
 
 /// Endpoints of an agent beside `/check`.
@@ -41,22 +42,32 @@ pub struct AgentEndpoints<K> {
     pub metrics: HttpMetrics,
 }
 
-impl<K: Introspector + Send + Sync + 'static> AgentEndpoints<K> {
+impl<K: Introspector + TokenSource + Send + Sync + 'static> AgentEndpoints<K> {
     /// The endpoints, without a listener. They ask for no credentials.
     pub fn router(self) -> Router {
         let endpoints = Arc::new(self);
         let mut router = Router::new();
-        for path in [INTROSPECT.to_owned(), format!("{INTROSPECT}/")] {
-            let endpoints = Arc::clone(&endpoints);
-            let respond = async move |request: Request| endpoints.respond(request).await;
-            router = router.route(&path, any(respond));
+        for (path, endpoint) in [(INTROSPECT, Endpoint::Introspect), (TOKEN, Endpoint::Token)] {
+            for path in [path.to_owned(), format!("{path}/")] {
+                let endpoints = Arc::clone(&endpoints);
+                let respond =
+                    async move |request: Request| endpoints.respond(endpoint, request).await;
+                router = router.route(&path, any(respond));
+            }
         }
         router
     }
 
-    async fn respond(&self, request: Request) -> Response {
-        let call = self.metrics.begin(Endpoint::Introspect);
-        let answered = timeout(self.request_timeout, self.introspect(request)).await;
+    async fn respond(&self, endpoint: Endpoint, request: Request) -> Response {
+        let call = self.metrics.begin(endpoint);
+        let answer = async {
+            if endpoint == Endpoint::Token {
+                agent_token::issue(&*self.known, request, self.body).await
+            } else {
+                self.introspect(request).await
+            }
+        };
+        let answered = timeout(self.request_timeout, answer).await;
         let answered = answered.unwrap_or_else(|_| Err(Error::UNAVAILABLE.into()));
         call.end(outcome(&answered));
         answered.unwrap_or_else(|failure| failure.response(STANDARD))

@@ -26,6 +26,13 @@ pub(super) enum Failure {
     Refused(Error),
     /// The service refused it to an administrator, who sees the cause.
     Explained(Error),
+    /// The server behind an agent refused it.
+    Relayed {
+        /// The kind of refusal.
+        error: Error,
+        /// The server's words.
+        text: String,
+    },
     /// There is nothing at this path.
     NotFound,
     /// The path is not for this method.
@@ -89,7 +96,9 @@ impl Failure {
     /// The table's own part for what HTTP itself refuses.
     pub(super) fn status_and_code(&self, statuses: Statuses) -> (StatusCode, &'static str) {
         match self {
-            Self::Refused(error) | Self::Explained(error) => of_error(error, statuses),
+            Self::Refused(error) | Self::Explained(error) | Self::Relayed { error, .. } => {
+                of_error(error, statuses)
+            }
             Self::NotFound => (StatusCode::NOT_FOUND, "invalid_request"),
             Self::Method { .. } => (StatusCode::METHOD_NOT_ALLOWED, "invalid_request"),
             Self::TooLarge { .. } => (StatusCode::PAYLOAD_TOO_LARGE, "invalid_request"),
@@ -113,6 +122,7 @@ impl Failure {
                 format!("internal error, incident {:016x}", incident.0)
             }
             Self::Refused(error) | Self::Explained(error) => error.to_string(),
+            Self::Relayed { text, .. } => text.clone(),
             Self::NotFound => "there is nothing at this path".to_owned(),
             Self::Method { .. } => "the path is not for this method".to_owned(),
             Self::TooLarge { most } => format!("the body must be at most {most} bytes"),
@@ -135,7 +145,9 @@ impl Failure {
 
     fn retry_after(&self) -> Option<Duration> {
         match self {
-            Self::Refused(error) | Self::Explained(error) => error.retry_after(),
+            Self::Refused(error) | Self::Explained(error) | Self::Relayed { error, .. } => {
+                error.retry_after()
+            }
             Self::NotFound
             | Self::Method { .. }
             | Self::TooLarge { .. }
@@ -153,6 +165,7 @@ impl Failure {
             Self::Method { allow } => Some(HeaderValue::from_static(allow)),
             Self::Refused(_)
             | Self::Explained(_)
+            | Self::Relayed { .. }
             | Self::NotFound
             | Self::TooLarge { .. }
             | Self::TooSlow

@@ -85,7 +85,9 @@ impl Default for HttpMetrics {
 pub(super) fn outcome(answered: &Result<Response, Failure>) -> Outcome {
     match answered {
         Ok(_) => Outcome::Ok,
-        Err(Failure::Refused(error) | Failure::Explained(error)) => Outcome::of_error(error),
+        Err(
+            Failure::Refused(error) | Failure::Explained(error) | Failure::Relayed { error, .. },
+        ) => Outcome::of_error(error),
         Err(
             Failure::NotFound
             | Failure::Method { .. }

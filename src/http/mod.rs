@@ -5,6 +5,7 @@
 //! and in nothing else.
 
 mod agent;
+mod agent_token;
 mod answer;
 mod body;
 mod call;
@@ -31,6 +32,7 @@ mod token;
 
 pub use self::{
     agent::{AgentEndpoints, agent_paths},
+    agent_token::{AskedToken, GivenToken, NotIssued, TokenSource},
     check::{CheckOptions, ListenerDoor, check_paths},
     check_server::CheckServer,
     front::router,

@@ -21,18 +21,18 @@ enum Asked {
 
 /// The answer (RFC 6749 §5.1).
 #[derive(Serialize)]
-struct TokenAnswer<'a> {
-    access_token: &'a str,
-    token_type: &'static str,
+pub(super) struct TokenAnswer<'a> {
+    pub(super) access_token: &'a str,
+    pub(super) token_type: &'static str,
     /// After an exchange (RFC 8693 §2.2.1).
     #[serde(skip_serializing_if = "Option::is_none")]
-    issued_token_type: Option<&'static str>,
+    pub(super) issued_token_type: Option<&'static str>,
     /// Lifetime in seconds, a number.
-    expires_in: u64,
+    pub(super) expires_in: u64,
     #[serde(skip_serializing_if = "Option::is_none")]
-    refresh_token: Option<&'a str>,
+    pub(super) refresh_token: Option<&'a str>,
     #[serde(skip_serializing_if = "str::is_empty")]
-    scope: &'a str,
+    pub(super) scope: &'a str,
 }
 
 impl<S: Store> Front<S> {
@@ -87,7 +87,11 @@ fn asked(parameters: &mut Parameters, origin: Origin) -> Result<Asked, Error> {
     Ok(Asked::Issue(Issue { grant, scopes, audience, ttl: None, request_id: None, origin }))
 }
 
-fn exchange(parameters: &mut Parameters) -> Result<ExchangeParameters, Error> {
+/// Reads the parameters of an exchange.
+///
+/// # Errors
+/// `InvalidRequest` for one that is missing.
+pub(super) fn exchange(parameters: &mut Parameters) -> Result<ExchangeParameters, Error> {
     let mut text = |name| parameters.take(name).map(|value| value.expose().to_owned());
     let actor_token_type = text("actor_token_type");
     let requested_token_type = text("requested_token_type");

@@ -10,8 +10,13 @@ use super::server::Server;
 
 /// Status and body of the answer to a form; null for a body that is no JSON.
 pub(crate) async fn post(server: &Server, path: &str, form: &[(&str, &str)]) -> (u16, Value) {
+    post_to(&server.http_address(), path, form).await
+}
+
+/// The same of a listener at any address.
+pub(crate) async fn post_to(address: &str, path: &str, form: &[(&str, &str)]) -> (u16, Value) {
     let body = form_urlencoded::Serializer::new(String::new()).extend_pairs(form).finish();
-    let mut stream = TcpStream::connect(server.http_address()).await.expect("a connection");
+    let mut stream = TcpStream::connect(address).await.expect("a connection");
     let request = format!(
         "POST {path} HTTP/1.1\r\nhost: jeton\r\nconnection: close\r\n\
          content-type: application/x-www-form-urlencoded\r\ncontent-length: {}\r\n\r\n{body}",

@@ -8,6 +8,7 @@ mod common;
 mod agent;
 mod bearers;
 mod envoy;
+mod exchanges;
 mod http;
 mod own_tokens;
 mod sockets;

@@ -5,7 +5,7 @@ use tokio::time::Instant;
 
 use crate::{
     agent_door::AgentDoor,
-    common::{server::Server, settings::Settings},
+    common::server::Server,
     guard::{Guard, Kind},
     scene::{Scene, until},
 };
@@ -19,7 +19,7 @@ fn agent(scene: &Scene) -> &AgentDoor {
 
 #[tokio::test]
 async fn an_agent_that_was_paused_trusts_nothing_that_it_remembers() {
-    let server = Server::start(&Settings::standard()).await;
+    let server = Server::start(&Kind::Agent.settings()).await;
     let scene = Scene::of(&server, Kind::Agent).await;
     let (token, other) = (scene.token().await, scene.token().await);
     agent(&scene).agent().signal("STOP");

@@ -10,7 +10,10 @@ use jeton::{
             attribute_context::{HttpRequest, Request},
             authorization_client::AuthorizationClient,
         },
-        v1::token_service_client::TokenServiceClient,
+        v1::{
+            IssueTokenRequest, TokenExchangeGrant, issue_token_request::Grant,
+            token_service_client::TokenServiceClient,
+        },
     },
 };
 use tokio::{
@@ -21,30 +24,35 @@ use tonic::transport::{Channel, Endpoint};
 
 use crate::{common::agent::Agent, ledger::Accepts};
 
+/// The service that tokens are exchanged for.
+pub(crate) const NEXT: &str = "ledger";
+
 /// An agent, and connections to it.
 #[derive(Clone)]
 pub(crate) struct AgentDoor(Arc<Inner>);
 
 struct Inner {
     agent: Agent,
-    introspect: TokenServiceClient<Channel>,
+    tokens: TokenServiceClient<Channel>,
     envoy: AuthorizationClient<Channel>,
     check: PathBuf,
+    exchanges: bool,
 }
 
 impl AgentDoor {
-    /// Of an agent on sockets that asks the server at that URL, and judges the signed tokens of `issuer`.
+    /// Of an agent on sockets that asks the server at that URL. It judges the signed tokens of `issuer`, or else
+    /// exchanges tokens.
     pub(crate) async fn start(url: &str, issuer: Option<&str>) -> Self {
         let mut flags = vec!["--listen", "unix:agent.sock", "--check-listen", "unix:check.sock"];
-        flags.extend(issuer.map(|issuer| ["--issuer", issuer]).into_iter().flatten());
+        flags.extend(issuer.map_or(["--exchange-to", NEXT], |issuer| ["--issuer", issuer]));
         let agent = Agent::start_on(url, "gateway", &flags).await;
         let place = |name: &str| agent.home().path().join(name);
         let endpoint = format!("unix:{}", place("agent.sock").display());
         let channel = Endpoint::from_shared(endpoint).expect("a path").connect_lazy();
-        let introspect = TokenServiceClient::new(channel.clone());
+        let tokens = TokenServiceClient::new(channel.clone());
         let check = place("check.sock");
         let envoy = AuthorizationClient::new(channel);
-        Self(Arc::new(Inner { agent, introspect, envoy, check }))
+        Self(Arc::new(Inner { agent, tokens, envoy, check, exchanges: issuer.is_none() }))
     }
 
     /// The process.
@@ -69,6 +77,13 @@ impl AgentDoor {
         counts.resumed = metrics.count(r#"jeton_agent_watches_total{outcome="resumed"}"#);
         counts.begun_anew = metrics.count(r#"jeton_agent_watches_total{outcome="begun_anew"}"#);
         counts
+    }
+
+    async fn exchanges(&self, token: &str) -> bool {
+        let shown = TokenExchangeGrant { subject_token: token.to_owned(), ..Default::default() };
+        let grant = Some(Grant::TokenExchange(shown));
+        let request = IssueTokenRequest { grant, ..IssueTokenRequest::default() };
+        self.0.tokens.clone().issue_token(request).await.is_ok()
     }
 
     async fn envoy_lets_pass(&self, token: &str) -> bool {
@@ -113,20 +128,24 @@ enum Asked {
     Introspect,
     Envoy,
     Check,
+    Exchange,
 }
 
 impl AgentDoor {
     /// All of its wires.
-    pub(crate) fn wires(&self) -> [AgentWire; 3] {
-        [Asked::Introspect, Asked::Envoy, Asked::Check]
-            .map(|asked| AgentWire { door: self.clone(), asked })
+    pub(crate) fn wires(&self) -> Vec<AgentWire> {
+        let asked = [Asked::Introspect, Asked::Envoy, Asked::Check, Asked::Exchange];
+        let served =
+            asked.into_iter().filter(|asked| self.0.exchanges || !matches!(asked, Asked::Exchange));
+        served.map(|asked| AgentWire { door: self.clone(), asked }).collect()
     }
 }
 
 impl Accepts for AgentWire {
     async fn accepts(&self, token: &str) -> bool {
         match self.asked {
-            Asked::Introspect => self.door.0.introspect.accepts(token).await,
+            Asked::Introspect => self.door.0.tokens.accepts(token).await,
+            Asked::Exchange => self.door.exchanges(token).await,
             Asked::Envoy => self.door.envoy_lets_pass(token).await,
             Asked::Check => self.door.check_lets_pass(token).await,
         }

@@ -1,12 +1,12 @@
 //! The server's wall clock is set. The validator's own time is not the wall clock's: see
 //! `tests/client/promise.rs`.
 
-use crate::{common::settings::Settings, guard::Kind, scene::Scene, timed::Timed};
+use crate::{guard::Kind, scene::Scene, timed::Timed};
 
 const DAY: i64 = 24 * 60 * 60;
 
 async fn set_clock(kind: Kind) {
-    let server = Timed::start(&Settings::standard()).await;
+    let server = Timed::start(&kind.settings()).await;
     let scene = Scene::at(&server.address, kind).await;
     let good = scene.token().await;
     // A day back, a day beyond what is right, and right again.

@@ -3,7 +3,7 @@
 use jeton::client::{Validator, validator::Counts};
 
 use crate::{
-    agent_door::{AgentDoor, AgentWire},
+    agent_door::{AgentDoor, AgentWire, NEXT},
     common::settings::Settings,
     ledger::Accepts,
 };
@@ -32,7 +32,11 @@ impl Kind {
             let settings = settings.set("http", "issuer", ISSUER);
             settings.declare("shop", "access_token_format", r#""jwt""#)
         } else {
+            let grants = r#"["token_exchange", "client_credentials"]"#;
             settings
+                .declare("shop", "audience", r#"["billing", "gateway", "jeton"]"#)
+                .declare("gateway", "grants", grants)
+                .declare("gateway", "may_exchange_to", &format!("[{NEXT:?}]"))
         }
     }
 }
@@ -73,7 +77,7 @@ impl Guard {
     pub(crate) fn ways(&self) -> Vec<Way> {
         match self {
             Self::Library(validator) => vec![Way::Library(validator.clone())],
-            Self::Agent(agent) => agent.wires().map(Way::Agent).to_vec(),
+            Self::Agent(agent) => agent.wires().into_iter().map(Way::Agent).collect(),
         }
     }
 }

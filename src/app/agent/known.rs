@@ -3,6 +3,8 @@
 use std::sync::Arc;
 
 use super::{
+    exchanges::Exchanges,
+    not_given::NotGiven,
     own_tokens::{Issuing, OwnTokens},
     state::State,
 };
@@ -12,69 +14,95 @@ use crate::{
         Requirement,
     },
     client::{IssuedToken, Validator},
-    domain::{audience::Audience, scopes::Scopes},
-    grpc::{self, AgentState, Described, NotIssued},
+    domain::{audience::Audience, scopes::Scopes, secret::Secret},
+    grpc::{self, AgentState, Described},
+    http,
     metrics::{Counter, Registry},
 };
 
-/// The validator, the decisions by it, and tokens of the agent's own client if it issues them.
+/// The validator, the decisions by it, and tokens of the agent's client if it gives any.
 pub(super) struct Known {
     validator: Validator,
     gate: Gate,
     own: Option<OwnTokens>,
+    exchanges: Option<Exchanges>,
     pub(super) state: State,
 }
 
 impl Known {
-    /// Counts in `registry`.
+    /// Gives tokens by `issuing`, if the settings say so. Counts in `registry`.
     pub(super) fn new(
         validator: Validator,
         state: State,
-        issuing: Option<Issuing>,
+        issuing: Issuing,
         registry: &Registry,
     ) -> Arc<Self> {
-        let staleness = registry.gauge(
-            "jeton_agent_staleness_milliseconds",
-            "How long ago what is remembered was proven to be up to date; -1 before the first proof.",
-        );
-        let tokens = registry.counters(
-            "jeton_agent_tokens_total",
-            "Tokens that were asked about, by how they were answered.",
-            &["answer"],
-        );
-        let watch = registry.counters(
-            "jeton_agent_watches_total",
-            "Watches of the server's feed that were broken, by how it was followed again.",
-            &["outcome"],
-        );
-        let revocations =
-            registry.counter("jeton_agent_revocations_total", "Revocations that were heard of.");
-        let watched = validator.clone();
-        registry.before_reading(move || {
-            let milliseconds = watched.staleness().map(|staleness| staleness.as_millis());
-            staleness.set(milliseconds.and_then(|millis| millis.try_into().ok()).unwrap_or(-1));
-            let counts = watched.counts();
-            for (answer, count) in [
-                ("remembered", counts.hits),
-                ("remembered_refusal", counts.remembered_refusals),
-                ("asked", counts.asked),
-                ("verified", counts.verified),
-                ("forged", counts.forged),
-                ("malformed", counts.malformed),
-                ("unanswered", counts.unanswered),
-            ] {
-                advance(&tokens.with_label_values(&[answer]), count);
-            }
-            for (outcome, count) in [("resumed", counts.resumed), ("begun_anew", counts.begun_anew)]
-            {
-                advance(&watch.with_label_values(&[outcome]), count);
-            }
-            advance(&revocations, counts.revocations);
-        });
+        meter(&validator, registry);
         let gate = Gate::new(registry);
-        let own = issuing.map(|issuing| OwnTokens::new(issuing, validator.clone()));
-        Arc::new(Self { validator, gate, own, state })
+        let services = state.settings.exchange_to.clone();
+        let exchanges = (!services.is_empty())
+            .then(|| Exchanges::new(services, validator.clone(), issuing(), registry));
+        let own = state.settings.issue_tokens;
+        let own = own.then(|| OwnTokens::new(issuing, validator.clone()));
+        Arc::new(Self { validator, gate, own, exchanges, state })
     }
+
+    /// Returns a token of the agent's client, or one that came of an exchange.
+    async fn token(
+        &self,
+        subject_token: Option<&Secret>,
+        audience: &Audience,
+        scopes: &Scopes,
+    ) -> Result<Arc<IssuedToken>, NotGiven> {
+        match subject_token {
+            None => self.own.as_ref().ok_or(NotGiven::Off)?.get(audience, scopes).await,
+            Some(shown) => {
+                let exchanges = self.exchanges.as_ref().ok_or(NotGiven::Off)?;
+                exchanges.get(shown.expose(), audience, scopes).await
+            }
+        }
+    }
+}
+
+/// Counts the validator's answers.
+fn meter(validator: &Validator, registry: &Registry) {
+    let staleness = registry.gauge(
+        "jeton_agent_staleness_milliseconds",
+        "How long ago what is remembered was proven to be up to date; -1 before the first proof.",
+    );
+    let tokens = registry.counters(
+        "jeton_agent_tokens_total",
+        "Tokens that were asked about, by how they were answered.",
+        &["answer"],
+    );
+    let watch = registry.counters(
+        "jeton_agent_watches_total",
+        "Watches of the server's feed that were broken, by how it was followed again.",
+        &["outcome"],
+    );
+    let revocations =
+        registry.counter("jeton_agent_revocations_total", "Revocations that were heard of.");
+    let watched = validator.clone();
+    registry.before_reading(move || {
+        let milliseconds = watched.staleness().map(|staleness| staleness.as_millis());
+        staleness.set(milliseconds.and_then(|millis| millis.try_into().ok()).unwrap_or(-1));
+        let counts = watched.counts();
+        for (answer, count) in [
+            ("remembered", counts.hits),
+            ("remembered_refusal", counts.remembered_refusals),
+            ("asked", counts.asked),
+            ("verified", counts.verified),
+            ("forged", counts.forged),
+            ("malformed", counts.malformed),
+            ("unanswered", counts.unanswered),
+        ] {
+            advance(&tokens.with_label_values(&[answer]), count);
+        }
+        for (outcome, count) in [("resumed", counts.resumed), ("begun_anew", counts.begun_anew)] {
+            advance(&watch.with_label_values(&[outcome]), count);
+        }
+        advance(&revocations, counts.revocations);
+    });
 }
 
 /// Brings a counter to where another one is.
@@ -88,16 +116,36 @@ impl Introspector for Known {
     }
 }
 
-impl grpc::OwnTokens for Known {
+impl grpc::AgentTokens for Known {
     type Issued = Arc<IssuedToken>;
 
     async fn own_token(
         &self,
         audience: Audience,
         scopes: Scopes,
-    ) -> Result<Arc<IssuedToken>, NotIssued> {
-        let own = self.own.as_ref().ok_or(NotIssued::Off)?;
-        own.get(&audience, &scopes).await
+    ) -> Result<Arc<IssuedToken>, grpc::NotIssued> {
+        Ok(self.token(None, &audience, &scopes).await?)
+    }
+
+    async fn exchanged_token(
+        &self,
+        subject_token: &Secret,
+        audience: Audience,
+        scopes: Scopes,
+    ) -> Result<Arc<IssuedToken>, grpc::NotIssued> {
+        Ok(self.token(Some(subject_token), &audience, &scopes).await?)
+    }
+}
+
+impl http::TokenSource for Known {
+    async fn issue(&self, asked: http::AskedToken) -> Result<http::GivenToken, http::NotIssued> {
+        let http::AskedToken { subject_token, audience, scopes } = asked;
+        let issued = self.token(subject_token.as_ref(), &audience, &scopes).await?;
+        Ok(http::GivenToken {
+            access_token: Secret::new(issued.access_token().to_owned()),
+            expires_in: issued.expires_in(),
+            scope: issued.scopes().join(" "),
+        })
     }
 }
 

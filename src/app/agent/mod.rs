@@ -2,9 +2,11 @@
 
 mod assertion_watch;
 mod certificates;
+mod exchanges;
 mod identity_metrics;
 mod known;
 mod listen;
+mod not_given;
 mod options;
 mod own_tokens;
 mod state;

@@ -24,8 +24,8 @@ pub struct AgentOptions {
     pub assertion: Option<AssertionFile>,
     /// Metrics of that client's proof.
     pub identity: IdentityMetrics,
-    /// Requests tokens of that client for the service beside the agent, if it gets any.
-    pub issuing: Option<Issuing>,
+    /// Requests tokens of that client for the service beside the agent, as far as the settings give it any.
+    pub issuing: Issuing,
     /// Metrics of the log.
     pub log: Registry,
     /// Reads the settings again, at each SIGHUP.

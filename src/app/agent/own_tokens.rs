@@ -4,11 +4,11 @@ use std::{collections::BTreeSet, num::NonZeroU32, sync::Arc, time::Duration};
 
 use quick_cache::sync::Cache;
 
+use super::not_given::NotGiven;
 use crate::{
     bearer::{Introspector as _, NotGood},
-    client::{Error, Issue, IssuedToken, OwnToken, Validator},
-    domain::{audience::Audience, scopes::Scopes},
-    grpc::NotIssued,
+    client::{Issue, IssuedToken, OwnToken, Validator},
+    domain::{audience::Audience, cause::Cause, error::Error, scopes::Scopes},
     metrics::Rate,
 };
 
@@ -45,24 +45,25 @@ impl OwnTokens {
     /// Returns a token that is not known to be revoked.
     ///
     /// # Errors
-    /// `Refused` and `Unavailable`; `TooMany` for a kind that is new.
+    /// `Server`; `Refused` with `RateLimited` for a kind that is new.
     pub(super) async fn get(
         &self,
         audience: &Audience,
         scopes: &Scopes,
-    ) -> Result<Arc<IssuedToken>, NotIssued> {
+    ) -> Result<Arc<IssuedToken>, NotGiven> {
         let kind = Kind {
             audience: audience.names().map(str::to_owned).collect(),
             scopes: scopes.values().map(str::to_owned).collect(),
         };
-        let own = self.of(&kind).map_err(|retry_after| NotIssued::TooMany { retry_after })?;
-        let issued = own.token().await.map_err(|error| not_issued(&error))?;
+        let limited = |retry_after| Error::RateLimited { cause: Cause::Requests, retry_after };
+        let own = self.of(&kind).map_err(|pause| NotGiven::Refused(limited(pause)))?;
+        let issued = own.token().await?;
         // Where the state is unknown the token may be good, and those that it is shown to decide.
         if !matches!(self.validator.claims(issued.access_token()).await, Err(NotGood::Inactive)) {
             return Ok(issued);
         }
         own.forget_revoked(&issued);
-        own.token().await.map_err(|error| not_issued(&error))
+        Ok(own.token().await?)
     }
 
     /// Returns what holds the token of a kind.
@@ -76,18 +77,5 @@ impl OwnTokens {
             let (audience, scopes) = (audience.into_iter().collect(), scopes.into_iter().collect());
             Ok(OwnToken::issued_for(audience, scopes, (self.issuing)()))
         })
-    }
-}
-
-fn not_issued(error: &Error) -> NotIssued {
-    match error {
-        Error::Request(status) | Error::Forbidden(status) | Error::Throttled { status, .. } => {
-            NotIssued::Refused(status.clone())
-        }
-        Error::Credentials(_)
-        | Error::Grant(_)
-        | Error::CursorOutOfRange(_)
-        | Error::Unavailable { .. }
-        | Error::Server { .. } => NotIssued::Unavailable,
     }
 }

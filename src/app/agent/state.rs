@@ -43,6 +43,7 @@ impl State {
             check: address(listeners.and_then(|listeners| listeners.check.as_ref())),
             ops: address(listeners.and_then(|listeners| listeners.ops.as_ref())),
             issues_tokens: self.settings.issue_tokens,
+            exchange_to: self.settings.exchange_to.names().map(str::to_owned).collect(),
             staleness: validator.staleness(),
             max_staleness: self.settings.max_staleness,
             remembered: validator.remembered() as u64,

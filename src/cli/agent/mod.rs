@@ -41,7 +41,7 @@ impl Agent {
             own,
             assertion,
             identity: metrics,
-            issuing: settings.issue_tokens.then_some(issuing),
+            issuing,
             settings,
             log: log.metrics.clone(),
             reread: Arc::new(reread),

@@ -114,24 +114,26 @@ impl RequireToken {
             return Ok(Some(Bearer::Nobody));
         };
         let Some(known) = self.validator.recall_of_any_holder(token) else { return Ok(None) };
-        let known = known.map_err(|refusal| not_good(&refusal));
+        let known = known.map_err(|refusal| NotGood::from(&refusal));
         self.requirement.judge(known, || (self.peer)(request.extensions())).map(Some)
     }
 }
 
 impl Introspector for Validator {
     async fn claims(&self, token: &str) -> Result<Arc<Claims>, NotGood> {
-        self.validate_of_any_holder(token).await.map_err(|refusal| not_good(&refusal))
+        self.validate_of_any_holder(token).await.map_err(|refusal| NotGood::from(&refusal))
     }
 }
 
 /// Time that a caller is asked to wait if the token service names none.
 const PAUSE: Duration = Duration::from_secs(1);
 
-fn not_good(refusal: &Refusal) -> NotGood {
-    match refusal {
-        Refusal::Inactive => NotGood::Inactive,
-        Refusal::Unknown(error) => NotGood::Unknown { retry_after: error.wait().unwrap_or(PAUSE) },
+impl From<&Refusal> for NotGood {
+    fn from(refusal: &Refusal) -> Self {
+        match refusal {
+            Refusal::Inactive => Self::Inactive,
+            Refusal::Unknown(error) => Self::Unknown { retry_after: error.wait().unwrap_or(PAUSE) },
+        }
     }
 }
 

@@ -21,9 +21,9 @@ use crate::{
             socket_access::{self, SocketAccess, SocketMode, SocketOwner, SocketUids},
             tls::{ClientCertificates, TlsSettings},
         },
-        value::{count, path, switch, text, within},
+        value::{count, path, switch, text, texts, within},
     },
-    domain::{client_id::ClientId, invalid::Invalid},
+    domain::{audience::Audience, client_id::ClientId, invalid::Invalid},
 };
 
 section! {
@@ -131,6 +131,13 @@ section! {
         /// The service beside the agent needs no credentials: it calls `IssueToken` by client credentials,
         /// without any.
         issue_tokens: bool = switch().or(false).agent_flag("issue-tokens", "BOOL"),
+        /// Services to exchange users' tokens for, for everybody who may ask. Without any, none is exchanged.
+        ///
+        /// The service beside the agent shows the token that it was called with, and gets one with which it calls
+        /// the next service: docs/agent.md. The client's `may_exchange_to` names these services too.
+        exchange_to: Audience = texts("a list of services", services, |_| &[])
+            .or(Audience::default())
+            .agent_flag("exchange-to", "SERVICE,…"),
         /// Number of good tokens that are remembered, at most.
         remembered: u32 = count(1..=10_000_000).or(100_000).agent_flag("remembered", "N"),
     }
@@ -232,6 +239,16 @@ fn is_network(listen: &ListenAddress) -> bool {
 
 fn client(text: &str) -> Result<ClientId, Invalid> {
     name(text, ClientId::parse)
+}
+
+/// A flag has the whole list in one text.
+fn services(texts: &[&str]) -> Result<Audience, Invalid> {
+    let names = texts.iter().flat_map(|text| text.split(',')).filter(|name| !name.is_empty());
+    let services = Audience::from_names(names)?;
+    if services.names_jeton() {
+        return Err(Invalid("must not name jeton: no token is exchanged for it"));
+    }
+    Ok(services)
 }
 
 fn loopback(port: u16) -> ListenAddress {
