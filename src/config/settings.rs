@@ -214,8 +214,9 @@ impl Settings {
         let serve = root.section("serve", ServeSettings::read_all);
         let mut asks_certificates = false;
         let tls = root.section("tls", |fields| {
+            let tls = tls::read(fields);
             asks_certificates = fields.spot(&Tls::client_ca()).is_some();
-            tls::read(fields)
+            tls
         });
         let plaintext = match &tls {
             Some(_) => Plaintext::Unused,

@@ -70,6 +70,8 @@ class Caller:
         """Asks the server as the client of that certificate."""
         headers = {"Content-Type": "application/x-www-form-urlencoded"}
         status, body, _ = self.ask(port, "POST", path, urllib.parse.urlencode(form), headers)
+        if status == 503:
+            raise http.client.HTTPException("it starts")
         assert status == 200, (status, body)
         return json.loads(body or "{}")
 
@@ -79,6 +81,7 @@ class Row:
 
     def __init__(self, tools: Path, program: str, home: Path, started: contextlib.ExitStack) -> None:
         self.tools, self.program, self.home, self.started = tools, program, home, started
+        self.processes: dict[str, subprocess.Popen[bytes]] = {}
         authority(home, "jeton", "shop", *SERVICES)
         settings = (EXAMPLE / "jeton.toml").read_text()
         (home / "jeton.toml").write_text(settings + CHEAP)
@@ -94,8 +97,8 @@ class Row:
     def run(self, name: str, command: list[str], environment: dict[str, str] | None = None) -> None:
         log = (self.home / f"{name}.log").open("wb")
         own = os.environ | {"HOME": str(self.home)} | (environment or {})
-        process = subprocess.Popen(command, cwd=self.home, stdout=log, stderr=log, env=own)
-        self.started.callback(end, process)
+        self.processes[name] = subprocess.Popen(command, cwd=self.home, stdout=log, stderr=log, env=own)
+        self.started.callback(end, self.processes[name])
 
     def agent(self, name: str) -> str:
         """The HTTP socket of a service's agent."""
@@ -146,9 +149,11 @@ class Row:
         return tokens
 
     def is_up(self) -> bool:
+        ended = [name for name, process in self.processes.items() if process.poll() is not None]
+        assert not ended, f"{ended} ended"
         try:
             return self.callers["shop"].visit(self.envoys["orders"], self.log_in())[0] == 200
-        except (OSError, http.client.HTTPException, AssertionError):
+        except (OSError, http.client.HTTPException):
             return False
 
 

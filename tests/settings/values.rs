@@ -13,6 +13,7 @@ use jeton::{
         client::{ClientType, IntrospectReach},
         client_id::ClientId,
         client_secret::StoredSecret,
+        confirmation::BoundTo,
         grant_type::GrantType,
     },
 };
@@ -375,4 +376,12 @@ fn hashes_are_taken_as_they_are() {
     assert_eq!(settings.users[0].name.as_str(), "alice");
     let password = &settings.users[0].password;
     assert!(matches!(password, DeclaredPassword::Hash(hash) if *hash.0 == *PHC));
+}
+
+#[test]
+fn tokens_may_be_bound_where_clients_are_asked_for_certificates() {
+    let text = "[[client]]\nid = 'a'\nbound_to = 'certificate'\n[tls]\ncert = 'c'\nkey = 'k'\n\
+                client_auth = 'optional'\nclient_ca = 'ca'\n";
+    let settings = Fake::with_settings(text).settings();
+    assert_eq!(settings.clients[0].patch.bound_to, Some(Some(BoundTo::Certificate)));
 }
