@@ -19,9 +19,15 @@ core.register_action("jeton", {"http-req"}, function(txn, check)
     for _, value in pairs(headers["authorization"] or {}) do
         sent[#sent + 1] = value
     end
+    local asked = {["authorization"] = sent}
+    -- That of the connection: a visitor's header of this name is not looked at.
+    local certificate = txn:get_var("txn.certificate")
+    if certificate then
+        asked["client-cert"] = {":" .. certificate .. ":"}
+    end
     local answer = core.httpclient():get({
         url = check .. "?" .. txn:get_var("txn.requires"),
-        headers = {["authorization"] = sent},
+        headers = asked,
         timeout = 2000,
     })
     -- 0 is no answer, 503 and 504 may be HAProxy's own.
