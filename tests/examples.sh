@@ -106,13 +106,38 @@ END
     session java java -cp "$home/java/target/classes:$home/java/target/libraries/*" Session "$1"
 }
 
-# start_agent: starts one beside the server, on a socket.
+# start_agent NAME FLAGS…: starts one beside the server, on the socket NAME.sock.
 start_agent() {
-    "$jeton" agent --listen "unix:$work/agent.sock" --ops-listen off 2>"$work/agent.log" &
-    until "$jeton" health --server "unix:$work/agent.sock" >/dev/null 2>&1; do
-        kill -0 $! || { cat "$work/agent.log" >&2; return 1; }
+    local name=$1
+    shift
+    "$jeton" agent --listen "unix:$work/$name.sock" --ops-listen off "$@" 2>"$work/$name.log" &
+    until "$jeton" health --server "unix:$work/$name.sock" >/dev/null 2>&1; do
+        kill -0 $! || { cat "$work/$name.log" >&2; return 1; }
         sleep 0.05
     done
+}
+
+# start_orders: registers a client that exchanges tokens, and starts its agent.
+start_orders() {
+    local admin=(env JETON_CLIENT_ID=admin JETON_CLIENT_SECRET=admin-secret "$jeton") secret
+    "${admin[@]}" client update demo --audience billing --audience orders --audience jeton >/dev/null
+    secret=$("${admin[@]}" client create orders --grant client_credentials --grant token_exchange \
+        --audience jeton --allowed-scope read --may-exchange-to billing --introspect audience \
+        --field client_secret)
+    JETON_CLIENT_SECRET=$secret start_agent orders --client-id orders --exchange-to billing
+}
+
+# calls_next: orders is called with a user's token, and calls billing with what its agent has exchanged for it.
+calls_next() {
+    local shown active
+    shown=$("$jeton" token issue --user alice --field access_token)
+    env PYTHONPATH="$home/python" "$home/python/bin/python" examples/python/calls_next.py \
+        "unix:$work/orders.sock" <<<"$shown" >"$work/next"
+    "$jeton" token introspect <"$work/next" --field username
+    "$jeton" token introspect <"$work/next" --field client_id
+    "$jeton" token revoke <<<"$shown" >/dev/null
+    active=$("$jeton" token introspect <"$work/next" --field active)
+    printf 'good after the logout: %s\n' "$active"
 }
 
 # asks COMMAND...: what a service says that is shown a token, and then garbage.
@@ -176,7 +201,10 @@ session c++ "$home/bin/session-cpp" "$address"
 
 # The agent answers from memory: it hears of the revocation in its own time.
 export JETON_SERVER=http://$address
-start_agent
+start_agent agent
+start_orders
+printf 'alice\norders\ngood after the logout: false\n' >"$work/expected"
+session 'python calls the next service' calls_next
 token=$("$jeton" token issue --user alice --field access_token)
 printf 'welcome, alice\nrefused\n' >"$work/expected"
 services_ask_the_agent
