@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Lets people of a real identity provider log in: a Keycloak with an imported realm. A person's ID token becomes
-# a login, once; `jeton login --issuer` is driven by a small HTTP client that fills in the login form; a
+# a login or an exchange, once; `jeton login --issuer` is driven by a small HTTP client that fills in the login form; a
 # group makes an administrator for as long as it is stated; a client's service account is a client here by its
 # own token, without a secret.
 #

@@ -9,7 +9,7 @@ use std::{fs, path::PathBuf};
 use jeton::proto::v1::{
     Client, CreateUserRequest, DisableUserRequest, EnableUserRequest, GetUserRequest, GrantType,
     IntrospectRequest, IssueTokenRequest, IssueTokenResponse, JwtBearerGrant, ListClientsRequest,
-    ListUsersRequest, UpdateUserRequest, User, UserIdentity,
+    ListUsersRequest, TokenExchangeGrant, UpdateUserRequest, User, UserIdentity,
     admin_service_client::AdminServiceClient, get_user_request::Name, issue_token_request::Grant,
 };
 use serde_json::{Value, json};
@@ -31,6 +31,7 @@ use crate::common::{
 const HERE: &str = "https://tokens.example";
 const CORP: &str = "https://login.corp.example";
 const PARTNER: &str = "https://login.partner.example";
+const ID_TOKEN: &str = "urn:ietf:params:oauth:token-type:id_token";
 const JWT_BEARER: &str = "urn:ietf:params:oauth:grant-type:jwt-bearer";
 /// People of the company: anybody, by two applications, with two groups of administrators.
 const USERS: &str = r#"{ audiences = [{ id = "web-app", clients = ["web"] }, { id = "jeton-cli", clients = ["cli"] }], create = true, attributes = { email = "email", team = "org.team" }, permissions = [{ claim = "groups", value = "jeton-admins", allow = ["admin"] }, { claim = "groups", value = "jeton-support", allow = ["users"] }], permission_ttl = "1h" }"#;
@@ -60,13 +61,15 @@ impl World {
         };
         let grants = r#"["jwt_bearer", "refresh_token"]"#;
         let cli = Table::public("cli").toml("grants", grants);
+        let web_grants = r#"["jwt_bearer", "refresh_token", "token_exchange"]"#;
+        let web = Table::confidential("web").toml("grants", web_grants);
         let settings = with_admin()
             .set("http", "issuer", HERE)
             .set("audit", "target", &format!("file:{}", audit.display()))
             .and(issuer("corp", CORP, &corp).toml("users", USERS))
             .and(issuer("partner", PARTNER, &partner).toml("users", KNOWN))
             .and(issuer("ci", CORP, &ci))
-            .and(Table::confidential("web").toml("grants", grants))
+            .and(web.toml("may_exchange_to", r#"["ledger"]"#))
             .and(cli.toml("audience", r#"["billing", "jeton"]"#));
         let server = Server::start_at(home, &settings).await;
         let world = Self { corp, partner, ci, audit, settings, server };
@@ -135,6 +138,16 @@ fn for_cli(claims: Value) -> Value {
 fn shown(id_token: &str) -> IssueTokenRequest {
     let grant = JwtBearerGrant { assertion: id_token.to_owned() };
     IssueTokenRequest { grant: Some(Grant::JwtBearer(grant)), ..Default::default() }
+}
+
+/// Shows an ID token for an exchange.
+fn exchanged(id_token: &str) -> IssueTokenRequest {
+    let shown = TokenExchangeGrant {
+        subject_token: id_token.to_owned(),
+        subject_token_type: ID_TOKEN.to_owned(),
+        ..TokenExchangeGrant::default()
+    };
+    IssueTokenRequest { grant: Some(Grant::TokenExchange(shown)), ..Default::default() }
 }
 
 async fn log_in(client: &Caller, id_token: &str) -> Result<IssueTokenResponse, Status> {
@@ -551,4 +564,71 @@ async fn while_the_keys_are_out_of_reach_nobody_is_refused_as_wrong() {
     let refused = log_in(&web, &world.corp.token(&claims(CORP, "ada"))).await;
     assert_refused(refused, Code::Unavailable, "TEMPORARILY_UNAVAILABLE");
     server.stop().await;
+}
+
+#[tokio::test]
+async fn an_id_token_is_exchanged_once_for_a_token_of_its_user_that_ends_with_it() {
+    let world = World::start().await;
+    let (web, gateway) = (world.web().await, world.server.caller("gateway").await);
+    let ada = world.corp.token(&claims(CORP, "ada"));
+    let issued = web.issue(exchanged(&ada)).await.expect("exchanged");
+    assert_eq!(issued.issued_token_type, "urn:ietf:params:oauth:token-type:access_token");
+    assert!(issued.refresh_token.is_empty() && issued.scopes == ["read", "write"]);
+    // The clocks of two parties may differ by a minute.
+    assert!(issued.expires_in <= 300 + 60, "{}", issued.expires_in);
+    let known = gateway.introspect(&issued.access_token).await;
+    let expected = ("ada", "web", &["ledger".to_owned()][..], &["web".to_owned()][..]);
+    assert_eq!(
+        (&*known.username, &*known.client_id, &known.audience[..], &known.actors[..]),
+        expected
+    );
+    assert!(known.active && known.ancestors.is_empty());
+    assert_eq!(known.attributes["email"], "ada@corp.example");
+
+    // The same user as of a login, by another ID token; narrower if that is asked.
+    let next = world.corp.token(&claims(CORP, "ada"));
+    let login = log_in(&web, &next).await.expect("a login");
+    assert_eq!(gateway.introspect(&login.access_token).await.subject, known.subject);
+    let third = world.corp.token(&claims(CORP, "ada"));
+    let asked = IssueTokenRequest { scopes: vec!["read".into()], ..exchanged(&third) };
+    assert_eq!(web.issue(asked).await.expect("narrower").scopes, ["read"]);
+
+    let fourth = world.corp.token(&claims(CORP, "ada"));
+    let form = [
+        ("grant_type", "urn:ietf:params:oauth:grant-type:token-exchange"),
+        ("subject_token", &*fourth),
+        ("subject_token_type", ID_TOKEN),
+        ("client_id", "web"),
+        ("client_secret", "web-secret"),
+    ];
+    let (status, answer) = post(&world.server, "/oauth/token", &form).await;
+    assert_eq!((status, answer.get("refresh_token")), (200, None), "{answer}");
+    let (status, answer) = post(&world.server, "/oauth/token", &form).await;
+    assert_eq!((status, &answer["error"]), (400, &json!("invalid_request")), "shown before");
+
+    // What no login is made of makes no exchange, nor what a login was made of.
+    let unlinked = world.partner.token(&claims(PARTNER, "carol"));
+    let elsewhere = world.corp.token(&for_cli(claims(CORP, "ada")));
+    for refused in [&ada, &next, &elsewhere, &unlinked, &login.access_token, "garbage"] {
+        assert_refused(
+            web.issue(exchanged(refused)).await,
+            Code::InvalidArgument,
+            "INVALID_REQUEST",
+        );
+    }
+    let causes = world.causes(7).await;
+    let replayed = "replayed_assertion";
+    assert_eq!(causes[..5], [replayed, replayed, replayed, "wrong_audience", "unknown_user"]);
+    assert_refused(log_in(&web, &third).await, Code::Unauthenticated, "INVALID_GRANT");
+    let beyond = IssueTokenRequest {
+        audience: vec!["billing".into()],
+        ..exchanged(&world.corp.token(&claims(CORP, "ada")))
+    };
+    assert_refused(web.issue(beyond).await, Code::InvalidArgument, "INVALID_TARGET");
+
+    let admin = Admin::of(&world.server).await;
+    let request = DisableUserRequest { user_id: known.subject };
+    admin.stub.clone().disable_user(admin.signed(request)).await.expect("disabled");
+    assert!(!gateway.is_active(&issued.access_token).await, "it ends with its user");
+    world.server.stop().await;
 }

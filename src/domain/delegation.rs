@@ -16,10 +16,12 @@ pub struct Ancestor {
     pub client_id: ClientId,
 }
 
-/// Origin of a grant that came of another one. Such a grant is alive only while each of its ancestors is.
+/// Origin of a grant that came of another one, or of an ID token. Such a grant is alive only while each of its
+/// ancestors is.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Delegation {
-    /// The grants that it came of: its parent first, the login last. 1 to [`Self::MAX_DEPTH`].
+    /// The grants that it came of: its parent first, the login last. At most [`Self::MAX_DEPTH`]; none for one
+    /// that came of an ID token.
     pub ancestors: Box<[Ancestor]>,
     /// The clients that act for the subject (`act`, RFC 8693 §4.1): the present one first.
     pub actors: Box<[ClientId]>,

@@ -31,6 +31,12 @@ pub enum Error {
         /// The violated rule.
         weakness: Weakness,
     },
+    /// The ID token that was shown for an exchange is no good (RFC 8693 §2.2.2 `invalid_request`). One text for
+    /// all reasons.
+    #[error(
+        "subject_token: must be an ID token that is good and was not shown before, of an issuer that is enabled for users, for an application that this client is"
+    )]
+    BadSubjectToken(Cause),
     /// Client authentication failed or is missing (`invalid_client`).
     #[error("client authentication failed")]
     InvalidClient(Cause),
@@ -135,7 +141,9 @@ impl Error {
     /// The reason that callers, metrics and the audit are given.
     pub const fn reason(&self) -> Reason {
         match self {
-            Self::InvalidRequest { .. } | Self::TooWeak { .. } => Reason::InvalidRequest,
+            Self::InvalidRequest { .. } | Self::TooWeak { .. } | Self::BadSubjectToken(_) => {
+                Reason::InvalidRequest
+            }
             Self::InvalidClient(_) => Reason::InvalidClient,
             Self::InvalidGrant(_) => Reason::InvalidGrant,
             Self::UnauthorizedClient => Reason::UnauthorizedClient,
@@ -160,7 +168,8 @@ impl Error {
     /// Returns the cause, if the reason covers several, for administrators and the audit.
     pub const fn cause(&self) -> Option<Cause> {
         match self {
-            Self::InvalidClient(cause)
+            Self::BadSubjectToken(cause)
+            | Self::InvalidClient(cause)
             | Self::InvalidGrant(cause)
             | Self::InvalidToken(cause)
             | Self::RateLimited { cause, .. } => Some(*cause),
@@ -196,6 +205,7 @@ impl Error {
             Self::Conflict | Self::TooSlow => Some(Duration::ZERO),
             Self::InvalidRequest { .. }
             | Self::TooWeak { .. }
+            | Self::BadSubjectToken(_)
             | Self::InvalidClient(_)
             | Self::InvalidGrant(_)
             | Self::UnauthorizedClient

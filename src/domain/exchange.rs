@@ -1,8 +1,9 @@
-//! The transition that makes a grant of another one: token exchange (RFC 8693).
+//! The transition that makes a grant of another one, or of an ID token: token exchange (RFC 8693).
 
 use std::slice::from_ref;
 
 use super::{
+    cause::Cause,
     client::Client,
     client_id::ClientId,
     delegation::{Ancestor, Delegation},
@@ -52,6 +53,28 @@ pub const BAD_ACTOR_TOKEN: Error = Error::InvalidRequest {
     problem: "must be an active access token that this client got for itself",
 };
 
+impl Exchanged {
+    /// Content of a grant that comes of an ID token of a trusted issuer, by which `client` acts for its person.
+    /// It came of no grant here. Empty scopes stand for the client's default.
+    ///
+    /// # Errors
+    /// `BadSubjectToken` for an ID token that ends sooner than an access token can.
+    pub fn of_id_token(
+        client: &Client,
+        scopes: &Scopes,
+        expire_time: Timestamp,
+        now: Timestamp,
+    ) -> Result<Self, Error> {
+        if expire_time.since(now) < AccessSlot::SHORTEST {
+            return Err(Error::BadSubjectToken(Cause::Expired));
+        }
+        let scopes = if scopes.is_empty() { &client.default_scopes } else { scopes };
+        let actors = Box::from([client.id.clone()]);
+        let delegation = Delegation { ancestors: Box::default(), actors };
+        Ok(Self { delegation, scopes: scopes.clone(), expire_time })
+    }
+}
+
 impl ExchangeRequest<'_> {
     /// Checks the exchange, and returns what the new grant may be.
     ///
@@ -95,11 +118,12 @@ impl ExchangeRequest<'_> {
         let before = self.grant.delegation.as_ref();
         let parent = Ancestor { grant_id: self.grant.id, client_id: self.grant.client_id.clone() };
         let ancestors = before.map_or(&[][..], |before| &before.ancestors);
-        if ancestors.len() >= Delegation::MAX_DEPTH {
+        // Each exchange has one, that of an ID token too.
+        let actors: &[ClientId] = before.map_or(&[], |before| &before.actors);
+        if actors.len() >= Delegation::MAX_DEPTH {
             let problem = "came of as many exchanges as are allowed";
             return Err(Error::InvalidRequest { field: "subject_token", problem });
         }
-        let actors: &[ClientId] = before.map_or(&[], |before| &before.actors);
         Ok(Delegation {
             ancestors: [&[parent], ancestors].concat().into(),
             actors: [from_ref(&self.client.id), actors].concat().into(),

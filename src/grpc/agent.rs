@@ -27,7 +27,7 @@ use crate::{
         envoy::service::auth::v3::CheckRequest,
         v1::{self, issue_token_request::Grant, token_service_server::TokenService},
     },
-    service::TokenExchange,
+    service::{SubjectTokenKind, TokenExchange},
 };
 
 /// Answer to calls that only a server serves.
@@ -161,14 +161,16 @@ impl AskedToken {
     }
 }
 
-/// Reads an exchange without an actor token: the agent acts by its own credentials.
+/// Reads an exchange of an access token, without an actor token: the agent acts by its own credentials.
 fn subject_token(shown: v1::TokenExchangeGrant) -> Result<Secret, Status> {
     let shown = convert::exchange(shown).try_into().map_err(|error| status(&error))?;
-    let TokenExchange { subject_token, actor_token } = shown;
-    match actor_token {
-        Some(_) => Err(elsewhere()),
-        None if subject_token.is_empty() => Err(status(&Error::missing("subject_token"))),
-        None => Ok(subject_token),
+    let TokenExchange { subject_token, kind, actor_token } = shown;
+    match (kind, actor_token) {
+        (SubjectTokenKind::Id, _) | (_, Some(_)) => Err(elsewhere()),
+        (SubjectTokenKind::Access, None) if subject_token.is_empty() => {
+            Err(status(&Error::missing("subject_token")))
+        }
+        (SubjectTokenKind::Access, None) => Ok(subject_token),
     }
 }
 

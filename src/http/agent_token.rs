@@ -17,7 +17,7 @@ use crate::{
     domain::{
         audience::Audience, error::Error, grant_type::GrantType, scopes::Scopes, secret::Secret,
     },
-    service::{ACCESS_TOKEN_TYPE, TokenExchange},
+    service::{ACCESS_TOKEN_TYPE, SubjectTokenKind, TokenExchange},
 };
 
 /// A source of access tokens that the agent's client gets.
@@ -115,6 +115,10 @@ fn asked(parameters: &mut Parameters) -> Result<AskedToken, Error> {
 
 fn subject_token(parameters: &mut Parameters) -> Result<Secret, Error> {
     let shown: TokenExchange = exchange(parameters)?.try_into()?;
+    if shown.kind == SubjectTokenKind::Id {
+        let problem = "must be that of access tokens: ask the server about ID tokens";
+        return Err(Error::InvalidRequest { field: "subject_token_type", problem });
+    }
     if shown.actor_token.is_some() {
         let problem = "must not be there: an agent acts by its own credentials";
         return Err(Error::InvalidRequest { field: "actor_token", problem });

@@ -177,7 +177,7 @@ impl Failure {
 /// The table.
 fn of_error(error: &Error, statuses: Statuses) -> (StatusCode, &'static str) {
     match error {
-        Error::InvalidRequest { .. } | Error::TooWeak { .. } => {
+        Error::InvalidRequest { .. } | Error::TooWeak { .. } | Error::BadSubjectToken(_) => {
             (StatusCode::BAD_REQUEST, "invalid_request")
         }
         Error::InvalidClient(_) => (statuses.invalid_client, "invalid_client"),
@@ -212,7 +212,7 @@ fn whole_seconds(pause: Duration) -> HeaderValue {
 }
 
 /// One failure of each kind that an endpoint may answer with.
-pub(super) fn every_kind() -> [Failure; 15] {
+pub(super) fn every_kind() -> [Failure; 16] {
     let pause = Duration::from_millis(1500);
     [
         Error::InvalidRequest { field: "field", problem: "problem" },
@@ -230,6 +230,7 @@ pub(super) fn every_kind() -> [Failure; 15] {
         Error::Conflict,
         Error::Internal { incident: Incident(1) },
         Error::NoSpace { retry_after: pause },
+        Error::BadSubjectToken(Cause::ReplayedAssertion),
     ]
     .map(Failure::Refused)
 }
@@ -270,6 +271,7 @@ mod tests {
             Error::CursorOutOfRange { .. } | Error::TooSlow => unreachable!("of watching"),
             Error::Internal { .. } => 13,
             Error::NoSpace { .. } => 14,
+            Error::BadSubjectToken(_) => 15,
         }
     }
 

@@ -2,9 +2,8 @@
 //! that it came of who holds what comes of it.
 
 use super::{
-    Caller, Service,
-    records::race,
-    token_records::{TokenRecords, ancestors},
+    Caller, Service, audit_line::AuditSubject, people::Vouched, records::race,
+    token_records::ancestors,
 };
 use crate::{
     domain::{
@@ -18,23 +17,37 @@ use crate::{
         secret::Secret,
         subject::Subject,
         token::TokenKind,
+        user::User,
     },
-    store::Store,
+    store::{Store, Stored},
 };
 
 /// Tokens of an exchange.
 #[derive(Clone, Debug)]
 pub struct TokenExchange {
-    /// The access token of a user that the client was shown.
+    /// The token of a user that the client was shown.
     pub subject_token: Secret,
+    /// Kind of that token.
+    pub kind: SubjectTokenKind,
     /// The client's own access token, if it shows one.
     pub actor_token: Option<Secret>,
+}
+
+/// Kind of a subject token.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SubjectTokenKind {
+    /// An access token of this server.
+    Access,
+    /// An ID token of a trusted issuer that is enabled for users.
+    Id,
 }
 
 /// A token type that both wires take (RFC 8693 §3).
 pub const ACCESS_TOKEN_TYPE: &str = "urn:ietf:params:oauth:token-type:access_token";
 /// The same, for access tokens that are signed.
 const JWT_TYPE: &str = "urn:ietf:params:oauth:token-type:jwt";
+/// The type of ID tokens.
+const ID_TOKEN_TYPE: &str = "urn:ietf:params:oauth:token-type:id_token";
 
 /// The parameters of an exchange (RFC 8693 §2.1), as either wire has them. An absent type is that of access
 /// tokens.
@@ -63,9 +76,11 @@ impl TryFrom<ExchangeParameters> for TokenExchange {
         let problem =
             "must be a token type that is taken: urn:ietf:params:oauth:token-type:access_token";
         let refused = |field| Error::InvalidRequest { field, problem };
-        if given.subject_token_type.is_some_and(|text| !known(&text)) {
-            return Err(refused("subject_token_type"));
-        }
+        let kind = match given.subject_token_type.as_deref() {
+            Some(ID_TOKEN_TYPE) => SubjectTokenKind::Id,
+            Some(text) if !known(text) => return Err(refused("subject_token_type")),
+            Some(_) | None => SubjectTokenKind::Access,
+        };
         match (&given.actor_token, given.actor_token_type) {
             (None, Some(_)) => return Err(Error::missing("actor_token")),
             (Some(_), Some(text)) if !known(&text) => return Err(refused("actor_token_type")),
@@ -74,13 +89,14 @@ impl TryFrom<ExchangeParameters> for TokenExchange {
         if given.requested_token_type.is_some_and(|text| text != ACCESS_TOKEN_TYPE) {
             return Err(refused("requested_token_type"));
         }
-        Ok(Self { subject_token: given.subject_token, actor_token: given.actor_token })
+        Ok(Self { subject_token: given.subject_token, kind, actor_token: given.actor_token })
     }
 }
 
-/// A subject token that may be exchanged.
-pub(super) struct SubjectToken {
-    pub(super) records: TokenRecords,
+/// The user of a subject token that may be exchanged.
+pub(super) struct Delegated {
+    pub(super) subject: Subject,
+    pub(super) user: Option<Stored<User>>,
     pub(super) exchanged: Exchanged,
 }
 
@@ -88,18 +104,22 @@ impl<S: Store> Service<S> {
     /// Judges the tokens of an exchange by the store, not by memory.
     ///
     /// # Errors
-    /// `InvalidRequest` for a token that is no good for it; `InvalidScope`; `Unavailable`.
-    pub(super) async fn subject_token(
+    /// `InvalidRequest` and `BadSubjectToken` for a token that is no good for it; `InvalidScope`; `Unavailable`.
+    pub(super) async fn delegated(
         &self,
         caller: &Caller,
         shown: &TokenExchange,
         scopes: &Scopes,
-    ) -> Result<SubjectToken, Error> {
+        concerned: &mut AuditSubject,
+    ) -> Result<Delegated, Error> {
         if let Some(actor_token) = &shown.actor_token {
             self.check_actor(caller, actor_token).await?;
         }
         if shown.subject_token.is_empty() {
             return Err(Error::missing("subject_token"));
+        }
+        if shown.kind == SubjectTokenKind::Id {
+            return self.delegated_by_id_token(caller, shown, scopes, concerned).await;
         }
         let token = self.presented(&shown.subject_token);
         let token = token.filter(|token| token.kind() == TokenKind::Access);
@@ -114,7 +134,32 @@ impl<S: Store> Service<S> {
         let request = ExchangeRequest { grant, subject_token, holder, client, scopes };
         let exchanged = request.check(now)?;
         self.last_used.note(&records.grant, now);
-        Ok(SubjectToken { records, exchanged })
+        // That of the login, whatever became of the user meanwhile.
+        Ok(Delegated { subject: records.grant.subject.clone(), user: records.user, exchanged })
+    }
+
+    /// Judges an ID token as a login with it does: the user is linked, created and brought up to date, and the
+    /// token is used up.
+    async fn delegated_by_id_token(
+        &self,
+        caller: &Caller,
+        shown: &TokenExchange,
+        scopes: &Scopes,
+        concerned: &mut AuditSubject,
+    ) -> Result<Delegated, Error> {
+        let client = caller.client();
+        let vouched = self.vouched_user(client, &shown.subject_token, concerned).await;
+        let bad = |error| {
+            if let Error::InvalidGrant(cause) = error {
+                Error::BadSubjectToken(cause)
+            } else {
+                error
+            }
+        };
+        let Vouched { user, expire_time } = vouched.map_err(bad)?;
+        let exchanged = Exchanged::of_id_token(client, scopes, expire_time, self.now())?;
+        let subject = Subject::User { id: user.id, epoch: user.epoch };
+        Ok(Delegated { subject, user: Some(user), exchanged })
     }
 
     /// Checks that an actor token is the caller's own, also the certificate that it is bound to: the caller has authenticated, and acts for nobody else.

@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::{
     Caller, Service, Tokens,
     audit_line::{AuditSubject, Event, Outcome},
-    exchange::{SubjectToken, TokenExchange},
+    exchange::{Delegated, TokenExchange},
     login::Login,
     records::race,
     signature_pool::Signer,
@@ -64,7 +64,7 @@ pub enum IssueGrant {
         /// The ID token.
         assertion: Secret,
     },
-    /// For a user whose access token the client was shown (RFC 8693).
+    /// For a user whose access token or ID token the client was shown (RFC 8693).
     TokenExchange(TokenExchange),
 }
 
@@ -136,7 +136,7 @@ impl<S: Store> Service<S> {
         let user = match request.grant {
             IssueGrant::ClientCredentials => None,
             IssueGrant::JwtBearer { assertion } => {
-                Some(self.vouched_user(client, &assertion, concerned).await?)
+                Some(self.vouched_user(client, &assertion, concerned).await?.user)
             }
             IssueGrant::Password { username, password } => {
                 let address = asked.origin.peer.as_deref().and_then(|peer| peer.parse().ok());
@@ -144,12 +144,10 @@ impl<S: Store> Service<S> {
                 Some(self.log_in(client, login, concerned).await?)
             }
             IssueGrant::TokenExchange(shown) => {
-                let found = self.subject_token(caller, &shown, &asked.scopes).await?;
-                let SubjectToken { records, exchanged } = found;
-                asked.exchanged = Some(exchanged);
-                // That of the login, whatever became of the user meanwhile.
-                asked.subject = records.grant.subject.clone();
-                records.user
+                let found = self.delegated(caller, &shown, &asked.scopes, concerned).await?;
+                let Delegated { subject, user, exchanged } = found;
+                (asked.exchanged, asked.subject) = (Some(exchanged), subject);
+                user
             }
         };
         if let (Some(user), None) = (&user, &asked.exchanged) {

@@ -94,7 +94,7 @@ pub use self::{
     clients::{ClientFilter, CreateClient, NewCredentials, UpdateClient},
     cursor::Cursor,
     end_all::{COUNT_LIMIT, EndedGrants},
-    exchange::{ACCESS_TOKEN_TYPE, ExchangeParameters, TokenExchange},
+    exchange::{ACCESS_TOKEN_TYPE, ExchangeParameters, SubjectTokenKind, TokenExchange},
     explain::{Explain, ExplainedToken, Explanation},
     grants::ShownGrant,
     hash_pool::HashPool,

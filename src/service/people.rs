@@ -16,6 +16,7 @@ use crate::{
         error::Error,
         person::Person,
         secret::Secret,
+        time::Timestamp,
         used_assertion::{AssertionId, UsedAssertion},
         user::{PasswordHash, User},
         user_identity::UserIdentity,
@@ -32,6 +33,13 @@ const MOST_TRIES: usize = 64;
 /// The pause between two of them: some commits.
 const LOOK_AGAIN: Duration = Duration::from_millis(20);
 
+/// The user whom an ID token is for.
+pub(super) struct Vouched {
+    pub(super) user: Stored<User>,
+    /// From when on the ID token is refused.
+    pub(super) expire_time: Timestamp,
+}
+
 impl<S: Store> Service<S> {
     /// The user whom an ID token is for: the one that lists its issuer and subject, or a new one. The
     /// token is used up by it, and attributes and permissions follow its claims.
@@ -44,7 +52,7 @@ impl<S: Store> Service<S> {
         client: &Client,
         id_token: &Secret,
         concerned: &mut AuditSubject,
-    ) -> Result<Stored<User>, Error> {
+    ) -> Result<Vouched, Error> {
         if id_token.is_empty() {
             return Err(Error::missing("assertion"));
         }
@@ -55,7 +63,7 @@ impl<S: Store> Service<S> {
         // Of a change that came between, the record speaks that was written or read last.
         refuse_disabled(&user)?;
         if user.identities.contains(&person.identity) {
-            Ok(user)
+            Ok(Vouched { user, expire_time: person.expire_time })
         } else {
             Err(Error::InvalidGrant(Cause::UnknownUser))
         }

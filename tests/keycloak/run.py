@@ -27,6 +27,8 @@ from pathlib import Path
 LIMIT = 600.0
 HERE = "https://tokens.example"
 ASSERTION = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
+TOKEN_EXCHANGE = "urn:ietf:params:oauth:grant-type:token-exchange"
+TOKEN_TYPE = "urn:ietf:params:oauth:token-type:"
 JWT_BEARER = "urn:ietf:params:oauth:grant-type:jwt-bearer"
 
 
@@ -197,8 +199,10 @@ permissions = [{{ claim = "groups", value = "jeton-admins", allow = ["admin"] }}
 [[client]]
 id = "web"
 secret = "a-secret-of-this-test"
-grants = ["jwt_bearer", "refresh_token"]
+grants = ["jwt_bearer", "refresh_token", "token_exchange"]
+scopes = ["read"]
 audience = ["billing"]
+may_exchange_to = ["ledger"]
 introspect = "any"
 [[client]]
 id = "cli"
@@ -240,6 +244,11 @@ identities = [{{ issuer = "corp", subject = "{workload}" }}]
     def show(self, id_token: str) -> tuple[int, dict]:
         credentials = {"client_id": "web", "client_secret": "a-secret-of-this-test"}
         return self.post("/oauth/token", {"grant_type": JWT_BEARER, "assertion": id_token, **credentials})
+
+    def exchange(self, token: str, kind: str) -> tuple[int, dict]:
+        credentials = {"client_id": "web", "client_secret": "a-secret-of-this-test"}
+        subject = {"subject_token": token, "subject_token_type": TOKEN_TYPE + kind}
+        return self.post("/oauth/token", {"grant_type": TOKEN_EXCHANGE, "audience": "ledger", **subject, **credentials})
 
     def introspect(self, token: str) -> dict:
         credentials = {"client_id": "web", "client_secret": "a-secret-of-this-test"}
@@ -316,6 +325,27 @@ def people(keycloak: Keycloak, jeton: Jeton) -> None:
     passed("somebody who is disabled at Keycloak gets no ID token")
 
 
+def exchanges(keycloak: Keycloak, jeton: Jeton) -> None:
+    tokens = keycloak.person("web-app", "ada")
+    status, answer = jeton.exchange(tokens["id_token"], "id_token")
+    assert status == 200 and "refresh_token" not in answer, (status, answer)
+    assert answer["issued_token_type"] == TOKEN_TYPE + "access_token", answer
+    left = claims(tokens["id_token"])["exp"] - time.time()
+    assert 0 < answer["expires_in"] <= left + 61, (answer, left)
+    seen = jeton.introspect(answer["access_token"])
+    assert (seen["username"], seen["aud"], seen["act"]) == ("ada", "ledger", {"sub": "web"}), seen
+    passed("a person's ID token is exchanged for a token of the user for the next service, which ends with it")
+    for what, token, kind in [
+        ("the same ID token a second time", tokens["id_token"], "id_token"),
+        ("Keycloak's access token as an ID token", tokens["access_token"], "id_token"),
+        ("Keycloak's access token as one of jeton's", tokens["access_token"], "access_token"),
+        ("an ID token for another application", keycloak.person("other-app", "ada")["id_token"], "id_token"),
+    ]:
+        status, answer = jeton.exchange(token, kind)
+        assert (status, answer["error"]) == (400, "invalid_request"), (what, status, answer)
+        passed(f"{what} is not")
+
+
 def administrators(keycloak: Keycloak, jeton: Jeton) -> None:
     kept = jeton.log_in("ada")
     assert kept["administers"] is True, kept
@@ -370,6 +400,7 @@ def run(installed: Path, program: str, home: Path) -> None:
         try:
             workloads(keycloak, jeton)
             people(keycloak, jeton)
+            exchanges(keycloak, jeton)
             administrators(keycloak, jeton)
             log = jeton.log.read_text()
             assert "eyJ" not in log, "a token is in the log"
