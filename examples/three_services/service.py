@@ -41,6 +41,8 @@ def call_next(shown: str) -> tuple[int, dict]:
 
 class Service(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
+    # Headers and body are written one after the other: the second must not wait for an acknowledgement.
+    disable_nagle_algorithm = True
 
     def do_GET(self) -> None:
         said = {"service": given.name, "client": self.headers["x-jeton-client-id"]}
