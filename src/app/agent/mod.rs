@@ -69,7 +69,11 @@ pub async fn serve_agent(options: AgentOptions) -> Result<(), ServeError> {
     let manager = ServiceManager::start().map_err(|error| refused("a thread", error))?;
     let health = Health::starting().await;
     let (readiness, exposition) = (Readiness::starting(), Exposition::new());
-    let validator = Validator::start_compact(client, promises(&settings), settings.issuer.clone());
+    let promises = promises(&settings);
+    let validator = match settings.issuer.clone() {
+        None => Validator::start(client, promises),
+        Some(issuer) => Validator::start_judging(client, promises, issuer),
+    };
     let (stage, staged) = watch::channel(Stage::Serving);
     let (registry, certificates) = (Registry::new(), CertificateMetrics::new());
     exposition.add([build_info::metrics(), readiness.metrics(), log, registry.clone()]);

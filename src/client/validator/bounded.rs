@@ -45,11 +45,6 @@ impl<V> Bounded<V> {
         Self { entries, order: Mutex::default(), most }
     }
 
-    /// Returns `true` if it holds nothing ever.
-    pub(super) const fn is_off(&self) -> bool {
-        self.most == 0
-    }
-
     /// Returns the result of `look` for the entry, if there is one.
     pub(super) fn get<T>(&self, key: &Fingerprint, look: impl FnOnce(&V) -> T) -> Option<T> {
         let entries = self.entries.pin();

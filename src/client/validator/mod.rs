@@ -66,7 +66,8 @@ impl Validator {
     /// # Panics
     /// Panics outside a tokio runtime, since it spawns tasks.
     pub fn start(client: TokenClient, options: Options) -> Self {
-        Self::following(Self::with(client, options, DECODED))
+        let asking = Self::asking(client, options);
+        Self { _tasks: Arc::new(Self::tasks(&asking.session)), ..asking }
     }
 
     /// Starts like [`Self::start`], and judges signed access tokens of `issuer` (RFC 9068) itself at their
@@ -85,35 +86,12 @@ impl Validator {
     /// Panics outside a tokio runtime, since it spawns tasks.
     #[cfg(feature = "jwt")]
     pub fn start_judging(client: TokenClient, options: Options, issuer: String) -> Self {
-        Self::judging(client, options, issuer, DECODED)
-    }
-
-    #[cfg(feature = "jwt")]
-    fn judging(client: TokenClient, options: Options, issuer: String, decoded: usize) -> Self {
-        let session = Self::session(client, options, decoded);
         let first_sight = Some(first_sight::FirstSight::of(issuer));
-        let session = Arc::new(Session { first_sight, ..session });
+        let session = Session { first_sight, ..Self::session(client, options) };
+        let session = Arc::new(session);
         let mut tasks = Self::tasks(&session);
         tasks.spawn(follow_keys::follow_keys(Arc::clone(&session)));
         Self { session, _tasks: Arc::new(tasks) }
-    }
-
-    /// Starts for an agent, which shows most tokens rarely: takes a third of the memory for the tokens that are
-    /// used most, whose claims it decodes at each use. With an issuer it judges signed tokens itself.
-    #[cfg(feature = "server")]
-    pub(crate) fn start_compact(
-        client: TokenClient,
-        options: Options,
-        issuer: Option<String>,
-    ) -> Self {
-        match issuer {
-            None => Self::following(Self::with(client, options, 0)),
-            Some(issuer) => Self::judging(client, options, issuer, 0),
-        }
-    }
-
-    fn following(asking: Self) -> Self {
-        Self { _tasks: Arc::new(Self::tasks(&asking.session)), ..asking }
     }
 
     fn tasks(session: &Arc<Session>) -> JoinSet<()> {
@@ -127,16 +105,12 @@ impl Validator {
     /// answers from its own memory within its own `max_staleness`. Inactive tokens are remembered for
     /// [`Options::refusal_ttl`].
     pub fn asking(client: TokenClient, options: Options) -> Self {
-        Self::with(client, options, DECODED)
+        Self { session: Arc::new(Self::session(client, options)), _tasks: Arc::default() }
     }
 
-    fn with(client: TokenClient, options: Options, decoded: usize) -> Self {
-        Self { session: Arc::new(Self::session(client, options, decoded)), _tasks: Arc::default() }
-    }
-
-    fn session(client: TokenClient, options: Options, decoded: usize) -> Session {
+    fn session(client: TokenClient, options: Options) -> Session {
         let Options { entries, refusals, .. } = options;
-        let room = Room { answers: entries, refusals, decoded: decoded.min(entries) };
+        let room = Room { answers: entries, refusals, decoded: DECODED.min(entries) };
         Session {
             client,
             clock: Clock::start(),
