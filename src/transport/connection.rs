@@ -31,6 +31,7 @@ use super::{
     reads::admitted,
     stream::Stream,
     tls,
+    when_woken::WhenWoken,
     writes::Watched,
 };
 
@@ -176,7 +177,7 @@ async fn serve<T, S, B>(
             tokio::select! {
                 biased;
                 ended = live(connection.as_mut(), &life, stage) => ended,
-                () = pace.too_slow(limits) => {
+                () = WhenWoken::of(pace.too_slow(limits)) => {
                     connection.as_mut().graceful_shutdown();
                     timeout(LAST_BYTES, connection).await.unwrap_or(Ok(()))
                 }

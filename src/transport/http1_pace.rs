@@ -17,18 +17,12 @@ pub(super) const LEEWAY: Duration = Duration::from_secs(2);
 
 /// Event that a connection waits for, and the start of the wait.
 #[derive(Clone, Copy, Debug)]
-struct Waiting {
-    phase: Phase,
-    since: Instant,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Phase {
-    /// The first byte of a request.
-    Idle,
-    /// The rest of its headers.
-    Headers,
-    /// Its answer.
+enum Waiting {
+    /// For the first byte of a request.
+    Idle(Instant),
+    /// For the rest of its headers.
+    Headers(Instant),
+    /// For its answer, which takes as long as it takes.
     Answer,
 }
 
@@ -42,7 +36,7 @@ pub(super) struct Request(Pace);
 impl Pace {
     /// Of a connection that was just accepted. Clients open some before they have anything to ask.
     pub(super) fn begin() -> Self {
-        Self(Arc::new(Mutex::new(Waiting { phase: Phase::Idle, since: Instant::now() })))
+        Self(Arc::new(Mutex::new(Waiting::Idle(Instant::now()))))
     }
 
     /// The connection's stream, which notes when a request begins.
@@ -53,13 +47,12 @@ impl Pace {
 
     /// The headers of a request are there.
     pub(super) fn request(&self) -> Request {
-        self.set(Phase::Answer);
+        self.set(Waiting::Answer);
         Request(self.clone())
     }
 
-    fn set(&self, phase: Phase) {
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner) =
-            Waiting { phase, since: Instant::now() };
+    fn set(&self, waiting: Waiting) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = waiting;
     }
 
     fn waiting(&self) -> Waiting {
@@ -67,19 +60,18 @@ impl Pace {
     }
 
     fn bytes_came(&self) {
-        if self.waiting().phase == Phase::Idle {
-            self.set(Phase::Headers);
+        if let Waiting::Idle(_) = self.waiting() {
+            self.set(Waiting::Headers(Instant::now()));
         }
     }
 
     /// Returns when the connection has waited for too long.
     pub(super) async fn too_slow(&self, limits: &LimitSettings) {
         loop {
-            let Waiting { phase, since } = self.waiting();
-            let over = match phase {
-                Phase::Idle => Some(since + limits.http_keepalive + LEEWAY),
-                Phase::Headers => Some(since + limits.header_timeout),
-                Phase::Answer => None,
+            let over = match self.waiting() {
+                Waiting::Idle(since) => Some(since + limits.http_keepalive + LEEWAY),
+                Waiting::Headers(since) => Some(since + limits.header_timeout),
+                Waiting::Answer => None,
             };
             let now = Instant::now();
             if over.is_some_and(|over| over <= now) {
@@ -94,7 +86,7 @@ impl Pace {
 
 impl Drop for Request {
     fn drop(&mut self) {
-        self.0.set(Phase::Idle);
+        self.0.set(Waiting::Idle(Instant::now()));
     }
 }
 

@@ -5,7 +5,7 @@ use std::{pin::Pin, time::Duration};
 use hyper_util::server::graceful::GracefulConnection;
 use tokio::{sync::watch, time::sleep};
 
-use super::{Stage, lull::Calls, pending::Account, writes::Writes};
+use super::{Stage, lull::Calls, pending::Account, when_woken::WhenWoken, writes::Writes};
 use crate::config::LimitSettings;
 
 /// A connection that is called without a pause gets older by its age divided by this.
@@ -70,6 +70,31 @@ impl Life<'_> {
     }
 }
 
+/// Event at which a connection that has not ended by itself is to end.
+enum End {
+    /// It answers what is under way.
+    Gracefully,
+    /// At once.
+    Cut,
+}
+
+impl Life<'_> {
+    /// Waits for the first of the events.
+    async fn end(&self, mut stage: watch::Receiver<Stage>) -> End {
+        let draining = async {
+            Stage::Draining.reached(&mut stage).await;
+            self.calls.lull(IDLE_DRAINING, Duration::ZERO).await;
+        };
+        tokio::select! {
+            biased;
+            () = self.aged() => End::Gracefully,
+            () = self.lets_lie() => End::Gracefully,
+            () = draining => End::Gracefully,
+            () = self.given_up() => End::Cut,
+        }
+    }
+}
+
 /// Drives a connection until it ends by itself, or has answered what was under way when it came to
 /// its age or the process to its end, or is out of time for that.
 pub(super) async fn live<C: GracefulConnection>(
@@ -77,18 +102,14 @@ pub(super) async fn live<C: GracefulConnection>(
     life: &Life<'_>,
     mut stage: watch::Receiver<Stage>,
 ) -> Result<(), C::Error> {
-    let draining = async {
-        Stage::Draining.reached(&mut stage).await;
-        life.calls.lull(IDLE_DRAINING, Duration::ZERO).await;
-    };
     // The connection first: what it makes of a call's first bytes is what a lull waits for.
     tokio::select! {
         biased;
         ended = connection.as_mut() => return ended,
-        () = life.aged() => {}
-        () = life.lets_lie() => {}
-        () = draining => {}
-        () = life.given_up() => return Ok(()),
+        end = WhenWoken::of(life.end(stage.clone())) => match end {
+            End::Gracefully => {}
+            End::Cut => return Ok(()),
+        },
     }
     // No more calls from now on: GOAWAY on HTTP/2, `connection: close` on HTTP/1.1.
     connection.as_mut().graceful_shutdown();

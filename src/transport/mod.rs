@@ -36,6 +36,7 @@ mod socket;
 mod stage;
 mod stream;
 mod tls;
+mod when_woken;
 mod writes;
 
 pub use self::{
