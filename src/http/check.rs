@@ -3,9 +3,10 @@
 //! Proxies send the visitor's `Authorization` along, so they cannot authenticate there: every request
 //! to the listener is made as the client that the settings name.
 
-use std::{iter, sync::Arc, time::Duration};
+use std::{iter, pin::pin, sync::Arc, time::Duration};
 
 use axum::response::Response;
+use futures_util::FutureExt as _;
 use http::{
     HeaderMap, HeaderName, HeaderValue, Request, StatusCode,
     header::{AUTHORIZATION, RETRY_AFTER, WWW_AUTHENTICATE},
@@ -100,14 +101,23 @@ impl<D: Doorkeeper> Place<D> {
 
     async fn respond<B: Sync>(&self, request: &Request<B>) -> Response {
         let call = self.metrics.begin_check();
-        let decided = timeout(self.options.request_timeout, self.decide(request)).await;
-        let decided = decided.unwrap_or_else(|_| Err(undecided(&Error::UNAVAILABLE)));
+        let decided = self.decide_in_time(request).await;
         call.end(outcome(decided.as_ref()));
         match decided {
             Ok(bearer) => self.passed(&bearer),
             Err(NotPassed::Denied { denial, challenge }) => denied(denial, challenge),
             Err(NotPassed::Misconfigured) => answer::empty(StatusCode::INTERNAL_SERVER_ERROR),
         }
+    }
+
+    /// Decides within the limit. A decision from memory, which waits for nothing, makes no timer.
+    async fn decide_in_time<B: Sync>(&self, request: &Request<B>) -> Result<Bearer, NotPassed> {
+        let mut deciding = pin!(self.decide(request));
+        if let Some(decided) = deciding.as_mut().now_or_never() {
+            return decided;
+        }
+        let decided = timeout(self.options.request_timeout, deciding).await;
+        decided.unwrap_or_else(|_| Err(undecided(&Error::UNAVAILABLE)))
     }
 
     async fn decide<B: Sync>(&self, request: &Request<B>) -> Result<Bearer, NotPassed> {
