@@ -4,8 +4,9 @@
     python3 benches/agent.py [--seconds 10] [--rounds 5] [--remembered 100000]
 
 Introspect of a known token beside a tonic server that repeats the agent's answer, and /check beside an axum
-handler that answers 200. Agent and load have one core each; the agent and what it is beside take turns. Memory
-is that of an agent that was asked nothing, and what each token that it then remembers adds.
+handler that answers 200. Agent and load have one core each; the agent and what it is beside take turns. The load
+of /check never sleeps: a server that answers slower than the other would pay for waking it. Memory is that of an
+agent that was asked nothing, and what each token that it then remembers adds.
 """
 
 import argparse
@@ -90,7 +91,7 @@ class HttpLoad:
         sampler.start()
         command = ["taskset", "-c", str(LOAD_CORE), self.program, "--connect", server.http]
         done = subprocess.run(
-            [*command, "--seconds", str(seconds), *self.options], capture_output=True, check=False, text=True
+            [*command, "--busy", "--seconds", str(seconds), *self.options], capture_output=True, check=False, text=True
         )
         cpu, passed = sampler.used(seconds)
         if done.returncode != 0:

@@ -12,7 +12,7 @@ use jeton::config::ListenAddress;
 use tokio::{
     io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _},
     net::{TcpStream, UnixStream},
-    task::JoinSet,
+    task::{JoinSet, yield_now},
     time::Instant,
 };
 
@@ -39,6 +39,9 @@ struct Options {
     /// Seconds before these.
     #[arg(long, default_value_t = 1)]
     warm_up: u64,
+    /// Never sleeps: a server's time then has no part that wakes the load.
+    #[arg(long)]
+    busy: bool,
     /// Shows each token once instead.
     #[arg(long)]
     once: bool,
@@ -73,6 +76,14 @@ async fn main() -> Result<(), Box<dyn Error>> {
         + if options.once { Duration::ZERO } else { Duration::from_secs(options.warm_up) };
     let to = (!options.once).then(|| from + Duration::from_secs(options.seconds));
     let counted = Counted { from, to };
+    if options.busy {
+        // With it there is always something to do, so that the runtime only looks for events.
+        tokio::spawn(async {
+            loop {
+                yield_now().await;
+            }
+        });
+    }
     let mut connections = JoinSet::new();
     for first in 0..options.connections {
         let requests = Requests { texts: Arc::clone(&texts), first, step: options.connections };

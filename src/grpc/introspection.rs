@@ -120,3 +120,21 @@ async fn batch_introspect<S: Store>(
     };
     found.await.map(tonic::Response::new).map_err(|error| status::status(&error))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::memory::MemoryStore;
+
+    /// Each call moves its future into a box: what waits for the store has one of its own.
+    #[test]
+    fn the_state_of_a_call_that_memory_answers_is_small() {
+        let service = Ready::<MemoryStore>::not_yet();
+        let one =
+            introspect(service.clone(), tonic::Request::new(v1::IntrospectRequest::default()));
+        assert!(size_of_val(&one) <= 1_536, "{}", size_of_val(&one));
+        let request = BatchRequest { tokens: Vec::new(), count: 0 };
+        let batch = batch_introspect(service, tonic::Request::new(request));
+        assert!(size_of_val(&batch) <= 2_048, "{}", size_of_val(&batch));
+    }
+}

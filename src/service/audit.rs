@@ -106,10 +106,20 @@ impl<S: Store> Service<S> {
         origin: impl FnOnce() -> Origin + Send,
         authenticated: Result<Caller, Error>,
     ) -> Result<Caller, Error> {
-        let error = match authenticated {
-            Ok(caller) => return Ok(caller),
-            Err(error) => error,
-        };
+        match authenticated {
+            Ok(caller) => Ok(caller),
+            // Boxed: the room for it would be moved with each call that is let in.
+            Err(error) => Err(Box::pin(self.refused_to(credentials, origin, error)).await),
+        }
+    }
+
+    /// Writes the refusal, and returns its error.
+    async fn refused_to(
+        &self,
+        credentials: &Credentials,
+        origin: impl FnOnce() -> Origin + Send,
+        error: Error,
+    ) -> Error {
         let readings = credentials.client_ids();
         let named = readings.into_iter().find_map(|id| ClientId::parse(id).ok());
         let known = match (&named, &error) {
@@ -125,6 +135,6 @@ impl<S: Store> Service<S> {
         let origin = origin();
         let line = Line { client_id, ..Line::new(Event::Authenticate, &outcome, &origin) };
         self.strangers.write(&line, self.now());
-        Err(error)
+        error
     }
 }

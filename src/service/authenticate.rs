@@ -83,9 +83,9 @@ impl<S: Store> Service<S> {
             Credentials::ClientId(_) => Err(Error::InvalidClient(Cause::MissingSecret)),
             Credentials::Secret(readings) => self.by_secret(readings).await,
             Credentials::Certificate { identities, client_ids } => {
-                self.certified(identities, client_ids).await
+                Box::pin(self.certified(identities, client_ids)).await
             }
-            Credentials::Assertion(shown) => self.by_assertion(shown).await,
+            Credentials::Assertion(shown) => Box::pin(self.by_assertion(shown)).await,
             Credentials::Bearer(shown) => self.bearer(shown).await,
         };
         caller.map(|caller| caller.read_at(position))
@@ -110,9 +110,14 @@ impl<S: Store> Service<S> {
     /// The client whose secret is right in one of the readings.
     async fn by_secret(&self, readings: &[IdAndSecret]) -> Result<Caller, Error> {
         // Of a chosen secret each wrong reading costs a hash.
-        if let Some(caller) = readings.iter().find_map(|reading| self.remembered(reading)) {
-            return Ok(caller);
+        match readings.iter().find_map(|reading| self.remembered(reading)) {
+            Some(caller) => Ok(caller),
+            // Boxed, as all that waits: the room for it would be moved with each call that memory answers.
+            None => Box::pin(self.by_checked_secret(readings)).await,
         }
+    }
+
+    async fn by_checked_secret(&self, readings: &[IdAndSecret]) -> Result<Caller, Error> {
         let mut refusal = UNKNOWN;
         for reading in readings {
             if reading.secret.has_line_break() {
@@ -129,10 +134,14 @@ impl<S: Store> Service<S> {
         Err(refusal)
     }
 
-    /// The client whose chosen secret was verified lately, as far as memory knows.
+    /// The client whose secret memory knows: a generated one, or a chosen one that was verified lately.
     fn remembered(&self, reading: &IdAndSecret) -> Option<Caller> {
         let id = ClientId::parse(&reading.client_id).ok()?;
         let client = self.store.clients().cached(&id).filter(|client| !client.disabled)?;
+        if is_generated(&reading.secret) {
+            let held = client.holds_generated(&reading.secret, self.now());
+            return held.then(|| Caller::new(client));
+        }
         let hashes = client.chosen_hashes(self.now());
         let claim = Claim { client_id: id.as_str(), hashes: &hashes, secret: &reading.secret };
         let known = !hashes.is_empty() && self.is_known(claim, reading.address);
@@ -285,12 +294,20 @@ impl<S: Store> Service<S> {
         }
         let kept = self.cached_records(&token, None);
         let certificate = shown.certificate.as_ref();
-        if let Some(Ok(caller)) = kept.map(|kept| self.holder(&token, kept, certificate)) {
-            return Ok(caller);
+        match kept.map(|kept| self.holder(&token, kept, certificate)) {
+            Some(Ok(caller)) => Ok(caller),
+            Some(Err(_)) | None => Box::pin(self.looked_up_bearer(&token, certificate)).await,
         }
-        match self.token_records(&token).await? {
-            Some(held) => self.holder(&token, held, certificate).map_err(Error::InvalidToken),
-            None => Err(Error::InvalidToken(self.why_unknown(&token).await?)),
+    }
+
+    async fn looked_up_bearer(
+        &self,
+        token: &PresentedToken,
+        certificate: Option<&PeerCertificate>,
+    ) -> Result<Caller, Error> {
+        match self.token_records(token).await? {
+            Some(held) => self.holder(token, held, certificate).map_err(Error::InvalidToken),
+            None => Err(Error::InvalidToken(self.why_unknown(token).await?)),
         }
     }
 

@@ -215,6 +215,15 @@ impl<S: Store> Service<S> {
         {
             return Ok(Introspection::Active(active));
         }
+        Box::pin(self.introspect_by_store(caller, token, expected_kind)).await
+    }
+
+    async fn introspect_by_store(
+        &self,
+        caller: &Caller,
+        token: &PresentedToken,
+        expected_kind: TokenKind,
+    ) -> Result<Introspection, Error> {
         let Some(records) = self.token_records(token).await? else {
             return Ok(told(caller, InactiveReason::Unknown));
         };
