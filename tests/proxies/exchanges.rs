@@ -4,13 +4,14 @@ use jeton::{
     client::{Basic, Credentials, TokenClient},
     domain::secret::Secret,
     proto::v1::{
-        IssueTokenRequest, IssueTokenResponse, RevokeGrantRequest, TokenExchangeGrant,
-        issue_token_request::Grant, token_service_client::TokenServiceClient,
+        IssueTokenRequest, RevokeGrantRequest, TokenExchangeGrant, issue_token_request::Grant,
+        token_service_client::TokenServiceClient,
     },
 };
 use serde_json::{Value, json};
-use tonic::{Code, Request, Status, transport::Channel};
+use tonic::{Code, Request, transport::Channel};
 
+use super::own_tokens::issue;
 use crate::common::{
     admin::{Admin, with_admin},
     agent::Agent,
@@ -59,13 +60,6 @@ fn exchange(subject_token: &str, audience: &[&str], scopes: &[&str]) -> IssueTok
         scopes: owned(scopes),
         ..IssueTokenRequest::default()
     }
-}
-
-async fn issue(
-    stub: &TokenServiceClient<Channel>,
-    request: impl tonic::IntoRequest<IssueTokenRequest>,
-) -> Result<IssueTokenResponse, Status> {
-    stub.clone().issue_token(request).await.map(tonic::Response::into_inner)
 }
 
 /// The answer of the agent's token endpoint to an exchange.

@@ -25,7 +25,8 @@ fn plain(audience: &[&str], scopes: &[&str]) -> IssueTokenRequest {
     }
 }
 
-async fn issue(
+/// Asks an agent for a token.
+pub(crate) async fn issue(
     stub: &TokenServiceClient<Channel>,
     request: impl tonic::IntoRequest<IssueTokenRequest>,
 ) -> Result<IssueTokenResponse, Status> {
