@@ -2,8 +2,11 @@
 //! that it came of who holds what comes of it.
 
 use super::{
-    Caller, Service, audit_line::AuditSubject, people::Vouched, records::race,
-    token_records::ancestors,
+    Caller, Service,
+    audit_line::AuditSubject,
+    people::Vouched,
+    records::race,
+    token_records::{TokenRecords, ancestors},
 };
 use crate::{
     domain::{
@@ -13,6 +16,7 @@ use crate::{
         grant::Grant,
         grant_id::GrantId,
         judge::judge,
+        presented_token::PresentedToken,
         scopes::Scopes,
         secret::Secret,
         subject::Subject,
@@ -121,10 +125,8 @@ impl<S: Store> Service<S> {
         if shown.kind == SubjectTokenKind::Id {
             return self.delegated_by_id_token(caller, shown, scopes, concerned).await;
         }
-        let token = self.presented(&shown.subject_token);
-        let token = token.filter(|token| token.kind() == TokenKind::Access);
-        let token = token.ok_or(BAD_SUBJECT_TOKEN)?;
-        let records = self.token_records(&token).await?.ok_or(BAD_SUBJECT_TOKEN)?;
+        let found = self.access_token(&shown.subject_token).await?;
+        let (token, records) = found.ok_or(BAD_SUBJECT_TOKEN)?;
         let now = self.now();
         let judged = judge(&records.grant, &token, records.parties(now), &self.policy, now);
         let (Ok(subject_token), Some(holder)) = (judged, records.client.as_deref()) else {
@@ -134,7 +136,7 @@ impl<S: Store> Service<S> {
         let request = ExchangeRequest { grant, subject_token, holder, client, scopes };
         let exchanged = request.check(now)?;
         self.last_used.note(&records.grant, now);
-        // That of the login, whatever became of the user meanwhile.
+        // The subject is that of the login: the user's record may have changed since.
         Ok(Delegated { subject: records.grant.subject.clone(), user: records.user, exchanged })
     }
 
@@ -162,12 +164,22 @@ impl<S: Store> Service<S> {
         Ok(Delegated { subject, user: Some(user), exchanged })
     }
 
-    /// Checks that an actor token is the caller's own, also the certificate that it is bound to: the caller has authenticated, and acts for nobody else.
+    /// Returns an access token of ours with its records, by the store; `None` for another text.
+    async fn access_token(
+        &self,
+        shown: &Secret,
+    ) -> Result<Option<(PresentedToken, TokenRecords)>, Error> {
+        let token = self.presented(shown).filter(|token| token.kind() == TokenKind::Access);
+        let Some(token) = token else { return Ok(None) };
+        let records = self.token_records(&token).await?;
+        Ok(records.map(|records| (token, records)))
+    }
+
+    /// Checks that an actor token is the caller's own, also the certificate that it is bound to: the caller has
+    /// authenticated, and acts for nobody else.
     async fn check_actor(&self, caller: &Caller, actor_token: &Secret) -> Result<(), Error> {
-        let token = self.presented(actor_token);
-        let token = token.filter(|token| token.kind() == TokenKind::Access);
-        let token = token.ok_or(BAD_ACTOR_TOKEN)?;
-        let records = self.token_records(&token).await?.ok_or(BAD_ACTOR_TOKEN)?;
+        let found = self.access_token(actor_token).await?;
+        let (token, records) = found.ok_or(BAD_ACTOR_TOKEN)?;
         let (grant, now) = (&*records.grant, self.now());
         let active = judge(grant, &token, records.parties(now), &self.policy, now).is_ok();
         let own = grant.client_id == *caller.id() && grant.subject == Subject::Client;
