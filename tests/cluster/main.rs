@@ -18,9 +18,12 @@ mod proxy;
 #[expect(dead_code, reason = "the harness of the tests of watches")]
 mod watcher;
 
+mod answers;
 mod balanced;
 mod balancer;
 mod bulk;
+mod contest;
+mod contested;
 mod database;
 mod encrypted;
 mod fleet;

@@ -6,9 +6,10 @@ use tokio::time::Instant;
 use tonic::{Code, Status};
 
 use crate::{
+    answers::{MAX_STALENESS, answered, introspected},
     common::caller::{Caller, by_password},
     database::Database,
-    fleet::{MAX_STALENESS, answered, callers, introspected, three},
+    fleet::{callers, three},
 };
 
 /// Longest time until an answer that the state is unknown: two attempts at a barrier, each of a

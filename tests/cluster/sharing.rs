@@ -8,6 +8,7 @@ use tokio::{join, time::Instant};
 use tonic::Code;
 
 use crate::{
+    answers::{MAX_STALENESS, introspected},
     common::{
         admin::{Admin, with_admin},
         caller::{Caller, by_password, client_credentials},
@@ -17,7 +18,7 @@ use crate::{
         wait::until,
     },
     database::Database,
-    fleet::{MAX_STALENESS, beside, callers, introspected, refused_in_time, start_at, three},
+    fleet::{beside, callers, refused_in_time, start_at, three},
     watcher::Watcher,
 };
 

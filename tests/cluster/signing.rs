@@ -12,6 +12,7 @@ use jeton::{
 use serde_json::Value;
 
 use crate::{
+    answers::introspected,
     common::{
         admin::with_admin,
         caller::{Caller, client_credentials},
@@ -22,7 +23,7 @@ use crate::{
         wait::until,
     },
     database::Database,
-    fleet::{beside, callers, introspected, start_at},
+    fleet::{beside, callers, start_at},
 };
 
 const ISSUER: &str = "https://tokens.example.internal";

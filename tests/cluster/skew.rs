@@ -12,6 +12,7 @@ use tokio::{
 };
 
 use crate::{
+    answers::MAX_STALENESS,
     common::{
         admin::{Admin, with_admin},
         caller::Caller,
@@ -19,10 +20,10 @@ use crate::{
         server::Server,
         wait::{rounds, until},
     },
+    contested::Contested,
     database::Database,
-    fleet::{MAX_STALENESS, beside},
+    fleet::beside,
     history::{Answered, Asked, explain},
-    linear::Contested,
 };
 
 /// By how many milliseconds clocks differ.

@@ -1,0 +1,110 @@
+//! What is done to the formation, and what mends it.
+
+use tokio::task::yield_now;
+
+use crate::{common::caller::by_password, contest::Fleet, formation::Formation, pauses::Pauses};
+
+/// Something that happens.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Fault {
+    /// kill -9 of the primary and its keeper.
+    PrimaryKilled,
+    /// kill -9 of a standby and its keeper.
+    StandbyKilled,
+    /// kill -9 of the monitor.
+    MonitorKilled,
+    /// The primary's cable is out, and that of the instance beside it.
+    PrimaryCutOff,
+    /// No space is left for the primary, neither for tables nor for its log.
+    DiskFull,
+    /// kill -9 of the primary; the one that took over is cut off at its first acknowledged write, and the
+    /// first one comes back.
+    SuccessorCutOff,
+}
+
+/// All of them, in the order of a round.
+pub(crate) const FAULTS: [Fault; 6] = [
+    Fault::PrimaryKilled,
+    Fault::StandbyKilled,
+    Fault::MonitorKilled,
+    Fault::PrimaryCutOff,
+    Fault::DiskFull,
+    Fault::SuccessorCutOff,
+];
+
+/// Writes that are acknowledged after a fault before it is mended.
+const AFTER: u64 = 100;
+
+/// What mends a fault: a node, and what is done to it.
+pub(crate) type Mending = Vec<(String, &'static str)>;
+
+impl Fault {
+    /// Does it, and waits until writes are acknowledged again.
+    pub(crate) async fn strike(
+        self,
+        formation: &Formation,
+        fleet: &Fleet,
+        pauses: &Pauses,
+    ) -> Mending {
+        let primary = formation.primary();
+        let mending = match self {
+            Self::PrimaryKilled => harm(formation, primary.clone(), "kill", "run"),
+            Self::StandbyKilled => harm(formation, formation.standby().into(), "kill", "run"),
+            Self::MonitorKilled => harm(formation, "monitor".into(), "kill", "run"),
+            Self::PrimaryCutOff => harm(formation, primary.clone(), "cut", "mend"),
+            Self::DiskFull => {
+                let mending = harm(formation, primary.clone(), "fill", "free");
+                refused_for_space(fleet).await;
+                formation.do_to(&primary, "burst");
+                mending
+            }
+            Self::SuccessorCutOff => {
+                formation.do_to(&primary, "kill");
+                let before = pauses.writes();
+                replaced(formation, &primary).await;
+                written(pauses, before + 1).await;
+                let mending = harm(formation, formation.primary(), "cut", "mend");
+                formation.do_to(&primary, "run");
+                mending
+            }
+        };
+        if !matches!(self, Self::StandbyKilled | Self::MonitorKilled) {
+            replaced(formation, &mending[0].0).await;
+        }
+        written(pauses, pauses.writes() + AFTER).await;
+        mending
+    }
+}
+
+fn harm(formation: &Formation, node: String, verb: &str, mending: &'static str) -> Mending {
+    formation.do_to(&node, verb);
+    vec![(node, mending)]
+}
+
+/// Waits until another node takes writes. The monitor's answer paces it.
+async fn replaced(formation: &Formation, old: &str) {
+    loop {
+        let primary = formation.primary();
+        if !primary.is_empty() && primary != old {
+            return;
+        }
+        yield_now().await;
+    }
+}
+
+/// Waits for so many acknowledged writes.
+async fn written(pauses: &Pauses, count: u64) {
+    while pauses.writes() < count {
+        yield_now().await;
+    }
+}
+
+/// Waits until a login is refused because there is no space, as with a disk of jeton's own.
+async fn refused_for_space(fleet: &Fleet) {
+    for at in (0..fleet.len()).cycle() {
+        match fleet.caller(at).issue(by_password("alice")).await {
+            Err(status) if status.message().contains("space") => return,
+            _ => {}
+        }
+    }
+}

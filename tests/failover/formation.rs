@@ -1,0 +1,71 @@
+//! A monitor of pg_auto_failover and three nodes, each in a network of its own.
+
+use std::{path::Path, process::Command, time::Duration};
+
+use tempfile::TempDir;
+use tokio::task::block_in_place;
+
+/// Nodes of the database.
+pub(crate) const NODES: [&str; 3] = ["n1", "n2", "n3"];
+/// Seconds in which a formation that lacks nothing is whole again.
+const WHOLE: &str = "120";
+
+/// A formation. It ends with the namespaces in which the test runs.
+pub(crate) struct Formation {
+    directory: TempDir,
+    url: String,
+}
+
+impl Formation {
+    /// Starts one that is whole: a primary with two standbys, of which one confirms each commit.
+    pub(crate) fn start() -> Self {
+        let directory = tempfile::tempdir().expect("a directory");
+        let url = control("start", directory.path(), &[]);
+        Self { directory, url }
+    }
+
+    /// Returns the URL for instances: every node.
+    pub(crate) fn url(&self) -> &str {
+        &self.url
+    }
+
+    /// Does something to a node: `kill`, `run`, `cut`, `mend`, `fill`, `burst` or `free`.
+    pub(crate) fn do_to(&self, node: &str, verb: &str) {
+        control(verb, self.directory.path(), &[node]);
+    }
+
+    /// Returns the node that takes writes by the monitor's word; empty while there is none.
+    pub(crate) fn primary(&self) -> String {
+        control("primary", self.directory.path(), &[])
+    }
+
+    /// Returns one of those that do not.
+    pub(crate) fn standby(&self) -> &'static str {
+        let primary = self.primary();
+        NODES.into_iter().find(|node| *node != primary).expect("two standbys")
+    }
+
+    /// Waits until it is whole.
+    pub(crate) fn settle(&self) {
+        control("await_settled", self.directory.path(), &[WHOLE]);
+    }
+
+    /// Returns the nodes with their states, a line each.
+    pub(crate) fn states(&self) -> String {
+        control("state", self.directory.path(), &[])
+    }
+}
+
+/// Longest time in which no write was acknowledged that docs/cluster.md promises.
+pub(crate) const LONGEST_PAUSE: Duration = Duration::from_secs(20);
+
+/// Runs tests/failover/ctl.sh and returns what it printed.
+fn control(verb: &str, formation: &Path, arguments: &[&str]) -> String {
+    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/failover/ctl.sh");
+    let mut command = Command::new(script);
+    command.arg(verb).arg(formation).args(arguments);
+    let output = block_in_place(|| command.output()).expect("the script runs");
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{verb} {arguments:?}: {said}");
+    String::from_utf8_lossy(&output.stdout).trim_end().to_owned()
+}

@@ -1,0 +1,97 @@
+//! An instance beside each node of the database: what cuts the node off cuts it off, too.
+
+use crate::{
+    common::{
+        admin::with_admin,
+        home::{Home, copy_tree},
+        server::Server,
+        settings::Settings,
+    },
+    formation::{Formation, NODES},
+};
+
+/// What the instance beside a node is: its program and its clock.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Make {
+    /// Path of the program; the one under test if there is none.
+    program: Option<String>,
+    /// Seconds by which the time of day of its machine is ahead.
+    ahead: i64,
+}
+
+impl Make {
+    /// The makes that the script asks for, one for each node: `JETON_TEST_RELEASED` is the last release's
+    /// program, which runs beside the second node, and `JETON_TEST_SKEWS` has seconds for each node.
+    pub(crate) fn asked() -> Vec<Self> {
+        let skews = variable("JETON_TEST_SKEWS").unwrap_or_default();
+        let mut skews = skews.split_whitespace().map(|skew| skew.parse().expect("seconds"));
+        let mut makes: Vec<Self> = NODES
+            .iter()
+            .map(|_| Self { program: None, ahead: skews.next().unwrap_or_default() })
+            .collect();
+        makes[1].program = variable("JETON_TEST_RELEASED");
+        makes
+    }
+}
+
+#[expect(clippy::disallowed_methods, reason = "the script's way to say what the tests run with")]
+fn variable(name: &str) -> Option<String> {
+    std::env::var(name).ok().filter(|value| !value.is_empty())
+}
+
+/// Tokens outlive the test, and a refresh may be asked again after any pause.
+fn settings() -> Settings {
+    with_admin()
+        .declare("shop", "access_token_ttl", r#""12h""#)
+        .set("tokens", "retry_window", "5m")
+        .set("tokens", "access_overlap", "1h")
+}
+
+/// Starts an instance beside each node, with one key ring.
+pub(crate) async fn beside_nodes(formation: &Formation, makes: &[Make]) -> Vec<Server> {
+    let mut instances: Vec<Server> = Vec::new();
+    for (node, make) in NODES.into_iter().zip(makes) {
+        let home = Home::new();
+        if let Some(first) = instances.first() {
+            copy_tree(&first.home().keys(), &home.keys());
+            close(&home);
+        }
+        instances.push(start_beside(node, formation, home, make).await);
+    }
+    instances
+}
+
+/// Leaves the key ring to its owner alone.
+fn close(home: &Home) {
+    for key in std::fs::read_dir(home.keys()).expect("the key ring") {
+        let path = key.expect("a key").path();
+        let mode = std::os::unix::fs::PermissionsExt::from_mode(0o600);
+        std::fs::set_permissions(path, mode).expect("its mode");
+    }
+}
+
+/// Starts an instance beside `node`. The test calls it by a line that no fault touches.
+async fn start_beside(node: &str, formation: &Formation, home: Home, make: &Make) -> Server {
+    let listen = format!("10.98.{}.2:0", node.trim_start_matches('n'));
+    let ahead = format!("{:+}", make.ahead);
+    let library = variable("JETON_TEST_FAKETIME").unwrap_or_default();
+    let mut environment = vec![
+        ("PATH", "/usr/sbin:/usr/bin:/sbin:/bin"),
+        ("PLACE", node),
+        ("PROGRAM", make.program.as_deref().unwrap_or(env!("CARGO_BIN_EXE_jeton"))),
+        ("JETON_STORE_URL", formation.url()),
+        ("JETON_ALLOW_PLAINTEXT", "true"),
+        ("JETON_GRPC_LISTEN", &listen),
+        ("JETON_HTTP_LISTEN", &listen),
+        ("JETON_OPS_LISTEN", &listen),
+    ];
+    if make.ahead != 0 {
+        environment.extend([
+            ("PRELOAD", &*library),
+            ("FAKETIME", &*ahead),
+            ("FAKETIME_DONT_FAKE_MONOTONIC", "1"),
+            ("NO_FAKE_STAT", "1"),
+        ]);
+    }
+    Server::start_with(home, &settings(), &environment).await
+}

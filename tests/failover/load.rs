@@ -1,0 +1,64 @@
+//! Workers that ask for changes all the time, and go to another instance if one does not answer.
+
+use std::sync::{
+    Arc,
+    atomic::{AtomicBool, Ordering},
+};
+
+use fastrand::Rng;
+use tokio::task::JoinSet;
+
+use crate::{contest::Fleet, facts::Facts, pauses::Pauses};
+
+/// Workers, each with grants of its own.
+const WORKERS: usize = 12;
+
+/// The running workers.
+pub(crate) struct Load {
+    workers: JoinSet<Facts>,
+    stop: Arc<AtomicBool>,
+}
+
+impl Load {
+    /// Starts the workers, with what the last ones knew.
+    pub(crate) fn start(
+        known: Vec<Facts>,
+        fleet: &Arc<Fleet>,
+        pauses: &Arc<Pauses>,
+        dice: &mut Rng,
+    ) -> Self {
+        let stop = Arc::new(AtomicBool::new(false));
+        let mut workers = JoinSet::new();
+        let mut known = known.into_iter();
+        for _ in 0..WORKERS {
+            let (facts, fleet, pauses) =
+                (known.next().unwrap_or_default(), Arc::clone(fleet), Arc::clone(pauses));
+            workers.spawn(work(facts, fleet, pauses, dice.fork(), Arc::clone(&stop)));
+        }
+        Self { workers, stop }
+    }
+
+    /// Stops the workers after their calls under way, and returns what they know.
+    pub(crate) async fn stop(self) -> Vec<Facts> {
+        self.stop.store(true, Ordering::Relaxed);
+        self.workers.join_all().await
+    }
+}
+
+async fn work(
+    mut facts: Facts,
+    fleet: Arc<Fleet>,
+    pauses: Arc<Pauses>,
+    mut dice: Rng,
+    stop: Arc<AtomicBool>,
+) -> Facts {
+    let mut at = dice.usize(..fleet.len());
+    while !stop.load(Ordering::Relaxed) {
+        // Looks go anywhere, so that the one that is cut off is asked, too.
+        let caller = fleet.caller(at);
+        if !facts.go_on(&caller, &pauses, &mut dice).await || dice.u8(..20) == 0 {
+            at = (at + 1) % fleet.len();
+        }
+    }
+    facts
+}
