@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # failover.sh [ROUNDS [HISTORIES]]: pg_auto_failover's monitor and three nodes, an instance of jeton beside
-# each, and a load whose every acknowledged fact is remembered, while the primary, a standby and the monitor are
-# killed, the primary's network is cut, its disk is full, and its successor is cut off. In each round each fault
-# happens once, with so many histories that an order must explain; one round of 8 by default.
+# each, and a load whose every acknowledged fact is remembered. In each round the primary, a standby and the
+# monitor are killed, the primary's cable is out, and its disk is full, each with so many histories that an order
+# must explain. One round with 8 histories by default.
 #
 # Needs root: networks and disks of their own, in namespaces that end with all their processes.
 # JETON_TEST_SKEWS='0 3600 -5': by how many seconds the clock beside each node is ahead. JETON_TEST_RELEASED: the
@@ -18,11 +18,13 @@ enclosed() {
     mount -t tmpfs -o mode=1777 tmpfs /run/postgresql
     mount -t tmpfs -o mode=1777 tmpfs /dev/shm
     export JETON_BINARY=$PWD/tests/failover/at.sh
-    exec cargo test --locked --offline --test failover -- --ignored --nocapture
+    # Not in the place of the shell, which is the first process here and waits for those that lost theirs.
+    cargo test --locked --offline --test failover -- --ignored --nocapture
 }
 
 if [[ ${1:-} == --enclosed ]]; then
     enclosed
+    exit
 fi
 install_auto_failover
 JETON_TEST_FAKETIME=$(install_faketime)

@@ -18,6 +18,7 @@ pub(super) fn options(settings: &StoreSettings, url: &DatabaseUrl) -> PostgresOp
         connections: usize::try_from(settings.connections).unwrap_or(usize::MAX).saturating_add(1),
         cache_bytes: settings.cache_bytes.as_u64(),
         max_staleness: settings.max_staleness,
+        require_standby: settings.require_standby,
     }
 }
 

@@ -29,6 +29,7 @@ async fn what_waits_for_standbys_that_hang_is_given_up() {
         connections: 8,
         cache_bytes: 1 << 20,
         max_staleness: Duration::from_secs(1),
+        require_standby: false,
     };
     let store = PostgresStore::open(&options, Arc::new(SystemClock), &SystemEntropy)
         .await

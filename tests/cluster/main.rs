@@ -41,3 +41,4 @@ mod refused;
 mod sharing;
 mod signing;
 mod skew;
+mod standby;

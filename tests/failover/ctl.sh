@@ -149,8 +149,8 @@ start() {
     run_node monitor
     await 30 sql monitor pg_auto_failover 'SELECT FROM pgautofailover.node'
     make_node n1
-    # jeton's own connections, from any node; copied to the others with all that there is.
-    printf 'host jeton jeton 10.99.0.0/24 trust\n' | at n1 tee -a "$formation/n1/disk/data/pg_hba.conf" >/dev/null
+    # jeton's own connections, from any node, and those of pg_rewind; copied to the others with all that there is.
+    printf 'host %s 10.99.0.0/24 trust\n' 'jeton jeton' 'postgres pgautofailover_replicator' | at n1 tee -a "$formation/n1/disk/data/pg_hba.conf" >/dev/null
     run_node n1
     await 30 sql n1 postgres 'ALTER DATABASE jeton OWNER TO jeton'
     for node in n2 n3; do

@@ -76,7 +76,7 @@ impl Facts {
     }
 
     async fn issue(&mut self, caller: &Caller, pauses: &Pauses) -> bool {
-        let answer = timeout(PATIENCE, caller.issue(by_password("alice"))).await;
+        let answer = timeout(PATIENCE, caller.issue(by_password("bob"))).await;
         let Some(pair) = self.answer("a login", answer) else { return false };
         pauses.wrote();
         self.live.push(Pair { access: pair.access_token, refresh: pair.refresh_token });

@@ -17,26 +17,25 @@ pub(crate) enum Fault {
     PrimaryCutOff,
     /// No space is left for the primary, neither for tables nor for its log.
     DiskFull,
-    /// kill -9 of the primary; the one that took over is cut off at its first acknowledged write, and the
-    /// first one comes back.
-    SuccessorCutOff,
 }
 
 /// All of them, in the order of a round.
-pub(crate) const FAULTS: [Fault; 6] = [
+pub(crate) const FAULTS: [Fault; 5] = [
     Fault::PrimaryKilled,
     Fault::StandbyKilled,
     Fault::MonitorKilled,
     Fault::PrimaryCutOff,
     Fault::DiskFull,
-    Fault::SuccessorCutOff,
 ];
 
 /// Writes that are acknowledged after a fault before it is mended.
 const AFTER: u64 = 100;
 
-/// What mends a fault: a node, and what is done to it.
-pub(crate) type Mending = Vec<(String, &'static str)>;
+/// What mends a fault.
+pub(crate) struct Mending {
+    pub(crate) node: String,
+    pub(crate) verb: &'static str,
+}
 
 impl Fault {
     /// Does it, and waits until writes are acknowledged again.
@@ -58,27 +57,18 @@ impl Fault {
                 formation.do_to(&primary, "burst");
                 mending
             }
-            Self::SuccessorCutOff => {
-                formation.do_to(&primary, "kill");
-                let before = pauses.writes();
-                replaced(formation, &primary).await;
-                written(pauses, before + 1).await;
-                let mending = harm(formation, formation.primary(), "cut", "mend");
-                formation.do_to(&primary, "run");
-                mending
-            }
         };
         if !matches!(self, Self::StandbyKilled | Self::MonitorKilled) {
-            replaced(formation, &mending[0].0).await;
+            replaced(formation, &mending.node).await;
         }
-        written(pauses, pauses.writes() + AFTER).await;
+        pauses.more(AFTER).await;
         mending
     }
 }
 
 fn harm(formation: &Formation, node: String, verb: &str, mending: &'static str) -> Mending {
     formation.do_to(&node, verb);
-    vec![(node, mending)]
+    Mending { node, verb: mending }
 }
 
 /// Waits until another node takes writes. The monitor's answer paces it.
@@ -88,13 +78,6 @@ async fn replaced(formation: &Formation, old: &str) {
         if !primary.is_empty() && primary != old {
             return;
         }
-        yield_now().await;
-    }
-}
-
-/// Waits for so many acknowledged writes.
-async fn written(pauses: &Pauses, count: u64) {
-    while pauses.writes() < count {
         yield_now().await;
     }
 }

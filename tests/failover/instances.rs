@@ -39,10 +39,11 @@ fn variable(name: &str) -> Option<String> {
     std::env::var(name).ok().filter(|value| !value.is_empty())
 }
 
-/// Tokens outlive the test, and a refresh may be asked again after any pause.
+/// Tokens outlive the test, no login ends another, and a refresh may be asked again after any pause.
 fn settings() -> Settings {
     with_admin()
         .declare("shop", "access_token_ttl", r#""12h""#)
+        .declare("shop", "max_grants", "1000")
         .set("tokens", "retry_window", "5m")
         .set("tokens", "access_overlap", "1h")
 }
@@ -80,6 +81,7 @@ async fn start_beside(node: &str, formation: &Formation, home: Home, make: &Make
         ("PLACE", node),
         ("PROGRAM", make.program.as_deref().unwrap_or(env!("CARGO_BIN_EXE_jeton"))),
         ("JETON_STORE_URL", formation.url()),
+        ("JETON_REQUIRE_STANDBY", "true"),
         ("JETON_ALLOW_PLAINTEXT", "true"),
         ("JETON_GRPC_LISTEN", &listen),
         ("JETON_HTTP_LISTEN", &listen),

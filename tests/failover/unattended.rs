@@ -35,9 +35,7 @@ impl Scene {
         self.pauses.begin();
         let mending = fault.strike(&self.formation, &self.fleet, &self.pauses).await;
         let longest = self.pauses.longest();
-        for (node, verb) in mending {
-            self.formation.do_to(&node, verb);
-        }
+        self.formation.do_to(&mending.node, mending.verb);
         self.formation.settle();
         self.facts = load.stop().await;
         let explained = contest.explained(&self.fleet).await;

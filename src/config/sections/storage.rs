@@ -9,7 +9,7 @@ use crate::config::{
     duration::{DAY, MILLISECOND, MINUTE, SECOND},
     fields::Fields,
     section::section,
-    value::{count, path, secret, within, zero_or_within},
+    value::{count, path, secret, switch, within, zero_or_within},
 };
 
 section! {
@@ -57,6 +57,11 @@ section! {
         max_staleness: Duration = zero_or_within(200 * MILLISECOND..=MINUTE)
             .or(SECOND)
             .flag("max-staleness", "DURATION"),
+        /// Serve only while the database's commits wait for a standby.
+        ///
+        /// A server that takes over can commit alone for a moment, until it has standbys of its own; nothing is
+        /// acknowledged meanwhile: docs/failover.md.
+        require_standby: bool = switch().or(false).flag("require-standby", "BOOL"),
     }
 }
 

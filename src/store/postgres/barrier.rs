@@ -45,7 +45,8 @@ const COUNT_PERIOD: Duration = Duration::from_secs(1);
 /// feed at another server. The feed's row is locked before the instance's own, as everywhere.
 ///
 /// The clock is read after the row is written, before the commit waits for the standbys. Listeners
-/// are notified if there is something new and `$3` is true.
+/// are notified if there is something new and `$3` is true. The last column is `false` where commits wait for
+/// no standby.
 const PASS: &str = "WITH feed AS MATERIALIZED (SELECT * FROM jeton_number()),
      passed AS (
          INSERT INTO jeton_instances (number, barriers, grants, seen_at)
@@ -56,7 +57,8 @@ const PASS: &str = "WITH feed AS MATERIALIZED (SELECT * FROM jeton_number()),
      )
      SELECT end_at, keys_at, store_id, (extract(epoch FROM clock_timestamp()) * 1000000)::bigint,
          end_change,
-         CASE WHEN $3::boolean AND numbered > 0 THEN pg_notify('jeton_feed', $1::text)::text END
+         CASE WHEN $3::boolean AND numbered > 0 THEN pg_notify('jeton_feed', $1::text)::text END,
+         coalesce(current_setting('synchronous_standby_names', true), '?') <> ''
      FROM feed, passed";
 
 /// Result of a successful barrier.
@@ -251,6 +253,10 @@ impl Passing {
         let began = self.clock.age();
         let rows = rows(connection, PASS, &parameters).await?;
         let row = rows.first().ok_or(ReadError::Corrupt)?;
+        // It has committed alone, and so does every write that it acknowledges.
+        if self.connections.require_standby && !row.try_get(6).unwrap_or(false) {
+            return Err(ReadError::Unavailable);
+        }
         let head: i64 = row.try_get(0).map_err(|_| ReadError::Corrupt)?;
         let keys_version: i64 = row.try_get(1).map_err(|_| ReadError::Corrupt)?;
         self.clock.look(began, row.try_get(3).map_err(|_| ReadError::Corrupt)?);

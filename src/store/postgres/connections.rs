@@ -52,6 +52,8 @@ pub(super) struct Connections {
     /// The server of the last barrier.
     current: Arc<Mutex<Option<Server>>>,
     refusals: Arc<Refusals>,
+    /// `true` if only servers are used whose commits wait for a standby.
+    pub(super) require_standby: bool,
 }
 
 impl Connections {
@@ -75,7 +77,7 @@ impl Connections {
         let connector = options.tls.connector()?;
         let manager = Manager::from_config(config.clone(), connector.clone(), recycling);
         let current = Arc::default();
-        let pool = Pool::builder(Sessions::new(manager, &current))
+        let pool = Pool::builder(Sessions::new(manager, &current, options.require_standby))
             .max_size(options.connections)
             .create_timeout(Some(CONNECT_TIMEOUT))
             .wait_timeout(Some(WAIT_TIMEOUT))
@@ -83,7 +85,8 @@ impl Connections {
             .build()
             .map_err(|error| OpenError::Unreachable(error.to_string().into()))?;
         let refusals = Arc::default();
-        Ok(Self { pool, config: Arc::new(config), connector, current, refusals })
+        let require_standby = options.require_standby;
+        Ok(Self { pool, config: Arc::new(config), connector, current, refusals, require_standby })
     }
 
     /// Opens a connection outside the pool, with a stream of the server's messages.

@@ -22,6 +22,7 @@ mod look;
 mod metrics;
 mod notices;
 mod open_error;
+mod options;
 mod outcome;
 mod readiness;
 mod records;
@@ -29,6 +30,7 @@ mod refusals;
 mod rows;
 mod schema;
 mod session;
+mod standby;
 mod statement;
 mod succession;
 #[cfg(test)]
@@ -39,7 +41,7 @@ mod versions;
 mod weakness;
 mod writing;
 
-use std::{sync::Arc, time::Duration};
+use std::sync::Arc;
 
 use tokio::sync::{Semaphore, watch};
 
@@ -65,6 +67,7 @@ pub use self::{
     held::HeldDatabase,
     look::{Look, look},
     open_error::OpenError,
+    options::PostgresOptions,
     readiness::Readiness,
     records::PostgresRecords,
     tls::{ClientCertificate, TlsMode, TlsOptions},
@@ -83,7 +86,6 @@ use crate::{
         grant::Grant,
         grant_id::GrantId,
         key_ring::KeyId,
-        secret::Secret,
         time::{Clock, Timestamp},
         used_assertion::UsedAssertion,
         user::User,
@@ -94,21 +96,6 @@ use crate::{
 
 /// Maximum number of rounds in which a scan moves the due times of refreshed grants away.
 const SETTLE_PASSES: usize = 4;
-
-/// Location of the store and limits of its use.
-#[derive(Clone, Debug)]
-pub struct PostgresOptions {
-    /// `postgres://user:password@host,host/database`.
-    pub url: Secret,
-    /// Encryption of the connections.
-    pub tls: TlsOptions,
-    /// Maximum number of connections.
-    pub connections: usize,
-    /// Maximum size of the cached records, in bytes.
-    pub cache_bytes: u64,
-    /// Maximum time by which cached records can lag behind a revocation by another instance.
-    pub max_staleness: Duration,
-}
 
 /// The store. Clones share it.
 #[derive(Clone)]

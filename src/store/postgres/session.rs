@@ -9,7 +9,7 @@ use deadpool::managed::{Manager as Pooled, Metrics, RecycleError, RecycleResult}
 use deadpool_postgres::{ClientWrapper, Manager};
 use tokio_postgres::{Error, error::SqlState};
 
-use super::outcome::told;
+use super::{outcome::told, standby};
 
 /// Settings of each session.
 ///
@@ -76,11 +76,21 @@ impl DerefMut for Session {
 pub(super) struct Sessions {
     manager: Manager,
     current: Arc<Mutex<Option<Server>>>,
+    require_standby: bool,
 }
 
 impl Sessions {
-    pub(super) fn new(manager: Manager, current: &Arc<Mutex<Option<Server>>>) -> Self {
-        Self { manager, current: Arc::clone(current) }
+    pub(super) fn new(
+        manager: Manager,
+        current: &Arc<Mutex<Option<Server>>>,
+        require_standby: bool,
+    ) -> Self {
+        Self { manager, current: Arc::clone(current), require_standby }
+    }
+
+    /// Returns the server of the last barrier.
+    fn current(&self) -> Option<Server> {
+        *self.current.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -96,12 +106,15 @@ impl Pooled for Sessions {
             Err(error) if told(&error) == Some(&SqlState::UNDEFINED_FUNCTION) => 0,
             Err(error) => return Err(error),
         };
-        Ok(Session { client, server: Server(server) })
+        let server = Server(server);
+        if self.require_standby {
+            standby::insist(&client, self.current() == Some(server)).await?;
+        }
+        Ok(Session { client, server })
     }
 
     async fn recycle(&self, session: &mut Session, metrics: &Metrics) -> RecycleResult<Error> {
-        let current = *self.current.lock().unwrap_or_else(PoisonError::into_inner);
-        if current.is_some_and(|current| current != session.server) {
+        if self.current().is_some_and(|current| current != session.server) {
             return Err(RecycleError::message("another server has taken over"));
         }
         self.manager.recycle(&mut session.client, metrics).await

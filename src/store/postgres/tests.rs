@@ -85,6 +85,7 @@ fn options(schema: &str) -> PostgresOptions {
         connections: 16,
         cache_bytes: 32 << 20,
         max_staleness: Duration::from_secs(1),
+        require_standby: false,
     }
 }
 
