@@ -16,11 +16,12 @@ use crate::{
     domain::{
         algorithm::Algorithm,
         key_ring::{KeyId, KeyRing},
+        signing_key_id::SigningKeyId,
         time::Timestamp,
     },
     jose::SigningRing,
     ops::Readiness,
-    service::{RingChangeError, Service},
+    service::{RingChangeError, Service, SigningKeys},
     store::Store,
 };
 
@@ -60,17 +61,24 @@ pub(super) async fn follow_keys<S: Store>(
             make_first(files.clone(), service.now()).await;
         }
         if let Some((found, loaded, signing)) = changed {
-            let signing = take_signing(&service, signing);
+            let Some(signing) = take_signing(&service, signing).await else { continue };
             if let Some(refused) = judge(&service, loaded).await {
                 seen = found;
                 fault.refused = refused.or(signing);
             }
         } else if look != 0 {
+            keep_signing(&service).await;
             continue;
         }
-        if let Ok(keys) = service.named_keys().await {
+        keep_signing(&service).await;
+        if let Ok(keys) = service.named_keys().await
+            && let Ok(signing) = service.needed_signing_keys().await
+        {
             fault.compare(&keys, &service.key_ids());
-            named.put(&keys);
+            named.put(&keys, &signing);
+        }
+        if let Ok(lacking) = service.lacking_signing_keys().await {
+            fault.lack(&lacking);
         }
         let text = fault.text();
         readiness.set_next_start(text.is_none());
@@ -100,6 +108,8 @@ struct Fault {
     refused: Option<String>,
     /// Text about the keys that it lacks and that records name.
     missing: Option<String>,
+    /// Text about the signing keys that it lacks and whose tokens can be good.
+    lacking: Option<String>,
 }
 
 impl Fault {
@@ -122,8 +132,21 @@ impl Fault {
         }
     }
 
+    /// Notes the signing keys that others have signed with, or a server before this one, and that the ring in
+    /// use lacks.
+    fn lack(&mut self, lacking: &[SigningKeyId]) {
+        let ids: Vec<_> = lacking.iter().map(ToString::to_string).collect();
+        self.lacking = (!ids.is_empty()).then(|| {
+            format!(
+                "the key ring lacks signing keys whose tokens can be good: {}: copy their files to it",
+                ids.join(", ")
+            )
+        });
+    }
+
     fn text(&self) -> Option<String> {
-        self.refused.clone().or_else(|| self.missing.clone())
+        let faults = [&self.refused, &self.missing, &self.lacking];
+        faults.into_iter().flatten().next().cloned()
     }
 }
 
@@ -169,23 +192,46 @@ async fn take<S: Store>(service: &Service<S>, ring: KeyRing) -> Option<Option<St
     }
 }
 
-/// Puts the signing keys that were read into use. Returns the reason if they are refused.
-fn take_signing<S: Store>(
+/// Announces the signing keys and renews their leases, where that is due. What cannot be done now is tried
+/// again at the next look, long before a lease ends.
+async fn keep_signing<S: Store>(service: &Service<S>) {
+    if let Err(error) = service.keep_signing().await {
+        tracing::debug!(%error, "the signing keys were not announced");
+    }
+}
+
+/// Puts the signing keys that were read into use, with the results of [`judge`].
+async fn take_signing<S: Store>(
     service: &Service<S>,
     loaded: Result<SigningRing, KeyRingError>,
-) -> Option<String> {
-    match loaded {
-        Ok(ring) => {
-            let keys = ring.keys().len();
-            let active = ring.active(service.now()).map(|key| key.id().to_string());
-            if service.signing_keys().use_keys(ring) {
-                tracing::info!(active, keys, "the signing keys have changed");
-            }
-            None
-        }
+) -> Option<Option<String>> {
+    let ring = match loaded {
+        Ok(ring) => ring,
         Err(error) => {
             tracing::error!(%error, "the signing keys on disk are refused: those before stay in use");
-            Some(error.to_string())
+            return Some(Some(error.to_string()));
+        }
+    };
+    let (keys, active) = (ring.keys().len(), ring.begun(service.now()).first().copied());
+    match service.use_signing_keys(ring).await {
+        Ok(SigningKeys { changed, kept }) => {
+            if changed {
+                let active = active.map(|key| key.to_string());
+                tracing::info!(active, keys, "the signing keys have changed");
+            }
+            let ids: Vec<_> = kept.iter().map(ToString::to_string).collect();
+            let fault = (!ids.is_empty()).then(|| {
+                let ids = ids.join(", ");
+                format!("signing keys whose tokens can be good are gone: {ids}: put them back")
+            });
+            if let Some(fault) = &fault {
+                tracing::error!("{fault}; they stay in use until the next start");
+            }
+            Some(fault)
+        }
+        Err(error) => {
+            tracing::warn!(%error, "the signing keys on disk are not in use yet");
+            None
         }
     }
 }

@@ -70,7 +70,7 @@ pub use crate::{
         key_ring::KeyId,
         presented_token::is_jwt,
         signing_key_id::SigningKeyId,
-        signing_times::SigningState,
+        signing_times::{JwtLife, SigningState},
         subject::UserId,
         time::{Clock, Timestamp},
         token::{TOKEN_CHARS, Token, TokenKind},

@@ -3,7 +3,11 @@
 
 use std::path::{Path, PathBuf};
 
-use crate::{config::RegularFile, domain::key_ring::KeyId, store::new_file};
+use crate::{
+    config::RegularFile,
+    domain::{key_ring::KeyId, signing_key_id::SigningKeyId},
+    store::new_file,
+};
 
 const FILE: &str = "named-keys";
 /// Most bytes that are read: a thousand keys.
@@ -13,7 +17,7 @@ const MAX_BYTES: u64 = 16 << 10;
 #[derive(Debug)]
 pub(super) struct NamedKeys {
     directory: Option<PathBuf>,
-    written: Option<Vec<KeyId>>,
+    written: Option<String>,
 }
 
 impl NamedKeys {
@@ -28,23 +32,33 @@ impl NamedKeys {
     }
 
     /// Writes the names, if they are others than before.
-    pub(super) fn put(&mut self, named: &[KeyId]) {
+    pub(super) fn put(&mut self, named: &[KeyId], signing: &[SigningKeyId]) {
         let Some(directory) = &self.directory else { return };
-        if self.written.as_deref() == Some(named) {
+        let signing = signing.iter().map(ToString::to_string);
+        let names = named.iter().map(ToString::to_string).chain(signing);
+        let text: String = names.map(|name| name + "\n").collect();
+        if self.written.as_ref() == Some(&text) {
             return;
         }
-        let text: String = named.iter().map(|id| id.to_string() + "\n").collect();
         match new_file::replace(directory, FILE, text.as_bytes()) {
-            Ok(()) => self.written = Some(named.to_vec()),
+            Ok(()) => self.written = Some(text),
             Err(error) => tracing::debug!(%error, "the names of the keys were not written"),
         }
     }
 
     /// The names that the store in `directory` had when they were written last.
     pub(super) fn read(directory: &Path) -> Vec<KeyId> {
-        let Ok(file) = RegularFile::read(&directory.join(FILE), MAX_BYTES) else {
-            return Vec::new();
-        };
-        String::from_utf8_lossy(&file.bytes).lines().filter_map(KeyId::parse).collect()
+        text(directory).lines().filter_map(KeyId::parse).collect()
     }
+
+    /// The signing keys whose tokens could be good then.
+    pub(super) fn read_signing(directory: &Path) -> Vec<SigningKeyId> {
+        text(directory).lines().filter_map(SigningKeyId::parse).collect()
+    }
+}
+
+/// The file's text; empty if there is none.
+fn text(directory: &Path) -> String {
+    let file = RegularFile::read(&directory.join(FILE), MAX_BYTES);
+    file.map(|file| String::from_utf8_lossy(&file.bytes).into_owned()).unwrap_or_default()
 }

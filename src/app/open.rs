@@ -9,7 +9,7 @@ use super::{
 };
 use crate::{
     config::Settings,
-    domain::{entropy::Entropy, policy::Policies},
+    domain::{entropy::Entropy, policy::Policies, signing_times::JwtLife},
     service::{Service, Signing, TrustedIssuers},
     store::Engine,
 };
@@ -32,7 +32,7 @@ pub(super) async fn open(
     take(access, Nothing).await?;
     let store = take(store, Nothing).await?;
     let keys = take(keys, &store).await?;
-    let signing = take(signing, Nothing).await?;
+    let signing = take(signing, &store).await?;
     let hashes = take(hashes, Nothing).await?;
     let clock = store.clock().unwrap_or_else(|| Arc::new(SystemClock));
     take(declared, Bringing { store: &store, hashes: &hashes, now: clock.now() }).await?;
@@ -43,6 +43,7 @@ pub(super) async fn open(
         lockout: settings.lockout,
         guesses: settings.secrets.guesses,
         secrets: settings.secrets.rules,
+        jwt_life: JwtLife(settings.keys.max_jwt_ttl),
     };
     let entropy: Arc<dyn Entropy> = Arc::new(SystemEntropy);
     let rules = settings.issuers.iter().map(|issuer| issuer.rules.clone()).collect();
@@ -57,5 +58,9 @@ pub(super) async fn open(
     let service = Service::new(store.clone(), keys, hashes, clock, entropy, policies);
     let signing = Signing::new(issuer, signing, settings.keys.jwks_max_age);
     let service = service.trusting(Arc::new(issuers)).signing(signing);
+    // Before a key set is served. What fails now is tried again at each look at the ring.
+    if let Err(error) = service.keep_signing().await {
+        tracing::warn!(%error, "the signing keys were not announced");
+    }
     Ok(Opened { store, service: Arc::new(service) })
 }

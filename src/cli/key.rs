@@ -14,7 +14,7 @@ use super::{
     store,
 };
 use crate::{
-    app::{self, KeyFiles, KeyId, SigningKeyId, SystemEntropy},
+    app::{self, JwtLife, KeyFiles, KeyId, SigningKeyId, SystemEntropy},
     config::{KeySettings, ProcessEnvironment, Settings},
     proto::v1::GetStatusRequest,
 };
@@ -119,8 +119,9 @@ fn id(text: &str) -> Result<AnyKeyId, &'static str> {
 
 impl Key {
     pub(super) async fn run(self) -> Result<(), CliError> {
-        let KeySettings { path, jwks_max_age } = self.settings()?;
-        let files = KeyFiles::new(&path);
+        let settings = self.settings()?;
+        let files = KeyFiles::new(&settings.path);
+        let longest = JwtLife(settings.max_jwt_ttl);
         let mut fields = Fields::default();
         match self.action {
             Action::Add { signing, .. } if signing.signs() => fields = signing.add(&files)?,
@@ -131,7 +132,7 @@ impl Key {
             }
             Action::Activate(activate) => match activate.id {
                 AnyKeyId::Signing(id) => {
-                    fields = signing_key::activate(&files, id, jwks_max_age)?;
+                    fields = signing_key::activate(&files, id, &settings)?;
                 }
                 AnyKeyId::Tagging(id) => {
                     files.activate(id)?;
@@ -146,11 +147,11 @@ impl Key {
                 fields.add("active", ring.active().id().to_string());
                 let others: Vec<_> = ring.ids().skip(1).map(|id| id.to_string()).collect();
                 fields.add("others", others);
-                let signing = signing_key::list(&files)?.into_iter().map(Value::from);
+                let signing = signing_key::list(&files, longest)?.into_iter().map(Value::from);
                 fields.add("signing", signing.collect::<Value>());
             }
             Action::Remove(remove) => match remove.id {
-                AnyKeyId::Signing(id) => fields = signing_key::remove(&files, id)?,
+                AnyKeyId::Signing(id) => fields = signing_key::remove(&files, id, longest)?,
                 AnyKeyId::Tagging(id) => {
                     remove.run(&files, id).await?;
                     fields.add("key_id", id.to_string());

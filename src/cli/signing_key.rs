@@ -1,14 +1,17 @@
 //! Keys that sign access tokens, for `jeton key`.
 
-use std::{path::PathBuf, time::Duration};
+use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
 use serde_json::Value;
 
 use super::{CliError, output::Fields, time};
-use crate::app::{
-    Algorithm, Clock as _, KeyFiles, NewSigningKey, SigningKeyId, SigningState, SystemClock,
-    SystemEntropy, Timestamp,
+use crate::{
+    app::{
+        Algorithm, Clock as _, JwtLife, KeyFiles, NewSigningKey, SigningKeyId, SigningState,
+        SystemClock, SystemEntropy, Timestamp,
+    },
+    config::KeySettings,
 };
 
 /// Algorithms that access tokens are signed by.
@@ -56,7 +59,7 @@ impl NewKey {
         };
         let new = NewSigningKey { algorithm, import: self.import.as_deref() };
         let id = files.add_signing(new, &SystemEntropy, SystemClock.now())?;
-        one(files, id)
+        one(files, id, JwtLife::default())
     }
 }
 
@@ -64,25 +67,29 @@ impl NewKey {
 pub(super) fn activate(
     files: &KeyFiles,
     id: SigningKeyId,
-    max_age: Duration,
+    settings: &KeySettings,
 ) -> Result<Fields, CliError> {
-    files.activate_signing(id, max_age, SystemClock.now())?;
-    one(files, id)
+    files.activate_signing(id, settings.jwks_max_age, SystemClock.now())?;
+    one(files, id, JwtLife(settings.max_jwt_ttl))
 }
 
 /// Removes a key.
-pub(super) fn remove(files: &KeyFiles, id: SigningKeyId) -> Result<Fields, CliError> {
-    files.remove_signing(id, SystemClock.now())?;
+pub(super) fn remove(
+    files: &KeyFiles,
+    id: SigningKeyId,
+    longest: JwtLife,
+) -> Result<Fields, CliError> {
+    files.remove_signing(id, longest, SystemClock.now())?;
     let mut fields = Fields::default();
     fields.add("key_id", id.to_string());
     fields.add("removed", true);
     Ok(fields)
 }
 
-/// All keys, with their states.
-pub(super) fn list(files: &KeyFiles) -> Result<Vec<Fields>, CliError> {
+/// All keys, with their states, where tokens live for `longest`.
+pub(super) fn list(files: &KeyFiles, longest: JwtLife) -> Result<Vec<Fields>, CliError> {
     let ring = files.signing()?;
-    let states = ring.states(SystemClock.now()).into_iter();
+    let states = ring.states(longest, SystemClock.now()).into_iter();
     let shown = states.map(|(held, state)| {
         let mut fields = Fields::default();
         fields.add("key_id", held.key.id().to_string());
@@ -104,9 +111,10 @@ pub(super) fn list(files: &KeyFiles) -> Result<Vec<Fields>, CliError> {
 }
 
 /// Returns the key as [`list`] has it.
-fn one(files: &KeyFiles, id: SigningKeyId) -> Result<Fields, CliError> {
+fn one(files: &KeyFiles, id: SigningKeyId, longest: JwtLife) -> Result<Fields, CliError> {
     let name = Value::from(id.to_string());
-    let found = list(files)?.into_iter().find(|fields| fields.get("key_id") == Some(&name));
+    let found =
+        list(files, longest)?.into_iter().find(|fields| fields.get("key_id") == Some(&name));
     Ok(found.unwrap_or_default())
 }
 

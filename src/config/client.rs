@@ -27,6 +27,7 @@ use crate::domain::{
     request_limit::RequestLimit,
     scopes::Scopes,
     secret::Secret,
+    signing_times::JwtLife,
 };
 
 const SECRET: Keys = Keys {
@@ -58,15 +59,26 @@ pub struct DeclaredClient {
     pub patch: ClientPatch,
 }
 
+/// Other settings that decide which declarations of clients are valid.
+pub(super) struct ClientRules<'a> {
+    /// Where secrets and files that a client names are read.
+    pub(super) environment: &'a dyn Environment,
+    /// Rules for chosen secrets.
+    pub(super) secrets: &'a SecretSettings,
+    /// True if the server asks its clients for certificates.
+    pub(super) asks_certificates: bool,
+    /// The longest life of a signed token.
+    pub(super) longest: JwtLife,
+}
+
 impl DeclaredClient {
     /// Reads one table. Its place is that of its `id`. Returns `None` if the id is missing or
-    /// invalid. `asks_certificates` is whether the server asks clients for certificates.
+    /// invalid.
     pub(super) fn read(
         fields: &mut Fields<'_, '_>,
-        environment: &dyn Environment,
-        secrets: &SecretSettings,
-        asks_certificates: bool,
+        rules: &ClientRules<'_>,
     ) -> Option<Placed<Self>> {
+        let ClientRules { environment, secrets, asks_certificates, longest } = *rules;
         let id = fields.required("id", "a string", |text| name(text, ClientId::parse_new));
         let secret = credential::read(fields, &SECRET, environment, secret_hash);
         let patch = read_patch(fields, environment);
@@ -83,7 +95,7 @@ impl DeclaredClient {
                 ClientType::Confidential
             }
         };
-        for rule in patch.clone().broken_rules(client_type) {
+        for rule in patch.clone().broken_rules(client_type, longest) {
             refuse(fields, &patch, rule);
         }
         if patch.bound_to.flatten().is_some()
@@ -218,9 +230,14 @@ fn refuse(fields: &mut Fields<'_, '_>, patch: &ClientPatch, rule: BrokenRule) {
             "a public client, one without a secret, may not have jeton in its audience: only where \
              people log in with jwt_bearer, and not with password",
         ),
-        BrokenRule::LongJwt => {
-            ("access_token_ttl", r#"must be at most 24h for access_token_format = "jwt""#)
-        }
+        BrokenRule::LongJwt if patch.access_token_ttl.is_none() => (
+            "access_token_format",
+            r#""jwt" needs an access_token_ttl of at most keys.max_jwt_ttl"#,
+        ),
+        BrokenRule::LongJwt => (
+            "access_token_ttl",
+            r#"must be at most keys.max_jwt_ttl, 24h by default, for access_token_format = "jwt""#,
+        ),
         BrokenRule::NoJwtAudience if patch.audience.is_none() => {
             ("access_token_format", r#""jwt" needs an audience"#)
         }

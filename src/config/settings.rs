@@ -3,7 +3,7 @@
 use std::{collections::BTreeMap, io, path::Path, str};
 
 use super::{
-    client::DeclaredClient,
+    client::{ClientRules, DeclaredClient},
     environment::{Environment, TextFile},
     fault::{Fault, Faults, Place},
     fields::{Fields, Placed},
@@ -34,7 +34,7 @@ use super::{
 };
 use crate::domain::{
     lockout::LockoutPolicy, password_rules::PasswordRules, policy::RotationPolicy,
-    user_identity::UserIdentity,
+    signing_times::JwtLife, user_identity::UserIdentity,
 };
 
 /// All settings. A flag beats its environment variable, which beats the file, which beats the
@@ -226,7 +226,14 @@ impl Settings {
         let passwords = root.section("passwords", PasswordSettings::read);
         let users = read_users(root, environment, passwords.rules);
         let secrets = root.section("secrets", SecretSettings::read);
-        let clients = read_clients(root, environment, &secrets, asks_certificates);
+        let keys = root.section("keys", KeySettings::read_all);
+        let rules = ClientRules {
+            environment,
+            secrets: &secrets,
+            asks_certificates,
+            longest: JwtLife(keys.max_jwt_ttl),
+        };
+        let clients = read_clients(root, &rules);
         let http = root.section("http", |fields| HttpSettings::read(fields, plaintext));
         let issuers = read_issuers(root, &http);
         warn_of_unused(root.report(), &clients, &issuers, http.issuer.is_some());
@@ -239,7 +246,7 @@ impl Settings {
             tls,
             limits: root.section("limits", LimitSettings::read_all),
             store: root.section("store", StoreSettings::read),
-            keys: root.section("keys", KeySettings::read_all),
+            keys,
             tokens: root.section("tokens", tokens::read),
             passwords,
             secrets,
@@ -314,16 +321,10 @@ fn fault_of_file(path: &Path, problem: &str) -> Faults {
     Faults(vec![Fault { place: Place::File(path.to_owned()), problem: problem.to_owned() }])
 }
 
-fn read_clients(
-    root: &mut Fields<'_, '_>,
-    environment: &dyn Environment,
-    secrets: &SecretSettings,
-    asks_certificates: bool,
-) -> Vec<DeclaredClient> {
+fn read_clients(root: &mut Fields<'_, '_>, rules: &ClientRules<'_>) -> Vec<DeclaredClient> {
     let mut taken = BTreeMap::new();
     root.records("client", |fields| {
-        let client = DeclaredClient::read(fields, environment, secrets, asks_certificates)?;
-        let Placed { at, value: client } = client;
+        let Placed { at, value: client } = DeclaredClient::read(fields, rules)?;
         refuse_twice(fields, "id", &mut taken, Placed { at, value: client.id.clone() });
         Some(client)
     })

@@ -121,7 +121,7 @@ mod tests {
     #[test]
     fn who_administers_has_the_permission_and_something_that_lasts_to_authenticate_by() {
         let admin = admin();
-        assert_eq!(admin.check(&admin), Ok(()));
+        assert_eq!(admin.check(&admin, crate::domain::signing_times::JwtLife::default()), Ok(()));
         assert_eq!(admin.administers(NOW), Administers::Lastingly);
         for not in [
             Client { disabled: true, ..admin.clone() },

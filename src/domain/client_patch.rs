@@ -21,6 +21,7 @@ use super::{
     permission::Delegated,
     request_limit::RequestLimit,
     scopes::Scopes,
+    signing_times::JwtLife,
     time::Timestamp,
 };
 
@@ -85,12 +86,16 @@ impl ClientPatch {
     }
 
     /// The rules that a new client of this type breaks which differs from the defaults by this alone.
-    pub fn broken_rules(self, client_type: ClientType) -> impl Iterator<Item = BrokenRule> {
+    pub fn broken_rules(
+        self,
+        client_type: ClientType,
+        longest: JwtLife,
+    ) -> impl Iterator<Item = BrokenRule> {
         let id = ClientId::placeholder();
         let blank = Client::new(id, client_type, &NoEntropy, Timestamp::default());
         let mut client = blank.clone();
         self.put(&mut client, Assign::All);
-        client.broken_rules(&blank)
+        client.broken_rules(&blank, longest)
     }
 
     fn put(self, client: &mut Client, mut assign: Assign<'_>) {
@@ -176,13 +181,14 @@ impl Client {
     pub fn edited(
         &self,
         patch: &ClientPatch,
+        longest: JwtLife,
         entropy: &dyn Entropy,
         now: Timestamp,
     ) -> Result<Self, Error> {
         let mut next = self.clone();
         patch.clone().put(&mut next, Assign::All);
         if !self.is_only_ended_in(&next) {
-            next.check(self)?;
+            next.check(self, longest)?;
         }
         Ok(next.following(self, entropy, now))
     }

@@ -10,7 +10,7 @@ use super::{
     client_key::ClientKey,
     error::Error,
     grant_type::GrantType,
-    signing_times::MAX_JWT_TTL,
+    signing_times::JwtLife,
 };
 
 /// Shortest life of what a client gets: the wire counts `expires_in` in seconds.
@@ -69,9 +69,10 @@ impl From<BrokenRule> for Error {
             BrokenRule::AccessBeyondGrant => {
                 ("client.access_token_ttl", "must be at most grant_ttl")
             }
-            BrokenRule::LongJwt => {
-                ("client.access_token_ttl", "must be at most 24 h for access_token_format jwt")
-            }
+            BrokenRule::LongJwt => (
+                "client.access_token_ttl",
+                "must be at most keys.max_jwt_ttl for access_token_format jwt",
+            ),
             BrokenRule::NoJwtAudience => {
                 ("client.audience", "must have a name for access_token_format jwt")
             }
@@ -97,11 +98,15 @@ impl From<BrokenRule> for Error {
 }
 
 impl Client {
-    /// The rules that this client breaks; `before` is what it was.
+    /// The rules that this client breaks; `before` is what it was, and signed tokens live for `longest` at most.
     ///
     /// A public client has no reach, and no `jeton` unless people log in with ID tokens there: its id
     /// alone speaks in its name. An earlier release let it have them, where they count for nothing: so that such a record can be disabled, they may stay.
-    pub fn broken_rules(&self, before: &Self) -> impl Iterator<Item = BrokenRule> + use<> {
+    pub fn broken_rules(
+        &self,
+        before: &Self,
+        longest: JwtLife,
+    ) -> impl Iterator<Item = BrokenRule> + use<> {
         let Lifetimes { access, refresh, grant } = self.lifetimes;
         let signed = self.access_token_format == AccessTokenFormat::Jwt;
         let public = self.client_type == ClientType::Public;
@@ -118,7 +123,7 @@ impl Client {
             (refresh < SHORTEST, BrokenRule::ShortTtl("client.refresh_token_ttl")),
             (grant < SHORTEST, BrokenRule::ShortTtl("client.grant_ttl")),
             (access > grant, BrokenRule::AccessBeyondGrant),
-            (signed && access > MAX_JWT_TTL, BrokenRule::LongJwt),
+            (signed && access > longest.0, BrokenRule::LongJwt),
             (signed && self.audience.is_empty(), BrokenRule::NoJwtAudience),
             (self.may_exchange_to.names_jeton(), BrokenRule::ExchangeToJeton),
             (self.certificates.len() > CertificateIdentity::MAX, BrokenRule::ManyCertificates),
@@ -137,12 +142,13 @@ impl Client {
         rules.into_iter().filter_map(|(broken, rule)| broken.then_some(rule))
     }
 
-    /// Checks that the fields fit together, and the client's type; `before` is what it was.
+    /// Checks that the fields fit together, and the client's type; `before` is what it was, and signed tokens
+    /// live for `longest` at most.
     ///
     /// # Errors
     /// `InvalidRequest`, of the first field that does not.
-    pub fn check(&self, before: &Self) -> Result<(), Error> {
-        self.broken_rules(before).next().map_or(Ok(()), |rule| Err(rule.into()))
+    pub fn check(&self, before: &Self, longest: JwtLife) -> Result<(), Error> {
+        self.broken_rules(before, longest).next().map_or(Ok(()), |rule| Err(rule.into()))
     }
 
     /// Takes away what a public client must not have.

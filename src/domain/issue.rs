@@ -21,7 +21,7 @@ use super::{
     liveness::{self, ClientAndUser},
     pair::TokenPair,
     scopes::Scopes,
-    signing_key_id::SigningKeyId,
+    signing_times::DueSignature,
     subject::Subject,
     time::Timestamp,
     token::Token,
@@ -47,8 +47,8 @@ pub struct IssueRequest {
     pub request_id: Option<Box<str>>,
     /// Origin of the request.
     pub origin: Origin,
-    /// The key that is to sign the access token, if a signed one is due: see [`Client::signs`].
-    pub signed_by: Option<SigningKeyId>,
+    /// The signature of the access token, if a signed one is due: see [`Client::signs`].
+    pub signed_by: Option<DueSignature>,
     /// The grant that is to come of another one, for a token exchange.
     pub exchanged: Option<Exchanged>,
     /// The holder of the tokens, if they are bound.
@@ -171,7 +171,9 @@ pub fn issue(
     let own_end = now.after(lifetimes.grant);
     let latest = exchanged.map_or(own_end, |exchanged| own_end.min(exchanged.expire_time));
     let pair = TokenPair::first(id, key, refreshable, entropy);
-    let current = pair.record(lifetimes, request.access_ttl, None, latest, now);
+    let longest = request.signed_by.map(|due| due.longest.0);
+    let access_ttl = request.access_ttl.into_iter().chain(longest).min();
+    let current = pair.record(lifetimes, access_ttl, None, latest, now);
     let or_default = |asked: &Scopes| {
         if asked.is_empty() { client.default_scopes.clone() } else { asked.clone() }
     };
@@ -194,7 +196,7 @@ pub fn issue(
         current,
         previous: None,
         salt: None,
-        signed_by: request.signed_by,
+        signed_by: request.signed_by.map(|due| due.key),
         delegation: exchanged.map(|exchanged| exchanged.delegation.clone()),
         delegates: Delegates::default(),
         bindings: Bindings::new(request.confirmation.clone(), None),

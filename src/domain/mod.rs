@@ -65,6 +65,7 @@ pub mod secret;
 pub mod secret_rotation;
 pub mod secret_rules;
 pub mod signing_key_id;
+pub mod signing_register;
 pub mod signing_times;
 pub mod spiffe_id;
 mod string_class;

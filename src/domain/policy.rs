@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::{
     guesses::GuessPolicy, lockout::LockoutPolicy, password_rules::PasswordRules,
-    secret_rules::SecretRules,
+    secret_rules::SecretRules, signing_times::JwtLife,
 };
 
 /// All rules of a service.
@@ -20,6 +20,8 @@ pub struct Policies {
     pub lockout: LockoutPolicy,
     /// Rules for wrong client secrets.
     pub guesses: GuessPolicy,
+    /// Longest life of signed access tokens.
+    pub jwt_life: JwtLife,
 }
 
 impl From<RotationPolicy> for Policies {

@@ -19,7 +19,7 @@ use super::{
     policy::RotationPolicy,
     presented_token::PresentedToken,
     scopes::Scopes,
-    signing_key_id::SigningKeyId,
+    signing_times::DueSignature,
     time::Timestamp,
     token::{Token, TokenKind},
 };
@@ -39,8 +39,8 @@ pub struct RefreshRequest<'a> {
     pub certificate: Option<&'a PeerCertificate>,
     /// Drawn for this rotation; written with it.
     pub salt: Salt,
-    /// The key that is to sign the access token, if a signed one is due: see [`Client::signs`].
-    pub signed_by: Option<SigningKeyId>,
+    /// The signature of the access token, if a signed one is due: see [`Client::signs`].
+    pub signed_by: Option<DueSignature>,
     /// Time since the grant's last rotation, unaffected by changes of the clock.
     pub since_rotation: Duration,
 }
@@ -181,7 +181,8 @@ fn rotate(grant: &Grant, request: RefreshRequest<'_>, key: &ServerKey, now: Time
     let pair = TokenPair::next(request.token, number, key, &request.salt);
     let narrowed = narrowed(grant, request.scopes);
     let lifetimes = &request.client.lifetimes;
-    let current = pair.record(lifetimes, None, narrowed, grant.expire_time, now);
+    let longest = request.signed_by.map(|due| due.longest.0);
+    let current = pair.record(lifetimes, longest, narrowed, grant.expire_time, now);
     if !current.access.is_worth_answering(now) {
         return Refresh::no_good(Cause::Expired);
     }
@@ -189,7 +190,7 @@ fn rotate(grant: &Grant, request: RefreshRequest<'_>, key: &ServerKey, now: Time
         current,
         previous: Some(grant.current.clone()),
         salt: Some(request.salt),
-        signed_by: request.signed_by,
+        signed_by: request.signed_by.map(|due| due.key),
         bindings: Bindings::new(confirmation, grant.bindings.current().cloned()),
         ..grant.clone()
     };

@@ -3,13 +3,38 @@
 
 use std::time::Duration;
 
-use super::time::Timestamp;
+use super::{signing_key_id::SigningKeyId, time::Timestamp};
 
 /// Longest life of a signed access token: a key stays published so long after it last signed.
-pub const MAX_JWT_TTL: Duration = Duration::from_secs(24 * 60 * 60);
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct JwtLife(pub Duration);
+
+impl JwtLife {
+    /// Upper limit of the setting: so long the store keeps the end of a user's or a client's tokens for
+    /// those who judge signed ones by themselves, whatever the setting was when a token was signed.
+    pub const MOST: Self = Self(Duration::from_secs(7 * 24 * 60 * 60));
+}
+
+impl Default for JwtLife {
+    fn default() -> Self {
+        Self(Duration::from_secs(24 * 60 * 60))
+    }
+}
+
+/// A signature that is due on an access token.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct DueSignature {
+    /// The key that is to sign.
+    pub key: SigningKeyId,
+    /// Longest life of the token.
+    pub longest: JwtLife,
+}
 
 /// Time that instances have to read a changed key ring, beside the time that verifiers keep a key set.
-const READ_AGAIN: Duration = Duration::from_secs(10);
+pub const READ_AGAIN: Duration = Duration::from_secs(10);
+
+/// Time for which an instance may sign with a key before it asks the store again.
+pub const SIGN_LEASE: Duration = Duration::from_secs(10 * 60);
 
 /// Times of one key, as its file has them.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -55,8 +80,8 @@ pub fn active(keys: &[SigningTimes], now: Timestamp) -> Option<usize> {
     begun.filter(|(began, _)| *began <= now).max().map(|(_, at)| at)
 }
 
-/// Returns the state of the key at a place.
-pub fn state(keys: &[SigningTimes], at: usize, now: Timestamp) -> SigningState {
+/// Returns the state of the key at a place, whose tokens live for `longest`.
+pub fn state(keys: &[SigningTimes], at: usize, longest: JwtLife, now: Timestamp) -> SigningState {
     let Some(began) = keys.get(at).and_then(|key| key.sign_time) else {
         return SigningState::Added;
     };
@@ -68,7 +93,8 @@ pub fn state(keys: &[SigningTimes], at: usize, now: Timestamp) -> SigningState {
     }
     let later = keys.iter().enumerate().filter_map(|(other, key)| Some((key.sign_time?, other)));
     let ended = later.filter(|(time, other)| *time <= now && (*time, *other) > (began, at)).min();
-    let last = ended.map_or(now, |(time, _)| time).after(MAX_JWT_TTL).after(READ_AGAIN);
+    let ended = ended.map_or(now, |(time, _)| time);
+    let last = ended.after(SIGN_LEASE).after(longest.0).after(READ_AGAIN);
     if now < last { SigningState::Retired(last) } else { SigningState::Expired }
 }
 
@@ -96,7 +122,8 @@ mod tests {
     #[test]
     fn a_key_is_added_waits_signs_retires_and_expires() {
         let keys = [key(Some(100)), key(Some(1_000)), key(None)];
-        let day = MAX_JWT_TTL.as_secs();
+        let life = JwtLife::default();
+        let day = (life.0 + SIGN_LEASE).as_secs();
         let last = at(1_000 + day + 10);
         for (now, old, new) in [
             (50, SigningState::Waiting(at(100)), SigningState::Waiting(at(1_000))),
@@ -106,8 +133,8 @@ mod tests {
             (1_009 + day, SigningState::Retired(last), SigningState::Active),
             (1_010 + day, SigningState::Expired, SigningState::Active),
         ] {
-            assert_eq!((state(&keys, 0, at(now)), state(&keys, 1, at(now))), (old, new), "{now}");
-            assert_eq!(state(&keys, 2, at(now)), SigningState::Added);
+            let state = |place| state(&keys, place, life, at(now));
+            assert_eq!((state(0), state(1), state(2)), (old, new, SigningState::Added), "{now}");
         }
     }
 
@@ -127,7 +154,7 @@ mod tests {
             now in 0..60_u64,
         ) {
             let keys: Vec<_> = begins.iter().map(|begin| key(*begin)).collect();
-            let states = (0..keys.len()).map(|place| state(&keys, place, at(now)));
+            let states = (0..keys.len()).map(|place| state(&keys, place, JwtLife::default(), at(now)));
             let active = states.filter(|state| *state == SigningState::Active).count();
             let begun = begins.iter().flatten().any(|begin| *begin <= now);
             prop_assert_eq!(active, usize::from(begun));

@@ -83,7 +83,7 @@ impl<S: Store> Tokens<S> {
     /// Returns the public keys, which need no caller.
     fn jwks(&self) -> Result<v1::GetJwksResponse, Error> {
         let service = self.service.get()?;
-        let Jwks { text, max_age } = service.signing_keys().jwks(service.now());
+        let Jwks { text, max_age } = service.signing_keys().jwks(service.now())?;
         Ok(v1::GetJwksResponse { jwks: text, max_age: Some(convert::duration(max_age)) })
     }
 }

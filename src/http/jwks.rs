@@ -18,13 +18,13 @@ impl<S: Store> Front<S> {
     /// Answers the key set, or that it is the one that the verifier has.
     ///
     /// # Errors
-    /// `Method` unless it is a GET or HEAD; `Unavailable` while the service is not open.
+    /// `Method` unless it is a GET or HEAD; `Unavailable` while the service is not open, and where it may lack a key.
     pub(super) fn jwks(&self, request: &Request) -> Result<Response, Failure> {
         if !matches!(*request.method(), Method::GET | Method::HEAD) {
             return Err(Failure::Method { allow: "GET, HEAD" });
         }
         let service = self.service.get()?;
-        Ok(response(service.signing_keys().jwks(service.now()), request.headers()))
+        Ok(response(service.signing_keys().jwks(service.now())?, request.headers()))
     }
 }
 

@@ -40,6 +40,15 @@ pub fn read(text: &str, keys: &SigningRing, issuer: &str) -> Option<SignedAccess
     signed_access(&decoded(payload).ok()?, issuer)
 }
 
+/// Returns the name of the key that a token says it was signed by, whether it was or not.
+pub fn named_key(text: &str) -> Option<SigningKeyId> {
+    if text.len() > MAX_TOKEN_BYTES {
+        return None;
+    }
+    let header = decoded(text.split_once('.')?.0).ok()?;
+    SigningKeyId::parse(member(&header, "kid")?)
+}
+
 fn signed_access(claims: &Map<String, Value>, issuer: &str) -> Option<SignedAccess> {
     if member(claims, "iss")? != issuer {
         return None;

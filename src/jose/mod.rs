@@ -26,7 +26,7 @@ mod signing_key;
 mod signing_ring;
 
 pub use self::{
-    access_jwt::{ACCESS_TYPE, read as read_access_jwt},
+    access_jwt::{ACCESS_TYPE, named_key, read as read_access_jwt},
     compact::Unsigned,
     key_set::{KeySet, KeySetFault, SkippedKey},
     signed_token::{MAX_TOKEN_BYTES, SignedToken, verify},

@@ -7,7 +7,7 @@ use serde_json::{Map, Value, json};
 use super::{key::Key, signing_key::SigningKey};
 use crate::domain::{
     signing_key_id::SigningKeyId,
-    signing_times::{self, SigningState, SigningTimes},
+    signing_times::{self, JwtLife, SigningState, SigningTimes},
     time::Timestamp,
 };
 
@@ -43,6 +43,12 @@ impl SigningRing {
         &self.keys
     }
 
+    /// Returns whether another ring has the same keys with the same times.
+    pub fn is_same(&self, other: &Self) -> bool {
+        let of = |held: &TimedKey| (held.key.id(), held.times);
+        self.keys.iter().map(of).eq(other.keys.iter().map(of))
+    }
+
     /// Returns the key of that name.
     pub fn get(&self, id: SigningKeyId) -> Option<&Arc<SigningKey>> {
         self.keys.iter().map(|held| &held.key).find(|key| key.id() == id)
@@ -56,15 +62,35 @@ impl SigningRing {
         own.is_some_and(|key| key.verifies(algorithm, message, signature))
     }
 
-    /// Returns the key that signs at `now`.
+    /// Returns the key that signs at `now`, as its times have it.
     pub fn active(&self, now: Timestamp) -> Option<&Arc<SigningKey>> {
         signing_times::active(&self.times(), now).map(|at| &self.keys[at].key)
     }
 
-    /// Returns each key with its state.
-    pub fn states(&self, now: Timestamp) -> Vec<(&TimedKey, SigningState)> {
+    /// Returns the keys that have begun to sign by `now`, as their times have it: the last one first.
+    pub fn begun(&self, now: Timestamp) -> Vec<SigningKeyId> {
+        let times = self.keys.iter().enumerate();
+        let begun = times.filter_map(|(at, held)| Some((held.times.sign_time?, at)));
+        let mut begun: Vec<_> = begun.filter(|(began, _)| *began <= now).collect();
+        begun.sort_unstable_by(|one, other| other.cmp(one));
+        begun.into_iter().map(|(_, at)| self.keys[at].key.id()).collect()
+    }
+
+    /// The ring, with those keys of `before` that it lacks and that are `needed`.
+    #[must_use]
+    pub fn keeping(self, before: &Self, needed: impl Fn(SigningKeyId) -> bool) -> Self {
+        let kept = before.keys.iter().filter(|held| {
+            let id = held.key.id();
+            self.get(id).is_none() && needed(id)
+        });
+        let kept: Vec<_> = kept.cloned().collect();
+        Self::new(self.keys.into_iter().chain(kept).collect())
+    }
+
+    /// Returns each key with its state, where tokens live for `longest`.
+    pub fn states(&self, longest: JwtLife, now: Timestamp) -> Vec<(&TimedKey, SigningState)> {
         let times = self.times();
-        let state = |(at, key)| (key, signing_times::state(&times, at, now));
+        let state = |(at, key)| (key, signing_times::state(&times, at, longest, now));
         self.keys.iter().enumerate().map(state).collect()
     }
 
@@ -73,11 +99,10 @@ impl SigningRing {
         self.keys.iter().map(|held| held.times).collect()
     }
 
-    /// The JSON Web Key Set (RFC 7517 §5) of all keys but the expired ones.
-    pub fn jwks(&self, now: Timestamp) -> String {
-        let states = self.states(now).into_iter();
-        let published = states.filter(|(_, state)| *state != SigningState::Expired);
-        json!({ "keys": published.map(|(held, _)| jwk(held)).collect::<Vec<_>>() }).to_string()
+    /// The JSON Web Key Set (RFC 7517 §5) of those keys that are `published`.
+    pub fn jwks(&self, published: impl Fn(SigningKeyId) -> bool) -> String {
+        let published = self.keys.iter().filter(|held| published(held.key.id()));
+        json!({ "keys": published.map(jwk).collect::<Vec<_>>() }).to_string()
     }
 }
 

@@ -37,7 +37,9 @@ impl<S: Store> Service<S> {
     /// The person whom an active access token speaks for, with the permissions of now. `None` for what is
     /// no such token. The store is asked, not memory: a permission that was taken away is gone at once.
     async fn acting_person(&self, shown: &ShownBearer) -> Result<Option<Caller>, Error> {
-        let Some(token) = self.presented(&shown.token).filter(is_access) else { return Ok(None) };
+        let Some(token) = self.presented(&shown.token).await?.filter(is_access) else {
+            return Ok(None);
+        };
         let position = self.store.position();
         let Some(held) = self.token_records(&token).await? else { return Ok(None) };
         let now = self.now();

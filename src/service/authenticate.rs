@@ -288,7 +288,8 @@ impl<S: Store> Service<S> {
     }
 
     async fn bearer(&self, shown: &ShownBearer) -> Result<Caller, Error> {
-        let token = self.presented(&shown.token).ok_or(Error::InvalidToken(Cause::Garbage))?;
+        let token =
+            self.presented(&shown.token).await?.ok_or(Error::InvalidToken(Cause::Garbage))?;
         if token.kind() != TokenKind::Access {
             return Err(Error::InvalidToken(Cause::WrongKind));
         }

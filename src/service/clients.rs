@@ -133,7 +133,7 @@ impl<S: Store> Service<S> {
         }
         let now = self.now();
         let blank = Client::new(request.id, client_type, &*self.entropy, now);
-        let mut client = blank.edited(&request.patch, &*self.entropy, now)?;
+        let mut client = blank.edited(&request.patch, self.jwt_life, &*self.entropy, now)?;
         let mut shown = None;
         if let NewCredentials::Secret(secret) = request.secret {
             let ttl = secret.ttl;
@@ -181,7 +181,9 @@ impl<S: Store> Service<S> {
         admin: &Admin,
         request: &UpdateClient,
     ) -> Result<Stored<Client>, Error> {
-        let edit = |client: &Client| client.edited(&request.patch, &*self.entropy, self.now());
+        let edit = |client: &Client| {
+            client.edited(&request.patch, self.jwt_life, &*self.entropy, self.now())
+        };
         let (expected, may_be_none) = (request.expected, request.no_administrator);
         let changed = self.change_client(&request.id, expected, may_be_none, edit).await;
         admin.noted("update client", Some(&request.id), changed)

@@ -169,7 +169,7 @@ impl<S: Store> Service<S> {
         &self,
         shown: &Secret,
     ) -> Result<Option<(PresentedToken, TokenRecords)>, Error> {
-        let token = self.presented(shown).filter(|token| token.kind() == TokenKind::Access);
+        let token = self.presented(shown).await?.filter(|token| token.kind() == TokenKind::Access);
         let Some(token) = token else { return Ok(None) };
         let records = self.token_records(&token).await?;
         Ok(records.map(|records| (token, records)))

@@ -89,7 +89,7 @@ impl<S: Store> Service<S> {
                 Ok(self.explanation(cause, None, records))
             }
             Explain::Token(text) if text.is_empty() => Err(Error::missing("token")),
-            Explain::Token(text) => match self.presented(text) {
+            Explain::Token(text) => match self.presented(text).await? {
                 Some(token) => self.explain_token(&token).await,
                 None => Ok(Explanation::of_token(Cause::Garbage, None)),
             },

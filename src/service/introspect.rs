@@ -116,7 +116,7 @@ impl<S: Store> Service<S> {
         caller: &Caller,
         request: &Introspect,
     ) -> Result<Introspection, Error> {
-        match self.presented(&request.token) {
+        match self.presented(&request.token).await? {
             Some(token) => self.introspect_token(caller, &token, request.expected_kind).await,
             None => Ok(told(caller, InactiveReason::Unknown)),
         }
@@ -133,7 +133,7 @@ impl<S: Store> Service<S> {
         caller: &Caller,
         tokens: impl ExactSizeIterator<Item = Option<TokenText>>,
     ) -> Result<Vec<Introspection>, Error> {
-        let (now, tokens) = (self.now(), self.all_presented(tokens).await);
+        let (now, tokens) = (self.now(), self.all_presented(tokens).await?);
         let (mut found, mut unknown) = (Vec::with_capacity(tokens.len()), Vec::new());
         for (at, token) in tokens.into_iter().enumerate() {
             let active = match &token {

@@ -156,7 +156,7 @@ impl<S: Store> Service<S> {
         concerned.subject(&asked.subject, &client.id);
         let signs = client.access_token_format == AccessTokenFormat::Jwt;
         let signer = self.next_signer(caller, client, signs).await?;
-        asked.signed_by = signer.as_ref().map(Signer::key_id);
+        asked.signed_by = signer.as_ref().map(|signer| self.due(signer));
         let made = self.make_grant(caller, user.as_deref(), &asked, signer.as_ref()).await?;
         let tokens = self.sign(signer.zip(made.unsigned), made.tokens).await?;
         concerned.named(tokens.grant_id);

@@ -55,6 +55,7 @@ mod phc;
 mod ready;
 mod records;
 mod refresh;
+mod registered;
 mod rehash;
 mod request_budget;
 mod retention;
@@ -65,6 +66,7 @@ mod shares;
 mod signature_pool;
 mod signed_tokens;
 mod signing;
+mod signing_leases;
 mod signing_metrics;
 mod status;
 mod stranger_audit;
@@ -113,6 +115,7 @@ pub use self::{
     refresh::Refresh,
     revoke::Revoke,
     signing::{Jwks, Signing},
+    signing_leases::SigningKeys,
     status::{IssuerState, KeyState, Status},
     sweep::SWEEP_STEP,
     token_reviewer::TokenReviewer,
@@ -142,6 +145,7 @@ use crate::{
         policy::{Policies, RotationPolicy},
         presented_token::PresentedToken,
         secret_rules::SecretRules,
+        signing_times::JwtLife,
         time::{Clock, Timestamp},
         used_assertion::AssertionId,
     },
@@ -189,6 +193,7 @@ pub struct Service<S> {
     policy: RotationPolicy,
     password_rules: PasswordRules,
     secret_rules: SecretRules,
+    jwt_life: JwtLife,
     retention: Mutex<Retention>,
     minting: TokenRates,
     last_used: LastUseQueue,
@@ -240,6 +245,7 @@ impl<S: Store> Service<S> {
             policy: policies.rotation,
             password_rules: policies.passwords,
             secret_rules: policies.secrets,
+            jwt_life: policies.jwt_life,
             minting,
             last_used: LastUseQueue::new(),
             watching: Watching::new(&metrics.registry),

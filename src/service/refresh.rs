@@ -4,7 +4,6 @@ use super::{
     Caller, Service, Tokens,
     audit_line::{AuditSubject, Event, Outcome},
     records::race,
-    signature_pool::Signer,
     token_records::TokenRecords,
 };
 use crate::{
@@ -121,7 +120,7 @@ impl<S: Store> Service<S> {
         let signs = rotates && client.signs(&held.grant.audience.cut_to(&client.audience));
         let next = self.next_signer(caller, client, signs).await?;
         let request = RefreshRequest {
-            signed_by: next.as_ref().map(Signer::key_id),
+            signed_by: next.as_ref().map(|signer| self.due(signer)),
             token,
             scopes: &asked.scopes,
             audience: &asked.audience,

@@ -71,7 +71,7 @@ impl<S: Store> Service<S> {
         if request.token.is_empty() {
             return Err(Error::missing("token"));
         }
-        let Some(token) = self.presented(&request.token) else {
+        let Some(token) = self.presented(&request.token).await? else {
             return Ok(Taken::Unknown);
         };
         concerned.named(token.grant_id());

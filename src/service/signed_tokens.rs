@@ -19,6 +19,7 @@ use crate::{
         grant::Grant,
         presented_token::{JwtId, PresentedToken, TokenText},
         secret::Secret,
+        signing_times::DueSignature,
         subject::Subject,
         user::User,
     },
@@ -84,7 +85,7 @@ impl<S: Store> Service<S> {
         if !signs {
             return Ok(None);
         }
-        let key = self.signing.load().active(self.now()).cloned();
+        let key = self.signing_key().await;
         self.signer(caller, client, key).await.map(Some)
     }
 
@@ -102,6 +103,22 @@ impl<S: Store> Service<S> {
         self.signer(caller, caller.client(), key).await.map(Some)
     }
 
+    /// Returns the key that signs now. One without a lease is asked for.
+    async fn signing_key(&self) -> Option<Arc<SigningKey>> {
+        if let Some(key) = self.signing.signer(self.now()) {
+            return Some(key);
+        }
+        if let Err(error) = self.keep_signing().await {
+            tracing::debug!(%error, "no lease to sign");
+        }
+        self.signing.signer(self.now())
+    }
+
+    /// Returns the signature that `signer` is to make.
+    pub(super) fn due(&self, signer: &Signer) -> DueSignature {
+        DueSignature { key: signer.key_id(), longest: self.jwt_life }
+    }
+
     async fn signer(
         &self,
         caller: &Caller,
@@ -113,7 +130,7 @@ impl<S: Store> Service<S> {
             if self.strangers.may_tell() {
                 tracing::error!(
                     client_id = %client.id,
-                    "no key signs access tokens: jeton key add --signing"
+                    "no key signs access tokens: jeton key add --signing, and a copy for each instance"
                 );
             }
             return Err(Error::UNAVAILABLE);
@@ -189,39 +206,55 @@ impl<S: Store> Service<S> {
         caller: &Caller,
         claims: &impl Serialize,
     ) -> Result<Secret, Error> {
-        let key = self.signing.load().active(self.now()).cloned();
+        let key = self.signing_key().await;
         let signer = self.signer(caller, caller.client(), key).await?;
         let unsigned = signer.unsigned(INTROSPECTION_TYPE, claims);
         self.signing.pool.sign(signer, unsigned).await
     }
 
     /// Reads a token that somebody presents; `None` for what no key of ours can have made.
-    pub(super) fn presented(&self, text: &Secret) -> Option<PresentedToken> {
-        self.presented_text(&TokenText::parse(text.expose())?)
+    ///
+    /// # Errors
+    /// `Unavailable` for a signed token whose key this ring lacks and that may be good.
+    pub(super) async fn presented(&self, text: &Secret) -> Result<Option<PresentedToken>, Error> {
+        match TokenText::parse(text.expose()) {
+            Some(text) => self.presented_text(&text).await,
+            None => Ok(None),
+        }
     }
 
     /// Reads several tokens. The signatures of those that were not seen before take their time: others have
     /// their turn in between.
+    ///
+    /// # Errors
+    /// As [`Self::presented`], for any of them.
     pub(super) async fn all_presented(
         &self,
         texts: impl ExactSizeIterator<Item = Option<TokenText>>,
-    ) -> Vec<Option<PresentedToken>> {
+    ) -> Result<Vec<Option<PresentedToken>>, Error> {
         let mut presented = Vec::with_capacity(texts.len());
         for text in texts {
             if let Some(TokenText::Jwt(_)) = text {
                 yield_now().await;
             }
-            presented.push(text.and_then(|text| self.presented_text(&text)));
+            presented.push(match text {
+                Some(text) => self.presented_text(&text).await?,
+                None => None,
+            });
         }
-        presented
+        Ok(presented)
     }
 
-    fn presented_text(&self, text: &TokenText) -> Option<PresentedToken> {
+    async fn presented_text(&self, text: &TokenText) -> Result<Option<PresentedToken>, Error> {
         let jwt = match text {
-            TokenText::Opaque(token) => return Some(PresentedToken::Opaque(token.clone())),
+            TokenText::Opaque(token) => return Ok(Some(PresentedToken::Opaque(token.clone()))),
             TokenText::Jwt(jwt) => jwt.expose(),
         };
-        self.signing.read(jwt).map(PresentedToken::Signed)
+        let read = self.signing.read(jwt).map(PresentedToken::Signed);
+        if read.is_none() {
+            self.refuse_unverified(jwt).await?;
+        }
+        Ok(read)
     }
 }
 

@@ -1,9 +1,10 @@
 //! The keys that sign access tokens, as they are in use, and the key set that verifiers are given.
 
 use std::{
+    collections::BTreeSet,
     ptr,
     sync::{
-        Arc, Weak,
+        Arc, Mutex, PoisonError, Weak,
         atomic::{AtomicBool, Ordering},
     },
     time::Duration,
@@ -13,13 +14,19 @@ use arc_swap::ArcSwap;
 use quick_cache::sync::Cache;
 use sha2::{Digest as _, Sha256};
 
-use super::{signature_pool::SignaturePool, signing_metrics::SigningMetrics};
+use super::{
+    registered::Registered, signature_pool::SignaturePool, signing_metrics::SigningMetrics,
+};
 use crate::{
     domain::{
-        presented_token::SignedAccess, signing_key_id::SigningKeyId, signing_times::SigningState,
+        error::Error,
+        presented_token::SignedAccess,
+        signing_key_id::SigningKeyId,
+        signing_register::{Announcement, NeededKey},
+        signing_times::{JwtLife, SigningState},
         time::Timestamp,
     },
-    jose::{self, SigningRing},
+    jose::{self, SigningKey, SigningRing},
     metrics::Registry,
 };
 
@@ -47,6 +54,12 @@ pub struct Signing {
     issuer: Box<str>,
     max_age: Duration,
     keys: ArcSwap<SigningRing>,
+    /// What the store's register has of them.
+    registered: ArcSwap<Registered>,
+    /// One change of the register at a time.
+    pub(super) turn: tokio::sync::Mutex<()>,
+    /// Needed keys that were named in the log since the ring lacks them.
+    told: Mutex<BTreeSet<SigningKeyId>>,
     /// True once a token was to be signed and there was no key.
     lacks_key: AtomicBool,
     /// Tokens whose signature was verified, by the SHA-256 of their text.
@@ -70,6 +83,9 @@ impl Signing {
             issuer: issuer.into(),
             max_age,
             keys,
+            registered: ArcSwap::default(),
+            turn: tokio::sync::Mutex::default(),
+            told: Mutex::default(),
             lacks_key: AtomicBool::new(false),
             verified: Cache::new(VERIFIED),
             pool: SignaturePool::new(),
@@ -77,29 +93,67 @@ impl Signing {
         }
     }
 
-    /// Uses other keys from now on. Returns `false` if they are the same.
-    pub fn use_keys(&self, keys: SigningRing) -> bool {
-        let of = |ring: &SigningRing| -> Vec<_> {
-            ring.keys().iter().map(|held| (held.key.id(), held.times)).collect()
-        };
-        if of(&self.keys.load()) == of(&keys) {
-            return false;
+    /// Uses other keys from now on.
+    pub(super) fn put_keys(&self, keys: SigningRing) {
+        if !self.keys.load().is_same(&keys) {
+            self.keys.store(Arc::new(keys));
         }
-        self.keys.store(Arc::new(keys));
-        true
-    }
-
-    /// Returns the keys with their states.
-    pub fn states(&self, now: Timestamp) -> Vec<(SigningKeyId, SigningState)> {
-        let keys = self.keys.load();
-        keys.states(now).into_iter().map(|(held, state)| (held.key.id(), state)).collect()
     }
 
     /// Returns the public keys of everything signed that can be good.
-    pub fn jwks(&self, now: Timestamp) -> Jwks {
+    ///
+    /// # Errors
+    /// `Unavailable` if this instance may lack a key: it has not reached the store for an hour, or its ring
+    /// lacks one that others sign with.
+    pub fn jwks(&self, now: Timestamp) -> Result<Jwks, Error> {
+        // Order matters: a key is published only after it is in the ring.
+        let registered = self.registered.load();
+        if !registered.may_publish(now) {
+            return Err(Error::UNAVAILABLE);
+        }
         let keys = self.keys.load();
-        let max_age = if keys.keys().is_empty() { Duration::ZERO } else { self.max_age };
-        Jwks { text: keys.jwks(now), max_age }
+        let text = keys.jwks(|id| registered.published.contains(&id));
+        let is_empty =
+            !keys.keys().iter().any(|held| registered.published.contains(&held.key.id()));
+        let max_age = if is_empty { Duration::ZERO } else { self.max_age };
+        Ok(Jwks { text, max_age })
+    }
+
+    /// Returns the key that signs at `now`.
+    pub(super) fn signer(&self, now: Timestamp) -> Option<Arc<SigningKey>> {
+        let lease = self.registered.load().standing.signs.filter(|lease| now < lease.until)?;
+        self.keys.load().get(lease.key).cloned()
+    }
+
+    /// Returns what the register has.
+    pub(super) fn registered(&self) -> Arc<Registered> {
+        self.registered.load_full()
+    }
+
+    /// Notes what the register has.
+    pub(super) fn register(&self, registered: Registered) {
+        self.registered.store(Arc::new(registered));
+    }
+
+    /// Returns the announcement that is due, by the keys of a ring and those that are needed.
+    pub(super) fn announcement(
+        &self,
+        ring: &SigningRing,
+        needed: &[NeededKey],
+        longest: JwtLife,
+        now: Timestamp,
+    ) -> Announcement {
+        let is_needed = |id| needed.iter().any(|needed| needed.key == id);
+        let states = ring.states(longest, now).into_iter();
+        let ids = states.map(|(held, state)| (held.key.id(), state));
+        let published = ids.filter(|(id, state)| *state != SigningState::Expired || is_needed(*id));
+        let published = published.map(|(id, _)| id).collect();
+        Announcement { published, wanted: ring.begun(now), max_age: self.max_age, longest }
+    }
+
+    /// Returns whether a needed key that the ring lacks is told of for the first time.
+    pub(super) fn is_news(&self, lacking: SigningKeyId) -> bool {
+        self.told.lock().unwrap_or_else(PoisonError::into_inner).insert(lacking)
     }
 
     /// Reads a signed access token; `None` for what no key in use has signed.

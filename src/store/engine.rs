@@ -9,8 +9,8 @@ use tokio::sync::watch;
 #[cfg(feature = "postgres")]
 use super::postgres::{self, PostgresRecords, PostgresStore, Tabled};
 use super::{
-    Condition, FeedError, GrantOwner, ReadError, Records, Sequence, Store, StoreId, Stored,
-    Version, Write, WriteError,
+    Condition, FeedError, GrantOwner, ReadError, Records, Sequence, SigningKeys, Store, StoreId,
+    Stored, Version, Write, WriteError,
     sled::{self, Committed, Failure, SledRecords, SledStore},
 };
 use crate::{
@@ -21,6 +21,7 @@ use crate::{
         grant::Grant,
         grant_id::GrantId,
         key_ring::KeyId,
+        signing_register::SigningChange,
         time::{Clock, Timestamp},
         used_assertion::UsedAssertion,
         user::User,
@@ -100,6 +101,8 @@ macro_rules! either_records {
         }
     };
 }
+
+mod signing;
 
 impl From<SledStore> for Engine {
     fn from(store: SledStore) -> Self {
@@ -206,6 +209,8 @@ impl Engine {
             OpenStore::Sled(store) => store.close().await,
             #[cfg(feature = "postgres")]
             OpenStore::Postgres(store) => {
+                // A key set that is not withdrawn ends by itself.
+                drop(store.register_signing(SigningChange::Withdraw, Timestamp::default()).await);
                 store.close();
                 Ok(())
             }

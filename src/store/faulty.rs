@@ -3,6 +3,8 @@
 //! It caches nothing: every read can fail. A fault comes before the inner store is called, except
 //! [`WriteFault::Acknowledgement`], which comes after.
 
+mod signing;
+
 use std::{
     collections::VecDeque,
     sync::{Arc, Mutex, MutexGuard, PoisonError},

@@ -10,12 +10,23 @@ use tokio::sync::watch;
 
 use super::{
     Condition, FeedError, GrantOwner, MAX_RECORD_BYTES, ReadError, Record, Records, Sequence,
-    Store, StoreId, Stored, Version, Write, WriteError, queued,
+    SigningKeys, Store, StoreId, Stored, Version, Write, WriteError, queued,
 };
 use crate::domain::{
-    attempts::Attempts, change::Change, client::Client, grant::Grant, grant_id::GrantId,
-    key_ring::KeyId, time::Timestamp, used_assertion::UsedAssertion, user::User,
-    user_identity::UserIdentity, user_name::UserName,
+    attempts::Attempts,
+    change::Change,
+    client::Client,
+    grant::Grant,
+    grant_id::GrantId,
+    key_ring::KeyId,
+    signing_register::{
+        ALONE, Announcer, NeededKey, SigningChange, SigningRegister, SigningStanding,
+    },
+    time::Timestamp,
+    used_assertion::UsedAssertion,
+    user::User,
+    user_identity::UserIdentity,
+    user_name::UserName,
 };
 
 type Map<R> = BTreeMap<<R as Record>::Key, Stored<R>>;
@@ -31,6 +42,7 @@ struct State {
     /// Number of events that were trimmed from `changes`.
     trimmed: u64,
     keys: BTreeSet<KeyId>,
+    signing: SigningRegister,
     last_version: u64,
 }
 
@@ -171,6 +183,21 @@ impl<R: Mapped> Records<R> for MemoryStore {
         let written = state.write(write);
         self.head.send_replace(state.head());
         written
+    }
+}
+
+impl SigningKeys for MemoryStore {
+    async fn register_signing(
+        &self,
+        change: SigningChange,
+        now: Timestamp,
+    ) -> Result<SigningStanding, WriteError> {
+        let by = Announcer { instance: ALONE, beside_older: false };
+        Ok(self.lock().signing.change(by, &change, now))
+    }
+
+    async fn needed_signing_keys(&self) -> Result<Vec<NeededKey>, ReadError> {
+        Ok(self.lock().signing.needed().to_vec())
     }
 }
 

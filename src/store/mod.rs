@@ -51,6 +51,7 @@ mod pages;
 pub mod postgres;
 pub mod queued;
 mod record;
+mod signing_keys;
 pub mod sled;
 mod stored;
 
@@ -65,6 +66,7 @@ pub use self::{
     feed::{FeedError, Sequence},
     pages::Pages,
     record::Record,
+    signing_keys::SigningKeys,
     stored::{Stored, Version},
 };
 use crate::domain::{
@@ -209,7 +211,7 @@ pub enum GrantOwner {
 pub type StoreId = [u8; 16];
 
 /// A store engine. The module states its promises.
-pub trait Store: Send + Sync + 'static {
+pub trait Store: SigningKeys {
     /// The grants.
     type Grants: Records<Grant>;
     /// The clients.

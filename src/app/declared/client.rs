@@ -12,6 +12,7 @@ use crate::{
         declared::is_new,
         entropy::Entropy,
         error::Error,
+        signing_times::JwtLife,
         time::Timestamp,
     },
     service::HashPool,
@@ -29,7 +30,7 @@ pub async fn apply_client(
     now: Timestamp,
 ) -> Result<Client, Error> {
     let typed = Typed { hashes, unchanged: false };
-    merge_client(declaration, existing, typed, entropy, now).await
+    merge_client(declaration, existing, typed, JwtLife::default(), entropy, now).await
 }
 
 /// [`apply_client`], for whom the secrets in clear may be known to be the ones last applied.
@@ -37,6 +38,7 @@ pub(super) async fn merge_client(
     declaration: &DeclaredClient,
     existing: Option<&Client>,
     typed: Typed<'_>,
+    longest: JwtLife,
     entropy: &dyn Entropy,
     now: Timestamp,
 ) -> Result<Client, Error> {
@@ -55,7 +57,7 @@ pub(super) async fn merge_client(
     // The changes of administrators and the declarations of the file must fit together. A disabled
     // client does no harm.
     if existing != Some(&client) && !client.disabled {
-        client.check(before)?;
+        client.check(before, longest)?;
     }
     Ok(client)
 }

@@ -15,7 +15,9 @@ use super::{
 };
 use crate::{
     config::{Settings, Undeclared},
-    domain::{client::Client, grant_type::GrantType, time::Timestamp, user::User},
+    domain::{
+        client::Client, grant_type::GrantType, signing_times::JwtLife, time::Timestamp, user::User,
+    },
     service::{HashPool, reset_failures},
     store::{
         Engine, ReadError, Record, Records, Store, Stored, Write, WriteError,
@@ -96,7 +98,7 @@ impl Round<'_> {
         let typed = merging.typed(&clear, &existing).await?;
         let clients: Vec<_> = merging.clients(&existing, typed).try_collect().await?;
         for client in &clients {
-            look_at(client, self.settings.first_look);
+            look_at(client, self.settings);
         }
         self.sealed(&clear, typed, existing, clients).await
     }
@@ -186,14 +188,14 @@ fn begins_anew(user: &Merged<User>) -> bool {
 
 /// Warns of settings that a start accepts and that are rarely meant, except for the clients of a
 /// first look.
-fn look_at(client: &Client, first_look: bool) {
-    if client.grant_types.contains(GrantType::Password) && !first_look {
+fn look_at(client: &Client, settings: &Settings) {
+    if client.grant_types.contains(GrantType::Password) && !settings.first_look {
         tracing::warn!(
             client_id = %client.id,
             "the client may use the password grant, which RFC 9700 §2.4 forbids"
         );
     }
-    if let Err(error) = client.check(client) {
+    if let Err(error) = client.check(client, JwtLife(settings.keys.max_jwt_ttl)) {
         tracing::warn!(
             client_id = %client.id,
             "the client's stored record breaks a rule: edits are refused until one mends it, save \

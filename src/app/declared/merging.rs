@@ -14,7 +14,10 @@ use super::{
 };
 use crate::{
     config::{DeclaredPassword, DeclaredSecret, Settings},
-    domain::{client::Client, client_secret::is_generated, time::Timestamp, user::User},
+    domain::{
+        client::Client, client_secret::is_generated, signing_times::JwtLife, time::Timestamp,
+        user::User,
+    },
     service::HashPool,
     store::{ReadError, Stored},
 };
@@ -72,8 +75,10 @@ impl<'a> Merging<'a> {
         let Self { settings, hashes, now } = *self;
         let merging =
             settings.clients.iter().zip(existing).map(move |(declaration, existing)| async move {
+                let existing = existing.as_deref();
+                let longest = JwtLife(settings.keys.max_jwt_ttl);
                 let client =
-                    merge_client(declaration, existing.as_deref(), typed, &SystemEntropy, now);
+                    merge_client(declaration, existing, typed, longest, &SystemEntropy, now);
                 client.await.map_err(|error| refused("client", &declaration.id, error))
             });
         stream::iter(merging).buffered(hashes.threads())

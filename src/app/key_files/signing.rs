@@ -18,7 +18,7 @@ use crate::{
         algorithm::Algorithm,
         entropy::Entropy,
         signing_key_id::SigningKeyId,
-        signing_times::{SigningState, SigningTimes, sign_time},
+        signing_times::{JwtLife, SigningState, SigningTimes, sign_time},
         time::Timestamp,
     },
     jose::{SigningKey, SigningRing, TimedKey},
@@ -129,7 +129,8 @@ impl KeyFiles {
     ) -> Result<Timestamp, SigningKeyError> {
         let ring = self.signing()?;
         let (path, held) = self.find_signing(id)?;
-        let state = ring.states(now).into_iter().find(|(held, _)| held.key.id() == id);
+        let states = ring.states(JwtLife::default(), now);
+        let state = states.into_iter().find(|(held, _)| held.key.id() == id);
         match state.map(|(_, state)| state) {
             Some(SigningState::Active) => return Ok(held.times.sign_time.unwrap_or(now)),
             Some(SigningState::Waiting(time)) => return Ok(time),
@@ -146,14 +147,19 @@ impl KeyFiles {
         Ok(starts)
     }
 
-    /// Removes a signing key that has signed nothing that can be good.
+    /// Removes a signing key that has signed nothing that can be good, where tokens live for `longest`.
     ///
     /// # Errors
     /// See [`SigningKeyError`].
-    pub fn remove_signing(&self, id: SigningKeyId, now: Timestamp) -> Result<(), SigningKeyError> {
+    pub fn remove_signing(
+        &self,
+        id: SigningKeyId,
+        longest: JwtLife,
+        now: Timestamp,
+    ) -> Result<(), SigningKeyError> {
         let (path, _) = self.find_signing(id)?;
         let ring = self.signing()?;
-        let state = ring.states(now).into_iter().find(|(held, _)| held.key.id() == id);
+        let state = ring.states(longest, now).into_iter().find(|(held, _)| held.key.id() == id);
         match state.map(|(_, state)| state) {
             Some(SigningState::Active) => return Err(SigningKeyError::Signs(id)),
             Some(SigningState::Retired(until)) => {

@@ -37,6 +37,7 @@ pub(super) async fn look(
         }
     };
     seen.named = found.keys;
+    seen.signing = found.signing.iter().map(|needed| needed.key).collect();
     seen.clients = found.clients.map_or_else(StoredClients::default, StoredClients::Read);
     let version = found.version;
     findings.good("store", format!("the database answers, and is version {version}"));

@@ -9,7 +9,7 @@ use super::super::{DeclareError, FirstAdminError, KeyRingError, SigningKeyError}
 #[cfg(feature = "postgres")]
 use crate::store::postgres;
 use crate::{
-    domain::key_ring::KeyId,
+    domain::{key_ring::KeyId, signing_key_id::SigningKeyId},
     store::{ReadError, WriteError, sled::OpenError},
     telemetry::LogError,
     transport::TlsError,
@@ -62,6 +62,12 @@ pub enum Refusal {
          wrong keys.path, or copy the key to it first"
     )]
     MissingKey(KeyId),
+    /// Another instance signs with a key that this ring lacks, or did so a while ago.
+    #[error(
+        "the key ring lacks the signing key {0}, and tokens that it signed can be good: copy its file to \
+         it first"
+    )]
+    MissingSigningKey(SigningKeyId),
     /// The declarations cannot be applied.
     #[error(transparent)]
     Declared(#[from] DeclareError),

@@ -5,7 +5,7 @@ use thiserror::Error;
 use super::{finding::Findings, refusal::Refusal};
 use crate::{
     config::Settings,
-    domain::{client::Client, client_id::ClientId, key_ring::KeyId},
+    domain::{client::Client, client_id::ClientId, key_ring::KeyId, signing_key_id::SigningKeyId},
     store::{ReadError, Stored, sled::CopyError},
 };
 
@@ -38,6 +38,8 @@ pub(in crate::app) struct Seen {
     pub(in crate::app) serving: bool,
     /// The keys that records of a database name.
     pub(in crate::app) named: Vec<KeyId>,
+    /// The signing keys whose tokens can be good, of a database.
+    pub(in crate::app) signing: Vec<SigningKeyId>,
     /// The records of the clients that the settings declare.
     pub(in crate::app) clients: StoredClients,
 }

@@ -4,12 +4,15 @@ use std::{path::PathBuf, time::Duration};
 
 use bytesize::ByteSize;
 
-use crate::config::{
-    database_url::DatabaseUrl,
-    duration::{DAY, MILLISECOND, MINUTE, SECOND},
-    fields::Fields,
-    section::section,
-    value::{count, path, secret, switch, within, zero_or_within},
+use crate::{
+    config::{
+        database_url::DatabaseUrl,
+        duration::{DAY, MILLISECOND, MINUTE, SECOND},
+        fields::Fields,
+        section::section,
+        value::{count, path, secret, switch, within, zero_or_within},
+    },
+    domain::signing_times::JwtLife,
 };
 
 section! {
@@ -88,5 +91,9 @@ section! {
         /// It is the `max-age` of `/.well-known/jwks.json`. A signing key that is activated signs when it has
         /// been published for that time.
         jwks_max_age: Duration = within(SECOND..=DAY).or(5 * MINUTE),
+        /// Longest life of a signed access token.
+        ///
+        /// No client's `access_token_ttl` may be longer, and a key stays published so long after it last signed.
+        max_jwt_ttl: Duration = within(MINUTE..=JwtLife::MOST.0).or(JwtLife::default().0),
     }
 }

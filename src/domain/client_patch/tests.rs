@@ -26,7 +26,7 @@ fn client(client_type: ClientType) -> Client {
 }
 
 fn edited(client: &Client, patch: &ClientPatch) -> Result<Client, Error> {
-    client.edited(patch, &Fixed(2), Timestamp::from_millis(2))
+    client.edited(patch, JwtLife::default(), &Fixed(2), Timestamp::from_millis(2))
 }
 
 fn patch() -> ClientPatch {
@@ -67,10 +67,15 @@ fn disabling_moves_the_epoch_and_enabling_does_not_bring_the_old_one_back() {
     let before = client(ClientType::Confidential);
     let disabled = edited(&before, &ClientPatch::disabled(true)).expect("edited");
     assert_ne!(disabled.epoch, before.epoch);
-    let again = disabled.edited(&ClientPatch::disabled(true), &Fixed(3), before.create_time);
+    let again = disabled.edited(
+        &ClientPatch::disabled(true),
+        JwtLife::default(),
+        &Fixed(3),
+        before.create_time,
+    );
     assert_eq!(again, Ok(disabled.clone()));
     let enabled = disabled
-        .edited(&ClientPatch::disabled(false), &Fixed(1), before.create_time)
+        .edited(&ClientPatch::disabled(false), JwtLife::default(), &Fixed(1), before.create_time)
         .expect("edited");
     assert_eq!(enabled.epoch, disabled.epoch);
 }

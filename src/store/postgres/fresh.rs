@@ -122,6 +122,7 @@ async fn take_over(
         for table in FILLED {
             transaction.execute(&format!("DELETE FROM {table}"), &[]).await?;
         }
+        transaction.execute("UPDATE jeton_signing_keys SET register = ''", &[]).await?;
         transaction.execute("UPDATE jeton_feed SET head = 0, trimmed = 0", &[]).await?;
         transaction.execute("UPDATE jeton_instances SET grants = 0", &[]).await?;
     }

@@ -15,7 +15,10 @@ use super::{
     schema::{BESIDE_OLDER, Identity},
 };
 use crate::{
-    domain::key_ring::KeyId,
+    domain::{
+        key_ring::KeyId,
+        signing_register::{NeededKey, SigningRegister},
+    },
     store::{ReadError, Record, StoreId, Write},
 };
 
@@ -39,6 +42,8 @@ struct Keys {
     /// Version of the store's list of keys: 0 for no list, incremented by each change.
     version: i64,
     listed: BTreeSet<KeyId>,
+    /// Keys that signed something that can be good.
+    signing: Vec<NeededKey>,
 }
 
 impl Instance {
@@ -110,7 +115,12 @@ impl Instance {
         self.lock().listed.iter().copied().collect()
     }
 
-    /// Reads the list of keys again if its version is not `version`.
+    /// Returns the keys that signed something that can be good, as of the last barrier.
+    pub(super) fn needed_signing_keys(&self) -> Vec<NeededKey> {
+        self.lock().signing.clone()
+    }
+
+    /// Reads the lists of keys again if its version is not `version`.
     pub(super) async fn follow_keys(
         &self,
         connection: &Connection,
@@ -119,9 +129,11 @@ impl Instance {
         if self.lock().version == version {
             return Ok(());
         }
-        let rows = rows(connection, "SELECT key_id FROM jeton_keys", &[]).await?;
+        let listed = "SELECT key_id FROM jeton_keys";
+        let rows = rows(connection, listed, &[]).await?;
         let listed = rows.iter().map(key_id).collect::<Result<_, _>>()?;
-        *self.lock() = Keys { version, listed };
+        let signing = needed_signing_keys(connection).await?;
+        *self.lock() = Keys { version, listed, signing };
         Ok(())
     }
 
@@ -140,6 +152,13 @@ fn tell_of_older(running: bool) {
     } else {
         tracing::info!("all instances are of this release: revocations commit side by side");
     }
+}
+
+/// Reads the signing keys that are needed.
+async fn needed_signing_keys(connection: &Connection) -> Result<Vec<NeededKey>, ReadError> {
+    let rows = rows(connection, "SELECT register FROM jeton_signing_keys", &[]).await?;
+    let text = rows.first().and_then(|row| row.try_get(0).ok()).ok_or(ReadError::Corrupt)?;
+    Ok(SigningRegister::parse(text)?.needed().to_vec())
 }
 
 fn key_id(row: &Row) -> Result<KeyId, ReadError> {

@@ -84,12 +84,12 @@ pub(super) async fn remove(database: &Database, id: KeyId) -> Result<(), WriteEr
     database.barrier.pass().await.map(drop).map_err(Into::into)
 }
 
-async fn lock(transaction: &Transaction<'_>) -> Result<(), tokio_postgres::Error> {
+pub(super) async fn lock(transaction: &Transaction<'_>) -> Result<(), tokio_postgres::Error> {
     let lock = "SELECT head FROM jeton_feed WHERE single FOR UPDATE";
     transaction.query_one(lock, &[]).await.map(drop)
 }
 
-async fn count_change(
+pub(super) async fn count_change(
     transaction: &Transaction<'_>,
     rows: u64,
 ) -> Result<(), tokio_postgres::Error> {
@@ -100,7 +100,7 @@ async fn count_change(
     Ok(())
 }
 
-fn failed(error: &tokio_postgres::Error) -> WriteError {
+pub(super) fn failed(error: &tokio_postgres::Error) -> WriteError {
     match outcome::of_write(error) {
         Failed::NotWritten(error) => error,
         Failed::Again => WriteError::Busy,

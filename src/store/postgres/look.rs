@@ -17,7 +17,14 @@ use super::{
     weakness::{Weakness, weaknesses},
 };
 use crate::{
-    domain::{client::Client, client_id::ClientId, key_ring::KeyId, time::Clock},
+    domain::{
+        client::Client,
+        client_id::ClientId,
+        key_ring::KeyId,
+        record::Corrupt,
+        signing_register::{NeededKey, SigningRegister},
+        time::Clock,
+    },
     store::{ReadError, Record as _, Stored},
 };
 
@@ -32,6 +39,8 @@ pub struct Look {
     pub clock_skew: i64,
     /// Keys that records name. Empty if there is no store yet.
     pub keys: Vec<KeyId>,
+    /// Signing keys that signed something that can be good.
+    pub signing: Vec<NeededKey>,
     /// Records of the clients asked for, in their order, or `None` if there is no store yet.
     pub clients: Option<Vec<Result<Option<Stored<Client>>, ReadError>>>,
 }
@@ -50,13 +59,14 @@ pub async fn look(
     let mut connection = schema::connection(&connections).await?;
     schema::rehearse(&mut connection).await?;
     let keys = keys(&connection).await?;
+    let signing = signing_keys(&connection).await?;
     let clients = clients(&connection, ids).await?;
     let version = connection.query_one("SHOW server_version", &[]).await?.try_get(0)?;
     let weaknesses = weaknesses(&connection).await?;
     let clock = DatabaseClock::new(own_clock);
     read_clock(&connection, &clock).await?;
     connections.close();
-    Ok(Look { version, weaknesses, clock_skew: clock.skew() / 1_000, keys, clients })
+    Ok(Look { version, weaknesses, clock_skew: clock.skew() / 1_000, keys, signing, clients })
 }
 
 /// Refuses a pooler that gives each transaction another session. Notices and locks are lost in such
@@ -87,6 +97,16 @@ async fn keys(connection: &Connection) -> Result<Vec<KeyId>, OpenError> {
     let rows = connection.query("SELECT key_id FROM jeton_keys", &[]).await?;
     let key = |row: &Row| row.try_get::<_, &[u8]>(0).ok()?.try_into().ok().map(KeyId::from_bytes);
     Ok(rows.iter().filter_map(key).collect())
+}
+
+async fn signing_keys(connection: &Connection) -> Result<Vec<NeededKey>, OpenError> {
+    if !is_there(connection, "jeton_signing_keys").await? {
+        return Ok(Vec::new());
+    }
+    let row = connection.query_opt("SELECT register FROM jeton_signing_keys", &[]).await?;
+    let text: &str = row.as_ref().map_or(Ok(""), |row| row.try_get(0))?;
+    let register = SigningRegister::parse(text).map_err(|Corrupt| OpenError::Damaged)?;
+    Ok(register.needed().to_vec())
 }
 
 async fn clients(

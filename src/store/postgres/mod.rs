@@ -30,6 +30,7 @@ mod refusals;
 mod rows;
 mod schema;
 mod session;
+mod signing;
 mod standby;
 mod statement;
 mod succession;

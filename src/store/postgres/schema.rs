@@ -15,11 +15,12 @@ use super::{
 use crate::store::StoreId;
 
 /// Migrations from each version to the next. Each can be interrupted and run again.
-pub(super) const STEPS: [&str; 4] = [
+pub(super) const STEPS: [&str; 5] = [
     include_str!("schema.sql"),
     include_str!("schema_2.sql"),
     include_str!("schema_3.sql"),
     include_str!("schema_4.sql"),
+    include_str!("schema_5.sql"),
 ];
 
 /// Number of attempts to create the first table: of several instances that start on a new database

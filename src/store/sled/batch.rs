@@ -9,8 +9,14 @@ use super::{
 };
 use crate::{
     domain::{
-        attempts::Attempts, change::Change, client::Client, grant::Grant, key_ring::KeyId,
-        used_assertion::UsedAssertion, user::User,
+        attempts::Attempts,
+        change::Change,
+        client::Client,
+        grant::Grant,
+        key_ring::KeyId,
+        signing_register::{SigningRegister, SigningStanding},
+        used_assertion::UsedAssertion,
+        user::User,
     },
     store::{Sequence, Stored, Version, WriteError},
 };
@@ -84,6 +90,9 @@ pub(super) struct Batch {
     /// Server keys, each with `true` if records may name it from now on and `false` if no record
     /// names it any more.
     pub(super) keys: Vec<(KeyId, bool)>,
+    /// The register of signing keys after the batch, if it changes it.
+    pub(super) signing: Option<SigningRegister>,
+    pub(super) standings: Vec<(Reply<SigningStanding>, SigningStanding)>,
     pub(super) done: Vec<Reply<()>>,
     /// Total length of the encoded records, in bytes.
     pub(super) bytes: usize,
@@ -107,6 +116,8 @@ impl Batch {
             trims: Vec::new(),
             trimmed: Vec::new(),
             keys: Vec::new(),
+            signing: None,
+            standings: Vec::new(),
             done: Vec::new(),
             bytes: 0,
             longest: 0,
@@ -118,7 +129,7 @@ impl Batch {
     pub(super) fn len(&self) -> usize {
         let records = self.grants.len() + self.clients.len() + self.users.len();
         let records = records + self.attempts.len() + self.assertions.len();
-        records + self.trimmed.len() + self.done.len()
+        records + self.trimmed.len() + self.standings.len() + self.done.len()
     }
 
     /// Returns `true` if there is anything to sync.
@@ -129,7 +140,7 @@ impl Batch {
             + self.attempts.staged.len()
             + self.assertions.staged.len();
         let entries = self.entries.len() + self.stale_entries.len();
-        records + entries + self.trims.len() + self.keys.len() > 0
+        records + entries + self.trims.len() + self.keys.len() + self.standings.len() > 0
     }
 
     pub(super) fn reindex(&mut self, reindex: Reindex) {
@@ -178,6 +189,7 @@ impl Batch {
         Answers {
             written: records.chain(attempts).chain(assertions).collect(),
             trimmed: self.trimmed,
+            standings: self.standings,
             done: self.done,
         }
     }
@@ -188,6 +200,7 @@ impl Batch {
 pub(super) struct Answers {
     written: Vec<(Reply<Version>, Outcome)>,
     trimmed: Vec<(Reply<usize>, usize)>,
+    standings: Vec<(Reply<SigningStanding>, SigningStanding)>,
     done: Vec<Reply<()>>,
 }
 
@@ -199,6 +212,9 @@ impl Answers {
         }
         for (reply, count) in self.trimmed {
             let _gone = reply.send(Ok(count));
+        }
+        for (reply, standing) in self.standings {
+            let _gone = reply.send(Ok(standing));
         }
         for reply in self.done {
             let _gone = reply.send(Ok(()));

@@ -5,8 +5,14 @@ use tokio::sync::oneshot;
 use super::index::{ExpiryEntry, Indexed};
 use crate::{
     domain::{
-        attempts::Attempts, client::Client, grant::Grant, key_ring::KeyId, time::Timestamp,
-        used_assertion::UsedAssertion, user::User,
+        attempts::Attempts,
+        client::Client,
+        grant::Grant,
+        key_ring::KeyId,
+        signing_register::{SigningChange, SigningStanding},
+        time::Timestamp,
+        used_assertion::UsedAssertion,
+        user::User,
     },
     store::{Sequence, Version, Write, WriteError},
 };
@@ -29,6 +35,8 @@ pub enum Command {
     Trim(Sequence, usize, Reply<usize>),
     /// Notes that records may name a server key from now on, or that none does.
     SetKey(KeyId, bool, Reply<()>),
+    /// Changes the register of signing keys at this time.
+    Signing(SigningChange, Timestamp, Reply<SigningStanding>),
     /// Commits the queue, then stops.
     Close,
 }

@@ -30,7 +30,10 @@ use super::{
     watchdog::Watchdog,
 };
 use crate::{
-    domain::time::Timestamp,
+    domain::{
+        signing_register::{ALONE, Announcer},
+        time::Timestamp,
+    },
     store::{MAX_RECORD_BYTES, ReadError, Sequence, Stored, Write, WriteError},
 };
 
@@ -197,6 +200,14 @@ impl Committer {
                 batch.keys.push((id, named));
                 batch.done.push(reply);
             }
+            Command::Signing(_, _, reply) if self.space.refuses(false) => {
+                let _gone = reply.send(Err(WriteError::NoSpace));
+            }
+            Command::Signing(change, now, reply) => {
+                let register = batch.signing.get_or_insert_with(|| self.meta.signing());
+                let by = Announcer { instance: ALONE, beside_older: false };
+                batch.standings.push((reply, register.change(by, &change, now)));
+            }
             Command::Close => return Ok(false),
         }
         Ok(true)
@@ -301,6 +312,9 @@ impl Committer {
         self.meta.note_record(batch.longest)?;
         for (id, named) in &batch.keys {
             self.meta.set_key(*id, *named)?;
+        }
+        if let Some(register) = &batch.signing {
+            self.meta.set_signing(register)?;
         }
         batch.apply(&self.tables)?;
         for key in &batch.stale_entries {

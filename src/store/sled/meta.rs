@@ -1,5 +1,5 @@
 //! The store's own data: its id, the number of its openings and batches, the length of its longest
-//! record, the keys that its records name.
+//! record, the keys that its records name, the register of signing keys.
 
 use std::{
     collections::BTreeSet,
@@ -11,7 +11,7 @@ use std::{
 
 use super::{OpenError, schema, tree::Tree};
 use crate::{
-    domain::key_ring::KeyId,
+    domain::{key_ring::KeyId, record::Corrupt, signing_register::SigningRegister},
     store::{MAX_RECORD_BYTES, StoreId, Version},
 };
 
@@ -25,12 +25,14 @@ const ID_KEY: &[u8] = b"id";
 const OPENINGS_KEY: &[u8] = b"openings";
 const BATCHES_KEY: &[u8] = b"batches";
 const LONGEST_KEY: &[u8] = b"longest";
+const SIGNING_KEY: &[u8] = b"signing";
 const SERVER_KEY_PREFIX: &[u8] = b"key/";
 
 pub(super) struct Meta {
     tree: Tree,
     id: StoreId,
     keys: Mutex<BTreeSet<KeyId>>,
+    signing: Mutex<SigningRegister>,
     last_version: AtomicU64,
     batches: AtomicU64,
     longest: AtomicUsize,
@@ -56,10 +58,12 @@ impl Meta {
             longest => usize::try_from(longest).unwrap_or(MAX_RECORD_BYTES),
         };
         let keys = server_keys(&tree)?;
+        let signing = signing_register(&tree)?;
         Ok(Self {
             tree,
             id,
             keys: Mutex::new(keys),
+            signing: Mutex::new(signing),
             last_version: AtomicU64::new(openings << VERSION_BITS),
             batches: AtomicU64::new(batches),
             longest: AtomicUsize::new(longest),
@@ -111,6 +115,18 @@ impl Meta {
         Ok(())
     }
 
+    /// Returns the register of signing keys.
+    pub(super) fn signing(&self) -> SigningRegister {
+        self.signing.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Replaces the register of signing keys. Durable only after the next sync.
+    pub(super) fn set_signing(&self, register: &SigningRegister) -> sled::Result<()> {
+        self.tree.insert(SIGNING_KEY, register.to_text().as_bytes())?;
+        self.signing.lock().unwrap_or_else(PoisonError::into_inner).clone_from(register);
+        Ok(())
+    }
+
     pub(super) fn keys(&self) -> Vec<KeyId> {
         self.keys.lock().unwrap_or_else(PoisonError::into_inner).iter().copied().collect()
     }
@@ -139,6 +155,13 @@ fn count(tree: &Tree, key: &[u8]) -> Result<u64, OpenError> {
     let Some(count) = tree.get(key)? else { return Ok(0) };
     let count = count.as_ref().try_into().map(u64::from_be_bytes);
     count.map_err(|_| OpenError::damaged("one of its counts is unreadable"))
+}
+
+fn signing_register(tree: &Tree) -> Result<SigningRegister, OpenError> {
+    let Some(text) = tree.get(SIGNING_KEY)? else { return Ok(SigningRegister::default()) };
+    let text = str::from_utf8(&text).map_err(|_| Corrupt);
+    let register = text.and_then(SigningRegister::parse);
+    register.map_err(|Corrupt| OpenError::damaged("its list of signing keys is unreadable"))
 }
 
 fn server_keys(tree: &Tree) -> Result<BTreeSet<KeyId>, OpenError> {

@@ -31,6 +31,7 @@ mod readers;
 mod records;
 mod schema;
 mod seal;
+mod signing;
 mod space;
 mod spare_copy;
 mod table;
