@@ -136,12 +136,18 @@ impl Fault {
     /// use lacks.
     fn lack(&mut self, lacking: &[SigningKeyId]) {
         let ids: Vec<_> = lacking.iter().map(ToString::to_string).collect();
-        self.lacking = (!ids.is_empty()).then(|| {
+        let lacking = (!ids.is_empty()).then(|| {
             format!(
                 "the key ring lacks signing keys whose tokens can be good: {}: copy their files to it",
                 ids.join(", ")
             )
         });
+        if lacking != self.lacking {
+            if let Some(lacking) = &lacking {
+                tracing::error!("{lacking}");
+            }
+            self.lacking = lacking;
+        }
     }
 
     fn text(&self) -> Option<String> {

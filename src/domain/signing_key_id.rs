@@ -21,6 +21,16 @@ impl SigningKeyId {
         Self(key.digest())
     }
 
+    /// The name with these bytes.
+    pub const fn from_bytes(bytes: [u8; 32]) -> Self {
+        Self(bytes)
+    }
+
+    /// The bytes.
+    pub const fn as_bytes(&self) -> &[u8; 32] {
+        &self.0
+    }
+
     /// Reads a name; `None` when the text is not one.
     pub fn parse(text: &str) -> Option<Self> {
         if text.len() != Self::TEXT_BYTES {

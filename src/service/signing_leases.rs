@@ -149,13 +149,5 @@ impl<S: Store> Service<S> {
                 "a signing key waits until every instance has published it for keys.jwks_max_age"
             );
         }
-        for key in now.missing.iter().filter(|key| self.signing.load().get(**key).is_none()) {
-            if self.signing.is_news(*key) {
-                tracing::error!(
-                    key_id = %key,
-                    "the ring lacks a signing key that signed tokens which can be good: copy its file"
-                );
-            }
-        }
     }
 }

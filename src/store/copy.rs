@@ -3,6 +3,7 @@
 use thiserror::Error;
 
 use super::{Pages, ReadError, Record, Records, Store, Write, WriteError, bulk::do_all};
+use crate::domain::{signing_register::SigningChange, time::Timestamp};
 
 /// Number of records in one read.
 const PAGE: usize = 256;
@@ -42,6 +43,11 @@ pub async fn copy(
 ) -> Result<Copied, CopyError> {
     for id in from.key_ids().await? {
         to.add_key_id(id).await?;
+    }
+    let signing = from.needed_signing_keys().await?;
+    if !signing.is_empty() {
+        // Ends that have passed are dropped by the next change.
+        to.register_signing(SigningChange::Need(signing), Timestamp::default()).await?;
     }
     let mut copied = Copied::default();
     let clients = || {
@@ -97,14 +103,17 @@ async fn is_there<R: Record>(to: &impl Records<R>, record: &R) -> Result<bool, C
 mod tests {
     use super::*;
     use crate::{
-        domain::key_ring::KeyId,
-        store::{conformance, memory::MemoryStore},
+        domain::{key_ring::KeyId, signing_key_id::SigningKeyId, signing_register::NeededKey},
+        store::{SigningKeys as _, conformance, memory::MemoryStore},
     };
 
     #[tokio::test]
     async fn everything_is_there_as_it_was() {
         let (from, to) = (MemoryStore::new(), MemoryStore::new());
         from.add_key_id(KeyId::from_bytes([7; 4])).await.expect("noted");
+        let (key, until) = (SigningKeyId::from_bytes([7; 32]), Timestamp::from_millis(1));
+        let need = SigningChange::Need(vec![NeededKey { key, until }]);
+        from.register_signing(need, Timestamp::default()).await.expect("noted");
         // A full page, with no page after it.
         for number in 0..=u8::MAX {
             let grant = conformance::grant(number);
@@ -118,6 +127,8 @@ mod tests {
         assert_eq!(copied, Copied { clients: 1, users: 1, grants: 256 });
         assert_eq!((seen.len(), seen.last()), (258, Some(&copied)), "each is told of");
         assert_eq!(to.key_ids().await, from.key_ids().await);
+        assert_eq!(to.needed_signing_keys().await, from.needed_signing_keys().await);
+        assert!(to.needed_signing_keys().await.is_ok_and(|keys| keys.len() == 1));
         let found = to.clients().get(&client.id).await.expect("a read");
         assert_eq!(found.as_deref(), Some(&client));
         for number in 0..=u8::MAX {

@@ -10,6 +10,7 @@ use jeton::{
     proto::v1::GetJwksRequest,
 };
 use serde_json::Value;
+use tonic::Code;
 
 use crate::{
     answers::introspected,
@@ -18,6 +19,7 @@ use crate::{
         caller::{Caller, client_credentials},
         command::{succeed, text},
         home::Home,
+        refusal::assert_refused,
         server::Server,
         settings::Settings,
         wait::until,
@@ -135,4 +137,94 @@ async fn instances_that_share_a_database_make_no_signing_key_by_themselves() {
         assert_eq!(signer(&token), made);
         assert!(shops[to].is_active(&token).await);
     }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "needs PostgreSQL: tests/postgres.sh"]
+async fn a_key_that_one_instance_lacks_signs_nowhere_before_each_has_published_it() {
+    let database = Database::shared("lacking_signing_key");
+    let home = Home::new();
+    key(&home, &["add", "--new"]);
+    let old = key(&home, &["add", "--signing"]);
+    let first = start_at(&database, home, &settings()).await;
+    let second = start_at(&database, beside(&first), &settings()).await;
+    let third = start_at(&database, beside(&first), &settings()).await;
+    let instances = [first, second, third];
+    let shops = callers(&instances, "shop").await;
+    let [first, second, third] = &instances;
+    let all = |id: &str| [id.to_owned(), id.to_owned(), id.to_owned()];
+    let mut verifiers = vec![key_set(&shops[2]).await];
+    let new = key(first.home(), &["add", "--signing"]);
+    copy(&new, first, second);
+    let config = first.home().path().join("jeton.toml");
+    succeed(first.home(), &["key", "activate", &new, "--config", text(&config)]);
+    copy(&new, first, second);
+    first.logs("a signing key waits until every instance has published it").await;
+    second.logs("a signing key waits until every instance has published it").await;
+    // Its time has come, and a verifier has the set of the instance that lacks it.
+    assert_eq!(all_take(&shops, &verifiers).await, all(&old));
+    let forged = forged(&shops[0].issue(client_credentials()).await.expect("a token").access_token);
+    for shop in &shops {
+        assert!(!shop.is_active(&forged).await, "a name that no key had");
+    }
+    copy(&new, first, third);
+    until("the third to publish it", async || key_set(&shops[2]).await.len() == 2).await;
+    verifiers = vec![key_set(&shops[2]).await];
+    let agreed = async || all_take(&shops, &verifiers).await == all(&new);
+    until("all to sign by it", agreed).await;
+    let late = beside_with(first, &[&new]);
+    let log =
+        Server::fail_to_start_with(&late, &settings(), &[("JETON_STORE_URL", database.url())]);
+    let log = log.await;
+    assert!(log.contains(&format!("lacks the signing key {new}")), "{log}");
+}
+
+/// The token, as if a key that nobody has had signed it.
+fn forged(token: &str) -> String {
+    let header = format!(r#"{{"alg":"ES256","typ":"at+jwt","kid":"{}"}}"#, "A".repeat(43));
+    let rest = token.split_once('.').expect("parts").1;
+    format!("{}.{rest}", BASE64_URL_SAFE_NO_PAD.encode(header))
+}
+
+/// A home with the ring of a server, but for some signing keys.
+fn beside_with(server: &Server, without: &[&str]) -> Home {
+    let home = beside(server);
+    for id in without {
+        fs::remove_file(home.keys().join(format!("{id}.pem"))).expect("removed");
+    }
+    home
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "needs PostgreSQL: tests/postgres.sh"]
+async fn a_token_whose_key_an_instance_lacks_is_unavailable_there_and_never_inactive() {
+    let database = Database::shared("unknown_signing_key");
+    let home = Home::new();
+    key(&home, &["add", "--new"]);
+    key(&home, &["add", "--signing"]);
+    let first = start_at(&database, home, &settings()).await;
+    let second = start_at(&database, beside(&first), &settings()).await;
+    let (here, there) = (first.caller("shop").await, second.caller("shop").await);
+    // As if the second had been forgotten: only so can a key sign that it lacks.
+    database.run("UPDATE jeton_signing_keys SET register = ''");
+    let new = key(first.home(), &["add", "--signing"]);
+    let config = first.home().path().join("jeton.toml");
+    succeed(first.home(), &["key", "activate", &new, "--config", text(&config)]);
+    let mut token = String::new();
+    until("to sign by the new key", async || {
+        token = here.issue(client_credentials()).await.expect("a token").access_token;
+        signer(&token) == new
+    })
+    .await;
+    let refused = introspected(&there, &token).await;
+    assert_refused(refused, Code::Unavailable, "TEMPORARILY_UNAVAILABLE");
+    assert!(!there.is_active(&forged(&token)).await);
+    second.logs("the key ring lacks signing keys whose tokens can be good").await;
+    let (code, ready) = second.ops().await.get("/readyz").await;
+    assert_eq!((code, ready.lines().count()), (200, 2), "{ready}");
+    let log = second.log();
+    assert_eq!(log.matches("a token names a signing key that the ring lacks").count(), 1, "{log}");
+    copy(&new, &first, &second);
+    let known = async || introspected(&there, &token).await.is_ok_and(|answer| answer.active);
+    until("the second to know the key", known).await;
 }

@@ -38,6 +38,7 @@ use crate::{
         error::Error,
         grant_id::GrantId,
         key_ring::KeyId,
+        signing_register::NeededKey,
         subject::UserId,
         time::Timestamp,
     },
@@ -181,7 +182,8 @@ impl<S: Store> Service<S> {
             tracing::warn!(damaged, "the backup is without the records that are damaged");
         }
         backup.keys.extend(self.read(self.store.key_ids()).await?);
-        backup.finish(end_time).await
+        let signing = self.read(self.store.needed_signing_keys()).await?;
+        backup.finish(end_time, signing).await
     }
 
     /// Adds the records named by the feed: all of it, and at least up to `target`.
@@ -256,12 +258,15 @@ impl Backup {
         .await
     }
 
-    async fn finish(&mut self, end_time: Timestamp) -> Result<(), Error> {
+    async fn finish(&mut self, end_time: Timestamp, signing: Vec<NeededKey>) -> Result<(), Error> {
         let keys = mem::take(&mut self.keys);
         self.step = Step::Finished;
         self.write(move |mut writer| {
             for id in keys {
                 writer.add(Entry::Key(id));
+            }
+            for key in signing {
+                writer.add(Entry::SigningKey(key));
             }
             let (mut ready, records) = (writer.take(), writer.counts().records());
             ready.extend(writer.finish(end_time));

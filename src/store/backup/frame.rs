@@ -2,7 +2,10 @@
 
 use super::{BackupError, Counts, Entry, FORMAT, Header};
 use crate::{
-    domain::{client::Client, key_ring::KeyId, time::Timestamp, user::User},
+    domain::{
+        client::Client, key_ring::KeyId, signing_key_id::SigningKeyId, signing_register::NeededKey,
+        time::Timestamp, user::User,
+    },
     store::{MAX_RECORD_BYTES, Record},
 };
 
@@ -17,6 +20,8 @@ pub(super) const MAX_PAYLOAD_BYTES: usize = MAX_RECORD_BYTES + (1 << 10);
 
 const HEADER: u8 = b'H';
 const KEY: u8 = b'K';
+/// A signing key: an older release refuses a backup with one.
+const SIGNING_KEY: u8 = b'S';
 const CLIENT: u8 = b'C';
 const USER: u8 = b'U';
 const GRANT: u8 = b'G';
@@ -57,6 +62,10 @@ impl Frame {
                 put(out, HEADER, &[&header.store_id, &time]);
             }
             Self::Entry(Entry::Key(id)) => put(out, KEY, &[id.as_bytes()]),
+            Self::Entry(Entry::SigningKey(NeededKey { key, until })) => {
+                let until = until.as_millis().to_be_bytes();
+                put(out, SIGNING_KEY, &[key.as_bytes(), &until]);
+            }
             Self::Entry(Entry::Client(client)) => put_record(out, CLIENT, client),
             Self::Entry(Entry::User(user)) => put_record(out, USER, user),
             Self::Entry(Entry::Grant(grant)) => put_record(out, GRANT, grant),
@@ -83,6 +92,7 @@ impl Frame {
                 let id = payload.try_into().map(KeyId::from_bytes);
                 Entry::Key(id.map_err(|_| BackupError::Damaged("a key's name is unreadable"))?)
             }
+            SIGNING_KEY => Entry::SigningKey(signing_key(payload).ok_or(UNREADABLE)?),
             CLIENT => Entry::Client(record(payload)?),
             USER => Entry::User(record(payload)?),
             GRANT => Entry::Grant(record(payload)?),
@@ -120,6 +130,13 @@ fn record<R: Record>(payload: &[u8]) -> Result<R, BackupError> {
     let (key, body) = split.ok_or(UNREADABLE)?;
     let key = R::parse_key(key).map_err(|_| UNREADABLE)?;
     R::decode(&key, body).map_err(|_| UNREADABLE)
+}
+
+/// Reads a key's name and a time.
+fn signing_key(payload: &[u8]) -> Option<NeededKey> {
+    let (key, until) = payload.split_first_chunk()?;
+    let until = Timestamp::from_millis(u64::from_be_bytes(until.try_into().ok()?));
+    Some(NeededKey { key: SigningKeyId::from_bytes(*key), until })
 }
 
 fn header(payload: &[u8]) -> Result<Header, BackupError> {

@@ -33,8 +33,8 @@ pub use self::{
 };
 use super::StoreId;
 use crate::domain::{
-    client::Client, client_id::ClientId, grant::Grant, key_ring::KeyId, subject::UserId,
-    time::Timestamp, user::User,
+    client::Client, client_id::ClientId, grant::Grant, key_ring::KeyId,
+    signing_register::NeededKey, subject::UserId, time::Timestamp, user::User,
 };
 
 /// Version of the file that is written. Older versions are read.
@@ -55,6 +55,8 @@ pub struct Header {
 pub enum Entry {
     /// A key that records may name.
     Key(KeyId),
+    /// A signing key that signed something that could be good.
+    SigningKey(NeededKey),
     /// A client.
     Client(Client),
     /// A user.

@@ -57,9 +57,12 @@ impl<R: Read> BackupReader<R> {
                 if let Entry::Key(id) = entry {
                     self.keys.push(id);
                 }
-                self.counts.keys += u64::from(matches!(entry, Entry::Key(_)));
-                // Only the trailer shows which entries are repeats.
-                self.counts.repeats += u64::from(!matches!(entry, Entry::Key(_)));
+                match entry {
+                    Entry::Key(_) => self.counts.keys += 1,
+                    Entry::SigningKey(_) => {}
+                    // Only the trailer shows which entries are repeats.
+                    _ => self.counts.repeats += 1,
+                }
                 Ok(Some(entry))
             }
             Frame::Trailer { end_time, counts } => {

@@ -8,7 +8,8 @@ use thiserror::Error;
 use super::{BackupError, BackupReader, Entry, Summary};
 use crate::{
     domain::{
-        client::Client, entropy::Entropy, epoch::Epoch, grant::Grant, time::Timestamp, user::User,
+        client::Client, entropy::Entropy, epoch::Epoch, grant::Grant,
+        signing_register::SigningChange, time::Timestamp, user::User,
     },
     store::{Record, Records, Store, Write, WriteError},
 };
@@ -63,11 +64,12 @@ pub async fn restore<S: Store, R: Read>(
     entropy: &dyn Entropy,
     now: Timestamp,
 ) -> Result<(Summary, Restored), RestoreError> {
-    let mut pending = Pending::default();
+    let (mut pending, mut signing) = (Pending::default(), Vec::new());
     while let Some(entry) = backup.next_entry()? {
         match entry {
             Entry::Key(id) if grants == Grants::Keep => store.add_key_id(id).await?,
-            Entry::Key(_) => {}
+            Entry::SigningKey(key) if grants == Grants::Keep => signing.push(key),
+            Entry::Key(_) | Entry::SigningKey(_) => {}
             Entry::Grant(grant) => pending.grants.add(store.grants(), grant).await?,
             Entry::Client(mut client) => {
                 if grants == Grants::End {
@@ -86,6 +88,9 @@ pub async fn restore<S: Store, R: Read>(
             Entry::NoClient(id) => pending.clients.drop_record(store.clients(), &id).await?,
             Entry::NoUser(id) => pending.users.drop_record(store.users(), &id).await?,
         }
+    }
+    if !signing.is_empty() {
+        store.register_signing(SigningChange::Need(signing), now).await?;
     }
     let restored = Restored {
         grants: pending.grants.finish(store.grants()).await?,

@@ -34,6 +34,7 @@ impl BackupWriter {
     pub fn add(&mut self, entry: Entry) {
         match &entry {
             Entry::Key(_) => self.counts.keys += 1,
+            Entry::SigningKey(_) => {}
             Entry::Client(_) => self.counts.clients += 1,
             Entry::User(_) => self.counts.users += 1,
             Entry::Grant(_) => self.counts.grants += 1,

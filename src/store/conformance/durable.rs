@@ -2,7 +2,12 @@
 
 use super::samples::{attempts, client, grant, used_assertion, user};
 use crate::{
-    domain::key_ring::KeyId,
+    domain::{
+        key_ring::KeyId,
+        signing_key_id::SigningKeyId,
+        signing_register::{NeededKey, SigningChange},
+        time::Timestamp,
+    },
     store::{FeedError, GrantOwner, Records as _, Sequence, Store, Write, WriteError},
 };
 
@@ -11,6 +16,12 @@ pub(crate) async fn survives<S: Store>(store: S, reopen: impl AsyncFn(S) -> S) {
     let id = store.id();
     let key = KeyId::from_bytes([5; 4]);
     store.add_key_id(key).await.expect("it is noted");
+    let signing = NeededKey {
+        key: SigningKeyId::from_bytes([5; 32]),
+        until: Timestamp::from_millis(1 << 50),
+    };
+    let need = SigningChange::Need(vec![signing]);
+    store.register_signing(need, Timestamp::default()).await.expect("it is noted");
     let grant_version = store.grants().write(Write::Insert(grant(1))).await.expect("an insert");
     let gone = store.grants().write(Write::Insert(grant(2))).await.expect("an insert");
     store.grants().write(Write::Delete(gone, grant(2).id)).await.expect("a delete");
@@ -26,6 +37,7 @@ pub(crate) async fn survives<S: Store>(store: S, reopen: impl AsyncFn(S) -> S) {
 
     let store = reopen(store).await;
     assert_eq!((store.id(), store.key_ids().await), (id, Ok(vec![key])));
+    assert_eq!(store.needed_signing_keys().await, Ok(vec![signing]));
     let found = store.grants().get(&grant(1).id).await.expect("a read").expect("the grant");
     assert_eq!((found.version(), &*found), (grant_version, &grant(1)));
     assert!(store.grants().get(&grant(2).id).await.expect("a read").is_none());

@@ -1,6 +1,17 @@
 //! The store's id and its noted keys.
 
-use crate::{domain::key_ring::KeyId, store::Store};
+use std::time::Duration;
+
+use crate::{
+    domain::{
+        key_ring::KeyId,
+        signing_key_id::SigningKeyId,
+        signing_register::{Announcement, NeededKey, SigningChange},
+        signing_times::JwtLife,
+        time::Timestamp,
+    },
+    store::Store,
+};
 
 pub(super) async fn server_keys_are_remembered(store: &impl Store) {
     let id = KeyId::from_bytes([1, 2, 3, 4]);
@@ -12,4 +23,32 @@ pub(super) async fn server_keys_are_remembered(store: &impl Store) {
     store.remove_key_id(other).await.expect("it is forgotten");
     store.remove_key_id(other).await.expect("forgetting it twice is forgetting it once");
     assert_eq!(store.key_ids().await, Ok(vec![id]));
+}
+
+pub(super) async fn a_key_that_signs_is_needed_from_then_on(store: &impl Store) {
+    let (key, other) = (SigningKeyId::from_bytes([1; 32]), SigningKeyId::from_bytes([2; 32]));
+    let now = Timestamp::from_millis(1_000);
+    let announce = |published: &[SigningKeyId]| {
+        let (max_age, longest) = (Duration::from_secs(300), JwtLife::default());
+        let published = published.to_vec();
+        SigningChange::Announce(Announcement {
+            wanted: published.clone(),
+            published,
+            max_age,
+            longest,
+        })
+    };
+    let standing = store.register_signing(announce(&[key]), now).await.expect("it is noted");
+    assert_eq!(standing.signs.map(|lease| lease.key), Some(key), "the first one");
+    let needed = async || {
+        let needed = store.needed_signing_keys().await.expect("the keys");
+        needed.iter().map(|needed| needed.key).collect::<Vec<_>>()
+    };
+    assert_eq!(needed().await, [key]);
+    let standing = store.register_signing(announce(&[other]), now).await.expect("an answer");
+    assert_eq!((standing.missing, standing.signs), (vec![key], None));
+    let until = Timestamp::from_millis(u64::MAX / 1_000_000);
+    let came = SigningChange::Need(vec![NeededKey { key: other, until }]);
+    store.register_signing(came, now).await.expect("it is noted");
+    assert_eq!(needed().await, [key, other]);
 }

@@ -2,7 +2,9 @@
 //! same wherever this service is asked.
 
 #[expect(dead_code, reason = "the harness is every test file's")]
+#[path = "../common/mod.rs"]
 mod common;
+mod keys;
 
 use std::{fs, path::Path};
 
@@ -20,13 +22,12 @@ use tonic::Code;
 
 use crate::common::{
     caller::{Caller, by_password, client_credentials, for_jeton},
-    command::{fail, succeed, text},
+    command::{succeed, text},
     home::Home,
     http::post,
     refusal::assert_refused,
     server::Server,
     settings::Settings,
-    wait::until,
 };
 
 const ISSUER: &str = "https://tokens.example.internal";
@@ -48,7 +49,7 @@ fn key(home: &Home, arguments: &[&str]) -> Value {
 fn home_with(algorithm: Algorithm) -> Home {
     let home = Home::new();
     key(&home, &["add", "--new"]);
-    let body: String = include_str!("common/issuer_rsa.txt").split_whitespace().collect();
+    let body: String = include_str!("../common/issuer_rsa.txt").split_whitespace().collect();
     assert!(BASE64_STANDARD.decode(&body).is_ok());
     let lines: Vec<_> = body.as_bytes().chunks(64).map(String::from_utf8_lossy).collect();
     let pem = lines.join("\n");
@@ -236,62 +237,6 @@ async fn a_signed_token_names_one_service_and_opens_jeton_only_where_it_was_aske
     assert!(answer.into_inner().active);
     let refused = shop.stub.clone().introspect(introspecting(&stock)).await;
     assert_refused(refused, Code::Unauthenticated, "INVALID_TOKEN");
-    server.stop().await;
-}
-
-#[tokio::test]
-async fn keys_are_rotated_without_one_refused_token_at_verifiers_that_keep_the_key_set() {
-    let settings = settings().set("keys", "jwks_max_age", "1s");
-    let server = Server::start(&settings).await;
-    let shop = server.caller("shop").await;
-    let first = shop.log_in().await.access_token;
-    let added = key(server.home(), &["add", "--signing"]);
-    let id = added["key_id"].as_str().expect("an id");
-    let config = server.home().path().join("jeton.toml");
-    let activate = ["key", "activate", id, "--config", text(&config)];
-    let activated = succeed(server.home(), &activate);
-    assert_eq!(activated["state"], "waiting");
-    // A verifier that fetched the keys when the new one was activated, and keeps them all the time.
-    let kept = {
-        let knows = async || key_set(&shop).await.len() == 2;
-        until("to publish the key", knows).await;
-        key_set(&shop).await
-    };
-    let signed_by_new = async || {
-        let token = shop.issue(client_credentials()).await.expect("a token").access_token;
-        verified(&token, &kept);
-        part(&token, 0)["kid"] == id
-    };
-    until("to sign by the new key", signed_by_new).await;
-    verified(&first, &kept);
-    assert!(shop.is_active(&first).await, "signed by the key before");
-    let old = part(&first, 0)["kid"].as_str().map(str::to_owned).expect("a kid");
-    let keys = server.home().keys();
-    let refused = fail(server.home(), &["key", "remove", &old, "--keys", text(&keys)]);
-    assert!(refused.contains("can be good until"), "{refused}");
-    server.stop().await;
-}
-
-#[tokio::test]
-async fn without_a_key_a_signed_token_is_unavailable_until_one_server_alone_has_made_it() {
-    let server = Server::start(&settings()).await;
-    let shop = server.caller("shop").await;
-    let first = shop.log_in().await;
-    for file in fs::read_dir(server.home().keys()).expect("a directory").flatten() {
-        if file.path().extension().is_some_and(|extension| extension == "pem") {
-            fs::remove_file(file.path()).expect("removed");
-        }
-    }
-    server.signal("HUP");
-    let is_unknown = async || !shop.is_active(&first.access_token).await;
-    until("to use no key", is_unknown).await;
-    let unavailable = shop.issue(by_password("alice")).await;
-    assert_refused(unavailable, Code::Unavailable, "TEMPORARILY_UNAVAILABLE");
-    let refused = shop.refresh(&first.refresh_token).await;
-    assert_refused(refused, Code::Unavailable, "TEMPORARILY_UNAVAILABLE");
-    let issues = async || shop.issue(by_password("alice")).await.is_ok();
-    until("to have made a key", issues).await;
-    shop.refresh(&first.refresh_token).await.expect("nothing was consumed before");
     server.stop().await;
 }
 
