@@ -174,6 +174,24 @@ async fn a_token_that_was_revoked_before_the_validator_started_or_since_is_refus
 }
 
 #[tokio::test]
+async fn after_a_restart_a_token_from_before_it_takes_no_question_and_a_revoked_one_is_refused() {
+    let server = Server::start(&settings()).await;
+    let shop = server.caller("shop").await;
+    ready(&judging(server.url(), "gateway"), &shop).await;
+    let (good, ended) = (shop.log_in().await, shop.log_in().await);
+    shop.revoke(&ended.refresh_token).await.expect("revoked");
+    let server = Server::start_at(server.stop().await, &settings()).await;
+    let shop = server.caller("shop").await;
+    let validator = judging(server.url(), "gateway");
+    ready(&validator, &shop).await;
+    let (before, verified) = (asked(&server).await, validator.counts().verified);
+    assert!(accepts(&validator, &good.access_token).await);
+    assert_eq!((asked(&server).await, validator.counts().verified), (before, verified + 1));
+    assert!(!accepts(&validator, &ended.access_token).await);
+    server.stop().await;
+}
+
+#[tokio::test]
 async fn what_ends_everything_of_a_user_ends_no_later_login() {
     let server = Server::start(&settings()).await;
     let shop = server.caller("shop").await;

@@ -198,8 +198,8 @@ async fn take<S: Store>(service: &Service<S>, ring: KeyRing) -> Option<Option<St
     }
 }
 
-/// Announces the signing keys and renews their leases, where that is due. What cannot be done now is tried
-/// again at the next look, long before a lease ends.
+/// Announces the signing keys and renews their leases, where that is due. A failed attempt is
+/// repeated at the next look, long before a lease ends.
 async fn keep_signing<S: Store>(service: &Service<S>) {
     if let Err(error) = service.keep_signing().await {
         tracing::debug!(%error, "the signing keys were not announced");

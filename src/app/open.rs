@@ -58,7 +58,7 @@ pub(super) async fn open(
     let service = Service::new(store.clone(), keys, hashes, clock, entropy, policies);
     let signing = Signing::new(issuer, signing, settings.keys.jwks_max_age);
     let service = service.trusting(Arc::new(issuers)).signing(signing);
-    // Before a key set is served. What fails now is tried again at each look at the ring.
+    // Before a key set is served. A failed attempt is repeated at each look at the ring.
     if let Err(error) = service.keep_signing().await {
         tracing::warn!(%error, "the signing keys were not announced");
     }

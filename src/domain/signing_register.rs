@@ -11,7 +11,7 @@
 //! A set of an instance is at a verifier for `reach` after it was served. A key is *ready* at an instance
 //! when each of the instance's sets without it is gone from every verifier: those were served before the
 //! announcement, so `reach` later. An instance that published nothing before has no such set, since an empty
-//! one is not kept. What ended instances served is gone when [`KeySet::kept_until`] has passed.
+//! one is not kept. The sets of an ended instance are gone when its `kept_until` has passed.
 //!
 //! A key that nobody has signed with may sign if it is ready at every instance whose sets are somewhere.
 //! From then on it is *needed*: an announcement without it is refused, so every set that is served has it.
@@ -22,7 +22,7 @@
 //! was needed, durably, before it signed.
 //!
 //! Times are those of one clock: the database's where instances share one. A clock that goes back makes keys
-//! wait no longer than anew, and one that goes ahead ends what it says has ended.
+//! wait no longer than from its beginning; one that goes ahead ends leases and needs early.
 
 use std::time::Duration;
 
@@ -82,6 +82,20 @@ pub struct Announcer {
     pub instance: u64,
     /// True if an instance of a release that announces nothing is running.
     pub beside_older: bool,
+    /// The feed of revocations, which another one follows after commits were lost.
+    pub feed: FeedId,
+}
+
+/// Name of a feed of revocations.
+pub type FeedId = [u8; 16];
+
+/// A feed of revocations, and the time since which it has every event.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FeedStart {
+    /// The feed.
+    pub feed: FeedId,
+    /// Time of its first event at the latest.
+    pub since: Timestamp,
 }
 
 /// A key that may sign until a time.
@@ -116,6 +130,8 @@ pub struct SigningStanding {
     /// From when on it must not serve its key set without another lease; `None` for a process that has the
     /// store alone.
     pub published_until: Option<Timestamp>,
+    /// The feed of the store. What it has forgotten by its own rules does not count here.
+    pub feed_start: Option<FeedStart>,
 }
 
 /// The register.
@@ -123,6 +139,8 @@ pub struct SigningStanding {
 pub struct SigningRegister {
     sets: Vec<KeySet>,
     needed: Vec<NeededKey>,
+    #[serde(default)]
+    feed_start: Option<FeedStart>,
 }
 
 /// The key set of an instance.
@@ -177,6 +195,9 @@ impl SigningRegister {
         now: Timestamp,
     ) -> SigningStanding {
         self.settle(now);
+        if self.feed_start.is_none_or(|start| start.feed != by.feed) {
+            self.feed_start = Some(FeedStart { feed: by.feed, since: now });
+        }
         match change {
             SigningChange::Announce(announcement) => self.announce(by, announcement, now),
             SigningChange::Withdraw => {
@@ -192,7 +213,8 @@ impl SigningRegister {
         }
     }
 
-    /// Drops what has ended. What lies further ahead than it can have been set is of a clock that went back.
+    /// Drops entries whose time is over. A time further ahead than any change sets one is of a clock that went
+    /// back.
     fn settle(&mut self, now: Timestamp) {
         for set in &mut self.sets {
             let soon = now.after(set.reach);
@@ -215,7 +237,7 @@ impl SigningRegister {
             return SigningStanding { missing, published_until: Some(now), ..self.standing() };
         }
         self.publish(by, said, now);
-        let mut standing = SigningStanding { missing, ..SigningStanding::default() };
+        let mut standing = SigningStanding { missing, ..self.standing() };
         for key in said.wanted.iter().filter(|key| said.published.contains(key)) {
             let lacking = self.lacking(*key, now);
             let everywhere = lacking == 0 && !by.beside_older;
@@ -279,7 +301,8 @@ impl SigningRegister {
     }
 
     fn standing(&self) -> SigningStanding {
-        SigningStanding { needed: self.needed.clone(), ..SigningStanding::default() }
+        let (needed, feed_start) = (self.needed.clone(), self.feed_start);
+        SigningStanding { needed, feed_start, ..SigningStanding::default() }
     }
 }
 

@@ -11,7 +11,7 @@ pub struct JwtLife(pub Duration);
 
 impl JwtLife {
     /// Upper limit of the setting: so long the store keeps the end of a user's or a client's tokens for
-    /// those who judge signed ones by themselves, whatever the setting was when a token was signed.
+    /// those who judge signed ones by themselves, under any earlier value of the setting.
     pub const MOST: Self = Self(Duration::from_secs(7 * 24 * 60 * 60));
 }
 

@@ -34,7 +34,7 @@ impl Registered {
         if self.announced.as_ref() != Some(said) {
             return true;
         }
-        // What lies further ahead than a lease is of a clock that went back.
+        // A time further ahead than a lease is of a clock that went back.
         let ends = |until: Timestamp, lease: Duration| {
             let left = until.since(now);
             left < lease / 2 || left > lease

@@ -58,8 +58,8 @@ pub struct Signing {
     registered: ArcSwap<Registered>,
     /// One change of the register at a time.
     pub(super) turn: tokio::sync::Mutex<()>,
-    /// Needed keys that were named in the log since the ring lacks them.
-    told: Mutex<BTreeSet<SigningKeyId>>,
+    /// Needed keys that the log has named because the ring lacks them.
+    logged: Mutex<BTreeSet<SigningKeyId>>,
     /// True once a token was to be signed and there was no key.
     lacks_key: AtomicBool,
     /// Tokens whose signature was verified, by the SHA-256 of their text.
@@ -85,7 +85,7 @@ impl Signing {
             keys,
             registered: ArcSwap::default(),
             turn: tokio::sync::Mutex::default(),
-            told: Mutex::default(),
+            logged: Mutex::default(),
             lacks_key: AtomicBool::new(false),
             verified: Cache::new(VERIFIED),
             pool: SignaturePool::new(),
@@ -151,9 +151,9 @@ impl Signing {
         Announcement { published, wanted: ring.begun(now), max_age: self.max_age, longest }
     }
 
-    /// Returns whether a needed key that the ring lacks is told of for the first time.
+    /// Returns whether a needed key that the ring lacks is met for the first time.
     pub(super) fn is_news(&self, lacking: SigningKeyId) -> bool {
-        self.told.lock().unwrap_or_else(PoisonError::into_inner).insert(lacking)
+        self.logged.lock().unwrap_or_else(PoisonError::into_inner).insert(lacking)
     }
 
     /// Reads a signed access token; `None` for what no key in use has signed.

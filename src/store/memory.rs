@@ -192,7 +192,7 @@ impl SigningKeys for MemoryStore {
         change: SigningChange,
         now: Timestamp,
     ) -> Result<SigningStanding, WriteError> {
-        let by = Announcer { instance: ALONE, beside_older: false };
+        let by = Announcer { instance: ALONE, beside_older: false, feed: [0; 16] };
         Ok(self.lock().signing.change(by, &change, now))
     }
 

@@ -173,9 +173,8 @@ async fn a_key_that_one_instance_lacks_signs_nowhere_before_each_has_published_i
     let agreed = async || all_take(&shops, &verifiers).await == all(&new);
     until("all to sign by it", agreed).await;
     let late = beside_with(first, &[&new]);
-    let log =
-        Server::fail_to_start_with(&late, &settings(), &[("JETON_STORE_URL", database.url())]);
-    let log = log.await;
+    let (settings, url) = (settings(), [("JETON_STORE_URL", database.url())]);
+    let log = Server::fail_to_start_with(&late, &settings, &url).await;
     assert!(log.contains(&format!("lacks the signing key {new}")), "{log}");
 }
 
@@ -210,12 +209,9 @@ async fn a_token_whose_key_an_instance_lacks_is_unavailable_there_and_never_inac
     let new = key(first.home(), &["add", "--signing"]);
     let config = first.home().path().join("jeton.toml");
     succeed(first.home(), &["key", "activate", &new, "--config", text(&config)]);
-    let mut token = String::new();
-    until("to sign by the new key", async || {
-        token = here.issue(client_credentials()).await.expect("a token").access_token;
-        signer(&token) == new
-    })
-    .await;
+    let issued = async || here.issue(client_credentials()).await.expect("a token").access_token;
+    until("to sign by the new key", async || signer(&issued().await) == new).await;
+    let token = issued().await;
     let refused = introspected(&there, &token).await;
     assert_refused(refused, Code::Unavailable, "TEMPORARILY_UNAVAILABLE");
     assert!(!there.is_active(&forged(&token)).await);

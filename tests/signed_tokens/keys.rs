@@ -1,5 +1,5 @@
-//! The keys that sign access tokens: they are rotated without one refused token, and what one signed that is gone
-//! is never said to be bad.
+//! The keys that sign access tokens: they are rotated without one refused token, and the tokens of a key that is
+//! gone are never inactive.
 
 use std::fs;
 

@@ -19,7 +19,7 @@ fn at(seconds: u64) -> Timestamp {
 }
 
 fn instance(instance: u64) -> Announcer {
-    Announcer { instance, beside_older: false }
+    Announcer { instance, beside_older: false, feed: [1; 16] }
 }
 
 fn announce(published: &[u8], wanted: &[u8]) -> SigningChange {
@@ -110,6 +110,18 @@ fn a_clock_that_goes_back_makes_a_key_wait_no_longer_than_anew() {
         |seconds| signs(&register.change(instance(1), &announce(&[1, 2], &[2, 1]), at(seconds)));
     assert_eq!(later(1_000), Some(key(1)));
     assert_eq!(later(1_310), Some(key(2)));
+}
+
+#[test]
+fn a_feed_is_whole_since_it_was_met_first_and_another_one_since_its_own_beginning() {
+    let mut register = SigningRegister::default();
+    let mut start = |feed, seconds| {
+        let by = Announcer { feed: [feed; 16], ..instance(1) };
+        let standing = register.change(by, &announce(&[1], &[1]), at(seconds));
+        standing.feed_start.map(|start| (start.feed[0], start.since))
+    };
+    assert_eq!((start(1, 10), start(1, 20)), (Some((1, at(10))), Some((1, at(10)))));
+    assert_eq!((start(2, 30), start(2, 40)), (Some((2, at(30))), Some((2, at(30)))));
 }
 
 #[test]

@@ -116,9 +116,9 @@ impl<S: Store> Service<S> {
         if self.watching.feed.is_closed() {
             return Err(Error::UNAVAILABLE);
         }
-        // Order matters: events that are trimmed after this moment are no younger.
-        let complete_since = (from == WatchFrom::Kept).then(|| self.kept_since());
         let store = self.store.id();
+        // Order matters: events that are trimmed after this moment are no younger.
+        let complete_since = (from == WatchFrom::Kept).then(|| self.kept_since(store));
         let first_round = self.watching.feed.rounds();
         let tails = self.watching.feed.join();
         let position = self.position(from).await?;
@@ -260,10 +260,15 @@ impl<S: Store> Service<S> {
         finding.await.map_err(|error| self.read_failed(error))
     }
 
-    /// Returns the time since which the feed has every event. A feed that this process has opened with a
-    /// restored store has those since then.
-    fn kept_since(&self) -> Timestamp {
-        self.now().before(retention::AGE.min(self.clock.age()))
+    /// Returns the time since which the feed of `store` has every event: no process trims a younger one. A
+    /// feed has none from before it began, with a new or restored store, or after commits were lost.
+    fn kept_since(&self, store: StoreId) -> Timestamp {
+        let (now, kept) = (self.now(), self.now().before(retention::AGE));
+        match self.signing.registered().standing.feed_start {
+            Some(start) if start.feed == store => kept.max(start.since),
+            Some(_) => now,
+            None => now.before(retention::AGE.min(self.clock.age())),
+        }
     }
 
     /// Returns the start of a watch; `None` for the end.

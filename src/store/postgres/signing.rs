@@ -7,6 +7,7 @@ use super::{
     PostgresStore,
     connections::{Connection, WRITE_TIMEOUT},
     database::Database,
+    instance::Instance,
     keys::{count_change, failed, lock},
 };
 use crate::{
@@ -49,7 +50,7 @@ async fn change(
     let changed = async {
         let transaction = client.transaction().await?;
         lock(&transaction).await?;
-        let changed = change_in(&transaction, database.instance.number, change).await?;
+        let changed = change_in(&transaction, &database.instance, change).await?;
         transaction.commit().await?;
         Ok(changed)
     };
@@ -67,15 +68,15 @@ async fn change(
 /// Returns `None` for a register that is unreadable.
 async fn change_in(
     transaction: &Transaction<'_>,
-    number: i64,
+    process: &Instance,
     change: &SigningChange,
 ) -> Result<Option<SigningStanding>, tokio_postgres::Error> {
-    let row = transaction.query_one(READ, &[&number]).await?;
+    let row = transaction.query_one(READ, &[&process.number]).await?;
     let (text, now): (&str, i64) = (row.try_get(0)?, row.try_get(1)?);
     let Ok(mut register) = SigningRegister::parse(text) else { return Ok(None) };
     let before = register.needed().to_vec();
-    let instance = u64::try_from(number).unwrap_or(u64::MAX);
-    let by = Announcer { instance, beside_older: row.try_get(2)? };
+    let instance = u64::try_from(process.number).unwrap_or(u64::MAX);
+    let by = Announcer { instance, beside_older: row.try_get(2)?, feed: process.id() };
     let now = Timestamp::from_millis(u64::try_from(now).unwrap_or(0));
     let standing = register.change(by, change, now);
     let update = "UPDATE jeton_signing_keys SET register = $1 WHERE single";

@@ -205,7 +205,7 @@ impl Committer {
             }
             Command::Signing(change, now, reply) => {
                 let register = batch.signing.get_or_insert_with(|| self.meta.signing());
-                let by = Announcer { instance: ALONE, beside_older: false };
+                let by = Announcer { instance: ALONE, beside_older: false, feed: self.meta.id() };
                 batch.standings.push((reply, register.change(by, &change, now)));
             }
             Command::Close => return Ok(false),
