@@ -35,8 +35,8 @@ impl NamedKeys {
     pub(super) fn put(&mut self, named: &[KeyId], signing: &[SigningKeyId]) {
         let Some(directory) = &self.directory else { return };
         let signing = signing.iter().map(ToString::to_string);
-        let names = named.iter().map(ToString::to_string).chain(signing);
-        let text: String = names.map(|name| name + "\n").collect();
+        let all = named.iter().map(ToString::to_string).chain(signing);
+        let text: String = all.map(|name| name + "\n").collect();
         if self.written.as_ref() == Some(&text) {
             return;
         }

@@ -73,7 +73,7 @@ impl<S: Store> Service<S> {
             signing.register(Registered { published: both, ..Registered::clone(&before) });
             let change = SigningChange::Announce(said.clone());
             let standing = self.store.register_signing(change, now).await?;
-            self.tell_of_signing(&before.standing, &standing);
+            log_changes(&before.standing, &standing);
             // One whose times say that it is over, and that another instance has signed with since.
             let again = standing.missing.iter().any(|key| ring.get(*key).is_some());
             signing.register(Registered {
@@ -131,23 +131,24 @@ impl<S: Store> Service<S> {
         }
         Err(Error::UNAVAILABLE)
     }
+}
 
-    fn tell_of_signing(&self, before: &SigningStanding, now: &SigningStanding) {
-        let signer = |standing: &SigningStanding| standing.signs.map(|lease| lease.key);
-        if let Some(key) = signer(now)
-            && signer(before) != Some(key)
-        {
-            tracing::info!(key_id = %key, "access tokens are signed with the key");
-        }
-        let waits = |standing: &SigningStanding| standing.waiting.map(|waiting| waiting.key);
-        if let Some(waiting) = now.waiting
-            && waits(before) != Some(waiting.key)
-        {
-            tracing::warn!(
-                key_id = %waiting.key,
-                instances = waiting.instances,
-                "a signing key waits until every instance has published it for keys.jwks_max_age"
-            );
-        }
+/// Logs a new signer, and a key that begins to wait.
+fn log_changes(before: &SigningStanding, now: &SigningStanding) {
+    let signer = |standing: &SigningStanding| standing.signs.map(|lease| lease.key);
+    if let Some(key) = signer(now)
+        && signer(before) != Some(key)
+    {
+        tracing::info!(key_id = %key, "access tokens are signed with the key");
+    }
+    let waits = |standing: &SigningStanding| standing.waiting.map(|waiting| waiting.key);
+    if let Some(waiting) = now.waiting
+        && waits(before) != Some(waiting.key)
+    {
+        tracing::warn!(
+            key_id = %waiting.key,
+            instances = waiting.instances,
+            "a signing key waits until every instance has published it for keys.jwks_max_age"
+        );
     }
 }

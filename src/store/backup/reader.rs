@@ -61,7 +61,11 @@ impl<R: Read> BackupReader<R> {
                     Entry::Key(_) => self.counts.keys += 1,
                     Entry::SigningKey(_) => {}
                     // Only the trailer shows which entries are repeats.
-                    _ => self.counts.repeats += 1,
+                    Entry::Client(_)
+                    | Entry::User(_)
+                    | Entry::Grant(_)
+                    | Entry::NoClient(_)
+                    | Entry::NoUser(_) => self.counts.repeats += 1,
                 }
                 Ok(Some(entry))
             }
