@@ -3,82 +3,29 @@
 //! Each request is one file: it reads records, lets `domain` decide, and writes the decision. No
 //! answer leaves before the state it rests on is durable.
 
-mod admin;
-mod administering_people;
-mod administrators;
-mod assertion_metrics;
-mod assertions;
+mod administration;
 mod audit;
-mod audit_line;
-mod authenticate;
-mod authorization;
-mod backup;
+mod authentication;
 mod caller;
-mod certified;
-mod check;
-mod client_check;
-mod client_secrets;
-mod clients;
-mod cursor;
-mod decoy;
-mod elapsed;
-mod end_all;
-mod exchange;
-mod explain;
 mod fair_queue;
-mod grants;
-mod hash_metrics;
-mod hash_pool;
+mod hashing;
 mod holder;
-mod horizon;
-mod in_request;
-mod introspect;
-mod issue;
-mod issuer_keys;
-mod key_search;
-mod key_use;
+mod introspection;
 mod keys;
-mod last_used;
-mod limit;
-mod listed;
-mod listing;
-mod lockouts;
 mod login;
 mod look_up;
 mod metrics;
-mod minting;
-mod new_password;
 mod owner_cache;
-mod page;
-mod people;
-mod phc;
 mod ready;
 mod records;
-mod refresh;
-mod rehash;
-mod request_budget;
-mod retention;
-mod returns;
-mod review_metrics;
-mod revoke;
 mod shares;
-mod signature_pool;
-mod signed_tokens;
 mod signing;
-mod signing_metrics;
 mod status;
-mod stranger_audit;
-mod sweep;
 mod token_records;
-mod token_reviewer;
-mod token_reviews;
 mod tokens;
-mod trusted_issuers;
 mod turns;
 mod unattended;
-mod use_records;
-mod users;
-mod verified;
+mod upkeep;
 mod watch;
 
 use std::sync::{Arc, Mutex};
@@ -86,49 +33,72 @@ use std::sync::{Arc, Mutex};
 use arc_swap::ArcSwap;
 
 pub use self::{
-    admin::Admin,
-    administrators::{NoAdministrator, administrator, reset_administrator},
-    backup::{Backup, BackupPiece},
+    administration::{
+        admin::Admin,
+        administrators::{NoAdministrator, administrator, reset_administrator},
+        client_secrets::{DEFAULT_SECRET_OVERLAP, NewClientSecret, RotateSecret},
+        clients::{ClientFilter, CreateClient, NewCredentials, UpdateClient},
+        end_all::{COUNT_LIMIT, EndedGrants},
+        grants::ShownGrant,
+        lockouts::{ClearLockouts, Lockout, LockoutFilter, reset_failures},
+        new_password::prepared,
+        page::{Page, PageRequest},
+        users::{CreateUser, UpdateUser, UserFilter, UserKey},
+    },
+    authentication::{
+        in_request::{InRequest, JWT_BEARER},
+        issuer_keys::{IssuerKeys, KeyCondition},
+        token_reviewer::TokenReviewer,
+        token_reviews::TokenReviews,
+        trusted_issuers::{TrustedIssuer, TrustedIssuers},
+    },
     caller::{Assertion, Caller, Credentials, IdAndSecret, ShownBearer},
-    client_secrets::{DEFAULT_SECRET_OVERLAP, NewClientSecret, RotateSecret},
-    clients::{ClientFilter, CreateClient, NewCredentials, UpdateClient},
-    cursor::Cursor,
-    end_all::{COUNT_LIMIT, EndedGrants},
-    exchange::{ACCESS_TOKEN_TYPE, ExchangeParameters, TokenExchange},
-    explain::{Explain, ExplainedToken, Explanation},
-    grants::ShownGrant,
-    hash_pool::HashPool,
-    in_request::{InRequest, JWT_BEARER},
-    introspect::{ActiveToken, Introspect, Introspection},
-    issue::{Issue, IssueGrant},
-    issuer_keys::{IssuerKeys, KeyCondition},
-    key_search::{KeyNamed, KeySearch},
-    keys::RingChangeError,
-    last_used::{LAST_USED_STEP, Use},
-    lockouts::{ClearLockouts, Lockout, LockoutFilter, reset_failures},
-    minting::HeavyClient,
-    new_password::prepared,
-    page::{Page, PageRequest},
+    hashing::hash_pool::HashPool,
+    introspection::{
+        explain::{Explain, ExplainedToken, Explanation},
+        introspect::{ActiveToken, Introspect, Introspection},
+    },
+    keys::{
+        RingChangeError,
+        key_search::{KeyNamed, KeySearch},
+    },
     ready::Ready,
-    refresh::Refresh,
-    revoke::Revoke,
     signing::{Jwks, Signing},
     status::{IssuerState, KeyState, Status},
-    sweep::SWEEP_STEP,
-    token_reviewer::TokenReviewer,
-    token_reviews::TokenReviews,
-    tokens::Tokens,
-    trusted_issuers::{TrustedIssuer, TrustedIssuers},
+    tokens::{
+        answer::Tokens,
+        exchange::{ACCESS_TOKEN_TYPE, ExchangeParameters, TokenExchange},
+        issue::{Issue, IssueGrant},
+        minting::HeavyClient,
+        refresh::Refresh,
+        revoke::Revoke,
+    },
     unattended::{Carried, Unattended},
-    users::{CreateUser, UpdateUser, UserFilter, UserKey},
-    watch::{Event, Notification, NotificationBatch, Watch, WatchCaller, WatchFrom},
+    upkeep::{
+        backup::{Backup, BackupPiece},
+        last_used::{LAST_USED_STEP, Use},
+        sweep::SWEEP_STEP,
+    },
+    watch::{
+        Event, Notification, NotificationBatch, Watch, WatchCaller, WatchFrom, cursor::Cursor,
+    },
 };
 use self::{
-    backup::MOST_BACKUPS, client_check::ClientChecks, elapsed::Elapsed, fair_queue::FairQueue,
-    horizon::Horizon, key_use::RetiringKeys, last_used::LastUseQueue, listed::ListedIndex,
-    metrics::ServiceMetrics, minting::TokenRates, request_budget::RequestBudgets,
-    retention::Retention, shares::Shares, stranger_audit::StrangerAudit, turns::Turns,
-    verified::VerifiedSecrets, watch::Watching,
+    audit::stranger_audit::StrangerAudit,
+    authentication::{
+        client_check::ClientChecks, listed::ListedIndex, request_budget::RequestBudgets,
+    },
+    fair_queue::FairQueue,
+    hashing::verified::VerifiedSecrets,
+    keys::key_use::RetiringKeys,
+    metrics::ServiceMetrics,
+    shares::Shares,
+    tokens::{elapsed::Elapsed, minting::TokenRates},
+    turns::Turns,
+    upkeep::{
+        backup::MOST_BACKUPS, horizon::Horizon, last_used::LastUseQueue, retention::Retention,
+    },
+    watch::Watching,
 };
 use crate::{
     bearer::Gate,

@@ -20,6 +20,7 @@
 //! the checkpoint before it was handed out, and that the watch has come to that end.
 
 mod batch;
+pub(super) mod cursor;
 mod event;
 mod feed;
 mod follow;
@@ -45,7 +46,7 @@ use self::{
     feed::{FeedState, FeedTail, PAGE},
     positions::WatcherSlot,
 };
-use super::{Caller, Credentials, Cursor, Service, holder::Holder, retention};
+use super::{Caller, Credentials, Cursor, Service, holder::Holder, upkeep::retention};
 use crate::{
     domain::{client::IntrospectReach, error::Error, time::Timestamp},
     store::{FeedError, Sequence, Store, StoreId},

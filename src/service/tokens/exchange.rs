@@ -1,0 +1,160 @@
+//! Exchanges tokens (RFC 8693): judges the token of a user that a client was shown, and notes on the grants
+//! that it came of who holds what comes of it.
+
+use crate::{
+    domain::{
+        confirmation::may_show,
+        error::Error,
+        exchange::{BAD_ACTOR_TOKEN, BAD_SUBJECT_TOKEN, ExchangeRequest, Exchanged},
+        grant::Grant,
+        grant_id::GrantId,
+        judge::judge,
+        scopes::Scopes,
+        secret::Secret,
+        subject::Subject,
+        token::TokenKind,
+    },
+    service::{
+        Caller, Service,
+        records::race,
+        token_records::{TokenRecords, ancestors},
+    },
+    store::Store,
+};
+
+/// Tokens of an exchange.
+#[derive(Clone, Debug)]
+pub struct TokenExchange {
+    /// The access token of a user that the client was shown.
+    pub subject_token: Secret,
+    /// The client's own access token, if it shows one.
+    pub actor_token: Option<Secret>,
+}
+
+/// A token type that both wires take (RFC 8693 §3).
+pub const ACCESS_TOKEN_TYPE: &str = "urn:ietf:params:oauth:token-type:access_token";
+/// The same, for access tokens that are signed.
+const JWT_TYPE: &str = "urn:ietf:params:oauth:token-type:jwt";
+
+/// The parameters of an exchange (RFC 8693 §2.1), as either wire has them. An absent type is that of access
+/// tokens.
+#[derive(Debug)]
+pub struct ExchangeParameters {
+    /// `subject_token`.
+    pub subject_token: Secret,
+    /// `subject_token_type`.
+    pub subject_token_type: Option<String>,
+    /// `actor_token`.
+    pub actor_token: Option<Secret>,
+    /// `actor_token_type`.
+    pub actor_token_type: Option<String>,
+    /// `requested_token_type`.
+    pub requested_token_type: Option<String>,
+}
+
+impl TryFrom<ExchangeParameters> for TokenExchange {
+    type Error = Error;
+
+    /// # Errors
+    /// `InvalidRequest` for a type of tokens that is not taken, or not issued, and for the type of an actor
+    /// token without one.
+    fn try_from(given: ExchangeParameters) -> Result<Self, Error> {
+        let known = |text: &str| text == ACCESS_TOKEN_TYPE || text == JWT_TYPE;
+        let problem =
+            "must be a token type that is taken: urn:ietf:params:oauth:token-type:access_token";
+        let refused = |field| Error::InvalidRequest { field, problem };
+        if given.subject_token_type.is_some_and(|text| !known(&text)) {
+            return Err(refused("subject_token_type"));
+        }
+        match (&given.actor_token, given.actor_token_type) {
+            (None, Some(_)) => return Err(Error::missing("actor_token")),
+            (Some(_), Some(text)) if !known(&text) => return Err(refused("actor_token_type")),
+            (Some(_) | None, _) => {}
+        }
+        if given.requested_token_type.is_some_and(|text| text != ACCESS_TOKEN_TYPE) {
+            return Err(refused("requested_token_type"));
+        }
+        Ok(Self { subject_token: given.subject_token, actor_token: given.actor_token })
+    }
+}
+
+/// A subject token that may be exchanged.
+pub(in crate::service) struct SubjectToken {
+    pub(in crate::service) records: TokenRecords,
+    pub(in crate::service) exchanged: Exchanged,
+}
+
+impl<S: Store> Service<S> {
+    /// Judges the tokens of an exchange by the store, not by memory.
+    ///
+    /// # Errors
+    /// `InvalidRequest` for a token that is no good for it; `InvalidScope`; `Unavailable`.
+    pub(in crate::service) async fn subject_token(
+        &self,
+        caller: &Caller,
+        shown: &TokenExchange,
+        scopes: &Scopes,
+    ) -> Result<SubjectToken, Error> {
+        if let Some(actor_token) = &shown.actor_token {
+            self.check_actor(caller, actor_token).await?;
+        }
+        if shown.subject_token.is_empty() {
+            return Err(Error::missing("subject_token"));
+        }
+        let token = self.presented(&shown.subject_token);
+        let token = token.filter(|token| token.kind() == TokenKind::Access);
+        let token = token.ok_or(BAD_SUBJECT_TOKEN)?;
+        let records = self.token_records(&token).await?.ok_or(BAD_SUBJECT_TOKEN)?;
+        let now = self.now();
+        let judged = judge(&records.grant, &token, records.parties(now), &self.policy, now);
+        let (Ok(subject_token), Some(holder)) = (judged, records.client.as_deref()) else {
+            return Err(BAD_SUBJECT_TOKEN);
+        };
+        let (grant, client) = (&*records.grant, caller.client());
+        let request = ExchangeRequest { grant, subject_token, holder, client, scopes };
+        let exchanged = request.check(now)?;
+        self.last_used.note(&records.grant, now);
+        Ok(SubjectToken { records, exchanged })
+    }
+
+    /// Checks that an actor token is the caller's own, also the certificate that it is bound to: the caller has authenticated, and acts for nobody else.
+    async fn check_actor(&self, caller: &Caller, actor_token: &Secret) -> Result<(), Error> {
+        let token = self.presented(actor_token);
+        let token = token.filter(|token| token.kind() == TokenKind::Access);
+        let token = token.ok_or(BAD_ACTOR_TOKEN)?;
+        let records = self.token_records(&token).await?.ok_or(BAD_ACTOR_TOKEN)?;
+        let (grant, now) = (&*records.grant, self.now());
+        let active = judge(grant, &token, records.parties(now), &self.policy, now).is_ok();
+        let own = grant.client_id == *caller.id() && grant.subject == Subject::Client;
+        let held = may_show(grant.confirmation_of(token.generation()), caller.certificate());
+        if active && own && held { Ok(()) } else { Err(BAD_ACTOR_TOKEN) }
+    }
+
+    /// Notes on every grant that `made` came of who is to hold its token. Durable before that token is
+    /// issued: an event that is written later names them.
+    ///
+    /// # Errors
+    /// `InvalidRequest` if one of these grants has ended; `InvalidTarget` if too many hold such tokens;
+    /// `Conflict`, `Overloaded`, `Unavailable`.
+    pub(in crate::service) async fn note_delegates(&self, made: &Grant) -> Result<(), Error> {
+        // The login first: a grant never names more holders than those that it came of.
+        for ancestor in ancestors(made).iter().rev() {
+            self.note_delegate(ancestor.grant_id, made).await?;
+        }
+        Ok(())
+    }
+
+    async fn note_delegate(&self, ancestor: GrantId, made: &Grant) -> Result<(), Error> {
+        race(async || {
+            let grant = self.grant(ancestor).await?.ok_or(BAD_SUBJECT_TOKEN)?;
+            match grant.delegated_to(made)? {
+                None => Ok(Some(())),
+                Some(next) => {
+                    let written = self.replace(grant.version(), next).await?;
+                    Ok(written.then_some(()))
+                }
+            }
+        })
+        .await
+    }
+}

@@ -1,0 +1,208 @@
+//! Issues tokens: authenticates client and user, makes a grant, stores it, answers its first pair.
+
+use std::time::Duration;
+
+use super::exchange::{SubjectToken, TokenExchange};
+use crate::{
+    domain::{
+        access_format::AccessTokenFormat,
+        audience::Audience,
+        confirmation::Confirmation,
+        error::Error,
+        grant::Origin,
+        grant_type::GrantType,
+        issue::{self, IssueRequest, Issued, check_grant_type},
+        liveness::{ClientAndUser, Lineage},
+        scopes::Scopes,
+        secret::Secret,
+        subject::Subject,
+        user::User,
+    },
+    jose::Unsigned,
+    metrics,
+    service::{
+        Caller, Service, Tokens,
+        audit::audit_line::{AuditSubject, Event, Outcome},
+        login::Login,
+        records::race,
+        signing::signature_pool::Signer,
+    },
+    store::{Records as _, Store, Write},
+};
+
+/// Request of [`Service::issue`].
+#[derive(Clone, Debug)]
+pub struct Issue {
+    /// Subject of the tokens.
+    pub grant: IssueGrant,
+    /// Empty: the client's default.
+    pub scopes: Scopes,
+    /// Empty: the client's own, save jeton.
+    pub audience: Audience,
+    /// Shortens the access token only.
+    pub ttl: Option<Duration>,
+    /// Makes the request repeatable.
+    pub request_id: Option<Box<str>>,
+    /// Origin of the request.
+    pub origin: Origin,
+}
+
+/// Grant of the request.
+#[derive(Clone, Debug)]
+pub enum IssueGrant {
+    /// For a user who gave their password to the client (RFC 6749 §4.3).
+    Password {
+        /// As it was typed.
+        username: String,
+        /// As it was typed.
+        password: Secret,
+    },
+    /// For the client itself (RFC 6749 §4.4).
+    ClientCredentials,
+    /// For a user whom a trusted issuer vouches for (RFC 7523 §2.1).
+    JwtBearer {
+        /// The ID token.
+        assertion: Secret,
+    },
+    /// For a user whose access token the client was shown (RFC 8693).
+    TokenExchange(TokenExchange),
+}
+
+impl IssueGrant {
+    fn grant_type(&self) -> GrantType {
+        match self {
+            Self::Password { .. } => GrantType::Password,
+            Self::ClientCredentials => GrantType::ClientCredentials,
+            Self::JwtBearer { .. } => GrantType::JwtBearer,
+            Self::TokenExchange(_) => GrantType::TokenExchange,
+        }
+    }
+}
+
+/// The answer of a grant that was made. A signed access token has yet to take the place of the opaque one.
+struct Made {
+    tokens: Tokens,
+    unsigned: Option<Unsigned>,
+}
+
+impl<S: Store> Service<S> {
+    /// Issues the first pair of a new grant. Answers once the grant is durable.
+    ///
+    /// # Errors
+    /// `UnauthorizedClient`, `InvalidScope`, `InvalidTarget`, `InvalidRequest` for what the client
+    /// may not ask, also for a token that it may not exchange and for a missing certificate to bind to, `InvalidGrant` for a wrong user name, password or ID token, `RateLimited` after
+    /// too many failures and when the client's limit of grants refuses, `Overloaded`, `Unavailable`.
+    pub async fn issue(&self, caller: &Caller, request: Issue) -> Result<Tokens, Error> {
+        let (origin, mut concerned) = (request.origin.clone(), AuditSubject::default());
+        let grant_type = request.grant.grant_type();
+        let call = self.metrics.grant(grant_type);
+        let issued = self.issue_tokens(caller, request, &mut concerned).await;
+        call.end(metrics::Outcome::of(&issued));
+        if let (Ok(tokens), GrantType::ClientCredentials) = (&issued, grant_type) {
+            let length = caller.client().lifetimes.access;
+            self.minting.issued(caller.id(), length, tokens.expires_in, self.clock.age());
+        }
+        let outcome = match &issued {
+            Ok(_) => Outcome::Done,
+            Err(error) => Outcome::Refused(error.clone()),
+        };
+        self.audit(Event::Issue, caller, &origin, &concerned, &outcome);
+        issued
+    }
+
+    async fn issue_tokens(
+        &self,
+        caller: &Caller,
+        request: Issue,
+        concerned: &mut AuditSubject,
+    ) -> Result<Tokens, Error> {
+        let client = caller.client();
+        // Requests beyond the client's rights are refused before a password costs a hash.
+        check_grant_type(request.grant.grant_type(), client)?;
+        let mut asked = IssueRequest {
+            grant_type: request.grant.grant_type(),
+            subject: Subject::Client,
+            scopes: request.scopes,
+            audience: request.audience,
+            access_ttl: request.ttl,
+            request_id: request.request_id,
+            origin: request.origin,
+            signed_by: None,
+            exchanged: None,
+            confirmation: None,
+        };
+        asked.check(client)?;
+        asked.confirmation = Confirmation::due(client.bound_to, caller.certificate())?;
+        let user = match request.grant {
+            IssueGrant::ClientCredentials => None,
+            IssueGrant::JwtBearer { assertion } => {
+                Some(self.vouched_user(client, &assertion, concerned).await?)
+            }
+            IssueGrant::Password { username, password } => {
+                let address = asked.origin.peer.as_deref().and_then(|peer| peer.parse().ok());
+                let login = Login { username: &username, password: &password, address };
+                Some(self.log_in(client, login, concerned).await?)
+            }
+            IssueGrant::TokenExchange(shown) => {
+                let found = self.subject_token(caller, &shown, &asked.scopes).await?;
+                let SubjectToken { records, exchanged } = found;
+                asked.exchanged = Some(exchanged);
+                // That of the login, whatever became of the user meanwhile.
+                asked.subject = records.grant.subject.clone();
+                records.user
+            }
+        };
+        if let (Some(user), None) = (&user, &asked.exchanged) {
+            asked.subject = Subject::User { id: user.id, epoch: user.epoch };
+        }
+        concerned.subject(&asked.subject, &client.id);
+        let signs = client.access_token_format == AccessTokenFormat::Jwt;
+        let signer = self.next_signer(caller, client, signs).await?;
+        asked.signed_by = signer.as_ref().map(Signer::key_id);
+        let made = self.make_grant(caller, user.as_deref(), &asked, signer.as_ref()).await?;
+        let tokens = self.sign(signer.zip(made.unsigned), made.tokens).await?;
+        concerned.named(tokens.grant_id);
+        Ok(tokens)
+    }
+
+    async fn make_grant(
+        &self,
+        caller: &Caller,
+        user: Option<&User>,
+        request: &IssueRequest,
+        signer: Option<&Signer>,
+    ) -> Result<Made, Error> {
+        let client = caller.client();
+        let (keys, now) = (self.keys.load(), self.now());
+        let id = request.grant_id(client, now, &*self.entropy);
+        let parties = ClientAndUser { client: Some(client), user, lineage: Lineage::Alive };
+        race(async || {
+            let found = match request.request_id {
+                Some(_) => self.grant(id).await?,
+                None => None,
+            };
+            // A repeat makes no further grant.
+            if let (Some(user), None) = (user, &found) {
+                self.make_room(client, user, request.exchanged.is_some()).await?;
+            }
+            let key = keys.active();
+            let Issued { grant, pair } = match &found {
+                None => issue::issue(id, request, client, key, &*self.entropy, now),
+                Some(found) => {
+                    issue::reissue(found, request, parties, client, key, &*self.entropy, now)?
+                }
+            };
+            self.note_delegates(&grant).await?;
+            let tokens = Tokens::new(&grant, &pair, now);
+            let unsigned = signer.map(|signer| self.unsigned(signer, &grant, client, user));
+            let answer = Made { tokens, unsigned };
+            let write = match found {
+                None => Write::Insert(grant),
+                Some(found) => Write::Replace(found.version(), grant),
+            };
+            let written = self.store.grants().write(write).await;
+            self.won(written.map(drop)).map(|won| won.then_some(answer))
+        })
+        .await
+    }
+}
