@@ -68,13 +68,13 @@ pub(super) async fn follow_keys<S: Store>(
         } else if look != 0 {
             continue;
         }
-        if let Ok(keys) = service.named_keys().await {
-            fault.compare(&keys, &service.key_ids());
+        if let Ok(keys) = service.keys.named_keys().await {
+            fault.compare(&keys, &service.keys.key_ids());
             named.put(&keys);
         }
         let text = fault.text();
         readiness.set_next_start(text.is_none());
-        service.set_key_ring_fault(text);
+        service.keys.set_key_ring_fault(text);
     }
 }
 
@@ -153,7 +153,7 @@ async fn take<S: Store>(service: &Service<S>, ring: KeyRing) -> Option<Option<St
         return Some(None);
     }
     let (active, keys) = (ring.active().id(), ring.ids().count());
-    match service.use_keys(ring).await {
+    match service.keys.use_keys(ring).await {
         Ok(()) => {
             tracing::info!(%active, keys, "the key ring has changed");
             Some(None)
@@ -191,7 +191,7 @@ fn take_signing<S: Store>(
 }
 
 fn is_same<S: Store>(ring: &KeyRing, service: &Service<S>) -> bool {
-    let used = service.key_ids();
+    let used = service.keys.key_ids();
     used.first() == Some(&ring.active().id())
         && used.len() == ring.ids().count()
         && used.iter().all(|id| ring.get(*id).is_some())

@@ -54,8 +54,8 @@ pub(super) async fn open(
             issuers = issuers.reviewed_by(&issuer.rules.name, reviewer, &clock);
         }
     }
-    let service = Service::new(store.clone(), keys, hashes, clock, entropy, policies);
+    let service = Service::builder(store.clone(), keys, hashes, clock, entropy, policies);
     let signing = Signing::new(issuer, signing, settings.keys.jwks_max_age);
-    let service = service.trusting(Arc::new(issuers)).signing(signing);
+    let service = service.trusting(Arc::new(issuers)).signing(signing).build();
     Ok(Opened { store, service: Arc::new(service) })
 }

@@ -5,14 +5,14 @@ use std::fmt::Display;
 use crate::{
     domain::{client_id::ClientId, error::Error, grant::Origin, permission::Task},
     service::{
-        Caller, Service,
+        Caller,
         audit::audit_line::{Outcome, write_admin},
         holder::{Account, Holder},
+        metrics::ServiceMetrics,
     },
-    store::Store,
 };
 
-/// A caller who may ask for a task of administration. Only [`Service::authorize`] makes one, so a function
+/// A caller who may ask for a task of administration. Only [`Authentication::authorize`] makes one, so a function
 /// that takes one cannot be reached by anybody else.
 #[derive(Clone, Debug)]
 pub struct Admin {
@@ -62,26 +62,23 @@ impl Admin {
     }
 }
 
-impl<S: Store> Service<S> {
-    /// Lets a caller do everything that there is in administration: see [`Self::authorize`].
-    ///
-    /// # Errors
-    /// `AccessDenied`.
-    pub fn authorize_admin(&self, caller: Caller, origin: Origin) -> Result<Admin, Error> {
-        self.authorize(caller, origin, Task::Administer)
-    }
-
+impl Admin {
     /// Lets a caller ask for a task: a confidential client or a person with a permission that allows it.
     /// `origin` is for the audit.
     ///
     /// # Errors
-    /// `AccessDenied`.
-    pub fn authorize(&self, caller: Caller, origin: Origin, task: Task) -> Result<Admin, Error> {
+    /// `AccessDenied`, which is in the audit and among the refusals of `metrics`.
+    pub(in crate::service) fn admit(
+        caller: Caller,
+        origin: Origin,
+        task: Task,
+        metrics: &ServiceMetrics,
+    ) -> Result<Self, Error> {
         if caller.may(task) {
-            return Ok(Admin { caller, origin });
+            return Ok(Self { caller, origin });
         }
         let refused = Outcome::Refused(Error::AccessDenied);
-        self.metrics.audited(&refused);
+        metrics.audited(&refused);
         write_admin(&caller, &origin, None, None, &refused);
         Err(Error::AccessDenied)
     }

@@ -15,7 +15,10 @@ use crate::{
         error::Error,
         time::Timestamp,
     },
-    service::{Service, audit::audit_line, records::MAX_RACES},
+    service::{
+        audit::audit_line,
+        records::{MAX_RACES, Records},
+    },
     store::{Pages, ReadError, Records as _, Store, Stored, Write, WriteError},
 };
 
@@ -44,7 +47,18 @@ pub(in crate::service) struct Leaving<'a> {
     pub(in crate::service) may_be_none: NoAdministrator,
 }
 
-impl<S: Store> Service<S> {
+/// Administrators among the clients.
+pub struct Administrators<S> {
+    records: Records<S>,
+}
+
+impl<S> Administrators<S> {
+    pub(in crate::service) const fn new(records: Records<S>) -> Self {
+        Self { records }
+    }
+}
+
+impl<S: Store> Administrators<S> {
     /// Lets a change go on that leaves another client which administers as surely, if it makes the client do
     /// so less surely, or if that may be none. Returns `false` when another write came first: then the
     /// change begins again.
@@ -64,7 +78,7 @@ impl<S: Store> Service<S> {
         // Two changes in step with each other would take each other's race each time.
         sleep(self.step_aside()).await;
         let as_it_is = Client::clone(&other);
-        Ok(self.put(self.store.clients(), &other, as_it_is).await?.is_some())
+        Ok(self.records.put(self.records.store.clients(), &other, as_it_is).await?.is_some())
     }
 
     /// Checks [`Self::keep_administrator`] without a write.
@@ -83,15 +97,16 @@ impl<S: Store> Service<S> {
         &self,
         leaving: Leaving<'_>,
     ) -> Result<Option<Stored<Client>>, Error> {
-        let (now, Leaving { before, after, may_be_none }) = (self.now(), leaving);
+        let (now, Leaving { before, after, may_be_none }) = (self.records.now(), leaving);
         let was = before.administers(now);
         let will = after.map_or(Administers::Not, |client| client.administers(now));
         if will >= was || may_be_none == NoAdministrator::Allowed {
             return Ok(None);
         }
-        let another =
-            find(&*self.store, |client| client.id != before.id && client.administers(now) >= was);
-        if let Some(other) = self.read(another).await? {
+        let another = find(&*self.records.store, |client| {
+            client.id != before.id && client.administers(now) >= was
+        });
+        if let Some(other) = self.records.read(another).await? {
             return Ok(Some(other));
         }
         let problem = match will {
@@ -108,7 +123,7 @@ impl<S: Store> Service<S> {
 
     /// A random part of [`MOST_ASIDE`].
     fn step_aside(&self) -> Duration {
-        let [part] = draw(&*self.entropy);
+        let [part] = draw(&*self.records.entropy);
         MOST_ASIDE * u32::from(part) / u32::from(u8::MAX)
     }
 
@@ -121,7 +136,14 @@ impl<S: Store> Service<S> {
         id: &ClientId,
         hash: SecretHash,
     ) -> Result<(), WriteError> {
-        reset_administrator(&*self.store, id, hash, &*self.entropy, self.now()).await
+        reset_administrator(
+            &*self.records.store,
+            id,
+            hash,
+            &*self.records.entropy,
+            self.records.now(),
+        )
+        .await
     }
 }
 

@@ -2,38 +2,23 @@
 
 use std::time::Duration;
 
-use super::{administrators::Leaving, new_password::prepared};
+use super::{administrators::Leaving, clients::Clients, new_secret::NewClientSecret};
 use crate::{
     domain::{
         client::{Client, ClientType},
         client_id::ClientId,
-        client_secret::{self, ClientSecret, SecretHash, StoredSecret, is_generated},
+        client_secret::{ClientSecret, SecretHash, StoredSecret, is_generated},
         error::Error,
         rotation_mark::RotationMark,
         secret::Secret,
         secret_rotation::NewSecret,
         time::Timestamp,
     },
-    service::{Admin, NoAdministrator, Service},
+    service::{Admin, NoAdministrator},
     store::{Store, Stored, Version},
 };
 
-/// For how long the secret before stays good when nobody says: a day, for every instance of the
-/// client to be given the new one.
-pub const DEFAULT_SECRET_OVERLAP: Duration = Duration::from_secs(24 * 60 * 60);
-
-/// A secret that a client shall have.
-#[derive(Clone, Debug)]
-pub struct NewClientSecret {
-    /// The secret itself; `None` has one generated.
-    pub chosen: Option<Secret>,
-    /// Its life; `None` for ever.
-    pub ttl: Option<Duration>,
-    /// For how long the newest secret before it stays good.
-    pub previous_ttl: Duration,
-}
-
-/// Request of [`Service::rotate_client_secret`].
+/// Request of [`Clients::rotate_client_secret`].
 #[derive(Clone, Debug)]
 pub struct RotateSecret {
     /// Client that owns the secret.
@@ -76,7 +61,7 @@ impl SecretChange {
     }
 }
 
-impl<S: Store> Service<S> {
+impl<S: Store> Clients<S> {
     /// Gives a client another secret beside the newest one it has. Answers, once that is durable,
     /// the client and the secret, if it was generated. Grants live on. A repeat, known by its request
     /// id or by the secret that it brings, ends nothing. Of rotations at the same time one wins.
@@ -108,7 +93,7 @@ impl<S: Store> Service<S> {
                 if client.secrets != found.secrets {
                     return Err(Error::Changed);
                 }
-                change.apply(client, self.now())
+                change.apply(client, self.records.now())
             })
             .await?;
         Ok((rotated, generated))
@@ -121,9 +106,9 @@ impl<S: Store> Service<S> {
     pub async fn check_rotation(&self, admin: &Admin, request: RotateSecret) -> Result<(), Error> {
         let Rotation { found, change, no_administrator: may_be_none, .. } =
             self.rotation(admin, request).await?;
-        let next = change.apply(&found, self.now())?;
+        let next = change.apply(&found, self.records.now())?;
         let leaving = Leaving { before: &found, after: Some(&next), may_be_none };
-        self.check_administrator(leaving).await
+        self.administrators.check_administrator(leaving).await
     }
 
     async fn rotation(&self, admin: &Admin, request: RotateSecret) -> Result<Rotation, Error> {
@@ -136,7 +121,7 @@ impl<S: Store> Service<S> {
         let costs = found.client_type == ClientType::Confidential;
         if let Some(chosen) = chosen.as_ref().filter(|_| costs) {
             let live: Vec<_> =
-                found.secrets.iter().filter(|held| held.is_live(self.now())).collect();
+                found.secrets.iter().filter(|held| held.is_live(self.records.now())).collect();
             match self.place(&live, chosen).await? {
                 Some(place) if place + 1 == live.len() => {
                     let change = SecretChange::Kept(previous_ttl);
@@ -159,7 +144,7 @@ impl<S: Store> Service<S> {
             return Err(Error::Changed);
         }
         let chosen = chosen.filter(|_| costs);
-        let (stored, generated) = self.make_secret(admin, &id, chosen).await?;
+        let (stored, generated) = self.secrets.make_secret(admin, &id, chosen).await?;
         let change = SecretChange::New(NewSecret { stored, ttl, previous_ttl, mark });
         Ok(Rotation { found, change, generated, expected, no_administrator })
     }
@@ -170,7 +155,9 @@ impl<S: Store> Service<S> {
         for (place, held) in held.iter().enumerate().rev() {
             let same = match (&held.stored, &generated) {
                 (StoredSecret::Generated(hash), Some(generated)) => hash == generated,
-                (StoredSecret::Chosen(phc), None) => self.hashes.verify(secret, phc).await?,
+                (StoredSecret::Chosen(phc), None) => {
+                    self.secrets.hashes.verify(secret, phc).await?
+                }
                 (StoredSecret::Generated(_), None) | (StoredSecret::Chosen(_), Some(_)) => false,
             };
             if same {
@@ -178,27 +165,5 @@ impl<S: Store> Service<S> {
             }
         }
         Ok(None)
-    }
-
-    /// Returns a secret's stored form, and the secret itself if it was generated.
-    pub(in crate::service) async fn make_secret(
-        &self,
-        admin: &Admin,
-        client: &ClientId,
-        chosen: Option<Secret>,
-    ) -> Result<(StoredSecret, Option<Secret>), Error> {
-        let Some(chosen) = chosen else {
-            let secret = client_secret::generate(&*self.entropy);
-            return Ok((StoredSecret::Generated(SecretHash::of(&secret)), Some(secret)));
-        };
-        self.check_new_secret(client, &chosen)?;
-        // Presented secrets are checked by their form: a secret with the form of a generated one
-        // must be stored as one.
-        if is_generated(&chosen) {
-            return Ok((StoredSecret::Generated(SecretHash::of(&chosen)), None));
-        }
-        let chosen = prepared("client_secret", &chosen)?;
-        let hash = self.hashes.hash_for(admin.account(), chosen).await?;
-        Ok((StoredSecret::Chosen(hash), None))
     }
 }

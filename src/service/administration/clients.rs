@@ -1,8 +1,12 @@
 //! Administers clients: creates, shows, lists, changes and deletes them.
 
-use std::fmt::Display;
+use std::{fmt::Display, sync::Arc};
 
-use super::{administrators::Leaving, client_secrets::NewClientSecret, page};
+use super::{
+    administrators::{Administrators, Leaving},
+    new_secret::{NewClientSecret, SecretMaker},
+    page,
+};
 use crate::{
     domain::{
         client::{Client, ClientType, Permissions},
@@ -14,11 +18,14 @@ use crate::{
         secret::Secret,
         secret_rotation::NewSecret,
     },
-    service::{Admin, NoAdministrator, Page, PageRequest, Service, records::race},
+    service::{
+        Admin, NoAdministrator, Page, PageRequest,
+        records::{Records, race},
+    },
     store::{Records as _, Store, Stored, Version, Write},
 };
 
-/// Request of [`Service::create_client`].
+/// Request of [`Clients::create_client`].
 #[derive(Clone, Debug)]
 pub struct CreateClient {
     /// Its name.
@@ -40,7 +47,7 @@ pub enum NewCredentials {
     Public,
 }
 
-/// Request of [`Service::update_client`].
+/// Request of [`Clients::update_client`].
 #[derive(Clone, Debug)]
 pub struct UpdateClient {
     /// Its name.
@@ -81,7 +88,24 @@ impl ClientFilter {
     }
 }
 
-impl<S: Store> Service<S> {
+/// Administration of clients.
+pub struct Clients<S> {
+    pub(super) records: Records<S>,
+    pub(super) secrets: SecretMaker,
+    pub(super) administrators: Arc<Administrators<S>>,
+}
+
+impl<S> Clients<S> {
+    pub(in crate::service) const fn new(
+        records: Records<S>,
+        secrets: SecretMaker,
+        administrators: Arc<Administrators<S>>,
+    ) -> Self {
+        Self { records, secrets, administrators }
+    }
+}
+
+impl<S: Store> Clients<S> {
     /// Registers a client. Answers, once that is durable, the client and the secret that was
     /// generated for it, if one was.
     ///
@@ -104,7 +128,7 @@ impl<S: Store> Service<S> {
         request: CreateClient,
     ) -> Result<(Stored<Client>, Option<Secret>), Error> {
         let (client, shown) = self.new_client(admin, request).await?;
-        Ok((self.insert(self.store.clients(), client, "client").await?, shown))
+        Ok((self.records.insert(self.records.store.clients(), client, "client").await?, shown))
     }
 
     /// Checks [`Self::create_client`] without a change.
@@ -126,16 +150,17 @@ impl<S: Store> Service<S> {
             NewCredentials::Public => ClientType::Public,
         };
         // Before a chosen secret costs a hash.
-        if self.client(&request.id).await?.is_some() {
+        if self.records.client(&request.id).await?.is_some() {
             return Err(Error::AlreadyExists("client"));
         }
-        let now = self.now();
-        let blank = Client::new(request.id, client_type, &*self.entropy, now);
-        let mut client = blank.edited(&request.patch, &*self.entropy, now)?;
+        let now = self.records.now();
+        let blank = Client::new(request.id, client_type, &*self.records.entropy, now);
+        let mut client = blank.edited(&request.patch, &*self.records.entropy, now)?;
         let mut shown = None;
         if let NewCredentials::Secret(secret) = request.secret {
             let ttl = secret.ttl;
-            let (stored, generated) = self.make_secret(admin, &client.id, secret.chosen).await?;
+            let (stored, generated) =
+                self.secrets.make_secret(admin, &client.id, secret.chosen).await?;
             let new = NewSecret { stored, ttl, previous_ttl: secret.previous_ttl, mark: None };
             client = client.with_secret(new, now)?;
             shown = generated;
@@ -164,8 +189,8 @@ impl<S: Store> Service<S> {
         request: &PageRequest,
     ) -> Result<Page<Stored<Client>>, Error> {
         let wanted = |client: &Client| filter.keeps(client);
-        let failed = |error| self.read_failed(error);
-        page::records(self.store.clients(), filter.list(), request, wanted, failed).await
+        let failed = |error| self.records.read_failed(error);
+        page::records(self.records.store.clients(), filter.list(), request, wanted, failed).await
     }
 
     /// Changes a client. Disabling it ends every grant of it by this one write.
@@ -179,7 +204,9 @@ impl<S: Store> Service<S> {
         admin: &Admin,
         request: &UpdateClient,
     ) -> Result<Stored<Client>, Error> {
-        let edit = |client: &Client| client.edited(&request.patch, &*self.entropy, self.now());
+        let edit = |client: &Client| {
+            client.edited(&request.patch, &*self.records.entropy, self.records.now())
+        };
         let (expected, may_be_none) = (request.expected, request.no_administrator);
         let changed = self.change_client(&request.id, expected, may_be_none, edit).await;
         admin.noted("update client", Some(&request.id), changed)
@@ -199,12 +226,12 @@ impl<S: Store> Service<S> {
         let deleted = race(async || {
             let found = self.existing_client(id).await?;
             let leaving = Leaving { before: &found, after: None, may_be_none };
-            if !self.keep_administrator(leaving).await? {
+            if !self.administrators.keep_administrator(leaving).await? {
                 return Ok(None);
             }
             let write = Write::Delete(found.version(), id.clone());
-            let written = self.store.clients().write(write).await;
-            self.won(written.map(drop)).map(|won| won.then_some(()))
+            let written = self.records.store.clients().write(write).await;
+            self.records.won(written.map(drop)).map(|won| won.then_some(()))
         })
         .await;
         admin.noted("delete client", Some(id), deleted)
@@ -214,7 +241,7 @@ impl<S: Store> Service<S> {
         &self,
         id: &ClientId,
     ) -> Result<Stored<Client>, Error> {
-        self.client(id).await?.ok_or(Error::NotFound("client"))
+        self.records.client(id).await?.ok_or(Error::NotFound("client"))
     }
 
     /// Puts what `change` makes of a client in its place; nothing is written where that is the same, or
@@ -236,10 +263,10 @@ impl<S: Store> Service<S> {
                 return Ok(Some(found));
             }
             let leaving = Leaving { before: &found, after: Some(&next), may_be_none };
-            if !self.keep_administrator(leaving).await? {
+            if !self.administrators.keep_administrator(leaving).await? {
                 return Ok(None);
             }
-            self.put(self.store.clients(), &found, next).await
+            self.records.put(self.records.store.clients(), &found, next).await
         })
         .await
     }

@@ -1,6 +1,6 @@
 //! Ends many grants: by one write, the epoch of a user or client, wherever that ends no others.
 
-use super::grants::is_of_a_user;
+use super::grants::{Grants, is_of_a_user};
 use crate::{
     domain::{
         client_id::ClientId,
@@ -11,7 +11,7 @@ use crate::{
         permission::Task,
         subject::UserId,
     },
-    service::{Admin, Service, owner_cache::OwnerCache, records::race},
+    service::{Admin, owner_cache::OwnerCache, records::race},
     store::{Store, bulk::do_all},
 };
 
@@ -36,7 +36,7 @@ impl EndedGrants {
     }
 }
 
-impl<S: Store> Service<S> {
+impl<S: Store> Grants<S> {
     /// Counts the active grants that `of` selects: those that [`Self::revoke_grants`] would end.
     ///
     /// # Errors
@@ -161,11 +161,11 @@ impl<S: Store> Service<S> {
     /// `Overloaded`, `Conflict`, `Unavailable`: then the grants may still be alive.
     pub async fn end_all_of_user(&self, id: UserId) -> Result<bool, Error> {
         race(async || {
-            let Some(found) = self.user(id).await? else { return Ok(Some(false)) };
+            let Some(found) = self.records.user(id).await? else { return Ok(Some(false)) };
             let mut user = (*found).clone();
-            user.epoch = Epoch::generate(&*self.entropy);
-            user.update_time = self.now();
-            Ok(self.put(self.store.users(), &found, user).await?.map(|_| true))
+            user.epoch = Epoch::generate(&*self.records.entropy);
+            user.update_time = self.records.now();
+            Ok(self.records.put(self.records.store.users(), &found, user).await?.map(|_| true))
         })
         .await
     }
@@ -176,11 +176,11 @@ impl<S: Store> Service<S> {
     /// As [`Self::end_all_of_user`].
     pub async fn end_all_of_client(&self, id: &ClientId) -> Result<bool, Error> {
         race(async || {
-            let Some(found) = self.client(id).await? else { return Ok(Some(false)) };
+            let Some(found) = self.records.client(id).await? else { return Ok(Some(false)) };
             let mut client = (*found).clone();
-            client.epoch = Epoch::generate(&*self.entropy);
-            client.update_time = self.now();
-            Ok(self.put(self.store.clients(), &found, client).await?.map(|_| true))
+            client.epoch = Epoch::generate(&*self.records.entropy);
+            client.update_time = self.records.now();
+            Ok(self.records.put(self.records.store.clients(), &found, client).await?.map(|_| true))
         })
         .await
     }

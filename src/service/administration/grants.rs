@@ -11,7 +11,11 @@ use crate::{
         page_token::ListId,
         permission::Task,
     },
-    service::{Admin, Page, PageRequest, Service, owner_cache::OwnerCache, records::race},
+    service::{
+        Admin, Page, PageRequest,
+        owner_cache::OwnerCache,
+        records::{Records, race},
+    },
     store::{GrantOwner, ReadError, Record as _, Records as _, Store, Stored},
 };
 
@@ -27,13 +31,24 @@ pub struct ShownGrant {
     pub inactive: Option<InactiveReason>,
 }
 
-impl<S: Store> Service<S> {
+/// Administration of grants.
+pub struct Grants<S> {
+    pub(super) records: Records<S>,
+}
+
+impl<S> Grants<S> {
+    pub(in crate::service) fn new(records: Records<S>) -> Self {
+        Self { records }
+    }
+}
+
+impl<S: Store> Grants<S> {
     /// A grant.
     ///
     /// # Errors
     /// `NotFound`; `AccessDenied` for a client's own to one who sees users alone; `Unavailable`.
     pub async fn get_grant(&self, admin: &Admin, id: GrantId) -> Result<ShownGrant, Error> {
-        let grant = self.grant(id).await?.ok_or(Error::NotFound("grant"))?;
+        let grant = self.records.grant(id).await?.ok_or(Error::NotFound("grant"))?;
         if !speaks_for_a_user(&grant) && !admin.may(Task::ReadClients) {
             return Err(admin.refused());
         }
@@ -93,7 +108,7 @@ impl<S: Store> Service<S> {
     }
 
     async fn end_for(&self, admin: &Admin, id: GrantId) -> Result<(), Error> {
-        let grant = self.grant(id).await?.ok_or(Error::NotFound("grant"))?;
+        let grant = self.records.grant(id).await?.ok_or(Error::NotFound("grant"))?;
         if !speaks_for_a_user(&grant) && !admin.may(Task::Administer) {
             return Err(Error::AccessDenied);
         }
@@ -104,14 +119,14 @@ impl<S: Store> Service<S> {
     /// Ends a grant, if it is there.
     pub(in crate::service) async fn end_grant(&self, id: GrantId) -> Result<bool, Error> {
         race(async || {
-            let Some(grant) = self.grant(id).await? else {
+            let Some(grant) = self.records.grant(id).await? else {
                 return Ok(Some(false));
             };
             if grant.end.is_some() {
                 return Ok(Some(true));
             }
-            let ended = grant.ended(EndCause::Revoked, self.now());
-            let written = self.replace(grant.version(), ended).await?;
+            let ended = grant.ended(EndCause::Revoked, self.records.now());
+            let written = self.records.replace(grant.version(), ended).await?;
             Ok(written.then_some(true))
         })
         .await
@@ -125,11 +140,11 @@ impl<S: Store> Service<S> {
         after: Option<GrantId>,
         limit: usize,
     ) -> Result<(Vec<(GrantId, Option<Stored<Grant>>)>, bool), Error> {
-        let ids = self.read(self.store.grant_ids(&owner(of), after, limit)).await?;
+        let ids = self.records.read(self.records.store.grant_ids(&owner(of), after, limit)).await?;
         let more = ids.len() == limit;
         let mut found = Vec::with_capacity(ids.len());
         for together in ids.chunks(MAX_READ_TOGETHER) {
-            let read = self.store.grants().get_many(together).await;
+            let read = self.records.store.grants().get_many(together).await;
             for (id, grant) in together.iter().zip(read) {
                 let grant = self.readable(*id, grant)?.filter(|grant| of.matches(grant));
                 found.push((*id, grant));
@@ -145,7 +160,10 @@ impl<S: Store> Service<S> {
         grants: &[(GrantId, Option<Stored<Grant>>)],
     ) -> Result<(), Error> {
         let grants = grants.iter().filter_map(|(_, grant)| grant.as_deref());
-        owners.meet(&*self.store, grants).await.map_err(|error| self.read_failed(error))
+        owners
+            .meet(&*self.records.store, grants)
+            .await
+            .map_err(|error| self.records.read_failed(error))
     }
 
     /// A damaged record is nobody's grant: one must not keep the others from being seen and ended.
@@ -160,7 +178,7 @@ impl<S: Store> Service<S> {
                 tracing::error!(grant_id = %id, "the record is damaged");
                 Ok(None)
             }
-            Err(error @ ReadError::Unavailable) => Err(self.read_failed(error)),
+            Err(error @ ReadError::Unavailable) => Err(self.records.read_failed(error)),
         }
     }
 
@@ -171,9 +189,9 @@ impl<S: Store> Service<S> {
         grant: &Grant,
         owners: &mut OwnerCache,
     ) -> Result<Option<InactiveReason>, Error> {
-        let now = self.now();
-        let parties = owners.parties(&*self.store, grant, now).await;
-        let parties = parties.map_err(|error| self.read_failed(error))?;
+        let now = self.records.now();
+        let parties = owners.parties(&*self.records.store, grant, now).await;
+        let parties = parties.map_err(|error| self.records.read_failed(error))?;
         Ok(liveness::check_use(grant, parties, now).err())
     }
 }

@@ -15,8 +15,8 @@ use crate::{
         user::User,
         user_name::{TypedName, UserName},
     },
-    service::{Admin, Page, PageRequest, Service},
-    store::{Pages, Records, Store, Stored, Write, WriteError},
+    service::{Admin, Page, PageRequest, records::Records},
+    store::{Pages, Records as _, Store, Stored, Write, WriteError},
 };
 
 /// Clients, and the failures at each, that are read at a time.
@@ -68,7 +68,19 @@ pub enum ClearLockouts {
     },
 }
 
-impl<S: Store> Service<S> {
+/// Administration of lockouts.
+pub struct Lockouts<S> {
+    records: Records<S>,
+    policy: LockoutPolicy,
+}
+
+impl<S> Lockouts<S> {
+    pub(in crate::service) fn new(records: Records<S>, policy: LockoutPolicy) -> Self {
+        Self { records, policy }
+    }
+}
+
+impl<S: Store> Lockouts<S> {
     /// A page of the lockouts, in no particular order. Those of one user come on one page.
     ///
     /// # Errors
@@ -81,7 +93,7 @@ impl<S: Store> Service<S> {
         request: &PageRequest,
     ) -> Result<Page<Lockout>, Error> {
         if let Some(id) = filter.user {
-            let user = self.user(id).await?.ok_or(Error::NotFound("user"))?;
+            let user = self.records.user(id).await?.ok_or(Error::NotFound("user"))?;
             let at = |lockout: &Lockout| {
                 filter.client.is_none() || lockout.client.as_ref() == filter.client.as_ref()
             };
@@ -89,25 +101,26 @@ impl<S: Store> Service<S> {
             entries.retain(|lockout| at(lockout) && (filter.all || lockout.retry_time.is_some()));
             return Ok(Page { entries, next_token: String::new() });
         }
-        let (now, client) = (self.now(), filter.client.as_ref());
+        let (now, client) = (self.records.now(), filter.client.as_ref());
         let list = ListId::new(
             "lockouts",
             &[client.map_or("", ClientId::as_str), if filter.all { "1" } else { "" }],
         );
         let wanted = |attempts: &Attempts| {
-            let standing = self.lockout.standing(attempts, now);
+            let standing = self.policy.standing(attempts, now);
             let at = attempts.of.as_ref().map(|of| &of.client);
             standing.failures > 0
                 && (filter.all || !standing.wait.is_zero())
                 && (client.is_none() || at == client)
         };
-        let failed = |error| self.read_failed(error);
-        let page = page::records(self.store.attempts(), list, request, wanted, failed).await?;
+        let failed = |error| self.records.read_failed(error);
+        let page =
+            page::records(self.records.store.attempts(), list, request, wanted, failed).await?;
         let mut names = BTreeMap::new();
         let users = page.entries.iter().filter_map(|attempts| attempts.of.as_ref()?.user);
         let users: Vec<UserId> = users.collect();
-        for user in self.store.users().get_many(&users).await {
-            let user = user.map_err(|error| self.read_failed(error))?;
+        for user in self.records.store.users().get_many(&users).await {
+            let user = user.map_err(|error| self.records.read_failed(error))?;
             names.extend(user.map(|user| (user.id, user.name.clone())));
         }
         let shown = |attempts: &Stored<Attempts>| {
@@ -129,9 +142,9 @@ impl<S: Store> Service<S> {
     }
 
     async fn lockouts_of(&self, user: &User) -> Result<Vec<Lockout>, Error> {
-        let (now, mut lockouts) = (self.now(), Vec::new());
-        let found = failures(&*self.store, &user.name, None).await;
-        for (client, attempts) in found.map_err(|error| self.write_failed(error))? {
+        let (now, mut lockouts) = (self.records.now(), Vec::new());
+        let found = failures(&*self.records.store, &user.name, None).await;
+        for (client, attempts) in found.map_err(|error| self.records.write_failed(error))? {
             let lockout = Lockout {
                 client: Some(client),
                 user: Some(user.id),
@@ -144,7 +157,7 @@ impl<S: Store> Service<S> {
     }
 
     fn shown(&self, attempts: &Attempts, now: Timestamp) -> Lockout {
-        let standing = self.lockout.standing(attempts, now);
+        let standing = self.policy.standing(attempts, now);
         Lockout {
             id: attempts.id,
             client: attempts.of.as_ref().map(|of| of.client.clone()),
@@ -172,14 +185,14 @@ impl<S: Store> Service<S> {
     }
 
     async fn clear_one(&self, id: AttemptsId) -> Result<u64, Error> {
-        let found = self.read(self.store.attempts().get(&id)).await?;
+        let found = self.records.read(self.records.store.attempts().get(&id)).await?;
         let found = found.ok_or(Error::NotFound("lockout"))?;
-        let cleared = clear(&*self.store, found).await;
-        cleared.map(|()| 1).map_err(|error| self.write_failed(error))
+        let cleared = clear(&*self.records.store, found).await;
+        cleared.map(|()| 1).map_err(|error| self.records.write_failed(error))
     }
 
     async fn clear_user(&self, id: UserId, client: Option<&ClientId>) -> Result<u64, Error> {
-        let user = self.user(id).await?.ok_or(Error::NotFound("user"))?;
+        let user = self.records.user(id).await?.ok_or(Error::NotFound("user"))?;
         self.reset_failures(&user.name, client).await
     }
 
@@ -189,8 +202,8 @@ impl<S: Store> Service<S> {
         name: &UserName,
         client: Option<&ClientId>,
     ) -> Result<u64, Error> {
-        let forgotten = reset_failures(&*self.store, name, client).await;
-        forgotten.map_err(|error| self.write_failed(error))
+        let forgotten = reset_failures(&*self.records.store, name, client).await;
+        forgotten.map_err(|error| self.records.write_failed(error))
     }
 }
 

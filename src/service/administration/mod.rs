@@ -10,5 +10,6 @@ pub(super) mod end_all;
 pub(super) mod grants;
 pub(super) mod lockouts;
 pub(super) mod new_password;
+pub(super) mod new_secret;
 pub(super) mod page;
 pub(super) mod users;

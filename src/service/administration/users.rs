@@ -1,24 +1,33 @@
 //! Administers users: creates, shows, lists, changes, disables and deletes them.
 
-use std::fmt::Display;
+use std::{fmt::Display, sync::Arc};
 
-use super::{new_password::prepared, page};
+use super::{
+    lockouts::Lockouts,
+    new_password::{check_new_password, prepared},
+    page,
+};
 use crate::{
     domain::{
         error::Error,
         invalid::Invalid,
         page_token::ListId,
+        password_rules::PasswordRules,
         secret::Secret,
         subject::UserId,
         user::{PasswordHash, User},
         user_name::{TypedName, UserName},
         user_patch::{OldGrants, UserPatch},
     },
-    service::{Admin, Page, PageRequest, Service, records::race},
+    service::{
+        Admin, Page, PageRequest,
+        hashing::hash_pool::HashPool,
+        records::{Records, race},
+    },
     store::{Records as _, Store, Stored, Version, Write},
 };
 
-/// Request of [`Service::create_user`].
+/// Request of [`Users::create_user`].
 #[derive(Clone, Debug)]
 pub struct CreateUser {
     /// The login name.
@@ -38,7 +47,7 @@ pub enum UserKey {
     Name(TypedName),
 }
 
-/// Request of [`Service::update_user`].
+/// Request of [`Users::update_user`].
 #[derive(Clone, Debug)]
 pub struct UpdateUser {
     /// The user.
@@ -74,7 +83,27 @@ impl UserFilter {
     }
 }
 
-impl<S: Store> Service<S> {
+/// Administration of users.
+pub struct Users<S> {
+    records: Records<S>,
+    hashes: Arc<HashPool>,
+    /// Rules for new passwords.
+    rules: PasswordRules,
+    lockouts: Arc<Lockouts<S>>,
+}
+
+impl<S> Users<S> {
+    pub(in crate::service) fn new(
+        records: Records<S>,
+        hashes: Arc<HashPool>,
+        rules: PasswordRules,
+        lockouts: Arc<Lockouts<S>>,
+    ) -> Self {
+        Self { records, hashes, rules, lockouts }
+    }
+}
+
+impl<S: Store> Users<S> {
     /// Creates a user, for whom failed logins of that name do not count. Answers once that is durable.
     ///
     /// # Errors
@@ -101,11 +130,11 @@ impl<S: Store> Service<S> {
             None => PasswordHash::none(),
         };
         // Failures of a name that nobody had are no failures of this user's.
-        self.reset_failures(&name, None).await?;
-        let now = self.now();
-        let blank = User::new(name, password, &*self.entropy, now);
-        let user = blank.edited(&request.patch, &*self.entropy, now);
-        self.insert(self.store.users(), user, "user").await
+        self.lockouts.reset_failures(&name, None).await?;
+        let now = self.records.now();
+        let blank = User::new(name, password, &*self.records.entropy, now);
+        let user = blank.edited(&request.patch, &*self.records.entropy, now);
+        self.records.insert(self.records.store.users(), user, "user").await
     }
 
     /// A user.
@@ -115,7 +144,9 @@ impl<S: Store> Service<S> {
     pub async fn get_user(&self, _: &Admin, key: &UserKey) -> Result<Stored<User>, Error> {
         match key {
             UserKey::Id(id) => self.existing_user(*id).await,
-            UserKey::Name(name) => self.user_named(name).await?.ok_or(Error::NotFound("user")),
+            UserKey::Name(name) => {
+                self.records.user_named(name).await?.ok_or(Error::NotFound("user"))
+            }
         }
     }
 
@@ -130,8 +161,8 @@ impl<S: Store> Service<S> {
         request: &PageRequest,
     ) -> Result<Page<Stored<User>>, Error> {
         let wanted = |user: &User| filter.keeps(user);
-        let failed = |error| self.read_failed(error);
-        page::records(self.store.users(), filter.list(), request, wanted, failed).await
+        let failed = |error| self.records.read_failed(error);
+        page::records(self.records.store.users(), filter.list(), request, wanted, failed).await
     }
 
     /// Changes a user.
@@ -159,7 +190,7 @@ impl<S: Store> Service<S> {
         if let Some(Ok(name)) = request.name.as_ref().map(TypedName::name)
             && self.existing_user(request.id).await?.name != *name
         {
-            self.reset_failures(name, None).await?;
+            self.lockouts.reset_failures(name, None).await?;
         }
         self.patch_user(request.id, request.expected, &patch).await
     }
@@ -190,11 +221,12 @@ impl<S: Store> Service<S> {
         // Before the password costs a hash.
         let name = self.existing_user(id).await?.name.clone();
         let hash = self.hash_new_password(admin, &name, password).await?;
-        let next =
-            |user: &User| user.with_password(hash.clone(), grants, &*self.entropy, self.now());
+        let next = |user: &User| {
+            user.with_password(hash.clone(), grants, &*self.records.entropy, self.records.now())
+        };
         let changed = self.change_user(id, None, next).await?;
         // After the write: who guessed meanwhile guessed at the old one.
-        self.reset_failures(&changed.name, None).await?;
+        self.lockouts.reset_failures(&changed.name, None).await?;
         Ok(changed)
     }
 
@@ -218,7 +250,7 @@ impl<S: Store> Service<S> {
 
     async fn let_in(&self, id: UserId) -> Result<Stored<User>, Error> {
         let enabled = self.patch_user(id, None, &UserPatch::disabled(false)).await?;
-        self.reset_failures(&enabled.name, None).await?;
+        self.lockouts.reset_failures(&enabled.name, None).await?;
         Ok(enabled)
     }
 
@@ -229,28 +261,16 @@ impl<S: Store> Service<S> {
     pub async fn delete_user(&self, admin: &Admin, id: UserId) -> Result<(), Error> {
         let deleted = race(async || {
             let found = self.existing_user(id).await?;
-            let written = self.store.users().write(Write::Delete(found.version(), id)).await;
-            self.won(written.map(drop)).map(|won| won.then_some(()))
+            let written =
+                self.records.store.users().write(Write::Delete(found.version(), id)).await;
+            self.records.won(written.map(drop)).map(|won| won.then_some(()))
         })
         .await;
         admin.noted("delete user", Some(&id), deleted)
     }
 
     async fn existing_user(&self, id: UserId) -> Result<Stored<User>, Error> {
-        self.user(id).await?.ok_or(Error::NotFound("user"))
-    }
-
-    /// The user whom somebody means by a name. Takes as long for a user that there is not.
-    pub(in crate::service) async fn user_named(
-        &self,
-        name: &TypedName,
-    ) -> Result<Option<Stored<User>>, Error> {
-        let mut found = None;
-        for reading in name.readings() {
-            let user = self.read(self.store.user_by_name(reading)).await?;
-            found = found.or(user);
-        }
-        Ok(found)
+        self.records.user(id).await?.ok_or(Error::NotFound("user"))
     }
 
     /// # Errors
@@ -260,7 +280,7 @@ impl<S: Store> Service<S> {
         name: &TypedName,
         owner: Option<UserId>,
     ) -> Result<(), Error> {
-        match self.user_named(name).await? {
+        match self.records.user_named(name).await? {
             Some(user) if Some(user.id) != owner => Err(Error::AlreadyExists("user")),
             Some(_) | None => Ok(()),
         }
@@ -277,7 +297,7 @@ impl<S: Store> Service<S> {
         owner: Option<UserId>,
     ) -> Result<(), Error> {
         for identity in patch.identities.iter().flatten() {
-            let holders = self.read(self.store.users_by_identity(identity)).await?;
+            let holders = self.records.read(self.records.store.users_by_identity(identity)).await?;
             if holders.iter().any(|holder| Some(holder.id) != owner) {
                 return Err(Error::AlreadyExists("identity"));
             }
@@ -291,7 +311,7 @@ impl<S: Store> Service<S> {
         name: &UserName,
         password: &Secret,
     ) -> Result<PasswordHash, Error> {
-        self.check_new_password(name, password)?;
+        check_new_password(self.rules, name, password)?;
         let password = prepared("password", password)?;
         Ok(PasswordHash(self.hashes.hash_for(admin.account(), password).await?))
     }
@@ -302,7 +322,7 @@ impl<S: Store> Service<S> {
         expected: Option<Version>,
         patch: &UserPatch,
     ) -> Result<Stored<User>, Error> {
-        let next = |user: &User| user.edited(patch, &*self.entropy, self.now());
+        let next = |user: &User| user.edited(patch, &*self.records.entropy, self.records.now());
         self.change_user(id, expected, next).await
     }
 
@@ -327,7 +347,7 @@ impl<S: Store> Service<S> {
                 let name = TypedName::new(next.name.as_str());
                 self.name_is_free(&name, Some(id)).await?;
             }
-            self.put(self.store.users(), &found, next).await
+            self.records.put(self.records.store.users(), &found, next).await
         })
         .await
     }

@@ -10,19 +10,44 @@
 pub(super) mod audit_line;
 pub(super) mod stranger_audit;
 
-use self::audit_line::{AuditSubject, Event, Line, Outcome};
-#[cfg(doc)]
-use self::stranger_audit::StrangerAudit;
-use super::{Caller, Credentials, Service};
+use std::sync::Arc;
+
+use self::{
+    audit_line::{AuditSubject, Event, Line, Outcome},
+    stranger_audit::StrangerAudit,
+};
+use super::{Caller, Credentials, metrics::ServiceMetrics, records::Records};
 use crate::{
     domain::{cause::Cause, client::ClientType, client_id::ClientId, error::Error, grant::Origin},
     store::{Records as _, Store},
 };
 
-impl<S: Store> Service<S> {
+/// Writer of the audit, which also counts the refusals.
+pub struct Audit<S> {
+    records: Records<S>,
+    metrics: Arc<ServiceMetrics>,
+    strangers: Arc<StrangerAudit>,
+}
+
+impl<S> Audit<S> {
+    pub(super) const fn new(
+        records: Records<S>,
+        metrics: Arc<ServiceMetrics>,
+        strangers: Arc<StrangerAudit>,
+    ) -> Self {
+        Self { records, metrics, strangers }
+    }
+
+    /// Returns the metrics, whose refusals are those of the audit.
+    pub(super) fn metrics(&self) -> &ServiceMetrics {
+        &self.metrics
+    }
+}
+
+impl<S: Store> Audit<S> {
     /// Writes one event of a caller's. Anybody can be a public client: of what comes to nothing there,
     /// some is [summed up](StrangerAudit).
-    pub(super) fn audit(
+    pub(super) fn write(
         &self,
         event: Event,
         caller: &Caller,
@@ -38,7 +63,7 @@ impl<S: Store> Service<S> {
         };
         let stranger = caller.client().client_type == ClientType::Public;
         if stranger && matches!(outcome, Outcome::Refused(_) | Outcome::Nothing) {
-            self.strangers.write(&line, self.now());
+            self.strangers.write(&line, self.records.now());
         } else {
             line.write();
         }
@@ -50,7 +75,7 @@ impl<S: Store> Service<S> {
             return;
         }
         if let Some(id) = concerned.grant_id
-            && let Ok(Some(grant)) = self.grant(id).await
+            && let Ok(Some(grant)) = self.records.grant(id).await
         {
             concerned.grant(&grant);
         }
@@ -62,46 +87,11 @@ impl<S: Store> Service<S> {
         self.strangers.sum_up();
     }
 
-    /// [`Self::authenticate_client`], with failures in the audit. `origin` is asked for then only.
+    /// Writes that an authentication failed, and hands its result on. `origin` is asked for then only.
     ///
     /// # Errors
-    /// As there.
-    pub async fn audited_client(
-        &self,
-        credentials: &Credentials,
-        origin: impl FnOnce() -> Origin + Send,
-    ) -> Result<Caller, Error> {
-        let authenticated = self.authenticate_client(credentials).await;
-        self.audit_authentication(credentials, origin, authenticated).await
-    }
-
-    /// [`Self::authenticate_caller`], with failures in the audit. `origin` is asked for then only.
-    ///
-    /// # Errors
-    /// As there.
-    pub async fn audited_caller(
-        &self,
-        credentials: &Credentials,
-        origin: impl FnOnce() -> Origin + Send,
-    ) -> Result<Caller, Error> {
-        let authenticated = self.authenticate_caller(credentials).await;
-        self.audit_authentication(credentials, origin, authenticated).await
-    }
-
-    /// [`Self::authenticate_administrator`], with failures in the audit. `origin` is asked for then only.
-    ///
-    /// # Errors
-    /// As there.
-    pub async fn audited_administrator(
-        &self,
-        credentials: &Credentials,
-        origin: impl FnOnce() -> Origin + Send,
-    ) -> Result<Caller, Error> {
-        let authenticated = self.authenticate_administrator(credentials).await;
-        self.audit_authentication(credentials, origin, authenticated).await
-    }
-
-    async fn audit_authentication(
+    /// Those of `authenticated`.
+    pub(super) async fn audit_authentication(
         &self,
         credentials: &Credentials,
         origin: impl FnOnce() -> Origin + Send,
@@ -115,9 +105,11 @@ impl<S: Store> Service<S> {
         let named = readings.into_iter().find_map(|id| ClientId::parse(id).ok());
         let known = match (&named, &error) {
             // The store has just been waited for in vain: the caller is not to wait for it again.
-            (Some(id), Error::Unavailable { .. }) => self.store.clients().cached(id),
+            (Some(id), Error::Unavailable { .. }) => self.records.store.clients().cached(id),
             // A record that cannot be read now is unknown. The time does not show which clients there are.
-            (Some(id), _) => self.read(self.store.clients().get_stored(id)).await.ok().flatten(),
+            (Some(id), _) => {
+                self.records.read(self.records.store.clients().get_stored(id)).await.ok().flatten()
+            }
             (None, _) => None,
         };
         let client_id = known.as_ref().map(|client| &client.id);
@@ -125,7 +117,7 @@ impl<S: Store> Service<S> {
         self.metrics.audited(&outcome);
         let origin = origin();
         let line = Line { client_id, ..Line::new(Event::Authenticate, &outcome, &origin) };
-        self.strangers.write(&line, self.now());
+        self.strangers.write(&line, self.records.now());
         Err(error)
     }
 }

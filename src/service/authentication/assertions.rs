@@ -3,9 +3,14 @@
 //! No limit of guesses is kept for them: a signature is nothing that can be guessed, and checking one costs
 //! about a ten-thousandth of what a chosen secret costs.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
-use super::{decoy::Decoy, listed::Listed, listing::Listing};
+use super::{
+    decoy::Decoy,
+    listed::Listed,
+    listing::{Listing, Listings},
+    trusted_issuers::TrustedIssuers,
+};
 use crate::{
     domain::{
         algorithm::Algorithm,
@@ -21,7 +26,7 @@ use crate::{
         used_assertion::{AssertionId, UsedAssertion},
     },
     jose::{KeySet, SignedToken},
-    service::{Caller, Service, caller::Assertion},
+    service::{Caller, caller::Assertion, records::Records},
     store::{Records as _, Store, Stored, Write, WriteError},
 };
 
@@ -29,7 +34,24 @@ use crate::{
 const OWN: Validity =
     Validity { clock_skew: Duration::from_secs(30), max_lifetime: Duration::from_secs(5 * 60) };
 
-impl<S: Store> Service<S> {
+/// Check of signed assertions.
+pub(in crate::service) struct Assertions<S> {
+    records: Records<S>,
+    listings: Arc<Listings<S>>,
+    issuers: Arc<TrustedIssuers>,
+}
+
+impl<S> Assertions<S> {
+    pub(in crate::service) fn new(
+        records: Records<S>,
+        listings: Arc<Listings<S>>,
+        issuers: Arc<TrustedIssuers>,
+    ) -> Self {
+        Self { records, listings, issuers }
+    }
+}
+
+impl<S: Store> Assertions<S> {
     /// The client that an assertion is of: the one that has signed it, or the one that lists the identity
     /// that a trusted issuer vouches for.
     pub(in crate::service) async fn by_assertion(
@@ -52,13 +74,13 @@ impl<S: Store> Service<S> {
         token: &SignedToken<'_>,
     ) -> Result<Caller, Error> {
         let id = ClientId::parse(claimed).ok();
-        let kept = id.as_ref().and_then(|id| self.store.clients().cached(id));
+        let kept = id.as_ref().and_then(|id| self.records.store.clients().cached(id));
         let from_memory = kept.as_deref().map(|kept| self.own_claims(Some(kept), token));
         if let (Some(kept), Some(Ok(claims))) = (&kept, &from_memory) {
             return self.used_once(kept.clone(), claims).await;
         }
         let current = match &id {
-            Some(id) => self.read(self.store.clients().get_stored(id)).await?,
+            Some(id) => self.records.read(self.records.store.clients().get_stored(id)).await?,
             None => None,
         };
         // Another process may have given it a key, or enabled it, since it was read.
@@ -80,7 +102,7 @@ impl<S: Store> Service<S> {
         client: Option<&Client>,
         token: &SignedToken<'_>,
     ) -> Result<Claims, Cause> {
-        let now = self.now();
+        let now = self.records.now();
         let keys = client.filter(|client| !client.disabled).and_then(|client| keys(client, now));
         let verified = match &keys {
             Some(keys) => token.verify(keys, &Algorithm::ALL),
@@ -113,10 +135,10 @@ impl<S: Store> Service<S> {
         let end = claims.expire_time.ok_or(UNREADABLE)?;
         let id = AssertionId::of(&client.id, jti);
         let used = UsedAssertion { id, expire_time: end.after(OWN.clock_skew) };
-        match self.store.assertions().write(Write::Insert(used)).await {
+        match self.records.store.assertions().write(Write::Insert(used)).await {
             Ok(_) => Ok(Caller::new(client)),
             Err(WriteError::Conflict) => Err(Error::InvalidClient(Cause::ReplayedAssertion)),
-            Err(error) => Err(self.write_failed(error)),
+            Err(error) => Err(self.records.write_failed(error)),
         }
     }
 
@@ -124,13 +146,13 @@ impl<S: Store> Service<S> {
     /// only one. The issuer is asked last: nothing that jeton refuses by itself is shown to anybody.
     async fn by_identity(&self, shown: &Assertion) -> Result<Caller, Error> {
         let named = shown.client_id.as_deref();
-        let asserted = self.issuers.verify(&shown.text, self.now()).await?;
+        let asserted = self.issuers.verify(&shown.text, self.records.now()).await?;
         let lists = |client: &Client| !client.disabled && holds(client, &asserted);
         let subject = Listed::Subject(asserted.issuer.clone(), asserted.subject.as_str().into());
         let listing = Listing { shown: vec![subject], what: "identity" };
         let found = match named.map(|named| ClientId::parse(named).ok()) {
-            None => self.only_listing(&listing, lists).await?,
-            Some(Some(id)) => self.client_that(&id, lists).await?,
+            None => self.listings.only_listing(&listing, lists).await?,
+            Some(Some(id)) => self.records.client_that(&id, lists).await?,
             Some(None) => None,
         };
         match found {
@@ -149,10 +171,10 @@ impl<S: Store> Service<S> {
         asserted: &Asserted,
         named: Option<&str>,
     ) -> Result<Cause, Error> {
-        let ids = self.listing(listing).await?;
+        let ids = self.listings.listing(listing).await?;
         let mut cause = Cause::WrongIdentity;
         for id in ids.iter().filter(|id| named.is_none_or(|named| named == id.as_str())) {
-            let Some(client) = self.client(id).await? else { continue };
+            let Some(client) = self.records.client(id).await? else { continue };
             if client.disabled && holds(&client, asserted) {
                 return Ok(Cause::DisabledClient);
             }

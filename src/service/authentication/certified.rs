@@ -1,21 +1,24 @@
 //! Authenticates clients by their certificates (RFC 8705 §2).
 
-use super::{listed::Listed, listing::Listing};
+use super::{
+    listed::Listed,
+    listing::{Listing, Listings},
+};
 use crate::{
     domain::{
         cause::Cause, certificate::CertificateIdentity, client::Client, client_id::ClientId,
         error::Error,
     },
-    service::{Caller, Service},
+    service::Caller,
     store::Store,
 };
 
 const WRONG_CERTIFICATE: Error = Error::InvalidClient(Cause::WrongCertificate);
 
-impl<S: Store> Service<S> {
+impl<S: Store> Listings<S> {
     /// The client whose certificate it is: of those that list it the one that the request names
     /// (RFC 8705 §2).
-    pub(in crate::service) async fn certified(
+    pub(super) async fn certified(
         &self,
         certificate: &[CertificateIdentity],
         named: &[String],
@@ -31,22 +34,10 @@ impl<S: Store> Service<S> {
             return only.map(Caller::new).ok_or(WRONG_CERTIFICATE);
         }
         for client_id in named.iter().filter_map(|id| ClientId::parse(id).ok()) {
-            if let Some(client) = self.client_that(&client_id, lists).await? {
+            if let Some(client) = self.records.client_that(&client_id, lists).await? {
                 return Ok(Caller::new(client));
             }
         }
         Err(WRONG_CERTIFICATE)
-    }
-
-    /// A public client authenticates by its name alone, with or without a certificate.
-    pub(in crate::service) async fn certified_or_public(
-        &self,
-        certificate: &[CertificateIdentity],
-        named: &[String],
-    ) -> Result<Caller, Error> {
-        if let Ok(Some(public)) = self.public_client(named).await {
-            return Ok(public);
-        }
-        self.certified(certificate, named).await
     }
 }

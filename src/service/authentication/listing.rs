@@ -2,10 +2,10 @@
 
 use std::collections::BTreeSet;
 
-use super::listed::Listed;
+use super::listed::{Listed, ListedIndex};
 use crate::{
     domain::{client::Client, client_id::ClientId, error::Error},
-    service::Service,
+    service::records::Records,
     store::{Store, Stored},
 };
 
@@ -17,14 +17,26 @@ pub(in crate::service) struct Listing {
     pub(in crate::service) what: &'static str,
 }
 
-impl<S: Store> Service<S> {
+/// Clients by what they list.
+pub(in crate::service) struct Listings<S> {
+    pub(super) records: Records<S>,
+    pub(super) index: ListedIndex,
+}
+
+impl<S> Listings<S> {
+    pub(in crate::service) fn new(records: Records<S>) -> Self {
+        Self { records, index: ListedIndex::default() }
+    }
+}
+
+impl<S: Store> Listings<S> {
     /// The clients that list what was shown, disabled ones among them.
     pub(in crate::service) async fn listing(
         &self,
         listing: &Listing,
     ) -> Result<BTreeSet<ClientId>, Error> {
-        let ids = self.listed.listing(&*self.store, &listing.shown).await;
-        ids.map_err(|error| self.read_failed(error))
+        let ids = self.index.listing(&*self.records.store, &listing.shown).await;
+        ids.map_err(|error| self.records.read_failed(error))
     }
 
     /// The client that `lists` what was shown, where the request names none; `None` when there is none, or
@@ -36,7 +48,7 @@ impl<S: Store> Service<S> {
     ) -> Result<Option<Stored<Client>>, Error> {
         let mut found: Option<Stored<Client>> = None;
         for id in self.listing(listing).await? {
-            let Some(client) = self.client_that(&id, &lists).await? else { continue };
+            let Some(client) = self.records.client_that(&id, &lists).await? else { continue };
             if let Some(first) = &found {
                 let (first, second, what) = (&first.id, &client.id, listing.what);
                 tracing::warn!(

@@ -5,7 +5,10 @@ use std::sync::Arc;
 
 use tracing::Instrument as _;
 
-use super::verified::Claim;
+use super::{
+    hash_pool::HashPool,
+    verified::{Claim, VerifiedSecrets},
+};
 use crate::{
     domain::{
         client::Client,
@@ -15,7 +18,7 @@ use crate::{
         typed_secret::Reading,
         user::{PasswordHash, User},
     },
-    service::Service,
+    service::records::Records,
     store::{Records as _, Store, Stored, Write, WriteError},
 };
 
@@ -27,13 +30,30 @@ pub(in crate::service) struct Shown {
     pub(in crate::service) reading: Reading,
 }
 
-impl<S: Store> Service<S> {
+/// Renewal of hashes, behind the calls that show their texts.
+pub(in crate::service) struct Rehash<S> {
+    records: Records<S>,
+    hashes: Arc<HashPool>,
+    verified: Arc<VerifiedSecrets>,
+}
+
+impl<S> Rehash<S> {
+    pub(in crate::service) fn new(
+        records: Records<S>,
+        hashes: Arc<HashPool>,
+        verified: Arc<VerifiedSecrets>,
+    ) -> Self {
+        Self { records, hashes, verified }
+    }
+}
+
+impl<S: Store> Rehash<S> {
     /// Sees to it that the password that has just been verified is hashed as it would be today, in text
     /// and cost. Nobody waits for it and nothing depends on it: what fails is tried again at the next
     /// login. Neither the user's epoch moves nor anything else of the record.
     pub(in crate::service) fn renew_password(&self, user: &Stored<User>, reading: Reading) {
         let Some(password) = self.to_hash(&user.password.0, reading) else { return };
-        let (store, hashes) = (Arc::clone(&self.store), Arc::clone(&self.hashes));
+        let (store, hashes) = (Arc::clone(&self.records.store), Arc::clone(&self.hashes));
         let user = user.clone();
         let renewal = async move {
             let renewed = match hashes.hash(password).await {
@@ -57,9 +77,9 @@ impl<S: Store> Service<S> {
     ) {
         let Shown { secret, reading } = shown;
         let Some(text) = self.to_hash(phc, reading) else { return };
-        let (store, hashes) = (Arc::clone(&self.store), Arc::clone(&self.hashes));
+        let (store, hashes) = (Arc::clone(&self.records.store), Arc::clone(&self.hashes));
         let (verified, old) = (Arc::clone(&self.verified), StoredSecret::Chosen(phc.into()));
-        let (client, now) = (client.clone(), self.now());
+        let (client, now) = (client.clone(), self.records.now());
         let renewal = async move {
             let hash = match hashes.hash(text).await {
                 Ok(hash) => hash,

@@ -5,16 +5,20 @@ use std::{
     time::{Duration, SystemTime, UNIX_EPOCH},
 };
 
+use super::introspect::IntrospectionService;
 use crate::{
     bearer::{
-        AncestorGrant, Bearer, Claims, Denial, Introspector, NotGood, NotPassed, PeerCertificate,
-        Requirement, RouteFault,
+        AncestorGrant, Bearer, Claims, Denial, Gate, Introspector, NotGood, NotPassed,
+        PeerCertificate, Requirement, RouteFault,
     },
     domain::{
         client::IntrospectReach, client_id::ClientId, delegation::Ancestor, error::Error,
         secret::Secret, time::Timestamp, token::TokenKind,
     },
-    service::{ActiveToken, Caller, Introspect, Introspection, Service},
+    service::{
+        ActiveToken, Caller, Introspect, Introspection,
+        authentication::authenticate::Authentication,
+    },
     store::Store,
 };
 
@@ -28,7 +32,24 @@ impl From<&Error> for Denial {
     }
 }
 
-impl<S: Store> Service<S> {
+/// Decisions on requests with bearer tokens, for proxies.
+pub struct Checks<S> {
+    authentication: Arc<Authentication<S>>,
+    introspection: Arc<IntrospectionService<S>>,
+    gate: Gate,
+}
+
+impl<S> Checks<S> {
+    pub(in crate::service) fn new(
+        authentication: Arc<Authentication<S>>,
+        introspection: Arc<IntrospectionService<S>>,
+        gate: Gate,
+    ) -> Self {
+        Self { authentication, introspection, gate }
+    }
+}
+
+impl<S: Store> Checks<S> {
     /// Decides on a request with these values of `Authorization`, on a route that its operator has given
     /// these settings: see [`Requirement::of_route`]. `peer` is what the visitor has shown to the proxy. `caller` is the proxy's client; it must be one that
     /// may introspect tokens for the route's audience.
@@ -46,7 +67,7 @@ impl<S: Store> Service<S> {
             let reached = reaches(caller, requirement.audience());
             reached.then_some(requirement).ok_or(RouteFault::ForeignAudience)
         });
-        let tokens = Tokens { service: self, caller };
+        let tokens = Tokens { introspection: &self.introspection, caller };
         let client_id = caller.id().as_str();
         self.gate.decide(client_id, &tokens, requirement, authorizations, peer).await
     }
@@ -62,7 +83,7 @@ impl<S: Store> Service<S> {
         authorizations: impl Iterator<Item = &'v [u8]>,
         peer: impl FnOnce() -> Option<PeerCertificate> + Send,
     ) -> Result<Bearer, NotPassed> {
-        match self.named_by_settings(client).await {
+        match self.authentication.named_by_settings(client).await {
             Ok(caller) => self.check(&caller, route, authorizations, peer).await,
             Err(Error::InvalidClient(_)) => {
                 let reason = "there is no such client, or it is public or disabled";
@@ -84,7 +105,7 @@ fn reaches(caller: &Caller, audience: Option<&str>) -> bool {
 
 /// The access tokens of this process's store, as far as a caller may see them.
 struct Tokens<'s, S> {
-    service: &'s Service<S>,
+    introspection: &'s IntrospectionService<S>,
     caller: &'s Caller,
 }
 
@@ -92,7 +113,7 @@ impl<S: Store> Introspector for Tokens<'_, S> {
     async fn claims(&self, token: &str) -> Result<Arc<Claims>, NotGood> {
         let token = Secret::new(token.to_owned());
         let asked = Introspect { token, expected_kind: TokenKind::Access };
-        match self.service.introspect(self.caller, &asked).await {
+        match self.introspection.introspect(self.caller, &asked).await {
             Ok(Introspection::Active(active)) => Ok(Arc::new(claims(&active))),
             Ok(Introspection::Inactive(_)) => Err(NotGood::Inactive),
             Err(error) => {

@@ -1,5 +1,6 @@
 //! The whole story of a token or a grant, for administrators.
 
+use super::introspect::IntrospectionService;
 use crate::{
     domain::{
         cause::Cause, client::Client, error::Error, grant_id::GrantId, judge::judge,
@@ -7,7 +8,7 @@ use crate::{
         secret::Secret, time::Timestamp, token::TokenKind, user::User,
     },
     service::{
-        Admin, Service,
+        Admin,
         administration::grants::{ShownGrant, speaks_for_a_user},
         token_records::TokenRecords,
     },
@@ -63,7 +64,7 @@ impl Explanation {
     }
 }
 
-impl<S: Store> Service<S> {
+impl<S: Store> IntrospectionService<S> {
     /// Explains a token or a grant. Nothing changes by it: a refresh token that is explained is not used.
     ///
     /// # Errors
@@ -83,13 +84,13 @@ impl<S: Store> Service<S> {
         match what {
             Explain::Grant(id) => {
                 let records = self.records_of(*id).await?.ok_or(Error::NotFound("grant"))?;
-                let now = self.now();
+                let now = self.records.now();
                 let why = liveness::check_use(&records.grant, records.parties(now), now).err();
                 let cause = why.map(|reason| reason.cause(&records.grant, records.parties(now)));
                 Ok(self.explanation(cause, None, records))
             }
             Explain::Token(text) if text.is_empty() => Err(Error::missing("token")),
-            Explain::Token(text) => match self.presented(text) {
+            Explain::Token(text) => match self.signer.presented(text) {
                 Some(token) => self.explain_token(&token).await,
                 None => Ok(Explanation::of_token(Cause::Garbage, None)),
             },
@@ -125,7 +126,7 @@ impl<S: Store> Service<S> {
                 TokenKind::Refresh => generation.refresh.as_ref().map(|slot| slot.expire_time),
             };
         }
-        let now = self.now();
+        let now = self.records.now();
         let judged = judge(grant, token, records.parties(now), &self.policy, now);
         let cause = judged.err().map(|reason| {
             if reason != liveness::InactiveReason::Unknown {
@@ -141,8 +142,8 @@ impl<S: Store> Service<S> {
 
     /// Returns the records of a grant, for any caller.
     async fn records_of(&self, id: GrantId) -> Result<Option<TokenRecords>, Error> {
-        match self.grant(id).await? {
-            Some(grant) => self.records_with(grant).await.map(Some),
+        match self.records.grant(id).await? {
+            Some(grant) => self.lookup.records_with(grant).await.map(Some),
             None => Ok(None),
         }
     }
@@ -153,7 +154,7 @@ impl<S: Store> Service<S> {
         token: Option<ExplainedToken>,
         records: TokenRecords,
     ) -> Explanation {
-        let now = self.now();
+        let now = self.records.now();
         let inactive = liveness::check_use(&records.grant, records.parties(now), now).err();
         let TokenRecords { grant, client, user, .. } = records;
         Explanation { cause, token, grant: Some(ShownGrant { grant, inactive }), client, user }

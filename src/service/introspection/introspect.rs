@@ -1,6 +1,6 @@
 //! Introspects tokens (RFC 7662): the call this service exists for.
 
-use std::{ptr, time::Duration};
+use std::{ptr, sync::Arc, time::Duration};
 
 use futures_util::future::try_join_all;
 
@@ -14,6 +14,7 @@ use crate::{
         grant_id::GrantId,
         judge::judge,
         liveness::InactiveReason,
+        policy::RotationPolicy,
         presented_token::{PresentedToken, TokenText},
         scopes::Scopes,
         secret::Secret,
@@ -22,19 +23,30 @@ use crate::{
         user::User,
     },
     service::{
-        Caller, Service,
+        Caller,
         administration::grants::MAX_READ_TOGETHER,
+        fair_queue::FairQueue,
         holder::{Account, Holder},
+        keys::Keys,
+        look_up::TokenLookup,
         owner_cache::OwnerCache,
+        records::Records,
+        signing::signed_tokens::TokenSigner,
         token_records::TokenRecords,
+        upkeep::last_used::LastUseQueue,
     },
     store::{Records as _, Sequence, Store},
 };
 
+/// Look-ups of many tokens at once that are under way at a time, of 64 tokens each. More wait.
+const MOST_LOOK_UPS: usize = 8;
+/// Limit of waiting ones.
+const MOST_WAITING: usize = 4_096;
+
 /// For how long a caller may keep an active answer, unless the token ends before.
 const CACHE_TTL: Duration = Duration::from_secs(60);
 
-/// Request of [`Service::introspect`].
+/// Request of [`IntrospectionService::introspect`].
 #[derive(Clone, Debug)]
 pub struct Introspect {
     /// The token that somebody presented to the caller.
@@ -106,7 +118,40 @@ impl ActiveToken {
     }
 }
 
-impl<S: Store> Service<S> {
+/// Introspection of tokens.
+pub struct IntrospectionService<S> {
+    pub(super) records: Records<S>,
+    pub(super) keys: Arc<Keys<S>>,
+    pub(super) lookup: Arc<TokenLookup<S>>,
+    pub(super) signer: Arc<TokenSigner>,
+    pub(super) policy: RotationPolicy,
+    pub(super) last_used: Arc<LastUseQueue>,
+    /// Look-ups of many tokens at once.
+    pub(super) look_ups: Arc<FairQueue>,
+}
+
+impl<S> IntrospectionService<S> {
+    pub(in crate::service) fn new(
+        records: Records<S>,
+        keys: Arc<Keys<S>>,
+        lookup: Arc<TokenLookup<S>>,
+        signer: Arc<TokenSigner>,
+        policy: RotationPolicy,
+        last_used: Arc<LastUseQueue>,
+    ) -> Self {
+        Self {
+            records,
+            keys,
+            lookup,
+            signer,
+            policy,
+            last_used,
+            look_ups: FairQueue::new(MOST_LOOK_UPS, MOST_WAITING),
+        }
+    }
+}
+
+impl<S: Store> IntrospectionService<S> {
     /// Returns whether a token is active, and its content.
     ///
     /// # Errors
@@ -116,7 +161,7 @@ impl<S: Store> Service<S> {
         caller: &Caller,
         request: &Introspect,
     ) -> Result<Introspection, Error> {
-        match self.presented(&request.token) {
+        match self.signer.presented(&request.token) {
             Some(token) => self.introspect_token(caller, &token, request.expected_kind).await,
             None => Ok(told(caller, InactiveReason::Unknown)),
         }
@@ -133,7 +178,7 @@ impl<S: Store> Service<S> {
         caller: &Caller,
         tokens: impl ExactSizeIterator<Item = Option<TokenText>>,
     ) -> Result<Vec<Introspection>, Error> {
-        let (now, tokens) = (self.now(), self.all_presented(tokens).await);
+        let (now, tokens) = (self.records.now(), self.signer.all_presented(tokens).await);
         let (mut found, mut unknown) = (Vec::with_capacity(tokens.len()), Vec::new());
         for (at, token) in tokens.into_iter().enumerate() {
             let active = match &token {
@@ -164,19 +209,19 @@ impl<S: Store> Service<S> {
         tokens: &[(usize, PresentedToken)],
     ) -> Result<Vec<(usize, Introspection)>, Error> {
         let named =
-            try_join_all(tokens.iter().map(|(_, token)| self.may_name_grant(token))).await?;
+            try_join_all(tokens.iter().map(|(_, token)| self.lookup.may_name_grant(token))).await?;
         let named = tokens.iter().zip(named).filter_map(|(token, named)| named.then_some(token));
         let named: Vec<&(usize, PresentedToken)> = named.collect();
         let ids: Vec<GrantId> = named.iter().map(|(_, token)| token.grant_id()).collect();
-        let failed = |error| self.read_failed(error);
-        let grants = self.store.grants().get_many(&ids).await.into_iter();
+        let failed = |error| self.records.read_failed(error);
+        let grants = self.records.store.grants().get_many(&ids).await.into_iter();
         let grants: Vec<_> = grants.collect::<Result<_, _>>().map_err(failed)?;
         let mut owners = OwnerCache::default();
         owners
-            .meet(&*self.store, grants.iter().flatten().map(|grant| &**grant))
+            .meet(&*self.records.store, grants.iter().flatten().map(|grant| &**grant))
             .await
             .map_err(failed)?;
-        let now = self.now();
+        let now = self.records.now();
         let judged = named.into_iter().zip(grants).filter_map(|((at, token), grant)| {
             let grant = grant?;
             let records = owners.records(grant);
@@ -200,7 +245,7 @@ impl<S: Store> Service<S> {
             Some(Introspection::Active(active)) => Some(&active.records),
             Some(Introspection::Inactive(_)) | None => None,
         };
-        let kept = self.cached_records(token, known)?;
+        let kept = self.lookup.cached_records(token, known)?;
         self.judged(caller, token, TokenKind::Access, kept, now).ok().map(Introspection::Active)
     }
 
@@ -210,15 +255,15 @@ impl<S: Store> Service<S> {
         token: &PresentedToken,
         expected_kind: TokenKind,
     ) -> Result<Introspection, Error> {
-        if let Some(kept) = self.cached_records(token, None)
-            && let Ok(active) = self.judged(caller, token, expected_kind, kept, self.now())
+        if let Some(kept) = self.lookup.cached_records(token, None)
+            && let Ok(active) = self.judged(caller, token, expected_kind, kept, self.records.now())
         {
             return Ok(Introspection::Active(active));
         }
-        let Some(records) = self.token_records(token).await? else {
+        let Some(records) = self.lookup.token_records(token).await? else {
             return Ok(told(caller, InactiveReason::Unknown));
         };
-        let judged = self.judged(caller, token, expected_kind, records, self.now());
+        let judged = self.judged(caller, token, expected_kind, records, self.records.now());
         Ok(judged.map_or_else(|reason| told(caller, reason), Introspection::Active))
     }
 

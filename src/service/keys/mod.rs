@@ -5,14 +5,20 @@ pub(super) mod key_use;
 
 use std::sync::Arc;
 
+use arc_swap::{ArcSwap, Guard};
 use thiserror::Error;
 
-use super::{KeyNamed, KeySearch, Service};
+use self::key_use::RetiringKeys;
+use super::{
+    KeyNamed, KeySearch, audit::stranger_audit::StrangerAudit, records::Records,
+    upkeep::horizon::Horizon,
+};
 use crate::{
     domain::{
         error::Error,
         grant_id::GrantId,
         key_ring::{KeyId, KeyRing, ServerKey},
+        presented_token::PresentedToken,
         time::Timestamp,
     },
     store::{ReadError, Store, WriteError},
@@ -42,10 +48,37 @@ pub enum RingChangeError {
     Write(#[from] WriteError),
 }
 
-impl<S: Store> Service<S> {
+/// The server keys in use.
+pub struct Keys<S> {
+    records: Records<S>,
+    ring: ArcSwap<KeyRing>,
+    retiring: RetiringKeys,
+    horizon: Arc<Horizon>,
+    /// Rations the complaints about tokens of keys that the ring lacks.
+    strangers: Arc<StrangerAudit>,
+}
+
+impl<S> Keys<S> {
+    pub(super) fn new(
+        records: Records<S>,
+        ring: KeyRing,
+        horizon: Arc<Horizon>,
+        strangers: Arc<StrangerAudit>,
+    ) -> Self {
+        let (ring, retiring) = (ArcSwap::from_pointee(ring), RetiringKeys::default());
+        Self { records, ring, retiring, horizon, strangers }
+    }
+}
+
+impl<S: Store> Keys<S> {
+    /// Returns the ring in use. Whoever holds it can still write what its keys made.
+    pub(super) fn load(&self) -> Guard<Arc<KeyRing>> {
+        self.ring.load()
+    }
+
     /// The names of the keys in use, the active one first.
     pub fn key_ids(&self) -> Vec<KeyId> {
-        self.keys.load().ids().collect()
+        self.ring.load().ids().collect()
     }
 
     /// Returns the keys that records of the store can name. Tokens of keys that the ring lacks are
@@ -54,17 +87,17 @@ impl<S: Store> Service<S> {
     /// # Errors
     /// If the store cannot be read.
     pub async fn named_keys(&self) -> Result<Vec<KeyId>, ReadError> {
-        self.store.key_ids().await
+        self.records.store.key_ids().await
     }
 
-    /// Notes what is wrong with the ring on disk, for [`Self::status`].
+    /// Notes what is wrong with the ring on disk, for the status of the server.
     pub fn set_key_ring_fault(&self, fault: Option<String>) {
-        self.key_use.set_fault(fault);
+        self.retiring.set_fault(fault);
     }
 
     /// Returns the fault of the ring on disk, if there is one.
     pub(super) fn key_ring_fault(&self) -> Option<String> {
-        self.key_use.fault()
+        self.retiring.fault()
     }
 
     /// Uses another ring from now on. Its active key is noted in the store, durably, before the
@@ -74,23 +107,23 @@ impl<S: Store> Service<S> {
     /// # Errors
     /// See [`RingChangeError`].
     pub async fn use_keys(&self, ring: KeyRing) -> Result<(), RingChangeError> {
-        let mut searches = self.key_use.searches.lock().await;
-        let lost = lost(&self.keys.load(), &ring);
+        let mut searches = self.retiring.searches.lock().await;
+        let lost = lost(&self.ring.load(), &ring);
         for key in &lost {
             self.refuse_if_named(key.id()).await?;
         }
         let active = ring.active().id();
-        self.store.add_key_id(active).await?;
+        self.records.store.add_key_id(active).await?;
         searches.clear();
         if lost.is_empty() {
-            self.key_use.retire(self.keys.swap(Arc::new(ring)));
+            self.retiring.retire(self.ring.swap(Arc::new(ring)));
             return Ok(());
         }
         // Requests under way may yet write what names a lost key, if it was the active one. They
         // and their retries are served until the last of them is through; then all are looked at.
         let both = KeyRing::new(ring.active().clone(), all(&ring).chain(lost.iter().cloned()));
-        self.key_use.retire(self.keys.swap(Arc::new(both)));
-        if !self.key_use.drained().await {
+        self.retiring.retire(self.ring.swap(Arc::new(both)));
+        if !self.retiring.drained().await {
             return Err(RingChangeError::Draining);
         }
         self.settle(active).await?;
@@ -98,9 +131,9 @@ impl<S: Store> Service<S> {
             self.refuse_if_named(key.id()).await?;
         }
         for key in &lost {
-            self.store.remove_key_id(key.id()).await?;
+            self.records.store.remove_key_id(key.id()).await?;
         }
-        self.key_use.retire(self.keys.swap(Arc::new(ring)));
+        self.retiring.retire(self.ring.swap(Arc::new(ring)));
         Ok(())
     }
 
@@ -111,34 +144,59 @@ impl<S: Store> Service<S> {
     /// `Unavailable` if the store cannot be read.
     pub async fn is_key_in_use(&self, id: KeyId) -> Result<bool, Error> {
         // Another search can take long.
-        let Ok(mut searches) = self.key_use.searches.try_lock() else { return Ok(true) };
-        let active = self.keys.load().active().id();
-        if id == active || !self.key_use.is_drained() {
+        let Ok(mut searches) = self.retiring.searches.try_lock() else { return Ok(true) };
+        let active = self.ring.load().active().id();
+        if id == active || !self.retiring.is_drained() {
             return Ok(true);
         }
         if !searches.contains_key(&id) {
-            self.settle(active).await.map_err(|error| self.write_failed(error))?;
+            self.settle(active).await.map_err(|error| self.records.write_failed(error))?;
         }
         let search = searches.entry(id).or_insert_with(|| KeySearch::new(id));
-        let named = search.advance(&*self.store, PAGES, self.spent_by()).await;
-        let named = named.map_err(|error| self.read_failed(error))?;
+        let named = search.advance(&*self.records.store, PAGES, self.spent_by()).await;
+        let named = named.map_err(|error| self.records.read_failed(error))?;
         Ok(named != KeyNamed::ByNobody)
+    }
+
+    /// The server key that `token` names: `None` when no key of ours ever had that name, and for a signed
+    /// token, which names none.
+    ///
+    /// # Errors
+    /// `Unavailable` when records name the key and this ring lacks it: the token may be good.
+    pub(super) async fn key_of<'a>(
+        &self,
+        keys: &'a KeyRing,
+        token: &PresentedToken,
+    ) -> Result<Option<&'a ServerKey>, Error> {
+        let Some(key_id) = token.key_id() else { return Ok(None) };
+        let key = keys.get(key_id);
+        if key.is_some() {
+            return Ok(key);
+        }
+        let named = self.records.read(self.records.store.key_ids()).await?;
+        if named.contains(&key_id) {
+            if self.strangers.may_tell() {
+                tracing::error!(%key_id, "a token names a key that the ring lacks");
+            }
+            return Err(Error::UNAVAILABLE);
+        }
+        Ok(None)
     }
 
     /// Waits until every write that was queued before is visible: the store takes them in order,
     /// those too whose callers have gone away.
     async fn settle(&self, active: KeyId) -> Result<(), WriteError> {
-        self.store.add_key_id(active).await
+        self.records.store.add_key_id(active).await
     }
 
     /// Grants that expired before it are over for good: a corrected clock does not revive them. In
     /// the first hour of the process there are none.
     fn spent_by(&self) -> Timestamp {
-        self.horizon.look(&*self.clock).unwrap_or_default()
+        self.horizon.look(&*self.records.clock).unwrap_or_default()
     }
 
     async fn refuse_if_named(&self, id: KeyId) -> Result<(), RingChangeError> {
-        match KeySearch::new(id).finish(&*self.store, self.spent_by()).await? {
+        match KeySearch::new(id).finish(&*self.records.store, self.spent_by()).await? {
             Some(grant) => Err(RingChangeError::Missing { id, grant }),
             None => Ok(()),
         }

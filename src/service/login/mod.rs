@@ -7,12 +7,13 @@ use std::{net::IpAddr, sync::Arc, time::Duration};
 use tokio::time::{Instant, sleep};
 
 use super::{
-    HashPool, Service,
+    HashPool,
     audit::audit_line::AuditSubject,
-    hashing::hash_pool::HashPermit,
+    hashing::{hash_pool::HashPermit, rehash::Rehash},
     holder::{Account, Holder},
-    records::MAX_RACES,
-    turns::Presence,
+    metrics::ServiceMetrics,
+    records::{MAX_RACES, Records},
+    turns::{Presence, Turns},
 };
 use crate::{
     domain::{
@@ -43,7 +44,30 @@ pub(super) struct Login<'a> {
     pub(super) address: Option<IpAddr>,
 }
 
-impl<S: Store> Service<S> {
+/// Logins of users by their passwords.
+pub(super) struct Logins<S> {
+    records: Records<S>,
+    hashes: Arc<HashPool>,
+    rehash: Arc<Rehash<S>>,
+    /// Turns at each name.
+    turns: Arc<Turns>,
+    policy: LockoutPolicy,
+    metrics: Arc<ServiceMetrics>,
+}
+
+impl<S> Logins<S> {
+    pub(super) fn new(
+        records: Records<S>,
+        hashes: Arc<HashPool>,
+        rehash: Arc<Rehash<S>>,
+        policy: LockoutPolicy,
+        metrics: Arc<ServiceMetrics>,
+    ) -> Self {
+        Self { records, hashes, rehash, turns: Arc::default(), policy, metrics }
+    }
+}
+
+impl<S: Store> Logins<S> {
     /// Returns the user of a name and password. An unknown name takes as long as a wrong password
     /// and is counted and locked out like one; the answer to a disabled user is the same.
     ///
@@ -81,15 +105,15 @@ impl<S: Store> Service<S> {
         let until = Instant::now() + self.hashes.max_wait();
         let (user, reading) = loop {
             let (turn, seat) = self.turn(id, account, concerned).await?;
-            let user = self.user_named(&name).await?;
+            let user = self.records.user_named(&name).await?;
             if let Some(user) = &user {
                 concerned.user(user.id);
             }
             let guess = PasswordCheck {
-                store: Arc::clone(&self.store),
+                store: Arc::clone(&self.records.store),
                 hashes: Arc::clone(&self.hashes),
-                clock: Arc::clone(&self.clock),
-                policy: self.lockout,
+                clock: Arc::clone(&self.records.clock),
+                policy: self.policy,
                 id,
                 of: AttemptsOf {
                     client: client.id.clone(),
@@ -102,7 +126,7 @@ impl<S: Store> Service<S> {
             // A caller that goes away does not take the failure with it, nor its line in the audit.
             queued::note();
             let checked = tokio::spawn(guess.check(seat)).await.map_err(|_| Error::UNAVAILABLE)?;
-            match checked.map_err(|error| self.write_failed(error))? {
+            match checked.map_err(|error| self.records.write_failed(error))? {
                 Checked::Right(reading) => {
                     break user.map(|user| (user, reading)).ok_or(Cause::UnknownUser);
                 }
@@ -113,7 +137,7 @@ impl<S: Store> Service<S> {
             }
         }
         .map_err(Error::InvalidGrant)?;
-        self.renew_password(&user, reading);
+        self.rehash.renew_password(&user, reading);
         Ok(user)
     }
 
@@ -133,12 +157,12 @@ impl<S: Store> Service<S> {
         account: Account,
         concerned: &mut AuditSubject,
     ) -> Result<(Presence, HashPermit), Error> {
-        let mut turn = self.login_turns.join(account.party, Holder::name(id))?;
+        let mut turn = self.turns.join(account.party, Holder::name(id))?;
         let coming = async {
             loop {
                 turn.look();
-                let attempts = self.read(self.store.attempts().get(&id)).await?;
-                match self.lockout.judge(attempts.as_deref(), self.now()) {
+                let attempts = self.records.read(self.records.store.attempts().get(&id)).await?;
+                match self.policy.judge(attempts.as_deref(), self.records.now()) {
                     Verdict::Wait(retry_after) => {
                         let of = attempts.as_ref().and_then(|attempts| attempts.of.as_ref());
                         if let Some(user) = of.and_then(|of| of.user) {

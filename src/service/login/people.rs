@@ -3,7 +3,7 @@
 //! No limit of guesses is kept for them, and a lockout after wrong passwords does not concern them: a
 //! signature cannot be guessed, and a stranger who guesses passwords keeps nobody out.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use tokio::time::sleep;
 
@@ -22,7 +22,10 @@ use crate::{
         user_patch::UserPatch,
     },
     service::{
-        Service, audit::audit_line::AuditSubject, authentication::trusted_issuers::ProvenPerson,
+        administration::{lockouts::Lockouts, users::Users},
+        audit::audit_line::AuditSubject,
+        authentication::trusted_issuers::{ProvenPerson, TrustedIssuers},
+        records::Records,
     },
     store::{Records as _, Store, Stored, Write, WriteError},
 };
@@ -34,7 +37,26 @@ const MOST_TRIES: usize = 64;
 /// The pause between two of them: some commits.
 const LOOK_AGAIN: Duration = Duration::from_millis(20);
 
-impl<S: Store> Service<S> {
+/// Logins of people by ID tokens.
+pub(in crate::service) struct People<S> {
+    records: Records<S>,
+    issuers: Arc<TrustedIssuers>,
+    users: Arc<Users<S>>,
+    lockouts: Arc<Lockouts<S>>,
+}
+
+impl<S> People<S> {
+    pub(in crate::service) fn new(
+        records: Records<S>,
+        issuers: Arc<TrustedIssuers>,
+        users: Arc<Users<S>>,
+        lockouts: Arc<Lockouts<S>>,
+    ) -> Self {
+        Self { records, issuers, users, lockouts }
+    }
+}
+
+impl<S: Store> People<S> {
     /// The user whom an ID token is for: the one that lists its issuer and subject, or a new one. The
     /// token is used up by it, and attributes and permissions follow its claims.
     ///
@@ -50,7 +72,7 @@ impl<S: Store> Service<S> {
         if id_token.is_empty() {
             return Err(Error::missing("assertion"));
         }
-        let proven = self.issuers.verify_person(id_token, &client.id, self.now()).await?;
+        let proven = self.issuers.verify_person(id_token, &client.id, self.records.now()).await?;
         let ProvenPerson { person, token } = proven;
         let user = self.user_of(&person, token, concerned).await?;
         concerned.user(user.id);
@@ -102,7 +124,7 @@ impl<S: Store> Service<S> {
 
     /// The user that lists an identity. Two who do are none.
     async fn linked_user(&self, identity: &UserIdentity) -> Result<Option<Stored<User>>, Error> {
-        let mut users = self.read(self.store.users_by_identity(identity)).await?;
+        let mut users = self.records.read(self.records.store.users_by_identity(identity)).await?;
         if let [one, other, ..] = &users[..] {
             tracing::error!(issuer = %identity.issuer, %one.id, %other.id, "two users list an identity");
             return Err(Error::InvalidGrant(Cause::WrongIdentity));
@@ -113,10 +135,10 @@ impl<S: Store> Service<S> {
     /// Takes the ID token, if no request before has shown it.
     async fn use_up(&self, id: AssertionId, person: &Person) -> Result<(), Error> {
         let used = UsedAssertion { id, expire_time: person.expire_time };
-        match self.store.assertions().write(Write::Insert(used)).await {
+        match self.records.store.assertions().write(Write::Insert(used)).await {
             Ok(_) => Ok(()),
             Err(WriteError::Conflict) => Err(Error::InvalidGrant(Cause::ReplayedAssertion)),
-            Err(error) => Err(self.write_failed(error)),
+            Err(error) => Err(self.records.write_failed(error)),
         }
     }
 
@@ -132,13 +154,13 @@ impl<S: Store> Service<S> {
                 next.vouched = person.vouched_after(user.vouched.as_ref());
             }
             let changed = next.vouched != user.vouched;
-            let mut next = next.edited(&patch, &*self.entropy, self.now());
+            let mut next = next.edited(&patch, &*self.records.entropy, self.records.now());
             if changed {
-                next.update_time = self.now();
+                next.update_time = self.records.now();
             }
             next
         };
-        let changed = self.change_user(user.id, None, next).await;
+        let changed = self.users.change_user(user.id, None, next).await;
         if let Err(Error::NotFound(_)) = changed {
             return Err(Error::InvalidGrant(Cause::DeletedUser));
         }
@@ -152,7 +174,7 @@ impl<S: Store> Service<S> {
         }
         let typed = TypedName::new(person.name.as_deref().ok_or(UNUSABLE)?);
         let name = typed.name().map_err(|_| UNUSABLE)?.clone();
-        match self.name_is_free(&typed, None).await {
+        match self.users.name_is_free(&typed, None).await {
             Err(Error::AlreadyExists(_)) => Err(NAME_TAKEN),
             Ok(()) => Ok(name),
             Err(error) => Err(error),
@@ -165,8 +187,9 @@ impl<S: Store> Service<S> {
     /// `AlreadyExists` when the name was taken meanwhile.
     async fn welcome(&self, name: UserName, person: &Person) -> Result<Stored<User>, Error> {
         // Failures of a name that nobody had are no failures of this user's.
-        self.reset_failures(&name, None).await?;
-        let blank = User::new(name, PasswordHash::none(), &*self.entropy, self.now());
+        self.lockouts.reset_failures(&name, None).await?;
+        let blank =
+            User::new(name, PasswordHash::none(), &*self.records.entropy, self.records.now());
         let attributes = attributes(person, &blank)?;
         let user = User {
             identities: vec![person.identity.clone()],
@@ -174,7 +197,7 @@ impl<S: Store> Service<S> {
             attributes,
             ..blank
         };
-        let user = self.insert(self.store.users(), user, "user").await?;
+        let user = self.records.insert(self.records.store.users(), user, "user").await?;
         let issuer = &person.identity.issuer;
         tracing::info!(user_id = %user.id, %issuer, "a user was created at the first login");
         Ok(user)

@@ -7,7 +7,7 @@ use serde::Serialize;
 use serde_json::{Map, Value};
 use tokio::task::yield_now;
 
-use super::signature_pool::Signer;
+use super::{Signing, signature_pool::Signer};
 use crate::{
     domain::{
         act_claim::ActClaim,
@@ -20,11 +20,11 @@ use crate::{
         presented_token::{JwtId, PresentedToken, TokenText},
         secret::Secret,
         subject::Subject,
+        time::Clock,
         user::User,
     },
     jose::{self, SigningKey, Unsigned},
-    service::{Caller, Service, Tokens},
-    store::Store,
+    service::{Caller, audit::stranger_audit::StrangerAudit},
 };
 
 /// `typ` of an answer to introspection (RFC 9701 §5).
@@ -70,7 +70,22 @@ struct OwnClaims {
     user_epoch: Option<String>,
 }
 
-impl<S: Store> Service<S> {
+/// Signer and reader of access tokens.
+pub struct TokenSigner {
+    signing: Arc<Signing>,
+    strangers: Arc<StrangerAudit>,
+    clock: Arc<dyn Clock>,
+}
+
+impl TokenSigner {
+    pub(in crate::service) fn new(
+        signing: Arc<Signing>,
+        strangers: Arc<StrangerAudit>,
+        clock: Arc<dyn Clock>,
+    ) -> Self {
+        Self { signing, strangers, clock }
+    }
+
     /// Returns the signer of the next access token of a grant; `None` for an opaque one. `client` is the
     /// record by which that is decided.
     ///
@@ -85,7 +100,7 @@ impl<S: Store> Service<S> {
         if !signs {
             return Ok(None);
         }
-        let key = self.signing.load().active(self.now()).cloned();
+        let key = self.signing.load().active(self.clock.now()).cloned();
         self.signer(caller, client, key).await.map(Some)
     }
 
@@ -166,19 +181,18 @@ impl<S: Store> Service<S> {
         signer.unsigned(jose::ACCESS_TYPE, &claims)
     }
 
-    /// Puts the signed access token into an answer, whose record is durable.
+    /// Signs the access token of an answer, whose record is durable, if one is due.
     ///
     /// # Errors
     /// `Unavailable` if it cannot be signed.
     pub(in crate::service) async fn sign(
         &self,
         due: Option<(Signer, Unsigned)>,
-        tokens: Tokens,
-    ) -> Result<Tokens, Error> {
-        let Some((signer, unsigned)) = due else { return Ok(tokens) };
+    ) -> Result<Option<Secret>, Error> {
+        let Some((signer, unsigned)) = due else { return Ok(None) };
         let access_token = self.signing.pool.sign(signer, unsigned).await?;
         self.signing.note_signed();
-        Ok(Tokens { access_token, ..tokens })
+        Ok(Some(access_token))
     }
 
     /// Signs the claims of an introspection for `caller` (RFC 9701).
@@ -190,7 +204,7 @@ impl<S: Store> Service<S> {
         caller: &Caller,
         claims: &impl Serialize,
     ) -> Result<Secret, Error> {
-        let key = self.signing.load().active(self.now()).cloned();
+        let key = self.signing.load().active(self.clock.now()).cloned();
         let signer = self.signer(caller, caller.client(), key).await?;
         let unsigned = signer.unsigned(INTROSPECTION_TYPE, claims);
         self.signing.pool.sign(signer, unsigned).await

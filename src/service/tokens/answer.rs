@@ -43,4 +43,11 @@ impl Tokens {
             exchanged: grant.delegation.is_some(),
         }
     }
+    /// The same with the signed access token, if there is one.
+    pub(super) fn signed(self, signed: Option<Secret>) -> Self {
+        match signed {
+            Some(access_token) => Self { access_token, ..self },
+            None => self,
+        }
+    }
 }

@@ -1,6 +1,8 @@
 //! Exchanges tokens (RFC 8693): judges the token of a user that a client was shown, and notes on the grants
 //! that it came of who holds what comes of it.
 
+use std::sync::Arc;
+
 use crate::{
     domain::{
         confirmation::may_show,
@@ -9,15 +11,19 @@ use crate::{
         grant::Grant,
         grant_id::GrantId,
         judge::judge,
+        policy::RotationPolicy,
         scopes::Scopes,
         secret::Secret,
         subject::Subject,
         token::TokenKind,
     },
     service::{
-        Caller, Service,
-        records::race,
+        Caller,
+        look_up::TokenLookup,
+        records::{Records, race},
+        signing::signed_tokens::TokenSigner,
         token_records::{TokenRecords, ancestors},
+        upkeep::last_used::LastUseQueue,
     },
     store::Store,
 };
@@ -84,7 +90,28 @@ pub(in crate::service) struct SubjectToken {
     pub(in crate::service) exchanged: Exchanged,
 }
 
-impl<S: Store> Service<S> {
+/// Exchanges of tokens.
+pub(in crate::service) struct Exchanges<S> {
+    records: Records<S>,
+    lookup: Arc<TokenLookup<S>>,
+    signer: Arc<TokenSigner>,
+    policy: RotationPolicy,
+    last_used: Arc<LastUseQueue>,
+}
+
+impl<S> Exchanges<S> {
+    pub(in crate::service) fn new(
+        records: Records<S>,
+        lookup: Arc<TokenLookup<S>>,
+        signer: Arc<TokenSigner>,
+        policy: RotationPolicy,
+        last_used: Arc<LastUseQueue>,
+    ) -> Self {
+        Self { records, lookup, signer, policy, last_used }
+    }
+}
+
+impl<S: Store> Exchanges<S> {
     /// Judges the tokens of an exchange by the store, not by memory.
     ///
     /// # Errors
@@ -101,11 +128,11 @@ impl<S: Store> Service<S> {
         if shown.subject_token.is_empty() {
             return Err(Error::missing("subject_token"));
         }
-        let token = self.presented(&shown.subject_token);
+        let token = self.signer.presented(&shown.subject_token);
         let token = token.filter(|token| token.kind() == TokenKind::Access);
         let token = token.ok_or(BAD_SUBJECT_TOKEN)?;
-        let records = self.token_records(&token).await?.ok_or(BAD_SUBJECT_TOKEN)?;
-        let now = self.now();
+        let records = self.lookup.token_records(&token).await?.ok_or(BAD_SUBJECT_TOKEN)?;
+        let now = self.records.now();
         let judged = judge(&records.grant, &token, records.parties(now), &self.policy, now);
         let (Ok(subject_token), Some(holder)) = (judged, records.client.as_deref()) else {
             return Err(BAD_SUBJECT_TOKEN);
@@ -119,11 +146,11 @@ impl<S: Store> Service<S> {
 
     /// Checks that an actor token is the caller's own, also the certificate that it is bound to: the caller has authenticated, and acts for nobody else.
     async fn check_actor(&self, caller: &Caller, actor_token: &Secret) -> Result<(), Error> {
-        let token = self.presented(actor_token);
+        let token = self.signer.presented(actor_token);
         let token = token.filter(|token| token.kind() == TokenKind::Access);
         let token = token.ok_or(BAD_ACTOR_TOKEN)?;
-        let records = self.token_records(&token).await?.ok_or(BAD_ACTOR_TOKEN)?;
-        let (grant, now) = (&*records.grant, self.now());
+        let records = self.lookup.token_records(&token).await?.ok_or(BAD_ACTOR_TOKEN)?;
+        let (grant, now) = (&*records.grant, self.records.now());
         let active = judge(grant, &token, records.parties(now), &self.policy, now).is_ok();
         let own = grant.client_id == *caller.id() && grant.subject == Subject::Client;
         let held = may_show(grant.confirmation_of(token.generation()), caller.certificate());
@@ -146,11 +173,11 @@ impl<S: Store> Service<S> {
 
     async fn note_delegate(&self, ancestor: GrantId, made: &Grant) -> Result<(), Error> {
         race(async || {
-            let grant = self.grant(ancestor).await?.ok_or(BAD_SUBJECT_TOKEN)?;
+            let grant = self.records.grant(ancestor).await?.ok_or(BAD_SUBJECT_TOKEN)?;
             match grant.delegated_to(made)? {
                 None => Ok(Some(())),
                 Some(next) => {
-                    let written = self.replace(grant.version(), next).await?;
+                    let written = self.records.replace(grant.version(), next).await?;
                     Ok(written.then_some(()))
                 }
             }

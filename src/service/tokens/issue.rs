@@ -1,8 +1,14 @@
 //! Issues tokens: authenticates client and user, makes a grant, stores it, answers its first pair.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
-use super::exchange::{SubjectToken, TokenExchange};
+use super::minting::HeavyClient;
+use super::{
+    elapsed::Elapsed,
+    exchange::{Exchanges, SubjectToken, TokenExchange},
+    limit::GrantLimits,
+    minting::TokenRates,
+};
 use crate::{
     domain::{
         access_format::AccessTokenFormat,
@@ -13,6 +19,7 @@ use crate::{
         grant_type::GrantType,
         issue::{self, IssueRequest, Issued, check_grant_type},
         liveness::{ClientAndUser, Lineage},
+        policy::RotationPolicy,
         scopes::Scopes,
         secret::Secret,
         subject::Subject,
@@ -21,16 +28,22 @@ use crate::{
     jose::Unsigned,
     metrics,
     service::{
-        Caller, Service, Tokens,
-        audit::audit_line::{AuditSubject, Event, Outcome},
-        login::Login,
-        records::race,
-        signing::signature_pool::Signer,
+        Caller, Tokens,
+        audit::{
+            Audit,
+            audit_line::{AuditSubject, Event, Outcome},
+        },
+        keys::Keys,
+        login::{Login, Logins, people::People},
+        look_up::TokenLookup,
+        metrics::ServiceMetrics,
+        records::{Records, race},
+        signing::{signature_pool::Signer, signed_tokens::TokenSigner},
     },
     store::{Records as _, Store, Write},
 };
 
-/// Request of [`Service::issue`].
+/// Request of [`TokenService::issue`].
 #[derive(Clone, Debug)]
 pub struct Issue {
     /// Subject of the tokens.
@@ -85,7 +98,32 @@ struct Made {
     unsigned: Option<Unsigned>,
 }
 
-impl<S: Store> Service<S> {
+/// Tokens of clients: issued, refreshed, revoked.
+pub struct TokenService<S> {
+    pub(in crate::service) records: Records<S>,
+    pub(in crate::service) keys: Arc<Keys<S>>,
+    pub(in crate::service) lookup: Arc<TokenLookup<S>>,
+    pub(in crate::service) signer: Arc<TokenSigner>,
+    pub(in crate::service) logins: Logins<S>,
+    pub(in crate::service) people: People<S>,
+    pub(in crate::service) exchanges: Exchanges<S>,
+    pub(in crate::service) limits: GrantLimits<S>,
+    pub(in crate::service) policy: RotationPolicy,
+    /// Clients that ask for many tokens.
+    pub(in crate::service) minting: TokenRates,
+    /// Age of generations, whatever the clock says meanwhile.
+    pub(in crate::service) elapsed: Elapsed,
+    pub(in crate::service) audit: Arc<Audit<S>>,
+    pub(in crate::service) metrics: Arc<ServiceMetrics>,
+}
+
+impl<S: Store> TokenService<S> {
+    /// The clients that ask for tokens for themselves much faster than those expire: those with more
+    /// than 100 live ones, the most first, at most 20.
+    pub fn minting_clients(&self) -> Vec<HeavyClient> {
+        self.minting.clients(self.records.clock.age())
+    }
+
     /// Issues the first pair of a new grant. Answers once the grant is durable.
     ///
     /// # Errors
@@ -100,13 +138,13 @@ impl<S: Store> Service<S> {
         call.end(metrics::Outcome::of(&issued));
         if let (Ok(tokens), GrantType::ClientCredentials) = (&issued, grant_type) {
             let length = caller.client().lifetimes.access;
-            self.minting.issued(caller.id(), length, tokens.expires_in, self.clock.age());
+            self.minting.issued(caller.id(), length, tokens.expires_in, self.records.clock.age());
         }
         let outcome = match &issued {
             Ok(_) => Outcome::Done,
             Err(error) => Outcome::Refused(error.clone()),
         };
-        self.audit(Event::Issue, caller, &origin, &concerned, &outcome);
+        self.audit.write(Event::Issue, caller, &origin, &concerned, &outcome);
         issued
     }
 
@@ -136,15 +174,15 @@ impl<S: Store> Service<S> {
         let user = match request.grant {
             IssueGrant::ClientCredentials => None,
             IssueGrant::JwtBearer { assertion } => {
-                Some(self.vouched_user(client, &assertion, concerned).await?)
+                Some(self.people.vouched_user(client, &assertion, concerned).await?)
             }
             IssueGrant::Password { username, password } => {
                 let address = asked.origin.peer.as_deref().and_then(|peer| peer.parse().ok());
                 let login = Login { username: &username, password: &password, address };
-                Some(self.log_in(client, login, concerned).await?)
+                Some(self.logins.log_in(client, login, concerned).await?)
             }
             IssueGrant::TokenExchange(shown) => {
-                let found = self.subject_token(caller, &shown, &asked.scopes).await?;
+                let found = self.exchanges.subject_token(caller, &shown, &asked.scopes).await?;
                 let SubjectToken { records, exchanged } = found;
                 asked.exchanged = Some(exchanged);
                 // That of the login, whatever became of the user meanwhile.
@@ -157,10 +195,10 @@ impl<S: Store> Service<S> {
         }
         concerned.subject(&asked.subject, &client.id);
         let signs = client.access_token_format == AccessTokenFormat::Jwt;
-        let signer = self.next_signer(caller, client, signs).await?;
+        let signer = self.signer.next_signer(caller, client, signs).await?;
         asked.signed_by = signer.as_ref().map(Signer::key_id);
         let made = self.make_grant(caller, user.as_deref(), &asked, signer.as_ref()).await?;
-        let tokens = self.sign(signer.zip(made.unsigned), made.tokens).await?;
+        let tokens = made.tokens.signed(self.signer.sign(signer.zip(made.unsigned)).await?);
         concerned.named(tokens.grant_id);
         Ok(tokens)
     }
@@ -173,35 +211,41 @@ impl<S: Store> Service<S> {
         signer: Option<&Signer>,
     ) -> Result<Made, Error> {
         let client = caller.client();
-        let (keys, now) = (self.keys.load(), self.now());
-        let id = request.grant_id(client, now, &*self.entropy);
+        let (keys, now) = (self.keys.load(), self.records.now());
+        let id = request.grant_id(client, now, &*self.records.entropy);
         let parties = ClientAndUser { client: Some(client), user, lineage: Lineage::Alive };
         race(async || {
             let found = match request.request_id {
-                Some(_) => self.grant(id).await?,
+                Some(_) => self.records.grant(id).await?,
                 None => None,
             };
             // A repeat makes no further grant.
             if let (Some(user), None) = (user, &found) {
-                self.make_room(client, user, request.exchanged.is_some()).await?;
+                self.limits.make_room(client, user, request.exchanged.is_some()).await?;
             }
             let key = keys.active();
             let Issued { grant, pair } = match &found {
-                None => issue::issue(id, request, client, key, &*self.entropy, now),
-                Some(found) => {
-                    issue::reissue(found, request, parties, client, key, &*self.entropy, now)?
-                }
+                None => issue::issue(id, request, client, key, &*self.records.entropy, now),
+                Some(found) => issue::reissue(
+                    found,
+                    request,
+                    parties,
+                    client,
+                    key,
+                    &*self.records.entropy,
+                    now,
+                )?,
             };
-            self.note_delegates(&grant).await?;
+            self.exchanges.note_delegates(&grant).await?;
             let tokens = Tokens::new(&grant, &pair, now);
-            let unsigned = signer.map(|signer| self.unsigned(signer, &grant, client, user));
+            let unsigned = signer.map(|signer| self.signer.unsigned(signer, &grant, client, user));
             let answer = Made { tokens, unsigned };
             let write = match found {
                 None => Write::Insert(grant),
                 Some(found) => Write::Replace(found.version(), grant),
             };
-            let written = self.store.grants().write(write).await;
-            self.won(written.map(drop)).map(|won| won.then_some(answer))
+            let written = self.records.store.grants().write(write).await;
+            self.records.won(written.map(drop)).map(|won| won.then_some(answer))
         })
         .await
     }

@@ -1,5 +1,7 @@
 //! Keeps the number of a user's live grants with one client near the client's limit.
 
+use std::sync::Arc;
+
 use crate::{
     domain::{
         cause::Cause,
@@ -9,7 +11,7 @@ use crate::{
         liveness::{self, ClientAndUser, Lineage},
         user::User,
     },
-    service::Service,
+    service::{metrics::ServiceMetrics, records::Records},
     store::{GrantOwner, ReadError, Records as _, Store, Stored},
 };
 
@@ -18,7 +20,19 @@ const LOOKED_AT: usize = 4_096;
 /// Grants that are read at a time.
 const READ_TOGETHER: usize = 256;
 
-impl<S: Store> Service<S> {
+/// The clients' limits of live grants for each user.
+pub(in crate::service) struct GrantLimits<S> {
+    records: Records<S>,
+    metrics: Arc<ServiceMetrics>,
+}
+
+impl<S> GrantLimits<S> {
+    pub(in crate::service) fn new(records: Records<S>, metrics: Arc<ServiceMetrics>) -> Self {
+        Self { records, metrics }
+    }
+}
+
+impl<S: Store> GrantLimits<S> {
     /// Makes room for one more grant of `user` with `client`, by ending the oldest ones, or refuses. Grants
     /// that came of others by token exchange, `exchanged` ones, have a limit of their own, so that calls of
     /// services end no login. Approximate: logins that race each other may pass the limit together, and a
@@ -44,7 +58,7 @@ impl<S: Store> Service<S> {
         match limit.when_full {
             WhenFull::Refuse => {
                 let soonest = live.iter().map(|grant| grant.spent_time()).min();
-                let retry_after = soonest.unwrap_or_default().since(self.now());
+                let retry_after = soonest.unwrap_or_default().since(self.records.now());
                 self.metrics.over_grants.inc();
                 Err(Error::RateLimited { cause: Cause::Grants, retry_after })
             }
@@ -67,16 +81,21 @@ impl<S: Store> Service<S> {
         let (mut live, mut before) = (Vec::new(), None);
         for _ in 0..LOOKED_AT / READ_TOGETHER {
             let of = GrantOwner::User(user.id);
-            let ids = self.read(self.store.newest_grant_ids(&of, before, READ_TOGETHER)).await?;
+            let ids = self
+                .records
+                .read(self.records.store.newest_grant_ids(&of, before, READ_TOGETHER))
+                .await?;
             let found = live.len();
-            for grant in self.store.grants().get_many(&ids).await {
+            for grant in self.records.store.grants().get_many(&ids).await {
                 match grant {
                     Ok(grant) => {
                         live.extend(grant.filter(&counts));
                     }
                     // Nobody's grant: it keeps nobody from logging in.
                     Err(ReadError::Corrupt) => {}
-                    Err(error @ ReadError::Unavailable) => return Err(self.read_failed(error)),
+                    Err(error @ ReadError::Unavailable) => {
+                        return Err(self.records.read_failed(error));
+                    }
                 }
             }
             // If the limit holds, one is in surplus; more of them can have more behind them.
@@ -90,7 +109,7 @@ impl<S: Store> Service<S> {
     }
 
     fn counts(&self, grant: &Grant, client: &Client, user: &User) -> bool {
-        let now = self.now();
+        let now = self.records.now();
         let parties =
             ClientAndUser { client: Some(client), user: Some(user), lineage: Lineage::Alive };
         grant.client_id == client.id
@@ -101,8 +120,8 @@ impl<S: Store> Service<S> {
     async fn evict(&self, oldest: &[Stored<Grant>]) -> Result<(), Error> {
         for grant in oldest {
             // One that changed meanwhile is in use after all; the next login finds the surplus.
-            let ended = grant.ended(EndCause::Evicted, self.now());
-            let evicted = self.replace(grant.version(), ended).await?;
+            let ended = grant.ended(EndCause::Evicted, self.records.now());
+            let evicted = self.records.replace(grant.version(), ended).await?;
             self.metrics.evictions.inc_by(evicted.into());
             tracing::debug!(grant_id = %grant.id, evicted, "the grant limit was reached");
         }
@@ -120,12 +139,9 @@ mod tests {
             client::GrantLimit,
             entropy::Entropy,
             grant_id::GrantId,
-            hash_cost::HashCost,
-            key_ring::{KEY_BYTES, KeyRing, ServerKey},
-            policy::RotationPolicy,
             time::{Clock, Timestamp},
         },
-        service::HashPool,
+        service::tokens::minting::TokenRates,
         store::{
             Records, Write,
             conformance::{NOW, client, grant, user},
@@ -166,11 +182,10 @@ mod tests {
     /// than `ended` ended ones.
     async fn left(ended: u64, live: u64, younger: bool) -> usize {
         let store = MemoryStore::new();
-        let keys = KeyRing::new(ServerKey::new(&[1; KEY_BYTES]), []);
-        let hashes = HashPool::start(1, HashCost::default(), Arc::new(Fixed)).expect("a thread");
-        let policy = RotationPolicy::default();
-        let (clock, entropy) = (Arc::new(Fixed), Arc::new(Fixed));
-        let service = Service::new(store.clone(), keys, hashes, clock, entropy, policy);
+        let records =
+            crate::service::records::Records::new(store.clone(), Arc::new(Fixed), Arc::new(Fixed));
+        let metrics = Arc::new(ServiceMetrics::new(TokenRates::new(), Arc::new(Fixed)));
+        let limits = GrantLimits::new(records, metrics);
         let (first_ended, first_live) = if younger { (live, 0) } else { (0, ended) };
         for ago in first_ended..first_ended + ended {
             insert(&store, issued(ago).ended(EndCause::Revoked, NOW)).await;
@@ -180,7 +195,7 @@ mod tests {
         }
         let limit = GrantLimit { max: 3, when_full: WhenFull::EvictOldest };
         let client = Client { grant_limit: limit, ..client(1) };
-        service.make_room(&client, &user(1), false).await.expect("room");
+        limits.make_room(&client, &user(1), false).await.expect("room");
         let all: Vec<Stored<Grant>> =
             Records::<Grant>::page(&store, None, 10_000).await.expect("all");
         all.iter().filter(|grant| grant.end.is_none()).count()

@@ -1,5 +1,6 @@
 //! Refreshes tokens: rotates the grant, answers a retry, or ends the grant on a replay.
 
+use super::issue::TokenService;
 use crate::{
     domain::{
         audience::Audience,
@@ -18,7 +19,7 @@ use crate::{
     },
     metrics,
     service::{
-        Caller, Service, Tokens,
+        Caller, Tokens,
         audit::audit_line::{AuditSubject, Event, Outcome},
         records::race,
         signing::signature_pool::Signer,
@@ -27,7 +28,7 @@ use crate::{
     store::{Store, Stored},
 };
 
-/// Request of [`Service::refresh`].
+/// Request of [`TokenService::refresh`].
 #[derive(Clone, Debug)]
 pub struct Refresh {
     /// The refresh token presented.
@@ -46,7 +47,7 @@ struct Answered {
     outcome: Outcome,
 }
 
-impl<S: Store> Service<S> {
+impl<S: Store> TokenService<S> {
     /// Exchanges a refresh token for the next pair. Answers once the rotation is durable; a
     /// repetition answers the same pair.
     ///
@@ -64,11 +65,11 @@ impl<S: Store> Service<S> {
                 answered
             }
             Err(error) => {
-                self.note_grant(&mut concerned, &error).await;
+                self.audit.note_grant(&mut concerned, &error).await;
                 Answered { tokens: Err(error.clone()), outcome: Outcome::Refused(error) }
             }
         };
-        self.audit(Event::Refresh, caller, &request.origin, &concerned, &outcome);
+        self.audit.write(Event::Refresh, caller, &request.origin, &concerned, &outcome);
         call.end(metrics::Outcome::of(&tokens));
         tokens
     }
@@ -91,10 +92,10 @@ impl<S: Store> Service<S> {
         concerned.named(token.grant_id);
         let presented = PresentedToken::from(token.clone());
         let keys = self.keys.load();
-        let salt = Salt::from_bytes(draw(&*self.entropy));
+        let salt = Salt::from_bytes(draw(&*self.records.entropy));
         race(async || {
-            let Some(held) = self.token_records(&presented).await? else {
-                return Err(Error::InvalidGrant(self.why_unknown(&presented).await?));
+            let Some(held) = self.lookup.token_records(&presented).await? else {
+                return Err(Error::InvalidGrant(self.lookup.why_unknown(&presented).await?));
             };
             let tried = self.try_refresh(caller, &token, &held, request, &keys, salt);
             Ok(tried.await?.map(|answered| (held.grant.clone(), answered)))
@@ -112,14 +113,15 @@ impl<S: Store> Service<S> {
         salt: Salt,
     ) -> Result<Option<Answered>, Error> {
         // The keys that the token and the record name must be at hand before anything is decided.
-        self.key_of(keys, &token.clone().into())
+        self.keys
+            .key_of(keys, &token.clone().into())
             .await?
             .ok_or(Error::InvalidGrant(Cause::Forged))?;
-        let now = self.now();
+        let now = self.records.now();
         let client = held.client.as_deref().unwrap_or(caller.client());
         let rotates = token.generation == held.grant.current.number;
         let signs = rotates && client.signs(&held.grant.audience.cut_to(&client.audience));
-        let next = self.next_signer(caller, client, signs).await?;
+        let next = self.signer.next_signer(caller, client, signs).await?;
         let request = RefreshRequest {
             signed_by: next.as_ref().map(Signer::key_id),
             token,
@@ -128,7 +130,7 @@ impl<S: Store> Service<S> {
             client: caller.client(),
             certificate: caller.certificate(),
             salt,
-            since_rotation: self.elapsed.since(held.grant.current.issue_time, &*self.clock),
+            since_rotation: self.elapsed.since(held.grant.current.issue_time, &*self.records.clock),
         };
         let parties = held.parties(now);
         match refresh::refresh(&held.grant, request, parties, keys, &self.policy, now) {
@@ -136,31 +138,31 @@ impl<S: Store> Service<S> {
                 let tokens = Tokens::new(&grant, &pair, now);
                 let user = held.user.as_deref();
                 let due = next.map(|signer| {
-                    let unsigned = self.unsigned(&signer, &grant, client, user);
+                    let unsigned = self.signer.unsigned(&signer, &grant, client, user);
                     (signer, unsigned)
                 });
-                if !self.replace(held.grant.version(), *grant).await? {
+                if !self.records.replace(held.grant.version(), *grant).await? {
                     return Ok(None);
                 }
-                let tokens = self.sign(due, tokens).await;
+                let tokens = self.signer.sign(due).await.map(|signed| tokens.signed(signed));
                 Ok(Some(Answered { tokens, outcome: Outcome::Done }))
             }
             refresh::Refresh::Repeat { pair } => {
                 self.metrics.retries.inc();
                 let tokens = Tokens::new(&held.grant, &pair, now);
-                let signer = self.same_signer(caller, &held.grant).await?;
+                let signer = self.signer.same_signer(caller, &held.grant).await?;
                 let due = signer.map(|signer| {
                     let unsigned =
-                        self.unsigned(&signer, &held.grant, client, held.user.as_deref());
+                        self.signer.unsigned(&signer, &held.grant, client, held.user.as_deref());
                     (signer, unsigned)
                 });
-                let tokens = self.sign(due, tokens).await;
+                let tokens = self.signer.sign(due).await.map(|signed| tokens.signed(signed));
                 Ok(Some(Answered { tokens, outcome: Outcome::Repeated }))
             }
             refresh::Refresh::End { grant } => {
                 let cause = grant.end.map(|end| end.cause);
                 let lost = cause == Some(EndCause::StoreWentBack);
-                let written = self.replace(held.grant.version(), *grant).await;
+                let written = self.records.replace(held.grant.version(), *grant).await;
                 let written = written.map_err(|_| Error::UNAVAILABLE)?;
                 if written {
                     self.metrics.ended(cause);

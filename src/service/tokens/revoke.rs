@@ -1,5 +1,6 @@
 //! Revokes tokens (RFC 7009): one write ends the grant with everything of it.
 
+use super::issue::TokenService;
 use crate::{
     domain::{
         error::Error,
@@ -8,14 +9,14 @@ use crate::{
         secret::Secret,
     },
     service::{
-        Caller, Service,
+        Caller,
         audit::audit_line::{AuditSubject, Event, Outcome},
         records::race,
     },
     store::{Store, Stored},
 };
 
-/// Request of [`Service::revoke`].
+/// Request of [`TokenService::revoke`].
 #[derive(Clone, Debug)]
 pub struct Revoke {
     /// Any token of the grant; expired and rotated-out ones do too.
@@ -33,7 +34,7 @@ enum Taken {
     Unknown,
 }
 
-impl<S: Store> Service<S> {
+impl<S: Store> TokenService<S> {
     /// Revokes a token of the caller's. Answers once that is durable. A token that nobody ever
     /// made is no error (RFC 7009 §2.2).
     ///
@@ -50,11 +51,11 @@ impl<S: Store> Service<S> {
             }
             Ok(Taken::Nothing | Taken::Unknown) => Outcome::Nothing,
             Err(error) => {
-                self.note_grant(&mut concerned, error).await;
+                self.audit.note_grant(&mut concerned, error).await;
                 Outcome::Refused(error.clone())
             }
         };
-        self.audit(Event::Revoke, caller, &request.origin, &concerned, &outcome);
+        self.audit.write(Event::Revoke, caller, &request.origin, &concerned, &outcome);
         revoked.map(|taken| match taken {
             Taken::From(_) => Revoked::Now,
             Taken::Nothing => Revoked::Before,
@@ -71,23 +72,23 @@ impl<S: Store> Service<S> {
         if request.token.is_empty() {
             return Err(Error::missing("token"));
         }
-        let Some(token) = self.presented(&request.token) else {
+        let Some(token) = self.signer.presented(&request.token) else {
             return Ok(Taken::Unknown);
         };
         concerned.named(token.grant_id());
         let keys = self.keys.load();
         race(async || {
-            let key = self.key_of(&keys, &token).await?;
-            let Some(grant) = self.grant_of(&token).await? else {
+            let key = self.keys.key_of(&keys, &token).await?;
+            let Some(grant) = self.lookup.grant_of(&token).await? else {
                 return Ok(Some(Taken::Unknown));
             };
-            let now = self.now();
+            let now = self.records.now();
             match revoke::revoke(&grant, &token, caller.id(), request.scope, key, now) {
                 revoke::Revoke::Nothing => Ok(Some(Taken::Nothing)),
                 revoke::Revoke::Unknown => Ok(Some(Taken::Unknown)),
                 revoke::Revoke::Refuse(error) => Err(error),
                 revoke::Revoke::Write(ended) => {
-                    let written = self.replace(grant.version(), *ended).await?;
+                    let written = self.records.replace(grant.version(), *ended).await?;
                     Ok(written.then(|| Taken::From(Box::new(grant))))
                 }
             }

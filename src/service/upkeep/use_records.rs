@@ -2,14 +2,13 @@
 
 use futures_util::future::join_all;
 
-use super::last_used::Use;
+use super::{last_used::Use, sweep::Upkeep};
 use crate::{
     domain::{error::Error, last_use},
-    service::Service,
     store::{Records as _, Store, Write, WriteError},
 };
 
-impl<S: Store> Service<S> {
+impl<S: Store> Upkeep<S> {
     /// Waits until grants were used, and takes up to [`LAST_USED_STEP`](crate::service::LAST_USED_STEP) of the uses that were
     /// noted. Dropping the future loses none.
     pub async fn noted_uses(&self) -> Vec<Use> {
@@ -38,13 +37,13 @@ impl<S: Store> Service<S> {
     }
 
     async fn write_use(&self, used: Use) -> Result<(), Error> {
-        let Some(grant) = self.grant(used.grant_id).await? else { return Ok(()) };
+        let Some(grant) = self.records.grant(used.grant_id).await? else { return Ok(()) };
         let Some(noted) = last_use::note(&grant, used.time) else { return Ok(()) };
-        match self.store.grants().write(Write::Replace(grant.version(), noted)).await {
+        match self.records.store.grants().write(Write::Replace(grant.version(), noted)).await {
             Ok(_) => self.metrics.last_used.inc(),
             // Space is for grants.
             Err(WriteError::Conflict | WriteError::NoSpace) => {}
-            Err(error) => return Err(self.write_failed(error)),
+            Err(error) => return Err(self.records.write_failed(error)),
         }
         Ok(())
     }

@@ -26,7 +26,7 @@
 #[cfg(test)]
 mod tests;
 
-use std::{collections::BTreeSet, mem, time::Duration};
+use std::{collections::BTreeSet, mem, sync::Arc, time::Duration};
 
 use tokio::task::spawn_blocking;
 
@@ -40,9 +40,14 @@ use crate::{
         subject::UserId,
         time::Timestamp,
     },
-    service::{Admin, Service, holder::Holder, shares::Share},
+    service::{
+        Admin,
+        holder::Holder,
+        records::Records,
+        shares::{Share, Shares},
+    },
     store::{
-        FeedError, Records as _, Sequence, Store,
+        Records as _, Sequence, Store,
         backup::{BackupWriter, Entry, Header},
     },
 };
@@ -53,7 +58,7 @@ const PAGE: usize = 256;
 const PIECE_BYTES: usize = 64 << 10;
 
 /// Backups at a time.
-pub(in crate::service) const MOST_BACKUPS: usize = 2;
+const MOST_BACKUPS: usize = 2;
 
 /// The pause that is asked of a caller for whom there is no place.
 const PAUSE: Duration = Duration::from_secs(10);
@@ -94,7 +99,20 @@ pub struct Backup {
     place: Share,
 }
 
-impl<S: Store> Service<S> {
+/// Backups of the store.
+pub struct Backups<S> {
+    records: Records<S>,
+    /// Places for backups under way.
+    places: Arc<Shares>,
+}
+
+impl<S> Backups<S> {
+    pub(in crate::service) fn new(records: Records<S>) -> Self {
+        Self { records, places: Arc::new(Shares::new(MOST_BACKUPS)) }
+    }
+}
+
+impl<S: Store> Backups<S> {
     /// Begins a backup of everything but the server keys. Every change that was answered before is
     /// in it.
     ///
@@ -107,12 +125,12 @@ impl<S: Store> Service<S> {
     }
 
     async fn start_backup(&self, of: &ClientId) -> Result<Backup, Error> {
-        let place = self.backups.take(Holder::client(of));
+        let place = self.places.take(Holder::client(of));
         let place = place.ok_or(Error::Overloaded { retry_after: PAUSE })?;
         // The time last: nothing that was answered before it is missing.
-        let seen = self.read(self.store.head()).await?;
-        let keys = self.read(self.store.key_ids()).await?;
-        let header = Header { store_id: self.store.id(), begin_time: self.now() };
+        let seen = self.records.read(self.records.store.head()).await?;
+        let keys = self.records.read(self.records.store.key_ids()).await?;
+        let header = Header { store_id: self.records.store.id(), begin_time: self.records.now() };
         Ok(Backup {
             step: Step::Clients(None),
             writer: Some(BackupWriter::new(header)),
@@ -136,27 +154,36 @@ impl<S: Store> Service<S> {
         let rest = backup.ready.split_off(PIECE_BYTES.min(backup.ready.len()));
         let data = mem::replace(&mut backup.ready, rest);
         let records = backup.records;
-        let total_records = records.max(self.store.condition().grants);
+        let total_records = records.max(self.records.store.condition().grants);
         Ok((!data.is_empty()).then_some(BackupPiece { data, records, total_records }))
     }
 
     async fn step(&self, backup: &mut Backup) -> Result<(), Error> {
         let (page, next) = match &backup.step {
             Step::Clients(after) => {
-                let page = self.read(self.store.clients().page(after.as_ref(), PAGE)).await?;
+                let page = self
+                    .records
+                    .read(self.records.store.clients().page(after.as_ref(), PAGE))
+                    .await?;
                 let last = page.last().filter(|_| page.len() == PAGE);
                 let next =
                     last.map_or(Step::Users(None), |last| Step::Clients(Some(last.id.clone())));
                 (page.into_iter().map(|client| Entry::Client((*client).clone())).collect(), next)
             }
             Step::Users(after) => {
-                let page = self.read(self.store.users().page(after.as_ref(), PAGE)).await?;
+                let page = self
+                    .records
+                    .read(self.records.store.users().page(after.as_ref(), PAGE))
+                    .await?;
                 let last = page.last().filter(|_| page.len() == PAGE);
                 let next = last.map_or(Step::Grants(None), |last| Step::Users(Some(last.id)));
                 (page.into_iter().map(|user| Entry::User((*user).clone())).collect(), next)
             }
             Step::Grants(after) => {
-                let page = self.read(self.store.grants().page(after.as_ref(), PAGE)).await?;
+                let page = self
+                    .records
+                    .read(self.records.store.grants().page(after.as_ref(), PAGE))
+                    .await?;
                 let last = page.last().filter(|_| page.len() == PAGE);
                 let next = last.map_or(Step::Closing, |last| Step::Grants(Some(last.id)));
                 (page.into_iter().map(|grant| Entry::Grant((*grant).clone())).collect(), next)
@@ -173,14 +200,14 @@ impl<S: Store> Service<S> {
     /// Follows the feed to its head and closes the file.
     async fn close(&self, backup: &mut Backup) -> Result<(), Error> {
         // The time first, then the head: what ended by then is at the head or before.
-        let end_time = self.now();
-        let head = self.read(self.store.head()).await?;
+        let end_time = self.records.now();
+        let head = self.records.read(self.records.store.head()).await?;
         self.follow(backup, Some(head)).await?;
-        let damaged = self.store.condition().damaged;
+        let damaged = self.records.store.condition().damaged;
         if damaged > 0 {
             tracing::warn!(damaged, "the backup is without the records that are damaged");
         }
-        backup.keys.extend(self.read(self.store.key_ids()).await?);
+        backup.keys.extend(self.records.read(self.records.store.key_ids()).await?);
         backup.finish(end_time).await
     }
 
@@ -190,8 +217,8 @@ impl<S: Store> Service<S> {
             if target.is_some_and(|target| backup.seen >= target) {
                 return Ok(());
             }
-            let events = self.store.changes(backup.seen, PAGE).await;
-            let events = events.map_err(|error| self.feed_failed(error))?;
+            let events = self.records.store.changes(backup.seen, PAGE).await;
+            let events = events.map_err(|error| self.records.feed_failed(error))?;
             let (more, mut entries) = (events.len() == PAGE, Vec::with_capacity(events.len()));
             for (sequence, change) in events {
                 entries.extend(self.state_after(&change).await?);
@@ -207,33 +234,27 @@ impl<S: Store> Service<S> {
     /// The record that an event names, as it is now. A grant that is gone was freed: nothing of it
     /// can be used.
     async fn state_after(&self, change: &Change) -> Result<Option<Entry>, Error> {
-        let failed = |error| self.read_failed(error);
+        let failed = |error| self.records.read_failed(error);
         Ok(match change {
             Change::GrantEnded(change)
             | Change::AccessRevoked(change)
             | Change::FamilyEnded(FamilyChange { grant: change, .. }) => {
-                let grant = self.store.grants().get(&change.grant_id).await.map_err(failed)?;
+                let grant =
+                    self.records.store.grants().get(&change.grant_id).await.map_err(failed)?;
                 grant.map(|grant| Entry::Grant((*grant).clone()))
             }
             Change::ClientEpochMoved(change) | Change::ClientChanged(change) => {
                 let id = &change.client_id;
-                let client = self.store.clients().get(id).await.map_err(failed)?;
+                let client = self.records.store.clients().get(id).await.map_err(failed)?;
                 let gone = || Entry::NoClient(id.clone());
                 Some(client.map_or_else(gone, |client| Entry::Client((*client).clone())))
             }
             Change::UserEpochMoved(change) | Change::UserChanged(change) => {
-                let user = self.store.users().get(&change.user_id).await.map_err(failed)?;
+                let user = self.records.store.users().get(&change.user_id).await.map_err(failed)?;
                 let gone = Entry::NoUser(change.user_id);
                 Some(user.map_or(gone, |user| Entry::User((*user).clone())))
             }
         })
-    }
-
-    pub(in crate::service) fn feed_failed(&self, error: FeedError) -> Error {
-        match error {
-            FeedError::TooOld { .. } | FeedError::Unavailable => Error::UNAVAILABLE,
-            FeedError::Ahead | FeedError::Corrupt => self.internal(&error),
-        }
     }
 }
 

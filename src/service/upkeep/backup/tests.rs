@@ -11,13 +11,9 @@ use crate::{
         entropy::Entropy,
         epoch::Epoch,
         grant::{EndCause, Grant, Origin},
-        hash_cost::HashCost,
-        key_ring::{KEY_BYTES, KeyRing, ServerKey},
-        policy::RotationPolicy,
         time::Clock,
         user::User,
     },
-    service::HashPool,
     store::{
         Record, Records, Stored, Write,
         backup::{BackupReader, Grants, Summary, restore},
@@ -73,16 +69,17 @@ fn root() -> ClientId {
     ClientId::parse("root").expect("an id")
 }
 
-fn service(store: &MemoryStore) -> Service<MemoryStore> {
-    let keys = KeyRing::new(ServerKey::new(&[1; KEY_BYTES]), []);
-    let hashes = HashPool::start(1, HashCost::default(), Arc::new(Fixed)).expect("a thread");
-    let policy = RotationPolicy::default();
-    Service::new(store.clone(), keys, hashes, Arc::new(Fixed), Arc::new(Fixed), policy)
+fn backups(store: &MemoryStore) -> Backups<MemoryStore> {
+    Backups::new(crate::service::records::Records::new(
+        store.clone(),
+        Arc::new(Fixed),
+        Arc::new(Fixed),
+    ))
 }
 
-async fn finished(service: &Service<MemoryStore>, mut backup: Backup) -> Vec<u8> {
+async fn finished(backups: &Backups<MemoryStore>, mut backup: Backup) -> Vec<u8> {
     let mut bytes = Vec::new();
-    while let Some(piece) = service.continue_backup(&mut backup).await.expect("a piece") {
+    while let Some(piece) = backups.continue_backup(&mut backup).await.expect("a piece") {
         assert!(piece.data.len() <= PIECE_BYTES && piece.records <= piece.total_records);
         bytes.extend(piece.data);
     }
@@ -99,7 +96,7 @@ async fn restored(bytes: &[u8]) -> (MemoryStore, Summary) {
 #[tokio::test]
 async fn what_ends_behind_the_page_that_held_it_is_ended_in_the_file() {
     let store = MemoryStore::new();
-    let service = service(&store);
+    let backups = backups(&store);
     for number in 0..2 * PAGE {
         insert::<Grant>(&store, numbered(number)).await;
     }
@@ -107,9 +104,9 @@ async fn what_ends_behind_the_page_that_held_it_is_ended_in_the_file() {
         insert(&store, client(number)).await;
         insert(&store, user(number)).await;
     }
-    let mut backup = service.start_backup(&root()).await.expect("begun");
+    let mut backup = backups.start_backup(&root()).await.expect("begun");
     while !matches!(backup.step, Step::Grants(Some(_))) {
-        service.step(&mut backup).await.expect("a step");
+        backups.step(&mut backup).await.expect("a step");
     }
     // All clients and users and the first page of grants are in the file.
     replace(&store, numbered(7).ended(EndCause::Revoked, NOW)).await;
@@ -122,7 +119,7 @@ async fn what_ends_behind_the_page_that_held_it_is_ended_in_the_file() {
     let gone = get::<Client>(&store, &client(3).id).await.expect("a client");
     let delete = Write::<Client>::Delete(gone.version(), gone.id.clone());
     store.write(delete).await.expect("deleted");
-    let (copy, summary) = restored(&finished(&service, backup).await).await;
+    let (copy, summary) = restored(&finished(&backups, backup).await).await;
     assert!(get::<Grant>(&copy, &numbered(7).id).await.expect("a grant").end.is_some());
     assert!(get::<Grant>(&copy, &numbered(8).id).await.expect("a grant").end.is_none());
     assert_eq!(*get::<Client>(&copy, &moved.id).await.expect("a client"), moved);
@@ -135,31 +132,31 @@ async fn what_ends_behind_the_page_that_held_it_is_ended_in_the_file() {
 #[tokio::test]
 async fn a_piece_waits_for_the_one_before_to_be_fetched() {
     let store = MemoryStore::new();
-    let service = service(&store);
+    let backups = backups(&store);
     for number in 0..40 * PAGE {
         insert::<Grant>(&store, numbered(number)).await;
     }
-    let mut backup = service.start_backup(&root()).await.expect("begun");
-    let piece = service.continue_backup(&mut backup).await.expect("a piece").expect("data");
+    let mut backup = backups.start_backup(&root()).await.expect("begun");
+    let piece = backups.continue_backup(&mut backup).await.expect("a piece").expect("data");
     assert_eq!(piece.data.len(), PIECE_BYTES);
     assert!(piece.records < 40 * PAGE as u64, "the rest is not read yet");
-    let kept = [piece.data, finished(&service, backup).await].concat();
+    let kept = [piece.data, finished(&backups, backup).await].concat();
     assert_eq!(restored(&kept).await.1.counts.grants, 40 * PAGE as u64);
 }
 
 #[tokio::test]
 async fn an_administrator_has_one_backup_at_a_time_and_all_together_two() {
     let store = MemoryStore::new();
-    let service = service(&store);
+    let backups = backups(&store);
     let other = ClientId::parse("other").expect("an id");
-    let first = service.start_backup(&root()).await.expect("begun");
+    let first = backups.start_backup(&root()).await.expect("begun");
     let busy = Error::Overloaded { retry_after: PAUSE };
-    assert_eq!(service.start_backup(&root()).await.map(drop), Err(busy.clone()));
-    let second = service.start_backup(&other).await.expect("begun");
+    assert_eq!(backups.start_backup(&root()).await.map(drop), Err(busy.clone()));
+    let second = backups.start_backup(&other).await.expect("begun");
     let third = ClientId::parse("third").expect("an id");
-    assert_eq!(service.start_backup(&third).await.map(drop), Err(busy));
-    finished(&service, first).await;
-    let given_up = service.start_backup(&root()).await.expect("begun");
+    assert_eq!(backups.start_backup(&third).await.map(drop), Err(busy));
+    finished(&backups, first).await;
+    let given_up = backups.start_backup(&root()).await.expect("begun");
     drop((given_up, second));
-    service.start_backup(&root()).await.expect("begun");
+    backups.start_backup(&root()).await.expect("begun");
 }
