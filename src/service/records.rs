@@ -1,4 +1,7 @@
-//! Reads and writes of records: what fails is the caller's error, and a race that is lost is run again.
+//! Reads and writes of records, as all components see them: what fails is the caller's error.
+//!
+//! A change reads, decides and writes within [`race`](crate::store::race::race), which runs it again when
+//! another write came first.
 
 use std::{future::Future, sync::Arc};
 
@@ -17,14 +20,9 @@ use crate::{
     },
     store::{
         self, FeedError, ReadError, Record, Records as _, Sequence, Store, Stored, Version, Write,
-        WriteError,
+        WriteError, race::won,
     },
 };
-
-/// Number of lost races for one record before the caller sees contention. Each loss means that
-/// another caller's write succeeded, so this many losses in a row take as many concurrent writers
-/// of one grant.
-pub(super) const MAX_RACES: usize = 128;
 
 /// Access to the store for all components: errors are the caller's, and the time is the clock's.
 pub(super) struct Records<S> {
@@ -130,26 +128,23 @@ impl<S: Store> Records<S> {
         found: &Stored<R>,
         next: R,
     ) -> Result<Option<Stored<R>>, Error> {
-        match records.write(Write::Replace(found.version(), next.clone())).await {
-            Ok(version) => Ok(Some(Stored::new(version, next))),
-            Err(WriteError::Conflict) => Ok(None),
-            Err(error) => Err(self.write_failed(error)),
-        }
+        let version = self.win(records, Write::Replace(found.version(), next.clone())).await?;
+        Ok(version.map(|version| Stored::new(version, next)))
+    }
+
+    /// Writes; `None` when another write came first.
+    pub(super) async fn win<R: Record>(
+        &self,
+        records: &impl store::Records<R>,
+        write: Write<R>,
+    ) -> Result<Option<Version>, Error> {
+        won(records.write(write).await).map_err(|error| self.write_failed(error))
     }
 
     /// Replaces a grant; `false` when another write came first.
     pub(super) async fn replace(&self, expected: Version, grant: Grant) -> Result<bool, Error> {
-        let written = self.store.grants().write(Write::Replace(expected, grant)).await;
-        self.won(written.map(drop))
-    }
-
-    /// Returns whether a write won its race; every other failure is an error.
-    pub(super) fn won(&self, written: Result<(), WriteError>) -> Result<bool, Error> {
-        match written {
-            Ok(()) => Ok(true),
-            Err(WriteError::Conflict) => Ok(false),
-            Err(error) => Err(self.write_failed(error)),
-        }
+        let won = self.win(self.store.grants(), Write::Replace(expected, grant)).await?;
+        Ok(won.is_some())
     }
 
     pub(super) fn read_failed(&self, error: ReadError) -> Error {
@@ -185,18 +180,4 @@ impl<S: Store> Records<S> {
         tracing::error!(incident = format_args!("{:016x}", incident.0), %error, "internal error");
         Error::Internal { incident }
     }
-}
-
-/// Reads, decides and writes until the write is not beaten by another: `attempt` says `None` when
-/// it was.
-pub(super) async fn race<T, F>(mut attempt: impl FnMut() -> F) -> Result<T, Error>
-where
-    F: Future<Output = Result<Option<T>, Error>>,
-{
-    for _ in 0..MAX_RACES {
-        if let Some(answer) = attempt().await? {
-            return Ok(answer);
-        }
-    }
-    Err(Error::Conflict)
 }

@@ -169,7 +169,7 @@ async fn a_search_that_was_cut_off_by_the_store_is_taken_up_where_it_stood() {
     let mut world = World::new(46).await;
     world.own_with_grants(1_000).await;
     pause();
-    followed(&world, async {
+    let search = async {
         let mut watch = world.watch(WatchFrom::Now).await.expect("a watch");
         let mut cursor = world.next(&mut watch).await.cursor;
         world.end_all_of_user().await.expect("the store is well");
@@ -195,7 +195,7 @@ async fn a_search_that_was_cut_off_by_the_store_is_taken_up_where_it_stood() {
             assert!(failures < 50, "it begins from nothing each time");
         }
         println!("told after {failures} failures");
-    })
-    .await;
+    };
+    followed(&world, Box::pin(search)).await;
     resume();
 }

@@ -15,11 +15,11 @@ use crate::{
         error::Error,
         time::Timestamp,
     },
-    service::{
-        audit::audit_line,
-        records::{MAX_RACES, Records},
+    service::{audit::audit_line, records::Records},
+    store::{
+        Pages, ReadError, Records as _, Store, Stored, Write, WriteError,
+        race::{race, won},
     },
-    store::{Pages, ReadError, Records as _, Store, Stored, Write, WriteError},
 };
 
 /// Clients that are read at a time.
@@ -197,7 +197,7 @@ async fn reset(
     entropy: &dyn Entropy,
     now: Timestamp,
 ) -> Result<(), WriteError> {
-    for _ in 0..MAX_RACES {
+    race(async || {
         let write = match store.clients().get(id).await? {
             None => Write::Insert(Client::administrator(id.clone(), stored.clone(), entropy, now)),
             Some(found) => {
@@ -205,10 +205,7 @@ async fn reset(
                 Write::Replace(found.version(), reset)
             }
         };
-        match store.clients().write(write).await {
-            Err(WriteError::Conflict) => {}
-            written => return written.map(drop),
-        }
-    }
-    Err(WriteError::Conflict)
+        Ok(won(store.clients().write(write).await)?.map(drop))
+    })
+    .await
 }

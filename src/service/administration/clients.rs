@@ -18,11 +18,8 @@ use crate::{
         secret::Secret,
         secret_rotation::NewSecret,
     },
-    service::{
-        Admin, NoAdministrator, Page, PageRequest,
-        records::{Records, race},
-    },
-    store::{Records as _, Store, Stored, Version, Write},
+    service::{Admin, NoAdministrator, Page, PageRequest, records::Records},
+    store::{Store, Stored, Version, Write, race::race},
 };
 
 /// Request of [`Clients::create_client`].
@@ -230,8 +227,8 @@ impl<S: Store> Clients<S> {
                 return Ok(None);
             }
             let write = Write::Delete(found.version(), id.clone());
-            let written = self.records.store.clients().write(write).await;
-            self.records.won(written.map(drop)).map(|won| won.then_some(()))
+            let won = self.records.win(self.records.store.clients(), write).await?;
+            Ok(won.map(drop))
         })
         .await;
         admin.noted("delete client", Some(id), deleted)

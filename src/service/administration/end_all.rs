@@ -11,8 +11,8 @@ use crate::{
         permission::Task,
         subject::UserId,
     },
-    service::{Admin, owner_cache::OwnerCache, records::race},
-    store::{Store, bulk::do_all},
+    service::{Admin, owner_cache::OwnerCache},
+    store::{Store, bulk::do_all, race::race},
 };
 
 /// Limit of counting: beyond it the number does not matter.

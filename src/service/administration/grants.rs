@@ -11,12 +11,8 @@ use crate::{
         page_token::ListId,
         permission::Task,
     },
-    service::{
-        Admin, Page, PageRequest,
-        owner_cache::OwnerCache,
-        records::{Records, race},
-    },
-    store::{GrantOwner, ReadError, Record as _, Records as _, Store, Stored},
+    service::{Admin, Page, PageRequest, owner_cache::OwnerCache, records::Records},
+    store::{GrantOwner, ReadError, Record as _, Records as _, Store, Stored, race::race},
 };
 
 /// Records that are read at a time.

@@ -16,13 +16,14 @@ use crate::{
         user_name::{TypedName, UserName},
     },
     service::{Admin, Page, PageRequest, records::Records},
-    store::{Pages, Records as _, Store, Stored, Write, WriteError},
+    store::{
+        Pages, Records as _, Store, Stored, Write, WriteError,
+        race::{race, won},
+    },
 };
 
 /// Clients, and the failures at each, that are read at a time.
 const STEP: usize = 256;
-/// Attempts to lift a lockout that changes meanwhile.
-const MAX_RACES: usize = 128;
 
 /// Failed logins of one name at one client.
 #[derive(Clone, Debug)]
@@ -187,7 +188,7 @@ impl<S: Store> Lockouts<S> {
     async fn clear_one(&self, id: AttemptsId) -> Result<u64, Error> {
         let found = self.records.read(self.records.store.attempts().get(&id)).await?;
         let found = found.ok_or(Error::NotFound("lockout"))?;
-        let cleared = clear(&*self.records.store, found).await;
+        let cleared = clear(&*self.records.store, found.id).await;
         cleared.map(|()| 1).map_err(|error| self.records.write_failed(error))
     }
 
@@ -220,7 +221,7 @@ pub async fn reset_failures<S: Store>(
     let found = failures(store, name, client).await?;
     let count = found.len();
     for (_, attempts) in found {
-        clear(store, attempts).await?;
+        clear(store, attempts.id).await?;
     }
     Ok(u64::try_from(count).unwrap_or(u64::MAX))
 }
@@ -256,21 +257,16 @@ async fn failures_at<S: Store>(
     Ok(found)
 }
 
-/// Forgets the failures of one record, and of those that came since it was read.
-async fn clear<S: Store>(store: &S, found: Stored<Attempts>) -> Result<(), WriteError> {
-    let id = found.id;
-    let mut found = Some(found);
-    for _ in 0..MAX_RACES {
-        let Some(attempts) = found else { return Ok(()) };
+/// Forgets the failures of one record.
+async fn clear<S: Store>(store: &S, id: AttemptsId) -> Result<(), WriteError> {
+    race(async || {
+        let Some(attempts) = store.attempts().get(&id).await? else { return Ok(Some(())) };
         let write = match LockoutPolicy::cleared(&attempts) {
-            Some(left) if left == *attempts => return Ok(()),
+            Some(left) if left == *attempts => return Ok(Some(())),
             Some(left) => Write::Replace(attempts.version(), left),
             None => Write::Delete(attempts.version(), id),
         };
-        match store.attempts().write(write).await {
-            Err(WriteError::Conflict) => found = store.attempts().get(&id).await?,
-            written => return written.map(drop),
-        }
-    }
-    Err(WriteError::Conflict)
+        Ok(won(store.attempts().write(write).await)?.map(drop))
+    })
+    .await
 }

@@ -19,12 +19,8 @@ use crate::{
         user_name::{TypedName, UserName},
         user_patch::{OldGrants, UserPatch},
     },
-    service::{
-        Admin, Page, PageRequest,
-        hashing::hash_pool::HashPool,
-        records::{Records, race},
-    },
-    store::{Records as _, Store, Stored, Version, Write},
+    service::{Admin, Page, PageRequest, hashing::hash_pool::HashPool, records::Records},
+    store::{Store, Stored, Version, Write, race::race},
 };
 
 /// Request of [`Users::create_user`].
@@ -261,9 +257,8 @@ impl<S: Store> Users<S> {
     pub async fn delete_user(&self, admin: &Admin, id: UserId) -> Result<(), Error> {
         let deleted = race(async || {
             let found = self.existing_user(id).await?;
-            let written =
-                self.records.store.users().write(Write::Delete(found.version(), id)).await;
-            self.records.won(written.map(drop)).map(|won| won.then_some(()))
+            let delete = Write::Delete(found.version(), id);
+            Ok(self.records.win(self.records.store.users(), delete).await?.map(drop))
         })
         .await;
         admin.noted("delete user", Some(&id), deleted)

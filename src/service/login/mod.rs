@@ -12,7 +12,7 @@ use super::{
     hashing::{hash_pool::HashPermit, rehash::Rehash},
     holder::{Account, Holder},
     metrics::ServiceMetrics,
-    records::{MAX_RACES, Records},
+    records::Records,
     turns::{Presence, Turns},
 };
 use crate::{
@@ -29,7 +29,10 @@ use crate::{
         user::User,
         user_name::TypedName,
     },
-    store::{Records as _, Store, Stored, Write, WriteError, queued},
+    store::{
+        Records as _, Store, Stored, Write, WriteError, queued,
+        race::{race, won},
+    },
 };
 
 /// The pause before a login looks again that waits for checks at other instances: some hashes.
@@ -240,50 +243,39 @@ impl<S: Store> PasswordCheck<S> {
 
     /// Writes down that the check begins, unless it may not.
     async fn begin(&self) -> Result<Begin, WriteError> {
-        for _ in 0..MAX_RACES {
+        race(async || {
             let found = self.store.attempts().get(&self.id).await?;
             let begin = self.policy.begin(found.as_deref(), self.id, self.clock.now());
-            let Begin::Yes(next) = &begin else { return Ok(begin) };
+            let Begin::Yes(next) = &begin else { return Ok(Some(begin)) };
             let next = Attempts { of: Some(self.of.clone()), ..next.clone() };
-            match self.put(found, Some(next)).await {
-                Err(WriteError::Conflict) => {}
-                written => return written.map(|()| begin),
-            }
-        }
-        Err(WriteError::Conflict)
+            Ok(won(self.put(found, Some(next)).await)?.map(|()| begin))
+        })
+        .await
     }
 
     async fn count_failure(&self) -> Result<(), WriteError> {
-        for _ in 0..MAX_RACES {
+        race(async || {
             let found = self.store.attempts().get(&self.id).await?;
             let failed = self.policy.failed(found.as_deref(), self.id, self.clock.now());
             let failed = Attempts { of: Some(self.of.clone()), ..failed };
-            match self.put(found, Some(failed)).await {
-                Err(WriteError::Conflict) => {}
-                written => return written,
-            }
-        }
-        Err(WriteError::Conflict)
+            won(self.put(found, Some(failed)).await)
+        })
+        .await
     }
 
     /// A success that cannot be written down is a success all the same.
     async fn reset_failures(&self) {
-        let mut forgotten = Err(WriteError::Conflict);
-        for _ in 0..MAX_RACES {
-            forgotten = self.forget_once().await;
-            if forgotten != Err(WriteError::Conflict) {
-                break;
-            }
-        }
+        let forgotten: Result<(), WriteError> = race(async || {
+            let Some(found) = self.store.attempts().get(&self.id).await? else {
+                return Ok(Some(()));
+            };
+            let rest = LockoutPolicy::succeeded(&found);
+            won(self.put(Some(found), rest).await)
+        })
+        .await;
         if let Err(error) = forgotten {
             tracing::debug!(%error, "failed logins are remembered after a success");
         }
-    }
-
-    async fn forget_once(&self) -> Result<(), WriteError> {
-        let Some(found) = self.store.attempts().get(&self.id).await? else { return Ok(()) };
-        let rest = LockoutPolicy::succeeded(&found);
-        self.put(Some(found), rest).await
     }
 
     /// Puts `next` in the place of what was found; `None` leaves nothing.

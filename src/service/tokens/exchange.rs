@@ -20,12 +20,12 @@ use crate::{
     service::{
         Caller,
         look_up::TokenLookup,
-        records::{Records, race},
+        records::Records,
         signing::signed_tokens::TokenSigner,
         token_records::{TokenRecords, ancestors},
         upkeep::last_used::LastUseQueue,
     },
-    store::Store,
+    store::{Store, race::race},
 };
 
 /// Tokens of an exchange.

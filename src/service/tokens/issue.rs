@@ -37,10 +37,10 @@ use crate::{
         login::{Login, Logins, people::People},
         look_up::TokenLookup,
         metrics::ServiceMetrics,
-        records::{Records, race},
+        records::Records,
         signing::{signature_pool::Signer, signed_tokens::TokenSigner},
     },
-    store::{Records as _, Store, Write},
+    store::{Store, Write, race::race},
 };
 
 /// Request of [`TokenService::issue`].
@@ -244,8 +244,8 @@ impl<S: Store> TokenService<S> {
                 None => Write::Insert(grant),
                 Some(found) => Write::Replace(found.version(), grant),
             };
-            let written = self.records.store.grants().write(write).await;
-            self.records.won(written.map(drop)).map(|won| won.then_some(answer))
+            let won = self.records.win(self.records.store.grants(), write).await?;
+            Ok(won.map(|_| answer))
         })
         .await
     }

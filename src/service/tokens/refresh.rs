@@ -21,11 +21,10 @@ use crate::{
     service::{
         Caller, Tokens,
         audit::audit_line::{AuditSubject, Event, Outcome},
-        records::race,
         signing::signature_pool::Signer,
         token_records::TokenRecords,
     },
-    store::{Store, Stored},
+    store::{Store, Stored, race::race},
 };
 
 /// Request of [`TokenService::refresh`].

@@ -11,9 +11,8 @@ use crate::{
     service::{
         Caller,
         audit::audit_line::{AuditSubject, Event, Outcome},
-        records::race,
     },
-    store::{Store, Stored},
+    store::{Store, Stored, race::race},
 };
 
 /// Request of [`TokenService::revoke`].
