@@ -4,7 +4,7 @@
 //! answer leaves before the state it rests on is durable.
 //!
 //! A [`Service`] is a list of components. Each owns its state, is made of its own settings, and has the
-//! components that it calls. All of them read and write through [`records`]. A folder is a subject: its
+//! components that it calls. All of them read and write through `records.rs`. A folder is a subject: its
 //! `mod.rs` says what belongs there. Beside the folders lie the words that several of them share.
 
 mod administration;

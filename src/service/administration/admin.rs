@@ -12,7 +12,7 @@ use crate::{
     },
 };
 
-/// A caller who may ask for a task of administration. Only [`Authentication::authorize`] makes one, so a function
+/// A caller who may ask for a task of administration. Only `Authentication::authorize` makes one, so a function
 /// that takes one cannot be reached by anybody else.
 #[derive(Clone, Debug)]
 pub struct Admin {

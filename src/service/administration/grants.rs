@@ -11,12 +11,13 @@ use crate::{
         page_token::ListId,
         permission::Task,
     },
-    service::{Admin, Page, PageRequest, owner_cache::OwnerCache, records::Records},
+    service::{
+        Admin, Page, PageRequest,
+        owner_cache::{MAX_READ_TOGETHER, OwnerCache},
+        records::Records,
+    },
     store::{GrantOwner, ReadError, Record as _, Records as _, Store, Stored, race::race},
 };
-
-/// Records that are read at a time.
-pub(in crate::service) const MAX_READ_TOGETHER: usize = 64;
 
 /// A grant as it is now.
 #[derive(Clone, Debug)]

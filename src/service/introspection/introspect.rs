@@ -24,12 +24,11 @@ use crate::{
     },
     service::{
         Caller,
-        administration::grants::MAX_READ_TOGETHER,
         fair_queue::FairQueue,
         holder::{Account, Holder},
         keys::Keys,
         look_up::TokenLookup,
-        owner_cache::OwnerCache,
+        owner_cache::{MAX_READ_TOGETHER, OwnerCache},
         records::Records,
         signing::signed_tokens::TokenSigner,
         token_records::TokenRecords,
