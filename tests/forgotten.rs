@@ -64,10 +64,10 @@ async fn the_sweeper_goes_round_and_frees_what_is_forgotten_a_step_at_a_time() {
     let service = service_over(&store);
 
     // At first the service does not know for how long the clock has been right.
-    assert_eq!(service.sweep_attempts().await, Ok(0));
+    assert_eq!(service.upkeep.sweep_attempts().await, Ok(0));
     let mut freed = Vec::new();
     for _ in 0..3 {
-        freed.push(service.sweep_attempts().await.expect("a step"));
+        freed.push(service.upkeep.sweep_attempts().await.expect("a step"));
     }
     assert!(freed.iter().all(|freed| (1..=SWEEP_STEP).contains(freed)), "{freed:?}");
     let left: Vec<Stored<Attempts>> = store.attempts().page(None, count).await.expect("the rest");
@@ -75,7 +75,7 @@ async fn the_sweeper_goes_round_and_frees_what_is_forgotten_a_step_at_a_time() {
     assert!(left.iter().all(|attempts| attempts.last_failure == kept));
     assert_eq!(left.len(), count.div_ceil(3));
     // Round again: nothing is left to free.
-    assert_eq!(service.sweep_attempts().await, Ok(0));
+    assert_eq!(service.upkeep.sweep_attempts().await, Ok(0));
 }
 
 #[tokio::test]
@@ -93,13 +93,13 @@ async fn used_assertions_are_freed_when_they_have_expired_and_not_before() {
     }
     let service = service_over(&store);
 
-    assert_eq!(service.sweep_assertions().await, Ok(0), "the clock may be wrong");
+    assert_eq!(service.upkeep.sweep_assertions().await, Ok(0), "the clock may be wrong");
     for _ in 0..2 {
-        assert!(service.sweep_assertions().await.expect("a step") > 0);
+        assert!(service.upkeep.sweep_assertions().await.expect("a step") > 0);
     }
     let left: Vec<Stored<UsedAssertion>> =
         store.assertions().page(None, count).await.expect("the rest");
     assert_eq!(left.len(), count.div_ceil(3));
     assert!(left.iter().all(|used| used.expire_time == live));
-    assert_eq!(service.sweep_assertions().await, Ok(0));
+    assert_eq!(service.upkeep.sweep_assertions().await, Ok(0));
 }

@@ -110,9 +110,9 @@ impl World {
         let (client_id, secret) = ("shop".to_owned(), secret.clone());
         let credentials = Credentials::of_secret(client_id, secret);
         if reads {
-            self.service.authenticate_caller(&credentials).await.map(drop)
+            self.service.authentication.authenticate_caller(&credentials).await.map(drop)
         } else {
-            self.service.authenticate_client(&credentials).await.map(drop)
+            self.service.authentication.authenticate_client(&credentials).await.map(drop)
         }
     }
 }

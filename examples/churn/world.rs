@@ -74,7 +74,8 @@ impl World {
         let policy = RotationPolicy::default();
         let service = Service::new(store.clone(), keys, hashes, clock.clone(), entropy, policy);
         let credentials = Credentials::of_secret(client_id().to_string(), secret);
-        let caller = service.authenticate_client(&credentials).await.expect("the client");
+        let caller =
+            service.authentication.authenticate_client(&credentials).await.expect("the client");
         Arc::new(Self { store, service, clock, caller, key, users })
     }
 
@@ -109,7 +110,7 @@ impl World {
     pub(crate) async fn sweep(&self) -> usize {
         let mut swept = 0;
         loop {
-            let met = self.service.sweep(SWEEP_STEP).await.expect("a sweep");
+            let met = self.service.upkeep.sweep(SWEEP_STEP).await.expect("a sweep");
             swept += met;
             if met < SWEEP_STEP {
                 return swept;

@@ -62,7 +62,7 @@ impl Year {
         samples.take(&world, &self.place, done).await;
         for token in tokens {
             let request = Introspect { token, expected_kind: TokenKind::Refresh };
-            let found = world.service.introspect(&world.caller, &request).await;
+            let found = world.service.introspection.introspect(&world.caller, &request).await;
             assert!(matches!(found, Ok(Introspection::Active(_))), "a session was lost");
         }
         samples.sum_up(&world, &self.place, done).await;
@@ -87,7 +87,7 @@ async fn refresh_all(world: &Arc<World>, tokens: Vec<Secret>, parallel: usize) -
                     audience: Audience::default(),
                     origin: Origin::default(),
                 };
-                let answer = world.service.refresh(&world.caller, &request).await;
+                let answer = world.service.tokens.refresh(&world.caller, &request).await;
                 let refresh = answer.expect("a session goes on").refresh;
                 *token = refresh.expect("the client may refresh").0;
             }

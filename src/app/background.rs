@@ -61,12 +61,12 @@ impl Background {
         self.count.abort();
         self.revocations.abort();
         self.sums.abort();
-        service.sum_up_strangers();
+        service.audit.sum_up_strangers();
         drop(self.writing);
         let flush = async {
             // An error is a panic, which has been logged.
             drop(self.last_used.await);
-            service.flush_uses().await
+            service.upkeep.flush_uses().await
         };
         match timeout(FLUSH_TIMEOUT, flush).await {
             Ok(Ok(())) => {}
@@ -77,25 +77,25 @@ impl Background {
 }
 
 async fn follow(service: Arc<Service<Engine>>) {
-    match service.follow_revocations().await {}
+    match service.revocations.follow_revocations().await {}
 }
 
 async fn sum_up<S: Store>(service: Arc<Service<S>>) {
     loop {
         sleep(SUMS).await;
-        service.sum_up_strangers();
+        service.audit.sum_up_strangers();
     }
 }
 
 async fn write_uses<S: Store>(service: Arc<Service<S>>, mut stopped: oneshot::Receiver<()>) {
     loop {
         let uses = tokio::select! {
-            uses = service.noted_uses() => uses,
+            uses = service.upkeep.noted_uses() => uses,
             _ = &mut stopped => return,
         };
         let full = uses.len() == LAST_USED_STEP;
         let began = Instant::now();
-        if let Err(error) = service.write_uses(uses).await {
+        if let Err(error) = service.upkeep.write_uses(uses).await {
             tracing::warn!(%error, "some times of last use were not written");
         }
         tokio::select! {

@@ -71,18 +71,18 @@ pub(super) async fn follow_keys<S: Store>(
             continue;
         }
         keep_signing(&service).await;
-        if let Ok(keys) = service.named_keys().await
-            && let Ok(signing) = service.needed_signing_keys().await
+        if let Ok(keys) = service.keys.named_keys().await
+            && let Ok(signing) = service.signing_leases.needed_keys().await
         {
-            fault.compare(&keys, &service.key_ids());
+            fault.compare(&keys, &service.keys.key_ids());
             named.put(&keys, &signing);
         }
-        if let Ok(lacking) = service.lacking_signing_keys().await {
+        if let Ok(lacking) = service.signing_leases.lacking_keys().await {
             fault.lack(&lacking);
         }
         let text = fault.text();
         readiness.set_next_start(text.is_none());
-        service.set_key_ring_fault(text);
+        service.keys.set_key_ring_fault(text);
     }
 }
 
@@ -182,7 +182,7 @@ async fn take<S: Store>(service: &Service<S>, ring: KeyRing) -> Option<Option<St
         return Some(None);
     }
     let (active, keys) = (ring.active().id(), ring.ids().count());
-    match service.use_keys(ring).await {
+    match service.keys.use_keys(ring).await {
         Ok(()) => {
             tracing::info!(%active, keys, "the key ring has changed");
             Some(None)
@@ -201,7 +201,7 @@ async fn take<S: Store>(service: &Service<S>, ring: KeyRing) -> Option<Option<St
 /// Announces the signing keys and renews their leases, where that is due. A failed attempt is
 /// repeated at the next look, long before a lease ends.
 async fn keep_signing<S: Store>(service: &Service<S>) {
-    if let Err(error) = service.keep_signing().await {
+    if let Err(error) = service.signing_leases.keep().await {
         tracing::debug!(%error, "the signing keys were not announced");
     }
 }
@@ -219,7 +219,7 @@ async fn take_signing<S: Store>(
         }
     };
     let (keys, active) = (ring.keys().len(), ring.begun(service.now()).first().copied());
-    match service.use_signing_keys(ring).await {
+    match service.signing_leases.replace(ring).await {
         Ok(SigningKeys { changed, kept }) => {
             if changed {
                 let active = active.map(|key| key.to_string());
@@ -243,7 +243,7 @@ async fn take_signing<S: Store>(
 }
 
 fn is_same<S: Store>(ring: &KeyRing, service: &Service<S>) -> bool {
-    let used = service.key_ids();
+    let used = service.keys.key_ids();
     used.first() == Some(&ring.active().id())
         && used.len() == ring.ids().count()
         && used.iter().all(|id| ring.get(*id).is_some())

@@ -182,7 +182,7 @@ pub async fn serve(settings: &Settings, hooks: Hooks) -> Result<(), ServeError> 
             FAREWELL
         };
         // Before anything waits for them: they have no end of their own.
-        service.end_watches();
+        service.revocations.end_watches();
         if !matches!(ended, Err(ServeError::Listener(_))) {
             // Nothing may ask the store for anything while it is closed.
             serving.drain(patience, &health, &stage).await;

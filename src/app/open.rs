@@ -55,11 +55,11 @@ pub(super) async fn open(
             issuers = issuers.reviewed_by(&issuer.rules.name, reviewer, &clock);
         }
     }
-    let service = Service::new(store.clone(), keys, hashes, clock, entropy, policies);
+    let service = Service::builder(store.clone(), keys, hashes, clock, entropy, policies);
     let signing = Signing::new(issuer, signing, settings.keys.jwks_max_age);
-    let service = service.trusting(Arc::new(issuers)).signing(signing);
+    let service = service.trusting(Arc::new(issuers)).signing(signing).build();
     // Before a key set is served. A failed attempt is repeated at each look at the ring.
-    if let Err(error) = service.keep_signing().await {
+    if let Err(error) = service.signing_leases.keep().await {
         tracing::warn!(%error, "the signing keys were not announced");
     }
     Ok(Opened { store, service: Arc::new(service) })

@@ -26,7 +26,7 @@ pub(super) async fn sweep<S: Store>(service: Arc<Service<S>>) {
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let mut counts = interval(COUNT_PERIOD);
     counts.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    let mut pace = Pace::new(service.grants_held());
+    let mut pace = Pace::new(service.upkeep.grants_held());
     loop {
         ticks.tick().await;
         if let Err(error) = catch_up(&service, &mut pace, &mut counts).await {
@@ -40,7 +40,7 @@ pub(super) async fn sweep<S: Store>(service: Arc<Service<S>>) {
 /// Runs a step a tick, and more at once while a good part of the records is freed: their number is
 /// bounded by the number of logins that fail while failures are remembered.
 async fn sweep_attempts<S: Store>(service: &Service<S>) {
-    while goes_on("failed logins", service.sweep_attempts().await) {
+    while goes_on("failed logins", service.upkeep.sweep_attempts().await) {
         sleep(BREATH).await;
     }
 }
@@ -48,7 +48,7 @@ async fn sweep_attempts<S: Store>(service: &Service<S>) {
 /// The same for used assertions, whose number is bounded by those that are shown within some more than
 /// an hour.
 async fn sweep_assertions<S: Store>(service: &Service<S>) {
-    while goes_on("used assertions", service.sweep_assertions().await) {
+    while goes_on("used assertions", service.upkeep.sweep_assertions().await) {
         sleep(BREATH).await;
     }
 }
@@ -68,10 +68,10 @@ async fn catch_up<S: Store>(
     pace: &mut Pace,
     counts: &mut Interval,
 ) -> Result<(), Error> {
-    while service.sweep(pace.step).await? == pace.step {
-        pace.adapt(service.grants_held());
+    while service.upkeep.sweep(pace.step).await? == pace.step {
+        pace.adapt(service.upkeep.grants_held());
         tokio::select! {
-            _ = counts.tick() => service.count_backlog().await?,
+            _ = counts.tick() => service.upkeep.count_backlog().await?,
             () = sleep(pace.pause()) => {}
         }
     }

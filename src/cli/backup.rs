@@ -17,7 +17,8 @@ use super::{
     connection::Caller,
     file_progress::FileProgress,
     output::{Fields, Format},
-    restore::{self, time},
+    restore,
+    time::time_of_millis,
 };
 use crate::{
     app::{self, BackupError, PassingChecksum, Summary},
@@ -126,8 +127,8 @@ fn inspect(path: &Path, output: Format) -> Result<(), CliError> {
 
 /// Adds the facts that a whole backup states about itself.
 fn held(fields: &mut Fields, summary: &Summary) {
-    fields.add("backup_begin_time", time(summary.header.begin_time.as_millis()));
-    fields.add("backup_end_time", time(summary.end_time.as_millis()));
+    fields.add("backup_begin_time", time_of_millis(summary.header.begin_time.as_millis()));
+    fields.add("backup_end_time", time_of_millis(summary.end_time.as_millis()));
     fields.add("clients", summary.counts.clients);
     fields.add("users", summary.counts.users);
     fields.add("grants", summary.counts.grants);

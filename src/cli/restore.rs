@@ -5,7 +5,7 @@ use std::{
     io,
     os::fd::AsFd as _,
     path::{Path, PathBuf},
-    time::{Duration, SystemTime},
+    time::Duration,
 };
 
 use clap::Args;
@@ -15,6 +15,7 @@ use super::{
     file_progress::FileProgress,
     output::{self, Fields, Format},
     store,
+    time::time_of_millis,
 };
 use crate::app::{self, Grants, Restoration};
 
@@ -68,8 +69,8 @@ pub(super) fn open(from: &Path) -> Result<File, CliError> {
 fn fields(restoration: &Restoration) -> Fields {
     let Restoration { summary, restored, age } = restoration;
     let mut fields = Fields::default();
-    fields.add("backup_begin_time", time(summary.header.begin_time.as_millis()));
-    fields.add("backup_end_time", time(summary.end_time.as_millis()));
+    fields.add("backup_begin_time", time_of_millis(summary.header.begin_time.as_millis()));
+    fields.add("backup_end_time", time_of_millis(summary.end_time.as_millis()));
     fields.add("age", humantime::format_duration(Duration::from_secs(age.as_secs())).to_string());
     fields.add("clients", restored.clients);
     fields.add("users", restored.users);
@@ -94,10 +95,4 @@ fn advice(restoration: &Restoration, grants: Grants) -> String {
             )
         }
     }
-}
-
-/// RFC 3339, as people and scripts read it.
-pub(super) fn time(millis: u64) -> String {
-    let time = SystemTime::UNIX_EPOCH + Duration::from_millis(millis);
-    humantime::format_rfc3339_seconds(time).to_string()
 }

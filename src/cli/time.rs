@@ -1,12 +1,18 @@
 //! Moments and durations as text: RFC 3339, and what the settings file takes (`90s`, `15m`, `30d`).
 
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use crate::config;
 
 /// RFC 3339, in UTC.
 pub(super) fn moment(moment: Option<prost_types::Timestamp>) -> Option<String> {
     moment.map(|moment| moment.to_string())
+}
+
+/// RFC 3339, of milliseconds since 1970.
+pub(super) fn time_of_millis(millis: u64) -> String {
+    let time = SystemTime::UNIX_EPOCH + Duration::from_millis(millis);
+    humantime::format_rfc3339_seconds(time).to_string()
 }
 
 /// A duration in the largest unit that divides it; `None` for none, and for a negative one, which

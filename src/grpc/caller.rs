@@ -45,7 +45,7 @@ with_credentials!(v1::IssueTokenRequest, v1::RefreshTokenRequest, v1::RevokeToke
 /// The client, what it asks, and where from.
 ///
 /// # Errors
-/// As [`from_request`] and [`Service::authenticate_client`](crate::service::Service).
+/// As [`from_request`] and [`Authentication::authenticate_client`](crate::service::Authentication).
 pub(super) async fn client<S: Store, T: WithCredentials>(
     ready: &Ready<S>,
     request: Request<T>,
@@ -54,18 +54,18 @@ pub(super) async fn client<S: Store, T: WithCredentials>(
     let origin = convert::origin(&request);
     let (metadata, extensions, mut body) = request.into_parts();
     let credentials = from_request(&metadata, &extensions, body.take_credentials())?;
-    let caller = service.audited_client(&credentials, || origin.clone()).await?;
+    let caller = service.authentication.audited_client(&credentials, || origin.clone()).await?;
     Ok((caller.over(Peer::certificate_of(&extensions)), body, origin))
 }
 
 /// The caller of an RPC whose requests have no fields for credentials.
 ///
 /// # Errors
-/// As [`from_metadata`] and [`Service::authenticate_caller`](crate::service::Service).
+/// As [`from_metadata`] and [`Authentication::authenticate_caller`](crate::service::Authentication).
 pub(super) async fn caller<S: Store, T: Sync>(
     ready: &Ready<S>,
     request: &Request<T>,
 ) -> Result<Caller, Error> {
     let credentials = from_metadata(request.metadata(), request.extensions())?;
-    ready.get()?.audited_caller(&credentials, || convert::origin(request)).await
+    ready.get()?.authentication.audited_caller(&credentials, || convert::origin(request)).await
 }

@@ -61,7 +61,7 @@ impl<S: Store> EnvoyDoor for Ready<S> {
         let caller = caller(self, &call).await?;
         let Asked { route, http, certificate } = asked(call.into_inner());
         let visitor = || certificate_text::read(&certificate);
-        Ok(self.get()?.check(&caller, &route, authorizations(&http), visitor).await)
+        Ok(self.get()?.checks.check(&caller, &route, authorizations(&http), visitor).await)
     }
 }
 

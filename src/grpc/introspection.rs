@@ -100,7 +100,7 @@ async fn introspect<S: Store>(
     let found = async {
         let caller = caller(&ready, &request).await?;
         let asked = convert::introspect(request.into_inner())?;
-        ready.get()?.introspect(&caller, &asked).await
+        ready.get()?.introspection.introspect(&caller, &asked).await
     };
     found.await.map(tonic::Response::new).map_err(|error| status::status(&error))
 }
@@ -116,7 +116,9 @@ async fn batch_introspect<S: Store>(
             let problem = "must be at most 1,000";
             return Err(Error::InvalidRequest { field: "tokens", problem });
         }
-        Ok(Batch::of(&ready.get()?.introspect_all(&caller, tokens.into_iter()).await?))
+        Ok(Batch::of(
+            &ready.get()?.introspection.introspect_all(&caller, tokens.into_iter()).await?,
+        ))
     };
     found.await.map(tonic::Response::new).map_err(|error| status::status(&error))
 }

@@ -30,23 +30,34 @@ use crate::{
 const RESULT_BYTES: usize = 320;
 
 mod field {
-    pub(super) const ACTIVE: u32 = 1;
-    pub(super) const KIND: u32 = 2;
-    pub(super) const CLIENT_ID: u32 = 3;
-    pub(super) const SUBJECT: u32 = 4;
-    pub(super) const USERNAME: u32 = 5;
-    pub(super) const SCOPES: u32 = 6;
-    pub(super) const AUDIENCE: u32 = 7;
-    pub(super) const ISSUE_TIME: u32 = 8;
-    pub(super) const EXPIRE_TIME: u32 = 9;
-    pub(super) const GRANT_ID: u32 = 10;
-    pub(super) const ATTRIBUTES: u32 = 11;
-    pub(super) const CACHE_TTL: u32 = 12;
-    pub(super) const INACTIVE_REASON: u32 = 13;
-    pub(super) const FEED_POSITION: u32 = 14;
-    pub(super) const ANCESTORS: u32 = 15;
-    pub(super) const ACTORS: u32 = 16;
-    pub(super) const CNF: u32 = 17;
+    /// Declares the numbers of the fields of `IntrospectResponse`, and all of them by their names.
+    macro_rules! fields {
+        ($($name:ident = $number:literal,)+) => {
+            $(pub(super) const $name: u32 = $number;)+
+            #[cfg(test)]
+            pub(super) const ALL: &[(&str, u32)] = &[$((stringify!($name), $number),)+];
+        };
+    }
+
+    fields! {
+        ACTIVE = 1,
+        KIND = 2,
+        CLIENT_ID = 3,
+        SUBJECT = 4,
+        USERNAME = 5,
+        SCOPES = 6,
+        AUDIENCE = 7,
+        ISSUE_TIME = 8,
+        EXPIRE_TIME = 9,
+        GRANT_ID = 10,
+        ATTRIBUTES = 11,
+        CACHE_TTL = 12,
+        INACTIVE_REASON = 13,
+        FEED_POSITION = 14,
+        ANCESTORS = 15,
+        ACTORS = 16,
+        CNF = 17,
+    }
     /// Of `BatchIntrospectResponse`.
     pub(super) const RESULTS: u32 = 1;
     /// Of `Timestamp` and `Duration`.
@@ -282,9 +293,11 @@ impl<A: Answer> Encoder for AnswerEncoder<A> {
 
 #[cfg(test)]
 mod tests {
-    use prost::encoding::bytes;
+    use prost::{Message as _, encoding::bytes};
+    use prost_types::FileDescriptorSet;
 
     use super::*;
+    use crate::proto::FILE_DESCRIPTOR_SET;
 
     /// Around each length from which on a varint takes a byte more.
     const LENGTHS: [usize; 8] = [0, 1, 0x7f, 0x80, 0x3fff, 0x4000, 0x1f_ffff, 0x20_0000];
@@ -312,5 +325,23 @@ mod tests {
             put_time(field::ISSUE_TIME, seconds, nanos, &mut written);
             assert_eq!(written, expected);
         }
+    }
+
+    /// A number that nothing here writes does not compile.
+    #[test]
+    fn every_field_of_the_message_has_its_number_here() {
+        let set = FileDescriptorSet::decode(FILE_DESCRIPTOR_SET).expect("the descriptors");
+        let mut messages = set.file.iter().flat_map(|file| &file.message_type);
+        let message = messages.find(|message| message.name() == "IntrospectResponse");
+        let fields = message.expect("the message").field.iter();
+        let mut fields: Vec<_> = fields
+            .map(|field| {
+                (field.name().to_uppercase(), u32::try_from(field.number()).expect("a number"))
+            })
+            .collect();
+        fields.sort_by_key(|field| field.1);
+        let written: Vec<_> =
+            field::ALL.iter().map(|(name, number)| ((*name).to_owned(), *number)).collect();
+        assert_eq!(written, fields);
     }
 }

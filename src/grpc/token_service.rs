@@ -37,7 +37,7 @@ impl<S: Store> Tokens<S> {
         request: Request<v1::IssueTokenRequest>,
     ) -> Result<v1::IssueTokenResponse, Refusal> {
         let (caller, body, origin) = client(&self.service, request).await?;
-        let issued = self.service.get()?.issue(&caller, convert::issue(body, origin)?).await;
+        let issued = self.service.get()?.tokens.issue(&caller, convert::issue(body, origin)?).await;
         let tokens = issued.map_err(Refusal::to(&caller))?;
         Ok(convert::issued(&tokens))
     }
@@ -48,7 +48,7 @@ impl<S: Store> Tokens<S> {
     ) -> Result<v1::RefreshTokenResponse, Refusal> {
         let (caller, body, origin) = client(&self.service, request).await?;
         let asked = convert::refresh(body, origin)?;
-        let refreshed = self.service.get()?.refresh(&caller, &asked).await;
+        let refreshed = self.service.get()?.tokens.refresh(&caller, &asked).await;
         let tokens = refreshed.map_err(Refusal::to(&caller))?;
         Ok(convert::refreshed(&tokens))
     }
@@ -59,7 +59,7 @@ impl<S: Store> Tokens<S> {
     ) -> Result<v1::RevokeTokenResponse, Refusal> {
         let (caller, body, origin) = client(&self.service, request).await?;
         let asked = convert::revoke(body, origin)?;
-        let revoked = self.service.get()?.revoke(&caller, &asked).await;
+        let revoked = self.service.get()?.tokens.revoke(&caller, &asked).await;
         Ok(convert::revoked(revoked.map_err(Refusal::to(&caller))?))
     }
 
@@ -67,7 +67,7 @@ impl<S: Store> Tokens<S> {
         let caller = caller(&self.service, &request).await?;
         let credentials = from_metadata(request.metadata(), request.extensions())?;
         let from = watch::from(&request.into_inner())?;
-        self.service.get()?.watch_revocations(&caller, credentials, from).await
+        self.service.get()?.revocations.watch_revocations(&caller, credentials, from).await
     }
 
     async fn revocation_cursor(
@@ -75,7 +75,7 @@ impl<S: Store> Tokens<S> {
         request: Request<v1::GetRevocationCursorRequest>,
     ) -> Result<v1::GetRevocationCursorResponse, Error> {
         let caller = caller(&self.service, &request).await?;
-        let cursor = self.service.get()?.revocation_cursor(&caller).await?;
+        let cursor = self.service.get()?.revocations.revocation_cursor(&caller).await?;
         let feed_position = cursor.position().0;
         Ok(v1::GetRevocationCursorResponse { cursor: cursor.to_text(), feed_position })
     }

@@ -94,7 +94,7 @@ async fn deliver<S: Store>(
 }
 
 async fn next<S: Store>(service: &Ready<S>, watch: &mut Watch) -> Next {
-    service.get()?.next_revocations(watch).await
+    service.get()?.revocations.next_revocations(watch).await
 }
 
 fn response(batch: &NotificationBatch) -> v1::WatchRevocationsResponse {

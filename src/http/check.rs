@@ -69,7 +69,7 @@ impl<S: Store> Doorkeeper for ListenerDoor<S> {
         V: AsRef<str> + Send,
     {
         let service = self.service.get().map_err(|error| undecided(&error))?;
-        service.check_for(&self.client, route, authorizations, peer).await
+        service.checks.check_for(&self.client, route, authorizations, peer).await
     }
 }
 

@@ -82,8 +82,9 @@ impl<S: Store> Front<S> {
         let token = parameters.require("token")?;
         let expected_kind = expected(&token, parameters.take("token_type_hint").as_ref());
         let service = self.service.get()?;
-        let caller = service.audited_caller(&credentials, || origin).await?;
-        let found = service.introspect(&caller, &Introspect { token, expected_kind }).await?;
+        let caller = service.authentication.audited_caller(&credentials, || origin).await?;
+        let found =
+            service.introspection.introspect(&caller, &Introspect { token, expected_kind }).await?;
         let found = match &found {
             Introspection::Active(token) => Some(active(token, &self.issuer)),
             Introspection::Inactive(_) => None,

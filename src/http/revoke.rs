@@ -20,9 +20,9 @@ impl<S: Store> Front<S> {
             Call::read(request, self.body).await?;
         let token = parameters.require("token")?;
         let service = self.service.get()?;
-        let caller = service.audited_client(&credentials, || origin.clone()).await?;
+        let caller = service.authentication.audited_client(&credentials, || origin.clone()).await?;
         let asked = Revoke { token, scope: RevokeScope::WholeGrant, origin };
-        service.revoke(&caller, &asked).await.map_err(Failure::to(&caller))?;
+        service.tokens.revoke(&caller, &asked).await.map_err(Failure::to(&caller))?;
         Ok(response(revoked))
     }
 }

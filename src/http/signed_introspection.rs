@@ -57,7 +57,7 @@ impl<S: Store> Front<S> {
             iat: service.now().as_secs(),
             token_introspection: members,
         };
-        let text = service.sign_introspection(caller, &claims).await?;
+        let text = service.signer.sign_introspection(caller, &claims).await?;
         let media_type = HeaderValue::from_static(MEDIA_TYPE);
         let mut response = answer::typed(StatusCode::OK, media_type, text.expose().to_owned());
         response.headers_mut().insert(VARY, HeaderValue::from_static("accept"));

@@ -47,15 +47,16 @@ impl<S: Store> Front<S> {
         // Requests that no client may make are refused before a secret costs a hash.
         let asked = asked(&mut parameters, origin.clone())?;
         let service = self.service.get()?;
-        let caller = service.audited_client(&credentials, || origin).await?.over(certificate);
+        let caller =
+            service.authentication.audited_client(&credentials, || origin).await?.over(certificate);
         let tokens = match asked {
             Asked::Issue(issue) => {
-                service.issue(&caller, issue).await.map_err(Failure::to(&caller))?
+                service.tokens.issue(&caller, issue).await.map_err(Failure::to(&caller))?
             }
             Asked::Refresh(refresh) => {
                 // A client that may not refresh is refused for any token.
                 check_grant_type(GrantType::RefreshToken, caller.client())?;
-                service.refresh(&caller, &refresh).await.map_err(Failure::to(&caller))?
+                service.tokens.refresh(&caller, &refresh).await.map_err(Failure::to(&caller))?
             }
         };
         Ok(answer::json(StatusCode::OK, &token_answer(&tokens)))

@@ -96,7 +96,7 @@ pub(super) struct ActingPerson {
     pub(super) permissions: Permissions,
 }
 
-/// An authenticated client. Only [`Service::authenticate`](super::Service) and its kin make one,
+/// An authenticated client. Only [`Authentication`](super::Authentication) makes one,
 /// so a function that takes a caller cannot be reached without authentication.
 #[derive(Clone, Debug)]
 pub struct Caller {

@@ -1,9 +1,12 @@
 //! Looks up the records that a token is judged by, in memory or in the store.
 
+use std::sync::Arc;
+
 use futures_util::future::{join, try_join_all, try_join3};
 
 use super::{
-    Service,
+    keys::Keys,
+    records::Records,
     token_records::{StoredAncestor, TokenRecords, ancestors},
 };
 use crate::{
@@ -14,7 +17,19 @@ use crate::{
     store::{Records as _, Store, Stored},
 };
 
-impl<S: Store> Service<S> {
+/// Reader of the records that tokens are judged by.
+pub(super) struct TokenLookup<S> {
+    records: Records<S>,
+    keys: Arc<Keys<S>>,
+}
+
+impl<S> TokenLookup<S> {
+    pub(super) const fn new(records: Records<S>, keys: Arc<Keys<S>>) -> Self {
+        Self { records, keys }
+    }
+}
+
+impl<S: Store> TokenLookup<S> {
     /// The records that `token` is judged by, if all of them lie in memory. They are good for "yes"
     /// and for nothing else: later writes of another instance can be missing, so tokens that are
     /// not active by them are judged by the store. Records in `known` were read for the same call
@@ -24,15 +39,15 @@ impl<S: Store> Service<S> {
         token: &PresentedToken,
         known: Option<&TokenRecords>,
     ) -> Option<TokenRecords> {
-        let grant = self.store.grants().cached(&token.grant_id())?;
+        let grant = self.records.store.grants().cached(&token.grant_id())?;
         let client = known.and_then(|known| known.client.as_ref());
         let client = match client.filter(|client| client.id == grant.client_id) {
             Some(client) => client.clone(),
-            None => self.store.clients().cached(&grant.client_id)?,
+            None => self.records.store.clients().cached(&grant.client_id)?,
         };
         let user = match grant.subject.user_id() {
             None => None,
-            Some(id) => Some(self.store.users().cached(&id)?),
+            Some(id) => Some(self.records.store.users().cached(&id)?),
         };
         let ancestors = ancestors(&grant).iter().map(|ancestor| self.cached_ancestor(ancestor));
         let ancestors = ancestors.collect::<Option<_>>()?;
@@ -40,8 +55,8 @@ impl<S: Store> Service<S> {
     }
 
     fn cached_ancestor(&self, ancestor: &Ancestor) -> Option<StoredAncestor> {
-        let grant = Some(self.store.grants().cached(&ancestor.grant_id)?);
-        let client = Some(self.store.clients().cached(&ancestor.client_id)?);
+        let grant = Some(self.records.store.grants().cached(&ancestor.grant_id)?);
+        let client = Some(self.records.store.clients().cached(&ancestor.client_id)?);
         Some(StoredAncestor { grant, client })
     }
 
@@ -63,17 +78,19 @@ impl<S: Store> Service<S> {
         let user = async {
             match grant.subject.user_id() {
                 None => Ok(None),
-                Some(id) => self.user(id).await,
+                Some(id) => self.records.user(id).await,
             }
         };
         let ancestors = ancestors(&grant).iter().map(|ancestor| self.ancestor(ancestor));
         let (client, user, ancestors) =
-            try_join3(self.client(&grant.client_id), user, try_join_all(ancestors)).await?;
+            try_join3(self.records.client(&grant.client_id), user, try_join_all(ancestors)).await?;
         Ok(TokenRecords { grant, client, user, ancestors })
     }
 
     async fn ancestor(&self, ancestor: &Ancestor) -> Result<StoredAncestor, Error> {
-        let read = join(self.grant(ancestor.grant_id), self.client(&ancestor.client_id)).await;
+        let read =
+            join(self.records.grant(ancestor.grant_id), self.records.client(&ancestor.client_id))
+                .await;
         Ok(StoredAncestor { grant: read.0?, client: read.1? })
     }
 
@@ -83,7 +100,7 @@ impl<S: Store> Service<S> {
         token: &PresentedToken,
     ) -> Result<Option<Stored<Grant>>, Error> {
         if self.may_name_grant(token).await? {
-            self.grant(token.grant_id()).await
+            self.records.grant(token.grant_id()).await
         } else {
             Ok(None)
         }
@@ -99,10 +116,10 @@ impl<S: Store> Service<S> {
     /// Returns whether a read can find the grant that `token` names: it is cached, or one of our
     /// keys made the token.
     pub(super) async fn may_name_grant(&self, token: &PresentedToken) -> Result<bool, Error> {
-        if self.store.grants().cached(&token.grant_id()).is_some() {
+        if self.records.store.grants().cached(&token.grant_id()).is_some() {
             return Ok(true);
         }
         let keys = self.keys.load();
-        Ok(token.is_genuine(self.key_of(&keys, token).await?))
+        Ok(token.is_genuine(self.keys.key_of(&keys, token).await?))
     }
 }

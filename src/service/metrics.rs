@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::{audit_line::Outcome, minting::TokenRates};
+use super::{audit::audit_line::Outcome, tokens::minting::TokenRates};
 use crate::{
     domain::{cause::Cause, grant::EndCause, grant_type::GrantType, time::Clock},
     metrics::{Call, CallMeter, Calls, Counter, Counters, Gauge, Named, Registry},

@@ -2,272 +2,146 @@
 //!
 //! Each request is one file: it reads records, lets `domain` decide, and writes the decision. No
 //! answer leaves before the state it rests on is durable.
+//!
+//! A [`Service`] is a list of components. Each owns its state, is made of its own settings, and has the
+//! components that it calls. All of them read and write through `records.rs`. A folder is a subject: its
+//! `mod.rs` says what belongs there. Beside the folders lie the words that several of them share.
 
-mod admin;
-mod administering_people;
-mod administrators;
-mod assertion_metrics;
-mod assertions;
+mod administration;
 mod audit;
-mod audit_line;
-mod authenticate;
-mod authorization;
-mod backup;
+mod authentication;
+mod building;
 mod caller;
-mod certified;
-mod check;
-mod client_check;
-mod client_secrets;
-mod clients;
-mod cursor;
-mod decoy;
-mod elapsed;
-mod end_all;
-mod exchange;
-mod explain;
 mod fair_queue;
-mod grants;
-mod hash_metrics;
-mod hash_pool;
+mod hashing;
 mod holder;
-mod horizon;
-mod in_request;
-mod introspect;
-mod issue;
-mod issuer_keys;
-mod key_search;
-mod key_use;
+mod introspection;
 mod keys;
-mod last_used;
-mod limit;
-mod listed;
-mod listing;
-mod lockouts;
 mod login;
 mod look_up;
 mod metrics;
-mod minting;
-mod new_password;
 mod owner_cache;
-mod page;
-mod people;
-mod phc;
 mod ready;
 mod records;
-mod refresh;
-mod registered;
-mod rehash;
-mod request_budget;
-mod retention;
-mod returns;
-mod review_metrics;
-mod revoke;
 mod shares;
-mod signature_pool;
-mod signed_tokens;
 mod signing;
-mod signing_leases;
-mod signing_metrics;
 mod status;
-mod stranger_audit;
-mod sweep;
 mod token_records;
-mod token_reviewer;
-mod token_reviews;
 mod tokens;
-mod trusted_issuers;
 mod turns;
 mod unattended;
-mod use_records;
-mod users;
-mod verified;
+mod upkeep;
 mod watch;
 
-use std::sync::{Arc, Mutex};
-
-use arc_swap::ArcSwap;
+use std::sync::Arc;
 
 pub use self::{
-    admin::Admin,
-    administrators::{NoAdministrator, administrator, reset_administrator},
-    backup::{Backup, BackupPiece},
-    caller::{Assertion, Caller, Credentials, IdAndSecret, ShownBearer},
-    client_secrets::{DEFAULT_SECRET_OVERLAP, NewClientSecret, RotateSecret},
-    clients::{ClientFilter, CreateClient, NewCredentials, UpdateClient},
-    cursor::Cursor,
-    end_all::{COUNT_LIMIT, EndedGrants},
-    exchange::{ACCESS_TOKEN_TYPE, ExchangeParameters, SubjectTokenKind, TokenExchange},
-    explain::{Explain, ExplainedToken, Explanation},
-    grants::ShownGrant,
-    hash_pool::HashPool,
-    in_request::{InRequest, JWT_BEARER},
-    introspect::{ActiveToken, Introspect, Introspection},
-    issue::{Issue, IssueGrant},
-    issuer_keys::{IssuerKeys, KeyCondition},
-    key_search::{KeyNamed, KeySearch},
-    keys::RingChangeError,
-    last_used::{LAST_USED_STEP, Use},
-    lockouts::{ClearLockouts, Lockout, LockoutFilter, reset_failures},
-    minting::HeavyClient,
-    new_password::prepared,
-    page::{Page, PageRequest},
-    ready::Ready,
-    refresh::Refresh,
-    revoke::Revoke,
-    signing::{Jwks, Signing},
-    signing_leases::SigningKeys,
-    status::{IssuerState, KeyState, Status},
-    sweep::SWEEP_STEP,
-    token_reviewer::TokenReviewer,
-    token_reviews::TokenReviews,
-    tokens::Tokens,
-    trusted_issuers::{TrustedIssuer, TrustedIssuers},
-    unattended::{Carried, Unattended},
-    users::{CreateUser, UpdateUser, UserFilter, UserKey},
-    watch::{Event, Notification, NotificationBatch, Watch, WatchCaller, WatchFrom},
-};
-use self::{
-    backup::MOST_BACKUPS, client_check::ClientChecks, elapsed::Elapsed, fair_queue::FairQueue,
-    horizon::Horizon, key_use::RetiringKeys, last_used::LastUseQueue, listed::ListedIndex,
-    metrics::ServiceMetrics, minting::TokenRates, request_budget::RequestBudgets,
-    retention::Retention, shares::Shares, stranger_audit::StrangerAudit, turns::Turns,
-    verified::VerifiedSecrets, watch::Watching,
-};
-use crate::{
-    bearer::Gate,
-    domain::{
-        attempts::AttemptsId,
-        entropy::Entropy,
-        error::Error,
-        key_ring::{KeyRing, ServerKey},
-        lockout::LockoutPolicy,
-        password_rules::PasswordRules,
-        policy::{Policies, RotationPolicy},
-        presented_token::PresentedToken,
-        secret_rules::SecretRules,
-        signing_times::JwtLife,
-        time::{Clock, Timestamp},
-        used_assertion::AssertionId,
+    administration::{
+        admin::Admin,
+        administrators::{Administrators, NoAdministrator, administrator, reset_administrator},
+        client_secrets::RotateSecret,
+        clients::{ClientFilter, Clients, CreateClient, NewCredentials, UpdateClient},
+        end_all::{COUNT_LIMIT, EndedGrants},
+        grants::{Grants, ShownGrant},
+        lockouts::{ClearLockouts, Lockout, LockoutFilter, Lockouts, reset_failures},
+        new_password::prepared,
+        new_secret::{DEFAULT_SECRET_OVERLAP, NewClientSecret},
+        page::{Page, PageRequest},
+        users::{CreateUser, UpdateUser, UserFilter, UserKey, Users},
     },
-    metrics::Registry,
-    store::Store,
+    audit::Audit,
+    authentication::{
+        authenticate::Authentication,
+        in_request::{InRequest, JWT_BEARER},
+        issuer_keys::{IssuerKeys, KeyCondition},
+        token_reviewer::TokenReviewer,
+        token_reviews::TokenReviews,
+        trusted_issuers::{TrustedIssuer, TrustedIssuers},
+    },
+    building::ServiceBuilder,
+    caller::{Assertion, Caller, Credentials, IdAndSecret, ShownBearer},
+    hashing::hash_pool::HashPool,
+    introspection::{
+        check::Checks,
+        explain::{Explain, ExplainedToken, Explanation},
+        introspect::{ActiveToken, Introspect, Introspection, IntrospectionService},
+    },
+    keys::{
+        Keys, RingChangeError,
+        key_search::{KeyNamed, KeySearch},
+    },
+    ready::Ready,
+    signing::{
+        Jwks, Signing,
+        signed_tokens::TokenSigner,
+        signing_leases::{SigningKeys, SigningLeases},
+    },
+    status::{IssuerState, KeyState, Status},
+    tokens::{
+        answer::Tokens,
+        exchange::{ACCESS_TOKEN_TYPE, ExchangeParameters, SubjectTokenKind, TokenExchange},
+        issue::{Issue, IssueGrant, TokenService},
+        minting::HeavyClient,
+        refresh::Refresh,
+        revoke::Revoke,
+    },
+    unattended::{Carried, Unattended},
+    upkeep::{
+        backup::{Backup, BackupPiece, Backups},
+        last_used::{LAST_USED_STEP, Use},
+        sweep::{SWEEP_STEP, Upkeep},
+    },
+    watch::{
+        Event, Notification, NotificationBatch, Watch, WatchCaller, WatchFrom, cursor::Cursor,
+        watching::Revocations,
+    },
 };
+use self::{metrics::ServiceMetrics, records::Records};
+use crate::{domain::time::Timestamp, metrics::Registry, store::Store};
 
-/// Look-ups of many tokens at once that are under way at a time, of 64 tokens each. More wait.
-const MOST_LOOK_UPS: usize = 8;
-/// Limit of waiting ones.
-const MOST_WAITING: usize = 4_096;
-
-/// Calls under way that make or end tokens: as many as may wait for the store's committer.
-const MOST_CALLS: usize = 4_096;
-
-/// Shared state of all requests.
+/// Everything that answers requests: one component a subject.
 pub struct Service<S> {
-    store: Arc<S>,
-    keys: ArcSwap<KeyRing>,
-    key_use: RetiringKeys,
-    /// The places for backups under way.
-    backups: Arc<Shares>,
-    /// Look-ups of many tokens at once.
-    look_ups: Arc<FairQueue>,
-    /// Places for calls that make or end tokens.
-    calls: Arc<Shares>,
+    /// Who calls.
+    pub authentication: Arc<Authentication<S>>,
+    /// Tokens of clients.
+    pub tokens: TokenService<S>,
+    /// Answers about tokens.
+    pub introspection: Arc<IntrospectionService<S>>,
+    /// Answers about tokens to proxies.
+    pub checks: Checks<S>,
+    /// The signatures of access tokens and of answers about them.
+    pub signer: Arc<TokenSigner<S>>,
+    /// The leases to publish signing keys, and to sign.
+    pub signing_leases: Arc<SigningLeases<S>>,
+    /// Administration of clients.
+    pub clients: Clients<S>,
+    /// Administrators among the clients.
+    pub administrators: Arc<Administrators<S>>,
+    /// Administration of users.
+    pub users: Arc<Users<S>>,
+    /// Administration of grants.
+    pub grants: Grants<S>,
+    /// Administration of lockouts.
+    pub lockouts: Arc<Lockouts<S>>,
+    /// Watches of revocations.
+    pub revocations: Revocations<S>,
+    /// The server keys.
+    pub keys: Arc<Keys<S>>,
+    /// Lines about requests.
+    pub audit: Arc<Audit<S>>,
+    /// Work beside the calls.
+    pub upkeep: Upkeep<S>,
+    /// Backups.
+    pub backups: Backups<S>,
+    records: Records<S>,
     hashes: Arc<HashPool>,
-    client_checks: ClientChecks,
-    /// Clients by their certificates and identities.
-    listed: ListedIndex,
     issuers: Arc<TrustedIssuers>,
     signing: Arc<Signing>,
-    verified: Arc<VerifiedSecrets>,
-    login_turns: Arc<Turns>,
-    lockout: LockoutPolicy,
-    /// Position of the sweeper in the records of failed logins.
-    attempts_swept: Mutex<Option<AttemptsId>>,
-    /// Position of the sweeper in the used assertions.
-    assertions_swept: Mutex<Option<AssertionId>>,
-    budgets: RequestBudgets,
-    clock: Arc<dyn Clock>,
-    elapsed: Elapsed,
-    horizon: Horizon,
-    entropy: Arc<dyn Entropy>,
-    policy: RotationPolicy,
-    password_rules: PasswordRules,
-    secret_rules: SecretRules,
-    jwt_life: JwtLife,
-    retention: Mutex<Retention>,
-    minting: TokenRates,
-    last_used: LastUseQueue,
-    watching: Watching,
-    gate: Gate,
-    metrics: ServiceMetrics,
-    strangers: StrangerAudit,
+    metrics: Arc<ServiceMetrics>,
     start_time: Timestamp,
 }
 
 impl<S: Store> Service<S> {
-    /// A service over an open store.
-    pub fn new(
-        store: S,
-        keys: KeyRing,
-        hashes: HashPool,
-        clock: Arc<dyn Clock>,
-        entropy: Arc<dyn Entropy>,
-        policies: impl Into<Policies>,
-    ) -> Self {
-        let policies = policies.into();
-        let hashes = Arc::new(hashes);
-        let minting = TokenRates::new();
-        let metrics = ServiceMetrics::new(minting.clone(), Arc::clone(&clock));
-        let start_time = clock.now();
-        Self {
-            store: Arc::new(store),
-            keys: ArcSwap::from_pointee(keys),
-            key_use: RetiringKeys::default(),
-            backups: Arc::new(Shares::new(MOST_BACKUPS)),
-            look_ups: FairQueue::new(MOST_LOOK_UPS, MOST_WAITING),
-            calls: Arc::new(Shares::new(MOST_CALLS)),
-            client_checks: ClientChecks::new(Arc::clone(&hashes), policies.guesses),
-            listed: ListedIndex::default(),
-            issuers: Arc::default(),
-            signing: Arc::default(),
-            hashes,
-            verified: Arc::new(VerifiedSecrets::new(&*entropy)),
-            login_turns: Arc::default(),
-            lockout: policies.lockout,
-            attempts_swept: Mutex::default(),
-            assertions_swept: Mutex::default(),
-            budgets: RequestBudgets::new(metrics.over_requests.clone()),
-            retention: Mutex::default(),
-            clock,
-            elapsed: Elapsed::default(),
-            horizon: Horizon::default(),
-            entropy,
-            policy: policies.rotation,
-            password_rules: policies.passwords,
-            secret_rules: policies.secrets,
-            jwt_life: policies.jwt_life,
-            minting,
-            last_used: LastUseQueue::new(),
-            watching: Watching::new(&metrics.registry),
-            gate: Gate::new(&metrics.registry),
-            metrics,
-            strangers: StrangerAudit::new(),
-            start_time,
-        }
-    }
-
-    /// The service, with issuers whose assertions it takes.
-    #[must_use]
-    pub fn trusting(self, issuers: Arc<TrustedIssuers>) -> Self {
-        Self { issuers, ..self }
-    }
-
-    /// The service, which signs access tokens for the clients that are to have signed ones.
-    #[must_use]
-    pub fn signing(self, signing: Signing) -> Self {
-        Self { signing: Arc::new(signing), ..self }
-    }
-
     /// Returns the keys that sign access tokens.
     pub fn signing_keys(&self) -> &Arc<Signing> {
         &self.signing
@@ -284,49 +158,8 @@ impl<S: Store> Service<S> {
         [self.metrics.registry.clone(), hashes, issuers, self.signing.metrics()]
     }
 
-    /// The clients that ask for tokens for themselves much faster than those expire: those with more
-    /// than 100 live ones, the most first, at most 20.
-    pub fn minting_clients(&self) -> Vec<HeavyClient> {
-        self.minting.clients(self.clock.age())
-    }
-
-    /// The position in the feed of revocations that is durable now.
-    ///
-    /// # Errors
-    /// `Unavailable` if the store cannot be read.
-    pub async fn revocation_cursor(&self, _caller: &Caller) -> Result<Cursor, Error> {
-        // Order matters: a cursor of a feed that ends in between is refused, never misread.
-        let store = self.store.id();
-        Ok(Cursor::new(store, self.head().await?))
-    }
-
     /// Returns the time of the process's clock.
     pub fn now(&self) -> Timestamp {
-        self.clock.now()
-    }
-
-    /// The server key that `token` names: `None` when no key of ours ever had that name, and for a signed
-    /// token, which names none.
-    ///
-    /// # Errors
-    /// `Unavailable` when records name the key and this ring lacks it: the token may be good.
-    async fn key_of<'a>(
-        &self,
-        keys: &'a KeyRing,
-        token: &PresentedToken,
-    ) -> Result<Option<&'a ServerKey>, Error> {
-        let Some(key_id) = token.key_id() else { return Ok(None) };
-        let key = keys.get(key_id);
-        if key.is_some() {
-            return Ok(key);
-        }
-        let named = self.read(self.store.key_ids()).await?;
-        if named.contains(&key_id) {
-            if self.strangers.may_tell() {
-                tracing::error!(%key_id, "a token names a key that the ring lacks");
-            }
-            return Err(Error::UNAVAILABLE);
-        }
-        Ok(None)
+        self.records.now()
     }
 }

@@ -20,6 +20,9 @@ use crate::{
     store::{ReadError, Record, Records, Store, Stored},
 };
 
+/// Grants that are read at a time.
+pub(super) const MAX_READ_TOGETHER: usize = 64;
+
 /// Record of each; `None` for one that is gone.
 type Known<R> = HashMap<<R as Record>::Key, Option<Stored<R>>>;
 

@@ -1,28 +1,57 @@
-//! Reads and writes of records: what fails is the caller's error, and a race that is lost is run again.
+//! Reads and writes of records, as all components see them: what fails is the caller's error.
+//!
+//! A change reads, decides and writes within [`race`](crate::store::race::race), which runs it again when
+//! another write came first.
 
-use std::future::Future;
+use std::{future::Future, sync::Arc};
 
-use super::Service;
 use crate::{
     domain::{
         client::Client,
         client_id::ClientId,
-        entropy::draw,
+        entropy::{Entropy, draw},
         error::{Error, Incident},
         grant::Grant,
         grant_id::GrantId,
         subject::UserId,
+        time::{Clock, Timestamp},
         user::User,
+        user_name::TypedName,
     },
-    store::{ReadError, Record, Records, Sequence, Store, Stored, Version, Write, WriteError},
+    store::{
+        self, FeedError, ReadError, Record, Records as _, Sequence, Store, Stored, Version, Write,
+        WriteError, race::won,
+    },
 };
 
-/// Number of lost races for one record before the caller sees contention. Each loss means that
-/// another caller's write succeeded, so this many losses in a row take as many concurrent writers
-/// of one grant.
-pub(super) const MAX_RACES: usize = 128;
+/// Access to the store for all components: errors are the caller's, and the time is the clock's.
+pub(super) struct Records<S> {
+    pub(super) store: Arc<S>,
+    pub(super) clock: Arc<dyn Clock>,
+    pub(super) entropy: Arc<dyn Entropy>,
+}
 
-impl<S: Store> Service<S> {
+impl<S> Clone for Records<S> {
+    fn clone(&self) -> Self {
+        Self {
+            store: Arc::clone(&self.store),
+            clock: Arc::clone(&self.clock),
+            entropy: Arc::clone(&self.entropy),
+        }
+    }
+}
+
+impl<S: Store> Records<S> {
+    /// Over this store, by this clock. Secrets and ids are drawn from `entropy`.
+    pub(super) fn new(store: S, clock: Arc<dyn Clock>, entropy: Arc<dyn Entropy>) -> Self {
+        Self { store: Arc::new(store), clock, entropy }
+    }
+
+    /// Returns the time of the process's clock.
+    pub(super) fn now(&self) -> Timestamp {
+        self.clock.now()
+    }
+
     /// Returns the result of a read of the store.
     ///
     /// # Errors
@@ -46,6 +75,30 @@ impl<S: Store> Service<S> {
         self.store.users().get(&id).await.map_err(|error| self.read_failed(error))
     }
 
+    /// Returns the client, if it is `good`. The cache can be behind the writes of another process:
+    /// it suffices for "yes", and for "no" the store is read, whether or not there is such a client.
+    pub(super) async fn client_that(
+        &self,
+        id: &ClientId,
+        good: impl Fn(&Client) -> bool,
+    ) -> Result<Option<Stored<Client>>, Error> {
+        if let Some(kept) = self.store.clients().cached(id).filter(|client| good(client)) {
+            return Ok(Some(kept));
+        }
+        let current = self.read(self.store.clients().get_stored(id)).await?;
+        Ok(current.filter(|client| good(client)))
+    }
+
+    /// The user whom somebody means by a name. Takes as long for a user that there is not.
+    pub(super) async fn user_named(&self, name: &TypedName) -> Result<Option<Stored<User>>, Error> {
+        let mut found = None;
+        for reading in name.readings() {
+            let user = self.read(self.store.user_by_name(reading)).await?;
+            found = found.or(user);
+        }
+        Ok(found)
+    }
+
     /// The end of the feed of changes.
     pub(super) async fn head(&self) -> Result<Sequence, Error> {
         self.store.head().await.map_err(|error| self.read_failed(error))
@@ -57,7 +110,7 @@ impl<S: Store> Service<S> {
     /// `AlreadyExists` when there is one of that key, or of that name.
     pub(super) async fn insert<R: Record>(
         &self,
-        records: &impl Records<R>,
+        records: &impl store::Records<R>,
         record: R,
         what: &'static str,
     ) -> Result<Stored<R>, Error> {
@@ -71,30 +124,27 @@ impl<S: Store> Service<S> {
     /// Puts `next` in the place of what was found; `None` when another write came first.
     pub(super) async fn put<R: Record>(
         &self,
-        records: &impl Records<R>,
+        records: &impl store::Records<R>,
         found: &Stored<R>,
         next: R,
     ) -> Result<Option<Stored<R>>, Error> {
-        match records.write(Write::Replace(found.version(), next.clone())).await {
-            Ok(version) => Ok(Some(Stored::new(version, next))),
-            Err(WriteError::Conflict) => Ok(None),
-            Err(error) => Err(self.write_failed(error)),
-        }
+        let version = self.win(records, Write::Replace(found.version(), next.clone())).await?;
+        Ok(version.map(|version| Stored::new(version, next)))
+    }
+
+    /// Writes; `None` when another write came first.
+    pub(super) async fn win<R: Record>(
+        &self,
+        records: &impl store::Records<R>,
+        write: Write<R>,
+    ) -> Result<Option<Version>, Error> {
+        won(records.write(write).await).map_err(|error| self.write_failed(error))
     }
 
     /// Replaces a grant; `false` when another write came first.
     pub(super) async fn replace(&self, expected: Version, grant: Grant) -> Result<bool, Error> {
-        let written = self.store.grants().write(Write::Replace(expected, grant)).await;
-        self.won(written.map(drop))
-    }
-
-    /// Returns whether a write won its race; every other failure is an error.
-    pub(super) fn won(&self, written: Result<(), WriteError>) -> Result<bool, Error> {
-        match written {
-            Ok(()) => Ok(true),
-            Err(WriteError::Conflict) => Ok(false),
-            Err(error) => Err(self.write_failed(error)),
-        }
+        let won = self.win(self.store.grants(), Write::Replace(expected, grant)).await?;
+        Ok(won.is_some())
     }
 
     pub(super) fn read_failed(&self, error: ReadError) -> Error {
@@ -118,23 +168,16 @@ impl<S: Store> Service<S> {
         }
     }
 
+    pub(super) fn feed_failed(&self, error: FeedError) -> Error {
+        match error {
+            FeedError::TooOld { .. } | FeedError::Unavailable => Error::UNAVAILABLE,
+            FeedError::Ahead | FeedError::Corrupt => self.internal(&error),
+        }
+    }
+
     pub(super) fn internal(&self, error: &dyn std::error::Error) -> Error {
         let incident = Incident(u64::from_be_bytes(draw(&*self.entropy)));
         tracing::error!(incident = format_args!("{:016x}", incident.0), %error, "internal error");
         Error::Internal { incident }
     }
-}
-
-/// Reads, decides and writes until the write is not beaten by another: `attempt` says `None` when
-/// it was.
-pub(super) async fn race<T, F>(mut attempt: impl FnMut() -> F) -> Result<T, Error>
-where
-    F: Future<Output = Result<Option<T>, Error>>,
-{
-    for _ in 0..MAX_RACES {
-        if let Some(answer) = attempt().await? {
-            return Ok(answer);
-        }
-    }
-    Err(Error::Conflict)
 }

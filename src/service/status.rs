@@ -60,20 +60,20 @@ impl<S: Store> Service<S> {
     /// `Unavailable` if the store cannot show which keys its grants name.
     pub async fn status(&self, _: &Admin) -> Result<Status, Error> {
         let mut keys = Vec::new();
-        for (position, id) in self.key_ids().into_iter().enumerate() {
-            let in_use = self.is_key_in_use(id).await?;
+        for (position, id) in self.keys.key_ids().into_iter().enumerate() {
+            let in_use = self.keys.is_key_in_use(id).await?;
             keys.push(KeyState { id, active: position == 0, in_use });
         }
         Ok(Status {
             version: env!("CARGO_PKG_VERSION"),
             start_time: self.start_time,
             server_time: self.now(),
-            engine: self.store.engine(),
-            store: self.store.condition(),
+            engine: self.records.store.engine(),
+            store: self.records.store.condition(),
             keys,
-            key_ring_fault: self.key_ring_fault(),
-            sweeper_backlog: self.sweeper_backlog(),
-            minting_clients: self.minting_clients(),
+            key_ring_fault: self.keys.key_ring_fault(),
+            sweeper_backlog: self.upkeep.sweeper_backlog(),
+            minting_clients: self.tokens.minting_clients(),
             issuers: self.issuers().iter().map(state).collect(),
         })
     }

@@ -50,6 +50,7 @@ mod pages;
 #[cfg(feature = "postgres")]
 pub mod postgres;
 pub mod queued;
+pub mod race;
 mod record;
 mod signing_keys;
 pub mod sled;

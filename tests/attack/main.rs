@@ -15,7 +15,7 @@ mod served;
 mod victim;
 
 use rustix::process::{Pid, Resource, Rlimit, getrlimit, prlimit, setrlimit};
-use tokio::{net::TcpStream, sync::Mutex, time::Instant};
+use tokio::{net::TcpStream, time::Instant};
 
 use crate::{
     common::{
@@ -30,9 +30,6 @@ use crate::{
     messages::Caller,
     victim::{ENOUGH_CALLS, Victim, peak_kib},
 };
-
-/// The tests that attack share the machine's descriptors, and its cores.
-static ONE_AT_A_TIME: Mutex<()> = Mutex::const_new(());
 
 /// As many descriptors as the system gives: one for each peer that is played.
 fn many_descriptors() {
@@ -65,7 +62,6 @@ async fn attacker(server: &Server) -> Caller {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_well_behaved_client_is_answered_whatever_others_do() {
     many_descriptors();
-    let _turn = ONE_AT_A_TIME.lock().await;
     let settings = administered().set("limits", "preface_timeout", "2s");
     let settings = settings.set("limits", "request_timeout", "5s");
     let settings = settings.set("limits", "write_timeout", "10s");
@@ -82,7 +78,6 @@ async fn a_well_behaved_client_is_answered_whatever_others_do() {
 #[tokio::test(flavor = "multi_thread")]
 async fn an_agent_answers_its_services_whatever_others_do() {
     many_descriptors();
-    let _turn = ONE_AT_A_TIME.lock().await;
     let server = Server::start(&administered()).await;
     let anywhere = "127.0.0.1:0";
     let flags = ["--listen", anywhere, "--check-listen", anywhere, "--max-staleness", "30s"];

@@ -312,7 +312,8 @@ impl Server {
         let service = self.ready.get().expect("a service");
         let client_id = client.to_owned();
         let credentials = Credentials::of_secret(client_id, Secret::new(secret));
-        let caller = service.authenticate_client(&credentials).await.expect("a caller");
+        let caller =
+            service.authentication.authenticate_client(&credentials).await.expect("a caller");
         let request = Issue {
             grant: IssueGrant::ClientCredentials,
             scopes: Scopes::default(),
@@ -321,7 +322,7 @@ impl Server {
             request_id: None,
             origin: Origin::default(),
         };
-        let tokens = service.issue(&caller, request).await.expect("a token");
+        let tokens = service.tokens.issue(&caller, request).await.expect("a token");
         tokens.access_token.expose().to_owned()
     }
 

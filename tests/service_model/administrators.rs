@@ -49,7 +49,7 @@ impl Asking {
             expected: None,
             no_administrator: NoAdministrator::Refused,
         };
-        self.service.update_client(&self.admin, &request).await.map(drop)
+        self.service.clients.update_client(&self.admin, &request).await.map(drop)
     }
 }
 
@@ -83,8 +83,12 @@ impl Board {
         let (store, clock) = (self.store.clone(), self.clock.clone());
         let service = Service::new(store, keys, hashes, clock, entropy, Policies::default());
         let credentials = Credentials::of_secret(client_id(number).to_string(), secret);
-        let caller = service.authenticate_caller(&credentials).await.expect("a caller");
-        let admin = service.authorize_admin(caller, Origin::default()).expect("an administrator");
+        let caller =
+            service.authentication.authenticate_caller(&credentials).await.expect("a caller");
+        let admin = service
+            .authentication
+            .authorize_admin(caller, Origin::default())
+            .expect("an administrator");
         Asking { number, service, admin }
     }
 

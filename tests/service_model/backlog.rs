@@ -20,7 +20,7 @@ impl Scene {
         let mut met = 0;
         for _ in 0..time.as_secs() {
             self.pass(Duration::from_secs(1));
-            met += self.service.sweep(SWEEP_STEP).await.expect("memory does not fail");
+            met += self.service.upkeep.sweep(SWEEP_STEP).await.expect("memory does not fail");
         }
         met
     }
@@ -40,17 +40,17 @@ async fn what_is_due_is_counted_and_freed_step_by_step() {
         scene.issue(IssueGrant::ClientCredentials).await;
     }
     assert_eq!(scene.live(ACCESS + NEARLY).await, 0);
-    scene.service.count_backlog().await.expect("a count");
-    assert_eq!(scene.service.sweeper_backlog(), 0, "nothing is due yet");
+    scene.service.upkeep.count_backlog().await.expect("a count");
+    assert_eq!(scene.service.upkeep.sweeper_backlog(), 0, "nothing is due yet");
 
     scene.pass(MINUTE);
-    scene.service.count_backlog().await.expect("a count");
-    assert_eq!(scene.service.sweeper_backlog(), GRANTS as u64);
-    assert_eq!(scene.service.sweep(SWEEP_STEP).await, Ok(SWEEP_STEP));
-    scene.service.count_backlog().await.expect("a count");
-    assert_eq!(scene.service.sweeper_backlog(), 44);
-    assert_eq!(scene.service.sweep(SWEEP_STEP).await, Ok(44));
-    assert_eq!(scene.service.sweeper_backlog(), 0, "the last step says so itself");
+    scene.service.upkeep.count_backlog().await.expect("a count");
+    assert_eq!(scene.service.upkeep.sweeper_backlog(), GRANTS as u64);
+    assert_eq!(scene.service.upkeep.sweep(SWEEP_STEP).await, Ok(SWEEP_STEP));
+    scene.service.upkeep.count_backlog().await.expect("a count");
+    assert_eq!(scene.service.upkeep.sweeper_backlog(), 44);
+    assert_eq!(scene.service.upkeep.sweep(SWEEP_STEP).await, Ok(44));
+    assert_eq!(scene.service.upkeep.sweeper_backlog(), 0, "the last step says so itself");
 }
 
 #[tokio::test]
@@ -89,14 +89,14 @@ async fn a_client_that_asks_for_more_tokens_than_a_hundred_live_ones_is_named_un
     for _ in 0..100 {
         scene.issue(IssueGrant::ClientCredentials).await;
     }
-    assert_eq!(scene.service.minting_clients(), []);
+    assert_eq!(scene.service.tokens.minting_clients(), []);
     for _ in 0..20 {
         scene.issue(IssueGrant::ClientCredentials).await;
     }
     // Logins are not what it asks for itself.
     scene.log_in().await;
-    let [minting] = &*scene.service.minting_clients() else { panic!("one client") };
+    let [minting] = &*scene.service.tokens.minting_clients() else { panic!("one client") };
     assert_eq!((&minting.client_id, minting.live_tokens), (&client_id(0), 120));
     scene.pass(2 * ACCESS);
-    assert_eq!(scene.service.minting_clients(), []);
+    assert_eq!(scene.service.tokens.minting_clients(), []);
 }

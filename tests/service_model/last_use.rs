@@ -63,7 +63,7 @@ async fn what_is_no_use_is_not_noted() {
     assert!(!scene.introspect(&tokens.access_token).await, "superseded");
     let (refresh_token, _) = rotated.refresh.clone().expect("a refresh token");
     let request = Introspect { token: refresh_token, expected_kind: TokenKind::Refresh };
-    scene.service.introspect(&scene.caller, &request).await.expect("an answer");
+    scene.service.introspection.introspect(&scene.caller, &request).await.expect("an answer");
     assert_eq!(scene.last_used(id).await, None);
 }
 
@@ -83,7 +83,7 @@ async fn the_retry_window_and_the_detection_of_replays_do_not_notice_the_write()
     let before = scene.grant(first.grant_id).await;
     let changes = scene.store.head().await.expect("the end of the feed").0;
     assert!(scene.introspect(&second.access_token).await);
-    scene.service.flush_uses().await.expect("uses are written");
+    scene.service.upkeep.flush_uses().await.expect("uses are written");
     assert_untouched(&scene, &before).await;
     assert_eq!(
         scene.store.head().await.expect("the end of the feed").0,
@@ -107,21 +107,21 @@ async fn a_use_that_is_written_late_revives_nothing_and_undoes_nothing() {
     let tokens = scene.refresh(&tokens).await.expect("a rotation");
     scene.pass(Duration::from_secs(1));
     assert!(scene.introspect(&tokens.access_token).await);
-    let noted = scene.service.noted_uses().await;
+    let noted = scene.service.upkeep.noted_uses().await;
     assert_eq!(noted.len(), 1);
     let request = Revoke {
         token: tokens.access_token.clone(),
         scope: RevokeScope::WholeGrant,
         origin: Origin::default(),
     };
-    scene.service.revoke(&scene.caller, &request).await.expect("a revocation");
+    scene.service.tokens.revoke(&scene.caller, &request).await.expect("a revocation");
     let revoked = scene.grant(tokens.grant_id).await;
-    scene.service.write_uses(noted.clone()).await.expect("nothing to write");
+    scene.service.upkeep.write_uses(noted.clone()).await.expect("nothing to write");
     assert_eq!(scene.grant(tokens.grant_id).await.version(), revoked.version());
 
     let freed = Write::<Grant>::Delete(revoked.version(), revoked.id);
     scene.store.grants().write(freed).await.expect("the sweeper's delete");
-    scene.service.write_uses(noted).await.expect("nothing to write");
+    scene.service.upkeep.write_uses(noted).await.expect("nothing to write");
     let found = scene.store.grants().get(&revoked.id).await;
     let found: Option<Stored<Grant>> = found.expect("a read");
     assert!(found.is_none());

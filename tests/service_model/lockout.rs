@@ -26,7 +26,7 @@ async fn log_in(
         request_id: None,
         origin: Origin::default(),
     };
-    service.issue(caller, request).await.map(drop)
+    service.tokens.issue(caller, request).await.map(drop)
 }
 
 /// So many logins at the same moment, at either instance in turn.

@@ -66,8 +66,9 @@ impl Scene {
         let service = Arc::new(service);
         let client_id = client_id(0).to_string();
         let credentials = Credentials::of_secret(client_id, secret);
-        let caller = service.authenticate_client(&credentials).await.expect("the client");
-        let admin = service.authorize_admin(caller.clone(), Origin::default());
+        let caller =
+            service.authentication.authenticate_client(&credentials).await.expect("the client");
+        let admin = service.authentication.authorize_admin(caller.clone(), Origin::default());
         let admin = admin.expect("an administrator");
         Self { clock, store, service, caller, credentials, admin }
     }
@@ -111,7 +112,7 @@ impl Scene {
             request_id: request_id.map(Into::into),
             origin: Origin::default(),
         };
-        self.service.issue(&self.caller, request).await
+        self.service.tokens.issue(&self.caller, request).await
     }
 
     /// From now on the client's access tokens live so long.
@@ -123,7 +124,7 @@ impl Scene {
         let shorter = Client { lifetimes, ..(*found).clone() };
         let write = Write::Replace(found.version(), shorter);
         self.store.clients().write(write).await.expect("a replace");
-        let caller = self.service.authenticate_client(&self.credentials).await;
+        let caller = self.service.authentication.authenticate_client(&self.credentials).await;
         self.caller = caller.expect("the client");
     }
 
@@ -133,7 +134,8 @@ impl Scene {
 
     pub(crate) async fn introspect(&self, token: &Secret) -> bool {
         let request = Introspect { token: token.clone(), expected_kind: TokenKind::Access };
-        let found = self.service.introspect(&self.caller, &request).await.expect("an answer");
+        let found =
+            self.service.introspection.introspect(&self.caller, &request).await.expect("an answer");
         matches!(found, Introspection::Active(_))
     }
 
@@ -146,13 +148,13 @@ impl Scene {
         let scopes = Scopes::parse(scopes).expect("scopes");
         let (audience, origin) = (Audience::default(), Origin::default());
         let request = Refresh { refresh_token, scopes, audience, origin };
-        self.service.refresh(&self.caller, &request).await
+        self.service.tokens.refresh(&self.caller, &request).await
     }
 
     /// Revokes the token with its grant, or the access token alone.
     pub(crate) async fn revoke(&self, token: &Secret, scope: RevokeScope) {
         let request = Revoke { token: token.clone(), scope, origin: Origin::default() };
-        self.service.revoke(&self.caller, &request).await.expect("revoked");
+        self.service.tokens.revoke(&self.caller, &request).await.expect("revoked");
     }
 
     pub(crate) async fn grant(&self, id: GrantId) -> Stored<Grant> {
@@ -161,7 +163,7 @@ impl Scene {
 
     /// As an administrator is shown it.
     pub(crate) async fn last_used(&self, id: GrantId) -> Option<Timestamp> {
-        self.service.flush_uses().await.expect("uses are written");
-        self.service.get_grant(&self.admin, id).await.expect("the grant").grant.last_used
+        self.service.upkeep.flush_uses().await.expect("uses are written");
+        self.service.grants.get_grant(&self.admin, id).await.expect("the grant").grant.last_used
     }
 }

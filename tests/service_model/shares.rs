@@ -20,13 +20,14 @@ async fn another(scene: &Scene, number: usize) -> (Caller, Credentials) {
     scene.store.clients().write(Write::Insert(record)).await.expect("a client");
     let client_id = client_id(number).to_string();
     let credentials = Credentials::of_secret(client_id, secret);
-    let caller = scene.service.authenticate_caller(&credentials).await.expect("a caller");
+    let caller =
+        scene.service.authentication.authenticate_caller(&credentials).await.expect("a caller");
     (caller, credentials)
 }
 
 async fn watch(scene: &Scene, who: &(Caller, Credentials)) -> Result<Watch, Error> {
     let (caller, credentials) = who;
-    scene.service.watch_revocations(caller, credentials.clone(), WatchFrom::Now).await
+    scene.service.revocations.watch_revocations(caller, credentials.clone(), WatchFrom::Now).await
 }
 
 #[tokio::test]
@@ -53,8 +54,9 @@ async fn one_client_leaves_the_others_half_of_the_watches() {
 #[tokio::test]
 async fn one_client_leaves_the_others_half_of_the_calls() {
     let scene = Scene::new().await;
-    let call =
-        async |credentials: &Credentials| scene.service.authenticate_client(credentials).await;
+    let call = async |credentials: &Credentials| {
+        scene.service.authentication.authenticate_client(credentials).await
+    };
     // One is the scene's own.
     let mut calls = vec![scene.caller.clone()];
     for _ in 1..2_048 {
@@ -62,7 +64,7 @@ async fn one_client_leaves_the_others_half_of_the_calls() {
     }
     assert_eq!(call(&scene.credentials).await.map(drop), Err(Error::OVERLOADED));
     // Calls that only read are not among them.
-    scene.service.authenticate_caller(&scene.credentials).await.expect("a caller");
+    scene.service.authentication.authenticate_caller(&scene.credentials).await.expect("a caller");
     let (_, other) = another(&scene, 1).await;
     calls.push(call(&other).await.expect("a call of another client"));
     calls.truncate(2_047);

@@ -88,9 +88,9 @@ fn service_over(
     let lockout = LockoutPolicy { failures: u32::MAX, ..LockoutPolicy::default() };
     let policies = Policies { rotation, lockout, ..Policies::default() };
     let service =
-        Service::new(store.clone(), keys, hashes, clock.clone(), entropy.clone(), policies);
+        Service::builder(store.clone(), keys, hashes, clock.clone(), entropy.clone(), policies);
     // The same key at every start.
-    service.signing(signing(&DiceEntropy(Mutex::new(Dice::new(7)))))
+    service.signing(signing(&DiceEntropy(Mutex::new(Dice::new(7))))).build()
 }
 
 impl Forest {
@@ -123,8 +123,9 @@ impl Forest {
         let credentials: Vec<_> = secrets
             .map(|(number, secret)| Credentials::of_secret(client_id(number).to_string(), secret))
             .collect();
-        let admin = service.authenticate_caller(&credentials[0]).await.expect("a caller");
-        let admin = service.authorize_admin(admin, Origin::default());
+        let admin =
+            service.authentication.authenticate_caller(&credentials[0]).await.expect("a caller");
+        let admin = service.authentication.authorize_admin(admin, Origin::default());
         Self {
             dice: Dice::new(seed),
             admin: admin.expect("an administrator"),
@@ -145,7 +146,7 @@ impl Forest {
     /// The client with its record of now, whose epoch its grants keep.
     async fn caller(&self, client: usize) -> Caller {
         let credentials = &self.credentials[client];
-        self.service.authenticate_client(credentials).await.expect("a caller")
+        self.service.authentication.authenticate_client(credentials).await.expect("a caller")
     }
 
     /// By the rules: a grant is alive while its parent is.
@@ -177,7 +178,7 @@ impl Forest {
             origin: Origin::default(),
         };
         let caller = self.caller(client).await;
-        self.service.issue(&caller, request).await
+        self.service.tokens.issue(&caller, request).await
     }
 
     fn add(&mut self, tokens: Tokens, client: usize, user: usize, parent: Option<usize>) {
@@ -235,7 +236,7 @@ impl Forest {
     /// Returns whether the grant's record names the client as a service.
     async fn names(&self, at: usize, client: usize) -> bool {
         let id = self.nodes[at].id;
-        let grant = self.service.get_grant(&self.admin, id).await;
+        let grant = self.service.grants.get_grant(&self.admin, id).await;
         grant.is_ok_and(|shown| shown.grant.audience.names_client(&client_id(client)))
     }
 
@@ -255,7 +256,7 @@ impl Forest {
         let request = Refresh { refresh_token, scopes, audience, origin: Origin::default() };
         let alive = self.is_alive(at);
         let caller = self.caller(client).await;
-        match self.service.refresh(&caller, &request).await {
+        match self.service.tokens.refresh(&caller, &request).await {
             Ok(tokens) => {
                 assert!(alive && !old);
                 let node = &mut self.nodes[at];
@@ -275,24 +276,24 @@ impl Forest {
             0 => {
                 let user = self.nodes[at].user;
                 let of = GrantSelector::Subject(SubjectName::User(user_id(user)));
-                self.service.revoke_grants(&self.admin, &of).await.expect("ended");
+                self.service.grants.revoke_grants(&self.admin, &of).await.expect("ended");
                 self.user_epochs[user] += 1;
             }
             1 => {
                 let client = self.nodes[at].client;
                 let of = GrantSelector::Client(client_id(client));
-                self.service.revoke_grants(&self.admin, &of).await.expect("ended");
+                self.service.grants.revoke_grants(&self.admin, &of).await.expect("ended");
                 self.client_epochs[client] += 1;
             }
             2 => {
-                let ended = self.service.revoke_grant(&self.admin, self.nodes[at].id).await;
+                let ended = self.service.grants.revoke_grant(&self.admin, self.nodes[at].id).await;
                 self.nodes[at].ended |= ended.is_ok();
             }
             _ => {
                 let (token, scope) = (self.nodes[at].access.clone(), RevokeScope::WholeGrant);
                 let request = Revoke { token, scope, origin: Origin::default() };
                 let caller = self.caller(self.nodes[at].client).await;
-                self.service.revoke(&caller, &request).await.expect("revoked");
+                self.service.tokens.revoke(&caller, &request).await.expect("revoked");
                 self.nodes[at].ended = true;
             }
         }
@@ -300,8 +301,8 @@ impl Forest {
 
     /// Another process over the same store, and the sweeper.
     async fn restart(&mut self) {
-        self.service.sweep(0).await.expect("a look at the clock");
-        self.service.sweep(SWEEP_STEP).await.expect("swept");
+        self.service.upkeep.sweep(0).await.expect("a look at the clock");
+        self.service.upkeep.sweep(SWEEP_STEP).await.expect("swept");
         self.service = service_over(&self.store, &self.clock, &self.entropy);
     }
 
@@ -325,12 +326,13 @@ impl Forest {
         let texts = self.nodes.iter().map(|node| TokenText::parse(node.access.expose()));
         let texts: Vec<_> = texts.collect();
         let caller = self.caller(0).await;
-        let together = self.service.introspect_all(&caller, texts.into_iter()).await;
+        let together = self.service.introspection.introspect_all(&caller, texts.into_iter()).await;
         let together = together.expect("answers");
         for (at, together) in together.iter().enumerate() {
             let (token, expected_kind) = (self.nodes[at].access.clone(), TokenKind::Access);
             let request = Introspect { token, expected_kind };
-            let alone = self.service.introspect(&caller, &request).await.expect("told");
+            let alone =
+                self.service.introspection.introspect(&caller, &request).await.expect("told");
             let expected = self.is_active(at);
             for found in [&alone, together] {
                 let active = matches!(found, Introspection::Active(_));

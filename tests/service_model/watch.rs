@@ -27,14 +27,17 @@ async fn watched() -> (Scene, Arc<Service<MemoryStore>>) {
     let service = Arc::clone(&scene.service);
     tokio::spawn({
         let service = Arc::clone(&service);
-        async move { service.follow_revocations().await }
+        async move { service.revocations.follow_revocations().await }
     });
     (scene, service)
 }
 
 impl Scene {
     async fn watch(&self, from: WatchFrom) -> Result<Watch, Error> {
-        self.service.watch_revocations(&self.caller, self.credentials.clone(), from).await
+        self.service
+            .revocations
+            .watch_revocations(&self.caller, self.credentials.clone(), from)
+            .await
     }
 
     /// Makes so many events.
@@ -49,12 +52,12 @@ impl Scene {
 
     /// Frees what the sweeper may.
     async fn sweep(&self) {
-        while self.service.sweep(SWEEP_STEP).await.expect("memory does not fail") > 0 {}
+        while self.service.upkeep.sweep(SWEEP_STEP).await.expect("memory does not fail") > 0 {}
     }
 }
 
 async fn next(service: &Service<MemoryStore>, watch: &mut Watch) -> NotificationBatch {
-    service.next_revocations(watch).await.expect("a response")
+    service.revocations.next_revocations(watch).await.expect("a response")
 }
 
 /// Reads up to a checkpoint, and counts the events.
@@ -98,7 +101,8 @@ async fn a_checkpoint_comes_every_second_also_while_much_happens() {
         scene.change(1).await;
         advance(Duration::from_millis(20)).await;
         while let Ok(watched) =
-            tokio::time::timeout(Duration::ZERO, service.next_revocations(&mut watch)).await
+            tokio::time::timeout(Duration::ZERO, service.revocations.next_revocations(&mut watch))
+                .await
         {
             if watched.expect("a response").checkpoint {
                 assert!(last.elapsed() <= Duration::from_secs(1), "{:?}", last.elapsed());
@@ -135,7 +139,7 @@ async fn a_cursor_is_good_for_ten_minutes_and_a_hundred_thousand_events_and_then
 
     // The first watch was never read: what it needs next is gone, and that is said.
     let end = loop {
-        match service.next_revocations(&mut watch).await {
+        match service.revocations.next_revocations(&mut watch).await {
             Ok(watched) => assert_ne!(watched.cursor, restart, "events are missing"),
             Err(error) => break error,
         }
@@ -176,7 +180,7 @@ async fn what_is_told_is_told_once_whoever_drops_the_call_that_waits_for_it() {
     catch_up(&service, &mut watch).await;
     let mut told = 0;
     for events in 0..500 {
-        while tokio::time::timeout(Duration::ZERO, service.next_revocations(&mut watch))
+        while tokio::time::timeout(Duration::ZERO, service.revocations.next_revocations(&mut watch))
             .await
             .is_ok_and(|watched| {
                 told += watched.expect("a response").notifications.len();
@@ -199,12 +203,12 @@ async fn watches_end_when_the_process_goes_away_and_none_begins() {
     catch_up(&service, &mut watch).await;
     let waiting = async {
         loop {
-            if let Err(error) = service.next_revocations(&mut watch).await {
+            if let Err(error) = service.revocations.next_revocations(&mut watch).await {
                 return error;
             }
         }
     };
-    let (error, ()) = tokio::join!(waiting, async { service.end_watches() });
+    let (error, ()) = tokio::join!(waiting, async { service.revocations.end_watches() });
     assert_eq!(error, Error::UNAVAILABLE);
     assert_eq!(scene.watch(WatchFrom::Now).await.map(drop), Err(Error::UNAVAILABLE));
 }

@@ -112,11 +112,15 @@ impl World {
         let lockout = LockoutPolicy { failures: u32::MAX, ..LockoutPolicy::default() };
         let policies = Policies { rotation: policy, lockout, ..Policies::default() };
         let service =
-            Service::new(store.clone(), keys, hashes, clock.clone(), entropy.clone(), policies);
-        let service = service.signing(signing(&*entropy));
+            Service::builder(store.clone(), keys, hashes, clock.clone(), entropy.clone(), policies);
+        let service = service.signing(signing(&*entropy)).build();
         let credentials = Credentials::of_secret(client_id(CLIENTS).to_string(), admin_secret);
-        let admin = service.authenticate_caller(&credentials).await.expect("a caller");
-        let admin = service.authorize_admin(admin, Origin::default()).expect("an administrator");
+        let admin =
+            service.authentication.authenticate_caller(&credentials).await.expect("a caller");
+        let admin = service
+            .authentication
+            .authorize_admin(admin, Origin::default())
+            .expect("an administrator");
         Self {
             seed,
             dice: Dice::new(seed),
@@ -149,7 +153,7 @@ impl World {
             800..980 => {
                 self.move_clock();
                 // The sweeper looks at the clock all the time.
-                self.service.sweep(0).await.expect(&context);
+                self.service.upkeep.sweep(0).await.expect(&context);
             }
             980..984 => self.toggle(&context).await,
             984..986 => self.end_all().await,
@@ -218,7 +222,7 @@ impl World {
     async fn caller(&self, client: usize) -> Result<Caller, Error> {
         let secret = self.client_secrets[client].clone();
         let credentials = Credentials::of_secret(client_id(client).to_string(), secret);
-        self.service.authenticate_client(&credentials).await
+        self.service.authentication.authenticate_client(&credentials).await
     }
 
     async fn issue(&mut self, context: &str) {
@@ -251,7 +255,7 @@ impl World {
             origin: Origin::default(),
         };
         let refused = user.is_some_and(|user| wrong || self.users[user].disabled);
-        match self.service.issue(&caller, request).await {
+        match self.service.tokens.issue(&caller, request).await {
             Err(error) => {
                 assert!(refused && matches!(error, Error::InvalidGrant(_)), "{context}: {error:?}");
             }
@@ -309,7 +313,7 @@ impl World {
         let origin = Origin::default();
         let (refresh_token, audience) = (Secret::new(token), Audience::default());
         let request = Refresh { refresh_token, scopes, audience, origin };
-        let answer = self.service.refresh(&caller, &request).await;
+        let answer = self.service.tokens.refresh(&caller, &request).await;
         let grant = &mut self.grants[at];
         let newest = grant.newest();
         match (expected, answer) {
@@ -359,7 +363,7 @@ impl World {
             if access_only { RevokeScope::AccessTokenOnly } else { RevokeScope::WholeGrant };
         let swept = self.is_swept(at).await;
         let origin = Origin::default();
-        let answer = self.service.revoke(&caller, &Revoke { token, scope, origin }).await;
+        let answer = self.service.tokens.revoke(&caller, &Revoke { token, scope, origin }).await;
         let grant = &mut self.grants[at];
         if let Err(error) = answer {
             assert_eq!(
@@ -408,7 +412,8 @@ impl World {
             (own || caller_number == 0) && as_access && grant.access_is_good(pair, alive, now)
         };
         let request = Introspect { token, expected_kind };
-        let found = self.service.introspect(&caller, &request).await.expect("an answer");
+        let found =
+            self.service.introspection.introspect(&caller, &request).await.expect("an answer");
         let active = match &found {
             Introspection::Active(token) => {
                 let narrowed = !by_refresh && chosen.narrowed;
@@ -469,18 +474,18 @@ impl World {
         if self.dice.percent(30) {
             let number = self.dice.below(CLIENTS);
             let of = GrantSelector::Client(client_id(number));
-            self.service.revoke_grants(&self.admin, &of).await.expect("ended");
+            self.service.grants.revoke_grants(&self.admin, &of).await.expect("ended");
             self.clients[number].epoch += 1;
         } else {
             let number = self.dice.below(USERS);
             let of = GrantSelector::Subject(SubjectName::User(user_id(number)));
-            self.service.revoke_grants(&self.admin, &of).await.expect("ended");
+            self.service.grants.revoke_grants(&self.admin, &of).await.expect("ended");
             self.users[number].epoch += 1;
         }
     }
 
     async fn sweep(&mut self, context: &str) {
-        self.seen.swept += self.service.sweep(SWEEP_STEP).await.expect(context);
+        self.seen.swept += self.service.upkeep.sweep(SWEEP_STEP).await.expect(context);
         for at in 0..self.grants.len() {
             if !self.grants[at].freed && self.is_swept(at).await {
                 let spent = self.grants[at].spent();
@@ -489,6 +494,6 @@ impl World {
             }
         }
         // The times of last use may be written at any moment: it must not matter to anything else.
-        self.service.flush_uses().await.expect(context);
+        self.service.upkeep.flush_uses().await.expect(context);
     }
 }

@@ -32,7 +32,7 @@ async fn many_tokens_are_looked_up_eight_times_64_at_a_time_and_the_others_wait(
     });
     let call = || {
         let tokens: Vec<_> = (0..64).map(|_| TokenText::parse(&pair.access)).collect();
-        world.service.introspect_all(&world.caller, tokens.into_iter())
+        world.service.introspection.introspect_all(&world.caller, tokens.into_iter())
     };
     let mut calls = Box::pin(join_all((0..12).map(|_| call())));
     assert!(calls.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_pending());

@@ -41,19 +41,19 @@ async fn oldest(world: &World) -> u64 {
 async fn old_events_beyond_a_number_are_trimmed_in_steps_and_a_step_that_fails_is_taken_again() {
     let world = World::new(41).await;
     fill(&world, EVENTS + SURPLUS).await;
-    assert_eq!(world.service.sweep(SWEEP_STEP).await, Ok(0));
+    assert_eq!(world.service.upkeep.sweep(SWEEP_STEP).await, Ok(0));
     world.clock.advance(AGE - 1);
     fill(&world, EVENTS + 2 * SURPLUS).await;
-    assert_eq!(world.service.sweep(SWEEP_STEP).await, Ok(0), "the events are young");
+    assert_eq!(world.service.upkeep.sweep(SWEEP_STEP).await, Ok(0), "the events are young");
     world.clock.advance(1);
 
     world.store.script_writes([Some(WriteFault::Fails(WriteError::Unavailable))]);
-    let failed = world.service.sweep(SWEEP_STEP).await.expect_err("the trimming fails");
+    let failed = world.service.upkeep.sweep(SWEEP_STEP).await.expect_err("the trimming fails");
     assert!(is_failure(&failed), "{failed}");
     assert_eq!(oldest(&world).await, 0);
     let mut trimmed = 0;
     loop {
-        let met = world.service.sweep(SWEEP_STEP).await.expect("the store is well");
+        let met = world.service.upkeep.sweep(SWEEP_STEP).await.expect("the store is well");
         trimmed += met as u64;
         assert_eq!(oldest(&world).await, trimmed);
         if met < SWEEP_STEP {

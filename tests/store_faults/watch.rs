@@ -16,7 +16,10 @@ use super::world::{World, is_failure};
 
 impl World {
     async fn watch(&self, from: WatchFrom) -> Result<Watch, Error> {
-        self.service.watch_revocations(&self.caller, self.credentials.clone(), from).await
+        self.service
+            .revocations
+            .watch_revocations(&self.caller, self.credentials.clone(), from)
+            .await
     }
 
     fn fail_reads(&self, error: ReadError) {
@@ -27,7 +30,7 @@ impl World {
     async fn end(&self, watch: &mut Watch) -> (Option<Cursor>, Error) {
         let mut last = None;
         loop {
-            match self.service.next_revocations(watch).await {
+            match self.service.revocations.next_revocations(watch).await {
                 Ok(watched) => last = Some(watched.cursor),
                 Err(error) => return (last, error),
             }
@@ -35,14 +38,14 @@ impl World {
     }
 
     async fn next(&self, watch: &mut Watch) -> NotificationBatch {
-        self.service.next_revocations(watch).await.expect("a response")
+        self.service.revocations.next_revocations(watch).await.expect("a response")
     }
 }
 
 /// Runs beside the reader of the feed.
 async fn followed<T>(world: &World, test: impl Future<Output = T>) -> T {
     tokio::select! {
-        never = world.service.follow_revocations() => match never {},
+        never = world.service.revocations.follow_revocations() => match never {},
         outcome = test => outcome,
     }
 }
@@ -90,7 +93,7 @@ impl World {
         let mut own = (*found).clone();
         own.introspect = IntrospectReach::Own;
         self.memory.clients().write(Write::Replace(found.version(), own)).await.expect("written");
-        let caller = self.service.authenticate_client(&self.credentials).await;
+        let caller = self.service.authentication.authenticate_client(&self.credentials).await;
         self.caller = caller.expect("the client");
     }
 
@@ -113,7 +116,8 @@ async fn a_change_of_a_user_with_many_grants_is_told_over_a_slow_store_to_a_watc
         world.slow_reads(Duration::from_millis(10));
         let began = Instant::now();
         for _ in 0..RESUMED {
-            while let Ok(next) = timeout(SILENCE, world.service.next_revocations(&mut watch)).await
+            while let Ok(next) =
+                timeout(SILENCE, world.service.revocations.next_revocations(&mut watch)).await
             {
                 let next = next.expect("a response");
                 cursor = next.cursor;
@@ -144,7 +148,8 @@ async fn a_watch_that_has_to_find_out_who_may_hear_is_not_silent_meanwhile() {
         world.slow_reads(Duration::from_millis(400));
         let began = Instant::now();
         loop {
-            let next = timeout(SILENCE, world.service.next_revocations(&mut watch)).await;
+            let next =
+                timeout(SILENCE, world.service.revocations.next_revocations(&mut watch)).await;
             let next = next.expect("not silent").expect("a response");
             if !next.notifications.is_empty() {
                 break;
@@ -164,7 +169,7 @@ async fn a_search_that_was_cut_off_by_the_store_is_taken_up_where_it_stood() {
     let mut world = World::new(46).await;
     world.own_with_grants(1_000).await;
     pause();
-    followed(&world, async {
+    let search = async {
         let mut watch = world.watch(WatchFrom::Now).await.expect("a watch");
         let mut cursor = world.next(&mut watch).await.cursor;
         world.end_all_of_user().await.expect("the store is well");
@@ -178,7 +183,7 @@ async fn a_search_that_was_cut_off_by_the_store_is_taken_up_where_it_stood() {
                 (reads > 9).then_some(ReadFault::Fails(ReadError::Unavailable))
             });
             if let Ok(mut watch) = world.watch(WatchFrom::Cursor(cursor)).await {
-                while let Ok(next) = world.service.next_revocations(&mut watch).await {
+                while let Ok(next) = world.service.revocations.next_revocations(&mut watch).await {
                     cursor = next.cursor;
                     told |= !next.notifications.is_empty();
                     if told {
@@ -190,7 +195,7 @@ async fn a_search_that_was_cut_off_by_the_store_is_taken_up_where_it_stood() {
             assert!(failures < 50, "it begins from nothing each time");
         }
         println!("told after {failures} failures");
-    })
-    .await;
+    };
+    followed(&world, Box::pin(search)).await;
     resume();
 }

@@ -91,8 +91,9 @@ impl World {
         let service = Service::new(store.clone(), keys, hashes, clock.clone(), entropy, policy);
         let id = client_id(0).to_string();
         let credentials = Credentials::of_secret(id, secret);
-        let caller = service.authenticate_client(&credentials).await.expect("the client");
-        let admin = service.authorize_admin(caller.clone(), Origin::default());
+        let caller =
+            service.authentication.authenticate_client(&credentials).await.expect("the client");
+        let admin = service.authentication.authorize_admin(caller.clone(), Origin::default());
         let admin = admin.expect("an administrator");
         Self { memory, store, service, clock, credentials, caller, admin }
     }
@@ -100,13 +101,13 @@ impl World {
     /// Ends every grant of the user.
     pub(crate) async fn end_all_of_user(&self) -> Result<(), Error> {
         let user = GrantSelector::Subject(SubjectName::User(user_id(0)));
-        self.service.revoke_grants(&self.admin, &user).await.map(drop)
+        self.service.grants.revoke_grants(&self.admin, &user).await.map(drop)
     }
 
     /// Ends every grant of the client.
     pub(crate) async fn end_all_of_client(&self) -> Result<(), Error> {
         let client = GrantSelector::Client(client_id(0));
-        self.service.revoke_grants(&self.admin, &client).await.map(drop)
+        self.service.grants.revoke_grants(&self.admin, &client).await.map(drop)
     }
 
     /// The next writes fail in this way, each.
@@ -133,7 +134,7 @@ impl World {
             request_id: request_id.map(Into::into),
             origin,
         };
-        self.service.issue(&self.caller, request).await.map(Pair::from)
+        self.service.tokens.issue(&self.caller, request).await.map(Pair::from)
     }
 
     pub(crate) async fn refresh(&self, token: &str) -> Result<Pair, Error> {
@@ -141,19 +142,19 @@ impl World {
         let origin = Origin::default();
         let (scopes, audience) = (Scopes::default(), Audience::default());
         let request = Refresh { refresh_token, scopes, audience, origin };
-        self.service.refresh(&self.caller, &request).await.map(Pair::from)
+        self.service.tokens.refresh(&self.caller, &request).await.map(Pair::from)
     }
 
     pub(crate) async fn revoke(&self, token: &str) -> Result<(), Error> {
         let (token, origin) = (Secret::new(token), Origin::default());
         let request = Revoke { token, scope: RevokeScope::WholeGrant, origin };
-        self.service.revoke(&self.caller, &request).await.map(drop)
+        self.service.tokens.revoke(&self.caller, &request).await.map(drop)
     }
 
     pub(crate) async fn is_active(&self, access: &str) -> Result<bool, Error> {
         let token = Secret::new(access);
         let request = Introspect { token, expected_kind: TokenKind::Access };
-        let found = self.service.introspect(&self.caller, &request).await?;
+        let found = self.service.introspection.introspect(&self.caller, &request).await?;
         Ok(matches!(found, Introspection::Active(_)))
     }
 

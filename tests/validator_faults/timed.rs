@@ -88,7 +88,7 @@ impl Timed {
         let transport = Transport::new(Carriage::plain(Protocol::Http2, limits, staged));
         let health = Health::starting().await;
         let mut tasks = JoinSet::new();
-        tasks.spawn(async move { match service.follow_revocations().await {} });
+        tasks.spawn(async move { match service.revocations.follow_revocations().await {} });
         tasks.spawn(async move {
             let entropy = Arc::new(SystemEntropy);
             let metrics = GrpcMetrics::new();

@@ -172,7 +172,7 @@ async fn start() -> (Router, Secret, Secret) {
     let service = Service::new(store, keys, hashes, Arc::new(Stopped), entropy, policy);
     let secret = Secret::new(SECRETS[0]);
     let credentials = Credentials::of_secret("orders".into(), secret);
-    let caller = service.authenticate_client(&credentials).await.expect("the client");
+    let caller = service.authentication.authenticate_client(&credentials).await.expect("the client");
     let request = Issue {
         grant: IssueGrant::Password { username: "alice".into(), password: Secret::new(SECRETS[1]) },
         scopes: Scopes::default(),
@@ -181,7 +181,7 @@ async fn start() -> (Router, Secret, Secret) {
         request_id: None,
         origin: Origin::default(),
     };
-    let tokens = service.issue(&caller, request).await.expect("tokens");
+    let tokens = service.tokens.issue(&caller, request).await.expect("tokens");
     let ready = Ready::not_yet();
     ready.set(Arc::new(service));
     let options = HttpOptions {

@@ -41,7 +41,7 @@ pub(in crate::app) async fn follow_resets<S: Store>(directory: PathBuf, service:
 
 async fn carry_out<S: Store>(service: &Service<S>, request: Request) -> Result<(), String> {
     let Request { id, hash } = request;
-    match service.reset_administrator(&id, hash).await {
+    match service.administrators.reset_administrator(&id, hash).await {
         Ok(()) => {
             tracing::warn!(client_id = %id, "jeton admin reset: an administrator has a new secret");
             Ok(())

@@ -16,7 +16,7 @@ pub(super) fn pieces<S: Store>(
     begun: Backup,
 ) -> impl Stream<Item = Result<v1::BackupResponse, Status>> + Send {
     try_unfold((service, begun), |(service, mut backup)| async {
-        let next = async { service.get()?.continue_backup(&mut backup).await };
+        let next = async { service.get()?.backups.continue_backup(&mut backup).await };
         let piece = next.await.map_err(|error| refusal(&error))?;
         Ok(piece.map(|piece| (message(piece), (service, backup))))
     })

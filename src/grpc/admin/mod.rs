@@ -43,8 +43,9 @@ impl<S: Store> Administration<S> {
         let service = self.service.get()?;
         let credentials = from_metadata(request.metadata(), request.extensions())?;
         let origin = convert::origin(&request);
-        let caller = service.audited_administrator(&credentials, || origin.clone()).await?;
-        let admin = service.authorize(caller, origin, task)?;
+        let caller =
+            service.authentication.audited_administrator(&credentials, || origin.clone()).await?;
+        let admin = service.authentication.authorize(caller, origin, task)?;
         Ok((service, admin, request.into_inner()))
     }
 }

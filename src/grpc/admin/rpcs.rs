@@ -26,10 +26,10 @@ impl<S: Store> AdminService for Administration<S> {
             let validate_only = asked.validate_only;
             let asked = clients::create(asked, service.now())?;
             if validate_only {
-                service.check_client(&admin, asked).await?;
+                service.clients.check_client(&admin, asked).await?;
                 return Ok(v1::CreateClientResponse::default());
             }
-            let (client, secret) = service.create_client(&admin, asked).await?;
+            let (client, secret) = service.clients.create_client(&admin, asked).await?;
             let client_secret = clients::shown(secret.as_ref());
             let client = Some(fields::message(&client, service.now()));
             Ok(v1::CreateClientResponse { client, client_secret })
@@ -44,7 +44,7 @@ impl<S: Store> AdminService for Administration<S> {
         answer(async {
             let (service, admin, asked) = self.admit(request, Task::ReadClients).await?;
             let id = names::client_id(&asked.client_id)?;
-            let client = service.get_client(&admin, &id).await?;
+            let client = service.clients.get_client(&admin, &id).await?;
             let client = Some(fields::message(&client, service.now()));
             Ok(v1::GetClientResponse { client })
         })
@@ -59,7 +59,7 @@ impl<S: Store> AdminService for Administration<S> {
             let (service, admin, asked) = self.admit(request, Task::ReadClients).await?;
             let filter = clients::filter(&asked)?;
             let page = names::page(asked.page_size, asked.page_token)?;
-            let page = service.list_clients(&admin, &filter, &page).await?;
+            let page = service.clients.list_clients(&admin, &filter, &page).await?;
             let now = service.now();
             let clients = page.entries.iter().map(|client| fields::message(client, now)).collect();
             Ok(v1::ListClientsResponse { clients, next_page_token: page.next_token })
@@ -74,7 +74,7 @@ impl<S: Store> AdminService for Administration<S> {
         answer(async {
             let (service, admin, asked) = self.admit(request, Task::Administer).await?;
             let asked = clients::update(asked, service.now())?;
-            let client = service.update_client(&admin, &asked).await?;
+            let client = service.clients.update_client(&admin, &asked).await?;
             let client = Some(fields::message(&client, service.now()));
             Ok(v1::UpdateClientResponse { client })
         })
@@ -89,7 +89,7 @@ impl<S: Store> AdminService for Administration<S> {
             let (service, admin, asked) = self.admit(request, Task::Administer).await?;
             let id = names::client_id(&asked.client_id)?;
             let may_be_none = clients::no_administrator(asked.allow_no_administrator);
-            service.delete_client(&admin, &id, may_be_none).await?;
+            service.clients.delete_client(&admin, &id, may_be_none).await?;
             Ok(v1::DeleteClientResponse {})
         })
         .await
@@ -104,10 +104,10 @@ impl<S: Store> AdminService for Administration<S> {
             let validate_only = asked.validate_only;
             let asked = clients::rotate(asked)?;
             if validate_only {
-                service.check_rotation(&admin, asked).await?;
+                service.clients.check_rotation(&admin, asked).await?;
                 return Ok(v1::RotateClientSecretResponse::default());
             }
-            let (client, secret) = service.rotate_client_secret(&admin, asked).await?;
+            let (client, secret) = service.clients.rotate_client_secret(&admin, asked).await?;
             let client_secret = clients::shown(secret.as_ref());
             let client = Some(fields::message(&client, service.now()));
             Ok(v1::RotateClientSecretResponse { client, client_secret })
@@ -121,7 +121,7 @@ impl<S: Store> AdminService for Administration<S> {
     ) -> Result<Response<v1::CreateUserResponse>, Status> {
         answer(async {
             let (service, admin, asked) = self.admit(request, Task::ManageUsers).await?;
-            let user = service.create_user(&admin, users::create(asked)?).await?;
+            let user = service.users.create_user(&admin, users::create(asked)?).await?;
             Ok(v1::CreateUserResponse { user: Some(users::message(&user, service.now())) })
         })
         .await
@@ -133,8 +133,8 @@ impl<S: Store> AdminService for Administration<S> {
     ) -> Result<Response<v1::GetUserResponse>, Status> {
         answer(async {
             let (service, admin, asked) = self.admit(request, Task::ReadUsers).await?;
-            let user = service.get_user(&admin, &users::key(asked)?).await?;
-            let found = service.user_lockouts(&admin, &user).await?;
+            let user = service.users.get_user(&admin, &users::key(asked)?).await?;
+            let found = service.lockouts.user_lockouts(&admin, &user).await?;
             let lockouts = found.iter().map(lockouts::message).collect();
             Ok(v1::GetUserResponse { user: Some(users::message(&user, service.now())), lockouts })
         })
@@ -149,7 +149,7 @@ impl<S: Store> AdminService for Administration<S> {
             let (service, admin, asked) = self.admit(request, Task::ReadUsers).await?;
             let filter = users::filter(&asked)?;
             let page = names::page(asked.page_size, asked.page_token)?;
-            let page = service.list_users(&admin, &filter, &page).await?;
+            let page = service.users.list_users(&admin, &filter, &page).await?;
             let now = service.now();
             let users = page.entries.iter().map(|user| users::message(user, now)).collect();
             Ok(v1::ListUsersResponse { users, next_page_token: page.next_token })
@@ -163,7 +163,7 @@ impl<S: Store> AdminService for Administration<S> {
     ) -> Result<Response<v1::UpdateUserResponse>, Status> {
         answer(async {
             let (service, admin, asked) = self.admit(request, Task::ManageUsers).await?;
-            let user = service.update_user(&admin, &users::update(asked)?).await?;
+            let user = service.users.update_user(&admin, &users::update(asked)?).await?;
             Ok(v1::UpdateUserResponse { user: Some(users::message(&user, service.now())) })
         })
         .await
@@ -178,7 +178,7 @@ impl<S: Store> AdminService for Administration<S> {
             let id = names::user_id(&asked.user_id)?;
             let grants = users::old_grants(asked.keep_grants);
             let password = users::password(asked.password)?;
-            let user = service.set_user_password(&admin, id, &password, grants).await?;
+            let user = service.users.set_user_password(&admin, id, &password, grants).await?;
             Ok(v1::SetUserPasswordResponse { user: Some(users::message(&user, service.now())) })
         })
         .await
@@ -191,7 +191,7 @@ impl<S: Store> AdminService for Administration<S> {
         answer(async {
             let (service, admin, asked) = self.admit(request, Task::ManageUsers).await?;
             let id = names::user_id(&asked.user_id)?;
-            let user = service.disable_user(&admin, id).await?;
+            let user = service.users.disable_user(&admin, id).await?;
             Ok(v1::DisableUserResponse { user: Some(users::message(&user, service.now())) })
         })
         .await
@@ -204,7 +204,7 @@ impl<S: Store> AdminService for Administration<S> {
         answer(async {
             let (service, admin, asked) = self.admit(request, Task::ManageUsers).await?;
             let id = names::user_id(&asked.user_id)?;
-            let user = service.enable_user(&admin, id).await?;
+            let user = service.users.enable_user(&admin, id).await?;
             Ok(v1::EnableUserResponse { user: Some(users::message(&user, service.now())) })
         })
         .await
@@ -216,7 +216,7 @@ impl<S: Store> AdminService for Administration<S> {
     ) -> Result<Response<v1::DeleteUserResponse>, Status> {
         answer(async {
             let (service, admin, asked) = self.admit(request, Task::ManageUsers).await?;
-            service.delete_user(&admin, names::user_id(&asked.user_id)?).await?;
+            service.users.delete_user(&admin, names::user_id(&asked.user_id)?).await?;
             Ok(v1::DeleteUserResponse {})
         })
         .await
@@ -230,7 +230,7 @@ impl<S: Store> AdminService for Administration<S> {
             let (service, admin, asked) = self.admit(request, Task::ReadUsers).await?;
             let filter = lockouts::filter(&asked)?;
             let page = names::page(asked.page_size, asked.page_token)?;
-            let page = service.list_lockouts(&admin, &filter, &page).await?;
+            let page = service.lockouts.list_lockouts(&admin, &filter, &page).await?;
             let lockouts = page.entries.iter().map(lockouts::message).collect();
             Ok(v1::ListLockoutsResponse { lockouts, next_page_token: page.next_token })
         })
@@ -243,7 +243,7 @@ impl<S: Store> AdminService for Administration<S> {
     ) -> Result<Response<v1::ClearLockoutResponse>, Status> {
         answer(async {
             let (service, admin, asked) = self.admit(request, Task::ManageUsers).await?;
-            let count = service.clear_lockouts(&admin, &lockouts::which(&asked)?).await?;
+            let count = service.lockouts.clear_lockouts(&admin, &lockouts::which(&asked)?).await?;
             Ok(v1::ClearLockoutResponse { count })
         })
         .await
@@ -255,7 +255,7 @@ impl<S: Store> AdminService for Administration<S> {
     ) -> Result<Response<v1::GetGrantResponse>, Status> {
         answer(async {
             let (service, admin, asked) = self.admit(request, Task::ReadUsers).await?;
-            let grant = service.get_grant(&admin, names::grant_id(&asked.grant_id)?).await?;
+            let grant = service.grants.get_grant(&admin, names::grant_id(&asked.grant_id)?).await?;
             Ok(v1::GetGrantResponse { grant: Some(grants::message(&grant)) })
         })
         .await
@@ -269,7 +269,7 @@ impl<S: Store> AdminService for Administration<S> {
             let (service, admin, asked) = self.admit(request, Task::ReadUsers).await?;
             let of = names::selector(&asked.subject, &asked.client_id)?;
             let page = names::page(asked.page_size, asked.page_token)?;
-            let page = service.list_grants(&admin, &of, asked.active_only, &page).await?;
+            let page = service.grants.list_grants(&admin, &of, asked.active_only, &page).await?;
             let grants = page.entries.iter().map(grants::message).collect();
             Ok(v1::ListGrantsResponse { grants, next_page_token: page.next_token })
         })
@@ -282,7 +282,7 @@ impl<S: Store> AdminService for Administration<S> {
     ) -> Result<Response<v1::RevokeGrantResponse>, Status> {
         answer(async {
             let (service, admin, asked) = self.admit(request, Task::ManageUsers).await?;
-            service.revoke_grant(&admin, names::grant_id(&asked.grant_id)?).await?;
+            service.grants.revoke_grant(&admin, names::grant_id(&asked.grant_id)?).await?;
             Ok(v1::RevokeGrantResponse {})
         })
         .await
@@ -296,9 +296,9 @@ impl<S: Store> AdminService for Administration<S> {
             let (service, admin, asked) = self.admit(request, Task::ManageUsers).await?;
             let of = names::selector(&asked.subject, &asked.client_id)?;
             let ended = if asked.dry_run {
-                service.count_grants(&admin, &of).await?
+                service.grants.count_grants(&admin, &of).await?
             } else {
-                service.revoke_grants(&admin, &of).await?
+                service.grants.revoke_grants(&admin, &of).await?
             };
             Ok(grants::ended(ended))
         })
@@ -311,7 +311,7 @@ impl<S: Store> AdminService for Administration<S> {
     ) -> Result<Response<v1::ExplainTokenResponse>, Status> {
         answer(async {
             let (service, admin, asked) = self.admit(request, Task::ReadUsers).await?;
-            let found = service.explain(&admin, &explained::what(asked)?).await?;
+            let found = service.introspection.explain(&admin, &explained::what(asked)?).await?;
             Ok(explained::message(&found))
         })
         .await
@@ -326,7 +326,7 @@ impl<S: Store> AdminService for Administration<S> {
         let begun = async {
             let (service, admin, asked) = self.admit(request, Task::BackUp).await?;
             let v1::BackupRequest {} = asked;
-            service.begin_backup(&admin).await
+            service.backups.begin_backup(&admin).await
         };
         let begun = begun.await.map_err(|error| refusal(&error))?;
         Ok(Response::new(Box::pin(backup::pieces(self.service.clone(), begun))))

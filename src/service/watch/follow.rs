@@ -4,7 +4,7 @@ use std::{convert::Infallible, sync::Arc, time::Duration};
 
 use tokio::time::sleep;
 
-use super::{super::Service, event::Event, feed::PAGE};
+use super::{event::Event, feed::PAGE, watching::Revocations};
 use crate::{
     domain::error::Error,
     store::{FeedError, Sequence, Store, StoreId},
@@ -20,7 +20,7 @@ const PAUSE: Duration = Duration::from_secs(1);
 /// cursors are refused when they resume.
 const ANOTHER_FEED: Error = Error::UNAVAILABLE;
 
-impl<S: Store> Service<S> {
+impl<S: Store> Revocations<S> {
     /// Reads the feed for every watch, for as long as the process serves. One task does it.
     pub async fn follow_revocations(&self) -> Infallible {
         loop {
@@ -37,22 +37,22 @@ impl<S: Store> Service<S> {
     async fn read_while_watched(&self) -> Result<(), Error> {
         let feed = &self.watching.feed;
         // Order matters: if another feed begins in between, the next look at the id shows it.
-        let store = self.store.id();
-        let mut end = self.head().await?;
+        let store = self.records.store.id();
+        let mut end = self.records.head().await?;
         feed.restart(store, end);
         while feed.is_watched() {
             let round = feed.begin_round();
-            let head = self.head().await?;
+            let head = self.records.head().await?;
             while end < head {
                 end = self.read_on(end, store).await?;
             }
-            if self.store.id() != store {
+            if self.records.store.id() != store {
                 return Err(ANOTHER_FEED);
             }
             feed.end_round(round, store, end);
             tokio::select! {
-                changed = self.store.changed(end) => {
-                    changed.map_err(|error| self.read_failed(error))?;
+                changed = self.records.store.changed(end) => {
+                    changed.map_err(|error| self.records.read_failed(error))?;
                 }
                 () = sleep(ROUND) => {}
             }
@@ -64,8 +64,8 @@ impl<S: Store> Service<S> {
     /// the last.
     async fn read_on(&self, end: Sequence, store: StoreId) -> Result<Sequence, Error> {
         // The head moves a moment before its events are shown.
-        self.read(self.store.changed(end)).await?;
-        let events = match self.store.changes(end, PAGE).await {
+        self.records.read(self.records.store.changed(end)).await?;
+        let events = match self.records.store.changes(end, PAGE).await {
             Ok(events) => events,
             // Trimmed before they were read: no watch can see them. A watch that needs them meets
             // the same error at the store.
@@ -74,10 +74,10 @@ impl<S: Store> Service<S> {
                 return Ok(oldest);
             }
             Err(error @ (FeedError::Ahead | FeedError::Unavailable | FeedError::Corrupt)) => {
-                return Err(self.feed_failed(error));
+                return Err(self.records.feed_failed(error));
             }
         };
-        if self.store.id() != store {
+        if self.records.store.id() != store {
             return Err(ANOTHER_FEED);
         }
         let last = events.last().map_or(end, |(sequence, _)| *sequence);

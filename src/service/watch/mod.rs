@@ -20,13 +20,14 @@
 //! the checkpoint before it was handed out, and that the watch has come to that end.
 
 mod batch;
+pub(super) mod cursor;
 mod event;
 mod feed;
 mod follow;
 mod holders;
 mod positions;
 mod searches;
-mod watching;
+pub(super) mod watching;
 
 use std::{future::pending, sync::Arc, time::Duration};
 
@@ -35,7 +36,6 @@ use tokio::{
     time::{Instant, sleep_until, timeout_at},
 };
 
-pub(super) use self::watching::Watching;
 pub use self::{
     batch::{Notification, NotificationBatch, WatchCaller},
     event::Event,
@@ -44,8 +44,9 @@ use self::{
     event::{Holders, Visibility},
     feed::{FeedState, FeedTail, PAGE},
     positions::WatcherSlot,
+    watching::Revocations,
 };
-use super::{Caller, Credentials, Cursor, Service, holder::Holder, retention};
+use super::{Caller, Credentials, Cursor, holder::Holder, upkeep::retention};
 use crate::{
     domain::{client::IntrospectReach, error::Error, time::Timestamp},
     store::{FeedError, Sequence, Store, StoreId},
@@ -101,7 +102,7 @@ struct PageNotifications {
     events: usize,
 }
 
-impl<S: Store> Service<S> {
+impl<S: Store> Revocations<S> {
     /// Begins a watch for `caller`, whose `credentials` are judged again for as long as it lasts.
     ///
     /// # Errors
@@ -116,13 +117,13 @@ impl<S: Store> Service<S> {
         if self.watching.feed.is_closed() {
             return Err(Error::UNAVAILABLE);
         }
-        let store = self.store.id();
+        let store = self.records.store.id();
         // Order matters: events that are trimmed after this moment are no younger.
         let complete_since = (from == WatchFrom::Kept).then(|| self.kept_since(store));
         let first_round = self.watching.feed.rounds();
         let tails = self.watching.feed.join();
         let position = self.position(from).await?;
-        let end = self.head().await?;
+        let end = self.records.head().await?;
         let position = position.unwrap_or(end);
         Ok(Watch {
             store,
@@ -143,6 +144,16 @@ impl<S: Store> Service<S> {
                 reach: caller.client().introspect,
             },
         })
+    }
+
+    /// The position in the feed of revocations that is durable now.
+    ///
+    /// # Errors
+    /// `Unavailable` if the store cannot be read.
+    pub async fn revocation_cursor(&self, _caller: &Caller) -> Result<Cursor, Error> {
+        // Order matters: a cursor of a feed that ends in between is refused, never misread.
+        let store = self.records.store.id();
+        Ok(Cursor::new(store, self.records.head().await?))
     }
 
     /// Waits for what comes next: at once for the first time, and after half a second at the latest
@@ -172,7 +183,7 @@ impl<S: Store> Service<S> {
             watch.look()?;
             let page = self.page(watch).await?;
             // The events read can be of another feed, by the same numbers.
-            if self.store.id() != watch.store {
+            if self.records.store.id() != watch.store {
                 return Err(self.out_of_range(FeedError::Ahead).await);
             }
             let due = !watch.begun || watch.next_checkpoint <= Instant::now();
@@ -191,7 +202,7 @@ impl<S: Store> Service<S> {
                     cursor: Cursor::new(watch.store, watch.position),
                     checkpoint,
                     complete_since: watch.complete_since.take(),
-                    time: self.now(),
+                    time: self.records.now(),
                     caller: watch.caller.clone(),
                 });
             }
@@ -208,7 +219,7 @@ impl<S: Store> Service<S> {
         if let Some(events) = known.filter(|new| !new.is_empty()) {
             return Ok(events);
         }
-        let events = match self.store.changes(position, PAGE).await {
+        let events = match self.records.store.changes(position, PAGE).await {
             Ok(events) => events,
             Err(error) => return Err(self.out_of_range(error).await),
         };
@@ -224,7 +235,7 @@ impl<S: Store> Service<S> {
         page: &[Arc<Event>],
     ) -> Result<PageNotifications, Error> {
         let until = Instant::now() + HEARTBEAT;
-        let caller = self.identify(&watch.credentials).await?;
+        let caller = self.authentication.identify(&watch.credentials).await?;
         let now = caller.client().introspect;
         watch.caller.reach = now;
         // Kept aside until the page is done: a dropped call gets the page again.
@@ -232,7 +243,7 @@ impl<S: Store> Service<S> {
         for event in page.iter().filter(|event| event.takes_a_search(caller.id(), reach)) {
             // All of them are under way while the first is waited for.
             let _goes_on =
-                self.watching.searches.find(&self.store, event.sequence(), event.change());
+                self.watching.searches.find(&self.records.store, event.sequence(), event.change());
         }
         let (mut notifications, mut events) = (Vec::new(), 0);
         for event in page {
@@ -256,18 +267,19 @@ impl<S: Store> Service<S> {
 
     /// Returns the possible holders of tokens that `event` ends or changes.
     async fn holders(&self, event: &Event) -> Result<Arc<Holders>, Error> {
-        let finding = self.watching.searches.find(&self.store, event.sequence(), event.change());
-        finding.await.map_err(|error| self.read_failed(error))
+        let finding =
+            self.watching.searches.find(&self.records.store, event.sequence(), event.change());
+        finding.await.map_err(|error| self.records.read_failed(error))
     }
 
     /// Returns the time since which the feed of `store` has every event: no process trims a younger one. A
     /// feed has none from before it began, with a new or restored store, or after commits were lost.
     fn kept_since(&self, store: StoreId) -> Timestamp {
-        let (now, kept) = (self.now(), self.now().before(retention::AGE));
-        match self.signing.registered().standing.feed_start {
-            Some(start) if start.feed == store => kept.max(start.since),
+        let now = self.records.now();
+        match self.signing.feed_start() {
+            Some(start) if start.feed == store => now.before(retention::AGE).max(start.since),
             Some(_) => now,
-            None => now.before(retention::AGE.min(self.clock.age())),
+            None => now.before(retention::AGE.min(self.records.clock.age())),
         }
     }
 
@@ -275,12 +287,12 @@ impl<S: Store> Service<S> {
     async fn position(&self, from: WatchFrom) -> Result<Option<Sequence>, Error> {
         let first = match from {
             WatchFrom::Now => return Ok(None),
-            WatchFrom::Kept => match self.store.changes(Sequence::default(), 1).await {
+            WatchFrom::Kept => match self.records.store.changes(Sequence::default(), 1).await {
                 Err(FeedError::TooOld { oldest }) => return Ok(Some(oldest)),
                 first => first.map(|_| Sequence::default()),
             },
-            WatchFrom::Cursor(cursor) => match cursor.of_store(self.store.id()) {
-                Some(sequence) => self.store.changes(sequence, 1).await.map(|_| sequence),
+            WatchFrom::Cursor(cursor) => match cursor.of_store(self.records.store.id()) {
+                Some(sequence) => self.records.store.changes(sequence, 1).await.map(|_| sequence),
                 None => Err(FeedError::Ahead),
             },
         };
@@ -294,8 +306,8 @@ impl<S: Store> Service<S> {
         match error {
             FeedError::TooOld { .. } | FeedError::Ahead => {
                 // Order matters: a cursor of a feed that ends in between is refused, never misread.
-                let store = self.store.id();
-                match self.head().await {
+                let store = self.records.store.id();
+                match self.records.head().await {
                     Ok(head) => {
                         let restart = Cursor::new(store, head).to_text();
                         Error::CursorOutOfRange { restart: restart.into() }
@@ -303,7 +315,7 @@ impl<S: Store> Service<S> {
                     Err(error) => error,
                 }
             }
-            FeedError::Unavailable | FeedError::Corrupt => self.feed_failed(error),
+            FeedError::Unavailable | FeedError::Corrupt => self.records.feed_failed(error),
         }
     }
 }

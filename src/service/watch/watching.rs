@@ -3,7 +3,10 @@
 use std::sync::Arc;
 
 use super::{feed::Feed, positions::WatcherPositions, searches::Searches};
-use crate::metrics::Registry;
+use crate::{
+    metrics::Registry,
+    service::{authentication::authenticate::Authentication, records::Records, signing::Signing},
+};
 
 /// Shared state of all watches.
 pub(in crate::service) struct Watching {
@@ -17,5 +20,24 @@ impl Watching {
         let feed = Arc::new(Feed::new());
         let places = WatcherPositions::new(registry, Arc::clone(&feed));
         Self { feed, places, searches: Searches::new() }
+    }
+}
+
+/// Watches of revocations.
+pub struct Revocations<S> {
+    pub(super) records: Records<S>,
+    pub(super) authentication: Arc<Authentication<S>>,
+    pub(super) signing: Arc<Signing>,
+    pub(super) watching: Watching,
+}
+
+impl<S> Revocations<S> {
+    pub(in crate::service) fn new(
+        records: Records<S>,
+        authentication: Arc<Authentication<S>>,
+        signing: Arc<Signing>,
+        watching: Watching,
+    ) -> Self {
+        Self { records, authentication, signing, watching }
     }
 }
