@@ -1,4 +1,4 @@
-//! A monitor of pg_auto_failover and three nodes, each in a network of its own.
+//! A monitor of `pg_auto_failover` and three nodes, each in a network of its own.
 
 use std::{path::Path, process::Command, time::Duration};
 

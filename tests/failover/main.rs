@@ -1,4 +1,4 @@
-//! Instances over a formation of pg_auto_failover, with nobody there to help. tests/failover.sh says where.
+//! Instances over a formation of `pg_auto_failover`, with nobody there to help. tests/failover.sh says where.
 #![cfg(feature = "postgres")]
 
 #[path = "../cluster/answers.rs"]

@@ -1,6 +1,6 @@
 //! Refuses a server whose commits wait for no standby, where standbys are required.
 //!
-//! A server that has just taken over can have none: pg_auto_failover's commits alone until another node
+//! A server that has just taken over can have none: `pg_auto_failover`'s commits alone until another node
 //! follows it. Whatever it acknowledges meanwhile is lost with it.
 
 use deadpool_postgres::ClientWrapper;
