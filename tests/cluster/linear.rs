@@ -52,7 +52,7 @@ async fn explained(database: Database, count: usize) {
         }
         match contest.explained(&fleet).await {
             Ok((explained, of)) => {
-                (histories, operations) = (histories + explained, operations + of)
+                (histories, operations) = (histories + explained, operations + of);
             }
             Err(unexplained) => panic!("round {round}, seed {seed}: {unexplained}"),
         }
