@@ -18,7 +18,7 @@ const RECIPES: [Recipe; 4] = [
     Recipe {
         heading: "## Adding a field of a client",
         word: "may_exchange_to",
-        uses: &["src/domain/issue.rs"],
+        uses: &["src/domain/issue.rs", "src/config/sections/agent.rs"],
     },
     Recipe {
         heading: "## Adding a grant type",
