@@ -10,6 +10,7 @@ kustomize_version=v5.8.1
 keycloak_version=26.7.3
 spire_version=v1.13.3
 actionlint_version=v1.7.12
+cargo_cyclonedx_version=0.5.7
 protoc_gen_go=v1.36.11
 protoc_gen_go_grpc=v1.6.0
 maven_dependency_plugin=org.apache.maven.plugins:maven-dependency-plugin:3.8.1
@@ -65,6 +66,11 @@ install_venv() {
 
 install_python() {
     install_venv tests/clients/requirements.txt "$tools/venv"
+}
+
+install_cyclonedx() {
+    [[ -x $tools/bin/cargo-cyclonedx ]] ||
+        alone cargo install --quiet --locked --no-track --root "$tools" --version "$cargo_cyclonedx_version" cargo-cyclonedx
 }
 
 # install_go_program MODULE@VERSION

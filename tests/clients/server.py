@@ -94,6 +94,7 @@ class Server:
     ) -> None:
         home.mkdir(parents=True, exist_ok=True)
         self.home = home
+        self.program = BINARY
         self.data = home / "data"
         self.keys = home / "keys"
         self.log = home / "server.log"
@@ -115,7 +116,7 @@ class Server:
         assert self.process is None, "already running"
         with self.log.open("ab") as output:
             self.process = subprocess.Popen(
-                [*self._prefix, str(BINARY), "serve", "--config", str(self.config)],
+                [*self._prefix, str(self.program), "serve", "--config", str(self.config)],
                 cwd=self.home,
                 env=self._environment,
                 stdin=subprocess.DEVNULL,
@@ -170,7 +171,7 @@ class Server:
 
     def check_deep(self) -> tuple[int, str]:
         """The exit code of `jeton check --deep` as this server is started, and what it says."""
-        command = [*self._prefix, str(BINARY), "check", "--deep", "--config", str(self.config)]
+        command = [*self._prefix, str(self.program), "check", "--deep", "--config", str(self.config)]
         done = subprocess.run(
             command,
             cwd=self.home,
@@ -198,6 +199,9 @@ class Server:
         assert self.process is not None, "not running"
         code = self.process.poll()
         assert code is None, f"ended with exit code {code}:\n{self._last_lines()}"
+
+    def last_line(self) -> str:
+        return self._last_lines().splitlines()[-1]
 
     def _last_lines(self) -> str:
         return "\n".join(self.log.read_text(errors="replace").splitlines()[-30:])
