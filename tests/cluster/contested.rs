@@ -93,7 +93,7 @@ impl Contested {
 }
 
 /// Codes that leave it open whether something was done.
-pub(crate) const NOTHING: [Code; 6] = [
+const NOTHING: [Code; 6] = [
     Code::Unavailable,
     Code::Unknown,
     Code::Cancelled,
@@ -101,6 +101,13 @@ pub(crate) const NOTHING: [Code; 6] = [
     Code::Aborted,
     Code::ResourceExhausted,
 ];
+
+/// Returns whether it is open whether something was done: the code says so, or the connection broke.
+pub(crate) fn is_open(status: &Status) -> bool {
+    let broken = std::error::Error::source(status)
+        .is_some_and(|source| source.is::<tonic::transport::Error>());
+    broken || NOTHING.contains(&status.code())
+}
 
 /// Returns the result of a call. A connection that breaks or a store that does not know leaves
 /// nothing known.
@@ -112,7 +119,7 @@ pub(crate) fn told<T>(
         Ok(Ok(answer)) => done(answer),
         Ok(Err(status)) if status.code() == Code::Unauthenticated => Answered::Refused,
         Ok(Err(status)) => {
-            assert!(NOTHING.contains(&status.code()), "{status:?}");
+            assert!(is_open(&status), "{status:?}");
             Answered::Nothing
         }
         Err(_) => Answered::Nothing,

@@ -18,6 +18,14 @@ mod proxy;
 #[expect(dead_code, reason = "the harness of the tests of watches")]
 mod watcher;
 
+#[path = "../failover/facts.rs"]
+mod facts;
+#[path = "../failover/load.rs"]
+mod load;
+#[path = "../failover/pauses.rs"]
+#[expect(dead_code, reason = "how long no write is acknowledged is a matter of failover")]
+mod pauses;
+
 mod answers;
 mod balanced;
 mod balancer;
@@ -38,6 +46,8 @@ mod migrate;
 mod operations;
 mod primary;
 mod refused;
+mod released;
+mod rolling;
 mod sharing;
 mod signing;
 mod skew;

@@ -159,6 +159,13 @@ impl Settings {
         self
     }
 
+    /// Leaves `[section]` out.
+    pub(crate) fn omit(mut self, section: &str) -> Self {
+        let head = format!("[{section}]");
+        self.sections.retain(|table| table.head != head);
+        self
+    }
+
     /// Sets any value in `[section]`, written as TOML.
     pub(crate) fn set_toml(mut self, section: &str, key: &'static str, value: &str) -> Self {
         self.section(section).set(key, value);

@@ -7,12 +7,14 @@ use tonic::{Code, Status};
 use crate::{
     answers::{MAX_STALENESS, answered, introspected},
     common::caller::{Caller, by_password},
-    contested::{NOTHING, PATIENCE},
+    contested::{PATIENCE, is_open},
     pauses::Pauses,
 };
 
 /// Grants that a worker keeps alive.
 const KEPT: usize = 30;
+/// Grants that ended, about, of which a refresh is tried in the end.
+const SAMPLE: usize = 5;
 /// Tokens of one batch.
 const BATCH: usize = 50;
 
@@ -137,7 +139,7 @@ impl Facts {
             Ok(Ok(answer)) => Some(answer),
             Ok(Err(status)) => {
                 self.unanswered += 1;
-                if !NOTHING.contains(&status.code()) {
+                if !is_open(&status) {
                     self.contradictions.push(format!("lost: {what} is refused: {status:?}"));
                 }
                 None
@@ -149,7 +151,7 @@ impl Facts {
         }
     }
 
-    /// Compares all of it with what an instance says, and has one grant in ten that ended refreshed.
+    /// Compares all of it with what an instance says, and has some of the grants that ended refreshed.
     pub(crate) async fn hold_at(&mut self, caller: &Caller) {
         let live: Vec<_> = self.live.iter().map(|pair| (pair.access.clone(), None)).collect();
         let ended = self.ended.iter().map(|ended| (ended.pair.access.clone(), Some(ended.at)));
@@ -162,8 +164,12 @@ impl Facts {
                 self.judge(told.active, *ended, asked);
             }
         }
-        let sample: Vec<_> =
-            self.ended.iter().step_by(10).map(|e| e.pair.refresh.clone()).collect();
+        let sample: Vec<_> = self
+            .ended
+            .iter()
+            .step_by(self.ended.len() / SAMPLE + 1)
+            .map(|e| e.pair.refresh.clone())
+            .collect();
         for refresh in sample {
             let refused = async || match caller.refresh(&refresh).await {
                 Err(status) if status.code() == Code::Unauthenticated => Ok(true),

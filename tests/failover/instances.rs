@@ -1,5 +1,7 @@
 //! An instance beside each node of the database: what cuts the node off cuts it off, too.
 
+use std::collections::BTreeMap;
+
 use crate::{
     common::{
         admin::with_admin,
@@ -8,6 +10,7 @@ use crate::{
         settings::Settings,
     },
     formation::{Formation, NODES},
+    released,
 };
 
 /// What the instance beside a node is: its program and its clock.
@@ -29,7 +32,7 @@ impl Make {
             .iter()
             .map(|_| Self { program: None, ahead: skews.next().unwrap_or_default() })
             .collect();
-        makes[1].program = variable("JETON_TEST_RELEASED");
+        makes[1].program = released::program();
         makes
     }
 }
@@ -48,18 +51,22 @@ fn settings() -> Settings {
         .set("tokens", "access_overlap", "1h")
 }
 
-/// Starts an instance beside each node, with one key ring.
+/// Starts an instance beside each node, with one key ring. Older releases start first: none starts beside a
+/// newer schema.
 pub(crate) async fn beside_nodes(formation: &Formation, makes: &[Make]) -> Vec<Server> {
-    let mut instances: Vec<Server> = Vec::new();
-    for (node, make) in NODES.into_iter().zip(makes) {
+    let mut order: Vec<usize> = (0..NODES.len()).collect();
+    order.sort_by_key(|at| makes[*at].program.is_none());
+    let mut instances: BTreeMap<usize, Server> = BTreeMap::new();
+    for at in order {
         let home = Home::new();
-        if let Some(first) = instances.first() {
+        if let Some(first) = instances.values().next() {
             copy_tree(&first.home().keys(), &home.keys());
             close(&home);
         }
-        instances.push(start_beside(node, formation, home, make).await);
+        let instance = start_beside(NODES[at], formation, home, &makes[at]).await;
+        instances.insert(at, instance);
     }
-    instances
+    instances.into_values().collect()
 }
 
 /// Leaves the key ring to its owner alone.
@@ -79,7 +86,7 @@ async fn start_beside(node: &str, formation: &Formation, home: Home, make: &Make
     let mut environment = vec![
         ("PATH", "/usr/sbin:/usr/bin:/sbin:/bin"),
         ("PLACE", node),
-        ("PROGRAM", make.program.as_deref().unwrap_or(env!("CARGO_BIN_EXE_jeton"))),
+        ("PROGRAM", make.program.as_deref().unwrap_or(released::NEWEST)),
         ("JETON_STORE_URL", formation.url()),
         ("JETON_REQUIRE_STANDBY", "true"),
         ("JETON_ALLOW_PLAINTEXT", "true"),
@@ -95,5 +102,7 @@ async fn start_beside(node: &str, formation: &Formation, home: Home, make: &Make
             ("NO_FAKE_STAT", "1"),
         ]);
     }
-    Server::start_with(home, &settings(), &environment).await
+    let settings = settings();
+    let settings = if make.program.is_some() { released::known(settings) } else { settings };
+    Server::start_with(home, &settings, &environment).await
 }

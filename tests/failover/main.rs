@@ -13,6 +13,8 @@ mod contest;
 mod contested;
 #[path = "../cluster/history.rs"]
 mod history;
+#[path = "../cluster/released.rs"]
+mod released;
 
 mod facts;
 mod fault;

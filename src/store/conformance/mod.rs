@@ -40,7 +40,7 @@ pub(crate) use self::{
     durable::survives,
     feed::followers_of_many_writers_miss_nothing,
     rivals::the_position_is_never_ahead_of_what_is_read_later,
-    samples::{NOW, client, grant, user},
+    samples::{NOW, attempts, client, grant, user},
     waiting::eventually,
 };
 use super::{Store, memory::MemoryStore};

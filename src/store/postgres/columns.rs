@@ -6,8 +6,13 @@ use tokio_postgres::types::ToSql;
 
 use crate::{
     domain::{
-        attempts::Attempts, client::Client, grant::Grant, time::Timestamp,
-        used_assertion::UsedAssertion, user::User, user_identity::UserIdentity,
+        attempts::{Attempts, UnderWay},
+        client::Client,
+        grant::Grant,
+        time::Timestamp,
+        used_assertion::UsedAssertion,
+        user::User,
+        user_identity::UserIdentity,
     },
     store::Record,
 };
@@ -35,6 +40,12 @@ pub trait Tabled: Record {
 
     /// Returns the values of the columns.
     fn values(&self) -> Vec<Value>;
+
+    /// Encodes the record while an instance of an older release is running, without what that one cannot read and
+    /// can do without.
+    fn encode_beside_older(&self) -> Vec<u8> {
+        self.encode()
+    }
 }
 
 impl Tabled for Grant {
@@ -86,6 +97,12 @@ impl Tabled for Attempts {
 
     fn values(&self) -> Vec<Value> {
         Vec::new()
+    }
+
+    /// Leaves out the checks under way and whose they are: an instance that could not read the record would refuse
+    /// every login of that name.
+    fn encode_beside_older(&self) -> Vec<u8> {
+        Self { under_way: UnderWay::default(), of: None, ..self.clone() }.encode()
     }
 }
 

@@ -146,8 +146,8 @@ impl Instance {
 fn tell_of_older(running: bool) {
     if running {
         tracing::warn!(
-            "an instance of an older release is running: one revocation commits at a time until it \
-             has been gone for a minute"
+            "an instance of an older release is running: one revocation commits at a time, and each \
+             instance counts login attempts under way for itself, until it has been gone for a minute"
         );
     } else {
         tracing::info!("all instances are of this release: revocations commit side by side");

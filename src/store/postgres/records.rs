@@ -71,7 +71,7 @@ impl<R: Tabled> PostgresRecords<R> {
         let writing = Writing {
             plain: self.statements.of_write(write),
             with_event: self.statements.of_write_with_event(write),
-            parameters: parameters(write, version),
+            parameters: parameters(write, version, self.database.instance.is_beside_older()),
             event: change.map(|change| change.to_bytes()),
         };
         match writing.run(&self.database).await? {
@@ -178,18 +178,19 @@ impl<R: Tabled> Records<R> for PostgresRecords<R> {
 }
 
 /// Returns the parameters of a write's statement, without its event.
-fn parameters<R: Tabled>(write: &Write<R>, version: Version) -> Vec<Value> {
+fn parameters<R: Tabled>(write: &Write<R>, version: Version, beside_older: bool) -> Vec<Value> {
+    let encode = if beside_older { R::encode_beside_older } else { R::encode };
     let to_sql = |version: &Version| version.as_u64().cast_signed();
     let mut parameters: Vec<Value> = vec![Box::new(R::key_bytes(&write.key()).to_vec())];
     match write {
         Write::Insert(record) => {
             parameters.push(Box::new(to_sql(&version)));
-            parameters.push(Box::new(record.encode()));
+            parameters.push(Box::new(encode(record)));
             parameters.extend(record.values());
         }
         Write::Replace(expected, record) => {
             parameters.push(Box::new(to_sql(&version)));
-            parameters.push(Box::new(record.encode()));
+            parameters.push(Box::new(encode(record)));
             parameters.push(Box::new(to_sql(expected)));
             parameters.extend(record.values().into_iter().take(R::COLUMNS.len() - R::FIXED));
         }

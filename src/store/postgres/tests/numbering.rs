@@ -5,11 +5,11 @@ use tokio_postgres::{Client, IsolationLevel};
 
 use super::{PostgresStore, empty, open, schema, url};
 use crate::{
-    domain::{change::Change, grant::EndCause},
+    domain::{attempts::Attempts, change::Change, grant::EndCause},
     store::{
         Records as _, Sequence, Store as _, Version, Write, WriteError,
         conformance::{
-            NOW, client, eventually, followers_of_many_writers_miss_nothing, grant, user,
+            NOW, attempts, client, eventually, followers_of_many_writers_miss_nothing, grant, user,
         },
     },
 };
@@ -126,6 +126,11 @@ async fn beside_an_older_release_events_are_numbered_one_at_a_time_and_reads_do_
     let is_used = async || stranger.query_one(used, &[]).await.expect("a row").get::<_, bool>(0);
     assert!(!is_used().await, "no event was ever without a number");
     eventually(|| first.database.instance.is_beside_older().then_some(())).await;
+    let failed = attempts(1, 2);
+    store.attempts().write(Write::Insert(failed.clone())).await.expect("an insert");
+    let found = store.attempts().get(&failed.id).await.expect("a read").expect("the record");
+    let readable = Attempts { of: None, ..failed };
+    assert_eq!(*found, readable, "the form of before is read by both");
 
     let gone = "DELETE FROM jeton_instances WHERE number = -1";
     stranger.batch_execute(gone).await.expect("it is gone");
