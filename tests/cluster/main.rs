@@ -27,6 +27,7 @@ mod load;
 mod pauses;
 
 mod answers;
+mod apart;
 mod balanced;
 mod balancer;
 mod bulk;

@@ -18,6 +18,7 @@ use crate::{
         caller::Caller,
         home::Home,
         server::Server,
+        settings::Settings,
         wait::{rounds, until},
     },
     contested::Contested,
@@ -36,13 +37,23 @@ const DAY: i64 = 86_400_000;
 
 /// Starts an instance whose clock is ahead by so many milliseconds, or behind. Elapsed time is that
 /// of its machine: only the time of day is another.
-async fn start_ahead(database: &Database, home: Home, millis: i64) -> Server {
+pub(crate) async fn start_ahead(
+    database: &Database,
+    home: Home,
+    settings: &Settings,
+    millis: i64,
+) -> Server {
     let sign = if millis < 0 { '-' } else { '+' };
     let offset = format!("{sign}{}.{:03}", millis.abs() / 1_000, millis.abs() % 1_000);
-    start_with(database, home, &[("FAKETIME", &offset)]).await
+    start_with(database, home, settings, &[("FAKETIME", &offset)]).await
 }
 
-async fn start_with(database: &Database, home: Home, clock: &[(&str, &str)]) -> Server {
+async fn start_with(
+    database: &Database,
+    home: Home,
+    settings: &Settings,
+    clock: &[(&str, &str)],
+) -> Server {
     let library = variable("JETON_TEST_FAKETIME");
     let mut environment = vec![
         ("JETON_STORE_URL", database.url()),
@@ -51,7 +62,7 @@ async fn start_with(database: &Database, home: Home, clock: &[(&str, &str)]) -> 
         ("NO_FAKE_STAT", "1"),
     ];
     environment.extend_from_slice(clock);
-    Server::start_with(home, &with_admin(), &environment).await
+    Server::start_with(home, settings, &environment).await
 }
 
 #[expect(clippy::disallowed_methods, reason = "the script's way to say where the library is")]
@@ -121,10 +132,10 @@ async fn refreshes_with_lost_answers_lose_no_login_however_the_clocks_differ() {
     for skew in SKEWS {
         for offsets in [&[0, -skew][..], &[0, -skew, skew]] {
             let database = Database::shared("skewed");
-            let mut instances = vec![start_ahead(&database, Home::new(), 0).await];
+            let mut instances = vec![start_ahead(&database, Home::new(), &with_admin(), 0).await];
             for offset in &offsets[1..] {
                 let home = beside(&instances[0]);
-                instances.push(start_ahead(&database, home, *offset).await);
+                instances.push(start_ahead(&database, home, &with_admin(), *offset).await);
             }
             let mut callers = Vec::new();
             for instance in &instances {
@@ -167,14 +178,14 @@ async fn skew_of(instance: &Server) -> i64 {
 #[ignore = "needs PostgreSQL and libfaketime: tests/postgres.sh"]
 async fn an_instance_whose_clock_is_set_by_a_hundred_days_goes_on_as_before_and_says_so() {
     let database = Database::shared("set");
-    let first = start_ahead(&database, Home::new(), 0).await;
+    let first = start_ahead(&database, Home::new(), &with_admin(), 0).await;
     let home = beside(&first);
     let file = home.path().join("clock");
     let set = |days: i64| std::fs::write(&file, format!("{days:+}d\n")).expect("a file");
     set(0);
     let file = file.to_str().expect("a path").to_owned();
     let clock = [("FAKETIME_TIMESTAMP_FILE", &*file), ("FAKETIME_NO_CACHE", "1")];
-    let second = start_with(&database, home, &clock).await;
+    let second = start_with(&database, home, &with_admin(), &clock).await;
     let (one, other) = (first.caller("shop").await, second.caller("shop").await);
     let ended = other.log_in().await;
     one.revoke(&ended.refresh_token).await.expect("revoked");
