@@ -4,7 +4,10 @@
 # monitor are killed, the primary's cable is out, and its disk is full, each with so many histories that an order
 # must explain. One round with 8 histories by default.
 #
+# JETON_TEST_PAUSE_SECONDS: the longest time without a write, by default the 20 of docs/failover.md. CI, which does
+# other things beside it, allows more.
 # Needs root: networks and disks of their own, in namespaces that end with all their processes.
+# JETON_TEST_SOAK_SECONDS: rounds go on for so long, with a fault or two a minute, and the instances' memory stays.
 # JETON_TEST_SKEWS='0 3600 -5': by how many seconds the clock beside each node is ahead. JETON_TEST_RELEASED: the
 # program of an older release, which runs beside the second node.
 set -euo pipefail

@@ -3,7 +3,7 @@
 # and three nodes, each in a network of its own, on disks of their own, behind one switch.
 #
 # It runs where tests/failover.sh puts it: root of a set of namespaces that ends with the test. FORMATION is a
-# directory; NODE is monitor, n1, n2 or n3. The settings of the database are those of docs/cluster.md.
+# directory; NODE is monitor, n1, n2 or n3. The settings of the database are those of docs/failover.md.
 set -euo pipefail
 deploy=$(cd "$(dirname "${BASH_SOURCE[0]}")/../../deploy/postgres-failover" && pwd)
 bin=/usr/lib/postgresql/15/bin

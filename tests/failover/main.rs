@@ -21,5 +21,6 @@ mod fault;
 mod formation;
 mod instances;
 mod load;
+mod memory;
 mod pauses;
 mod unattended;

@@ -1,17 +1,19 @@
 //! Nobody is awake: each fault is answered by the formation and the instances alone.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use fastrand::Rng;
+use tokio::time::Instant;
 
 use crate::{
     common::wait::rounds,
     contest::{Contest, Fleet},
     facts::Facts,
     fault::{FAULTS, Fault},
-    formation::{Formation, LONGEST_PAUSE},
+    formation::{Formation, longest_pause},
     instances::{Make, beside_nodes},
     load::Load,
+    memory::Memory,
     pauses::Pauses,
 };
 
@@ -56,7 +58,7 @@ impl Scene {
         }
     }
 
-    fn report(&self, fault: Fault, longest: std::time::Duration) {
+    fn report(&self, fault: Fault, longest: Duration) {
         let (mut live, mut ended, mut looked, mut unanswered) = (0, 0, 0, 0);
         let mut contradictions = Vec::new();
         for facts in &self.facts {
@@ -76,7 +78,7 @@ impl Scene {
         );
         assert!(contradictions.is_empty(), "{contradictions:#?}");
         assert!(
-            longest <= LONGEST_PAUSE,
+            longest <= longest_pause(),
             "{longest:?} without a write: {}",
             self.formation.states()
         );
@@ -88,6 +90,13 @@ fn histories() -> usize {
     #[expect(clippy::disallowed_methods, reason = "what a person asks of a test run")]
     let asked = std::env::var("JETON_TEST_HISTORIES");
     asked.map_or(8, |histories| histories.parse().expect("a number"))
+}
+
+/// Returns for how long rounds go on at least: `JETON_TEST_SOAK_SECONDS`, or none.
+fn soak() -> Duration {
+    #[expect(clippy::disallowed_methods, reason = "what a person asks of a test run")]
+    let asked = std::env::var("JETON_TEST_SOAK_SECONDS");
+    Duration::from_secs(asked.map_or(0, |seconds| seconds.parse().expect("a number")))
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
@@ -108,11 +117,16 @@ async fn each_fault_is_over_in_time_and_takes_nothing_acknowledged_with_it() {
         histories: 0,
         operations: 0,
     };
-    for _ in 0..rounds() {
+    let (mut memory, began, mut round) = (Memory::default(), Instant::now(), 0);
+    memory.look(&instances);
+    while round < rounds() || began.elapsed() < soak() {
+        round += 1;
         for fault in FAULTS {
             scene.suffer(fault).await;
         }
+        memory.look(&instances);
     }
+    memory.insist_flat();
     for instance in instances {
         instance.stop().await;
     }
