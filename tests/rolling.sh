@@ -8,27 +8,16 @@ set -euo pipefail
 source "$(dirname "${BASH_SOURCE[0]}")/tools.bash"
 # shellcheck source=tests/postgres/cluster.sh
 source tests/postgres/cluster.sh
-# The last commit of 0.1.0, whose store over PostgreSQL has schema 1.
-released=9672222869670f6246f6d5d5e16897a484b67648
-place=$tools/released/$released
-
-build_released() {
-    [[ -x $place/jeton ]] && return
-    rm -rf "$place"
-    mkdir -p "$place/src"
-    git archive "$released" | tar -x -C "$place/src"
-    (cd "$place/src" && cargo build --locked --quiet --bin jeton --target-dir "$place/target")
-    mv "$place/target/debug/jeton" "$place/jeton"
-    rm -rf "$place/src" "$place/target"
-}
+# shellcheck source=tests/released.bash
+source tests/released.bash
 
 install_postgres
-build_released
+build_released dev
 cargo test --locked --test cluster --no-run
 cluster=$(mktemp -d)
 trap 'end_cluster "$cluster"' EXIT
 start_cluster "$cluster"
 JETON_TEST_CLUSTER=$cluster JETON_TEST_POSTGRES=$(url_of "$cluster")
-export JETON_TEST_CLUSTER JETON_TEST_POSTGRES JETON_TEST_RELEASED=$place/jeton JETON_TEST_ROUNDS=${1:-1}
+export JETON_TEST_CLUSTER JETON_TEST_POSTGRES JETON_TEST_RELEASED=$released_program JETON_TEST_ROUNDS=${1:-1}
 export JETON_BINARY=$PWD/tests/failover/at.sh
 cargo test --locked --test cluster -- --ignored --nocapture --test-threads 1 rolling::
