@@ -13,6 +13,9 @@ pub(super) fn token<'v>(mut values: impl Iterator<Item = &'v [u8]>) -> Result<&'
     if values.next().is_some() {
         return Err(Denial::Malformed);
     }
+    if let Some(token) = plain(value) {
+        return Ok(token);
+    }
     let text = text(value).ok_or(Denial::Malformed)?;
     let (scheme, token) = text.split_once(' ').unwrap_or((text, ""));
     if !is_bearer(scheme) {
@@ -25,6 +28,13 @@ pub(super) fn token<'v>(mut values: impl Iterator<Item = &'v [u8]>) -> Result<&'
         return Err(Denial::Malformed);
     }
     Ok(token)
+}
+
+/// Returns the token as almost all are sent, which everything below reads alike: one look at its bytes.
+fn plain(value: &[u8]) -> Option<&str> {
+    let token = value.strip_prefix(b"Bearer ").filter(|token| !token.is_empty())?;
+    let other = any(token, |byte| !matches!(byte, b'!'..=b'~') || byte == b',');
+    if other { None } else { str::from_utf8(token).ok() }
 }
 
 /// Returns the value as visible ASCII and blanks. Credentials contain no other bytes.

@@ -3,7 +3,7 @@
 
 use std::{future::Future, num::NonZeroU32, time::Duration};
 
-use super::{Bearer, Denial, Introspector, PeerCertificate, Requirement, RouteFault, check};
+use super::{Bearer, Denial, Introspector, PeerCertificate, Route, check};
 use crate::metrics::{Counter, Rate, Registry};
 
 /// The reason for a rejected request.
@@ -30,19 +30,16 @@ impl NotPassed {
 /// Decides on requests: the server for a caller, or an agent.
 pub trait Doorkeeper: Send + Sync + 'static {
     /// Decides on a request with these values of `Authorization`, from a visitor who has shown `peer` to the
-    /// proxy, on a route with these settings: see [`Requirement::of_route`].
+    /// proxy, on this route.
     ///
     /// # Errors
     /// Returns the reason for a rejection.
-    fn decide<'v, K, V>(
+    fn decide<'v>(
         &self,
-        route: impl IntoIterator<Item = (K, V)> + Send,
+        route: &Route,
         authorizations: impl Iterator<Item = &'v [u8]> + Send,
         peer: impl FnOnce() -> Option<PeerCertificate> + Send,
-    ) -> impl Future<Output = Result<Bearer, NotPassed>> + Send
-    where
-        K: AsRef<str> + Send,
-        V: AsRef<str> + Send;
+    ) -> impl Future<Output = Result<Bearer, NotPassed>> + Send;
 }
 
 /// Maximum number of log lines a second about misconfigured routes.
@@ -83,7 +80,7 @@ impl Gate {
         }
     }
 
-    /// Decides for the calling `client_id`, on a route with this requirement.
+    /// Decides for the calling `client_id`, on this route.
     ///
     /// # Errors
     /// Returns the reason for a rejection.
@@ -91,13 +88,13 @@ impl Gate {
         &self,
         client_id: &str,
         introspector: &impl Introspector,
-        requirement: Result<Requirement, RouteFault>,
+        route: &Route,
         authorizations: impl Iterator<Item = &'v [u8]>,
         peer: impl FnOnce() -> Option<PeerCertificate> + Send,
     ) -> Result<Bearer, NotPassed> {
         let requirement =
-            requirement.map_err(|fault| self.misconfigured(client_id, &fault.to_string()))?;
-        let decided = check(introspector, &requirement, authorizations, peer).await;
+            route.as_ref().map_err(|fault| self.misconfigured(client_id, &fault.to_string()))?;
+        let decided = check(introspector, requirement, authorizations, peer).await;
         self.counter(decided.as_ref()).inc();
         decided.map_err(|denial| NotPassed::Denied {
             denial,

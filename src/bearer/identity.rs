@@ -39,7 +39,10 @@ impl IdentityHeaders {
                 value(&claims.subject),
                 value(&claims.client_id),
                 claims.username.as_deref().and_then(value),
-                value(&claims.scopes.join(" ")),
+                match &*claims.scopes {
+                    [scope] => value(scope),
+                    scopes => value(&scopes.join(" ")),
+                },
                 value(&claims.grant_id),
             ],
         };

@@ -33,7 +33,7 @@ pub use self::{
     denial::Denial,
     identity::IdentityHeaders,
     requirement::Requirement,
-    route::RouteFault,
+    route::{Route, RouteFault},
 };
 pub use crate::domain::{
     certificate::CertificateIdentity,

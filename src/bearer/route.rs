@@ -28,6 +28,9 @@ pub enum RouteFault {
     ForeignAudience,
 }
 
+/// The requirement that a route's settings state, or their fault.
+pub type Route = Result<Requirement, RouteFault>;
+
 impl Requirement {
     /// Reads `audience`, which is required, `scopes` or `scope`, separated by spaces, and
     /// `optional`.
@@ -36,7 +39,7 @@ impl Requirement {
     /// Returns a [`RouteFault`] for anything else.
     pub fn of_route<K: AsRef<str>, V: AsRef<str>>(
         settings: impl IntoIterator<Item = (K, V)>,
-    ) -> Result<Self, RouteFault> {
+    ) -> Route {
         let (mut audience, mut scopes, mut optional) = (None, None, None);
         for (key, value) in settings {
             let known = match key.as_ref() {

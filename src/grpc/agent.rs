@@ -16,7 +16,7 @@ use super::{
 };
 use crate::{
     bearer::{
-        AncestorGrant, Bearer, Claims, Doorkeeper, Introspector, NotGood, NotPassed,
+        AncestorGrant, Bearer, Claims, Doorkeeper, Introspector, NotGood, NotPassed, Requirement,
         certificate_text,
     },
     domain::{
@@ -98,6 +98,7 @@ impl<K: Doorkeeper> EnvoyDoor for AgentServices<K> {
     ) -> Result<Result<Bearer, NotPassed>, Error> {
         let Asked { route, http, certificate } = asked(call.into_inner());
         let visitor = || certificate_text::read(&certificate);
+        let route = Requirement::of_route(&route);
         Ok(self.0.decide(&route, authorizations(&http), visitor).await)
     }
 }

@@ -1,6 +1,6 @@
 //! Finds the one way in which a gRPC request says who sends it.
 
-use http::Extensions;
+use http::{Extensions, header::AUTHORIZATION};
 use tonic::metadata::MetadataMap;
 
 use crate::{
@@ -18,7 +18,7 @@ pub(super) fn from_metadata(
     metadata: &MetadataMap,
     extensions: &Extensions,
 ) -> Result<Credentials, Error> {
-    let mut headers = metadata.get_all("authorization").iter();
+    let mut headers = metadata.as_ref().get_all(AUTHORIZATION).iter();
     let presented = match (headers.next(), headers.next()) {
         (None, _) => Credentials::Nothing,
         (Some(header), None) => {

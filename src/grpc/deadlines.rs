@@ -2,14 +2,13 @@
 //! run on.
 
 use std::{
-    collections::HashMap,
     pin::Pin,
     sync::Arc,
     task::{Context, Poll},
     time::Duration,
 };
 
-use http::{HeaderMap, Request, Response};
+use http::{HeaderMap, HeaderName, Request, Response};
 use hyper::body::{Body as HttpBody, Bytes, Frame, SizeHint};
 use prost_types::MethodDescriptorProto;
 use tokio::time::{Instant, Sleep, sleep_until};
@@ -18,7 +17,7 @@ use tonic::{Status, body::Body};
 use super::{arriving::Arriving, services::methods, status::exceeded};
 
 /// Header with the caller's deadline.
-const HEADER: &str = "grpc-timeout";
+const HEADER: HeaderName = HeaderName::from_static("grpc-timeout");
 /// Path prefix of the administrators' methods.
 const ADMIN: &str = "/jeton.v1.AdminService/";
 
@@ -48,7 +47,8 @@ impl Streams {
 pub(super) struct Deadlines {
     usual: Duration,
     admin: Duration,
-    methods: Arc<HashMap<String, Streams>>,
+    /// The few methods with a stream: a path is compared with those of its length.
+    streams: Arc<[(String, Streams)]>,
 }
 
 impl Deadlines {
@@ -56,7 +56,9 @@ impl Deadlines {
     /// or their stream begins. A stream then goes on until its caller's deadline; one whose caller
     /// sends a stream as well is over when any other call would have to be answered.
     pub(super) fn new(usual: Duration, admin: Duration) -> Self {
-        Self { usual, admin, methods: Arc::new(methods(Streams::of)) }
+        let methods = methods(Streams::of).into_iter();
+        let streams = methods.filter(|(_, streams)| *streams != Streams::Nothing).collect();
+        Self { usual, admin, streams }
     }
 
     pub(super) fn of<A>(&self, request: &Request<A>) -> Deadline {
@@ -65,7 +67,8 @@ impl Deadlines {
         let now = Instant::now();
         let asked = asked(request.headers());
         let answer = now + asked.map_or(most, |asked| asked.min(most));
-        let (request, stream) = match self.methods.get(path) {
+        let streams = self.streams.iter().find(|(known, _)| known == path);
+        let (request, stream) = match streams.map(|(_, streams)| streams) {
             Some(Streams::Request) => (Some(answer), Some(answer)),
             Some(Streams::Answer) => (None, asked.map(|asked| now + asked)),
             Some(Streams::Nothing) | None => (None, None),

@@ -12,7 +12,7 @@ use tonic_types::pb;
 
 use super::{caller::caller, status};
 use crate::{
-    bearer::{Bearer, Claims, Denial, IdentityHeaders, NotPassed, certificate_text},
+    bearer::{Bearer, Claims, Denial, IdentityHeaders, NotPassed, Requirement, certificate_text},
     domain::error::Error,
     proto::envoy::{
         config::core::v3::{
@@ -61,6 +61,7 @@ impl<S: Store> EnvoyDoor for Ready<S> {
         let caller = caller(self, &call).await?;
         let Asked { route, http, certificate } = asked(call.into_inner());
         let visitor = || certificate_text::read(&certificate);
+        let route = Requirement::of_route(&route);
         Ok(self.get()?.checks.check(&caller, &route, authorizations(&http), visitor).await)
     }
 }

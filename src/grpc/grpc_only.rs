@@ -2,7 +2,7 @@
 
 use axum::{extract, middleware::Next, response};
 use http::{
-    HeaderMap, HeaderValue, Method, Request, Response, StatusCode,
+    HeaderMap, HeaderName, HeaderValue, Method, Request, Response, StatusCode,
     header::{ALLOW, CONTENT_TYPE},
 };
 use tonic::{Code, Status, body::Body, metadata::MetadataValue};
@@ -13,7 +13,7 @@ use crate::domain::reason::Reason;
 
 /// The content type, and with a `+` or `;` behind it the beginning of others that are gRPC.
 const GRPC: &[u8] = b"application/grpc";
-const ENCODING: &str = "grpc-encoding";
+const ENCODING: HeaderName = HeaderName::from_static("grpc-encoding");
 const ACCEPT_ENCODING: &str = "grpc-accept-encoding";
 /// The one encoding of messages that is understood: none.
 const IDENTITY: &str = "identity";

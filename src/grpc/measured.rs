@@ -83,7 +83,7 @@ fn methods(sets: [&[u8]; 2]) -> Vec<String> {
 
 /// An error is all headers; an answer's status comes behind its message.
 pub(super) fn outcome(headers: &HeaderMap) -> Outcome {
-    if headers.get("grpc-status").is_none_or(|code| code.as_bytes() == b"0") {
+    if headers.get(Status::GRPC_STATUS).is_none_or(|code| code.as_bytes() == b"0") {
         return Outcome::Ok;
     }
     let details = Status::from_header_map(headers).map(|status| status.get_error_details());

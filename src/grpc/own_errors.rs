@@ -44,6 +44,6 @@ pub(super) fn complete(response: Response<Body>) -> Response<Body> {
 }
 
 fn is_bare_error(headers: &HeaderMap) -> bool {
-    let failed = headers.get("grpc-status").is_some_and(|code| code.as_bytes() != b"0");
+    let failed = headers.get(Status::GRPC_STATUS).is_some_and(|code| code.as_bytes() != b"0");
     failed && !headers.contains_key("grpc-status-details-bin")
 }

@@ -110,7 +110,8 @@ impl GrpcServer {
         let deadlines = Deadlines::new(limits.timeout, limits.admin_timeout);
         let answering = Answering { metrics, deadlines, panics: Panics::new(entropy) };
         let answering = AnsweringLayer::new(answering);
-        let layered = ServiceBuilder::new().layer(ids).layer(answering).service(service);
+        let layers = ServiceBuilder::new().map_request(Received::introduced);
+        let layered = layers.layer(ids).layer(answering).service(service);
         transport.serve(self.listener, layered).await;
     }
 }

@@ -9,14 +9,17 @@ use axum::response::Response;
 use futures_util::FutureExt as _;
 use http::{
     HeaderMap, HeaderName, HeaderValue, Request, StatusCode,
-    header::{AUTHORIZATION, RETRY_AFTER, WWW_AUTHENTICATE},
+    header::{AUTHORIZATION, CACHE_CONTROL, RETRY_AFTER, WWW_AUTHENTICATE},
 };
 use tokio::time::timeout;
 
-use super::{answer, failure::Failure, measured::HttpMetrics, routes::STANDARD};
+use super::{
+    answer, failure::Failure, known_routes::KnownRoutes, measured::HttpMetrics, routes::STANDARD,
+};
 use crate::{
     bearer::{
-        Bearer, Denial, Doorkeeper, IdentityHeaders, NotPassed, PeerCertificate, certificate_text,
+        Bearer, Denial, Doorkeeper, IdentityHeaders, NotPassed, PeerCertificate, Route,
+        certificate_text,
     },
     domain::{client_id::ClientId, error::Error, reason::Reason},
     metrics::Outcome,
@@ -58,16 +61,12 @@ pub struct ListenerDoor<S> {
 }
 
 impl<S: Store> Doorkeeper for ListenerDoor<S> {
-    async fn decide<'v, K, V>(
+    async fn decide<'v>(
         &self,
-        route: impl IntoIterator<Item = (K, V)> + Send,
+        route: &Route,
         authorizations: impl Iterator<Item = &'v [u8]> + Send,
         peer: impl FnOnce() -> Option<PeerCertificate> + Send,
-    ) -> Result<Bearer, NotPassed>
-    where
-        K: AsRef<str> + Send,
-        V: AsRef<str> + Send,
-    {
+    ) -> Result<Bearer, NotPassed> {
         let service = self.service.get().map_err(|error| undecided(&error))?;
         service.checks.check_for(&self.client, route, authorizations, peer).await
     }
@@ -76,42 +75,42 @@ impl<S: Store> Doorkeeper for ListenerDoor<S> {
 /// The one endpoint.
 pub(super) struct Place<D> {
     doorkeeper: Arc<D>,
+    routes: KnownRoutes,
     options: CheckOptions,
     metrics: HttpMetrics,
 }
 
 impl<D> Place<D> {
-    pub(super) const fn new(
-        doorkeeper: Arc<D>,
-        options: CheckOptions,
-        metrics: HttpMetrics,
-    ) -> Self {
-        Self { doorkeeper, options, metrics }
+    pub(super) fn new(doorkeeper: Arc<D>, options: CheckOptions, metrics: HttpMetrics) -> Self {
+        Self { doorkeeper, routes: KnownRoutes::default(), options, metrics }
     }
 }
 
 impl<D: Doorkeeper> Place<D> {
     /// Answers a request. Its body is not looked at: proxies send none.
-    pub(super) async fn answer<B: Sync>(&self, request: &Request<B>) -> Response {
-        match Malformed::find(request) {
-            Some(malformed) => answer::not_stored(Failure::Malformed(malformed).response(STANDARD)),
-            None => answer::not_stored(self.respond(request).await),
-        }
+    pub(super) async fn answer(&self, request: Request<()>) -> Response {
+        let mut response = match Malformed::find(&request) {
+            Some(malformed) => Failure::Malformed(malformed).response(STANDARD),
+            None => self.respond(request).await,
+        };
+        // Without Pragma, which means nothing in an answer (RFC 9111 §5.4): each header takes its time.
+        response.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+        response
     }
 
-    async fn respond<B: Sync>(&self, request: &Request<B>) -> Response {
+    async fn respond(&self, request: Request<()>) -> Response {
         let call = self.metrics.begin_check();
-        let decided = self.decide_in_time(request).await;
+        let decided = self.decide_in_time(&request).await;
         call.end(outcome(decided.as_ref()));
         match decided {
-            Ok(bearer) => self.passed(&bearer),
+            Ok(bearer) => self.passed(&bearer, request.into_parts().0.headers),
             Err(NotPassed::Denied { denial, challenge }) => denied(denial, challenge),
             Err(NotPassed::Misconfigured) => answer::empty(StatusCode::INTERNAL_SERVER_ERROR),
         }
     }
 
     /// Decides within the limit. A decision from memory, which waits for nothing, makes no timer.
-    async fn decide_in_time<B: Sync>(&self, request: &Request<B>) -> Result<Bearer, NotPassed> {
+    async fn decide_in_time(&self, request: &Request<()>) -> Result<Bearer, NotPassed> {
         let mut deciding = pin!(self.decide(request));
         if let Some(decided) = deciding.as_mut().now_or_never() {
             return decided;
@@ -120,12 +119,11 @@ impl<D: Doorkeeper> Place<D> {
         decided.unwrap_or_else(|_| Err(undecided(&Error::UNAVAILABLE)))
     }
 
-    async fn decide<B: Sync>(&self, request: &Request<B>) -> Result<Bearer, NotPassed> {
-        let query = request.uri().query().unwrap_or_default();
-        let route = form_urlencoded::parse(query.as_bytes());
+    async fn decide(&self, request: &Request<()>) -> Result<Bearer, NotPassed> {
+        let route = self.routes.stated_by(request.uri().query().unwrap_or_default());
         let headers = request.headers().get_all(AUTHORIZATION).iter();
         let visitor = || self.visitor(request.headers());
-        self.doorkeeper.decide(route, headers.map(HeaderValue::as_bytes), visitor).await
+        self.doorkeeper.decide(&route, headers.map(HeaderValue::as_bytes), visitor).await
     }
 
     /// The certificate that the visitor has shown to the proxy; `None` also if the header is there twice, since
@@ -140,18 +138,19 @@ impl<D: Doorkeeper> Place<D> {
     }
 
     /// Every header is there, empty where there is nothing to say: proxies pass on what the visitor sent
-    /// under a name that the answer lacks.
-    fn passed(&self, bearer: &Bearer) -> Response {
+    /// under a name that the answer lacks. They take the room of those of the request.
+    fn passed(&self, bearer: &Bearer, mut headers: HeaderMap) -> Response {
         let claims = match bearer {
             Bearer::Of(claims) => Some(&**claims),
             Bearer::Nobody => None,
         };
-        let mut response = answer::empty(StatusCode::OK);
-        response.headers_mut().reserve(HEADERS);
+        headers.clear();
+        headers.reserve(HEADERS);
         for (name, value) in self.options.headers.of(claims) {
-            let value = value.unwrap_or(HeaderValue::from_static(""));
-            response.headers_mut().insert(name.clone(), value);
+            headers.insert(name.clone(), value.unwrap_or(HeaderValue::from_static("")));
         }
+        let mut response = answer::empty(StatusCode::OK);
+        *response.headers_mut() = headers;
         response
     }
 }

@@ -112,6 +112,6 @@ where
         let place = Arc::clone(&self.place);
         let (parts, _) = request.into_parts();
         let request = Request::from_parts(parts, ());
-        Box::pin(async move { Ok(place.answer(&request).await) })
+        Box::pin(async move { Ok(place.answer(request).await) })
     }
 }

@@ -18,6 +18,7 @@ mod failure;
 mod front;
 mod introspect;
 mod jwks;
+mod known_routes;
 mod measured;
 mod metadata;
 mod openapi;

@@ -3,6 +3,7 @@
 use std::{error, io, net::SocketAddr, sync::Arc};
 
 use axum::middleware::from_fn;
+use tower::ServiceBuilder;
 
 use super::{
     front::{router, well_formed},
@@ -13,7 +14,7 @@ use crate::{
     service::Ready,
     store::Store,
     telemetry::RequestIds,
-    transport::{Listener, Transport},
+    transport::{Listener, Received, Transport},
 };
 
 /// A bound listener, not yet serving.
@@ -58,7 +59,8 @@ impl HttpServer {
     ) -> Result<(), Box<dyn error::Error + Send + Sync>> {
         let router = router(service, &options, &metrics)?;
         let router = router.layer(from_fn(well_formed)).layer(request_ids);
-        transport.serve(self.listener, router).await;
+        let introduced = ServiceBuilder::new().map_request(Received::introduced).service(router);
+        transport.serve(self.listener, introduced).await;
         Ok(())
     }
 }

@@ -27,24 +27,14 @@ impl Holder {
         Self::named("name", id.as_bytes())
     }
 
-    /// The peer's address. An IPv6 address stands for its /64 network, which is one subscriber's
-    /// (RFC 6177).
+    /// The peer's address.
     pub(super) fn address(address: Option<IpAddr>) -> Self {
-        match address.map(|address| address.to_canonical()) {
-            None => Self::named("no address", &[]),
-            Some(IpAddr::V4(address)) => Self::named("address", &address.octets()),
-            Some(IpAddr::V6(address)) => Self::named("network", &address.octets()[..8]),
-        }
+        Self::named("address", Place::of(address).as_bytes())
     }
 
     /// Both together.
     pub(super) fn and(self, other: Self) -> Self {
         Self::named("both", &[self.0, other.0].concat())
-    }
-
-    /// Returns the bytes that distinguish it from all others.
-    pub(super) const fn as_bytes(&self) -> &[u8] {
-        &self.0
     }
 
     /// The zero byte ends the kind, which has none.
@@ -54,6 +44,34 @@ impl Holder {
         let mut bytes = [0; 16];
         bytes.copy_from_slice(&digest[..16]);
         Self(bytes)
+    }
+}
+
+/// Where a peer is: its address, or the /64 network of an IPv6 address, which is one subscriber's (RFC 6177).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Place([u8; 9]);
+
+impl Place {
+    /// The place of an address, or the one of all peers without any.
+    pub(super) fn of(address: Option<IpAddr>) -> Self {
+        let mut place = [0; 9];
+        match address.map(|address| address.to_canonical()) {
+            None => {}
+            Some(IpAddr::V4(address)) => {
+                place[0] = 4;
+                place[1..=4].copy_from_slice(&address.octets());
+            }
+            Some(IpAddr::V6(address)) => {
+                place[0] = 6;
+                place[1..].copy_from_slice(&address.octets()[..8]);
+            }
+        }
+        Self(place)
+    }
+
+    /// Returns the bytes that distinguish it from all others.
+    pub(super) const fn as_bytes(&self) -> &[u8] {
+        &self.0
     }
 }
 

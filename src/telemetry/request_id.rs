@@ -10,14 +10,15 @@ use std::{
     task::{Context, Poll},
 };
 
-use http::{HeaderValue, Request, Response};
+use http::{HeaderName, HeaderValue, Request, Response};
 use tower::{Layer, Service};
 use tracing::{Instrument as _, Span};
 
 use super::traces;
 use crate::domain::entropy::{Entropy, draw};
 
-const HEADER: &str = "x-request-id";
+/// A name as text would be read for each call.
+const HEADER: HeaderName = HeaderName::from_static("x-request-id");
 const MAX_CHARS: usize = 64;
 
 /// The layer. Cloning shares the counter.
@@ -32,6 +33,8 @@ impl RequestIds {
         Self { next: Arc::new(AtomicU64::new(u64::from_be_bytes(draw(entropy)))) }
     }
 
+    /// The name of a call, which no other has: HTTP/2 sends it as such (RFC 7541 §6.2.3), since among those of a
+    /// connection that were sent before it would be looked for one by one.
     fn of<B>(&self, request: &Request<B>) -> HeaderValue {
         let given = request.headers().get(HEADER);
         let plain = |value: &&HeaderValue| {
@@ -39,11 +42,13 @@ impl RequestIds {
             let length = 1..=MAX_CHARS;
             length.contains(&bytes.len()) && bytes.iter().all(u8::is_ascii_graphic)
         };
-        given.filter(plain).cloned().unwrap_or_else(|| {
+        let mut id = given.filter(plain).cloned().unwrap_or_else(|| {
             let number = self.next.fetch_add(1, Ordering::Relaxed);
             HeaderValue::from_bytes(&hexadecimal(number))
                 .expect("hexadecimal digits are a header value")
-        })
+        });
+        id.set_sensitive(true);
+        id
     }
 }
 

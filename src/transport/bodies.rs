@@ -10,13 +10,17 @@ use http::{HeaderMap, Request, Response};
 use hyper::body::{Body, Bytes, Frame, Incoming, SizeHint};
 use pin_project_lite::pin_project;
 
-use super::pending::{Account, Kept};
+use super::{
+    Peer,
+    pending::{Account, Kept},
+};
 
 /// The body of a request as it comes. Its bytes count from reading until the request is answered.
 #[derive(Debug)]
 pub struct Received {
     body: Incoming,
     kept: Arc<Kept>,
+    peer: Arc<Peer>,
     /// Bytes of it that still count: a stream is read and let go message by message.
     room: usize,
 }
@@ -25,14 +29,25 @@ pub struct Received {
 const MOST_COUNTED: usize = 16 << 20;
 
 impl Received {
-    /// The request, counted by what is handed back too.
+    /// The request with the other side of its connection among its extensions.
+    pub fn introduced(mut request: Request<Self>) -> Request<Self> {
+        let peer = Peer::clone(&request.body().peer);
+        request.extensions_mut().insert(peer);
+        request
+    }
+
+    /// The request of `peer`, counted by what is handed back too.
     pub(super) fn counted(
         request: Request<Incoming>,
         account: &Arc<Account>,
+        peer: &Arc<Peer>,
     ) -> (Request<Self>, Arc<Kept>) {
         let is_whole = request.body().is_end_stream();
         let kept = Arc::new(account.call(length(request.headers()), is_whole));
-        let received = |body| Self { body, kept: Arc::clone(&kept), room: MOST_COUNTED };
+        let received = |body| {
+            let (kept, peer) = (Arc::clone(&kept), Arc::clone(peer));
+            Self { body, kept, peer, room: MOST_COUNTED }
+        };
         let request = request.map(received);
         (request, kept)
     }
@@ -85,21 +100,20 @@ pin_project! {
     pub(super) struct Sent<B> {
         #[pin]
         body: B,
-        account: Arc<Account>,
-        call: Arc<Kept>,
+        // `None` if the body is over before it begins.
+        call: Option<Arc<Kept>>,
     }
 }
 
-impl<B> Sent<B> {
+impl<B: Body> Sent<B> {
     /// The answer to a call, whose body counts until it is over.
-    pub(super) fn counted(
-        answer: Response<B>,
-        account: Arc<Account>,
-        call: Arc<Kept>,
-    ) -> Response<Self> {
-        let made = answer.extensions().get().map_or(0, |Made(bytes)| *bytes);
-        call.answered(made);
-        answer.map(|body| Self { body, account, call })
+    pub(super) fn counted(answer: Response<B>, call: Arc<Kept>) -> Response<Self> {
+        let call = (!answer.body().is_end_stream()).then(|| {
+            let made = answer.extensions().get().map_or(0, |Made(bytes)| *bytes);
+            call.answered(made);
+            call
+        });
+        answer.map(|body| Self { body, call })
     }
 }
 
@@ -112,13 +126,13 @@ impl<B: Body<Data = Bytes>> Body for Sent<B> {
         context: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, B::Error>>> {
         let this = self.project();
-        let account = this.account;
-        let counted = |bytes: Bytes| {
-            if bytes.is_empty() {
-                return bytes;
+        let call = this.call;
+        let counted = |bytes: Bytes| match call {
+            Some(call) if !bytes.is_empty() => {
+                let kept = call.account.answer(bytes.len());
+                Bytes::from_owner(Part { bytes, _kept: kept })
             }
-            let kept = account.answer(bytes.len());
-            Bytes::from_owner(Part { bytes, _kept: kept })
+            Some(_) | None => bytes,
         };
         let frame = ready!(this.body.poll_frame(context));
         Poll::Ready(frame.map(|frame| frame.map(|frame| frame.map_data(counted))))

@@ -151,12 +151,11 @@ async fn serve<T, S, B>(
     let (counted, kept_for) = (Arc::clone(&calls), Arc::clone(account));
     let pace = Pace::begin();
     let kept_alive = KeptAlive::told(policy.protocol, limits, &pace, stage.clone());
+    let peer = Arc::new(peer);
     let service = service_fn(move |request: Request<Incoming>| {
         let call = counted.begin();
         let keeping = kept_alive.as_ref().map(|kept| kept.request(&request));
-        let (mut request, kept) = Received::counted(request, &kept_for);
-        request.extensions_mut().insert(peer.clone());
-        let account = Arc::clone(&kept_for);
+        let (request, kept) = Received::counted(request, &kept_for, &peer);
         let answer = service.clone().oneshot(request);
         async move {
             let _until_answered = call;
@@ -164,7 +163,7 @@ async fn serve<T, S, B>(
             if let Some(keeping) = keeping {
                 keeping.tell(answer.headers_mut());
             }
-            Ok::<_, Infallible>(Sent::counted(answer, account, kept))
+            Ok::<_, Infallible>(Sent::counted(answer, kept))
         }
     });
     let life = Life { limits, calls: &calls, account, writes: &writes, age: policy.ages.next() };

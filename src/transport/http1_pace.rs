@@ -60,8 +60,9 @@ impl Pace {
     }
 
     fn bytes_came(&self) {
-        if let Waiting::Idle(_) = self.waiting() {
-            self.set(Waiting::Headers(Instant::now()));
+        let mut waiting = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Waiting::Idle(_) = *waiting {
+            *waiting = Waiting::Headers(Instant::now());
         }
     }
 

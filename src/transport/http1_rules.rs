@@ -35,7 +35,15 @@ fn has_one_host(headers: &HeaderMap) -> bool {
     let mut hosts = headers.get_all(HOST).iter();
     let (Some(host), None) = (hosts.next(), hosts.next()) else { return false };
     let is_host = |authority: Authority| !authority.as_str().contains('@');
-    host.is_empty() || Authority::try_from(host.as_bytes()).is_ok_and(is_host)
+    is_name(host.as_bytes()) || Authority::try_from(host.as_bytes()).is_ok_and(is_host)
+}
+
+/// Returns whether it is a name or an address of version 4, perhaps with a port. Most hosts are, and an
+/// [`Authority`] would be a copy of each.
+fn is_name(host: &[u8]) -> bool {
+    let plain = |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'-');
+    let mut parts = host.split(|byte| *byte == b':');
+    parts.by_ref().take(2).all(|part| part.iter().all(plain)) && parts.next().is_none()
 }
 
 #[cfg(test)]

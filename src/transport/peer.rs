@@ -6,7 +6,8 @@ use http::Extensions;
 
 use crate::domain::{certificate::CertificateIdentity, confirmation::PeerCertificate};
 
-/// The other side of a connection. It is in the extensions of every request.
+/// The other side of a connection. It is in the extensions of each request that was
+/// [introduced](super::Received::introduced).
 #[derive(Clone, Debug)]
 pub struct Peer {
     /// Address that it connects from.

@@ -43,6 +43,9 @@ pub(super) fn http2(limits: &LimitSettings) -> http2::Builder<TokioExecutor> {
     let mut builder = http2::Builder::new(TokioExecutor::new());
     builder
         .timer(TokioTimer::new())
+        // gRPC has no use for it, and its other servers send none. Each second it would be one more entry of the
+        // table that all answers of a connection are compressed by.
+        .auto_date_header(false)
         .max_concurrent_streams(limits.streams)
         .initial_stream_window_size(STREAM_WINDOW)
         .initial_connection_window_size(CONNECTION_WINDOW)

@@ -10,8 +10,7 @@ use super::{
 };
 use crate::{
     bearer::{
-        Bearer, Claims, Doorkeeper, Gate, Introspector, NotGood, NotPassed, PeerCertificate,
-        Requirement,
+        Bearer, Claims, Doorkeeper, Gate, Introspector, NotGood, NotPassed, PeerCertificate, Route,
     },
     client::{IssuedToken, Validator},
     domain::{audience::Audience, scopes::Scopes, secret::Secret},
@@ -156,18 +155,13 @@ impl Described for Known {
 }
 
 impl Doorkeeper for Known {
-    async fn decide<'v, K, V>(
+    async fn decide<'v>(
         &self,
-        route: impl IntoIterator<Item = (K, V)> + Send,
+        route: &Route,
         authorizations: impl Iterator<Item = &'v [u8]> + Send,
         peer: impl FnOnce() -> Option<PeerCertificate> + Send,
-    ) -> Result<Bearer, NotPassed>
-    where
-        K: AsRef<str> + Send,
-        V: AsRef<str> + Send,
-    {
-        let requirement = Requirement::of_route(route);
+    ) -> Result<Bearer, NotPassed> {
         let client_id = &self.state.client_id;
-        self.gate.decide(client_id, &self.validator, requirement, authorizations, peer).await
+        self.gate.decide(client_id, &self.validator, route, authorizations, peer).await
     }
 }

@@ -167,6 +167,11 @@ impl Writing {
     /// In the order in which they are tried. Of a text without a plus sign the first two read the same.
     const ALL: [Self; 3] = [Self::Form, Self::Percent, Self::Raw];
 
+    /// Those that can read a text differently.
+    fn of(written: &str) -> &'static [Self] {
+        if written.contains(['%', '+']) { &Self::ALL } else { &[Self::Raw] }
+    }
+
     /// The text that was written so; `None` when it is not UTF-8.
     fn read(self, written: &str) -> Option<String> {
         let decoded = |text: &str| percent_decode_str(text).decode_utf8().ok().map(Into::into);
@@ -189,18 +194,18 @@ fn basic(value: &str) -> Result<Credentials, Error> {
         text.expose().split_once(':').ok_or(Error::InvalidClient(Cause::UnreadableCredentials))?;
     // An empty secret is an omitted one: what is left is the name of a client, perhaps a public one.
     if secret.is_empty() {
-        return Ok(Credentials::ClientId(each(|writing| writing.read(id))));
+        return Ok(Credentials::ClientId(each(id, |writing| writing.read(id))));
     }
-    Ok(Credentials::Secret(each(|writing| {
+    Ok(Credentials::Secret(each(text.expose(), |writing| {
         let (client_id, secret) = (writing.read(id)?, Secret::new(writing.read(secret)?));
         Some(IdAndSecret { client_id, secret, address: None })
     })))
 }
 
-/// Returns the results of both encodings, without duplicates.
-fn each<T: PartialEq>(read: impl Fn(Writing) -> Option<T>) -> Vec<T> {
+/// Returns each reading of what was written, without duplicates.
+fn each<T: PartialEq>(written: &str, read: impl Fn(Writing) -> Option<T>) -> Vec<T> {
     let mut readings = Vec::new();
-    for reading in Writing::ALL.into_iter().filter_map(read) {
+    for reading in Writing::of(written).iter().filter_map(|writing| read(*writing)) {
         if !readings.contains(&reading) {
             readings.push(reading);
         }

@@ -19,7 +19,7 @@ use crate::{
             rehash::{Rehash, Shown},
             verified::{Claim, VerifiedSecrets},
         },
-        holder::Holder,
+        holder::Place,
         metrics::ServiceMetrics,
         records::Records,
     },
@@ -94,7 +94,7 @@ impl<S: Store> SecretCheck<S> {
     /// Returns whether the secret was right at this address, or elsewhere while nobody guesses
     /// here: if somebody does, a right one that has not been shown here may be a guess.
     fn is_known(&self, claim: Claim<'_>, address: Option<IpAddr>) -> bool {
-        let there = self.verified.proof_at(Holder::address(address), claim);
+        let there = self.verified.proof_at(Place::of(address), claim);
         if self.verified.was_right_there(&there) {
             return true;
         }
@@ -166,7 +166,7 @@ impl<S: Store> SecretCheck<S> {
         if self.is_known(claim, *address) {
             return Ok(true);
         }
-        let there = self.verified.proof_at(Holder::address(*address), claim);
+        let there = self.verified.proof_at(Place::of(*address), claim);
         let presented = Presented { client_id, address: *address, proof: there };
         let check = match self.checks.turn(presented, known).await {
             Ok(Turn::Check(check)) => check,

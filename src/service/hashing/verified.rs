@@ -9,7 +9,7 @@ use crate::{
         entropy::{Entropy, draw},
         secret::Secret,
     },
-    service::holder::Holder,
+    service::holder::Place,
 };
 
 /// Secrets remembered of each kind; one entry is 32 bytes and its share of a table.
@@ -60,14 +60,14 @@ impl VerifiedSecrets {
     }
 
     /// Returns the key of the same fact at one address.
-    pub(in crate::service) fn proof_at(&self, address: Holder, claim: Claim<'_>) -> Proof {
-        self.mac(claim, address.as_bytes())
+    pub(in crate::service) fn proof_at(&self, place: Place, claim: Claim<'_>) -> Proof {
+        self.mac(claim, place.as_bytes())
     }
 
-    fn mac(&self, Claim { client_id, hashes, secret }: Claim<'_>, address: &[u8]) -> Proof {
+    fn mac(&self, Claim { client_id, hashes, secret }: Claim<'_>, place: &[u8]) -> Proof {
         let mut mac = self.key.clone();
         mac.update(&(hashes.len() as u64).to_be_bytes());
-        let fields = [address, client_id.as_bytes()].into_iter();
+        let fields = [place, client_id.as_bytes()].into_iter();
         for field in fields.chain(hashes.iter().map(|hash| hash.as_bytes())) {
             mac.update(&(field.len() as u64).to_be_bytes());
             mac.update(field);

@@ -9,7 +9,7 @@ use super::introspect::IntrospectionService;
 use crate::{
     bearer::{
         AncestorGrant, Bearer, Claims, Denial, Gate, Introspector, NotGood, NotPassed,
-        PeerCertificate, Requirement, RouteFault,
+        PeerCertificate, Route, RouteFault,
     },
     domain::{
         client::IntrospectReach, client_id::ClientId, delegation::Ancestor, error::Error,
@@ -50,36 +50,37 @@ impl<S> Checks<S> {
 }
 
 impl<S: Store> Checks<S> {
-    /// Decides on a request with these values of `Authorization`, on a route that its operator has given
-    /// these settings: see [`Requirement::of_route`]. `peer` is what the visitor has shown to the proxy. `caller` is the proxy's client; it must be one that
+    /// Decides on a request with these values of `Authorization`, on this route. `peer` is what the visitor has
+    /// shown to the proxy. `caller` is the proxy's client; it must be one that
     /// may introspect tokens for the route's audience.
     ///
     /// # Errors
     /// Why the request does not pass.
-    pub async fn check<'v, K: AsRef<str>, V: AsRef<str>>(
+    pub async fn check<'v>(
         &self,
         caller: &Caller,
-        route: impl IntoIterator<Item = (K, V)>,
+        route: &Route,
         authorizations: impl Iterator<Item = &'v [u8]>,
         peer: impl FnOnce() -> Option<PeerCertificate> + Send,
     ) -> Result<Bearer, NotPassed> {
-        let requirement = Requirement::of_route(route).and_then(|requirement| {
-            let reached = reaches(caller, requirement.audience());
-            reached.then_some(requirement).ok_or(RouteFault::ForeignAudience)
-        });
+        let foreign = Err(RouteFault::ForeignAudience);
+        let route = match route {
+            Ok(requirement) if !reaches(caller, requirement.audience()) => &foreign,
+            route => route,
+        };
         let tokens = Tokens { introspection: &self.introspection, caller };
         let client_id = caller.id().as_str();
-        self.gate.decide(client_id, &tokens, requirement, authorizations, peer).await
+        self.gate.decide(client_id, &tokens, route, authorizations, peer).await
     }
 
     /// As [`Self::check`], for a listener that asks as the client of this name.
     ///
     /// # Errors
     /// As there.
-    pub async fn check_for<'v, K: AsRef<str>, V: AsRef<str>>(
+    pub async fn check_for<'v>(
         &self,
         client: &ClientId,
-        route: impl IntoIterator<Item = (K, V)>,
+        route: &Route,
         authorizations: impl Iterator<Item = &'v [u8]>,
         peer: impl FnOnce() -> Option<PeerCertificate> + Send,
     ) -> Result<Bearer, NotPassed> {

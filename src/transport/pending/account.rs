@@ -353,7 +353,7 @@ impl Burden {
 /// Something that is kept, until it is dropped.
 #[derive(Debug)]
 pub(in crate::transport) struct Kept {
-    account: Arc<Account>,
+    pub(in crate::transport) account: Arc<Account>,
     place: usize,
 }
 
