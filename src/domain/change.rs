@@ -74,6 +74,16 @@ pub struct UserChange {
 }
 
 impl Change {
+    /// Returns when this happened, if that is known.
+    pub const fn time(&self) -> Option<Timestamp> {
+        match self {
+            Self::GrantEnded(change) | Self::AccessRevoked(change) => change.time,
+            Self::FamilyEnded(change) => change.grant.time,
+            Self::ClientEpochMoved(change) | Self::ClientChanged(change) => change.time,
+            Self::UserEpochMoved(change) | Self::UserChanged(change) => change.time,
+        }
+    }
+
     /// Returns the event of replacing `old` by `new`. Removing a grant's record is no event: the
     /// grant had ended before.
     pub fn of_grant(old: Option<&Grant>, new: Option<&Grant>) -> Option<Self> {

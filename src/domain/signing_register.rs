@@ -73,6 +73,8 @@ pub enum SigningChange {
     Withdraw,
     /// Tokens that these keys signed came with records of another store.
     Need(Vec<NeededKey>),
+    /// Events of the feed up to this time are about to be freed.
+    Trim(Timestamp),
 }
 
 /// The process that makes a change.
@@ -94,7 +96,7 @@ pub type FeedId = [u8; 16];
 pub struct FeedStart {
     /// The feed.
     pub feed: FeedId,
-    /// Time of its first event at the latest.
+    /// Time of its beginning, or of the last event that was freed, at the latest.
     pub since: Timestamp,
 }
 
@@ -130,8 +132,6 @@ pub struct SigningStanding {
     /// From when on it must not serve its key set without another lease; `None` for a process that has the
     /// store alone.
     pub published_until: Option<Timestamp>,
-    /// The feed of the store. What it has forgotten by its own rules does not count here.
-    pub feed_start: Option<FeedStart>,
 }
 
 /// The register.
@@ -187,6 +187,11 @@ impl SigningRegister {
         &self.needed
     }
 
+    /// Returns the feed as of the last change, and since when it has every event.
+    pub fn feed_start(&self) -> Option<FeedStart> {
+        self.feed_start
+    }
+
     /// Makes a change at a time.
     pub fn change(
         &mut self,
@@ -207,6 +212,12 @@ impl SigningRegister {
             SigningChange::Need(keys) => {
                 for key in keys {
                     self.need(*key);
+                }
+                self.standing()
+            }
+            SigningChange::Trim(until) => {
+                if let Some(start) = &mut self.feed_start {
+                    start.since = start.since.max(*until);
                 }
                 self.standing()
             }
@@ -301,8 +312,7 @@ impl SigningRegister {
     }
 
     fn standing(&self) -> SigningStanding {
-        let (needed, feed_start) = (self.needed.clone(), self.feed_start);
-        SigningStanding { needed, feed_start, ..SigningStanding::default() }
+        SigningStanding { needed: self.needed.clone(), ..SigningStanding::default() }
     }
 }
 

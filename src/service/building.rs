@@ -116,7 +116,6 @@ impl<S: Store> ServiceBuilder<S> {
             revocations: Revocations::new(
                 records.clone(),
                 Arc::clone(&authentication),
-                Arc::clone(&signing),
                 Watching::new(registry),
             ),
             upkeep: base.upkeep(horizon),

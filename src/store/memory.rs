@@ -20,7 +20,7 @@ use crate::domain::{
     grant_id::GrantId,
     key_ring::KeyId,
     signing_register::{
-        ALONE, Announcer, NeededKey, SigningChange, SigningRegister, SigningStanding,
+        ALONE, Announcer, FeedStart, NeededKey, SigningChange, SigningRegister, SigningStanding,
     },
     time::Timestamp,
     used_assertion::UsedAssertion,
@@ -198,6 +198,10 @@ impl SigningKeys for MemoryStore {
 
     async fn needed_signing_keys(&self) -> Result<Vec<NeededKey>, ReadError> {
         Ok(self.lock().signing.needed().to_vec())
+    }
+
+    async fn feed_start(&self) -> Result<Option<FeedStart>, ReadError> {
+        Ok(self.lock().signing.feed_start())
     }
 }
 

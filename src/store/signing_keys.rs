@@ -4,7 +4,7 @@ use std::future::Future;
 
 use super::{ReadError, WriteError};
 use crate::domain::{
-    signing_register::{NeededKey, SigningChange, SigningStanding},
+    signing_register::{FeedStart, NeededKey, SigningChange, SigningStanding},
     time::Timestamp,
 };
 
@@ -22,4 +22,8 @@ pub trait SigningKeys: Send + Sync + 'static {
     /// among them.
     fn needed_signing_keys(&self)
     -> impl Future<Output = Result<Vec<NeededKey>, ReadError>> + Send;
+
+    /// Returns the feed, and since when it has every event: every [`SigningChange::Trim`] before this call counts.
+    /// `None` before the first change.
+    fn feed_start(&self) -> impl Future<Output = Result<Option<FeedStart>, ReadError>> + Send;
 }

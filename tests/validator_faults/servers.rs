@@ -1,9 +1,10 @@
 //! The server is in trouble.
 
 use jeton::{
-    app::SystemEntropy,
+    app::{SystemClock, SystemEntropy},
+    domain::{signing_register::SigningChange, time::Clock as _},
     store::{
-        Store as _,
+        SigningKeys as _, Store as _,
         sled::{SledOptions, SledStore},
     },
 };
@@ -85,6 +86,8 @@ async fn trim(home: &Home) {
     let options = SledOptions::new(home.data(), 1 << 20);
     let store = SledStore::open(&options, &SystemEntropy).expect("the store opens");
     let head = store.head().await.expect("an end");
+    let now = SystemClock.now();
+    store.register_signing(SigningChange::Trim(now), now).await.expect("noted");
     while store.trim_changes(head, 256).await.expect("trimmed") > 0 {}
     store.close().await.expect("it closes");
 }

@@ -117,11 +117,23 @@ fn a_feed_is_whole_since_it_was_met_first_and_another_one_since_its_own_beginnin
     let mut register = SigningRegister::default();
     let mut start = |feed, seconds| {
         let by = Announcer { feed: [feed; 16], ..instance(1) };
-        let standing = register.change(by, &announce(&[1], &[1]), at(seconds));
-        standing.feed_start.map(|start| (start.feed[0], start.since))
+        register.change(by, &announce(&[1], &[1]), at(seconds));
+        register.feed_start().map(|start| (start.feed[0], start.since))
     };
     assert_eq!((start(1, 10), start(1, 20)), (Some((1, at(10))), Some((1, at(10)))));
     assert_eq!((start(2, 30), start(2, 40)), (Some((2, at(30))), Some((2, at(30)))));
+}
+
+#[test]
+fn a_feed_whose_events_were_freed_is_whole_since_the_last_of_them() {
+    let mut register = SigningRegister::default();
+    let trim = |seconds| SigningChange::Trim(at(seconds));
+    register.change(instance(ALONE), &trim(1), at(5));
+    assert_eq!(register.feed_start().map(|start| start.since), Some(at(5)), "its beginning");
+    for (until, expected) in [(70, 70), (60, 70), (80, 80)] {
+        register.change(instance(ALONE), &trim(until), at(90));
+        assert_eq!(register.feed_start().map(|start| start.since), Some(at(expected)));
+    }
 }
 
 #[test]

@@ -28,7 +28,7 @@ use crate::{
         error::Error,
         presented_token::SignedAccess,
         signing_key_id::SigningKeyId,
-        signing_register::{Announcement, FeedStart, NeededKey},
+        signing_register::{Announcement, NeededKey},
         signing_times::{JwtLife, SigningState},
         time::Timestamp,
     },
@@ -134,11 +134,6 @@ impl Signing {
     /// Returns what the register has.
     fn registered(&self) -> Arc<Registered> {
         self.registered.load_full()
-    }
-
-    /// Returns since when the store's feed is complete, as far as the register knows.
-    pub(super) fn feed_start(&self) -> Option<FeedStart> {
-        self.registered.load().standing.feed_start
     }
 
     /// Notes what the register has.

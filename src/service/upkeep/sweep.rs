@@ -8,11 +8,11 @@ use futures_util::future::join_all;
 use super::{horizon::Horizon, last_used::LastUseQueue, retention::Retention};
 use crate::{
     domain::{
-        attempts::AttemptsId, error::Error, lockout::LockoutPolicy, time::Timestamp,
-        used_assertion::AssertionId,
+        attempts::AttemptsId, error::Error, lockout::LockoutPolicy,
+        signing_register::SigningChange, time::Timestamp, used_assertion::AssertionId,
     },
     service::{metrics::ServiceMetrics, records::Records},
-    store::{Records as _, Sequence, Store, Write, WriteError},
+    store::{FeedError, Records as _, Sequence, Store, Write, WriteError},
 };
 
 /// Most records freed in one step: a batch of the committer's, so that a request never waits behind
@@ -94,14 +94,31 @@ impl<S: Store> Upkeep<S> {
 
     async fn trim_feed(&self, step: usize) -> Result<usize, Error> {
         let head = self.records.read(self.records.store.head()).await?;
-        let trimmable = {
+        let through = {
             let mut retention = self.retention.lock().unwrap_or_else(PoisonError::into_inner);
             retention.trimmable(head, self.records.clock.age())
         };
-        if trimmable == Sequence::default() {
+        if through == Sequence::default() {
             return Ok(0);
         }
-        let trimmed = self.records.store.trim_changes(trimmable, step).await;
+        let store = &self.records.store;
+        let trimmed = match store.changes(Sequence::default(), 1).await {
+            Ok(_) => Sequence::default(),
+            Err(FeedError::TooOld { oldest }) => oldest,
+            Err(error) => return Err(self.records.feed_failed(error)),
+        };
+        if through <= trimmed {
+            return Ok(0);
+        }
+        // Of a few more: one of the last may have no time.
+        let events = store.changes(trimmed, step + SWEEP_STEP).await;
+        let events = events.map_err(|error| self.records.feed_failed(error))?;
+        let now = self.records.now();
+        let until = events.iter().filter_map(|(_, change)| change.time()).max().unwrap_or(now);
+        // Order matters: a watch that begins after events were freed knows of it.
+        let noted = store.register_signing(SigningChange::Trim(until), now).await;
+        noted.map_err(|error| self.records.write_failed(error))?;
+        let trimmed = store.trim_changes(through, step).await;
         trimmed.map_err(|error| self.records.write_failed(error))
     }
 

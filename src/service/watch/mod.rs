@@ -46,7 +46,7 @@ use self::{
     positions::WatcherSlot,
     watching::Revocations,
 };
-use super::{Caller, Credentials, Cursor, holder::Holder, upkeep::retention};
+use super::{Caller, Credentials, Cursor, holder::Holder};
 use crate::{
     domain::{client::IntrospectReach, error::Error, time::Timestamp},
     store::{FeedError, Sequence, Store, StoreId},
@@ -118,11 +118,14 @@ impl<S: Store> Revocations<S> {
             return Err(Error::UNAVAILABLE);
         }
         let store = self.records.store.id();
-        // Order matters: events that are trimmed after this moment are no younger.
-        let complete_since = (from == WatchFrom::Kept).then(|| self.kept_since(store));
         let first_round = self.watching.feed.rounds();
         let tails = self.watching.feed.join();
         let position = self.position(from).await?;
+        // Order matters: a watch whose next event is freed after its position was read ends.
+        let complete_since = match from {
+            WatchFrom::Kept => Some(self.complete_since(store).await?),
+            WatchFrom::Now | WatchFrom::Cursor(_) => None,
+        };
         let end = self.records.head().await?;
         let position = position.unwrap_or(end);
         Ok(Watch {
@@ -272,15 +275,12 @@ impl<S: Store> Revocations<S> {
         finding.await.map_err(|error| self.records.read_failed(error))
     }
 
-    /// Returns the time since which the feed of `store` has every event: no process trims a younger one. A
-    /// feed has none from before it began, with a new or restored store, or after commits were lost.
-    fn kept_since(&self, store: StoreId) -> Timestamp {
-        let now = self.records.now();
-        match self.signing.feed_start() {
-            Some(start) if start.feed == store => now.before(retention::AGE).max(start.since),
-            Some(_) => now,
-            None => now.before(retention::AGE.min(self.records.clock.age())),
-        }
+    /// Returns the time since which the feed of `store` has every event. It has none from before it began, with a
+    /// new or restored store, or after commits were lost.
+    async fn complete_since(&self, store: StoreId) -> Result<Timestamp, Error> {
+        let start = self.records.read(self.records.store.feed_start()).await?;
+        let since = start.filter(|start| start.feed == store).map(|start| start.since);
+        Ok(since.unwrap_or_else(|| self.records.now()))
     }
 
     /// Returns the start of a watch; `None` for the end.

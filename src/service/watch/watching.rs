@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::{feed::Feed, positions::WatcherPositions, searches::Searches};
 use crate::{
     metrics::Registry,
-    service::{authentication::authenticate::Authentication, records::Records, signing::Signing},
+    service::{authentication::authenticate::Authentication, records::Records},
 };
 
 /// Shared state of all watches.
@@ -27,7 +27,6 @@ impl Watching {
 pub struct Revocations<S> {
     pub(super) records: Records<S>,
     pub(super) authentication: Arc<Authentication<S>>,
-    pub(super) signing: Arc<Signing>,
     pub(super) watching: Watching,
 }
 
@@ -35,9 +34,8 @@ impl<S> Revocations<S> {
     pub(in crate::service) fn new(
         records: Records<S>,
         authentication: Arc<Authentication<S>>,
-        signing: Arc<Signing>,
         watching: Watching,
     ) -> Self {
-        Self { records, authentication, signing, watching }
+        Self { records, authentication, watching }
     }
 }

@@ -52,3 +52,18 @@ pub(super) async fn a_key_that_signs_is_needed_from_then_on(store: &impl Store) 
     store.register_signing(came, now).await.expect("it is noted");
     assert_eq!(needed().await, [key, other]);
 }
+
+pub(super) async fn a_feed_is_whole_since_the_last_event_that_was_freed(store: &impl Store) {
+    let begun = async || store.feed_start().await.expect("the register").map(|start| start.since);
+    let trim = async |until| {
+        let noted = store.register_signing(SigningChange::Trim(until), Timestamp::default()).await;
+        noted.expect("it is noted");
+    };
+    trim(Timestamp::default()).await;
+    let first = begun().await.expect("a beginning");
+    let later = first.after(Duration::from_secs(3_600));
+    trim(later).await;
+    assert_eq!(begun().await, Some(later));
+    trim(first).await;
+    assert_eq!(begun().await, Some(later), "it has them no more");
+}

@@ -61,6 +61,7 @@ pub(crate) async fn run<S: Store + Clone>(store: &S) {
     grants::spent_grants_are_found_when_they_are_spent(store).await;
     identity::server_keys_are_remembered(store).await;
     identity::a_key_that_signs_is_needed_from_then_on(store).await;
+    identity::a_feed_is_whole_since_the_last_event_that_was_freed(store).await;
     pages::records_are_paged_in_key_order(store).await;
     pages::pages_hold_what_stays_and_nothing_that_is_not_durable(store).await;
     rivals::of_many_writers_that_expect_one_version_one_succeeds(store).await;

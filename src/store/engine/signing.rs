@@ -3,7 +3,7 @@
 use super::{Engine, OpenStore};
 use crate::{
     domain::{
-        signing_register::{NeededKey, SigningChange, SigningStanding},
+        signing_register::{FeedStart, NeededKey, SigningChange, SigningStanding},
         time::Timestamp,
     },
     store::{ReadError, SigningKeys, WriteError},
@@ -20,5 +20,9 @@ impl SigningKeys for Engine {
 
     async fn needed_signing_keys(&self) -> Result<Vec<NeededKey>, ReadError> {
         either!(&self.store, store => store.needed_signing_keys().await)
+    }
+
+    async fn feed_start(&self) -> Result<Option<FeedStart>, ReadError> {
+        either!(&self.store, store => store.feed_start().await)
     }
 }

@@ -3,7 +3,7 @@
 use super::FaultyStore;
 use crate::{
     domain::{
-        signing_register::{NeededKey, SigningChange, SigningStanding},
+        signing_register::{FeedStart, NeededKey, SigningChange, SigningStanding},
         time::Timestamp,
     },
     store::{ReadError, SigningKeys, Store, WriteError},
@@ -21,5 +21,10 @@ impl<S: Store> SigningKeys for FaultyStore<S> {
     async fn needed_signing_keys(&self) -> Result<Vec<NeededKey>, ReadError> {
         self.read().await?;
         self.store.needed_signing_keys().await
+    }
+
+    async fn feed_start(&self) -> Result<Option<FeedStart>, ReadError> {
+        self.read().await?;
+        self.store.feed_start().await
     }
 }

@@ -5,14 +5,16 @@ use tokio::time::timeout;
 
 use super::{
     PostgresStore,
-    connections::{Connection, WRITE_TIMEOUT},
+    connections::{Connection, WRITE_TIMEOUT, rows},
     database::Database,
     instance::Instance,
     keys::{count_change, failed, lock},
 };
 use crate::{
     domain::{
-        signing_register::{Announcer, NeededKey, SigningChange, SigningRegister, SigningStanding},
+        signing_register::{
+            Announcer, FeedStart, NeededKey, SigningChange, SigningRegister, SigningStanding,
+        },
         time::Timestamp,
     },
     store::{ReadError, SigningKeys, WriteError},
@@ -23,6 +25,12 @@ use crate::{
 const READ: &str = "SELECT register, (extract(epoch FROM clock_timestamp()) * 1000)::bigint,
      EXISTS (SELECT FROM jeton_instances WHERE number <> 0 AND number <> $1
          AND number < keys.since AND seen_at > now() - interval '1 minute')
+     FROM jeton_signing_keys AS keys WHERE single";
+
+/// Reads the register, and when an instance was last seen that frees events without a note, in milliseconds.
+const FEED_START: &str = "SELECT register,
+     (SELECT (extract(epoch FROM max(seen_at)) * 1000)::bigint FROM jeton_instances
+         WHERE number <> 0 AND number < keys.since)
      FROM jeton_signing_keys AS keys WHERE single";
 
 impl SigningKeys for PostgresStore {
@@ -37,6 +45,19 @@ impl SigningKeys for PostgresStore {
     async fn needed_signing_keys(&self) -> Result<Vec<NeededKey>, ReadError> {
         self.database.barrier.pass().await?;
         Ok(self.database.instance.needed_signing_keys())
+    }
+
+    async fn feed_start(&self) -> Result<Option<FeedStart>, ReadError> {
+        let connections = &self.database.connections;
+        let connection = connections.get().await.map_err(|_| ReadError::Unavailable)?;
+        let rows = rows(&connection, FEED_START, &[]).await?;
+        let row = rows.first().ok_or(ReadError::Corrupt)?;
+        let text: &str = row.try_get(0).map_err(|_| ReadError::Corrupt)?;
+        let older: Option<i64> = row.try_get(1).map_err(|_| ReadError::Corrupt)?;
+        let older =
+            Timestamp::from_millis(older.and_then(|time| time.try_into().ok()).unwrap_or(0));
+        let start = SigningRegister::parse(text)?.feed_start();
+        Ok(start.map(|start| FeedStart { since: start.since.max(older), ..start }))
     }
 }
 

@@ -3,7 +3,7 @@
 use super::{SledStore, command::Command};
 use crate::{
     domain::{
-        signing_register::{NeededKey, SigningChange, SigningStanding},
+        signing_register::{FeedStart, NeededKey, SigningChange, SigningStanding},
         time::Timestamp,
     },
     store::{ReadError, SigningKeys, WriteError},
@@ -20,5 +20,9 @@ impl SigningKeys for SledStore {
 
     async fn needed_signing_keys(&self) -> Result<Vec<NeededKey>, ReadError> {
         Ok(self.meta.signing().needed().to_vec())
+    }
+
+    async fn feed_start(&self) -> Result<Option<FeedStart>, ReadError> {
+        Ok(self.meta.signing().feed_start())
     }
 }
