@@ -61,6 +61,7 @@ async fn a_watch_of_events_that_a_failover_has_lost_begins_again() {
     // So is one from before the loss: nothing proves that no event came between.
     let refused = Watcher::start(&gateway, after(&kept)).await;
     assert_refused(refused.map(drop), Code::OutOfRange, "CURSOR_OUT_OF_RANGE");
+    server.logs("the database has lost commits").await;
     server.stop().await;
 }
 

@@ -53,3 +53,4 @@ mod sharing;
 mod signing;
 mod skew;
 mod standby;
+mod weak;

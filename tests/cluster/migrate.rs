@@ -116,6 +116,50 @@ async fn what_lived_in_the_database_lives_in_a_directory_and_what_had_ended_does
     moved.stop().await;
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "needs PostgreSQL: tests/postgres.sh"]
+async fn grants_live_through_a_move_there_and_back_and_end_when_they_would_have() {
+    let database = Database::shared("there_and_back");
+    let settings = with_admin();
+    let server = Server::start(&settings).await;
+    let shop = server.caller("shop").await;
+    let (kept, ended) = (shop.log_in().await, shop.log_in().await);
+    let issued = shop.introspect(&kept.access_token).await;
+    let home = server.stop().await;
+    let data = format!("sled:{}", text(&home.data()));
+    succeed(&home, &["migrate", "--from", &data, "--to", database.url()]);
+
+    let server = start_at(&database, home, &settings).await;
+    let shop = server.caller("shop").await;
+    let there = shop.introspect(&kept.access_token).await;
+    assert_eq!((there.subject, there.expire_time), (issued.subject, issued.expire_time));
+    let pair = shop.refresh(&kept.refresh_token).await.expect("a pair");
+    let refreshed = shop.introspect(&pair.access_token).await;
+    shop.revoke(&ended.refresh_token).await.expect("revoked");
+    let home = server.stop().await;
+
+    std::fs::remove_dir_all(home.data()).expect("it is out of date");
+    until("to be moved back", async || {
+        let mut back = jeton(&home, &["migrate", "--from", "postgres", "--to", &data]);
+        let back = back.env("JETON_STORE_URL", database.url()).output().expect("jeton runs");
+        let said = String::from_utf8_lossy(&back.stderr);
+        assert!(back.status.success() || said.contains("the store is in use"), "{said}");
+        back.status.success()
+    })
+    .await;
+    let server = Server::start_with(home, &settings, &[]).await;
+    let shop = server.caller("shop").await;
+    let back = shop.introspect(&pair.access_token).await;
+    assert_eq!((back.subject, back.expire_time), (refreshed.subject, refreshed.expire_time));
+    let again = shop.refresh(&kept.refresh_token).await.expect("the same pair");
+    assert_eq!(
+        (again.refresh_token, again.refresh_expire_time),
+        (pair.refresh_token, pair.refresh_expire_time)
+    );
+    assert!(!shop.is_active(&ended.access_token).await);
+    server.stop().await;
+}
+
 /// Everything in the database that is of the service, and of no one process.
 fn contents(database: &Database) -> Vec<String> {
     let of = |table: &str| {
