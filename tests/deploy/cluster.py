@@ -44,10 +44,27 @@ def check_kubernetes() -> None:
     print(f"kubernetes-cluster: {', '.join(resources)}")
 
 
-def check_compose(compose_go: Path) -> None:
+def read_compose(compose_go: Path, path: str) -> dict:
     schema = json.loads((compose_go / "schema/compose-spec.json").read_text())
-    [compose] = documents(DEPLOY / "compose-cluster/compose.yaml")
+    [compose] = documents(DEPLOY / path)
     jsonschema.validators.validator_for(schema)(schema).validate(compose)
+    return compose
+
+
+def check_failover(compose_go: Path) -> None:
+    services = read_compose(compose_go, "postgres-failover/compose.yaml")["services"]
+    assert [services[name]["command"] for name in ("monitor", "n1")] == [["monitor"], ["node"]]
+    # The others are nodes as the first one.
+    assert all(services[name]["extends"] == {"service": "n1"} for name in ("n2", "n3"))
+    for name, service in services.items():
+        # Each is known to the others by its name, and keeps its data to itself.
+        assert service["hostname"] == name, name
+        assert service["volumes"] == [f"{name}:/var/lib/jeton-postgres"], name
+    print("postgres-failover: valid")
+
+
+def check_compose(compose_go: Path) -> None:
+    compose = read_compose(compose_go, "compose-cluster/compose.yaml")
     service = compose["services"]["jeton"]
     for published in service["ports"]:
         _, first, last = re.fullmatch(r"127\.0\.0\.1:((\d+)-(\d+)):\d+", published).groups()
@@ -58,3 +75,4 @@ def check_compose(compose_go: Path) -> None:
 if __name__ == "__main__":
     check_kubernetes()
     check_compose(Path(sys.argv[1]))
+    check_failover(Path(sys.argv[1]))
