@@ -41,8 +41,8 @@ pub(super) async fn open(
         rotation: settings.tokens,
         passwords: settings.passwords.rules,
         lockout: settings.lockout,
-        guesses: settings.secrets.guesses,
-        secrets: settings.secrets.rules,
+        guesses: settings.secrets.guesses(),
+        secrets: settings.secrets.rules(),
         jwt_life: JwtLife(settings.keys.max_jwt_ttl),
     };
     let entropy: Arc<dyn Entropy> = Arc::new(SystemEntropy);

@@ -9,16 +9,6 @@ use crate::domain::{
     permission::Permission,
 };
 
-/// Treatment of a secret in the file that breaks the rules.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum WeakDeclared {
-    /// The settings are refused.
-    #[default]
-    Refuse,
-    /// A warning is logged.
-    Warn,
-}
-
 /// Parses `own`, `audience` or `any`.
 pub(super) fn introspect(text: &str) -> Result<IntrospectReach, Invalid> {
     let named = IntrospectReach::ALL.into_iter().find(|reach| reach.name() == text);
@@ -44,15 +34,6 @@ pub(super) fn bound_to(text: &str) -> Result<Option<BoundTo>, Invalid> {
 pub(super) fn when_full(text: &str) -> Result<WhenFull, Invalid> {
     let named = WhenFull::ALL.into_iter().find(|choice| choice.name() == text);
     named.ok_or(Invalid(r#"must be "evict" or "refuse""#))
-}
-
-/// Parses `refuse` or `warn`.
-pub(super) fn weak_declared(text: &str) -> Result<WeakDeclared, Invalid> {
-    match text {
-        "refuse" => Ok(WeakDeclared::Refuse),
-        "warn" => Ok(WeakDeclared::Warn),
-        _ => Err(Invalid(r#"must be "refuse" or "warn""#)),
-    }
 }
 
 /// Parses the names of grant types.

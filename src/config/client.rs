@@ -3,15 +3,14 @@
 use std::num::NonZeroU32;
 
 use super::{
-    choice::{self, WeakDeclared},
-    client_identities,
+    choice, client_identities,
     credential::{self, Clear, Given, Keys},
     duration,
     environment::Environment,
     fields::{Fields, Placed},
     pasted::name,
     phc,
-    secrets::SecretSettings,
+    sections::secrets::{SecretSettings, WeakDeclared},
     warning::Warning,
 };
 use crate::domain::{
@@ -61,7 +60,7 @@ pub struct DeclaredClient {
 
 /// Other settings that decide which declarations of clients are valid.
 pub(super) struct ClientRules<'a> {
-    /// Where secrets and files that a client names are read.
+    /// The source of secrets and files that a client names.
     pub(super) environment: &'a dyn Environment,
     /// Rules for chosen secrets.
     pub(super) secrets: &'a SecretSettings,
@@ -139,7 +138,7 @@ fn judge(
     Clear { at, key, text }: &Clear,
     secrets: &SecretSettings,
 ) {
-    let Err(problem) = secrets.rules.check(id, text) else { return };
+    let Err(problem) = secrets.rules().check(id, text) else { return };
     match secrets.weak_declared {
         WeakDeclared::Refuse => {
             let way_out = r#"; secrets.weak_declared = "warn" lets it be"#;

@@ -1,5 +1,4 @@
-//! What a declared client authenticates by instead of a secret: identities of trusted issuers, and public
-//! keys.
+//! Credentials of a declared client in place of a secret: identities of trusted issuers, and public keys.
 
 use std::{path::Path, str};
 

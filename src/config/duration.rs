@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::value::{Amount, in_units};
-use crate::domain::{guesses::GuessPolicy, invalid::Invalid};
+use crate::domain::{invalid::Invalid, time::LONGEST_DURATION};
 
 pub(super) const MILLISECOND: Duration = Duration::from_millis(1);
 pub(super) const SECOND: Duration = Duration::from_secs(1);
@@ -13,9 +13,6 @@ pub(super) const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// Description of the form, for error messages.
 pub(super) const FORM: &str = r#"a duration like "60s""#;
-
-/// Upper limit of every duration. A longer one is a typing error.
-const LONGEST: Duration = Duration::from_secs(100 * 365 * 24 * 60 * 60);
 
 impl Amount for Duration {
     const FORM: &'static str = FORM;
@@ -46,7 +43,7 @@ pub fn any(text: &str) -> Result<Duration, Invalid> {
     }
     let duration =
         humantime::parse_duration(text).map_err(|_| Invalid(r#"must be a duration like "60s""#))?;
-    if duration > LONGEST {
+    if duration > LONGEST_DURATION {
         return Err(Invalid("must be at most 100 years"));
     }
     Ok(duration)
@@ -57,15 +54,6 @@ pub(super) fn lifetime(text: &str) -> Result<Duration, Invalid> {
     let duration = any(text)?;
     if duration < Duration::from_secs(1) {
         return Err(Invalid("must be at least 1s"));
-    }
-    Ok(duration)
-}
-
-/// Parses a pause between guesses: at most [`GuessPolicy::LONGEST_PAUSE`], or zero for none.
-pub(super) fn guess_pause(text: &str) -> Result<Duration, Invalid> {
-    let duration = any(text)?;
-    if duration > GuessPolicy::LONGEST_PAUSE {
-        return Err(Invalid("must be at most 1m"));
     }
     Ok(duration)
 }
@@ -137,8 +125,6 @@ mod tests {
     fn each_kind_of_duration_has_its_bounds() {
         assert!(any("99y").is_ok() && any("101y").is_err());
         assert!(lifetime("1s").is_ok() && lifetime("999ms").is_err());
-        assert!(guess_pause("0s").is_ok() && guess_pause("1m").is_ok());
-        assert!(guess_pause("61s").is_err());
         assert!(refresh_interval("10s").is_ok() && refresh_interval("24h").is_ok());
         assert!(refresh_interval("9s").is_err() && refresh_interval("25h").is_err());
         assert!(key_age("1m").is_ok() && key_age("59s").is_err() && key_age("31d").is_err());

@@ -10,7 +10,7 @@
 //! | `regular_file` | [`RegularFile`], read whole without waiting for anybody |
 //! | `listen_address`, `address` | where a listener is; the URLs of issuers, collectors and servers |
 //! | `accounts` | users and groups of this machine |
-//! | `sections`, `secrets` | the sections of the file with their settings |
+//! | `sections` | the sections of the file with their settings |
 //! | `client`, `user`, `issuer` | one `[[client]]`, `[[user]]` or `[[issuer]]` each |
 //! | `issuer_users` | `[issuer.users]`, people of an issuer |
 //! | `credential`, `secret_text`, `phc` | the ways to give a secret or password, and its hash |
@@ -46,7 +46,6 @@ mod regular_file;
 mod report;
 mod restart;
 mod secret_text;
-mod secrets;
 mod section;
 mod sections;
 mod setting;
@@ -61,7 +60,6 @@ mod warning;
 
 pub use self::{
     address::server as server_url,
-    choice::WeakDeclared,
     client::{DeclaredClient, DeclaredSecret},
     client_identities::client_keys,
     database_url::{DatabaseIdentity, DatabaseTlsMode, DatabaseUrl, unread_url},
@@ -75,7 +73,6 @@ pub use self::{
     path::says_where_a_database_is,
     regular_file::RegularFile,
     secret_text::secret_text,
-    secrets::SecretSettings,
     section::Section,
     sections::{
         agent::AgentSettings,
@@ -85,6 +82,7 @@ pub use self::{
         listeners::{GrpcSettings, HttpSettings, OpsSettings},
         log::{LogFormat, LogSettings},
         passwords::PasswordSettings,
+        secrets::{SecretSettings, WeakDeclared},
         serve::{Runtime, ServeSettings, Undeclared},
         socket_access::{SocketAccess, SocketMode, SocketOwner, SocketUids},
         storage::{KeySettings, StoreSettings},

@@ -10,7 +10,6 @@ use super::{
     issuer::IssuerSettings,
     overrides::{AgentOverrides, Overrides},
     report::Report,
-    secrets::SecretSettings,
     section::Section,
     sections::{
         agent::AgentSettings,
@@ -21,6 +20,7 @@ use super::{
         lockout::{self, Lockout},
         log::LogSettings,
         passwords::{PasswordSettings, Passwords},
+        secrets::SecretSettings,
         serve::ServeSettings,
         storage::{KeySettings, StoreSettings},
         tls::{self, Tls, TlsSettings},
@@ -225,7 +225,7 @@ impl Settings {
         };
         let passwords = root.section("passwords", PasswordSettings::read);
         let users = read_users(root, environment, passwords.rules);
-        let secrets = root.section("secrets", SecretSettings::read);
+        let secrets = root.section("secrets", SecretSettings::read_all);
         let keys = root.section("keys", KeySettings::read_all);
         let rules = ClientRules {
             environment,
@@ -300,6 +300,7 @@ pub(super) fn sections_of_server() -> Vec<Section> {
         KeySettings::section(),
         Tokens::section(),
         Passwords::section(),
+        SecretSettings::section(),
         Lockout::section(),
         LogSettings::section(),
         Audit::section(),

@@ -1,11 +1,13 @@
 //! The commented example shows every setting and changes none.
 
+use std::path::Path;
+
 use jeton::{
-    config::{AgentSettings, Settings, sections},
+    config::{AgentOverrides, AgentSettings, Settings, sections},
     domain::client::IntrospectReach,
 };
 
-use super::fake::Fake;
+use super::fake::{FILE, Fake};
 
 pub(crate) const EXAMPLE: &str = include_str!("../../examples/jeton.toml");
 
@@ -21,6 +23,14 @@ fn the_example_loads_and_changes_no_default() {
     let ([client], [user]) = (&*settings.clients, &*settings.users) else { panic!("one of each") };
     assert_eq!((client.id.as_str(), user.name.as_str()), ("orders", "alice"));
     assert_eq!(Settings { clients: vec![], users: vec![], ..settings }, Settings::default());
+}
+
+/// An agent can share the file of a server.
+#[test]
+fn an_agent_reads_the_example_beside_every_section_of_a_server() {
+    let fake = Fake::with_settings(EXAMPLE);
+    let file = Settings::agent(Some(Path::new(FILE)), &AgentOverrides::default(), &fake);
+    assert_eq!(file.map(|file| file.settings), Ok(AgentSettings::default()));
 }
 
 #[test]
@@ -65,8 +75,7 @@ fn the_example_shows_the_real_defaults() {
 /// key names those that exist.
 #[test]
 fn the_example_names_every_key() {
-    let declared = sections().into_iter().map(|section| section.name);
-    for section in declared.chain(["secrets"]) {
+    for section in sections().into_iter().map(|section| section.name) {
         let faults = Fake::with_settings(&format!("[{section}]\n' ' = 1")).faults();
         let (_, keys) = faults.split_once("here may be ").expect("the keys");
         let shown = EXAMPLE.split_once(&format!("\n[{section}]\n")).expect(section).1;

@@ -8,6 +8,7 @@ pub(super) mod listeners;
 pub(super) mod lockout;
 pub(super) mod log;
 pub(super) mod passwords;
+pub(super) mod secrets;
 pub(super) mod serve;
 pub(super) mod socket_access;
 pub(super) mod storage;

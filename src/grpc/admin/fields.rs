@@ -24,15 +24,12 @@ use crate::{
         permission::Permission,
         request_limit::RequestLimit,
         scopes::Scopes,
-        time::Timestamp,
+        time::{LONGEST_DURATION, Timestamp},
     },
     grpc::convert::{self, timestamp},
     proto::v1,
     store::Stored,
 };
-
-/// Nothing here outlives a century; longer is a slip of the pen.
-const LONGEST: Duration = Duration::from_secs(100 * 365 * 24 * 60 * 60);
 
 /// Returns the values of the fields in `mask`. An absent field has its default. Lives of keys begin `now`.
 ///
@@ -111,7 +108,7 @@ pub(super) fn duration(
     let Some(given) = given else { return Ok(None) };
     let parts = u64::try_from(given.seconds).ok().zip(u32::try_from(given.nanos).ok());
     let duration = parts
-        .filter(|(seconds, nanos)| *seconds <= LONGEST.as_secs() && *nanos < 1_000_000_000)
+        .filter(|(seconds, nanos)| *seconds <= LONGEST_DURATION.as_secs() && *nanos < 1_000_000_000)
         .map(|(seconds, nanos)| Duration::new(seconds, nanos));
     let problem = "must be 0 s to 100 years";
     duration.map(Some).ok_or(Error::InvalidRequest { field, problem })
