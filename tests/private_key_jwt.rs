@@ -205,7 +205,7 @@ async fn an_assertion_that_every_instance_is_shown_at_the_same_moment_is_good_at
         accepting.extend(passed);
     }
     println!("{} callers, of whom {accepting:?} were first", callers.len());
-    // Where one lost the round, it is used there too.
+    // An instance that lost the round finds it used, too.
     let assertion = signer.token(&claims("later"));
     issue(&callers[0], &assertion).await.expect("the first");
     for caller in &callers {

@@ -103,7 +103,7 @@ async fn the_key_set_may_be_kept_and_is_the_same_over_both_wires() {
     assert!(head.contains("cache-control: public, max-age=300"), "{head}");
     assert!(head.contains("content-type: application/jwk-set+json"), "{head}");
     let tag = head.lines().find_map(|line| line.strip_prefix("etag: "));
-    // The tag is told apart by case, and the head was folded.
+    // The tag depends on case, and the head was folded.
     assert!(tag.is_some_and(|tag| tag.starts_with('"')), "{head}");
     let (head, body) = get(&server, JWKS, "if-none-match: *\r\n").await;
     assert!(head.starts_with("http/1.1 304") && body.is_empty(), "{head}");

@@ -31,7 +31,7 @@ struct Limits {
     clauses: usize,
 }
 
-const LIMITS: Limits = Limits { telling: 3, unnamed: 2, clauses: 15 };
+const LIMITS: Limits = Limits { telling: 2, unnamed: 2, clauses: 8 };
 
 /// Counts of one folder or page.
 #[derive(Debug, Default, PartialEq, Eq)]

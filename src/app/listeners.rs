@@ -116,7 +116,7 @@ impl ProcessState<'_> {
     }
 }
 
-/// What the connections of all listeners share.
+/// State that the connections of all listeners share.
 pub(super) struct Shared<'a> {
     process: &'a ProcessState<'a>,
     pub(super) limits: LimitSettings,

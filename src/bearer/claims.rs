@@ -31,7 +31,7 @@ pub struct Claims {
     pub actors: Vec<String>,
     /// The grants that the token's grant came of by token exchange: its parent first, the login last.
     pub ancestors: Vec<AncestorGrant>,
-    /// What its bearer must show, if the token is bound to its holder (`cnf`, RFC 8705 §3).
+    /// Proof that its bearer must show, if the token is bound to its holder (`cnf`, RFC 8705 §3).
     pub confirmation: Option<Confirmation>,
 }
 

@@ -4,7 +4,7 @@ use std::io::{self, IsTerminal as _};
 
 use crate::config::{Environment as _, ProcessEnvironment};
 
-/// Colour of a text, of those that people who confuse red and green tell apart.
+/// Colour of a text, of those that people who confuse red and green distinguish.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Colour {
     /// As the terminal's text.

@@ -113,7 +113,7 @@ fn grant_node(grant: &v1::Grant, children: &Children) -> Node {
     if let Some(expires) = aged(grant.expire_time) {
         text = format!("{text}, expires {expires}");
     }
-    // What a grant gives rise to hangs below it.
+    // The grants that come of a grant hang below it.
     let mut generation = format!("generation {}", grant.generation);
     if let Some(refreshed) = aged(grant.refresh_time) {
         generation = format!("{generation}, refreshed {refreshed}");

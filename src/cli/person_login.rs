@@ -75,7 +75,7 @@ pub(super) struct PersonLogin {
     no_browser: bool,
 }
 
-/// What is kept, and how it is called.
+/// A login to keep, with its name.
 pub(super) struct Kept<'a> {
     pub(super) name: &'a str,
     pub(super) also: Vec<String>,

@@ -38,7 +38,7 @@ pub enum NotExchanged {
 
 /// Exchanges tokens of users that its client was shown, and keeps up to 10,000 tokens and 32 MiB.
 ///
-/// A token is exchanged at its first use for some services and scopes. What came of it is kept until its end, and
+/// A token is exchanged at its first use for some services and scopes. The result is kept until its end, and
 /// renewed ahead of that unless the token that was shown ends then. It is given only while the validator accepts
 /// both, so that a revocation counts here as it does for calls that come in, and nothing that cannot be proven is
 /// given from memory.

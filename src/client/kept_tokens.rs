@@ -32,7 +32,7 @@ pub(super) struct KeptTokens<T> {
     room: Room,
 }
 
-/// What came of one token.
+/// The tokens that came of one token.
 struct Family<T> {
     /// Its place in the order.
     place: u64,

@@ -34,7 +34,7 @@ pub struct IssuerRules {
     pub people: Option<PersonRules>,
 }
 
-/// What a good assertion proves: the workload is `subject` in the eyes of the issuer.
+/// Proof of a good assertion: the workload is `subject` in the eyes of the issuer.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Asserted {
     /// The issuer, by its name in the settings.

@@ -40,7 +40,7 @@ pub struct Exchanged {
     pub expire_time: Timestamp,
 }
 
-/// A subject token that is no good for the client. One text for all reasons: others would tell it of tokens
+/// A subject token that is no good for the client. One text for all reasons: others would reveal something of tokens
 /// that are not meant for it (RFC 8693 §2.2.2 `invalid_request`).
 pub const BAD_SUBJECT_TOKEN: Error = Error::InvalidRequest {
     field: "subject_token",

@@ -111,7 +111,7 @@ impl PresentedToken {
     }
 }
 
-/// Text that can be a token, told apart by its form.
+/// Text that can be a token, by its form.
 #[derive(Clone)]
 pub enum TokenText {
     /// A token of this service's own text.

@@ -123,7 +123,7 @@ pub struct WaitingKey {
 pub struct SigningStanding {
     /// The keys that signed something that can be good.
     pub needed: Vec<NeededKey>,
-    /// Those among them that the announcement lacks. Where instances share the store, it was refused then.
+    /// Those among them that the announcement lacks. Instances that share the store refuse such an announcement.
     pub missing: Vec<SigningKeyId>,
     /// The key that it may sign with.
     pub signs: Option<SigningLease>,

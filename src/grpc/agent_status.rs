@@ -28,7 +28,7 @@ pub struct AgentState {
     pub check: String,
     /// Address of probes and metrics; empty if they are off.
     pub ops: String,
-    /// Whether it issues tokens of its client.
+    /// `true` if it issues tokens of its client.
     pub issues_tokens: bool,
     /// Services that it exchanges tokens for.
     pub exchange_to: Vec<String>,
@@ -40,7 +40,7 @@ pub struct AgentState {
     pub remembered: u64,
     /// Maximum of that number.
     pub max_remembered: u64,
-    /// What it was asked.
+    /// Counts of its answers.
     pub answers: AnswerCounts,
     /// Number of revocations.
     pub revocations: u64,

@@ -37,10 +37,10 @@ pub(super) struct Active<'a> {
     /// Type of an access token (RFC 6749 §7.1). A refresh token has none.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) token_type: Option<&'static str>,
-    /// Who acts for the subject (RFC 8693 §4.1).
+    /// The actor for the subject (RFC 8693 §4.1).
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) act: Option<ActClaim>,
-    /// What the bearer must show (RFC 8705 §3.2).
+    /// Proof that the bearer must show (RFC 8705 §3.2).
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) cnf: Option<CnfClaim>,
     #[serde(skip_serializing_if = "Option::is_none")]

@@ -36,7 +36,7 @@ pub enum KeySetFault {
 pub struct SkippedKey {
     /// Its place in the set, from 0.
     pub index: usize,
-    /// Why it is not used.
+    /// Reason for which it is not used.
     pub problem: &'static str,
 }
 

@@ -15,7 +15,7 @@ use crate::domain::{
 pub struct Authorization {
     /// The client at the provider.
     pub(super) client_id: String,
-    /// Where the browser comes back to.
+    /// URL to which the browser comes back.
     pub(super) redirect_uri: String,
     scope: String,
     pub(super) state: Secret,
@@ -38,7 +38,7 @@ impl Authorization {
         Self { client_id, redirect_uri, scope, state, nonce, verifier }
     }
 
-    /// The address to open in a browser. Who sees it can log in nobody: the verifier is not in it.
+    /// The address to open in a browser. It is no secret: the verifier is not in it.
     pub fn url(&self, provider: &Provider) -> String {
         let challenge = Sha256::digest(self.verifier.expose().as_bytes());
         let challenge = BASE64_URL_SAFE_NO_PAD.encode(challenge);

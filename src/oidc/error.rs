@@ -6,7 +6,7 @@ use thiserror::Error;
 
 use crate::{domain::invalid::Invalid, jwks::GetError};
 
-/// Reason for which nobody is logged in. What the provider sent is shown in plain characters, and shortened.
+/// Reason for which nobody is logged in. The provider's text is shown in plain characters, and shortened.
 #[derive(Debug, Error)]
 pub enum OidcError {
     /// The text is no issuer.

@@ -104,8 +104,8 @@ impl Loopback {
         format!("http://127.0.0.1:{}{PATH}", self.port)
     }
 
-    /// Waits for the answer to `request`, without a time limit, and returns its code. What other pages
-    /// send here changes nothing.
+    /// Waits for the answer to `request`, without a time limit, and returns its code. Requests of
+    /// other pages change nothing.
     ///
     /// # Errors
     /// `Refused` by the provider or the person.

@@ -1,4 +1,4 @@
-//! What the page shows: the newest figures, their history and recent refusals.
+//! Contents of the page: the newest figures, their history and recent refusals.
 
 use crate::figures::{History, Snapshot};
 
@@ -12,7 +12,7 @@ pub(super) struct Lately {
     pub(super) total: f64,
 }
 
-/// What is shown.
+/// Contents of the page.
 #[derive(Clone, Debug)]
 pub(super) struct Recorded {
     pub(super) snapshot: Snapshot,

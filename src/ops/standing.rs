@@ -1,4 +1,4 @@
-//! How the process stands: ready, or why not, and what is worth a warning.
+//! State of the process: ready, or the reason why not, and its warnings.
 
 use super::{NotReady, Readiness, liveness::Liveness};
 

@@ -35,7 +35,7 @@ use crate::{
     store::Store,
 };
 
-/// What a service is made of.
+/// The parts of a service.
 pub struct ServiceBuilder<S> {
     store: S,
     keys: KeyRing,

@@ -101,7 +101,7 @@ use crate::{domain::time::Timestamp, metrics::Registry, store::Store};
 
 /// Everything that answers requests: one component a subject.
 pub struct Service<S> {
-    /// Who calls.
+    /// Proof of callers.
     pub authentication: Arc<Authentication<S>>,
     /// Tokens of clients.
     pub tokens: TokenService<S>,

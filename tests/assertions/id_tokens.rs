@@ -188,7 +188,7 @@ async fn a_group_is_one_whole_text_of_its_claim_and_of_no_other() {
 }
 
 proptest! {
-    /// Whatever the claims are, a person has the issuer's name and the token's sub, and permissions that
+    /// With any claims, a person has the issuer's name and the token's sub, and permissions that
     /// the rules have.
     #[test]
     fn a_person_is_the_subject_of_their_issuer_and_gets_no_more_than_the_rules_give(

@@ -33,7 +33,7 @@ impl Scene {
         Self { clock, trusted: Arc::new(trusted), keys }
     }
 
-    /// Reads the keys whenever they are wanted; returns how often that was.
+    /// Reads the keys each time that they are wanted; returns how often that was.
     fn publish(&self, published: Result<String, &'static str>) -> Arc<AtomicUsize> {
         let (keys, count) = (Arc::clone(&self.keys), Arc::new(AtomicUsize::new(0)));
         let readings = Arc::clone(&count);

@@ -23,7 +23,7 @@ const STREAMS: u32 = 10_000;
 /// Bytes by the number of the frame, from 0.
 type Words = Box<dyn Fn(u32) -> Vec<u8> + Send>;
 
-/// What each peer sends.
+/// The frames that each peer sends.
 pub(crate) struct Flood {
     peers: u32,
     what: &'static str,

@@ -52,7 +52,7 @@ struct Provider {
     url: String,
     trick: Trick,
     groups: Mutex<Value>,
-    /// What was asked for each code.
+    /// The request for each code.
     asked: Mutex<HashMap<String, HashMap<String, String>>>,
 }
 
@@ -302,7 +302,7 @@ async fn a_person_logs_in_by_a_browser_and_administers_without_any_secret() {
     fs::copy(world.home.path().join("kept"), world.profiles()).expect("copied");
     world.jeton("client list --profile ada").run().failed(1, &["INVALID_TOKEN"]);
 
-    // A login that was ended is begun anew by its person.
+    // A login that was ended is begun again by its person.
     let root = || ("JETON_CLIENT_ID", "root", "JETON_CLIENT_SECRET", "root-secret");
     let (id, name, variable, secret) = root();
     let revoke = world.jeton("grant revoke-all --user ada --yes --server").and(&world.server.url());

@@ -19,7 +19,7 @@ fn confirm(database: &Database, standbys: &str) {
     database.run("SELECT pg_reload_conf()");
 }
 
-/// Insists that nothing is acknowledged, whatever is asked.
+/// Insists that no request is acknowledged.
 async fn refuses(caller: &Caller, access: &str, refresh: &str) {
     let refused = [
         caller.issue(by_password("alice")).await.map(drop),

@@ -1,4 +1,4 @@
-//! What the audit says, read from its file.
+//! Entries of the audit, read from its file.
 
 use std::{fs, path::Path};
 

@@ -1,4 +1,4 @@
-//! What was acknowledged to one worker, kept by nobody who takes part.
+//! Acknowledgements to one worker, kept outside of all that takes part.
 
 use fastrand::Rng;
 use tokio::time::{Instant, timeout};
@@ -38,7 +38,7 @@ pub(crate) struct Facts {
     /// Asked to end, and not answered yet.
     ending: Vec<Pair>,
     ended: Vec<Ended>,
-    /// What contradicts a fact, in words.
+    /// A contradiction of a fact, in words.
     pub(crate) contradictions: Vec<String>,
     /// Answers that were looked at.
     pub(crate) looked: u64,

@@ -1,4 +1,4 @@
-//! What is done to the formation, and what mends it.
+//! Faults of the formation, and their repair.
 
 use tokio::task::yield_now;
 
@@ -31,7 +31,7 @@ pub(crate) const FAULTS: [Fault; 5] = [
 /// Writes that are acknowledged after a fault before it is mended.
 const AFTER: u64 = 100;
 
-/// What mends a fault.
+/// The repair of a fault.
 pub(crate) struct Mending {
     pub(crate) node: String,
     pub(crate) verb: &'static str,

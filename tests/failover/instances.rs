@@ -13,7 +13,7 @@ use crate::{
     released,
 };
 
-/// What the instance beside a node is: its program and its clock.
+/// The instance beside a node: its program and its clock.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Make {
     /// Path of the program; the one under test if there is none.

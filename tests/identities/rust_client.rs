@@ -54,7 +54,7 @@ async fn a_layer_in_front_of_a_service_needs_no_secret() {
     let place = Home::new();
     let mut file = Projected::at(place.path());
     file.put(&token(&world, "edge"));
-    // What the page on clients has.
+    // The code of the page on clients.
     let channel = world.server.connect().await;
     let assertion = Credentials::Assertion(AssertionFile::at(file.path()));
     let own = OwnToken::of_client(TokenClient::new(channel.clone(), assertion), "edge");

@@ -72,7 +72,7 @@ async fn an_agent_issues_tokens_of_its_own_client_without_credentials_and_keeps_
     })
     .await;
 
-    // What it has it gives without a server, too.
+    // It gives the tokens that it has without a server, too.
     let home = server.kill().await;
     let kept = issue(&stub, plain(&["billing"], &["write"])).await.expect("a token");
     assert_eq!(kept.access_token, other.access_token);

@@ -227,7 +227,7 @@ async fn a_stolen_token_that_is_bound_to_a_certificate_is_refused_at_each_place(
         assert_eq!(check(&address, &token, &both).await, 401);
     }
 
-    // A caller of the validator that cannot tell who shows a token, and one that judges itself.
+    // A caller of the validator that does not know who shows a token, and one that judges itself.
     let validator = &places.validator;
     assert!(matches!(validator.validate(&token).await, Err(Refusal::Inactive)));
     assert!(matches!(validator.recall(&token), Some(Err(Refusal::Inactive))));

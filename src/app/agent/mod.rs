@@ -135,7 +135,7 @@ pub async fn serve_agent(options: AgentOptions) -> Result<(), ServeError> {
     ended
 }
 
-/// What the validator promises by these settings.
+/// Returns the validator's promises by these settings.
 fn promises(settings: &AgentSettings) -> validator::Options {
     validator::Options {
         max_staleness: settings.max_staleness,

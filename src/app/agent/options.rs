@@ -10,7 +10,7 @@ use crate::{
 
 /// Options of an agent.
 pub struct AgentOptions {
-    /// The settings. What they say of the server and of the client is in force already.
+    /// The settings. Those of the server and of the client are in force already.
     pub settings: AgentSettings,
     /// The caller of the server.
     pub client: TokenClient,

@@ -58,7 +58,7 @@ impl OwnTokens {
         let limited = |retry_after| Error::RateLimited { cause: Cause::Requests, retry_after };
         let own = self.of(&kind).map_err(|pause| NotGiven::Refused(limited(pause)))?;
         let issued = own.token().await?;
-        // Where the state is unknown the token may be good, and those that it is shown to decide.
+        // A token of unknown state may be good: the servers that it is shown to decide.
         if !matches!(self.validator.claims(issued.access_token()).await, Err(NotGood::Inactive)) {
             return Ok(issued);
         }

@@ -16,7 +16,7 @@ use crate::{
 pub(super) enum Palette {
     /// Green, yellow and red of the terminal
     Default,
-    /// Blue, orange and magenta, which people who confuse red and green tell apart
+    /// Blue, orange and magenta, which people who confuse red and green distinguish
     ColourBlind,
     /// No colours
     None,

@@ -62,7 +62,7 @@ impl EventTime {
     }
 }
 
-/// What revocations have ended. Looked at without a lock.
+/// The ends that revocations have brought. Read without a lock.
 pub(super) struct Ended {
     last: HashMap<Name, Last, BuildOwn>,
     /// A [`Position`].
@@ -205,7 +205,7 @@ impl Ended {
         };
         names.insert(name, last);
         order.revocations.push_back(Past { name, time, feed_position });
-        // Order matters: whoever sees the position finds the name.
+        // Order matters: a reader that sees the position finds the name.
         self.applied.store(position.0, Ordering::Release);
     }
 

@@ -1,6 +1,6 @@
 //! Administration: clients, users, grants and lockouts.
 //!
-//! What belongs here: requests that take an [`Admin`](super::Admin), each with its line in the audit.
+//! Contents: requests that take an [`Admin`](super::Admin), each with its line in the audit.
 
 pub(super) mod admin;
 pub(super) mod administrators;

@@ -82,7 +82,7 @@ impl IssuerKeys {
         });
     }
 
-    /// Notes a reading that failed. What is known stays in use until it is too old.
+    /// Notes a reading that failed. The known keys stay in use until they are too old.
     pub fn fail(&self, fault: impl Into<Box<str>>) {
         let now = self.clock.age();
         self.state.send_modify(|state| {

@@ -19,7 +19,7 @@ use crate::{
 /// Records that are read at a time.
 const STEP: usize = 256;
 
-/// What clients list, and are found by.
+/// A credential that clients list, and by which they are found.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(in crate::service) enum Listed {
     /// A certificate.

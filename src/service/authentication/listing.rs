@@ -9,7 +9,7 @@ use crate::{
     store::{Store, Stored},
 };
 
-/// What a caller has shown that clients list.
+/// Credentials that a caller has shown and that clients list.
 pub(in crate::service) struct Listing {
     /// Any of these counts.
     pub(in crate::service) shown: Vec<Listed>,

@@ -1,7 +1,7 @@
 //! Authentication: from the credentials of a request to the [`Caller`](super::Caller) that they prove.
 //!
-//! What belongs here: reading credentials that both wires carry alike, each way to prove a client, the trusted
-//! issuers and their keys, and what bounds guesses and requests. Passwords of people are in `login`.
+//! Contents: reading credentials that both wires carry alike, each way to prove a client, the trusted
+//! issuers and their keys, and the bounds of guesses and requests. Passwords of people are in `login`.
 
 pub(super) mod assertion_metrics;
 pub(super) mod assertions;

@@ -168,7 +168,7 @@ impl TrustedIssuers {
     }
 
     /// Verifies an ID token that `client` shows, and finds its issuer, as [`Self::verify`] does for an
-    /// assertion. Whether the token was shown before is not known here.
+    /// assertion. A token that was shown before passes: another check finds it.
     ///
     /// # Errors
     /// `InvalidGrant` with the cause; `Unavailable` as in [`Self::verify`].

@@ -1,7 +1,7 @@
 //! Hashing of passwords and chosen secrets with argon2, on threads of its own.
 //!
-//! What belongs here: the threads, the form of a hash, the memory of secrets that were verified, and the
-//! renewal of hashes of another cost. Whose secret it is, the callers know.
+//! Contents: the threads, the form of a hash, the memory of secrets that were verified, and the
+//! renewal of hashes of another cost. The callers know the owner of a secret.
 
 pub(super) mod hash_metrics;
 pub(super) mod hash_pool;

@@ -1,6 +1,6 @@
 //! Answers about tokens: introspection, decisions for proxies, explanations for administrators.
 //!
-//! What belongs here: requests that judge a token and change nothing.
+//! Contents: requests that judge a token and change nothing.
 
 pub(super) mod check;
 pub(super) mod explain;

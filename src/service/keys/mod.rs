@@ -71,7 +71,7 @@ impl<S> Keys<S> {
 }
 
 impl<S: Store> Keys<S> {
-    /// Returns the ring in use. Whoever holds it can still write what its keys made.
+    /// Returns the ring in use. Its holder can still write what its keys made.
     pub(super) fn load(&self) -> Guard<Arc<KeyRing>> {
         self.ring.load()
     }

@@ -154,7 +154,7 @@ impl<S: Store> People<S> {
     /// same.
     async fn follow_claims(&self, user: &User, person: &Person) -> Result<Stored<User>, Error> {
         let next = |user: &User| {
-            // What cannot be kept was refused before.
+            // Attributes that cannot be kept were refused before.
             let attributes = attributes(person, user).ok();
             let patch = UserPatch { attributes, ..UserPatch::default() };
             let mut next = user.clone();

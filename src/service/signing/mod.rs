@@ -60,7 +60,7 @@ pub struct Signing {
     issuer: Box<str>,
     max_age: Duration,
     keys: ArcSwap<SigningRing>,
-    /// What the store's register has of them.
+    /// Their entries in the store's register.
     registered: ArcSwap<Registered>,
     /// One change of the register at a time.
     pub(super) turn: tokio::sync::Mutex<()>,

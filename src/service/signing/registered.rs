@@ -1,4 +1,4 @@
-//! What the store's register has of the signing keys of this process.
+//! Entries in the store's register for the signing keys of this process.
 
 use std::time::Duration;
 

@@ -110,7 +110,7 @@ pub struct TokenService<S> {
     pub(in crate::service) policy: RotationPolicy,
     /// Clients that ask for many tokens.
     pub(in crate::service) minting: TokenRates,
-    /// Age of generations, whatever the clock says meanwhile.
+    /// Age of generations, which no change of the clock moves.
     pub(in crate::service) elapsed: Elapsed,
     pub(in crate::service) audit: Arc<Audit<S>>,
     pub(in crate::service) metrics: Arc<ServiceMetrics>,

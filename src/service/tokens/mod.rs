@@ -1,6 +1,6 @@
 //! Tokens of clients: issued, refreshed, exchanged, revoked.
 //!
-//! What belongs here: the requests that make or end tokens, and the limits on how many there are.
+//! Contents: the requests that make or end tokens, and the limits on how many there are.
 
 pub(super) mod answer;
 pub(super) mod elapsed;

@@ -1,6 +1,6 @@
 //! Upkeep of the store beside the calls: sweeping, times of last use, backups.
 //!
-//! What belongs here: work that no caller waits for, and how long records are kept.
+//! Contents: work that no caller waits for, and how long records are kept.
 
 pub(super) mod backup;
 pub(super) mod horizon;

@@ -1,7 +1,7 @@
 //! Refuses a server whose commits wait for no standby, where standbys are required.
 //!
 //! A server that has just taken over can have none: `pg_auto_failover`'s commits alone until another node
-//! follows it. Whatever it acknowledges meanwhile is lost with it.
+//! follows it. All that it acknowledges meanwhile is lost with it.
 
 use deadpool_postgres::ClientWrapper;
 use tokio_postgres::Error;

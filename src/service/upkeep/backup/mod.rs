@@ -1,6 +1,6 @@
 //! Backs up the store while it is in use: pages through all records, and reads again what changed meanwhile.
 //!
-//! # Why a restored copy is right
+//! # Proof that a restored copy is right
 //!
 //! *Nothing acknowledged before is lost.* A page holds every record that was there all the while it
 //! was read. A record that was written before the backup began is in its page, in that state or a
