@@ -3,7 +3,7 @@
 #[expect(dead_code, reason = "the harness is every test file's")]
 mod common;
 
-use jeton::proto::v1::InactiveReason;
+use jeton::proto::v1::{InactiveReason, IssueTokenResponse, RefreshTokenResponse};
 use std::fs;
 use tonic::{Code, Status};
 
@@ -63,27 +63,37 @@ async fn what_was_revoked_before_kill_9_stays_revoked() {
     server.stop().await;
 }
 
-/// An older copy of the data directory in place of the one that is there.
-fn take_back(home: &Home, copy: &Home) {
-    fs::remove_dir_all(home.data()).expect("the newer data");
-    copy_tree(&copy.data(), &home.data());
+/// A server whose data directory was replaced by an older copy.
+struct Restored {
+    server: Server,
+    /// The pair that the copy has.
+    first: IssueTokenResponse,
+    /// The pair that came of it by a refresh after the copy.
+    lost: RefreshTokenResponse,
+}
+
+impl Restored {
+    async fn start() -> Self {
+        let settings = Settings::standard();
+        let server = Server::start(&settings).await;
+        let first = server.caller("shop").await.log_in().await;
+        let home = server.stop().await;
+        let backup = Home::new();
+        copy_tree(&home.data(), &backup.data());
+
+        let server = Server::start_at(home, &settings).await;
+        let lost = server.caller("shop").await.refresh(&first.refresh_token).await;
+        let home = server.stop().await;
+        fs::remove_dir_all(home.data()).expect("the newer data");
+        copy_tree(&backup.data(), &home.data());
+        let server = Server::start_at(home, &settings).await;
+        Self { server, first, lost: lost.expect("a pair") }
+    }
 }
 
 #[tokio::test]
 async fn a_token_from_after_the_backup_that_was_restored_ends_its_grant_with_an_alarm() {
-    let settings = Settings::standard();
-    let server = Server::start(&settings).await;
-    let first = server.caller("shop").await.log_in().await;
-    let home = server.stop().await;
-    let backup = Home::new();
-    copy_tree(&home.data(), &backup.data());
-
-    let server = Server::start_at(home, &settings).await;
-    let second = server.caller("shop").await.refresh(&first.refresh_token).await.expect("a pair");
-    let home = server.stop().await;
-    take_back(&home, &backup);
-
-    let server = Server::start_at(home, &settings).await;
+    let Restored { server, first, lost: second } = Restored::start().await;
     let (shop, gateway) = (server.caller("shop").await, server.caller("gateway").await);
     assert!(!gateway.is_active(&second.access_token).await);
     assert!(gateway.is_active(&first.access_token).await);
@@ -100,19 +110,7 @@ async fn a_token_from_after_the_backup_that_was_restored_ends_its_grant_with_an_
 
 #[tokio::test]
 async fn a_token_of_another_life_of_the_same_generation_ends_its_grant() {
-    let settings = Settings::standard();
-    let server = Server::start(&settings).await;
-    let first = server.caller("shop").await.log_in().await;
-    let home = server.stop().await;
-    let backup = Home::new();
-    copy_tree(&home.data(), &backup.data());
-
-    let server = Server::start_at(home, &settings).await;
-    let lost = server.caller("shop").await.refresh(&first.refresh_token).await.expect("a pair");
-    let home = server.stop().await;
-    take_back(&home, &backup);
-
-    let server = Server::start_at(home, &settings).await;
+    let Restored { server, first, lost } = Restored::start().await;
     let shop = server.caller("shop").await;
     let newer = shop.refresh(&first.refresh_token).await.expect("a pair");
     assert_ne!(newer.refresh_token, lost.refresh_token);

@@ -16,7 +16,7 @@ use jeton::{
     },
     domain::secret::Secret,
     proto::v1::{
-        Client, GrantType, InactiveReason, IssueTokenRequest, IssueTokenResponse,
+        self, Client, GrantType, InactiveReason, IssueTokenRequest, IssueTokenResponse,
         ListGrantsRequest, RevokeGrantRequest, RevokeGrantsRequest, SetUserPasswordRequest,
         TokenExchangeGrant, issue_token_request::Grant,
     },
@@ -556,6 +556,12 @@ async fn http_exchanges_as_the_rfc_has_it() {
     server.stop().await;
 }
 
+/// Lists grants as an administrator.
+async fn listed(admin: &Admin, list: ListGrantsRequest) -> Vec<v1::Grant> {
+    let page = admin.stub.clone().list_grants(admin.signed(list)).await.expect("a page");
+    page.into_inner().grants
+}
+
 #[tokio::test]
 async fn an_administrator_sees_what_came_of_what() {
     let server = Server::start(&settings()).await;
@@ -564,28 +570,14 @@ async fn an_administrator_sees_what_came_of_what() {
     let subject =
         server.caller("gateway").await.introspect(&chain.third.access_token).await.subject;
     let list = ListGrantsRequest { subject, page_size: 10, ..Default::default() };
-    let grants = admin
-        .stub
-        .clone()
-        .list_grants(admin.signed(list))
-        .await
-        .expect("a page")
-        .into_inner()
-        .grants;
+    let grants = listed(&admin, list).await;
     let third = grants.iter().find(|grant| grant.grant_id == chain.third.grant_id).expect("listed");
     assert_eq!(third.actors, ["billing", "orders"]);
     assert_eq!(third.ancestors[0].grant_id, chain.second.grant_id);
     assert!(grants.iter().all(|grant| grant.active) && grants.len() == 3);
     server.caller("shop").await.revoke(&chain.login.access_token).await.expect("revoked");
     let list = ListGrantsRequest { client_id: "billing".into(), ..Default::default() };
-    let grants = admin
-        .stub
-        .clone()
-        .list_grants(admin.signed(list))
-        .await
-        .expect("a page")
-        .into_inner()
-        .grants;
+    let grants = listed(&admin, list).await;
     assert!(grants.iter().all(|grant| grant.inactive_reason() == InactiveReason::AncestorEnded));
     assert_eq!(GrantType::TokenExchange as i32, 5);
     server.stop().await;

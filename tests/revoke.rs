@@ -4,7 +4,10 @@
 #[expect(dead_code, reason = "the harness is every test file's")]
 mod common;
 
-use jeton::proto::v1::{InactiveReason, RevokeTokenRequest, TokenKind, TokenTypeHint};
+use jeton::proto::v1::{
+    InactiveReason, IssueTokenResponse, RefreshTokenResponse, RevokeTokenRequest, TokenKind,
+    TokenTypeHint,
+};
 use tokio::{sync::mpsc, task::JoinSet};
 use tonic::{Code, Status};
 
@@ -27,6 +30,24 @@ async fn assert_ended(server: &Server, owner: &Caller, access: &str, refresh: &s
     let gateway = server.caller("gateway").await;
     assert_eq!(gateway.reason(access).await, InactiveReason::Revoked);
     assert_dead(owner.refresh(refresh).await);
+}
+
+/// A server, and a grant that was refreshed once.
+struct Refreshed {
+    server: Server,
+    shop: Caller,
+    first: IssueTokenResponse,
+    second: RefreshTokenResponse,
+}
+
+impl Refreshed {
+    async fn start() -> Self {
+        let server = Server::start(&Settings::standard()).await;
+        let shop = server.caller("shop").await;
+        let first = shop.log_in().await;
+        let second = shop.refresh(&first.refresh_token).await.expect("a pair");
+        Self { server, shop, first, second }
+    }
 }
 
 #[tokio::test]
@@ -87,10 +108,7 @@ async fn the_hint_makes_no_difference_right_or_wrong_or_unknown() {
 
 #[tokio::test]
 async fn revoking_an_already_rotated_refresh_token_still_ends_the_family() {
-    let server = Server::start(&Settings::standard()).await;
-    let shop = server.caller("shop").await;
-    let first = shop.log_in().await;
-    let second = shop.refresh(&first.refresh_token).await.expect("a pair");
+    let Refreshed { server, shop, first, second } = Refreshed::start().await;
     let third = shop.refresh(&second.refresh_token).await.expect("a pair");
     shop.revoke(&first.refresh_token).await.expect("revoked");
     assert_ended(&server, &shop, &third.access_token, &third.refresh_token).await;
@@ -100,10 +118,7 @@ async fn revoking_an_already_rotated_refresh_token_still_ends_the_family() {
 
 #[tokio::test]
 async fn an_access_token_that_was_replaced_long_ago_still_ends_the_family() {
-    let server = Server::start(&Settings::standard()).await;
-    let shop = server.caller("shop").await;
-    let first = shop.log_in().await;
-    let second = shop.refresh(&first.refresh_token).await.expect("a pair");
+    let Refreshed { server, shop, first, second } = Refreshed::start().await;
     let third = shop.refresh(&second.refresh_token).await.expect("a pair");
     shop.revoke(&first.access_token).await.expect("revoked");
     assert_ended(&server, &shop, &third.access_token, &third.refresh_token).await;
@@ -124,10 +139,7 @@ async fn an_expired_access_token_still_ends_its_grant() {
 
 #[tokio::test]
 async fn a_revoked_grant_is_not_revived_by_the_retry_window() {
-    let server = Server::start(&Settings::standard()).await;
-    let shop = server.caller("shop").await;
-    let first = shop.log_in().await;
-    let second = shop.refresh(&first.refresh_token).await.expect("a pair");
+    let Refreshed { server, shop, first, second } = Refreshed::start().await;
     shop.revoke(&second.access_token).await.expect("revoked");
     assert_dead(shop.refresh(&first.refresh_token).await);
     assert_ended(&server, &shop, &second.access_token, &second.refresh_token).await;
@@ -150,10 +162,7 @@ async fn access_token_only_leaves_the_refresh_token_alive() {
 
 #[tokio::test]
 async fn access_token_only_given_one_of_two_live_access_tokens_ends_that_one() {
-    let server = Server::start(&Settings::standard()).await;
-    let shop = server.caller("shop").await;
-    let first = shop.log_in().await;
-    let second = shop.refresh(&first.refresh_token).await.expect("a pair");
+    let Refreshed { server, shop, first, second } = Refreshed::start().await;
     shop.revoke_access_only(&first.access_token).await.expect("revoked");
     assert!(!shop.is_active(&first.access_token).await);
     assert!(shop.is_active(&second.access_token).await);
@@ -163,10 +172,7 @@ async fn access_token_only_given_one_of_two_live_access_tokens_ends_that_one() {
 
 #[tokio::test]
 async fn access_token_only_given_the_refresh_token_ends_every_live_access_token() {
-    let server = Server::start(&Settings::standard()).await;
-    let shop = server.caller("shop").await;
-    let first = shop.log_in().await;
-    let second = shop.refresh(&first.refresh_token).await.expect("a pair");
+    let Refreshed { server, shop, first, second } = Refreshed::start().await;
     shop.revoke_access_only(&second.refresh_token).await.expect("revoked");
     assert!(!shop.is_active(&first.access_token).await);
     assert!(!shop.is_active(&second.access_token).await);
@@ -176,10 +182,7 @@ async fn access_token_only_given_the_refresh_token_ends_every_live_access_token(
 
 #[tokio::test]
 async fn access_token_only_closes_the_retry_window() {
-    let server = Server::start(&Settings::standard()).await;
-    let shop = server.caller("shop").await;
-    let first = shop.log_in().await;
-    let second = shop.refresh(&first.refresh_token).await.expect("a pair");
+    let Refreshed { server, shop, first, second } = Refreshed::start().await;
     shop.revoke_access_only(&second.access_token).await.expect("revoked");
     assert_dead(shop.refresh(&first.refresh_token).await);
     assert!(!shop.is_active(&second.access_token).await);

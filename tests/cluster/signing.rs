@@ -78,17 +78,22 @@ async fn all_take(instances: &[Caller; 3], verifiers: &[KeySet]) -> [String; 3] 
     signers.try_into().expect("three")
 }
 
+/// Three instances that sign with one key, and the key.
+async fn three_that_sign(database: &Database) -> ([Server; 3], String) {
+    let home = Home::new();
+    key(&home, &["add", "--new"]);
+    let signing = key(&home, &["add", "--signing"]);
+    let first = start_at(database, home, &settings()).await;
+    let second = start_at(database, beside(&first), &settings()).await;
+    let third = start_at(database, beside(&first), &settings()).await;
+    ([first, second, third], signing)
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 #[ignore = "needs PostgreSQL: tests/postgres.sh"]
 async fn a_signing_key_is_rotated_over_instances_without_one_refused_token() {
     let database = Database::shared("signing_keys");
-    let home = Home::new();
-    key(&home, &["add", "--new"]);
-    let old = key(&home, &["add", "--signing"]);
-    let first = start_at(&database, home, &settings()).await;
-    let second = start_at(&database, beside(&first), &settings()).await;
-    let third = start_at(&database, beside(&first), &settings()).await;
-    let instances = [first, second, third];
+    let (instances, old) = three_that_sign(&database).await;
     let shops = callers(&instances, "shop").await;
     let [first, second, third] = &instances;
     let all = |id: &str| [id.to_owned(), id.to_owned(), id.to_owned()];
@@ -143,13 +148,7 @@ async fn instances_that_share_a_database_make_no_signing_key_by_themselves() {
 #[ignore = "needs PostgreSQL: tests/postgres.sh"]
 async fn a_key_that_one_instance_lacks_signs_nowhere_before_each_has_published_it() {
     let database = Database::shared("lacking_signing_key");
-    let home = Home::new();
-    key(&home, &["add", "--new"]);
-    let old = key(&home, &["add", "--signing"]);
-    let first = start_at(&database, home, &settings()).await;
-    let second = start_at(&database, beside(&first), &settings()).await;
-    let third = start_at(&database, beside(&first), &settings()).await;
-    let instances = [first, second, third];
+    let (instances, old) = three_that_sign(&database).await;
     let shops = callers(&instances, "shop").await;
     let [first, second, third] = &instances;
     let all = |id: &str| [id.to_owned(), id.to_owned(), id.to_owned()];
