@@ -25,7 +25,7 @@ GRPC = {
     (
         "http2/5.1.2",
         "Sends HEADERS frames that causes their advertised concurrent stream limit to be exceeded",
-    ): "calls without a message are answered before there are too many; tests/limits.rs has the limit",
+    ): "calls without a message are answered before there are too many; tests/limits has the limit",
 }
 OPS = {
     (

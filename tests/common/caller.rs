@@ -14,9 +14,14 @@ use tonic::{Request, Status, transport::Channel};
 
 /// Asks for a token for a user whose password is the name and `-password`.
 pub(crate) fn by_password(username: &str) -> IssueTokenRequest {
-    let password = format!("{username}-password");
-    let grant = PasswordGrant { username: username.to_owned(), password };
-    IssueTokenRequest { grant: Some(Grant::Password(grant)), ..IssueTokenRequest::default() }
+    with_password(username, &format!("{username}-password"))
+}
+
+/// Asks for a token for a user with this password.
+pub(crate) fn with_password(username: &str, password: &str) -> IssueTokenRequest {
+    let (username, password) = (username.to_owned(), password.to_owned());
+    let grant = Some(Grant::Password(PasswordGrant { username, password }));
+    IssueTokenRequest { grant, ..IssueTokenRequest::default() }
 }
 
 /// Asks for a token for the client itself.

@@ -1,9 +1,6 @@
 //! Peers that do not take their answers, or hold places and say nothing: they lose their connections,
 //! and nobody else waits for them.
 
-#[expect(dead_code, reason = "the harness is every test file's")]
-mod common;
-
 use std::time::Duration;
 
 use bytes::Bytes;

@@ -1,9 +1,6 @@
 //! The ops listener: it answers from before the store is open until the process ends, says why the
 //! process is not ready, and is not held up by silent peers.
 
-#[expect(dead_code, reason = "the harness is every test file's")]
-mod common;
-
 use std::{fs::File, net::TcpListener};
 
 use tokio::{

@@ -1,8 +1,5 @@
 //! Counts of `/metrics`, which serves the documented table.
 
-#[expect(dead_code, reason = "the harness is every test file's")]
-mod common;
-
 use std::collections::{BTreeMap, BTreeSet};
 
 use jeton::proto::v1::{GetStatusRequest, IssueTokenRequest};
@@ -11,15 +8,15 @@ use tonic::Code;
 
 use crate::common::{
     admin::{Admin, with_admin},
-    caller::{by_password, client_credentials},
+    caller::{client_credentials, with_password},
     refusal::assert_refused,
     server::Server,
     settings::{Settings, Table},
 };
 
-const DOCUMENT: &str = include_str!("../docs/monitoring.md");
-const DASHBOARD: &str = include_str!("../deploy/grafana/jeton.json");
-const ALERTS: &str = include_str!("../deploy/prometheus/alerts.yaml");
+const DOCUMENT: &str = include_str!("../../docs/monitoring.md");
+const DASHBOARD: &str = include_str!("../../deploy/grafana/jeton.json");
+const ALERTS: &str = include_str!("../../deploy/prometheus/alerts.yaml");
 /// Series of servers over PostgreSQL, which tests/cluster looks at, and of agents.
 const OF_OTHERS: [&str; 6] = [
     "jeton_clock_skew_seconds",
@@ -29,7 +26,7 @@ const OF_OTHERS: [&str; 6] = [
     "jeton_agent_watches_total",
     "jeton_agent_revocations_total",
 ];
-const RUNBOOK: &str = include_str!("../docs/troubleshooting.md");
+const RUNBOOK: &str = include_str!("../../docs/troubleshooting.md");
 
 /// Name, type and labels of every metric in the document's table.
 fn documented() -> BTreeMap<String, (String, String)> {
@@ -195,12 +192,7 @@ fn the_runbook_of_every_alert_is_a_section_of_the_page_and_every_section_is_one_
 async fn refusals_are_counted_by_the_cause_that_the_audit_has() {
     let server = Server::start(&with_admin()).await;
     let (shop, ops) = (server.caller("shop").await, server.ops().await);
-    let mut wrong = by_password("alice");
-    let Some(jeton::proto::v1::issue_token_request::Grant::Password(grant)) = &mut wrong.grant
-    else {
-        panic!("a password")
-    };
-    grant.password = "wrong".to_owned();
+    let wrong = with_password("alice", "wrong");
     assert_refused(shop.issue(wrong).await, Code::Unauthenticated, "INVALID_GRANT");
     let scopes = vec!["root".to_owned()];
     let request = IssueTokenRequest { scopes, ..client_credentials() };
@@ -220,12 +212,7 @@ async fn calls_are_counted_by_method_grant_type_and_reason() {
     for _ in 0..3 {
         assert!(shop.is_active(&issued.access_token).await);
     }
-    let mut wrong = by_password("alice");
-    let Some(jeton::proto::v1::issue_token_request::Grant::Password(grant)) = &mut wrong.grant
-    else {
-        panic!("a password")
-    };
-    grant.password = "wrong".to_owned();
+    let wrong = with_password("alice", "wrong");
     assert_refused(shop.issue(wrong).await, Code::Unauthenticated, "INVALID_GRANT");
     let nobody = IssueTokenRequest { scopes: vec!["root".to_owned()], ..client_credentials() };
     assert_refused(shop.issue(nobody).await, Code::InvalidArgument, "INVALID_SCOPE");
@@ -300,7 +287,7 @@ async fn grants_from_before_the_start_are_counted() {
     shop.issue(request()).await.expect("a token");
     let server = Server::start_at(server.stop().await, &settings).await;
     let ops = server.ops().await;
-    common::wait::until("to be counted", async || {
+    crate::common::wait::until("to be counted", async || {
         let counted = ops.metrics().await.count("jeton_store_grants");
         assert!(counted <= 6, "{counted}");
         counted == 6

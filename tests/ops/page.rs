@@ -1,10 +1,6 @@
 //! The page at `/` of the ops listener: figures without scripts, events that are bounded, and no names.
 
-#[expect(dead_code, reason = "the harness is every test file's")]
-mod common;
-
 use base64::{Engine as _, engine::general_purpose::STANDARD};
-use jeton::proto::v1::issue_token_request::Grant;
 use sha2::{Digest as _, Sha256};
 use tokio::{
     io::{AsyncReadExt as _, AsyncWriteExt as _},
@@ -14,7 +10,7 @@ use tonic::Code;
 
 use crate::common::{
     admin::with_admin,
-    caller::by_password,
+    caller::with_password,
     ops::Ops,
     refusal::assert_refused,
     server::Server,
@@ -68,9 +64,7 @@ async fn the_page_has_state_figures_and_refusals_by_cause_and_names_nobody() {
     let server = Server::start(&with_admin()).await;
     let (shop, ops) = (server.caller("shop").await, server.ops().await);
     let tokens = shop.log_in().await;
-    let mut wrong = by_password("alice");
-    let Some(Grant::Password(grant)) = &mut wrong.grant else { panic!("a password") };
-    grant.password = "wrong".to_owned();
+    let wrong = with_password("alice", "wrong");
     assert_refused(shop.issue(wrong).await, Code::Unauthenticated, "INVALID_GRANT");
     until("to show what was refused", async || {
         ops.get("/").await.1.contains("<th scope=\"row\">wrong_password</th>")

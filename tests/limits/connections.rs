@@ -1,9 +1,6 @@
 //! HTTP/1.1 as RFC 9112 has it, over bare sockets: what is refused, who still hears an answer, and how long a
 //! connection is kept.
 
-#[expect(dead_code, reason = "the harness is every test file's")]
-mod common;
-
 use std::time::Duration;
 
 use tokio::{

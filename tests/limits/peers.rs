@@ -1,9 +1,6 @@
 //! Limits of a peer, from outside: a limit is met, the connection or the call ends, and everybody
 //! else is served.
 
-#[expect(dead_code, reason = "the harness is every test file's")]
-mod common;
-
 use std::{pin::Pin, time::Duration};
 
 use bytes::Bytes;
