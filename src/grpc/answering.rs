@@ -9,7 +9,7 @@ use std::{
 
 use futures_util::FutureExt as _;
 use http::{Request, Response};
-use tokio::time::timeout_at;
+use tokio::time::timeout;
 use tonic::body::Body;
 use tower::{Layer, Service};
 
@@ -17,7 +17,7 @@ use super::{
     arriving::Arriving,
     deadlines::{Deadline, Deadlines},
     grpc_only::refusal,
-    measured::{GrpcMetrics, outcome},
+    measured::{GrpcMetrics, is_good, outcome},
     own_errors::complete,
     panics::Panics,
     status::exceeded,
@@ -87,13 +87,18 @@ where
             let answered = if let Some(answered) = answer.as_mut().now_or_never() {
                 Ok(answered)
             } else {
-                timeout_at(deadline.answer, answer).await
+                timeout(deadline.answer, answer).await
             };
             let answer = match answered {
-                Ok(Ok(answer)) => weighed(deadline.bound(complete(answer?)), &deadline),
+                Ok(Ok(answer)) => weighed(deadline.bound(answer?), &deadline),
                 Ok(Err(panic)) => answering.panics.answer(&*panic),
                 Err(_) => exceeded().into_http(),
             };
+            if is_good(answer.headers()) {
+                call.end(Outcome::Ok);
+                return Ok(answer);
+            }
+            let answer = complete(answer);
             call.end(outcome(answer.headers()));
             Ok(answer)
         })

@@ -64,13 +64,15 @@ impl Deadlines {
     pub(super) fn of<A>(&self, request: &Request<A>) -> Deadline {
         let path = request.uri().path();
         let most = if path.starts_with(ADMIN) { self.admin } else { self.usual };
-        let now = Instant::now();
         let asked = asked(request.headers());
-        let answer = now + asked.map_or(most, |asked| asked.min(most));
+        let answer = asked.map_or(most, |asked| asked.min(most));
         let streams = self.streams.iter().find(|(known, _)| known == path);
         let (request, stream) = match streams.map(|(_, streams)| streams) {
-            Some(Streams::Request) => (Some(answer), Some(answer)),
-            Some(Streams::Answer) => (None, asked.map(|asked| now + asked)),
+            Some(Streams::Request) => {
+                let end = Instant::now() + answer;
+                (Some(end), Some(end))
+            }
+            Some(Streams::Answer) => (None, asked.map(|asked| Instant::now() + asked)),
             Some(Streams::Nothing) | None => (None, None),
         };
         Deadline { answer, request, stream }
@@ -79,7 +81,8 @@ impl Deadlines {
 
 /// When a call is to be over.
 pub(super) struct Deadline {
-    pub(super) answer: Instant,
+    /// From now on: most calls need no clock for it.
+    pub(super) answer: Duration,
     /// For the stream that is its request.
     request: Option<Instant>,
     /// For the stream that is its answer.

@@ -81,11 +81,14 @@ fn methods(sets: [&[u8]; 2]) -> Vec<String> {
     methods
 }
 
-/// An error is all headers; an answer's status comes behind its message.
+/// Returns whether these are the headers of no error: it is all headers, while an answer's status comes behind
+/// its message.
+pub(super) fn is_good(headers: &HeaderMap) -> bool {
+    headers.get(Status::GRPC_STATUS).is_none_or(|code| code.as_bytes() == b"0")
+}
+
+/// Returns the outcome of a call by the headers of its error.
 pub(super) fn outcome(headers: &HeaderMap) -> Outcome {
-    if headers.get(Status::GRPC_STATUS).is_none_or(|code| code.as_bytes() == b"0") {
-        return Outcome::Ok;
-    }
     let details = Status::from_header_map(headers).map(|status| status.get_error_details());
     let info = details.as_ref().and_then(|details| details.error_info());
     info.map_or(Outcome::Other, |info| Outcome::of_reason(&info.reason))

@@ -1,16 +1,16 @@
 //! Gives the errors that tonic makes itself (unknown method, unreadable or too long message) the
 //! code and the `ErrorInfo` that every error of ours has.
 
-use http::{HeaderMap, Response};
+use http::Response;
 use tonic::{Code, Status, body::Body};
 use tonic_types::StatusExt as _;
 
 use super::status;
 use crate::domain::reason::Reason;
 
-/// Replaces an error without details; everything else passes untouched.
+/// Replaces an error without details; an error with them passes untouched.
 pub(super) fn complete(response: Response<Body>) -> Response<Body> {
-    if !is_bare_error(response.headers()) {
+    if response.headers().contains_key("grpc-status-details-bin") {
         return response;
     }
     let Some(bare) = Status::from_header_map(response.headers()) else {
@@ -41,9 +41,4 @@ pub(super) fn complete(response: Response<Body>) -> Response<Body> {
         | Code::Unauthenticated => return response,
     };
     Status::with_error_details(code, text, status::details(reason)).into_http()
-}
-
-fn is_bare_error(headers: &HeaderMap) -> bool {
-    let failed = headers.get(Status::GRPC_STATUS).is_some_and(|code| code.as_bytes() != b"0");
-    failed && !headers.contains_key("grpc-status-details-bin")
 }

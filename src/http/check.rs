@@ -3,7 +3,7 @@
 //! Proxies send the visitor's `Authorization` along, so they cannot authenticate there: every request
 //! to the listener is made as the client that the settings name.
 
-use std::{iter, pin::pin, sync::Arc, time::Duration};
+use std::{iter, mem, pin::pin, sync::Arc, time::Duration};
 
 use axum::response::Response;
 use futures_util::FutureExt as _;
@@ -88,8 +88,8 @@ impl<D> Place<D> {
 
 impl<D: Doorkeeper> Place<D> {
     /// Answers a request. Its body is not looked at: proxies send none.
-    pub(super) async fn answer(&self, request: Request<()>) -> Response {
-        let mut response = match Malformed::find(&request) {
+    pub(super) async fn answer(&self, request: &mut Request<()>) -> Response {
+        let mut response = match Malformed::find(request) {
             Some(malformed) => Failure::Malformed(malformed).response(STANDARD),
             None => self.respond(request).await,
         };
@@ -98,12 +98,12 @@ impl<D: Doorkeeper> Place<D> {
         response
     }
 
-    async fn respond(&self, request: Request<()>) -> Response {
+    async fn respond(&self, request: &mut Request<()>) -> Response {
         let call = self.metrics.begin_check();
-        let decided = self.decide_in_time(&request).await;
+        let decided = self.decide_in_time(request).await;
         call.end(outcome(decided.as_ref()));
         match decided {
-            Ok(bearer) => self.passed(&bearer, request.into_parts().0.headers),
+            Ok(bearer) => self.passed(&bearer, mem::take(request.headers_mut())),
             Err(NotPassed::Denied { denial, challenge }) => denied(denial, challenge),
             Err(NotPassed::Misconfigured) => answer::empty(StatusCode::INTERNAL_SERVER_ERROR),
         }

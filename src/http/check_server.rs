@@ -111,7 +111,7 @@ where
         }
         let place = Arc::clone(&self.place);
         let (parts, _) = request.into_parts();
-        let request = Request::from_parts(parts, ());
-        Box::pin(async move { Ok(place.answer(request).await) })
+        let mut request = Request::from_parts(parts, ());
+        Box::pin(async move { Ok(place.answer(&mut request).await) })
     }
 }

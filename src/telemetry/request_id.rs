@@ -7,12 +7,13 @@ use std::{
         Arc,
         atomic::{AtomicU64, Ordering},
     },
-    task::{Context, Poll},
+    task::{Context, Poll, ready},
 };
 
 use http::{HeaderName, HeaderValue, Request, Response};
+use pin_project_lite::pin_project;
 use tower::{Layer, Service};
-use tracing::{Instrument as _, Span};
+use tracing::{Instrument as _, Span, instrument::Instrumented};
 
 use super::traces;
 use crate::domain::entropy::{Entropy, draw};
@@ -70,11 +71,10 @@ pub struct Named<S> {
 impl<S, A, B> Service<Request<A>> for Named<S>
 where
     S: Service<Request<A>, Response = Response<B>>,
-    S::Future: Send + 'static,
 {
     type Response = Response<B>;
     type Error = S::Error;
-    type Future = Pin<Box<dyn Future<Output = Result<Response<B>, S::Error>> + Send>>;
+    type Future = Naming<S::Future>;
 
     fn poll_ready(&mut self, context: &mut Context<'_>) -> Poll<Result<(), S::Error>> {
         self.service.poll_ready(context)
@@ -86,14 +86,35 @@ where
         let traced = traces::span(&request, request_id);
         let named = traced.in_scope(|| span(&request, request_id));
         let call = self.service.call(request).instrument(named);
-        let ended = traced.clone();
-        let answering = async move {
-            let mut response = call.await?;
-            traces::ended(&ended, &response);
+        Naming { call, id: Some(id), traced }
+    }
+}
+
+pin_project! {
+    /// The answer to a call, which gets the call's name.
+    pub struct Naming<F> {
+        #[pin]
+        call: Instrumented<F>,
+        id: Option<HeaderValue>,
+        traced: Span,
+    }
+}
+
+impl<F, B, E> Future for Naming<F>
+where
+    F: Future<Output = Result<Response<B>, E>>,
+{
+    type Output = Result<Response<B>, E>;
+
+    fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
+        let this = self.project();
+        let _traced = this.traced.enter();
+        let mut response = ready!(this.call.poll(context))?;
+        traces::ended(this.traced, &response);
+        if let Some(id) = this.id.take() {
             response.headers_mut().insert(HEADER, id);
-            Ok(response)
-        };
-        Box::pin(answering.instrument(traced))
+        }
+        Poll::Ready(Ok(response))
     }
 }
 

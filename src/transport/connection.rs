@@ -1,9 +1,17 @@
 //! One connection: TLS handshake, first bytes, age, end.
 
 use std::{
-    convert::Infallible, error::Error, net::SocketAddr, pin::pin, sync::Arc, time::Duration,
+    cell::RefCell,
+    convert::Infallible,
+    error::Error,
+    net::SocketAddr,
+    pin::pin,
+    sync::Arc,
+    task::{Context, Waker},
+    time::Duration,
 };
 
+use futures_util::TryFutureExt as _;
 use http::{Request, Response};
 use hyper::{
     body::{Body, Bytes, Incoming},
@@ -15,7 +23,7 @@ use tokio::{
     sync::watch,
     time::{sleep, timeout},
 };
-use tower::{Service, ServiceExt as _};
+use tower::Service;
 
 use super::{
     Peer, Protocol, Received, Stage,
@@ -151,20 +159,19 @@ async fn serve<T, S, B>(
     let (counted, kept_for) = (Arc::clone(&calls), Arc::clone(account));
     let pace = Pace::begin();
     let kept_alive = KeptAlive::told(policy.protocol, limits, &pace, stage.clone());
-    let peer = Arc::new(peer);
+    let (peer, service) = (Arc::new(peer), RefCell::new(service));
     let service = service_fn(move |request: Request<Incoming>| {
         let call = counted.begin();
         let keeping = kept_alive.as_ref().map(|kept| kept.request(&request));
         let (request, kept) = Received::counted(request, &kept_for, &peer);
-        let answer = service.clone().oneshot(request);
-        async move {
+        // No block of its own, which would have room for the call twice.
+        called(&mut *service.borrow_mut(), request).map_ok(move |mut answer| {
             let _until_answered = call;
-            let mut answer = answer.await?;
             if let Some(keeping) = keeping {
                 keeping.tell(answer.headers_mut());
             }
-            Ok::<_, Infallible>(Sent::counted(answer, kept))
-        }
+            Sent::counted(answer, kept)
+        })
     });
     let life = Life { limits, calls: &calls, account, writes: &writes, age: policy.ages.next() };
     let not_begun = || tracing::debug!(peer = %address, "a connection never began to speak");
@@ -213,6 +220,13 @@ async fn serve<T, S, B>(
         }
     };
     ended_early(address, ended.map_err(Into::into));
+}
+
+/// Calls a service that is a router, or layers around one, and so always ready.
+fn called<S: Service<Request<Received>>>(service: &mut S, request: Request<Received>) -> S::Future {
+    let ready = service.poll_ready(&mut Context::from_waker(Waker::noop()));
+    debug_assert!(ready.is_ready(), "a router is always ready");
+    service.call(request)
 }
 
 fn ended_early(peer: SocketAddr, ended: Result<(), Box<dyn Error + Send + Sync>>) {

@@ -62,6 +62,7 @@ struct State {
 #[derive(Clone, Copy, Debug)]
 struct Lot {
     bytes: usize,
+    /// Of a question that of its request: how long the server takes for it does not matter.
     since: Instant,
     kind: Kind,
 }
@@ -365,10 +366,9 @@ impl Kept {
 
     /// All of the request has come.
     pub(in crate::transport) fn is_whole(&self) {
-        let now = Instant::now();
         self.change(|lot| {
             if lot.kind == Kind::Request {
-                (lot.kind, lot.since) = (Kind::Question, now);
+                lot.kind = Kind::Question;
             }
         });
     }
