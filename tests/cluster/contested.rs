@@ -105,7 +105,7 @@ const NOTHING: [Code; 6] = [
 /// Returns whether it is open whether something was done: the code says so, or the connection broke.
 pub(crate) fn is_open(status: &Status) -> bool {
     let broken = std::error::Error::source(status)
-        .is_some_and(|source| source.is::<tonic::transport::Error>());
+        .is_some_and(<dyn std::error::Error>::is::<tonic::transport::Error>);
     broken || NOTHING.contains(&status.code())
 }
 
