@@ -132,8 +132,8 @@ async fn a_store_that_a_newer_release_wrote_or_that_is_half_filled_is_refused_by
     let home = start_at(&database, Home::new(), &with_admin()).await.stop().await;
     database.run("UPDATE jeton_store SET schema = 99");
     let said = refused_alike(&home, database.url()).await;
-    assert!(said.contains("the store has schema 99, this release knows 4"), "{said}");
-    database.run("UPDATE jeton_store SET schema = 4, filling = true");
+    assert!(said.contains("the store has schema 99, this release knows 5"), "{said}");
+    database.run("UPDATE jeton_store SET schema = 5, filling = true");
     let said = refused_alike(&home, database.url()).await;
     assert!(said.contains("a migration or restore into it did not finish"), "{said}");
     database.run("UPDATE jeton_store SET filling = false");
