@@ -62,7 +62,7 @@ struct State {
 #[derive(Clone, Copy, Debug)]
 struct Lot {
     bytes: usize,
-    /// Of a question that of its request: how long the server takes for it does not matter.
+    /// Start of the request, also for a question: the time that the server takes for it does not count.
     since: Instant,
     kind: Kind,
 }
