@@ -10,6 +10,7 @@
 //! | `compact` | [`Unsigned`], header and claims of what this server signs |
 //! | `access_jwt` | signed access tokens of this server, read back |
 //! | `signing_key` | [`SigningKey`], a private key of this server |
+//! | `ed25519` | one of Ed25519, by the fastest code for the processor |
 //! | `signing_ring` | [`SigningRing`], all of them with their times, and their JWKS |
 //! | `ring` | the cryptography: `jsonwebtoken` over ring |
 //!
@@ -17,6 +18,7 @@
 
 mod access_jwt;
 mod compact;
+mod ed25519;
 mod key;
 mod key_set;
 mod object;

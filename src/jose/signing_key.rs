@@ -10,11 +10,12 @@ use p256::{
 use ring::{
     rand::SystemRandom,
     rsa::{KeyPair as RsaKeyPair, PublicKeyComponents},
-    signature::{Ed25519KeyPair, KeyPair as _, RSA_PKCS1_SHA256},
+    signature::RSA_PKCS1_SHA256,
 };
 use thiserror::Error;
 use zeroize::Zeroizing;
 
+use super::ed25519::Ed25519Key;
 use crate::domain::{
     algorithm::Algorithm,
     entropy::{Entropy, draw},
@@ -50,7 +51,7 @@ pub struct SigningKey {
 
 enum Private {
     Es256(Box<p256::ecdsa::SigningKey>),
-    EdDsa(Box<Ed25519KeyPair>),
+    EdDsa(Ed25519Key),
     Rs256(Box<RsaKeyPair>),
 }
 
@@ -91,9 +92,8 @@ impl SigningKey {
             let (x, y) = point.x().zip(point.y()).ok_or(Unfit)?;
             let public = PublicKey::Ec { curve: Curve::P256, x: (**x).into(), y: (**y).into() };
             (public, Private::Es256(Box::new(key.into())))
-        } else if let Ok(key) = Ed25519KeyPair::from_pkcs8_maybe_unchecked(der) {
-            let x = key.public_key().as_ref().try_into().map_err(|_| Unfit)?;
-            (PublicKey::Ed25519(x), Private::EdDsa(Box::new(key)))
+        } else if let Ok(key) = Ed25519Key::from_pkcs8(der) {
+            (PublicKey::Ed25519(key.public()?), Private::EdDsa(key))
         } else {
             let key = RsaKeyPair::from_pkcs8(der).map_err(|_| Unfit)?;
             let PublicKeyComponents::<Vec<u8>> { n, e } = key.public().into();
@@ -122,7 +122,7 @@ impl SigningKey {
         &self.public
     }
 
-    /// Signs a message: some tens of microseconds, by RSA about a millisecond.
+    /// Signs a message: in 6 to 70 µs, by RSA in about a millisecond.
     ///
     /// # Errors
     /// When the library fails; no message is known for which it does.
@@ -132,7 +132,7 @@ impl SigningKey {
                 let signature: Signature = key.try_sign(message).map_err(|_| NotSigned)?;
                 Ok(signature.to_bytes().to_vec())
             }
-            Private::EdDsa(key) => Ok(key.sign(message).as_ref().to_vec()),
+            Private::EdDsa(key) => Ok(key.sign(message)),
             Private::Rs256(key) => {
                 let mut signature = vec![0; key.public().modulus_len()];
                 // Randomness blinds the computation; the signature does not depend on it.
