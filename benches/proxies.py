@@ -4,9 +4,10 @@
     cargo build --release --bin jeton --example bare_server --example http_load
     python3 benches/proxies.py [--seconds 5] [--rounds 5] [--tools target/tools/proxies]
 
-The same proxy, with its configuration of deploy/, twice in one run: with a check by an agent on this machine,
-over a socket of the file system, and without. One request at a time over one connection, with a token that the
-agent knows; the service answers 200 and does nothing. The two take turns.
+The same proxy, with its configuration of deploy/, three times in one run: with a check by an agent on this machine,
+over a socket of the file system, with the same question to a server that passes everything, and without. One request
+at a time over one connection, with a token that the agent knows; the service answers 200 and does nothing. They take
+turns.
 """
 
 import argparse
@@ -65,11 +66,19 @@ class Services:
         self.jeton = Jeton(given.program, folder, cores="all", settings=DECLARED)
         self.tokens = issue(given, self.jeton, folder, 1)
         self.agent = Agent(given.program, folder / "agent", self.jeton, cores="all")
-        self.others = [subprocess.Popen([given.bare, "--http", f"127.0.0.1:{self.port}"])]
+        # Where a proxy finds the sockets of an agent, and those of the server that passes everything.
+        self.passing = folder / "passing"
+        sockets = self.passing / "agent"
+        sockets.mkdir(parents=True)
+        passing = ["--empty", "--listen", f"unix:{sockets}/grpc", "--http", f"unix:{sockets}/check"]
+        self.others = [
+            subprocess.Popen([given.bare, "--http", f"127.0.0.1:{self.port}"]),
+            subprocess.Popen([given.bare, *passing]),
+        ]
 
-    def behind(self, proxy: Gateway, name: str, tools: Path) -> int:
+    def behind(self, proxy: Gateway, home: Path, tools: Path) -> int:
         """Starts a proxy before the service, and answers its port."""
-        port, home = free_port(), self.folder / name
+        port, name = free_port(), home.name
         home.mkdir()
         started = proxy.start(home, tools, {GATEWAY: port, SERVICE: self.port, CHECK: free_port()})
         self.others.append(started)
@@ -115,21 +124,26 @@ def measure(given: argparse.Namespace, services: Services, name: str) -> dict:
     unchecked = replace(checked, changed=(*checked.changed, UNCHECKED[name]))
     tools = Path(given.tools).resolve()
     ports = {
-        "checked": services.behind(checked, name, tools),
-        "unchecked": services.behind(unchecked, f"{name}-unchecked", tools),
+        "checked": services.behind(checked, services.folder / name, tools),
+        "passing": services.behind(checked, services.passing / name, tools),
+        "unchecked": services.behind(unchecked, services.folder / f"{name}-unchecked", tools),
     }
     rounds: dict[str, list[dict[str, float]]] = {kind: [] for kind in ports}
     for turn in range(given.rounds):
         for kind in ports if turn % 2 == 0 else reversed(ports):
             rounds[kind].append(load(given, ports[kind], services.tokens))
-    added = sorted(
-        with_["p50"] - without["p50"] for with_, without in zip(rounds["checked"], rounds["unchecked"], strict=True)
-    )
     middle = lambda kind: {part: statistics.median(seen[part] for seen in rounds[kind]) for part in rounds[kind][0]}  # noqa: E731
     return {
         "proxy": name, "checked": middle("checked"), "unchecked": middle("unchecked"),
-        "added": {"median": statistics.median(added), "least": added[0], "most": added[-1]},
+        "added": added(rounds["checked"], rounds["unchecked"]),
+        "question": added(rounds["passing"], rounds["unchecked"]),
     }
+
+
+def added(with_it: list[dict[str, float]], without: list[dict[str, float]]) -> dict[str, float]:
+    """Answers by how much the median latency of each turn is longer."""
+    longer = sorted(one["p50"] - other["p50"] for one, other in zip(with_it, without, strict=True))
+    return {"median": statistics.median(longer), "least": longer[0], "most": longer[-1]}
 
 
 def main() -> None:
@@ -147,7 +161,8 @@ def main() -> None:
             services.end()
     show(given, rows, (
         f"{row['proxy']:<16} p50 {row['checked']['p50']:>5.0f} µs with a check, {row['unchecked']['p50']:>5.0f} µs "
-        f"without: {row['added']['median']:.0f} µs more ({row['added']['least']:.0f}–{row['added']['most']:.0f})"
+        f"without: {row['added']['median']:.0f} µs more ({row['added']['least']:.0f}–{row['added']['most']:.0f}), "
+        f"of which the question by itself takes {row['question']['median']:.0f}"
         for row in rows
     ))
 

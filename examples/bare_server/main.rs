@@ -4,7 +4,8 @@
 //! asks the jeton at `--like` for a token and about that token once, and then answers every call
 //! with those answers. With `--empty` it repeats empty messages, which is the least that tonic does for a
 //! call. `benches/ratios.py` and `benches/saturation.py` run it beside jeton. With `--http` an axum handler
-//! answers 200: `benches/agent.py` runs both beside an agent.
+//! answers 200: `benches/agent.py` runs both beside an agent. Envoy's Check passes every request, with which
+//! `benches/proxies.py` measures what a proxy's question costs by itself.
 
 use std::{env, future::pending, pin::Pin};
 
@@ -15,11 +16,18 @@ use jeton::{
     client::with_basic,
     config::ListenAddress,
     domain::secret::Secret,
-    proto::v1::{
-        self,
-        issue_token_request::Grant,
-        token_service_client::TokenServiceClient,
-        token_service_server::{TokenService, TokenServiceServer},
+    proto::{
+        envoy::service::auth::v3::{
+            CheckRequest, CheckResponse, OkHttpResponse,
+            authorization_server::{Authorization, AuthorizationServer},
+            check_response::HttpResponse,
+        },
+        v1::{
+            self,
+            issue_token_request::Grant,
+            token_service_client::TokenServiceClient,
+            token_service_server::{TokenService, TokenServiceServer},
+        },
     },
 };
 use tokio::net::{TcpListener, UnixListener};
@@ -176,12 +184,26 @@ impl TokenService for Bare {
     }
 }
 
+/// Passes every request that a proxy asks about, with nothing for its upstream.
+struct Passing;
+
+#[tonic::async_trait]
+impl Authorization for Passing {
+    async fn check(&self, _: Request<CheckRequest>) -> Result<Response<CheckResponse>, Status> {
+        Ok(Response::new(CheckResponse {
+            status: Some(tonic_types::pb::Status::default()),
+            http_response: Some(HttpResponse::OkResponse(OkHttpResponse::default())),
+            dynamic_metadata: None,
+        }))
+    }
+}
+
 /// Serves gRPC.
 async fn serve(options: Options) {
     let Some(listen) = options.listen.clone() else { return pending().await };
     let bare = if options.empty { Bare::default() } else { Bare::like(&options).await };
     let bare = TokenServiceServer::new(bare);
-    let tonic = Server::builder().add_service(bare);
+    let tonic = Server::builder().add_service(bare).add_service(AuthorizationServer::new(Passing));
     let served = match listen {
         ListenAddress::Network(address) => tonic.serve(address).await,
         ListenAddress::Unix(path) => {
