@@ -11,7 +11,6 @@ use std::{
 
 use tokio::sync::watch;
 
-use self::presumed::Outdated;
 use super::{
     Condition, FeedError, GrantOwner, MAX_RECORD_BYTES, Premise, ReadError, Record, Records,
     Sequence, Store, StoreId, Stored, Version, Write, WriteError, queued,
@@ -23,6 +22,14 @@ use crate::domain::{
 };
 
 type Map<R> = BTreeMap<<R as Record>::Key, Stored<R>>;
+
+/// States of records that were replaced or deleted.
+#[derive(Default)]
+struct Outdated {
+    grants: Map<Grant>,
+    clients: Map<Client>,
+    users: Map<User>,
+}
 
 #[derive(Default)]
 struct State {

@@ -1,18 +1,10 @@
-//! The states that a shared reference store remembers: of each record the one before its newest.
+//! The proof of premises in the reference engine.
 
-use super::{Map, Mapped, State};
+use super::{Mapped, State};
 use crate::{
     domain::{client::Client, grant::Grant, user::User},
     store::{Premise, Stored, Version},
 };
-
-/// States of records that were replaced or deleted.
-#[derive(Default)]
-pub(super) struct Outdated {
-    pub(super) grants: Map<Grant>,
-    pub(super) clients: Map<Client>,
-    pub(super) users: Map<User>,
-}
 
 impl State {
     /// Returns whether the record of a premise has that version.
