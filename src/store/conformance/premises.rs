@@ -59,12 +59,12 @@ async fn replaced_only_on_the_newest<R: Record>(
     if let Some(state) = &presumed {
         let next = counted_up(&held);
         let written = grants.replace_if(held.version(), next, &[premise(state)]).await;
-        if version(&presumed) != version(&now) {
+        if version(&presumed) == version(&now) {
+            written.expect("the premise holds");
+        } else {
             assert_eq!(written, Err(WriteError::Conflict), "on an outdated {state:?}");
             let after = newest(grants, &id).await.expect("the grant");
             assert_eq!(after.version(), held.version(), "nothing was written");
-        } else {
-            written.expect("the premise holds");
         }
     }
     let held = newest(grants, &id).await.expect("the grant");
