@@ -2,11 +2,11 @@
 
 use std::sync::Arc;
 
-use futures_util::future::{join, try_join_all, try_join3};
+use futures_util::future::{try_join, try_join_all, try_join3};
 
 use super::{
     keys::Keys,
-    records::Records,
+    records::{Basis, Records},
     token_records::{StoredAncestor, TokenRecords, ancestors},
 };
 use crate::{
@@ -66,8 +66,17 @@ impl<S: Store> TokenLookup<S> {
         &self,
         token: &PresentedToken,
     ) -> Result<Option<TokenRecords>, Error> {
-        match self.grant_of(token).await? {
-            Some(grant) => self.records_with(grant).await.map(Some),
+        self.records_to_change(token, Basis::Proven).await
+    }
+
+    /// As [`Self::token_records`], for a change of the grant that is decided on this basis.
+    pub(super) async fn records_to_change(
+        &self,
+        token: &PresentedToken,
+        basis: Basis,
+    ) -> Result<Option<TokenRecords>, Error> {
+        match self.grant_to_change(token, basis).await? {
+            Some(grant) => self.records_on(grant, basis).await.map(Some),
             None => Ok(None),
         }
     }
@@ -75,35 +84,42 @@ impl<S: Store> TokenLookup<S> {
     /// The records of the parties of `grant`, and of the grants that it came of, beside its own. They are
     /// read together: a store across a network proves them by one barrier.
     pub(super) async fn records_with(&self, grant: Stored<Grant>) -> Result<TokenRecords, Error> {
+        self.records_on(grant, Basis::Proven).await
+    }
+
+    async fn records_on(&self, grant: Stored<Grant>, basis: Basis) -> Result<TokenRecords, Error> {
         let user = async {
             match grant.subject.user_id() {
                 None => Ok(None),
-                Some(id) => self.records.user(id).await,
+                Some(id) => self.records.party(self.records.store.users(), &id, basis).await,
             }
         };
-        let ancestors = ancestors(&grant).iter().map(|ancestor| self.ancestor(ancestor));
-        let (client, user, ancestors) =
-            try_join3(self.records.client(&grant.client_id), user, try_join_all(ancestors)).await?;
+        let ancestors = ancestors(&grant).iter().map(|ancestor| self.ancestor(ancestor, basis));
+        let client = self.records.party(self.records.store.clients(), &grant.client_id, basis);
+        let (client, user, ancestors) = try_join3(client, user, try_join_all(ancestors)).await?;
         Ok(TokenRecords { grant, client, user, ancestors })
     }
 
-    async fn ancestor(&self, ancestor: &Ancestor) -> Result<StoredAncestor, Error> {
-        let read =
-            join(self.records.grant(ancestor.grant_id), self.records.client(&ancestor.client_id))
-                .await;
-        Ok(StoredAncestor { grant: read.0?, client: read.1? })
+    async fn ancestor(&self, ancestor: &Ancestor, basis: Basis) -> Result<StoredAncestor, Error> {
+        let store = &self.records.store;
+        let grant = self.records.party(store.grants(), &ancestor.grant_id, basis);
+        let client = self.records.party(store.clients(), &ancestor.client_id, basis);
+        let (grant, client) = try_join(grant, client).await?;
+        Ok(StoredAncestor { grant, client })
     }
 
-    /// The grant that `token` names. Only a token that one of our keys made costs a store read.
-    pub(super) async fn grant_of(
+    /// The grant that `token` names, for a change of it that is decided on this basis. Only a token that one
+    /// of our keys made costs a store read. A remembered state that the token is newer than is outdated.
+    pub(super) async fn grant_to_change(
         &self,
         token: &PresentedToken,
+        basis: Basis,
     ) -> Result<Option<Stored<Grant>>, Error> {
-        if self.may_name_grant(token).await? {
-            self.records.grant(token.grant_id()).await
-        } else {
-            Ok(None)
+        if !self.may_name_grant(token).await? {
+            return Ok(None);
         }
+        let useful = |grant: &Grant| grant.current.number >= token.generation();
+        self.records.grant_to_change(token.grant_id(), basis, useful).await
     }
 
     /// Returns the cause for which no grant was found for `token`: no key of ours made it, or its

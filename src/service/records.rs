@@ -3,7 +3,7 @@
 //! A change reads, decides and writes within [`race`](crate::store::race::race), which runs it again when
 //! another write came first.
 
-use std::{future::Future, sync::Arc};
+use std::{future::Future, mem, sync::Arc};
 
 use crate::{
     domain::{
@@ -19,10 +19,21 @@ use crate::{
         user_name::TypedName,
     },
     store::{
-        self, FeedError, ReadError, Record, Records as _, Sequence, Store, Stored, Version, Write,
-        WriteError, race::won,
+        self, FeedError, Premise, ReadError, Record, Records as _, Sequence, Store, Stored,
+        Version, Write, WriteError,
+        race::{Contention, race, won},
     },
 };
+
+/// The states that an attempt to change a record decides on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Basis {
+    /// States that may be outdated: from memory, or read without a proof. The write proves them, so a
+    /// decision that writes nothing counts for nothing.
+    Presumed,
+    /// The newest states.
+    Proven,
+}
 
 /// Access to the store for all components: errors are the caller's, and the time is the clock's.
 pub(super) struct Records<S> {
@@ -61,6 +72,58 @@ impl<S: Store> Records<S> {
         read: impl Future<Output = Result<T, ReadError>>,
     ) -> Result<T, Error> {
         read.await.map_err(|error| self.read_failed(error))
+    }
+
+    /// Reads, decides and writes as [`race`] does. In a store that processes share the first attempt is
+    /// on presumed states, which costs no read where memory has them; each later one is on proven states.
+    ///
+    /// # Errors
+    /// Those of `attempt`, and [`Contention`].
+    pub(super) async fn race_presuming<T, E, F>(
+        &self,
+        mut attempt: impl FnMut(Basis) -> F,
+    ) -> Result<T, E>
+    where
+        F: Future<Output = Result<Option<T>, E>>,
+        E: From<Contention>,
+    {
+        let mut basis = if self.store.is_shared() { Basis::Presumed } else { Basis::Proven };
+        race(|| attempt(mem::replace(&mut basis, Basis::Proven))).await
+    }
+
+    /// Returns a record that a decision rests on. One that memory does not have is read with proof, so
+    /// that memory has it for the next decision.
+    pub(super) async fn party<R: Record>(
+        &self,
+        records: &impl store::Records<R>,
+        key: &R::Key,
+        basis: Basis,
+    ) -> Result<Option<Stored<R>>, Error> {
+        let remembered = match basis {
+            Basis::Presumed => records.remembered(key),
+            Basis::Proven => None,
+        };
+        match remembered {
+            Some(remembered) => Ok(Some(remembered)),
+            None => self.read(records.get(key)).await,
+        }
+    }
+
+    /// Returns the grant to change. `useful` excludes remembered states that are outdated for certain.
+    pub(super) async fn grant_to_change(
+        &self,
+        id: GrantId,
+        basis: Basis,
+        useful: impl Fn(&Grant) -> bool,
+    ) -> Result<Option<Stored<Grant>>, Error> {
+        let grants = self.store.grants();
+        match basis {
+            Basis::Proven => self.grant(id).await,
+            Basis::Presumed => match grants.remembered(&id).filter(|grant| useful(grant)) {
+                Some(remembered) => Ok(Some(remembered)),
+                None => self.read(grants.presumed(&id)).await,
+            },
+        }
     }
 
     pub(super) async fn grant(&self, id: GrantId) -> Result<Option<Stored<Grant>>, Error> {
@@ -144,6 +207,18 @@ impl<S: Store> Records<S> {
     /// Replaces a grant; `false` when another write came first.
     pub(super) async fn replace(&self, expected: Version, grant: Grant) -> Result<bool, Error> {
         let won = self.win(self.store.grants(), Write::Replace(expected, grant)).await?;
+        Ok(won.is_some())
+    }
+
+    /// Replaces a grant as [`Self::replace`] does, if the `premises` hold.
+    pub(super) async fn replace_if(
+        &self,
+        expected: Version,
+        grant: Grant,
+        premises: &[Premise],
+    ) -> Result<bool, Error> {
+        let written = self.store.grants().replace_if(expected, grant, premises).await;
+        let won = won(written).map_err(|error| self.write_failed(error))?;
         Ok(won.is_some())
     }
 

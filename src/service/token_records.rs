@@ -9,7 +9,7 @@ use crate::{
         time::Timestamp,
         user::User,
     },
-    store::Stored,
+    store::{Premise, Stored},
 };
 
 /// The records that a token is judged by, as they are now.
@@ -38,6 +38,17 @@ impl TokenRecords {
             client: ancestor.client.as_deref(),
         });
         ClientAndUser { client, user, lineage: Lineage::judge(&self.grant, ancestors, user, now) }
+    }
+
+    /// Returns the records beside the grant, for the write that proves a decision on them.
+    pub(super) fn premises(&self) -> Vec<Premise> {
+        let client = self.client.iter().map(Premise::from);
+        let user = self.user.iter().map(Premise::from);
+        let ancestors = self.ancestors.iter().flat_map(|ancestor| {
+            let grant = ancestor.grant.iter().map(Premise::from);
+            grant.chain(ancestor.client.iter().map(Premise::from))
+        });
+        client.chain(user).chain(ancestors).collect()
     }
 }
 

@@ -73,6 +73,12 @@ impl<K: Clone + Eq + Hash, V: Weighed> RecordCache<K, V> {
         }
     }
 
+    /// Stores a value even if its key has changed meanwhile: it may be outdated.
+    pub(super) fn put(&self, key: &K, value: V) {
+        let _changes = self.changes_of(key);
+        self.kept.insert(key.clone(), value);
+    }
+
     /// Drops the value of a key that changes. Fills that began earlier fail.
     pub(super) fn forget(&self, key: &K) {
         let mut changes = self.changes_of(key);

@@ -9,8 +9,8 @@ use tokio::sync::watch;
 #[cfg(feature = "postgres")]
 use super::postgres::{self, PostgresRecords, PostgresStore, Tabled};
 use super::{
-    Condition, FeedError, GrantOwner, ReadError, Records, Sequence, SigningKeys, Store, StoreId,
-    Stored, Version, Write, WriteError,
+    Condition, FeedError, GrantOwner, ReadError, Sequence, SigningKeys, Store, StoreId, Stored,
+    WriteError,
     sled::{self, Committed, Failure, SledRecords, SledStore},
 };
 use crate::{
@@ -102,6 +102,7 @@ macro_rules! either_records {
     };
 }
 
+mod records;
 mod signing;
 
 impl From<SledStore> for Engine {
@@ -227,46 +228,6 @@ impl Engine {
             OpenStore::Sled(store) => store.stopped().await,
             #[cfg(feature = "postgres")]
             OpenStore::Postgres(_) => std::future::pending().await,
-        }
-    }
-}
-
-impl<R: Kept> Records<R> for EngineRecords<R> {
-    fn cached(&self, key: &R::Key) -> Option<Stored<R>> {
-        either_records!(self, records => records.cached(key))
-    }
-
-    async fn get(&self, key: &R::Key) -> Result<Option<Stored<R>>, ReadError> {
-        either_records!(self, records => records.get(key).await)
-    }
-
-    async fn get_stored(&self, key: &R::Key) -> Result<Option<Stored<R>>, ReadError> {
-        either_records!(self, records => records.get_stored(key).await)
-    }
-
-    async fn get_many(&self, keys: &[R::Key]) -> Vec<Result<Option<Stored<R>>, ReadError>> {
-        either_records!(self, records => records.get_many(keys).await)
-    }
-
-    async fn page(
-        &self,
-        after: Option<&R::Key>,
-        limit: usize,
-    ) -> Result<Vec<Stored<R>>, ReadError> {
-        either_records!(self, records => records.page(after, limit).await)
-    }
-
-    async fn write(&self, write: Write<R>) -> Result<Version, WriteError> {
-        either_records!(self, records => records.write(write).await)
-    }
-}
-
-impl<R: Kept> Clone for EngineRecords<R> {
-    fn clone(&self) -> Self {
-        match self {
-            Self::Sled(records) => Self::Sled(records.clone()),
-            #[cfg(feature = "postgres")]
-            Self::Postgres(records) => Self::Postgres(records.clone()),
         }
     }
 }

@@ -1,5 +1,8 @@
 //! The reference engine: plain maps behind one lock. Slow, obvious, gone with the process.
 
+mod presumed;
+mod signing;
+
 use std::{
     collections::{BTreeMap, BTreeSet, VecDeque},
     ops::Bound,
@@ -9,27 +12,24 @@ use std::{
 use tokio::sync::watch;
 
 use super::{
-    Condition, FeedError, GrantOwner, MAX_RECORD_BYTES, ReadError, Record, Records, Sequence,
-    SigningKeys, Store, StoreId, Stored, Version, Write, WriteError, queued,
+    Condition, FeedError, GrantOwner, MAX_RECORD_BYTES, Premise, ReadError, Record, Records,
+    Sequence, Store, StoreId, Stored, Version, Write, WriteError, queued,
 };
 use crate::domain::{
-    attempts::Attempts,
-    change::Change,
-    client::Client,
-    grant::Grant,
-    grant_id::GrantId,
-    key_ring::KeyId,
-    signing_register::{
-        ALONE, Announcer, FeedStart, NeededKey, SigningChange, SigningRegister, SigningStanding,
-    },
-    time::Timestamp,
-    used_assertion::UsedAssertion,
-    user::User,
-    user_identity::UserIdentity,
-    user_name::UserName,
+    attempts::Attempts, change::Change, client::Client, grant::Grant, grant_id::GrantId,
+    key_ring::KeyId, signing_register::SigningRegister, time::Timestamp,
+    used_assertion::UsedAssertion, user::User, user_identity::UserIdentity, user_name::UserName,
 };
 
 type Map<R> = BTreeMap<<R as Record>::Key, Stored<R>>;
+
+/// States of records that were replaced or deleted.
+#[derive(Default)]
+struct Outdated {
+    grants: Map<Grant>,
+    clients: Map<Client>,
+    users: Map<User>,
+}
 
 #[derive(Default)]
 struct State {
@@ -38,6 +38,8 @@ struct State {
     users: Map<User>,
     attempts: Map<Attempts>,
     assertions: Map<UsedAssertion>,
+    /// Remembered by a shared store.
+    outdated: Outdated,
     changes: VecDeque<Change>,
     /// Number of events that were trimmed from `changes`.
     trimmed: u64,
@@ -61,9 +63,25 @@ impl MemoryStore {
         Self::default()
     }
 
-    /// Creates an empty store that several services write to, like processes that share a database.
+    /// Creates an empty store that several services write to, like processes that share a database. It
+    /// remembers of each record the state before the newest one: the worst that a process can remember.
     pub fn shared() -> Self {
         Self { shared: true, ..Self::default() }
+    }
+
+    fn write_if<R: Mapped>(
+        &self,
+        write: Write<R>,
+        premises: &[Premise],
+    ) -> Result<Version, WriteError> {
+        queued::note();
+        let mut state = self.lock();
+        if !premises.iter().all(|premise| state.holds(premise)) {
+            return Err(WriteError::Conflict);
+        }
+        let written = state.write(write);
+        self.head.send_replace(state.head());
+        written
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
@@ -76,6 +94,11 @@ impl MemoryStore {
 trait Mapped: Record {
     fn map(state: &mut State) -> &mut Map<Self>;
 
+    /// Returns the replaced states, if a shared store remembers them.
+    fn outdated(_state: &mut State) -> Option<&mut Map<Self>> {
+        None
+    }
+
     /// Returns `true` if the record would take a unique value that another record holds.
     fn collides(&self, _state: &State) -> bool {
         false
@@ -86,17 +109,29 @@ impl Mapped for Grant {
     fn map(state: &mut State) -> &mut Map<Self> {
         &mut state.grants
     }
+
+    fn outdated(state: &mut State) -> Option<&mut Map<Self>> {
+        Some(&mut state.outdated.grants)
+    }
 }
 
 impl Mapped for Client {
     fn map(state: &mut State) -> &mut Map<Self> {
         &mut state.clients
     }
+
+    fn outdated(state: &mut State) -> Option<&mut Map<Self>> {
+        Some(&mut state.outdated.clients)
+    }
 }
 
 impl Mapped for User {
     fn map(state: &mut State) -> &mut Map<Self> {
         &mut state.users
+    }
+
+    fn outdated(state: &mut State) -> Option<&mut Map<Self>> {
+        Some(&mut state.outdated.users)
     }
 
     fn collides(&self, state: &State) -> bool {
@@ -139,6 +174,9 @@ impl State {
         self.last_version += 1;
         let version = Version::from_u64(self.last_version);
         self.changes.extend(R::change(old.as_deref(), new.as_ref()));
+        if let Some((outdated, old)) = R::outdated(self).zip(old) {
+            outdated.insert(key.clone(), old);
+        }
         match new {
             Some(record) => R::map(self).insert(key, Stored::new(version, record)),
             None => R::map(self).remove(&key),
@@ -178,30 +216,21 @@ impl<R: Mapped> Records<R> for MemoryStore {
     }
 
     async fn write(&self, write: Write<R>) -> Result<Version, WriteError> {
-        queued::note();
-        let mut state = self.lock();
-        let written = state.write(write);
-        self.head.send_replace(state.head());
-        written
+        self.write_if(write, &[])
     }
-}
 
-impl SigningKeys for MemoryStore {
-    async fn register_signing(
+    fn remembered(&self, key: &R::Key) -> Option<Stored<R>> {
+        let mut state = self.shared.then(|| self.lock())?;
+        R::outdated(&mut state)?.get(key).cloned()
+    }
+
+    async fn replace_if(
         &self,
-        change: SigningChange,
-        now: Timestamp,
-    ) -> Result<SigningStanding, WriteError> {
-        let by = Announcer { instance: ALONE, beside_older: false, feed: [0; 16] };
-        Ok(self.lock().signing.change(by, &change, now))
-    }
-
-    async fn needed_signing_keys(&self) -> Result<Vec<NeededKey>, ReadError> {
-        Ok(self.lock().signing.needed().to_vec())
-    }
-
-    async fn feed_start(&self) -> Result<Option<FeedStart>, ReadError> {
-        Ok(self.lock().signing.feed_start())
+        expected: Version,
+        record: R,
+        premises: &[Premise],
+    ) -> Result<Version, WriteError> {
+        self.write_if(Write::Replace(expected, record), premises)
     }
 }
 

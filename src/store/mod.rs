@@ -31,6 +31,10 @@
 //!   last trimmed event is good, one before it is too old, one beyond the head is ahead. The errors
 //!   stay distinct after a restart, and trimming does not move the head.
 //!
+//! * [`Records::remembered`] and [`Records::presumed`] return a state that the record has or has had.
+//!   [`Records::replace_if`] proves a decision on such states: `Ok` says that the replaced state and
+//!   each premise was its record's newest durable state at some moment after the caller had it.
+//!
 //! Errors are typed by the caller's next step: see [`ReadError`] and [`WriteError`].
 
 pub mod backup;
@@ -49,6 +53,7 @@ pub mod new_file;
 mod pages;
 #[cfg(feature = "postgres")]
 pub mod postgres;
+mod premise;
 pub mod queued;
 pub mod race;
 mod record;
@@ -66,6 +71,7 @@ pub use self::{
     engine::{Engine, EngineReadiness, EngineRecords, Kept},
     feed::{FeedError, Sequence},
     pages::Pages,
+    premise::Premise,
     record::Record,
     signing_keys::SigningKeys,
     stored::{Stored, Version},
@@ -196,6 +202,34 @@ pub trait Records<R: Record>: Send + Sync + 'static {
     /// write whose future is dropped can still happen. The engine calls [`queued::note`] before
     /// that point.
     fn write(&self, write: Write<R>) -> impl Future<Output = Result<Version, WriteError>> + Send;
+
+    /// Returns a state of the record that is in memory, of any age: the newest one or one before it,
+    /// possibly of a record that is deleted. Never waits. Good only for what [`Self::replace_if`]
+    /// proves. A store of one process has no use for it and returns `None`.
+    fn remembered(&self, _key: &R::Key) -> Option<Stored<R>> {
+        None
+    }
+
+    /// Returns the record as one read shows it, without the proof that [`Self::get`] waits for. Good
+    /// only for what [`Self::replace_if`] proves.
+    fn presumed(
+        &self,
+        key: &R::Key,
+    ) -> impl Future<Output = Result<Option<Stored<R>>, ReadError>> + Send {
+        self.get(key)
+    }
+
+    /// Replaces the state of the version `expected` as [`Self::write`] does. `Ok` also proves the
+    /// `premises`. `Conflict` if that state or one of the premises is outdated: read all of them again
+    /// by [`Self::get`]. The default is for stores whose reads show the newest state anyway.
+    fn replace_if(
+        &self,
+        expected: Version,
+        record: R,
+        _premises: &[Premise],
+    ) -> impl Future<Output = Result<Version, WriteError>> + Send {
+        self.write(Write::Replace(expected, record))
+    }
 }
 
 /// The owner of a list of grants.

@@ -45,6 +45,7 @@ mod linear;
 mod lost;
 mod migrate;
 mod operations;
+mod presumed;
 mod primary;
 mod refused;
 mod released;

@@ -14,9 +14,9 @@ use crate::{
     service::{
         Admin, Page, PageRequest,
         owner_cache::{MAX_READ_TOGETHER, OwnerCache},
-        records::Records,
+        records::{Basis, Records},
     },
-    store::{GrantOwner, ReadError, Record as _, Records as _, Store, Stored, race::race},
+    store::{GrantOwner, ReadError, Record as _, Records as _, Store, Stored},
 };
 
 /// A grant as it is now.
@@ -115,18 +115,19 @@ impl<S: Store> Grants<S> {
 
     /// Ends a grant, if it is there.
     pub(in crate::service) async fn end_grant(&self, id: GrantId) -> Result<bool, Error> {
-        race(async || {
-            let Some(grant) = self.records.grant(id).await? else {
-                return Ok(Some(false));
-            };
-            if grant.end.is_some() {
-                return Ok(Some(true));
-            }
-            let ended = grant.ended(EndCause::Revoked, self.records.now());
-            let written = self.records.replace(grant.version(), ended).await?;
-            Ok(written.then_some(true))
-        })
-        .await
+        self.records
+            .race_presuming(async |basis| {
+                match self.records.grant_to_change(id, basis, |_| true).await? {
+                    Some(grant) if grant.end.is_none() => {
+                        let ended = grant.ended(EndCause::Revoked, self.records.now());
+                        let written = self.records.replace(grant.version(), ended).await?;
+                        Ok(written.then_some(true))
+                    }
+                    _ if basis == Basis::Presumed => Ok(None),
+                    found => Ok(Some(found.is_some())),
+                }
+            })
+            .await
     }
 
     /// The next `limit` grants of the index that `of` is looked up in, each with its record where

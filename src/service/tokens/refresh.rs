@@ -15,15 +15,18 @@ use crate::{
         refresh::{self, RefreshRequest},
         scopes::Scopes,
         secret::Secret,
+        time::Timestamp,
         token::{Token, TokenKind},
     },
     metrics,
     service::{
         Caller, Tokens,
         audit::audit_line::{AuditSubject, Event, Outcome},
+        records::Basis,
+        signing::signature_pool::Signer,
         token_records::TokenRecords,
     },
-    store::{Store, Stored, race::race},
+    store::{Store, Stored},
 };
 
 /// Request of [`TokenService::refresh`].
@@ -43,6 +46,21 @@ pub struct Refresh {
 struct Answered {
     tokens: Result<Tokens, Error>,
     outcome: Outcome,
+}
+
+/// Decision about a refresh, with what carries it out.
+struct Decided {
+    refresh: refresh::Refresh,
+    /// Signer of the next access token, if it is to be signed.
+    next: Option<Signer>,
+    now: Timestamp,
+}
+
+impl Decided {
+    /// Returns whether a write proves the records that were decided on.
+    const fn writes(&self) -> bool {
+        matches!(self.refresh, refresh::Refresh::Rotate { .. } | refresh::Refresh::End { .. })
+    }
 }
 
 impl<S: Store> TokenService<S> {
@@ -91,17 +109,25 @@ impl<S: Store> TokenService<S> {
         let presented = PresentedToken::from(token.clone());
         let keys = self.keys.load();
         let salt = Salt::from_bytes(draw(&*self.records.entropy));
-        race(async || {
-            let Some(held) = self.lookup.token_records(&presented).await? else {
-                return Err(Error::InvalidGrant(self.lookup.why_unknown(&presented).await?));
-            };
-            let tried = self.try_refresh(caller, &token, &held, request, &keys, salt);
-            Ok(tried.await?.map(|answered| (held.grant.clone(), answered)))
-        })
-        .await
+        self.records
+            .race_presuming(async |basis| {
+                let Some(held) = self.lookup.records_to_change(&presented, basis).await? else {
+                    if basis == Basis::Presumed {
+                        return Ok(None);
+                    }
+                    return Err(Error::InvalidGrant(self.lookup.why_unknown(&presented).await?));
+                };
+                let decided = self.decide(caller, &token, &held, request, &keys, salt).await;
+                if basis == Basis::Presumed && !decided.as_ref().is_ok_and(Decided::writes) {
+                    return Ok(None);
+                }
+                let answered = self.carry_out(caller, &held, decided?, basis).await?;
+                Ok(answered.map(|answered| (held.grant.clone(), answered)))
+            })
+            .await
     }
 
-    async fn try_refresh(
+    async fn decide(
         &self,
         caller: &Caller,
         token: &Token,
@@ -109,7 +135,7 @@ impl<S: Store> TokenService<S> {
         asked: &Refresh,
         keys: &KeyRing,
         salt: Salt,
-    ) -> Result<Option<Answered>, Error> {
+    ) -> Result<Decided, Error> {
         // The keys that the token and the record name must be at hand before anything is decided.
         self.keys
             .key_of(keys, &token.clone().into())
@@ -131,7 +157,21 @@ impl<S: Store> TokenService<S> {
             since_rotation: self.elapsed.since(held.grant.current.issue_time, &*self.records.clock),
         };
         let parties = held.parties(now);
-        match refresh::refresh(&held.grant, request, parties, keys, &self.policy, now) {
+        let refresh = refresh::refresh(&held.grant, request, parties, keys, &self.policy, now);
+        Ok(Decided { refresh, next, now })
+    }
+
+    /// Writes what was decided on these records, and answers it. `None` when another write came first.
+    async fn carry_out(
+        &self,
+        caller: &Caller,
+        held: &TokenRecords,
+        decided: Decided,
+        basis: Basis,
+    ) -> Result<Option<Answered>, Error> {
+        let Decided { refresh, next, now } = decided;
+        let client = held.client.as_deref().unwrap_or(caller.client());
+        match refresh {
             refresh::Refresh::Rotate { grant, pair } => {
                 let tokens = Tokens::new(&grant, &pair, now);
                 let user = held.user.as_deref();
@@ -139,7 +179,7 @@ impl<S: Store> TokenService<S> {
                     let unsigned = self.signer.unsigned(&signer, &grant, client, user);
                     (signer, unsigned)
                 });
-                if !self.records.replace(held.grant.version(), *grant).await? {
+                if !self.replace(held, *grant, basis).await? {
                     return Ok(None);
                 }
                 let tokens = self.signer.sign(due).await.map(|signed| tokens.signed(signed));
@@ -160,7 +200,7 @@ impl<S: Store> TokenService<S> {
             refresh::Refresh::End { grant } => {
                 let cause = grant.end.map(|end| end.cause);
                 let lost = cause == Some(EndCause::StoreWentBack);
-                let written = self.records.replace(held.grant.version(), *grant).await;
+                let written = self.replace(held, *grant, basis).await;
                 let written = written.map_err(|_| Error::UNAVAILABLE)?;
                 if written {
                     self.metrics.ended(cause);
@@ -181,5 +221,19 @@ impl<S: Store> TokenService<S> {
             }
             refresh::Refresh::Refuse(error) => Err(error),
         }
+    }
+
+    /// Replaces the grant by a decision on these records, which the write proves if they are presumed.
+    async fn replace(
+        &self,
+        held: &TokenRecords,
+        grant: Grant,
+        basis: Basis,
+    ) -> Result<bool, Error> {
+        let premises = match basis {
+            Basis::Presumed => held.premises(),
+            Basis::Proven => Vec::new(),
+        };
+        self.records.replace_if(held.grant.version(), grant, &premises).await
     }
 }

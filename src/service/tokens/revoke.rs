@@ -11,8 +11,9 @@ use crate::{
     service::{
         Caller,
         audit::audit_line::{AuditSubject, Event, Outcome},
+        records::Basis,
     },
-    store::{Store, Stored, race::race},
+    store::{Store, Stored},
 };
 
 /// Request of [`TokenService::revoke`].
@@ -76,22 +77,27 @@ impl<S: Store> TokenService<S> {
         };
         concerned.named(token.grant_id());
         let keys = self.keys.load();
-        race(async || {
-            let key = self.keys.key_of(&keys, &token).await?;
-            let Some(grant) = self.lookup.grant_of(&token).await? else {
-                return Ok(Some(Taken::Unknown));
-            };
-            let now = self.records.now();
-            match revoke::revoke(&grant, &token, caller.id(), request.scope, key, now) {
-                revoke::Revoke::Nothing => Ok(Some(Taken::Nothing)),
-                revoke::Revoke::Unknown => Ok(Some(Taken::Unknown)),
-                revoke::Revoke::Refuse(error) => Err(error),
-                revoke::Revoke::Write(ended) => {
-                    let written = self.records.replace(grant.version(), *ended).await?;
-                    Ok(written.then(|| Taken::From(Box::new(grant))))
+        self.records
+            .race_presuming(async |basis| {
+                let key = self.keys.key_of(&keys, &token).await?;
+                let grant = self.lookup.grant_to_change(&token, basis).await?;
+                let decided = grant.as_ref().map_or(revoke::Revoke::Unknown, |grant| {
+                    let now = self.records.now();
+                    revoke::revoke(grant, &token, caller.id(), request.scope, key, now)
+                });
+                match (decided, grant) {
+                    (revoke::Revoke::Write(ended), Some(grant)) => {
+                        let written = self.records.replace(grant.version(), *ended).await?;
+                        Ok(written.then(|| Taken::From(Box::new(grant))))
+                    }
+                    _ if basis == Basis::Presumed => Ok(None),
+                    (revoke::Revoke::Nothing, _) => Ok(Some(Taken::Nothing)),
+                    (revoke::Revoke::Refuse(error), _) => Err(error),
+                    (revoke::Revoke::Unknown | revoke::Revoke::Write(_), _) => {
+                        Ok(Some(Taken::Unknown))
+                    }
                 }
-            }
-        })
-        .await
+            })
+            .await
     }
 }

@@ -11,6 +11,7 @@
 //! | what returned `Ok` is durable | `durable::survives` |
 //! | readers see durable states, and every answered one | `readers`, `rivals::readers_never…`, `pages` |
 //! | pages: order, what is in them | `pages` |
+//! | a replacement proves what it was decided on | `premises` |
 //! | a name is unique | `users` |
 //! | the record type decides what is an event | `feed::revocations_and_changes…` |
 //! | the end of a grant names the holders of what came of it | `feed::the_end_of_a_grant…` |
@@ -29,6 +30,7 @@ mod feed;
 mod grants;
 mod identity;
 mod pages;
+mod premises;
 mod readers;
 mod records;
 mod rivals;
@@ -39,6 +41,10 @@ mod waiting;
 pub(crate) use self::{
     durable::survives,
     feed::followers_of_many_writers_miss_nothing,
+    premises::{
+        an_own_write_is_not_served_after_another_one,
+        what_was_decided_on_an_outdated_state_is_not_written,
+    },
     rivals::the_position_is_never_ahead_of_what_is_read_later,
     samples::{NOW, attempts, client, grant, user},
     waiting::eventually,
@@ -64,6 +70,9 @@ pub(crate) async fn run<S: Store + Clone>(store: &S) {
     identity::a_feed_is_whole_since_the_last_event_that_was_freed(store).await;
     pages::records_are_paged_in_key_order(store).await;
     pages::pages_hold_what_stays_and_nothing_that_is_not_durable(store).await;
+    what_was_decided_on_an_outdated_state_is_not_written(store, store).await;
+    premises::a_replacement_on_premises_is_an_event_if_it_happens(store).await;
+    an_own_write_is_not_served_after_another_one(store, store).await;
     rivals::of_many_writers_that_expect_one_version_one_succeeds(store).await;
     rivals::of_many_writers_each_round_has_one_winner(store).await;
     rivals::readers_never_see_a_state_twice_removed(store).await;
@@ -80,6 +89,12 @@ pub(crate) async fn run<S: Store + Clone>(store: &S) {
 #[tokio::test]
 async fn the_reference_keeps_the_contract() {
     run(&MemoryStore::new()).await;
+}
+
+/// It remembers the worst that it can.
+#[tokio::test]
+async fn the_reference_that_is_shared_keeps_the_contract() {
+    run(&MemoryStore::shared()).await;
 }
 
 /// The reference keeps its records as long as a handle to it exists.

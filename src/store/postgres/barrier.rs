@@ -2,7 +2,8 @@
 //!
 //! A deposed primary still answers reads, and a primary that has just recovered shows commits that
 //! its standbys may lack. Neither can commit without its standbys. So no answer rests on a read
-//! that was not followed by a commit at the same server. All waiting reads share the next commit.
+//! that was not followed by a commit at the same server, or by a write that names the versions that the
+//! read showed. All waiting reads share the next commit.
 
 use std::{sync::Arc, time::Duration};
 

@@ -2,6 +2,9 @@
 //!
 //! Cached records can lag behind rotations by other instances, but never behind a revocation by
 //! more than the allowed staleness: a cached record can only prove a token active.
+//!
+//! States of this process's own writes and of reads without a proof are remembered too, at any age:
+//! for writes that prove what they rest on.
 
 use std::{
     sync::{
@@ -21,12 +24,12 @@ use crate::store::{
 
 /// Time for which a record is cached. Rotations are no events, so this bounds the use of a token
 /// that was rotated out.
-/// too.
 const KEPT: Duration = Duration::from_secs(60);
 
 struct Entry<R> {
     record: Stored<R>,
-    read: Instant,
+    /// The begin of the read, if a barrier has proven it.
+    read: Option<Instant>,
 }
 
 impl<R> Clone for Entry<R> {
@@ -123,10 +126,10 @@ impl<R: Tabled> Cache<R> {
             return None;
         }
         let entry = self.kept.get(key)?;
-        (entry.read.elapsed() < KEPT).then_some(entry.record)
+        entry.read.is_some_and(|read| read.elapsed() < KEPT).then_some(entry.record)
     }
 
-    /// Returns the record if it is cached, at any age.
+    /// Returns a state of the record if one is cached, at any age.
     pub(super) fn kept(&self, key: &R::Key) -> Option<Stored<R>> {
         self.kept.get(key).map(|entry| entry.record)
     }
@@ -138,7 +141,22 @@ impl<R: Tabled> Cache<R> {
 
     /// Caches the read record, unless it was dropped since the reading began.
     pub(super) fn fill(&self, fill: Fill, key: &R::Key, record: Stored<R>) {
-        self.kept.fill(fill.fill, key, Entry { record, read: fill.began });
+        self.kept.fill(fill.fill, key, Entry { record, read: Some(fill.began) });
+    }
+
+    /// Remembers a state that a read without a proof has shown.
+    pub(super) fn presume(&self, key: &R::Key, record: Stored<R>) {
+        // The same state with a proof is worth more.
+        if self.kept(key).is_none_or(|kept| kept.version() != record.version()) {
+            self.kept.put(key, Entry { record, read: None });
+        }
+    }
+
+    /// Drops a record that this process has written, and remembers its new state. It serves no reader:
+    /// one could miss a later write of another process, which is no event.
+    pub(super) fn wrote(&self, key: &R::Key, record: Stored<R>) {
+        self.forget(key);
+        self.kept.put(key, Entry { record, read: None });
     }
 
     /// Drops a record whose state has changed.

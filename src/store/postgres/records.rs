@@ -9,12 +9,15 @@ use super::{
     columns::{Tabled, Value},
     database::Database,
     rows::{readable, stored},
-    statement::Statements,
+    statement::{Statement, Statements},
     writing::{Outcome, Writing},
 };
 use crate::{
-    domain::change::Change,
-    store::{MAX_RECORD_BYTES, ReadError, Records, Stored, Version, Write, WriteError, queued},
+    domain::{change::Change, client::Client, grant::Grant, user::User},
+    store::{
+        MAX_RECORD_BYTES, Premise, ReadError, Record as _, Records, Stored, Version, Write,
+        WriteError, queued,
+    },
 };
 
 /// The records of one type. Clones share them.
@@ -65,20 +68,45 @@ impl<R: Tabled> PostgresRecords<R> {
 
     /// Writes the row. The version is drawn before the first attempt, so that an attempt with an unknown
     /// result can be recognised.
-    async fn try_write(&self, write: &Write<R>) -> Result<Version, WriteError> {
-        let change = self.change(write).await?;
+    async fn try_write(
+        &self,
+        write: &Write<R>,
+        premises: &[Premise],
+    ) -> Result<Version, WriteError> {
+        let event = self.change(write).await?.map(|change| change.to_bytes());
         let version = self.database.versions.next();
-        let writing = Writing {
-            plain: self.statements.of_write(write),
-            with_event: self.statements.of_write_with_event(write),
-            parameters: parameters(write, version, self.database.instance.is_beside_older()),
-            event: change.map(|change| change.to_bytes()),
-        };
+        let mut parameters = parameters(write, version, self.database.instance.is_beside_older());
+        parameters.extend(premises.iter().flat_map(expected));
+        let Statement { plain, with_event } = &self.statements.of_write(write, premises);
+        let writing = Writing { plain, with_event, parameters, event };
         match writing.run(&self.database).await? {
             Outcome::Written => Ok(version),
             Outcome::Other { after_unknown: true } => self.resolve(write, version).await,
             Outcome::Other { after_unknown: false } => Err(WriteError::Conflict),
         }
+    }
+
+    /// Writes the record while `premises` hold. Its cached state is dropped in any case, since it may be
+    /// outdated even after an error.
+    async fn write_if(&self, write: Write<R>, premises: &[Premise]) -> Result<Version, WriteError> {
+        if let Write::Insert(record) | Write::Replace(_, record) = &write
+            && record.encode().len() > MAX_RECORD_BYTES
+        {
+            return Err(WriteError::TooLarge);
+        }
+        queued::note();
+        let written = self.try_write(&write, premises).await;
+        if R::COUNTED && written.is_ok() {
+            self.database.instance.wrote(&write);
+        }
+        let key = write.key();
+        match (written, write) {
+            (Ok(version), Write::Insert(record) | Write::Replace(_, record)) => {
+                self.cache.wrote(&key, Stored::new(version, record));
+            }
+            (Ok(_) | Err(_), _) => self.cache.forget(&key),
+        }
+        written
     }
 
     /// Finds the result of a write whose first attempt may have happened, after a later attempt has
@@ -159,25 +187,45 @@ impl<R: Tabled> Records<R> for PostgresRecords<R> {
         }
     }
 
-    /// Writes the record. Its cached state is dropped in any case, since it may be outdated even
-    /// after an error.
     async fn write(&self, write: Write<R>) -> Result<Version, WriteError> {
-        if let Write::Insert(record) | Write::Replace(_, record) = &write
-            && record.encode().len() > MAX_RECORD_BYTES
-        {
-            return Err(WriteError::TooLarge);
+        self.write_if(write, &[]).await
+    }
+
+    fn remembered(&self, key: &R::Key) -> Option<Stored<R>> {
+        self.cache.kept(key)
+    }
+
+    async fn presumed(&self, key: &R::Key) -> Result<Option<Stored<R>>, ReadError> {
+        let key_bytes = R::key_bytes(key);
+        let (rows, _) = self.database.connections.read(&self.statements.get, &[&key_bytes]).await?;
+        let found = rows.first().map(|row| stored::<R>(key, row, 0)).transpose()?;
+        if let Some(found) = &found {
+            self.cache.presume(key, found.clone());
         }
-        queued::note();
-        let written = self.try_write(&write).await;
-        self.cache.forget(&write.key());
-        if R::COUNTED && written.is_ok() {
-            self.database.instance.wrote(&write);
-        }
-        written
+        Ok(found)
+    }
+
+    async fn replace_if(
+        &self,
+        expected: Version,
+        record: R,
+        premises: &[Premise],
+    ) -> Result<Version, WriteError> {
+        self.write_if(Write::Replace(expected, record), premises).await
     }
 }
 
-/// Returns the parameters of a write's statement, without its event.
+/// Returns the parameters of a premise: the key and the version that it must have.
+fn expected(premise: &Premise) -> [Value; 2] {
+    let (key, version) = match premise {
+        Premise::Grant(id, version) => (Grant::key_bytes(id), version),
+        Premise::Client(id, version) => (Client::key_bytes(id), version),
+        Premise::User(id, version) => (User::key_bytes(id), version),
+    };
+    [Box::new(key.to_vec()), Box::new(version.as_u64().cast_signed())]
+}
+
+/// Returns the parameters of a write's statement, without its event and its premises.
 fn parameters<R: Tabled>(write: &Write<R>, version: Version, beside_older: bool) -> Vec<Value> {
     let encode = if beside_older { R::encode_beside_older } else { R::encode };
     let to_sql = |version: &Version| version.as_u64().cast_signed();

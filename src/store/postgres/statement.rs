@@ -1,8 +1,13 @@
 //! The SQL statements of one record type, in the common dialect of PostgreSQL, CockroachDB and
 //! YugabyteDB.
 
+use std::borrow::Cow;
+
 use super::columns::Tabled;
-use crate::store::Write;
+use crate::{
+    domain::{client::Client, grant::Grant, user::User},
+    store::{Premise, Write},
+};
 
 /// The statements. `$1` is the key in each, unless stated otherwise.
 pub(super) struct Statements {
@@ -66,23 +71,49 @@ impl Statements {
     }
 }
 
+/// The statement of a write, without an event and with one.
+pub(super) struct Statement<'a> {
+    pub(super) plain: Cow<'a, str>,
+    /// Adds an event without a number, the last parameter.
+    pub(super) with_event: Cow<'a, str>,
+}
+
 impl Statements {
-    /// Returns the statement of a write.
-    pub(super) fn of_write<R: Tabled>(&self, write: &Write<R>) -> &str {
-        match write {
-            Write::Insert(_) => &self.insert,
-            Write::Replace(..) => &self.replace,
-            Write::Delete(..) => &self.delete,
-        }
+    /// Returns the statement of a write. A replacement happens only while each of `premises` has its
+    /// version: their keys and versions follow the parameters of a replacement.
+    pub(super) fn of_write<R: Tabled>(
+        &self,
+        write: &Write<R>,
+        premises: &[Premise],
+    ) -> Statement<'_> {
+        let (plain, with_event) = match write {
+            Write::Insert(_) => (&self.insert, &self.with_event.insert),
+            Write::Delete(..) => (&self.delete, &self.with_event.delete),
+            Write::Replace(..) if premises.is_empty() => (&self.replace, &self.with_event.replace),
+            Write::Replace(..) => return self.replace_if::<R>(premises),
+        };
+        Statement { plain: plain.into(), with_event: with_event.into() }
     }
 
-    /// Returns the statement of a write that adds an event without a number.
-    pub(super) fn of_write_with_event<R: Tabled>(&self, write: &Write<R>) -> &str {
-        match write {
-            Write::Insert(_) => &self.with_event.insert,
-            Write::Replace(..) => &self.with_event.replace,
-            Write::Delete(..) => &self.with_event.delete,
-        }
+    fn replace_if<R: Tabled>(&self, premises: &[Premise]) -> Statement<'_> {
+        let first = 5 + R::COLUMNS.len() - R::FIXED;
+        let holds = premises.iter().zip((first..).step_by(2)).map(|(premise, place)| {
+            let (table, version) = (table_of(premise), place + 1);
+            format!(
+                " AND EXISTS (SELECT FROM {table} WHERE key = ${place} AND version = ${version})"
+            )
+        });
+        let plain = self.replace.clone() + &holds.collect::<String>();
+        let with_event = and_event(&plain, first + 2 * premises.len());
+        Statement { plain: plain.into(), with_event: with_event.into() }
+    }
+}
+
+fn table_of(premise: &Premise) -> &'static str {
+    match premise {
+        Premise::Grant(..) => Grant::TABLE,
+        Premise::Client(..) => Client::TABLE,
+        Premise::User(..) => User::TABLE,
     }
 }
 

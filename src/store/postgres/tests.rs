@@ -3,6 +3,7 @@
 mod held;
 mod numbering;
 mod order;
+mod presumed;
 mod succession;
 
 use std::{sync::Arc, time::Duration};
