@@ -192,9 +192,9 @@ kill_node() {
 cut() { ip link set "port$(number_of "$1")" down; }
 mend() { ip link set "port$(number_of "$1")" up; }
 
-# fill NODE: no byte is left on its disk.
+# fill NODE: no byte is left on its disk, nor of what its server gave back since it was filled before.
 fill() {
-    dd if=/dev/zero of="$formation/$1/disk/filler" bs=64k 2>/dev/null || true
+    dd if=/dev/zero of="$formation/$1/disk/filler" bs=64k oflag=append conv=notrunc 2>/dev/null || true
 }
 
 # burst NODE: the log of its server goes on until there is no room for it.

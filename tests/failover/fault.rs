@@ -53,7 +53,7 @@ impl Fault {
             Self::PrimaryCutOff => harm(formation, primary.clone(), "cut", "mend"),
             Self::DiskFull => {
                 let mending = harm(formation, primary.clone(), "fill", "free");
-                refused_for_space(fleet).await;
+                refused_for_space(formation, &primary, fleet).await;
                 formation.do_to(&primary, "burst");
                 mending
             }
@@ -82,9 +82,11 @@ async fn replaced(formation: &Formation, old: &str) {
     }
 }
 
-/// Waits until a login is refused because there is no space, as with a disk of jeton's own.
-async fn refused_for_space(fleet: &Fleet) {
+/// Waits until a login is refused because there is no space, as with a disk of jeton's own. A checkpoint gives
+/// space back, which is taken again.
+async fn refused_for_space(formation: &Formation, full: &str, fleet: &Fleet) {
     for at in (0..fleet.len()).cycle() {
+        formation.do_to(full, "fill");
         match fleet.caller(at).issue(by_password("alice")).await {
             Err(status) if status.message().contains("space") => return,
             _ => {}
