@@ -82,13 +82,14 @@ async fn replaced(formation: &Formation, old: &str) {
     }
 }
 
-/// Waits until a login is refused because there is no space, as with a disk of jeton's own. A checkpoint gives
-/// space back, which is taken again.
+/// Waits until a login is refused because there is no space, as with a disk of jeton's own, or the node has
+/// ended of it and another takes writes. A checkpoint gives space back, which is taken again.
 async fn refused_for_space(formation: &Formation, full: &str, fleet: &Fleet) {
     for at in (0..fleet.len()).cycle() {
         formation.do_to(full, "fill");
         match fleet.caller(at).issue(by_password("alice")).await {
             Err(status) if status.message().contains("space") => return,
+            _ if formation.primary() != full => return,
             _ => {}
         }
     }
