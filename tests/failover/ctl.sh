@@ -134,6 +134,12 @@ is_settled() {
         [[ $(sql "$(primary)" postgres "SELECT count(*) FROM pg_stat_replication WHERE sync_state = 'quorum'") == 2 ]]
 }
 
+# Another node than NODE takes writes.
+is_replaced() {
+    local now
+    now=$(primary) && [[ -n $now && $now != "$1" ]]
+}
+
 start() {
     local node
     mkdir -p /run/netns
@@ -213,6 +219,7 @@ case $1 in
         ;;
     primary) primary ;;
     await_settled) await "$3" is_settled ;;
+    await_replaced) await "$4" is_replaced "$3" ;;
     kill) kill_node "$3" ;;
     run) run_node "$3" ;;
     cut) cut "$3" ;;

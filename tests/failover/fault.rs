@@ -1,7 +1,5 @@
 //! Faults of the formation, and their repair.
 
-use tokio::task::yield_now;
-
 use crate::{common::caller::by_password, contest::Fleet, formation::Formation, pauses::Pauses};
 
 /// Something that happens.
@@ -59,7 +57,7 @@ impl Fault {
             }
         };
         if !matches!(self, Self::StandbyKilled | Self::MonitorKilled) {
-            replaced(formation, &mending.node).await;
+            formation.replace(&mending.node);
         }
         pauses.more(AFTER).await;
         mending
@@ -69,17 +67,6 @@ impl Fault {
 fn harm(formation: &Formation, node: String, verb: &str, mending: &'static str) -> Mending {
     formation.do_to(&node, verb);
     Mending { node, verb: mending }
-}
-
-/// Waits until another node takes writes. The monitor's answer paces it.
-async fn replaced(formation: &Formation, old: &str) {
-    loop {
-        let primary = formation.primary();
-        if !primary.is_empty() && primary != old {
-            return;
-        }
-        yield_now().await;
-    }
 }
 
 /// Waits until a login is refused because there is no space, as with a disk of jeton's own, or the node has
