@@ -8,6 +8,8 @@
 # other things beside it, allows more.
 # Needs root: networks and disks of their own, in namespaces that end with all their processes.
 # JETON_TEST_SOAK_SECONDS: rounds go on for so long, with a fault or two a minute, and the instances' memory stays.
+# JETON_TEST_PACE_MILLIS: the shortest time between two calls of each of the 12 workers; without it they call as fast as
+# they are answered.
 # JETON_TEST_SKEWS='0 3600 -5': by how many seconds the clock beside each node is ahead. JETON_TEST_RELEASED: the
 # program of an older release, which runs beside the second node.
 set -euo pipefail

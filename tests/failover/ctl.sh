@@ -134,6 +134,12 @@ is_settled() {
         [[ $(sql "$(primary)" postgres "SELECT count(*) FROM pg_stat_replication WHERE sync_state = 'quorum'") == 2 ]]
 }
 
+# Another node than NODE takes writes.
+is_replaced() {
+    local now
+    now=$(primary) && [[ -n $now && $now != "$1" ]]
+}
+
 start() {
     local node
     mkdir -p /run/netns
@@ -192,9 +198,9 @@ kill_node() {
 cut() { ip link set "port$(number_of "$1")" down; }
 mend() { ip link set "port$(number_of "$1")" up; }
 
-# fill NODE: no byte is left on its disk.
+# fill NODE: no byte is left on its disk, nor of what its server gave back since it was filled before.
 fill() {
-    dd if=/dev/zero of="$formation/$1/disk/filler" bs=64k 2>/dev/null || true
+    dd if=/dev/zero of="$formation/$1/disk/filler" bs=64k oflag=append conv=notrunc 2>/dev/null || true
 }
 
 # burst NODE: the log of its server goes on until there is no room for it.
@@ -213,6 +219,7 @@ case $1 in
         ;;
     primary) primary ;;
     await_settled) await "$3" is_settled ;;
+    await_replaced) await "$4" is_replaced "$3" ;;
     kill) kill_node "$3" ;;
     run) run_node "$3" ;;
     cut) cut "$3" ;;

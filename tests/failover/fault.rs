@@ -1,7 +1,5 @@
 //! Faults of the formation, and their repair.
 
-use tokio::task::yield_now;
-
 use crate::{common::caller::by_password, contest::Fleet, formation::Formation, pauses::Pauses};
 
 /// Something that happens.
@@ -53,13 +51,13 @@ impl Fault {
             Self::PrimaryCutOff => harm(formation, primary.clone(), "cut", "mend"),
             Self::DiskFull => {
                 let mending = harm(formation, primary.clone(), "fill", "free");
-                refused_for_space(fleet).await;
+                refused_for_space(formation, &primary, fleet).await;
                 formation.do_to(&primary, "burst");
                 mending
             }
         };
         if !matches!(self, Self::StandbyKilled | Self::MonitorKilled) {
-            replaced(formation, &mending.node).await;
+            formation.replace(&mending.node);
         }
         pauses.more(AFTER).await;
         mending
@@ -71,22 +69,14 @@ fn harm(formation: &Formation, node: String, verb: &str, mending: &'static str) 
     Mending { node, verb: mending }
 }
 
-/// Waits until another node takes writes. The monitor's answer paces it.
-async fn replaced(formation: &Formation, old: &str) {
-    loop {
-        let primary = formation.primary();
-        if !primary.is_empty() && primary != old {
-            return;
-        }
-        yield_now().await;
-    }
-}
-
-/// Waits until a login is refused because there is no space, as with a disk of jeton's own.
-async fn refused_for_space(fleet: &Fleet) {
+/// Waits until a login is refused because there is no space, as with a disk of jeton's own, or the node has
+/// ended of it and another takes writes. A checkpoint gives space back, which is taken again.
+async fn refused_for_space(formation: &Formation, full: &str, fleet: &Fleet) {
     for at in (0..fleet.len()).cycle() {
+        formation.do_to(full, "fill");
         match fleet.caller(at).issue(by_password("alice")).await {
             Err(status) if status.message().contains("space") => return,
+            _ if formation.primary() != full => return,
             _ => {}
         }
     }

@@ -7,8 +7,8 @@ use tokio::task::block_in_place;
 
 /// Nodes of the database.
 pub(crate) const NODES: [&str; 3] = ["n1", "n2", "n3"];
-/// Seconds in which a formation that lacks nothing is whole again.
-const WHOLE: &str = "120";
+/// Seconds in which a formation that lacks nothing is whole again, on a machine that has other work, too.
+const WHOLE: &str = "300";
 
 /// A formation. It ends with the namespaces in which the test runs.
 pub(crate) struct Formation {
@@ -43,6 +43,11 @@ impl Formation {
     pub(crate) fn standby(&self) -> &'static str {
         let primary = self.primary();
         NODES.into_iter().find(|node| *node != primary).expect("two standbys")
+    }
+
+    /// Waits until another node than `old` takes writes.
+    pub(crate) fn replace(&self, old: &str) {
+        control("await_replaced", self.directory.path(), &[old, WHOLE]);
     }
 
     /// Waits until it is whole.

@@ -89,6 +89,8 @@ async fn start_beside(node: &str, formation: &Formation, home: Home, make: &Make
         ("PROGRAM", make.program.as_deref().unwrap_or(released::NEWEST)),
         ("JETON_STORE_URL", formation.url()),
         ("JETON_REQUIRE_STANDBY", "true"),
+        // Small, and soon full: memory that grows after that is no cache's.
+        ("JETON_CACHE_BYTES", "8MiB"),
         ("JETON_ALLOW_PLAINTEXT", "true"),
         ("JETON_GRPC_LISTEN", &listen),
         ("JETON_HTTP_LISTEN", &listen),

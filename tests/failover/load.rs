@@ -6,7 +6,10 @@ use std::sync::{
 };
 
 use fastrand::Rng;
-use tokio::task::JoinSet;
+use tokio::{
+    task::JoinSet,
+    time::{Duration, MissedTickBehavior, interval},
+};
 
 use crate::{contest::Fleet, facts::Facts, pauses::Pauses};
 
@@ -45,6 +48,14 @@ impl Load {
     }
 }
 
+/// Returns the shortest time between two calls of a worker: `JETON_TEST_PACE_MILLIS`, or hardly any.
+fn pace() -> Duration {
+    #[expect(clippy::disallowed_methods, reason = "what a person asks of a test run")]
+    let asked = std::env::var("JETON_TEST_PACE_MILLIS");
+    let asked = asked.map(|pace| Duration::from_millis(pace.parse().expect("a number")));
+    asked.unwrap_or(Duration::from_micros(1))
+}
+
 async fn work(
     mut facts: Facts,
     fleet: Arc<Fleet>,
@@ -53,7 +64,10 @@ async fn work(
     stop: Arc<AtomicBool>,
 ) -> Facts {
     let mut at = dice.usize(..fleet.len());
+    let mut pace = interval(pace());
+    pace.set_missed_tick_behavior(MissedTickBehavior::Delay);
     while !stop.load(Ordering::Relaxed) {
+        pace.tick().await;
         // Looks go anywhere, so that the one that is cut off is asked, too.
         let caller = fleet.caller(at);
         if !facts.go_on(&caller, &pauses, &mut dice).await || dice.u8(..20) == 0 {
