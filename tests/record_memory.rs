@@ -124,13 +124,11 @@ fn the_memory_of_grants_is_what_a_cache_counts_for_them() {
     for (kind, make) in [("service", of_service as fn(GrantId) -> Grant), ("user", of_user)] {
         let before = resident();
         kept.push(keep(make));
-        let taken = (resident() - before) as f64 / f64::from(GRANTS);
+        let taken = (resident() - before) / GRANTS as usize;
         let counted = make(id).memory_bytes();
-        println!(
-            "a {kind}'s grant: {counted} B counted, {taken:.0} B taken, {} B itself",
-            size_of::<Grant>()
-        );
-        let ratio = taken / counted as f64;
-        assert!((0.75..=1.05).contains(&ratio), "{kind}: {taken} B taken, {counted} B counted");
+        let own = size_of::<Grant>();
+        println!("a {kind}'s grant: {counted} B counted, {taken} B taken, {own} B itself");
+        let percent = taken * 100 / counted;
+        assert!((75..=105).contains(&percent), "{kind}: {taken} B taken, {counted} B counted");
     }
 }
