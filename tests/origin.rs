@@ -56,7 +56,7 @@ async fn a_grant_remembers_the_address_and_the_user_agent_it_was_issued_to() {
     let mut origins = Vec::new();
     for id in store.grant_ids(&owner, None, 10).await.expect("a page") {
         let grant = store.grants().get(&id).await.expect("a read").expect("a grant");
-        origins.push(grant.origin.clone());
+        origins.push(Origin::clone(&grant.origin));
     }
     let from = |user_agent: &str| {
         let peer = Some("127.0.0.1".into());

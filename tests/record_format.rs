@@ -161,7 +161,11 @@ fn a_grants_bytes_are_those_of_format_1() {
 #[test]
 fn a_grant_whose_request_was_repeated_has_format_2_which_is_format_1_and_a_hash() {
     let plain = grant();
-    let root = plain.previous.as_ref().and_then(|root| root.refresh.as_ref()).map(|slot| slot.hash);
+    let root = plain
+        .previous
+        .as_ref()
+        .and_then(|root| root.refresh.as_ref())
+        .map(|slot| Box::new(slot.hash));
     let repeated = Grant { repeated_root: root, ..plain.clone() };
     let bytes = repeated.to_bytes();
     assert_eq!(bytes[0], 2);
@@ -179,11 +183,15 @@ fn a_grant_whose_request_was_repeated_has_format_2_which_is_format_1_and_a_hash(
 #[test]
 fn a_grant_whose_access_token_is_signed_has_format_6_which_is_format_1_and_a_key() {
     let plain = grant();
-    let root = plain.previous.as_ref().and_then(|root| root.refresh.as_ref()).map(|slot| slot.hash);
-    let key = SigningKeyId::parse("NzbLsXh8uDCcd-6MNwXF4W_7noWXFZAfHkxZsRGC9Xs");
+    let root = plain
+        .previous
+        .as_ref()
+        .and_then(|root| root.refresh.as_ref())
+        .map(|slot| Box::new(slot.hash));
+    let key = SigningKeyId::parse("NzbLsXh8uDCcd-6MNwXF4W_7noWXFZAfHkxZsRGC9Xs").map(Box::new);
     assert!(key.is_some());
     for (repeated_root, length) in [(None, 1 + 32), (root, 1 + 32 + 32)] {
-        let signed = Grant { signed_by: key, repeated_root, ..plain.clone() };
+        let signed = Grant { signed_by: key.clone(), repeated_root, ..plain.clone() };
         let bytes = signed.to_bytes();
         assert_eq!(bytes[0], 6);
         assert_eq!(bytes[1..plain.to_bytes().len()], plain.to_bytes()[1..]);
@@ -227,7 +235,7 @@ fn a_grant_of_a_token_exchange_has_format_7_which_is_format_6_and_its_kin() {
     let delegation = Delegation { ancestors: [parent].into(), actors: [orders.clone()].into() };
     let audience = Audience::from_names(["billing"]).expect("an audience");
     let delegates = Delegates::default().with(&orders, &audience).expect("few");
-    let key = SigningKeyId::parse("NzbLsXh8uDCcd-6MNwXF4W_7noWXFZAfHkxZsRGC9Xs");
+    let key = SigningKeyId::parse("NzbLsXh8uDCcd-6MNwXF4W_7noWXFZAfHkxZsRGC9Xs").map(Box::new);
     let none = Delegates::default();
     let child = "0101010101010101010101010101010101066f7264657273010473686f70";
     let holders = "010473686f70010762696c6c696e67";
@@ -237,6 +245,7 @@ fn a_grant_of_a_token_exchange_has_format_7_which_is_format_6_and_its_kin() {
         (None, delegates.clone(), None, format!("000000{holders}")),
         (Some(delegation), delegates, key, format!("0001{signer}01{child}{holders}")),
     ] {
+        let (delegation, delegates) = (delegation.map(Box::new), Delegates::kept(delegates));
         let kin = Grant { delegation, delegates, signed_by, ..plain.clone() };
         let bytes = kin.to_bytes();
         assert_eq!(bytes[0], 7);

@@ -8,7 +8,6 @@ use jeton::{
     domain::{
         audience::Audience,
         client_id::ClientId,
-        delegation::Delegates,
         entropy::draw,
         epoch::Epoch,
         grant::{AccessSlot, Bindings, Generation, Grant, Origin},
@@ -70,10 +69,10 @@ fn spent_at(due: Timestamp, key: &ServerKey) -> Grant {
         expire_time: spent,
         end: None,
         request: None,
-        origin: Origin {
+        origin: Box::new(Origin {
             peer: Some("10.20.30.40".into()),
             user_agent: Some("grpc-go/1.71".into()),
-        },
+        }),
         repeated_root: None,
         last_used: None,
         current: Generation {
@@ -87,7 +86,7 @@ fn spent_at(due: Timestamp, key: &ServerKey) -> Grant {
         salt: None,
         signed_by: None,
         delegation: None,
-        delegates: Delegates::default(),
+        delegates: None,
         bindings: Bindings::default(),
     }
 }

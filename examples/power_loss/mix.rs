@@ -197,8 +197,8 @@ fn rotated(old: &Grant, key: &ServerKey, lifetime: Duration, now: Timestamp) -> 
     let lifetimes = Lifetimes { access: lifetime / 4, refresh: lifetime / 2, grant: lifetime };
     Grant {
         current: pair.record(&lifetimes, None, None, old.expire_time, now),
-        previous: Some(old.current.clone()),
-        salt: Some(Salt::from_bytes(draw(&SystemEntropy))),
+        previous: Some(Box::new(old.current.clone())),
+        salt: Some(Box::new(Salt::from_bytes(draw(&SystemEntropy)))),
         ..old.clone()
     }
 }

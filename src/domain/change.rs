@@ -94,10 +94,10 @@ impl Change {
             client_id: new.client_id.clone(),
             // A re-keyed grant may be meant for others: they hold nothing of what is revoked.
             audience: old.audience.clone(),
-            time: new.end.map(|end| end.time),
+            time: new.end.as_ref().map(|end| end.time),
         };
         if old.end.is_none() && new.end.is_some() {
-            let (grant, delegates) = (change(), old.delegates.clone());
+            let (grant, delegates) = (change(), old.delegates().clone());
             return Some(if delegates.is_empty() {
                 Self::GrantEnded(grant)
             } else {

@@ -52,13 +52,25 @@ pub struct Delegates {
     pub services: BTreeSet<Box<str>>,
 }
 
+static NONE: Delegates = Delegates { clients: BTreeSet::new(), services: BTreeSet::new() };
+
 impl Delegates {
     /// Most clients, and most services: the record stays small.
     pub const MAX: usize = 32;
 
+    /// Returns the holders that a record keeps, of `None` none.
+    pub fn of(kept: Option<&Self>) -> &Self {
+        kept.unwrap_or(&NONE)
+    }
+
     /// Returns whether nothing came of the grant.
     pub fn is_empty(&self) -> bool {
         self.clients.is_empty() && self.services.is_empty()
+    }
+
+    /// Returns the holders as a record keeps them: `None` if there are none.
+    pub fn kept(self) -> Option<Box<Self>> {
+        (!self.is_empty()).then(|| Box::new(self))
     }
 
     /// Returns whether `client` and the services of `audience` are among the holders.

@@ -115,7 +115,7 @@ impl ExchangeRequest<'_> {
     }
 
     fn delegation(&self) -> Result<Delegation, Error> {
-        let before = self.grant.delegation.as_ref();
+        let before = self.grant.delegation.as_deref();
         let parent = Ancestor { grant_id: self.grant.id, client_id: self.grant.client_id.clone() };
         let ancestors = before.map_or(&[][..], |before| &before.ancestors);
         // Each exchange has one, that of an ID token too.
@@ -142,12 +142,12 @@ impl Grant {
         if self.end.is_some() {
             return Err(BAD_SUBJECT_TOKEN);
         }
-        if self.delegates.cover(&made.client_id, &made.audience) {
+        if self.delegates().cover(&made.client_id, &made.audience) {
             return Ok(None);
         }
-        let next = self.delegates.with(&made.client_id, &made.audience);
+        let next = self.delegates().with(&made.client_id, &made.audience);
         let delegates = next.ok_or(Error::InvalidTarget)?;
-        Ok(Some(Self { delegates, ..self.clone() }))
+        Ok(Some(Self { delegates: delegates.kept(), ..self.clone() }))
     }
 }
 

@@ -29,7 +29,7 @@ pub struct AccessSlot {
     /// From when on it is refused.
     pub expire_time: Timestamp,
     /// Scopes of the token; `None` for all scopes of the grant.
-    pub scopes: Option<Scopes>,
+    pub scopes: Option<Box<Scopes>>,
 }
 
 impl AccessSlot {
@@ -64,7 +64,7 @@ pub struct Generation {
     /// Its access token.
     pub access: AccessSlot,
     /// Its refresh token, for clients that may refresh.
-    pub refresh: Option<RefreshSlot>,
+    pub refresh: Option<Box<RefreshSlot>>,
 }
 
 /// Causes for which a grant's own record ends it.
@@ -132,35 +132,35 @@ pub struct Grant {
     /// When it and everything of it ends at the latest.
     pub expire_time: Timestamp,
     /// Set once, never cleared.
-    pub end: Option<End>,
+    pub end: Option<Box<End>>,
     /// Fingerprint of the request, if the request is repeatable.
-    pub request: Option<RequestFingerprint>,
+    pub request: Option<Box<RequestFingerprint>>,
     /// The refresh token of generation 0, if a repeat of the request has replaced an earlier pair. It
     /// distinguishes a replay from a token of the pair that was replaced.
     #[serde(skip)]
-    pub repeated_root: Option<TokenHash>,
+    pub repeated_root: Option<Box<TokenHash>>,
     /// Origin of the request.
-    pub origin: Origin,
+    pub origin: Box<Origin>,
     /// When a token of it was last introspected, as far as that was noted: coarse, and behind.
     pub last_used: Option<Timestamp>,
     /// The newest pair.
     pub current: Generation,
     /// The pair before it.
-    pub previous: Option<Generation>,
+    pub previous: Option<Box<Generation>>,
     /// Salt from which `current` was derived; `None` closes the retry window.
-    pub salt: Option<Salt>,
+    pub salt: Option<Box<Salt>>,
     /// The key that signed the access token of `current`, if that is a signed one: a repeated answer is
     /// signed by the same. Written behind the record, and only where there is one.
     #[serde(skip)]
-    pub signed_by: Option<SigningKeyId>,
+    pub signed_by: Option<Box<SigningKeyId>>,
     /// Its origin, if it came of another grant by token exchange. Written behind the record, and only where
     /// there is one.
     #[serde(skip)]
-    pub delegation: Option<Delegation>,
+    pub delegation: Option<Box<Delegation>>,
     /// Holders of tokens that came of it by token exchange. Written behind the record, and only where there
     /// are some.
     #[serde(skip)]
-    pub delegates: Delegates,
+    pub delegates: Option<Box<Delegates>>,
     /// Holders of its tokens. Written behind the record, and only where there are some.
     #[serde(skip)]
     pub bindings: Bindings,
@@ -221,7 +221,7 @@ fn unnamed() -> GrantId {
 impl Grant {
     /// The scopes of an access token of this grant.
     pub fn scopes_of<'a>(&'a self, access: &'a AccessSlot) -> &'a Scopes {
-        access.scopes.as_ref().unwrap_or(&self.scopes)
+        access.scopes.as_deref().unwrap_or(&self.scopes)
     }
 
     /// The generation that `token` is recorded as, if its hash is in the record. Generations
@@ -229,7 +229,7 @@ impl Grant {
     pub fn generation_of(&self, token: &PresentedToken) -> Option<&Generation> {
         let named = |generation: &&Generation| generation.number == token.generation();
         let current = Some(&self.current).filter(named);
-        let generation = current.or_else(|| self.previous.as_ref().filter(named));
+        let generation = current.or_else(|| self.previous.as_deref().filter(named));
         generation.filter(|generation| generation.holds(token))
     }
 
@@ -252,7 +252,12 @@ impl Grant {
         if self.current.number == 0 {
             return self.request.is_some();
         }
-        self.repeated_root.is_some_and(|root| !token.is_recorded_as(&root))
+        self.repeated_root.as_ref().is_some_and(|root| !token.is_recorded_as(root))
+    }
+
+    /// Holders of the tokens that came of it by token exchange.
+    pub fn delegates(&self) -> &Delegates {
+        Delegates::of(self.delegates.as_deref())
     }
 
     /// When nothing of the grant can be used any more, so that its record may be dropped.
@@ -269,7 +274,7 @@ impl Grant {
     /// The same grant, ended.
     #[must_use]
     pub fn ended(&self, cause: EndCause, time: Timestamp) -> Self {
-        Self { end: Some(End { time, cause }), salt: None, ..self.clone() }
+        Self { end: Some(Box::new(End { time, cause })), salt: None, ..self.clone() }
     }
 }
 

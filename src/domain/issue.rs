@@ -9,7 +9,6 @@ use super::{
     audience::Audience,
     client::{Client, ClientType},
     confirmation::Confirmation,
-    delegation::Delegates,
     entropy::Entropy,
     error::Error,
     exchange::Exchanged,
@@ -189,16 +188,16 @@ pub fn issue(
         // Nothing of a grant without refresh outlives its one access token.
         expire_time: if refreshable { latest } else { current.access.expire_time },
         end: None,
-        request: request.request_id.as_ref().map(|_| request.fingerprint()),
+        request: request.request_id.as_ref().map(|_| Box::new(request.fingerprint())),
         repeated_root: None,
-        origin: request.origin.clone(),
+        origin: Box::new(request.origin.clone()),
         last_used: None,
         current,
         previous: None,
         salt: None,
-        signed_by: request.signed_by.map(|due| due.key),
-        delegation: exchanged.map(|exchanged| exchanged.delegation.clone()),
-        delegates: Delegates::default(),
+        signed_by: request.signed_by.map(|due| Box::new(due.key)),
+        delegation: exchanged.map(|exchanged| Box::new(exchanged.delegation.clone())),
+        delegates: None,
         bindings: Bindings::new(request.confirmation.clone(), None),
     };
     Issued { grant, pair }
@@ -219,7 +218,7 @@ pub fn reissue(
     entropy: &dyn Entropy,
     now: Timestamp,
 ) -> Result<Issued, Error> {
-    let repeatable = existing.request == Some(request.fingerprint())
+    let repeatable = existing.request.as_deref() == Some(&request.fingerprint())
         && existing.current.number == 0
         // A clock that is a little behind the first request says that no time has passed.
         && now.since(existing.issue_time) < REPEAT_WINDOW
@@ -233,7 +232,7 @@ pub fn reissue(
     }
     let mut issued = issue(existing.id, request, client, key, entropy, now);
     issued.grant.issue_time = existing.issue_time;
-    issued.grant.delegates = existing.delegates.clone();
-    issued.grant.repeated_root = issued.pair.refresh.as_ref().map(Token::hash);
+    issued.grant.delegates.clone_from(&existing.delegates);
+    issued.grant.repeated_root = issued.pair.refresh.as_ref().map(Token::hash).map(Box::new);
     Ok(issued)
 }

@@ -71,7 +71,7 @@ fn absent_reason(grant: &Grant, token: &PresentedToken) -> InactiveReason {
             && token.kind() == TokenKind::Access
             && generation.access.hash.is_none()
     };
-    if cleared(&grant.current) || grant.previous.as_ref().is_some_and(cleared) {
+    if cleared(&grant.current) || grant.previous.as_deref().is_some_and(cleared) {
         InactiveReason::Revoked
     } else if token.generation() < grant.current.number {
         InactiveReason::Superseded

@@ -101,7 +101,7 @@ impl InactiveReason {
             Self::Superseded => Cause::Superseded,
             // Without an end of the grant, the access token was revoked alone.
             Self::Revoked | Self::Replayed => {
-                grant.end.map_or(Cause::Revoked, |end| end.cause.cause())
+                grant.end.as_ref().map_or(Cause::Revoked, |end| end.cause.cause())
             }
             Self::ClientEnded => match parties.client {
                 None => Cause::DeletedClient,
@@ -127,7 +127,7 @@ pub fn check(
     parties: ClientAndUser<'_>,
     now: Timestamp,
 ) -> Result<(), InactiveReason> {
-    if let Some(end) = grant.end {
+    if let Some(end) = &grant.end {
         return Err(match end.cause {
             EndCause::Replayed => InactiveReason::Replayed,
             EndCause::Revoked | EndCause::StoreWentBack | EndCause::Evicted => {

@@ -63,11 +63,11 @@ impl TokenPair {
             access: AccessSlot {
                 hash: Some(self.access.hash()),
                 expire_time: now.after(access_ttl).min(grant_end),
-                scopes,
+                scopes: scopes.map(Box::new),
             },
-            refresh: self.refresh.as_ref().map(|token| RefreshSlot {
-                hash: token.hash(),
-                expire_time: now.after(lifetimes.refresh).min(grant_end),
+            refresh: self.refresh.as_ref().map(|token| {
+                let expire_time = now.after(lifetimes.refresh).min(grant_end);
+                Box::new(RefreshSlot { hash: token.hash(), expire_time })
             }),
         }
     }

@@ -10,6 +10,7 @@ use super::{
     change::Change,
     client::Client,
     client_id::ClientId,
+    delegation::Delegates,
     grant::{Bindings, Grant},
     grant_id::GrantId,
     permission::Delegated,
@@ -102,25 +103,25 @@ impl Grant {
     pub fn to_bytes(&self) -> Vec<u8> {
         let bytes = encode(self);
         if !self.bindings.is_empty() {
-            let behind = (self.repeated_root, self.signed_by, &self.delegation, &self.delegates);
+            let behind = (&self.repeated_root, &self.signed_by, &self.delegation, self.delegates());
             let bindings = (self.bindings.current(), self.bindings.previous());
             let mut extended = encode_after(encode_after(bytes, &behind), &bindings);
             extended[0] = BOUND;
             return extended;
         }
-        if self.delegation.is_some() || !self.delegates.is_empty() {
-            let behind = (self.repeated_root, self.signed_by, &self.delegation, &self.delegates);
+        if self.delegation.is_some() || !self.delegates().is_empty() {
+            let behind = (&self.repeated_root, &self.signed_by, &self.delegation, self.delegates());
             let mut extended = encode_after(bytes, &behind);
             extended[0] = EXCHANGED;
             return extended;
         }
-        if let Some(key) = self.signed_by {
-            let mut extended = encode_after(bytes, &(self.repeated_root, key));
+        if let Some(key) = &self.signed_by {
+            let mut extended = encode_after(bytes, &(&self.repeated_root, key));
             extended[0] = SIGNED;
             return extended;
         }
-        let Some(root) = self.repeated_root else { return bytes };
-        let mut extended = encode_after(bytes, &root);
+        let Some(root) = &self.repeated_root else { return bytes };
+        let mut extended = encode_after(bytes, root);
         extended[0] = EXTENDED;
         extended
     }
@@ -142,15 +143,17 @@ impl Grant {
         if format == BOUND {
             let ((repeated_root, signed_by, delegation, delegates), (current, previous)) =
                 whole(rest)?;
-            let bindings = Bindings::new(current, previous);
+            let (delegates, bindings) =
+                (Delegates::kept(delegates), Bindings::new(current, previous));
             let grant =
                 Self { id, repeated_root, signed_by, delegation, delegates, bindings, ..grant };
             return if grant.bindings.is_empty() { Err(Corrupt) } else { Ok(grant) };
         }
         if format == EXCHANGED {
             let (repeated_root, signed_by, delegation, delegates) = whole(rest)?;
+            let delegates = Delegates::kept(delegates);
             let grant = Self { id, repeated_root, signed_by, delegation, delegates, ..grant };
-            let is_plain = grant.delegation.is_none() && grant.delegates.is_empty();
+            let is_plain = grant.delegation.is_none() && grant.delegates.is_none();
             return if is_plain { Err(Corrupt) } else { Ok(grant) };
         }
         Ok(Self { id, repeated_root: Some(whole(rest)?), ..grant })

@@ -150,7 +150,7 @@ fn cut_to(grant: &Grant, client: &Client) -> Result<Grant, Error> {
     let mut cut = Grant { scopes, audience, ..grant.clone() };
     if cut.scopes != grant.scopes {
         // An issued access token keeps its own scopes.
-        cut.current.access.scopes.get_or_insert_with(|| grant.scopes.clone());
+        cut.current.access.scopes.get_or_insert_with(|| Box::new(grant.scopes.clone()));
     }
     Ok(cut)
 }
@@ -188,9 +188,9 @@ fn rotate(grant: &Grant, request: RefreshRequest<'_>, key: &ServerKey, now: Time
     }
     let grant = Grant {
         current,
-        previous: Some(grant.current.clone()),
-        salt: Some(request.salt),
-        signed_by: request.signed_by.map(|due| due.key),
+        previous: Some(Box::new(grant.current.clone())),
+        salt: Some(Box::new(request.salt)),
+        signed_by: request.signed_by.map(|due| Box::new(due.key)),
         bindings: Bindings::new(confirmation, grant.bindings.current().cloned()),
         ..grant.clone()
     };
@@ -244,10 +244,10 @@ fn repeat(grant: &Grant, request: RefreshRequest<'_>, keys: &KeyRing, now: Times
         return Refresh::no_good(Cause::Expired);
     }
     // The recorded key, not the active one: a rotation of keys between the two calls changes nothing.
-    let Some((key, salt)) = keys.get(grant.current.key_id).zip(grant.salt) else {
+    let Some((key, salt)) = keys.get(grant.current.key_id).zip(grant.salt.as_deref()) else {
         return Refresh::Refuse(Error::UNAVAILABLE);
     };
-    let pair = TokenPair::next(request.token, grant.current.number, key, &salt);
+    let pair = TokenPair::next(request.token, grant.current.number, key, salt);
     Refresh::Repeat { pair }
 }
 

@@ -89,7 +89,7 @@ fn without_access(grant: &Grant, token: &PresentedToken) -> Revoke {
     };
     let mut next = Grant {
         current: cleared(&grant.current),
-        previous: grant.previous.as_ref().map(cleared),
+        previous: grant.previous.as_deref().map(cleared).map(Box::new),
         ..grant.clone()
     };
     if next.current.access.hash.is_none() {

@@ -7,9 +7,11 @@ use crate::domain::{
     change::Change,
     client::Client,
     client_id::ClientId,
-    grant::Grant,
+    delegation::{Delegates, Delegation},
+    grant::{Generation, Grant, Origin, RefreshSlot},
     grant_id::GrantId,
     record::Corrupt,
+    scopes::Scopes,
     subject::UserId,
     used_assertion::{AssertionId, UsedAssertion},
     user::User,
@@ -52,10 +54,23 @@ pub trait Record: Clone + Debug + PartialEq + Send + Sync + 'static {
     fn memory_bytes(&self) -> usize;
 }
 
-/// Bytes that a map entry, the shared pointer and the heap's own headers add to a cached record.
+/// Bytes that a cache's entry, its place in the cache's index and the shared pointer add to a record, with what
+/// the allocator rounds up (`tests/record_memory.rs`).
 const CACHE_OVERHEAD: usize = 160;
 /// Two confirmations: most are hashes or SPIFFE IDs.
 const BOUND_BYTES: usize = 256;
+
+/// Returns the bytes that a part of a record takes in a place of its own: allocators round up.
+const fn heap(bytes: usize) -> usize {
+    bytes.next_multiple_of(16)
+}
+
+/// Returns the bytes of a generation beyond its own size.
+fn generation_heap(generation: &Generation) -> usize {
+    let refresh = generation.refresh.as_ref().map_or(0, |_| heap(size_of::<RefreshSlot>()));
+    let scopes = generation.access.scopes.as_ref();
+    refresh + scopes.map_or(0, |scopes| heap(size_of::<Scopes>()) + heap(scopes.as_str().len()))
+}
 
 impl Record for Grant {
     type Key = GrantId;
@@ -87,16 +102,26 @@ impl Record for Grant {
     }
 
     fn memory_bytes(&self) -> usize {
-        let names: usize = self.audience.names().map(|name| name.len() + 32).sum();
+        let names: usize = self.audience.names().map(|name| heap(name.len()) + 16).sum();
         let origin = [&self.origin.peer, &self.origin.user_agent];
-        let origin: usize = origin.into_iter().flatten().map(|text| text.len()).sum();
-        let text = self.client_id.as_str().len() + self.scopes.as_str().len();
+        let origin = origin.into_iter().flatten().map(|text| heap(text.len()));
+        let origin = heap(size_of::<Origin>()) + origin.sum::<usize>();
+        let text = heap(self.client_id.as_str().len()) + heap(self.scopes.as_str().len());
+        let previous = self.previous.as_deref();
+        let previous = previous.map_or(0, |one| heap(size_of_val(one)) + generation_heap(one));
+        let hashes = usize::from(self.request.is_some())
+            + usize::from(self.repeated_root.is_some())
+            + usize::from(self.signed_by.is_some());
+        let small = usize::from(self.end.is_some()) + usize::from(self.salt.is_some());
+        let boxed = previous + generation_heap(&self.current) + hashes * 32 + small * 16;
         let clients = self.delegation.iter().flat_map(|delegation| &delegation.actors);
         let clients = clients.map(|client| 2 * (client.as_str().len() + 64)).sum::<usize>();
-        let delegates = self.delegates.clients.len() + self.delegates.services.len();
+        let kin = self.delegation.as_ref().map_or(0, |_| heap(size_of::<Delegation>()))
+            + self.delegates.as_ref().map_or(0, |_| heap(size_of::<Delegates>()));
+        let delegates = self.delegates().clients.len() + self.delegates().services.len();
         let bound = if self.bindings.is_empty() { 0 } else { BOUND_BYTES };
-        let kin = clients + delegates * 64 + bound;
-        size_of::<Self>() + CACHE_OVERHEAD + names + origin + text + kin
+        let kin = kin + clients + delegates * 64 + bound;
+        size_of::<Self>() + CACHE_OVERHEAD + names + origin + text + boxed + kin
     }
 }
 

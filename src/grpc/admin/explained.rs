@@ -47,7 +47,7 @@ pub(super) fn message(found: &Explanation) -> v1::ExplainTokenResponse {
         }
         (Subject::User { .. }, None) => Some(party(false, false, false, None)),
     });
-    let end = record.and_then(|grant| grant.end);
+    let end = record.and_then(|grant| grant.end.as_deref());
     v1::ExplainTokenResponse {
         active: cause.is_none(),
         cause: cause.map(Cause::name).unwrap_or_default().to_owned(),

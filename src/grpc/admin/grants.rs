@@ -20,14 +20,14 @@ pub(super) fn message(shown: &ShownGrant) -> v1::Grant {
         inactive_reason: shown.inactive.map_or(v1::InactiveReason::Unspecified, inactive).into(),
         issue_time: Some(timestamp(grant.issue_time)),
         expire_time: Some(timestamp(grant.expire_time)),
-        end_time: grant.end.map(|end| timestamp(end.time)),
+        end_time: grant.end.as_ref().map(|end| timestamp(end.time)),
         refresh_time: Some(timestamp(grant.current.issue_time)),
         last_used_time: grant.last_used.map(timestamp),
         generation: grant.current.number,
         peer: text(&grant.origin.peer),
         user_agent: text(&grant.origin.user_agent),
-        ancestors: ancestors(grant.delegation.as_ref()),
-        actors: actors(grant.delegation.as_ref()),
+        ancestors: ancestors(grant.delegation.as_deref()),
+        actors: actors(grant.delegation.as_deref()),
     }
 }
 

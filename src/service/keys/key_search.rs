@@ -99,5 +99,5 @@ impl KeySearch {
 
 fn names(grant: &Grant, id: KeyId) -> bool {
     let names = |generation: &Generation| generation.key_id == id;
-    names(&grant.current) || grant.previous.as_ref().is_some_and(names)
+    names(&grant.current) || grant.previous.as_deref().is_some_and(names)
 }

@@ -116,8 +116,8 @@ impl<S: Store> TokenSigner<S> {
         caller: &Caller,
         grant: &Grant,
     ) -> Result<Option<Signer>, Error> {
-        let Some(id) = grant.signed_by else { return Ok(None) };
-        let key = self.signing.load().get(id).cloned();
+        let Some(id) = grant.signed_by.as_deref() else { return Ok(None) };
+        let key = self.signing.load().get(*id).cloned();
         self.signer(caller, caller.client(), key).await.map(Some)
     }
 
@@ -154,7 +154,7 @@ impl<S: Store> TokenSigner<S> {
         client: &Client,
         user: Option<&User>,
     ) -> Unsigned {
-        let (current, delegation) = (&grant.current, grant.delegation.as_ref());
+        let (current, delegation) = (&grant.current, grant.delegation.as_deref());
         let encoded = |bytes: &[u8]| BASE64_URL_SAFE_NO_PAD.encode(bytes);
         let jti = current.access.hash.as_ref().map(JwtId::of);
         let user_epoch = match &grant.subject {

@@ -198,7 +198,7 @@ impl<S: Store> TokenService<S> {
                 Ok(Some(Answered { tokens, outcome: Outcome::Repeated }))
             }
             refresh::Refresh::End { grant } => {
-                let cause = grant.end.map(|end| end.cause);
+                let cause = grant.end.as_ref().map(|end| end.cause);
                 let lost = cause == Some(EndCause::StoreWentBack);
                 let written = self.replace(held, *grant, basis).await;
                 let written = written.map_err(|_| Error::UNAVAILABLE)?;

@@ -75,7 +75,7 @@ impl Progress {
         for grant in grants.iter().flatten() {
             self.holders.clients.insert(grant.client_id.clone());
             self.holders.services.extend(grant.audience.names().map(Into::into));
-            self.add(&grant.delegates);
+            self.add(grant.delegates());
         }
         self.looked_at += ids.len();
         self.after = ids.last().copied();

@@ -50,7 +50,6 @@ pub struct Header {
 }
 
 /// One item of a store.
-#[expect(clippy::large_enum_variant, reason = "few at a time, and most are the largest")]
 #[derive(Clone, Debug, PartialEq)]
 pub enum Entry {
     /// A key that records may name.

@@ -27,7 +27,7 @@ pub(super) async fn revocations_and_changes_are_events_and_rotations_are_not(sto
     let version = store.grants().write(Write::Insert(grant(3))).await.expect("an insert");
     let rotated = Grant {
         current: Generation { number: 1, ..grant(3).current },
-        previous: Some(grant(3).current),
+        previous: Some(Box::new(grant(3).current)),
         ..grant(3)
     };
     let replace = Write::Replace(version, rotated.clone());
@@ -65,7 +65,7 @@ pub(super) async fn the_end_of_a_grant_names_those_who_hold_what_came_of_it(stor
     let first = Grant { id: GrantId::from_bytes([90; 16]), ..grant(3) };
     let version = store.grants().write(Write::Insert(first.clone())).await.expect("an insert");
     let before = store.head().await.expect("the head");
-    let noted = Grant { delegates: delegates.clone(), ..first };
+    let noted = Grant { delegates: delegates.clone().kept(), ..first };
     let replace = Write::Replace(version, noted.clone());
     let version = store.grants().write(replace).await.expect("noted");
     assert_eq!(store.head().await, Ok(before), "nothing has ended");

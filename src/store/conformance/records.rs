@@ -42,7 +42,7 @@ pub(super) async fn a_replace_needs_the_version_that_is_there(store: &impl Store
 
 pub(super) async fn a_record_beyond_the_limit_is_refused(store: &impl Store) {
     let huge = "x".repeat(MAX_RECORD_BYTES);
-    let origin = Origin { peer: Some(huge.into()), user_agent: None };
+    let origin = Box::new(Origin { peer: Some(huge.into()), user_agent: None });
     let refused = store.grants().write(Write::Insert(Grant { origin, ..grant(9) })).await;
     assert_eq!(refused, Err(WriteError::TooLarge));
     assert!(store.grants().get(&grant(9).id).await.expect("a read").is_none());

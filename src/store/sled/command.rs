@@ -21,7 +21,6 @@ use crate::{
 pub(in crate::store) type Reply<T> = oneshot::Sender<Result<T, WriteError>>;
 
 /// A command to the committer.
-#[expect(clippy::large_enum_variant, reason = "moved once; a box would cost each write more")]
 pub enum Command {
     Grant(Write<Grant>, Reply<Version>),
     Client(Write<Client>, Reply<Version>),

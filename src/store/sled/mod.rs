@@ -2,6 +2,7 @@
 
 mod ballast;
 mod batch;
+mod block_sums;
 mod check;
 mod cleaner;
 mod command;

@@ -15,17 +15,17 @@
 use std::{
     collections::BTreeMap,
     fs::{self, File},
-    io::{self, Read as _, Write as _},
+    io::{self, Write as _},
     path::{Path, PathBuf},
 };
 
 use serde::{Deserialize, Serialize};
 
-use super::OpenError;
+use super::{
+    OpenError,
+    block_sums::{BLOCK_BYTES, BlockSums},
+};
 use crate::store::new_file;
-
-/// Number of bytes under one checksum, which is the precision of reported damage.
-const BLOCK_BYTES: usize = 1 << 20;
 
 const NAME: &str = "seal";
 
@@ -108,18 +108,8 @@ impl Seal {
 
 impl SealedFile {
     fn of(path: &Path) -> io::Result<Self> {
-        let file = File::open(path)?;
-        let mut found = Self { bytes: 0, blocks: Vec::new() };
-        let mut block = Vec::with_capacity(BLOCK_BYTES);
-        loop {
-            block.clear();
-            (&file).take(BLOCK_BYTES as u64).read_to_end(&mut block)?;
-            if block.is_empty() {
-                return Ok(found);
-            }
-            found.bytes += block.len() as u64;
-            found.blocks.push(crc32fast::hash(&block));
-        }
+        let BlockSums { bytes, blocks } = BlockSums::of(path)?;
+        Ok(Self { bytes, blocks })
     }
 
     fn differs(&self, found: &Self) -> Option<String> {
@@ -152,7 +142,7 @@ mod tests {
         let directory = tempfile::tempdir().expect("a directory");
         let files = directory.path().join("files");
         fs::create_dir_all(files.join("below")).expect("a directory");
-        fs::write(files.join("a"), vec![7; 3 * BLOCK_BYTES / 2]).expect("a file");
+        fs::write(files.join("a"), vec![7; 13 * BLOCK_BYTES / 2]).expect("a file");
         fs::write(files.join("below/b"), "b").expect("a file");
         put(directory.path(), &files).expect("a seal");
         (directory, files)

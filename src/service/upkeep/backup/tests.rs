@@ -48,7 +48,7 @@ fn numbered(number: usize) -> Grant {
     id[8..].copy_from_slice(&(number as u64).to_be_bytes());
     // Something that does not compress, as the hashes of real tokens do not.
     let noise = format!("{:?}", Sha256::digest(id));
-    let origin = Origin { peer: None, user_agent: Some(noise.into()) };
+    let origin = Box::new(Origin { peer: None, user_agent: Some(noise.into()) });
     Grant { id: GrantId::from_bytes(id), origin, ..grant(1) }
 }
 

@@ -29,7 +29,7 @@ impl Check {
     pub(super) fn grants(&mut self) -> Result<(), OpenError> {
         self.report.grants =
             self.records::<Grant>(&self.grants.clone(), "grants", |check, grant| {
-                let generations = [Some(&grant.current), grant.previous.as_ref()];
+                let generations = [Some(&grant.current), grant.previous.as_deref()];
                 let named = generations.into_iter().flatten().map(|pair| pair.key_id);
                 let unknown: Vec<_> = named.filter(|id| !check.known.contains(id)).collect();
                 if !unknown.is_empty() && !check.is_over(grant)? {
