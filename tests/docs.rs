@@ -335,10 +335,12 @@ fn every_page_is_led_to_by_another() {
     assert_none(docs.len(), 5, &findings);
 }
 
-/// The direct dependencies of one kind, as Cargo.toml names them.
+/// The direct dependencies of one kind, as Cargo.toml names them: for every target, and for some.
 fn dependencies(manifest: &str, kind: &str) -> BTreeSet<String> {
-    let (_, section) = manifest.split_once(&format!("\n[{kind}]\n")).expect("the section");
-    let lines = section.lines().take_while(|line| !line.starts_with('['));
+    let of_targets = format!(".{kind}]");
+    let is_section = |head: &str| head == format!("{kind}]") || head.ends_with(&of_targets);
+    let sections = manifest.split("\n[").filter_map(|section| section.split_once('\n'));
+    let lines = sections.filter(|(head, _)| is_section(head)).flat_map(|(_, lines)| lines.lines());
     let names = lines.filter(|line| line.starts_with(|sign: char| sign.is_ascii_lowercase()));
     names.filter_map(|line| line.split(' ').next()).map(str::to_owned).collect()
 }

@@ -2,8 +2,6 @@
 
 use ring::signature::{Ed25519KeyPair, KeyPair as _};
 
-use super::signing_key::Unfit;
-
 /// A private key. Each implementation makes the same signatures (RFC 8032 §5.1.6), so that a repeated
 /// answer is the same on another processor.
 pub(super) enum Ed25519Key {
@@ -15,35 +13,29 @@ pub(super) enum Ed25519Key {
 }
 
 impl Ed25519Key {
-    /// Reads a key in PKCS#8 (RFC 8410 §7).
-    ///
-    /// # Errors
-    /// For bytes that are no such key.
-    pub(super) fn from_pkcs8(der: &[u8]) -> Result<Self, Unfit> {
+    /// Reads a key in PKCS#8 (RFC 8410 §7); `None` for bytes that are no such key.
+    pub(super) fn from_pkcs8(der: &[u8]) -> Option<Self> {
         let key = Self::portable(der)?;
         #[cfg(target_arch = "x86_64")]
         if let Some(fast) = vector::key(der)
             && fast.public_key().as_bytes() == key.public()?
         {
-            return Ok(Self::Graviola(Box::new(fast)));
+            return Some(Self::Graviola(Box::new(fast)));
         }
-        Ok(key)
+        Some(key)
     }
 
-    fn portable(der: &[u8]) -> Result<Self, Unfit> {
-        let key = Ed25519KeyPair::from_pkcs8_maybe_unchecked(der).map_err(|_| Unfit)?;
-        Ok(Self::Ring(Box::new(key)))
+    fn portable(der: &[u8]) -> Option<Self> {
+        let key = Ed25519KeyPair::from_pkcs8_maybe_unchecked(der).ok()?;
+        Some(Self::Ring(Box::new(key)))
     }
 
-    /// Returns the public half.
-    ///
-    /// # Errors
-    /// When the library has one of another length, which no version is known to do.
-    pub(super) fn public(&self) -> Result<[u8; 32], Unfit> {
+    /// Returns the public half. `None` never happens: the library would have to have one of another length.
+    pub(super) fn public(&self) -> Option<[u8; 32]> {
         match self {
             #[cfg(target_arch = "x86_64")]
-            Self::Graviola(key) => Ok(key.public_key().as_bytes()),
-            Self::Ring(key) => key.public_key().as_ref().try_into().map_err(|_| Unfit),
+            Self::Graviola(key) => Some(key.public_key().as_bytes()),
+            Self::Ring(key) => key.public_key().as_ref().try_into().ok(),
         }
     }
 

@@ -92,8 +92,8 @@ impl SigningKey {
             let (x, y) = point.x().zip(point.y()).ok_or(Unfit)?;
             let public = PublicKey::Ec { curve: Curve::P256, x: (**x).into(), y: (**y).into() };
             (public, Private::Es256(Box::new(key.into())))
-        } else if let Ok(key) = Ed25519Key::from_pkcs8(der) {
-            (PublicKey::Ed25519(key.public()?), Private::EdDsa(key))
+        } else if let Some(key) = Ed25519Key::from_pkcs8(der) {
+            (PublicKey::Ed25519(key.public().ok_or(Unfit)?), Private::EdDsa(key))
         } else {
             let key = RsaKeyPair::from_pkcs8(der).map_err(|_| Unfit)?;
             let PublicKeyComponents::<Vec<u8>> { n, e } = key.public().into();
